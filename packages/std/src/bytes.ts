@@ -1,0 +1,73 @@
+/** Bytes and their text forms. Decoders are strict: text that is not the one canonical form is refused. */
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text)
+}
+
+/** Throws `TypeError` when the bytes are not well-formed UTF-8. A byte order mark is kept as a character. */
+export function utf8Decode(bytes: Uint8Array): string {
+  return decoder.decode(bytes)
+}
+
+export function hexEncode(bytes: Uint8Array): string {
+  return bytes.toHex()
+}
+
+/** Lower-case hexadecimal only, even length; throws `SyntaxError` otherwise. */
+export function hexDecode(text: string): Uint8Array<ArrayBuffer> {
+  if (!/^(?:[0-9a-f]{2})*$/.test(text)) throw new SyntaxError('not lower-case hexadecimal')
+  return Uint8Array.fromHex(text)
+}
+
+/** Standard alphabet with padding. */
+export function base64Encode(bytes: Uint8Array): string {
+  return bytes.toBase64()
+}
+
+/** Standard alphabet with padding, no white space, no stray bits; throws `SyntaxError` otherwise. */
+export function base64Decode(text: string): Uint8Array<ArrayBuffer> {
+  if (/\s/.test(text)) throw new SyntaxError('white space in base64')
+  return Uint8Array.fromBase64(text, { lastChunkHandling: 'strict' })
+}
+
+/** URL alphabet without padding (RFC 7515 `BASE64URL`). */
+export function base64UrlEncode(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: 'base64url', omitPadding: true })
+}
+
+/** The inverse of `base64UrlEncode`: padding, white space and stray bits throw `SyntaxError`. */
+export function base64UrlDecode(text: string): Uint8Array<ArrayBuffer> {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new SyntaxError('not unpadded base64url')
+  const bytes = Uint8Array.fromBase64(text, { alphabet: 'base64url' })
+  if (base64UrlEncode(bytes) !== text) throw new SyntaxError('stray bits in base64url')
+  return bytes
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+/** Equality of public bytes. Not constant in time: never compare secrets with it. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** The order of unsigned bytes, shorter first on a common prefix: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length)
+  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i]! - b[i]!
+  return a.length - b.length
+}

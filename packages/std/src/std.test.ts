@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { base64UrlDecode, base64UrlEncode, compareBytes, hexDecode, hexEncode } from './bytes.ts'
+import { isId, newId, parseId } from './ids.ts'
+import { jsonLog } from './log.ts'
+import { seededRandom, systemRandom } from './random.ts'
+import { Refusal } from './refusal.ts'
+import { retry } from './retry.ts'
+import { formatDuration, formatInstant, ManualClock, parseDuration, parseInstant } from './time.ts'
+
+test('text forms of bytes go there and back, and only their canonical form is read', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      assert.deepEqual(hexDecode(hexEncode(bytes)), new Uint8Array(bytes))
+      assert.deepEqual(base64UrlDecode(base64UrlEncode(bytes)), new Uint8Array(bytes))
+    }),
+  )
+  for (const text of ['A', 'AB', '0g', 'a']) assert.throws(() => hexDecode(text), SyntaxError)
+  for (const text of ['AB==', 'A', 'AB', 'A A', '+/']) {
+    assert.throws(() => base64UrlDecode(text), SyntaxError, text)
+  }
+})
+
+test('compareBytes orders as unsigned bytes, shorter first', () => {
+  assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(255)) < 0)
+  assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0)) < 0)
+  assert.equal(compareBytes(Uint8Array.of(), Uint8Array.of()), 0)
+})
+
+test('instants have one form, and dates that do not exist are refused', () => {
+  const at = new Date(Date.UTC(2028, 1, 29, 1, 2, 3, 999))
+  assert.equal(formatInstant(at), '2028-02-29T01:02:03Z')
+  assert.equal(parseInstant('2028-02-29T01:02:03Z').getTime(), at.getTime() - 999)
+  for (const text of [
+    '2027-02-29T01:02:03Z',
+    '2028-02-29T01:02:03',
+    '2028-2-9T1:2:3Z',
+    'Jan 1 2099',
+  ]) {
+    assert.throws(() => parseInstant(text), SyntaxError, text)
+  }
+})
+
+test('durations', () => {
+  assert.equal(parseDuration('90m'), 5_400_000)
+  assert.equal(formatDuration(5_400_000), '90m')
+  for (const text of ['0s', '1', '1.5h', '-1s', '1w', ' 1s']) {
+    assert.throws(() => parseDuration(text), SyntaxError, text)
+  }
+})
+
+test('identifiers carry their kind', () => {
+  const id = newId('device', new Date(1_800_000_000_000), systemRandom)
+  assert.ok(isId('device', id))
+  assert.ok(!isId('fleet', id))
+  assert.throws(() => parseId('fleet', id), SyntaxError)
+  assert.ok(newId('x', new Date(1), systemRandom) < newId('x', new Date(2), systemRandom))
+})
+
+test('a seed repeats its sequence', () => {
+  assert.deepEqual(seededRandom(7).bytes(9), seededRandom(7).bytes(9))
+  assert.notDeepEqual(seededRandom(7).bytes(9), seededRandom(8).bytes(9))
+})
+
+test('a manual clock wakes sleepers in order, and a jump of the wall clock wakes nobody', async () => {
+  const clock = new ManualClock(new Date(0))
+  const woken: string[] = []
+  const late = clock.sleep(2000).then(() => woken.push('late'))
+  const early = clock.sleep(1000).then(() => woken.push('early'))
+  clock.jumpTo(new Date(10_000))
+  assert.equal(clock.nextWakeUpMs(), 1000)
+  clock.advance(2000)
+  await Promise.all([late, early])
+  assert.deepEqual(woken, ['early', 'late'])
+  assert.equal(clock.now().getTime(), 12_000)
+})
+
+test('retry stops at the limit and at the first error that may not be retried', async () => {
+  let calls = 0
+  const options = {
+    firstMs: 1,
+    maxMs: 1,
+    random: seededRandom(1),
+    attemptsMax: 3,
+    sleep: async () => {},
+    isRetryable: (error: unknown) => !(error instanceof Refusal),
+  }
+  await assert.rejects(
+    retry(async () => {
+      calls++
+      throw new Error('down')
+    }, options),
+  )
+  assert.equal(calls, 3)
+  calls = 0
+  await assert.rejects(
+    retry(async () => {
+      calls++
+      throw new Refusal('no', 'no')
+    }, options),
+  )
+  assert.equal(calls, 1)
+})
+
+test('a log line is one JSON object with the error and its cause', () => {
+  const lines: string[] = []
+  const log = jsonLog({
+    write: (l) => lines.push(l),
+    clock: new ManualClock(new Date(0)),
+    level: 'info',
+  })
+  log.debug('hidden')
+  log
+    .with({ worker: 1 })
+    .error('failed', { error: new Error('outer', { cause: new Error('inner') }) })
+  assert.equal(lines.length, 1)
+  const line = JSON.parse(lines[0]!)
+  assert.deepEqual(
+    [line.at, line.worker, line.error.cause.message],
+    ['1970-01-01T00:00:00Z', 1, 'inner'],
+  )
+})
