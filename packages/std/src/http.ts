@@ -1,0 +1,59 @@
+/**
+ * One HTTP exchange as a port. A transport follows no redirect, undoes no content coding, keeps no cookie and
+ * repeats nothing: whoever calls it decides. It checks the peer (a pin or a CA) before it sends a byte.
+ */
+import { concatBytes } from './bytes.ts'
+
+export interface HttpRequest {
+  method: string
+  url: string
+  headers?: Readonly<Record<string, string>>
+  body?: Uint8Array | AsyncIterable<Uint8Array>
+  signal?: AbortSignal
+}
+
+export interface HttpResponse {
+  status: number
+  /** Names in lower case; repeated fields joined by a comma. */
+  headers: Readonly<Record<string, string>>
+  /** Hostile bytes of any length. Leaving the loop early closes the connection. */
+  body: AsyncIterable<Uint8Array>
+}
+
+/** Rejects with `TransportError` when there is no whole response head. */
+export type Transport = (request: HttpRequest) => Promise<HttpResponse>
+
+export type TransportErrorCode = 'unreachable' | 'pin_mismatch' | 'tls' | 'timed_out' | 'aborted'
+
+/** The world failed, or the peer is not the one that was pinned: no statement about the bytes. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly code: TransportErrorCode
+
+  constructor(code: TransportErrorCode, publicMessage: string, options?: { cause?: unknown }) {
+    super(publicMessage, options)
+    this.code = code
+  }
+}
+
+export class BodyTooLongError extends Error {
+  override readonly name = 'BodyTooLongError'
+  constructor(maxBytes: number) {
+    super(`the body is longer than ${maxBytes} bytes`)
+  }
+}
+
+/** The whole body, or `BodyTooLongError` as soon as it exceeds `maxBytes`, having kept no more than that. */
+export async function readBody(
+  response: HttpResponse,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body) {
+    length += part.length
+    if (length > maxBytes) throw new BodyTooLongError(maxBytes)
+    parts.push(part)
+  }
+  return concatBytes(...parts)
+}
