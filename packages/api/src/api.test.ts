@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import type { HttpRequest, Transport } from '@seaworthy/std/http'
+import { createClient, MalformedReplyError } from './client.ts'
+import { createFleet, showFleet } from './fleets.ts'
+import { describeRoutes } from './openapi.ts'
+import { ProblemError } from './problems.ts'
+import { routes } from './routes.ts'
+
+function answering(status: number, body: unknown, type = 'application/json') {
+  const requests: HttpRequest[] = []
+  const transport: Transport = async (request) => {
+    requests.push(request)
+    return {
+      status,
+      headers: { 'content-type': type },
+      body: (async function* () {
+        yield utf8Encode(JSON.stringify(body))
+      })(),
+    }
+  }
+  return { requests, client: createClient({ baseUrl: 'https://x', transport, token: () => 't' }) }
+}
+
+const fleet = {
+  name: 'f',
+  product: 'p',
+  channel: 'c',
+  pollSeconds: 1,
+  pinnedVersion: null,
+  updatesEnabled: true,
+  devicesCount: 0,
+  createdAt: '2026-01-01T00:00:00Z',
+}
+
+test('a call carries token, path and body, and drops members of the reply it does not know', async () => {
+  const { requests, client } = answering(201, { ...fleet, later: 1 })
+  const view = await client.call(createFleet, { body: { name: 'f', product: 'p', channel: 'c' } })
+  assert.deepEqual(view, fleet)
+  assert.equal(requests[0]!.headers!['authorization'], 'Bearer t')
+})
+
+test('path parameters are encoded, so that a name cannot reach another route', async () => {
+  const { requests, client } = answering(200, fleet)
+  await client.call(showFleet, { params: { fleet: '../tokens' } })
+  assert.equal(requests[0]!.url, 'https://x/v1/fleets/..%2Ftokens')
+})
+
+test('a problem document becomes ProblemError; anything else is malformed', async () => {
+  const problem = {
+    type: 'about:blank',
+    title: 'No',
+    status: 404,
+    code: 'fleet_unknown',
+    detail: 'no fleet f',
+  }
+  const input = { params: { fleet: 'f' } }
+  await assert.rejects(
+    answering(404, problem, 'application/problem+json').client.call(showFleet, input),
+    (error) => error instanceof ProblemError && error.code === 'fleet_unknown',
+  )
+  await assert.rejects(
+    answering(502, 'x', 'text/html').client.call(showFleet, input),
+    MalformedReplyError,
+  )
+  await assert.rejects(
+    answering(200, { name: 'f' }).client.call(showFleet, input),
+    MalformedReplyError,
+  )
+})
+
+test('every route has its own name and its own method and path, and openapi describes each', () => {
+  assert.ok(routes.length > 30, `saw ${routes.length} routes`)
+  assert.equal(new Set(routes.map((r) => r.name)).size, routes.length)
+  assert.equal(new Set(routes.map((r) => `${r.method} ${r.path}`)).size, routes.length)
+  const text = JSON.stringify(describeRoutes(routes, '0'))
+  for (const route of routes) assert.ok(text.includes(`"operationId":"${route.name}"`), route.name)
+})

@@ -1,0 +1,169 @@
+/** What a device says and hears: register, token, check-in, and the few things its credential may do (V4). */
+import { z } from 'zod'
+import {
+  base64Field,
+  idField,
+  instant,
+  nameField,
+  platformField,
+  productKind,
+  productName,
+  publicKeyField,
+  sha256Hex,
+  tagMap,
+  versionField,
+} from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+export const registerDevice = defineRoute({
+  name: 'device.register',
+  method: 'POST',
+  path: '/v1/device/register',
+  auth: 'provisioning-key',
+  summary:
+    'Trade a provisioning key for a device identity. The same public key registers once: repeating the call answers the same device.',
+  body: z.strictObject({
+    publicKey: publicKeyField,
+    /** Signature of the device key over `seaworthy-register-v1\n<provisioning key id>\n<keyid>`; shows possession. */
+    proof: base64Field(128),
+    name: z.string().min(1).max(128).optional(),
+    platform: platformField,
+    hardware: z.string().max(128).optional(),
+    agentVersion: z.string().max(64),
+    tags: tagMap.optional(),
+  }),
+  reply: z.object({
+    deviceId: idField('device'),
+    fleet: nameField,
+    product: productName,
+    channel: nameField,
+    kind: productKind,
+    serverTime: instant,
+  }),
+  status: 201,
+})
+
+export const createDeviceToken = defineRoute({
+  name: 'device.token',
+  method: 'POST',
+  path: '/v1/device/token',
+  auth: 'device-assertion',
+  summary: 'Trade an assertion signed by the device key for an access token of one hour.',
+  body: z.strictObject({
+    /** Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin, `iat`, `exp` at most 300 s later, `jti`. */
+    assertion: z.string().max(2048),
+  }),
+  reply: z.object({ accessToken: z.string(), expiresAt: instant }),
+})
+
+/** Why a device said no (TRUST.md); the union is closed in `trust`, the wire carries the code as text. */
+export const refusalField = z.strictObject({
+  code: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
+  at: instant,
+  /** Of the release or role concerned. */
+  subject: z.string().max(256).optional(),
+})
+
+export const updateState = z.enum([
+  'idle',
+  'downloading',
+  'installing',
+  'watching',
+  'committed',
+  'rolled_back',
+  'failed',
+])
+
+export const runningField = z.strictObject({
+  product: productName,
+  version: versionField,
+  /** Of the release: SHA-256 of its OCI index. */
+  sha256: sha256Hex,
+  counter: z.number().int().min(1),
+})
+
+/** A statement of the device about itself, canonical JSON, signed when it changes something. */
+export const reportField = z.strictObject({
+  /** Grows by one with each signed report of this device. */
+  sequence: z.number().int().min(0),
+  at: instant,
+  running: runningField.nullable(),
+  committedCounter: z.number().int().min(0),
+  floor: z.number().int().min(0),
+  update: z.strictObject({
+    state: updateState,
+    targetPath: z.string().max(300).optional(),
+    sha256: sha256Hex.optional(),
+    /** 0 to 100 while downloading. */
+    percent: z.number().int().min(0).max(100).optional(),
+    code: z.string().max(64).optional(),
+  }),
+  metadata: z.record(z.string().max(130), z.number().int().min(1)),
+  /** When the device last verified a timestamp; the freeze alarm counts from here. */
+  timestampVerifiedAt: instant.nullable(),
+  refusals: z.array(refusalField).max(32),
+  agentVersion: z.string().max(64),
+  platform: platformField,
+  bootId: z.string().max(64).optional(),
+})
+export type DeviceReport = z.output<typeof reportField>
+
+export const checkIn = defineRoute({
+  name: 'device.check-in',
+  method: 'POST',
+  path: '/v1/device/check-in',
+  auth: 'device',
+  summary: 'Report what runs; hear what should run, nothing or exactly one release (D2).',
+  body: z.strictObject({
+    report: reportField,
+    /**
+     * Needed when the report changes something: device key over `seaworthy-report-v1\n` and the canonical JSON of
+     * `report`. Stored with the report.
+     */
+    signature: base64Field(128).optional(),
+  }),
+  reply: z.object({
+    assignment: z
+      .object({
+        /** `<product>/<channel>/<version>` */
+        targetPath: z.string().max(300),
+        sha256: sha256Hex,
+      })
+      .nullable(),
+    pollSeconds: z.number().int().min(1),
+    configVersion: z.number().int().min(0),
+    commands: z.array(z.object({ id: z.string(), name: z.string() })),
+    serverTime: instant,
+    /** Whether the signed report is now durable. */
+    acknowledgedSequence: z.number().int().min(0).nullable(),
+  }),
+})
+
+export const setOwnMetadata = defineRoute({
+  name: 'device.set-metadata',
+  method: 'PATCH',
+  path: '/v1/device/metadata',
+  auth: 'device',
+  summary: "Change the device's own name and tags.",
+  body: z.strictObject({
+    name: z.string().min(1).max(128).optional(),
+    tags: tagMap.optional(),
+  }),
+  reply: nothing,
+  status: 204,
+})
+
+export const readOwnApplication = defineRoute({
+  name: 'device.application',
+  method: 'GET',
+  path: '/v1/device/application',
+  auth: 'device',
+  summary: "Read the metadata of the device's own fleet, product and channel.",
+  reply: z.object({
+    fleet: nameField,
+    product: productName,
+    channel: nameField,
+    kind: productKind,
+    pollSeconds: z.number().int().min(1),
+  }),
+})

@@ -1,0 +1,83 @@
+/** Devices as people see them. */
+import { z } from 'zod'
+import { reportField, runningField, updateState } from './device.ts'
+import {
+  idField,
+  instant,
+  nameField,
+  pageOf,
+  pageQuery,
+  platformField,
+  publicKeyField,
+  tagMap,
+} from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+const deviceParams = z.strictObject({ deviceId: idField('device') })
+
+export const deviceView = z.object({
+  id: idField('device'),
+  name: z.string().nullable(),
+  fleet: nameField,
+  platform: platformField,
+  tags: tagMap,
+  registeredAt: instant,
+  lastSeenAt: instant.nullable(),
+  running: runningField.nullable(),
+  update: z
+    .object({ state: updateState, targetPath: z.string().optional(), code: z.string().optional() })
+    .nullable(),
+  /** Seconds since the device last verified a timestamp, as of its last report; null before the first. */
+  timestampAgeSeconds: z.number().int().nullable(),
+  lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
+})
+export type DeviceView = z.output<typeof deviceView>
+
+export const listDevices = defineRoute({
+  name: 'devices.list',
+  method: 'GET',
+  path: '/v1/devices',
+  auth: 'actor',
+  summary: 'List devices.',
+  query: pageQuery.extend({ fleet: nameField.optional() }),
+  reply: pageOf(deviceView),
+})
+
+export const showDevice = defineRoute({
+  name: 'devices.show',
+  method: 'GET',
+  path: '/v1/devices/:deviceId',
+  auth: 'actor',
+  summary: 'Show one device with its key and its last signed reports.',
+  params: deviceParams,
+  reply: deviceView.extend({
+    publicKey: publicKeyField,
+    reports: z.array(z.object({ report: reportField, signature: z.string(), receivedAt: instant })),
+  }),
+})
+
+export const setDevice = defineRoute({
+  name: 'devices.set',
+  method: 'PATCH',
+  path: '/v1/devices/:deviceId',
+  auth: 'actor',
+  summary: "Change a device's name, tags or fleet.",
+  params: deviceParams,
+  body: z.strictObject({
+    name: z.string().min(1).max(128).optional(),
+    tags: tagMap.optional(),
+    fleet: nameField.optional(),
+  }),
+  reply: deviceView,
+})
+
+export const removeDevice = defineRoute({
+  name: 'devices.remove',
+  method: 'DELETE',
+  path: '/v1/devices/:deviceId',
+  auth: 'actor',
+  summary: 'Remove a device and revoke its credential at once (V4).',
+  params: deviceParams,
+  reply: nothing,
+  status: 204,
+})

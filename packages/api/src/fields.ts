@@ -1,0 +1,45 @@
+/** Fields that several resources share, with their limits. */
+import { z } from 'zod'
+
+export const nameField = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,62}$/,
+    'a name of a-z, 0-9 and -, starting with a letter, at most 63 characters',
+  )
+
+export const productName = nameField.refine(
+  (name) => !['root', 'targets', 'snapshot', 'timestamp'].includes(name),
+  'root, targets, snapshot and timestamp are names of TUF roles',
+)
+
+export const versionField = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'a version of letters, digits and . _ + -')
+
+/** `YYYY-MM-DDTHH:MM:SSZ` */
+export const instant = z.iso.datetime({ precision: 0 })
+export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+export const digestField = z.string().regex(/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/)
+export const platformField = z.string().regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/)
+export const idField = <K extends string>(kind: K) =>
+  z.string().regex(new RegExp(`^${kind}_[0-9a-hjkmnp-tv-z]{26}$`), `an identifier ${kind}_…`)
+
+export const productKind = z.enum(['bundle', 'container', 'os-image'])
+/** A TUF key object, canonical form checked by `trust`. */
+export const publicKeyField = z.strictObject({
+  keytype: z.string().max(32),
+  scheme: z.string().max(64),
+  keyval: z.strictObject({ public: z.string().max(2048) }),
+})
+/** Bytes as base64 with padding. */
+export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
+export const tagMap = z.record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255))
+
+/** Lists come in pages: `after` is the last item's id or name of the page before. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+  after: z.string().max(255).optional(),
+})
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), next: z.string().nullable() })

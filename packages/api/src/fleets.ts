@@ -1,0 +1,137 @@
+/** Fleets: named sets of devices that share product, channel and policy. */
+import { z } from 'zod'
+import {
+  idField,
+  instant,
+  nameField,
+  pageOf,
+  pageQuery,
+  productName,
+  versionField,
+} from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+const fleetParams = z.strictObject({ fleet: nameField })
+
+export const fleetView = z.object({
+  name: nameField,
+  product: productName,
+  channel: nameField,
+  pollSeconds: z.number().int(),
+  /** A version to hold the fleet at; null follows the newest release of the channel. */
+  pinnedVersion: versionField.nullable(),
+  /** False stops new assignments. */
+  updatesEnabled: z.boolean(),
+  devicesCount: z.number().int(),
+  createdAt: instant,
+})
+export type FleetView = z.output<typeof fleetView>
+
+const fleetPolicy = {
+  pollSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86400)
+    .optional(),
+  pinnedVersion: versionField.nullable().optional(),
+  updatesEnabled: z.boolean().optional(),
+}
+
+export const createFleet = defineRoute({
+  name: 'fleet.create',
+  method: 'POST',
+  path: '/v1/fleets',
+  auth: 'actor',
+  summary: 'Create a fleet.',
+  body: z.strictObject({
+    name: nameField,
+    product: productName,
+    channel: nameField,
+    ...fleetPolicy,
+  }),
+  reply: fleetView,
+  status: 201,
+})
+
+export const listFleets = defineRoute({
+  name: 'fleet.list',
+  method: 'GET',
+  path: '/v1/fleets',
+  auth: 'actor',
+  summary: 'List fleets.',
+  query: pageQuery,
+  reply: pageOf(fleetView),
+})
+
+export const showFleet = defineRoute({
+  name: 'fleet.show',
+  method: 'GET',
+  path: '/v1/fleets/:fleet',
+  auth: 'actor',
+  summary: 'Show one fleet.',
+  params: fleetParams,
+  reply: fleetView,
+})
+
+export const setFleet = defineRoute({
+  name: 'fleet.set',
+  method: 'PATCH',
+  path: '/v1/fleets/:fleet',
+  auth: 'actor',
+  summary: 'Change the policy of a fleet.',
+  params: fleetParams,
+  body: z.strictObject(fleetPolicy),
+  reply: fleetView,
+})
+
+export const provisioningKeyView = z.object({
+  id: idField('provisioning'),
+  fleet: nameField,
+  usesLeft: z.number().int(),
+  expiresAt: instant,
+  createdAt: instant,
+  createdBy: z.string(),
+})
+export type ProvisioningKeyView = z.output<typeof provisioningKeyView>
+
+export const createProvisioningKey = defineRoute({
+  name: 'provisioning-key.create',
+  method: 'POST',
+  path: '/v1/fleets/:fleet/provisioning-keys',
+  auth: 'actor',
+  summary: 'Make a key with which devices join a fleet. The key itself is shown once.',
+  params: fleetParams,
+  body: z.strictObject({
+    uses: z.number().int().min(1).max(1_000_000),
+    lifetimeSeconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(365 * 86400),
+  }),
+  reply: z.object({ view: provisioningKeyView, key: z.string() }),
+  status: 201,
+})
+
+export const listProvisioningKeys = defineRoute({
+  name: 'provisioning-key.list',
+  method: 'GET',
+  path: '/v1/fleets/:fleet/provisioning-keys',
+  auth: 'actor',
+  summary: 'List provisioning keys, without the keys.',
+  params: fleetParams,
+  query: pageQuery,
+  reply: pageOf(provisioningKeyView),
+})
+
+export const revokeProvisioningKey = defineRoute({
+  name: 'provisioning-key.revoke',
+  method: 'DELETE',
+  path: '/v1/provisioning-keys/:provisioningKeyId',
+  auth: 'actor',
+  summary: 'Revoke a provisioning key. Devices that registered with it stay.',
+  params: z.strictObject({ provisioningKeyId: idField('provisioning') }),
+  reply: nothing,
+  status: 204,
+})

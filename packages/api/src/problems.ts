@@ -1,0 +1,33 @@
+/** Errors as RFC 9457 problem documents. `code` is stable; `detail` may be shown to anyone. */
+import { z } from 'zod'
+
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string(),
+  detail: z.string(),
+  /** For `invalid_request`: where, and what is expected there. */
+  issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+})
+export type Problem = z.output<typeof problemSchema>
+
+export const problemMediaType = 'application/problem+json'
+
+/** The server said no, in its own words. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly problem: Problem
+  readonly status: number
+  readonly code: string
+  /** Seconds, from Retry-After, where the server sent one. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(problem: Problem, retryAfterSeconds?: number) {
+    super(problem.detail)
+    this.problem = problem
+    this.status = problem.status
+    this.code = problem.code
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}

@@ -1,0 +1,56 @@
+/** Products and their channels. Both exist only when signed (a proposal); these routes read what is published. */
+import { z } from 'zod'
+import {
+  instant,
+  nameField,
+  pageOf,
+  pageQuery,
+  productKind,
+  productName,
+  versionField,
+} from './fields.ts'
+import { defineRoute } from './route.ts'
+
+const roleView = z.object({
+  role: z.string(),
+  version: z.number().int(),
+  keyIds: z.array(z.string()),
+  threshold: z.number().int(),
+  expiresAt: instant,
+})
+
+export const channelView = z.object({
+  name: nameField,
+  role: roleView,
+  /** The release with the highest counter, if any. */
+  newest: z.object({ version: versionField, counter: z.number().int() }).nullable(),
+})
+export type ChannelView = z.output<typeof channelView>
+
+export const productView = z.object({
+  name: productName,
+  kind: productKind,
+  role: roleView,
+  channels: z.array(channelView),
+})
+export type ProductView = z.output<typeof productView>
+
+export const listProducts = defineRoute({
+  name: 'product.list',
+  method: 'GET',
+  path: '/v1/products',
+  auth: 'actor',
+  summary: 'List products with their channels.',
+  query: pageQuery,
+  reply: pageOf(productView),
+})
+
+export const showProduct = defineRoute({
+  name: 'product.show',
+  method: 'GET',
+  path: '/v1/products/:product',
+  auth: 'actor',
+  summary: 'Show one product.',
+  params: z.strictObject({ product: productName }),
+  reply: productView,
+})

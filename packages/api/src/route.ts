@@ -1,0 +1,70 @@
+/**
+ * A route as data: what the server mounts, the client calls and openapi.json describes. Bodies and replies are
+ * JSON; requests are parsed strictly (unknown members are refused), replies loosely (unknown members are dropped).
+ */
+import { z } from 'zod'
+
+/** Who may knock: the rest (roles, scopes) is the server's to decide. */
+export type RouteAuth = 'public' | 'actor' | 'provisioning-key' | 'device-assertion' | 'device'
+
+export interface Route<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Reply extends z.ZodType = z.ZodType,
+> {
+  /** Stable, `noun.verb`: also the operationId and the audit action. */
+  readonly name: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** `/v1/…` with `:name` for parameters. */
+  readonly path: string
+  readonly auth: RouteAuth
+  readonly summary: string
+  readonly params: Params
+  readonly query: Query
+  readonly body: Body
+  readonly reply: Reply
+  /** Of the request body; 64 KiB unless the route says otherwise. */
+  readonly bodyBytesMax: number
+  readonly status: 200 | 201 | 204
+}
+
+export const nothing = z.undefined()
+export type Nothing = typeof nothing
+export const noMembers = z.strictObject({})
+export type NoMembers = typeof noMembers
+
+interface RouteInput<P, Q, B, R> {
+  name: string
+  method: Route['method']
+  path: string
+  auth: RouteAuth
+  summary: string
+  params?: P
+  query?: Q
+  body?: B
+  reply: R
+  bodyBytesMax?: number
+  status?: Route['status']
+}
+
+export function defineRoute<
+  R extends z.ZodType,
+  P extends z.ZodType = NoMembers,
+  Q extends z.ZodType = NoMembers,
+  B extends z.ZodType = Nothing,
+>(input: RouteInput<P, Q, B, R>): Route<P, Q, B, R> {
+  return {
+    ...input,
+    params: input.params ?? (noMembers as unknown as P),
+    query: input.query ?? (noMembers as unknown as Q),
+    body: input.body ?? (nothing as unknown as B),
+    bodyBytesMax: input.bodyBytesMax ?? 64 * 1024,
+    status: input.status ?? 200,
+  }
+}
+
+export type ParamsOf<R extends Route> = z.output<R['params']>
+export type QueryOf<R extends Route> = z.output<R['query']>
+export type BodyOf<R extends Route> = z.output<R['body']>
+export type ReplyOf<R extends Route> = z.output<R['reply']>

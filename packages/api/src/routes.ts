@@ -1,0 +1,27 @@
+/** Every route there is, in the order of openapi.json. */
+import * as device from './device.ts'
+import * as devices from './devices.ts'
+import * as fleets from './fleets.ts'
+import * as products from './products.ts'
+import * as proposals from './proposals.ts'
+import * as releases from './releases.ts'
+import type { Route } from './route.ts'
+import * as server from './server.ts'
+import * as tokens from './tokens.ts'
+import * as trust from './trust.ts'
+
+export const routes: readonly Route[] = [
+  server,
+  tokens,
+  trust,
+  proposals,
+  products,
+  releases,
+  fleets,
+  devices,
+  device,
+].flatMap((resource) => Object.values(resource).filter(isRoute))
+
+function isRoute(value: unknown): value is Route {
+  return typeof value === 'object' && value !== null && 'auth' in value && 'bodyBytesMax' in value
+}

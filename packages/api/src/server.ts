@@ -1,0 +1,29 @@
+/** The server itself: who it is, and who asks. */
+import { z } from 'zod'
+import { instant } from './fields.ts'
+import { defineRoute } from './route.ts'
+import { roleName } from './tokens.ts'
+
+export const showServer = defineRoute({
+  name: 'server.show',
+  method: 'GET',
+  path: '/v1/server',
+  auth: 'public',
+  summary: 'Version, time, and the verification key of the audit log.',
+  reply: z.object({
+    name: z.literal('seaworthy'),
+    version: z.string(),
+    time: instant,
+    /** C2SP signed-note verifier key of `/log/checkpoint`. */
+    logVerifierKey: z.string(),
+  }),
+})
+
+export const showSelf = defineRoute({
+  name: 'server.whoami',
+  method: 'GET',
+  path: '/v1/whoami',
+  auth: 'actor',
+  summary: 'The actor behind the token of this request.',
+  reply: z.object({ actor: z.string(), role: roleName, expiresAt: instant }),
+})

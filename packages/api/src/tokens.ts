@@ -1,0 +1,72 @@
+/** API tokens of people and service accounts (A3): scoped by role, expiring, revocable, shown once. */
+import { z } from 'zod'
+import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+export const roleName = z.enum(['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer'])
+
+export const tokenView = z.object({
+  id: idField('token'),
+  name: nameField,
+  role: roleName,
+  /** Where given, the token works on these alone. */
+  products: z.array(productName).nullable(),
+  fleets: z.array(nameField).nullable(),
+  createdAt: instant,
+  createdBy: z.string(),
+  expiresAt: instant,
+  lastUsedAt: instant.nullable(),
+})
+export type TokenView = z.output<typeof tokenView>
+
+export const createToken = defineRoute({
+  name: 'token.create',
+  method: 'POST',
+  path: '/v1/tokens',
+  auth: 'actor',
+  summary: 'Make a token. Nobody can give more than they have. The token itself is shown once.',
+  body: z.strictObject({
+    name: nameField,
+    role: roleName,
+    products: z.array(productName).max(100).optional(),
+    fleets: z.array(nameField).max(100).optional(),
+    lifetimeSeconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(366 * 86400),
+  }),
+  reply: z.object({ view: tokenView, token: z.string() }),
+  status: 201,
+})
+
+export const refreshToken = defineRoute({
+  name: 'token.refresh',
+  method: 'POST',
+  path: '/v1/tokens/self/refresh',
+  auth: 'actor',
+  summary:
+    'Trade the token of this request for a new one of the same rights; the old one ends at once.',
+  reply: z.object({ view: tokenView, token: z.string() }),
+})
+
+export const listTokens = defineRoute({
+  name: 'token.list',
+  method: 'GET',
+  path: '/v1/tokens',
+  auth: 'actor',
+  summary: 'List tokens, without the tokens.',
+  query: pageQuery,
+  reply: pageOf(tokenView),
+})
+
+export const revokeToken = defineRoute({
+  name: 'token.revoke',
+  method: 'DELETE',
+  path: '/v1/tokens/:tokenId',
+  auth: 'actor',
+  summary: 'Revoke a token at once.',
+  params: z.strictObject({ tokenId: idField('token') }),
+  reply: nothing,
+  status: 204,
+})
