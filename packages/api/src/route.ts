@@ -7,15 +7,19 @@ import { z } from 'zod'
 /** Who may knock: the rest (roles, scopes) is the server's to decide. */
 export type RouteAuth = 'public' | 'actor' | 'provisioning-key' | 'device-assertion' | 'device'
 
+export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
 export interface Route<
   Params extends z.ZodType = z.ZodType,
   Query extends z.ZodType = z.ZodType,
   Body extends z.ZodType = z.ZodType,
   Reply extends z.ZodType = z.ZodType,
+  Name extends string = string,
+  Method extends RouteMethod = RouteMethod,
 > {
   /** Stable, `noun.verb`: also the operationId and the audit action. */
-  readonly name: string
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly name: Name
+  readonly method: Method
   /** `/v1/…` with `:name` for parameters. */
   readonly path: string
   readonly auth: RouteAuth
@@ -34,9 +38,9 @@ export type Nothing = typeof nothing
 export const noMembers = z.strictObject({})
 export type NoMembers = typeof noMembers
 
-interface RouteInput<P, Q, B, R> {
-  name: string
-  method: Route['method']
+interface RouteInput<P, Q, B, R, N, M> {
+  name: N
+  method: M
   path: string
   auth: RouteAuth
   summary: string
@@ -53,7 +57,9 @@ export function defineRoute<
   P extends z.ZodType = NoMembers,
   Q extends z.ZodType = NoMembers,
   B extends z.ZodType = Nothing,
->(input: RouteInput<P, Q, B, R>): Route<P, Q, B, R> {
+  const N extends string = string,
+  const M extends RouteMethod = RouteMethod,
+>(input: RouteInput<P, Q, B, R, N, M>): Route<P, Q, B, R, N, M> {
   return {
     ...input,
     params: input.params ?? (noMembers as unknown as P),

@@ -1,0 +1,82 @@
+/** Roles and the single rights they bundle. The table is the policy: review it as such. */
+
+export const permissions = [
+  'server:read',
+  'token:read',
+  'token:write',
+  'token:self',
+  'trust:read',
+  'proposal:read',
+  'proposal:write',
+  'proposal:apply',
+  'product:read',
+  'release:read',
+  'release:write',
+  'registry:pull',
+  'registry:push',
+  'registry:delete',
+  'fleet:read',
+  'fleet:write',
+  'provisioning-key:read',
+  'provisioning-key:write',
+  'device:read',
+  'device:write',
+  'log:read',
+  'device-self:register',
+  'device-self:sign-in',
+  'device-self:update',
+  'device-self:metadata',
+  'device-self:application',
+] as const
+export type Permission = (typeof permissions)[number]
+
+export const roles = ['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer'] as const
+export type Role = (typeof roles)[number]
+
+const looks = ['server:read', 'token:self', 'trust:read', 'product:read', 'release:read'] as const
+const watches = [...looks, 'proposal:read', 'fleet:read', 'device:read'] as const
+
+const table: Record<Role, readonly Permission[]> = {
+  admin: permissions.filter((p) => !p.startsWith('device-self:')),
+  releaser: [
+    ...watches,
+    'proposal:write',
+    'proposal:apply',
+    'release:write',
+    'registry:pull',
+    'registry:push',
+    'log:read',
+  ],
+  builder: [...looks, 'release:write', 'registry:pull', 'registry:push'],
+  operator: [
+    ...watches,
+    'registry:pull',
+    'fleet:write',
+    'provisioning-key:read',
+    'provisioning-key:write',
+    'device:write',
+    'log:read',
+  ],
+  auditor: [...watches, 'token:read', 'provisioning-key:read', 'registry:pull', 'log:read'],
+  viewer: watches,
+}
+
+/** Everything a role may do, within the scope of the token that carries it. */
+export function permissionsOf(role: Role): readonly Permission[] {
+  return table[role]
+}
+
+/**
+ * What a device credential may do, and nothing else (V4): ask for updates (which includes reading its own
+ * product's release content), change its own metadata, read its own application's metadata. It may trade its key
+ * for a token. Variables and build logs join the list when they exist.
+ */
+export const devicePermissions: readonly Permission[] = [
+  'device-self:sign-in',
+  'device-self:update',
+  'device-self:metadata',
+  'device-self:application',
+]
+
+/** A provisioning key makes a device, and nothing else. */
+export const provisioningKeyPermissions: readonly Permission[] = ['device-self:register']

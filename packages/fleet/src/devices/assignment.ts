@@ -1,0 +1,84 @@
+/** What a device should run next: nothing, or exactly one release (D2). */
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReleaseFacts } from '../releases/index.ts'
+import { newestRelease } from '../releases/index.ts'
+
+/** The part of a report that the decision rests on. A lying device hurts itself alone. */
+export interface ReportFacts {
+  readonly running: {
+    readonly product: string
+    readonly sha256: string
+    readonly counter: number
+  } | null
+  readonly committedCounter: number
+  readonly floor: number
+  readonly update: { readonly state: string; readonly sha256?: string | undefined }
+  readonly platform: string
+  /** As registered; `null` when the device named none. */
+  readonly hardware: string | null
+}
+
+export type Assignment =
+  | { readonly release: ReleaseFacts; readonly reason: 'newest' | 'pinned' }
+  | {
+      readonly release: null
+      readonly reason:
+        | 'up_to_date'
+        | 'updates_disabled'
+        | 'no_release_for_platform'
+        | 'pinned_version_not_published'
+        | 'not_newer'
+        | 'rolled_back_before'
+        | 'other_product'
+    }
+
+/**
+ * `releases` are the verified releases of the fleet's channel. Never answers a release older than what the device
+ * runs or has committed, nor one below its floor; the device checks the same again.
+ */
+export function chooseAssignment(
+  report: ReportFacts,
+  fleet: FleetPolicy,
+  releases: readonly ReleaseFacts[],
+): Assignment {
+  if (!fleet.updatesEnabled) return { release: null, reason: 'updates_disabled' }
+  if (report.running !== null && report.running.product !== fleet.product) {
+    return { release: null, reason: 'other_product' }
+  }
+  const runnable = releases.filter((release) => isRunnable(release, report, fleet))
+  const wanted =
+    fleet.pinnedVersion === null
+      ? newestRelease(runnable)
+      : runnable.find((release) => release.version === fleet.pinnedVersion)
+  if (wanted === undefined) {
+    const isPinMissing =
+      fleet.pinnedVersion !== null &&
+      !releases.some((release) => release.version === fleet.pinnedVersion)
+    return {
+      release: null,
+      reason: isPinMissing ? 'pinned_version_not_published' : 'no_release_for_platform',
+    }
+  }
+  const reached = Math.max(report.running?.counter ?? 0, report.committedCounter)
+  if (report.running?.counter === wanted.counter && report.running.sha256 === wanted.sha256) {
+    return { release: null, reason: 'up_to_date' }
+  }
+  const isFirst = report.running === null && wanted.counter === reached
+  if ((wanted.counter <= reached && !isFirst) || wanted.counter < report.floor) {
+    return { release: null, reason: 'not_newer' }
+  }
+  if (report.update.state === 'rolled_back' && report.update.sha256 === wanted.sha256) {
+    return { release: null, reason: 'rolled_back_before' }
+  }
+  return { release: wanted, reason: fleet.pinnedVersion === null ? 'newest' : 'pinned' }
+}
+
+function isRunnable(release: ReleaseFacts, report: ReportFacts, fleet: FleetPolicy): boolean {
+  return (
+    release.product === fleet.product &&
+    release.channel === fleet.channel &&
+    release.platforms.includes(report.platform) &&
+    (release.hardware.length === 0 ||
+      (report.hardware !== null && release.hardware.includes(report.hardware)))
+  )
+}

@@ -1,0 +1,32 @@
+/** Releases as a fleet sees them: verified facts handed in by whoever checked the signatures. */
+
+export interface ReleaseFacts {
+  readonly product: string
+  readonly channel: string
+  readonly version: string
+  /** `<product>/<channel>/<version>` */
+  readonly targetPath: string
+  /** Of the OCI index. */
+  readonly sha256: string
+  /** Strictly increasing per product over all its channels. */
+  readonly counter: number
+  readonly floor: number
+  readonly platforms: readonly string[]
+  /** Empty: any hardware. */
+  readonly hardware: readonly string[]
+}
+
+export type ReleaseRefusal =
+  | 'release_exists'
+  | 'release_not_found'
+  | 'release_content_missing'
+  | 'release_malformed'
+
+/** The release with the highest counter, or `undefined`. */
+export function newestRelease(releases: readonly ReleaseFacts[]): ReleaseFacts | undefined {
+  let newest: ReleaseFacts | undefined
+  for (const release of releases) {
+    if (newest === undefined || release.counter > newest.counter) newest = release
+  }
+  return newest
+}
