@@ -1,0 +1,73 @@
+/** The checked configuration of one server. Plain data: it travels to the workers as it is. */
+import { isIP } from 'node:net'
+import { join, resolve } from 'node:path'
+import type { LogLevel } from '@seaworthy/std/log'
+import type { Env } from './env.ts'
+import { UsageError } from './env.ts'
+
+export interface Config {
+  readonly dataDir: string
+  readonly listen: { readonly host: string; readonly port: number }
+  /** `null`: the embedded PostgreSQL below `dataDir`. */
+  readonly databaseUrl: string | null
+  readonly blobsDir: string
+  /** Names and addresses in the server certificate, beyond localhost. */
+  readonly names: readonly string[]
+  readonly workersCount: number
+  readonly logLevel: LogLevel
+  readonly masterKeyFile: string
+  readonly readyFile: string | null
+}
+
+const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** Throws `UsageError` naming the option and what it takes. */
+export function checkConfig(env: Env, machine: { cwd: string; coresCount: number }): Config {
+  const dataDir = resolve(machine.cwd, env.dataDir ?? 'seaworthy-data')
+  const logLevel = logLevels.find((level) => level === (env.logLevel ?? 'info'))
+  if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}`)
+  if (env.blobs?.includes('://')) {
+    throw new UsageError('--blobs takes a folder; object storage is not built into this version')
+  }
+  if (env.databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(env.databaseUrl)) {
+    throw new UsageError('--database-url takes a URL that begins with postgres://')
+  }
+  for (const name of env.names) checkName(name)
+  return {
+    dataDir,
+    listen: parseListen(env.listen ?? '127.0.0.1:8443'),
+    databaseUrl: env.databaseUrl ?? null,
+    blobsDir: env.blobs === undefined ? join(dataDir, 'blobs') : resolve(machine.cwd, env.blobs),
+    names: env.names,
+    workersCount: parseCount('--workers', env.workers, machine.coresCount),
+    logLevel,
+    masterKeyFile:
+      env.masterKeyFile === undefined
+        ? join(dataDir, 'master.key')
+        : resolve(machine.cwd, env.masterKeyFile),
+    readyFile: env.readyFile === undefined ? null : resolve(machine.cwd, env.readyFile),
+  }
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) {
+    throw new UsageError('--listen takes HOST:PORT, for example 0.0.0.0:443 or [::]:443')
+  }
+  return { host: match[1] ?? match[2]!, port }
+}
+
+function parseCount(option: string, text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new UsageError(`${option} takes a number from 1 to 999`)
+  return Number(text)
+}
+
+function checkName(name: string): void {
+  const isHost =
+    /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$/.test(
+      name,
+    )
+  if (!isHost && isIP(name) === 0) throw new UsageError(`--name: ${name} is no host name or address`)
+}

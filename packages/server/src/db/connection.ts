@@ -1,0 +1,153 @@
+/**
+ * The way to PostgreSQL. Functions that read take a `ReadTx`, functions that write a `WriteTx`; what gets a `ReadTx`
+ * cannot write, neither by type nor at the database, whose sessions for it are read-only.
+ */
+import type { Log } from '@seaworthy/std/log'
+import postgres from 'postgres'
+
+declare const writes: unique symbol
+
+type Sql = postgres.Sql<{ bigint: number }>
+type TransactionSql = postgres.TransactionSql<{ bigint: number }>
+
+export interface ReadTx {
+  readonly sql: Sql | TransactionSql
+}
+
+export interface WriteTx {
+  readonly sql: TransactionSql
+  readonly [writes]: true
+}
+
+export interface Subscription {
+  readonly channel: string
+  readonly onNotify: (payload: string) => void
+  /** Called when listening begins, and again after every interruption: whatever was missed must be read anew. */
+  readonly onListening: () => void
+}
+
+export interface Db {
+  /** Statements see the newest committed state each. */
+  readonly reader: ReadTx
+  /** All statements see one state. */
+  readSnapshot<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
+  /** Commits when `work` resolves; returns only when the commit is durable. */
+  write<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
+  subscribe(subscriptions: readonly Subscription[]): Promise<void>
+  /** Takes the session lock `key` on a connection of its own, or answers `undefined` when another session has it. */
+  tryLead(key: number): Promise<Leadership | undefined>
+  close(): Promise<void>
+}
+
+export interface Leadership {
+  /** Rejects when the lock may be lost: whoever holds it must stop at once. */
+  check(): Promise<void>
+  release(): Promise<void>
+}
+
+export type DatabaseAddress =
+  | { readonly kind: 'socket'; readonly socketFile: string; readonly database: string }
+  | { readonly kind: 'url'; readonly url: string }
+
+const user = 'seaworthy'
+
+function connect(
+  address: DatabaseAddress,
+  log: Log,
+  options: { max: number; readOnly: boolean },
+): Sql {
+  const settings = {
+    max: options.max,
+    connect_timeout: 10,
+    onnotice: (notice: postgres.Notice) => log.debug('postgresql.notice', { ...notice }),
+    types: {
+      // Counters and sizes: all of them stay below 2^53.
+      bigint: { to: 20, from: [20], parse: Number, serialize: String },
+    },
+    connection: {
+      application_name: 'seaworthy',
+      default_transaction_read_only: options.readOnly,
+      // What was acknowledged is on disk, whatever the database's own default says.
+      synchronous_commit: 'on',
+      statement_timeout: 60_000,
+      timezone: 'UTC',
+    },
+  }
+  return address.kind === 'url'
+    ? postgres(address.url, settings)
+    : postgres({ ...settings, path: address.socketFile, user, database: address.database })
+}
+
+export function openDb(address: DatabaseAddress, log: Log): Db {
+  const writer = connect(address, log, { max: 8, readOnly: false })
+  const reader = connect(address, log, { max: 8, readOnly: true })
+  return {
+    reader: { sql: reader },
+    async readSnapshot(work) {
+      return (await reader.begin('isolation level repeatable read read only', (sql) =>
+        work({ sql }),
+      )) as Awaited<ReturnType<typeof work>>
+    },
+    async write(work) {
+      return (await writer.begin((sql) => work({ sql } as WriteTx))) as Awaited<
+        ReturnType<typeof work>
+      >
+    },
+    async subscribe(subscriptions) {
+      for (const { channel, onNotify, onListening } of subscriptions) {
+        await writer.listen(channel, onNotify, onListening)
+      }
+    },
+    async tryLead(key) {
+      const session = await writer.reserve()
+      try {
+        const [row] = await session`select pg_try_advisory_lock(${key}::int) as locked`
+        if (row?.['locked'] !== true) {
+          session.release()
+          return undefined
+        }
+      } catch (error) {
+        session.release()
+        throw error
+      }
+      return {
+        async check() {
+          const rows = await session`
+            select 1 from pg_locks
+            where locktype = 'advisory' and pid = pg_backend_pid() and objid = ${key}::int::oid and granted`
+          if (rows.length === 0) throw new Error('the leader lock is lost')
+        },
+        async release() {
+          try {
+            await session`select pg_advisory_unlock(${key}::int)`
+          } finally {
+            session.release()
+          }
+        },
+      }
+    },
+    async close() {
+      await Promise.all([writer.end({ timeout: 5 }), reader.end({ timeout: 5 })])
+    },
+  }
+}
+
+/** Makes the server's own database in the embedded cluster if there is none. */
+export async function createDatabase(address: DatabaseAddress, log: Log): Promise<void> {
+  const sql = connect(address, log, { max: 1, readOnly: false })
+  try {
+    const rows = await sql`select 1 from pg_database where datname = 'seaworthy'`
+    if (rows.length === 0) await sql`create database seaworthy`
+  } finally {
+    await sql.end({ timeout: 5 })
+  }
+}
+
+/** Whether `error` says that the database could not be reached or went away, rather than that a statement was wrong. */
+export function isUnreachable(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return (
+    typeof code === 'string' &&
+    /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|08|53300)/.test(code)
+  )
+}

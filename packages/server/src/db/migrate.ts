@@ -1,0 +1,56 @@
+/** Brings a database to the schema of this program: numbered files, each applied once, never changed, never undone. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import type { Log } from '@seaworthy/std/log'
+import type { Db } from './connection.ts'
+
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError'
+}
+
+const folder = new URL('./migrations/', import.meta.url)
+const lockKey = 7_403_001
+
+export interface Migration {
+  readonly name: string
+  readonly text: string
+  readonly sha256: string
+}
+
+export async function readMigrations(): Promise<Migration[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).toSorted()
+  return Promise.all(
+    names.map(async (name, i) => {
+      if (!name.startsWith(`${String(i + 1).padStart(4, '0')}-`)) {
+        throw new MigrationError(`migrations are not numbered without gaps: ${name}`)
+      }
+      const text = await readFile(new URL(name, folder), 'utf8')
+      return { name, text, sha256: createHash('sha256').update(text).digest('hex') }
+    }),
+  )
+}
+
+/** Idempotent and safe to run from several processes at once. */
+export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
+  const migrations = await readMigrations()
+  await db.write(async ({ sql }) => {
+    await sql`select pg_advisory_xact_lock(${lockKey}::int)`
+    await sql`
+      create table if not exists schema_migrations (
+        name text primary key, sha256 text not null, applied_at timestamptz not null)`
+    const applied = await sql<{ name: string; sha256: string }[]>`
+      select name, sha256 from schema_migrations order by name`
+    for (const [i, { name, sha256 }] of applied.entries()) {
+      const known = migrations[i]
+      if (known === undefined || known.name !== name) {
+        throw new MigrationError(`the database was made by a newer version (it has ${name})`)
+      }
+      if (known.sha256 !== sha256) throw new MigrationError(`${name} was changed after it was applied`)
+    }
+    for (const { name, text, sha256 } of migrations.slice(applied.length)) {
+      await sql.unsafe(text)
+      await sql`insert into schema_migrations (name, sha256, applied_at) values (${name}, ${sha256}, ${now})`
+      log.info('database.migrated', { name })
+    }
+  })
+}
