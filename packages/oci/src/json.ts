@@ -1,0 +1,131 @@
+/** A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, numbers that are exact integers or refused. */
+import { utf8Decode } from '@seaworthy/std/bytes'
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
+
+const depthMax = 16
+/** The longest text of an exact integer that anybody writes. */
+const numberTextMax = 24
+const number = /^-?(?:0|[1-9][0-9]*)(?:\.0+)?(?![0-9.eE+-])/
+
+/**
+ * Throws `SyntaxError` for everything that is not one JSON text (RFC 8259) in UTF-8 without byte order mark and with distinct
+ * member names. Objects have no prototype. The caller bounds the length before.
+ */
+export function parseJson(bytes: Uint8Array): Json {
+  let text: string
+  try {
+    text = utf8Decode(bytes)
+  } catch (cause) {
+    throw new SyntaxError('not UTF-8', { cause })
+  }
+  let at = 0
+
+  const skipSpace = () => {
+    for (;;) {
+      const c = text.charCodeAt(at)
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return
+      at++
+    }
+  }
+  const takeWord = <T extends Json>(word: string, value: T): T => {
+    if (!text.startsWith(word, at)) throw new SyntaxError(`unexpected character at ${at}`)
+    at += word.length
+    return value
+  }
+  const parseString = (): string => {
+    const start = at
+    if (text[at++] !== '"') throw new SyntaxError(`unexpected character at ${start}`)
+    for (;;) {
+      const c = text.charCodeAt(at)
+      if (c === 0x22) break
+      if (Number.isNaN(c) || c < 0x20) throw new SyntaxError(`unexpected character at ${at}`)
+      at += c === 0x5c ? 2 : 1
+    }
+    at++
+    const value = JSON.parse(text.slice(start, at)) as string
+    if (!value.isWellFormed()) throw new SyntaxError('half of a surrogate pair')
+    return value
+  }
+  const parseNumber = (): number => {
+    const match = number.exec(text.slice(at, at + numberTextMax))
+    if (!match) throw new SyntaxError(`unexpected character at ${at}`)
+    at += match[0].length
+    const value = Number(match[0])
+    if (!Number.isSafeInteger(value)) throw new SyntaxError('not an exact integer')
+    return value
+  }
+  const parseArray = (depth: number): Json[] => {
+    const items: Json[] = []
+    at++
+    skipSpace()
+    if (text[at] === ']') {
+      at++
+      return items
+    }
+    for (;;) {
+      items.push(parseValue(depth + 1))
+      if (text[at] === ']') {
+        at++
+        return items
+      }
+      if (text[at++] !== ',') throw new SyntaxError(`unexpected character at ${at - 1}`)
+    }
+  }
+  const parseObject = (depth: number): Json => {
+    const members: { [name: string]: Json } = Object.create(null)
+    at++
+    skipSpace()
+    if (text[at] === '}') {
+      at++
+      return members
+    }
+    for (;;) {
+      skipSpace()
+      const name = parseString()
+      if (name in members) throw new SyntaxError('a member name occurs twice')
+      skipSpace()
+      if (text[at++] !== ':') throw new SyntaxError(`unexpected character at ${at - 1}`)
+      members[name] = parseValue(depth + 1)
+      if (text[at] === '}') {
+        at++
+        return members
+      }
+      if (text[at++] !== ',') throw new SyntaxError(`unexpected character at ${at - 1}`)
+    }
+  }
+  /** Reads one value and the white space on both sides of it. */
+  const parseValue = (depth: number): Json => {
+    if (depth > depthMax) throw new SyntaxError('nested too deeply')
+    skipSpace()
+    let value: Json
+    switch (text[at]) {
+      case '{':
+        value = parseObject(depth)
+        break
+      case '[':
+        value = parseArray(depth)
+        break
+      case '"':
+        value = parseString()
+        break
+      case 't':
+        value = takeWord('true', true)
+        break
+      case 'f':
+        value = takeWord('false', false)
+        break
+      case 'n':
+        value = takeWord('null', null)
+        break
+      default:
+        value = parseNumber()
+    }
+    skipSpace()
+    return value
+  }
+
+  const value = parseValue(0)
+  if (at !== text.length) throw new SyntaxError(`bytes after the end at ${at}`)
+  return value
+}

@@ -1,0 +1,344 @@
+/**
+ * Image manifests, image indexes and descriptors (image-spec 1.1), read strictly from hostile bytes and built byte for byte the same
+ * everywhere. Docker's schema 2 forms are read too, since registries hold them. What content a blob has is not looked at here.
+ */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Digest } from './digests.ts'
+import { digestOf, isDigest } from './digests.ts'
+import type { Json } from './json.ts'
+import { parseJson } from './json.ts'
+
+export const mediaTypes = {
+  index: 'application/vnd.oci.image.index.v1+json',
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  empty: 'application/vnd.oci.empty.v1+json',
+  layerTarZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+} as const
+
+/** Distribution-spec: registries should take at least 4 MiB; we take exactly that. */
+export const manifestSizeMax = 4 * 1024 * 1024
+export const blobSizeMax = 1024 ** 4
+const descriptorsMax = 4096
+const annotationsMax = 1024
+const textMax = 64 * 1024
+
+export type Annotations = Readonly<Record<string, string>>
+
+export interface Platform {
+  os: string
+  architecture: string
+  variant?: string
+}
+
+export interface Descriptor {
+  mediaType: string
+  digest: Digest
+  /** Bytes. */
+  size: number
+  artifactType?: string
+  annotations?: Annotations
+  platform?: Platform
+  /** The content itself, Base64. */
+  data?: string
+  urls?: readonly string[]
+}
+
+export interface ImageManifest {
+  kind: 'manifest'
+  mediaType: string
+  artifactType?: string
+  config: Descriptor
+  layers: readonly Descriptor[]
+  subject?: Descriptor
+  annotations?: Annotations
+}
+
+export interface ImageIndex {
+  kind: 'index'
+  mediaType: string
+  artifactType?: string
+  manifests: readonly Descriptor[]
+  subject?: Descriptor
+  annotations?: Annotations
+}
+
+export type Manifest = ImageManifest | ImageIndex
+
+export type ManifestRefusal =
+  | 'manifest_too_large'
+  | 'manifest_not_json'
+  | 'manifest_malformed'
+  | 'manifest_media_type'
+
+/** The two bytes `{}` as a config or layer that says nothing (image-spec, "Guidance for an Empty Descriptor"). */
+export const emptyBytes: Uint8Array = new TextEncoder().encode('{}')
+export const emptyDescriptor: Descriptor = Object.freeze({
+  mediaType: mediaTypes.empty,
+  digest: digestOf(emptyBytes),
+  size: 2,
+})
+
+function refuse(what: string): never {
+  throw new Refusal<ManifestRefusal>('manifest_malformed', what)
+}
+
+type Members = { [name: string]: Json }
+
+function asObject(value: Json | undefined, what: string): Members {
+  if (value === undefined || value === null || typeof value !== 'object' || Array.isArray(value)) {
+    return refuse(`${what} is not an object`)
+  }
+  return value
+}
+
+function asText(value: Json | undefined, what: string): string {
+  if (typeof value !== 'string' || value.length > textMax) return refuse(`${what} is not a text`)
+  return value
+}
+
+const mediaTypeForm =
+  /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
+
+/** RFC 6838 §4.2, without parameters. */
+export function isMediaType(text: string): boolean {
+  return text.length <= 255 && mediaTypeForm.test(text)
+}
+
+function asMediaType(value: Json | undefined, what: string): string {
+  if (typeof value !== 'string' || !isMediaType(value)) return refuse(`${what} is not a media type`)
+  return value
+}
+
+function parseAnnotations(value: Json | undefined): Annotations | undefined {
+  if (value === undefined || value === null) return undefined
+  const members = asObject(value, 'annotations')
+  const names = Object.keys(members)
+  if (names.length > annotationsMax) return refuse('too many annotations')
+  const annotations: Record<string, string> = Object.create(null)
+  for (const name of names) annotations[name] = asText(members[name], `annotation ${name}`)
+  return annotations
+}
+
+function parsePlatform(value: Json | undefined): Platform | undefined {
+  if (value === undefined || value === null) return undefined
+  const members = asObject(value, 'platform')
+  const platform: Platform = {
+    os: asText(members['os'], 'platform.os'),
+    architecture: asText(members['architecture'], 'platform.architecture'),
+  }
+  const variant = members['variant']
+  if (variant !== undefined && variant !== '')
+    platform.variant = asText(variant, 'platform.variant')
+  return platform
+}
+
+function parseDescriptor(value: Json | undefined, what: string): Descriptor {
+  const members = asObject(value, what)
+  const digest = members['digest']
+  if (typeof digest !== 'string' || !isDigest(digest)) return refuse(`${what} has no digest`)
+  const size = members['size']
+  if (typeof size !== 'number' || size < 0 || size > blobSizeMax) {
+    return refuse(`${what} has no size`)
+  }
+  const descriptor: Descriptor = {
+    mediaType: asMediaType(members['mediaType'], `${what}.mediaType`),
+    digest,
+    size,
+  }
+  const artifactType = members['artifactType']
+  if (artifactType !== undefined && artifactType !== '') {
+    descriptor.artifactType = asMediaType(artifactType, `${what}.artifactType`)
+  }
+  const annotations = parseAnnotations(members['annotations'])
+  if (annotations !== undefined) descriptor.annotations = annotations
+  const platform = parsePlatform(members['platform'])
+  if (platform !== undefined) descriptor.platform = platform
+  if (members['data'] !== undefined) descriptor.data = parseData(members['data'], descriptor, what)
+  const urls = members['urls']
+  if (urls !== undefined && urls !== null) {
+    descriptor.urls = asArray(urls, 16, `${what}.urls`).map((url) => asText(url, `${what}.urls`))
+  }
+  return descriptor
+}
+
+/** Embedded content must be the content that the descriptor names. */
+function parseData(value: Json, { digest, size }: Descriptor, what: string): string {
+  if (typeof value !== 'string') return refuse(`${what}.data is not a text`)
+  const bytes = Buffer.from(value, 'base64')
+  if (bytes.toString('base64') !== value) return refuse(`${what}.data is not Base64`)
+  const algorithm = digest.startsWith('sha256:') ? 'sha256' : 'sha512'
+  if (bytes.length !== size || digestOf(bytes, algorithm) !== digest) {
+    return refuse(`${what}.data does not have the digest`)
+  }
+  return value
+}
+
+function asArray(value: Json | undefined, itemsMax: number, what: string): Json[] {
+  if (!Array.isArray(value)) return refuse(`${what} is not a list`)
+  if (value.length > itemsMax) return refuse(`${what} is too long`)
+  return value
+}
+
+const indexTypes: readonly string[] = [mediaTypes.index, mediaTypes.dockerList]
+const manifestTypes: readonly string[] = [mediaTypes.manifest, mediaTypes.dockerManifest]
+
+/** The four document types that a registry takes under `/manifests/`. */
+export function isManifestMediaType(text: string): boolean {
+  return indexTypes.includes(text) || manifestTypes.includes(text)
+}
+
+/**
+ * Throws `Refusal<ManifestRefusal>`. `mediaType` is what the sender called it (Content-Type or descriptor); when the document names
+ * its own, both must agree, and without either it is refused. A document with the members of both kinds is refused (CVE-2021-41190).
+ */
+export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
+  if (bytes.length > manifestSizeMax) {
+    throw new Refusal<ManifestRefusal>('manifest_too_large', 'a manifest has at most 4 MiB')
+  }
+  let root: Json
+  try {
+    root = parseJson(bytes)
+  } catch (cause) {
+    throw new Refusal<ManifestRefusal>('manifest_not_json', 'the manifest is not strict JSON', {
+      cause,
+    })
+  }
+  const members = asObject(root, 'the manifest')
+  if (members['schemaVersion'] !== 2) return refuse('schemaVersion is not 2')
+  const own = members['mediaType']
+  const type = own === undefined ? mediaType : asMediaType(own, 'mediaType')
+  if (type === undefined || !isManifestMediaType(type) || (mediaType ?? type) !== type) {
+    throw new Refusal<ManifestRefusal>('manifest_media_type', 'the media types do not agree')
+  }
+  return indexTypes.includes(type) ? parseIndex(members, type) : parseImage(members, type)
+}
+
+function parseIndex(members: Members, mediaType: string): ImageIndex {
+  if (members['layers'] !== undefined || members['config'] !== undefined) {
+    return refuse('an index has no layers and no config')
+  }
+  return {
+    kind: 'index',
+    mediaType,
+    manifests: asArray(members['manifests'], descriptorsMax, 'manifests').map((item, i) =>
+      parseDescriptor(item, `manifests[${i}]`),
+    ),
+    ...parseShared(members),
+  }
+}
+
+function parseImage(members: Members, mediaType: string): ImageManifest {
+  if (members['manifests'] !== undefined) return refuse('an image manifest has no manifests')
+  const config = parseDescriptor(members['config'], 'config')
+  const shared = parseShared(members)
+  if (config.mediaType === mediaTypes.empty && shared.artifactType === undefined) {
+    return refuse('artifactType is missing beside an empty config')
+  }
+  return {
+    kind: 'manifest',
+    mediaType,
+    config,
+    layers: asArray(members['layers'], descriptorsMax, 'layers').map((item, i) =>
+      parseDescriptor(item, `layers[${i}]`),
+    ),
+    ...shared,
+  }
+}
+
+function parseShared(members: Members) {
+  const shared: { artifactType?: string; subject?: Descriptor; annotations?: Annotations } = {}
+  const artifactType = members['artifactType']
+  if (artifactType !== undefined && artifactType !== '') {
+    shared.artifactType = asMediaType(artifactType, 'artifactType')
+  }
+  const subject = members['subject']
+  if (subject !== undefined && subject !== null)
+    shared.subject = parseDescriptor(subject, 'subject')
+  const annotations = parseAnnotations(members['annotations'])
+  if (annotations !== undefined) shared.annotations = annotations
+  return shared
+}
+
+/** What a referrers list says about a manifest: its own artifactType, or for image manifests the config's media type (distribution-spec, "Listing Referrers"). */
+export function manifestArtifactType(manifest: Manifest): string | undefined {
+  if (manifest.artifactType !== undefined) return manifest.artifactType
+  return manifest.kind === 'manifest' ? manifest.config.mediaType : undefined
+}
+
+/** The descriptors below a manifest that must be stored with it; layers that only live elsewhere (`urls`) are left out, and so is the subject. */
+export function manifestChildren(manifest: Manifest): readonly Descriptor[] {
+  if (manifest.kind === 'index') return manifest.manifests
+  return [manifest.config, ...manifest.layers.filter((layer) => layer.urls === undefined)]
+}
+
+export interface EncodedManifest {
+  bytes: Uint8Array<ArrayBuffer>
+  descriptor: Descriptor
+}
+
+/** The one byte form of a manifest built here: fixed member order, annotations sorted by name, no white space. */
+export function encodeManifest(manifest: Manifest): EncodedManifest {
+  const body =
+    manifest.kind === 'index'
+      ? { manifests: manifest.manifests.map(orderDescriptor) }
+      : {
+          config: orderDescriptor(manifest.config),
+          layers: manifest.layers.map(orderDescriptor),
+        }
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: manifest.mediaType,
+    artifactType: manifest.artifactType,
+    ...body,
+    subject: manifest.subject && orderDescriptor(manifest.subject),
+    annotations: orderAnnotations(manifest.annotations),
+  })
+  const bytes = new TextEncoder().encode(text)
+  const descriptor: Descriptor = {
+    mediaType: manifest.mediaType,
+    digest: digestOf(bytes),
+    size: bytes.length,
+  }
+  if (manifest.artifactType !== undefined) descriptor.artifactType = manifest.artifactType
+  return { bytes, descriptor }
+}
+
+function orderAnnotations(annotations: Annotations | undefined): Annotations | undefined {
+  if (annotations === undefined) return undefined
+  const names = Object.keys(annotations).toSorted()
+  return Object.fromEntries(names.map((name) => [name, annotations[name]!]))
+}
+
+function orderDescriptor(descriptor: Descriptor) {
+  const { platform } = descriptor
+  return {
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    urls: descriptor.urls,
+    data: descriptor.data,
+    artifactType: descriptor.artifactType,
+    annotations: orderAnnotations(descriptor.annotations),
+    platform: platform && {
+      architecture: platform.architecture,
+      os: platform.os,
+      variant: platform.variant,
+    },
+  }
+}
+
+/** `linux/amd64`, `linux/arm/v7`. Throws `SyntaxError`. */
+export function parsePlatformName(text: string): Platform {
+  const match = /^([a-z0-9]{1,32})\/([a-z0-9_]{1,32})(?:\/([a-z0-9]{1,32}))?$/.exec(text)
+  if (!match) throw new SyntaxError('not a platform such as linux/amd64')
+  const platform: Platform = { os: match[1]!, architecture: match[2]! }
+  if (match[3] !== undefined) platform.variant = match[3]
+  return platform
+}
+
+export function formatPlatform({ os, architecture, variant }: Platform): string {
+  return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`
+}

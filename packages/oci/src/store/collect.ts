@@ -1,0 +1,193 @@
+/** Which stored things are needed, and the removal of the others. A release that anyone signed is never among them. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Clock } from '@seaworthy/std/time'
+import type { Digest } from '../digests.ts'
+import type { Manifest } from '../manifests.ts'
+import { manifestChildren } from '../manifests.ts'
+import type { RegistryStore, StoreRefusal } from './index.ts'
+import { parseStoredManifest } from './index.ts'
+
+export interface CollectOptions {
+  /** The image indexes of all signed releases, in whatever repository they are. Asked before and once more after marking. */
+  roots: () => Promise<Iterable<Digest>>
+  clock: Clock
+  /** What was used more recently stays; longer than any push takes. */
+  graceMs: number
+}
+
+export interface CollectResult {
+  manifestCount: number
+  linkCount: number
+  contentCount: number
+  contentBytes: number
+  uploadCount: number
+}
+
+/** Per repository, what each of its manifests names. */
+type Graph = Map<string, Map<Digest, Manifest>>
+
+async function readGraph(store: RegistryStore): Promise<Graph> {
+  const graph: Graph = new Map()
+  for (const repository of await store.listRepositories()) {
+    const manifests = new Map<Digest, Manifest>()
+    for (const digest of await store.listManifests(repository)) {
+      const stored = await store.peekManifest(repository, digest)
+      if (stored) manifests.set(digest, parseStoredManifest(stored))
+    }
+    graph.set(repository, manifests)
+  }
+  return graph
+}
+
+/** Marks downwards (index → manifests) and from subjects to their referrers, within one repository. */
+function markFrom(manifests: ReadonlyMap<Digest, Manifest>, starts: Iterable<Digest>): Set<Digest> {
+  const referrers = new Map<Digest, Digest[]>()
+  for (const [digest, { subject }] of manifests) {
+    if (!subject) continue
+    const known = referrers.get(subject.digest)
+    if (known) known.push(digest)
+    else referrers.set(subject.digest, [digest])
+  }
+  const marked = new Set<Digest>()
+  const waiting = [...starts]
+  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+    const manifest = manifests.get(digest)
+    if (!manifest || marked.has(digest)) continue
+    marked.add(digest)
+    waiting.push(...(referrers.get(digest) ?? []))
+    if (manifest.kind === 'index') waiting.push(...manifest.manifests.map((child) => child.digest))
+  }
+  return marked
+}
+
+async function markNeeded(
+  store: RegistryStore,
+  graph: Graph,
+  roots: Iterable<Digest>,
+): Promise<Map<string, Set<Digest>>> {
+  const missing = new Set(roots)
+  const starts = [...missing]
+  const needed = new Map<string, Set<Digest>>()
+  for (const [repository, manifests] of graph) {
+    const tagged: Digest[] = []
+    for (const tag of await store.listTags(repository)) {
+      const digest = await store.resolveTag(repository, tag)
+      if (digest !== undefined) tagged.push(digest)
+    }
+    const present = starts.filter((digest) => manifests.has(digest))
+    for (const digest of present) missing.delete(digest)
+    needed.set(repository, markFrom(manifests, [...tagged, ...present]))
+  }
+  const [first] = missing
+  if (first !== undefined) {
+    throw new Refusal<StoreRefusal>(
+      'root_unreadable',
+      `the signed release ${first} is not in the store, so nobody knows what it needs: nothing was removed`,
+    )
+  }
+  return needed
+}
+
+/**
+ * Removes what neither a tag nor a signed release needs, directly or through indexes and referrers, and what nobody used within the
+ * grace time; blobs go only when no manifest of their repository names them. Safe while others push, and after being killed at any moment.
+ * Throws `Refusal<StoreRefusal>`: `root_unreadable` or `content_damaged`, having removed nothing, when it cannot see what is needed.
+ */
+export async function collectGarbage(
+  store: RegistryStore,
+  options: CollectOptions,
+): Promise<CollectResult> {
+  const unusedSince = new Date(options.clock.now().getTime() - options.graceMs)
+  const before = await readGraph(store)
+  await markNeeded(store, before, await options.roots())
+  const needed = await markNeeded(store, before, await options.roots())
+  const manifestCount = await store.sweepManifests({
+    unusedSince,
+    isNeeded: (repository, digest) =>
+      needed.get(repository)?.has(digest) !== false || !before.get(repository)?.has(digest),
+  })
+
+  const named = new Map<string, Set<Digest>>()
+  const content = new Set<Digest>()
+  for (const [repository, manifests] of await readGraph(store)) {
+    const blobs = new Set<Digest>()
+    for (const [digest, manifest] of manifests) {
+      content.add(digest)
+      for (const child of manifestChildren(manifest)) {
+        blobs.add(child.digest)
+        content.add(child.digest)
+      }
+    }
+    named.set(repository, blobs)
+  }
+  const linkCount = await store.sweepBlobs({
+    unusedSince,
+    isNeeded: (repository, digest) => named.get(repository)?.has(digest) !== false,
+  })
+  const removed = await store.sweepContent({
+    unusedSince,
+    isNeeded: (digest) => content.has(digest),
+  })
+  const uploadCount = await store.sweepUploads({ unusedSince })
+  return {
+    manifestCount,
+    linkCount,
+    contentCount: removed.count,
+    contentBytes: removed.bytes,
+    uploadCount,
+  }
+}
+
+/** Whether a signed release needs the manifest or blob, so that a person must not delete it either. Refusals as `collectGarbage`. */
+export async function isNeededByRelease(
+  store: RegistryStore,
+  repository: string,
+  digest: Digest,
+  roots: Iterable<Digest>,
+): Promise<boolean> {
+  const manifests = new Map<Digest, Manifest>()
+  for (const known of await store.listManifests(repository)) {
+    const stored = await store.peekManifest(repository, known)
+    if (stored) manifests.set(known, parseStoredManifest(stored))
+  }
+  const marked = markFrom(manifests, roots)
+  if (marked.has(digest)) return true
+  return [...marked].some((known) =>
+    manifestChildren(manifests.get(known)!).some((child) => child.digest === digest),
+  )
+}
+
+/**
+ * Refusal `manifest_unknown` or `manifest_child_unknown` unless all that a release needs is in the repository, in the sizes announced. Counts as
+ * use of everything, so that a garbage collection that is under way leaves it alone: to be called before a release is signed for.
+ */
+export async function requireClosure(
+  store: RegistryStore,
+  repository: string,
+  digest: Digest,
+): Promise<void> {
+  const seen = new Set<Digest>()
+  const waiting: Digest[] = [digest]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (seen.has(next)) continue
+    seen.add(next)
+    const stored = await store.getManifest(repository, next)
+    if (!stored) {
+      throw new Refusal<StoreRefusal>('manifest_unknown', `the repository has no manifest ${next}`)
+    }
+    const manifest = parseStoredManifest(stored)
+    for (const child of manifestChildren(manifest)) {
+      if (manifest.kind === 'index') {
+        waiting.push(child.digest)
+        continue
+      }
+      const blob = await store.statBlob(repository, child.digest)
+      if (blob?.size !== child.size) {
+        throw new Refusal<StoreRefusal>(
+          'manifest_child_unknown',
+          `the repository has no blob ${child.digest} of that size`,
+        )
+      }
+    }
+  }
+}

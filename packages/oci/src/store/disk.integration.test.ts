@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { randomBelow, seededRandom, systemRandom } from '@seaworthy/std/random'
+import { hourMs, ManualClock, systemClock, systemSleep } from '@seaworthy/std/time'
+import type { Digest } from '../digests.ts'
+import { digestOf, parseDigest } from '../digests.ts'
+import { collectGarbage, requireClosure } from './collect.ts'
+import { openDiskStore } from './disk.ts'
+import { testRegistryStore } from './store.suite.ts'
+
+const contentPath = (root: string, digest: Digest) => {
+  const [algorithm, hex] = digest.split(':') as [string, string]
+  return join(root, 'content', algorithm, hex.slice(0, 2), hex)
+}
+
+testRegistryStore('disk', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'seaworthy-store-'))
+  const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
+  const open = () => openDiskStore(root, { clock, random: systemRandom })
+  return {
+    store: await open(),
+    clock,
+    reopen: open,
+    damage: async (digest) => {
+      const bytes = await readFile(contentPath(root, digest))
+      bytes[0]! ^= 1
+      await writeFile(contentPath(root, digest), bytes)
+    },
+    close: () => rm(root, { recursive: true }),
+  }
+})
+
+describe('disk: kill -9', () => {
+  it('O1 leaves a store that opens, with every acknowledged release whole', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'seaworthy-kill-'))
+    const random = seededRandom(11)
+    const acknowledged = new Set<Digest>()
+    try {
+      for (let round = 0; round < 8; round++) {
+        const child = spawn(
+          process.execPath,
+          [fileURLToPath(new URL('disk-writer.fixture.ts', import.meta.url)), root, String(round)],
+          { stdio: ['ignore', 'pipe', 'inherit'] },
+        )
+        let text = ''
+        child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
+        const ended = new Promise((resolve) => child.once('close', resolve))
+        while (!text.includes('\n')) await systemSleep(5)
+        await systemSleep(20 + randomBelow(random, 120))
+        child.kill('SIGKILL')
+        await ended
+        for (const line of text.split('\n').slice(0, -1)) {
+          if (line !== 'ready') acknowledged.add(parseDigest(line))
+        }
+        const store = await openDiskStore(root, { clock: systemClock, random: systemRandom })
+        for (const digest of acknowledged) await requireClosure(store, 'product', digest)
+        for (const tag of await store.listTags('product')) {
+          const digest = await store.resolveTag('product', tag)
+          assert.ok(digest, `tag ${tag} is whole`)
+          await requireClosure(store, 'product', digest)
+        }
+        assert.deepEqual(await store.scrub(), [])
+      }
+      assert.ok(acknowledged.size > 8, `only ${acknowledged.size} pushes were acknowledged`)
+      const clock = new ManualClock(new Date(Date.now() + 10 * hourMs))
+      const store = await openDiskStore(root, { clock, random: systemRandom })
+      const roots = [...acknowledged]
+      await collectGarbage(store, { roots: async () => roots, clock, graceMs: hourMs })
+      for (const digest of acknowledged) await requireClosure(store, 'product', digest)
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+
+  it('a sweep killed between setting aside and removing has lost nothing that is in use', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'seaworthy-aside-'))
+    try {
+      const store = await openDiskStore(root, { clock: systemClock, random: systemRandom })
+      const bytes = new TextEncoder().encode('wanted')
+      const digest = digestOf(bytes)
+      const uploadId = await store.createUpload('product')
+      const source = (async function* () {
+        yield bytes
+      })()
+      await store.appendUpload('product', uploadId, { offset: 0, source, sizeMax: 10 })
+      await store.commitUpload('product', uploadId, digest)
+      const { rename } = await import('node:fs/promises')
+      const path = contentPath(root, digest)
+      await rename(path, `${path}.gone`)
+      assert.equal((await store.statBlob('product', digest))?.size, 6)
+      assert.ok(await stat(path))
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+})

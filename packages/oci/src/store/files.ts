@@ -1,0 +1,112 @@
+/** Small steps on a disk whose power may go at any moment: each is whole or absent afterwards, and durable when it returns. */
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+export function hasErrorCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** The result, or `undefined` when a file or folder on the way does not exist. */
+export async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
+  try {
+    return await action
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT') || hasErrorCode(error, 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Makes the folder and its parents, each durable. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await syncDirectory(dirname(made))
+  }
+}
+
+/** Moves a file whose bytes are on disk already to its final name; an older one there is replaced. */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  await makeDirectory(dirname(to))
+  await rename(from, to)
+  await syncDirectory(dirname(to))
+}
+
+/** Writes a whole file by way of `temporary`, which lies on the same file system. */
+export async function writeDurably(
+  to: string,
+  bytes: Uint8Array | string,
+  temporary: string,
+): Promise<void> {
+  const file = await open(temporary, 'wx')
+  try {
+    await file.writeFile(bytes)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await moveDurably(temporary, to)
+}
+
+export async function removeDurably(path: string): Promise<boolean> {
+  const removed = await ifPresent(rm(path).then(() => true))
+  if (removed) await syncDirectory(dirname(path))
+  return removed ?? false
+}
+
+/** Names in a folder, sorted by their bytes; none when it does not exist. */
+export async function listNames(path: string): Promise<string[]> {
+  return ((await ifPresent(readdir(path))) ?? []).toSorted()
+}
+
+export async function readText(path: string): Promise<string | undefined> {
+  return ifPresent(readFile(path, 'utf8'))
+}
+
+const setAside = (path: string) => `${path}.gone`
+
+/**
+ * Notes that a file is in use, so that no sweep that is under way removes it; `false` when it does not exist. One that a sweep has set aside, or
+ * left so when it was killed, is put back.
+ */
+export async function markUsed(path: string, at: Date): Promise<boolean> {
+  const touch = () => ifPresent(utimes(path, at, at).then(() => true))
+  if (await touch()) return true
+  if ((await ifPresent(rename(setAside(path), path).then(() => true))) !== true) return false
+  return (await touch()) ?? false
+}
+
+/**
+ * Removes a file unless it was used since `unusedSince`. It is set aside first and looked at again, so that a use either comes before
+ * and is seen, or finds it set aside and takes it back. Returns the size of what was removed.
+ */
+export async function removeIfUnused(path: string, unusedSince: Date): Promise<number | undefined> {
+  const before = await ifPresent(stat(path))
+  if (!before || before.mtimeMs >= unusedSince.getTime()) return undefined
+  const aside = setAside(path)
+  if ((await ifPresent(rename(path, aside).then(() => true))) !== true) return undefined
+  const after = await ifPresent(stat(aside))
+  if (!after) return undefined
+  if (after.mtimeMs >= unusedSince.getTime()) {
+    await ifPresent(rename(aside, path))
+    return undefined
+  }
+  return (await ifPresent(rm(aside).then(() => true))) ? after.size : undefined
+}
+
+/** Puts back what a killed sweep left set aside. */
+export async function restoreSetAside(folder: string): Promise<void> {
+  for (const name of await listNames(folder)) {
+    if (name.endsWith('.gone'))
+      await ifPresent(rename(join(folder, name), join(folder, name.slice(0, -5))))
+  }
+}
