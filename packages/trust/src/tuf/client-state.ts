@@ -1,0 +1,130 @@
+/**
+ * What a device remembers of the repository, in one file of two generations: the whole root history
+ * from its anchor, the newest trusted files, and the latest time it verified. A trailer of length and
+ * hash tells a torn file from a whole one. No file at all is as unreadable as a broken one: only
+ * provisioning makes the first generation.
+ */
+import { base64Decode, base64Encode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
+import { isTrustError, trustError } from './codes.ts'
+import { isJsonObject, parseJson, wireJson } from './json.ts'
+import type { JsonValue } from './json.ts'
+
+export type StateSlot = 'a' | 'b'
+
+/** Two files on the device's disk. */
+export interface StateStore {
+  /** The whole file, or `undefined` when there is none. */
+  read(slot: StateSlot): Promise<Uint8Array | undefined>
+  /** All or nothing, on disk when it resolves: write aside, fsync, rename, fsync of the folder. */
+  write(slot: StateSlot, bytes: Uint8Array): Promise<void>
+}
+
+export interface ClientState {
+  readonly generation: number
+  /** From the anchor to the newest, without a gap. */
+  readonly roots: readonly Uint8Array[]
+  /** Newest trusted bytes by role: `timestamp`, `snapshot`, `targets` and delegated roles. */
+  readonly roles: ReadonlyMap<string, Uint8Array>
+  /** The latest time at which all metadata was verified: the clock may not fall below it. */
+  readonly verifiedAt: Date
+}
+
+const format = 'seaworthy-trust-state-v1'
+const stateBytesMax = 128 * 1024 * 1024
+
+export async function formatClientState(state: ClientState): Promise<Uint8Array<ArrayBuffer>> {
+  const roles = Object.create(null) as Record<string, string>
+  for (const [role, bytes] of state.roles) roles[role] = base64Encode(bytes)
+  const body = utf8Decode(
+    wireJson({
+      format,
+      generation: state.generation,
+      roots: state.roots.map((root) => base64Encode(root)),
+      roles,
+      verifiedAt: formatInstant(state.verifiedAt),
+    }),
+  )
+  return utf8Encode(`${body}\n${await trailer(body)}\n`)
+}
+
+async function trailer(body: string): Promise<string> {
+  const bytes = utf8Encode(body)
+  const digest = await crypto.subtle.digest('SHA-256', bytes)
+  return `${bytes.length} sha256:${hexEncode(new Uint8Array(digest))}`
+}
+
+/** Throws `state_unreadable` for anything that `formatClientState` has not written. */
+export async function parseClientState(bytes: Uint8Array): Promise<ClientState> {
+  const unreadable = (what: string, cause?: unknown) =>
+    trustError('state_unreadable', `the stored trust state is unreadable: ${what}`, { cause })
+  try {
+    const [body, end, rest, ...more] = utf8Decode(bytes).split('\n')
+    if (body === undefined || rest !== '' || more.length > 0 || end !== (await trailer(body))) {
+      throw unreadable('length or hash does not hold')
+    }
+    const json = parseJson(utf8Encode(body), { bytesMax: stateBytesMax, depthMax: 3 })
+    if (!isJsonObject(json) || json['format'] !== format) throw unreadable('an unknown format')
+    const { generation, roots, roles, verifiedAt } = json
+    if (
+      typeof generation !== 'number' ||
+      !Array.isArray(roots) ||
+      roots.length === 0 ||
+      !isJsonObject(roles)
+    ) {
+      throw unreadable('members are missing')
+    }
+    const decode = (value: JsonValue) => base64Decode(value as string)
+    return {
+      generation,
+      roots: roots.map(decode),
+      roles: new Map(Object.entries(roles).map(([role, value]) => [role, decode(value)])),
+      verifiedAt: parseInstant(verifiedAt as string),
+    }
+  } catch (cause) {
+    if (isTrustError(cause, 'state_unreadable')) throw cause
+    throw unreadable('its content is malformed', cause)
+  }
+}
+
+export interface ReadState {
+  readonly state: ClientState
+  readonly slot: StateSlot
+  /** The other generation should exist and does not: a write was lost, or somebody removed it. */
+  readonly isGenerationLost: boolean
+}
+
+/** The newest readable generation. Throws `state_unreadable` when there is none. */
+export async function readClientState(store: StateStore): Promise<ReadState> {
+  const found: { slot: StateSlot; state: ClientState }[] = []
+  let cause: unknown
+  for (const slot of ['a', 'b'] as const) {
+    const bytes = await store.read(slot)
+    if (!bytes) continue
+    try {
+      found.push({ slot, state: await parseClientState(bytes) })
+    } catch (error) {
+      if (!isTrustError(error, 'state_unreadable')) throw error
+      cause = error
+    }
+  }
+  const [newest] = found.toSorted((x, y) => y.state.generation - x.state.generation)
+  if (!newest) {
+    throw trustError('state_unreadable', 'no generation of the trust state is readable', { cause })
+  }
+  return {
+    ...newest,
+    isGenerationLost: newest.state.generation > 1 && found.length < 2,
+  }
+}
+
+/** Writes the next generation over the older slot. */
+export async function writeClientState(
+  store: StateStore,
+  before: StateSlot,
+  state: ClientState,
+): Promise<StateSlot> {
+  const slot = before === 'a' ? 'b' : 'a'
+  await store.write(slot, await formatClientState(state))
+  return slot
+}

@@ -1,0 +1,271 @@
+/**
+ * The client of devices and of the command line, for one repository whose root was pinned. Each cycle
+ * starts from the pinned root, walks the stored history and goes on over the network; what is stored
+ * is never the anchor. It makes no decision about releases: see `release.ts`.
+ */
+import { equalBytes } from '@seaworthy/std/bytes'
+import { minuteMs, parseInstant } from '@seaworthy/std/time'
+import type { Clock } from '@seaworthy/std/time'
+import { readClientState, writeClientState, formatClientState } from './client-state.ts'
+import type { ClientState, StateSlot, StateStore } from './client-state.ts'
+import { isTrustError, trustError } from './codes.ts'
+import { findTarget, loadRole, refreshTrustedSet } from './cycle.ts'
+import type { CyclePorts, FetchMetadata, FoundTarget } from './cycle.ts'
+import { defaultTufLimits } from './metadata.ts'
+import type { Metadata, Profile, TargetsSigned, TufLimits } from './metadata.ts'
+import { TrustedSet } from './trusted-set.ts'
+
+export interface TufClientOptions {
+  /** The pinned root, exactly as provisioned. */
+  readonly anchor: Uint8Array
+  readonly profile: Profile
+  readonly limits?: TufLimits
+}
+
+export interface TufClientPorts {
+  readonly clock: Clock
+  readonly store: StateStore
+  readonly fetchMetadata: FetchMetadata
+}
+
+/** What an operator should hear of, though nothing was refused. */
+export type TufNotice =
+  /** The clock stands before the last verified time, which was used in its place. */
+  | { readonly code: 'clock_behind'; readonly byMs: number }
+  /** Since the last cycle the clock moved otherwise than time did. */
+  | { readonly code: 'clock_jumped'; readonly byMs: number }
+  /** One of the two stored generations is gone or broken; the other was used. */
+  | { readonly code: 'state_generation_lost' }
+
+export interface RoleStatus {
+  readonly role: string
+  readonly version: number
+  readonly expiresAt: Date
+}
+
+export interface TufStatus {
+  readonly verifiedAt: Date
+  /** As trusted after the last successful cycle, in the order root, timestamp, snapshot, targets, others. */
+  readonly roles: readonly RoleStatus[]
+}
+
+export interface TufClient {
+  /**
+   * One cycle. Throws `TrustError` when something is not genuine, and whatever the ports throw. What
+   * was verified before the failure is kept, so that an attacker cannot make it be forgotten.
+   */
+  refresh(): Promise<readonly TufNotice[]>
+  /** Searches the delegations. Throws `target_unknown`. Needs a successful `refresh` before. */
+  findTarget(path: string): Promise<FoundTarget>
+  /**
+   * The metadata of a delegated role, reached through `chain` of delegators below `targets`:
+   * `['acme', 'acme.stable']`. Throws `target_unknown` where a delegation is missing.
+   */
+  loadRole(chain: readonly string[]): Promise<Metadata<TargetsSigned>>
+  status(): TufStatus
+}
+
+/** A deviation of the clock that is no jump: time zone daemons and slow disks. */
+const clockToleranceMs = 5 * minuteMs
+
+/**
+ * Makes the first generation of the state; provisioning alone calls it. `notBefore` is a time that has
+ * certainly passed, such as the build date. Throws `state_unreadable` when any state is there already,
+ * and the anchor's own faults.
+ */
+export async function createTrustState(
+  options: TufClientOptions & { readonly notBefore: Date },
+  store: StateStore,
+): Promise<void> {
+  if ((await store.read('a')) ?? (await store.read('b'))) {
+    throw trustError('state_unreadable', 'there is a trust state already: it is not overwritten')
+  }
+  await startSet(options, options.notBefore)
+  await store.write(
+    'a',
+    await formatClientState({
+      generation: 1,
+      roots: [options.anchor],
+      roles: new Map(),
+      verifiedAt: options.notBefore,
+    }),
+  )
+}
+
+function startSet(options: TufClientOptions, startAt: Date): Promise<TrustedSet> {
+  const limits = options.limits ?? defaultTufLimits
+  return TrustedSet.fromRoot(options.anchor, { profile: options.profile, startAt, limits })
+}
+
+/**
+ * Opens the client on the state that provisioning made. Throws `state_unreadable` when no generation
+ * can be read, and `root_chain_broken` when the history does not contain the anchor.
+ */
+export async function openTufClient(
+  options: TufClientOptions,
+  ports: TufClientPorts,
+): Promise<TufClient> {
+  const read = await readClientState(ports.store)
+  const anchorAt = read.state.roots.findIndex((root) => equalBytes(root, options.anchor))
+  if (anchorAt < 0) {
+    throw trustError('root_chain_broken', 'the stored history does not contain the pinned root')
+  }
+
+  let slot: StateSlot = read.slot
+  let generation = read.state.generation
+  let verifiedAt = read.state.verifiedAt
+  let roots = read.state.roots.slice(anchorAt)
+  const roles = new Map(read.state.roles)
+  let isChanged = false
+  let isGenerationLost = read.isGenerationLost
+  let set: TrustedSet | undefined
+  let lastCycle: { wallMs: number; monotonicMs: number } | undefined
+
+  const persist = async () => {
+    if (!isChanged) return
+    const state: ClientState = { generation: generation + 1, roots, roles, verifiedAt }
+    slot = await writeClientState(ports.store, slot, state)
+    generation++
+    isChanged = false
+  }
+
+  const cyclePorts: CyclePorts = {
+    fetchMetadata: ports.fetchMetadata,
+    limits: options.limits ?? defaultTufLimits,
+    cache: {
+      read: async (role) => roles.get(role),
+      keep: async (role, bytes) => {
+        if (role === 'root') roots = [...roots, bytes]
+        else roles.set(role, bytes)
+        isChanged = true
+      },
+      dropOnlineRoles: async () => {
+        roles.delete('timestamp')
+        roles.delete('snapshot')
+        isChanged = true
+      },
+    },
+  }
+
+  const noticeClock = (now: Date): TufNotice[] => {
+    const notices: TufNotice[] = []
+    const monotonicMs = ports.clock.monotonicMs()
+    if (lastCycle) {
+      const byMs = now.getTime() - lastCycle.wallMs - (monotonicMs - lastCycle.monotonicMs)
+      if (Math.abs(byMs) > clockToleranceMs) notices.push({ code: 'clock_jumped', byMs })
+    }
+    lastCycle = { wallMs: now.getTime(), monotonicMs }
+    const behindMs = verifiedAt.getTime() - now.getTime()
+    if (behindMs > 0) notices.push({ code: 'clock_behind', byMs: behindMs })
+    return notices
+  }
+
+  /** The anchor and the stored history. A history that does not verify was altered. */
+  const walkHistory = async (startAt: Date) => {
+    const started = await startSet(options, startAt)
+    try {
+      for (const root of roots.slice(1)) await started.updateRoot(root)
+    } catch (cause) {
+      if (!isTrustError(cause)) throw cause
+      throw trustError('state_unreadable', 'the stored root history does not verify', { cause })
+    }
+    return started
+  }
+
+  /** Later than any time verified before, but never than what all trusted metadata allows. */
+  const raiseVerifiedAt = (current: TrustedSet, startAt: Date) => {
+    const signedAt = current.timestamp?.signed.seaworthy?.signedAt
+    const bound = Math.min(...statusOf(current).map(({ expiresAt }) => expiresAt.getTime()))
+    const claimed = signedAt === undefined ? 0 : parseInstant(signedAt).getTime()
+    const raisedMs = Math.max(
+      verifiedAt.getTime(),
+      startAt.getTime(),
+      claimed < bound ? claimed : 0,
+    )
+    // one write a minute at most: the floor needs no finer steps
+    if (raisedMs - verifiedAt.getTime() < minuteMs) return
+    verifiedAt = new Date(raisedMs)
+    isChanged = true
+  }
+
+  /** Roles that the snapshot no longer names need no room on the device. */
+  const forgetGoneRoles = (current: TrustedSet) => {
+    for (const role of roles.keys()) {
+      if (role === 'timestamp' || role === 'snapshot') continue
+      if (!Object.hasOwn(current.snapshot?.signed.meta ?? {}, `${role}.json`)) {
+        roles.delete(role)
+        isChanged = true
+      }
+    }
+  }
+
+  const requireSet = () => {
+    if (!set) throw new Error('a refresh must have succeeded first')
+    return set
+  }
+
+  const keepAfter = async <T>(action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action()
+    } finally {
+      await persist()
+    }
+  }
+
+  return {
+    refresh: () =>
+      keepAfter(async () => {
+        set = undefined
+        const now = ports.clock.now()
+        const notices = noticeClock(now)
+        if (isGenerationLost) notices.push({ code: 'state_generation_lost' })
+        const startAt = new Date(Math.max(now.getTime(), verifiedAt.getTime()))
+        const next = await walkHistory(startAt)
+        await refreshTrustedSet(next, cyclePorts)
+        raiseVerifiedAt(next, startAt)
+        forgetGoneRoles(next)
+        set = next
+        isGenerationLost = false
+        return notices
+      }),
+    findTarget: (path) =>
+      keepAfter(async () => {
+        const found = await findTarget(requireSet(), cyclePorts, path)
+        if (!found) throw trustError('target_unknown', 'no role that may lists this path')
+        return found
+      }),
+    loadRole: (chain) =>
+      keepAfter(async () => {
+        const current = requireSet()
+        let metadata = await loadRole(current, cyclePorts, 'targets', current.targetsRing())
+        let delegator = 'targets'
+        for (const role of chain) {
+          const ring = current.delegatedRing(delegator, role)
+          if (!ring) throw trustError('target_unknown', `${delegator} does not delegate to ${role}`)
+          metadata = await loadRole(current, cyclePorts, role, ring)
+          delegator = role
+        }
+        return metadata
+      }),
+    status: () => ({ verifiedAt, roles: set ? statusOf(set) : [] }),
+  }
+}
+
+function statusOf(set: TrustedSet): RoleStatus[] {
+  const top = [
+    ['root', set.root],
+    ['timestamp', set.timestamp],
+    ['snapshot', set.snapshot],
+  ] as const
+  return [...top, ...set.roles].flatMap(([role, metadata]) =>
+    metadata
+      ? [
+          {
+            role,
+            version: metadata.signed.version,
+            expiresAt: parseInstant(metadata.signed.expires),
+          },
+        ]
+      : [],
+  )
+}

@@ -1,0 +1,48 @@
+/**
+ * The Update Framework: reading and writing its metadata, the client's decision what to trust, our
+ * device rules on top, and proposals that wait for offline signatures. Pure, or with ports: files,
+ * network and clocks are the caller's. Whether a release *should* run now is not decided here.
+ */
+export { isTrustError, trustCodes, trustError } from './codes.ts'
+export type { TrustCode, TufError } from './codes.ts'
+export { canonicalJson, isJsonObject, parseJson, wireJson } from './json.ts'
+export type { JsonLimits, JsonObject, JsonValue } from './json.ts'
+export { defaultTufLimits, specVersion, topLevelRoles } from './metadata.ts'
+export type {
+  AnySigned,
+  DelegatedRole,
+  Delegations,
+  Envelope,
+  FileMeta,
+  KeyMap,
+  Metadata,
+  Profile,
+  RoleKeys,
+  RoleType,
+  RootSigned,
+  SignedByType,
+  SnapshotSigned,
+  TargetFile,
+  TargetsSigned,
+  TimestampSigned,
+  TufLimits,
+  TufSignature,
+} from './metadata.ts'
+export { parseMetadata } from './parse-metadata.ts'
+export { lintMetadata, lintSigned } from './lint.ts'
+export type { Finding, FindingName } from './lint.ts'
+export { findSigners, verifyThreshold } from './threshold.ts'
+export type { KeyRing } from './threshold.ts'
+export { hasHashes, TrustedSet } from './trusted-set.ts'
+export { roleFileName } from './cycle.ts'
+export type { FetchMetadata, FoundTarget } from './cycle.ts'
+export type { StateSlot, StateStore } from './client-state.ts'
+export { createTrustState, openTufClient } from './client.ts'
+export type {
+  RoleStatus,
+  TufClient,
+  TufClientOptions,
+  TufClientPorts,
+  TufNotice,
+  TufStatus,
+} from './client.ts'
