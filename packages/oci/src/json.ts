@@ -99,7 +99,7 @@ export function parseJson(bytes: Uint8Array): Json {
     if (depth > depthMax) throw new SyntaxError('nested too deeply')
     skipSpace()
     let value: Json
-    switch (text[at]) {
+    switch (text.charAt(at)) {
       case '{':
         value = parseObject(depth)
         break

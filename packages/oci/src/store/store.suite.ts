@@ -221,7 +221,7 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
         const results = await Promise.allSettled([write('aa'), write('bb')])
         const winners = results.filter((result) => result.status === 'fulfilled')
         assert.equal(winners.length, 1)
-        const digest = digestOf(utf8Encode(results[0]!.status === 'fulfilled' ? 'aaaa' : 'bbbb'))
+        const digest = digestOf(utf8Encode(results[0].status === 'fulfilled' ? 'aaaa' : 'bbbb'))
         assert.equal((await store.commitUpload('product', uploadId, digest)).size, 4)
       }),
     )

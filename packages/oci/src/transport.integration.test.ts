@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer as createPlainServer } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo, Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { readBody, TransportError } from '@seaworthy/std/http'
+import { systemSleep } from '@seaworthy/std/time'
+import { httpsTransport, pinOf } from './transport.ts'
+
+const hasCode = (code: string) => (error: unknown) =>
+  error instanceof TransportError && error.code === code
+
+const listen = (server: Server) =>
+  new Promise<number>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+  )
+
+describe('httpsTransport', () => {
+  let folder: string
+  let certificate: string
+  let server: ReturnType<typeof createServer>
+  let url: string
+  let pin: string
+  const seen: string[] = []
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'seaworthy-tls-'))
+    const subject = ['-subj', '/CN=other', '-addext', 'subjectAltName=DNS:localhost']
+    const files = ['-keyout', join(folder, 'key'), '-out', join(folder, 'crt')]
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+    execFileSync('openssl', ['req', '-x509', ...kind, ...subject, ...files], { stdio: 'ignore' })
+    certificate = await readFile(join(folder, 'crt'), 'utf8')
+    const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+    pin = pinOf(spki)
+    server = createServer({ key: await readFile(join(folder, 'key')), cert: certificate })
+    server.on('request', (request, response) => {
+      seen.push(`${request.method} ${request.url}`)
+      if (request.url === '/redirect') response.writeHead(302, { location: '/' })
+      if (request.url === '/gzip') response.setHeader('content-encoding', 'gzip')
+      if (request.url === '/stall') return void response.write('begun')
+      if (request.url === '/cut') {
+        response.writeHead(200, { 'content-length': '100' })
+        response.write('begun', () => response.destroy())
+        return
+      }
+      request.pipe(response)
+    })
+    url = `https://localhost:${await listen(server)}`
+  })
+  after(async () => {
+    server.closeAllConnections()
+    server.close()
+    await rm(folder, { recursive: true })
+  })
+
+  const open = (options: Partial<Parameters<typeof httpsTransport>[0]>) =>
+    httpsTransport({ idleTimeoutMs: 2000, ...options })
+
+  it('A6 speaks to the pinned key, on kept connections, with bytes and streams as bodies', async () => {
+    const { transport, close } = open({ pin })
+    for (let i = 0; i < 3; i++) {
+      const body =
+        i === 1
+          ? (async function* () {
+              yield Buffer.from('a')
+              yield Buffer.from('b')
+            })()
+          : Buffer.from('ab')
+      const response = await transport({ method: 'POST', url: `${url}/`, body })
+      assert.equal(response.status, 200)
+      assert.equal(Buffer.from(await readBody(response, 10)).toString(), 'ab')
+    }
+    close()
+  })
+
+  it('A6 sends nothing to a server with another key', async () => {
+    const { transport, close } = open({ pin: `sha256:${'A'.repeat(43)}` })
+    seen.length = 0
+    const request = { method: 'POST', url: `${url}/secret`, body: Buffer.from('token') }
+    await assert.rejects(transport(request), hasCode('pin_mismatch'))
+    assert.deepEqual(seen, [])
+    close()
+  })
+
+  it('A6 checks the chain when there is no pin', async () => {
+    const system = open({})
+    await assert.rejects(system.transport({ method: 'GET', url }), hasCode('tls'))
+    const trusting = open({ ca: certificate })
+    assert.equal((await trusting.transport({ method: 'GET', url })).status, 200)
+    const byAddress = url.replace('localhost', '127.0.0.1')
+    await assert.rejects(trusting.transport({ method: 'GET', url: byAddress }), hasCode('tls'))
+    system.close()
+    trusting.close()
+  })
+
+  it('follows no redirect and decodes nothing', async () => {
+    const { transport, close } = open({ pin })
+    assert.equal((await transport({ method: 'GET', url: `${url}/redirect` })).status, 302)
+    const coded = await transport({ method: 'POST', url: `${url}/gzip`, body: Buffer.from('raw') })
+    assert.equal(Buffer.from(await readBody(coded, 10)).toString(), 'raw')
+    close()
+  })
+
+  it('reports what went wrong by code', async () => {
+    const { transport, close } = open({ pin, idleTimeoutMs: 200 })
+    const stalled = await transport({ method: 'GET', url: `${url}/stall` })
+    await assert.rejects(readBody(stalled, 100), hasCode('timed_out'))
+    const cut = await transport({ method: 'GET', url: `${url}/cut` })
+    await assert.rejects(readBody(cut, 100), hasCode('unreachable'))
+    await assert.rejects(
+      transport({ method: 'GET', url: 'https://127.0.0.1:1/' }),
+      hasCode('unreachable'),
+    )
+    await assert.rejects(transport({ method: 'GET', url: 'http://127.0.0.1:1/' }), hasCode('tls'))
+    await assert.rejects(
+      transport({ method: 'GET', url: 'file:///etc/passwd' }),
+      hasCode('unreachable'),
+    )
+    const stop = new AbortController()
+    const waiting = transport({ method: 'GET', url: `${url}/stall`, signal: stop.signal })
+    const body = readBody(await waiting, 100)
+    body.catch(() => {})
+    await systemSleep(10)
+    stop.abort()
+    await assert.rejects(body, hasCode('aborted'))
+    close()
+  })
+
+  it('speaks plain http only when told', async () => {
+    const plain = createPlainServer((_request, response) => response.end('plain'))
+    const port = await listen(plain)
+    const { transport, close } = open({ allowPlain: true })
+    const response = await transport({ method: 'GET', url: `http://127.0.0.1:${port}/` })
+    assert.equal(Buffer.from(await readBody(response, 10)).toString(), 'plain')
+    close()
+    plain.close()
+  })
+})

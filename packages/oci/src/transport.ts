@@ -1,0 +1,214 @@
+/**
+ * The real `Transport`: node:http(s) with kept-alive connections, which checks the peer before the first byte of a request is written.
+ * Follows nothing, decodes nothing, repeats nothing.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, RequestOptions } from 'node:http'
+import { Agent as PlainAgent, request as requestPlain } from 'node:http'
+import type { AgentOptions } from 'node:https'
+import { Agent as TlsAgent, request as requestTls } from 'node:https'
+import type { Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
+import { base64UrlEncode } from '@seaworthy/std/bytes'
+import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
+import { TransportError } from '@seaworthy/std/http'
+
+export interface HttpsTransportOptions {
+  /** Trust exactly the certificate with this public key, `sha256:<base64url of SHA-256 of the SPKI DER>`, whatever its name, issuer and dates. */
+  pin?: string
+  /** Trust these CA certificates (PEM) instead of the system's. Not used together with `pin`. */
+  ca?: string | readonly string[]
+  /** Also speak `http:`. Only for loopback and tests: nobody is checked there. */
+  allowPlain?: boolean
+  /** Longest wait for connection and handshake, and for each next byte. */
+  idleTimeoutMs: number
+  /** Connections kept per origin. */
+  connectionsMax?: number
+}
+
+export interface ClosableTransport {
+  transport: Transport
+  /** Ends all connections. */
+  close: () => void
+}
+
+const pinForm = /^sha256:[A-Za-z0-9_-]{43}$/
+
+export function isPin(text: string): boolean {
+  return pinForm.test(text)
+}
+
+/** The pin of a public key in SPKI DER form. */
+export function pinOf(spki: Uint8Array): string {
+  return `sha256:${base64UrlEncode(createHash('sha256').update(spki).digest())}`
+}
+
+function checkPin(socket: TLSSocket, pin: string): void {
+  const certificate = socket.getPeerX509Certificate()
+  const actual = certificate && pinOf(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+  if (
+    actual === undefined ||
+    actual.length !== pin.length ||
+    !timingSafeEqual(Buffer.from(actual), Buffer.from(pin))
+  ) {
+    throw new TransportError('pin_mismatch', 'the server does not have the pinned public key')
+  }
+}
+
+/** An agent whose connections are handed out only after their certificate was found to be the pinned one. */
+class PinnedAgent extends TlsAgent {
+  readonly #pin: string
+  readonly #handshakeTimeoutMs: number
+
+  constructor(pin: string, handshakeTimeoutMs: number, options: AgentOptions) {
+    super(options)
+    this.#pin = pin
+    this.#handshakeTimeoutMs = handshakeTimeoutMs
+  }
+
+  override createConnection(
+    options: ConnectionOptions,
+    created?: (error: Error | null, socket: Socket) => void,
+  ): undefined {
+    const socket = connect({
+      ...options,
+      // The pin replaces the certificate authorities; `checkPin` below decides before any byte of HTTP is written.
+      rejectUnauthorized: false,
+    })
+    const fail = (error: Error) => {
+      socket.destroy()
+      created?.(error, socket)
+    }
+    socket.setTimeout(this.#handshakeTimeoutMs, () =>
+      socket.destroy(new TransportError('timed_out', 'the handshake took too long')),
+    )
+    socket.once('error', fail)
+    socket.once('secureConnect', () => {
+      socket.off('error', fail)
+      socket.setTimeout(0)
+      try {
+        checkPin(socket, this.#pin)
+      } catch (error) {
+        return fail(error as Error)
+      }
+      created?.(null, socket)
+    })
+    return undefined
+  }
+}
+
+/** Throws `TypeError` for a malformed pin. */
+export function httpsTransport(options: HttpsTransportOptions): ClosableTransport {
+  if (options.pin !== undefined && !isPin(options.pin)) throw new TypeError('not a pin sha256:…')
+  const shared = {
+    keepAlive: true,
+    maxSockets: options.connectionsMax ?? 8,
+    scheduling: 'lifo' as const,
+  }
+  const tlsOptions: AgentOptions = {
+    ...shared,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
+  }
+  const tls =
+    options.pin === undefined
+      ? new TlsAgent(tlsOptions)
+      : new PinnedAgent(options.pin, options.idleTimeoutMs, tlsOptions)
+  const plain = new PlainAgent(shared)
+
+  const transport: Transport = (request) => {
+    const url = new URL(request.url)
+    const isPlain = url.protocol === 'http:'
+    if (!isPlain && url.protocol !== 'https:') {
+      throw new TransportError('unreachable', 'only https is spoken')
+    }
+    if (isPlain && options.allowPlain !== true) {
+      throw new TransportError('tls', 'an unencrypted connection is not allowed')
+    }
+    return exchange(request, options.idleTimeoutMs, (settings, onResponse) =>
+      isPlain
+        ? requestPlain(url, { ...settings, agent: plain }, onResponse)
+        : requestTls(url, { ...settings, agent: tls }, onResponse),
+    )
+  }
+  return {
+    transport: async (request) => transport(request),
+    close() {
+      tls.destroy()
+      plain.destroy()
+    },
+  }
+}
+
+type StartRequest = (
+  settings: RequestOptions,
+  onResponse: (response: IncomingMessage) => void,
+) => ReturnType<typeof requestPlain>
+
+function exchange(
+  { method, headers, body, signal }: HttpRequest,
+  idleTimeoutMs: number,
+  start: StartRequest,
+): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const settings: RequestOptions = { method, headers: { ...headers }, timeout: idleTimeoutMs }
+    if (signal) settings.signal = signal
+    if (body instanceof Uint8Array) {
+      settings.headers = { ...headers, 'content-length': String(body.length) }
+    }
+    let timedOut: TransportError | undefined
+    const explain = (cause: unknown) => timedOut ?? asTransportError(cause, signal)
+    const outgoing = start(settings, (incoming) => {
+      resolve({
+        status: incoming.statusCode!,
+        headers: readHeaders(incoming),
+        body: readIncoming(incoming, explain),
+      })
+    })
+    outgoing.on('timeout', () => {
+      timedOut = new TransportError('timed_out', 'nothing came for too long')
+      outgoing.destroy(timedOut)
+    })
+    // Stays installed: after the head has come, an error reaches the reader through the body.
+    outgoing.on('error', (cause) => reject(explain(cause)))
+    if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
+    else {
+      pipeline(body, outgoing).catch((cause: unknown) => {
+        outgoing.destroy()
+        reject(explain(cause))
+      })
+    }
+  })
+}
+
+async function* readIncoming(
+  incoming: IncomingMessage,
+  explain: (cause: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of incoming) yield piece as Uint8Array
+  } catch (cause) {
+    throw explain(cause)
+  }
+}
+
+function readHeaders(incoming: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null)
+  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
+    if (values) headers[name] = values.join(', ')
+  }
+  return headers
+}
+
+function asTransportError(cause: unknown, signal: AbortSignal | undefined): Error {
+  if (cause instanceof TransportError) return cause
+  if (signal?.aborted) return new TransportError('aborted', 'the request was aborted', { cause })
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
+    return new TransportError('tls', 'the server could not prove who it is', { cause })
+  }
+  return new TransportError('unreachable', 'the server could not be reached', { cause })
+}
