@@ -1,0 +1,312 @@
+/**
+ * The house rules that a machine can check, one object each, with the code that it must catch and the code
+ * that it must let through. `tidy.test.ts` runs them over the repository and over their own examples.
+ */
+import { posix } from 'node:path'
+import { findPattern, importRules } from './import-rules.ts'
+import type { SourceFile } from './source-tree.ts'
+
+export interface Rule {
+  readonly name: string
+  readonly appliesTo: (file: SourceFile) => boolean
+  readonly check: (file: SourceFile) => { line: number; text: string }[]
+  /** Path and text of files that break the rule: each must be found. */
+  readonly caught: readonly (readonly [path: string, source: string])[]
+  /** Files that come close and are right. */
+  readonly passes: readonly (readonly [path: string, source: string])[]
+}
+
+const linesMax = 500
+const isTypeScript = (file: SourceFile) => file.path.endsWith('.ts')
+
+/** Shipped code that must be handed its time, chance and network. */
+const isPure = (file: SourceFile) =>
+  (file.path.startsWith('packages/') || file.path.startsWith('sim/')) &&
+  file.workspace !== 'std' &&
+  !file.isTest &&
+  !file.isMain
+
+function banCalls(
+  name: string,
+  bans: readonly { pattern: RegExp; instead: string }[],
+  examples: Pick<Rule, 'caught' | 'passes'>,
+  appliesTo = isPure,
+): Rule {
+  return {
+    name,
+    appliesTo,
+    check: (file) =>
+      bans.flatMap(({ pattern, instead }) =>
+        findPattern(file, pattern, (match) => `${match}: ${instead}`),
+      ),
+    ...examples,
+  }
+}
+
+const at = (source: string): readonly [string, string] => ['packages/agent/src/a.ts', source]
+
+/** The file gives the name `fetch` to something of its own: a parameter, a field taken apart, a constant. */
+const bindsFetch = (file: SourceFile) =>
+  /[{,(]\s*fetch\s*[,}:)=?]|\b(?:const|function)\s+fetch\b|\bfetch\(\w+\??:/.test(file.code)
+
+export const houseRules: Rule[] = [
+  ...importRules,
+  banCalls(
+    'time comes as a value or a Clock',
+    [
+      { pattern: /\bDate\.now\b/g, instead: 'take `now` or a Clock (std/time)' },
+      {
+        pattern: /\bnew Date\s*(?:\(\s*\)|(?![\s(\w$]))/g,
+        instead: 'take `now` or a Clock (std/time)',
+      },
+      { pattern: /(?<![\w$.]|new )Date\s*\(/g, instead: 'take `now` or a Clock (std/time)' },
+      { pattern: /\bperformance\.now\b/g, instead: 'take a Clock (std/time)' },
+    ],
+    {
+      caught: [
+        at('const a = Date.now()'),
+        at('const a = new Date()'),
+        at('const a = new Date( )'),
+        at('const a = new Date'),
+        at('const a = Date()'),
+        at('const f = Date.now'),
+        at('const a = performance.now()'),
+        ['sim/src/world.ts', 'const a = Date.now()'],
+      ],
+      passes: [
+        at('const a = new Date(ms)'),
+        at('// never Date.now()'),
+        at("const a = 'Date.now()'"),
+        at('const a: Date = clock.now()'),
+        at('function parseDate(a: Date): Date {}'),
+        ['packages/std/src/time.ts', 'export const a = () => new Date()'],
+        ['packages/agent/src/main.ts', 'const a = Date.now()'],
+        ['packages/agent/src/a.test.ts', 'const a = Date.now()'],
+      ],
+    },
+  ),
+  banCalls(
+    'chance comes as a Random',
+    [
+      { pattern: /\bMath\.random\b/g, instead: 'take a Random (std/random)' },
+      { pattern: /\brandomUUID\b/g, instead: 'std/ids makes identifiers' },
+      {
+        pattern: /\b(?:getRandomValues|randomBytes|randomInt)\b/g,
+        instead: 'take a Random (std/random)',
+      },
+    ],
+    {
+      caught: [
+        at('const a = Math.random()'),
+        at('const a = crypto.randomUUID()'),
+        at('crypto.getRandomValues(a)'),
+        at("import { randomBytes } from 'node:crypto'"),
+      ],
+      passes: [at('const a = random.bytes(16)'), at('// Math.random is banned')],
+    },
+  ),
+  banCalls(
+    'waiting comes as a Sleep',
+    [
+      { pattern: /(?<![\w$.])(?:setTimeout|setInterval)\b/g, instead: 'take a Sleep (std/time)' },
+      {
+        pattern: /\bglobalThis\.(?:setTimeout|setInterval)\b/g,
+        instead: 'take a Sleep (std/time)',
+      },
+      { pattern: /\bAbortSignal\.timeout\b/g, instead: 'take a Sleep and an AbortController' },
+    ],
+    {
+      caught: [
+        at('setTimeout(a, 5)'),
+        at('await promisify(setTimeout)(5)'),
+        at("import { setTimeout as wait } from 'node:timers/promises'"),
+        at('globalThis.setInterval(a, 5)'),
+        at('AbortSignal.timeout(5)'),
+      ],
+      passes: [at('await sleep(5)'), at('socket.setTimeout(5)'), at('clearTimeout(timer)')],
+    },
+  ),
+  {
+    name: 'the network comes as a Fetch',
+    appliesTo: isPure,
+    check: (file) => [
+      ...findPattern(file, /\b(?:globalThis|global|window|self)\.fetch\b/g, () => 'take a Fetch'),
+      ...findPattern(file, /(?<![\w$.])fetch\s*\(/g, () => 'take a Fetch').filter(
+        () => !bindsFetch(file),
+      ),
+      ...findPattern(file, /[:=]\s*fetch\b(?!\s*[(:])/g, () => 'take a Fetch').filter(
+        () => !bindsFetch(file),
+      ),
+    ],
+    caught: [
+      at("await fetch('https://a')"),
+      at('const get = globalThis.fetch'),
+      at('const client = { get: fetch }'),
+    ],
+    passes: [
+      at('const load = async ({ fetch }: Ports) => fetch(path)'),
+      at('await ports.fetch(path)'),
+      at('interface Ports { fetch(path: string): void }'),
+    ],
+  },
+  banCalls(
+    'only main.ts reads the environment',
+    [{ pattern: /\bprocess\.env\b|\bprocess\[/g, instead: 'take configuration' }],
+    {
+      caught: [
+        at("const a = process.env['A']"),
+        at('const { env } = process.env'),
+        ['packages/server/src/config/env.ts', 'const a = process.env'],
+      ],
+      passes: [
+        ['packages/agent/src/main.ts', 'const a = process.env'],
+        ['packages/cli/bin/seaworthy.mjs', 'const a = process.env'],
+        at('const a = env.process'),
+      ],
+    },
+  ),
+  banCalls(
+    'no state at the level of a module',
+    [
+      {
+        pattern: /^(?:export\s+)?(?:let|var)\s+\w+/gm,
+        instead: 'keep it in what a function makes',
+      },
+    ],
+    {
+      caught: [at('let count = 0'), at('export let a: number'), at('var a')],
+      passes: [at('const a = 0'), at('function f() {\n  let a = 0\n}')],
+    },
+    (file) => !file.isMain && !file.isTest && isTypeScript(file),
+  ),
+  banCalls(
+    'modules name what they give: no default export, no star',
+    [
+      { pattern: /\bexport\s+default\b/g, instead: 'export it by its name' },
+      { pattern: /\bexport\s*\{[^}]*\bas\s+default\b/g, instead: 'export it by its name' },
+      { pattern: /\bexport\s*\*/g, instead: 'list what the folder promises' },
+    ],
+    {
+      caught: [
+        at('export default function a() {}'),
+        at('const a = 1\nexport { a as default }'),
+        at("export * from './b.ts'"),
+        at("export * as b from './b.ts'"),
+      ],
+      passes: [at("import b from 'b'"), at("export { b } from './b.ts'")],
+    },
+    () => true,
+  ),
+  banCalls(
+    'types do not lie and can be erased',
+    [
+      {
+        pattern: /^\s*(?:export\s+)?(?:declare\s+)?(?:const\s+)?enum\s+\w+/gm,
+        instead: 'a union of strings',
+      },
+      { pattern: /^\s*(?:export\s+)?(?:declare\s+)?namespace\s+\w+/gm, instead: 'a module' },
+      {
+        pattern: /(?:[:<|&,(=]|\bas|=>)\s*any\b(?!\s*[:(?])(?:\[\])*/g,
+        instead: '`unknown`, and look before using',
+      },
+    ],
+    {
+      caught: [
+        at('enum A { b }'),
+        at('export const enum A { b }'),
+        at('namespace A {}'),
+        at('let a: any'),
+        at('const a = b as any'),
+        at('const a: Map<string, any> = b'),
+      ],
+      passes: [
+        at("type A = 'enum'"),
+        at('// any of them'),
+        at('const a = Promise.any(b)'),
+        at('const anyone: unknown = 1'),
+        at('f({ any: 1 })'),
+      ],
+    },
+    (file) => isTypeScript(file) && !file.isTest,
+  ),
+  {
+    name: 'names say what a thing is',
+    appliesTo: (file) =>
+      file.path.startsWith('packages/') || /^(?:sim|bench|tools)\//.test(file.path),
+    check: (file) => {
+      const stem = posix.basename(file.path).split('.')[0]!
+      const words = stem.split('-')
+      const bad =
+        words.find((w) => /^(?:utils?|helpers?|managers?|common|misc|shared|stuff)$/.test(w)) ??
+        [stem].find((s) => /^(?:data|info|handle|types|constants|main-\d)$/.test(s))
+      const findings = bad ? [{ line: 1, text: `"${bad}" in a file name says nothing` }] : []
+      if (!/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(stem)) {
+        findings.push({ line: 1, text: `${stem}: file names are kebab-case` })
+      }
+      return [
+        ...findings,
+        ...findPattern(
+          file,
+          /\b(?:function|class|interface|type)\s+\w*(?:Manager|Helper|Util|Utils|Misc)\b/g,
+          (match) => `${match}: name it after what it does`,
+        ),
+        ...findPattern(file, /\bfunction\s+handle\s*[(<]/g, () => 'handle what? verb and noun'),
+      ]
+    },
+    caught: [
+      ['packages/oci/src/utils.ts', ''],
+      ['packages/oci/src/tar-helpers.ts', ''],
+      ['packages/oci/src/types.ts', ''],
+      ['packages/oci/src/blobStore.ts', ''],
+      at('class BlobManager {}'),
+      at('function handle() {}'),
+    ],
+    passes: [['packages/oci/src/blob-store.ts', 'function handleUpload() {}']],
+  },
+  {
+    name: 'an index opens with what its folder is for',
+    appliesTo: (file) => /^packages\/.*\/index\.ts$/.test(file.path),
+    check: (file) =>
+      /^\/\*\*[\s\S]*?\*\//.test(file.source)
+        ? []
+        : [{ line: 1, text: 'the first thing is a /** comment */' }],
+    caught: [['packages/oci/src/tar/index.ts', "export { a } from './a.ts'"]],
+    passes: [['packages/oci/src/tar/index.ts', '/** Reads tar. */\nexport const a = 1']],
+  },
+  {
+    name: `files have at most ${linesMax} lines`,
+    appliesTo: (file) => !file.isTest,
+    check: (file) => {
+      const lines = file.source.split('\n').length - 1
+      return lines > linesMax ? [{ line: lines, text: 'split it by noun into a folder' }] : []
+    },
+    caught: [at('a\n'.repeat(linesMax + 1))],
+    passes: [at('a\n'.repeat(linesMax))],
+  },
+  {
+    name: 'SQL only in packages/server/src/db',
+    appliesTo: (file) =>
+      file.path.startsWith('packages/') &&
+      !file.path.startsWith('packages/server/src/db/') &&
+      !file.isTest,
+    check: (file) =>
+      file.strings.flatMap(({ text, start }) =>
+        /^\s*(?:(?:select|SELECT)\s[\s\S]*\s(?:from|FROM)\s|(?:insert|INSERT)\s+(?:into|INTO)\s|(?:update|UPDATE)\s+\S+\s+(?:set|SET)\s|(?:delete|DELETE)\s+(?:from|FROM)\s|(?:create|alter|drop|CREATE|ALTER|DROP)\s+(?:table|index|unique|TABLE|INDEX|UNIQUE)\s|(?:select|SELECT)\s+(?:pg_|1\b|\*))/.test(
+          text,
+        )
+          ? [{ line: file.source.slice(0, start).split('\n').length, text: 'one function in db/' }]
+          : [],
+      ),
+    caught: [
+      ['packages/server/src/app/a.ts', 'await sql`select id from devices where ${x}`'],
+      ['packages/server/src/http/a.ts', "query('INSERT INTO devices (id) values (1)')"],
+      ['packages/server/src/tasks/a.ts', 'sql`\n  update devices set name = ${name}`'],
+      ['packages/server/src/main.ts', "sql.unsafe('select pg_advisory_lock(1)')"],
+    ],
+    passes: [
+      ['packages/server/src/db/devices.ts', 'await sql`select id from devices`'],
+      ['packages/cli/src/a.ts', "help('Select a device from the list')"],
+      ['packages/cli/src/a.ts', "help('delete the device')"],
+    ],
+  },
+]

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { repositoryRoot } from './source-tree.ts'
+
+/** Runs the test runner in a repository of its own that holds these files. */
+function runTests(
+  t: TestContext,
+  files: Record<string, string>,
+  suite: string,
+  environment: Record<string, string> = {},
+): { status: number | null; output: string } {
+  const root = mkdtempSync(join(tmpdir(), 'seaworthy-tests-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  mkdirSync(join(root, 'tools'))
+  for (const name of ['test.ts', 'test-report.ts', 'source-tree.ts', 'source-scan.ts']) {
+    cpSync(join(repositoryRoot, 'tools', name), join(root, 'tools', name))
+  }
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(root, path), text)
+  const { NODE_TEST_CONTEXT: _parent, SEAWORTHY_TEST_STRICT: _strict, ...inherited } = process.env
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/test.ts', suite], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...inherited, ...environment },
+  })
+  return { status, output: stdout + stderr }
+}
+
+const passing = "import { test } from 'node:test'\ntest('fine', () => {})\n"
+const failing = "import { test } from 'node:test'\ntest('broken', () => { throw new Error('x') })\n"
+const skipping =
+  "import { test } from 'node:test'\ntest('zstd', { skip: 'needs zstd (apt install zstd)' }, () => {})\n"
+
+test('a suite passes, and the last lines are those of Node’s runner', (t) => {
+  const { status, output } = runTests(t, { 'a.test.ts': passing }, 'unit')
+  assert.equal(status, 0, output)
+  assert.match(output, /ℹ pass 1\n[\s\S]*ℹ skipped 0\nℹ todo 0\nℹ duration_ms [\d.]+\s*$/)
+})
+
+test('each suite runs its own files only', (t) => {
+  const files = {
+    'a.test.ts': passing,
+    'b.integration.test.ts': failing,
+    'c.long.test.ts': failing,
+  }
+  assert.equal(runTests(t, files, 'unit').status, 0)
+  assert.equal(runTests(t, files, 'integration').status, 1)
+  assert.equal(runTests(t, files, 'long').status, 1)
+})
+
+test('a failing test, a file that does not load and an empty suite are failures', (t) => {
+  assert.equal(runTests(t, { 'a.test.ts': passing, 'b.test.ts': failing }, 'unit').status, 1)
+  assert.equal(runTests(t, { 'a.test.ts': "import './missing.ts'\n" }, 'unit').status, 1)
+  const empty = runTests(t, {}, 'unit')
+  assert.equal(empty.status, 1)
+  assert.match(empty.output, /no unit test file was found/)
+  assert.equal(runTests(t, {}, 'nonsense').status, 2)
+})
+
+test('skipped tests are listed, and are failures in strict mode', (t) => {
+  const lenient = runTests(t, { 'a.test.ts': skipping }, 'unit')
+  assert.equal(lenient.status, 0)
+  assert.match(lenient.output, /skipped:\n {2}zstd: needs zstd \(apt install zstd\)/)
+  const strict = runTests(t, { 'a.test.ts': skipping }, 'unit', { SEAWORTHY_TEST_STRICT: '1' })
+  assert.equal(strict.status, 1)
+  assert.match(strict.output, /SEAWORTHY_TEST_STRICT=1 forbids/)
+})

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { houseRules } from './house-rules.ts'
+import { placeSource, readSources } from './source-tree.ts'
+
+const sources = readSources()
+
+test('the rules look at the whole repository', () => {
+  for (const path of [
+    'packages/std/src/time.ts',
+    'tools/tidy.test.ts',
+    'packages/cli/bin/seaworthy.mjs',
+  ]) {
+    assert.ok(
+      sources.some((file) => file.path === path),
+      path,
+    )
+  }
+  const workspaces = new Set(sources.map((file) => file.workspace))
+  for (const name of [
+    'std',
+    'trust',
+    'fleet',
+    'oci',
+    'api',
+    'server',
+    'agent',
+    'cli',
+    'sim',
+    'bench',
+  ]) {
+    assert.ok(workspaces.has(name), `no source of ${name} was seen`)
+  }
+})
+
+for (const rule of houseRules) {
+  test(`house rule: ${rule.name}`, () => {
+    const files = sources.filter(rule.appliesTo)
+    assert.ok(files.length > 0, 'the rule saw no file')
+    const findings = files.flatMap((file) =>
+      rule.check(file).map(({ line, text }) => `${file.path}:${line} ${text}`),
+    )
+    assert.deepEqual(findings, [])
+  })
+
+  test(`its counter-examples are caught: ${rule.name}`, () => {
+    assert.ok(rule.caught.length > 0)
+    for (const [path, source] of rule.caught) {
+      const file = placeSource(path, source)
+      assert.ok(rule.appliesTo(file), `does not apply to ${path}`)
+      assert.ok(rule.check(file).length > 0, `${path}: ${source}`)
+    }
+    for (const [path, source] of rule.passes) {
+      const file = placeSource(path, source)
+      assert.deepEqual(rule.appliesTo(file) ? rule.check(file) : [], [], `${path}: ${source}`)
+    }
+  })
+}
