@@ -1,0 +1,117 @@
+/**
+ * What the demo ships: Node-RED in an older and a newer version from the npm registry, or, where that cannot be
+ * reached, a small application that comes with the project. And the newer one once more, broken.
+ */
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { RunProgram } from './processes.ts'
+
+export interface Application {
+  /** `Node-RED` or the name of the stand-in. */
+  title: string
+  product: string
+  /** Folders ready for `release create --from`, oldest first; the last fails its health check. */
+  releases: readonly { version: string; folder: string; isBroken: boolean }[]
+  /** Why it is the stand-in, if it is. */
+  standInBecause?: string
+}
+
+const nodeRedVersions = ['4.0.9', '4.1.15'] as const
+const windowSeconds = 4
+
+/** Fetches both versions; falls back to the stand-in when npm cannot, and says why. */
+export async function prepareApplication(
+  folder: string,
+  runProgram: RunProgram,
+): Promise<Application> {
+  try {
+    return await prepareNodeRed(folder, runProgram)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { ...(await prepareStandIn(folder)), standInBecause: why }
+  }
+}
+
+async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<Application> {
+  const [older, newer] = nodeRedVersions
+  const folders = Object.fromEntries(
+    nodeRedVersions.map((version) => [version, join(folder, `node-red-${version}`)]),
+  )
+  for (const version of nodeRedVersions) {
+    await mkdir(folders[version]!, { recursive: true })
+    await runProgram('npm', [
+      'install',
+      '--prefix',
+      folders[version]!,
+      '--ignore-scripts',
+      '--omit=dev',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+      '--loglevel=error',
+      '--fetch-retries=1',
+      '--fetch-timeout=60000',
+      `node-red@${version}`,
+    ])
+    await describeStart(folders[version]!, nodeRedStart, '/settings')
+  }
+  const broken = join(folder, `node-red-${newer}-broken`)
+  // links instead of copies: the files are the same
+  await cp(folders[newer]!, broken, { recursive: true, verbatimSymlinks: true })
+  await writeFile(
+    join(broken, 'settings.js'),
+    "// the mistake: the editor moves, and the health check no longer finds it\nmodule.exports = { httpAdminRoot: '/moved' }\n",
+  )
+  await describeStart(broken, [...nodeRedStart, '--settings', 'settings.js'], '/settings')
+  return {
+    title: 'Node-RED',
+    product: 'node-red',
+    releases: [
+      { version: older, folder: folders[older]!, isBroken: false },
+      { version: newer, folder: folders[newer]!, isBroken: false },
+      { version: `${newer}-moved`, folder: broken, isBroken: true },
+    ],
+  }
+}
+
+const nodeRedStart = [
+  '${NODE}',
+  'node_modules/node-red/red.js',
+  '--port',
+  '${PORT}',
+  '--userDir',
+  '${DATA}',
+] as const
+
+async function prepareStandIn(folder: string): Promise<Omit<Application, 'standInBecause'>> {
+  const source = fileURLToPath(new URL('../../../demo-app', import.meta.url))
+  const releases = []
+  for (const [version, isBroken] of [
+    ['1.0.0', false],
+    ['1.1.0', false],
+    ['1.1.0-moved', true],
+  ] as const) {
+    const target = join(folder, `stand-in-${version}`)
+    await rm(target, { recursive: true, force: true })
+    await cp(source, target, { recursive: true })
+    await writeFile(join(target, 'package.json'), JSON.stringify({ version, type: 'module' }))
+    const start = ['${NODE}', 'server.mjs', '${PORT}', ...(isBroken ? ['--moved'] : [])]
+    await describeStart(target, start, '/settings')
+    releases.push({ version, folder: target, isBroken })
+  }
+  return { title: 'the stand-in application', product: 'stand-in', releases }
+}
+
+async function describeStart(
+  folder: string,
+  start: readonly string[],
+  path: string,
+): Promise<void> {
+  const manifest = {
+    start,
+    health: { http: `http://127.0.0.1:\${PORT}${path}`, windowSeconds },
+    stopSeconds: 5,
+  }
+  await writeFile(join(folder, 'seaworthy.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+}

@@ -1,0 +1,184 @@
+/** `seaworthy device …` */
+import type { Command } from 'commander'
+import type { DeviceView } from '@seaworthy/api/devices'
+import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { formatAgo, formatCount, formatSpan } from '../output/format.ts'
+import { collectPairs } from '../options.ts'
+import type { CliPorts } from '../ports.ts'
+import { collectPages, withSession } from '../session.ts'
+
+export function addDeviceCommands(program: Command, ports: CliPorts): void {
+  const device = program.command('device').description('the machines')
+  device
+    .command('list')
+    .description('list devices with what they run')
+    .option('--fleet <name>', 'of this fleet alone')
+    .action(async (options: { fleet?: string }, command: Command) =>
+      list(createContext(ports, command), options.fleet),
+    )
+  device
+    .command('show <id>')
+    .description('show one device with its key and its last signed reports')
+    .action(async (id: string, _options: object, command: Command) =>
+      show(createContext(ports, command), id),
+    )
+  device
+    .command('set <id>')
+    .description('change name, tags or fleet of a device')
+    .option('--name <name>', 'a name for people')
+    .option('--tag <name=value>', 'set the tags, repeatable; replaces those it had', collectPairs)
+    .option('--fleet <name>', 'move it to another fleet')
+    .action(async (id: string, options: SetOptions, command: Command) =>
+      set(createContext(ports, command), id, options),
+    )
+  device
+    .command('remove <id…>')
+    .description('remove devices; their credentials end at once')
+    .action(async (ids: string[], _options: object, command: Command) =>
+      remove(createContext(ports, command), ids),
+    )
+}
+
+interface SetOptions {
+  name?: string
+  tag?: Record<string, string>
+  fleet?: string
+}
+
+async function list(context: Context, fleet: string | undefined): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const devices = await collectPages((query) =>
+      client.call(listDevices, { query: { ...query, ...(fleet === undefined ? {} : { fleet }) } }),
+    )
+    const now = context.ports.clock.now()
+    context.show(devices, () => [
+      ...context.table<DeviceView>(
+        [
+          { title: 'id', text: (d) => d.id },
+          { title: 'name', text: (d) => d.name ?? '-', isShrinkable: true },
+          { title: 'fleet', text: (d) => d.fleet },
+          { title: 'running', text: (d) => d.running?.version ?? '-', isShrinkable: true },
+          { title: 'update', text: describeUpdate, isShrinkable: true },
+          { title: 'refused', text: (d) => d.lastRefusal?.code ?? '-' },
+          { title: 'seen', text: (d) => formatAgo(d.lastSeenAt, now) },
+        ],
+        devices,
+      ),
+      ...(devices.length === 0
+        ? ['No devices yet: see `seaworthy provisioning-key create --help`.']
+        : []),
+    ])
+  })
+}
+
+async function show(context: Context, deviceId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(showDevice, { params: { deviceId } })
+    const now = context.ports.clock.now()
+    context.show(view, () => [
+      ...describe(context, view, now),
+      ...context.fields([
+        [
+          'key',
+          `${view.publicKey.scheme} ${view.publicKey.keyval.public.replaceAll('\n', ' ').trim()}`,
+        ],
+        ['signed reports', String(view.reports.length)],
+      ]),
+      ...context.table<(typeof view.reports)[number]>(
+        [
+          { title: 'sequence', text: (r) => String(r.report.sequence), align: 'right' },
+          { title: 'at', text: (r) => r.report.at },
+          { title: 'state', text: (r) => r.report.update.state },
+          { title: 'running', text: (r) => r.report.running?.version ?? '-' },
+          { title: 'counter', text: (r) => String(r.report.committedCounter), align: 'right' },
+          {
+            title: 'refusals',
+            text: (r) => r.report.refusals.map((one) => one.code).join(' ') || '-',
+          },
+        ],
+        view.reports,
+      ),
+    ])
+  })
+}
+
+async function set(
+  context: Context,
+  deviceId: string,
+  { name, tag, fleet }: SetOptions,
+): Promise<void> {
+  const body = {
+    ...(name === undefined ? {} : { name }),
+    ...(tag === undefined ? {} : { tags: tag }),
+    ...(fleet === undefined ? {} : { fleet }),
+  }
+  if (Object.keys(body).length === 0) {
+    throw new CliError('usage', 'nothing to change was given', {
+      wayOut: 'See `seaworthy device set --help`.',
+    })
+  }
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(setDevice, { params: { deviceId }, body })
+    context.show(view, () => describe(context, view, context.ports.clock.now()))
+  })
+}
+
+async function remove(context: Context, ids: readonly string[]): Promise<void> {
+  await context.confirm(
+    `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
+  )
+  await withSession(context, async ({ client }) => {
+    for (const deviceId of ids) {
+      await client.call(removeDevice, { params: { deviceId } })
+      context.say(`Removed ${deviceId}.`)
+    }
+    if (context.options.json) context.show({ removed: ids }, () => [])
+  })
+}
+
+function describe(context: Context, view: DeviceView, now: Date): string[] {
+  return context.fields([
+    ['device', view.id],
+    ['name', view.name ?? undefined],
+    ['fleet', view.fleet],
+    ['platform', view.platform],
+    [
+      'tags',
+      Object.entries(view.tags)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' ') || undefined,
+    ],
+    [
+      'running',
+      view.running === null
+        ? 'nothing yet'
+        : `${view.running.product} ${view.running.version}, counter ${view.running.counter}`,
+    ],
+    ['digest', view.running === null ? undefined : `sha256:${view.running.sha256}`],
+    ['update', describeUpdate(view)],
+    [
+      'last refusal',
+      view.lastRefusal === null
+        ? undefined
+        : `${view.lastRefusal.code}, ${formatAgo(view.lastRefusal.at, now)}`,
+    ],
+    [
+      'metadata age',
+      view.timestampAgeSeconds === null
+        ? 'never verified'
+        : formatSpan(view.timestampAgeSeconds * 1000),
+    ],
+    ['seen', formatAgo(view.lastSeenAt, now)],
+    ['registered', view.registeredAt],
+  ])
+}
+
+function describeUpdate({ update }: DeviceView): string {
+  if (update === null) return '-'
+  return [update.state, update.targetPath, update.code]
+    .filter((part) => part !== undefined)
+    .join(' ')
+}

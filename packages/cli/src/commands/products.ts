@@ -1,0 +1,3 @@
+import type { Command } from 'commander'
+import type { CliPorts } from '../ports.ts'
+export function addProductCommands(_program: Command, _ports: CliPorts): void {}

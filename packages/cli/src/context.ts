@@ -1,0 +1,80 @@
+/** What every command gets: the ports, the options that all commands know, and ways to print. */
+import type { Command } from 'commander'
+import { CliError } from './failure.ts'
+import { formatFields, formatTable } from './output/table.ts'
+import type { Column } from './output/table.ts'
+import { createPaint } from './output/paint.ts'
+import type { Paint } from './output/paint.ts'
+import { createProgress } from './output/progress.ts'
+import type { Progress } from './output/progress.ts'
+import type { CliPorts } from './ports.ts'
+
+export interface GlobalOptions {
+  json: boolean
+  yes: boolean
+  verbose: boolean
+  color: boolean
+  server?: string
+  configDir?: string
+}
+
+export interface Context {
+  ports: CliPorts
+  options: GlobalOptions
+  paint: Paint
+  /** A line on the output, unless `--json` is on. */
+  say(line: string): void
+  /** A line on the error stream: warnings, and what a script does not want among its data. */
+  warn(line: string): void
+  /** Data: as JSON with `--json`, else as the lines that `text` makes. */
+  show(value: unknown, text: () => readonly string[]): void
+  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[]
+  fields(fields: readonly (readonly [string, string | undefined])[]): string[]
+  progress(title: string): Progress
+  /** Goes on only after a yes; without a terminal `--yes` is needed. */
+  confirm(question: string): Promise<void>
+}
+
+export function createContext(ports: CliPorts, command: Command): Context {
+  const options = command.optsWithGlobals<Partial<GlobalOptions>>()
+  const settings: GlobalOptions = {
+    json: options.json ?? false,
+    yes: options.yes ?? false,
+    verbose: options.verbose ?? false,
+    color: options.color ?? true,
+    ...(options.server === undefined ? {} : { server: options.server }),
+    ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
+  }
+  const { out, err } = ports
+  return {
+    ports,
+    options: settings,
+    paint: createPaint({
+      isTerminal: out.isTerminal,
+      wantsColour: settings.color,
+      noColor: ports.environment['NO_COLOR'],
+    }),
+    say(line) {
+      if (!settings.json) out.write(`${line}\n`)
+    },
+    warn: (line) => err.write(`${line}\n`),
+    show(value, text) {
+      if (settings.json) out.write(`${JSON.stringify(value, undefined, 2)}\n`)
+      else for (const line of text()) out.write(`${line}\n`)
+    },
+    table: (columns, rows) => formatTable(columns, rows, out.isTerminal ? out.columns : undefined),
+    fields: (fields) => formatFields(fields),
+    progress: (title) =>
+      createProgress({ title, screen: err, clock: ports.clock, isQuiet: settings.json }),
+    async confirm(question) {
+      if (settings.yes) return
+      if (!ports.prompt.isInteractive) {
+        throw new CliError('usage', `${question} Nobody is there to say yes.`, {
+          wayOut: 'Look at what would be done, then repeat the command with --yes.',
+        })
+      }
+      if (!(await ports.prompt.askYesNo(question)))
+        throw new CliError('failed', 'not confirmed; nothing was done')
+    },
+  }
+}

@@ -1,0 +1,178 @@
+/** Signers and public keys from what `--key` names. Passphrases come from a file, the environment or a hidden prompt, never from an argument. */
+import { argon2 } from 'node:crypto'
+import { promisify } from 'node:util'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { TrustError } from '@seaworthy/std/refusal'
+import type { Argon2id, PublicKey, Signer } from '@seaworthy/trust/keys'
+import { keyFileBytesMax, keyId, openKeyFile, parsePublicKeyFile } from '@seaworthy/trust/keys'
+import { CliError } from '../failure.ts'
+import type { CliPorts } from '../ports.ts'
+import { readBounded } from '../state/files.ts'
+
+const argon2Async = promisify(argon2)
+
+/** The argon2id of Node. */
+export const argon2id: Argon2id = async ({
+  passphrase,
+  salt,
+  memoryKiB,
+  passes,
+  parallelism,
+  lengthBytes,
+}) =>
+  new Uint8Array(
+    await argon2Async('argon2id', {
+      message: passphrase,
+      nonce: salt,
+      memory: memoryKiB,
+      passes,
+      parallelism,
+      tagLength: lengthBytes,
+    }),
+  )
+
+/** A key that an option named: its public half, and whether its file could sign. */
+export interface NamedKey {
+  path: string
+  key: PublicKey
+  keyId: string
+  /** True for a sealed key file, false for a public one. */
+  canSign: boolean
+}
+
+/** Reads the public half; needs no passphrase. */
+export async function readNamedKey(path: string): Promise<NamedKey> {
+  refusePkcs11(path)
+  const bytes = await readBounded(path, keyFileBytesMax)
+  try {
+    const key = await parsePublicKeyFile(bytes)
+    return { path, key, keyId: await keyId(key), canSign: isSealed(bytes) }
+  } catch (cause) {
+    throw nameFile(path, cause)
+  }
+}
+
+export async function readNamedKeys(paths: readonly string[]): Promise<NamedKey[]> {
+  const keys = await Promise.all(paths.map((path) => readNamedKey(path)))
+  const seen = new Map<string, string>()
+  for (const { keyId: id, path } of keys) {
+    const before = seen.get(id)
+    if (before !== undefined) {
+      throw new CliError('usage', `${before} and ${path} are the same key`, {
+        wayOut: 'A threshold counts different keys: name each once.',
+      })
+    }
+    seen.set(id, path)
+  }
+  return keys
+}
+
+/** Opens the key for signing; asks for the passphrase where nothing else gives it. */
+export async function openSigner(named: NamedKey, passphrases: PassphraseSource): Promise<Signer> {
+  if (!named.canSign) {
+    throw new CliError('usage', `${named.path} holds a public key; it cannot sign`, {
+      wayOut: 'Name the key file that `seaworthy key create` made.',
+    })
+  }
+  const bytes = await readBounded(named.path, keyFileBytesMax)
+  const passphrase = await passphrases.read(named.path)
+  try {
+    const signer = await openKeyFile(bytes, passphrase, { argon2id })
+    if (signer.keyId !== named.keyId)
+      throw new CliError('failed', `${named.path} changed while it was read`)
+    return signer
+  } catch (cause) {
+    throw nameFile(named.path, cause)
+  }
+}
+
+export interface PassphraseSource {
+  /** The passphrase of that key file. */
+  read(path: string): Promise<string>
+}
+
+const passphraseBytesMax = 4096
+
+/**
+ * `--passphrase-file` once for all keys, or once per key in their order; else SEAWORTHY_PASSPHRASE; else a hidden prompt.
+ */
+export function createPassphraseSource(
+  ports: CliPorts,
+  files: readonly string[] | undefined,
+): PassphraseSource {
+  const order: string[] = []
+  return {
+    async read(path) {
+      if (!order.includes(path)) order.push(path)
+      if (files !== undefined && files.length > 0) {
+        const file = files.length === 1 ? files[0] : files[order.indexOf(path)]
+        if (file === undefined) {
+          throw new CliError('usage', `no --passphrase-file for ${path}`, {
+            wayOut: 'Give one for all keys, or one for each in the same order.',
+          })
+        }
+        return await readPassphraseFile(file)
+      }
+      const fromEnvironment = ports.environment['SEAWORTHY_PASSPHRASE']
+      if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment
+      if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
+      return await ports.prompt.askSecret(`Passphrase of ${path}: `)
+    },
+  }
+}
+
+/** A passphrase for a new key; at a terminal it is asked for twice. */
+export async function readNewPassphrase(
+  ports: CliPorts,
+  path: string,
+  file: string | undefined,
+): Promise<string> {
+  const given =
+    file === undefined ? ports.environment['SEAWORTHY_PASSPHRASE'] : await readPassphraseFile(file)
+  if (given !== undefined && given !== '') return checkPassphrase(given)
+  if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
+  const first = checkPassphrase(await ports.prompt.askSecret(`New passphrase for ${path}: `))
+  const second = await ports.prompt.askSecret('The same again: ')
+  if (first !== second) throw new CliError('failed', 'the two passphrases differ; no key was made')
+  return first
+}
+
+const passphraseLengthMin = 8
+
+function checkPassphrase(passphrase: string): string {
+  if (passphrase.length < passphraseLengthMin) {
+    throw new CliError('refused', `a passphrase has at least ${passphraseLengthMin} characters`)
+  }
+  return passphrase
+}
+
+async function readPassphraseFile(path: string): Promise<string> {
+  const line = utf8Decode(await readBounded(path, passphraseBytesMax)).split(/\r?\n/, 1)[0]!
+  if (line === '') throw new CliError('usage', `${path}: its first line is empty`)
+  return line
+}
+
+function nobodyToAsk(path: string): CliError {
+  return new CliError('usage', `nobody is there to type the passphrase of ${path}`, {
+    wayOut: 'Use --passphrase-file, or the environment variable SEAWORTHY_PASSPHRASE.',
+  })
+}
+
+/** PKCS#11 keys are a `Signer` too, but this version has no driver for them. */
+function refusePkcs11(path: string): void {
+  if (!path.startsWith('pkcs11:')) return
+  throw new CliError('failed', 'this version cannot use PKCS#11 tokens', {
+    wayOut: 'Use an encrypted key file made by `seaworthy key create`.',
+  })
+}
+
+function isSealed(bytes: Uint8Array): boolean {
+  const file = JSON.parse(utf8Decode(bytes)) as { format?: unknown }
+  return file.format === 'seaworthy-key-v1'
+}
+
+/** The same refusal, with the file's name in front. */
+function nameFile(path: string, cause: unknown): unknown {
+  if (!(cause instanceof TrustError)) return cause
+  return new TrustError(cause.code as string, `${path}: ${cause.message}`, { cause })
+}

@@ -1,0 +1,65 @@
+/** The program `seaworthy`: the only place that touches the process and its environment. */
+import { spawn } from 'node:child_process'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { CliPorts, Screen } from './ports.ts'
+import { runCli } from './program.ts'
+import { createPrompt } from './terminal.ts'
+
+const interruption = new AbortController()
+/** Set while a program of ours runs in the foreground: it gets the signals. */
+let foreground: { kill(signal: NodeJS.Signals): void } | undefined
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (foreground !== undefined) return foreground.kill(signal)
+    // Asked twice: whatever still runs is left to the system.
+    if (interruption.signal.aborted) process.exit(130)
+    interruption.abort()
+    // Hidden input and running requests end by themselves; anything else gets a moment.
+    void systemSleep(2000).then(() => process.exit(130))
+  })
+}
+// `seaworthy device list | head` is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
+})
+
+function createScreen(stream: NodeJS.WriteStream): Screen {
+  return {
+    write: (text) => void stream.write(text),
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 80
+    },
+  }
+}
+
+const err = createScreen(process.stderr)
+const ports: CliPorts = {
+  clock: systemClock,
+  sleep: systemSleep,
+  random: systemRandom,
+  environment: process.env,
+  out: createScreen(process.stdout),
+  err,
+  prompt: createPrompt(process.stdin, err),
+  createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 60_000 }),
+  runForeground: (file, args) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' })
+      // At a terminal the whole group hears Ctrl-C already; a second one would cut the graceful stop short.
+      foreground = {
+        kill: (signal) => (signal === 'SIGINT' && err.isTerminal ? false : child.kill(signal)),
+      }
+      child.on('error', reject)
+      child.on('exit', (code, signal) => {
+        foreground = undefined
+        resolve(signal === null ? (code ?? 1) : 1)
+      })
+    }),
+  signal: interruption.signal,
+}
+
+process.exitCode = await runCli(process.argv.slice(2), ports)

@@ -1,0 +1,50 @@
+/** Parsers of option values. Whatever is not understood is a usage error that names the option. */
+import { InvalidArgumentError } from 'commander'
+import { parseDuration } from '@seaworthy/std/time'
+
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d{1,15}$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Not a whole number from ${min} to ${max}.`)
+    }
+    return value
+  }
+}
+
+/** Milliseconds. */
+export function durationOption(text: string): number {
+  try {
+    return parseDuration(text)
+  } catch {
+    throw new InvalidArgumentError('Not a duration such as 30m, 12h or 7d.')
+  }
+}
+
+/** `name=value`, repeatable, into a map. */
+export function collectPairs(
+  text: string,
+  before: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('Not of the form name=value.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+export function onOff(text: string): boolean {
+  if (text === 'on') return true
+  if (text === 'off') return false
+  throw new InvalidArgumentError('Say on or off.')
+}
+
+export function oneOf<T extends string>(...choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const choice = choices.find((one) => one === text)
+    if (choice === undefined) throw new InvalidArgumentError(`One of ${choices.join(', ')}.`)
+    return choice
+  }
+}

@@ -1,0 +1,54 @@
+/** Values as people read them. Text from elsewhere is made harmless before it reaches a terminal. */
+
+/** Control characters, and those that turn or hide text, as visible escapes: nothing the server says can steer the terminal. */
+export function harmless(text: string): string {
+  return text.replace(
+    // oxlint-disable-next-line no-control-regex -- these are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** `0 B`, `1.5 KiB`, `212 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < byteUnits.length - 1) {
+    value /= 1024
+    unit++
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  return `${value.toFixed(digits)} ${byteUnits[unit]!}`
+}
+
+/** Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 60) return `${seconds}s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, '0')}s`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 48) return `${hours}h ${String(minutes % 60).padStart(2, '0')}m`
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`
+}
+
+/** `3m 05s ago`, `in 5d 3h`, or `never` for null. */
+export function formatAgo(instant: string | null, now: Date): string {
+  if (instant === null) return 'never'
+  const ms = now.getTime() - Date.parse(instant)
+  if (Number.isNaN(ms)) return harmless(instant)
+  return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(-ms)}`
+}
+
+/** The first 12 hexadecimal digits, for tables; never for comparing. */
+export function shortDigest(digest: string): string {
+  const start = digest.indexOf(':') + 1
+  return digest.slice(0, start + 12)
+}
+
+/** `1 release`, `2 releases`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

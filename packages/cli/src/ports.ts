@@ -1,0 +1,48 @@
+/** What the command line needs from the world. Made in `main.ts`, or by a test. */
+import type { Transport } from '@seaworthy/std/http'
+import type { Random } from '@seaworthy/std/random'
+import type { Clock, Sleep } from '@seaworthy/std/time'
+
+/** One of the two output streams. */
+export interface Screen {
+  write(text: string): void
+  readonly isTerminal: boolean
+  /** Width of the terminal in characters; meaningless where there is none. */
+  readonly columns: number
+}
+
+export interface Prompt {
+  /** False when nobody sits at the other end: then nothing may be asked. */
+  readonly isInteractive: boolean
+  /** Reads one line without showing it. */
+  askSecret(question: string): Promise<string>
+  /** True for y or yes only. */
+  askYesNo(question: string): Promise<boolean>
+}
+
+export interface TransportOptions {
+  /** `sha256:<base64url>` of the server's SPKI; without it the system's CAs decide. */
+  pin?: string
+  /** Also `http:`, for repositories that are verified by their signatures alone. */
+  allowPlain?: boolean
+}
+
+export interface ClosableTransport {
+  transport: Transport
+  close: () => void
+}
+
+export interface CliPorts {
+  clock: Clock
+  sleep: Sleep
+  random: Random
+  environment: Readonly<Record<string, string | undefined>>
+  out: Screen
+  err: Screen
+  prompt: Prompt
+  createTransport(options: TransportOptions): ClosableTransport
+  /** Runs another program of ours in the foreground, signals passed on; resolves with its exit code. */
+  runForeground(file: string, args: readonly string[]): Promise<number>
+  /** Aborted when the user interrupts the command. */
+  signal: AbortSignal
+}

@@ -1,0 +1,113 @@
+/** One command's contact with one server: paired transport, typed client, and the audit log compared before anything is believed. */
+import { join } from 'node:path'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { Transport } from '@seaworthy/std/http'
+import type { ApiClient } from '@seaworthy/api/client'
+import { createClient } from '@seaworthy/api/client'
+import type { Context } from './context.ts'
+import { CliError } from './failure.ts'
+import type { PairedServer } from './state/config.ts'
+import { chooseServer, configFolder, readConfig, serverFolder } from './state/config.ts'
+import type { LogCheck, LogSettings } from './state/audit-log.ts'
+import { checkLog } from './state/audit-log.ts'
+import { readIfThere } from './state/files.ts'
+
+export interface Session {
+  name: string
+  server: PairedServer
+  /** Where this program keeps what it remembers about the server. */
+  folder: string
+  configFolder: string
+  client: ApiClient
+  transport: Transport
+  token: string
+  /** The result of comparing the log; `undefined` when the server has no log yet. */
+  log: LogCheck | undefined
+}
+
+const tokenBytesMax = 4096
+
+/**
+ * Opens the server chosen by `--server`, compares its audit log with the checkpoint remembered, and runs `act`.
+ * Connections end with it.
+ */
+export async function withSession<T>(
+  context: Context,
+  act: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { ports } = context
+  const base = configFolder(ports, context.options.configDir)
+  const { name, server } = chooseServer(await readConfig(base), context.options.server)
+  const folder = serverFolder(base, name)
+  const token = await readToken(folder, name)
+  const { transport, close } = ports.createTransport(
+    server.pin === undefined ? {} : { pin: server.pin },
+  )
+  try {
+    const log = await checkLog(logSettings(context, server, folder, transport))
+    const client = createClient({
+      baseUrl: server.url,
+      transport: (request) => transport({ ...request, signal: request.signal ?? ports.signal }),
+      token: () => token,
+    })
+    return await act({ name, server, folder, configFolder: base, client, transport, token, log })
+  } finally {
+    close()
+  }
+}
+
+export function logSettings(
+  { ports }: Context,
+  server: PairedServer,
+  folder: string,
+  transport: Transport,
+): LogSettings {
+  return {
+    url: server.url,
+    verifierKey: server.logVerifierKey,
+    folder,
+    transport,
+    random: ports.random,
+    signal: ports.signal,
+  }
+}
+
+/** Where the token of a server lies. */
+export function tokenPath(folder: string): string {
+  return join(folder, 'token')
+}
+
+async function readToken(folder: string, name: string): Promise<string> {
+  const bytes = await readIfThere(tokenPath(folder), tokenBytesMax)
+  const token = bytes === undefined ? '' : utf8Decode(bytes).trim()
+  if (!/^[\x21-\x7e]{1,4096}$/.test(token)) {
+    throw new CliError('notAllowed', `no token for ${name}`, {
+      wayOut: 'Ask an administrator for one and run `seaworthy login URL --pin … --token …`.',
+    })
+  }
+  return token
+}
+
+interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+const pageSize = 500
+
+/** All items of a paged list, at most `itemsMax`. */
+export async function collectPages<T>(
+  fetchPage: (query: { limit: number; after?: string }) => Promise<Page<T>>,
+  itemsMax = 1_000_000,
+): Promise<T[]> {
+  const items: T[] = []
+  let after: string | undefined
+  do {
+    const page = await fetchPage({ limit: pageSize, ...(after === undefined ? {} : { after }) })
+    items.push(...page.items)
+    if (page.next !== null && page.next === after)
+      throw new CliError('failed', 'the list does not end')
+    after = page.next ?? undefined
+  } while (after !== undefined && items.length < itemsMax)
+  return items
+}

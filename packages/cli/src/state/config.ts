@@ -1,0 +1,133 @@
+/** The servers this command line is paired with. One small file, and one folder per server for what it must remember. */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { Random } from '@seaworthy/std/random'
+import { CliError } from '../failure.ts'
+import type { CliPorts } from '../ports.ts'
+import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
+
+export interface PairedServer {
+  /** Origin, `https://host:port`. */
+  url: string
+  /** `sha256:<base64url>` of the server's SPKI. */
+  pin?: string
+  /** C2SP verifier key of the audit log, remembered at login. */
+  logVerifierKey: string
+  /** SHA-256 of the bytes of the root that is the anchor; its bytes lie beside the token. */
+  rootDigest?: string
+}
+
+export interface Config {
+  current?: string
+  servers: Readonly<Record<string, PairedServer>>
+}
+
+const configFormat = 'seaworthy-cli-v1'
+const configBytesMax = 1024 * 1024
+const nameForm = /^[a-z0-9][a-z0-9._-]{0,62}$/
+
+/** `--config-dir`, `$SEAWORTHY_CONFIG`, `$XDG_CONFIG_HOME/seaworthy`, `~/.config/seaworthy`: the first there is. */
+export function configFolder(ports: CliPorts, option: string | undefined): string {
+  const { environment } = ports
+  const explicit = option ?? environment['SEAWORTHY_CONFIG']
+  if (explicit !== undefined && explicit !== '') return resolve(explicit)
+  const xdg = environment['XDG_CONFIG_HOME']
+  if (xdg !== undefined && xdg.startsWith('/')) return join(xdg, 'seaworthy')
+  return join(environment['HOME'] ?? homedir(), '.config', 'seaworthy')
+}
+
+/** An empty one when there is none yet; a damaged one is an error, never a fresh start. */
+export async function readConfig(folder: string): Promise<Config> {
+  const path = join(folder, 'config.json')
+  const bytes = await readIfThere(path, configBytesMax)
+  if (bytes === undefined) return { servers: {} }
+  try {
+    return parseConfig(JSON.parse(utf8Decode(bytes)))
+  } catch (cause) {
+    throw new CliError('failed', `${path} cannot be read as configuration of this program`, {
+      cause,
+      wayOut: 'Restore it, or move it away and pair again with `seaworthy login`.',
+    })
+  }
+}
+
+export async function writeConfig(folder: string, config: Config, random: Random): Promise<void> {
+  await makePrivateFolder(folder)
+  const text = `${JSON.stringify({ format: configFormat, ...config }, undefined, 2)}\n`
+  await writeDurably(join(folder, 'config.json'), text, { random })
+}
+
+export function serverFolder(folder: string, name: string): string {
+  return join(folder, 'servers', name)
+}
+
+/** A name for a server that was given none: its host, and its port where that is not 443. */
+export function nameServer(url: string): string {
+  const { hostname, port } = new URL(url)
+  const name = `${hostname.replaceAll(/[^a-z0-9.-]/g, '-').replace(/^[^a-z0-9]+/, '')}${port === '' ? '' : `-${port}`}`
+  return checkServerName(name.slice(0, 63))
+}
+
+export function checkServerName(name: string): string {
+  if (!nameForm.test(name)) {
+    throw new CliError('usage', `${JSON.stringify(name)} is not a name for a server`, {
+      wayOut: 'Use letters a-z, digits and . _ -, at most 63 of them.',
+    })
+  }
+  return name
+}
+
+/** The server asked for, else the current one. */
+export function chooseServer(
+  config: Config,
+  wanted: string | undefined,
+): { name: string; server: PairedServer } {
+  const name = wanted ?? config.current
+  const server = name === undefined ? undefined : config.servers[name]
+  if (name === undefined || server === undefined) {
+    const known = Object.keys(config.servers).join(', ')
+    throw new CliError(
+      name === undefined ? 'usage' : 'notFound',
+      name === undefined ? 'not paired with a server' : `not paired with a server called ${name}`,
+      {
+        wayOut:
+          known === ''
+            ? 'Run the `seaworthy login …` line that `seaworthy up` printed.'
+            : `Known servers: ${known}.`,
+      },
+    )
+  }
+  return { name, server }
+}
+
+function parseConfig(value: unknown): Config {
+  const root = asMembers(value, 'config')
+  if (root['format'] !== configFormat) throw new SyntaxError('format')
+  const servers: Record<string, PairedServer> = Object.create(null)
+  for (const [name, entry] of Object.entries(asMembers(root['servers'], 'servers'))) {
+    if (!nameForm.test(name)) throw new SyntaxError(`server name ${name}`)
+    const members = asMembers(entry, name)
+    const pin = members['pin']
+    const rootDigest = members['rootDigest']
+    servers[name] = {
+      url: asText(members['url'], 'url'),
+      logVerifierKey: asText(members['logVerifierKey'], 'logVerifierKey'),
+      ...(pin === undefined ? {} : { pin: asText(pin, 'pin') }),
+      ...(rootDigest === undefined ? {} : { rootDigest: asText(rootDigest, 'rootDigest') }),
+    }
+  }
+  const current = root['current']
+  return { servers, ...(current === undefined ? {} : { current: asText(current, 'current') }) }
+}
+
+function asMembers(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SyntaxError(what)
+  return value as Record<string, unknown>
+}
+
+function asText(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new SyntaxError(what)
+  return value
+}

@@ -1,0 +1,107 @@
+/** Files that survive a crash whole, and bounded reads. Everything written here is for its owner alone. */
+import { constants } from 'node:fs'
+import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { hexEncode } from '@seaworthy/std/bytes'
+import type { Random } from '@seaworthy/std/random'
+import { CliError } from '../failure.ts'
+
+/** Makes the folder and its parents, readable by the owner alone. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+}
+
+export interface WriteOptions {
+  random: Random
+  /** 0600 unless given. */
+  mode?: number
+  /** Refuses with EEXIST when the file is there already. */
+  isNew?: boolean
+}
+
+/** Write, fsync, rename, fsync of the folder: after a crash there is the old file or the new one, whole. */
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array | string,
+  options: WriteOptions,
+): Promise<void> {
+  const mode = options.mode ?? 0o600
+  if (options.isNew) return await writeNew(path, bytes, mode)
+  const temporary = `${path}.${hexEncode(options.random.bytes(6))}.new`
+  try {
+    await writeNew(temporary, bytes, mode)
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+async function writeNew(path: string, bytes: Uint8Array | string, mode: number) {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await syncFolder(dirname(path))
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** The whole file, never more than `maxBytes`; throws what `open` throws, and `CliError` when it is longer. */
+export async function readBounded(
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await open(path, constants.O_RDONLY)
+  try {
+    const { size } = await file.stat()
+    // One byte more than announced: a growing file, or one without a size such as a pipe, is noticed.
+    const parts: Uint8Array[] = []
+    let length = 0
+    for (;;) {
+      const part = new Uint8Array(Math.min(maxBytes + 1 - length, Math.max(size + 1, 65_536)))
+      const { bytesRead } = await file.read(part, 0, part.length, null)
+      if (bytesRead === 0) break
+      parts.push(part.subarray(0, bytesRead))
+      length += bytesRead
+      if (length > maxBytes) throw new CliError('failed', `${path}: longer than ${maxBytes} bytes`)
+    }
+    const whole = new Uint8Array(length)
+    let offset = 0
+    for (const part of parts) {
+      whole.set(part, offset)
+      offset += part.length
+    }
+    return whole
+  } finally {
+    await file.close()
+  }
+}
+
+/** As `readBounded`, or `undefined` when there is no such file. Any other error is thrown. */
+export async function readIfThere(
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readBounded(path, maxBytes)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

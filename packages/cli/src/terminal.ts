@@ -1,0 +1,56 @@
+/** The terminal at the other end of stdin: hidden input and questions. Answers go to no log. */
+import { createInterface } from 'node:readline'
+import type { ReadStream } from 'node:tty'
+import type { Prompt, Screen } from './ports.ts'
+import { CliError } from './failure.ts'
+
+/** Questions go to the error stream, so that piped output stays data. */
+export function createPrompt(input: ReadStream, screen: Screen): Prompt {
+  return {
+    isInteractive: input.isTTY === true && screen.isTerminal,
+    async askSecret(question) {
+      screen.write(question)
+      const secret = await readHidden(input)
+      screen.write('\n')
+      return secret
+    },
+    async askYesNo(question) {
+      screen.write(`${question} [y/N] `)
+      const lines = createInterface({ input, terminal: false })
+      try {
+        for await (const line of lines) return /^y(es)?$/i.test(line.trim())
+        return false
+      } finally {
+        lines.close()
+      }
+    },
+  }
+}
+
+const secretLengthMax = 4096
+
+/** One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. */
+function readHidden(input: ReadStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const end = (act: () => void) => {
+      input.off('data', onChunk)
+      input.setRawMode(false)
+      input.pause()
+      act()
+    }
+    const onChunk = (chunk: Buffer) => {
+      for (const character of chunk.toString('utf8')) {
+        if (character === '\r' || character === '\n') return end(() => resolve(text))
+        if (character === '\u0003' || character === '\u0004') {
+          return end(() => reject(new CliError('failed', 'interrupted')))
+        }
+        if (character === '\u007f' || character === '\b') text = text.slice(0, -1)
+        else if (text.length < secretLengthMax) text += character
+      }
+    }
+    input.setRawMode(true)
+    input.resume()
+    input.on('data', onChunk)
+  })
+}
