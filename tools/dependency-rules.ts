@@ -1,0 +1,83 @@
+/** What may come in from outside: counted and compared with DEPENDENCIES.md, out of package-lock.json alone. */
+
+export interface LockedPackage {
+  readonly version?: string
+  readonly integrity?: string
+  readonly link?: boolean
+  readonly resolved?: string
+  readonly hasInstallScript?: boolean
+  readonly dependencies?: Record<string, string>
+  readonly optionalDependencies?: Record<string, string>
+}
+
+/** `packages` of a lock file: folder → package. */
+export type Lock = Readonly<Record<string, LockedPackage>>
+
+const nameOf = (folder: string) => folder.slice(folder.lastIndexOf('node_modules/') + 13)
+const isThirdParty = ([folder, locked]: [string, LockedPackage]) =>
+  folder.includes('node_modules/') && locked.link !== true
+
+export function listThirdParty(
+  lock: Lock,
+): { name: string; folder: string; locked: LockedPackage }[] {
+  return Object.entries(lock)
+    .filter(isThirdParty)
+    .map(([folder, locked]) => ({ name: nameOf(folder), folder, locked }))
+}
+
+/** Node's way up: from the folder itself to the root. Follows links of workspaces. */
+function resolveFolder(lock: Lock, from: string, name: string): string | undefined {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
+    const candidate = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`
+    const locked = lock[candidate]
+    if (locked) return locked.link ? locked.resolved : candidate
+    if (folder === '') return undefined
+  }
+}
+
+/** `name@version` of everything that installing a workspace for production brings along; platforms that differ included. */
+export function listTree(lock: Lock, workspace: string): string[] {
+  if (!lock[workspace]) throw new Error(`${workspace} is not in the lock file`)
+  const seen = new Set<string>()
+  const visit = (folder: string) => {
+    if (seen.has(folder)) return
+    seen.add(folder)
+    const { dependencies, optionalDependencies } = lock[folder]!
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      const found = resolveFolder(lock, folder, name)
+      if (found !== undefined) visit(found)
+      else if (!optionalDependencies?.[name]) throw new Error(`${name} of ${folder} is not locked`)
+    }
+  }
+  visit(workspace)
+  return [...seen]
+    .filter((folder) => folder.includes('node_modules/'))
+    .map((folder) => `${nameOf(folder)}@${lock[folder]!.version}`)
+    .toSorted()
+}
+
+/** Packages of the lock file without a line for their version, and lines without a package. */
+export function compareWithReview(
+  lock: Lock,
+  review: string,
+): { unreviewed: string[]; stale: string[] } {
+  const lines = [...review.matchAll(/^\| `([^`]+)` \| ([^|\s]+) \|/gm)].map(
+    ([, name, version]) => ({
+      name: name!,
+      version: version!,
+      used: false,
+    }),
+  )
+  const unreviewed: string[] = []
+  for (const { name, locked } of listThirdParty(lock)) {
+    const line = lines.find(
+      (l) =>
+        l.version === locked.version &&
+        (l.name === name || (l.name.endsWith('*') && name.startsWith(l.name.slice(0, -1)))),
+    )
+    if (line) line.used = true
+    else unreviewed.push(`${name}@${locked.version}`)
+  }
+  const stale = lines.filter((l) => !l.used).map((l) => `${l.name}@${l.version}`)
+  return { unreviewed, stale }
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { compareWithReview, listThirdParty, listTree, type Lock } from './dependency-rules.ts'
+import { findDeadLinks } from './link-rules.ts'
+import { listFiles, repositoryRoot } from './source-tree.ts'
+
+interface PackageFile {
+  exports?: Record<string, string>
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+}
+
+const readText = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8')
+const exists = (path: string) => existsSync(join(repositoryRoot, path))
+const lock = (JSON.parse(readText('package-lock.json')) as { packages: Lock }).packages
+const packageNames = readdirSync(join(repositoryRoot, 'packages'))
+const readPackage = (name: string) =>
+  JSON.parse(readText(`packages/${name}/package.json`)) as PackageFile
+
+test('B11 every third-party package and version has its line in DEPENDENCIES.md, and no line is stale', () => {
+  assert.ok(listThirdParty(lock).length > 20, 'the lock file was read')
+  const { unreviewed, stale } = compareWithReview(lock, readText('DEPENDENCIES.md'))
+  assert.deepEqual({ unreviewed, stale }, { unreviewed: [], stale: [] })
+})
+
+test('B2 every locked package has a SHA-512 hash', () => {
+  const unhashed = listThirdParty(lock).filter(
+    ({ locked }) => !locked.integrity?.startsWith('sha512-'),
+  )
+  assert.deepEqual(
+    unhashed.map((p) => p.folder),
+    [],
+  )
+})
+
+test('B11 install scripts do not run', () => {
+  assert.match(readText('.npmrc'), /^ignore-scripts=true$/m)
+})
+
+test('the agent’s tree has at most 5 third-party packages, the server’s 40; std, trust and fleet have none', () => {
+  for (const [name, countMax] of [
+    ['agent', 5],
+    ['server', 40],
+    ['std', 0],
+    ['trust', 0],
+    ['fleet', 0],
+  ] as const) {
+    const tree = listTree(lock, `packages/${name}`)
+    assert.ok(tree.length <= countMax, `${name} has ${tree.length}: ${tree.join(' ')}`)
+  }
+  assert.ok(listTree(lock, 'packages/server').some((p) => p.startsWith('postgres@')))
+})
+
+test('std, trust and fleet declare our own packages only', () => {
+  for (const name of ['std', 'trust', 'fleet']) {
+    const { dependencies, optionalDependencies, devDependencies } = readPackage(name)
+    const foreign = Object.keys({
+      ...dependencies,
+      ...optionalDependencies,
+      ...devDependencies,
+    }).filter((d) => !d.startsWith('@seaworthy/'))
+    assert.deepEqual(foreign, [], name)
+  }
+})
+
+test('a lock file’s tree is followed through workspaces, nesting and platforms', () => {
+  const small: Lock = {
+    'packages/a': {
+      dependencies: { '@seaworthy/b': '1', x: '1' },
+      optionalDependencies: { z: '1' },
+    },
+    'packages/b': { dependencies: { y: '1' } },
+    'node_modules/@seaworthy/b': { link: true, resolved: 'packages/b' },
+    'node_modules/x': { version: '1.0.0', dependencies: { y: '2' } },
+    'node_modules/x/node_modules/y': { version: '2.0.0' },
+    'node_modules/y': { version: '1.0.0', integrity: 'sha1-x' },
+  }
+  assert.deepEqual(listTree(small, 'packages/a'), ['x@1.0.0', 'y@1.0.0', 'y@2.0.0'])
+  assert.deepEqual(compareWithReview(small, '| `x` | 1.0.0 |\n| `y` | 1.0.0 |\n| `w` | 1.0.0 |'), {
+    unreviewed: ['y@2.0.0'],
+    stale: ['w@1.0.0'],
+  })
+  assert.throws(() => listTree({ 'packages/a': { dependencies: { x: '1' } } }, 'packages/a'))
+})
+
+test('every package has a README of about a screen', () => {
+  assert.ok(packageNames.length >= 8)
+  for (const name of packageNames) {
+    const path = `packages/${name}/README.md`
+    assert.ok(exists(path), `${path} is missing`)
+    const lines = readText(path).trimEnd().split('\n').length
+    assert.ok(lines >= 5 && lines <= 80, `${path} has ${lines} lines`)
+  }
+})
+
+/** Subpaths that promise too much or lead nowhere. */
+function findBadExports(exports: Record<string, string>, has: (path: string) => boolean): string[] {
+  return Object.entries(exports)
+    .filter(([subpath, target]) => !/^\.\/[a-z][a-z0-9/-]*$/.test(subpath) || !has(target))
+    .map(([subpath]) => subpath)
+}
+
+test('packages export one subpath for each folder: no root barrel, no pattern, no dead end', () => {
+  for (const name of packageNames) {
+    const { exports = {} } = readPackage(name)
+    assert.deepEqual(
+      findBadExports(exports, (target) => exists(`packages/${name}/${target}`)),
+      [],
+      name,
+    )
+  }
+  const bad = { '.': './a.ts', './*': './a.ts', './gone': './gone.ts', './tuf': './a.ts' }
+  assert.deepEqual(
+    findBadExports(bad, (target) => target === './a.ts'),
+    ['.', './*', './gone'],
+  )
+})
+
+test('links in the documentation lead somewhere', () => {
+  const documents = listFiles().filter((path) => path.endsWith('.md'))
+  assert.ok(documents.length > 5 && documents.includes('README.md'))
+  const read = (path: string) => (exists(path) ? readText(path) : undefined)
+  const dead = documents.flatMap((path) =>
+    findDeadLinks(path, read, exists).map((target) => `${path}: ${target}`),
+  )
+  assert.deepEqual(dead, [])
+})
+
+test('dead links are found, and only those', () => {
+  const files: Record<string, string> = {
+    'a.md': [
+      '[ok](b/c.md) [ok](b/c.md#the-part) [ok](https://example.com/x) [ok](#here) [ok](b)',
+      '[gone](d.md) [gone](b/c.md#no-part) [gone](#nowhere) [out](../x.md) ![gone](pic.svg)',
+      '`[code](x.md)` [r]',
+      '```\n[code](y.md)\n```',
+      '[r]: e.md',
+      '# Here',
+    ].join('\n'),
+    'b/c.md': '# C\n\n## The *part*\n',
+  }
+  assert.deepEqual(
+    findDeadLinks(
+      'a.md',
+      (path) => files[path],
+      (path) => path in files || path === 'b',
+    ),
+    ['d.md', 'b/c.md#no-part', '#nowhere', '../x.md', 'pic.svg', 'e.md'],
+  )
+})
