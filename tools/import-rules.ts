@@ -208,7 +208,9 @@ export const importRules: Rule[] = [
     appliesTo: (file) => !file.isTest && file.workspace !== 'sim' && file.workspace !== 'bench',
     check: (file) =>
       file.imports.flatMap(({ specifier, line }) =>
-        /\.(?:test|suite)\.ts$|\/testing(?:\.ts$|\/|$)|^node:test|^fast-check$/.test(specifier)
+        /\.(?:test|suite|fixture)\.ts$|\/testing(?:\.ts$|\/|$)|^node:test|^fast-check$/.test(
+          specifier,
+        )
           ? [{ line, text: `${specifier} is for tests` }]
           : [],
       ),

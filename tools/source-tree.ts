@@ -38,7 +38,8 @@ export function placeSource(path: string, source: string): SourceFile {
     path,
     source,
     workspace: top === 'packages' ? name! : top!,
-    isTest: /\.(?:test|suite)\.ts$|\/testing(?:\.ts$|\/)/.test(path) || /^tools\//.test(path),
+    isTest:
+      /\.(?:test|suite|fixture)\.ts$|\/testing(?:\.ts$|\/)/.test(path) || /^tools\//.test(path),
     isMain: /(?:^|\/)main\.ts$|\/bin\/[^/]+$/.test(path),
   }
 }
