@@ -1,0 +1,138 @@
+/**
+ * The enemy of the demo and of the break-in tests: everything the server has (its database, its master key, all online
+ * keys, its TLS key) in the hands of an attacker who serves what they like. Offline keys are not among it.
+ */
+import { createHash } from 'node:crypto'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { dayMs } from '@seaworthy/std/time'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { SnapshotSigned, TargetsSigned, TimestampSigned } from '@seaworthy/trust/tuf'
+import {
+  addRelease,
+  buildSnapshot,
+  buildTimestamp,
+  channelRole,
+  listReleases,
+  parseMetadata,
+  releasePath,
+  signMetadata,
+} from '@seaworthy/trust/tuf'
+import type { OnlineSecrets } from '../app/online-secrets.ts'
+import type { MetadataRow } from '../db/metadata.ts'
+
+export const attacks = ['unsigned-release', 'older-metadata', 'older-release'] as const
+export type Attack = (typeof attacks)[number]
+
+export function isAttack(text: string): text is Attack {
+  return (attacks as readonly string[]).includes(text)
+}
+
+/** What was in the database: every version of every role. */
+export interface Loot {
+  readonly secrets: OnlineSecrets
+  readonly metadata: readonly MetadataRow[]
+  readonly product: string
+  readonly channel: string
+}
+
+export interface Assignment {
+  readonly targetPath: string
+  readonly sha256: string
+}
+
+export interface StolenRepository {
+  /** Served under `/tuf/`, by file name. */
+  readonly files: ReadonlyMap<string, Uint8Array>
+  /** What every device is told to run. */
+  readonly assignment: Assignment | null
+}
+
+/** Opens what was stolen; nothing is forged yet. */
+export function createForger(loot: Loot, now: () => Date) {
+  const role = channelRole(loot.product, loot.channel)
+  const files = new Map(loot.metadata.map((row) => [`${row.version}.${row.role}.json`, row.bytes]))
+  const versionsOf = (name: string) =>
+    loot.metadata.filter((row) => row.role === name).toSorted((a, b) => a.version - b.version)
+  const newestOf = (name: string): MetadataRow => {
+    const row = versionsOf(name).at(-1)
+    if (row === undefined) throw new Error(`the database has no metadata of ${name}`)
+    return row
+  }
+  files.set('timestamp.json', newestOf('timestamp').bytes)
+  let snapshot: SnapshotSigned | undefined
+  let timestamp: TimestampSigned | undefined
+
+  /** Names `file` as the channel's metadata, in a snapshot and a timestamp signed by the genuine online keys. */
+  async function republish(file: { version: number; bytes: Uint8Array }): Promise<void> {
+    snapshot ??= (await parseMetadata('snapshot', newestOf('snapshot').bytes, 'strict')).signed
+    timestamp ??= (await parseMetadata('timestamp', newestOf('timestamp').bytes, 'strict')).signed
+    const expiresAt = new Date(now().getTime() + dayMs)
+    snapshot = await buildSnapshot(snapshot, new Map([[role, file]]), expiresAt)
+    const bytes = await signMetadata(snapshot, [loot.secrets.snapshotSigner])
+    files.set(`${snapshot.version}.snapshot.json`, bytes)
+    timestamp = await buildTimestamp(
+      timestamp,
+      { version: snapshot.version, bytes },
+      { signedAt: now(), expiresAt },
+    )
+    files.set('timestamp.json', await signMetadata(timestamp, [loot.secrets.timestampSigner]))
+  }
+
+  async function readChannel(): Promise<TargetsSigned> {
+    return (await parseMetadata('targets', newestOf(role).bytes, 'strict')).signed
+  }
+
+  const forgers: Record<Attack, () => Promise<Assignment | null>> = {
+    /** A release nobody signed, in channel metadata signed by a key of the attacker's own. */
+    async 'unsigned-release'() {
+      const channel = await readChannel()
+      const content = utf8Encode('{"mediaType":"application/vnd.oci.image.index.v1+json"}')
+      const sha256 = createHash('sha256').update(content).digest('hex')
+      const known = listReleases(channel).releases
+      const version = '99.0.0'
+      const forged = addRelease(
+        channel,
+        {
+          product: loot.product,
+          channel: loot.channel,
+          version,
+          counter: Math.max(0, ...known.map((release) => release.counter)) + 1,
+          floor: 1,
+          kind: 'bundle',
+          platforms: ['linux/amd64', 'linux/arm64'],
+          hardware: [],
+          security: true,
+          releasedAt: now(),
+          length: content.length,
+          sha256,
+          sha512: createHash('sha512').update(content).digest('hex'),
+        },
+        new Date(now().getTime() + 30 * dayMs),
+      )
+      const bytes = await signMetadata(forged, [await generateSigner('ed25519')])
+      files.set(`${forged.version}.${role}.json`, bytes)
+      await republish({ version: forged.version, bytes })
+      return { targetPath: releasePath(loot.product, loot.channel, version), sha256 }
+    },
+    /** The channel's metadata of before the newest release, genuine and signed in its day. */
+    async 'older-metadata'() {
+      const older = versionsOf(role).at(-2)
+      if (older === undefined) throw new Error('the channel has no older metadata')
+      await republish(older)
+      return null
+    },
+    /** Everything as the owners left it, and an order to run the oldest release that is still listed. */
+    async 'older-release'() {
+      const [oldest] = listReleases(await readChannel()).releases.toSorted(
+        (a, b) => a.counter - b.counter,
+      )
+      if (oldest === undefined) throw new Error('the channel lists no release')
+      return { targetPath: oldest.path, sha256: oldest.sha256 }
+    },
+  }
+
+  return {
+    files: files as ReadonlyMap<string, Uint8Array>,
+    forge: (attack: Attack) => forgers[attack](),
+  }
+}
