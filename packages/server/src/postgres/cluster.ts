@@ -42,6 +42,7 @@ export interface ClusterOptions {
 }
 
 const socketPathMax = 100
+const socketName = '.s.PGSQL.5432'
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 30_000
 
@@ -72,7 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
   let child: ChildProcess = await start()
   let isStopping = false
   const supervise = async () => {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       const startedMs = ports.clock.monotonicMs()
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
       if (isStopping) return
@@ -80,7 +81,9 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
       ports.log.error('postgresql.died', { exitCode: child.exitCode, signal: child.signalCode })
       for (;;) {
         if (failures > 0) {
-          await ports.sleep(backOffMs(failures, { firstMs: 200, maxMs: 10_000, random: ports.random }))
+          await ports.sleep(
+            backOffMs(failures, { firstMs: 200, maxMs: 10_000, random: ports.random }),
+          )
         }
         failures++
         if (isStopping) return
@@ -97,7 +100,7 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
   const supervision = supervise()
 
   return {
-    socketFile: join(socketDir, '.s.PGSQL.5432'),
+    socketFile: join(socketDir, socketName),
     pid: () => child.pid,
     async stop() {
       isStopping = true
@@ -107,11 +110,20 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
   }
 }
 
-async function prepareSocketDir(stateDir: string, account: Account | null): Promise<string> {
+/** Where the cluster of a data folder listens while it runs; the data folder is an absolute path. */
+export function socketFileOf(dataDir: string): string {
+  return join(socketDirOf(join(dataDir, 'postgresql')), socketName)
+}
+
+function socketDirOf(stateDir: string): string {
   const beside = join(stateDir, 'run')
-  const isShort = join(beside, '.s.PGSQL.5432').length <= socketPathMax
+  if (join(beside, socketName).length <= socketPathMax) return beside
   const hash = createHash('sha256').update(stateDir).digest('hex').slice(0, 24)
-  const directory = isShort ? beside : `/tmp/seaworthy-${hash}`
+  return `/tmp/seaworthy-${hash}`
+}
+
+async function prepareSocketDir(stateDir: string, account: Account | null): Promise<string> {
+  const directory = socketDirOf(stateDir)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const facts = await lstat(directory)
   const owner = process.getuid?.() ?? 0

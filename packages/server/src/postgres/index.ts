@@ -4,5 +4,5 @@
  */
 export { PostgresError } from './binaries.ts'
 export type { Account } from './binaries.ts'
-export { startCluster } from './cluster.ts'
+export { socketFileOf, startCluster } from './cluster.ts'
 export type { PostgresCluster } from './cluster.ts'
