@@ -1,0 +1,125 @@
+/** The list of what is in a bundle, as an artifact of the release, for people, for differences and for `sha256sum -c`. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Json } from '../json.ts'
+import { parseJson } from '../json.ts'
+import { comparePaths, findPathFault, findTargetFault } from '../tar/format.ts'
+
+export const fileListMediaType = 'application/vnd.seaworthy.files.v1+json'
+export const fileListBytesMax = 128 * 1024 * 1024
+const entriesMax = 200_000
+
+export type FileEntry =
+  | { type: 'file'; path: string; size: number; mode: '0644' | '0755'; sha256: string }
+  | { type: 'directory'; path: string; mode: '0755' }
+  | { type: 'symlink'; path: string; target: string }
+
+export interface FileList {
+  /** In the order of the bytes of their paths. */
+  entries: readonly FileEntry[]
+}
+
+export type FileListRefusal = 'file_list_malformed' | 'file_list_too_large'
+
+function refuse(what: string): never {
+  throw new Refusal<FileListRefusal>('file_list_malformed', what)
+}
+
+/** One entry a line, so that ordinary tools can search and compare it. */
+export function encodeFileList({ entries }: FileList): Uint8Array<ArrayBuffer> {
+  const lines = entries.map((entry) => JSON.stringify(orderEntry(entry)))
+  return new TextEncoder().encode(
+    `{"format":"seaworthy-files-v1","entries":[${lines.length ? '\n' : ''}${lines.join(',\n')}\n]}\n`,
+  )
+}
+
+function orderEntry(entry: FileEntry): FileEntry {
+  const { path } = entry
+  switch (entry.type) {
+    case 'file':
+      return { path, type: 'file', size: entry.size, mode: entry.mode, sha256: entry.sha256 }
+    case 'directory':
+      return { path, type: 'directory', mode: '0755' }
+    case 'symlink':
+      return { path, type: 'symlink', target: entry.target }
+  }
+}
+
+/** Throws `Refusal<FileListRefusal>` for everything that `encodeFileList` would not have meant. */
+export function parseFileList(bytes: Uint8Array): FileList {
+  if (bytes.length > fileListBytesMax) {
+    throw new Refusal<FileListRefusal>('file_list_too_large', 'the file list is too large')
+  }
+  let root: Json
+  try {
+    root = parseJson(bytes)
+  } catch (cause) {
+    throw new Refusal<FileListRefusal>('file_list_malformed', 'not strict JSON', { cause })
+  }
+  const { format, entries } = asObject(root)
+  if (format !== 'seaworthy-files-v1') return refuse('not a file list of version 1')
+  if (!Array.isArray(entries) || entries.length > entriesMax) return refuse('entries is not a list')
+  const parsed = entries.map(parseEntry)
+  for (let i = 1; i < parsed.length; i++) {
+    if (comparePaths(parsed[i - 1]!.path, parsed[i]!.path) >= 0) return refuse('not in order')
+  }
+  return { entries: parsed }
+}
+
+function asObject(value: Json | undefined): { [name: string]: Json } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('not an object')
+  }
+  return value
+}
+
+function parseEntry(value: Json): FileEntry {
+  const { path, type, size, mode, sha256, target } = asObject(value)
+  if (typeof path !== 'string' || findPathFault(path)) return refuse('an entry has no safe path')
+  if (type === 'file') {
+    if (typeof size !== 'number' || size < 0) return refuse(`${path} has no size`)
+    if (mode !== '0644' && mode !== '0755') return refuse(`${path} has no mode`)
+    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
+      return refuse(`${path} has no sha256`)
+    }
+    return { type, path, size, mode, sha256 }
+  }
+  if (type === 'directory' && mode === '0755') return { type, path, mode }
+  if (type === 'symlink' && typeof target === 'string' && !findTargetFault(target)) {
+    return { type, path, target }
+  }
+  return refuse(`${path} is of no known type`)
+}
+
+export interface FileListDifference {
+  added: FileEntry[]
+  removed: FileEntry[]
+  changed: { before: FileEntry; after: FileEntry }[]
+}
+
+/** Entries in the order of their paths; one whose type changed counts as changed. */
+export function diffFileLists(before: FileList, after: FileList): FileListDifference {
+  const old = new Map(before.entries.map((entry) => [entry.path, entry]))
+  const difference: FileListDifference = { added: [], removed: [], changed: [] }
+  for (const entry of after.entries) {
+    const previous = old.get(entry.path)
+    old.delete(entry.path)
+    if (!previous) difference.added.push(entry)
+    else if (JSON.stringify(orderEntry(previous)) !== JSON.stringify(orderEntry(entry))) {
+      difference.changed.push({ before: previous, after: entry })
+    }
+  }
+  difference.removed.push(...old.values())
+  return difference
+}
+
+/** The regular files in the form that `sha256sum -c` reads. */
+export function formatSha256Sums({ entries }: FileList): string {
+  return entries
+    .filter((entry) => entry.type === 'file')
+    .map(({ path, sha256 }) =>
+      path.includes('\\')
+        ? `\\${sha256}  ${path.replaceAll('\\', '\\\\')}\n`
+        : `${sha256}  ${path}\n`,
+    )
+    .join('')
+}
