@@ -175,16 +175,19 @@ async function parseSealed(file: JsonObject) {
       throw malformed(`${name} is not between ${min} and ${max}`)
     }
   }
-  if (!/^[0-9a-f]{32,64}$/.test(String(kdf['salt'])) || String(kdf['salt']).length % 2 !== 0) {
+  const { salt } = kdf
+  if (typeof salt !== 'string' || !/^(?:[0-9a-f]{2}){16,32}$/.test(salt)) {
     throw malformed('the salt')
   }
-  if (!/^[0-9a-f]{24}$/.test(String(cipher['nonce']))) throw malformed('the nonce')
+  const { nonce } = cipher
+  if (typeof nonce !== 'string' || !/^[0-9a-f]{24}$/.test(nonce)) throw malformed('the nonce')
+  if (typeof ciphertext !== 'string') throw malformed('the ciphertext')
   try {
     return {
       key: await parseKeyWithId(file),
       kdf: kdf as unknown as Kdf,
       header: header as unknown as { cipher: { nonce: string } },
-      ciphertext: base64Decode(String(ciphertext)),
+      ciphertext: base64Decode(ciphertext),
     }
   } catch (cause) {
     if (cause instanceof SyntaxError) throw malformed('the ciphertext')

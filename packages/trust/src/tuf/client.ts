@@ -9,10 +9,12 @@ import type { Clock } from '@seaworthy/std/time'
 import { readClientState, writeClientState, formatClientState } from './client-state.ts'
 import type { ClientState, StateSlot, StateStore } from './client-state.ts'
 import { isTrustError, trustError } from './codes.ts'
-import { findTarget, loadRole, refreshTrustedSet } from './cycle.ts'
+import { findTarget, loadRole, refreshTrustedSet, roleFileName } from './cycle.ts'
 import type { CyclePorts, FetchMetadata, FoundTarget } from './cycle.ts'
+import { lintDelegator } from './layout.ts'
 import { defaultTufLimits } from './metadata.ts'
 import type { Metadata, Profile, TargetsSigned, TufLimits } from './metadata.ts'
+import { channelRole } from './names.ts'
 import { TrustedSet } from './trusted-set.ts'
 
 export interface TufClientOptions {
@@ -43,6 +45,11 @@ export interface RoleStatus {
   readonly expiresAt: Date
 }
 
+export interface TrustedFile {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
 export interface TufStatus {
   readonly verifiedAt: Date
   /** As trusted after the last successful cycle, in the order root, timestamp, snapshot, targets, others. */
@@ -58,10 +65,12 @@ export interface TufClient {
   /** Searches the delegations. Throws `target_unknown`. Needs a successful `refresh` before. */
   findTarget(path: string): Promise<FoundTarget>
   /**
-   * The metadata of a delegated role, reached through `chain` of delegators below `targets`:
-   * `['acme', 'acme.stable']`. Throws `target_unknown` where a delegation is missing.
+   * The channel's role, for repositories of our layout. Throws `wrong_product` or `wrong_channel` when
+   * nobody delegates to it, and `profile_violation` when a delegator is not of our layout.
    */
-  loadRole(chain: readonly string[]): Promise<Metadata<TargetsSigned>>
+  loadChannel(product: string, channel: string): Promise<Metadata<TargetsSigned>>
+  /** Everything trusted now, under the names a repository serves it, the anchor left out: to hand on. */
+  trustedFiles(): TrustedFile[]
   status(): TufStatus
 }
 
@@ -234,38 +243,53 @@ export async function openTufClient(
         if (!found) throw trustError('target_unknown', 'no role that may lists this path')
         return found
       }),
-    loadRole: (chain) =>
+    loadChannel: (product, channel) =>
       keepAfter(async () => {
         const current = requireSet()
+        const chain = ['targets', product, channelRole(product, channel)] as const
         let metadata = await loadRole(current, cyclePorts, 'targets', current.targetsRing())
-        let delegator = 'targets'
-        for (const role of chain) {
-          const ring = current.delegatedRing(delegator, role)
-          if (!ring) throw trustError('target_unknown', `${delegator} does not delegate to ${role}`)
-          metadata = await loadRole(current, cyclePorts, role, ring)
-          delegator = role
+        for (const [delegator, role] of [chain.slice(0, 2), chain.slice(1)] as const) {
+          const [finding] = lintDelegator(delegator!, metadata.signed)
+          if (finding) throw trustError('profile_violation', `${delegator}: ${finding.message}`)
+          const ring = current.delegatedRing(delegator!, role!)
+          if (!ring) {
+            const code = role === product ? 'wrong_product' : 'wrong_channel'
+            throw trustError(code, `${delegator} does not delegate to ${role}`)
+          }
+          metadata = await loadRole(current, cyclePorts, role!, ring)
         }
         return metadata
       }),
+    trustedFiles: () => trustedFilesOf(requireSet(), roots.slice(1)),
     status: () => ({ verifiedAt, roles: set ? statusOf(set) : [] }),
   }
 }
 
+function trustedFilesOf(set: TrustedSet, laterRoots: readonly Uint8Array[]): TrustedFile[] {
+  const first = set.root.signed.version - laterRoots.length + 1
+  const files = laterRoots.map((bytes, i) => ({ name: `${first + i}.root.json`, bytes }))
+  const isVersioned = set.root.signed.consistent_snapshot === true
+  for (const [role, metadata] of namedMetadata(set).slice(1)) {
+    const prefix = isVersioned && role !== 'timestamp' ? `${metadata.signed.version}.` : ''
+    files.push({ name: `${prefix}${roleFileName(role)}`, bytes: metadata.bytes })
+  }
+  return files
+}
+
+function namedMetadata(set: TrustedSet): (readonly [string, Metadata])[] {
+  const { root, timestamp, snapshot } = set
+  return [
+    ['root', root],
+    ...(timestamp ? [['timestamp', timestamp] as const] : []),
+    ...(snapshot ? [['snapshot', snapshot] as const] : []),
+    ...set.roles,
+  ]
+}
+
 function statusOf(set: TrustedSet): RoleStatus[] {
-  const top = [
-    ['root', set.root],
-    ['timestamp', set.timestamp],
-    ['snapshot', set.snapshot],
-  ] as const
-  return [...top, ...set.roles].flatMap(([role, metadata]) =>
-    metadata
-      ? [
-          {
-            role,
-            version: metadata.signed.version,
-            expiresAt: parseInstant(metadata.signed.expires),
-          },
-        ]
-      : [],
-  )
+  return namedMetadata(set).map(([role, { signed }]) => ({
+    role,
+    version: signed.version,
+    expiresAt: parseInstant(signed.expires),
+  }))
 }

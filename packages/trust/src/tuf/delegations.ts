@@ -70,7 +70,7 @@ export function matchesPattern(path: string, pattern: string): boolean {
 
 /** `fnmatch` as Python has it: `*`, `?`, `[set]`, `[!set]`. Time grows with the product of the lengths at most. */
 function matchesGlob(text: string, glob: string): boolean {
-  const characters = [...text]
+  const characters = Array.from(text)
   const tokens = tokenizeGlob(glob)
   let at = 0
   let token = 0
@@ -98,7 +98,7 @@ function matchesGlob(text: string, glob: string): boolean {
 type GlobToken = '*' | ((character: string) => boolean)
 
 function tokenizeGlob(glob: string): GlobToken[] {
-  const characters = [...glob]
+  const characters = Array.from(glob)
   const tokens: GlobToken[] = []
   for (let i = 0; i < characters.length; i++) {
     const c = characters[i]!

@@ -10,6 +10,7 @@ export type { JsonLimits, JsonObject, JsonValue } from './json.ts'
 export { defaultTufLimits, specVersion, topLevelRoles } from './metadata.ts'
 export type {
   AnySigned,
+  ChannelMarks,
   DelegatedRole,
   Delegations,
   Envelope,
@@ -29,6 +30,41 @@ export type {
   TufSignature,
 } from './metadata.ts'
 export { parseMetadata } from './parse-metadata.ts'
+export { channelRole, delegatorOf, isName, isVersion, releasePath, roleKindOf } from './names.ts'
+export type { RoleKind } from './names.ts'
+export {
+  channelMarks,
+  chooseRelease,
+  findRelease,
+  isHardware,
+  isPlatform,
+  listReleases,
+  parseRelease,
+  releaseKinds,
+  verifyRelease,
+} from './release.ts'
+export type { DeviceFacts, Release, ReleaseFacts, ReleaseKind, ReleaseListing } from './release.ts'
+export {
+  addRelease,
+  authorityOf,
+  buildRoot,
+  buildSnapshot,
+  buildTargets,
+  buildTimestamp,
+  changeRoot,
+  delegateRole,
+  formatMetadata,
+  removeDelegation,
+  renewRole,
+  signMetadata,
+  signRole,
+  withdrawRelease,
+} from './repository.ts'
+export type { NewRelease, RoleAuthority } from './repository.ts'
+export { blindTimeMs, expiryOf, lifetimeAlarms, lifetimes } from './lifetimes.ts'
+export type { LifetimeAlarm, RoleLifetime } from './lifetimes.ts'
+export { lintLayout } from './layout.ts'
+export type { LayoutFinding } from './layout.ts'
 export { lintMetadata, lintSigned } from './lint.ts'
 export type { Finding, FindingName } from './lint.ts'
 export { findSigners, verifyThreshold } from './threshold.ts'
@@ -43,6 +79,7 @@ export type {
   TufClient,
   TufClientOptions,
   TufClientPorts,
+  TrustedFile,
   TufNotice,
   TufStatus,
 } from './client.ts'

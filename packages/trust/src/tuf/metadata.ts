@@ -81,6 +81,13 @@ export interface TargetsSigned extends Signed {
   readonly _type: 'targets'
   readonly targets: Readonly<Record<string, TargetFile>>
   readonly delegations?: Delegations
+  /** Ours, in channel roles: the highest counter and floor ever listed, withdrawn releases included. */
+  readonly seaworthy?: ChannelMarks
+}
+
+export interface ChannelMarks {
+  readonly counterHighest: number
+  readonly floorHighest: number
 }
 
 export interface SignedByType {

@@ -135,6 +135,11 @@ const checkers: Record<RoleType, (signed: JsonObject) => void> = {
       checkHashes(target['hashes'])
       if (target['custom'] !== undefined) object(target['custom'], 'custom')
     }
+    if (signed['seaworthy'] !== undefined) {
+      const marks = object(signed['seaworthy'], 'seaworthy')
+      integer(marks['counterHighest'], 0, 'counterHighest')
+      integer(marks['floorHighest'], 0, 'floorHighest')
+    }
     if (signed['delegations'] !== undefined) {
       checkDelegations(object(signed['delegations'], 'delegations'))
     }
