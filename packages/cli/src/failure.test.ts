@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MalformedReplyError } from '@seaworthy/api/client'
+import { ProblemError } from '@seaworthy/api/problems'
+import { TransportError } from '@seaworthy/std/http'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { CliError, describeFailure } from './failure.ts'
+import { runCommand } from './testing/ports.ts'
+
+const problem = (status: number, code: string) =>
+  new ProblemError({ type: 'about:blank', title: 'No', status, code, detail: 'why' })
+
+test('every kind of failure ends in its documented exit code', () => {
+  const cases: readonly (readonly [unknown, number])[] = [
+    [new Error('bug'), 1],
+    ['not even an error', 1],
+    [new MalformedReplyError('odd'), 1],
+    [problem(500, 'internal'), 1],
+    [new CliError('usage', 'x'), 2],
+    [problem(400, 'invalid_request'), 2],
+    [new TrustError('rollback', 'x'), 3],
+    [new Refusal('release_exists', 'x'), 3],
+    [problem(409, 'proposal_outdated'), 3],
+    [problem(422, 'signature_threshold'), 3],
+    [new TransportError('pin_mismatch', 'x'), 3],
+    [problem(401, 'unauthenticated'), 4],
+    [problem(403, 'forbidden'), 4],
+    [Object.assign(new Error('x'), { code: 'EACCES' }), 4],
+    [problem(404, 'fleet_unknown'), 5],
+    [Object.assign(new Error('x'), { code: 'ENOENT' }), 5],
+    [new TransportError('unreachable', 'x'), 6],
+    [new TransportError('timed_out', 'x'), 6],
+    [problem(503, 'unavailable'), 6],
+  ]
+  for (const [error, exitCode] of cases) {
+    assert.equal(describeFailure(error).exitCode, exitCode, String(error))
+  }
+})
+
+test('an error is one line that says what and why, and a line with the way out', async () => {
+  const { exitCode, out, err } = await runCommand([
+    'device',
+    'list',
+    '--config-dir',
+    '/nonexistent',
+  ])
+  assert.equal(exitCode, 2)
+  assert.equal(out, '')
+  assert.equal(
+    err,
+    'seaworthy: device list: not paired with a server\n' +
+      'Run the `seaworthy login …` line that `seaworthy up` printed.\n',
+  )
+})
+
+test('unknown commands and options are usage errors with a suggestion', async () => {
+  const command = await runCommand(['devcie', 'list'])
+  assert.equal(command.exitCode, 2)
+  assert.match(
+    command.err,
+    /^seaworthy: usage: unknown command 'devcie'\n\(Did you mean device\?\)/,
+  )
+  const option = await runCommand(['device', 'list', '--flet', 'x'])
+  assert.equal(option.exitCode, 2)
+  assert.match(option.err, /--fleet/)
+  const missing = await runCommand(['fleet', 'create', 'f'])
+  assert.equal(missing.exitCode, 2)
+  assert.match(missing.err, /--product/)
+})
+
+test('help and version are no failures', async () => {
+  const help = await runCommand(['--help'])
+  assert.equal(help.exitCode, 0)
+  assert.match(help.out, /Exit codes: 0 done, 1 failed, 2 usage/)
+  assert.equal((await runCommand(['device', 'list', '--help'])).exitCode, 0)
+  assert.equal((await runCommand(['--version'])).exitCode, 0)
+})

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ManualClock } from '@seaworthy/std/time'
+import type { Screen } from '../ports.ts'
+import { formatAgo, formatBytes, formatSpan, harmless, shortDigest } from './format.ts'
+import { createPaint } from './paint.ts'
+import { createProgress, describeProgress } from './progress.ts'
+import { formatFields, formatTable } from './table.ts'
+
+function recordingScreen(isTerminal: boolean): Screen & { text: string } {
+  return {
+    text: '',
+    isTerminal,
+    columns: 60,
+    write(text) {
+      this.text += text
+    },
+  }
+}
+
+test('amounts and spans read as people say them', () => {
+  assert.deepEqual(
+    [0, 1023, 1024, 1536, 250 * 1024, 5e9].map((bytes) => formatBytes(bytes)),
+    ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '250 KiB', '4.7 GiB'],
+  )
+  assert.deepEqual(
+    [0, 59_499, 65_000, 7_500_000, 270_000_000].map((ms) => formatSpan(ms)),
+    ['0s', '59s', '1m 05s', '2h 05m', '3d 3h'],
+  )
+  const now = new Date('2026-06-01T00:00:00Z')
+  assert.equal(formatAgo('2026-05-31T23:59:00Z', now), '1m 00s ago')
+  assert.equal(formatAgo('2026-06-03T00:00:01Z', now), 'in 2d 0h')
+  assert.equal(formatAgo(null, now), 'never')
+  assert.equal(shortDigest('sha256:0123456789abcdef0123'), 'sha256:0123456789ab')
+})
+
+test('a hostile name cannot steer the terminal', () => {
+  const hostile = 'a\u001b[2Jb\rc\u202ed\u009b1m'
+  const row = formatTable([{ title: 'name', text: () => hostile }], [{}]).join('\n')
+  assert.equal(row, 'NAME\na\\u001b[2Jb\\u000dc\\u202ed\\u009b1m')
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      // oxlint-disable-next-line no-control-regex -- these are what must not be there
+      assert.doesNotMatch(harmless(text), /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/)
+    }),
+  )
+})
+
+test('tables align, numbers to the right, and only shrinkable columns are cut', () => {
+  const columns = [
+    { title: 'name', text: (row: { name: string; count: number }) => row.name, isShrinkable: true },
+    {
+      title: 'count',
+      text: (row: { count: number }) => String(row.count),
+      align: 'right' as const,
+    },
+  ]
+  const rows = [
+    { name: 'a-rather-long-name', count: 7 },
+    { name: 'b', count: 1234567 },
+  ]
+  assert.deepEqual(formatTable(columns, rows), [
+    'NAME                  COUNT',
+    'a-rather-long-name        7',
+    'b                   1234567',
+  ])
+  assert.deepEqual(formatTable(columns, rows, 20), [
+    'NAME           COUNT',
+    'a-rather-l…        7',
+    'b            1234567',
+  ])
+  fc.assert(
+    fc.property(fc.array(fc.string()), fc.integer({ min: 30, max: 200 }), (names, width) => {
+      const lines = formatTable(
+        columns,
+        names.map((name) => ({ name, count: 1 })),
+        width,
+      )
+      assert.equal(lines.length, names.length + 1)
+      for (const line of lines) assert.ok(Array.from(line).length <= width, line)
+    }),
+  )
+})
+
+test('fields without a value are left out', () => {
+  assert.deepEqual(
+    formatFields([
+      ['id', 'x'],
+      ['gone', undefined],
+      ['longer', 'y'],
+    ]),
+    ['id:     x', 'longer: y'],
+  )
+})
+
+test('colours need a terminal, and NO_COLOR or --no-color turns them off', () => {
+  const on = { isTerminal: true, wantsColour: true, noColor: undefined }
+  assert.equal(createPaint(on).red('x'), '\u001b[31mx\u001b[39m')
+  for (const off of [{ isTerminal: false }, { wantsColour: false }, { noColor: '1' }]) {
+    assert.equal(createPaint({ ...on, ...off }).red('x'), 'x')
+  }
+})
+
+test('progress keeps silent for a second, then draws a bar at a terminal and lines elsewhere', () => {
+  const clock = new ManualClock(new Date(0))
+  const terminal = recordingScreen(true)
+  const bar = createProgress({ title: 'push', screen: terminal, clock })
+  bar.update(10, 100)
+  assert.equal(terminal.text, '')
+  clock.advance(2000)
+  bar.update(50)
+  const bytes = 'push  [############------------]  50%  50 B / 100 B'
+  assert.ok(terminal.text.startsWith(`\r\u001b[K${bytes}`), terminal.text)
+  bar.finish()
+  assert.ok(terminal.text.endsWith('\n'))
+
+  const file = recordingScreen(false)
+  const lines = createProgress({ title: 'push', screen: file, clock })
+  for (let second = 0; second < 25; second++) {
+    clock.advance(1000)
+    lines.update(second, 100)
+  }
+  assert.equal(file.text.split('\n').length - 1, 2)
+  const quick = recordingScreen(false)
+  const none = createProgress({ title: 'push', screen: quick, clock })
+  none.update(1, 1)
+  none.finish()
+  assert.equal(quick.text, '')
+})
+
+test('progress shows rate and time left', () => {
+  assert.equal(
+    describeProgress('hash', { doneBytes: 1024, totalBytes: 4096 }, 1000),
+    'hash  [######------------------]  25%  1.0 KiB / 4.0 KiB  1.0 KiB/s  3s left',
+  )
+  assert.equal(
+    describeProgress('hash', { doneBytes: 1024, totalBytes: undefined }, 0),
+    'hash  1.0 KiB  0 B/s',
+  )
+})

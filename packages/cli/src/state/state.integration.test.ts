@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import { systemRandom } from '@seaworthy/std/random'
+import { testPorts } from '../testing/ports.ts'
+import { CliError } from '../failure.ts'
+import { chooseServer, configFolder, nameServer, readConfig, writeConfig } from './config.ts'
+import { readBounded, readIfThere, writeDurably } from './files.ts'
+
+async function makeFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-state-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+test('files are replaced whole, for the owner alone, and nothing is left behind', async (t) => {
+  const folder = await makeFolder(t)
+  const path = join(folder, 'file')
+  await writeDurably(path, 'one', { random: systemRandom })
+  await writeDurably(path, 'two', { random: systemRandom })
+  assert.equal(await readFile(path, 'utf8'), 'two')
+  assert.equal((await stat(path)).mode & 0o777, 0o600)
+  assert.deepEqual(await readdir(folder), ['file'])
+  await assert.rejects(writeDurably(path, 'three', { random: systemRandom, isNew: true }), {
+    code: 'EEXIST',
+  })
+  assert.equal(await readFile(path, 'utf8'), 'two')
+})
+
+test('reads are bounded, also of files without a size', async (t) => {
+  const folder = await makeFolder(t)
+  const path = join(folder, 'file')
+  await writeFile(path, 'x'.repeat(100))
+  assert.equal((await readBounded(path, 100)).length, 100)
+  await assert.rejects(readBounded(path, 99), CliError)
+  await assert.rejects(readBounded('/dev/zero', 1000), CliError)
+  assert.equal(await readIfThere(join(folder, 'none'), 1), undefined)
+  await assert.rejects(readIfThere(folder, 1), { code: 'EISDIR' })
+})
+
+test('the configuration comes back as it was, and a damaged one is never a fresh start', async (t) => {
+  const folder = await makeFolder(t)
+  assert.deepEqual(await readConfig(folder), { servers: {} })
+  const config = {
+    current: 'a',
+    servers: { a: { url: 'https://a', pin: 'sha256:x', logVerifierKey: 'k', rootDigest: 'd' } },
+  }
+  await writeConfig(folder, config, systemRandom)
+  const read = await readConfig(folder)
+  assert.deepEqual({ ...read, servers: { ...read.servers } }, config)
+  assert.equal(chooseServer(read, undefined).server.url, 'https://a')
+  assert.throws(() => chooseServer(read, 'b'), { exitCode: 5 })
+  for (const damaged of ['', '{}', '[]', '{"format":"seaworthy-cli-v1","servers":{"a":{}}}']) {
+    await writeFile(join(folder, 'config.json'), damaged)
+    await assert.rejects(readConfig(folder), CliError)
+  }
+})
+
+test('where the configuration lies: option, SEAWORTHY_CONFIG, XDG_CONFIG_HOME, home', () => {
+  const folderOf = (environment: Record<string, string>, option?: string) =>
+    configFolder(testPorts({ environment }), option)
+  const all = { SEAWORTHY_CONFIG: '/s', XDG_CONFIG_HOME: '/x', HOME: '/h' }
+  assert.equal(folderOf(all, '/o'), '/o')
+  assert.equal(folderOf(all), '/s')
+  assert.equal(folderOf({ XDG_CONFIG_HOME: '/x', HOME: '/h' }), '/x/seaworthy')
+  assert.equal(folderOf({ XDG_CONFIG_HOME: 'relative', HOME: '/h' }), '/h/.config/seaworthy')
+  assert.equal(nameServer('https://ship.example.com'), 'ship.example.com')
+  assert.equal(nameServer('https://[::1]:8443'), '1--8443')
+})

@@ -1,0 +1,62 @@
+/** Ports for tests: output is recorded, nobody sits at the prompt, the environment is empty. */
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { CliPorts, Screen } from '../ports.ts'
+import { runCli } from '../program.ts'
+
+export interface RecordingScreen extends Screen {
+  text: string
+}
+
+export function recordScreen(): RecordingScreen {
+  return {
+    text: '',
+    isTerminal: false,
+    columns: 80,
+    write(text) {
+      this.text += text
+    },
+  }
+}
+
+/** Without a network: whatever needs a server fails as a bug would. */
+export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
+  out: RecordingScreen
+  err: RecordingScreen
+} {
+  return {
+    clock: systemClock,
+    sleep: systemSleep,
+    random: systemRandom,
+    environment: {},
+    prompt: {
+      isInteractive: false,
+      askSecret: () => Promise.reject(new Error('nobody is there')),
+      askYesNo: () => Promise.reject(new Error('nobody is there')),
+    },
+    createTransport: () => {
+      throw new Error('this test has no network')
+    },
+    runForeground: () => Promise.reject(new Error('this test starts no program')),
+    signal: new AbortController().signal,
+    ...changes,
+    out: recordScreen(),
+    err: recordScreen(),
+  }
+}
+
+export interface Outcome {
+  exitCode: number
+  out: string
+  err: string
+}
+
+/** Runs one command line in this process. */
+export async function runCommand(
+  args: readonly string[],
+  changes: Partial<CliPorts> = {},
+): Promise<Outcome> {
+  const ports = testPorts(changes)
+  const exitCode = await runCli(args, ports)
+  return { exitCode, out: ports.out.text, err: ports.err.text }
+}
