@@ -6,8 +6,7 @@ import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { repositoryRoot } from './source-tree.ts'
 
-const json = (value: unknown) =>
-  `${JSON.stringify(value, null, 2).replaceAll(/\[\s+("[^"]*")\s+\]/g, '[$1]')}\n`
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /** A repository with our settings and two files, of which `main.ts` uses what the other gives: all gates pass. */
 const clean = {

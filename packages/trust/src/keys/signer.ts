@@ -1,5 +1,5 @@
 /** Whoever can sign: a key in memory, a key file that was opened, or later a PKCS#11 token. */
-import { hexEncode } from '@seaworthy/std/bytes'
+import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { keyError } from './codes.ts'
 import { ecdsaRawToDer, encodePem } from './der.ts'
 import { isSignedBy, keyId, parsePublicKey } from './public-key.ts'
@@ -67,7 +67,7 @@ export async function signerFromPkcs8(
       ecdsaRawToDer(new Uint8Array(await crypto.subtle.sign(parameters, imported, message))),
     )
   }
-  const probe = crypto.getRandomValues(new Uint8Array(32))
+  const probe = utf8Encode('does this private key belong to its public key?')
   if (!(await isSignedBy(verifying, probe, await sign(probe)))) {
     throw keyError('key_malformed', 'the private key does not belong to the public key')
   }

@@ -31,7 +31,7 @@ export function hashLeaf(sha256: Sha256, entry: Uint8Array): Uint8Array {
 }
 
 /** `SHA-256(0x01 || left || right)`. */
-export function hashNode(sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array {
+function hashNode(sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array {
   const joined = new Uint8Array(1 + 2 * hashLength)
   joined[0] = 1
   joined.set(left, 1)
