@@ -83,3 +83,44 @@ export type {
   TufNotice,
   TufStatus,
 } from './client.ts'
+export { noMetadata, proposalFormat, readCurrentMetadata } from './proposal.ts'
+export type {
+  CurrentMetadata,
+  Proposal,
+  ProposalChain,
+  ProposalDocument,
+  ProposalIntent,
+  ProposalRefusal,
+  PublishedContent,
+} from './proposal.ts'
+export {
+  buildProposal,
+  changeAuthority,
+  currentAuthority,
+  highestCounter,
+  rebaseProposal,
+} from './proposal-build.ts'
+export { formatProposal, parseIntent, parseProposal } from './proposal-file.ts'
+export { verifyChain, withChain } from './proposal-chain.ts'
+export { checkProposal } from './proposal-check.ts'
+export type { ProblemCode, ProposalProblem } from './proposal-check.ts'
+export { describeProposal, printable } from './proposal-describe.ts'
+export {
+  formatProblem,
+  formatSignatureFile,
+  isProposalComplete,
+  mergeSignatures,
+  parseSignatureFile,
+  prepareProposal,
+  proposalProgress,
+  signProposal,
+  signaturesFormat,
+} from './proposal-sign.ts'
+export type {
+  DocumentSignature,
+  PreparedFile,
+  SignatureFile,
+  ThresholdProgress,
+} from './proposal-sign.ts'
+export { initPlainClient, refreshPlainClient, verifyTarget } from './plain-client.ts'
+export type { MetadataFolder, PlainClientOptions, PlainTarget } from './plain-client.ts'

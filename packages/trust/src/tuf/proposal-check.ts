@@ -1,0 +1,199 @@
+/**
+ * What every signer checks alone, whatever the server says: a proposal against the verified metadata
+ * it claims to replace. The repository runs the same check before it publishes.
+ */
+import { parseInstant } from '@seaworthy/std/time'
+import { isTrustError } from './codes.ts'
+import { canonicalJson } from './json.ts'
+import { lintLayout } from './layout.ts'
+import { lifetimes } from './lifetimes.ts'
+import { lintSigned } from './lint.ts'
+import type { TargetsSigned } from './metadata.ts'
+import { roleKindOf } from './names.ts'
+import type { RoleKind } from './names.ts'
+import { highestCounter } from './proposal-build.ts'
+import { ringAfter, sha256Hex, signedAfter } from './proposal.ts'
+import type { CurrentMetadata, Proposal, ProposalDocument, ProposalIntent } from './proposal.ts'
+import { channelMarks, parseRelease } from './release.ts'
+import { findSigners } from './threshold.ts'
+
+export type ProblemCode =
+  | 'outdated'
+  | 'kind_mismatch'
+  | 'version_step'
+  | 'profile'
+  | 'layout'
+  | 'lifetime'
+  | 'not_delegated'
+  | 'role_missing'
+  | 'role_not_resigned'
+  | 'release_changed'
+  | 'counter_not_increasing'
+  | 'floor_lowered'
+  | 'marks_lowered'
+
+export interface ProposalProblem {
+  readonly code: ProblemCode
+  readonly role: string
+  readonly message: string
+}
+
+/** Everything that is wrong with the proposal on `current`; empty when it may be signed. */
+export async function checkProposal(
+  proposal: Proposal,
+  current: CurrentMetadata,
+  now: Date,
+): Promise<ProposalProblem[]> {
+  const problems: ProposalProblem[] = []
+  for (const document of proposal.documents) {
+    const add = (code: ProblemCode, message: string) =>
+      problems.push({ code, role: document.role, message })
+    await checkBase(document, proposal, current, add)
+    const kind = roleKindOf(document.role)?.kind
+    if (!kind || !documentKinds[proposal.kind].includes(kind)) {
+      add('kind_mismatch', `a proposal of kind ${proposal.kind} does not change ${document.role}`)
+    }
+    for (const { message } of await lintSigned(document.signed)) add('profile', message)
+    checkLifetime(document, now, add)
+    if (document.signed._type === 'targets') {
+      for (const finding of lintLayout(document.role, document.signed)) {
+        add('layout', finding.message)
+      }
+      if (!ringAfter(document.role, proposal.documents, current)) {
+        add('not_delegated', `nobody delegates to ${document.role}`)
+      }
+      if (kind === 'channel') checkReleases(document.role, document.signed, current, add)
+    }
+    await checkDelegated(document, proposal, current, add)
+  }
+  return problems
+}
+
+type Add = (code: ProblemCode, message: string) => void
+
+/** A proposal that says "publish" and changes keys is refused before anybody reads the small print. */
+const documentKinds: Record<ProposalIntent['kind'], readonly RoleKind['kind'][]> = {
+  'trust-init': ['root', 'targets'],
+  'product-create': ['targets', 'product'],
+  'channel-create': ['product', 'channel'],
+  publish: ['channel'],
+  withdraw: ['channel'],
+  rotate: ['root', 'targets', 'product', 'channel'],
+  renew: ['root', 'targets', 'product', 'channel'],
+}
+
+async function checkBase(
+  { role, signed }: ProposalDocument,
+  { base }: Proposal,
+  current: CurrentMetadata,
+  add: Add,
+): Promise<void> {
+  const replaced = role === 'root' ? current.root : current.roles.get(role)
+  const claimed = Object.hasOwn(base, role) ? base[role] : undefined
+  if (!replaced) {
+    if (claimed) add('outdated', `it replaces a version of ${role} that is not known here`)
+    if (signed.version !== 1) add('version_step', `a new role starts with version 1`)
+    return
+  }
+  const { version } = replaced.signed
+  const digest = await sha256Hex(replaced.bytes)
+  if (claimed?.version !== version || claimed.sha256 !== digest) {
+    add('outdated', `it is not based on the current version ${version} of ${role}`)
+  }
+  if (signed.version !== version + 1) {
+    add('version_step', `version ${signed.version} where ${version + 1} must follow`)
+  }
+  if (signed._type !== replaced.signed._type) add('profile', 'another type of role')
+}
+
+function checkLifetime({ role, signed }: ProposalDocument, now: Date, add: Add): void {
+  const kind = roleKindOf(role)?.kind
+  if (!kind) return
+  const leftMs = parseInstant(signed.expires).getTime() - now.getTime()
+  if (leftMs <= 0) add('lifetime', `it has expired at ${signed.expires}`)
+  if (leftMs > lifetimes[kind].maxMs) {
+    add(
+      'lifetime',
+      `it would be valid until ${signed.expires}, which is too long for a ${kind} role`,
+    )
+  }
+}
+
+/** Releases never change under their name, counters and floors only rise. */
+function checkReleases(role: string, signed: TargetsSigned, current: CurrentMetadata, add: Add) {
+  const kind = roleKindOf(role)
+  if (kind?.kind !== 'channel') return
+  const before = current.roles.get(role)?.signed
+  const marksBefore = before ? channelMarks(before) : { counterHighest: 0, floorHighest: 0 }
+  const highest = highestCounter(kind.product, current)
+  for (const { name } of current.roles.get(kind.product)?.signed.delegations?.roles ?? []) {
+    // a channel held back would hide its counters
+    if (!current.roles.has(name)) add('role_missing', `the counters of ${name} cannot be seen`)
+  }
+  for (const [path, target] of Object.entries(signed.targets)) {
+    const old = before && Object.hasOwn(before.targets, path) ? before.targets[path] : undefined
+    if (old) {
+      if (canonicalJson(old).toHex() !== canonicalJson(target).toHex()) {
+        add('release_changed', `${path} is published already with other content`)
+      }
+      continue
+    }
+    const release = readRelease(path, target)
+    // a malformed one was reported with the layout
+    if (!release) continue
+    if (release.counter <= highest) {
+      add('counter_not_increasing', `${path} has counter ${release.counter} after ${highest}`)
+    }
+    if (release.floor < marksBefore.floorHighest) {
+      add('floor_lowered', `${path} has floor ${release.floor} after ${marksBefore.floorHighest}`)
+    }
+  }
+  const marks = channelMarks(signed)
+  if (
+    marks.counterHighest < marksBefore.counterHighest ||
+    marks.floorHighest < marksBefore.floorHighest
+  ) {
+    add('marks_lowered', `${role} forgets its highest counter or floor`)
+  }
+}
+
+function readRelease(path: string, target: TargetsSigned['targets'][string]) {
+  try {
+    return parseRelease(path, target)
+  } catch (error) {
+    if (!isTrustError(error, 'release_malformed')) throw error
+    return undefined
+  }
+}
+
+/**
+ * Whoever gets other keys must still be signed well enough by them, or be signed anew in the same
+ * proposal; whoever is newly delegated to must come into being with it.
+ */
+async function checkDelegated(
+  { role, signed }: ProposalDocument,
+  { documents }: Proposal,
+  current: CurrentMetadata,
+  add: Add,
+): Promise<void> {
+  const children =
+    signed._type === 'root'
+      ? ['targets']
+      : (signed.delegations?.roles ?? []).map((delegated) => delegated.name)
+  const knownBefore = signedAfter([], current).role(role)?.delegations?.roles ?? []
+  for (const child of children) {
+    if (documents.some((document) => document.role === child)) continue
+    const metadata = current.roles.get(child)
+    if (!metadata) {
+      const isKnown = knownBefore.some((delegated) => delegated.name === child)
+      if (!isKnown) add('role_missing', `${child} does not exist and is not in the proposal`)
+      continue
+    }
+    const ring = ringAfter(child, documents, current)
+    const { signedBytes, signatures } = metadata
+    const signers = ring ? await findSigners(ring, signedBytes, signatures) : []
+    if (!ring || signers.length < ring.role.threshold) {
+      add('role_not_resigned', `${child} would no longer have the signatures it needs`)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/** A proposal as the difference that a person can judge: what would change, and who has to agree. */
+import { formatDuration, parseInstant } from '@seaworthy/std/time'
+import { isTrustError } from './codes.ts'
+import { canonicalJson } from './json.ts'
+import type { KeyMap, RoleKeys, TargetFile, TargetsSigned } from './metadata.ts'
+import { topLevelRoles } from './metadata.ts'
+import { proposalProgress } from './proposal-sign.ts'
+import type { CurrentMetadata, Proposal, ProposalDocument } from './proposal.ts'
+import { channelMarks, parseRelease } from './release.ts'
+
+/** Lines for a terminal. Nothing in them can move the cursor or hide text: what is not printable is escaped. */
+export async function describeProposal(
+  proposal: Proposal,
+  current: CurrentMetadata,
+): Promise<string[]> {
+  const lines = [`Proposal ${proposal.id}: ${proposal.title}`, `created ${proposal.createdAt}`]
+  for (const document of proposal.documents) {
+    lines.push('', ...describeDocument(document, current))
+  }
+  lines.push('', 'Signatures')
+  for (const { role, label, threshold, keyids, signedBy } of await proposalProgress(
+    proposal,
+    current,
+  )) {
+    lines.push(
+      `  ${role}, ${label}: ${signedBy.length} of ${threshold} needed, ${keyids.length} keys may sign`,
+      ...signedBy.map((id) => `    signed by ${id}`),
+    )
+  }
+  return lines.map(printable)
+}
+
+/** Escapes control and formatting characters, bidirectional overrides among them. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
+}
+
+function describeDocument({ role, signed }: ProposalDocument, current: CurrentMetadata): string[] {
+  const before = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
+  const lines = [
+    `${role}  ${before ? `version ${before.version} -> ${signed.version}` : `new, version ${signed.version}`}`,
+  ]
+  const wasUntil = before ? ` (was ${before.expires})` : ''
+  lines.push(`  expires ${signed.expires}${wasUntil}`)
+  if (before) {
+    const byMs = parseInstant(signed.expires).getTime() - parseInstant(before.expires).getTime()
+    if (byMs < 0) lines.push(`  ! expires ${formatDuration(-byMs)} earlier than before`)
+  }
+  if (signed._type === 'root') {
+    const old = before?._type === 'root' ? before : undefined
+    for (const top of topLevelRoles) {
+      const oldRole = old && { keys: old.keys, role: old.roles[top] }
+      lines.push(...describeKeys(top, oldRole, { keys: signed.keys, role: signed.roles[top] }))
+    }
+    return lines
+  }
+  const old = before?._type === 'targets' ? before : undefined
+  return [...lines, ...describeDelegations(old, signed), ...describeReleases(old, signed)]
+}
+
+interface Ring {
+  readonly keys: KeyMap
+  readonly role: RoleKeys
+}
+
+function describeKeys(name: string, before: Ring | undefined, after: Ring): string[] {
+  const lines: string[] = []
+  const { threshold, keyids } = after.role
+  const oldIds = before?.role.keyids ?? []
+  if (before?.role.threshold !== threshold) {
+    const was = before ? `${before.role.threshold} -> ` : ''
+    lines.push(`    threshold ${was}${threshold} of ${keyids.length} keys`)
+  } else if (oldIds.length !== keyids.length) {
+    lines.push(`    threshold stays ${threshold}, now of ${keyids.length} keys`)
+  }
+  const describe = (ring: Ring, id: string) =>
+    `${id} ${Object.hasOwn(ring.keys, id) ? ring.keys[id]!.scheme : 'unknown'}`
+  for (const id of keyids) {
+    if (!oldIds.includes(id)) lines.push(`    + key ${describe(after, id)}`)
+  }
+  for (const id of oldIds) {
+    if (!keyids.includes(id)) lines.push(`    - key ${describe(before!, id)}`)
+  }
+  return lines.length > 0 ? [`  ${name}`, ...lines] : []
+}
+
+function describeDelegations(before: TargetsSigned | undefined, after: TargetsSigned): string[] {
+  const lines: string[] = []
+  const oldRoles = before?.delegations?.roles ?? []
+  const newRoles = after.delegations?.roles ?? []
+  for (const role of newRoles) {
+    const old = oldRoles.find(({ name }) => name === role.name)
+    const paths = (role.paths ?? role.path_hash_prefixes ?? []).join(' ')
+    if (!old) lines.push(`  + delegates ${paths} to ${role.name}`)
+    else if (paths !== (old.paths ?? old.path_hash_prefixes ?? []).join(' ')) {
+      lines.push(`  ! ${role.name} now speaks for ${paths}`)
+    }
+    const ring = { keys: after.delegations!.keys, role }
+    lines.push(
+      ...describeKeys(role.name, old && { keys: before!.delegations!.keys, role: old }, ring),
+    )
+  }
+  for (const { name } of oldRoles) {
+    if (!newRoles.some((role) => role.name === name)) {
+      lines.push(`  - no longer delegates to ${name}`)
+    }
+  }
+  if (after.delegations?.succinct_roles) lines.push('  ! delegates to bins')
+  return lines
+}
+
+function describeReleases(before: TargetsSigned | undefined, after: TargetsSigned): string[] {
+  const lines: string[] = []
+  const old = before?.targets ?? {}
+  for (const [path, target] of Object.entries(after.targets)) {
+    const was = Object.hasOwn(old, path) ? old[path] : undefined
+    if (was && canonicalJson(was).toHex() === canonicalJson(target).toHex()) continue
+    lines.push(`  ${was ? '! changes' : '+'} release ${path}`, ...describeTarget(path, target))
+  }
+  for (const [path, target] of Object.entries(old)) {
+    if (Object.hasOwn(after.targets, path)) continue
+    lines.push(`  - release ${path}`, ...describeTarget(path, target))
+  }
+  if (before) {
+    const [was, is] = [channelMarks(before), channelMarks(after)]
+    if (is.floorHighest > was.floorHighest) {
+      lines.push(`  ! raises the floor from ${was.floorHighest} to ${is.floorHighest}`)
+    }
+  }
+  return lines
+}
+
+function describeTarget(path: string, target: TargetFile): string[] {
+  const lines = [`      sha256 ${target.hashes['sha256'] ?? 'missing'}, ${target.length} bytes`]
+  try {
+    const release = parseRelease(path, target)
+    const hardware = release.hardware.length > 0 ? `, hardware ${release.hardware.join(' ')}` : ''
+    return [
+      `      ${release.kind} for ${release.platforms.join(' ')}${hardware}`,
+      `      counter ${release.counter}, floor ${release.floor}${release.security ? ', security' : ''}`,
+      ...lines,
+    ]
+  } catch (error) {
+    if (!isTrustError(error, 'release_malformed')) throw error
+    return [`      ! ${error.message}`, ...lines]
+  }
+}
