@@ -74,3 +74,5 @@ export type ParamsOf<R extends Route> = z.output<R['params']>
 export type QueryOf<R extends Route> = z.output<R['query']>
 export type BodyOf<R extends Route> = z.output<R['body']>
 export type ReplyOf<R extends Route> = z.output<R['reply']>
+/** What a server may write, before the reply's schema has read it. */
+export type ReplyInputOf<R extends Route> = z.input<R['reply']>

@@ -2,7 +2,19 @@
  * The PostgreSQL that came with the platform package: where it is, and whether the account it runs as can reach it.
  * Nothing is written into node_modules: the links its libraries need live beside the data.
  */
-import { chmod, cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, parse } from 'node:path'
 

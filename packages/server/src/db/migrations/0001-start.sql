@@ -37,6 +37,15 @@ create table tuf_metadata (
   primary key (role, version)
 );
 
+-- Each lifetime alarm is raised once per version of a role.
+create table lifetime_alarms (
+  role text not null,
+  version integer not null,
+  level integer not null,
+  raised_at timestamptz not null,
+  primary key (role, version, level)
+);
+
 create table proposals (
   id text primary key,
   kind text not null,

@@ -1,0 +1,52 @@
+/** Everything a request or a task may use, in one typed object that `server.ts` makes once per worker. */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { RegistryStore } from '@seaworthy/oci/store'
+import type { Log } from '@seaworthy/std/log'
+import type { Random } from '@seaworthy/std/random'
+import type { Clock, Sleep } from '@seaworthy/std/time'
+import type { MasterKey } from '../config/secrets.ts'
+import type { Db } from '../db/connection.ts'
+import type { CheckIns } from './check-ins.ts'
+import type { OnlineSecrets } from './online-secrets.ts'
+import type { RefusalLimiter } from './refused-attempts.ts'
+import type { TrustPlane } from './trust-plane.ts'
+
+export interface Ports {
+  readonly clock: Clock
+  readonly sleep: Sleep
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface App extends Ports {
+  readonly version: string
+  readonly db: Db
+  readonly store: RegistryStore
+  readonly masterKey: MasterKey
+  readonly secrets: OnlineSecrets
+  readonly trust: TrustPlane
+  readonly fleets: FleetTable
+  readonly removedDevices: RemovedDevices
+  readonly checkIns: CheckIns
+  readonly health: Health
+  readonly refusals: RefusalLimiter
+}
+
+/** Every fleet's policy in memory, refreshed by notification. */
+export interface FleetTable {
+  get(name: string): FleetPolicy | undefined
+  reload(): Promise<void>
+}
+
+/** Devices removed within the lifetime of an access token. */
+export interface RemovedDevices {
+  has(deviceId: string): boolean
+  add(deviceId: string): void
+  reload(): Promise<void>
+}
+
+/** What `/readyz` answers from: each part says whether it is well, and since when it was not. */
+export interface Health {
+  report(part: string, problem: string | null): void
+  problems(): { part: string; problem: string }[]
+}

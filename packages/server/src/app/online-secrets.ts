@@ -1,0 +1,166 @@
+/**
+ * What the server makes at its first start and needs ever after: its certificate (whose CA key never leaves memory and
+ * is dropped), the keys of the online roles, of the log and of tokens. All private halves are sealed.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { base64Decode, base64Encode, base64UrlEncode, hexDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import type { Random } from '@seaworthy/std/random'
+import { dayMs } from '@seaworthy/std/time'
+import type { PublicKey, Signer } from '@seaworthy/trust/keys'
+import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
+import type { NoteSigner } from '@seaworthy/trust/tlog'
+import { createNoteKey } from '@seaworthy/trust/tlog'
+import * as x509 from '@peculiar/x509'
+import type { MasterKey, SecretName } from '../config/secrets.ts'
+import type { ReadTx, WriteTx } from '../db/connection.ts'
+import { insertFact, insertSecret, readFact, readSecret } from '../db/secrets.ts'
+
+export interface OnlineSecrets {
+  readonly tlsKeyPem: string
+  readonly certificatePem: string
+  readonly caPem: string
+  /** `sha256:<base64url>` of the certificate's SubjectPublicKeyInfo. */
+  readonly pin: string
+  readonly snapshotSigner: Signer
+  readonly timestampSigner: Signer
+  readonly logSigner: NoteSigner
+  /** Origin of the audit log: `seaworthy/<log id>`. */
+  readonly logOrigin: string
+  readonly deviceTokenKey: Uint8Array
+  readonly registryTokenKey: Uint8Array
+}
+
+/** Ten years: the CA's key is gone, so a new certificate means a new CA and new pins. */
+const certificateLifetimeMs = 3650 * dayMs
+
+/** Makes and stores everything. Only for a database that has no secrets yet. */
+export async function createOnlineSecrets(
+  tx: WriteTx,
+  masterKey: MasterKey,
+  options: { names: readonly string[]; now: Date; random: Random },
+): Promise<void> {
+  const { now, random } = options
+  const store = async (name: SecretName, secret: Uint8Array) => {
+    await insertSecret(tx, { name, version: 1, sealed: masterKey.seal(name, 1, secret), createdAt: now })
+  }
+  const tls = await createCertificates(options)
+  await store('tls-key', utf8Encode(tls.keyPem))
+  await insertFact(tx, 'certificate', tls.certificatePem)
+  await insertFact(tx, 'ca', tls.caPem)
+  for (const name of ['snapshot-key', 'timestamp-key', 'log-key'] as const) {
+    const { key, pkcs8 } = await generateKeyPair('ed25519')
+    await store(name, utf8Encode(JSON.stringify({ key, pkcs8: base64Encode(pkcs8) })))
+  }
+  await store('device-token-key', random.bytes(32))
+  await store('registry-token-key', random.bytes(32))
+  await insertFact(tx, 'log-id', hexEncode(random.bytes(8)))
+}
+
+/** Throws `SealError` when the master key is another one, or the database was changed. */
+export async function loadOnlineSecrets(tx: ReadTx, masterKey: MasterKey): Promise<OnlineSecrets> {
+  const openSecret = async (name: SecretName) => {
+    const row = await readSecret(tx, name)
+    if (row === undefined) throw new Error(`the database lacks the secret ${name}`)
+    return masterKey.open(name, row.version, row.sealed)
+  }
+  const readText = async (name: string) => {
+    const text = await readFact(tx, name)
+    if (text === undefined) throw new Error(`the database lacks ${name}`)
+    return text
+  }
+  const openSigner = async (name: SecretName) => {
+    const parsed = JSON.parse(utf8Decode(await openSecret(name))) as {
+      key: PublicKey
+      pkcs8: string
+    }
+    return signerFromPkcs8(parsed.key, base64Decode(parsed.pkcs8))
+  }
+  const tlsKeyPem = utf8Decode(await openSecret('tls-key'))
+  const certificatePem = await readText('certificate')
+  const logSigner = await openSigner('log-key')
+  const logOrigin = `seaworthy/${await readText('log-id')}`
+  const noteKey = await createNoteKey(logOrigin, 'ed25519', hexDecode(logSigner.key.keyval.public))
+  return {
+    tlsKeyPem,
+    certificatePem,
+    caPem: await readText('ca'),
+    pin: pinOf(certificatePem),
+    snapshotSigner: await openSigner('snapshot-key'),
+    timestampSigner: await openSigner('timestamp-key'),
+    logSigner: {
+      key: noteKey,
+      sign: async (message) => hexDecode(await logSigner.sign(new Uint8Array(message))),
+    },
+    logOrigin,
+    deviceTokenKey: await openSecret('device-token-key'),
+    registryTokenKey: await openSecret('registry-token-key'),
+  }
+}
+
+export function pinOf(certificatePem: string): string {
+  const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' })
+  return `sha256:${base64UrlEncode(createHash('sha256').update(spki).digest())}`
+}
+
+/** The CA's private key is made unextractable and is gone when this returns: it can sign nothing ever again. */
+async function createCertificates(options: {
+  names: readonly string[]
+  now: Date
+  random: Random
+}): Promise<{ keyPem: string; certificatePem: string; caPem: string }> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+  const usages: ('sign' | 'verify')[] = ['sign', 'verify']
+  const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)
+  const keys = await crypto.subtle.generateKey(algorithm, true, usages)
+  const notBefore = new Date(options.now.getTime() - dayMs)
+  const notAfter = new Date(options.now.getTime() + certificateLifetimeMs)
+  const serial = () => `01${hexEncode(options.random.bytes(15))}`
+  const caName = `CN=Seaworthy CA ${hexEncode(options.random.bytes(4))}`
+  const ca = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serial(),
+      name: caName,
+      notBefore,
+      notAfter,
+      signingAlgorithm: algorithm,
+      keys: caKeys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(caKeys.publicKey),
+      ],
+    },
+    crypto,
+  )
+  const names = [...new Set([...options.names, 'localhost', '127.0.0.1', '::1'])]
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serial(),
+      subject: 'CN=Seaworthy server',
+      issuer: caName,
+      notBefore,
+      notAfter,
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: caKeys.privateKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(
+          names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+        ),
+        await x509.AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    },
+    crypto,
+  )
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return {
+    keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+    certificatePem: certificate.toString('pem'),
+    caPem: ca.toString('pem'),
+  }
+}

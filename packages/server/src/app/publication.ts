@@ -1,0 +1,150 @@
+/** Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's transaction, verified as a whole. */
+import { formatInstant, hourMs } from '@seaworthy/std/time'
+import type { Metadata, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
+import {
+  buildSnapshot,
+  buildTimestamp,
+  defaultTufLimits,
+  expiryOf,
+  parseMetadata,
+  signMetadata,
+} from '@seaworthy/trust/tuf'
+import type { MasterKey } from '../config/secrets.ts'
+import { appendAudit } from '../db/audit.ts'
+import type { WriteTx } from '../db/connection.ts'
+import { insertMetadata, notifyMetadata } from '../db/metadata.ts'
+import type { OnlineSecrets } from './online-secrets.ts'
+import type { TrustState } from './trust-plane.ts'
+import { loadTrustState, sha256Hex } from './trust-plane.ts'
+
+export interface PublicationDeps {
+  readonly masterKey: MasterKey
+  readonly secrets: OnlineSecrets
+}
+
+/** Metadata with the signatures of its offline keys. */
+export interface SignedDocument {
+  readonly role: string
+  readonly version: number
+  readonly bytes: Uint8Array
+}
+
+/** Times after which the online roles are made anew although nothing changed. */
+export const timestampRenewalMs = hourMs
+export const snapshotRenewalShare = 0.4
+
+/**
+ * `before` must have been loaded in this transaction, under `lockPublication`. Everything is loaded and verified again
+ * from the anchor before the caller may commit: what devices would refuse is never published.
+ */
+export async function publish(
+  tx: WriteTx,
+  deps: PublicationDeps,
+  before: TrustState | undefined,
+  publication: { documents: readonly SignedDocument[]; actor: string; now: Date },
+): Promise<void> {
+  const { documents, actor, now } = publication
+  for (const document of documents) await store(tx, document, actor, now)
+  const files = new Map<string, { version: number; bytes: Uint8Array }>()
+  for (const [role, { signed, bytes }] of before?.roles ?? []) {
+    files.set(role, { version: signed.version, bytes })
+  }
+  for (const document of documents) {
+    if (document.role !== 'root') files.set(document.role, document)
+  }
+  const snapshot = await makeSnapshot(deps, before?.snapshot, files, now)
+  const timestamp = await makeTimestamp(deps, before?.timestamp, snapshot, now)
+  await store(tx, snapshot, 'server', now)
+  await store(tx, timestamp, 'server', now)
+  await loadTrustState(tx, deps.masterKey)
+  await notifyMetadata(tx)
+}
+
+/** Renews timestamp and snapshot when they are due. Answers the roles renewed. */
+export async function renewOnlineRoles(
+  tx: WriteTx,
+  deps: PublicationDeps,
+  before: TrustState,
+  now: Date,
+): Promise<string[]> {
+  const snapshotAge = shareUsed(before.snapshot.signed.expires, before.publishedAt.get('snapshot'), now)
+  const timestampAgeMs = now.getTime() - (before.publishedAt.get('timestamp')?.getTime() ?? 0)
+  const isSnapshotDue = snapshotAge >= snapshotRenewalShare
+  if (!isSnapshotDue && timestampAgeMs >= 0 && timestampAgeMs < timestampRenewalMs) return []
+  const renewed: SignedDocument[] = []
+  let snapshot: SignedDocument = {
+    role: 'snapshot',
+    version: before.snapshot.signed.version,
+    bytes: before.snapshot.bytes,
+  }
+  if (isSnapshotDue) {
+    const files = new Map(
+      [...before.roles].map(([role, { signed, bytes }]) => [
+        role,
+        { version: signed.version, bytes },
+      ]),
+    )
+    snapshot = await makeSnapshot(deps, before.snapshot, files, now)
+    renewed.push(snapshot)
+  }
+  renewed.push(await makeTimestamp(deps, before.timestamp, snapshot, now))
+  for (const document of renewed) await store(tx, document, 'server', now)
+  await loadTrustState(tx, deps.masterKey)
+  await notifyMetadata(tx)
+  return renewed.map(({ role }) => role)
+}
+
+/** Part of the lifetime that has passed, 0 to 1 and beyond; 1 when it is not known when it began. */
+export function shareUsed(expires: string, issuedAt: Date | undefined, now: Date): number {
+  if (issuedAt === undefined) return 1
+  const wholeMs = new Date(expires).getTime() - issuedAt.getTime()
+  return wholeMs <= 0 ? 1 : (now.getTime() - issuedAt.getTime()) / wholeMs
+}
+
+async function makeSnapshot(
+  deps: PublicationDeps,
+  before: Metadata<SnapshotSigned> | undefined,
+  files: ReadonlyMap<string, { version: number; bytes: Uint8Array }>,
+  now: Date,
+): Promise<SignedDocument> {
+  const signed = await buildSnapshot(before?.signed, files, expiryOf('snapshot', now))
+  const bytes = await signMetadata(signed, [deps.secrets.snapshotSigner])
+  return { role: 'snapshot', version: signed.version, bytes }
+}
+
+async function makeTimestamp(
+  deps: PublicationDeps,
+  before: Metadata<TimestampSigned> | undefined,
+  snapshot: SignedDocument,
+  now: Date,
+): Promise<SignedDocument> {
+  const signed = await buildTimestamp(before?.signed, snapshot, {
+    signedAt: now,
+    expiresAt: expiryOf('timestamp', now),
+  })
+  const bytes = await signMetadata(signed, [deps.secrets.timestampSigner])
+  return { role: 'timestamp', version: signed.version, bytes }
+}
+
+/** Every version is an entry of the log: a stolen key cannot be used in secret. */
+async function store(tx: WriteTx, document: SignedDocument, actor: string, now: Date): Promise<void> {
+  await insertMetadata(tx, { ...document, publishedAt: now })
+  const type = typeOf(document.role)
+  const { signatures, signed } = await parseMetadata(type, document.bytes, 'strict', defaultTufLimits)
+  await appendAudit(tx, {
+    at: now,
+    actor,
+    action: 'trust.publish',
+    subject: `${document.role}/${document.version}`,
+    outcome: 'done',
+    detail: {
+      sha256: sha256Hex(document.bytes),
+      expires: formatInstant(new Date(signed.expires)),
+      signedBy: signatures.map(({ keyid }) => keyid),
+    },
+  })
+}
+
+export function typeOf(role: string): 'root' | 'snapshot' | 'timestamp' | 'targets' {
+  return role === 'root' || role === 'snapshot' || role === 'timestamp' ? role : 'targets'
+}

@@ -1,0 +1,107 @@
+/** API tokens: made, traded, revoked. */
+import type { AccessRefusal, Role } from '@seaworthy/fleet/access'
+import { checkGrant } from '@seaworthy/fleet/access'
+import type { TokenView } from '@seaworthy/api/tokens'
+import { Refusal } from '@seaworthy/std/refusal'
+import { newId } from '@seaworthy/std/ids'
+import { formatInstant } from '@seaworthy/std/time'
+import type { WriteTx } from '../db/connection.ts'
+import type { TokenRow } from '../db/tokens.ts'
+import { insertToken, revokeToken } from '../db/tokens.ts'
+import type { Actor } from './actors.ts'
+import { grantOf } from './actors.ts'
+import type { Ports } from './app.ts'
+import { createCredential } from './credentials.ts'
+import type { ServerRefusal } from './refusals.ts'
+import { instantOrNull } from './views.ts'
+
+export interface NewToken {
+  readonly name: string
+  readonly role: Role
+  readonly products: readonly string[] | null
+  readonly fleets: readonly string[] | null
+  readonly lifetimeMs: number
+}
+
+export interface IssuedToken {
+  readonly row: TokenRow
+  /** Shown once, stored nowhere. */
+  readonly token: string
+}
+
+/** Throws `grant_exceeds_own`. */
+export async function createToken(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  actor: Actor,
+  wanted: NewToken,
+  now: Date,
+): Promise<IssuedToken> {
+  checkGrant(grantOf(actor), wanted)
+  return issueToken(tx, ports, { ...wanted, createdBy: actor.id }, now)
+}
+
+/** Without any check: the first start gives the first token to whoever reads its output. */
+export async function issueToken(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  wanted: NewToken & { createdBy: string },
+  now: Date,
+): Promise<IssuedToken> {
+  const id = newId('token', now, random)
+  const credential = createCredential('token', id, random)
+  const row: TokenRow = {
+    id,
+    name: wanted.name,
+    role: wanted.role,
+    products: wanted.products,
+    fleets: wanted.fleets,
+    secretSha256: credential.secretSha256,
+    createdAt: now,
+    createdBy: wanted.createdBy,
+    expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
+    lastUsedAt: null,
+    revokedAt: null,
+  }
+  await insertToken(tx, row)
+  return { row, token: credential.text }
+}
+
+/** The same rights for the same length of time again; the old token ends at once. */
+export async function refreshToken(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  actor: Actor,
+  now: Date,
+): Promise<IssuedToken> {
+  if (actor.kind !== 'token') {
+    throw new Refusal<AccessRefusal>('permission_denied', 'only a token can be refreshed')
+  }
+  const { token } = actor
+  if (!(await revokeToken(tx, token.id, now))) throw notFound()
+  const lifetimeMs = token.expiresAt.getTime() - token.createdAt.getTime()
+  return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
+}
+
+/** Throws `token_not_found`. */
+export async function endToken(tx: WriteTx, tokenId: string, now: Date): Promise<void> {
+  if (!(await revokeToken(tx, tokenId, now))) throw notFound()
+}
+
+function notFound(): Refusal<ServerRefusal> {
+  return new Refusal<ServerRefusal>('token_not_found', 'no such token, or it was revoked before')
+}
+
+export function viewToken(row: TokenRow): TokenView {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    products: row.products === null ? null : [...row.products],
+    fleets: row.fleets === null ? null : [...row.fleets],
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    expiresAt: formatInstant(row.expiresAt),
+    lastUsedAt: instantOrNull(row.lastUsedAt),
+  }
+}

@@ -1,0 +1,146 @@
+/** Devices, their newest state, their signed reports, and what remains of removed ones. */
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface DeviceRow {
+  readonly id: string
+  readonly fleet: string
+  readonly keyId: string
+  readonly publicKey: PublicKey
+  readonly name: string | null
+  readonly platform: string
+  readonly hardware: string | null
+  readonly agentVersion: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly provisioningKey: string
+  readonly registeredAt: Date
+}
+
+export interface DeviceWithState extends DeviceRow {
+  readonly seenAt: Date | null
+  readonly report: DeviceReport | null
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  d.id, d.fleet, d.key_id as "keyId", d.public_key as "publicKey", d.name, d.platform, d.hardware,
+  d.agent_version as "agentVersion", d.tags, d.provisioning_key as "provisioningKey",
+  d.registered_at as "registeredAt"`
+
+/** False when a device with that key exists already. */
+export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<boolean> {
+  const inserted = await sql`
+    insert into devices (id, fleet, key_id, public_key, name, platform, hardware, agent_version, tags,
+      provisioning_key, registered_at)
+    values (${row.id}, ${row.fleet}, ${row.keyId},
+      ${sql.json({ ...row.publicKey, keyval: { ...row.publicKey.keyval } })}, ${row.name}, ${row.platform},
+      ${row.hardware}, ${row.agentVersion}, ${sql.json({ ...row.tags })}, ${row.provisioningKey},
+      ${row.registeredAt})
+    on conflict (key_id) do nothing`
+  return inserted.count === 1
+}
+
+export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWithState | undefined> {
+  const [row] = await sql<DeviceWithState[]>`
+    select ${columns(sql)}, s.seen_at as "seenAt", s.report
+    from devices d left join device_states s on s.device = d.id where d.id = ${id}`
+  return row
+}
+
+export async function getDeviceByKey(
+  { sql }: ReadTx,
+  keyId: string,
+): Promise<DeviceRow | undefined> {
+  const [row] = await sql<DeviceRow[]>`
+    select ${columns(sql)} from devices d where d.key_id = ${keyId}`
+  return row
+}
+
+export async function listDevices(
+  { sql }: ReadTx,
+  page: {
+    after: string
+    limit: number
+    fleet: string | null
+    fleets: readonly string[] | null
+    products: readonly string[] | null
+  },
+): Promise<DeviceWithState[]> {
+  return sql<DeviceWithState[]>`
+    select ${columns(sql)}, s.seen_at as "seenAt", s.report
+    from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
+    where d.id > ${page.after}
+      and (${page.fleet}::text is null or d.fleet = ${page.fleet})
+      and (${page.fleets === null ? null : [...page.fleets]}::text[] is null
+        or d.fleet = any(${page.fleets === null ? null : [...page.fleets]}::text[]))
+      and (${page.products === null ? null : [...page.products]}::text[] is null
+        or f.product = any(${page.products === null ? null : [...page.products]}::text[]))
+    order by d.id limit ${page.limit}`
+}
+
+export async function updateDevice(
+  { sql }: WriteTx,
+  id: string,
+  change: {
+    name?: string | undefined
+    tags?: Readonly<Record<string, string>> | undefined
+    fleet?: string | undefined
+  },
+): Promise<boolean> {
+  const rows = await sql`
+    update devices set
+      name = coalesce(${change.name ?? null}, name),
+      tags = coalesce(${change.tags === undefined ? null : sql.json({ ...change.tags })}::jsonb, tags),
+      fleet = coalesce(${change.fleet ?? null}, fleet)
+    where id = ${id}`
+  return rows.count === 1
+}
+
+/** The device, its state and its reports go; its key is remembered so that it never registers again. */
+export async function removeDevice({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+  const rows = await sql`
+    with gone as (delete from devices where id = ${id} returning id, key_id)
+    insert into removed_devices (device, key_id, removed_at) select id, key_id, ${now} from gone`
+  if (rows.count !== 1) return false
+  await sql`select pg_notify('removed_device', ${id})`
+  return true
+}
+
+export async function isRemovedKey({ sql }: ReadTx, keyId: string): Promise<boolean> {
+  const rows = await sql`select 1 from removed_devices where key_id = ${keyId}`
+  return rows.length > 0
+}
+
+/** Devices removed at or after `since`. */
+export async function listRemovedDevices({ sql }: ReadTx, since: Date): Promise<string[]> {
+  const rows = await sql<{ device: string }[]>`
+    select device from removed_devices where removed_at >= ${since}`
+  return rows.map((row) => row.device)
+}
+
+/** False when the assertion was used before. */
+export async function useAssertion(
+  { sql }: WriteTx,
+  assertion: { device: string; jti: string; expiresAt: Date },
+): Promise<boolean> {
+  const rows = await sql`
+    insert into assertion_ids (device, jti, expires_at)
+    values (${assertion.device}, ${assertion.jti}, ${assertion.expiresAt}) on conflict do nothing`
+  return rows.count === 1
+}
+
+export async function deleteExpiredAssertions({ sql }: WriteTx, now: Date): Promise<number> {
+  const rows = await sql`delete from assertion_ids where expires_at < ${now}`
+  return rows.count
+}
+
+/** The last signed reports, newest first. */
+export async function listReports(
+  { sql }: ReadTx,
+  device: string,
+  limit: number,
+): Promise<{ report: Uint8Array; signature: Uint8Array; receivedAt: Date }[]> {
+  return sql<{ report: Uint8Array; signature: Uint8Array; receivedAt: Date }[]>`
+    select report, signature, received_at as "receivedAt" from device_reports
+    where device = ${device} order by sequence desc limit ${limit}`
+}

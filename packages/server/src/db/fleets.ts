@@ -1,0 +1,63 @@
+/** Fleets and the keys with which devices join them. */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface FleetRow extends FleetPolicy {
+  readonly createdAt: Date
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  name, product, channel, poll_seconds as "pollSeconds", pinned_version as "pinnedVersion",
+  updates_enabled as "updatesEnabled", created_at as "createdAt"`
+
+export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<boolean> {
+  const inserted = await sql`
+    insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, created_at)
+    values (${row.name}, ${row.product}, ${row.channel}, ${row.pollSeconds}, ${row.pinnedVersion},
+      ${row.updatesEnabled}, ${row.createdAt})
+    on conflict do nothing`
+  return inserted.count === 1
+}
+
+export async function getFleet({ sql }: ReadTx, name: string): Promise<FleetRow | undefined> {
+  const [row] = await sql<FleetRow[]>`select ${columns(sql)} from fleets where name = ${name}`
+  return row
+}
+
+export async function lockFleet({ sql }: WriteTx, name: string): Promise<FleetRow | undefined> {
+  const [row] = await sql<FleetRow[]>`
+    select ${columns(sql)} from fleets where name = ${name} for update`
+  return row
+}
+
+export async function updateFleet({ sql }: WriteTx, row: FleetPolicy): Promise<void> {
+  await sql`
+    update fleets set poll_seconds = ${row.pollSeconds}, pinned_version = ${row.pinnedVersion},
+      updates_enabled = ${row.updatesEnabled}
+    where name = ${row.name}`
+}
+
+export async function listFleets(
+  { sql }: ReadTx,
+  page: { after: string; limit: number },
+): Promise<(FleetRow & { devicesCount: number })[]> {
+  return sql<(FleetRow & { devicesCount: number })[]>`
+    select ${columns(sql)},
+      (select count(*) from devices d where d.fleet = fleets.name) as "devicesCount"
+    from fleets where name > ${page.after} order by name limit ${page.limit}`
+}
+
+export async function listAllFleets({ sql }: ReadTx): Promise<FleetRow[]> {
+  return sql<FleetRow[]>`select ${columns(sql)} from fleets`
+}
+
+export async function countFleetDevices({ sql }: ReadTx, fleet: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*) as count from devices where fleet = ${fleet}`
+  return row!.count
+}
+
+/** Wakes every worker to load fleets again. */
+export async function notifyFleets({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_notify('fleets', '')`
+}

@@ -1,0 +1,66 @@
+/** TUF metadata: the exact bytes of every version. What they say counts only after the chain was verified. */
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface MetadataRow {
+  readonly role: string
+  readonly version: number
+  readonly bytes: Uint8Array
+  readonly publishedAt: Date
+}
+
+export async function getMetadata(
+  { sql }: ReadTx,
+  role: string,
+  version: number,
+): Promise<Uint8Array | undefined> {
+  const [row] = await sql<{ bytes: Uint8Array }[]>`
+    select bytes from tuf_metadata where role = ${role} and version = ${version}`
+  return row?.bytes
+}
+
+/** The newest version of every role, and every version of the root, oldest first. */
+export async function listCurrentMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
+  return sql<MetadataRow[]>`
+    select role, version, bytes, published_at as "publishedAt" from tuf_metadata m
+    where role = 'root' or version = (select max(version) from tuf_metadata n where n.role = m.role)
+    order by role, version`
+}
+
+/** Every version of every role. */
+export async function listAllMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
+  return sql<MetadataRow[]>`select role, version, bytes from tuf_metadata order by role, version`
+}
+
+export async function insertMetadata({ sql }: WriteTx, row: MetadataRow): Promise<void> {
+  await sql`
+    insert into tuf_metadata (role, version, bytes, published_at)
+    values (${row.role}, ${row.version}, ${Buffer.from(row.bytes)}, ${row.publishedAt})`
+}
+
+/** One publication at a time, over all processes: held until the end of the transaction. */
+export async function lockPublication({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_advisory_xact_lock(7403003)`
+}
+
+/** Wakes every worker to load the metadata again. */
+export async function notifyMetadata({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_notify('metadata', '')`
+}
+
+/** The version of the newest timestamp, 0 when there is none: one look-up tells whether anything was published. */
+export async function newestTimestampVersion({ sql }: ReadTx): Promise<number> {
+  const [row] = await sql<{ version: number | null }[]>`
+    select max(version) as version from tuf_metadata where role = 'timestamp'`
+  return row?.version ?? 0
+}
+
+/** False when this alarm was raised before. */
+export async function insertLifetimeAlarm(
+  { sql }: WriteTx,
+  alarm: { role: string; version: number; level: number; at: Date },
+): Promise<boolean> {
+  const rows = await sql`
+    insert into lifetime_alarms (role, version, level, raised_at)
+    values (${alarm.role}, ${alarm.version}, ${alarm.level}, ${alarm.at}) on conflict do nothing`
+  return rows.count === 1
+}

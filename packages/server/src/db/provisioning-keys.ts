@@ -1,0 +1,68 @@
+/** Keys with which devices join a fleet: limited in uses and time, stored as the SHA-256 of their secret. */
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface ProvisioningKeyRow {
+  readonly id: string
+  readonly fleet: string
+  readonly secretSha256: Uint8Array
+  readonly usesLeft: number
+  readonly expiresAt: Date
+  readonly createdAt: Date
+  readonly createdBy: string
+  readonly revokedAt: Date | null
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  id, fleet, secret_sha256 as "secretSha256", uses_left as "usesLeft", expires_at as "expiresAt",
+  created_at as "createdAt", created_by as "createdBy", revoked_at as "revokedAt"`
+
+export async function insertProvisioningKey(
+  { sql }: WriteTx,
+  row: ProvisioningKeyRow,
+): Promise<void> {
+  await sql`
+    insert into provisioning_keys (id, fleet, secret_sha256, uses_left, expires_at, created_at, created_by)
+    values (${row.id}, ${row.fleet}, ${Buffer.from(row.secretSha256)}, ${row.usesLeft}, ${row.expiresAt},
+      ${row.createdAt}, ${row.createdBy})`
+}
+
+export async function getProvisioningKey(
+  { sql }: ReadTx,
+  id: string,
+): Promise<ProvisioningKeyRow | undefined> {
+  const [row] = await sql<ProvisioningKeyRow[]>`
+    select ${columns(sql)} from provisioning_keys where id = ${id}`
+  return row
+}
+
+/** Takes one use, exactly once however many ask at the same time; false when none is left or the key has ended. */
+export async function takeProvisioningUse(
+  { sql }: WriteTx,
+  id: string,
+  now: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    update provisioning_keys set uses_left = uses_left - 1
+    where id = ${id} and uses_left > 0 and revoked_at is null and expires_at > ${now}`
+  return rows.count === 1
+}
+
+export async function listProvisioningKeys(
+  { sql }: ReadTx,
+  page: { fleet: string; after: string; limit: number; now: Date },
+): Promise<ProvisioningKeyRow[]> {
+  return sql<ProvisioningKeyRow[]>`
+    select ${columns(sql)} from provisioning_keys
+    where fleet = ${page.fleet} and id > ${page.after} and revoked_at is null and expires_at > ${page.now}
+    order by id limit ${page.limit}`
+}
+
+export async function revokeProvisioningKey(
+  { sql }: WriteTx,
+  id: string,
+  now: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    update provisioning_keys set revoked_at = ${now} where id = ${id} and revoked_at is null`
+  return rows.count === 1
+}

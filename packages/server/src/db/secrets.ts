@@ -1,0 +1,41 @@
+/** Sealed secrets and public facts of the server. */
+import type { ReadTx, WriteTx } from './connection.ts'
+
+/** The newest version of a secret, still sealed. */
+export async function readSecret(
+  { sql }: ReadTx,
+  name: string,
+): Promise<{ version: number; sealed: Uint8Array } | undefined> {
+  const [row] = await sql<{ version: number; sealed: Uint8Array }[]>`
+    select version, sealed from secrets where name = ${name} order by version desc limit 1`
+  return row
+}
+
+export async function hasSecrets({ sql }: ReadTx): Promise<boolean> {
+  const rows = await sql`select 1 from secrets limit 1`
+  return rows.length > 0
+}
+
+export async function insertSecret(
+  { sql }: WriteTx,
+  secret: { name: string; version: number; sealed: Uint8Array; createdAt: Date },
+): Promise<void> {
+  await sql`
+    insert into secrets (name, version, sealed, created_at)
+    values (${secret.name}, ${secret.version}, ${Buffer.from(secret.sealed)}, ${secret.createdAt})`
+}
+
+export async function readFact({ sql }: ReadTx, name: string): Promise<string | undefined> {
+  const [row] = await sql<{ value: string }[]>`
+    select value from server_facts where name = ${name}`
+  return row?.value
+}
+
+export async function insertFact({ sql }: WriteTx, name: string, value: string): Promise<void> {
+  await sql`insert into server_facts (name, value) values (${name}, ${value})`
+}
+
+/** One first start at a time, whichever process comes first. */
+export async function lockFirstStart({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_advisory_xact_lock(7403002)`
+}

@@ -1,0 +1,56 @@
+/** API tokens. The secret half is stored as its SHA-256 alone. */
+import type { Grant, Role } from '@seaworthy/fleet/access'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface TokenRow extends Grant {
+  readonly id: string
+  readonly name: string
+  readonly role: Role
+  readonly secretSha256: Uint8Array
+  readonly createdAt: Date
+  readonly createdBy: string
+  readonly expiresAt: Date
+  readonly lastUsedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  id, name, role, products, fleets, secret_sha256 as "secretSha256", created_at as "createdAt",
+  created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
+  revoked_at as "revokedAt"`
+
+export async function getToken({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
+  const [row] = await sql<TokenRow[]>`select ${columns(sql)} from tokens where id = ${id}`
+  return row
+}
+
+export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
+  await sql`
+    insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at)
+    values (${token.id}, ${token.name}, ${token.role},
+      ${token.products === null ? null : [...token.products]},
+      ${token.fleets === null ? null : [...token.fleets]},
+      ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt})`
+}
+
+/** Tokens that have not been revoked and have not expired. */
+export async function listTokens(
+  { sql }: ReadTx,
+  page: { after: string; limit: number; now: Date },
+): Promise<TokenRow[]> {
+  return sql<TokenRow[]>`
+    select ${columns(sql)} from tokens
+    where id > ${page.after} and revoked_at is null and expires_at > ${page.now}
+    order by id limit ${page.limit}`
+}
+
+/** False when there is no such token, or it was revoked before. */
+export async function revokeToken({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+  const rows = await sql`
+    update tokens set revoked_at = ${now} where id = ${id} and revoked_at is null`
+  return rows.count === 1
+}
+
+export async function touchToken({ sql }: WriteTx, id: string, now: Date): Promise<void> {
+  await sql`update tokens set last_used_at = ${now} where id = ${id}`
+}

@@ -1,0 +1,160 @@
+/** Every request comes through here: found, authenticated, authorized, parsed, done, answered; in this order. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Route } from '@seaworthy/api/route'
+import { nothing } from '@seaworthy/api/route'
+import { requirePermission } from '../app/actors.ts'
+import type { App } from '../app/app.ts'
+import { recordRefusal } from '../app/refused-attempts.ts'
+import { authenticate, createAttemptLimiter } from './authenticate.ts'
+import type { Endpoint } from './endpoint.ts'
+import { HttpError, problemOf } from './problems.ts'
+import { readJsonBody, refuseBody, sendJson, sendProblem, setSecurityHeaders } from './request.ts'
+
+/** Answers paths below `prefix` by itself, problems aside. */
+export interface RawHandler {
+  /** Ends with `/` for a tree, otherwise the one path. */
+  readonly prefix: string
+  readonly methods: readonly string[] | null
+  readonly answer: (
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    query: URLSearchParams,
+  ) => Promise<void>
+}
+
+interface Found {
+  readonly endpoint: Endpoint
+  readonly params: Readonly<Record<string, string>>
+}
+
+export function createDispatcher(
+  app: App,
+  endpoints: readonly Endpoint[],
+  raw: readonly RawHandler[],
+): RequestListener {
+  const find = createMatcher(endpoints)
+  const limiter = createAttemptLimiter(app.clock)
+
+  const answerRoute = async (
+    { endpoint, params }: Found,
+    query: URLSearchParams,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ) => {
+    const { route, permission } = endpoint
+    const now = app.clock.now()
+    const actor = await authenticate(app, req, route.auth, limiter, now)
+    try {
+      if (route.auth !== 'public') requirePermission(actor, permission)
+    } catch (error) {
+      const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300), at: now }
+      await recordRefusal(app, error, attempt)
+      throw error
+    }
+    const hasBody = route.body !== nothing
+    if (!hasBody) refuseBody(req)
+    const body = hasBody ? await readJsonBody(req, route.bodyBytesMax, app.sleep) : undefined
+    const call = {
+      params: parse(route.params, params, 'path'),
+      query: parse(route.query, Object.fromEntries(query), 'query'),
+      body: parse(route.body, body, 'body'),
+      actor,
+      now,
+    }
+    sendJson(res, route.status, await endpoint.run(app, call))
+  }
+
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    const url = req.url ?? '/'
+    const mark = url.indexOf('?')
+    const path = mark < 0 ? url : url.slice(0, mark)
+    const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+    for (const handler of raw) {
+      const { prefix } = handler
+      if (path !== prefix && !(prefix.endsWith('/') && path.startsWith(prefix))) continue
+      if (handler.methods !== null && !handler.methods.includes(req.method ?? '')) {
+        throw methodRefusal(handler.methods)
+      }
+      return handler.answer(req, res, path, query)
+    }
+    const candidates = find(path)
+    const found = candidates.find(({ endpoint }) => endpoint.route.method === req.method)
+    if (found !== undefined) return answerRoute(found, query, req, res)
+    if (candidates.length > 0) {
+      throw methodRefusal(candidates.map(({ endpoint }) => endpoint.route.method))
+    }
+    throw new HttpError('route_not_found', 'there is nothing at this address')
+  }
+
+  return (req, res) => {
+    setSecurityHeaders(res)
+    answer(req, res).catch((error: unknown) => {
+      const reply = problemOf(error)
+      if (reply.isBug) app.log.error('request.failed', { method: req.method, url: req.url, error })
+      else if (reply.problem.status >= 500) {
+        app.log.warn('request.unavailable', { url: req.url, error })
+      }
+      if (res.headersSent) res.destroy()
+      else sendProblem(res, reply)
+    })
+  }
+}
+
+function methodRefusal(methods: readonly string[]): HttpError {
+  return new HttpError('method_not_allowed', 'the method is not allowed here', {
+    headers: { allow: methods.join(', ') },
+  })
+}
+
+function parse(schema: Route['params'], value: unknown, place: string): never {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data as never
+  throw new HttpError('invalid_request', `the ${place} is not of the agreed form`, {
+    issues: parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
+      path: [place, ...path.map(String)].join('.').slice(0, 200),
+      message: message.slice(0, 300),
+    })),
+  })
+}
+
+/** Paths without parameters by one look-up; the others segment by segment. */
+function createMatcher(endpoints: readonly Endpoint[]): (path: string) => Found[] {
+  const fixed = new Map<string, Found[]>()
+  const open: { segments: string[]; endpoint: Endpoint }[] = []
+  for (const endpoint of endpoints) {
+    const { path } = endpoint.route
+    if (path.includes(':')) open.push({ segments: path.split('/'), endpoint })
+    else fixed.set(path, [...(fixed.get(path) ?? []), { endpoint, params: {} }])
+  }
+  return (path) => {
+    const exact = fixed.get(path)
+    if (exact !== undefined) return exact
+    const given = path.split('/')
+    return open.flatMap(({ segments, endpoint }) => {
+      const params = matchSegments(segments, given)
+      return params === undefined ? [] : [{ endpoint, params }]
+    })
+  }
+}
+
+function matchSegments(
+  segments: readonly string[],
+  given: readonly string[],
+): Record<string, string> | undefined {
+  if (segments.length !== given.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [i, segment] of segments.entries()) {
+    if (!segment.startsWith(':')) {
+      if (segment !== given[i]) return undefined
+      continue
+    }
+    try {
+      params[segment.slice(1)] = decodeURIComponent(given[i]!)
+    } catch (error) {
+      if (error instanceof URIError) return undefined
+      throw error
+    }
+  }
+  return params
+}

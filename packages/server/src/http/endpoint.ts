@@ -1,0 +1,105 @@
+/**
+ * How a route gets its work: `read` for GET, `audited` for everything that changes something. A changing route that is
+ * mounted in another way does not compile, and there is no other way to make an `Endpoint`.
+ */
+import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
+import type { Permission } from '@seaworthy/fleet/access'
+import type { JsonValue } from '@seaworthy/trust/tuf'
+import type { Actor } from '../app/actors.ts'
+import type { App } from '../app/app.ts'
+import { recordRefusal } from '../app/refused-attempts.ts'
+import { appendAudit } from '../db/audit.ts'
+import type { WriteTx } from '../db/connection.ts'
+
+const sealed = Symbol('made by this module')
+
+export interface Call<R extends Route> {
+  readonly params: ParamsOf<R>
+  readonly query: QueryOf<R>
+  readonly body: BodyOf<R>
+  readonly actor: Actor
+  /** Of the whole request. */
+  readonly now: Date
+}
+
+/** A route with its work. */
+export interface Endpoint {
+  readonly route: Route
+  readonly permission: Permission
+  readonly run: (app: App, call: Call<Route>) => Promise<unknown>
+  readonly [sealed]: true
+}
+
+interface Options<R extends Route> {
+  /** Checked before the body is read. */
+  readonly permission: Permission
+  /** What the audit entry is about. */
+  readonly subject: (call: Call<R>) => string
+}
+
+export interface Done<R extends Route> {
+  readonly reply: ReplyInputOf<R>
+  /** Where it is known only afterwards. */
+  readonly subject?: string
+  readonly detail?: Readonly<Record<string, JsonValue>>
+  /** Runs after the commit, before the reply. */
+  readonly afterCommit?: () => void | Promise<void>
+}
+
+export function read<R extends Route & { readonly method: 'GET' }>(
+  route: R,
+  permission: Permission,
+  work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
+): Endpoint {
+  return { route, permission, run: work as unknown as Endpoint['run'], [sealed]: true }
+}
+
+/** Work, audit entry and reply of a changing route: all in one transaction; a refusal is recorded in one of its own. */
+export function audited<R extends Route>(
+  route: R,
+  options: Options<R>,
+  work: (app: App, tx: WriteTx, call: Call<R>) => Promise<Done<R>>,
+): Endpoint {
+  const run = async (app: App, call: Call<R>) => {
+    try {
+      const done = await app.db.write(async (tx) => {
+        const result = await work(app, tx, call)
+        await appendAudit(tx, {
+          at: call.now,
+          actor: call.actor.id,
+          action: route.name,
+          subject: result.subject ?? options.subject(call),
+          outcome: 'done',
+          ...(result.detail === undefined ? {} : { detail: result.detail }),
+        })
+        return result
+      })
+      await done.afterCommit?.()
+      return done.reply
+    } catch (error) {
+      await recordRefusal(app, error, {
+        actor: call.actor,
+        action: route.name,
+        subject: options.subject(call),
+        at: call.now,
+      })
+      throw error
+    }
+  }
+  const { permission } = options
+  return { route, permission, run: run as unknown as Endpoint['run'], [sealed]: true }
+}
+
+/**
+ * The two calls that every device makes all the time, and that are no entries of the log: a check-in is itself a stored
+ * (and where it matters signed) record, and a device's access token follows from its registration, which is one.
+ */
+export function recordedElsewhere<
+  R extends Route & { readonly name: 'device.check-in' | 'device.token' },
+>(
+  route: R,
+  permission: Permission,
+  work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
+): Endpoint {
+  return { route, permission, run: work as unknown as Endpoint['run'], [sealed]: true }
+}

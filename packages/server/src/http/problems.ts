@@ -1,0 +1,202 @@
+/**
+ * Every refusal a client can meet, in one table. A code that a module declares and nobody maps here does not compile.
+ * What goes out is `message` of a Refusal or TrustError, which may be shown to anyone; causes stay in the log.
+ */
+import type { Problem } from '@seaworthy/api/problems'
+import type { AccessRefusal } from '@seaworthy/fleet/access'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { FleetRefusal } from '@seaworthy/fleet/fleets'
+import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { KeyCode } from '@seaworthy/trust/keys'
+import type { TrustCode } from '@seaworthy/trust/tuf'
+import type { ServerRefusal } from '../app/refusals.ts'
+import { isUnreachable } from '../db/connection.ts'
+
+/** What the HTTP layer itself says no to. */
+export type HttpRefusal =
+  | 'invalid_request'
+  | 'unauthenticated'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'body_too_large'
+  | 'body_timed_out'
+  | 'unsupported_media_type'
+  | 'too_many_requests'
+
+interface Mapped {
+  readonly status: number
+  readonly title: string
+}
+
+const no = (status: number, title: string): Mapped => ({ status, title })
+const notGenuine = (title: string) => no(422, title)
+
+const httpTable = {
+  invalid_request: no(400, 'The request is not of the agreed form'),
+  unauthenticated: no(401, 'A valid credential is needed'),
+  route_not_found: no(404, 'There is nothing at this address'),
+  method_not_allowed: no(405, 'The method is not allowed here'),
+  body_too_large: no(413, 'The request is too large'),
+  body_timed_out: no(408, 'The request took too long'),
+  unsupported_media_type: no(415, 'The content type is not the agreed one'),
+  too_many_requests: no(429, 'Too many attempts'),
+} satisfies Record<HttpRefusal, Mapped>
+
+const accessTable = {
+  permission_denied: no(403, 'Not allowed'),
+  out_of_scope: no(403, 'Outside of the scope of this credential'),
+  grant_exceeds_own: no(403, 'More than the credential has itself'),
+} satisfies Record<AccessRefusal, Mapped>
+
+const fleetTable = {
+  fleet_exists: no(409, 'There is a fleet of that name'),
+  fleet_not_found: no(404, 'No such fleet'),
+  channel_not_found: no(404, 'No such channel'),
+  provisioning_key_not_found: no(404, 'No such provisioning key'),
+  provisioning_key_invalid: no(401, 'The provisioning key is not valid'),
+  provisioning_key_used_up: no(403, 'The provisioning key is used up'),
+} satisfies Record<FleetRefusal, Mapped>
+
+const deviceTable = {
+  device_not_found: no(404, 'No such device'),
+  device_removed: no(403, 'The device was removed'),
+  device_already_registered: no(409, 'The device is registered already'),
+  proof_invalid: no(422, 'The proof of possession is not valid'),
+  assertion_invalid: no(401, 'The assertion is not valid'),
+  assertion_replayed: no(401, 'The assertion was used before'),
+  report_signature_invalid: no(422, 'The signature of the report is not valid'),
+  report_signature_missing: no(422, 'The report must be signed'),
+  report_sequence_reused: no(409, 'The sequence number was used for another report'),
+} satisfies Record<DeviceRefusal, Mapped>
+
+const releaseTable = {
+  release_exists: no(409, 'There is a release of that version'),
+  release_not_found: no(404, 'No such release'),
+  release_content_missing: no(409, 'Content of the release is missing'),
+  release_malformed: no(422, 'Not a release'),
+} satisfies Record<ReleaseRefusal, Mapped>
+
+const serverTable = {
+  not_initialized: no(409, 'The trust plane is not initialized'),
+  trust_unavailable: no(503, 'The stored metadata does not verify'),
+  product_not_found: no(404, 'No such product'),
+  proposal_not_found: no(404, 'No such proposal'),
+  proposal_exists: no(409, 'The proposal was submitted before'),
+  proposal_closed: no(409, 'The proposal is closed'),
+  proposal_incomplete: no(409, 'Signatures are missing'),
+  proposal_outdated: no(409, 'The proposal is outdated'),
+  online_keys_not_named: no(422, 'The root does not name the keys of this server'),
+  token_not_found: no(404, 'No such token'),
+  unavailable: no(503, 'Not available at the moment'),
+  log_unavailable: no(503, 'The log is not available'),
+} satisfies Record<ServerRefusal, Mapped>
+
+const trustTable = {
+  metadata_malformed: notGenuine('Malformed metadata'),
+  profile_violation: notGenuine('Outside of the profile'),
+  unsupported_specification: notGenuine('Another specification'),
+  signature_threshold: notGenuine('Not enough signatures'),
+  rollback: notGenuine('Older than what is trusted'),
+  freeze: notGenuine('Expired'),
+  mix_and_match: notGenuine('Metadata that does not belong together'),
+  wrong_length: notGenuine('Wrong length'),
+  wrong_hash: notGenuine('Wrong hash'),
+  endless_data: notGenuine('Too long'),
+  slow_retrieval: notGenuine('Too slow'),
+  root_chain_broken: notGenuine('The chain of roots is broken'),
+  metadata_missing: notGenuine('Metadata is missing'),
+  target_unknown: notGenuine('Not a signed target'),
+  release_malformed: notGenuine('Not a release'),
+  wrong_product: notGenuine('Another product'),
+  wrong_channel: notGenuine('Another channel'),
+  wrong_platform: notGenuine('Another platform'),
+  wrong_hardware: notGenuine('Other hardware'),
+  counter_below_committed: notGenuine('An older release'),
+  below_floor: notGenuine('Below the floor'),
+  state_unreadable: notGenuine('The trust state is unreadable'),
+} satisfies Record<TrustCode, Mapped>
+
+const keyTable = {
+  key_malformed: notGenuine('Malformed key'),
+  key_unsupported: notGenuine('Unsupported key'),
+  key_file_malformed: notGenuine('Malformed key file'),
+  key_file_damaged: notGenuine('Damaged key file'),
+  wrong_passphrase: notGenuine('Wrong passphrase'),
+} satisfies Record<KeyCode, Mapped>
+
+const table: Readonly<Record<string, Mapped>> = {
+  ...trustTable,
+  ...keyTable,
+  ...httpTable,
+  ...accessTable,
+  ...fleetTable,
+  ...deviceTable,
+  ...releaseTable,
+  ...serverTable,
+}
+
+export interface ProblemReply {
+  readonly problem: Problem
+  readonly headers: Readonly<Record<string, string>>
+  /** A bug rather than a rule: the whole chain of causes belongs into the log. */
+  readonly isBug: boolean
+}
+
+/** The HTTP layer's own refusal, with headers and places. */
+export class HttpError extends Refusal<HttpRefusal> {
+  readonly headers: Readonly<Record<string, string>>
+  readonly issues: { path: string; message: string }[] | undefined
+
+  constructor(
+    code: HttpRefusal,
+    publicMessage: string,
+    options?: {
+      cause?: unknown
+      headers?: Readonly<Record<string, string>>
+      issues?: { path: string; message: string }[]
+    },
+  ) {
+    super(code, publicMessage, options)
+    this.headers = options?.headers ?? {}
+    this.issues = options?.issues
+  }
+}
+
+export function problemOf(error: unknown): ProblemReply {
+  const mapped =
+    (error instanceof Refusal || error instanceof TrustError) && Object.hasOwn(table, error.code)
+      ? table[error.code]
+      : undefined
+  if (mapped !== undefined) {
+    const { code, message } = error as Refusal
+    const isHttpError = error instanceof HttpError
+    return {
+      problem: {
+        ...problem(mapped.status, mapped.title, code, message),
+        ...(isHttpError && error.issues !== undefined ? { issues: error.issues } : {}),
+      },
+      headers: {
+        ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
+        ...(isHttpError ? error.headers : {}),
+      },
+      isBug: false,
+    }
+  }
+  if (isUnreachable(error)) {
+    return {
+      problem: problem(503, 'Not available at the moment', 'unavailable', 'Try again.'),
+      headers: { 'retry-after': '1' },
+      isBug: false,
+    }
+  }
+  return {
+    problem: problem(500, 'Internal error', 'internal', 'The server made a mistake; it is logged.'),
+    headers: {},
+    isBug: true,
+  }
+}
+
+function problem(status: number, title: string, code: string, detail: string): Problem {
+  return { type: `https://seaworthy.dev/problems/${code}`, title, status, code, detail }
+}

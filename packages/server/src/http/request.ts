@@ -1,0 +1,124 @@
+/** Reading a request within its limits, and writing the answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { problemMediaType } from '@seaworthy/api/problems'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import type { Sleep } from '@seaworthy/std/time'
+import { HttpError } from './problems.ts'
+import type { ProblemReply } from './problems.ts'
+
+const bodyTimeoutMs = 20_000
+
+/** The JSON value of the body. Refuses other content types, longer bodies and slow senders before it reads on. */
+export async function readJsonBody(
+  req: IncomingMessage,
+  bytesMax: number,
+  sleep: Sleep,
+): Promise<unknown> {
+  const type = (req.headers['content-type'] ?? '').toLowerCase().replaceAll(' ', '')
+  if (type !== 'application/json' && type !== 'application/json;charset=utf-8') {
+    throw new HttpError('unsupported_media_type', 'send application/json')
+  }
+  if (req.headers['content-encoding'] !== undefined) {
+    throw new HttpError('unsupported_media_type', 'send the body without a content coding')
+  }
+  const bytes = await readBytes(req, bytesMax, sleep)
+  try {
+    return JSON.parse(utf8Decode(bytes))
+  } catch (cause) {
+    throw new HttpError('invalid_request', 'the body is not JSON', { cause })
+  }
+}
+
+async function readBytes(req: IncomingMessage, bytesMax: number, sleep: Sleep): Promise<Buffer> {
+  const declared = Number(req.headers['content-length'] ?? '0')
+  const tooLarge = () =>
+    new HttpError('body_too_large', `the body may have at most ${bytesMax} bytes`, {
+      headers: { connection: 'close' },
+    })
+  if (declared > bytesMax) throw tooLarge()
+  const done = new AbortController()
+  const parts: Buffer[] = []
+  let length = 0
+  const receive = async () => {
+    for await (const part of req as AsyncIterable<Buffer>) {
+      length += part.length
+      if (length > bytesMax) throw tooLarge()
+      parts.push(part)
+    }
+    return Buffer.concat(parts)
+  }
+  const timeOut = async (): Promise<never> => {
+    await sleep(bodyTimeoutMs, done.signal)
+    throw new HttpError('body_timed_out', 'the body did not arrive in time', {
+      headers: { connection: 'close' },
+    })
+  }
+  try {
+    return await Promise.race([receive(), timeOut()])
+  } finally {
+    done.abort()
+  }
+}
+
+/** A changing route without a body must not get one. */
+export function refuseBody(req: IncomingMessage): void {
+  const length = req.headers['content-length']
+  if (req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')) {
+    throw new HttpError('invalid_request', 'this route takes no body', {
+      headers: { connection: 'close' },
+    })
+  }
+}
+
+const securityHeaders = {
+  'strict-transport-security': 'max-age=31536000',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+} as const
+
+export function setSecurityHeaders(res: ServerResponse): void {
+  for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value)
+}
+
+export function sendBytes(
+  res: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): void {
+  res.writeHead(status, { ...headers, 'content-length': String(body.length) })
+  res.end(res.req.method === 'HEAD' ? undefined : body)
+}
+
+export function sendJson(res: ServerResponse, status: number, value: unknown): void {
+  if (status === 204) {
+    res.writeHead(204)
+    res.end()
+    return
+  }
+  const body = utf8Encode(JSON.stringify(value))
+  sendBytes(
+    res,
+    status,
+    { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body,
+  )
+}
+
+export function sendProblem(res: ServerResponse, { problem, headers }: ProblemReply): void {
+  const isUnread = !res.req.complete
+  sendBytes(
+    res,
+    problem.status,
+    {
+      'content-type': problemMediaType,
+      'cache-control': 'no-store',
+      // What is left of an unread body would be taken for the next request.
+      ...(isUnread ? { connection: 'close' } : {}),
+      ...headers,
+    },
+    utf8Encode(JSON.stringify(problem)),
+  )
+}
