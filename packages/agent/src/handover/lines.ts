@@ -1,0 +1,53 @@
+/** JSON lines over a pair of byte streams: bounded, one message a line. */
+import { Refusal } from '@seaworthy/std/refusal'
+import { concatBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import type { HandoverRefusal } from '../refusals.ts'
+import { malformed, messageBytesMax } from './messages.ts'
+
+/** The other end of a pipe. */
+export interface Pipe {
+  incoming: AsyncIterable<Uint8Array>
+  write(bytes: Uint8Array): void
+}
+
+export function encodeMessage(message: unknown): Uint8Array {
+  return utf8Encode(`${JSON.stringify(message)}\n`)
+}
+
+/**
+ * The messages that arrive. Throws `Refusal<HandoverRefusal>` at the first line that is too long or not JSON: after that nothing
+ * more is read, since sender and reader no longer agree where a message begins.
+ */
+export async function* readMessages(
+  incoming: AsyncIterable<Uint8Array>,
+  bytesMax = messageBytesMax,
+): AsyncGenerator {
+  let rest: Uint8Array[] = []
+  let restLength = 0
+  for await (const piece of incoming) {
+    let from = 0
+    for (;;) {
+      const end = piece.indexOf(0x0a, from)
+      const part = piece.subarray(from, end === -1 ? undefined : end)
+      if (restLength + part.length > bytesMax) {
+        throw new Refusal<HandoverRefusal>('message_too_long', `a message has at most ${bytesMax} bytes`)
+      }
+      rest.push(part)
+      restLength += part.length
+      if (end === -1) break
+      const line = concatBytes(...rest)
+      rest = []
+      restLength = 0
+      from = end + 1
+      yield parseLine(line)
+    }
+  }
+}
+
+function parseLine(line: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8Decode(line))
+  } catch (cause) {
+    throw malformed('not a JSON line', cause)
+  }
+}

@@ -1,0 +1,153 @@
+/** Both ends of the conversation: requests with numbers one way, answers and events the other. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Log } from '@seaworthy/std/log'
+import type { Sleep } from '@seaworthy/std/time'
+import type { HandoverRefusal } from '../refusals.ts'
+import { FetchError, refusalCode } from '../refusals.ts'
+import type { Pipe } from './lines.ts'
+import { encodeMessage, readMessages } from './lines.ts'
+import type { FetcherEvent, FetcherRequest, FetcherSettings, Gateway } from './messages.ts'
+import { asMembers, malformed, parseEvent, parseFailure, parseReply } from './messages.ts'
+
+/** Of an answer, by kind; content takes what its size allows and the fetcher watches the rate itself. */
+const answerTimeoutMs = 120_000
+const contentTimeoutMs = 7 * 24 * 3_600_000
+
+export interface GatewayLink extends Gateway {
+  /** Serves one life of a fetcher; resolves when it is gone, throws `Refusal` when it broke the protocol. */
+  attach(pipe: Pipe): Promise<void>
+}
+
+export function createGateway(ports: {
+  sleep: Sleep
+  log: Log
+  settings: FetcherSettings
+}): GatewayLink {
+  let pipe: Pipe | undefined
+  let lastNumber = 0
+  let status: Readonly<Record<string, unknown>> = {}
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  const listeners = new Set<(event: FetcherEvent) => void>()
+  const attached = new Set<() => void>()
+
+  const pipeReady = async (signal: AbortSignal): Promise<Pipe> => {
+    while (pipe === undefined) {
+      await new Promise<void>((resolve, reject) => {
+        attached.add(resolve)
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      })
+    }
+    return pipe
+  }
+
+  return {
+    async ask(request, signal) {
+      const timer = new AbortController()
+      const end = signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal])
+      const timeoutMs = request.kind === 'content' ? contentTimeoutMs : answerTimeoutMs
+      void ports.sleep(timeoutMs, timer.signal).then(
+        () => timer.abort(new FetchError('timed_out')),
+        () => {},
+      )
+      const number = ++lastNumber
+      try {
+        const to = await pipeReady(end)
+        const answer = new Promise<unknown>((resolve, reject) => {
+          waiting.set(number, { resolve, reject })
+          end.addEventListener('abort', () => reject(end.reason), { once: true })
+        })
+        to.write(encodeMessage({ request: number, ...request }))
+        return parseReply(request.kind, await answer) as never
+      } finally {
+        waiting.delete(number)
+        timer.abort(new FetchError('timed_out'))
+      }
+    },
+    publishStatus(next) {
+      status = next
+      pipe?.write(encodeMessage({ status }))
+    },
+    onEvent(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async attach(next) {
+      next.write(encodeMessage({ settings: ports.settings }))
+      next.write(encodeMessage({ status }))
+      pipe = next
+      for (const wake of attached) wake()
+      attached.clear()
+      try {
+        for await (const message of readMessages(next.incoming)) {
+          const members = asMembers(message)
+          if (members['event'] !== undefined) {
+            const event = parseEvent(members['event'])
+            for (const listener of listeners) listener(event)
+            continue
+          }
+          const number = members['answer']
+          if (typeof number !== 'number') throw malformed('neither answer nor event')
+          const waiter = waiting.get(number)
+          if (waiter === undefined) continue
+          if (members['failure'] !== undefined) {
+            const failure = parseFailure(members['failure'])
+            waiter.reject(new FetchError(failure.code, failure))
+          } else {
+            waiter.resolve(members['reply'])
+          }
+        }
+      } finally {
+        if (pipe === next) pipe = undefined
+        for (const waiter of waiting.values()) waiter.reject(new FetchError('fetcher_gone'))
+      }
+    },
+  }
+}
+
+/** The fetcher's work, one request at a time or several. Throws `FetchError` for what cannot be done. */
+export interface FetcherHands {
+  answer(request: FetcherRequest): Promise<unknown>
+  setStatus(status: Readonly<Record<string, unknown>>): void
+}
+
+/** The fetcher's end. Resolves when the installer has gone. */
+export async function serveRequests(options: {
+  pipe: Pipe
+  log: Log
+  create: (settings: FetcherSettings, emit: (event: FetcherEvent) => void) => Promise<FetcherHands>
+}): Promise<void> {
+  const { pipe, log } = options
+  const say = (message: unknown) => pipe.write(encodeMessage(message))
+  let hands: FetcherHands | undefined
+  for await (const message of readMessages(pipe.incoming)) {
+    const members = asMembers(message)
+    if (hands === undefined) {
+      if (members['settings'] === undefined) throw malformed('settings come first')
+      hands = await options.create(members['settings'] as FetcherSettings, (event) => say({ event }))
+      continue
+    }
+    if (members['status'] !== undefined) {
+      hands.setStatus(members['status'] as Readonly<Record<string, unknown>>)
+      continue
+    }
+    const number = members['request']
+    hands.answer(members as unknown as FetcherRequest).then(
+      (reply) => say({ answer: number, reply }),
+      (error: unknown) => {
+        if (!(error instanceof FetchError)) log.error('request-failed', { error, request: members['kind'] })
+        say({ answer: number, failure: describeFailure(error) })
+      },
+    )
+  }
+}
+
+function describeFailure(error: unknown) {
+  if (!(error instanceof FetchError)) {
+    return { code: 'unreachable', problem: refusalCode(error) }
+  }
+  return { code: error.code, problem: error.problem, retryAfterSeconds: error.retryAfterSeconds }
+}
+
+export function isProtocolBreach(error: unknown): error is Refusal<HandoverRefusal> {
+  return error instanceof Refusal
+}

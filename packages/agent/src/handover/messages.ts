@@ -1,0 +1,183 @@
+/**
+ * What installer and fetcher say to each other. The installer asks, the fetcher answers: it is a pair of hands for the network and
+ * decides nothing. Each answer is hostile input and is parsed here, strictly and bounded. Bulk bytes never pass through messages:
+ * the fetcher leaves a file in its own folder and names it; the installer opens it once and copies while hashing.
+ */
+import type { FetchFailure } from '../refusals.ts'
+import { fetchFailures } from '../refusals.ts'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { HandoverRefusal } from '../refusals.ts'
+
+/** Of one message with its line end. */
+export const messageBytesMax = 256 * 1024
+
+/** A place that serves `/tuf/` and `/v2/`: 0 is the server where there is one, then the mirrors. */
+export interface SourceSettings {
+  url: string
+  /** Certificate pin `sha256:…` or CA in PEM; a mirror may have neither and is then checked by the machine's CAs. */
+  pin?: string
+  ca?: string
+  isServer: boolean
+}
+
+export interface FetcherSettings {
+  fetchFolder: string
+  /** `undefined` where no status is served. */
+  socketPath?: string
+  sources: SourceSettings[]
+}
+
+export type FetcherRequest =
+  | { kind: 'metadata'; source: number; name: string; bytesMax: number }
+  | {
+      kind: 'content'
+      source: number
+      /** Without the source's URL: `/tuf/targets/…` or `/v2/…`. */
+      path: string
+      accept?: string
+      sha256: string
+      size: number
+    }
+  /** The named partial or complete content was not genuine, or is no longer wanted. */
+  | { kind: 'discard'; sha256: string }
+  | { kind: 'register'; provisioningKey: string; body: Readonly<Record<string, unknown>> }
+  | { kind: 'token'; assertion: string }
+  | { kind: 'check-in'; body: Readonly<Record<string, unknown>> }
+
+export type RequestKind = FetcherRequest['kind']
+
+export interface Assignment {
+  targetPath: string
+  sha256: string
+}
+
+export interface FetcherReplies {
+  /** The name of a file in the fetcher's folder, or that the source answered 404. */
+  metadata: { file: string } | { absent: true }
+  content: { file: string }
+  discard: Record<never, never>
+  register: { deviceId: string; product: string; channel: string }
+  token: Record<never, never>
+  'check-in': {
+    assignment: Assignment | null
+    pollSeconds: number
+    acknowledgedSequence: number | null
+  }
+}
+
+export interface Gateway {
+  /** Throws `FetchError` for what the fetcher could not do, `Refusal<HandoverRefusal>` for an answer out of form. */
+  ask<R extends FetcherRequest>(request: R, signal?: AbortSignal): Promise<FetcherReplies[R['kind']]>
+  /** What `status` shows; the fetcher serves it and may well lie about it. */
+  publishStatus(status: Readonly<Record<string, unknown>>): void
+  /** Calls back when somebody wants an update now, and while content arrives. Returns how to stop. */
+  onEvent(listener: (event: FetcherEvent) => void): () => void
+}
+
+export type FetcherEvent =
+  | { kind: 'update-now' }
+  | { kind: 'progress'; sha256: string; percent: number }
+
+const fileName = /^[a-z0-9][a-z0-9._-]{0,127}$/
+const deviceId = /^device_[0-9a-hjkmnp-tv-z]{26}$/
+const label = /^[a-z][a-z0-9-]{0,62}$/
+const sha256 = /^[0-9a-f]{64}$/
+const problemCode = /^[a-z][a-z0-9_]{0,63}$/
+
+export function isFileName(text: string): boolean {
+  return fileName.test(text)
+}
+
+export function malformed(what: string, cause?: unknown): Refusal<HandoverRefusal> {
+  return new Refusal<HandoverRefusal>('message_malformed', what, { cause })
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+export function asMembers(value: unknown): Members {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed('not an object')
+  }
+  return value as Members
+}
+
+function text(members: Members, name: string, form: RegExp): string {
+  const value = members[name]
+  if (typeof value !== 'string' || !form.test(value)) throw malformed(`${name} is out of form`)
+  return value
+}
+
+function whole(members: Members, name: string, min: number, max: number): number {
+  const value = members[name]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw malformed(`${name} is out of range`)
+  }
+  return value
+}
+
+const targetPath = /^[A-Za-z0-9._/+-]{1,300}$/
+
+function parseAssignment(value: unknown): Assignment | null {
+  if (value === null) return null
+  const members = asMembers(value)
+  return {
+    targetPath: text(members, 'targetPath', targetPath),
+    sha256: text(members, 'sha256', sha256),
+  }
+}
+
+const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K] } = {
+  metadata: (m) => (m['absent'] === true ? { absent: true } : { file: text(m, 'file', fileName) }),
+  content: (m) => ({ file: text(m, 'file', fileName) }),
+  discard: () => ({}),
+  register: (m) => ({
+    deviceId: text(m, 'deviceId', deviceId),
+    product: text(m, 'product', label),
+    channel: text(m, 'channel', label),
+  }),
+  token: () => ({}),
+  'check-in': (m) => ({
+    assignment: parseAssignment(m['assignment']),
+    pollSeconds: whole(m, 'pollSeconds', 1, 2 ** 31),
+    acknowledgedSequence:
+      m['acknowledgedSequence'] === null
+        ? null
+        : whole(m, 'acknowledgedSequence', 0, Number.MAX_SAFE_INTEGER),
+  }),
+}
+
+/** Throws `Refusal<'message_malformed'>`. */
+export function parseReply<K extends RequestKind>(kind: K, value: unknown): FetcherReplies[K] {
+  return replyParsers[kind](asMembers(value))
+}
+
+export interface WireFailure {
+  code: FetchFailure
+  problem?: string
+  retryAfterSeconds?: number
+}
+
+export function parseFailure(value: unknown): WireFailure {
+  const members = asMembers(value)
+  const code = fetchFailures.find((known) => known === members['code'])
+  if (code === undefined) throw malformed('code is unknown')
+  const failure: WireFailure = { code }
+  if (members['problem'] !== undefined) failure.problem = text(members, 'problem', problemCode)
+  if (members['retryAfterSeconds'] !== undefined) {
+    failure.retryAfterSeconds = whole(members, 'retryAfterSeconds', 0, 1e6)
+  }
+  return failure
+}
+
+export function parseEvent(value: unknown): FetcherEvent {
+  const members = asMembers(value)
+  if (members['kind'] === 'update-now') return { kind: 'update-now' }
+  if (members['kind'] === 'progress') {
+    return {
+      kind: 'progress',
+      sha256: text(members, 'sha256', sha256),
+      percent: whole(members, 'percent', 0, 100),
+    }
+  }
+  throw malformed('kind is unknown')
+}

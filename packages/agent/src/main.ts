@@ -1,0 +1,81 @@
+/** The program `seaworthy-agent`: a supervisor that is a shell script, the installer, the fetcher, and a probe. */
+import { parseArgs } from 'node:util'
+import { Refusal } from '@seaworthy/std/refusal'
+import { runFetcher } from './system/fetcher-main.ts'
+import { runInstaller } from './system/installer-main.ts'
+import { becomeSupervisor } from './system/launch.ts'
+import { agentVersion } from './version.ts'
+
+const help = `Usage: seaworthy-agent COMMAND [--config FILE] [--state-dir DIR]
+
+  run          verify, install and run the releases of this device's channel
+  status       what runs, what was refused; --json for programs
+  update-now   poll at once instead of at the next interval
+
+  --config FILE     /etc/seaworthy/agent.json
+  --state-dir DIR   keep everything below DIR (several agents on one machine)
+  --json            print status as JSON
+  --help, --version
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 6 the agent does not run
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: {
+    config: { type: 'string' },
+    'state-dir': { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean' },
+    version: { type: 'boolean' },
+  },
+})
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+const options = {
+  configPath: text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
+  stateDir: text(values['state-dir']),
+}
+
+async function main(command: string | undefined): Promise<number> {
+  if (values['version'] === true) {
+    process.stdout.write(`${agentVersion}\n`)
+    return 0
+  }
+  if (values['help'] === true) {
+    process.stdout.write(help)
+    return 0
+  }
+  switch (command) {
+    case 'run':
+      return becomeSupervisor(options, process.env)
+    case 'installer':
+      return runInstaller(options)
+    case 'fetcher':
+      return runFetcher()
+    case 'probe': {
+      const { serveProbe } = await import('./system/http-probe.ts')
+      await serveProbe(positionals[1]!, process.stdin, (line) => process.stdout.write(line))
+      return 0
+    }
+    case 'status':
+    case 'update-now': {
+      const { askAgent } = await import('./system/ask-agent.ts')
+      return askAgent(command, { ...options, isJson: values['json'] === true })
+    }
+    default:
+      process.stderr.write(help)
+      return 2
+  }
+}
+
+main(positionals[0]).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const isRefusal = error instanceof Refusal
+    process.stderr.write(`seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (!isRefusal && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.exit(isRefusal ? 2 : 1)
+  },
+)

@@ -1,0 +1,189 @@
+/**
+ * The fetcher: hands for the network. It holds no trust state, no device key and no decision; whatever it returns is checked by
+ * the installer. It keeps what it downloads in its own folder and names the file.
+ */
+import { createClient, MalformedReplyError } from '@seaworthy/api/client'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
+import { ProblemError } from '@seaworthy/api/problems'
+import type { Transport } from '@seaworthy/std/http'
+import type { Log } from '@seaworthy/std/log'
+import type { Clock, Sleep } from '@seaworthy/std/time'
+import type { FetcherHands } from '../handover/link.ts'
+import type { FetcherEvent, FetcherReplies, FetcherRequest, FetcherSettings } from '../handover/messages.ts'
+import { isFileName } from '../handover/messages.ts'
+import type { Disk } from '../ports.ts'
+import type { FetchFailure } from '../refusals.ts'
+import { FetchError } from '../refusals.ts'
+import { asFetchError, download } from './download.ts'
+import type { RateLimits } from './rate.ts'
+
+export interface FetcherPorts {
+  clock: Clock
+  sleep: Sleep
+  log: Log
+  disk: Disk
+  limits: RateLimits
+  /** For each source, in order. */
+  transports: readonly Transport[]
+}
+
+const replyBytesMax = 256 * 1024
+
+export function createFetcher(
+  ports: FetcherPorts,
+  settings: FetcherSettings,
+  emit: (event: FetcherEvent) => void,
+): FetcherHands & { readonly status: Readonly<Record<string, unknown>> } {
+  const { disk } = ports
+  let token: string | undefined
+  let status: Readonly<Record<string, unknown>> = {}
+
+  /** The typed client of the server, which alone is ever shown a credential. */
+  const serverWith = (credential: string | undefined) => {
+    const index = settings.sources.findIndex((source) => source.isServer)
+    if (index === -1) throw new FetchError('not_found')
+    return createClient({
+      baseUrl: settings.sources[index]!.url,
+      transport: ports.transports[index]!,
+      token: () => credential,
+      replyBytesMax,
+    })
+  }
+
+  const placeOf = (index: number) => {
+    const source = settings.sources[index]
+    const transport = ports.transports[index]
+    if (source === undefined || transport === undefined) throw new FetchError('not_found')
+    return { source, transport }
+  }
+
+  const headersFor = (isServer: boolean, accept?: string): Record<string, string> => ({
+    accept: accept ?? '*/*',
+    ...(isServer && token !== undefined ? { authorization: `Bearer ${token}` } : {}),
+  })
+
+  const fetchMetadata = async (
+    request: FetcherRequest & { kind: 'metadata' },
+  ): Promise<FetcherReplies['metadata']> => {
+    const { source, transport } = placeOf(request.source)
+    const file = `metadata-${request.source}-${encodeURIComponent(request.name).replaceAll('%', '_').toLowerCase()}`.slice(0, 120)
+    if (!isFileName(file)) throw new FetchError('malformed_reply')
+    try {
+      await download(ports, {
+        transport,
+        url: `${source.url}/tuf/${encodeURIComponent(request.name)}`,
+        headers: headersFor(source.isServer, 'application/json'),
+        path: `${settings.fetchFolder}/${file}`,
+        size: request.bytesMax,
+        isLimit: true,
+      })
+    } catch (error) {
+      if (error instanceof FetchError && error.code === 'not_found') return { absent: true }
+      throw error
+    }
+    return { file }
+  }
+
+  const fetchContent = async (
+    request: FetcherRequest & { kind: 'content' },
+  ): Promise<FetcherReplies['content']> => {
+    const { source, transport } = placeOf(request.source)
+    const file = contentName(request.sha256)
+    const path = `${settings.fetchFolder}/${file}`
+    let shown = -1
+    try {
+      await download(ports, {
+        transport,
+        url: `${source.url}${request.path}`,
+        headers: headersFor(source.isServer, request.accept),
+        path,
+        size: request.size,
+        isLimit: false,
+        onProgress: (bytes) => {
+          const percent = request.size === 0 ? 100 : Math.floor((bytes / request.size) * 100)
+          if (percent === shown) return
+          shown = percent
+          emit({ kind: 'progress', sha256: request.sha256, percent })
+        },
+      })
+    } catch (error) {
+      const isUseless =
+        error instanceof FetchError && ['malformed_reply', 'endless_data', 'wrong_length'].includes(error.code)
+      if (isUseless) await disk.remove(path)
+      throw error
+    }
+    return { file }
+  }
+
+  const answer = async (request: FetcherRequest): Promise<unknown> => {
+    switch (request.kind) {
+      case 'metadata':
+        return fetchMetadata(request)
+      case 'content':
+        return fetchContent(request)
+      case 'discard':
+        await disk.remove(`${settings.fetchFolder}/${contentName(request.sha256)}`)
+        return {}
+      case 'register': {
+        const reply = await serverWith(request.provisioningKey).call(registerDevice, {
+          body: request.body as never,
+        })
+        return { deviceId: reply.deviceId, product: reply.product, channel: reply.channel }
+      }
+      case 'token': {
+        const reply = await serverWith(undefined).call(createDeviceToken, { body: { assertion: request.assertion } })
+        token = reply.accessToken
+        return {}
+      }
+      case 'check-in': {
+        if (token === undefined) throw new FetchError('token_needed')
+        const { assignment, pollSeconds, acknowledgedSequence } = await serverWith(token).call(checkIn, {
+          body: request.body as never,
+        })
+        return { assignment, pollSeconds, acknowledgedSequence }
+      }
+      default:
+        throw new FetchError('malformed_reply')
+    }
+  }
+
+  return {
+    get status() {
+      return status
+    },
+    setStatus(next) {
+      status = next
+    },
+    async answer(request) {
+      try {
+        return await answer(request)
+      } catch (error) {
+        const failure = describeError(error)
+        if (failure.code === 'token_needed') token = undefined
+        throw failure
+      }
+    },
+  }
+}
+
+function contentName(sha256: string): string {
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw new FetchError('malformed_reply')
+  return `sha256-${sha256}`
+}
+
+function describeError(error: unknown): FetchError {
+  if (error instanceof ProblemError) {
+    const { status, code: problem, retryAfterSeconds } = error
+    return new FetchError(failureOf(status), { problem, retryAfterSeconds, cause: error })
+  }
+  if (error instanceof MalformedReplyError) return new FetchError('malformed_reply', { cause: error })
+  return asFetchError(error)
+}
+
+function failureOf(status: number): FetchFailure {
+  if (status === 401) return 'token_needed'
+  if (status === 403) return 'not_allowed'
+  if (status === 404) return 'not_found'
+  if (status === 429 || status === 503) return 'rate_limited'
+  return status >= 500 ? 'server_error' : 'not_allowed'
+}

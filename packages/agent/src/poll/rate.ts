@@ -1,0 +1,48 @@
+/** Slow retrieval (TRUST.md, 4): a minimum average rate over a sliding window, and a deadline that grows with the signed length. */
+
+export interface RateLimits {
+  windowMs: number
+  /** Averaged over the window. */
+  bytesPerSecondMin: number
+  /** Of a whole download: this, and what its length takes at the minimum rate. */
+  deadlineBaseMs: number
+}
+
+export const rateLimits: RateLimits = {
+  windowMs: 30_000,
+  bytesPerSecondMin: 1024,
+  deadlineBaseMs: 120_000,
+}
+
+interface Sample {
+  atMs: number
+  bytes: number
+}
+
+export interface RateWatch {
+  /** Bytes arrived at that monotonic instant. */
+  add(atMs: number, bytes: number): void
+  /** Whether the source is to be left, seen at that instant. */
+  isTooSlow(atMs: number): boolean
+}
+
+export function createRateWatch(startMs: number, size: number, limits: RateLimits): RateWatch {
+  const deadlineMs = startMs + limits.deadlineBaseMs + (size / limits.bytesPerSecondMin) * 1000
+  /** At most one sample per hundredth of the window, so that memory stays flat. */
+  let samples: Sample[] = []
+  return {
+    add(atMs, bytes) {
+      const last = samples.at(-1)
+      if (last !== undefined && atMs - last.atMs < limits.windowMs / 100) last.bytes += bytes
+      else samples.push({ atMs, bytes })
+    },
+    isTooSlow(atMs) {
+      if (atMs > deadlineMs) return true
+      const fromMs = atMs - limits.windowMs
+      samples = samples.filter((sample) => sample.atMs > fromMs)
+      if (fromMs < startMs) return false
+      const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0)
+      return bytes < (limits.bytesPerSecondMin * limits.windowMs) / 1000
+    },
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Everything the agent does to the world, as interfaces: a simulation replaces each of them. Paths are absolute; nothing in
+ * `update`, `slots`, `state`, `poll` and `health` touches a file, a process or a clock except through these.
+ */
+import type { Log } from '@seaworthy/std/log'
+import type { Random } from '@seaworthy/std/random'
+import type { Clock, Sleep } from '@seaworthy/std/time'
+import type { Gateway } from './handover/messages.ts'
+
+/**
+ * A file system that may lose, at any instant, whatever was not made durable: content is durable after `sync` (or when written by
+ * a durable writer), a name after `syncFolder` of the folder that holds it.
+ */
+export interface Disk {
+  /** The whole of a regular file, `undefined` when there is none. Longer than `bytesMax`: `DiskError('too_long')`. */
+  read(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** A regular file to be read piece by piece; never follows a symbolic link in the last place, never blocks on a FIFO. */
+  open(path: string): Promise<DiskReader | undefined>
+  /** A new file; `DiskError('exists')` when the name is taken. With `durable` each write is on disk when it resolves. */
+  create(path: string, options: { mode: number; durable: boolean }): Promise<DiskWriter>
+  /** An existing file continued at its end, or a new one. */
+  append(path: string, mode: number): Promise<DiskWriter>
+  /** Atomically gives `from` the name `to`, replacing what was there. */
+  rename(from: string, to: string): Promise<void>
+  /** A file, a symbolic link, or a whole folder; nothing to remove is no error. */
+  remove(path: string): Promise<void>
+  /** With its parents; an existing folder is no error. */
+  makeFolder(path: string, mode: number): Promise<void>
+  /** Names in a folder, sorted; `undefined` when there is no such folder. */
+  list(path: string): Promise<DiskEntry[] | undefined>
+  /** Many new files below an existing folder, fast: nothing of it is durable before `syncTree`. */
+  writeTree(folder: string): TreeWriter
+  symlink(target: string, path: string): Promise<void>
+  /** The target of a symbolic link, `undefined` when there is none at that path. */
+  readLink(path: string): Promise<string | undefined>
+  /** Makes the names in a folder durable. */
+  syncFolder(path: string): Promise<void>
+  /** Makes everything below a folder durable, names and content. */
+  syncTree(path: string): Promise<void>
+  setMode(path: string, mode: number): Promise<void>
+  /** Bytes that may still be written to the file system of `path`. */
+  freeBytes(path: string): Promise<number>
+}
+
+export interface DiskEntry {
+  name: string
+  kind: 'file' | 'folder' | 'symlink' | 'other'
+}
+
+export interface DiskReader {
+  readonly size: number
+  /** Up to `length` bytes from `position`; empty at the end. The bytes are the caller's to keep. */
+  read(position: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+export interface DiskWriter {
+  /** Bytes in the file so far. */
+  readonly size: number
+  write(bytes: Uint8Array): Promise<void>
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Takes entries in the order of an archive, parents first; paths are relative and were checked by the reader of the archive. */
+export interface TreeWriter {
+  makeDirectory(path: string): void | Promise<void>
+  makeSymlink(path: string, target: string): void | Promise<void>
+  beginFile(path: string, size: number, isExecutable: boolean): void | Promise<void>
+  /** The piece is valid only until the call, or its promise, ends. */
+  writeFile(piece: Uint8Array): void | Promise<void>
+  endFile(): void | Promise<void>
+  /** Closes what a broken archive left open. */
+  close(): void
+}
+
+export type DiskErrorCode = 'too_long' | 'exists' | 'not_regular' | 'no_space' | 'failed'
+
+export class DiskError extends Error {
+  override readonly name = 'DiskError'
+  readonly code: DiskErrorCode
+
+  constructor(code: DiskErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** What runs, found again after the agent itself was restarted. */
+export interface AppProcess {
+  /** Stable while the process lives, never used again for another one. */
+  readonly id: string
+  /** Of the release it was started from. */
+  readonly sha256: string
+}
+
+export interface AppSpec {
+  product: string
+  /** Of the release. */
+  sha256: string
+  /** Of the release's folder; also the working directory. */
+  folder: string
+  /** The application's own writable folder, its HOME. */
+  dataFolder: string
+  command: readonly string[]
+  environment: Readonly<Record<string, string>>
+}
+
+export type HealthCheck =
+  | { kind: 'http'; url: string }
+  | { kind: 'exec'; command: readonly string[] }
+  /** No check was declared: being alive is all that can be asked for. */
+  | { kind: 'alive' }
+
+export interface HealthProbe {
+  /** One probe; never rejects, at most 10 s. */
+  isHealthy(): Promise<boolean>
+  close(): void
+}
+
+/** The application's processes. Every one started carries a mark, so that none is lost when the agent dies. */
+export interface Processes {
+  /** Resolves once it runs; rejects with `ProcessError` when it cannot be started. */
+  start(spec: AppSpec): Promise<AppProcess>
+  /** Those that still live from before, whoever started them; leaders of their process group only. */
+  find(product: string): Promise<AppProcess[]>
+  /** Resolves when it has ended, or rejects with the signal's reason. */
+  ended(app: AppProcess, signal: AbortSignal): Promise<void>
+  isAlive(app: AppProcess): Promise<boolean>
+  /** To the whole process group; a process that has ended is no error. */
+  signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  openProbe(check: HealthCheck, spec: AppSpec): HealthProbe
+}
+
+export class ProcessError extends Error {
+  override readonly name = 'ProcessError'
+}
+
+export interface InstallerPorts {
+  clock: Clock
+  sleep: Sleep
+  random: Random
+  log: Log
+  disk: Disk
+  processes: Processes
+  /** The fetcher, as seen from here: hostile. */
+  gateway: Gateway
+  /** Differs after every boot of the machine. */
+  bootId: string
+}

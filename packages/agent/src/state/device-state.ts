@@ -1,0 +1,154 @@
+/**
+ * What the device must never forget, as one document: what is committed, how far an update has come, what failed, which reports
+ * are not acknowledged yet. One write changes all of it or nothing. The links `current` and `previous` follow from it.
+ */
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { TrustError } from '@seaworthy/std/refusal'
+import type { Disk } from '../ports.ts'
+import { readGenerations, writeGeneration } from './generations.ts'
+
+export interface Release {
+  /** `<product>/<channel>/<version>` */
+  targetPath: string
+  version: string
+  /** Of the release's OCI index; names its folder. */
+  sha256: string
+  counter: number
+  /** Nothing below it may run once this release has committed. */
+  floor: number
+}
+
+/**
+ * `trial`: the release is stored whole; it is, or is about to be, current and running, and watched.
+ * `undo`: it failed with `code`; the committed release is being put back.
+ */
+export interface Update {
+  phase: 'trial' | 'undo'
+  release: Release
+  /** How often the application was started for this trial. */
+  starts: number
+  code?: string
+}
+
+export interface FailedRelease {
+  sha256: string
+  counter: number
+  code: string
+}
+
+export interface RefusalRecord {
+  code: string
+  at: string
+  subject?: string
+}
+
+export interface SignedReport {
+  sequence: number
+  report: Readonly<Record<string, unknown>>
+  /** Base64. */
+  signature: string
+}
+
+export interface DeviceState {
+  deviceId: string | null
+  committed: Release | null
+  /** The one committed before it, still stored; `null` when there is none or it lies below the floor. */
+  fallback: Release | null
+  committedCounter: number
+  floor: number
+  update: Update | null
+  /** How the last update ended. */
+  outcome: { state: 'committed' | 'rolled_back' | 'failed'; targetPath: string; sha256: string; code?: string } | null
+  failed: FailedRelease[]
+  /** Of the last cycle. */
+  refusals: RefusalRecord[]
+  metadata: Readonly<Record<string, number>>
+  timestampVerifiedAt: string | null
+  /** Of the last signed report. */
+  sequence: number
+  outbox: SignedReport[]
+}
+
+export const emptyState: DeviceState = {
+  deviceId: null,
+  committed: null,
+  fallback: null,
+  committedCounter: 0,
+  floor: 0,
+  update: null,
+  outcome: null,
+  failed: [],
+  refusals: [],
+  metadata: {},
+  timestampVerifiedAt: null,
+  sequence: 0,
+  outbox: [],
+}
+
+const failedMax = 32
+export const refusalsMax = 32
+export const outboxMax = 128
+const stateBytesMax = 4 * 1024 * 1024
+
+export interface StateStore {
+  readonly state: DeviceState
+  /** Whether one of the two generations could not be read at the start. */
+  readonly generationLost: boolean
+  /** Durable when it resolves; changes are applied one after the other. */
+  change(edit: (state: DeviceState) => DeviceState | Promise<DeviceState>): Promise<void>
+}
+
+/** Throws `TrustError<'state_unreadable'>`. `isFresh` says whether nothing else shows that this device had a life before. */
+export async function openState(disk: Disk, path: string, isFresh: boolean): Promise<StateStore> {
+  const generation = await readGenerations(disk, path, stateBytesMax)
+  if (generation === undefined && !isFresh) {
+    throw new TrustError('state_unreadable', 'the device has run before, but its state is gone')
+  }
+  let number = generation?.number ?? 0
+  let state = generation === undefined ? emptyState : parseState(generation.content)
+  let queue: Promise<void> = Promise.resolve()
+  return {
+    get state() {
+      return state
+    },
+    generationLost: generation?.otherDamaged ?? false,
+    change(edit) {
+      const step = queue.then(async () => {
+        const next = await edit(state)
+        if (next === state) return
+        await writeGeneration(disk, path, number + 1, utf8Encode(JSON.stringify(next)))
+        number += 1
+        state = next
+      })
+      queue = step.catch(() => {})
+      return step
+    },
+  }
+}
+
+/** The checksum has shown that it is what we wrote; this shows that we wrote what this version understands. */
+function parseState(content: Uint8Array): DeviceState {
+  try {
+    const value: unknown = JSON.parse(utf8Decode(content))
+    if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
+    const state = { ...emptyState, ...value } as DeviceState
+    for (const counter of [state.committedCounter, state.floor, state.sequence]) {
+      if (!Number.isSafeInteger(counter) || counter < 0) throw new SyntaxError('not a counter')
+    }
+    return state
+  } catch (cause) {
+    throw new TrustError('state_unreadable', 'the device state has no form we know', { cause })
+  }
+}
+
+export function rememberFailure(state: DeviceState, failure: FailedRelease): FailedRelease[] {
+  const others = state.failed.filter((known) => known.sha256 !== failure.sha256)
+  return [...others, failure].slice(-failedMax)
+}
+
+/** A release that failed here is left alone until it is signed again under a higher counter. */
+export function hasFailed(state: DeviceState, release: { sha256: string; counter: number }): boolean {
+  return state.failed.some(
+    (known) => known.sha256 === release.sha256 && known.counter >= release.counter,
+  )
+}

@@ -1,0 +1,78 @@
+/**
+ * A document kept in two files, written in turn, each with its number, length and SHA-256 behind it (TRUST.md, 7). A torn or
+ * altered file is passed over for the other; when neither can be read although one is there, that is `state_unreadable` and never
+ * the same as an empty start.
+ */
+import { concatBytes, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { TrustError } from '@seaworthy/std/refusal'
+import type { Disk } from '../ports.ts'
+import { replaceFile } from './replace-file.ts'
+
+const trailerForm = /\nseaworthy-state-v1 ([0-9]{1,15}) ([0-9]{1,9}) ([0-9a-f]{64})\n$/
+const trailerBytesMax = 128
+
+export interface Generation {
+  /** Grows by one with every write. */
+  number: number
+  content: Uint8Array
+  /** Whether the other file was there and could not be read. */
+  otherDamaged: boolean
+}
+
+async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  return hexEncode(new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))))
+}
+
+export async function encodeGeneration(number: number, content: Uint8Array): Promise<Uint8Array> {
+  const trailer = `\nseaworthy-state-v1 ${number} ${content.length} ${await sha256Hex(content)}\n`
+  return concatBytes(content, utf8Encode(trailer))
+}
+
+/** `undefined` for anything that is not exactly one whole generation. */
+export async function decodeGeneration(
+  bytes: Uint8Array,
+): Promise<{ number: number; content: Uint8Array } | undefined> {
+  let tail: string
+  const tailStart = Math.max(0, bytes.length - trailerBytesMax)
+  try {
+    tail = utf8Decode(bytes.subarray(bytes.lastIndexOf(0x0a, bytes.length - 2)))
+  } catch {
+    return undefined
+  }
+  const match = trailerForm.exec(tail)
+  if (match === null || bytes.length - tail.length < tailStart) return undefined
+  const content = bytes.subarray(0, bytes.length - tail.length)
+  if (content.length !== Number(match[2]) || (await sha256Hex(content)) !== match[3]) return undefined
+  return { number: Number(match[1]), content }
+}
+
+/** The newest whole generation, `undefined` when there never was one. Throws `TrustError<'state_unreadable'>`. */
+export async function readGenerations(
+  disk: Disk,
+  path: string,
+  bytesMax: number,
+): Promise<Generation | undefined> {
+  const found: { number: number; content: Uint8Array }[] = []
+  let damaged = 0
+  for (const suffix of ['0', '1']) {
+    const bytes = await disk.read(`${path}.${suffix}`, bytesMax + trailerBytesMax)
+    if (bytes === undefined) continue
+    const generation = await decodeGeneration(bytes)
+    if (generation === undefined) damaged++
+    else found.push(generation)
+  }
+  const newest = found.toSorted((a, b) => b.number - a.number)[0]
+  if (newest !== undefined) return { ...newest, otherDamaged: damaged > 0 }
+  if (damaged === 0) return undefined
+  throw new TrustError('state_unreadable', `${path} is there, but no generation of it is whole`)
+}
+
+/** Durable when it resolves; overwrites the older of the two. */
+export async function writeGeneration(
+  disk: Disk,
+  path: string,
+  number: number,
+  content: Uint8Array,
+): Promise<void> {
+  await replaceFile(disk, `${path}.${number % 2}`, await encodeGeneration(number, content))
+}

@@ -1,0 +1,39 @@
+/** Where everything lies on a device (INTERFACES.md, "On the device"). All paths hang below one folder. */
+
+export interface Layout {
+  root: string
+  /** The installer's alone: TUF state, device state, device key. */
+  trust: string
+  /** The fetcher's: partial downloads and files handed over. Hostile. */
+  fetch: string
+  /** Content copied out of the fetcher's folder while hashing; emptied at every start. */
+  incoming: string
+  productFolder: string
+  releases: string
+  current: string
+  previous: string
+  /** The application's own, kept over all releases. */
+  appData: string
+  /** Status for people and programs without the socket. */
+  statusFile: string
+}
+
+export function layoutOf(stateDir: string, product: string): Layout {
+  const productFolder = `${stateDir}/products/${product}`
+  return {
+    root: stateDir,
+    trust: `${stateDir}/trust`,
+    fetch: `${stateDir}/fetch`,
+    incoming: `${stateDir}/incoming`,
+    productFolder,
+    releases: `${productFolder}/releases`,
+    current: `${productFolder}/current`,
+    previous: `${productFolder}/previous`,
+    appData: `${productFolder}/data`,
+    statusFile: `${stateDir}/status.json`,
+  }
+}
+
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}

@@ -1,0 +1,79 @@
+/** What the device says about itself (TRUST.md, 9), and the outbox of signed statements that are not acknowledged yet. */
+import type { Random } from '@seaworthy/std/random'
+import { formatInstant } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { signReport } from './device-key.ts'
+import type { DeviceState, SignedReport } from './device-state.ts'
+import { outboxMax } from './device-state.ts'
+
+export type UpdateActivity =
+  | { state: 'idle' }
+  | {
+      state: 'downloading' | 'installing' | 'watching' | 'committed' | 'rolled_back' | 'failed'
+      targetPath: string
+      sha256: string
+      percent?: number
+      code?: string
+    }
+
+export interface ReportFacts {
+  product: string
+  agentVersion: string
+  platform: string
+  bootId: string
+  /** Whether the committed release is what runs; a trial is named by `activity`. */
+  activity: UpdateActivity
+}
+
+export function buildReport(
+  state: DeviceState,
+  facts: ReportFacts,
+  now: Date,
+  sequence: number,
+): Readonly<Record<string, unknown>> {
+  const running = state.update?.phase === 'trial' ? state.update.release : state.committed
+  return {
+    sequence,
+    at: formatInstant(now),
+    running:
+      running === null
+        ? null
+        : {
+            product: facts.product,
+            version: running.version,
+            sha256: running.sha256,
+            counter: running.counter,
+          },
+    committedCounter: state.committedCounter,
+    floor: state.floor,
+    update: facts.activity,
+    metadata: state.metadata,
+    timestampVerifiedAt: state.timestampVerifiedAt,
+    refusals: state.refusals,
+    agentVersion: facts.agentVersion,
+    platform: facts.platform,
+    bootId: facts.bootId,
+  }
+}
+
+/**
+ * Adds a signed report about `state` to its outbox, so that change and report become durable in one write. A full outbox gives up
+ * its second-newest entries first: the newest states all that is true now, and the gap in the sequence stays visible.
+ */
+export async function withSignedReport(
+  state: DeviceState,
+  facts: ReportFacts,
+  signer: Signer,
+  now: Date,
+): Promise<DeviceState> {
+  const sequence = state.sequence + 1
+  const report = buildReport(state, facts, now, sequence)
+  const signed: SignedReport = { sequence, report, signature: await signReport(signer, report) }
+  const kept = state.outbox.length < outboxMax ? state.outbox : state.outbox.slice(0, outboxMax - 1)
+  return { ...state, sequence, outbox: [...kept, signed] }
+}
+
+/** A pause of about `seconds`, drawn so that a fleet never knocks at once. */
+export function jitteredMs(seconds: number, random: Random): number {
+  return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))
+}

@@ -1,0 +1,59 @@
+/** `status` and `update-now`: through the socket; what the installer wrote down last, when nobody listens there. */
+import { readFileSync } from 'node:fs'
+import { layoutOf } from '../state/layout.ts'
+import type { AgentOptions } from './launch.ts'
+import { readConfig } from './read-config.ts'
+import { askSocket } from './status-socket.ts'
+
+export async function askAgent(
+  command: 'status' | 'update-now',
+  options: AgentOptions & { isJson: boolean },
+): Promise<number> {
+  const config = readConfig(options)
+  const answer = await askSocket(`${config.runDir}/agent.sock`, command).catch(() => undefined)
+  const isRunning = answer !== undefined
+  if (command === 'update-now') {
+    process.stdout.write(isRunning ? 'polling now\n' : 'the agent does not run\n')
+    return isRunning ? 0 : 6
+  }
+  const status = answer ?? readLast(layoutOf(config.stateDir, config.product).statusFile)
+  const shown = { isRunning, ...(status as Record<string, unknown>) }
+  process.stdout.write(options.isJson ? `${JSON.stringify(shown)}\n` : formatStatus(shown))
+  return isRunning ? 0 : 6
+}
+
+function readLast(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return {}
+  }
+}
+
+interface StatusRelease {
+  version: string
+  counter: number
+  sha256: string
+}
+
+function formatStatus(status: Record<string, unknown>): string {
+  const committed = status['committed'] as StatusRelease | null | undefined
+  const update = status['update'] as { state: string; targetPath?: string; percent?: number; code?: string } | undefined
+  const refusals = (status['refusals'] as { code: string; subject?: string }[] | undefined) ?? []
+  const application = status['application'] as { isAlive: boolean; exits: number } | null | undefined
+  const rows: [string, string][] = [
+    ['agent', status['isRunning'] === true ? 'running' : 'not running'],
+    ['device', String(status['deviceId'] ?? 'not registered')],
+    ['channel', `${String(status['product'])}/${String(status['channel'])}`],
+    [
+      'release',
+      committed == null ? 'none' : `${committed.version} (counter ${committed.counter}, sha256:${committed.sha256.slice(0, 12)}…)`,
+    ],
+    ['application', application == null ? 'none' : application.isAlive ? `running, ${application.exits} exits` : 'starting'],
+    ['update', [update?.state, update?.targetPath, update?.percent, update?.code].filter((part) => part !== undefined).join(' ')],
+    ['timestamp', String(status['timestampVerifiedAt'] ?? 'never verified')],
+    ...refusals.map(({ code, subject }): [string, string] => ['refused', [code, subject].filter(Boolean).join(' ')]),
+  ]
+  if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
+  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join('')
+}

@@ -1,0 +1,32 @@
+/** Asks a URL whenever a line comes in; healthy is any answer from 200 to 399. Nothing of the answer is kept. */
+import { get as getPlain } from 'node:http'
+import { get as getTls } from 'node:https'
+
+const timeoutMs = 10_000
+
+function probe(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const isTls = url.startsWith('https:')
+    const options = { timeout: timeoutMs, agent: false, headers: { 'user-agent': 'seaworthy-agent' } } as const
+    const onResponse = (response: { statusCode?: number; destroy: () => void }) => {
+      const { statusCode } = response
+      response.destroy()
+      resolve(statusCode !== undefined && statusCode >= 200 && statusCode < 400)
+    }
+    // a local service with its own certificate: whether it is alive is asked, not who it is
+    const request = isTls
+      ? getTls(url, { ...options, rejectUnauthorized: false }, onResponse)
+      : getPlain(url, options, onResponse)
+    request.on('timeout', () => request.destroy())
+    request.on('error', () => resolve(false))
+  })
+}
+
+/** Until the input ends. */
+export async function serveProbe(
+  url: string,
+  input: AsyncIterable<unknown>,
+  write: (text: string) => void,
+): Promise<void> {
+  for await (const _line of input) write((await probe(url)) ? 'healthy\n' : 'unhealthy\n')
+}

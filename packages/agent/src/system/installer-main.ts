@@ -1,0 +1,173 @@
+/** The installer as a process: root where the agent runs as root, without network. It starts the fetcher and the application. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { base64Decode } from '@seaworthy/std/bytes'
+import { jsonLog } from '@seaworthy/std/log'
+import type { Log } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { Refusal } from '@seaworthy/std/refusal'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { AgentConfig } from '../config.ts'
+import type { GatewayLink } from '../handover/link.ts'
+import { createGateway } from '../handover/link.ts'
+import type { Gateway } from '../handover/messages.ts'
+import { sourcesOf } from '../poll/sources.ts'
+import type { Disk } from '../ports.ts'
+import type { ConfigRefusal } from '../refusals.ts'
+import type { Layout } from '../state/layout.ts'
+import { layoutOf } from '../state/layout.ts'
+import { replaceFile } from '../state/replace-file.ts'
+import { openInstaller } from '../update/installer.ts'
+import { agentVersion, builtAt } from '../version.ts'
+import { chooseAccount } from './accounts.ts'
+import { createDisk, syncByCall, syncByProgram } from './disk.ts'
+import type { AgentOptions } from './launch.ts'
+import { fetcherCommand, probeCommand } from './launch.ts'
+import { lockState } from './lock.ts'
+import type { Account } from './processes.ts'
+import { createProcesses } from './processes.ts'
+import { readConfig } from './read-config.ts'
+import { superviseLives } from './supervise.ts'
+
+const rootBytesMax = 512 * 1024
+
+export async function runInstaller(options: AgentOptions): Promise<number> {
+  const log = jsonLog({
+    write: (line) => process.stderr.write(`${line}\n`),
+    clock: systemClock,
+    level: 'info',
+    fields: { process: 'installer' },
+  })
+  const config = readConfig(options)
+  const layout = layoutOf(config.stateDir, config.product)
+  const isRoot = process.getuid?.() === 0
+  const appAccount = chooseAccount(isRoot, config.user, undefined, 'user')
+  const fetchAccount = chooseAccount(isRoot, config.fetchUser, 'seaworthy', 'fetchUser')
+  makeFolders(config, layout, fetchAccount, appAccount)
+  lockState(layout.root)
+
+  const disk = createDisk(process.permission === undefined ? syncByCall : syncByProgram)
+  const sources = await sourcesOf(config, async (path) => readFileSync(path, 'utf8'))
+  const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
+  const end = new AbortController()
+  const link = createGateway({
+    ...ports,
+    settings: { fetchFolder: layout.fetch, socketPath: `${config.runDir}/agent.sock`, sources },
+  })
+  const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile) }
+  const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
+    liveFetcher(fetcherCommand(layout.fetch, config.runDir), link, fetchAccount, end.signal, log),
+  )
+  const stopAll = () => end.abort(new Error('stopped'))
+  try {
+    const anchor = await loadAnchor(config, layout, disk)
+    const installer = await openInstaller(
+      {
+        ...ports,
+        disk,
+        gateway,
+        bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+        processes: createProcesses({
+          stateDir: layout.root,
+          probeCommand: probeCommand(),
+          sleep: systemSleep,
+          ...(appAccount === undefined ? {} : { account: appAccount }),
+        }),
+      },
+      { config, configPath: options.configPath, layout, sources, anchor, builtAt, agentVersion },
+    )
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => installer.stop('stopped'))
+    await installer.run()
+    return 0
+  } catch (error) {
+    log.error('installer-failed', { error })
+    const code = error instanceof Error && 'code' in error ? error.code : 'failed'
+    gateway.publishStatus({ agentVersion, product: config.product, channel: config.channel, lastError: code })
+    // time for the status to be read and for the log to be written; the supervisor starts over
+    await systemSleep(1000)
+    return 1
+  } finally {
+    stopAll()
+    await fetching
+  }
+}
+
+function makeFolders(
+  config: AgentConfig,
+  layout: Layout,
+  fetchAccount: Account | undefined,
+  appAccount: Account | undefined,
+): void {
+  const owned = (path: string, mode: number, account: Account | undefined) => {
+    mkdirSync(path, { recursive: true, mode })
+    chmodSync(path, mode)
+    if (account !== undefined) chownSync(path, account.uid, account.gid)
+  }
+  owned(layout.root, 0o755, undefined)
+  owned(layout.trust, 0o700, undefined)
+  owned(layout.fetch, 0o755, fetchAccount)
+  owned(config.runDir, 0o755, fetchAccount)
+  owned(layout.releases, 0o755, undefined)
+  owned(layout.appData, 0o750, appAccount)
+}
+
+/** To whoever asks at the socket, and into a file for when nobody listens there. */
+function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatus'] {
+  let last = ''
+  return (status) => {
+    link.publishStatus(status)
+    const text = JSON.stringify(status)
+    if (text === last) return
+    last = text
+    writeFileSync(statusFile, `${text}\n`, { mode: 0o644 })
+  }
+}
+
+/** One life of the fetcher. A breach of the protocol ends it. */
+async function liveFetcher(
+  [program, ...args]: string[],
+  link: GatewayLink,
+  account: Account | undefined,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'], env: {}, ...account })
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('exit', () => resolve())
+    child.once('error', reject)
+  })
+  const kill = () => child.kill('SIGKILL')
+  signal.addEventListener('abort', kill, { once: true })
+  child.stdin.on('error', () => {})
+  try {
+    await link.attach({ incoming: child.stdout, write: (bytes) => child.stdin.write(bytes) })
+  } catch (error) {
+    log.error('fetcher-breached-protocol', { error })
+  } finally {
+    kill()
+    await ended
+    signal.removeEventListener('abort', kill)
+  }
+}
+
+/** The pinned root: from the configuration the first time, from then on from the installer's own copy; its digest counts, not its place. */
+async function loadAnchor(config: AgentConfig, layout: Layout, disk: Disk): Promise<Uint8Array> {
+  const copy = `${layout.trust}/anchor.json`
+  const isPinned = (bytes: Uint8Array | undefined): bytes is Uint8Array =>
+    bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === config.root
+  const kept = await disk.read(copy, rootBytesMax)
+  if (isPinned(kept)) return kept
+  const given =
+    config.rootInline !== undefined
+      ? base64Decode(config.rootInline)
+      : config.rootFile === undefined
+        ? undefined
+        : await disk.read(config.rootFile, rootBytesMax)
+  if (!isPinned(given)) {
+    throw new Refusal<ConfigRefusal>('config_malformed', 'root: no root file with this digest in rootFile or rootInline')
+  }
+  await replaceFile(disk, copy, given, 0o400)
+  return given
+}
+

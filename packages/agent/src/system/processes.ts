@@ -1,0 +1,250 @@
+/**
+ * Real processes. Each application leads its own session, carries the mark of its release in its environment, and outlives the
+ * agent; `/proc` is where it is found again. Node would hand its permission flags down in NODE_OPTIONS, so the program `env`
+ * takes them away again before the application starts (RFD 10).
+ */
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { access, constants, open, readdir, readFile, stat, truncate } from 'node:fs/promises'
+import type { Sleep } from '@seaworthy/std/time'
+import type { AppProcess, AppSpec, HealthCheck, HealthProbe, Processes } from '../ports.ts'
+import { ProcessError } from '../ports.ts'
+
+export interface Account {
+  uid: number
+  gid: number
+}
+
+export interface ProcessSettings {
+  /** Whom the application runs as; `undefined`: the agent's own account. */
+  account?: Account
+  /** Tells apart several agents on one machine. */
+  stateDir: string
+  /** Runs an HTTP probe as a separate, unprivileged process: program and arguments before the URL. */
+  probeCommand: readonly string[]
+  sleep: Sleep
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const markName = 'SEAWORTHY_INSTANCE'
+const aliveCheckMs = 500
+const probeTimeoutMs = 10_000
+const environBytesMax = 256 * 1024
+/** Of the application's output, kept beside its data; it starts over beyond that. */
+const logBytesMax = 8 * 1024 * 1024
+const logCheckMs = 60_000
+
+function markOf(settings: ProcessSettings, product: string, sha256: string): string {
+  return `${product}:${sha256}:${settings.stateDir}`
+}
+
+/** An identity that a later process with the same number does not have. */
+async function readIdentity(pid: number): Promise<{ id: string; isLeader: boolean } | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    return { id: `${pid}.${fields[19]}`, isLeader: Number(fields[2]) === pid }
+  } catch {
+    return undefined
+  }
+}
+
+function pidOf(app: AppProcess): number {
+  return Number(app.id.split('.')[0])
+}
+
+export function createProcesses(settings: ProcessSettings): Processes {
+  const children = new Map<string, ChildProcess>()
+  const account = settings.account ?? {}
+
+  const environmentOf = (spec: AppSpec): Record<string, string> => ({
+    PATH: path,
+    LANG: 'C.UTF-8',
+    HOME: spec.dataFolder,
+    SEAWORTHY_DATA_DIR: spec.dataFolder,
+    ...spec.environment,
+    [markName]: markOf(settings, spec.product, spec.sha256),
+  })
+
+  const launch: Launch = (command, spec, output) => {
+    const environment = environmentOf(spec)
+    const own = environment['NODE_OPTIONS']
+    return spawn(
+      '/usr/bin/env',
+      ['-u', 'NODE_OPTIONS', ...(own === undefined ? [] : [`NODE_OPTIONS=${own}`]), ...command],
+      {
+        cwd: spec.folder,
+        env: environment,
+        stdio: ['ignore', output, output],
+        // its own session: what signals reach, and what outlives the agent
+        detached: output !== 'ignore',
+        ...account,
+      },
+    )
+  }
+
+  const boundLog = async (file: string, app: AppProcess) => {
+    while (await isAlive(app)) {
+      if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
+      await settings.sleep(logCheckMs)
+    }
+  }
+
+  const isAlive = async (app: AppProcess) => (await readIdentity(pidOf(app)))?.id === app.id
+
+  return {
+    async start(spec) {
+      await checkProgram(spec)
+      const logFile = `${spec.dataFolder}.log`
+      const log = await open(logFile, 'a', 0o640)
+      let child: ChildProcess
+      try {
+        child = launch(spec.command, spec, log.fd)
+        await new Promise<void>((resolve, reject) => {
+          child.once('spawn', resolve)
+          child.once('error', (cause) => reject(notStarted(cause)))
+        })
+      } finally {
+        await log.close()
+      }
+      const identity = await readIdentity(child.pid!)
+      const app = { id: identity?.id ?? `${child.pid}.ended`, sha256: spec.sha256 }
+      children.set(app.id, child)
+      child.once('exit', () => children.delete(app.id))
+      child.unref()
+      void boundLog(logFile, app).catch(() => {})
+      return app
+    },
+    async find(product) {
+      const found: AppProcess[] = []
+      for (const name of await readdir('/proc')) {
+        if (!/^\d+$/.test(name)) continue
+        const environ = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '')
+        if (environ.length > environBytesMax) continue
+        const mark = environ.split('\0').find((entry) => entry.startsWith(`${markName}=${product}:`))
+        const [, , sha256, stateDir] = /^([^:]*):([0-9a-f]{64}):(.*)$/s.exec(mark?.slice(markName.length + 1) ?? '') ?? []
+        if (sha256 === undefined || stateDir !== settings.stateDir) continue
+        const identity = await readIdentity(Number(name))
+        if (identity?.isLeader === true) found.push({ id: identity.id, sha256 })
+      }
+      return found
+    },
+    isAlive,
+    async ended(app, signal) {
+      const child = children.get(app.id)
+      if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+        return new Promise((resolve, reject) => {
+          child.once('exit', () => resolve())
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        })
+      }
+      while (await isAlive(app)) await settings.sleep(aliveCheckMs, signal)
+    },
+    async signal(app, name) {
+      // the leader's number stays taken while its group has members
+      const identity = await readIdentity(pidOf(app))
+      if (identity !== undefined && identity.id !== app.id) return
+      try {
+        process.kill(-pidOf(app), name)
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+      }
+    },
+    openProbe: (check, spec) => openProbe(check, spec, settings, launch),
+  }
+}
+
+type Launch = (command: readonly string[], spec: AppSpec, output: 'ignore' | number) => ChildProcess
+
+function notStarted(cause: unknown): ProcessError {
+  return new ProcessError('the application cannot be started', { cause })
+}
+
+/** `env` would only say it by its exit code, too late to tell it from a crash. */
+async function checkProgram(spec: AppSpec): Promise<void> {
+  const program = spec.command[0]!
+  const file = program.startsWith('/') ? program : program.includes('/') ? `${spec.folder}/${program}` : undefined
+  if (file === undefined) return
+  await access(file, constants.X_OK).catch((cause: unknown) => {
+    throw notStarted(cause)
+  })
+}
+
+function openProbe(check: HealthCheck, spec: AppSpec, settings: ProcessSettings, launch: Launch): HealthProbe {
+  switch (check.kind) {
+    case 'alive':
+      return { isHealthy: async () => true, close() {} }
+    case 'exec':
+      return {
+        isHealthy: () => runToEnd(() => launch(check.command, spec, 'ignore'), settings.sleep),
+        close() {},
+      }
+    case 'http':
+      return openHttpProbe(check.url, settings)
+  }
+}
+
+/** Whether it exits with 0 within the time of a probe. */
+async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolean> {
+  const timer = new AbortController()
+  const child = begin()
+  void sleep(probeTimeoutMs, timer.signal).then(
+    () => child.kill('SIGKILL'),
+    () => {},
+  )
+  return new Promise((resolve) => {
+    const finish = (isHealthy: boolean) => {
+      timer.abort(new Error('over'))
+      resolve(isHealthy)
+    }
+    child.once('exit', (code) => finish(code === 0))
+    child.once('error', () => finish(false))
+  })
+}
+
+/** One process for a whole trial: a line in asks, a line out answers. It is the only one here that may open a socket. */
+function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
+  let child: ChildProcess | undefined
+  let answer: ((isHealthy: boolean) => void) | undefined
+  const begin = (): ChildProcess => {
+    const [program, ...args] = settings.probeCommand
+    const started = spawn(program!, [...args, url], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: {},
+      ...settings.account,
+    })
+    const lost = () => {
+      if (child === started) child = undefined
+      answer?.(false)
+    }
+    started.once('exit', lost)
+    started.once('error', lost)
+    started.stdin!.on('error', () => {})
+    started.stdout!.on('data', (bytes: Buffer) => answer?.(bytes.toString('latin1').trim() === 'healthy'))
+    return started
+  }
+  return {
+    async isHealthy() {
+      child ??= begin()
+      const timer = new AbortController()
+      const asked = child
+      const isHealthy = await Promise.race([
+        new Promise<boolean>((resolve) => {
+          answer = resolve
+          asked.stdin!.write('\n')
+        }),
+        settings.sleep(probeTimeoutMs + 2000, timer.signal).then(
+          () => false,
+          () => false,
+        ),
+      ])
+      timer.abort(new Error('over'))
+      answer = undefined
+      return isHealthy
+    },
+    close() {
+      child?.kill('SIGKILL')
+    },
+  }
+}

@@ -1,0 +1,24 @@
+/** The configuration as this machine has it. */
+import { readFileSync } from 'node:fs'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { AgentConfig } from '../config.ts'
+import { configBytesMax, parseConfig } from '../config.ts'
+import type { ConfigRefusal } from '../refusals.ts'
+import type { AgentOptions } from './launch.ts'
+
+const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' }
+
+/** Throws `Refusal<ConfigRefusal>`. */
+export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(configPath)
+  } catch (cause) {
+    throw new Refusal<ConfigRefusal>('config_unreadable', `${configPath} cannot be read`, { cause })
+  }
+  if (bytes.length > configBytesMax) {
+    throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
+  }
+  const platform = `linux/${architectures[process.arch] ?? process.arch}`
+  return parseConfig(bytes, stateDir === undefined ? { platform } : { platform, stateDir })
+}

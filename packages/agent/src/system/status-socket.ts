@@ -1,0 +1,46 @@
+/** `agent.sock`: one JSON line in, one JSON line out. Readable by whoever may open the socket; it changes nothing but when the next poll is. */
+import { unlinkSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
+import { encodeMessage, readMessages } from '../handover/lines.ts'
+import { asMembers } from '../handover/messages.ts'
+
+const requestBytesMax = 1024
+const replyBytesMax = 1024 * 1024
+
+export function serveStatus(
+  socketPath: string,
+  answer: (command: unknown) => unknown,
+): { close: () => void } {
+  try {
+    unlinkSync(socketPath)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+  const server = createServer(async (socket) => {
+    socket.setTimeout(5000, () => socket.destroy())
+    socket.on('error', () => {})
+    try {
+      for await (const message of readMessages(socket, requestBytesMax)) {
+        socket.end(encodeMessage(answer(asMembers(message)['command'])))
+        return
+      }
+    } catch {
+      socket.destroy()
+    }
+  })
+  server.maxConnections = 16
+  server.listen(socketPath)
+  return { close: () => server.close() }
+}
+
+/** Throws when nobody answers within 5 s. */
+export async function askSocket(socketPath: string, command: string): Promise<unknown> {
+  const socket = createConnection(socketPath)
+  socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
+  socket.write(encodeMessage({ command }))
+  for await (const message of readMessages(socket, replyBytesMax)) {
+    socket.destroy()
+    return message
+  }
+  throw new Error('no answer')
+}

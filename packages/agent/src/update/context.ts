@@ -1,0 +1,137 @@
+/** What the parts of the installer share: ports, settings, durable state, and what is going on right now. */
+import { formatInstant } from '@seaworthy/std/time'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import { equalBytes } from '@seaworthy/std/bytes'
+import type { Signer } from '@seaworthy/trust/keys'
+import type { AgentConfig } from '../config.ts'
+import type { SourceSettings } from '../handover/messages.ts'
+import type { AppRunner } from '../health/app-runner.ts'
+import type { InstallerPorts } from '../ports.ts'
+import type { DeviceState, RefusalRecord, StateStore } from '../state/device-state.ts'
+import { refusalsMax } from '../state/device-state.ts'
+import type { Layout } from '../state/layout.ts'
+import type { ReportFacts, UpdateActivity } from '../state/reports.ts'
+import { withSignedReport } from '../state/reports.ts'
+import type { DeviceTrust } from './trust.ts'
+
+export interface InstallerSettings {
+  config: AgentConfig
+  /** Of the configuration file, from which the provisioning key is removed; `undefined` where there is no file. */
+  configPath?: string
+  layout: Layout
+  sources: readonly SourceSettings[]
+  /** The pinned root, its digest checked. */
+  anchor: Uint8Array
+  /** A time that has certainly passed. */
+  builtAt: Date
+  agentVersion: string
+}
+
+export interface InstallerContext {
+  ports: InstallerPorts
+  settings: InstallerSettings
+  store: StateStore
+  signer: Signer
+  trust: DeviceTrust
+  runner: AppRunner
+  /** Ends when the agent stops; the application is left alone then. */
+  signal: AbortSignal
+  activity: UpdateActivity
+  /** Asks for a look at what is to be done. */
+  wakeReconciler: () => void
+  /** Asks for a check-in soon: there is something to report. */
+  wakePoller: () => void
+  lastError: string | undefined
+}
+
+export function reportFacts(context: InstallerContext, activity = context.activity): ReportFacts {
+  const { config, agentVersion } = context.settings
+  return {
+    product: config.product,
+    agentVersion,
+    platform: config.platform,
+    bootId: context.ports.bootId,
+    activity,
+  }
+}
+
+/** One durable write of a change together with the signed report that tells of it. */
+export async function changeAndReport(
+  context: InstallerContext,
+  activity: UpdateActivity,
+  edit: (state: DeviceState) => DeviceState,
+): Promise<void> {
+  const now = context.ports.clock.now()
+  await context.store.change((state) =>
+    withSignedReport(edit(state), reportFacts(context, activity), context.signer, now),
+  )
+  context.activity = activity
+  publishStatus(context)
+}
+
+/** Notes why something was refused; a refusal that was there in the last cycle already is not told again. */
+export async function recordRefusals(
+  context: InstallerContext,
+  found: readonly { code: string; subject?: string }[],
+  metadata: Readonly<Record<string, number>> | undefined,
+): Promise<void> {
+  const now = context.ports.clock.now()
+  const { state } = context.store
+  const key = ({ code, subject }: { code: string; subject?: string }) => `${code} ${subject ?? ''}`
+  const known = new Map(state.refusals.map((record) => [key(record), record]))
+  const refusals = found
+    .slice(0, refusalsMax)
+    .map((item): RefusalRecord => known.get(key(item)) ?? { ...item, at: formatInstant(now) })
+  const isNew = refusals.some((record) => !known.has(key(record)))
+  const isOtherMetadata =
+    metadata !== undefined && !equalBytes(canonicalJson(metadata), canonicalJson(state.metadata))
+  if (!isNew && !isOtherMetadata && refusals.length === known.size) return
+  const edit = (current: DeviceState): DeviceState => ({
+    ...current,
+    refusals,
+    metadata: metadata ?? current.metadata,
+    timestampVerifiedAt: currentVerifiedAt(context),
+  })
+  if (isNew || isOtherMetadata) await changeAndReport(context, context.activity, edit)
+  else await context.store.change(edit)
+  for (const record of refusals) {
+    if (!known.has(key(record))) context.ports.log.warn('refused', { ...record })
+  }
+}
+
+export function currentVerifiedAt(context: InstallerContext): string | null {
+  const { roles, verifiedAt } = context.trust.client.status()
+  return roles.length > 0 ? formatInstant(verifiedAt) : context.store.state.timestampVerifiedAt
+}
+
+export function publishStatus(context: InstallerContext): void {
+  context.ports.gateway.publishStatus(describeStatus(context))
+}
+
+export function describeStatus(context: InstallerContext): Readonly<Record<string, unknown>> {
+  const { state, generationLost } = context.store
+  const { config, agentVersion } = context.settings
+  const { kept } = context.runner
+  return {
+    agentVersion,
+    deviceId: state.deviceId,
+    keyId: context.signer.keyId,
+    product: config.product,
+    channel: config.channel,
+    platform: config.platform,
+    committed: state.committed,
+    fallback: state.fallback,
+    committedCounter: state.committedCounter,
+    floor: state.floor,
+    update: context.activity,
+    outcome: state.outcome,
+    application: kept === undefined ? null : kept,
+    refusals: state.refusals,
+    failed: state.failed,
+    metadata: state.metadata,
+    timestampVerifiedAt: currentVerifiedAt(context),
+    unacknowledgedReports: state.outbox.length,
+    stateGenerationLost: generationLost,
+    lastError: context.lastError ?? null,
+  }
+}

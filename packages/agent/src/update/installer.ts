@@ -1,0 +1,198 @@
+/**
+ * The installer as a whole: opens what the device remembers, keeps the application running, polls, and updates. It works the same
+ * with a server, with mirrors alone, and with nobody to talk to.
+ */
+import { backOffMs } from '@seaworthy/std/retry'
+import { Refusal } from '@seaworthy/std/refusal'
+import { createAppRunner } from '../health/app-runner.ts'
+import type { InstallerPorts } from '../ports.ts'
+import { FetchError } from '../refusals.ts'
+import { readSlots, removeStaging } from '../slots/slots.ts'
+import { openDeviceKey } from '../state/device-key.ts'
+import { openState } from '../state/device-state.ts'
+import { jitteredMs } from '../state/reports.ts'
+import type { InstallerContext, InstallerSettings } from './context.ts'
+import { describeStatus, publishStatus } from './context.ts'
+import { createPoller } from './poller.ts'
+import { createReconciler } from './reconciler.ts'
+import { openTrust } from './trust.ts'
+
+export interface Installer {
+  /** Until `stop`; rejects only for a bug or a disk that fails. */
+  run(): Promise<void>
+  /** Ends `run`; the application is stopped gracefully first, or left for the next agent to take over. */
+  stop(application: 'stopped' | 'left'): void
+  pollNow(): void
+  status(): Readonly<Record<string, unknown>>
+}
+
+const firstPollMaxSeconds = 10
+const backOffFirstMs = 5000
+const backOffMaxMs = 15 * 60_000
+
+/** Throws `TrustError<'state_unreadable'>` when the device has forgotten what it must know: it then does nothing at all. */
+export async function openInstaller(
+  ports: InstallerPorts,
+  settings: InstallerSettings,
+): Promise<Installer> {
+  const { disk } = ports
+  const { layout, config } = settings
+  for (const folder of [layout.trust, layout.incoming]) await disk.makeFolder(folder, 0o700)
+  for (const folder of [layout.releases, layout.appData]) await disk.makeFolder(folder, 0o755)
+  await disk.syncFolder(layout.productFolder)
+  await removeStaging(disk, layout)
+  for (const { name } of (await disk.list(layout.incoming)) ?? []) {
+    await disk.remove(`${layout.incoming}/${name}`)
+  }
+
+  // a device that ever installed something cannot be new
+  const { current, stored } = await readSlots(disk, layout)
+  const isFresh = current === undefined && stored.length === 0
+  const store = await openState(disk, `${layout.trust}/device-state`, isFresh)
+  const isUntouched = isFresh && store.state.deviceId === null && store.state.committedCounter === 0
+  const signer = await openDeviceKey(disk, `${layout.trust}/device.key`, isUntouched)
+  const trust = await openTrust(
+    ports,
+    {
+      anchor: settings.anchor,
+      trustFolder: layout.trust,
+      fetchFolder: layout.fetch,
+      sources: settings.sources,
+      builtAt: settings.builtAt,
+    },
+    isUntouched,
+  )
+  const runner = createAppRunner(ports)
+  const end = new AbortController()
+  const reconcilerBell = createBell()
+  const pollerBell = createBell()
+  const reportBell = createBell()
+
+  const context: InstallerContext = {
+    ports,
+    settings,
+    store,
+    signer,
+    trust,
+    runner,
+    signal: end.signal,
+    activity: store.state.outcome ?? { state: 'idle' },
+    wakeReconciler: reconcilerBell.ring,
+    wakePoller: reportBell.ring,
+    lastError: undefined,
+  }
+  const reconciler = createReconciler(context)
+  const poller = createPoller(context)
+  if (store.generationLost) ports.log.error('state-generation-lost')
+
+  const reconcileForever = async () => {
+    while (!end.signal.aborted) {
+      await reconciler.settle()
+      await reconcilerBell.heard(end.signal)
+    }
+  }
+
+  const pollForever = async () => {
+    const first = Math.min(firstPollMaxSeconds, config.pollSeconds / 10)
+    await pause(first * 1000 * ports.random.fraction())
+    let failures = 0
+    while (!end.signal.aborted) {
+      let waitMs: number
+      try {
+        waitMs = jitteredMs(await poller.poll(), ports.random)
+        failures = 0
+      } catch (error) {
+        if (!(error instanceof FetchError || error instanceof Refusal)) throw error
+        failures++
+        context.lastError = error.code
+        ports.log.warn('server-not-reached', { error })
+        waitMs = waitAfterFailure(failures, error)
+      }
+      publishStatus(context)
+      await pause(waitMs)
+    }
+  }
+
+  const waitAfterFailure = (failures: number, error: FetchError | Refusal): number => {
+    const firstMs = Math.min(backOffFirstMs, config.pollSeconds * 1000)
+    const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
+    const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
+    const wantedSeconds = error instanceof FetchError ? (error.retryAfterSeconds ?? 0) : 0
+    return Math.max(ownMs, Math.min(wantedSeconds, 24 * 3600) * 1000)
+  }
+
+  const pause = async (ms: number) => {
+    const early = new AbortController()
+    await Promise.race([
+      ports.sleep(ms, AbortSignal.any([end.signal, early.signal])).catch(() => {}),
+      pollerBell.heard(AbortSignal.any([end.signal, early.signal])).catch(() => {}),
+    ])
+    early.abort(new Error('over'))
+  }
+
+  /** Reports changes at once, without waiting for the next poll; failing that, the poll delivers them. */
+  const reportForever = async () => {
+    while (!end.signal.aborted) {
+      await reportBell.heard(end.signal)
+      await poller.report().catch((error: unknown) => {
+        if (!(error instanceof FetchError || error instanceof Refusal)) throw error
+      })
+      publishStatus(context)
+    }
+  }
+
+  let leaves = true
+  const stopListening = ports.gateway.onEvent((event) => {
+    if (event.kind === 'update-now') return pollerBell.ring()
+    const { activity } = context
+    if (activity.state !== 'downloading') return
+    context.activity = { ...activity, percent: event.percent }
+    publishStatus(context)
+  })
+
+  return {
+    async run() {
+      publishStatus(context)
+      const endless = [reconcileForever(), pollForever(), reportForever()]
+      try {
+        await Promise.race(endless)
+      } catch (error) {
+        if (!end.signal.aborted) throw error
+      } finally {
+        end.abort(new Error('stopped'))
+        await Promise.allSettled(endless)
+        stopListening()
+        if (leaves) runner.abandon()
+        else await runner.stop(await reconciler.stopMs())
+      }
+    },
+    stop(application) {
+      leaves = application === 'left'
+      end.abort(new Error('stopped'))
+    },
+    pollNow: pollerBell.ring,
+    status: () => describeStatus(context),
+  }
+}
+
+/** Remembers one ring while nobody listens. */
+function createBell(): { ring: () => void; heard: (signal: AbortSignal) => Promise<void> } {
+  let isRung = false
+  let wake: (() => void) | undefined
+  return {
+    ring() {
+      isRung = true
+      wake?.()
+    },
+    async heard(signal) {
+      signal.throwIfAborted()
+      if (!isRung) {
+        await new Promise<void>((resolve, reject) => {
+          wake = resolve
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        })
+      }
+      isRung = false
+    },
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What to do next, from what is written down and what is found on the disk and among the processes: nothing else is remembered,
+ * so that the path after a power cut is the ordinary path. Pure.
+ */
+import { unreachable } from '@seaworthy/std/refusal'
+import type { DeviceState, Release } from '../state/device-state.ts'
+
+export interface Facts {
+  /** Digests that the links `current` and `previous` name. */
+  current: string | undefined
+  previous: string | undefined
+  /** Digests of the releases that are stored whole. */
+  stored: readonly string[]
+  /** Digest of the release whose application runs or is kept running; more than one after a crash. */
+  running: readonly string[]
+  /** Of the trial that is under way in this process. */
+  verdict: Verdict
+}
+
+export type Verdict =
+  | { state: 'pending' }
+  | { state: 'healthy' }
+  | { state: 'failed'; code: string }
+
+export type Step =
+  /** Everything is as it should be. */
+  | { do: 'rest' }
+  /** Make the links name these releases; `null` for no link. */
+  | { do: 'point'; current: Release | null; previous: Release | null }
+  | { do: 'stop'; sha256: string }
+  | { do: 'start'; release: Release; isTrial: boolean }
+  /** Wait for the verdict on the trial. */
+  | { do: 'watch'; release: Release }
+  | { do: 'commit'; release: Release }
+  /** Give up the trial: from here on the committed release is put back. */
+  | { do: 'begin-undo'; release: Release; code: string }
+  | { do: 'finish-undo'; release: Release; code: string }
+  /** A stored release that nobody may go back to. */
+  | { do: 'remove'; sha256: string }
+  /** What is committed is not on the disk any more. */
+  | { do: 'report-missing'; release: Release }
+
+/** A trial that is started this often without a verdict (power cuts, a machine that falls over) has failed. */
+export const trialStartsMax = 3
+
+export function planStep(state: DeviceState, facts: Facts): Step {
+  const { update, committed } = state
+  if (update === null) return planSettled(state, facts)
+  switch (update.phase) {
+    case 'trial':
+      return planTrial(state, facts, update.release, update.starts)
+    case 'undo': {
+      const wanted = committed !== null && facts.stored.includes(committed.sha256) ? committed : null
+      return (
+        planPlacing(facts, wanted, state.fallback, false) ?? {
+          do: 'finish-undo',
+          release: update.release,
+          code: update.code ?? 'interrupted',
+        }
+      )
+    }
+    default:
+      return unreachable(update.phase)
+  }
+}
+
+function planSettled(state: DeviceState, facts: Facts): Step {
+  const { committed, fallback } = state
+  if (committed !== null && !facts.stored.includes(committed.sha256)) {
+    return { do: 'report-missing', release: committed }
+  }
+  const placing = planPlacing(facts, committed, fallback, false)
+  if (placing !== undefined) return placing
+  const kept = [committed?.sha256, fallback?.sha256]
+  const useless = facts.stored.find((sha256) => !kept.includes(sha256))
+  return useless === undefined ? { do: 'rest' } : { do: 'remove', sha256: useless }
+}
+
+function planTrial(state: DeviceState, facts: Facts, release: Release, starts: number): Step {
+  if (!facts.stored.includes(release.sha256)) {
+    return { do: 'begin-undo', release, code: 'release_missing' }
+  }
+  if (facts.verdict.state === 'failed') {
+    return { do: 'begin-undo', release, code: facts.verdict.code }
+  }
+  const isRunning = facts.running.includes(release.sha256)
+  if (!isRunning && starts >= trialStartsMax) {
+    return { do: 'begin-undo', release, code: 'interrupted' }
+  }
+  const placing = planPlacing(facts, release, state.committed, true)
+  if (placing !== undefined) return placing
+  return facts.verdict.state === 'healthy' ? { do: 'commit', release } : { do: 'watch', release }
+}
+
+/** The next step towards: links as wanted, the wanted application running, and nothing else. */
+function planPlacing(
+  facts: Facts,
+  wanted: Release | null,
+  previous: Release | null,
+  isTrial: boolean,
+): Step | undefined {
+  const stray = facts.running.find((sha256) => sha256 !== wanted?.sha256)
+  if (stray !== undefined) return { do: 'stop', sha256: stray }
+  const previousStored =
+    previous !== null && previous.sha256 !== wanted?.sha256 && facts.stored.includes(previous.sha256)
+      ? previous
+      : null
+  if (facts.current !== wanted?.sha256 || facts.previous !== previousStored?.sha256) {
+    return { do: 'point', current: wanted, previous: previousStored }
+  }
+  if (wanted !== null && !facts.running.includes(wanted.sha256)) {
+    return { do: 'start', release: wanted, isTrial }
+  }
+  return undefined
+}
+
+/** The state after the trial was found healthy: one write, and the device can no longer go back below it. */
+export function commitRelease(state: DeviceState, release: Release): DeviceState {
+  const floor = Math.max(state.floor, release.floor)
+  const before = state.committed?.sha256 === release.sha256 ? state.fallback : state.committed
+  return {
+    ...state,
+    committed: release,
+    fallback: before !== null && before.counter >= floor && before.sha256 !== release.sha256 ? before : null,
+    committedCounter: Math.max(state.committedCounter, release.counter),
+    floor,
+    update: null,
+    outcome: { state: 'committed', targetPath: release.targetPath, sha256: release.sha256 },
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * One poll: tell the server what runs and hear what should, refresh the metadata, decide by the signed rules alone, fetch, verify
+ * and store. What is stored is then the reconciler's. A server that is silent, wrong or hostile costs nothing but time.
+ */
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
+import { chooseRelease, findRelease, isTrustError, listReleases, trustError } from '@seaworthy/trust/tuf'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { configBytesMax, withoutProvisioningKey } from '../config.ts'
+import type { Assignment, FetcherReplies } from '../handover/messages.ts'
+import { FetchError, refusalCode, UpdateError } from '../refusals.ts'
+import { readSlots } from '../slots/slots.ts'
+import { signAssertion, signRegistration } from '../state/device-key.ts'
+import type { Release } from '../state/device-state.ts'
+import { hasFailed, rememberFailure } from '../state/device-state.ts'
+import { replaceFile } from '../state/replace-file.ts'
+import { buildReport } from '../state/reports.ts'
+import { commitRelease } from './planner.ts'
+import { stageRelease } from './stage.ts'
+import type { InstallerContext } from './context.ts'
+import { changeAndReport, currentVerifiedAt, publishStatus, recordRefusals, reportFacts } from './context.ts'
+
+export interface Poller {
+  /** Resolves with the seconds until the next poll, as the server or the configuration wants it. Throws `FetchError` when the server cannot be reached. */
+  poll(): Promise<number>
+  /** Delivers reports alone. */
+  report(): Promise<void>
+}
+
+/** However long the server wants to be left alone. */
+const pollSecondsMax = 24 * 3600
+
+export function createPoller(context: InstallerContext): Poller {
+  const { ports, settings, store, signer, trust } = context
+  const { config } = settings
+  const { gateway } = ports
+
+  const trustedNow = () =>
+    new Date(Math.max(ports.clock.now().getTime(), trust.client.status().verifiedAt.getTime()))
+
+  const destroyProvisioningKey = async () => {
+    delete config.provisioningKey
+    const path = settings.configPath
+    if (path === undefined) return
+    const bytes = await ports.disk.read(path, configBytesMax)
+    const rest = bytes && withoutProvisioningKey(bytes)
+    if (rest !== undefined) await replaceFile(ports.disk, path, utf8Encode(rest), 0o600)
+  }
+
+  const register = async () => {
+    const { provisioningKey } = config
+    if (provisioningKey === undefined) {
+      throw new Refusal('not_provisioned', 'the device is not registered and has no provisioning key')
+    }
+    const id = `provisioning_${provisioningKey.split('_')[1]}`
+    const { deviceId, product, channel } = await gateway.ask({
+      kind: 'register',
+      provisioningKey,
+      body: {
+        publicKey: signer.key,
+        proof: await signRegistration(signer, id),
+        platform: config.platform,
+        agentVersion: settings.agentVersion,
+        ...(config.name === undefined ? {} : { name: config.name }),
+        ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
+        ...(config.tags === undefined ? {} : { tags: config.tags }),
+      },
+    })
+    if (product !== config.product) throw trustError('wrong_product', `the server's fleet runs ${product}`)
+    if (channel !== config.channel) throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
+    await store.change((state) => ({ ...state, deviceId }))
+    ports.log.info('registered', { deviceId })
+  }
+
+  const ensureIdentity = async (): Promise<string> => {
+    if (store.state.deviceId === null) await register()
+    // also after a crash between the two: whoever is registered needs no provisioning key any more
+    if (config.provisioningKey !== undefined) await destroyProvisioningKey()
+    return store.state.deviceId!
+  }
+
+  const checkInOnce = async (body: Readonly<Record<string, unknown>>): Promise<FetcherReplies['check-in']> => {
+    const deviceId = await ensureIdentity()
+    try {
+      return await gateway.ask({ kind: 'check-in', body })
+    } catch (error) {
+      if (!(error instanceof FetchError) || error.code !== 'token_needed') throw error
+    }
+    const assertion = await signAssertion(signer, {
+      deviceId,
+      audience: config.server!,
+      now: trustedNow(),
+      random: ports.random,
+    })
+    await gateway.ask({ kind: 'token', assertion })
+    return gateway.ask({ kind: 'check-in', body })
+  }
+
+  /** Signed reports, oldest first, until none is outstanding; then, or without any, an idle one. */
+  const checkIn = async (): Promise<FetcherReplies['check-in']> => {
+    for (;;) {
+      const [signed] = store.state.outbox
+      const { state } = store
+      const report =
+        signed?.report ??
+        buildReport(
+          { ...state, timestampVerifiedAt: currentVerifiedAt(context) },
+          reportFacts(context),
+          ports.clock.now(),
+          state.sequence,
+        )
+      const reply = await checkInOnce({
+        report,
+        ...(signed === undefined ? {} : { signature: signed.signature }),
+      })
+      const acknowledged = Math.min(reply.acknowledgedSequence ?? -1, state.sequence)
+      if (signed === undefined || acknowledged < signed.sequence) return reply
+      await store.change((current) => ({
+        ...current,
+        outbox: current.outbox.filter(({ sequence }) => sequence > acknowledged),
+      }))
+      if (store.state.outbox.length === 0) return reply
+    }
+  }
+
+  const deviceFacts = (): DeviceFacts => ({
+    product: config.product,
+    channel: config.channel,
+    platform: config.platform,
+    committedCounter: store.state.committedCounter,
+    floor: store.state.floor,
+    ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
+  })
+
+  /** What the signed metadata lets this device run next. Throws `TrustError`, `FetchError`. */
+  const decide = async (assignment: Assignment | null | 'by-itself'): Promise<SignedRelease | undefined> => {
+    await trust.refresh().then((notices) => {
+      for (const notice of notices) ports.log.warn('trust-notice', { ...notice })
+    })
+    const channel = await trust.withSources(() =>
+      trust.client.loadRole([config.product, `${config.product}.${config.channel}`]),
+    )
+    const listing = listReleases(channel.signed)
+    if (assignment === null) return undefined
+    if (assignment === 'by-itself') return chooseRelease(listing, deviceFacts())
+    checkAssignedChannel(assignment.targetPath)
+    const release = findRelease(listing, assignment.targetPath, deviceFacts())
+    if (release.sha256 !== assignment.sha256) {
+      throw trustError('wrong_hash', 'the assignment names other content than the signed target')
+    }
+    return release
+  }
+
+  /** The path alone says whose it is: a clearer refusal than that our channel does not list it. */
+  const checkAssignedChannel = (targetPath: string) => {
+    const [product, channel] = targetPath.split('/')
+    if (product !== config.product) throw trustError('wrong_product', 'assigned to another product')
+    if (channel !== config.channel) throw trustError('wrong_channel', 'assigned to another channel')
+  }
+
+  const metadataVersions = (): Record<string, number> | undefined => {
+    const { roles } = trust.client.status()
+    if (roles.length === 0) return undefined
+    return Object.fromEntries(
+      roles.filter(({ role }) => role !== 'timestamp').map(({ role, version }) => [role, version]),
+    )
+  }
+
+  const take = async (signed: SignedRelease): Promise<void> => {
+    const release: Release = {
+      targetPath: signed.path,
+      version: signed.version,
+      sha256: signed.sha256,
+      counter: signed.counter,
+      floor: signed.floor,
+    }
+    const { state } = store
+    if (state.update !== null || hasFailed(state, release)) return
+    if (release.sha256 === state.committed?.sha256) {
+      if (release.counter === state.committedCounter && release.floor <= state.floor) return
+      // the content that runs was signed again with a higher counter: nothing has to be started for it
+      await changeAndReport(context, committedActivity(release), (current) => commitRelease(current, release))
+      return context.wakeReconciler()
+    }
+    const { stored } = await readSlots(ports.disk, settings.layout)
+    if (!stored.includes(release.sha256)) await stage(signed, release)
+    await store.change((current) => ({
+      ...current,
+      update: { phase: 'trial', release, starts: 0 },
+    }))
+    context.wakeReconciler()
+  }
+
+  const stage = async (signed: SignedRelease, release: Release) => {
+    const { targetPath, sha256 } = release
+    try {
+      await stageRelease(
+        ports,
+        {
+          layout: settings.layout,
+          fetchFolder: settings.layout.fetch,
+          incoming: settings.layout.incoming,
+          sources: settings.sources,
+          platform: config.platform,
+          environment: config.environment,
+        },
+        signed,
+        (state) => {
+          context.activity = { state, targetPath, sha256 }
+          publishStatus(context)
+          // shown to whoever watches; a server that does not listen is no reason to wait
+          void report().catch(() => {})
+        },
+      )
+    } catch (error) {
+      context.activity = { state: 'idle' }
+      // hostile or lost bytes may be better next time; a genuine release that this device cannot follow will not be
+      if (error instanceof Refusal) await rememberUnusable(release, error.code)
+      if (error instanceof UpdateError) await rememberUnusable(release, error.code)
+      throw error
+    }
+  }
+
+  const rememberUnusable = async ({ targetPath, sha256, counter }: Release, code: string) => {
+    const outcome = { state: 'failed', targetPath, sha256, code } as const
+    await changeAndReport(context, outcome, (state) => ({
+      ...state,
+      outcome,
+      failed: code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
+    }))
+  }
+
+  const report = async (): Promise<void> => {
+    if (config.server !== undefined) await checkIn()
+  }
+
+  return {
+    report,
+    async poll() {
+      let unreachable: unknown
+      let reply: FetcherReplies['check-in'] | undefined
+      if (config.server !== undefined) {
+        try {
+          reply = await checkIn()
+        } catch (error) {
+          unreachable = error
+        }
+      }
+      const found: { code: string; subject?: string }[] = []
+      try {
+        const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
+        const release = await decide(assignment)
+        if (release !== undefined) await take(release)
+        context.lastError = undefined
+      } catch (error) {
+        const code = isTrustError(error) || error instanceof TrustError ? error.code : undefined
+        if (code === undefined && !isExpected(error)) throw error
+        if (code !== undefined) {
+          found.push({ code, ...(reply?.assignment ? { subject: reply.assignment.targetPath } : {}) })
+        }
+        context.lastError = code ?? expectedCode(error)
+        ports.log.warn('poll-failed', { error })
+      }
+      await recordRefusals(context, found, metadataVersions())
+      publishStatus(context)
+      if (unreachable !== undefined) throw unreachable
+      if (config.server !== undefined && store.state.outbox.length > 0) reply = await checkIn()
+      return Math.min(reply?.pollSeconds ?? config.pollSeconds, pollSecondsMax)
+    },
+  }
+}
+
+function committedActivity({ targetPath, sha256 }: Release) {
+  return { state: 'committed', targetPath, sha256 } as const
+}
+
+function isExpected(error: unknown): boolean {
+  return error instanceof FetchError || error instanceof UpdateError || error instanceof Refusal
+}
+
+function expectedCode(error: unknown): string {
+  if (error instanceof FetchError || error instanceof UpdateError) return error.code
+  return refusalCode(error) ?? 'failed'
+}
+

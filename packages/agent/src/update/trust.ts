@@ -1,0 +1,100 @@
+/**
+ * The installer's own view of the repository: TUF metadata handed over by the fetcher, verified from the anchored root against
+ * state that the fetcher cannot write (TRUST.md, "What the device does", 1, 2, 7, 8).
+ */
+import type { Clock } from '@seaworthy/std/time'
+import { TrustError } from '@seaworthy/std/refusal'
+import type { FetchMetadata, StateStore, TufClient, TufNotice } from '@seaworthy/trust/tuf'
+import { createTrustState, isTrustError, openTufClient, trustError } from '@seaworthy/trust/tuf'
+import type { Gateway, SourceSettings } from '../handover/messages.ts'
+import type { Disk } from '../ports.ts'
+import { DiskError } from '../ports.ts'
+import { sourceOrder } from '../poll/sources.ts'
+import { FetchError } from '../refusals.ts'
+import { replaceFile } from '../state/replace-file.ts'
+
+export interface TrustPorts {
+  clock: Clock
+  disk: Disk
+  gateway: Gateway
+}
+
+export interface TrustSettings {
+  /** The pinned root, its digest checked. */
+  anchor: Uint8Array
+  trustFolder: string
+  fetchFolder: string
+  sources: readonly SourceSettings[]
+  /** A time that has certainly passed. */
+  builtAt: Date
+}
+
+export interface DeviceTrust {
+  readonly client: TufClient
+  /** One cycle, from the first source whose metadata is good. */
+  refresh(): Promise<readonly TufNotice[]>
+  /** Runs `action`, which may fetch further metadata, with one source after the other until it succeeds. */
+  withSources<T>(action: () => Promise<T>): Promise<T>
+}
+
+const stateBytesMax = 128 * 1024 * 1024
+
+function createStore(disk: Disk, trustFolder: string): StateStore {
+  const path = (slot: string) => `${trustFolder}/tuf.${slot}`
+  return {
+    read: (slot) => disk.read(path(slot), stateBytesMax),
+    write: (slot, bytes) => replaceFile(disk, path(slot), bytes),
+  }
+}
+
+/** `isFresh`: whether the device never had a life before; only then is a missing state a beginning. */
+export async function openTrust(
+  ports: TrustPorts,
+  settings: TrustSettings,
+  isFresh: boolean,
+): Promise<DeviceTrust> {
+  const store = createStore(ports.disk, settings.trustFolder)
+  const options = { anchor: settings.anchor, profile: 'strict' } as const
+  const isEmpty = ((await store.read('a')) ?? (await store.read('b'))) === undefined
+  if (isFresh && isEmpty) {
+    await createTrustState({ ...options, notBefore: settings.builtAt }, store)
+  }
+  let source = 0
+  const fetchMetadata: FetchMetadata = async (name, bytesMax) => {
+    const reply = await ports.gateway.ask({ kind: 'metadata', source, name, bytesMax })
+    if ('absent' in reply) return undefined
+    return readHandedOver(ports.disk, `${settings.fetchFolder}/${reply.file}`, bytesMax)
+  }
+  const client = await openTufClient(options, { clock: ports.clock, store, fetchMetadata })
+  const withSources = async <T>(action: () => Promise<T>): Promise<T> => {
+    let worst: unknown
+    for (const next of sourceOrder(settings.sources, 'metadata')) {
+      source = next
+      try {
+        return await action()
+      } catch (error) {
+        const isSources = isTrustError(error) ? error.code !== 'state_unreadable' : error instanceof FetchError
+        if (!isSources) throw error
+        // a refusal says more than a source that did not answer
+        if (!(worst instanceof TrustError)) worst = error
+      }
+    }
+    throw worst
+  }
+  return { client, withSources, refresh: () => withSources(() => client.refresh()) }
+}
+
+/** The whole of a small file that the fetcher left: opened once, read once, used from memory. */
+export async function readHandedOver(disk: Disk, path: string, bytesMax: number): Promise<Uint8Array> {
+  try {
+    const bytes = await disk.read(path, bytesMax)
+    if (bytes === undefined) throw new FetchError('fetcher_gone')
+    return bytes
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'too_long') {
+      throw trustError('endless_data', 'more bytes than were signed for', { cause: error })
+    }
+    if (error instanceof DiskError) throw new FetchError('malformed_reply', { cause: error })
+    throw error
+  }
+}
