@@ -69,7 +69,13 @@ const anyText = textOf(/^[^\0]{1,4096}$/, 'a text')
 const origin: Check<string> = (value, name) => {
   const url = typeof value === 'string' ? URL.parse(value) : null
   const fits = url !== null && (url.protocol === 'https:' || url.protocol === 'http:')
-  if (!fits || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+  if (
+    !fits ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== ''
+  ) {
     return refuse(`${name}: expected https://host[:port] without a path`)
   }
   return url.origin
@@ -98,7 +104,8 @@ function asObject(value: unknown, name: string): Members {
 }
 
 function parseMirrors(value: unknown): MirrorConfig[] {
-  if (!Array.isArray(value) || value.length > 16) return refuse('mirrors: expected a list of at most 16')
+  if (!Array.isArray(value) || value.length > 16)
+    return refuse('mirrors: expected a list of at most 16')
   return value.map((item: unknown, i) => {
     const at = `mirrors[${i}]`
     if (typeof item === 'string') return { url: origin(item, at) }
@@ -124,7 +131,10 @@ const checks = {
     ),
   rootFile: textOf(absolute, 'an absolute path'),
   rootInline: textOf(/^[A-Za-z0-9+/]{1,175000}={0,2}$/, 'Base64'),
-  provisioningKey: textOf(/^swp_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{16,128}$/, 'a provisioning key swp_…'),
+  provisioningKey: textOf(
+    /^swp_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{16,128}$/,
+    'a provisioning key swp_…',
+  ),
   product: textOf(label, 'a product name'),
   channel: textOf(label, 'a channel name'),
   pollSeconds: (value: unknown, name: string) =>

@@ -34,7 +34,8 @@ const { values, positionals } = parseArgs({
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
 const options = {
-  configPath: text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
+  configPath:
+    text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
   stateDir: text(values['state-dir']),
 }
 
@@ -74,7 +75,9 @@ main(positionals[0]).then(
   (code) => process.exit(code),
   (error: unknown) => {
     const isRefusal = error instanceof Refusal
-    process.stderr.write(`seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(
+      `seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
     if (!isRefusal && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     process.exit(isRefusal ? 2 : 1)
   },

@@ -52,7 +52,11 @@ export class FetchError extends Error {
 
   constructor(
     code: FetchFailure,
-    options: { problem?: string | undefined; retryAfterSeconds?: number | undefined; cause?: unknown } = {},
+    options: {
+      problem?: string | undefined
+      retryAfterSeconds?: number | undefined
+      cause?: unknown
+    } = {},
   ) {
     super(options.problem === undefined ? code : `${code}: ${options.problem}`, options)
     this.code = code

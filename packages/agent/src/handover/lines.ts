@@ -30,7 +30,10 @@ export async function* readMessages(
       const end = piece.indexOf(0x0a, from)
       const part = piece.subarray(from, end === -1 ? undefined : end)
       if (restLength + part.length > bytesMax) {
-        throw new Refusal<HandoverRefusal>('message_too_long', `a message has at most ${bytesMax} bytes`)
+        throw new Refusal<HandoverRefusal>(
+          'message_too_long',
+          `a message has at most ${bytesMax} bytes`,
+        )
       }
       rest.push(part)
       restLength += part.length

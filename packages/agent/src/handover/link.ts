@@ -26,7 +26,10 @@ export function createGateway(ports: {
   let pipe: Pipe | undefined
   let lastNumber = 0
   let status: Readonly<Record<string, unknown>> = {}
-  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  const waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >()
   const listeners = new Set<(event: FetcherEvent) => void>()
   const attached = new Set<() => void>()
 
@@ -123,7 +126,9 @@ export async function serveRequests(options: {
     const members = asMembers(message)
     if (hands === undefined) {
       if (members['settings'] === undefined) throw malformed('settings come first')
-      hands = await options.create(members['settings'] as FetcherSettings, (event) => say({ event }))
+      hands = await options.create(members['settings'] as FetcherSettings, (event) =>
+        say({ event }),
+      )
       continue
     }
     if (members['status'] !== undefined) {
@@ -134,7 +139,8 @@ export async function serveRequests(options: {
     hands.answer(members as unknown as FetcherRequest).then(
       (reply) => say({ answer: number, reply }),
       (error: unknown) => {
-        if (!(error instanceof FetchError)) log.error('request-failed', { error, request: members['kind'] })
+        if (!(error instanceof FetchError))
+          log.error('request-failed', { error, request: members['kind'] })
         say({ answer: number, failure: describeFailure(error) })
       },
     )

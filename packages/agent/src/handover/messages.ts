@@ -67,7 +67,10 @@ export interface FetcherReplies {
 
 export interface Gateway {
   /** Throws `FetchError` for what the fetcher could not do, `Refusal<HandoverRefusal>` for an answer out of form. */
-  ask<R extends FetcherRequest>(request: R, signal?: AbortSignal): Promise<FetcherReplies[R['kind']]>
+  ask<R extends FetcherRequest>(
+    request: R,
+    signal?: AbortSignal,
+  ): Promise<FetcherReplies[R['kind']]>
   /** What `status` shows; the fetcher serves it and may well lie about it. */
   publishStatus(status: Readonly<Record<string, unknown>>): void
   /** Calls back when somebody wants an update now, and while content arrives. Returns how to stop. */

@@ -55,7 +55,10 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
       failures = ports.clock.monotonicMs() - startedMs >= steadyMs ? 1 : failures + 1
       ports.log.warn('application-ended', { sha256: own.spec.sha256, exits: own.exits })
       for (const listener of listeners) listener()
-      await ports.sleep(backOffMs(failures, { firstMs: 1000, maxMs: restartMaxMs, random: ports.random }), signal)
+      await ports.sleep(
+        backOffMs(failures, { firstMs: 1000, maxMs: restartMaxMs, random: ports.random }),
+        signal,
+      )
       try {
         own.process = await ports.processes.start(own.spec)
       } catch (error) {
@@ -77,7 +80,13 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
     },
     async keep(spec, adopt) {
       const process = adopt ?? (await ports.processes.start(spec))
-      const own: Kept = { spec, process, exits: 0, end: new AbortController(), task: Promise.resolve() }
+      const own: Kept = {
+        spec,
+        process,
+        exits: 0,
+        end: new AbortController(),
+        task: Promise.resolve(),
+      }
       kept = own
       own.task = watchOver(own)
     },

@@ -75,7 +75,10 @@ function parseHealth(value: unknown, environment: Readonly<Record<string, string
   const window = seconds(windowSeconds, 'health.windowSeconds', windowSecondsDefault)
   if (http !== undefined && exec !== undefined) return refuse('health: http or exec, not both')
   if (exec !== undefined) {
-    return { check: { kind: 'exec', command: command(exec, 'health.exec') } as const, windowSeconds: window }
+    return {
+      check: { kind: 'exec', command: command(exec, 'health.exec') } as const,
+      windowSeconds: window,
+    }
   }
   if (http === undefined) return { check: { kind: 'alive' } as const, windowSeconds: window }
   if (typeof http !== 'string') return refuse('health.http: expected a URL')

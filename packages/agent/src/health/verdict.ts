@@ -15,7 +15,10 @@ export interface Trial {
   exits: number
 }
 
-export type Observation = { kind: 'probe'; isHealthy: boolean } | { kind: 'exit' } | { kind: 'time' }
+export type Observation =
+  | { kind: 'probe'; isHealthy: boolean }
+  | { kind: 'exit' }
+  | { kind: 'time' }
 
 const failuresMax = 3
 const exitsMax = 3
@@ -24,7 +27,11 @@ export function startTrial(nowMs: number, windowMs: number): Trial {
   return { startedAtMs: nowMs, windowMs, healthySinceMs: undefined, failuresInARow: 0, exits: 0 }
 }
 
-export function observe(trial: Trial, nowMs: number, seen: Observation): { trial: Trial; verdict: Verdict } {
+export function observe(
+  trial: Trial,
+  nowMs: number,
+  seen: Observation,
+): { trial: Trial; verdict: Verdict } {
   const next = record(trial, nowMs, seen)
   return { trial: next, verdict: judge(next, nowMs) }
 }
@@ -49,7 +56,9 @@ function judge(trial: Trial, nowMs: number): Verdict {
   if (nowMs < endMs) return { state: 'pending' }
   if (trial.healthySinceMs === undefined) return { state: 'failed', code: 'health_failed' }
   if (trial.failuresInARow > 0) return { state: 'pending' }
-  return nowMs - trial.healthySinceMs >= trial.windowMs / 2 ? { state: 'healthy' } : { state: 'pending' }
+  return nowMs - trial.healthySinceMs >= trial.windowMs / 2
+    ? { state: 'healthy' }
+    : { state: 'pending' }
 }
 
 /** Often while nothing is known yet, so that a good release is seen soon; then twenty times a window, between 0.2 and 10 s. */

@@ -62,7 +62,10 @@ export async function download(ports: DownloadPorts, options: DownloadOptions): 
   }
 }
 
-async function openPartial(disk: Disk, { path, size, isLimit }: DownloadOptions): Promise<DiskWriter> {
+async function openPartial(
+  disk: Disk,
+  { path, size, isLimit }: DownloadOptions,
+): Promise<DiskWriter> {
   if (isLimit) await disk.remove(path)
   const writer = await disk.append(path, 0o644)
   if (writer.size <= size) return writer
@@ -120,13 +123,19 @@ async function downloadOnce(
 }
 
 /** How many bytes of the reply are already here. Throws `FetchError` for a reply that cannot be the content. */
-function checkHead(response: HttpResponse, { size, isLimit }: DownloadOptions, from: number): number {
+function checkHead(
+  response: HttpResponse,
+  { size, isLimit }: DownloadOptions,
+  from: number,
+): number {
   const failure = failureOfStatus(response.status)
   if (failure !== undefined) throw new FetchError(failure)
   const length = /^\d{1,15}$/.exec(response.headers['content-length'] ?? '')
   const announced = length === null ? undefined : Number(length[0])
   if (response.status === 206) {
-    const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(response.headers['content-range'] ?? '')
+    const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(
+      response.headers['content-range'] ?? '',
+    )
     if (range === null || Number(range[1]) !== from) throw new FetchError('malformed_reply')
     if (range[2] !== '*' && Number(range[2]) !== size) {
       throw new FetchError(Number(range[2]) > size ? 'endless_data' : 'wrong_length')

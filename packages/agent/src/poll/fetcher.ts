@@ -9,7 +9,12 @@ import type { Transport } from '@seaworthy/std/http'
 import type { Log } from '@seaworthy/std/log'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { FetcherHands } from '../handover/link.ts'
-import type { FetcherEvent, FetcherReplies, FetcherRequest, FetcherSettings } from '../handover/messages.ts'
+import type {
+  FetcherEvent,
+  FetcherReplies,
+  FetcherRequest,
+  FetcherSettings,
+} from '../handover/messages.ts'
 import { isFileName } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import type { FetchFailure } from '../refusals.ts'
@@ -66,7 +71,11 @@ export function createFetcher(
     request: FetcherRequest & { kind: 'metadata' },
   ): Promise<FetcherReplies['metadata']> => {
     const { source, transport } = placeOf(request.source)
-    const file = `metadata-${request.source}-${encodeURIComponent(request.name).replaceAll('%', '_').toLowerCase()}`.slice(0, 120)
+    const file =
+      `metadata-${request.source}-${encodeURIComponent(request.name).replaceAll('%', '_').toLowerCase()}`.slice(
+        0,
+        120,
+      )
     if (!isFileName(file)) throw new FetchError('malformed_reply')
     try {
       await download(ports, {
@@ -108,7 +117,8 @@ export function createFetcher(
       })
     } catch (error) {
       const isUseless =
-        error instanceof FetchError && ['malformed_reply', 'endless_data', 'wrong_length'].includes(error.code)
+        error instanceof FetchError &&
+        ['malformed_reply', 'endless_data', 'wrong_length'].includes(error.code)
       if (isUseless) await disk.remove(path)
       throw error
     }
@@ -131,15 +141,20 @@ export function createFetcher(
         return { deviceId: reply.deviceId, product: reply.product, channel: reply.channel }
       }
       case 'token': {
-        const reply = await serverWith(undefined).call(createDeviceToken, { body: { assertion: request.assertion } })
+        const reply = await serverWith(undefined).call(createDeviceToken, {
+          body: { assertion: request.assertion },
+        })
         token = reply.accessToken
         return {}
       }
       case 'check-in': {
         if (token === undefined) throw new FetchError('token_needed')
-        const { assignment, pollSeconds, acknowledgedSequence } = await serverWith(token).call(checkIn, {
-          body: request.body as never,
-        })
+        const { assignment, pollSeconds, acknowledgedSequence } = await serverWith(token).call(
+          checkIn,
+          {
+            body: request.body as never,
+          },
+        )
         return { assignment, pollSeconds, acknowledgedSequence }
       }
       default:
@@ -176,7 +191,8 @@ function describeError(error: unknown): FetchError {
     const { status, code: problem, retryAfterSeconds } = error
     return new FetchError(failureOf(status), { problem, retryAfterSeconds, cause: error })
   }
-  if (error instanceof MalformedReplyError) return new FetchError('malformed_reply', { cause: error })
+  if (error instanceof MalformedReplyError)
+    return new FetchError('malformed_reply', { cause: error })
   return asFetchError(error)
 }
 

@@ -24,7 +24,10 @@ export async function sourcesOf(
 }
 
 /** Fresh metadata is the server's to give; bulk content is what mirrors are for, so the server comes last there. */
-export function sourceOrder(sources: readonly SourceSettings[], wanted: 'metadata' | 'content'): number[] {
+export function sourceOrder(
+  sources: readonly SourceSettings[],
+  wanted: 'metadata' | 'content',
+): number[] {
   const all = sources.map((_source, i) => i)
   const isServer = (i: number) => sources[i]!.isServer
   return wanted === 'metadata'

@@ -33,7 +33,9 @@ export async function readSlots(disk: Disk, layout: Layout): Promise<Slots> {
   return {
     current: await readSlot(disk, layout.current),
     previous: await readSlot(disk, layout.previous),
-    stored: entries.filter(({ name, kind }) => kind === 'folder' && digestForm.test(name)).map(({ name }) => name),
+    stored: entries
+      .filter(({ name, kind }) => kind === 'folder' && digestForm.test(name))
+      .map(({ name }) => name),
   }
 }
 
@@ -48,7 +50,12 @@ export async function pointSlots(
   await pointSlot(disk, layout, layout.previous, previous)
 }
 
-async function pointSlot(disk: Disk, layout: Layout, link: string, sha256: string | null): Promise<void> {
+async function pointSlot(
+  disk: Disk,
+  layout: Layout,
+  link: string,
+  sha256: string | null,
+): Promise<void> {
   if ((await readSlot(disk, link)) === (sha256 ?? undefined)) return
   if (sha256 !== null) return replaceLink(disk, link, `releases/${sha256}`)
   await disk.remove(link)

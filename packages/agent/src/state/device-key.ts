@@ -2,7 +2,15 @@
  * The device's own key. The installer alone holds it and signs three things, each recognisable by its first bytes: a registration,
  * an assertion for a token, a report. The fetcher never sees it, so that a hijacked one can ask for tokens but forge no report.
  */
-import { base64Decode, base64Encode, base64UrlEncode, concatBytes, hexDecode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import {
+  base64Decode,
+  base64Encode,
+  base64UrlEncode,
+  concatBytes,
+  hexDecode,
+  utf8Decode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
@@ -41,10 +49,16 @@ async function signBase64(signer: Signer, message: Uint8Array<ArrayBuffer>): Pro
 
 /** Possession of the device key, bound to one provisioning key (api `registerDevice`). */
 export async function signRegistration(signer: Signer, provisioningKeyId: string): Promise<string> {
-  return signBase64(signer, utf8Encode(`seaworthy-register-v1\n${provisioningKeyId}\n${signer.keyId}`))
+  return signBase64(
+    signer,
+    utf8Encode(`seaworthy-register-v1\n${provisioningKeyId}\n${signer.keyId}`),
+  )
 }
 
-export async function signReport(signer: Signer, report: Readonly<Record<string, unknown>>): Promise<string> {
+export async function signReport(
+  signer: Signer,
+  report: Readonly<Record<string, unknown>>,
+): Promise<string> {
   return signBase64(signer, concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report)))
 }
 

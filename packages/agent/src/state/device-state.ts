@@ -58,7 +58,12 @@ export interface DeviceState {
   floor: number
   update: Update | null
   /** How the last update ended. */
-  outcome: { state: 'committed' | 'rolled_back' | 'failed'; targetPath: string; sha256: string; code?: string } | null
+  outcome: {
+    state: 'committed' | 'rolled_back' | 'failed'
+    targetPath: string
+    sha256: string
+    code?: string
+  } | null
   failed: FailedRelease[]
   /** Of the last cycle. */
   refusals: RefusalRecord[]
@@ -147,7 +152,10 @@ export function rememberFailure(state: DeviceState, failure: FailedRelease): Fai
 }
 
 /** A release that failed here is left alone until it is signed again under a higher counter. */
-export function hasFailed(state: DeviceState, release: { sha256: string; counter: number }): boolean {
+export function hasFailed(
+  state: DeviceState,
+  release: { sha256: string; counter: number },
+): boolean {
   return state.failed.some(
     (known) => known.sha256 === release.sha256 && known.counter >= release.counter,
   )

@@ -42,7 +42,8 @@ export async function decodeGeneration(
   const match = trailerForm.exec(tail)
   if (match === null || bytes.length - tail.length < tailStart) return undefined
   const content = bytes.subarray(0, bytes.length - tail.length)
-  if (content.length !== Number(match[2]) || (await sha256Hex(content)) !== match[3]) return undefined
+  if (content.length !== Number(match[2]) || (await sha256Hex(content)) !== match[3])
+    return undefined
   return { number: Number(match[1]), content }
 }
 

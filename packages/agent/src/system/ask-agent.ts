@@ -38,21 +38,43 @@ interface StatusRelease {
 
 function formatStatus(status: Record<string, unknown>): string {
   const committed = status['committed'] as StatusRelease | null | undefined
-  const update = status['update'] as { state: string; targetPath?: string; percent?: number; code?: string } | undefined
+  const update = status['update'] as
+    | { state: string; targetPath?: string; percent?: number; code?: string }
+    | undefined
   const refusals = (status['refusals'] as { code: string; subject?: string }[] | undefined) ?? []
-  const application = status['application'] as { isAlive: boolean; exits: number } | null | undefined
+  const application = status['application'] as
+    | { isAlive: boolean; exits: number }
+    | null
+    | undefined
   const rows: [string, string][] = [
     ['agent', status['isRunning'] === true ? 'running' : 'not running'],
     ['device', String(status['deviceId'] ?? 'not registered')],
     ['channel', `${String(status['product'])}/${String(status['channel'])}`],
     [
       'release',
-      committed == null ? 'none' : `${committed.version} (counter ${committed.counter}, sha256:${committed.sha256.slice(0, 12)}…)`,
+      committed == null
+        ? 'none'
+        : `${committed.version} (counter ${committed.counter}, sha256:${committed.sha256.slice(0, 12)}…)`,
     ],
-    ['application', application == null ? 'none' : application.isAlive ? `running, ${application.exits} exits` : 'starting'],
-    ['update', [update?.state, update?.targetPath, update?.percent, update?.code].filter((part) => part !== undefined).join(' ')],
+    [
+      'application',
+      application == null
+        ? 'none'
+        : application.isAlive
+          ? `running, ${application.exits} exits`
+          : 'starting',
+    ],
+    [
+      'update',
+      [update?.state, update?.targetPath, update?.percent, update?.code]
+        .filter((part) => part !== undefined)
+        .join(' '),
+    ],
     ['timestamp', String(status['timestampVerifiedAt'] ?? 'never verified')],
-    ...refusals.map(({ code, subject }): [string, string] => ['refused', [code, subject].filter(Boolean).join(' ')]),
+    ...refusals.map(({ code, subject }): [string, string] => [
+      'refused',
+      [code, subject].filter(Boolean).join(' '),
+    ]),
   ]
   if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join('')

@@ -5,7 +5,18 @@
 import { spawn } from 'node:child_process'
 import { closeSync, constants, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { chmod, lstat, mkdir, open, readdir, readlink, rename, rm, statfs, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  statfs,
+  symlink,
+} from 'node:fs/promises'
 import type { Disk, DiskEntry, DiskWriter, TreeWriter } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 
@@ -19,7 +30,9 @@ export const syncByProgram: SyncPaths = (paths, wholeFileSystem) =>
       stdio: 'ignore',
       env: { PATH: '/usr/bin:/bin' },
     })
-    child.once('error', (cause) => reject(new DiskError('failed', 'needs the program sync', { cause })))
+    child.once('error', (cause) =>
+      reject(new DiskError('failed', 'needs the program sync', { cause })),
+    )
     child.once('exit', (code) =>
       code === 0 ? resolve() : reject(new DiskError('failed', `sync of ${paths[0]} failed`)),
     )
@@ -42,7 +55,9 @@ export const syncByCall: SyncPaths = async (paths, wholeFileSystem) => {
 export const syncNothing: SyncPaths = async () => {}
 
 function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined
 }
 
 function isAbsent(error: unknown): boolean {
@@ -51,7 +66,8 @@ function isAbsent(error: unknown): boolean {
 
 function failed(cause: unknown, path: string): DiskError {
   const code = errorCode(cause)
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DiskError('no_space', `no space for ${path}`, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new DiskError('no_space', `no space for ${path}`, { cause })
   if (code === 'EEXIST') return new DiskError('exists', `${path} exists`, { cause })
   if (code === 'ELOOP') return new DiskError('not_regular', `${path} is a symbolic link`, { cause })
   return new DiskError('failed', `${path}: ${code ?? 'failed'}`, { cause })
@@ -72,7 +88,11 @@ async function openRegular(path: string): Promise<{ file: FileHandle; size: numb
   throw new DiskError('not_regular', `${path} is not a regular file`)
 }
 
-async function readPiece(file: FileHandle, position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readPiece(
+  file: FileHandle,
+  position: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const piece = new Uint8Array(length)
   let filled = 0
   while (filled < length) {
@@ -83,7 +103,12 @@ async function readPiece(file: FileHandle, position: number, length: number): Pr
   return piece.subarray(0, filled)
 }
 
-function createWriter(path: string, file: FileHandle, startSize: number, sync: SyncPaths): DiskWriter {
+function createWriter(
+  path: string,
+  file: FileHandle,
+  startSize: number,
+  sync: SyncPaths,
+): DiskWriter {
   let size = startSize
   return {
     get size() {
@@ -131,7 +156,7 @@ function createTreeWriter(folder: string): TreeWriter {
       open = attempt(path, (whole) => openSync(whole, newFile, isExecutable ? 0o755 : 0o644))
     },
     writeFile(piece) {
-      for (let written = 0; written < piece.length; ) {
+      for (let written = 0; written < piece.length;) {
         written += attempt('', () => writeSync(open!, piece, written))
       }
     },
@@ -146,9 +171,11 @@ export function createDisk(sync: SyncPaths): Disk {
       const opened = await openRegular(path)
       if (opened === undefined) return undefined
       try {
-        if (opened.size > bytesMax) throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
+        if (opened.size > bytesMax)
+          throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
         const bytes = await readPiece(opened.file, 0, bytesMax + 1)
-        if (bytes.length > bytesMax) throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
+        if (bytes.length > bytesMax)
+          throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
         return bytes.slice()
       } finally {
         await opened.file.close()
@@ -165,7 +192,11 @@ export function createDisk(sync: SyncPaths): Disk {
     },
     async create(path, { mode, durable }) {
       const flags =
-        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | (durable ? constants.O_SYNC : 0)
+        constants.O_WRONLY |
+        constants.O_CREAT |
+        constants.O_EXCL |
+        constants.O_NOFOLLOW |
+        (durable ? constants.O_SYNC : 0)
       try {
         return createWriter(path, await open(path, flags, mode), 0, sync)
       } catch (cause) {
@@ -173,7 +204,8 @@ export function createDisk(sync: SyncPaths): Disk {
       }
     },
     async append(path, mode) {
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
+      const flags =
+        constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
       try {
         const file = await open(path, flags, mode)
         return createWriter(path, file, (await file.stat()).size, sync)
@@ -196,7 +228,13 @@ export function createDisk(sync: SyncPaths): Disk {
         return entries
           .map((entry): DiskEntry => ({
             name: entry.name,
-            kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'symlink' : 'other',
+            kind: entry.isFile()
+              ? 'file'
+              : entry.isDirectory()
+                ? 'folder'
+                : entry.isSymbolicLink()
+                  ? 'symlink'
+                  : 'other',
           }))
           .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       } catch (error) {

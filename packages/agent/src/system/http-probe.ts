@@ -1,4 +1,5 @@
 /** Asks a URL whenever a line comes in; healthy is any answer from 200 to 399. Nothing of the answer is kept. */
+import type { IncomingMessage } from 'node:http'
 import { get as getPlain } from 'node:http'
 import { get as getTls } from 'node:https'
 
@@ -7,8 +8,12 @@ const timeoutMs = 10_000
 function probe(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const isTls = url.startsWith('https:')
-    const options = { timeout: timeoutMs, agent: false, headers: { 'user-agent': 'seaworthy-agent' } } as const
-    const onResponse = (response: { statusCode?: number; destroy: () => void }) => {
+    const options = {
+      timeout: timeoutMs,
+      agent: false,
+      headers: { 'user-agent': 'seaworthy-agent' },
+    } as const
+    const onResponse = (response: IncomingMessage) => {
       const { statusCode } = response
       response.destroy()
       resolve(statusCode !== undefined && statusCode >= 200 && statusCode < 400)

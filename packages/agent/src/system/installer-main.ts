@@ -77,13 +77,19 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       },
       { config, configPath: options.configPath, layout, sources, anchor, builtAt, agentVersion },
     )
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => installer.stop('stopped'))
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
+      process.on(signal, () => installer.stop('stopped'))
     await installer.run()
     return 0
   } catch (error) {
     log.error('installer-failed', { error })
     const code = error instanceof Error && 'code' in error ? error.code : 'failed'
-    gateway.publishStatus({ agentVersion, product: config.product, channel: config.channel, lastError: code })
+    gateway.publishStatus({
+      agentVersion,
+      product: config.product,
+      channel: config.channel,
+      lastError: code,
+    })
     // time for the status to be read and for the log to be written; the supervisor starts over
     await systemSleep(1000)
     return 1
@@ -165,9 +171,11 @@ async function loadAnchor(config: AgentConfig, layout: Layout, disk: Disk): Prom
         ? undefined
         : await disk.read(config.rootFile, rootBytesMax)
   if (!isPinned(given)) {
-    throw new Refusal<ConfigRefusal>('config_malformed', 'root: no root file with this digest in rootFile or rootInline')
+    throw new Refusal<ConfigRefusal>(
+      'config_malformed',
+      'root: no root file with this digest in rootFile or rootInline',
+    )
   }
   await replaceFile(disk, copy, given, 0o400)
   return given
 }
-

@@ -85,7 +85,8 @@ export async function becomeSupervisor(
   }
   if (process.execve !== undefined) process.execve('/bin/sh', args, env)
   const child = spawn('/bin/sh', args.slice(1), { env, stdio: 'inherit' })
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => child.kill(signal))
   return new Promise((resolve) => {
     child.once('exit', (code) => resolve(code ?? 1))
   })

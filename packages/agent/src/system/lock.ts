@@ -23,7 +23,10 @@ export function lockState(stateDir: string): void {
   }
   const pid = Number(holder.split('.')[0])
   if (holder !== '' && pid !== process.pid && identityOf(pid) === holder) {
-    throw new Refusal<'state_locked'>('state_locked', `another agent (process ${pid}) uses ${stateDir}`)
+    throw new Refusal<'state_locked'>(
+      'state_locked',
+      `another agent (process ${pid}) uses ${stateDir}`,
+    )
   }
   writeFileSync(`${path}.new`, identityOf(process.pid) ?? '')
   renameSync(`${path}.new`, path)

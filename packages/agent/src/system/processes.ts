@@ -122,8 +122,11 @@ export function createProcesses(settings: ProcessSettings): Processes {
         if (!/^\d+$/.test(name)) continue
         const environ = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '')
         if (environ.length > environBytesMax) continue
-        const mark = environ.split('\0').find((entry) => entry.startsWith(`${markName}=${product}:`))
-        const [, , sha256, stateDir] = /^([^:]*):([0-9a-f]{64}):(.*)$/s.exec(mark?.slice(markName.length + 1) ?? '') ?? []
+        const mark = environ
+          .split('\0')
+          .find((entry) => entry.startsWith(`${markName}=${product}:`))
+        const [, , sha256, stateDir] =
+          /^([^:]*):([0-9a-f]{64}):(.*)$/s.exec(mark?.slice(markName.length + 1) ?? '') ?? []
         if (sha256 === undefined || stateDir !== settings.stateDir) continue
         const identity = await readIdentity(Number(name))
         if (identity?.isLeader === true) found.push({ id: identity.id, sha256 })
@@ -164,14 +167,23 @@ function notStarted(cause: unknown): ProcessError {
 /** `env` would only say it by its exit code, too late to tell it from a crash. */
 async function checkProgram(spec: AppSpec): Promise<void> {
   const program = spec.command[0]!
-  const file = program.startsWith('/') ? program : program.includes('/') ? `${spec.folder}/${program}` : undefined
+  const file = program.startsWith('/')
+    ? program
+    : program.includes('/')
+      ? `${spec.folder}/${program}`
+      : undefined
   if (file === undefined) return
   await access(file, constants.X_OK).catch((cause: unknown) => {
     throw notStarted(cause)
   })
 }
 
-function openProbe(check: HealthCheck, spec: AppSpec, settings: ProcessSettings, launch: Launch): HealthProbe {
+function openProbe(
+  check: HealthCheck,
+  spec: AppSpec,
+  settings: ProcessSettings,
+  launch: Launch,
+): HealthProbe {
   switch (check.kind) {
     case 'alive':
       return { isHealthy: async () => true, close() {} }
@@ -221,7 +233,9 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
     started.once('exit', lost)
     started.once('error', lost)
     started.stdin!.on('error', () => {})
-    started.stdout!.on('data', (bytes: Buffer) => answer?.(bytes.toString('latin1').trim() === 'healthy'))
+    started.stdout!.on('data', (bytes: Buffer) =>
+      answer?.(bytes.toString('latin1').trim() === 'healthy'),
+    )
     return started
   }
   return {

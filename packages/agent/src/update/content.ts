@@ -72,11 +72,13 @@ export async function obtainDocument(
   settings: ContentSettings,
   wanted: WantedContent,
 ): Promise<Uint8Array> {
-  if (wanted.size > documentBytesMax) throw trustError('release_malformed', 'a document of more than 4 MiB')
+  if (wanted.size > documentBytesMax)
+    throw trustError('release_malformed', 'a document of more than 4 MiB')
   return fromSources(ports, settings, wanted, async (path) => {
     const bytes = await readHandedOver(ports.disk, path, wanted.size)
     if (bytes.length !== wanted.size) throw trustError('wrong_length', 'not the signed length')
-    if (digestOf(bytes) !== `sha256:${wanted.sha256}`) throw trustError('wrong_hash', 'not the signed digest')
+    if (digestOf(bytes) !== `sha256:${wanted.sha256}`)
+      throw trustError('wrong_hash', 'not the signed digest')
     return bytes
   })
 }
@@ -102,7 +104,12 @@ export async function obtainFile(
   })
 }
 
-async function copyVerified(disk: Disk, from: string, to: string, { sha256, size }: WantedContent): Promise<void> {
+async function copyVerified(
+  disk: Disk,
+  from: string,
+  to: string,
+  { sha256, size }: WantedContent,
+): Promise<void> {
   const reader = await openHandedOver(disk, from)
   try {
     if (reader.size !== size) throw trustError('wrong_length', 'not the signed length')
@@ -110,14 +117,15 @@ async function copyVerified(disk: Disk, from: string, to: string, { sha256, size
     const writer = await disk.create(to, { mode: 0o600, durable: false })
     try {
       const digester = createDigester('sha256')
-      for (let at = 0; at < size; ) {
+      for (let at = 0; at < size;) {
         const piece = await reader.read(at, Math.min(pieceBytes, size - at))
         if (piece.length === 0) throw trustError('wrong_length', 'the file became shorter')
         digester.update(piece)
         await writer.write(piece)
         at += piece.length
       }
-      if (digester.finish() !== `sha256:${sha256}`) throw trustError('wrong_hash', 'not the signed digest')
+      if (digester.finish() !== `sha256:${sha256}`)
+        throw trustError('wrong_hash', 'not the signed digest')
     } finally {
       await writer.close()
     }

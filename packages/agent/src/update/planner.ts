@@ -50,7 +50,8 @@ export function planStep(state: DeviceState, facts: Facts): Step {
     case 'trial':
       return planTrial(state, facts, update.release, update.starts)
     case 'undo': {
-      const wanted = committed !== null && facts.stored.includes(committed.sha256) ? committed : null
+      const wanted =
+        committed !== null && facts.stored.includes(committed.sha256) ? committed : null
       return (
         planPlacing(facts, wanted, state.fallback, false) ?? {
           do: 'finish-undo',
@@ -102,7 +103,9 @@ function planPlacing(
   const stray = facts.running.find((sha256) => sha256 !== wanted?.sha256)
   if (stray !== undefined) return { do: 'stop', sha256: stray }
   const previousStored =
-    previous !== null && previous.sha256 !== wanted?.sha256 && facts.stored.includes(previous.sha256)
+    previous !== null &&
+    previous.sha256 !== wanted?.sha256 &&
+    facts.stored.includes(previous.sha256)
       ? previous
       : null
   if (facts.current !== wanted?.sha256 || facts.previous !== previousStored?.sha256) {
@@ -121,7 +124,10 @@ export function commitRelease(state: DeviceState, release: Release): DeviceState
   return {
     ...state,
     committed: release,
-    fallback: before !== null && before.counter >= floor && before.sha256 !== release.sha256 ? before : null,
+    fallback:
+      before !== null && before.counter >= floor && before.sha256 !== release.sha256
+        ? before
+        : null,
     committedCounter: Math.max(state.committedCounter, release.counter),
     floor,
     update: null,

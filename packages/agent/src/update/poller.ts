@@ -4,7 +4,13 @@
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
-import { chooseRelease, findRelease, isTrustError, listReleases, trustError } from '@seaworthy/trust/tuf'
+import {
+  chooseRelease,
+  findRelease,
+  isTrustError,
+  listReleases,
+  trustError,
+} from '@seaworthy/trust/tuf'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
@@ -18,7 +24,13 @@ import { buildReport } from '../state/reports.ts'
 import { commitRelease } from './planner.ts'
 import { stageRelease } from './stage.ts'
 import type { InstallerContext } from './context.ts'
-import { changeAndReport, currentVerifiedAt, publishStatus, recordRefusals, reportFacts } from './context.ts'
+import {
+  changeAndReport,
+  currentVerifiedAt,
+  publishStatus,
+  recordRefusals,
+  reportFacts,
+} from './context.ts'
 
 export interface Poller {
   /** Resolves with the seconds until the next poll, as the server or the configuration wants it. Throws `FetchError` when the server cannot be reached. */
@@ -50,7 +62,10 @@ export function createPoller(context: InstallerContext): Poller {
   const register = async () => {
     const { provisioningKey } = config
     if (provisioningKey === undefined) {
-      throw new Refusal('not_provisioned', 'the device is not registered and has no provisioning key')
+      throw new Refusal(
+        'not_provisioned',
+        'the device is not registered and has no provisioning key',
+      )
     }
     const id = `provisioning_${provisioningKey.split('_')[1]}`
     const { deviceId, product, channel } = await gateway.ask({
@@ -66,8 +81,10 @@ export function createPoller(context: InstallerContext): Poller {
         ...(config.tags === undefined ? {} : { tags: config.tags }),
       },
     })
-    if (product !== config.product) throw trustError('wrong_product', `the server's fleet runs ${product}`)
-    if (channel !== config.channel) throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
+    if (product !== config.product)
+      throw trustError('wrong_product', `the server's fleet runs ${product}`)
+    if (channel !== config.channel)
+      throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
     await store.change((state) => ({ ...state, deviceId }))
     ports.log.info('registered', { deviceId })
   }
@@ -79,7 +96,9 @@ export function createPoller(context: InstallerContext): Poller {
     return store.state.deviceId!
   }
 
-  const checkInOnce = async (body: Readonly<Record<string, unknown>>): Promise<FetcherReplies['check-in']> => {
+  const checkInOnce = async (
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<FetcherReplies['check-in']> => {
     const deviceId = await ensureIdentity()
     try {
       return await gateway.ask({ kind: 'check-in', body })
@@ -133,12 +152,14 @@ export function createPoller(context: InstallerContext): Poller {
   })
 
   /** What the signed metadata lets this device run next. Throws `TrustError`, `FetchError`. */
-  const decide = async (assignment: Assignment | null | 'by-itself'): Promise<SignedRelease | undefined> => {
+  const decide = async (
+    assignment: Assignment | null | 'by-itself',
+  ): Promise<SignedRelease | undefined> => {
     await trust.refresh().then((notices) => {
       for (const notice of notices) ports.log.warn('trust-notice', { ...notice })
     })
     const channel = await trust.withSources(() =>
-      trust.client.loadRole([config.product, `${config.product}.${config.channel}`]),
+      trust.client.loadChannel(config.product, config.channel),
     )
     const listing = listReleases(channel.signed)
     if (assignment === null) return undefined
@@ -179,7 +200,9 @@ export function createPoller(context: InstallerContext): Poller {
     if (release.sha256 === state.committed?.sha256) {
       if (release.counter === state.committedCounter && release.floor <= state.floor) return
       // the content that runs was signed again with a higher counter: nothing has to be started for it
-      await changeAndReport(context, committedActivity(release), (current) => commitRelease(current, release))
+      await changeAndReport(context, committedActivity(release), (current) =>
+        commitRelease(current, release),
+      )
       return context.wakeReconciler()
     }
     const { stored } = await readSlots(ports.disk, settings.layout)
@@ -226,7 +249,8 @@ export function createPoller(context: InstallerContext): Poller {
     await changeAndReport(context, outcome, (state) => ({
       ...state,
       outcome,
-      failed: code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
+      failed:
+        code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
     }))
   }
 
@@ -256,7 +280,10 @@ export function createPoller(context: InstallerContext): Poller {
         const code = isTrustError(error) || error instanceof TrustError ? error.code : undefined
         if (code === undefined && !isExpected(error)) throw error
         if (code !== undefined) {
-          found.push({ code, ...(reply?.assignment ? { subject: reply.assignment.targetPath } : {}) })
+          found.push({
+            code,
+            ...(reply?.assignment ? { subject: reply.assignment.targetPath } : {}),
+          })
         }
         context.lastError = code ?? expectedCode(error)
         ports.log.warn('poll-failed', { error })
@@ -282,4 +309,3 @@ function expectedCode(error: unknown): string {
   if (error instanceof FetchError || error instanceof UpdateError) return error.code
   return refusalCode(error) ?? 'failed'
 }
-

@@ -62,7 +62,8 @@ export function createReconciler(context: InstallerContext): Reconciler {
     return {
       ...slots,
       running: [...(kept === undefined ? [] : [kept]), ...others.map(({ sha256 }) => sha256)],
-      verdict: verdict !== undefined && verdict.sha256 === wanted ? verdict.verdict : { state: 'pending' },
+      verdict:
+        verdict !== undefined && verdict.sha256 === wanted ? verdict.verdict : { state: 'pending' },
     }
   }
 
@@ -116,14 +117,22 @@ export function createReconciler(context: InstallerContext): Reconciler {
     context.wakePoller()
     verdict = {
       sha256: release.sha256,
-      verdict: manifest === undefined ? { state: 'healthy' } : await watchTrial(context, specOf(release.sha256, manifest), manifest),
+      verdict:
+        manifest === undefined
+          ? { state: 'healthy' }
+          : await watchTrial(context, specOf(release.sha256, manifest), manifest),
     }
   }
 
   const execute = async (step: Exclude<Step, { do: 'rest' }>): Promise<void> => {
     switch (step.do) {
       case 'point':
-        return pointSlots(ports.disk, layout, step.current?.sha256 ?? null, step.previous?.sha256 ?? null)
+        return pointSlots(
+          ports.disk,
+          layout,
+          step.current?.sha256 ?? null,
+          step.previous?.sha256 ?? null,
+        )
       case 'stop':
         return stop(step.sha256)
       case 'start':
@@ -143,7 +152,9 @@ export function createReconciler(context: InstallerContext): Reconciler {
       case 'begin-undo':
         ports.log.warn('rolling-back', { targetPath: step.release.targetPath, code: step.code })
         return store.change((state) =>
-          state.update === null ? state : { ...state, update: { ...state.update, phase: 'undo', code: step.code } },
+          state.update === null
+            ? state
+            : { ...state, update: { ...state.update, phase: 'undo', code: step.code } },
         )
       case 'finish-undo':
         return finishUndo(step.release, step.code)
@@ -170,13 +181,19 @@ export function createReconciler(context: InstallerContext): Reconciler {
   /** Counter and floor stay: what is fetched again must not be older. */
   const reportMissing = async ({ targetPath, sha256 }: Release) => {
     const outcome = { state: 'failed', targetPath, sha256, code: 'release_missing' } as const
-    await changeAndReport(context, outcome, (state) => ({ ...state, outcome, committed: null, fallback: null }))
+    await changeAndReport(context, outcome, (state) => ({
+      ...state,
+      outcome,
+      committed: null,
+      fallback: null,
+    }))
     context.wakePoller()
   }
 
   const adopt = async () => {
     if (runner.kept !== undefined) return
-    const wanted = store.state.update?.phase === 'trial' ? store.state.update.release : store.state.committed
+    const wanted =
+      store.state.update?.phase === 'trial' ? store.state.update.release : store.state.committed
     const [app, ...doubles] = (await strays()).filter(({ sha256 }) => sha256 === wanted?.sha256)
     if (app === undefined) return
     for (const double of doubles) await endProcess(ports, double, stopMsDefault)
@@ -196,7 +213,8 @@ export function createReconciler(context: InstallerContext): Reconciler {
         ports.log.debug('step', { ...step })
         await execute(step)
       }
-      if (store.state.update === null && context.activity.state === 'watching') context.activity = idle
+      if (store.state.update === null && context.activity.state === 'watching')
+        context.activity = idle
       publishStatus(context)
     },
   }

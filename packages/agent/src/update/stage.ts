@@ -46,7 +46,8 @@ export async function findLayers(
     size: release.length,
   })
   const index = parseManifest(indexBytes, mediaTypes.index)
-  if (index.kind !== 'index' || index.artifactType !== releaseType) throw malformed('not the index of a release')
+  if (index.kind !== 'index' || index.artifactType !== releaseType)
+    throw malformed('not the index of a release')
   const named = index.annotations ?? {}
   if (named['dev.seaworthy.product'] !== product || named['dev.seaworthy.version'] !== version) {
     throw malformed('the index names another product or version than the signed target')
@@ -59,7 +60,10 @@ export async function findLayers(
   )
   const [descriptor] = fitting
   if (descriptor === undefined || fitting.length > 1) {
-    throw trustError('wrong_platform', `the release has not exactly one bundle for ${settings.platform}`)
+    throw trustError(
+      'wrong_platform',
+      `the release has not exactly one bundle for ${settings.platform}`,
+    )
   }
   const manifestBytes = await obtainDocument(ports, settings, {
     path: `/v2/${product}/manifests/${descriptor.digest}`,
@@ -71,7 +75,8 @@ export async function findLayers(
 }
 
 function layersOf(manifest: ImageManifest): readonly Descriptor[] {
-  if (manifest.kind !== 'manifest' || manifest.artifactType !== bundleType) throw malformed('not a bundle')
+  if (manifest.kind !== 'manifest' || manifest.artifactType !== bundleType)
+    throw malformed('not a bundle')
   if (manifest.layers.length !== 1) throw malformed('a bundle has exactly one layer')
   for (const layer of manifest.layers) {
     if (layer.mediaType !== mediaTypes.layerTarZstd) throw malformed('a layer of another kind')
@@ -97,7 +102,9 @@ export async function stageRelease(
   for (const layer of layers) await assertSpace(ports.disk, settings.incoming, layer.size)
   for (const layer of layers) {
     const path = `/v2/${release.product}/blobs/${layer.digest}`
-    files.push(await obtainFile(ports, settings, { path, sha256: sha256Of(layer), size: layer.size }))
+    files.push(
+      await obtainFile(ports, settings, { path, sha256: sha256Of(layer), size: layer.size }),
+    )
   }
   onPhase('installing')
   await removeStaging(ports.disk, layout)
@@ -115,14 +122,15 @@ export async function stageRelease(
 
 /** What is downloaded is there twice for a while, and unpacked once more. */
 async function assertSpace(disk: Disk, folder: string, size: number): Promise<void> {
-  if ((await disk.freeBytes(folder)) < size * 2) throw new UpdateError('no_space', 'no space for the release')
+  if ((await disk.freeBytes(folder)) < size * 2)
+    throw new UpdateError('no_space', 'no space for the release')
 }
 
 async function* readPieces(disk: Disk, path: string): AsyncGenerator<Uint8Array> {
   const reader = await disk.open(path)
   if (reader === undefined) throw new DiskError('failed', `${path} is gone`)
   try {
-    for (let at = 0; at < reader.size; ) {
+    for (let at = 0; at < reader.size;) {
       const piece = await reader.read(at, 256 * 1024)
       if (piece.length === 0) throw new DiskError('failed', `${path} became shorter`)
       at += piece.length
@@ -133,7 +141,12 @@ async function* readPieces(disk: Disk, path: string): AsyncGenerator<Uint8Array>
   }
 }
 
-async function unpackFile(disk: Disk, file: string, folder: string, expected: Descriptor): Promise<void> {
+async function unpackFile(
+  disk: Disk,
+  file: string,
+  folder: string,
+  expected: Descriptor,
+): Promise<void> {
   const sink = disk.writeTree(folder)
   try {
     await unpackBundle({ source: readPieces(disk, file), expected, sink })
@@ -148,8 +161,11 @@ async function unpackFile(disk: Disk, file: string, folder: string, expected: De
 }
 
 /** A bundle whose `seaworthy.json` this device cannot follow is refused before anything is switched. */
-async function checkBundle(disk: Disk, folder: string, environment: Readonly<Record<string, string>>): Promise<void> {
+async function checkBundle(
+  disk: Disk,
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
   const bytes = await disk.read(`${folder}/seaworthy.json`, bundleManifestBytesMax)
   if (bytes !== undefined) parseBundleManifest(bytes, environment)
 }
-

@@ -73,7 +73,9 @@ export async function openTrust(
       try {
         return await action()
       } catch (error) {
-        const isSources = isTrustError(error) ? error.code !== 'state_unreadable' : error instanceof FetchError
+        const isSources = isTrustError(error)
+          ? error.code !== 'state_unreadable'
+          : error instanceof FetchError
         if (!isSources) throw error
         // a refusal says more than a source that did not answer
         if (!(worst instanceof TrustError)) worst = error
@@ -85,7 +87,11 @@ export async function openTrust(
 }
 
 /** The whole of a small file that the fetcher left: opened once, read once, used from memory. */
-export async function readHandedOver(disk: Disk, path: string, bytesMax: number): Promise<Uint8Array> {
+export async function readHandedOver(
+  disk: Disk,
+  path: string,
+  bytesMax: number,
+): Promise<Uint8Array> {
   try {
     const bytes = await disk.read(path, bytesMax)
     if (bytes === undefined) throw new FetchError('fetcher_gone')

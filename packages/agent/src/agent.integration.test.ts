@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import type { TestAgent } from './testing/test-agent.ts'
+import { createTestAgent, makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import type { TestOrigin } from './testing/test-origin.ts'
+import { startTestOrigin } from './testing/test-origin.ts'
+
+const folder = makeTestFolder()
+let origin: TestOrigin
+let agent: TestAgent
+
+before(async () => {
+  origin = await startTestOrigin(folder.path)
+  agent = await createTestAgent(`${folder.path}/device`, origin)
+})
+
+after(async () => {
+  await agent.stop()
+  agent.cutPower()
+  await origin.close()
+  folder.remove()
+})
+
+const version = (text: string) =>
+  waitUntil(`${text} runs`, async () => (await agent.readVersion())?.startsWith(text) === true)
+const lastSigned = () => origin.reports.findLast(({ isSigned }) => isSigned)?.report
+
+test('V4 registers once, destroys the provisioning key, installs, starts and commits the assigned release', async () => {
+  await origin.release('1.0.0', writeTestApp(`${folder.path}/app-1`, '1.0.0'))
+  agent.start()
+  await version('1.0.0')
+  assert.equal(origin.registrations, 1)
+  assert.ok(!readFileSync(agent.configPath, 'utf8').includes('provisioningKey'))
+  await waitUntil('committed', () => lastSigned()?.update.state === 'committed')
+  assert.equal(lastSigned()?.committedCounter, 1)
+  assert.equal(statSync(`${agent.stateDir}/trust/device.key`).mode & 0o777, 0o600)
+  const status = await agent.status()
+  assert.deepEqual([status['committedCounter'], status['refusals']], [1, []])
+})
+
+test('V1 the application does not inherit the permission flags of the installer', async () => {
+  assert.equal((await agent.readVersion())?.trim(), '1.0.0')
+})
+
+test('V1 updates, switches both links at once and keeps the release before', async () => {
+  const before = readlinkSync(`${agent.stateDir}/products/gauge/current`)
+  await origin.release('2.0.0', writeTestApp(`${folder.path}/app-2`, '2.0.0'))
+  await agent.updateNow()
+  await version('2.0.0')
+  await waitUntil('committed', () => lastSigned()?.committedCounter === 2)
+  assert.equal(readlinkSync(`${agent.stateDir}/products/gauge/previous`), before)
+  assert.notEqual(readlinkSync(`${agent.stateDir}/products/gauge/current`), before)
+})
+
+for (const [behaviour, code] of [
+  ['unhealthy', 'health_failed'],
+  ['crashing', 'crash_loop'],
+  ['turns-bad', 'health_failed'],
+] as const) {
+  test(`V1 a release that is ${behaviour} is rolled back with ${code} and not tried again`, async () => {
+    const bad = await origin.release(
+      `bad-${behaviour}`,
+      writeTestApp(`${folder.path}/${behaviour}`, 'bad', behaviour, {
+        windowSeconds: behaviour === 'crashing' ? 30 : 2,
+      }),
+    )
+    await agent.updateNow()
+    await waitUntil(
+      'rolled back',
+      () => lastSigned()?.update.state === 'rolled_back' && lastSigned()?.update.code === code,
+    )
+    await version('2.0.0')
+    assert.equal(lastSigned()?.running?.version, '2.0.0')
+    assert.equal(lastSigned()?.committedCounter, 2)
+    const asked = origin.requests.length
+    const reports = origin.reports.length
+    await agent.updateNow()
+    await waitUntil('polled again', () => origin.reports.length > reports)
+    assert.ok(!origin.requests.slice(asked).some((request) => request.includes(bad.sha256)))
+  })
+}

@@ -1,0 +1,276 @@
+/**
+ * A server for tests: a TUF repository, the blobs of its releases, and the few calls a device makes, over real HTTP on loopback.
+ * A test may put anything in its place. For tests and benchmarks only.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { base64Decode, concatBytes, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
+import { formatInstant } from '@seaworthy/std/time'
+import { buildRelease } from '@seaworthy/oci/release'
+import { createLayout } from '@seaworthy/oci/layout'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import type { RepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+import { createRepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+
+export const testProvisioningKey = `swp_${'0'.repeat(26)}_${'a'.repeat(64)}`
+const provisioningId = `provisioning_${'0'.repeat(26)}`
+const deviceId = `device_${'0'.repeat(26)}`
+
+export interface ReceivedReport {
+  report: Record<string, unknown> & {
+    sequence: number
+    committedCounter: number
+    running: { version: string } | null
+    update: { state: string; code?: string }
+    refusals: { code: string; subject?: string }[]
+  }
+  isSigned: boolean
+}
+
+export interface TestOrigin {
+  url: string
+  repository: RepositorySimulator
+  product: string
+  channel: string
+  /** What the check-in answers. */
+  assignment: { targetPath: string; sha256: string } | null
+  pollSeconds: number
+  reports: ReceivedReport[]
+  registrations: number
+  /** Looks at each request first; `true` when it has answered. */
+  intercept:
+    | ((request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>)
+    | undefined
+  requests: string[]
+  /** Builds a release from a folder, lists it and, unless told otherwise, assigns it. Resolves with the digest of its index. */
+  release(
+    version: string,
+    folder: string,
+    options?: {
+      counter?: number
+      floor?: number
+      platforms?: string[]
+      assign?: boolean
+      channel?: string
+    },
+  ): Promise<{ sha256: string; layer: { digest: string; size: number } }>
+  close(): Promise<void>
+}
+
+export const testPlatform = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`
+
+/** `folder` is for the layouts; the caller removes it. */
+export async function startTestOrigin(folder: string, now = new Date()): Promise<TestOrigin> {
+  const repository = await createRepositorySimulator(now)
+  const product = 'gauge'
+  const channel = 'stable'
+  await repository.addProduct(product)
+  await repository.addChannel(product, channel)
+  /** Files by what stands behind `/v2/<product>/` and `/tuf/targets/`. */
+  const blobs = new Map<string, { path: string; mediaType: string }>()
+  let device: PublicKey | undefined
+  let lastSequence = 0
+  let releases = 0
+
+  const origin: TestOrigin = {
+    url: '',
+    repository,
+    product,
+    channel,
+    assignment: null,
+    pollSeconds: 3600,
+    reports: [],
+    registrations: 0,
+    intercept: undefined,
+    requests: [],
+    async release(version, source, options = {}) {
+      const layoutFolder = `${folder}/layout-${++releases}`
+      const platforms = options.platforms ?? [testPlatform]
+      const built = await buildRelease({
+        product,
+        version,
+        platforms: platforms.map((platform) => ({
+          platform,
+          source: { kind: 'folder', path: source },
+        })),
+        layout: await createLayout(layoutFolder, systemRandom),
+      })
+      const place = (digest: string) => `${layoutFolder}/blobs/${digest.replace(':', '/')}`
+      const hex = built.descriptor.digest.slice(7)
+      const into = options.channel ?? channel
+      blobs.set(`/tuf/targets/${product}/${into}/${hex}.${version}`, {
+        path: place(built.descriptor.digest),
+        mediaType: built.descriptor.mediaType,
+      })
+      const index = JSON.parse(Buffer.from(built.bytes).toString()) as {
+        manifests: { digest: string; mediaType: string }[]
+      }
+      let layer = { digest: '', size: 0 }
+      for (const { digest, mediaType } of index.manifests) {
+        blobs.set(`/v2/${product}/manifests/${digest}`, { path: place(digest), mediaType })
+        const manifest = JSON.parse(await readFile(place(digest), 'utf8')) as {
+          layers: { digest: string; size: number }[]
+        }
+        for (const item of manifest.layers) {
+          blobs.set(`/v2/${product}/blobs/${item.digest}`, {
+            path: place(item.digest),
+            mediaType: 'application/octet-stream',
+          })
+        }
+        if (layer.digest === '') layer = manifest.layers[0]!
+      }
+      await repository.addRelease(product, into, version, {
+        length: built.bytes.length,
+        sha256: hex,
+        sha512: createHash('sha512').update(built.bytes).digest('hex'),
+        platforms,
+        ...(options.counter === undefined ? {} : { counter: options.counter }),
+        ...(options.floor === undefined ? {} : { floor: options.floor }),
+      })
+      if (options.assign !== false) {
+        origin.assignment = { targetPath: `${product}/${into}/${version}`, sha256: hex }
+      }
+      return { sha256: hex, layer }
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+
+  const isGenuine = async (message: Uint8Array, signature: string) =>
+    device !== undefined &&
+    isSignedBy(parsePublicKey(device), new Uint8Array(message), hexEncode(base64Decode(signature)))
+
+  const calls: Record<string, (body: never) => Promise<{ status: number; reply: unknown }>> = {
+    async '/v1/device/register'(body: { publicKey: PublicKey; proof: string }) {
+      const isSame = device !== undefined && (await keyId(device)) === (await keyId(body.publicKey))
+      if (device !== undefined && !isSame) return problem(403, 'provisioning_key_used_up')
+      device = body.publicKey
+      origin.registrations++
+      const statement = utf8Encode(
+        `seaworthy-register-v1\n${provisioningId}\n${await keyId(device)}`,
+      )
+      if (!(await isGenuine(statement, body.proof))) return problem(403, 'proof_invalid')
+      return {
+        status: 201,
+        reply: {
+          deviceId,
+          fleet: 'test',
+          product,
+          channel,
+          kind: 'bundle',
+          serverTime: formatInstant(new Date()),
+        },
+      }
+    },
+    async '/v1/device/token'({ assertion }: { assertion: string }) {
+      const [header, claims, signature] = assertion.split('.') as [string, string, string]
+      const signed = hexEncode(Uint8Array.fromBase64(signature, { alphabet: 'base64url' }))
+      const fits =
+        device !== undefined &&
+        (await isSignedBy(parsePublicKey(device), utf8Encode(`${header}.${claims}`), signed))
+      if (!fits) return problem(401, 'unauthenticated')
+      return {
+        status: 200,
+        reply: {
+          accessToken: 'test-token',
+          expiresAt: formatInstant(new Date(Date.now() + 3_600_000)),
+        },
+      }
+    },
+    async '/v1/device/check-in'({
+      report,
+      signature,
+    }: {
+      report: ReceivedReport['report']
+      signature?: string
+    }) {
+      if (signature !== undefined) {
+        const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+        if (!(await isGenuine(message, signature))) return problem(403, 'signature_invalid')
+        lastSequence = Math.max(lastSequence, report.sequence)
+      }
+      origin.reports.push({ report, isSigned: signature !== undefined })
+      return {
+        status: 200,
+        reply: {
+          assignment: origin.assignment,
+          pollSeconds: origin.pollSeconds,
+          configVersion: 0,
+          commands: [],
+          serverTime: formatInstant(new Date()),
+          acknowledgedSequence: signature === undefined ? null : lastSequence,
+        },
+      }
+    },
+  }
+
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(request.url ?? '')
+    origin.requests.push(`${request.method} ${path}`)
+    try {
+      if (await origin.intercept?.(request, response)) return
+      await answer(path, request, response)
+    } catch (error) {
+      response.writeHead(500).end(String(error))
+    }
+  })
+
+  const answer = async (path: string, request: IncomingMessage, response: ServerResponse) => {
+    const call = calls[path]
+    if (call !== undefined) {
+      const parts: Buffer[] = []
+      for await (const part of request) parts.push(part as Buffer)
+      const isKnown = path.endsWith('check-in')
+        ? request.headers.authorization === 'Bearer test-token'
+        : true
+      const { status, reply } = isKnown
+        ? await call(JSON.parse(Buffer.concat(parts).toString()) as never)
+        : problem(401, 'unauthenticated')
+      const type = status >= 400 ? 'application/problem+json' : 'application/json'
+      response.writeHead(status, { 'content-type': type }).end(JSON.stringify(reply))
+      return
+    }
+    const blob = blobs.get(path)
+    if (blob !== undefined) return serveFile(blob.path, blob.mediaType, request, response)
+    const metadata = path.startsWith('/tuf/') ? repository.files.get(path.slice(5)) : undefined
+    if (metadata === undefined) response.writeHead(404).end()
+    else response.writeHead(200, { 'content-length': metadata.length }).end(metadata)
+  }
+
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  origin.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  return origin
+}
+
+function serveFile(
+  path: string,
+  mediaType: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { size } = statSync(path)
+  const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')
+  const start = range === null ? 0 : Number(range[1])
+  response.writeHead(range === null ? 200 : 206, {
+    'content-type': mediaType,
+    'content-length': size - start,
+    ...(range === null ? {} : { 'content-range': `bytes ${start}-${size - 1}/${size}` }),
+  })
+  createReadStream(path, { start }).pipe(response)
+}
+
+function problem(status: number, code: string) {
+  return { status, reply: { type: 'about:blank', title: code, status, code, detail: code } }
+}
