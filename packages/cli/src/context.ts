@@ -23,9 +23,9 @@ export interface Context {
   options: GlobalOptions
   paint: Paint
   /** A line on the output, unless `--json` is on. */
-  say(line: string): void
+  say: (line: string) => void
   /** A line on the error stream: warnings, and what a script does not want among its data. */
-  warn(line: string): void
+  warn: (line: string) => void
   /** Data: as JSON with `--json`, else as the lines that `text` makes. */
   show(value: unknown, text: () => readonly string[]): void
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[]

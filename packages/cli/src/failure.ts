@@ -61,16 +61,21 @@ const signInAgain =
 const endings: Readonly<Record<string, Ending>> = {
   // sign-in and rights
   unauthenticated: ['notAllowed', signInAgain],
-  token_invalid: ['notAllowed', signInAgain],
-  token_expired: ['notAllowed', signInAgain],
-  token_revoked: ['notAllowed', signInAgain],
-  forbidden: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
+  permission_denied: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
+  out_of_scope: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
+  grant_exceeds_own: ['notAllowed', 'Nobody can give more than they have: `seaworthy whoami`.'],
   // proposals
   proposal_outdated: [
     'refused',
     'Something else was published in between: make the proposal again.',
   ],
   proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
+  not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
+  // registry
+  not_found: ['notFound'],
+  content_missing: ['notFound'],
+  unauthorized: ['notAllowed', signInAgain],
+  denied: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
   // transport
   unreachable: ['unreachable', 'Check that the server runs and that the address is right.'],
   timed_out: ['unreachable', 'Check the network, and try again.'],

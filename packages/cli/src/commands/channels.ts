@@ -1,3 +1,76 @@
+/** `seaworthy channel …` */
 import type { Command } from 'commander'
+import { showProduct } from '@seaworthy/api/products'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { readNamedKeys } from '../keys/key-files.ts'
+import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-export function addChannelCommands(_program: Command, _ports: CliPorts): void {}
+import { withSession } from '../session.ts'
+import type { ProposalOptions } from '../trust/proposing.ts'
+import { propose } from '../trust/proposing.ts'
+import { requireRepository } from '../trust/repository-view.ts'
+import { requireSigning, signingKeys } from '../trust/signing.ts'
+import { channelTable } from './products.ts'
+import { addSigningOptions } from './proposal-options.ts'
+import { authority } from './trust.ts'
+
+export function addChannelCommands(program: Command, ports: CliPorts): void {
+  const channel = program
+    .command('channel')
+    .description('signed lines of a product: stable, beta, …')
+  addSigningOptions(
+    channel
+      .command('create <product> <channel>')
+      .description('create a channel: who may publish on it')
+      .requiredOption(
+        '--key <key-file>',
+        'a key that may publish, repeatable; private key files also sign, FILE.pub only names a key',
+        collect,
+      )
+      .requiredOption('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
+  ).action(async (product: string, name: string, options: CreateOptions, command: Command) =>
+    create(createContext(ports, command), product, name, options),
+  )
+  channel
+    .command('list <product>')
+    .description('list the channels of a product')
+    .action(async (product: string, _options: object, command: Command) =>
+      list(createContext(ports, command), product),
+    )
+}
+
+interface CreateOptions extends ProposalOptions {
+  key: string[]
+  threshold: number
+}
+
+async function create(
+  context: Context,
+  product: string,
+  channel: string,
+  options: CreateOptions,
+): Promise<void> {
+  const keys = await readNamedKeys(options.key)
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  const own = authority('--threshold', keys, options.threshold)
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, [product])
+    await propose(context, session, {
+      intent: { kind: 'channel-create', product, channel, authority: own },
+      current,
+      keys: signingKeys(signers, keys),
+      isStrict: false,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+async function list(context: Context, product: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(showProduct, { params: { product } })
+    context.show(view.channels, () => channelTable(context, view))
+  })
+}

@@ -2,14 +2,39 @@
 import type { Command } from 'commander'
 import type { ProductView } from '@seaworthy/api/products'
 import { listProducts, showProduct } from '@seaworthy/api/products'
+import type { ReleaseKind } from '@seaworthy/trust/tuf'
+import { currentAuthority, releaseKinds } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { readNamedKeys } from '../keys/key-files.ts'
+import { collect, oneOf, wholeNumber } from '../options.ts'
 import { formatAgo } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
+import type { ProposalOptions } from '../trust/proposing.ts'
+import { propose } from '../trust/proposing.ts'
+import { requireRepository } from '../trust/repository-view.ts'
+import { requireSigning, signingKeys } from '../trust/signing.ts'
+import { addSigningOptions } from './proposal-options.ts'
+import { authority } from './trust.ts'
 
 export function addProductCommands(program: Command, ports: CliPorts): void {
   const product = program.command('product').description('what is shipped')
+  addSigningOptions(
+    product
+      .command('create <name>')
+      .description('create a product: who speaks for it')
+      .requiredOption('--kind <kind>', releaseKinds.join(', '), oneOf<ReleaseKind>(...releaseKinds))
+      .option(
+        '--key <key-file>',
+        'a key that decides on channels, repeatable (default: the keys of targets); private key files also sign',
+        collect,
+      )
+      .option('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
+  ).action(async (name: string, options: CreateOptions, command: Command) =>
+    create(createContext(ports, command), name, options),
+  )
   product
     .command('list')
     .description('list products with their channels')
@@ -20,6 +45,44 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
     .action(async (name: string, _options: object, command: Command) =>
       show(createContext(ports, command), name),
     )
+}
+
+interface CreateOptions extends ProposalOptions {
+  kind: ReleaseKind
+  key?: string[]
+  threshold?: number
+}
+
+async function create(context: Context, product: string, options: CreateOptions): Promise<void> {
+  const keys = await readNamedKeys(options.key ?? [])
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  if (keys.length > 0 && options.threshold === undefined) {
+    throw new CliError('usage', '--key needs --threshold')
+  }
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, [product])
+    const own =
+      keys.length > 0
+        ? authority('--threshold', keys, options.threshold!)
+        : currentAuthority('targets', current)!
+    const threshold = options.threshold ?? own.threshold
+    if (threshold > own.keys.length) {
+      throw new CliError(
+        'usage',
+        `--threshold ${threshold} with ${own.keys.length} keys can never be met`,
+      )
+    }
+    await propose(context, session, {
+      intent: { kind: 'product-create', product, authority: { ...own, threshold } },
+      current,
+      keys: signingKeys(signers, keys),
+      isStrict: false,
+      passphraseFiles: options.passphraseFile,
+      evidence: { kind: options.kind },
+      leaveOpen: !options.apply,
+    })
+  })
 }
 
 async function list(context: Context): Promise<void> {

@@ -1,3 +1,276 @@
+/** `seaworthy proposal …`: what waits for offline signatures. */
 import type { Command } from 'commander'
+import type { ProposalView } from '@seaworthy/api/proposals'
+import { addProposalSignatures, listProposals, rejectProposal } from '@seaworthy/api/proposals'
+import { isId } from '@seaworthy/std/ids'
+import {
+  checkProposal,
+  formatProblem,
+  formatProposal,
+  formatSignatureFile,
+  parseSignatureFile,
+  withChain,
+} from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { createPassphraseSource, readNamedKeys } from '../keys/key-files.ts'
+import { formatAgo } from '../output/format.ts'
+import { collect, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-export function addProposalCommands(_program: Command, _ports: CliPorts): void {}
+import { productContent } from '../registry.ts'
+import type { Session } from '../session.ts'
+import { collectPages, withSession } from '../session.ts'
+import { readBounded, writeDurably } from '../state/files.ts'
+import { readOfflineProposal } from '../trust/offline.ts'
+import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
+import { fetchProposal, publishProposal, submitSignatures } from '../trust/proposing.ts'
+import { fetchRootHistory, openRepository } from '../trust/repository-view.ts'
+import type { JudgedProposal } from '../trust/signing.ts'
+import {
+  describeMissing,
+  requireSigning,
+  showProposalText,
+  signWithKeys,
+} from '../trust/signing.ts'
+import { addPassphraseOption } from './proposal-options.ts'
+
+export function addProposalCommands(program: Command, ports: CliPorts): void {
+  const proposal = program.command('proposal').description('what waits for offline signatures')
+  proposal
+    .command('list')
+    .description('list proposals, newest first')
+    .option('--state <state>', 'open, applied, rejected or outdated', oneOf(...states))
+    .action(async (options: { state?: State }, command: Command) =>
+      list(createContext(ports, command), options.state),
+    )
+  proposal
+    .command('show <id-or-file>')
+    .description('what it would change, checked against what was verified here')
+    .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
+    .action(async (target: string, options: { root?: string }, command: Command) =>
+      show(createContext(ports, command), target, options.root),
+    )
+  addPassphraseOption(
+    proposal
+      .command('sign <id-or-file>')
+      .description('sign it; with an exported file this needs no network')
+      .requiredOption('--key <key-file>', 'the key to sign with, repeatable', collect)
+      .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
+      .option(
+        '-o, --output <file>',
+        'for a file: where the signatures go (default: FILE.signatures)',
+      )
+      .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
+  ).action(async (target: string, options: SignOptions, command: Command) =>
+    sign(createContext(ports, command), target, options),
+  )
+  proposal
+    .command('export <id>')
+    .description('write it as one file that carries everything needed to check it')
+    .requiredOption('-o, --output <file>', 'the file to write')
+    .action(async (id: string, options: { output: string }, command: Command) =>
+      exportProposal(createContext(ports, command), id, options.output),
+    )
+  proposal
+    .command('import <signatures-file…>')
+    .description('send signatures made elsewhere')
+    .option('--no-apply', 'leave publishing to somebody else when every threshold is met')
+    .action(async (files: string[], options: { apply: boolean }, command: Command) =>
+      importSignatures(createContext(ports, command), files, options),
+    )
+  proposal
+    .command('apply <id>')
+    .description('publish it, once every threshold is met')
+    .action(async (id: string, _options: object, command: Command) =>
+      apply(createContext(ports, command), id),
+    )
+  proposal
+    .command('reject <id>')
+    .description('close it for good')
+    .requiredOption('--reason <text>', 'why; kept in the audit log')
+    .action(async (id: string, options: { reason: string }, command: Command) =>
+      reject(createContext(ports, command), id, options.reason),
+    )
+}
+
+const states = ['open', 'applied', 'rejected', 'outdated'] as const
+type State = (typeof states)[number]
+
+interface SignOptions {
+  key: string[]
+  root?: string
+  output?: string
+  passphraseFile?: string[]
+  apply: boolean
+}
+
+const signatureBytesMax = 1024 * 1024
+
+async function list(context: Context, state: State | undefined): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const proposals = await collectPages((query) =>
+      client.call(listProposals, {
+        query: { ...query, ...(state === undefined ? {} : { state }) },
+      }),
+    )
+    const now = context.ports.clock.now()
+    context.show(proposals, () =>
+      context.table<ProposalView>(
+        [
+          { title: 'id', text: (p) => p.id },
+          { title: 'title', text: (p) => p.title, isShrinkable: true },
+          { title: 'state', text: (p) => p.state },
+          { title: 'signatures', text: describeSignatures },
+          { title: 'created', text: (p) => formatAgo(p.createdAt, now) },
+        ],
+        proposals,
+      ),
+    )
+  })
+}
+
+function describeSignatures({ roles }: ProposalView): string {
+  return roles.map((r) => `${r.role} ${r.signedKeyIds.length}/${r.threshold}`).join(' ')
+}
+
+/** A proposal of the server, with what we verified ourselves to judge it by. */
+async function judgeOnline(
+  context: Context,
+  session: Session,
+  proposalId: string,
+): Promise<JudgedProposal & { view: ProposalView; changes: string[] }> {
+  const { view, proposal } = await fetchProposal(session, proposalId)
+  const { current } = await openRepository(context, session)
+  const changes = await describeProposedFiles(proposal, current, (product) =>
+    productContent(session, product),
+  )
+  return { view, proposal, current, changes }
+}
+
+async function show(context: Context, target: string, root: string | undefined): Promise<void> {
+  if (!isId('proposal', target)) {
+    const judged = await readOfflineProposal(context, target, root)
+    return await showJudged(context, judged, judged.changes)
+  }
+  await withSession(context, async (session) => {
+    const judged = await judgeOnline(context, session, target)
+    await showJudged(context, judged, judged.changes, judged.view)
+  })
+}
+
+async function showJudged(
+  context: Context,
+  judged: JudgedProposal,
+  changes: readonly string[],
+  view?: ProposalView,
+): Promise<void> {
+  const { proposal, current } = judged
+  const isOpen = view === undefined || view.state === 'open'
+  const problems = isOpen ? await checkProposal(proposal, current, context.ports.clock.now()) : []
+  if (context.options.json) {
+    return context.show({ view: view ?? null, proposal, problems }, () => [])
+  }
+  await showProposalText(context, judged, changes)
+  if (view !== undefined) context.say(`State: ${view.state}`)
+  for (const problem of problems)
+    context.say(context.paint.red(`Refused: ${formatProblem(problem)}`))
+  if (isOpen && problems.length === 0) {
+    for (const line of await describeMissing(judged)) context.say(line)
+  }
+}
+
+async function sign(context: Context, target: string, options: SignOptions): Promise<void> {
+  const keys = await readNamedKeys(options.key)
+  requireSigning(keys)
+  const passphrases = createPassphraseSource(context.ports, options.passphraseFile)
+  const signing = { passphrases, isStrict: true }
+  if (!isId('proposal', target)) {
+    const judged = await readOfflineProposal(context, target, options.root)
+    await showProposalText(context, judged, judged.changes)
+    const { files } = await signWithKeys(context, judged, keys, signing)
+    const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
+    const path = options.output ?? `${target}.signatures`
+    await writeDurably(path, formatSignatureFile(file), {
+      random: context.ports.random,
+      mode: 0o644,
+    })
+    return context.show({ file: path, ...file }, () => [
+      `Signatures are in ${path}. Carry it back, and run \`seaworthy proposal import ${path}\` there.`,
+    ])
+  }
+  await withSession(context, async (session) => {
+    const judged = await judgeOnline(context, session, target)
+    await showProposalText(context, judged, judged.changes)
+    const signed = await signWithKeys(context, judged, keys, signing)
+    await submitSignatures(context, session, signed, {
+      view: judged.view,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+async function exportProposal(context: Context, id: string, output: string): Promise<void> {
+  await withSession(context, async (session) => {
+    const { proposal } = await fetchProposal(session, id)
+    const view = await openRepository(context, session)
+    const content = await packContent(proposal, view.current, (product) =>
+      productContent(session, product),
+    )
+    const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content } }
+    const whole =
+      view.anchor === undefined
+        ? withContent
+        : withChain(withContent, await fetchRootHistory(session, view), view.current.roles)
+    const bytes = formatProposal(whole)
+    await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
+    const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`
+    context.show({ file: output, proposal: id, bytes: bytes.length }, () => [
+      `${output} holds the proposal with everything needed to check it. Without network:`,
+      `  seaworthy proposal sign ${output} --key FILE${root}`,
+      'Take the digest of the root from your own notes, not from this screen.',
+    ])
+  })
+}
+
+async function importSignatures(
+  context: Context,
+  paths: readonly string[],
+  options: { apply: boolean },
+): Promise<void> {
+  const parsed = await Promise.all(
+    paths.map(async (path) => parseSignatureFile(await readBounded(path, signatureBytesMax))),
+  )
+  await withSession(context, async (session) => {
+    for (const file of parsed) {
+      const { view, proposal } = await fetchProposal(session, file.proposal)
+      const { current } = await openRepository(context, session)
+      const latest = await session.client.call(addProposalSignatures, {
+        params: { proposalId: file.proposal },
+        body: { signatures: { ...file } },
+      })
+      const merged = await fetchProposal(session, file.proposal)
+      await submitSignatures(
+        context,
+        session,
+        { proposal: { ...proposal, documents: merged.proposal.documents }, current, files: [] },
+        { view: { ...view, ...latest }, leaveOpen: !options.apply },
+      )
+    }
+  })
+}
+
+async function apply(context: Context, id: string): Promise<void> {
+  await withSession(context, async (session) => {
+    const { proposal } = await fetchProposal(session, id)
+    const view = await publishProposal(context, session, proposal)
+    context.show(view, () => [context.paint.green(`Published: ${proposal.title}.`)])
+  })
+}
+
+async function reject(context: Context, proposalId: string, reason: string): Promise<void> {
+  await context.confirm(`Reject ${proposalId} for good?`)
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(rejectProposal, { params: { proposalId }, body: { reason } })
+    context.show(view, () => [`Rejected ${proposalId}.`])
+  })
+}

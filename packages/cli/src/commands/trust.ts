@@ -1,3 +1,276 @@
+/** `seaworthy trust …`: who may say what. */
 import type { Command } from 'commander'
+import { showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
+import type { TrustStatus } from '@seaworthy/api/trust'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import { keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import type { RoleAuthority } from '@seaworthy/trust/tuf'
+import {
+  changeAuthority,
+  currentAuthority,
+  delegatorOf,
+  noMetadata,
+  roleKindOf,
+} from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { readNamedKeys } from '../keys/key-files.ts'
+import type { NamedKey } from '../keys/key-files.ts'
+import { formatAgo, formatSpan } from '../output/format.ts'
+import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-export function addTrustCommands(_program: Command, _ports: CliPorts): void {}
+import { withSession } from '../session.ts'
+import type { ProposalOptions } from '../trust/proposing.ts'
+import { propose } from '../trust/proposing.ts'
+import type { RepositoryView } from '../trust/repository-view.ts'
+import { openRepository, requireRepository } from '../trust/repository-view.ts'
+import { requireSigning, signingKeys } from '../trust/signing.ts'
+import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
+
+const thresholdOption = wholeNumber(1, 100)
+
+export function addTrustCommands(program: Command, ports: CliPorts): void {
+  const trust = program.command('trust').description('the root of trust: roles, keys, thresholds')
+  addPassphraseOption(
+    trust
+      .command('init')
+      .description('create the root: which offline keys count from now on')
+      .requiredOption(
+        '--root-key <key-file>',
+        'a root key, repeatable; private key files also sign, FILE.pub only names a key',
+        collect,
+      )
+      .requiredOption('--threshold <count>', 'how many root keys must sign', thresholdOption)
+      .option(
+        '--targets-key <key-file>',
+        'a key that decides on products, repeatable (default: the root keys)',
+        collect,
+      )
+      .option('--targets-threshold <count>', 'how many of these must sign', thresholdOption)
+      .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
+  ).action(async (options: InitOptions, command: Command) =>
+    init(createContext(ports, command), options),
+  )
+  trust
+    .command('status')
+    .description('every role with keys, threshold, lifetime and alarm; verified from our anchor')
+    .action(async (_options: object, command: Command) => showStatus(createContext(ports, command)))
+  addSigningOptions(
+    trust
+      .command('rotate <role>')
+      .description('change the keys of a role: root, targets, snapshot, timestamp, P or P.CHANNEL')
+      .option('--add <key-file>', 'a further key, repeatable', collect)
+      .option('--remove <key-id>', 'a key that no longer counts, repeatable', collect)
+      .option('--threshold <count>', 'how many must sign from now on', thresholdOption),
+  ).action(async (role: string, options: RotateOptions, command: Command) =>
+    rotate(createContext(ports, command), role, options),
+  )
+  addSigningOptions(
+    trust
+      .command('renew <role…>')
+      .description('the same content with a new expiry, before a role expires'),
+  ).action(async (roles: string[], options: ProposalOptions, command: Command) =>
+    renew(createContext(ports, command), roles, options),
+  )
+}
+
+interface InitOptions {
+  rootKey: string[]
+  threshold: number
+  targetsKey?: string[]
+  targetsThreshold?: number
+  passphraseFile?: string[]
+  apply: boolean
+}
+
+async function init(context: Context, options: InitOptions): Promise<void> {
+  const rootKeys = await readNamedKeys(options.rootKey)
+  const targetsKeys =
+    options.targetsKey === undefined ? rootKeys : await readNamedKeys(options.targetsKey)
+  const root = authority('--threshold', rootKeys, options.threshold)
+  const targets = authority(
+    '--targets-threshold',
+    targetsKeys,
+    options.targetsThreshold ?? (options.targetsKey === undefined ? options.threshold : 1),
+  )
+  if (root.threshold < 2) {
+    context.warn(
+      context.paint.yellow(
+        'WARNING: with a threshold of 1, whoever gets hold of one root key owns every device. Two of three is the least that is advised.',
+      ),
+    )
+  }
+  await withSession(context, async (session) => {
+    const { anchor } = await openRepository(context, session, [])
+    if (anchor !== undefined) {
+      throw new CliError('refused', `there is a root already, sha256:${anchor.digest}`, {
+        wayOut: 'Change keys with `seaworthy trust rotate`.',
+      })
+    }
+    const online = await session.client.call(showOnlineKeys, {})
+    await propose(context, session, {
+      intent: {
+        kind: 'trust-init',
+        roles: {
+          root,
+          targets,
+          snapshot: onlineAuthority(online.snapshot),
+          timestamp: onlineAuthority(online.timestamp),
+        },
+      },
+      current: noMetadata,
+      keys: signingKeys(rootKeys, targetsKeys),
+      isStrict: false,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+/** Keys and threshold that options named. */
+export function authority(
+  option: string,
+  keys: readonly NamedKey[],
+  threshold: number,
+): RoleAuthority {
+  if (threshold > keys.length) {
+    throw new CliError('usage', `${option} ${threshold} with ${keys.length} keys can never be met`)
+  }
+  return { keys: keys.map(({ key }) => key), threshold }
+}
+
+/** Online keys come from the server; a key that is none is refused here and not by a device. */
+function onlineAuthority(keys: readonly PublicKey[]): RoleAuthority {
+  return { keys: keys.map((key) => parsePublicKey(key).key), threshold: keys.length }
+}
+
+interface RotateOptions extends ProposalOptions {
+  add?: string[]
+  remove?: string[]
+  threshold?: number
+}
+
+async function rotate(context: Context, role: string, options: RotateOptions): Promise<void> {
+  const added = await readNamedKeys(options.add ?? [])
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  if (added.length === 0 && options.remove === undefined && options.threshold === undefined) {
+    throw new CliError('usage', 'nothing to change was given', {
+      wayOut: 'Use --add, --remove or --threshold.',
+    })
+  }
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, productsOf([role]))
+    const before = currentAuthority(role, current)
+    if (before === undefined) throw new CliError('notFound', `there is no role ${role}`)
+    const changed = await changeAuthority(before, {
+      add: added.map(({ key }) => key),
+      remove: await Promise.all((options.remove ?? []).map((text) => findKeyId(before, text))),
+      ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
+    })
+    await propose(context, session, {
+      intent: { kind: 'rotate', role, authority: changed },
+      current,
+      keys: signingKeys(signers, added),
+      isStrict: false,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+/** A key id may be cut short as long as it names one key of the role. */
+async function findKeyId(before: RoleAuthority, text: string): Promise<string> {
+  const ids = await Promise.all(before.keys.map((key) => keyId(key)))
+  const found = ids.filter((id) => text.length >= 8 && id.startsWith(text))
+  if (found.length === 1) return found[0]!
+  throw new CliError('notFound', `${text} does not name one key of the role`, {
+    wayOut: `Its keys: ${ids.join(', ')}.`,
+  })
+}
+
+async function renew(context: Context, roles: string[], options: ProposalOptions): Promise<void> {
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, productsOf(roles))
+    await propose(context, session, {
+      intent: { kind: 'renew', roles },
+      current,
+      keys: signers,
+      isStrict: true,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+/** The products that roles belong to: their channels have to be known to judge a change. */
+function productsOf(roles: readonly string[]): string[] | 'all' {
+  const kinds = roles.map((role) => roleKindOf(role))
+  for (const [i, kind] of kinds.entries()) {
+    if (kind === undefined) throw new CliError('usage', `${roles[i]} is not the name of a role`)
+  }
+  if (roles.some((role) => delegatorOf(role) === undefined || delegatorOf(role) === 'root'))
+    return 'all'
+  return kinds.flatMap((kind) => (kind !== undefined && 'product' in kind ? [kind.product] : []))
+}
+
+type RoleRow = TrustStatus['roles'][number]
+
+async function showStatus(context: Context): Promise<void> {
+  await withSession(context, async (session) => {
+    const view = await openRepository(context, session)
+    const status = await session.client.call(showTrustStatus, {})
+    for (const row of status.roles) requireAgreement(view, row)
+    const now = context.ports.clock.now()
+    const blind = status.blindTimeSeconds
+    context.show({ ...status, anchor: view.anchor?.digest ?? null }, () =>
+      view.anchor === undefined
+        ? ['There is no trust root yet: `seaworthy key create`, then `seaworthy trust init`.']
+        : [
+            ...context.table<RoleRow>(
+              [
+                { title: 'role', text: (r) => r.role, isShrinkable: true },
+                { title: 'version', text: (r) => String(r.version), align: 'right' },
+                {
+                  title: 'keys',
+                  text: (r) =>
+                    `${r.online ? 'online' : 'offline'} ${r.threshold} of ${r.keyIds.length}`,
+                },
+                { title: 'expires', text: (r) => formatAgo(r.expiresAt, now) },
+                { title: 'used', text: (r) => `${Math.round(r.usedPercent)}%`, align: 'right' },
+                { title: 'alarm', text: (r) => r.alarm },
+              ],
+              status.roles,
+            ),
+            '',
+            ...context.fields([
+              ['anchor', `sha256:${view.anchor.digest}`],
+              [
+                'blind time',
+                blind === null
+                  ? undefined
+                  : `${formatSpan(blind * 1000)}: how long somebody with every online key could keep devices on what they have`,
+              ],
+            ]),
+          ],
+    )
+  })
+}
+
+/** What the server says about offline roles must be what we verified ourselves. */
+function requireAgreement({ current }: RepositoryView, row: RoleRow): void {
+  if (row.role === 'snapshot' || row.role === 'timestamp') return
+  const signed = row.role === 'root' ? current.root?.signed : current.roles.get(row.role)?.signed
+  if (signed?.version === row.version && signed.expires === row.expiresAt) return
+  throw new CliError(
+    'refused',
+    `the server says ${row.role} is version ${row.version}, but serves another one`,
+    {
+      wayOut:
+        'Something may have been published in between: try again. If it stays, the server lies.',
+    },
+  )
+}

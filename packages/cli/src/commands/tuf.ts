@@ -1,3 +1,223 @@
+/** `seaworthy tuf …`: a plain TUF client for any conforming repository; the folder of metadata is its anchor and its cache. */
 import type { Command } from 'commander'
+import { mkdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BodyTooLongError, readBody } from '@seaworthy/std/http'
+import type { HttpResponse, Transport } from '@seaworthy/std/http'
+import { TrustError } from '@seaworthy/std/refusal'
+import type { FetchMetadata, MetadataFolder, PlainTarget, Profile } from '@seaworthy/trust/tuf'
+import {
+  defaultTufLimits,
+  initPlainClient,
+  refreshPlainClient,
+  trustError,
+  verifyTarget,
+} from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { CliError, describeFailure, ExitCodeError, exitCodes } from '../failure.ts'
+import { harmless } from '../output/format.ts'
+import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-export function addTufCommands(_program: Command, _ports: CliPorts): void {}
+import { isMissing, readBounded, readIfThere, writeDurably } from '../state/files.ts'
+
+export function addTufCommands(program: Command, ports: CliPorts): void {
+  const tuf = program
+    .command('tuf')
+    .description('a plain TUF client for any repository; its options stand before the verb')
+    .requiredOption('--metadata-dir <dir>', 'trusted metadata, exactly as received')
+    .option('--metadata-url <url>', 'where the repository serves metadata')
+    .option('--target-name <path>', 'a target to download, repeatable', collect)
+    .option('--target-base-url <url>', 'where the repository serves targets')
+    .option('--target-dir <dir>', 'where downloaded targets go')
+    .option('--strict', "accept only the strict profile of Seaworthy's own repositories")
+    .addHelpText('after', '\nExit codes of this command: 0 done, 1 anything else.')
+  tuf
+    .command('init <root-file>')
+    .description('trust this root.json')
+    .action(async (file: string, _options: object, command: Command) =>
+      asPlainClient(createContext(ports, command), () => init(ports, tufOptions(command), file)),
+    )
+  tuf
+    .command('refresh')
+    .description('bring the metadata up to date, verified')
+    .action(async (_options: object, command: Command) =>
+      asPlainClient(createContext(ports, command), () => refresh(ports, tufOptions(command))),
+    )
+  tuf
+    .command('download')
+    .description('refresh, then download and verify the targets named')
+    .action(async (_options: object, command: Command) =>
+      asPlainClient(createContext(ports, command), () =>
+        download(createContext(ports, command), tufOptions(command)),
+      ),
+    )
+}
+
+interface TufOptions {
+  metadataDir: string
+  metadataUrl?: string
+  targetName?: string[]
+  targetBaseUrl?: string
+  targetDir?: string
+  strict?: boolean
+}
+
+function tufOptions(command: Command): TufOptions {
+  return command.optsWithGlobals<TufOptions>()
+}
+
+/** The protocol of the TUF conformance suite knows two outcomes: 0 and 1. */
+async function asPlainClient({ ports, options }: Context, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    const { why, code } = describeFailure(error)
+    ports.err.write(`seaworthy: tuf: ${harmless(why)}${code === undefined ? '' : ` (${code})`}\n`)
+    if (options.verbose && error instanceof Error) ports.err.write(`${error.stack}\n`)
+    throw new ExitCodeError(exitCodes.failed)
+  }
+}
+
+function clientOptions(ports: CliPorts, options: TufOptions): { profile: Profile; now: Date } {
+  return { profile: options.strict ? 'strict' : 'conforming', now: ports.clock.now() }
+}
+
+async function init(ports: CliPorts, options: TufOptions, file: string): Promise<void> {
+  const root = await readBounded(file, defaultTufLimits.rootBytesMax)
+  await mkdir(options.metadataDir, { recursive: true })
+  await initPlainClient(root, clientOptions(ports, options), metadataFolder(ports, options))
+}
+
+async function refresh(ports: CliPorts, options: TufOptions): Promise<void> {
+  await withTransport(ports, async (transport) => {
+    await refreshWith(ports, options, transport)
+  })
+}
+
+function refreshWith(ports: CliPorts, options: TufOptions, transport: Transport) {
+  const base = requireUrl('--metadata-url', options.metadataUrl)
+  return refreshPlainClient(clientOptions(ports, options), {
+    folder: metadataFolder(ports, options),
+    fetchMetadata: createMetadataFetch(base, transport),
+  })
+}
+
+async function download(context: Context, options: TufOptions): Promise<void> {
+  const { ports } = context
+  const base = requireUrl('--target-base-url', options.targetBaseUrl)
+  const { targetDir: folder, targetName: names = [] } = options
+  if (folder === undefined) throw new CliError('usage', '--target-dir is missing')
+  if (names.length === 0) throw new CliError('usage', '--target-name is missing')
+  await withTransport(ports, async (transport) => {
+    const client = await refreshWith(ports, options, transport)
+    await mkdir(folder, { recursive: true })
+    for (const name of names) {
+      const found = await client.findTarget(name)
+      const path = join(folder, found.fileName)
+      if (await isThere(path, found)) continue
+      const bytes = await fetchTarget(context, transport, new URL(found.urlPath, base), found)
+      await writeDurably(path, bytes, { random: ports.random, mode: 0o644 })
+    }
+  })
+}
+
+async function isThere(path: string, { target }: PlainTarget): Promise<boolean> {
+  try {
+    const bytes = await readIfThere(path, target.length)
+    if (bytes === undefined) return false
+    await verifyTarget(bytes, target)
+    return true
+  } catch (error) {
+    // Another file under that name is replaced once the right one was verified.
+    if (error instanceof TrustError || error instanceof CliError) return false
+    throw error
+  }
+}
+
+async function fetchTarget(
+  context: Context,
+  transport: Transport,
+  url: URL,
+  { path, target }: PlainTarget,
+): Promise<Uint8Array> {
+  const response = await transport({ method: 'GET', url: url.href })
+  if (response.status !== 200) {
+    await closeBody(response)
+    throw new CliError('failed', `${path}: the repository answers ${response.status}`)
+  }
+  const progress = context.progress(path)
+  const whole = new Uint8Array(target.length)
+  let length = 0
+  for await (const piece of response.body) {
+    if (length + piece.length > whole.length) {
+      throw trustError(
+        'endless_data',
+        `${path} is longer than the ${target.length} bytes signed for`,
+      )
+    }
+    whole.set(piece, length)
+    length += piece.length
+    progress.update(length, target.length)
+  }
+  progress.finish()
+  const bytes = whole.subarray(0, length)
+  await verifyTarget(bytes, target)
+  return bytes
+}
+
+function createMetadataFetch(base: URL, transport: Transport): FetchMetadata {
+  return async (name, bytesMax) => {
+    const response = await transport({ method: 'GET', url: new URL(name, base).href })
+    if (response.status === 200) {
+      try {
+        return await readBody(response, bytesMax)
+      } catch (cause) {
+        if (!(cause instanceof BodyTooLongError)) throw cause
+        throw trustError('endless_data', `${name} is longer than ${bytesMax} bytes`, { cause })
+      }
+    }
+    await closeBody(response)
+    // Stores without permission to list answer 403 for what does not exist (specification 5.3.3 knows "not found" alone).
+    if (response.status === 404 || response.status === 403) return undefined
+    throw new CliError('failed', `${name}: the repository answers ${response.status}`)
+  }
+}
+
+async function closeBody(response: HttpResponse): Promise<void> {
+  for await (const _ of response.body) break
+}
+
+async function withTransport(ports: CliPorts, act: (transport: Transport) => Promise<void>) {
+  const { transport, close } = ports.createTransport({ allowPlain: true })
+  try {
+    await act((request) => transport({ ...request, signal: request.signal ?? ports.signal }))
+  } finally {
+    close()
+  }
+}
+
+/** Always a folder: names are appended to it. */
+function requireUrl(option: string, text: string | undefined): URL {
+  if (text === undefined) throw new CliError('usage', `${option} is missing`)
+  try {
+    return new URL(text.endsWith('/') ? text : `${text}/`)
+  } catch (cause) {
+    throw new CliError('usage', `${option} is not a URL`, { cause })
+  }
+}
+
+const metadataBytesMax = 64 * 1024 * 1024
+
+function metadataFolder(ports: CliPorts, { metadataDir: folder }: TufOptions): MetadataFolder {
+  return {
+    read: (name) => readIfThere(join(folder, name), metadataBytesMax),
+    write: (name, bytes) =>
+      writeDurably(join(folder, name), bytes, { random: ports.random, mode: 0o644 }),
+    async remove(name) {
+      await unlink(join(folder, name)).catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+      })
+    },
+  }
+}

@@ -3,16 +3,24 @@
  * compared comes from here, never from what the server says about its metadata.
  */
 import type {
+  CurrentMetadata,
+  FetchMetadata,
   Metadata,
   RootSigned,
   TargetsSigned,
   TufClient,
   TufNotice,
 } from '@seaworthy/trust/tuf'
-import { isTrustError, openTufClient } from '@seaworthy/trust/tuf'
+import {
+  defaultTufLimits,
+  isTrustError,
+  noMetadata,
+  openTufClient,
+  parseMetadata,
+  roleKindOf,
+  trustError,
+} from '@seaworthy/trust/tuf'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
-import { trustError } from '@seaworthy/trust/tuf'
-import type { FetchMetadata } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatSpan } from '../output/format.ts'
@@ -21,63 +29,112 @@ import type { Anchor } from './anchor.ts'
 import { ensureAnchor, trustStore } from './anchor.ts'
 
 export interface RepositoryView {
-  anchor: Anchor
-  client: TufClient
-  root: Metadata<RootSigned>
-  targets: Metadata<TargetsSigned>
-  /** The metadata of a product's role, or `undefined` where `targets` does not delegate to it. */
-  product(name: string): Promise<Metadata<TargetsSigned> | undefined>
-  /** The metadata of a channel's role, or `undefined` where the product does not delegate to it. */
-  channel(product: string, channel: string): Promise<Metadata<TargetsSigned> | undefined>
+  /** `undefined` while the server has no root. */
+  anchor: Anchor | undefined
+  /** Verified at this contact: root, `targets`, all products, and the channels of the products asked for. */
+  current: CurrentMetadata
+  /** From the anchor to the newest. */
+  roots: readonly Metadata<RootSigned>[]
 }
 
-/** Refreshes from the server and verifies. `undefined` while the server has no root. */
+/** Refreshes from the server and verifies. Channels are loaded of the products named, or of all. */
 export async function openRepository(
   context: Context,
   session: Session,
-): Promise<RepositoryView | undefined> {
+  products: readonly string[] | 'all' = 'all',
+): Promise<RepositoryView> {
   const anchor = await ensureAnchor(context, session)
-  if (anchor === undefined) return undefined
+  if (anchor === undefined) return { anchor, current: noMetadata, roots: [] }
   const client = await openTufClient(
     { anchor: anchor.bytes, profile: 'strict' },
     {
       clock: context.ports.clock,
       store: trustStore(session.folder, context),
-      fetchMetadata: fetchMetadata(session),
+      fetchMetadata: createMetadataFetch(session),
     },
   )
   for (const notice of await client.refresh()) context.warn(`Note: ${describeNotice(notice)}`)
-  const load = async (...chain: string[]) => {
-    try {
-      return await client.loadRole(chain)
-    } catch (error) {
-      if (isTrustError(error, 'target_unknown')) return undefined
-      throw error
-    }
-  }
-  return {
-    anchor,
-    client,
-    root: client.root(),
-    targets: await client.loadRole([]),
-    product: (name) => load(name),
-    channel: (product, channel) => load(product, `${product}.${channel}`),
-  }
+  await loadRoles(client, products)
+  const { roots, roles } = await readTrusted(client)
+  const all = [await parseMetadata('root', anchor.bytes, 'strict'), ...roots]
+  return { anchor, current: { root: all.at(-1), roles }, roots: all }
 }
 
-/** As `openRepository`, for commands that need one. */
+/** As `openRepository`, for commands that make no sense without a root. */
 export async function requireRepository(
   context: Context,
   session: Session,
-): Promise<RepositoryView> {
-  const view = await openRepository(context, session)
-  if (view !== undefined) return view
+  products: readonly string[] | 'all' = 'all',
+): Promise<RepositoryView & { anchor: Anchor }> {
+  const view = await openRepository(context, session, products)
+  const { anchor } = view
+  if (anchor !== undefined) return { ...view, anchor }
   throw new CliError('refused', 'the server has no trust root yet', {
     wayOut: 'Make keys with `seaworthy key create`, then run `seaworthy trust init`.',
   })
 }
 
-function fetchMetadata({ transport, server }: Session): FetchMetadata {
+async function loadRoles(client: TufClient, wanted: readonly string[] | 'all'): Promise<void> {
+  const products = delegatedNames(await readTrusted(client), 'targets')
+  for (const product of products) {
+    // Searching for a release that no channel can have leads through the product's own role and loads it.
+    await client.findTarget(`${product}/-/-`).catch((error: unknown) => {
+      if (!isTrustError(error, 'target_unknown')) throw error
+    })
+  }
+  const trusted = await readTrusted(client)
+  for (const product of products) {
+    if (wanted !== 'all' && !wanted.includes(product)) continue
+    for (const role of delegatedNames(trusted, product)) {
+      const kind = roleKindOf(role)
+      if (kind?.kind === 'channel') await client.loadChannel(kind.product, kind.channel)
+    }
+  }
+}
+
+interface TrustedBytes {
+  /** After the anchor. */
+  roots: Metadata<RootSigned>[]
+  /** `targets` and delegated roles. */
+  roles: ReadonlyMap<string, Metadata<TargetsSigned>>
+}
+
+async function readTrusted(client: TufClient): Promise<TrustedBytes> {
+  const roots: Metadata<RootSigned>[] = []
+  const roles = new Map<string, Metadata<TargetsSigned>>()
+  for (const { name, bytes } of client.trustedFiles()) {
+    const role = /^(?:\d+\.)?(.+)\.json$/.exec(name)?.[1] ?? ''
+    const kind = roleKindOf(role)?.kind
+    if (kind === 'root') roots.push(await parseMetadata('root', bytes, 'strict'))
+    if (kind === 'targets' || kind === 'product' || kind === 'channel') {
+      roles.set(role, await parseMetadata('targets', bytes, 'strict'))
+    }
+  }
+  return { roots, roles }
+}
+
+function delegatedNames({ roles }: TrustedBytes, role: string): string[] {
+  return roles.get(role)?.signed.delegations?.roles?.map(({ name }) => name) ?? []
+}
+
+/** Every root since the first: those before our anchor come from the server, for signers who are anchored earlier. */
+export async function fetchRootHistory(
+  session: Session,
+  view: RepositoryView,
+): Promise<Metadata<RootSigned>[]> {
+  const fetch = createMetadataFetch(session)
+  const earlier: Metadata<RootSigned>[] = []
+  const anchorVersion = view.roots[0]?.signed.version ?? 1
+  for (let version = 1; version < anchorVersion; version++) {
+    const bytes = await fetch(`${version}.root.json`, defaultTufLimits.rootBytesMax)
+    if (bytes === undefined) throw trustError('metadata_missing', `root ${version} is not served`)
+    earlier.push(await parseMetadata('root', bytes, 'strict'))
+  }
+  return [...earlier, ...view.roots]
+}
+
+/** Metadata from the server's own repository. */
+export function createMetadataFetch({ transport, server }: Session): FetchMetadata {
   return async (name, bytesMax) => {
     const response = await transport({ method: 'GET', url: `${server.url}/tuf/${name}` })
     if (response.status === 200) {

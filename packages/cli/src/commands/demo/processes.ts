@@ -4,17 +4,23 @@ import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-/** Runs a program to its end; rejects with its last line of error output when it fails. */
-export type RunProgram = (file: string, args: readonly string[]) => Promise<void>
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Runs a program to its end and gives its output; rejects with the end of its error output when it fails. */
+export type RunProgram = (
+  file: string,
+  args: readonly string[],
+  environment?: Environment,
+) => Promise<string>
 
 export interface Processes {
   run: RunProgram
-  /** Starts a program that stays. Its error output goes to `logFile`, and line by line to `onLine`. */
+  /** Starts a program that stays. All it prints goes to `logFile`, and line by line to `onLine`. */
   start(options: {
     file: string
     args: readonly string[]
     logFile: string
-    environment?: Readonly<Record<string, string>>
+    environment?: Environment
     onLine?: (line: string) => void
   }): Running
   /** Ends everything that was started and still runs, newest first. */
@@ -25,34 +31,42 @@ export interface Running {
   readonly pid: number
   /** Resolves when the program has ended, with how it ended. */
   readonly ended: Promise<string>
+  /** A line on its standard input. */
+  order(line: string): void
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-export function createProcesses(
-  environment: Readonly<Record<string, string | undefined>>,
-): Processes {
+const outputBytesMax = 4 * 1024 * 1024
+
+export function createProcesses(inherited: Environment): Processes {
   const running: Running[] = []
 
-  const run: RunProgram = (file, args) =>
+  const run: RunProgram = (file, args, environment) =>
     new Promise((resolve, reject) => {
       const child = spawn(file, args, {
-        stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...inherited, ...environment },
       })
-      let last = ''
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        if (line.trim() !== '') last = line
+      let output = ''
+      let complaints = ''
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        if (output.length < outputBytesMax) output += text
+      })
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        complaints = (complaints + text).slice(-2000)
       })
       child.on('error', (cause) => reject(new Error(`${file} cannot be started`, { cause })))
       child.on('close', (code) =>
-        code === 0 ? resolve() : reject(new Error(`${file} failed: ${last.slice(0, 200)}`)),
+        code === 0
+          ? resolve(output)
+          : reject(new Error(complaints.trim() || `${file} ended with exit code ${code}`)),
       )
     })
 
   const start: Processes['start'] = (options) => {
     const child = spawn(options.file, options.args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...environment, ...options.environment },
+      stdio: 'pipe',
+      env: { ...inherited, ...options.environment },
     })
     const log = createWriteStream(options.logFile, { flags: 'a' })
     for (const stream of [child.stdout, child.stderr]) {
@@ -61,10 +75,14 @@ export function createProcesses(
         options.onLine?.(line)
       })
     }
-    const ended = waitForEnd(child).finally(() => log.end())
+    const ended = waitForEnd(child)
+    void ended.then(() => log.end())
+    // whoever reads its orders may be gone already
+    child.stdin.on('error', (error) => log.write(`${error.message}\n`))
     const one: Running = {
       pid: child.pid ?? -1,
       ended,
+      order: (line) => void child.stdin.write(`${line}\n`),
       async stop(signal = 'SIGTERM') {
         child.kill(signal)
         await ended
@@ -86,6 +104,6 @@ export function createProcesses(
 function waitForEnd(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve(error.message))
-    child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+    child.on('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
 }

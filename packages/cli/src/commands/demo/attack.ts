@@ -1,0 +1,112 @@
+/** The attack on the devices, with everything the server had. */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CliError } from '../../failure.ts'
+import type { Application } from './applications.ts'
+import type { DemoDevice } from './devices.ts'
+import type { Running } from './processes.ts'
+import { channel } from './scene.ts'
+import type { Server, Story } from './scene.ts'
+
+/** What the thief tries, in an order in which no attempt spoils the next, and what must come of it. */
+const attempts = [
+  {
+    attack: 'older-release',
+    title: 'order every device to run the oldest release',
+    code: 'counter_below_committed',
+  },
+  {
+    attack: 'unsigned-release',
+    title: 'push a release that the signers never signed',
+    code: 'signature_threshold',
+  },
+  {
+    attack: 'older-metadata',
+    title: 'serve the genuine metadata of before the last release',
+    code: 'rollback',
+  },
+] as const
+
+const refusalTimeoutMs = 60_000
+
+/** Throws when a device does anything but refuse with the right code, or runs anything but `version`. */
+export async function attackDevices(
+  story: Story,
+  scene: {
+    server: Server
+    application: Application
+    devices: readonly DemoDevice[]
+    version: string
+  },
+): Promise<void> {
+  const { stage, processes } = story
+  const { server, application, devices } = scene
+  const said: string[] = []
+  const thief = processes.start({
+    file: process.execPath,
+    args: [
+      fileURLToPath(import.meta.resolve('@seaworthy/server/stolen')),
+      ...['--data-dir', server.dataDir, '--product', application.product, '--channel', channel],
+    ],
+    logFile: join(story.folder, 'thief.log'),
+    onLine: (line) => said.push(line),
+  })
+  await stage.step('copy the database and open its online keys with the master key', () =>
+    awaitWord(story, thief, said, 'stolen'),
+  )
+  await stage.step('kill the server and take its place, with its own certificate', async () => {
+    await server.running.stop('SIGKILL')
+    thief.order(`serve ${server.listen}`)
+    await awaitWord(story, thief, said, 'serving')
+  })
+  for (const { attack, title, code } of attempts) {
+    await stage.step(title, async () => {
+      thief.order(attack)
+      await awaitWord(story, thief, said, `attack ${attack}`)
+    })
+    await Promise.all(devices.map((device) => awaitRefusal(story, device, code)))
+  }
+  for (const device of devices) {
+    const version = await device.askVersion()
+    if (version !== scene.version) {
+      throw new CliError('refused', `${device.name} runs ${version}: the promise is broken`)
+    }
+  }
+  stage.tell(`every device still runs ${scene.version}, as its owners signed it`)
+  await thief.stop('SIGKILL')
+}
+
+async function awaitWord(
+  { context, folder }: Story,
+  thief: Running,
+  said: readonly string[],
+  word: string,
+): Promise<void> {
+  let end: string | undefined
+  void thief.ended.then((how) => (end = how))
+  while (!said.includes(word)) {
+    if (end !== undefined) {
+      throw new CliError('failed', `the attack itself failed (${end})`, {
+        wayOut: `Look at ${join(folder, 'thief.log')}.`,
+      })
+    }
+    await context.ports.sleep(50, context.ports.signal)
+  }
+}
+
+async function awaitRefusal(story: Story, device: DemoDevice, code: string): Promise<void> {
+  const { clock, sleep, signal } = story.context.ports
+  const deadlineMs = clock.monotonicMs() + refusalTimeoutMs
+  for (;;) {
+    if (device.events.some((one) => one.event === 'refused' && one.code === code)) {
+      story.stage.device(device.name, 'good', `refused: ${code}`)
+      return
+    }
+    if (clock.monotonicMs() > deadlineMs) {
+      throw new CliError('failed', `${device.name} did not refuse with ${code}`, {
+        wayOut: `Look at ${join(story.folder, device.name, 'agent.log')}.`,
+      })
+    }
+    await sleep(100, signal)
+  }
+}

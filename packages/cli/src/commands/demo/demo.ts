@@ -1,0 +1,73 @@
+/** `seaworthy demo`: everything on this machine, from an empty folder to devices that refuse a stolen server. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { createContext } from '../../context.ts'
+import type { Context } from '../../context.ts'
+import type { CliPorts } from '../../ports.ts'
+import { createProcesses } from './processes.ts'
+import { createStage } from './stage.ts'
+import { playStory, writeKeepNote } from './story.ts'
+
+export function addDemoCommand(program: Command, ports: CliPorts): void {
+  program
+    .command('demo')
+    .description(
+      'everything on this machine: server, signers, devices, an update, a rollback, an attack',
+    )
+    .option('--keep', 'leave everything running until Ctrl-C')
+    .action(async (options: { keep?: boolean }, command: Command) =>
+      demo(createContext(ports, command), options.keep ?? false),
+    )
+}
+
+async function demo(context: Context, isKept: boolean): Promise<void> {
+  const { ports } = context
+  const startedMs = ports.clock.monotonicMs()
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-demo-'))
+  const processes = createProcesses(ports.environment)
+  const stage = createStage(context)
+  let isOver = false
+  try {
+    const { server, loginLine } = await playStory({ context, stage, processes, folder })
+    const seconds = Math.round((ports.clock.monotonicMs() - startedMs) / 1000)
+    const summary = [
+      '',
+      context.paint.bold(`Done in ${seconds} s.`),
+      'Three devices installed, updated and rolled back a real application; a stolen server could not',
+      'make one of them run a byte that two of three signers had not signed, nor go back.',
+      '',
+      `   server  ${server.url}`,
+    ]
+    for (const line of summary) context.say(line)
+    isOver = true
+    if (!isKept) return
+    const look = [
+      `   ${loginLine}`,
+      `   npx seaworthy device list`,
+      `   everything lies in ${folder}`,
+    ]
+    await writeKeepNote(folder, look)
+    for (const line of [
+      '',
+      'It stays until Ctrl-C. To look around from another terminal:',
+      ...look,
+    ]) {
+      context.say(line)
+    }
+    await untilAborted(ports.signal)
+  } finally {
+    await processes.stopAll()
+    // what went wrong can be looked at; what went well leaves nothing behind
+    if (isOver) await rm(folder, { recursive: true, force: true })
+    else context.warn(`Everything the demo did lies in ${folder}.`)
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,105 @@
+/** Three devices on this machine: a real agent each, with its own folder and its own port for the application. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readBody } from '@seaworthy/std/http'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { CliPorts } from '../../ports.ts'
+import type { Processes, Running } from './processes.ts'
+
+/** Something an agent logged. */
+export interface DeviceEvent {
+  event: string
+  code?: string
+  targetPath?: string
+}
+
+export interface DemoDevice {
+  readonly name: string
+  /** Where its application answers. */
+  readonly url: string
+  readonly agent: Running
+  /** Everything it logged, in order. */
+  readonly events: readonly DeviceEvent[]
+  /** The version its application says it is, over HTTP; `undefined` while it does not answer. */
+  askVersion(): Promise<string | undefined>
+}
+
+/** `config` is what `provisioning-key create --agent-config` wrote. */
+export async function startDevice(options: {
+  name: string
+  folder: string
+  config: object
+  node: string
+  ports: CliPorts
+  processes: Processes
+  onEvent: (event: DeviceEvent) => void
+}): Promise<DemoDevice> {
+  const { name, folder, ports } = options
+  const appData = join(folder, 'node-red')
+  await mkdir(appData, { recursive: true })
+  const port = await findFreePort()
+  const configFile = join(folder, 'agent.json')
+  const config = {
+    ...options.config,
+    name,
+    pollSeconds: 1,
+    environment: { PORT: String(port), NODE: options.node, DATA: appData },
+  }
+  await writeFile(configFile, JSON.stringify(config), { mode: 0o600 })
+  const events: DeviceEvent[] = []
+  const agent = options.processes.start({
+    file: options.node,
+    args: [
+      fileURLToPath(import.meta.resolve('@seaworthy/agent/main')),
+      ...['run', '--config', configFile, '--state-dir', join(folder, 'state')],
+    ],
+    logFile: join(folder, 'agent.log'),
+    onLine(line) {
+      const event = parseEvent(line)
+      if (event === undefined) return
+      events.push(event)
+      options.onEvent(event)
+    },
+  })
+  const url = `http://127.0.0.1:${port}/`
+  const { transport } = ports.createTransport({})
+  return {
+    name,
+    url,
+    agent,
+    events,
+    async askVersion() {
+      try {
+        const response = await transport({ method: 'GET', url: `${url}settings` })
+        const settings = JSON.parse(utf8Decode(await readBody(response, 1024 * 1024))) as object
+        return 'version' in settings ? String(settings.version) : undefined
+      } catch {
+        // it does not answer, or not with settings: the same to whoever asks
+        return undefined
+      }
+    },
+  }
+}
+
+function parseEvent(line: string): DeviceEvent | undefined {
+  try {
+    const parsed = JSON.parse(line) as DeviceEvent
+    return typeof parsed.event === 'string' ? parsed : undefined
+  } catch {
+    // the application prints what it likes
+    return undefined
+  }
+}
+
+export function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}

@@ -1,0 +1,72 @@
+/** The people of the demo: one who runs releases, and three signers whose keys the server never sees. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Environment, RunProgram } from './processes.ts'
+
+export interface Person {
+  /** Runs `seaworthy …` as this person; the output is parsed as JSON with `--json` among the arguments. */
+  readonly seaworthy: (...args: readonly string[]) => Promise<string>
+}
+
+export interface Signer extends Person {
+  readonly name: string
+  readonly keyFile: string
+  /** Where files are handed in and out; nothing else connects this person to the others. */
+  readonly folder: string
+}
+
+export interface People {
+  readonly owner: Person
+  readonly signers: readonly [Signer, Signer, Signer]
+  /** Carries a proposal to two signers, who sign without the server, and applies it. */
+  readonly signAndApply: (proposalId: string, signers: readonly Signer[]) => Promise<void>
+}
+
+export async function gatherPeople(
+  folder: string,
+  run: RunProgram,
+  passphrase: string,
+): Promise<People> {
+  const main = fileURLToPath(new URL('../../main.ts', import.meta.url))
+  const person = (configDir: string): Person => {
+    const environment: Environment = {
+      SEAWORTHY_CONFIG: configDir,
+      SEAWORTHY_PASSPHRASE: passphrase,
+      NO_COLOR: '1',
+    }
+    return {
+      seaworthy: (...args) => run(process.execPath, [main, '--yes', ...args], environment),
+    }
+  }
+  const owner = person(join(folder, 'owner'))
+  const createSigner = async (number: number): Promise<Signer> => {
+    const own = join(folder, `signer-${number}`)
+    await mkdir(own, { recursive: true })
+    return {
+      name: `signer ${number}`,
+      folder: own,
+      keyFile: join(own, 'signer.key'),
+      ...person(own),
+    }
+  }
+  const signers = await Promise.all([createSigner(1), createSigner(2), createSigner(3)])
+  return {
+    owner,
+    signers,
+    async signAndApply(proposalId, chosen) {
+      const exported = join(folder, `${proposalId}.json`)
+      await owner.seaworthy('proposal', 'export', proposalId, '-o', exported)
+      const signatures = await Promise.all(
+        chosen.map(async (signer) => {
+          const file = join(signer.folder, `${proposalId}.signatures`)
+          const { seaworthy, keyFile } = signer
+          await seaworthy('proposal', 'sign', exported, '--key', keyFile, '-o', file)
+          return file
+        }),
+      )
+      for (const file of signatures) await owner.seaworthy('proposal', 'import', file)
+      await owner.seaworthy('proposal', 'apply', proposalId)
+    },
+  }
+}

@@ -1,0 +1,276 @@
+/** The demo, chapter by chapter: everything in it is real, and done as a user would do it. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { base64UrlEncode } from '@seaworthy/std/bytes'
+import { CliError } from '../../failure.ts'
+import type { Application } from './applications.ts'
+import { prepareApplication } from './applications.ts'
+import { attackDevices } from './attack.ts'
+import type { DemoDevice } from './devices.ts'
+import { findFreePort, startDevice } from './devices.ts'
+import type { People } from './people.ts'
+import { gatherPeople } from './people.ts'
+import type { Running } from './processes.ts'
+import { channel, fleet } from './scene.ts'
+import type { Server, Story } from './scene.ts'
+
+const deviceCount = 3
+const updateTimeoutMs = 120_000
+
+/** Plays the whole story; resolves with the server that runs at its end. */
+export async function playStory(story: Story): Promise<{ server: Server; loginLine: string }> {
+  const { stage } = story
+  const { ports } = story.context
+  const passphrase = base64UrlEncode(ports.random.bytes(18))
+  const people = await gatherPeople(story.folder, story.processes.run, passphrase)
+
+  stage.chapter('A server that nobody has to trust, and an application to ship')
+  const preparing = prepareApplication(join(story.folder, 'applications'), story.processes.run)
+  const server = await stage.step('start the server: PostgreSQL, certificate, online keys', () =>
+    startServer(story),
+  )
+  const loginLine = await stage.step('pair the command line with its public key', () =>
+    logIn(server, people),
+  )
+  const application = await stage.step(
+    'fetch two versions of the application from npm',
+    () => preparing,
+  )
+  if (application.standInBecause !== undefined) {
+    stage.tell(`the npm registry cannot be reached (${application.standInBecause.split('\n')[0]})`)
+    stage.tell('so a small application that comes with the project stands in for Node-RED')
+  }
+
+  stage.chapter('Three signers, of whom two must agree; the server never sees their keys')
+  await stage.step('each makes an encrypted key', async () => {
+    await Promise.all(
+      people.signers.map((signer) => signer.seaworthy('key', 'create', signer.keyFile)),
+    )
+  })
+  await establishTrust(story, people, application)
+
+  stage.chapter(`${application.title} ${application.releases[0]!.version} to three devices`)
+  await publish(story, people, application, 0)
+  const devices = await bringDevices(story, people)
+  await awaitVersion(story, devices, application, 0, 'committed')
+
+  stage.chapter(`The update: ${application.title} ${application.releases[1]!.version}`)
+  await publish(story, people, application, 1)
+  await awaitVersion(story, devices, application, 1, 'committed')
+
+  stage.chapter(`A release that fails its health check: ${application.releases[2]!.version}`)
+  await publish(story, people, application, 2)
+  await awaitVersion(story, devices, application, 1, 'rolled-back')
+
+  stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
+  const { version } = application.releases[1]!
+  await attackDevices(story, { server, application, devices, version })
+
+  stage.chapter('The owners take their server back')
+  const again = await stage.step('start the server again on its data', () =>
+    startServer(story, server.listen),
+  )
+  await stage.step('check the audit log against what was seen before', () =>
+    people.owner.seaworthy('log', 'verify'),
+  )
+  return { server: again, loginLine }
+}
+
+async function startServer(story: Story, listen?: string): Promise<Server> {
+  const { processes, folder } = story
+  const dataDir = join(folder, 'server')
+  const address = listen ?? `127.0.0.1:${await findFreePort()}`
+  const readyFile = join(folder, 'server-ready.json')
+  await mkdir(dataDir, { recursive: true })
+  await rm(readyFile, { force: true })
+  const running = processes.start({
+    file: process.execPath,
+    args: [
+      fileURLToPath(import.meta.resolve('@seaworthy/server/main')),
+      ...['--data-dir', dataDir, '--listen', address, '--ready-file', readyFile],
+    ],
+    logFile: join(folder, 'server.log'),
+  })
+  const { url } = await untilThere(story, running, async () => {
+    const text = await readFile(readyFile, 'utf8').catch(() => undefined)
+    return text === undefined ? undefined : (JSON.parse(text) as { url: string })
+  })
+  return { url, listen: address, dataDir, running }
+}
+
+/** Waits for `find` to give something; the end of the server is the end of waiting. */
+async function untilThere<T>(
+  story: Story,
+  running: Running,
+  find: () => Promise<T | undefined>,
+): Promise<T> {
+  let end: string | undefined
+  void running.ended.then((how) => (end = how))
+  for (;;) {
+    const found = await find()
+    if (found !== undefined) return found
+    if (end !== undefined) {
+      throw new CliError('failed', `the server did not start (${end})`, {
+        wayOut: `Look at ${join(story.folder, 'server.log')}.`,
+      })
+    }
+    await story.context.ports.sleep(50, story.context.ports.signal)
+  }
+}
+
+/** Pairs with the line that the server printed at its first start. */
+async function logIn(server: Server, people: People): Promise<string> {
+  const log = await readFile(join(server.dataDir, '..', 'server.log'), 'utf8')
+  const line = /^.*\bseaworthy (login .*)$/m.exec(log)?.[1]
+  if (line === undefined) throw new CliError('failed', 'the server printed no login line')
+  await people.owner.seaworthy(...line.trim().split(/\s+/))
+  return `npx seaworthy ${line.trim()}`
+}
+
+/** Finds the proposal's id in what a command printed as JSON. */
+function proposalIn(output: string): string {
+  const id = /"(proposal_[0-9a-z]{26})"/.exec(output)?.[1]
+  if (id === undefined) throw new CliError('failed', 'the command made no proposal')
+  return id
+}
+
+async function establishTrust(
+  { stage }: Story,
+  { owner, signers, signAndApply }: People,
+  { product }: Application,
+): Promise<void> {
+  const [one, two, three] = signers
+  const publicKeys = (option: string) =>
+    signers.flatMap(({ keyFile }) => [option, `${keyFile}.pub`])
+  const propose = async (...args: readonly string[]) =>
+    proposalIn(await owner.seaworthy('--json', ...args))
+  await stage.step('root and targets: signed offline by signers 1 and 2', async () => {
+    const id = await propose('trust', 'init', ...publicKeys('--root-key'), '--threshold', '2')
+    await signAndApply(id, [one, two])
+  })
+  await stage.step(`product ${product}: signed by signers 2 and 3`, async () => {
+    await signAndApply(await propose('product', 'create', product, '--kind', 'bundle'), [
+      two,
+      three,
+    ])
+  })
+  await stage.step(`channel ${channel}: signed by signers 1 and 3`, async () => {
+    const keys = [...publicKeys('--key'), '--threshold', '2']
+    await signAndApply(await propose('channel', 'create', product, channel, ...keys), [one, three])
+  })
+  await stage.step(`fleet ${fleet}`, () =>
+    owner.seaworthy(
+      'fleet',
+      'create',
+      fleet,
+      '--product',
+      product,
+      '--channel',
+      channel,
+      '--poll',
+      '1s',
+    ),
+  )
+}
+
+async function publish(
+  { stage }: Story,
+  people: People,
+  { product, releases }: Application,
+  index: number,
+): Promise<void> {
+  const { version, folder } = releases[index]!
+  const { owner, signers, signAndApply } = people
+  await stage.step(`release ${version}: pack, push, register`, () =>
+    owner.seaworthy(
+      ...['release', 'create', product, version],
+      ...['--platform', `linux/${process.arch === 'x64' ? 'amd64' : 'arm64'}`, '--from', folder],
+    ),
+  )
+  const two = signers.filter((_, i) => i !== index)
+  await stage.step(`publish: signed by ${two.map(({ name }) => name).join(' and ')}`, async () => {
+    const output = await owner.seaworthy(
+      '--json',
+      'publish',
+      product,
+      version,
+      '--channel',
+      channel,
+    )
+    await signAndApply(proposalIn(output), two)
+  })
+}
+
+async function bringDevices(story: Story, { owner }: People): Promise<DemoDevice[]> {
+  const { stage, folder, context, processes } = story
+  const configFile = join(folder, 'agent.json')
+  await owner.seaworthy(
+    ...['provisioning-key', 'create', '--fleet', fleet, '--uses', String(deviceCount)],
+    ...['--agent-config', configFile],
+  )
+  const config = JSON.parse(await readFile(configFile, 'utf8')) as object
+  const names = Array.from({ length: deviceCount }, (_, i) => `device-${i + 1}`)
+  return Promise.all(
+    names.map((name) =>
+      startDevice({
+        name,
+        folder: join(folder, name),
+        config,
+        node: process.execPath,
+        ports: context.ports,
+        processes,
+        onEvent(event) {
+          if (event.event === 'registered') {
+            stage.device(name, 'busy', 'registered with its own key; the provisioning key is gone')
+          }
+          if (event.event === 'rolling-back') {
+            stage.device(name, 'bad', `not well (${event.code}), goes back by itself`)
+          }
+        },
+      }),
+    ),
+  )
+}
+
+/** Waits until every device says `event` of the newest release and its application answers with the version. */
+async function awaitVersion(
+  story: Story,
+  devices: readonly DemoDevice[],
+  { product, releases }: Application,
+  index: number,
+  event: 'committed' | 'rolled-back',
+): Promise<void> {
+  const { clock, sleep, signal } = story.context.ports
+  const deadlineMs = clock.monotonicMs() + updateTimeoutMs
+  const answered = releases[index]!.version
+  const newest = event === 'rolled-back' ? releases[index + 1]!.version : answered
+  const target = `${product}/${channel}/${newest}`
+  const mark = event === 'committed' ? 'committed' : 'rolled back'
+  await Promise.all(
+    devices.map(async (device) => {
+      const found = () =>
+        device.events.find((one) => one.event === event && one.targetPath === target)
+      for (;;) {
+        const entry = found()
+        const version = await device.askVersion()
+        if (entry !== undefined && version === answered) {
+          const why = entry.code === undefined ? '' : ` (${entry.code})`
+          story.stage.device(device.name, 'good', `${mark}${why}; ${device.url} answers ${version}`)
+          return
+        }
+        if (clock.monotonicMs() > deadlineMs) {
+          throw new CliError('failed', `${device.name} did not get to ${answered} in time`, {
+            wayOut: `Look at ${join(story.folder, device.name, 'agent.log')}.`,
+          })
+        }
+        await sleep(200, signal)
+      }
+    }),
+  )
+}
+
+/** So that a person can look around later. */
+export async function writeKeepNote(folder: string, lines: readonly string[]): Promise<void> {
+  await writeFile(join(folder, 'README.txt'), `${lines.join('\n')}\n`)
+}

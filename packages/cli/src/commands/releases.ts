@@ -1,3 +1,0 @@
-import type { Command } from 'commander'
-import type { CliPorts } from '../ports.ts'
-export function addReleaseCommands(_program: Command, _ports: CliPorts): void {}

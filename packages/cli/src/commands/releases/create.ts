@@ -1,0 +1,160 @@
+/** `seaworthy release create`: from folders, layouts or registries to a registered release. */
+import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { createRelease } from '@seaworthy/api/releases'
+import { copyContent } from '@seaworthy/oci/content'
+import type { Digest } from '@seaworthy/oci/digests'
+import type { Layout } from '@seaworthy/oci/layout'
+import { createLayout, openLayout } from '@seaworthy/oci/layout'
+import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import { parseRegistryReference } from '@seaworthy/oci/names'
+import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
+import type { PlatformSource } from '@seaworthy/oci/release'
+import { buildRelease } from '@seaworthy/oci/release'
+import type { Context } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { formatBytes } from '../../output/format.ts'
+import { productContent } from '../../registry.ts'
+import { withSession } from '../../session.ts'
+import { describeRelease } from './view.ts'
+
+export interface CreateOptions {
+  platform: string[]
+  from: string[]
+}
+
+export async function createReleaseFrom(
+  context: Context,
+  product: string,
+  version: string,
+  { platform: platforms, from: sources }: CreateOptions,
+): Promise<void> {
+  if (platforms.length !== sources.length) {
+    throw new CliError('usage', `${platforms.length} --platform but ${sources.length} --from`, {
+      wayOut: 'Give one --from for each --platform, in the same order.',
+    })
+  }
+  const work = await mkdtemp(join(tmpdir(), 'seaworthy-release-'))
+  const closers: (() => void)[] = []
+  try {
+    const layout = await createLayout(join(work, 'layout'), context.ports.random)
+    const opened = await Promise.all(
+      platforms.map(async (name, i) => ({
+        platform: name,
+        source: await openSource(context, sources[i]!, join(work, `file-${i}`), closers),
+      })),
+    )
+    const built = await buildWithProgress(context, layout, { product, version, platforms: opened })
+    await withSession(context, async (session) => {
+      await pushWithProgress(context, layout, {
+        digest: built.descriptor.digest,
+        target: productContent(session, product),
+      })
+      const view = await session.client.call(createRelease, {
+        params: { product },
+        body: { version, digest: built.descriptor.digest },
+      })
+      context.show(view, () => [
+        ...describeRelease(context, view),
+        `It runs nowhere yet. Next: seaworthy publish ${product} ${version} --channel CHANNEL`,
+      ])
+    })
+  } finally {
+    for (const close of closers) close()
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** `DIR`, `FILE`, `oci:DIR[:NAME]`, `docker://HOST/REPOSITORY:TAG`. */
+async function openSource(
+  context: Context,
+  text: string,
+  work: string,
+  closers: (() => void)[],
+): Promise<PlatformSource> {
+  if (text.startsWith('docker://')) return await openRegistrySource(context, text, closers)
+  if (text.startsWith('oci:')) {
+    const [, path, name] = /^oci:(.+?)(?::([^/:]+))?$/.exec(text) ?? []
+    if (path === undefined) throw new CliError('usage', `${text} is not of the form oci:DIR[:NAME]`)
+    const layout = await openLayout(path, context.ports.random)
+    return { kind: 'content', source: layout, digest: (await layout.resolve(name)).digest }
+  }
+  const stats = await stat(text)
+  if (stats.isDirectory()) return { kind: 'folder', path: text }
+  if (!stats.isFile()) throw new CliError('usage', `${text} is neither a file nor a folder`)
+  // A single file is a bundle that holds this file.
+  await mkdir(work)
+  await copyFile(text, join(work, basename(text)))
+  return { kind: 'folder', path: work }
+}
+
+async function openRegistrySource(
+  { ports }: Context,
+  text: string,
+  closers: (() => void)[],
+): Promise<PlatformSource> {
+  let reference
+  try {
+    reference = parseRegistryReference(text.slice('docker://'.length))
+  } catch (cause) {
+    throw new CliError('usage', `${text} is not of the form docker://HOST/REPOSITORY[:TAG]`, {
+      cause,
+    })
+  }
+  // Docker Hub's registry has another name than its front door.
+  const host = reference.host === 'docker.io' ? 'registry-1.docker.io' : reference.host
+  const { transport, close } = ports.createTransport({})
+  closers.push(close)
+  const client = createRegistryClient({ origin: `https://${host}`, transport })
+  const { repository } = reference
+  const { digest } = await client.getManifest(repository, reference.reference)
+  return { kind: 'content', source: registryContent(client, repository), digest }
+}
+
+async function buildWithProgress(
+  context: Context,
+  layout: Layout,
+  release: Omit<Parameters<typeof buildRelease>[0], 'layout'>,
+) {
+  const progress = context.progress('pack')
+  let doneBytes = 0
+  const built = await buildRelease({
+    ...release,
+    layout,
+    onProgress: ({ bytes }) => progress.update((doneBytes += bytes)),
+  })
+  progress.finish()
+  return built
+}
+
+async function pushWithProgress(
+  context: Context,
+  layout: Layout,
+  { digest, target }: { digest: Digest; target: Parameters<typeof copyContent>[0]['target'] },
+): Promise<void> {
+  const progress = context.progress('push')
+  const totalBytes = await sumBlobs(layout, digest, new Set())
+  let doneBytes = 0
+  await copyContent({
+    source: layout,
+    target,
+    digest,
+    onProgress: (bytes) => progress.update((doneBytes += bytes), totalBytes),
+  })
+  progress.finish()
+  context.say(`Pushed ${formatBytes(totalBytes)}, what was there already included.`)
+}
+
+/** Bytes of all blobs below a manifest, each counted once. */
+async function sumBlobs(layout: Layout, digest: Digest, seen: Set<Digest>): Promise<number> {
+  const { bytes, mediaType } = await layout.readManifest(digest)
+  const manifest = parseManifest(bytes, mediaType)
+  let total = 0
+  for (const child of manifestChildren(manifest)) {
+    if (seen.has(child.digest)) continue
+    seen.add(child.digest)
+    total += manifest.kind === 'index' ? await sumBlobs(layout, child.digest, seen) : child.size
+  }
+  return total
+}

@@ -1,0 +1,186 @@
+/** `seaworthy publish` and `seaworthy withdraw`: what a channel lists, as a proposal. */
+import type { Command } from 'commander'
+import { showRelease } from '@seaworthy/api/releases'
+import { hash } from 'node:crypto'
+import type { ContentSource } from '@seaworthy/oci/content'
+import { parseDigest, verifyBytes } from '@seaworthy/oci/digests'
+import { parseRelease } from '@seaworthy/oci/release'
+import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trust/tuf'
+import { channelRole, listReleases } from '@seaworthy/trust/tuf'
+import type { Context } from '../../context.ts'
+import { createContext } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { readNamedKeys } from '../../keys/key-files.ts'
+import { collect, wholeNumber } from '../../options.ts'
+import type { CliPorts } from '../../ports.ts'
+import { productContent } from '../../registry.ts'
+import { compareReleases, describeChanges, readRelease } from '../../release-changes.ts'
+import { withSession } from '../../session.ts'
+import type { ProposalOptions } from '../../trust/proposing.ts'
+import { propose } from '../../trust/proposing.ts'
+import { requireRepository } from '../../trust/repository-view.ts'
+import { requireSigning } from '../../trust/signing.ts'
+import { addSigningOptions } from '../proposal-options.ts'
+
+export function addPublishCommands(program: Command, ports: CliPorts): void {
+  addSigningOptions(
+    program
+      .command('publish <product> <version>')
+      .description('propose a release for a channel; its keys decide')
+      .requiredOption('--channel <name>', 'the channel that shall list it')
+      .option(
+        '--floor <counter>',
+        'once it is committed, nothing with a lower counter may run again (default: as before)',
+        wholeNumber(1, 2 ** 31 - 1),
+      )
+      .option('--security', 'it fixes a vulnerability')
+      .option('--hardware <name>', 'for this hardware alone, repeatable', collect),
+  ).action(async (product: string, version: string, options: PublishOptions, command: Command) =>
+    publish(createContext(ports, command), product, version, options),
+  )
+  addSigningOptions(
+    program
+      .command('withdraw <product> <version>')
+      .description('propose to take a release off a channel; devices that run it keep it')
+      .requiredOption('--channel <name>', 'the channel that lists it'),
+  ).action(async (product: string, version: string, options: WithdrawOptions, command: Command) =>
+    withdraw(createContext(ports, command), product, version, options),
+  )
+}
+
+interface WithdrawOptions extends ProposalOptions {
+  channel: string
+}
+
+interface PublishOptions extends WithdrawOptions {
+  floor?: number
+  security?: boolean
+  hardware?: string[]
+}
+
+async function publish(
+  context: Context,
+  product: string,
+  version: string,
+  options: PublishOptions,
+): Promise<void> {
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, [product])
+    requireChannel(current, product, options.channel)
+    const view = await session.client.call(showRelease, { params: { product, version } })
+    const source = productContent(session, product)
+    const content = await describeContent(source, { ...view, channel: options.channel })
+    const before = newestOf(current, product, options.channel)
+    await propose(context, session, {
+      intent: {
+        kind: 'publish',
+        content: {
+          ...content,
+          security: options.security ?? false,
+          hardware: options.hardware ?? [],
+          floor: options.floor ?? 0,
+        },
+      },
+      current,
+      keys: signers,
+      isStrict: true,
+      passphraseFiles: options.passphraseFile,
+      changes: await describeFileChanges(source, before?.sha256, content.sha256),
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+/** What gets signed about the content is computed here from its bytes; the server's view only says where to look. */
+async function describeContent(
+  source: ContentSource,
+  view: {
+    product: string
+    version: string
+    kind: PublishedContent['kind']
+    digest: string
+    channel: string
+  },
+): Promise<PublishedContent> {
+  const digest = parseDigest(view.digest)
+  const { bytes } = await source.readManifest(digest)
+  verifyBytes(bytes, { digest, size: bytes.length })
+  const release = parseRelease(bytes)
+  if (release.product !== view.product || release.version !== view.version) {
+    throw new CliError(
+      'refused',
+      `the server offers ${release.product} ${release.version} as ${view.product} ${view.version}`,
+    )
+  }
+  return {
+    product: view.product,
+    channel: view.channel,
+    version: view.version,
+    kind: view.kind,
+    platforms: [...release.platforms.keys()].toSorted(),
+    hardware: [],
+    security: false,
+    floor: 0,
+    length: bytes.length,
+    sha256: hash('sha256', bytes, 'hex'),
+    sha512: hash('sha512', bytes, 'hex'),
+  }
+}
+
+/** The file tree of a new release against the one that devices of the channel have now. */
+export async function describeFileChanges(
+  source: ContentSource,
+  beforeSha256: string | undefined,
+  afterSha256: string,
+): Promise<string[]> {
+  const before =
+    beforeSha256 === undefined ? undefined : await readRelease(source, `sha256:${beforeSha256}`)
+  const after = await readRelease(source, `sha256:${afterSha256}`)
+  return [
+    before === undefined
+      ? 'File tree (the channel has no release yet)'
+      : `File tree, compared with ${before.version}`,
+    ...describeChanges(await compareReleases(source, before, after)).map((line) => `  ${line}`),
+  ]
+}
+
+/** The release of a channel with the highest counter, as signed. */
+export function newestOf(
+  current: CurrentMetadata,
+  product: string,
+  channel: string,
+): Release | undefined {
+  const metadata = current.roles.get(channelRole(product, channel))
+  return metadata && listReleases(metadata.signed).releases[0]
+}
+
+export function requireChannel(current: CurrentMetadata, product: string, channel: string): void {
+  if (current.roles.has(channelRole(product, channel))) return
+  throw new CliError('notFound', `${product} has no channel ${channel}`, {
+    wayOut: `Create it with \`seaworthy channel create ${product} ${channel} --key … --threshold …\`.`,
+  })
+}
+
+async function withdraw(
+  context: Context,
+  product: string,
+  version: string,
+  options: WithdrawOptions,
+): Promise<void> {
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, [product])
+    requireChannel(current, product, options.channel)
+    await propose(context, session, {
+      intent: { kind: 'withdraw', product, channel: options.channel, version },
+      current,
+      keys: signers,
+      isStrict: true,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}

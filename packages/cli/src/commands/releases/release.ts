@@ -1,0 +1,74 @@
+/** `seaworthy release …` */
+import type { Command } from 'commander'
+import type { ReleaseView } from '@seaworthy/api/releases'
+import { listReleases, showRelease } from '@seaworthy/api/releases'
+import type { Context } from '../../context.ts'
+import { createContext } from '../../context.ts'
+import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
+import { collect } from '../../options.ts'
+import type { CliPorts } from '../../ports.ts'
+import { collectPages, withSession } from '../../session.ts'
+import type { CreateOptions } from './create.ts'
+import { createReleaseFrom } from './create.ts'
+import { describeChannels, describeRelease } from './view.ts'
+
+export function addReleaseCommands(program: Command, ports: CliPorts): void {
+  const release = program.command('release').description('versions of a product')
+  release
+    .command('create <product> <version>')
+    .description('build a release, push it and register it; it runs nowhere before it is published')
+    .requiredOption('--platform <os/arch>', 'for example linux/amd64; repeat with --from', collect)
+    .requiredOption(
+      '--from <source>',
+      'DIR, FILE, oci:DIR[:NAME] or docker://HOST/REPO:TAG, for the platform before it',
+      collect,
+    )
+    .action(async (product: string, version: string, options: CreateOptions, command: Command) =>
+      createReleaseFrom(createContext(ports, command), product, version, options),
+    )
+  release
+    .command('list <product>')
+    .description('list releases, newest first')
+    .action(async (product: string, _options: object, command: Command) =>
+      list(createContext(ports, command), product),
+    )
+  release
+    .command('show <product> <version>')
+    .description('show one release')
+    .action(async (product: string, version: string, _options: object, command: Command) =>
+      show(createContext(ports, command), product, version),
+    )
+}
+
+async function list(context: Context, product: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const releases = await collectPages((query) =>
+      client.call(listReleases, { params: { product }, query }),
+    )
+    const now = context.ports.clock.now()
+    context.show(releases, () =>
+      context.table<ReleaseView>(
+        [
+          { title: 'version', text: (r) => r.version, isShrinkable: true },
+          { title: 'digest', text: (r) => shortDigest(r.digest) },
+          {
+            title: 'platforms',
+            text: (r) => r.platforms.map((p) => p.platform).join(' '),
+            isShrinkable: true,
+          },
+          { title: 'size', text: (r) => formatBytes(r.totalBytes), align: 'right' },
+          { title: 'channels', text: describeChannels, isShrinkable: true },
+          { title: 'created', text: (r) => formatAgo(r.createdAt, now) },
+        ],
+        releases,
+      ),
+    )
+  })
+}
+
+async function show(context: Context, product: string, version: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(showRelease, { params: { product, version } })
+    context.show(view, () => describeRelease(context, view))
+  })
+}

@@ -1,0 +1,92 @@
+/** Reading an exported proposal without network: everything is verified from a root that the signer knows. */
+import { Refusal } from '@seaworthy/std/refusal'
+import { noMetadata, parseProposal, verifyChain, wireJson } from '@seaworthy/trust/tuf'
+import type { Proposal } from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
+import { readBounded } from '../state/files.ts'
+import { readAnchor, rootDigestOf } from './anchor.ts'
+import { describeProposedFiles, packedContent } from './proposed-content.ts'
+import type { JudgedProposal } from './signing.ts'
+
+const proposalBytesMax = 64 * 1024 * 1024
+const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
+
+/**
+ * The proposal of a file, with the metadata that its chain proves from the anchor: `--root`, else the root this program is anchored
+ * at. What the chain proves may be old, which the versions show, but nobody else than the right keys has signed it.
+ */
+export async function readOfflineProposal(
+  context: Context,
+  path: string,
+  rootOption: string | undefined,
+): Promise<JudgedProposal & { changes: string[] }> {
+  const proposal = await parseProposal(await readBounded(path, proposalBytesMax))
+  const current =
+    proposal.chain === undefined
+      ? requireFirst(context, proposal)
+      : await verifyChain(await findAnchor(context, proposal, rootOption), proposal.chain)
+  return { proposal, current, changes: await describePackedFiles(proposal, current) }
+}
+
+/** Only the proposal that makes the first root has nothing that could vouch for it. */
+function requireFirst(context: Context, proposal: Proposal) {
+  if (proposal.kind !== 'trust-init') {
+    throw new CliError('refused', 'the file carries nothing that it could be checked with', {
+      wayOut: 'Export it again with `seaworthy proposal export`.',
+    })
+  }
+  context.warn(
+    context.paint.yellow(
+      'WARNING: this makes the first root. Nothing vouches for it: compare every key id below with its holder.',
+    ),
+  )
+  return noMetadata
+}
+
+async function findAnchor(
+  context: Context,
+  { chain }: Proposal,
+  rootOption: string | undefined,
+): Promise<Uint8Array> {
+  const digest = rootOption === undefined ? undefined : rootForm.exec(rootOption)?.[1]
+  if (rootOption !== undefined && digest === undefined) {
+    throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>')
+  }
+  if (digest === undefined) return await readRememberedAnchor(context)
+  for (const root of chain?.roots ?? []) {
+    const bytes = wireJson(root)
+    if (rootDigestOf(bytes) === digest) return bytes
+  }
+  throw new CliError('refused', `the file does not contain the root sha256:${digest}`, {
+    wayOut: 'It is of another repository, or the digest is not the one you noted.',
+  })
+}
+
+async function readRememberedAnchor(context: Context): Promise<Uint8Array> {
+  const base = configFolder(context.ports, context.options.configDir)
+  const config = await readConfig(base)
+  const isPaired = context.options.server !== undefined || config.current !== undefined
+  if (isPaired) {
+    const { name, server } = chooseServer(config, context.options.server)
+    const anchor = await readAnchor({ server, folder: serverFolder(base, name) })
+    if (anchor !== undefined) return anchor.bytes
+  }
+  throw new CliError('usage', 'no root is known here that could vouch for the file', {
+    wayOut: 'Give the digest you noted when the root was made: --root sha256:….',
+  })
+}
+
+async function describePackedFiles(
+  proposal: Proposal,
+  current: JudgedProposal['current'],
+): Promise<string[]> {
+  try {
+    const content = packedContent(proposal)
+    return await describeProposedFiles(proposal, current, () => content)
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'content_missing') throw error
+    return ['! The file does not carry the file lists: what changes on devices cannot be shown.']
+  }
+}

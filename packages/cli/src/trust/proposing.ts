@@ -1,0 +1,163 @@
+/** From an intent to a published change: build on verified metadata, show, sign, submit, and apply once every threshold is met. */
+import type { ProposalView } from '@seaworthy/api/proposals'
+import {
+  addProposalSignatures,
+  applyProposal,
+  createProposal,
+  showProposal,
+} from '@seaworthy/api/proposals'
+import { newId } from '@seaworthy/std/ids'
+import { equalBytes, utf8Encode } from '@seaworthy/std/bytes'
+import type { CurrentMetadata, JsonObject, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
+import {
+  buildProposal,
+  canonicalJson,
+  defaultTufLimits,
+  parseMetadata,
+  parseProposal,
+} from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
+import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
+import { createPassphraseSource } from '../keys/key-files.ts'
+import type { Session } from '../session.ts'
+import { ensureAnchor, rootDigestOf } from './anchor.ts'
+import { createMetadataFetch, openRepository } from './repository-view.ts'
+import type { SignedProposal } from './signing.ts'
+import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
+
+export interface ProposeInput {
+  intent: ProposalIntent
+  current: CurrentMetadata
+  /** Keys to sign with right away. */
+  keys: readonly NamedKey[]
+  /** Whether a key that speaks for nothing here is an error. */
+  isStrict: boolean
+  passphraseFiles: readonly string[] | undefined
+  evidence?: JsonObject
+  /** What else a person should see, such as changes of the file tree. */
+  changes?: readonly string[]
+  /** Submit and sign, but leave publishing to somebody else. */
+  leaveOpen?: boolean
+}
+
+/** Options of every command that makes a proposal. */
+export interface ProposalOptions {
+  signWith?: string[]
+  passphraseFile?: string[]
+  apply: boolean
+}
+
+/** Carries out an intent as far as the keys at hand go, and says what is left. */
+export async function propose(
+  context: Context,
+  session: Session,
+  input: ProposeInput,
+): Promise<void> {
+  const { current } = input
+  const now = context.ports.clock.now()
+  const proposal = await buildProposal(input.intent, current, {
+    id: newId('proposal', now, context.ports.random),
+    now,
+    ...(input.evidence === undefined ? {} : { evidence: input.evidence }),
+  })
+  const judged = { proposal, current }
+  await requireSound(context, judged)
+  await showProposalText(context, judged, input.changes ?? [])
+  const passphrases: PassphraseSource = createPassphraseSource(context.ports, input.passphraseFiles)
+  const signed = await signWithKeys(context, judged, input.keys, {
+    passphrases,
+    isStrict: input.isStrict,
+  })
+  const created = await session.client.call(createProposal, {
+    body: { proposal: { ...proposal } },
+  })
+  await submitSignatures(context, session, signed, { view: created, leaveOpen: input.leaveOpen })
+}
+
+/** Sends signatures, publishes when nothing is missing any more, and reports. */
+export async function submitSignatures(
+  context: Context,
+  session: Session,
+  signed: SignedProposal,
+  options: { view: ProposalView; leaveOpen?: boolean | undefined },
+): Promise<void> {
+  const { proposal, files } = signed
+  let { view } = options
+  for (const file of files) {
+    view = await session.client.call(addProposalSignatures, {
+      params: { proposalId: proposal.id },
+      body: { signatures: { ...file } },
+    })
+  }
+  if (view.complete && view.state === 'open' && options.leaveOpen !== true) {
+    view = await publishProposal(context, session, proposal)
+  }
+  context.show(view, () => [])
+  if (view.state === 'applied') {
+    context.say(context.paint.green(`Published: ${proposal.title}.`))
+  } else if (view.complete) {
+    context.say(
+      `Every threshold is met. Publish it with \`seaworthy proposal apply ${proposal.id}\`.`,
+    )
+  } else for (const line of await describeMissing(signed)) context.say(line)
+}
+
+/** Has the server publish, then verifies from our own anchor that what it serves is what was signed. */
+export async function publishProposal(
+  context: Context,
+  session: Session,
+  proposal: Proposal,
+): Promise<ProposalView> {
+  const view = await session.client.call(applyProposal, { params: { proposalId: proposal.id } })
+  if (view.state !== 'applied') return view
+  if (proposal.kind === 'trust-init') await anchorFirstRoot(context, session, proposal)
+  const { current } = await openRepository(context, session)
+  for (const { role, signed } of proposal.documents) {
+    const published = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
+    const isPublished =
+      published !== undefined &&
+      (published.version > signed.version ||
+        equalBytes(canonicalJson(published), canonicalJson(signed)))
+    if (!isPublished) {
+      throw new CliError(
+        'refused',
+        `the server says it published ${role}, but serves something else`,
+      )
+    }
+  }
+  return view
+}
+
+/** The first root needs no trust on first use here: it must be the one of the proposal that was looked at. */
+async function anchorFirstRoot(
+  context: Context,
+  session: Session,
+  proposal: Proposal,
+): Promise<void> {
+  if (session.server.rootDigest !== undefined) return
+  const bytes = await createMetadataFetch(session)('1.root.json', defaultTufLimits.rootBytesMax)
+  if (bytes === undefined) throw new CliError('refused', 'the server does not serve the first root')
+  const served = await parseMetadata('root', bytes, 'strict')
+  const root = proposal.documents.find(({ role }) => role === 'root')
+  const isSame =
+    root !== undefined && equalBytes(canonicalJson(served.signed), canonicalJson(root.signed))
+  if (!isSame) throw new CliError('refused', 'the first root that is served is not the one signed')
+  await ensureAnchor(context, session, rootDigestOf(served.bytes))
+  context.say(
+    `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
+  )
+}
+
+/** A proposal as the server holds it; nothing of it is believed before it was checked. */
+export async function fetchProposal(
+  session: Session,
+  proposalId: string,
+): Promise<{ view: ProposalView; proposal: Proposal }> {
+  const reply = await session.client.call(showProposal, { params: { proposalId } })
+  const proposal = await parseProposal(utf8Encode(JSON.stringify(reply.proposal)))
+  if (proposal.id !== proposalId) {
+    throw new CliError('refused', `the server answered with another proposal, ${proposal.id}`)
+  }
+  return { view: reply.view, proposal }
+}

@@ -1,0 +1,122 @@
+/** Showing a proposal, checking it against what was verified here, and signing it with the keys that were named. */
+import type { Signer } from '@seaworthy/trust/keys'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { CurrentMetadata, Proposal, SignatureFile } from '@seaworthy/trust/tuf'
+import {
+  checkProposal,
+  describeProposal,
+  formatProblem,
+  mergeSignatures,
+  proposalProgress,
+  signProposal,
+} from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
+import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
+import { openSigner } from '../keys/key-files.ts'
+
+/** A proposal, and the verified metadata it is judged by. */
+export interface JudgedProposal {
+  proposal: Proposal
+  current: CurrentMetadata
+}
+
+/** Prints what a person has to judge. Always shown before signing; with `--json` on the error stream. */
+export async function showProposalText(
+  context: Context,
+  { proposal, current }: JudgedProposal,
+  changes: readonly string[],
+): Promise<void> {
+  const write = context.options.json ? context.warn : context.say
+  for (const line of await describeProposal(proposal, current)) write(line)
+  if (changes.length > 0) write('')
+  for (const line of changes) write(line)
+}
+
+/** Throws `proposal_outdated` or `proposal_refused` when our own checks find anything. */
+export async function requireSound(
+  context: Context,
+  { proposal, current }: JudgedProposal,
+): Promise<void> {
+  const problems = await checkProposal(proposal, current, context.ports.clock.now())
+  if (problems.length === 0) return
+  const code = problems.some((problem) => problem.code === 'outdated')
+    ? 'proposal_outdated'
+    : 'proposal_refused'
+  throw new Refusal(code, problems.map(formatProblem).join('; '))
+}
+
+export interface SignedProposal extends JudgedProposal {
+  files: SignatureFile[]
+}
+
+/**
+ * Signs with each key after one confirmation. A key that speaks for none of the roles is an error when `isStrict`, and is passed
+ * over otherwise. Refuses what our own checks refuse, whatever the server says.
+ */
+export async function signWithKeys(
+  context: Context,
+  judged: JudgedProposal,
+  keys: readonly NamedKey[],
+  options: { passphrases: PassphraseSource; isStrict: boolean },
+): Promise<SignedProposal> {
+  const { current } = judged
+  let { proposal } = judged
+  await requireSound(context, judged)
+  const authorised = await authorisedKeyIds(judged)
+  const useful = keys.filter((key) => options.isStrict || authorised.has(key.keyId))
+  const files: SignatureFile[] = []
+  if (useful.length === 0) return { proposal, current, files }
+  await context.confirm(
+    `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}?`,
+  )
+  for (const key of useful) {
+    const signer: Signer = await openSigner(key, options.passphrases)
+    const file = await signProposal(proposal, current, signer, context.ports.clock.now())
+    proposal = await mergeSignatures(proposal, file, current)
+    files.push(file)
+  }
+  return { proposal, current, files }
+}
+
+async function authorisedKeyIds({ proposal, current }: JudgedProposal): Promise<Set<string>> {
+  const progress = await proposalProgress(proposal, current)
+  return new Set(progress.flatMap(({ keyids }) => keyids))
+}
+
+/** Who has yet to sign, and how they do it. Empty when every threshold is met. */
+export async function describeMissing({ proposal, current }: JudgedProposal): Promise<string[]> {
+  const open = (await proposalProgress(proposal, current)).filter(({ isMet }) => !isMet)
+  if (open.length === 0) return []
+  const { id } = proposal
+  return [
+    `Proposal ${id} waits for signatures:`,
+    ...open.map(({ role, label, threshold, signedBy, keyids }) => {
+      const others = keyids.filter((keyId) => !signedBy.includes(keyId))
+      return `  ${role} (${label}): ${threshold - signedBy.length} more of ${others.map((keyId) => keyId.slice(0, 12)).join(', ')}`
+    }),
+    'Each of these signers runs:',
+    `  seaworthy proposal sign ${id} --key FILE`,
+    'or, with keys on a machine without network:',
+    `  seaworthy proposal export ${id} -o proposal.json`,
+    `  seaworthy proposal sign proposal.json --key FILE -o signatures.json   (there)`,
+    `  seaworthy proposal import signatures.json`,
+  ]
+}
+
+/** The keys of several options as one list, each once; only those whose files can sign. */
+export function signingKeys(...groups: readonly (readonly NamedKey[])[]): NamedKey[] {
+  const byId = new Map<string, NamedKey>()
+  for (const key of groups.flat()) if (key.canSign && !byId.has(key.keyId)) byId.set(key.keyId, key)
+  return [...byId.values()]
+}
+
+/** For `--sign-with` and `--key` of commands that must sign: a public key file is a mistake there. */
+export function requireSigning(keys: readonly NamedKey[]): void {
+  for (const key of keys) {
+    if (key.canSign) continue
+    throw new CliError('usage', `${key.path} holds a public key; it cannot sign`, {
+      wayOut: 'Name the key file that `seaworthy key create` made.',
+    })
+  }
+}
