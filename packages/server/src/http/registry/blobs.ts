@@ -1,0 +1,211 @@
+/** Blobs and their uploads (distribution-spec end-2, end-4 to end-6, end-10, end-11, end-13, end-14). */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Digest } from '@seaworthy/oci/digests'
+import { digestAlgorithm } from '@seaworthy/oci/digests'
+import { isRepositoryName } from '@seaworthy/oci/names'
+import { isNeededByRelease } from '@seaworthy/oci/store/collect'
+import { Refusal } from '@seaworthy/std/refusal'
+import { RegistryError } from './errors.ts'
+import type { RegistryPorts } from './ports.ts'
+import { parseByteRange, parseChunkRange, requestPieces, requireDigest } from './requests.ts'
+
+export interface Call<Actor> {
+  ports: RegistryPorts<Actor>
+  actor: Actor
+  request: IncomingMessage
+  response: ServerResponse
+  repository: string
+  query: URLSearchParams
+}
+
+export async function sendBlob<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+  const { ports, request, response, repository } = call
+  const blob = await ports.store.openBlob(repository, digest)
+  if (!blob) throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
+  try {
+    const shared = {
+      'accept-ranges': 'bytes',
+      'cache-control': 'private, max-age=31536000, immutable',
+      'content-type': 'application/octet-stream',
+      'docker-content-digest': digest,
+      etag: `"${digest}"`,
+    }
+    if (request.headers['if-none-match'] === `"${digest}"`) {
+      response.writeHead(304, shared).end()
+      return
+    }
+    const condition = request.headers['if-range']
+    const range =
+      condition === undefined || condition === `"${digest}"`
+        ? parseByteRange(request.headers.range, blob.size)
+        : undefined
+    const length = range ? range.end - range.start : blob.size
+    response.writeHead(range ? 206 : 200, {
+      ...shared,
+      'content-length': length,
+      ...(range ? { 'content-range': `bytes ${range.start}-${range.end - 1}/${blob.size}` } : {}),
+    })
+    if (request.method !== 'HEAD') await writeBody(response, blob.read(range))
+    response.end()
+  } finally {
+    await blob.close()
+  }
+}
+
+/** Writes as fast as the client reads, and stops when it goes away. */
+async function writeBody(
+  response: ServerResponse,
+  source: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  for await (const piece of source) {
+    if (response.destroyed) return
+    if (!response.write(piece)) {
+      await Promise.race([once(response, 'drain'), once(response, 'close')])
+    }
+  }
+}
+
+export async function deleteBlob<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+  const { ports, actor, repository, response } = call
+  const { store } = ports
+  if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
+    throw new RegistryError(403, 'DENIED', 'a signed release needs this blob')
+  }
+  if (!(await store.deleteBlob(repository, digest))) {
+    throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
+  }
+  await ports.onEvent({ kind: 'blob_deleted', actor, repository, digest })
+  response.writeHead(202, { 'content-length': 0 }).end()
+}
+
+/** `POST …/blobs/uploads/`: a mount, a whole blob, or the beginning of an upload. */
+export async function startUpload<Actor>(call: Call<Actor>): Promise<void> {
+  const { ports, request, repository, query } = call
+  const { store } = ports
+  const mount = query.get('mount')
+  const from = query.get('from')
+  if (mount !== null && from !== null && isRepositoryName(from)) {
+    const digest = requireDigest(mount)
+    const access = await ports.authorize(request, { repository: from, action: 'pull' })
+    if (access.kind === 'allowed' && (await store.mountBlob(repository, digest, from))) {
+      return sendCreated(call, digest)
+    }
+  }
+  const wanted = query.get('digest')
+  const digest = wanted === null ? undefined : requireDigest(wanted)
+  const uploadId = await store.createUpload(repository)
+  if (digest === undefined) return sendProgress(call, 202, uploadId, 0)
+  try {
+    await append(call, uploadId, 0, digest)
+    await store.commitUpload(repository, uploadId, digest)
+  } catch (error) {
+    await store.cancelUpload(repository, uploadId)
+    throw error
+  }
+  sendCreated(call, digest)
+}
+
+/** `PATCH`: the next chunk, or all that a stream brings. */
+export async function appendChunk<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+  const size = await receive(call, uploadId, undefined)
+  sendProgress(call, 202, uploadId, size)
+}
+
+/** `PUT`: perhaps a last chunk, and the digest that the whole must have. */
+export async function finishUpload<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+  const { ports, repository, query } = call
+  const digest = requireDigest(query.get('digest'))
+  await receive(call, uploadId, digest)
+  await ports.store.commitUpload(repository, uploadId, digest)
+  sendCreated(call, digest)
+}
+
+export async function sendUploadStatus<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+  const size = await call.ports.store.uploadSize(call.repository, uploadId)
+  sendProgress(call, 204, uploadId, size)
+}
+
+export async function cancelUpload<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+  const { ports, repository, response } = call
+  await ports.store.uploadSize(repository, uploadId)
+  await ports.store.cancelUpload(repository, uploadId)
+  response.writeHead(204).end()
+}
+
+async function receive<Actor>(
+  call: Call<Actor>,
+  uploadId: string,
+  digest: Digest | undefined,
+): Promise<number> {
+  const { ports, request, repository } = call
+  const size = await ports.store.uploadSize(repository, uploadId)
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined ||
+    Number(request.headers['content-length'] ?? 0) > 0
+  if (!hasBody) return size
+  const range = parseChunkRange(request)
+  const elsewhere = (at: number) =>
+    new RegistryError(416, 'BLOB_UPLOAD_INVALID', 'the upload is at another offset', {
+      headers: progressHeaders(repository, uploadId, at),
+    })
+  if (range && range.start !== size) throw elsewhere(size)
+  try {
+    const received = await append(call, uploadId, size, digest)
+    if (range && received !== size + range.length) {
+      throw new RegistryError(400, 'SIZE_INVALID', 'not as many bytes as Content-Range says')
+    }
+    return received
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'upload_offset') {
+      throw elsewhere(await ports.store.uploadSize(repository, uploadId))
+    }
+    throw error
+  }
+}
+
+function append<Actor>(
+  { ports, request, repository }: Call<Actor>,
+  uploadId: string,
+  offset: number,
+  digest: Digest | undefined,
+): Promise<number> {
+  return ports.store.appendUpload(repository, uploadId, {
+    offset,
+    source: requestPieces(request),
+    sizeMax: ports.uploadBytesMax,
+    ...(digest === undefined ? {} : { algorithm: digestAlgorithm(digest) }),
+  })
+}
+
+function progressHeaders(
+  repository: string,
+  uploadId: string,
+  size: number,
+): Record<string, string> {
+  return {
+    location: `/v2/${repository}/blobs/uploads/${uploadId}`,
+    range: `0-${Math.max(0, size - 1)}`,
+    'docker-upload-uuid': uploadId,
+  }
+}
+
+function sendProgress<Actor>(
+  { response, repository }: Call<Actor>,
+  status: number,
+  uploadId: string,
+  size: number,
+): void {
+  const length = status === 204 ? {} : { 'content-length': 0 }
+  response.writeHead(status, { ...progressHeaders(repository, uploadId, size), ...length }).end()
+}
+
+function sendCreated<Actor>({ response, repository }: Call<Actor>, digest: Digest): void {
+  response
+    .writeHead(201, {
+      location: `/v2/${repository}/blobs/${digest}`,
+      'docker-content-digest': digest,
+      'content-length': 0,
+    })
+    .end()
+}

@@ -1,0 +1,98 @@
+/** The error codes of the distribution specification 1.1 ("Error Codes") and what each of our refusals is among them. */
+import type { ServerResponse } from 'node:http'
+import type { ContentFault } from '@seaworthy/oci/digests'
+import type { ManifestRefusal } from '@seaworthy/oci/manifests'
+import type { StoreRefusal } from '@seaworthy/oci/store'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+
+export type RegistryErrorCode =
+  | 'BLOB_UNKNOWN'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DIGEST_INVALID'
+  | 'MANIFEST_BLOB_UNKNOWN'
+  | 'MANIFEST_INVALID'
+  | 'MANIFEST_UNKNOWN'
+  | 'NAME_INVALID'
+  | 'NAME_UNKNOWN'
+  | 'SIZE_INVALID'
+  | 'UNAUTHORIZED'
+  | 'DENIED'
+  | 'UNSUPPORTED'
+  | 'TOOMANYREQUESTS'
+
+/** An answer that ends the request. `message` is public. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError'
+  readonly status: number
+  readonly code: RegistryErrorCode
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    status: number,
+    code: RegistryErrorCode,
+    publicMessage: string,
+    options: { headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(publicMessage, options.cause === undefined ? {} : { cause: options.cause })
+    this.status = status
+    this.code = code
+    this.headers = options.headers ?? {}
+  }
+}
+
+type Mapped = ManifestRefusal | StoreRefusal | ContentFault
+
+const answers = {
+  manifest_too_large: [413, 'SIZE_INVALID'],
+  manifest_not_json: [400, 'MANIFEST_INVALID'],
+  manifest_malformed: [400, 'MANIFEST_INVALID'],
+  manifest_media_type: [400, 'MANIFEST_INVALID'],
+  digest_mismatch: [400, 'DIGEST_INVALID'],
+  blob_unknown: [404, 'BLOB_UNKNOWN'],
+  manifest_unknown: [404, 'MANIFEST_UNKNOWN'],
+  manifest_child_unknown: [404, 'MANIFEST_BLOB_UNKNOWN'],
+  tag_invalid: [400, 'MANIFEST_INVALID'],
+  upload_unknown: [404, 'BLOB_UPLOAD_UNKNOWN'],
+  upload_offset: [416, 'BLOB_UPLOAD_INVALID'],
+  upload_too_large: [413, 'SIZE_INVALID'],
+  // Gone for whoever asks; pushing it again heals it.
+  content_damaged: [404, 'MANIFEST_UNKNOWN'],
+  root_unreadable: [403, 'DENIED'],
+  wrong_hash: [400, 'DIGEST_INVALID'],
+  wrong_length: [400, 'SIZE_INVALID'],
+  endless_data: [413, 'SIZE_INVALID'],
+} as const satisfies Record<Mapped, readonly [number, RegistryErrorCode]>
+
+/** The answer to an error, or `undefined` for a bug or a failure of the world. */
+export function toRegistryError(error: unknown): RegistryError | undefined {
+  if (error instanceof RegistryError) return error
+  if (!(error instanceof Refusal) && !(error instanceof TrustError)) return undefined
+  if (!Object.hasOwn(answers, error.code)) return undefined
+  const [status, code] = answers[error.code as Mapped]
+  return new RegistryError(status, code, error.message, { cause: error })
+}
+
+export function sendRegistryError(response: ServerResponse, error: RegistryError): void {
+  sendJson(
+    response,
+    error.status,
+    { errors: [{ code: error.code, message: error.message }] },
+    error.headers,
+  )
+}
+
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const bytes = Buffer.from(JSON.stringify(value))
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': bytes.length,
+    ...headers,
+  })
+  response.end(bytes)
+}

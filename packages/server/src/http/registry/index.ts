@@ -1,0 +1,185 @@
+/**
+ * The OCI distribution API 1.1 (`/v2/…`) on a `RegistryStore`: all endpoints end-1 to end-14, ranges, chunked uploads, mounts, referrers, deletion and the
+ * token flow. Promises: nothing is looked up before the request was authorized for the repository and action; every upload and manifest is bounded
+ * and verified; what a signed release needs is not deleted; a change is answered for only after its event was taken. Whoever may do what is the server's affair.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { unreachable } from '@seaworthy/std/refusal'
+import type { Call } from './blobs.ts'
+import {
+  appendChunk,
+  cancelUpload,
+  deleteBlob,
+  finishUpload,
+  sendBlob,
+  sendUploadStatus,
+  startUpload,
+} from './blobs.ts'
+import { RegistryError, sendRegistryError, toRegistryError } from './errors.ts'
+import { deleteManifest, putManifest, sendManifest, sendReferrers, sendTags } from './manifests.ts'
+import type { RegistryAccess, RegistryAction, RegistryPorts } from './ports.ts'
+import type { Resource } from './requests.ts'
+import { parseTarget } from './requests.ts'
+import { answerTokenRequest } from './tokens.ts'
+
+export type {
+  AuthorizeResult,
+  IssuedToken,
+  RegistryAccess,
+  RegistryAction,
+  RegistryEvent,
+  RegistryPorts,
+  TokenRequest,
+  TokenScope,
+} from './ports.ts'
+
+/** So much of a refused body is read, so that the client gets to read the answer. */
+const drainBytesMax = 8 * 1024 * 1024
+
+/** Answers requests whose path is `/v2` or below. Never rejects. */
+export function createRegistryHandler<Actor>(
+  ports: RegistryPorts<Actor>,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (request, response) => {
+    response.setHeader('docker-distribution-api-version', 'registry/2.0')
+    response.setHeader('x-content-type-options', 'nosniff')
+    try {
+      await answer(ports, request, response)
+    } catch (error) {
+      answerFailure(ports, request, response, error)
+    }
+    drainRest(request)
+  }
+}
+
+function answerFailure<Actor>(
+  ports: RegistryPorts<Actor>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
+  // The client went away in the middle of its body: nobody is there to be answered.
+  if (request.errored || (request.destroyed && !request.complete)) return
+  const known = toRegistryError(error)
+  if (!known) ports.log.error('registry_request_failed', { method: request.method, error })
+  else if (known.status >= 500 || known.cause !== undefined) {
+    ports.log.debug('registry_request_refused', { code: known.code, error })
+  }
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  if (known) sendRegistryError(response, known)
+  else response.writeHead(500, { 'content-length': 0 }).end()
+}
+
+/** A body that nobody wanted is read for a while, then the connection ends. */
+function drainRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return
+  let length = 0
+  request.on('data', (piece: Uint8Array) => {
+    length += piece.length
+    if (length > drainBytesMax) request.destroy()
+  })
+  request.on('error', () => {})
+  request.resume()
+}
+
+async function answer<Actor>(
+  ports: RegistryPorts<Actor>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { resource, query } = parseTarget(request.url ?? '')
+  if (resource.kind === 'token') return answerTokenRequest(ports, request, response, query)
+  const action = actionOf(resource, request.method ?? '')
+  if (resource.kind === 'base') {
+    await authorize(ports, request, { repository: null })
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 }).end('{}')
+    return
+  }
+  const { repository } = resource
+  const actor = await authorize(ports, request, { repository, action })
+  const call: Call<Actor> = { ports, actor, request, response, repository, query }
+  const { method } = request
+  switch (resource.kind) {
+    case 'blob':
+      return method === 'DELETE'
+        ? deleteBlob(call, resource.digest)
+        : sendBlob(call, resource.digest)
+    case 'uploads':
+      return startUpload(call)
+    case 'upload':
+      if (method === 'PATCH') return appendChunk(call, resource.uploadId)
+      if (method === 'PUT') return finishUpload(call, resource.uploadId)
+      if (method === 'DELETE') return cancelUpload(call, resource.uploadId)
+      return sendUploadStatus(call, resource.uploadId)
+    case 'manifest':
+      if (method === 'PUT') return putManifest(call, resource.reference)
+      if (method === 'DELETE') return deleteManifest(call, resource.reference)
+      return sendManifest(call, resource.reference)
+    case 'tags':
+      return sendTags(call)
+    case 'referrers':
+      return sendReferrers(call, resource.digest)
+    default:
+      return unreachable(resource)
+  }
+}
+
+const methods: Readonly<
+  Record<Exclude<Resource['kind'], 'token'>, Readonly<Record<string, RegistryAction>>>
+> = {
+  base: { GET: 'pull', HEAD: 'pull' },
+  blob: { GET: 'pull', HEAD: 'pull', DELETE: 'delete' },
+  uploads: { POST: 'push' },
+  upload: { GET: 'push', PATCH: 'push', PUT: 'push', DELETE: 'push' },
+  manifest: { GET: 'pull', HEAD: 'pull', PUT: 'push', DELETE: 'delete' },
+  tags: { GET: 'pull' },
+  referrers: { GET: 'pull' },
+}
+
+function actionOf(resource: Exclude<Resource, { kind: 'token' }>, method: string): RegistryAction {
+  const allowed = methods[resource.kind]
+  if (Object.hasOwn(allowed, method)) return allowed[method]!
+  throw new RegistryError(405, 'UNSUPPORTED', 'the endpoint does not take this method', {
+    headers: { allow: Object.keys(allowed).join(', ') },
+  })
+}
+
+/** Throws 401 with a challenge, 403 or 429 unless the port allows it. */
+async function authorize<Actor>(
+  ports: RegistryPorts<Actor>,
+  request: IncomingMessage,
+  access: RegistryAccess,
+): Promise<Actor> {
+  const result = await ports.authorize(request, access)
+  switch (result.kind) {
+    case 'allowed':
+      return result.actor
+    case 'unauthorized': {
+      const scope =
+        access.repository === null
+          ? ''
+          : `,scope="repository:${access.repository}:${scopeActions[access.action]}"`
+      const challenge = `Bearer realm="${ports.tokenUrl(request)}",service="${ports.service}"${scope}`
+      throw new RegistryError(401, 'UNAUTHORIZED', 'credentials are needed', {
+        headers: { 'www-authenticate': challenge },
+      })
+    }
+    case 'denied':
+      throw new RegistryError(403, 'DENIED', 'not allowed')
+    case 'too_many_requests':
+      throw new RegistryError(429, 'TOOMANYREQUESTS', 'too many requests', {
+        headers: { 'retry-after': String(result.retryAfterSeconds) },
+      })
+    default:
+      return unreachable(result)
+  }
+}
+
+const scopeActions: Readonly<Record<RegistryAction, string>> = {
+  pull: 'pull',
+  push: 'pull,push',
+  delete: 'pull,push,delete',
+}

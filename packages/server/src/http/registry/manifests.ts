@@ -1,0 +1,137 @@
+/** Manifests, tags and referrers (distribution-spec end-3, end-7 to end-9, end-12). */
+import type { Digest } from '@seaworthy/oci/digests'
+import type { Descriptor } from '@seaworthy/oci/manifests'
+import { manifestArtifactType, manifestSizeMax, mediaTypes } from '@seaworthy/oci/manifests'
+import { parseManifestReference } from '@seaworthy/oci/names'
+import { isNeededByRelease } from '@seaworthy/oci/store/collect'
+import type { Call } from './blobs.ts'
+import { RegistryError, sendJson } from './errors.ts'
+import type { RegistryEvent } from './ports.ts'
+import { parsePageSize, readRequestBody } from './requests.ts'
+
+const tagsPageMax = 10_000
+/** A referrers answer must fit where a manifest fits. */
+const referrersBytesMax = manifestSizeMax - 64 * 1024
+
+function unknown(): RegistryError {
+  return new RegistryError(404, 'MANIFEST_UNKNOWN', 'the repository has no such manifest')
+}
+
+export async function sendManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+  const { ports, request, response, repository } = call
+  const parsed = parseManifestReference(reference)
+  if (!parsed) throw unknown()
+  const digest =
+    parsed.kind === 'digest' ? parsed.digest : await ports.store.resolveTag(repository, parsed.tag)
+  const stored = digest && (await ports.store.getManifest(repository, digest))
+  if (!stored) throw unknown()
+  const headers = {
+    'content-type': stored.mediaType,
+    'docker-content-digest': stored.digest,
+    etag: `"${stored.digest}"`,
+  }
+  if (request.headers['if-none-match'] === headers.etag) {
+    response.writeHead(304, headers).end()
+    return
+  }
+  response.writeHead(200, { ...headers, 'content-length': stored.bytes.length })
+  response.end(request.method === 'HEAD' ? undefined : stored.bytes)
+}
+
+export async function putManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+  const { ports, actor, request, response, repository } = call
+  const parsed = parseManifestReference(reference)
+  if (!parsed) throw new RegistryError(400, 'MANIFEST_INVALID', 'neither a digest nor a tag')
+  const mediaType = (request.headers['content-type'] ?? '').split(';')[0]!.trim()
+  const bytes = await readRequestBody(request, manifestSizeMax)
+  const { digest, manifest } = await ports.store.putManifest(repository, {
+    bytes,
+    mediaType: mediaType === '' ? undefined : mediaType,
+    digest: parsed.kind === 'digest' ? parsed.digest : undefined,
+    tag: parsed.kind === 'tag' ? parsed.tag : undefined,
+  })
+  const event: RegistryEvent<Actor> = {
+    kind: 'manifest_put',
+    actor,
+    repository,
+    digest,
+    mediaType: manifest.mediaType,
+  }
+  const artifactType = manifestArtifactType(manifest)
+  if (artifactType !== undefined) event.artifactType = artifactType
+  if (parsed.kind === 'tag') event.tag = parsed.tag
+  if (manifest.subject) event.subject = manifest.subject.digest
+  await ports.onEvent(event)
+  response
+    .writeHead(201, {
+      location: `/v2/${repository}/manifests/${digest}`,
+      'docker-content-digest': digest,
+      'content-length': 0,
+      ...(manifest.subject ? { 'oci-subject': manifest.subject.digest } : {}),
+    })
+    .end()
+}
+
+/** By tag: the tag alone. By digest: the manifest and its tags, unless a signed release needs it. */
+export async function deleteManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+  const { ports, actor, response, repository } = call
+  const { store } = ports
+  const parsed = parseManifestReference(reference)
+  if (!parsed) throw unknown()
+  if (parsed.kind === 'tag') {
+    const { tag } = parsed
+    if (!(await store.deleteTag(repository, tag))) throw unknown()
+    await ports.onEvent({ kind: 'tag_deleted', actor, repository, tag })
+  } else {
+    const { digest } = parsed
+    if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
+      throw new RegistryError(403, 'DENIED', 'a signed release needs this manifest')
+    }
+    if (!(await store.deleteManifest(repository, digest))) throw unknown()
+    await ports.onEvent({ kind: 'manifest_deleted', actor, repository, digest })
+  }
+  response.writeHead(202, { 'content-length': 0 }).end()
+}
+
+export async function sendTags<Actor>(call: Call<Actor>): Promise<void> {
+  const { ports, response, repository, query } = call
+  if (!(await ports.store.hasRepository(repository))) {
+    throw new RegistryError(404, 'NAME_UNKNOWN', 'no such repository')
+  }
+  const max = parsePageSize(query.get('n'), tagsPageMax)
+  const after = query.get('last') ?? ''
+  const found = max === 0 ? [] : await ports.store.listTags(repository, { after, max: max + 1 })
+  const tags = found.slice(0, max)
+  const last = tags.at(-1)
+  const link =
+    found.length > tags.length && last !== undefined
+      ? {
+          link: `</v2/${repository}/tags/list?n=${max}&last=${encodeURIComponent(last)}>; rel="next"`,
+        }
+      : {}
+  sendJson(response, 200, { name: repository, tags }, link)
+}
+
+export async function sendReferrers<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+  const { ports, response, repository, query } = call
+  const wanted = query.get('artifactType')
+  const after = query.get('last') ?? ''
+  const all = (await ports.store.listReferrers(repository, digest)).filter(
+    (d) => (wanted === null || d.artifactType === wanted) && d.digest > after,
+  )
+  const manifests: Descriptor[] = []
+  let bytes = 0
+  for (const descriptor of all) {
+    bytes += JSON.stringify(descriptor).length * 3
+    if (bytes > referrersBytesMax && manifests.length > 0) break
+    manifests.push(descriptor)
+  }
+  const headers: Record<string, string> = { 'content-type': mediaTypes.index }
+  if (wanted !== null) headers['oci-filters-applied'] = 'artifactType'
+  if (manifests.length < all.length) {
+    const next = new URLSearchParams({ last: manifests.at(-1)!.digest })
+    if (wanted !== null) next.set('artifactType', wanted)
+    headers['link'] = `</v2/${repository}/referrers/${digest}?${next.toString()}>; rel="next"`
+  }
+  sendJson(response, 200, { schemaVersion: 2, mediaType: mediaTypes.index, manifests }, headers)
+}

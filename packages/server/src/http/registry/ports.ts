@@ -1,0 +1,72 @@
+/** What the registry's HTTP layer needs from the server. */
+import type { IncomingMessage } from 'node:http'
+import type { Digest } from '@seaworthy/oci/digests'
+import type { RegistryStore } from '@seaworthy/oci/store'
+import type { Log } from '@seaworthy/std/log'
+
+export type RegistryAction = 'pull' | 'push' | 'delete'
+
+/** Without a repository: may the request use the registry at all (`GET /v2/`)? */
+export type RegistryAccess = { repository: string; action: RegistryAction } | { repository: null }
+
+export type AuthorizeResult<Actor> =
+  | { kind: 'allowed'; actor: Actor }
+  /** Nobody known: answered by 401 with a challenge for the token endpoint. */
+  | { kind: 'unauthorized' }
+  /** Known, and not allowed: 403. */
+  | { kind: 'denied' }
+  | { kind: 'too_many_requests'; retryAfterSeconds: number }
+
+/** What changed, for the audit log. */
+export type RegistryEvent<Actor> =
+  | {
+      kind: 'manifest_put'
+      actor: Actor
+      repository: string
+      digest: Digest
+      mediaType: string
+      artifactType?: string
+      tag?: string
+      subject?: Digest
+    }
+  | { kind: 'manifest_deleted'; actor: Actor; repository: string; digest: Digest }
+  | { kind: 'tag_deleted'; actor: Actor; repository: string; tag: string }
+  | { kind: 'blob_deleted'; actor: Actor; repository: string; digest: Digest }
+
+export interface TokenScope {
+  repository: string
+  actions: readonly RegistryAction[]
+}
+
+/** A request to `/v2/token`. Without a secret it is anonymous. Never log the secret. */
+export interface TokenRequest {
+  username: string | undefined
+  secret: string | undefined
+  service: string | undefined
+  scopes: readonly TokenScope[]
+  request: IncomingMessage
+}
+
+export interface IssuedToken {
+  token: string
+  expiresInSeconds: number
+  issuedAt: Date
+}
+
+export interface RegistryPorts<Actor> {
+  store: RegistryStore
+  /** Called after the name was checked and before anything is looked up. */
+  authorize(request: IncomingMessage, access: RegistryAccess): Promise<AuthorizeResult<Actor>>
+  /** `undefined` when the credentials are wrong; scopes that are not allowed are left out of the token, not refused. */
+  issueToken(request: TokenRequest): Promise<IssuedToken | undefined>
+  /** Awaited before the change is answered for. */
+  onEvent(event: RegistryEvent<Actor>): Promise<void>
+  /** Indexes of the signed releases: what they need cannot be deleted. */
+  roots(): Promise<Iterable<Digest>>
+  /** The absolute URL of `/v2/token` as the client reaches it. */
+  tokenUrl(request: IncomingMessage): string
+  service: string
+  /** Bytes of one blob. */
+  uploadBytesMax: number
+  log: Log
+}

@@ -1,0 +1,111 @@
+/** `/v2/token`: the endpoint of the token flow that docker, podman and skopeo use (distribution, "token authentication": GET with Basic, POST as OAuth 2). */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { formatInstant } from '@seaworthy/std/time'
+import { base64Decode, utf8Decode } from '@seaworthy/std/bytes'
+import { isRepositoryName } from '@seaworthy/oci/names'
+import { RegistryError, sendJson } from './errors.ts'
+import type { RegistryAction, RegistryPorts, TokenRequest, TokenScope } from './ports.ts'
+import { readRequestBody } from './requests.ts'
+
+const formBytesMax = 16 * 1024
+const secretLengthMax = 8192
+const scopesMax = 32
+
+const actionNames: Readonly<Record<string, readonly RegistryAction[]>> = {
+  pull: ['pull'],
+  push: ['push'],
+  delete: ['delete'],
+  '*': ['pull', 'push', 'delete'],
+}
+
+/** `repository:<name>:<action>[,…]`, several separated by spaces; what is not understood is left out. */
+export function parseScopes(texts: readonly string[]): TokenScope[] {
+  const scopes: TokenScope[] = []
+  for (const text of texts.flatMap((t) => t.split(' ')).slice(0, scopesMax)) {
+    const match = /^repository:([^:]{1,255}):([a-z*,]{0,64})$/.exec(text)
+    if (!match || !isRepositoryName(match[1]!)) continue
+    const actions = new Set(
+      match[2]!.split(',').flatMap((n) => (Object.hasOwn(actionNames, n) ? actionNames[n]! : [])),
+    )
+    if (actions.size > 0) scopes.push({ repository: match[1]!, actions: [...actions] })
+  }
+  return scopes
+}
+
+/** User and secret of a Basic header (RFC 7617); `undefined` when there is none. Throws 400 for a malformed one. */
+export function parseBasic(
+  header: string | undefined,
+): { username: string; secret: string } | undefined {
+  if (header === undefined) return undefined
+  const match = /^Basic ([A-Za-z0-9+/]+=*)$/i.exec(header.slice(0, 2 * secretLengthMax))
+  try {
+    const text = utf8Decode(base64Decode(match![1]!))
+    const colon = text.indexOf(':')
+    if (colon >= 0) return { username: text.slice(0, colon), secret: text.slice(colon + 1) }
+  } catch {
+    // Falls through: whatever is wrong with it gets the same answer.
+  }
+  throw new RegistryError(400, 'UNAUTHORIZED', 'the credentials are not well formed')
+}
+
+export async function answerTokenRequest<Actor>(
+  ports: RegistryPorts<Actor>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: URLSearchParams,
+): Promise<void> {
+  let wanted: TokenRequest
+  if (request.method === 'GET') {
+    const basic = parseBasic(request.headers.authorization)
+    wanted = {
+      username: basic?.username,
+      secret: basic?.secret,
+      service: query.get('service') ?? undefined,
+      scopes: parseScopes(query.getAll('scope')),
+      request,
+    }
+  } else if (request.method === 'POST') {
+    const form = new URLSearchParams(
+      Buffer.from(await readRequestBody(request, formBytesMax)).toString('utf8'),
+    )
+    wanted = readForm(form, request)
+  } else {
+    throw new RegistryError(405, 'UNSUPPORTED', 'GET or POST', { headers: { allow: 'GET, POST' } })
+  }
+  const issued = await ports.issueToken(wanted)
+  if (!issued) {
+    throw new RegistryError(401, 'UNAUTHORIZED', 'the credentials are not valid', {
+      headers: { 'www-authenticate': `Basic realm="${ports.service}"` },
+    })
+  }
+  const body = {
+    token: issued.token,
+    access_token: issued.token,
+    token_type: 'Bearer',
+    expires_in: issued.expiresInSeconds,
+    issued_at: formatInstant(issued.issuedAt),
+    ...(request.method === 'POST' ? { scope: formatScopes(wanted.scopes) } : {}),
+  }
+  sendJson(response, 200, body, { 'cache-control': 'no-store' })
+}
+
+function readForm(form: URLSearchParams, request: IncomingMessage): TokenRequest {
+  const grant = form.get('grant_type')
+  const secret = form.get(grant === 'refresh_token' ? 'refresh_token' : 'password')
+  if ((grant !== 'password' && grant !== 'refresh_token') || secret === null) {
+    throw new RegistryError(400, 'UNSUPPORTED', 'grant_type is password or refresh_token')
+  }
+  return {
+    username: form.get('username') ?? form.get('client_id') ?? '',
+    secret,
+    service: form.get('service') ?? undefined,
+    scopes: parseScopes(form.getAll('scope')),
+    request,
+  }
+}
+
+function formatScopes(scopes: readonly TokenScope[]): string {
+  return scopes
+    .map(({ repository, actions }) => `repository:${repository}:${actions.join(',')}`)
+    .join(' ')
+}
