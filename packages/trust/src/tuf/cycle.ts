@@ -133,7 +133,7 @@ export interface FoundTarget {
 
 /**
  * 5.6.7: searches the tree of delegations for `path`, depth first in order of appearance, each role
- * once, at most `rolesPerLookupMax` roles. `undefined` when nobody who may lists it.
+ * once, `targets` and at most `delegationsPerLookupMax` others. `undefined` when nobody who may lists it.
  */
 export async function findTarget(
   set: TrustedSet,
@@ -144,7 +144,7 @@ export async function findTarget(
     { name: 'targets', terminating: false, ring: set.targetsRing() },
   ]
   const visited = new Set<string>()
-  while (visited.size < ports.limits.rolesPerLookupMax) {
+  while (visited.size <= ports.limits.delegationsPerLookupMax) {
     const next = toVisit.pop()
     if (!next) return undefined
     if (visited.has(next.name)) continue

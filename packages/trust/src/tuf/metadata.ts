@@ -130,8 +130,8 @@ export interface TufLimits {
   /** Where the snapshot does not state the length. */
   readonly targetsBytesMax: number
   readonly rootsPerCycleMax: number
-  /** Roles looked at for one target path, the top-level targets role included. */
-  readonly rolesPerLookupMax: number
+  /** Delegated roles looked at for one target path. */
+  readonly delegationsPerLookupMax: number
   readonly jsonDepthMax: number
 }
 
@@ -141,6 +141,6 @@ export const defaultTufLimits: TufLimits = {
   snapshotBytesMax: 2_000_000,
   targetsBytesMax: 5_000_000,
   rootsPerCycleMax: 256,
-  rolesPerLookupMax: 32,
+  delegationsPerLookupMax: 32,
   jsonDepthMax: 32,
 }

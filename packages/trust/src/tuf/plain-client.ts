@@ -29,7 +29,7 @@ export interface PlainTarget {
   readonly target: TargetFile
   /** Path below the base URL, percent-encoded by segment, with the hash prefix where the repository uses it. */
   readonly urlPath: string
-  /** One safe file name for the whole target path. */
+  /** One file name for the whole target path, percent-encoded; `.` and `..` are refused before. */
   readonly fileName: string
 }
 
@@ -73,7 +73,8 @@ export async function refreshPlainClient(
   return {
     findTarget: async (path) => {
       const found = await findTarget(set, cycle, path)
-      if (!found) throw trustError('target_unknown', 'no role that may lists this path')
+      if (!found || /^\.{0,2}$/.test(path))
+        throw trustError('target_unknown', 'no role that may lists this path')
       return { path, target: found.target, ...namesOf(path, found.target, isHashed) }
     },
   }
@@ -84,13 +85,12 @@ function namesOf(path: string, target: TargetFile, isHashed: boolean) {
   const last = segments.pop()!
   const hash = isHashed ? `${strongestFirst(target)}.` : ''
   const urlPath = [...segments, `${hash}${last}`].map(encodeSegment).join('/')
-  return { urlPath, fileName: encodeSegment(path) }
+  return { urlPath, fileName: roleFileName(path).slice(0, -'.json'.length) }
 }
 
-function encodeSegment(text: string): string {
-  const escaped = roleFileName(text).slice(0, -'.json'.length)
-  // a segment of dots alone would walk the tree of folders
-  return /^\.+$/.test(escaped) ? escaped.replaceAll('.', '%2E') : escaped
+/** Characters that a URL path holds as they are stay as they are: not every server decodes them. */
+function encodeSegment(segment: string): string {
+  return encodeURIComponent(segment).replace(/%(?:2[14689A-C]|27|3[ABD]|40)/g, decodeURIComponent)
 }
 
 /** Any listed hash names the file (6.2): we take the one we also verify. */

@@ -5,7 +5,10 @@
 import { generateSigner } from '../keys/signer.ts'
 import type { Signer } from '../keys/signer.ts'
 import { hexEncode } from '@seaworthy/std/bytes'
-import { dayMs } from '@seaworthy/std/time'
+import type { Clock } from '@seaworthy/std/time'
+import type { StateSlot, StateStore } from './client-state.ts'
+import { createTrustState, openTufClient } from './client.ts'
+import type { TufClient } from './client.ts'
 import type { FetchMetadata } from './cycle.ts'
 import { roleFileName } from './cycle.ts'
 import { expiryOf } from './lifetimes.ts'
@@ -246,7 +249,29 @@ export async function createRepositorySimulator(now: Date): Promise<RepositorySi
   return repository
 }
 
-/** A day after which no short-lived metadata of `repository` is valid any more. */
-export function afterOnlineExpiry(repository: RepositorySimulator): Date {
-  return new Date(repository.now.getTime() + 8 * dayMs)
+/** A device's two state files in memory. */
+export function memoryStateStore(): StateStore & { readonly slots: Map<StateSlot, Uint8Array> } {
+  const slots = new Map<StateSlot, Uint8Array>()
+  return {
+    slots,
+    read: async (slot) => slots.get(slot),
+    write: async (slot, bytes) => void slots.set(slot, bytes),
+  }
+}
+
+/** A device that was provisioned with the repository's first root, and its client. */
+export async function provisionClient(
+  repository: RepositorySimulator,
+  clock: Clock,
+): Promise<{
+  client: TufClient
+  store: ReturnType<typeof memoryStateStore>
+  reopen: () => Promise<TufClient>
+}> {
+  const store = memoryStateStore()
+  const options = { anchor: repository.anchor, profile: 'strict' } as const
+  await createTrustState({ ...options, notBefore: repository.now }, store)
+  const reopen = () =>
+    openTufClient(options, { clock, store, fetchMetadata: repository.fetchMetadata })
+  return { client: await reopen(), store, reopen }
 }
