@@ -51,6 +51,8 @@ export async function gatherPeople(
     }
   }
   const signers = await Promise.all([createSigner(1), createSigner(2), createSigner(3)])
+  // what the signers wrote down when they had made the root
+  let root: string | undefined
   return {
     owner,
     signers,
@@ -61,12 +63,17 @@ export async function gatherPeople(
         chosen.map(async (signer) => {
           const file = join(signer.folder, `${proposalId}.signatures`)
           const { seaworthy, keyFile } = signer
-          await seaworthy('proposal', 'sign', exported, '--key', keyFile, '-o', file)
+          const pinned = root === undefined ? [] : ['--root', `sha256:${root}`]
+          await seaworthy('proposal', 'sign', exported, '--key', keyFile, '-o', file, ...pinned)
           return file
         }),
       )
-      for (const file of signatures) await owner.seaworthy('proposal', 'import', file)
-      await owner.seaworthy('proposal', 'apply', proposalId)
+      // the last signature that is needed also publishes
+      await owner.seaworthy('proposal', 'import', ...signatures)
+      if (root === undefined) {
+        const status = JSON.parse(await owner.seaworthy('--json', 'trust', 'status')) as object
+        root = 'anchor' in status ? String(status.anchor) : undefined
+      }
     },
   }
 }
