@@ -4,6 +4,7 @@ import { TransportError } from '@seaworthy/std/http'
 import { describeError } from '@seaworthy/std/log'
 import { addChannelCommands } from './commands/channels.ts'
 import { addCompletionCommand } from './commands/completion.ts'
+import { addDemoCommand } from './commands/demo/demo.ts'
 import { addDeviceCommands } from './commands/devices.ts'
 import { addFleetCommands } from './commands/fleets.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -26,6 +27,7 @@ import type { CliPorts } from './ports.ts'
 /** Each of these adds its commands to the program, in the order of `--help`. */
 const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addUpCommand,
+  addDemoCommand,
   addLoginCommands,
   addKeyCommands,
   addTrustCommands,

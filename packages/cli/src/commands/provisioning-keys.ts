@@ -7,7 +7,7 @@ import {
   revokeProvisioningKey,
   showFleet,
 } from '@seaworthy/api/fleets'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { base64Encode } from '@seaworthy/std/bytes'
 import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
@@ -113,7 +113,7 @@ async function describeAgent(
     server: session.server.url,
     ...(session.server.pin === undefined ? {} : { pin: session.server.pin }),
     root: anchor.digest,
-    rootInline: utf8Decode(anchor.bytes),
+    rootInline: base64Encode(anchor.bytes),
     provisioningKey,
     product,
     channel,

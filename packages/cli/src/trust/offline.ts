@@ -26,7 +26,14 @@ export async function readOfflineProposal(
   const current =
     proposal.chain === undefined
       ? requireFirst(context, proposal)
-      : await verifyChain(await findAnchor(context, proposal, rootOption), proposal.chain)
+      : await verifyChain(
+          await findAnchorAmong(
+            context,
+            proposal.chain.roots.map((root) => wireJson(root)),
+            rootOption,
+          ),
+          proposal.chain,
+        )
   return { proposal, current, changes: await describePackedFiles(proposal, current) }
 }
 
@@ -45,9 +52,10 @@ function requireFirst(context: Context, proposal: Proposal) {
   return noMetadata
 }
 
-async function findAnchor(
+/** The root that vouches for a file: the one of the roots in it that has the digest named, else the one remembered here. */
+export async function findAnchorAmong(
   context: Context,
-  { chain }: Proposal,
+  roots: readonly Uint8Array[],
   rootOption: string | undefined,
 ): Promise<Uint8Array> {
   const digest = rootOption === undefined ? undefined : rootForm.exec(rootOption)?.[1]
@@ -55,11 +63,9 @@ async function findAnchor(
     throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>')
   }
   if (digest === undefined) return await readRememberedAnchor(context)
-  for (const root of chain?.roots ?? []) {
-    const bytes = wireJson(root)
-    if (rootDigestOf(bytes) === digest) return bytes
-  }
-  throw new CliError('refused', `the file does not contain the root sha256:${digest}`, {
+  const anchor = roots.find((bytes) => rootDigestOf(bytes) === digest)
+  if (anchor !== undefined) return anchor
+  throw new CliError('refused', `the root sha256:${digest} is not in what was given`, {
     wayOut: 'It is of another repository, or the digest is not the one you noted.',
   })
 }

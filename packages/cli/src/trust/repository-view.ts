@@ -8,6 +8,7 @@ import type {
   Metadata,
   RootSigned,
   TargetsSigned,
+  TrustedFile,
   TufClient,
   TufNotice,
 } from '@seaworthy/trust/tuf'
@@ -35,6 +36,8 @@ export interface RepositoryView {
   current: CurrentMetadata
   /** From the anchor to the newest. */
   roots: readonly Metadata<RootSigned>[]
+  /** Everything trusted now but the anchor, under the names a repository serves it. */
+  files: readonly TrustedFile[]
 }
 
 /** Refreshes from the server and verifies. Channels are loaded of the products named, or of all. */
@@ -44,7 +47,7 @@ export async function openRepository(
   products: readonly string[] | 'all' = 'all',
 ): Promise<RepositoryView> {
   const anchor = await ensureAnchor(context, session)
-  if (anchor === undefined) return { anchor, current: noMetadata, roots: [] }
+  if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
   const client = await openTufClient(
     { anchor: anchor.bytes, profile: 'strict' },
     {
@@ -57,7 +60,7 @@ export async function openRepository(
   await loadRoles(client, products)
   const { roots, roles } = await readTrusted(client)
   const all = [await parseMetadata('root', anchor.bytes, 'strict'), ...roots]
-  return { anchor, current: { root: all.at(-1), roles }, roots: all }
+  return { anchor, current: { root: all.at(-1), roles }, roots: all, files: client.trustedFiles() }
 }
 
 /** As `openRepository`, for commands that make no sense without a root. */

@@ -10,6 +10,10 @@ import type { CliPorts } from '../../ports.ts'
 import { collectPages, withSession } from '../../session.ts'
 import type { CreateOptions } from './create.ts'
 import { createReleaseFrom } from './create.ts'
+import { diffReleases } from './diff.ts'
+import { exportRelease } from './export.ts'
+import type { VerifyOptions } from './verify.ts'
+import { verifyExport, verifyReleaseOnline } from './verify.ts'
 import { describeChannels, describeRelease } from './view.ts'
 
 export function addReleaseCommands(program: Command, ports: CliPorts): void {
@@ -37,6 +41,51 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     .description('show one release')
     .action(async (product: string, version: string, _options: object, command: Command) =>
       show(createContext(ports, command), product, version),
+    )
+  release
+    .command('diff <product> <before> <after>')
+    .description('what changes on devices: files, sizes, modes')
+    .option('--all', 'every entry, however many')
+    .action(
+      async (
+        product: string,
+        before: string,
+        after: string,
+        options: { all?: boolean },
+        command: Command,
+      ) => diffReleases(createContext(ports, command), product, [before, after], options),
+    )
+  release
+    .command('export <product> <version>')
+    .description('write it as a folder that sha256sum and openssl can check')
+    .requiredOption('-o, --output <dir>', 'a new or empty folder')
+    .option('--channel <name>', 'needed where several channels list the version')
+    .action(
+      async (
+        product: string,
+        version: string,
+        options: { output: string; channel?: string },
+        command: Command,
+      ) => exportRelease(createContext(ports, command), product, version, options),
+    )
+  release
+    .command('verify <product-or-dir> [version]')
+    .description(
+      'check the chain from the root to every byte, on the server or of an exported folder',
+    )
+    .option('--channel <name>', 'needed where several channels list the version')
+    .option('--root <sha256:…>', 'for a folder: the digest of the root that vouches for it')
+    .action(
+      async (
+        target: string,
+        version: string | undefined,
+        options: VerifyOptions,
+        command: Command,
+      ) => {
+        const context = createContext(ports, command)
+        if (version === undefined) await verifyExport(context, target, options)
+        else await verifyReleaseOnline(context, target, version, options)
+      },
     )
 }
 

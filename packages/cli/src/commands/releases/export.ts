@@ -1,0 +1,80 @@
+/** `seaworthy release export`: a release as a folder that anybody can check with common tools. */
+import { readdir } from 'node:fs/promises'
+import type { CurrentMetadata, Release } from '@seaworthy/trust/tuf'
+import { listReleases, roleKindOf } from '@seaworthy/trust/tuf'
+import type { Context } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { productContent } from '../../registry.ts'
+import { writeExport } from '../../release-export.ts'
+import { withSession } from '../../session.ts'
+import { isMissing } from '../../state/files.ts'
+import { fetchRootHistory, requireRepository } from '../../trust/repository-view.ts'
+
+export async function exportRelease(
+  context: Context,
+  product: string,
+  version: string,
+  options: { output: string; channel?: string },
+): Promise<void> {
+  const { output } = options
+  await requireEmpty(output)
+  await withSession(context, async (session) => {
+    const view = await requireRepository(context, session, [product])
+    const release = findSigned(view.current, product, version, options.channel)
+    const progress = context.progress('export')
+    let doneBytes = 0
+    await writeExport({
+      folder: output,
+      release,
+      view,
+      roots: await fetchRootHistory(session, view),
+      source: productContent(session, product),
+      random: context.ports.random,
+      onProgress: (bytes) => progress.update((doneBytes += bytes)),
+    })
+    progress.finish()
+    context.show({ folder: output, path: release.path, sha256: release.sha256 }, () => [
+      `${output} holds ${release.path}. How to check it with sha256sum and openssl: ${output}/VERIFY.md`,
+    ])
+  })
+}
+
+/** The release as a channel's keys signed it; the channel must be named where several list the version. */
+export function findSigned(
+  current: CurrentMetadata,
+  product: string,
+  version: string,
+  channel: string | undefined,
+): Release {
+  const found: Release[] = []
+  for (const [role, { signed }] of current.roles) {
+    const kind = roleKindOf(role)
+    if (kind?.kind !== 'channel' || kind.product !== product) continue
+    if (channel !== undefined && kind.channel !== channel) continue
+    found.push(...listReleases(signed).releases.filter((release) => release.version === version))
+  }
+  const [first, second] = found
+  if (first === undefined) {
+    throw new CliError(
+      'notFound',
+      `no channel of ${product} lists ${version}, so nobody has signed it`,
+      {
+        wayOut: `Publish it with \`seaworthy publish ${product} ${version} --channel CHANNEL\`.`,
+      },
+    )
+  }
+  if (second !== undefined && channel === undefined) {
+    throw new CliError('usage', `${version} is on several channels`, {
+      wayOut: `Name one: --channel ${found.map((release) => release.channel).join(' or --channel ')}.`,
+    })
+  }
+  return first
+}
+
+async function requireEmpty(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  if (entries.length > 0) throw new CliError('refused', `${folder} is not empty`)
+}

@@ -1,0 +1,175 @@
+/** `seaworthy release verify`: the chain from the root to every byte, online or of an exported folder. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { hash } from 'node:crypto'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { ContentSource, ContentTarget } from '@seaworthy/oci/content'
+import { copyContent } from '@seaworthy/oci/content'
+import { openLayout } from '@seaworthy/oci/layout'
+import type {
+  CurrentMetadata,
+  Metadata,
+  Release,
+  RootSigned,
+  TargetsSigned,
+} from '@seaworthy/trust/tuf'
+import { defaultTufLimits, parseMetadata, trustError, verifyChain } from '@seaworthy/trust/tuf'
+import type { Context } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { formatBytes } from '../../output/format.ts'
+import { productContent } from '../../registry.ts'
+import { withSession } from '../../session.ts'
+import { readBounded } from '../../state/files.ts'
+import { findAnchorAmong } from '../../trust/offline.ts'
+import { requireRepository } from '../../trust/repository-view.ts'
+import { findSigned } from './export.ts'
+
+export interface VerifyOptions {
+  channel?: string
+  root?: string
+}
+
+export async function verifyReleaseOnline(
+  context: Context,
+  product: string,
+  version: string,
+  options: VerifyOptions,
+): Promise<void> {
+  await withSession(context, async (session) => {
+    const { current, anchor } = await requireRepository(context, session, [product])
+    const release = findSigned(current, product, version, options.channel)
+    const bytes = await verifyContent(context, productContent(session, product), release)
+    report(context, { release, bytes, rootDigest: anchor.digest, notes: [] })
+  })
+}
+
+/** An exported folder, without network. */
+export async function verifyExport(
+  context: Context,
+  folder: string,
+  options: VerifyOptions,
+): Promise<void> {
+  const { product, channel, version } = await readSelection(folder)
+  const { roots, roles } = await readMetadataFolder(join(folder, 'tuf'))
+  const anchor = await findAnchorAmong(
+    context,
+    roots.map(({ bytes }) => bytes),
+    options.root,
+  )
+  const current = await verifyChain(anchor, {
+    roots: roots.map(({ signed, signatures }) => ({ signed, signatures })),
+    roles: Object.fromEntries(
+      [...roles].map(([role, { signed, signatures }]) => [role, { signed, signatures }]),
+    ),
+  })
+  const release = findSigned(current, product, version, options.channel ?? channel)
+  const layout = await openLayout(join(folder, 'oci'), context.ports.random)
+  const bytes = await verifyContent(context, layout, release)
+  report(context, {
+    release,
+    bytes,
+    rootDigest: hash('sha256', anchor, 'hex'),
+    notes: listExpired(current, context.ports.clock.now()),
+  })
+}
+
+/** What the folder says it holds: it chooses what is looked up, and proves nothing. */
+async function readSelection(
+  folder: string,
+): Promise<{ product: string; channel: string; version: string }> {
+  try {
+    const text = utf8Decode(await readBounded(join(folder, 'release.json'), 65_536))
+    const { format, product, channel, version } = JSON.parse(text) as Record<string, unknown>
+    const isWhole =
+      format === 'seaworthy-export-v1' &&
+      [product, channel, version].every((value) => typeof value === 'string')
+    if (isWhole)
+      return { product, channel, version } as { product: string; channel: string; version: string }
+  } catch (cause) {
+    throw new CliError('usage', `${folder} is not an exported release`, { cause })
+  }
+  throw new CliError('usage', `${folder} is not an exported release`)
+}
+
+const filesMax = 2000
+
+async function readMetadataFolder(folder: string) {
+  const roots: Metadata<RootSigned>[] = []
+  const roles = new Map<string, Metadata<TargetsSigned>>()
+  const names = await readdir(folder)
+  if (names.length > filesMax) throw new CliError('refused', `${folder} holds too many files`)
+  for (const name of names) {
+    const role = /^\d{1,10}\.([a-z][a-z0-9.-]{0,126})\.json$/.exec(name)?.[1]
+    if (role === undefined || role === 'snapshot') continue
+    const bytes = await readBounded(join(folder, name), defaultTufLimits.targetsBytesMax)
+    if (role === 'root') roots.push(await parseMetadata('root', bytes, 'strict'))
+    else if (roles.has(role)) throw new CliError('refused', `${folder} holds ${role} twice`)
+    else roles.set(role, await parseMetadata('targets', bytes, 'strict'))
+  }
+  roots.sort((a, b) => a.signed.version - b.signed.version)
+  return { roots, roles }
+}
+
+/** Reads every byte of the release and checks it against what was signed. Gives their number. */
+async function verifyContent(
+  context: Context,
+  source: ContentSource,
+  release: Release,
+): Promise<number> {
+  const progress = context.progress('verify')
+  const index = await source.readManifest(`sha256:${release.sha256}`)
+  if (index.bytes.length !== release.length)
+    throw trustError('wrong_length', 'the index has another length than signed')
+  if (hash('sha512', index.bytes, 'hex') !== release.sha512)
+    throw trustError('wrong_hash', 'the index has another SHA-512 than signed')
+  let bytes = index.bytes.length
+  const nowhere: ContentTarget = {
+    hasBlob: async () => false,
+    async putBlob(_expected, open) {
+      for await (const _ of open()) continue
+    },
+    async putManifest() {},
+  }
+  await copyContent({
+    source,
+    target: nowhere,
+    digest: `sha256:${release.sha256}`,
+    onProgress: (more) => progress.update((bytes += more)),
+  })
+  progress.finish()
+  return bytes
+}
+
+function listExpired({ root, roles }: CurrentMetadata, now: Date): string[] {
+  const all = [['root', root] as const, ...roles]
+  return all.flatMap(([role, metadata]) =>
+    metadata !== undefined && Date.parse(metadata.signed.expires) <= now.getTime()
+      ? [
+          `Note: ${role} has expired at ${metadata.signed.expires}: genuine, but perhaps not the newest.`,
+        ]
+      : [],
+  )
+}
+
+function report(
+  context: Context,
+  result: { release: Release; bytes: number; rootDigest: string; notes: readonly string[] },
+): void {
+  const { release, bytes, rootDigest, notes } = result
+  const { product, channel, version, counter, floor, sha256, platforms } = release
+  context.show(
+    { product, channel, version, counter, floor, sha256, bytes, rootDigest, notes },
+    () => [
+      ...context.fields([
+        ['release', release.path],
+        ['counter', `${counter}, floor ${floor}`],
+        ['platforms', platforms.join(' ')],
+        ['digest', `sha256:${sha256}`],
+        ['root', `sha256:${rootDigest}`],
+        ['checked', `${formatBytes(bytes)}, every byte`],
+      ]),
+      ...notes,
+      context.paint.green('Genuine: signed for this channel by a chain of keys from the root.'),
+    ],
+  )
+}

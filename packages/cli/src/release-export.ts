@@ -1,0 +1,288 @@
+/**
+ * A release as a folder that anybody can check with common tools, and serve to any TUF client or registry client:
+ *
+ * - `oci/`: OCI image layout with the release under its version
+ * - `tuf/`: the signed metadata and the target, laid out as a TUF repository serves them
+ * - `signatures/`: per role the bytes that are signed, and per signature the raw signature and the PEM public key
+ * - `files/`: per bundle the list of its files, as JSON and for `sha256sum -c`
+ * - `SHA256SUMS`, `VERIFY.md`, `release.json`
+ *
+ * Nothing in it needs trust: it is as good as the root digest that whoever checks it got elsewhere.
+ */
+import { hash } from 'node:crypto'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { base64Encode, concatBytes, hexDecode } from '@seaworthy/std/bytes'
+import { encodeFileList, formatSha256Sums } from '@seaworthy/oci/bundle/file-list'
+import type { ContentSource } from '@seaworthy/oci/content'
+import { copyContent } from '@seaworthy/oci/content'
+import { createDigester } from '@seaworthy/oci/digests'
+import { createLayout } from '@seaworthy/oci/layout'
+import { readFileList } from '@seaworthy/oci/release'
+import type { Random } from '@seaworthy/std/random'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import type { AnySigned, Metadata, Release, RoleKeys, RootSigned } from '@seaworthy/trust/tuf'
+import { canonicalJson, channelRole, roleFileName } from '@seaworthy/trust/tuf'
+import { createReadStream } from 'node:fs'
+import { readRelease } from './release-changes.ts'
+import type { RepositoryView } from './trust/repository-view.ts'
+
+export interface ExportInput {
+  folder: string
+  release: Release
+  view: RepositoryView & { anchor: { digest: string; bytes: Uint8Array } }
+  /** Every root from the first. */
+  roots: readonly Metadata<RootSigned>[]
+  source: ContentSource
+  random: Random
+  onProgress: (bytes: number) => void
+}
+
+/** Writes the folder, which must be empty or new. */
+export async function writeExport(input: ExportInput): Promise<void> {
+  const { folder, release } = input
+  await mkdir(folder, { recursive: true })
+  await writeLayout(input)
+  await writeRepository(input)
+  const roles = listRoles(input)
+  for (const role of roles) await writeSignatures(join(folder, 'signatures'), role)
+  await writeFileLists(input)
+  const { product, channel, version } = release
+  await writeFile(
+    join(folder, 'release.json'),
+    `${JSON.stringify({ format: 'seaworthy-export-v1', product, channel, version }, undefined, 2)}\n`,
+  )
+  await writeFile(join(folder, 'VERIFY.md'), formatInstructions(input, roles))
+  await writeFile(join(folder, 'SHA256SUMS'), await sumFiles(folder))
+}
+
+async function writeLayout({ folder, release, source, random, onProgress }: ExportInput) {
+  const layout = await createLayout(join(folder, 'oci'), random)
+  await copyContent({
+    source,
+    target: layout,
+    digest: `sha256:${release.sha256}`,
+    tag: release.version,
+    onProgress,
+  })
+}
+
+/** `tuf/` and `tuf/targets/` as a repository with consistent snapshots serves them. */
+async function writeRepository({ folder, release, view, roots, source }: ExportInput) {
+  const tuf = join(folder, 'tuf')
+  await mkdir(tuf, { recursive: true })
+  for (const root of roots) {
+    await writeFile(join(tuf, `${root.signed.version}.root.json`), root.bytes)
+  }
+  const wanted = new Set([
+    'targets',
+    release.product,
+    channelRole(release.product, release.channel),
+  ])
+  for (const { name, bytes } of view.files) {
+    const role = /^(?:\d+\.)?(.+)\.json$/.exec(name)?.[1] ?? ''
+    if (wanted.has(role) || role === 'timestamp' || role === 'snapshot') {
+      await writeFile(join(tuf, name), bytes)
+    }
+  }
+  const { bytes } = await source.readManifest(`sha256:${release.sha256}`)
+  for (const digest of [release.sha256, release.sha512]) {
+    const path = join(
+      tuf,
+      'targets',
+      release.product,
+      release.channel,
+      `${digest}.${release.version}`,
+    )
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, bytes)
+  }
+}
+
+interface SignedRole {
+  name: string
+  metadata: Metadata<AnySigned>
+  /** The keys that the role above names. */
+  keys: Readonly<Record<string, PublicKey>>
+  role: RoleKeys
+  /** Whose signed bytes name these keys. */
+  namedBy: string
+}
+
+/** The chain from the first root to the channel. A later root needs the keys of the root before it and its own. */
+function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
+  const chain: SignedRole[] = roots.map((root, i) => {
+    const before = roots[i - 1]
+    return {
+      name: `${root.signed.version}.root`,
+      metadata: root,
+      keys: { ...before?.signed.keys, ...root.signed.keys },
+      role: root.signed.roles.root,
+      namedBy:
+        before === undefined
+          ? 'itself'
+          : `itself, and as many as ${before.signed.version}.root asks for of the keys it names`,
+    }
+  })
+  const { root, roles } = view.current
+  const rootSigned = root!.signed
+  chain.push({
+    name: 'targets',
+    metadata: roles.get('targets')!,
+    keys: rootSigned.keys,
+    role: rootSigned.roles.targets,
+    namedBy: `${rootSigned.version}.root`,
+  })
+  const { product, channel } = release
+  for (const [namedBy, name] of [
+    ['targets', product],
+    [product, channelRole(product, channel)],
+  ] as const) {
+    const delegations = roles.get(namedBy)!.signed.delegations!
+    const role = delegations.roles!.find((delegated) => delegated.name === name)!
+    chain.push({ name, metadata: roles.get(name)!, keys: delegations.keys, role, namedBy })
+  }
+  return chain
+}
+
+async function writeSignatures(folder: string, { name, metadata, keys }: SignedRole) {
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${name}.signed.json`), canonicalJson(metadata.signed))
+  for (const { keyid, sig } of metadata.signatures) {
+    const key = Object.hasOwn(keys, keyid) ? keys[keyid] : undefined
+    if (key === undefined) continue
+    await writeFile(join(folder, `${name}.${keyid}.sig`), hexDecode(sig))
+    await writeFile(join(folder, `${keyid}.pem`), formatPem(key))
+  }
+}
+
+/** RFC 8410: what stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo. */
+const ed25519Prefix = hexDecode('302a300506032b6570032100')
+
+/** A public key as openssl reads it. */
+export function formatPem({ keytype, keyval }: PublicKey): string {
+  if (keytype !== 'ed25519') return keyval.public
+  const spki = concatBytes(ed25519Prefix, hexDecode(keyval.public))
+  return `-----BEGIN PUBLIC KEY-----\n${base64Encode(spki)}\n-----END PUBLIC KEY-----\n`
+}
+
+async function writeFileLists({ folder, release, source }: ExportInput) {
+  const { fileLists } = await readRelease(source, `sha256:${release.sha256}`)
+  for (const [platform, artifact] of fileLists) {
+    const files = await readFileList(source, artifact)
+    const path = join(folder, 'files', platform.replaceAll('/', '-'))
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.json`, encodeFileList(files))
+    await writeFile(`${path}.sha256sums`, formatSha256Sums(files))
+  }
+}
+
+/** Everything in the folder, for `sha256sum -c SHA256SUMS`. */
+async function sumFiles(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .toSorted()
+  const lines: string[] = []
+  for (const path of paths) {
+    const digester = createDigester()
+    for await (const piece of createReadStream(join(folder, path)))
+      digester.update(piece as Uint8Array)
+    lines.push(`${digester.finish().slice('sha256:'.length)}  ${path}\n`)
+  }
+  return lines.join('')
+}
+
+function formatInstructions(
+  { release, view, roots }: ExportInput,
+  roles: readonly SignedRole[],
+): string {
+  const first = roots[0]!
+  const lines = [
+    `# Checking ${release.product} ${release.version} (channel ${release.channel}) without Seaworthy`,
+    '',
+    'Needed: `sha256sum`, `openssl` 3, and the SHA-256 of `tuf/1.root.json`, which you got from the people who hold the',
+    'root keys, not from whoever gave you this folder.',
+    '',
+    '## 1. The anchor',
+    '',
+    '```sh',
+    `sha256sum tuf/${first.signed.version}.root.json    # must be the digest you were given`,
+    '```',
+    '',
+    `When this folder was made it was \`${hash('sha256', first.bytes, 'hex')}\`.`,
+    '',
+    '## 2. The signatures, from the root down',
+    '',
+    'A role counts when at least its threshold of **different** keys that the role above names have signed it.',
+    'Key ids are the SHA-256 of the canonical JSON of the key object inside the naming role.',
+    '',
+  ]
+  for (const { name, metadata, keys, role, namedBy } of roles) {
+    lines.push(
+      `### ${name}: ${role.threshold} of ${role.keyids.length}, named by ${namedBy}`,
+      '',
+      '```sh',
+      ...metadata.signatures.flatMap(({ keyid }) =>
+        Object.hasOwn(keys, keyid) ? [opensslCommand(name, keyid, keys[keyid]!)] : [],
+      ),
+      '```',
+      '',
+    )
+  }
+  const role = channelRole(release.product, release.channel)
+  lines.push(
+    'The file `signatures/ROLE.signed.json` is exactly the bytes that are signed: the member `signed` of the metadata in',
+    `\`tuf/\` (for the channel \`tuf/${view.current.roles.get(role)!.signed.version}.${roleFileName(role)}\`) as canonical JSON.`,
+    '',
+    '## 3. The release',
+    '',
+    `\`signatures/${role}.signed.json\` lists \`${release.path}\` with the length and SHA-256 of the release's OCI image`,
+    'index; every platform, layer and file list hangs below that index by SHA-256.',
+    '',
+    '```sh',
+    `grep -o '"${release.path}":{[^}]*}[^}]*}[^}]*}' signatures/${role}.signed.json   # counter, floor, hashes`,
+    `sha256sum oci/blobs/sha256/${release.sha256}   # must be its own name, and the sha256 above`,
+    `(cd oci/blobs/sha256 && for f in *; do echo "$f  $f"; done | sha256sum -c --quiet)   # every blob is its name`,
+    '```',
+    '',
+    '## 4. The files of a bundle',
+    '',
+    '`files/PLATFORM.sha256sums` comes from the file list below the index. Unpack the layer of a platform and check:',
+    '',
+    '```sh',
+    'mkdir unpacked && zstd -d < oci/blobs/sha256/LAYER | tar -x -C unpacked',
+    '(cd unpacked && sha256sum -c --quiet ../files/PLATFORM.sha256sums)',
+    '```',
+    '',
+    '## With other tools',
+    '',
+    'Any TUF client can use `tuf/` behind a static web server (targets under `tuf/targets/`) until the timestamp expires',
+    `(${timestampExpiry(view)}); any OCI client can read \`oci/\`. With Seaworthy: \`seaworthy release verify . --root sha256:…\`.`,
+    '',
+    '`SHA256SUMS` covers all files here, for copying; it proves nothing by itself.',
+    '',
+  )
+  return lines.join('\n')
+}
+
+function opensslCommand(name: string, keyid: string, key: PublicKey): string {
+  const [pem, signed, sig] = [
+    `signatures/${keyid}.pem`,
+    `signatures/${name}.signed.json`,
+    `signatures/${name}.${keyid}.sig`,
+  ]
+  return key.keytype === 'ed25519'
+    ? `openssl pkeyutl -verify -pubin -inkey ${pem} -rawin -in ${signed} -sigfile ${sig}`
+    : `openssl dgst -sha256 -verify ${pem} -signature ${sig} ${signed}`
+}
+
+function timestampExpiry({ files }: RepositoryView): string {
+  const timestamp = files.find(({ name }) => name === 'timestamp.json')
+  if (timestamp === undefined) return 'at once'
+  const { signed } = JSON.parse(new TextDecoder().decode(timestamp.bytes)) as {
+    signed: { expires: string }
+  }
+  return signed.expires
+}
