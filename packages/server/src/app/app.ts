@@ -45,8 +45,17 @@ export interface RemovedDevices {
   reload(): Promise<void>
 }
 
-/** What `/readyz` answers from: each part says whether it is well, and since when it was not. */
+export interface HealthProblem {
+  readonly part: string
+  readonly problem: string
+}
+
+/** What `/readyz` answers from, the other workers' problems included. */
 export interface Health {
+  /** `null`: this part is well (again). */
   report(part: string, problem: string | null): void
-  problems(): { part: string; problem: string }[]
+  setOthers(problems: readonly HealthProblem[]): void
+  /** Of this worker. */
+  hasProblem(part: string): boolean
+  problems(): readonly HealthProblem[]
 }

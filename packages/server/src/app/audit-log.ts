@@ -13,6 +13,7 @@ import {
   emptyLogEdge,
   hashEdge,
   hashLeaf,
+  LogError,
   parseTilePath,
   readLogEdge,
   signCheckpoint,
@@ -22,7 +23,13 @@ import {
 import { listPendingEntries, placeEntries, readEntries } from '../db/audit.ts'
 import type { Db, ReadTx, WriteTx } from '../db/connection.ts'
 import type { LogState } from '../db/log.ts'
-import { lockLogState, readLogState, readTileHashes, writeLogState, writeTileHashes } from '../db/log.ts'
+import {
+  lockLogState,
+  readLogState,
+  readTileHashes,
+  writeLogState,
+  writeTileHashes,
+} from '../db/log.ts'
 import type { ServerRefusal } from './refusals.ts'
 
 const hashBytes = 32
@@ -58,11 +65,12 @@ export async function verifyLogState(state: LogState, keeper: LogKeeper): Promis
 
 /**
  * Gives waiting entries their places, at most `batchMax` of them; answers the new head, or `undefined` when nothing
- * waited. The row of the state is locked until the commit, so that there is never a second checkpoint for a size.
+ * waited. Throws `log_truncated` when the stored log is shorter than the one remembered. The row of the state is locked until the commit, so that there is never a second checkpoint for a size.
  */
 export async function sequenceEntries(
   db: Db,
   keeper: LogKeeper,
+  remembered: TreeHead | undefined,
   now: Date,
 ): Promise<(TreeHead & { isMore: boolean }) | undefined> {
   const waiting = await listPendingEntries(db.reader, 1)
@@ -71,6 +79,9 @@ export async function sequenceEntries(
     const state = await lockLogState(tx)
     invariant(state !== undefined, 'the log was created at the first start')
     const before = await verifyLogState(state, keeper)
+    if (before.size < (remembered?.size ?? 0)) {
+      throw new LogError('log_truncated', 'the stored log is shorter than it was before')
+    }
     const entries = await listPendingEntries(tx, batchMax)
     if (entries.length === 0) return undefined
     const edge = await loadEdge(tx, before)

@@ -77,7 +77,10 @@ async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
       conflicts: await writeSignedReports(tx, signed),
       written: await writeCheckIns(
         tx,
-        batch.map(({ checkIn, signed: isSigned }) => ({ ...checkIn, isSigned: isSigned !== undefined })),
+        batch.map(({ checkIn, signed: isSigned }) => ({
+          ...checkIn,
+          isSigned: isSigned !== undefined,
+        })),
       ),
     }))
     for (const { checkIn, resolve } of batch) {

@@ -74,7 +74,8 @@ async function summarize(
     const bytes = child.size + manifestChildren(manifest).reduce((sum, { size }) => sum + size, 0)
     totalBytes += bytes
     // Descriptions such as file lists have their own type; what runs is a bundle, an OS image or a plain image.
-    const kind = manifest.artifactType === undefined ? 'container' : kindTypes[manifest.artifactType]
+    const kind =
+      manifest.artifactType === undefined ? 'container' : kindTypes[manifest.artifactType]
     if (child.platform === undefined || kind === undefined) continue
     kinds.add(kind)
     platforms.push({ platform: formatPlatform(child.platform), digest: child.digest, bytes })

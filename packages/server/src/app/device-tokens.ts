@@ -4,6 +4,9 @@ import { base64UrlDecode, base64UrlEncode, utf8Decode, utf8Encode } from '@seawo
 import { hourMs } from '@seaworthy/std/time'
 
 export const accessTokenLifetimeMs = hourMs
+/** Of access tokens of devices, and of those that registry clients trade theirs for. */
+export const deviceAudience = 'seaworthy-device'
+export const registryAudience = 'seaworthy-registry'
 
 const header = base64UrlEncode(utf8Encode('{"alg":"HS256","typ":"JWT"}'))
 const tokenBytesMax = 4096

@@ -75,8 +75,7 @@ export async function setFleet(
   const row: FleetRow = {
     ...before,
     pollSeconds: change.pollSeconds ?? before.pollSeconds,
-    pinnedVersion:
-      change.pinnedVersion === undefined ? before.pinnedVersion : change.pinnedVersion,
+    pinnedVersion: change.pinnedVersion === undefined ? before.pinnedVersion : change.pinnedVersion,
     updatesEnabled: change.updatesEnabled ?? before.updatesEnabled,
   }
   await updateFleet(tx, row)

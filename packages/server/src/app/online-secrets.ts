@@ -3,15 +3,20 @@
  * is dropped), the keys of the online roles, of the log and of tokens. All private halves are sealed.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
-import { base64Decode, base64Encode, base64UrlEncode, hexDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import {
+  base64Decode,
+  base64Encode,
+  base64UrlEncode,
+  hexDecode,
+  hexEncode,
+  utf8Decode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
-import { dayMs } from '@seaworthy/std/time'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { NoteSigner } from '@seaworthy/trust/tlog'
 import { createNoteKey } from '@seaworthy/trust/tlog'
-import * as x509 from '@peculiar/x509'
 import type { MasterKey, SecretName } from '../config/secrets.ts'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import { insertFact, insertSecret, readFact, readSecret } from '../db/secrets.ts'
@@ -31,9 +36,6 @@ export interface OnlineSecrets {
   readonly registryTokenKey: Uint8Array
 }
 
-/** Ten years: the CA's key is gone, so a new certificate means a new CA and new pins. */
-const certificateLifetimeMs = 3650 * dayMs
-
 /** Makes and stores everything. Only for a database that has no secrets yet. */
 export async function createOnlineSecrets(
   tx: WriteTx,
@@ -42,8 +44,15 @@ export async function createOnlineSecrets(
 ): Promise<void> {
   const { now, random } = options
   const store = async (name: SecretName, secret: Uint8Array) => {
-    await insertSecret(tx, { name, version: 1, sealed: masterKey.seal(name, 1, secret), createdAt: now })
+    await insertSecret(tx, {
+      name,
+      version: 1,
+      sealed: masterKey.seal(name, 1, secret),
+      createdAt: now,
+    })
   }
+  // Needed once in the life of a server: no worker loads it.
+  const { createCertificates } = await import('./certificates.ts')
   const tls = await createCertificates(options)
   await store('tls-key', utf8Encode(tls.keyPem))
   await insertFact(tx, 'certificate', tls.certificatePem)
@@ -101,66 +110,4 @@ export async function loadOnlineSecrets(tx: ReadTx, masterKey: MasterKey): Promi
 export function pinOf(certificatePem: string): string {
   const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' })
   return `sha256:${base64UrlEncode(createHash('sha256').update(spki).digest())}`
-}
-
-/** The CA's private key is made unextractable and is gone when this returns: it can sign nothing ever again. */
-async function createCertificates(options: {
-  names: readonly string[]
-  now: Date
-  random: Random
-}): Promise<{ keyPem: string; certificatePem: string; caPem: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const usages: ('sign' | 'verify')[] = ['sign', 'verify']
-  const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)
-  const keys = await crypto.subtle.generateKey(algorithm, true, usages)
-  const notBefore = new Date(options.now.getTime() - dayMs)
-  const notAfter = new Date(options.now.getTime() + certificateLifetimeMs)
-  const serial = () => `01${hexEncode(options.random.bytes(15))}`
-  const caName = `CN=Seaworthy CA ${hexEncode(options.random.bytes(4))}`
-  const ca = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      serialNumber: serial(),
-      name: caName,
-      notBefore,
-      notAfter,
-      signingAlgorithm: algorithm,
-      keys: caKeys,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, 0, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-        await x509.SubjectKeyIdentifierExtension.create(caKeys.publicKey),
-      ],
-    },
-    crypto,
-  )
-  const names = [...new Set([...options.names, 'localhost', '127.0.0.1', '::1'])]
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      serialNumber: serial(),
-      subject: 'CN=Seaworthy server',
-      issuer: caName,
-      notBefore,
-      notAfter,
-      signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
-      signingKey: caKeys.privateKey,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension(
-          names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
-        ),
-        await x509.AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      ],
-    },
-    crypto,
-  )
-  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
-  return {
-    keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
-    certificatePem: certificate.toString('pem'),
-    caPem: ca.toString('pem'),
-  }
 }

@@ -67,7 +67,11 @@ export async function renewOnlineRoles(
   before: TrustState,
   now: Date,
 ): Promise<string[]> {
-  const snapshotAge = shareUsed(before.snapshot.signed.expires, before.publishedAt.get('snapshot'), now)
+  const snapshotAge = shareUsed(
+    before.snapshot.signed.expires,
+    before.publishedAt.get('snapshot'),
+    now,
+  )
   const timestampAgeMs = now.getTime() - (before.publishedAt.get('timestamp')?.getTime() ?? 0)
   const isSnapshotDue = snapshotAge >= snapshotRenewalShare
   if (!isSnapshotDue && timestampAgeMs >= 0 && timestampAgeMs < timestampRenewalMs) return []
@@ -127,10 +131,20 @@ async function makeTimestamp(
 }
 
 /** Every version is an entry of the log: a stolen key cannot be used in secret. */
-async function store(tx: WriteTx, document: SignedDocument, actor: string, now: Date): Promise<void> {
+async function store(
+  tx: WriteTx,
+  document: SignedDocument,
+  actor: string,
+  now: Date,
+): Promise<void> {
   await insertMetadata(tx, { ...document, publishedAt: now })
   const type = typeOf(document.role)
-  const { signatures, signed } = await parseMetadata(type, document.bytes, 'strict', defaultTufLimits)
+  const { signatures, signed } = await parseMetadata(
+    type,
+    document.bytes,
+    'strict',
+    defaultTufLimits,
+  )
   await appendAudit(tx, {
     at: now,
     actor,

@@ -6,8 +6,6 @@ export type ServerRefusal =
   | 'proposal_not_found'
   | 'proposal_exists'
   | 'proposal_closed'
-  | 'proposal_incomplete'
-  | 'proposal_outdated'
   | 'online_keys_not_named'
   | 'token_not_found'
   | 'unavailable'

@@ -69,5 +69,6 @@ function checkName(name: string): void {
     /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$/.test(
       name,
     )
-  if (!isHost && isIP(name) === 0) throw new UsageError(`--name: ${name} is no host name or address`)
+  if (!isHost && isIP(name) === 0)
+    throw new UsageError(`--name: ${name} is no host name or address`)
 }

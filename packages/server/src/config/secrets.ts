@@ -43,7 +43,8 @@ export function masterKeyOf(key: Uint8Array, random: Random): MasterKey {
       return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()])
     },
     open(name, version, sealed) {
-      if (sealed.length < nonceBytes + tagBytes) throw new SealError(`${name}: sealed text too short`)
+      if (sealed.length < nonceBytes + tagBytes)
+        throw new SealError(`${name}: sealed text too short`)
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes), {
         authTagLength: tagBytes,
       })

@@ -40,10 +40,22 @@ export async function writeCheckIns(
   const rows = await sql<(WrittenCheckIn & { device: string })[]>`
     with given as (
       select device, seen_at::timestamptz, report::jsonb, is_signed from unnest(
-        ${sql.array(column((c) => c.device), textOid)},
-        ${sql.array(column((c) => c.seenAt.toISOString()), textOid)},
-        ${sql.array(column((c) => c.report), textOid)},
-        ${sql.array(column((c) => c.isSigned), boolOid)}
+        ${sql.array(
+          column((c) => c.device),
+          textOid,
+        )},
+        ${sql.array(
+          column((c) => c.seenAt.toISOString()),
+          textOid,
+        )},
+        ${sql.array(
+          column((c) => c.report),
+          textOid,
+        )},
+        ${sql.array(
+          column((c) => c.isSigned),
+          boolOid,
+        )}
       ) as g (device, seen_at, report, is_signed)
     ), known as (
       select d.id, d.fleet, d.hardware, g.seen_at, g.report,

@@ -151,3 +151,19 @@ export function isUnreachable(error: unknown): boolean {
     /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|08|53300)/.test(code)
   )
 }
+
+/** Whether the database answers at the moment, and whether any session holds the lock `key`. */
+export async function pingDatabase(
+  db: Db,
+  key: number,
+): Promise<'unreachable' | 'no-leader' | 'well'> {
+  try {
+    const rows = await db.reader.sql`
+      select 1 from pg_locks where locktype = 'advisory' and objid = ${key}::int::oid and granted
+        and database = (select oid from pg_database where datname = current_database())`
+    return rows.length === 0 ? 'no-leader' : 'well'
+  } catch (error) {
+    if (isUnreachable(error)) return 'unreachable'
+    throw error
+  }
+}

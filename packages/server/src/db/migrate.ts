@@ -45,7 +45,8 @@ export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
       if (known === undefined || known.name !== name) {
         throw new MigrationError(`the database was made by a newer version (it has ${name})`)
       }
-      if (known.sha256 !== sha256) throw new MigrationError(`${name} was changed after it was applied`)
+      if (known.sha256 !== sha256)
+        throw new MigrationError(`${name} was changed after it was applied`)
     }
     for (const { name, text, sha256 } of migrations.slice(applied.length)) {
       await sql.unsafe(text)

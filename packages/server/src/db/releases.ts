@@ -49,9 +49,18 @@ export async function listReleases(
     order by created_at desc, version desc limit ${page.limit}`
 }
 
-export async function listReleaseDigests(
-  { sql }: ReadTx,
-): Promise<{ product: string; digest: string }[]> {
+export async function listReleaseDigests({
+  sql,
+}: ReadTx): Promise<{ product: string; digest: string }[]> {
   return sql<{ product: string; digest: string }[]>`
     select product, digest from releases order by product, digest`
+}
+
+export async function newestReleaseKind(
+  { sql }: ReadTx,
+  product: string,
+): Promise<ReleaseRow['kind'] | undefined> {
+  const [row] = await sql<Pick<ReleaseRow, 'kind'>[]>`
+    select kind from releases where product = ${product} order by created_at desc limit 1`
+  return row?.kind
 }

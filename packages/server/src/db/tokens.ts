@@ -54,3 +54,13 @@ export async function revokeToken({ sql }: WriteTx, id: string, now: Date): Prom
 export async function touchToken({ sql }: WriteTx, id: string, now: Date): Promise<void> {
   await sql`update tokens set last_used_at = ${now} where id = ${id}`
 }
+
+/** Whether anybody has ever signed in. */
+export async function wasAnyTokenUsed({ sql }: ReadTx): Promise<boolean> {
+  const rows = await sql`select 1 from tokens where last_used_at is not null limit 1`
+  return rows.length > 0
+}
+
+export async function revokeAllTokens({ sql }: WriteTx, now: Date): Promise<void> {
+  await sql`update tokens set revoked_at = ${now} where revoked_at is null`
+}

@@ -7,13 +7,11 @@ import type { Actor } from '../app/actors.ts'
 import { anonymous } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { isSameSecret, parseCredential } from '../app/credentials.ts'
-import { openToken } from '../app/device-tokens.ts'
+import { deviceAudience, openToken } from '../app/device-tokens.ts'
 import { appendAudit } from '../db/audit.ts'
 import { getProvisioningKey } from '../db/provisioning-keys.ts'
 import { getToken, touchToken } from '../db/tokens.ts'
 import { HttpError } from './problems.ts'
-
-export const deviceAudience = 'seaworthy-device'
 
 /** How often `last used` is written, at most. */
 const touchEveryMs = minuteMs

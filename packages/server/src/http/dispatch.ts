@@ -5,7 +5,8 @@ import { nothing } from '@seaworthy/api/route'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { recordRefusal } from '../app/refused-attempts.ts'
-import { authenticate, createAttemptLimiter } from './authenticate.ts'
+import type { AttemptLimiter } from './authenticate.ts'
+import { authenticate } from './authenticate.ts'
 import type { Endpoint } from './endpoint.ts'
 import { HttpError, problemOf } from './problems.ts'
 import { readJsonBody, refuseBody, sendJson, sendProblem, setSecurityHeaders } from './request.ts'
@@ -31,10 +32,10 @@ interface Found {
 export function createDispatcher(
   app: App,
   endpoints: readonly Endpoint[],
+  limiter: AttemptLimiter,
   raw: readonly RawHandler[],
 ): RequestListener {
   const find = createMatcher(endpoints)
-  const limiter = createAttemptLimiter(app.clock)
 
   const answerRoute = async (
     { endpoint, params }: Found,

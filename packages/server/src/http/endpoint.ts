@@ -101,5 +101,14 @@ export function recordedElsewhere<
   permission: Permission,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
-  return { route, permission, run: work as unknown as Endpoint['run'], [sealed]: true }
+  const run = async (app: App, call: Call<R>) => {
+    try {
+      return await work(app, call)
+    } catch (error) {
+      const { actor, now: at } = call
+      await recordRefusal(app, error, { actor, action: route.name, subject: actor.id, at })
+      throw error
+    }
+  }
+  return { route, permission, run: run as unknown as Endpoint['run'], [sealed]: true }
 }

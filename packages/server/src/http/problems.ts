@@ -9,7 +9,7 @@ import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
-import type { TrustCode } from '@seaworthy/trust/tuf'
+import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import type { ServerRefusal } from '../app/refusals.ts'
 import { isUnreachable } from '../db/connection.ts'
 
@@ -84,13 +84,21 @@ const serverTable = {
   proposal_not_found: no(404, 'No such proposal'),
   proposal_exists: no(409, 'The proposal was submitted before'),
   proposal_closed: no(409, 'The proposal is closed'),
-  proposal_incomplete: no(409, 'Signatures are missing'),
-  proposal_outdated: no(409, 'The proposal is outdated'),
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
   unavailable: no(503, 'Not available at the moment'),
   log_unavailable: no(503, 'The log is not available'),
 } satisfies Record<ServerRefusal, Mapped>
+
+const proposalTable = {
+  proposal_malformed: notGenuine('Not a proposal'),
+  proposal_outdated: no(409, 'The proposal is outdated'),
+  proposal_refused: notGenuine('The proposal breaks a rule'),
+  proposal_incomplete: no(409, 'Signatures are missing'),
+  key_not_authorised: notGenuine('The key does not speak for this'),
+  signature_invalid: notGenuine('A signature is not valid'),
+  intent_impossible: notGenuine('This cannot be proposed'),
+} satisfies Record<ProposalRefusal, Mapped>
 
 const trustTable = {
   metadata_malformed: notGenuine('Malformed metadata'),
@@ -134,6 +142,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...deviceTable,
   ...releaseTable,
   ...serverTable,
+  ...proposalTable,
 }
 
 export interface ProblemReply {

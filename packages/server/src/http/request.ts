@@ -99,12 +99,7 @@ export function sendJson(res: ServerResponse, status: number, value: unknown): v
     return
   }
   const body = utf8Encode(JSON.stringify(value))
-  sendBytes(
-    res,
-    status,
-    { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body,
-  )
+  sendBytes(res, status, { 'content-type': 'application/json', 'cache-control': 'no-store' }, body)
 }
 
 export function sendProblem(res: ServerResponse, { problem, headers }: ProblemReply): void {

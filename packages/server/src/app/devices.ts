@@ -1,0 +1,326 @@
+/** Devices: registration, tokens, check-ins, and what people see and change of them. */
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { DeviceView } from '@seaworthy/api/devices'
+import { base64Decode, concatBytes, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { chooseAssignment } from '@seaworthy/fleet/devices'
+import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
+import { newId } from '@seaworthy/std/ids'
+import { invariant, Refusal, unreachable } from '@seaworthy/std/refusal'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
+import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
+import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import { canonicalJson, channelRole } from '@seaworthy/trust/tuf'
+import type { ReadTx, WriteTx } from '../db/connection.ts'
+import type { DeviceRow, DeviceWithState } from '../db/devices.ts'
+import {
+  getDevice,
+  getDeviceByKey,
+  insertDevice,
+  isRemovedKey,
+  removeDevice,
+  updateDevice,
+  useAssertion,
+} from '../db/devices.ts'
+import type { FleetRow } from '../db/fleets.ts'
+import { getFleet } from '../db/fleets.ts'
+import { takeProvisioningUse } from '../db/provisioning-keys.ts'
+import type { Actor } from './actors.ts'
+import { requireFleet } from './actors.ts'
+import type { App } from './app.ts'
+import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
+import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
+import { instantOrNull } from './views.ts'
+
+export interface Registration {
+  readonly publicKey: PublicKey
+  readonly proof: string
+  readonly name?: string | undefined
+  readonly platform: string
+  readonly hardware?: string | undefined
+  readonly agentVersion: string
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * The same key registers once: a repetition answers the same device and takes no further use of the provisioning key.
+ * Throws `proof_invalid`, `device_removed`, `device_already_registered`, `provisioning_key_used_up`.
+ */
+export async function registerDevice(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: Registration,
+  now: Date,
+): Promise<{ device: DeviceRow; fleet: FleetRow; isNew: boolean }> {
+  invariant(actor.kind === 'provisioning-key', 'the route takes provisioning keys alone')
+  const key = parsePublicKey(wanted.publicKey)
+  const id = await keyId(key.key)
+  const message = utf8Encode(`seaworthy-register-v1\n${actor.id}\n${id}`)
+  await requireSignature(key, message, wanted.proof, 'proof_invalid')
+  const fleet = await getFleet(tx, actor.key.fleet)
+  invariant(fleet !== undefined, 'a provisioning key is of a fleet')
+  if (await isRemovedKey(tx, id)) {
+    throw new Refusal<DeviceRefusal>('device_removed', 'a device with this key was removed')
+  }
+  const device: DeviceRow = {
+    id: newId('device', now, app.random),
+    fleet: fleet.name,
+    keyId: id,
+    publicKey: key.key,
+    name: wanted.name ?? null,
+    platform: wanted.platform,
+    hardware: wanted.hardware ?? null,
+    agentVersion: wanted.agentVersion,
+    tags: wanted.tags ?? {},
+    provisioningKey: actor.id,
+    registeredAt: now,
+  }
+  if (await insertDevice(tx, device)) {
+    if (!(await takeProvisioningUse(tx, actor.id, now))) {
+      throw new Refusal<FleetRefusal>(
+        'provisioning_key_used_up',
+        'the provisioning key has no use left',
+      )
+    }
+    return { device, fleet, isNew: true }
+  }
+  const known = await getDeviceByKey(tx, id)
+  if (known === undefined || known.provisioningKey !== actor.id) {
+    throw new Refusal<DeviceRefusal>(
+      'device_already_registered',
+      'this key was registered with another provisioning key',
+    )
+  }
+  const knownFleet = await getFleet(tx, known.fleet)
+  invariant(knownFleet !== undefined, 'a device is in a fleet')
+  return { device: known, fleet: knownFleet, isNew: false }
+}
+
+/** Throws `assertion_invalid`, `assertion_replayed`, `device_removed`. */
+export async function issueAccessToken(
+  app: App,
+  assertion: string,
+  isOwnOrigin: (origin: string) => boolean,
+  now: Date,
+): Promise<{ accessToken: string; expiresAt: Date }> {
+  const deviceId = readAssertionIssuer(assertion)
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined) {
+    throw new Refusal<DeviceRefusal>('assertion_invalid', 'the assertion is of no known device')
+  }
+  const verified = await verifyAssertion(assertion, device.publicKey, { isOwnOrigin, now })
+  const isFirstUse = await app.db.write((tx) =>
+    useAssertion(tx, { device: deviceId, jti: verified.jti, expiresAt: verified.expiresAt }),
+  )
+  if (!isFirstUse) {
+    throw new Refusal<DeviceRefusal>('assertion_replayed', 'the assertion was used before')
+  }
+  const expiresAt = new Date(now.getTime() + accessTokenLifetimeMs)
+  const exp = Math.floor(expiresAt.getTime() / 1000)
+  const accessToken = signToken(app.secrets.deviceTokenKey, deviceAudience, { sub: deviceId, exp })
+  return { accessToken, expiresAt: new Date(exp * 1000) }
+}
+
+export interface CheckInReply {
+  readonly assignment: { targetPath: string; sha256: string } | null
+  readonly fleet: FleetPolicy
+  readonly acknowledgedSequence: number | null
+}
+
+/**
+ * Stores the report and decides what comes next from memory. Throws `report_signature_invalid`,
+ * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
+ */
+export async function checkIn(
+  app: App,
+  deviceId: string,
+  input: { report: DeviceReport; signature?: string | undefined },
+  now: Date,
+): Promise<CheckInReply> {
+  const { report, signature } = input
+  const outcome = await app.checkIns.submit({
+    checkIn: { device: deviceId, seenAt: now, report: JSON.stringify(report) },
+    signed:
+      signature === undefined
+        ? undefined
+        : await verifyReport(app, deviceId, report, signature, now),
+  })
+  switch (outcome.kind) {
+    case 'unknown_device':
+      app.removedDevices.add(deviceId)
+      throw removed()
+    case 'signature_missing':
+      throw new Refusal<DeviceRefusal>(
+        'report_signature_missing',
+        'a report that changes what runs must be signed by the device key',
+      )
+    case 'sequence_reused':
+      throw new Refusal<DeviceRefusal>(
+        'report_sequence_reused',
+        'this sequence number was used for another report',
+      )
+    case 'stored': {
+      const fleet = await policyOf(app, outcome.fleet)
+      const releases = app.trust.state()?.releases.get(channelRole(fleet.product, fleet.channel))
+      const { release } = chooseAssignment(
+        { ...report, hardware: outcome.hardware },
+        fleet,
+        (releases ?? []).map((facts) => ({ ...facts, targetPath: facts.path })),
+      )
+      return {
+        assignment: release && { targetPath: release.targetPath, sha256: release.sha256 },
+        fleet,
+        acknowledgedSequence: signature === undefined ? null : report.sequence,
+      }
+    }
+    default:
+      return unreachable(outcome)
+  }
+}
+
+async function verifyReport(
+  app: App,
+  deviceId: string,
+  report: DeviceReport,
+  signature: string,
+  now: Date,
+) {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined) throw removed()
+  const bytes = canonicalJson(report)
+  const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), bytes)
+  const key = parsePublicKey(device.publicKey)
+  await requireSignature(key, message, signature, 'report_signature_invalid')
+  return {
+    device: deviceId,
+    sequence: report.sequence,
+    report: bytes,
+    signature: base64Decode(signature),
+    receivedAt: now,
+  }
+}
+
+/** From memory; a fleet that this worker has not heard of yet is looked up once. */
+async function policyOf(app: App, name: string): Promise<FleetPolicy> {
+  const known = app.fleets.get(name)
+  if (known !== undefined) return known
+  await app.fleets.reload()
+  const loaded = app.fleets.get(name)
+  invariant(loaded !== undefined, 'a device is in a fleet')
+  return loaded
+}
+
+/** The device's own fleet. Throws `device_removed`. */
+export async function findOwnFleet(app: App, deviceId: string): Promise<FleetPolicy> {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined) throw removed()
+  return policyOf(app, device.fleet)
+}
+
+/** Throws `device_not_found`, `out_of_scope`. */
+export async function findDevice(
+  tx: ReadTx,
+  actor: Actor,
+  deviceId: string,
+): Promise<DeviceWithState> {
+  const device = await getDevice(tx, deviceId)
+  const fleet = device && (await getFleet(tx, device.fleet))
+  if (device === undefined || fleet === undefined) {
+    throw new Refusal<DeviceRefusal>('device_not_found', 'there is no such device')
+  }
+  requireFleet(actor, fleet)
+  return device
+}
+
+export interface DeviceChange {
+  readonly name?: string | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly fleet?: string | undefined
+}
+
+/** A person changes a device; into another fleet only within its product. Throws `device_not_found`, `fleet_not_found`. */
+export async function changeDevice(
+  tx: WriteTx,
+  actor: Actor,
+  deviceId: string,
+  change: DeviceChange,
+): Promise<DeviceWithState> {
+  const device = await findDevice(tx, actor, deviceId)
+  if (change.fleet !== undefined && change.fleet !== device.fleet) {
+    const fleet = await getFleet(tx, change.fleet)
+    const before = await getFleet(tx, device.fleet)
+    if (fleet === undefined || fleet.product !== before?.product) {
+      throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
+    }
+    requireFleet(actor, fleet)
+  }
+  await updateDevice(tx, deviceId, change)
+  return findDevice(tx, actor, deviceId)
+}
+
+/** A device changes its own name and tags. Throws `device_removed`. */
+export async function changeOwnMetadata(
+  tx: WriteTx,
+  deviceId: string,
+  change: Omit<DeviceChange, 'fleet'>,
+): Promise<void> {
+  if (!(await updateDevice(tx, deviceId, change))) throw removed()
+}
+
+/** Removes a device; its credential is refused from the commit on. Throws `device_not_found`. */
+export async function endDevice(
+  tx: WriteTx,
+  actor: Actor,
+  deviceId: string,
+  now: Date,
+): Promise<DeviceWithState> {
+  const device = await findDevice(tx, actor, deviceId)
+  await removeDevice(tx, deviceId, now)
+  return device
+}
+
+async function requireSignature(
+  key: VerifyingKey,
+  message: Uint8Array<ArrayBuffer>,
+  signature: string,
+  code: DeviceRefusal,
+): Promise<void> {
+  let bytes: Uint8Array
+  try {
+    bytes = base64Decode(signature)
+  } catch (cause) {
+    throw new Refusal<DeviceRefusal>(code, 'the signature is not base64', { cause })
+  }
+  if (await isSignedBy(key, message, hexEncode(bytes))) return
+  throw new Refusal<DeviceRefusal>(code, 'the signature is not by the device key over this content')
+}
+
+function removed(): Refusal<DeviceRefusal> {
+  return new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
+}
+
+export function viewDevice(device: DeviceWithState): DeviceView {
+  const { report } = device
+  const refusal = report?.refusals.at(-1)
+  return {
+    id: device.id,
+    name: device.name,
+    fleet: device.fleet,
+    platform: device.platform,
+    tags: { ...device.tags },
+    registeredAt: formatInstant(device.registeredAt),
+    lastSeenAt: instantOrNull(device.seenAt),
+    running: report?.running ?? null,
+    update: report?.update ?? null,
+    timestampAgeSeconds:
+      report === null || report.timestampVerifiedAt === null
+        ? null
+        : Math.round(
+            (parseInstant(report.at).getTime() -
+              parseInstant(report.timestampVerifiedAt).getTime()) /
+              1000,
+          ),
+    lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
+  }
+}

@@ -1,0 +1,64 @@
+/** Lifetimes of all roles: what people see, and what raises alarms. */
+import type { TrustStatus } from '@seaworthy/api/trust'
+import { parseInstant } from '@seaworthy/std/time'
+import type { RoleKeys } from '@seaworthy/trust/tuf'
+import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
+import { shareUsed } from './publication.ts'
+import type { TrustState } from './trust-plane.ts'
+
+type RoleView = TrustStatus['roles'][number]
+
+/** Every role of a verified state, the delegators before the delegated. */
+export function viewRoles(state: TrustState, now: Date): RoleView[] {
+  const top = [
+    ['root', state.root.signed],
+    ['timestamp', state.timestamp.signed],
+    ['snapshot', state.snapshot.signed],
+  ] as const
+  const rows = [...top, ...[...state.roles].map(([role, { signed }]) => [role, signed] as const)]
+  return rows.map(([role, signed]) => {
+    const keys = roleKeys(state, role)
+    const used = shareUsed(signed.expires, state.publishedAt.get(role), now) * 100
+    const isExpired = parseInstant(signed.expires).getTime() <= now.getTime()
+    return {
+      role,
+      version: signed.version,
+      expiresAt: signed.expires,
+      threshold: keys.threshold,
+      keyIds: [...keys.keyids],
+      online: role === 'timestamp' || role === 'snapshot',
+      usedPercent: Math.max(0, Math.round(used * 10) / 10),
+      alarm: isExpired ? 'expired' : alarmOf(used),
+    }
+  })
+}
+
+function alarmOf(usedPercent: number): RoleView['alarm'] {
+  if (usedPercent >= 95) return 'critical'
+  if (usedPercent >= 80) return 'warning'
+  return usedPercent >= 50 ? 'notice' : 'none'
+}
+
+/** The keys and threshold that speak for a role of a verified state. */
+export function roleKeys(state: TrustState, role: string): RoleKeys {
+  const { signed } = state.root
+  if (role === 'root' || role === 'targets' || role === 'snapshot' || role === 'timestamp') {
+    return signed.roles[role]
+  }
+  const delegator = state.roles.get(delegatorOf(role) ?? '')?.signed
+  const found = delegator?.delegations?.roles?.find(({ name }) => name === role)
+  if (found === undefined) throw new Error(`${role} is in no verified delegation`)
+  return found
+}
+
+export function viewTrustStatus(state: TrustState | undefined, now: Date): TrustStatus {
+  if (state === undefined) return { initialized: false, roles: [], blindTimeSeconds: null }
+  const offline = [state.root, ...state.roles.values()].map(({ signed }) => ({
+    expiresAt: parseInstant(signed.expires),
+  }))
+  return {
+    initialized: true,
+    roles: viewRoles(state, now),
+    blindTimeSeconds: Math.floor(blindTimeMs(offline, now) / 1000),
+  }
+}

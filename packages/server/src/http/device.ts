@@ -1,0 +1,80 @@
+import {
+  checkIn,
+  createDeviceToken,
+  readOwnApplication,
+  registerDevice,
+  setOwnMetadata,
+} from '@seaworthy/api/device'
+import { formatInstant } from '@seaworthy/std/time'
+import type { App } from '../app/app.ts'
+import { createOriginCheck } from '../app/assertions.ts'
+import * as devices from '../app/devices.ts'
+import { listProducts, viewProduct } from '../app/products.ts'
+import { newestReleaseKind } from '../db/releases.ts'
+import { audited, read, recordedElsewhere } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] {
+  const isOwnOrigin = createOriginCheck(certificatePem)
+  return [
+    audited(
+      registerDevice,
+      { permission: 'device-self:register', subject: (call) => call.actor.id },
+      async (app, tx, { actor, body, now }) => {
+        const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
+        return {
+          reply: {
+            deviceId: device.id,
+            fleet: fleet.name,
+            product: fleet.product,
+            channel: fleet.channel,
+            kind: await kindOf(app, fleet.product),
+            serverTime: formatInstant(now),
+          },
+          subject: device.id,
+          detail: { keyId: device.keyId, fleet: fleet.name, isNew },
+        }
+      },
+    ),
+    recordedElsewhere(createDeviceToken, 'device-self:sign-in', async (app, { body, now }) => {
+      const issued = await devices.issueAccessToken(app, body.assertion, isOwnOrigin, now)
+      return { accessToken: issued.accessToken, expiresAt: formatInstant(issued.expiresAt) }
+    }),
+    recordedElsewhere(checkIn, 'device-self:update', async (app, { actor, body, now }) => {
+      const reply = await devices.checkIn(app, actor.id, body, now)
+      return {
+        assignment: reply.assignment,
+        pollSeconds: reply.fleet.pollSeconds,
+        configVersion: 0,
+        commands: [],
+        serverTime: formatInstant(now),
+        acknowledgedSequence: reply.acknowledgedSequence,
+      }
+    }),
+    audited(
+      setOwnMetadata,
+      { permission: 'device-self:metadata', subject: (call) => call.actor.id },
+      async (_app, tx, { actor, body }) => {
+        await devices.changeOwnMetadata(tx, actor.id, body)
+        return { reply: undefined, detail: { name: body.name ?? null, tags: body.tags ?? null } }
+      },
+    ),
+    read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
+      const fleet = await devices.findOwnFleet(app, actor.id)
+      return {
+        fleet: fleet.name,
+        product: fleet.product,
+        channel: fleet.channel,
+        kind: await kindOf(app, fleet.product),
+        pollSeconds: fleet.pollSeconds,
+      }
+    }),
+  ]
+}
+
+async function kindOf(app: App, product: string) {
+  const state = app.trust.state()
+  const registered = await newestReleaseKind(app.db.reader, product)
+  if (state === undefined || !listProducts(state).includes(product)) return registered ?? 'bundle'
+  return viewProduct(state, product, registered).kind
+}

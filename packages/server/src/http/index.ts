@@ -1,0 +1,62 @@
+/**
+ * Everything that answers over HTTPS: the routes of `api`, the registry, the TUF repository, the log. It decides who may
+ * ask; what is asked for is done in `app`.
+ */
+import type { RequestListener } from 'node:http'
+import { routes } from '@seaworthy/api/routes'
+import { invariant } from '@seaworthy/std/refusal'
+import type { App } from '../app/app.ts'
+import { createAttemptLimiter } from './authenticate.ts'
+import { createOwnEndpoints } from './device.ts'
+import { deviceEndpoints } from './devices.ts'
+import type { RawHandler } from './dispatch.ts'
+import { createDispatcher } from './dispatch.ts'
+import type { Endpoint } from './endpoint.ts'
+import { fleetEndpoints } from './fleets.ts'
+import { createLogHandler } from './log.ts'
+import { productEndpoints } from './products.ts'
+import { proposalEndpoints } from './proposals.ts'
+import { createRegistryPorts } from './registry-ports.ts'
+import { createRegistryHandler } from './registry/index.ts'
+import { releaseEndpoints } from './releases.ts'
+import { createServerFiles } from './server-files.ts'
+import { serverEndpoints } from './server.ts'
+import { tokenEndpoints } from './tokens.ts'
+import { trustEndpoints } from './trust.ts'
+import { createTufHandler } from './tuf.ts'
+
+/** One for each route of `api`; a route without one is a bug that is found at the start. */
+function listEndpoints(app: App): readonly Endpoint[] {
+  const endpoints = [
+    ...serverEndpoints,
+    ...tokenEndpoints,
+    ...trustEndpoints,
+    ...proposalEndpoints,
+    ...productEndpoints,
+    ...releaseEndpoints,
+    ...fleetEndpoints,
+    ...deviceEndpoints,
+    ...createOwnEndpoints(app.secrets.certificatePem),
+  ]
+  const mounted = new Set(endpoints.map(({ route }) => route.name))
+  for (const { name } of routes) invariant(mounted.has(name), `the route ${name} is mounted`)
+  invariant(endpoints.length === routes.length, 'every route is mounted once')
+  return endpoints
+}
+
+export function createRequestListener(app: App): RequestListener {
+  const limiter = createAttemptLimiter(app.clock)
+  const registry = createRegistryHandler(createRegistryPorts(app, limiter))
+  const answerRegistry: RawHandler = {
+    prefix: '/v2/',
+    methods: null,
+    answer: (req, res) => registry(req, res),
+  }
+  return createDispatcher(app, listEndpoints(app), limiter, [
+    answerRegistry,
+    { ...answerRegistry, prefix: '/v2' },
+    createTufHandler(app),
+    createLogHandler(app, limiter),
+    ...createServerFiles(app),
+  ])
+}

@@ -1,0 +1,88 @@
+import {
+  addProposalSignatures,
+  applyProposal,
+  createProposal,
+  listProposals,
+  rejectProposal,
+  showProposal,
+} from '@seaworthy/api/proposals'
+import * as proposals from '../app/proposals.ts'
+import { pageLimitDefault } from '../app/views.ts'
+import * as db from '../db/proposals.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const proposalEndpoints: readonly Endpoint[] = [
+  audited(
+    createProposal,
+    { permission: 'proposal:write', subject: (call) => proposalIdOf(call.body.proposal) },
+    async (app, tx, { actor, body, now }) => {
+      const stored = await proposals.submitProposal(app, tx, actor, body.proposal, now)
+      return {
+        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
+        detail: proposals.describeProposalFacts(stored),
+      }
+    },
+  ),
+  read(listProposals, 'proposal:read', async (app, { actor, query }) => {
+    const limit = query.limit ?? pageLimitDefault
+    const page = { before: query.after ?? null, limit: limit + 1, state: query.state ?? null }
+    const rows = await db.listProposals(app.db.reader, page)
+    const state = await app.trust.freshState()
+    const items = []
+    for (const row of rows.slice(0, limit)) {
+      const stored = await proposals.openIfReached(row, actor)
+      if (stored !== undefined) items.push(await proposals.viewProposal(stored, state))
+    }
+    return { items, next: rows.length > limit ? rows[limit - 1]!.id : null }
+  }),
+  read(showProposal, 'proposal:read', async (app, { actor, params }) => {
+    const stored = await proposals.findProposal(app.db.reader, actor, params.proposalId)
+    const state = await app.trust.freshState()
+    return {
+      view: await proposals.viewProposal(stored, state),
+      proposal: proposals.exportProposal(stored, state),
+    }
+  }),
+  audited(
+    addProposalSignatures,
+    { permission: 'proposal:write', subject: (call) => call.params.proposalId },
+    async (app, tx, { actor, params, body }) => {
+      const { proposalId } = params
+      const stored = await proposals.addSignatures(app, tx, actor, proposalId, body.signatures)
+      return {
+        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
+        detail: { ...proposals.describeProposalFacts(stored), signedBy: stored.signedBy },
+      }
+    },
+  ),
+  audited(
+    applyProposal,
+    { permission: 'proposal:apply', subject: (call) => call.params.proposalId },
+    async (app, tx, { actor, params, now }) => {
+      const applied = await proposals.applyProposal(app, tx, actor, params.proposalId, now)
+      return {
+        reply: await proposals.viewProposal(applied, app.trust.state()),
+        detail: proposals.describeProposalFacts(applied),
+        afterCommit: () => app.trust.reload(),
+      }
+    },
+  ),
+  audited(
+    rejectProposal,
+    { permission: 'proposal:write', subject: (call) => call.params.proposalId },
+    async (app, tx, { actor, params, body, now }) => {
+      const { proposalId } = params
+      const stored = await proposals.rejectProposal(tx, actor, proposalId, body.reason, now)
+      return {
+        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
+        detail: { ...proposals.describeProposalFacts(stored), reason: body.reason },
+      }
+    },
+  ),
+]
+
+function proposalIdOf(proposal: Readonly<Record<string, unknown>>): string {
+  const { id } = proposal
+  return typeof id === 'string' ? id.slice(0, 64) : 'unknown'
+}

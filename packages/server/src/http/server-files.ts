@@ -1,0 +1,40 @@
+/** What the server says about itself outside of `/v1`. */
+import { describeRoutes } from '@seaworthy/api/openapi'
+import { routes } from '@seaworthy/api/routes'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import type { App } from '../app/app.ts'
+import { pingDatabase } from '../db/connection.ts'
+import { leaderLockKey } from '../app/leadership.ts'
+import type { RawHandler } from './dispatch.ts'
+import { sendBytes, sendJson } from './request.ts'
+
+const get = ['GET', 'HEAD'] as const
+
+export function createServerFiles(app: App): readonly RawHandler[] {
+  const openapi = utf8Encode(JSON.stringify(describeRoutes(routes, app.version), null, 2))
+  const file = (prefix: string, contentType: string, bytes: Uint8Array): RawHandler => ({
+    prefix,
+    methods: get,
+    answer: async (_req, res) =>
+      sendBytes(res, 200, { 'content-type': contentType, 'cache-control': 'no-cache' }, bytes),
+  })
+  return [
+    file('/openapi.json', 'application/json', openapi),
+    file('/ca.crt', 'application/x-x509-ca-cert', utf8Encode(app.secrets.caPem)),
+    file('/healthz', 'text/plain; charset=utf-8', utf8Encode('ok\n')),
+    {
+      prefix: '/readyz',
+      methods: get,
+      answer: async (_req, res) => {
+        const problems = [...app.health.problems()]
+        const answer = await pingDatabase(app.db, leaderLockKey)
+        if (answer === 'unreachable') {
+          problems.push({ part: 'database', problem: 'the database does not answer' })
+        } else if (answer === 'no-leader') {
+          problems.push({ part: 'tasks', problem: 'no worker runs the background tasks' })
+        }
+        sendJson(res, problems.length === 0 ? 200 : 503, { ready: problems.length === 0, problems })
+      },
+    },
+  ]
+}

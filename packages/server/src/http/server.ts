@@ -1,0 +1,24 @@
+import { showSelf, showServer } from '@seaworthy/api/server'
+import { formatInstant } from '@seaworthy/std/time'
+import { formatNoteKey } from '@seaworthy/trust/tlog'
+import { grantOf } from '../app/actors.ts'
+import { invariant } from '@seaworthy/std/refusal'
+import { read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const serverEndpoints: readonly Endpoint[] = [
+  read(showServer, 'server:read', async (app, { now }) => ({
+    name: 'seaworthy' as const,
+    version: app.version,
+    time: formatInstant(now),
+    logVerifierKey: formatNoteKey(app.secrets.logSigner.key),
+  })),
+  read(showSelf, 'server:read', async (_app, { actor }) => {
+    invariant(actor.kind === 'token', 'only tokens have the permission')
+    return {
+      actor: actor.id,
+      role: grantOf(actor).role,
+      expiresAt: formatInstant(actor.token.expiresAt),
+    }
+  }),
+]

@@ -1,0 +1,62 @@
+import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
+import { secondMs } from '@seaworthy/std/time'
+import * as tokens from '../app/tokens.ts'
+import { pageLimitDefault, pageOf } from '../app/views.ts'
+import * as db from '../db/tokens.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const tokenEndpoints: readonly Endpoint[] = [
+  audited(
+    createToken,
+    { permission: 'token:write', subject: (call) => call.body.name },
+    async (app, tx, { actor, body, now }) => {
+      const wanted = {
+        name: body.name,
+        role: body.role,
+        products: body.products ?? null,
+        fleets: body.fleets ?? null,
+        lifetimeMs: body.lifetimeSeconds * secondMs,
+      }
+      const { row, token } = await tokens.createToken(tx, app, actor, wanted, now)
+      const view = tokens.viewToken(row)
+      return {
+        reply: { view, token },
+        subject: row.id,
+        detail: {
+          name: row.name,
+          role: row.role,
+          products: view.products,
+          fleets: view.fleets,
+          expiresAt: view.expiresAt,
+        },
+      }
+    },
+  ),
+  audited(
+    refreshToken,
+    { permission: 'token:self', subject: (call) => call.actor.id },
+    async (app, tx, { actor, now }) => {
+      const { row, token } = await tokens.refreshToken(tx, app, actor, now)
+      return { reply: { view: tokens.viewToken(row), token }, detail: { successor: row.id } }
+    },
+  ),
+  read(listTokens, 'token:read', async (app, { query, now }) => {
+    const limit = query.limit ?? pageLimitDefault
+    const page = { after: query.after ?? '', limit: limit + 1, now }
+    return pageOf(
+      await db.listTokens(app.db.reader, page),
+      limit,
+      tokens.viewToken,
+      (row) => row.id,
+    )
+  }),
+  audited(
+    revokeToken,
+    { permission: 'token:write', subject: (call) => call.params.tokenId },
+    async (_app, tx, { params, now }) => {
+      await tokens.endToken(tx, params.tokenId, now)
+      return { reply: undefined }
+    },
+  ),
+]

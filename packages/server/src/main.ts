@@ -1,0 +1,109 @@
+/** `seaworthy up`: the only place that reads the environment, the clock of the machine and the signals. */
+import cluster from 'node:cluster'
+import { availableParallelism } from 'node:os'
+import { jsonLog } from '@seaworthy/std/log'
+import type { LogLevel } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import manifest from '../package.json' with { type: 'json' }
+import type { Ports } from './app/app.ts'
+import { createHealth } from './app/health.ts'
+import { checkConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
+import { readEnv, usage, UsageError } from './config/env.ts'
+import { SealError } from './config/secrets.ts'
+import { MigrationError } from './db/migrate.ts'
+import { PostgresError } from './postgres/index.ts'
+import { startPrimary, StartError } from './primary.ts'
+import { createServer } from './server.ts'
+import type { FromWorker, StartMessage, ToWorker } from './workers.ts'
+
+function makePorts(level: LogLevel): Ports {
+  const log = jsonLog({
+    write: (line) => process.stderr.write(`${line}\n`),
+    clock: systemClock,
+    level,
+    fields: { pid: process.pid },
+  })
+  return { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
+}
+
+function readConfig(): Config | undefined {
+  try {
+    const env = readEnv(process.argv.slice(2), process.env)
+    if (env.help) {
+      process.stdout.write(usage)
+      process.exitCode = 0
+      return undefined
+    }
+    return checkConfig(env, { cwd: process.cwd(), coresCount: availableParallelism() })
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`seaworthy: ${error.message}\n${usage}`)
+    process.exitCode = 2
+    return undefined
+  }
+}
+
+async function runPrimary(config: Config): Promise<void> {
+  const ports = makePorts(config.logLevel)
+  // Workers hear from the primary process alone; a Ctrl-C at the terminal reaches everybody.
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve())
+  })
+  try {
+    const primary = await startPrimary({
+      config,
+      version: manifest.version,
+      ports,
+      machine: { arch: process.arch, uid: process.getuid?.() ?? -1, pid: process.pid },
+      print: (line) => process.stdout.write(`${line}\n`),
+    })
+    await stop
+    await primary.stop()
+    process.exit(0)
+  } catch (error) {
+    ports.log.error('server.failed', { error })
+    const isExpected = [StartError, PostgresError, SealError, MigrationError].some(
+      (type) => error instanceof type,
+    )
+    const why = error instanceof Error ? error.message : String(error)
+    process.stderr.write(
+      `seaworthy: the server did not start: ${isExpected ? why : `${why} (see the log above)`}\n`,
+    )
+    process.exit(1)
+  }
+}
+
+async function runWorker(): Promise<void> {
+  const tell = (message: FromWorker) => process.send?.(message)
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined)
+  const health = createHealth((problems) => tell({ kind: 'health', problems }))
+  const start = await new Promise<StartMessage>((resolve) => {
+    process.on('message', (message: ToWorker) => {
+      if (message.kind === 'start') resolve(message)
+      else if (message.kind === 'stop') stop()
+      else health.setOthers(message.problems)
+    })
+  })
+  const ports = makePorts(start.config.logLevel)
+  try {
+    const server = await createServer({ ...start, health, ports })
+    tell({ kind: 'listening', port: server.port })
+    await stopped
+    await server.stop()
+    process.exit(0)
+  } catch (error) {
+    ports.log.error('worker.failed', { error })
+    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
+    process.exit(1)
+  }
+}
+
+if (cluster.isPrimary) {
+  const config = readConfig()
+  if (config !== undefined) await runPrimary(config)
+} else {
+  await runWorker()
+}

@@ -1,0 +1,162 @@
+/** The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises the workers. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { createServer as createSocketServer } from 'node:net'
+import { dirname } from 'node:path'
+import type { Ports } from './app/app.ts'
+import { prepareServer } from './app/first-start.ts'
+import type { Config } from './config/config.ts'
+import { createDatabase, openDb } from './db/connection.ts'
+import type { DatabaseAddress } from './db/connection.ts'
+import { migrate } from './db/migrate.ts'
+import type { Account, PostgresCluster } from './postgres/index.ts'
+import { startCluster } from './postgres/index.ts'
+import { startWorkers } from './workers.ts'
+
+export interface PrimaryOptions {
+  readonly config: Config
+  readonly version: string
+  readonly ports: Ports
+  readonly machine: { readonly arch: string; readonly uid: number; readonly pid: number }
+  /** Lines for the person who started it. */
+  readonly print: (line: string) => void
+}
+
+export interface Primary {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** Something is wrong with where or how it was started, and the message says what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
+  const { config, ports, machine } = options
+  const unlock = await holdDataDir(config.dataDir, machine.uid)
+  let cluster: PostgresCluster | undefined
+  try {
+    cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
+    const database = addressOf(config, cluster)
+    if (cluster !== undefined) {
+      await createDatabase({ ...database, database: 'postgres' } as DatabaseAddress, ports.log)
+    }
+    const started = await prepareDatabase(options, database)
+    const workers = startWorkers(
+      { kind: 'start', config, database, version: options.version },
+      ports,
+    )
+    const port = await workers.port.catch(async (error: unknown) => {
+      await workers.stop()
+      throw error
+    })
+    const url = `https://${hostOf(config)}:${port}`
+    await announce(options, { url, pin: started.secrets.pin, token: started.bootstrapToken })
+    return {
+      url,
+      async stop() {
+        ports.log.info('server.stopping')
+        if (config.readyFile !== null) await rm(config.readyFile, { force: true })
+        await workers.stop()
+        await cluster?.stop()
+        unlock()
+        ports.log.info('server.stopped')
+      },
+    }
+  } catch (error) {
+    await cluster?.stop()
+    unlock()
+    throw error
+  }
+}
+
+/** One server per data folder on a host. The lock is a name that ends with the process, however it ends. */
+async function holdDataDir(dataDir: string, uid: number): Promise<() => void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o711 })
+  // As root, PostgreSQL's own account must be able to pass; everything private in it is closed by itself.
+  await chmod(dataDir, uid === 0 ? 0o711 : 0o700)
+  const name = createHash('sha256').update(dataDir).digest('hex')
+  const lock = createSocketServer()
+  try {
+    lock.listen(`\0seaworthy-${name}`)
+    await once(lock, 'listening')
+  } catch (cause) {
+    throw new StartError(
+      `another server is running on ${dataDir}; stop it first or choose another --data-dir`,
+      { cause },
+    )
+  }
+  lock.unref()
+  return () => lock.close()
+}
+
+async function startEmbedded({ config, ports, machine }: PrimaryOptions): Promise<PostgresCluster> {
+  return startCluster({
+    dataDir: config.dataDir,
+    account: machine.uid === 0 ? await findAccount() : null,
+    arch: machine.arch,
+    ports,
+  })
+}
+
+/** PostgreSQL refuses to run as root: the account `postgres` where there is one, otherwise nobody's. */
+async function findAccount(): Promise<Account> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n')
+  const fields = lines.map((line) => line.split(':')).find(([name]) => name === 'postgres')
+  const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])]
+  return Number.isInteger(uid) && Number.isInteger(gid) && uid > 0
+    ? { uid, gid }
+    : { uid: 65534, gid: 65534 }
+}
+
+function addressOf(config: Config, cluster: PostgresCluster | undefined): DatabaseAddress {
+  if (cluster === undefined) return { kind: 'url', url: config.databaseUrl! }
+  return { kind: 'socket', socketFile: cluster.socketFile, database: 'seaworthy' }
+}
+
+async function prepareDatabase({ config, ports }: PrimaryOptions, database: DatabaseAddress) {
+  const db = openDb(database, ports.log)
+  try {
+    await migrate(db, ports.clock.now(), ports.log)
+    return await prepareServer(db, config, ports)
+  } finally {
+    await db.close()
+  }
+}
+
+/** The host that clients are told: the first name given, otherwise the address if it is one to connect to. */
+function hostOf({ names, listen }: Config): string {
+  const host = names[0] ?? (['0.0.0.0', '::'].includes(listen.host) ? 'localhost' : listen.host)
+  return host.includes(':') ? `[${host}]` : host
+}
+
+async function announce(
+  { config, machine, print }: PrimaryOptions,
+  server: { url: string; pin: string; token: string | null },
+): Promise<void> {
+  const { url, pin, token } = server
+  print(`Seaworthy answers at ${url}`)
+  if (token !== null) {
+    print('Pair the command line with it (this line is shown until somebody has signed in):')
+    print(`  seaworthy login ${url} --pin ${pin} --token ${token}`)
+  }
+  if (config.readyFile === null) return
+  const tokenFile = `${config.readyFile}.token`
+  if (token !== null) await writePrivate(tokenFile, `${token}\n`)
+  const facts = { url, pin, pid: machine.pid, ...(token === null ? {} : { tokenFile }) }
+  await writePrivate(config.readyFile, `${JSON.stringify(facts)}\n`)
+}
+
+async function writePrivate(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await rm(`${path}.new`, { force: true })
+  const file = await open(`${path}.new`, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}

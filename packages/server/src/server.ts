@@ -1,0 +1,146 @@
+/** One worker: everything that it uses is made here, in one place, from its configuration and its ports. */
+import { once } from 'node:events'
+import { createServer as createHttpsServer } from 'node:https'
+import type { Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { openDiskStore } from '@seaworthy/oci/store/disk'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
+import type { App, Health, Ports } from './app/app.ts'
+import { createFleetTable, createRemovedDevices } from './app/caches.ts'
+import { createCheckIns } from './app/check-ins.ts'
+import { loadOnlineSecrets } from './app/online-secrets.ts'
+import { createRefusalLimiter } from './app/refused-attempts.ts'
+import { createTrustPlane } from './app/trust-plane.ts'
+import type { Config } from './config/config.ts'
+import { loadMasterKey } from './config/secrets.ts'
+import type { DatabaseAddress } from './db/connection.ts'
+import { openDb } from './db/connection.ts'
+import { createRequestListener } from './http/index.ts'
+import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
+import { startLeaderTasks } from './tasks/leader.ts'
+import { createLogSequencer } from './tasks/log-sequencer.ts'
+import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
+
+export interface ServerOptions {
+  readonly config: Config
+  readonly database: DatabaseAddress
+  readonly version: string
+  readonly health: Health
+  readonly ports: Ports
+}
+
+export interface RunningServer {
+  readonly port: number
+  readonly app: App
+  /** Stops accepting, finishes what has begun, stops the tasks, closes the database. */
+  stop(): Promise<void>
+}
+
+const drainMs = 10 * secondMs
+
+/** Resolves once it listens. The database must be migrated and prepared (`prepareServer`). */
+export async function createServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, ports } = options
+  const app = await createApp(options)
+  const tasks = startLeaderTasks(app, [
+    createLogSequencer(app, join(config.dataDir, 'log-checkpoint')),
+    createMetadataRenewal(app),
+    createLifetimeAlarms(app),
+    createGarbageCollection(app),
+    createAssertionExpiry(app),
+  ])
+  await subscribe(app, () => tasks.wake('log-sequencer'))
+  const server = createHttpsServer(
+    {
+      key: app.secrets.tlsKeyPem,
+      cert: app.secrets.certificatePem,
+      minVersion: 'TLSv1.3',
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 10 * secondMs,
+      // Uploads may take long; bodies of routes and idle connections have limits of their own.
+      requestTimeout: 0,
+      keepAliveTimeout: 65 * secondMs,
+    },
+    createRequestListener(app),
+  )
+  server.maxHeadersCount = 100
+  server.timeout = 2 * minuteMs
+  server.listen(config.listen.port, config.listen.host)
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    app,
+    async stop() {
+      await drain(server, ports)
+      await tasks.stop()
+      await app.db.close()
+    },
+  }
+}
+
+async function createApp(options: ServerOptions): Promise<App> {
+  const { config, ports, health } = options
+  const { log, clock, random } = ports
+  const masterKey = await loadMasterKey(config.masterKeyFile, random, false)
+  const db = openDb(options.database, log)
+  const secrets = await loadOnlineSecrets(db.reader, masterKey)
+  return {
+    ...ports,
+    version: options.version,
+    db,
+    store: await openDiskStore(config.blobsDir, { clock, random }),
+    masterKey,
+    secrets,
+    trust: createTrustPlane({ db, masterKey, log, health }),
+    fleets: createFleetTable(db),
+    removedDevices: createRemovedDevices(db, clock),
+    checkIns: createCheckIns(db),
+    health,
+    refusals: createRefusalLimiter(clock),
+  }
+}
+
+/** Returns when everything in memory has been loaded once; from then on notifications keep it fresh. */
+async function subscribe(app: App, onAudit: () => void): Promise<void> {
+  const reload = (what: string, load: () => Promise<void>) => {
+    load().then(
+      () => app.health.report(`cache:${what}`, null),
+      (error: unknown) => {
+        app.log.error('cache.reload-failed', { what, error })
+        app.health.report(`cache:${what}`, 'it could not be loaded again')
+      },
+    )
+  }
+  const caches = [
+    ['metadata', app.trust.reload],
+    ['fleets', app.fleets.reload],
+    ['removed_device', app.removedDevices.reload],
+  ] as const
+  for (const [, load] of caches) await load()
+  await app.db.subscribe([
+    ...caches.map(([channel, load]) => ({
+      channel,
+      onNotify: (payload: string) => {
+        if (channel === 'removed_device') app.removedDevices.add(payload)
+        else reload(channel, load)
+      },
+      // Listening was interrupted (or has just begun): what happened meanwhile is in the tables.
+      onListening: () => reload(channel, load),
+    })),
+    { channel: 'audit', onNotify: onAudit, onListening: onAudit },
+  ])
+}
+
+async function drain(server: Server, ports: Ports): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const finished = new AbortController()
+  const forced = ports.sleep(drainMs, finished.signal).then(
+    () => server.closeAllConnections(),
+    () => undefined,
+  )
+  await closed
+  finished.abort()
+  await forced
+}

@@ -1,0 +1,44 @@
+/** Removes content that no release, no signed target and no tag needs, a day after its last use. */
+import { collectGarbage } from '@seaworthy/oci/store/collect'
+import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
+import type { App } from '../app/app.ts'
+import { listNeededDigests } from '../app/releases.ts'
+import { deleteExpiredAssertions } from '../db/devices.ts'
+import type { Task } from './leader.ts'
+
+export function createGarbageCollection(app: App): Task {
+  let isFirst = true
+  return {
+    name: 'collect-garbage',
+    everyMs: 6 * hourMs,
+    async run() {
+      // Not in the middle of a start, when there is enough else to do.
+      if (isFirst) {
+        isFirst = false
+        return
+      }
+      await app.trust.reload()
+      if (app.health.hasProblem('metadata')) {
+        app.log.error('garbage.skipped', { why: 'the stored metadata does not verify' })
+        return
+      }
+      const result = await collectGarbage(app.store, {
+        roots: () => listNeededDigests(app),
+        clock: app.clock,
+        graceMs: dayMs,
+      })
+      app.log.info('garbage.collected', { ...result })
+    },
+  }
+}
+
+/** Assertions need to be remembered for as long as they could be used again. */
+export function createAssertionExpiry(app: App): Task {
+  return {
+    name: 'assertion-expiry',
+    everyMs: 5 * minuteMs,
+    async run() {
+      await app.db.write((tx) => deleteExpiredAssertions(tx, app.clock.now()))
+    },
+  }
+}

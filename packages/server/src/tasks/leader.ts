@@ -1,0 +1,100 @@
+/**
+ * Background tasks run on one worker at a time, whoever holds the session lock. Each takes no input and may be stopped
+ * at any point: what it does next time is the same whether it finished or not.
+ */
+import type { Log } from '@seaworthy/std/log'
+import { backOffMs } from '@seaworthy/std/retry'
+import type { App } from '../app/app.ts'
+import { leaderLockKey } from '../app/leadership.ts'
+
+export interface Task {
+  readonly name: string
+  /** The longest wait between two runs. */
+  readonly everyMs: number
+  readonly run: () => Promise<void>
+}
+
+export interface LeaderTasks {
+  /** Makes a task run soon, if this worker leads. */
+  wake(name: string): void
+  /** Returns when nothing runs any more and the lock is free. */
+  stop(): Promise<void>
+}
+
+const electionMs = 1000
+const checkMs = 2000
+const failureMaxMs = 30_000
+
+export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks {
+  const stopping = new AbortController()
+  const wakers = new Map<string, () => void>()
+  const log = app.log.with({ component: 'tasks' })
+
+  const repeat = async (task: Task, signal: AbortSignal) => {
+    for (let failures = 0; !signal.aborted;) {
+      const woken = new AbortController()
+      wakers.set(task.name, () => woken.abort())
+      try {
+        await task.run()
+        failures = 0
+        app.health.report(`task:${task.name}`, null)
+      } catch (error) {
+        failures++
+        log.error('task.failed', { task: task.name, failures, error })
+        if (failures >= 3) app.health.report(`task:${task.name}`, 'it fails again and again')
+      }
+      const waitMs =
+        failures === 0
+          ? task.everyMs
+          : backOffMs(failures, { firstMs: 200, maxMs: failureMaxMs, random: app.random })
+      // After a failure a wake-up does not shorten the wait.
+      const early = failures === 0 ? [signal, woken.signal] : [signal]
+      await app.sleep(waitMs, AbortSignal.any(early)).catch(() => undefined)
+    }
+    wakers.delete(task.name)
+  }
+
+  const lead = async (signal: AbortSignal) => {
+    const leadership = await app.db.tryLead(leaderLockKey)
+    if (leadership === undefined) return
+    log.info('tasks.leading')
+    const lost = new AbortController()
+    const ending = AbortSignal.any([signal, lost.signal])
+    const running = tasks.map((task) => repeat(task, ending))
+    try {
+      while (!signal.aborted) {
+        await leadership.check()
+        await app.sleep(checkMs, signal).catch(() => undefined)
+      }
+    } finally {
+      lost.abort()
+      await Promise.all(running)
+      for (const { name } of tasks) app.health.report(`task:${name}`, null)
+      await leadership.release().catch((error: unknown) => logLoss(log, error))
+    }
+  }
+
+  const elect = async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        await lead(stopping.signal)
+      } catch (error) {
+        log.warn('tasks.leadership-lost', { error })
+      }
+      await app.sleep(electionMs, stopping.signal).catch(() => undefined)
+    }
+  }
+  const elected = elect()
+
+  return {
+    wake: (name) => wakers.get(name)?.(),
+    async stop() {
+      stopping.abort()
+      await elected
+    },
+  }
+}
+
+function logLoss(log: Log, error: unknown): void {
+  log.debug('tasks.release-failed', { error })
+}

@@ -1,0 +1,106 @@
+/** The primary process's view of its workers: started, restarted when they die, told when to stop. */
+import cluster from 'node:cluster'
+import type { Worker } from 'node:cluster'
+import { backOffMs } from '@seaworthy/std/retry'
+import type { HealthProblem, Ports } from './app/app.ts'
+import type { Config } from './config/config.ts'
+import type { DatabaseAddress } from './db/connection.ts'
+
+/** What a worker gets to know, before anything else. It holds no secret. */
+export interface StartMessage {
+  readonly kind: 'start'
+  readonly config: Config
+  readonly database: DatabaseAddress
+  readonly version: string
+}
+export type ToWorker =
+  | StartMessage
+  | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
+  | { readonly kind: 'stop' }
+export type FromWorker =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
+  | { readonly kind: 'failed'; readonly message: string }
+
+export interface Workers {
+  /** Of the first one that listens. Rejects when the workers cannot start. */
+  readonly port: Promise<number>
+  stop(): Promise<void>
+}
+
+const failuresMax = 5
+const stopMs = 20_000
+
+export function startWorkers(start: StartMessage, ports: Ports): Workers {
+  const { log, sleep, random, clock } = ports
+  const live = new Map<Worker, readonly HealthProblem[]>()
+  const { promise: port, resolve: setPort, reject: failPort } = Promise.withResolvers<number>()
+  let isStopping = false
+  let known: number | undefined
+
+  const shareHealth = () => {
+    for (const worker of live.keys()) {
+      const problems = [...live].flatMap(([other, own]) => (other === worker ? [] : own))
+      send(worker, { kind: 'health', problems })
+    }
+  }
+
+  const keep = async () => {
+    for (let failures = 0; !isStopping;) {
+      const startedMs = clock.monotonicMs()
+      const listen = { ...start.config.listen, ...(known === undefined ? {} : { port: known }) }
+      const worker = cluster.fork()
+      live.set(worker, [])
+      const ended = new Promise<string>((resolve) => {
+        worker.once('exit', (code, signal) => resolve(String(signal ?? code)))
+      })
+      let message: string | undefined
+      worker.on('message', (received: FromWorker) => {
+        if (received.kind === 'listening') {
+          known ??= received.port
+          setPort(received.port)
+        } else if (received.kind === 'health') {
+          live.set(worker, received.problems)
+          shareHealth()
+        } else {
+          message = received.message
+        }
+      })
+      send(worker, { ...start, config: { ...start.config, listen } })
+      const how = await ended
+      live.delete(worker)
+      if (isStopping) return
+      log.error('worker.died', { pid: worker.process.pid, how })
+      failures = clock.monotonicMs() - startedMs > 30_000 ? 1 : failures + 1
+      if (known === undefined && failures >= failuresMax) {
+        failPort(new Error(message ?? `the workers do not start (${how})`))
+        return
+      }
+      shareHealth()
+      await sleep(backOffMs(failures, { firstMs: 100, maxMs: 10_000, random }))
+    }
+  }
+  const keeping = Array.from({ length: start.config.workersCount }, keep)
+
+  return {
+    port,
+    async stop() {
+      isStopping = true
+      for (const worker of live.keys()) send(worker, { kind: 'stop' })
+      const finished = new AbortController()
+      const forced = sleep(stopMs, finished.signal).then(
+        () => {
+          for (const worker of live.keys()) worker.process.kill('SIGKILL')
+        },
+        () => undefined,
+      )
+      await Promise.all(keeping)
+      finished.abort()
+      await forced
+    },
+  }
+}
+
+function send(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => undefined)
+}
