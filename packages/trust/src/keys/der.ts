@@ -4,11 +4,6 @@ import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
 /** SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point itself. */
 const p256SpkiPrefix = Uint8Array.fromHex('3059301306072a8648ce3d020106082a8648ce3d030107034200')
 
-/** `point`: 65 bytes, `04 || x || y`. */
-export function p256Spki(point: Uint8Array): Uint8Array<ArrayBuffer> {
-  return concatBytes(p256SpkiPrefix, point)
-}
-
 /** The 65-byte point of a P-256 SubjectPublicKeyInfo, or `undefined` for anything else. */
 export function p256Point(spki: Uint8Array): Uint8Array | undefined {
   if (spki.length !== p256SpkiPrefix.length + 65) return undefined

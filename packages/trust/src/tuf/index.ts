@@ -72,7 +72,9 @@ export type { KeyRing } from './threshold.ts'
 export { hasHashes, TrustedSet } from './trusted-set.ts'
 export { roleFileName } from './cycle.ts'
 export type { FetchMetadata, FoundTarget } from './cycle.ts'
-export type { StateSlot, StateStore } from './client-state.ts'
+export { matchesPattern } from './delegations.ts'
+export { parseClientState } from './client-state.ts'
+export type { ClientState, StateSlot, StateStore } from './client-state.ts'
 export { createTrustState, openTufClient } from './client.ts'
 export type {
   RoleStatus,

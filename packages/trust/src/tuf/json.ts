@@ -170,7 +170,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** The order of Unicode code points, which for astral characters is not the order of `<`. */
-export function compareCodePoints(a: string, b: string): number {
+function compareCodePoints(a: string, b: string): number {
   const shared = Math.min(a.length, b.length)
   for (let i = 0; i < shared; i++) {
     const x = a.charCodeAt(i)

@@ -40,7 +40,7 @@ const pathText = /^[A-Za-z0-9._/+-]+$/
 const patternText = /^[A-Za-z0-9._/+*-]+$/
 
 /** Whether the strict profile allows it as a target path: plain characters, no empty or dot segment. */
-export function isTargetPath(path: string): boolean {
+function isTargetPath(path: string): boolean {
   return pathText.test(path) && hasPlainSegments(path)
 }
 

@@ -21,8 +21,11 @@ export function withChain(
   roots: readonly Metadata<RootSigned>[],
   roles: ReadonlyMap<string, Metadata<TargetsSigned>>,
 ): Proposal {
+  const { intent } = proposal
+  const touched = proposal.documents.map(({ role }) => role)
+  if (intent.kind === 'rotate') touched.push(intent.role)
   const products = new Set(
-    proposal.documents.flatMap(({ role }) => {
+    touched.flatMap((role) => {
       const kind = roleKindOf(role)
       return kind?.kind === 'product' || kind?.kind === 'channel' ? [kind.product] : []
     }),

@@ -2,6 +2,7 @@
  * What every signer checks alone, whatever the server says: a proposal against the verified metadata
  * it claims to replace. The repository runs the same check before it publishes.
  */
+import { Refusal } from '@seaworthy/std/refusal'
 import { parseInstant } from '@seaworthy/std/time'
 import { isTrustError } from './codes.ts'
 import { canonicalJson } from './json.ts'
@@ -11,7 +12,7 @@ import { lintSigned } from './lint.ts'
 import type { TargetsSigned } from './metadata.ts'
 import { roleKindOf } from './names.ts'
 import type { RoleKind } from './names.ts'
-import { highestCounter } from './proposal-build.ts'
+import { buildProposal, highestCounter } from './proposal-build.ts'
 import { ringAfter, sha256Hex, signedAfter } from './proposal.ts'
 import type { CurrentMetadata, Proposal, ProposalDocument, ProposalIntent } from './proposal.ts'
 import { channelMarks, parseRelease } from './release.ts'
@@ -19,6 +20,8 @@ import { findSigners } from './threshold.ts'
 
 export type ProblemCode =
   | 'outdated'
+  /** The documents are not exactly what the stated intent gives on current metadata. */
+  | 'intent_mismatch'
   | 'kind_mismatch'
   | 'version_step'
   | 'profile'
@@ -66,7 +69,44 @@ export async function checkProposal(
     }
     await checkDelegated(document, proposal, current, add)
   }
+  if (!problems.some(({ code }) => code === 'outdated')) {
+    problems.push(...(await checkIntent(proposal, current)))
+  }
   return problems
+}
+
+/**
+ * Carries out the intent again and compares: what a title and an intent do not say cannot hide in the
+ * documents, however long they are.
+ */
+async function checkIntent(
+  proposal: Proposal,
+  current: CurrentMetadata,
+): Promise<ProposalProblem[]> {
+  const { id, intent, createdAt, kind, title } = proposal
+  const problem = (role: string, message: string): ProposalProblem => ({
+    code: 'intent_mismatch',
+    role,
+    message,
+  })
+  let expected: Proposal
+  try {
+    expected = await buildProposal(intent, current, { id, now: parseInstant(createdAt) })
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return [problem('', error.message)]
+  }
+  if (kind !== expected.kind || title !== expected.title) {
+    return [problem('', 'kind or title do not say what is intended')]
+  }
+  const roles = new Set([...proposal.documents, ...expected.documents].map(({ role }) => role))
+  const contentOf = ({ documents }: Proposal, role: string) => {
+    const document = documents.find((candidate) => candidate.role === role)
+    return document && canonicalJson(document.signed).toHex()
+  }
+  return [...roles]
+    .filter((role) => contentOf(proposal, role) !== contentOf(expected, role))
+    .map((role) => problem(role, `it is not what "${expected.title}" asks for`))
 }
 
 type Add = (code: ProblemCode, message: string) => void

@@ -371,7 +371,7 @@ test('T5 T10 a hostile server: every signer refuses alone what breaks a rule, wh
     [
       'marks_lowered',
       edit(honest, 0, ({ targets }) => ({
-        seaworthy: undefined,
+        seaworthy: { counterHighest: 1, floorHighest: 1 },
         targets: { 'acme/stable/1.0.0': targets['acme/stable/1.0.0']! },
       })),
     ],
@@ -391,6 +391,17 @@ test('T5 T10 a hostile server: every signer refuses alone what breaks a rule, wh
     ],
     ['kind_mismatch', { ...honest, kind: 'product-create' }],
     ['kind_mismatch', { ...rotation, kind: 'publish' }],
+    ['intent_mismatch', { ...honest, title: 'Publish acme 1.0.0 on stable' }],
+    ['intent_mismatch', edit(honest, 0, () => ({ 'x-more': 1 }))],
+    ['intent_mismatch', { ...honest, documents: [...honest.documents, product.documents[1]!] }],
+    [
+      'intent_mismatch',
+      {
+        ...product,
+        documents: [...product.documents, ...rotation.documents],
+        base: { ...product.base, ...rotation.base },
+      },
+    ],
     ['outdated', { ...honest, base: {} }],
     [
       'outdated',

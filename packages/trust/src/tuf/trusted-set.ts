@@ -30,9 +30,6 @@ export interface TrustedSetOptions {
   readonly limits: TufLimits
 }
 
-/** Whose metadata delegates to a role: its name and, for top-level roles, `root`. */
-export const rootDelegator = 'root'
-
 export class TrustedSet {
   readonly #options: TrustedSetOptions
   #root: Metadata<RootSigned>
