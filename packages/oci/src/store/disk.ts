@@ -3,8 +3,8 @@
  * Every change is a file that appears or disappears at once; the order of changes is such that a link never comes before what it points to.
  * So kill -9 and power cuts leave nothing to repair. The time of a file's last change is the time of its last use, for the sweep.
  */
-import { readFile, rename, stat } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { open, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -43,7 +43,8 @@ import {
 } from './index.ts'
 
 const formatText = 'seaworthy-registry 1\n'
-const readBytes = 1024 * 1024
+/** Larger pieces leave the processor's cache, smaller ones cost more calls: measured on pulls of 100 MB. */
+const readBytes = 512 * 1024
 
 /**
  * Opens or makes the store in `root`. Any number of processes may have it open. Throws `Error` when the folder holds another format.
@@ -152,30 +153,18 @@ export async function openDiskStore(
       const file = await ifPresent(open(contentPath(digest), 'r'))
       if (!file) return undefined
       const { size } = await file.stat()
+      const whole = { start: 0, end: size }
+      const damaged = () =>
+        new Refusal<StoreRefusal>('content_damaged', `blob ${digest} is cut off`)
       return {
         digest,
         size,
-        async *read(range: ByteRange = { start: 0, end: size }) {
-          try {
-            const readAt = (position: number) => {
-              const length = Math.min(readBytes, range.end - position)
-              return file.read(Buffer.allocUnsafeSlow(length), 0, length, position)
-            }
-            let position = range.start
-            let next = position < range.end ? readAt(position) : undefined
-            while (next) {
-              const { buffer, bytesRead } = await next
-              if (bytesRead === 0) {
-                throw new Refusal<StoreRefusal>('content_damaged', `blob ${digest} is cut off`)
-              }
-              position += bytesRead
-              next = position < range.end ? readAt(position) : undefined
-              next?.catch(() => {})
-              yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead)
-            }
-          } finally {
-            await file.close()
-          }
+        read: (range = whole) =>
+          readAhead(file, range, () => Buffer.allocUnsafeSlow(readBytes), damaged),
+        readShared: (range = whole) => {
+          const buffers = [Buffer.allocUnsafeSlow(readBytes), Buffer.allocUnsafeSlow(readBytes)]
+          let turn = 0
+          return readAhead(file, range, () => buffers[turn++ % 2]!, damaged)
         },
         close: () => file.close(),
       }
@@ -338,4 +327,29 @@ export async function openDiskStore(
     },
   }
   return store
+}
+
+/** Reads the next piece while the present one is in use; closes the file at the end. */
+async function* readAhead(
+  file: FileHandle,
+  { start, end }: ByteRange,
+  nextBuffer: () => Buffer,
+  damaged: () => Error,
+): AsyncGenerator<Uint8Array> {
+  const readAt = (position: number) =>
+    file.read(nextBuffer(), 0, Math.min(readBytes, end - position), position)
+  try {
+    let position = start
+    let next = position < end ? readAt(position) : undefined
+    while (next) {
+      const { buffer, bytesRead } = await next
+      if (bytesRead === 0) throw damaged()
+      position += bytesRead
+      next = position < end ? readAt(position) : undefined
+      next?.catch(() => {})
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
+  }
 }

@@ -38,8 +38,10 @@ export interface StoredBlob {
 }
 
 export interface OpenBlob extends StoredBlob {
-  /** May be called once. Breaking the loop, or `close`, releases the blob. */
+  /** `read` or `readShared` may be called once. Breaking the loop, or `close`, releases the blob. */
   read(range?: ByteRange): AsyncIterable<Uint8Array>
+  /** The same, faster, with pieces that are valid only until the next one is asked for. */
+  readShared(range?: ByteRange): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
 

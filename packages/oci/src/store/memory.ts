@@ -69,14 +69,10 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
     async openBlob(repository, digest) {
       const bytes = use(repository, digest)
       if (!bytes) return undefined
-      return {
-        digest,
-        size: bytes.length,
-        async *read(range) {
-          yield range ? bytes.subarray(range.start, range.end) : bytes
-        },
-        async close() {},
+      const read = async function* (range = { start: 0, end: bytes.length }) {
+        yield bytes.subarray(range.start, range.end)
       }
+      return { digest, size: bytes.length, read, readShared: read, async close() {} }
     },
     async mountBlob(repository, digest, from) {
       const bytes = use(from, digest)

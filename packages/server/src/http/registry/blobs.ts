@@ -1,5 +1,4 @@
 /** Blobs and their uploads (distribution-spec end-2, end-4 to end-6, end-10, end-11, end-13, end-14). */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
 import { digestAlgorithm } from '@seaworthy/oci/digests'
@@ -46,23 +45,31 @@ export async function sendBlob<Actor>(call: Call<Actor>, digest: Digest): Promis
       'content-length': length,
       ...(range ? { 'content-range': `bytes ${range.start}-${range.end - 1}/${blob.size}` } : {}),
     })
-    if (request.method !== 'HEAD') await writeBody(response, blob.read(range))
+    if (request.method !== 'HEAD') await writeBody(response, blob.readShared(range))
     response.end()
   } finally {
     await blob.close()
   }
 }
 
-/** Writes as fast as the client reads, and stops when it goes away. */
+/** Writes as fast as the client reads, and stops when it goes away. Each piece is on its way before the next is asked for, so pieces may share memory. */
 async function writeBody(
   response: ServerResponse,
   source: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  for await (const piece of source) {
-    if (response.destroyed) return
-    if (!response.write(piece)) {
-      await Promise.race([once(response, 'drain'), once(response, 'close')])
+  let wake = () => {}
+  const onClose = () => wake()
+  response.once('close', onClose)
+  try {
+    for await (const piece of source) {
+      if (response.destroyed) return
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        response.write(piece, () => resolve())
+      })
     }
+  } finally {
+    response.off('close', onClose)
   }
 }
 

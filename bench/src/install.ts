@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDirectorySink, syncTree } from '@seaworthy/oci/bundle/directory'
+import { packBundle } from '@seaworthy/oci/bundle/pack'
+import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
+import { randomBelow, seededRandom } from '@seaworthy/std/random'
+import type { Comparison } from './lib/measure.ts'
+import { medianOf, takeTurns, timed } from './lib/measure.ts'
+
+export const title =
+  'verify, unpack and sync a bundle of 220 MB, against sha256sum and zstd -d | tar -x'
+
+const fileCount = 3000
+const totalBytes = 220_000_000
+
+/** Files of many sizes whose content compresses to about a third, as programs do. */
+async function makeFolder(folder: string): Promise<void> {
+  const random = seededRandom(2026)
+  const words = Array.from({ length: 4000 }, () =>
+    Buffer.from(random.bytes(2 + randomBelow(random, 9))),
+  )
+  const weights = Array.from({ length: fileCount }, () => random.fraction() ** 4 + 0.01)
+  const sum = weights.reduce((a, b) => a + b, 0)
+  for (const [i, weight] of weights.entries()) {
+    if (i % 100 === 0) await mkdir(join(folder, `d${i / 100}`), { recursive: true })
+    const size = Math.round((weight / sum) * totalBytes)
+    const parts: Buffer[] = []
+    for (let length = 0; length < size; length += parts.at(-1)!.length) {
+      parts.push(words[Math.floor(4000 * random.fraction() ** 2)]!)
+    }
+    await writeFile(join(folder, `d${Math.floor(i / 100)}`, `f${i}`), Buffer.concat(parts))
+  }
+}
+
+export async function run(log: (line: string) => void): Promise<Comparison[]> {
+  const root = await mkdtemp(join(tmpdir(), 'seaworthy-bench-'))
+  try {
+    const input = join(root, 'input')
+    const file = join(root, 'bundle.tar.zst')
+    await makeFolder(input)
+    const output = createWriteStream(file)
+    const packMs = performance.now()
+    const packed = await packBundle(
+      input,
+      (piece) =>
+        new Promise((resolve, reject) => output.write(piece, (e) => (e ? reject(e) : resolve()))),
+    )
+    await new Promise<void>((resolve) => output.end(resolve))
+    await rm(input, { recursive: true })
+    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
+    log(
+      `${fileCount} files, ${megabytes(packed.tarBytes)}, ${megabytes(packed.size)} compressed in ${((performance.now() - packMs) / 1000).toFixed(1)} s`,
+    )
+
+    const inFreshFolder = async (action: (folder: string) => Promise<unknown>): Promise<number> => {
+      const folder = join(root, 'output')
+      await mkdir(folder)
+      execFileSync('sync')
+      const ms = await timed(() => action(folder))
+      await rm(folder, { recursive: true })
+      return ms
+    }
+    const unpackOurs = async (folder: string) => {
+      const source = createReadStream(file, { highWaterMark: 1024 * 1024 })
+      await unpackBundle({ source, expected: packed, sink: createDirectorySink(folder) })
+    }
+    const unpackTheirs = async (folder: string) => {
+      execFileSync(
+        'sh',
+        ['-c', 'sha256sum "$1" && zstd -q -d -c "$1" | tar -x -C "$2"', 'sh', file, folder],
+        {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        },
+      )
+    }
+    const times = await takeTurns(
+      {
+        ours: () =>
+          inFreshFolder(async (folder) => {
+            await unpackOurs(folder)
+            await syncTree(folder)
+          }),
+        theirs: () => inFreshFolder(unpackTheirs),
+        oursUnsynced: () => inFreshFolder(unpackOurs),
+        theirsSynced: () =>
+          inFreshFolder(async (folder) => {
+            await unpackTheirs(folder)
+            execFileSync('sync', ['-f', folder])
+          }),
+      },
+      7,
+    )
+    log(`peak memory of this process ${megabytes(process.resourceUsage().maxRSS * 1024)}`)
+    const compare = (
+      name: string,
+      baseline: string,
+      ours: number[],
+      theirs: number[],
+    ): Comparison => {
+      const ratio = medianOf(ours) / medianOf(theirs)
+      return {
+        name,
+        baseline,
+        ours: medianOf(ours),
+        theirs: medianOf(theirs),
+        unit: 'ms',
+        ratio,
+        target: 'at most 1.5',
+        isMet: ratio <= 1.5,
+      }
+    }
+    return [
+      compare(
+        'install, synced',
+        'sha256sum; zstd -d | tar -x (not synced)',
+        times.ours,
+        times.theirs,
+      ),
+      compare('install, not synced', 'the same', times.oursUnsynced, times.theirs),
+      compare('install, synced', 'the same, then sync -f', times.ours, times.theirsSynced),
+    ]
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}

@@ -1,0 +1,23 @@
+/** Our registry alone, open to everyone, on a free port that it prints. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { openDiskStore } from '@seaworthy/oci/store/disk'
+import { createRegistryHandler } from '@seaworthy/server/http/registry'
+import { silentLog } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock } from '@seaworthy/std/time'
+
+const store = await openDiskStore(process.argv[2]!, { clock: systemClock, random: systemRandom })
+const handler = createRegistryHandler<string>({
+  store,
+  log: silentLog,
+  service: 'bench',
+  uploadBytesMax: 1e9,
+  tokenUrl: () => 'http://127.0.0.1/v2/token',
+  roots: async () => [],
+  onEvent: async () => {},
+  authorize: async () => ({ kind: 'allowed', actor: 'bench' }),
+  issueToken: async () => undefined,
+})
+const server = createServer((request, response) => void handler(request, response))
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
