@@ -1,9 +1,6 @@
 /** The program `seaworthy-agent`: a supervisor that is a shell script, the installer, the fetcher, and a probe. */
 import { parseArgs } from 'node:util'
 import { Refusal } from '@seaworthy/std/refusal'
-import { runFetcher } from './system/fetcher-main.ts'
-import { runInstaller } from './system/installer-main.ts'
-import { becomeSupervisor } from './system/launch.ts'
 import { agentVersion } from './version.ts'
 
 const help = `Usage: seaworthy-agent COMMAND [--config FILE] [--state-dir DIR]
@@ -39,7 +36,7 @@ const options = {
   stateDir: text(values['state-dir']),
 }
 
-async function main(command: string | undefined): Promise<number> {
+async function main(command: string): Promise<number> {
   if (values['version'] === true) {
     process.stdout.write(`${agentVersion}\n`)
     return 0
@@ -49,12 +46,19 @@ async function main(command: string | undefined): Promise<number> {
     return 0
   }
   switch (command) {
-    case 'run':
+    // each process loads what it needs and no more: idle memory is paid for all day
+    case 'run': {
+      const { becomeSupervisor } = await import('./system/launch.ts')
       return becomeSupervisor(options, process.env)
-    case 'installer':
+    }
+    case 'installer': {
+      const { runInstaller } = await import('./system/installer-main.ts')
       return runInstaller(options)
-    case 'fetcher':
+    }
+    case 'fetcher': {
+      const { runFetcher } = await import('./system/fetcher-main.ts')
       return runFetcher()
+    }
     case 'probe': {
       const { serveProbe } = await import('./system/http-probe.ts')
       await serveProbe(positionals[1]!, process.stdin, (line) => process.stdout.write(line))
@@ -71,7 +75,7 @@ async function main(command: string | undefined): Promise<number> {
   }
 }
 
-main(positionals[0]).then(
+main(positionals[0] ?? '').then(
   (code) => process.exit(code),
   (error: unknown) => {
     const isRefusal = error instanceof Refusal

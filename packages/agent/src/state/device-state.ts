@@ -119,11 +119,11 @@ export async function openState(disk: Disk, path: string, isFresh: boolean): Pro
     generationLost: generation?.otherDamaged ?? false,
     change(edit) {
       const step = queue.then(async () => {
-        const next = await edit(state)
-        if (next === state) return
-        await writeGeneration(disk, path, number + 1, utf8Encode(JSON.stringify(next)))
+        const edited = await edit(state)
+        if (edited === state) return
+        await writeGeneration(disk, path, number + 1, utf8Encode(JSON.stringify(edited)))
         number += 1
-        state = next
+        state = edited
       })
       queue = step.catch(() => {})
       return step
@@ -136,7 +136,7 @@ function parseState(content: Uint8Array): DeviceState {
   try {
     const value: unknown = JSON.parse(utf8Decode(content))
     if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
-    const state = { ...emptyState, ...value } as DeviceState
+    const state: DeviceState = { ...emptyState, ...value }
     for (const counter of [state.committedCounter, state.floor, state.sequence]) {
       if (!Number.isSafeInteger(counter) || counter < 0) throw new SyntaxError('not a counter')
     }

@@ -16,22 +16,23 @@ export type UpdateActivity =
       code?: string
     }
 
+/** What is not in the durable state. */
 export interface ReportFacts {
   product: string
   agentVersion: string
   platform: string
   bootId: string
-  /** Whether the committed release is what runs; a trial is named by `activity`. */
   activity: UpdateActivity
 }
 
+/** `running` is the committed release; one that is on trial is named by `update`, until it is committed. */
 export function buildReport(
   state: DeviceState,
   facts: ReportFacts,
   now: Date,
   sequence: number,
 ): Readonly<Record<string, unknown>> {
-  const running = state.update?.phase === 'trial' ? state.update.release : state.committed
+  const running = state.committed
   return {
     sequence,
     at: formatInstant(now),

@@ -36,6 +36,10 @@ interface StatusRelease {
   sha256: string
 }
 
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
 function formatStatus(status: Record<string, unknown>): string {
   const committed = status['committed'] as StatusRelease | null | undefined
   const update = status['update'] as
@@ -48,17 +52,17 @@ function formatStatus(status: Record<string, unknown>): string {
     | undefined
   const rows: [string, string][] = [
     ['agent', status['isRunning'] === true ? 'running' : 'not running'],
-    ['device', String(status['deviceId'] ?? 'not registered')],
+    ['device', textOr(status['deviceId'], 'not registered')],
     ['channel', `${String(status['product'])}/${String(status['channel'])}`],
     [
       'release',
-      committed == null
+      !committed
         ? 'none'
         : `${committed.version} (counter ${committed.counter}, sha256:${committed.sha256.slice(0, 12)}…)`,
     ],
     [
       'application',
-      application == null
+      !application
         ? 'none'
         : application.isAlive
           ? `running, ${application.exits} exits`
@@ -70,7 +74,7 @@ function formatStatus(status: Record<string, unknown>): string {
         .filter((part) => part !== undefined)
         .join(' '),
     ],
-    ['timestamp', String(status['timestampVerifiedAt'] ?? 'never verified')],
+    ['timestamp', textOr(status['timestampVerifiedAt'], 'never verified')],
     ...refusals.map(({ code, subject }): [string, string] => [
       'refused',
       [code, subject].filter(Boolean).join(' '),

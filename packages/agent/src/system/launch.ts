@@ -11,7 +11,12 @@ export interface AgentOptions {
 }
 
 /** Small heaps: the agent's own data is a few megabytes, and idle memory is what a device pays for all day. */
-const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v8-pool-size=0']
+const memoryFlags = [
+  '--lite-mode',
+  '--max-semi-space-size=1',
+  '--max-old-space-size=128',
+  '--v8-pool-size=0',
+]
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 
 /** The file that this process runs, and the folders that its code may be read from. */

@@ -217,9 +217,9 @@ async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolea
 
 /** One process for a whole trial: a line in asks, a line out answers. It is the only one here that may open a socket. */
 function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
-  let child: ChildProcess | undefined
+  let child: ReturnType<typeof begin> | undefined
   let answer: ((isHealthy: boolean) => void) | undefined
-  const begin = (): ChildProcess => {
+  const begin = () => {
     const [program, ...args] = settings.probeCommand
     const started = spawn(program!, [...args, url], {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -232,8 +232,8 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
     }
     started.once('exit', lost)
     started.once('error', lost)
-    started.stdin!.on('error', () => {})
-    started.stdout!.on('data', (bytes: Buffer) =>
+    started.stdin.on('error', () => {})
+    started.stdout.on('data', (bytes: Buffer) =>
       answer?.(bytes.toString('latin1').trim() === 'healthy'),
     )
     return started
@@ -246,7 +246,7 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
       const isHealthy = await Promise.race([
         new Promise<boolean>((resolve) => {
           answer = resolve
-          asked.stdin!.write('\n')
+          asked.stdin.write('\n')
         }),
         settings.sleep(probeTimeoutMs + 2000, timer.signal).then(
           () => false,

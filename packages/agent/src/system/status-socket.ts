@@ -1,5 +1,6 @@
 /** `agent.sock`: one JSON line in, one JSON line out. Readable by whoever may open the socket; it changes nothing but when the next poll is. */
 import { unlinkSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { createConnection, createServer } from 'node:net'
 import { encodeMessage, readMessages } from '../handover/lines.ts'
 import { asMembers } from '../handover/messages.ts'
@@ -16,17 +17,17 @@ export function serveStatus(
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
-  const server = createServer(async (socket) => {
+  const serve = async (socket: Socket) => {
+    for await (const message of readMessages(socket, requestBytesMax)) {
+      socket.end(encodeMessage(answer(asMembers(message)['command'])))
+      return
+    }
+  }
+  const server = createServer((socket) => {
     socket.setTimeout(5000, () => socket.destroy())
     socket.on('error', () => {})
-    try {
-      for await (const message of readMessages(socket, requestBytesMax)) {
-        socket.end(encodeMessage(answer(asMembers(message)['command'])))
-        return
-      }
-    } catch {
-      socket.destroy()
-    }
+    // whoever speaks out of form is hung up on
+    serve(socket).catch(() => socket.destroy())
   })
   server.maxConnections = 16
   server.listen(socketPath)

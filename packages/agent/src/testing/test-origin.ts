@@ -213,16 +213,18 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     },
   }
 
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '')
     origin.requests.push(`${request.method} ${path}`)
-    try {
-      if (await origin.intercept?.(request, response)) return
-      await answer(path, request, response)
-    } catch (error) {
-      response.writeHead(500).end(String(error))
-    }
+    serve(path, request, response).catch((error: unknown) =>
+      response.writeHead(500).end(String(error)),
+    )
   })
+
+  const serve = async (path: string, request: IncomingMessage, response: ServerResponse) => {
+    if (await origin.intercept?.(request, response)) return
+    await answer(path, request, response)
+  }
 
   const answer = async (path: string, request: IncomingMessage, response: ServerResponse) => {
     const call = calls[path]

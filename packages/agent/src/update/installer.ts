@@ -10,6 +10,7 @@ import { FetchError } from '../refusals.ts'
 import { readSlots, removeStaging } from '../slots/slots.ts'
 import { openDeviceKey } from '../state/device-key.ts'
 import { openState } from '../state/device-state.ts'
+import { parentOf } from '../state/layout.ts'
 import { jitteredMs } from '../state/reports.ts'
 import type { InstallerContext, InstallerSettings } from './context.ts'
 import { describeStatus, publishStatus } from './context.ts'
@@ -39,7 +40,10 @@ export async function openInstaller(
   const { layout, config } = settings
   for (const folder of [layout.trust, layout.incoming]) await disk.makeFolder(folder, 0o700)
   for (const folder of [layout.releases, layout.appData]) await disk.makeFolder(folder, 0o755)
-  await disk.syncFolder(layout.productFolder)
+  // the names of the folders themselves: without them, all that is made durable inside is lost with the first power cut
+  for (const folder of [layout.productFolder, parentOf(layout.productFolder), layout.root]) {
+    await disk.syncFolder(folder)
+  }
   await removeStaging(disk, layout)
   for (const { name } of (await disk.list(layout.incoming)) ?? []) {
     await disk.remove(`${layout.incoming}/${name}`)

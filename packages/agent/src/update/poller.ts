@@ -39,6 +39,7 @@ export interface Poller {
   report(): Promise<void>
 }
 
+const sequenceJump = 1000
 /** However long the server wants to be left alone. */
 const pollSecondsMax = 24 * 3600
 
@@ -96,7 +97,7 @@ export function createPoller(context: InstallerContext): Poller {
     return store.state.deviceId!
   }
 
-  const checkInOnce = async (
+  const callCheckIn = async (
     body: Readonly<Record<string, unknown>>,
   ): Promise<FetcherReplies['check-in']> => {
     const deviceId = await ensureIdentity()
@@ -115,8 +116,30 @@ export function createPoller(context: InstallerContext): Poller {
     return gateway.ask({ kind: 'check-in', body })
   }
 
+  /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
+  const checkInOnce = async (
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<FetcherReplies['check-in'] | undefined> => {
+    try {
+      return await callCheckIn(body)
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error
+      if (error.problem === 'report_signature_missing') {
+        await changeAndReport(context, context.activity, (state) => state)
+      } else if (error.problem === 'report_sequence_reused') {
+        await changeAndReport(context, context.activity, (state) => ({
+          ...state,
+          sequence: state.sequence + sequenceJump,
+          outbox: [],
+        }))
+      } else throw error
+      return undefined
+    }
+  }
+
   /** Signed reports, oldest first, until none is outstanding; then, or without any, an idle one. */
-  const checkIn = async (): Promise<FetcherReplies['check-in']> => {
+  const deliverReports = async (): Promise<FetcherReplies['check-in']> => {
+    let contradictions = 0
     for (;;) {
       const [signed] = store.state.outbox
       const { state } = store
@@ -132,6 +155,10 @@ export function createPoller(context: InstallerContext): Poller {
         report,
         ...(signed === undefined ? {} : { signature: signed.signature }),
       })
+      if (reply === undefined) {
+        if (++contradictions > 3) throw new FetchError('not_allowed')
+        continue
+      }
       const acknowledged = Math.min(reply.acknowledgedSequence ?? -1, state.sequence)
       if (signed === undefined || acknowledged < signed.sequence) return reply
       await store.change((current) => ({
@@ -140,6 +167,14 @@ export function createPoller(context: InstallerContext): Poller {
       }))
       if (store.state.outbox.length === 0) return reply
     }
+  }
+
+  let delivering: Promise<unknown> = Promise.resolve()
+  /** One at a time: an older statement must not overtake a newer one. */
+  const checkIn = (): Promise<FetcherReplies['check-in']> => {
+    const next = delivering.then(deliverReports)
+    delivering = next.catch(() => {})
+    return next
   }
 
   const deviceFacts = (): DeviceFacts => ({
@@ -261,12 +296,13 @@ export function createPoller(context: InstallerContext): Poller {
   return {
     report,
     async poll() {
-      let unreachable: unknown
+      let unreachable: Error | undefined
       let reply: FetcherReplies['check-in'] | undefined
       if (config.server !== undefined) {
         try {
           reply = await checkIn()
         } catch (error) {
+          if (!isExpected(error)) throw error
           unreachable = error
         }
       }
@@ -301,7 +337,7 @@ function committedActivity({ targetPath, sha256 }: Release) {
   return { state: 'committed', targetPath, sha256 } as const
 }
 
-function isExpected(error: unknown): boolean {
+function isExpected(error: unknown): error is Error {
   return error instanceof FetchError || error instanceof UpdateError || error instanceof Refusal
 }
 
