@@ -35,7 +35,7 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
       set(createContext(ports, command), id, options),
     )
   device
-    .command('remove <id…>')
+    .command('remove <id...>')
     .description('remove devices; their credentials end at once')
     .action(async (ids: string[], _options: object, command: Command) =>
       remove(createContext(ports, command), ids),

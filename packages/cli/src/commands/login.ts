@@ -90,7 +90,7 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     }
     const folder = serverFolder(base, name)
     await makePrivateFolder(folder)
-    await checkLog(logSettings(context, server, folder, transport))
+    await checkLog(logSettings(context, { server, folder, transport, token }))
     const anchored = await anchorRoot({ context, server, folder, transport, expected: rootDigest })
     const paired = anchored === undefined ? server : { ...server, rootDigest: anchored }
     await writeDurably(tokenPath(folder), `${token}\n`, { random: ports.random })

@@ -72,7 +72,7 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
       exportProposal(createContext(ports, command), id, options.output),
     )
   proposal
-    .command('import <signatures-file…>')
+    .command('import <signatures-file...>')
     .description('send signatures made elsewhere')
     .option('--no-apply', 'leave publishing to somebody else when every threshold is met')
     .action(async (files: string[], options: { apply: boolean }, command: Command) =>

@@ -68,7 +68,7 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
   )
   addSigningOptions(
     trust
-      .command('renew <role…>')
+      .command('renew <role...>')
       .description('the same content with a new expiry, before a role expires'),
   ).action(async (roles: string[], options: ProposalOptions, command: Command) =>
     renew(createContext(ports, command), roles, options),

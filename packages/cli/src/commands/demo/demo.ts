@@ -1,5 +1,5 @@
 /** `seaworthy demo`: everything on this machine, from an empty folder to devices that refuse a stolen server. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -26,6 +26,8 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-demo-'))
+  // started by root, PostgreSQL and the fetchers run as others, who must get through; what is secret lies deeper
+  await chmod(folder, 0o711)
   const processes = createProcesses(ports.environment)
   const stage = createStage(context)
   let isOver = false

@@ -40,6 +40,7 @@ const outputBytesMax = 4 * 1024 * 1024
 
 export function createProcesses(inherited: Environment): Processes {
   const running: Running[] = []
+  const errands = new Set<ChildProcess>()
 
   const run: RunProgram = (file, args, environment) =>
     new Promise((resolve, reject) => {
@@ -47,6 +48,7 @@ export function createProcesses(inherited: Environment): Processes {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...inherited, ...environment },
       })
+      errands.add(child)
       let output = ''
       let complaints = ''
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -56,11 +58,11 @@ export function createProcesses(inherited: Environment): Processes {
         complaints = (complaints + text).slice(-2000)
       })
       child.on('error', (cause) => reject(new Error(`${file} cannot be started`, { cause })))
-      child.on('close', (code) =>
-        code === 0
-          ? resolve(output)
-          : reject(new Error(complaints.trim() || `${file} ended with exit code ${code}`)),
-      )
+      child.on('close', (code) => {
+        errands.delete(child)
+        if (code === 0) return resolve(output)
+        reject(new Error(complaints.trim() || `${file} ended with exit code ${code}`))
+      })
     })
 
   const start: Processes['start'] = (options) => {
@@ -96,6 +98,7 @@ export function createProcesses(inherited: Environment): Processes {
     run,
     start,
     async stopAll() {
+      for (const child of errands) child.kill('SIGKILL')
       for (const one of running.toReversed()) await one.stop()
     },
   }
