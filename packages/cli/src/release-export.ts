@@ -105,8 +105,12 @@ interface SignedRole {
   /** The keys that the role above names. */
   keys: Readonly<Record<string, PublicKey>>
   role: RoleKeys
-  /** Whose signed bytes name these keys. */
+  /** Whose signed bytes name these keys, for people. */
   namedBy: string
+  /** The one of them that the commands look into for a key. */
+  namedIn: (keyid: string) => string
+  /** In `tuf/`. */
+  file: string
 }
 
 /** The chain from the first root to the channel. A later root needs the keys of the root before it and its own. */
@@ -118,6 +122,9 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
       metadata: root,
       keys: { ...before?.signed.keys, ...root.signed.keys },
       role: root.signed.roles.root,
+      namedIn: (keyid) =>
+        `${before !== undefined && !Object.hasOwn(root.signed.keys, keyid) ? before.signed.version : root.signed.version}.root`,
+      file: `${root.signed.version}.root.json`,
       namedBy:
         before === undefined
           ? 'itself'
@@ -132,6 +139,8 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
     keys: rootSigned.keys,
     role: rootSigned.roles.targets,
     namedBy: `${rootSigned.version}.root`,
+    namedIn: () => `${rootSigned.version}.root`,
+    file: `${roles.get('targets')!.signed.version}.targets.json`,
   })
   const { product, channel } = release
   for (const [namedBy, name] of [
@@ -140,7 +149,17 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
   ] as const) {
     const delegations = roles.get(namedBy)!.signed.delegations!
     const role = delegations.roles!.find((delegated) => delegated.name === name)!
-    chain.push({ name, metadata: roles.get(name)!, keys: delegations.keys, role, namedBy })
+    const metadata = roles.get(name)!
+    const file = `${metadata.signed.version}.${roleFileName(name)}`
+    chain.push({
+      name,
+      metadata,
+      keys: delegations.keys,
+      role,
+      namedBy,
+      namedIn: () => namedBy,
+      file,
+    })
   }
   return chain
 }
@@ -215,17 +234,21 @@ function formatInstructions(
     '',
     '## 2. The signatures, from the root down',
     '',
-    'A role counts when at least its threshold of **different** keys that the role above names have signed it.',
-    'Key ids are the SHA-256 of the canonical JSON of the key object inside the naming role.',
+    'A role counts when at least its threshold of **different** keys have signed it that the role above names. So there are',
+    'three checks for each: the bytes in `signatures/` are the member `signed` of the metadata in `tuf/`; each key is in the',
+    'role above (the command prints how often: not 0); each signature is by that key.',
     '',
   ]
-  for (const { name, metadata, keys, role, namedBy } of roles) {
+  for (const { name, file, metadata, keys, role, namedBy, namedIn } of roles) {
     lines.push(
       `### ${name}: ${role.threshold} of ${role.keyids.length}, named by ${namedBy}`,
       '',
       '```sh',
+      `printf '%b' "$(sed -e 's/^.*,"signed"://' -e 's/}$//' tuf/${file})" | cmp - signatures/${name}.signed.json`,
       ...metadata.signatures.flatMap(({ keyid }) =>
-        Object.hasOwn(keys, keyid) ? [opensslCommand(name, keyid, keys[keyid]!)] : [],
+        Object.hasOwn(keys, keyid)
+          ? opensslCommands({ name, namedIn: namedIn(keyid) }, keyid, keys[keyid]!)
+          : [],
       ),
       '```',
       '',
@@ -233,9 +256,6 @@ function formatInstructions(
   }
   const role = channelRole(release.product, release.channel)
   lines.push(
-    'The file `signatures/ROLE.signed.json` is exactly the bytes that are signed: the member `signed` of the metadata in',
-    `\`tuf/\` (for the channel \`tuf/${view.current.roles.get(role)!.signed.version}.${roleFileName(role)}\`) as canonical JSON.`,
-    '',
     '## 3. The release',
     '',
     `\`signatures/${role}.signed.json\` lists \`${release.path}\` with the length and SHA-256 of the release's OCI image`,
@@ -267,15 +287,24 @@ function formatInstructions(
   return lines.join('\n')
 }
 
-function opensslCommand(name: string, keyid: string, key: PublicKey): string {
-  const [pem, signed, sig] = [
-    `signatures/${keyid}.pem`,
-    `signatures/${name}.signed.json`,
-    `signatures/${name}.${keyid}.sig`,
-  ]
+function opensslCommands(
+  { name, namedIn }: { name: string; namedIn: string },
+  keyid: string,
+  key: PublicKey,
+): string[] {
+  const pem = `signatures/${keyid}.pem`
+  const signed = `signatures/${name}.signed.json`
+  const sig = `signatures/${name}.${keyid}.sig`
+  const above = `signatures/${namedIn}.signed.json`
   return key.keytype === 'ed25519'
-    ? `openssl pkeyutl -verify -pubin -inkey ${pem} -rawin -in ${signed} -sigfile ${sig}`
-    : `openssl dgst -sha256 -verify ${pem} -signature ${sig} ${signed}`
+    ? [
+        `grep -c "$(openssl pkey -pubin -in ${pem} -outform DER | tail -c 32 | od -An -vtx1 | tr -d ' \\n')" ${above}`,
+        `openssl pkeyutl -verify -pubin -inkey ${pem} -rawin -in ${signed} -sigfile ${sig}`,
+      ]
+    : [
+        `grep -cF "$(sed -n 2p ${pem})" ${above}`,
+        `openssl dgst -sha256 -verify ${pem} -signature ${sig} ${signed}`,
+      ]
 }
 
 function timestampExpiry({ files }: RepositoryView): string {

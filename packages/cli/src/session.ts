@@ -44,7 +44,7 @@ export async function withSession<T>(
     server.pin === undefined ? {} : { pin: server.pin },
   )
   try {
-    const log = await checkLog(logSettings(context, server, folder, transport))
+    const log = await checkLog(logSettings(context, { server, folder, transport, token }))
     const client = createClient({
       baseUrl: server.url,
       transport: (request) => transport({ ...request, signal: request.signal ?? ports.signal }),
@@ -58,15 +58,14 @@ export async function withSession<T>(
 
 export function logSettings(
   { ports }: Context,
-  server: PairedServer,
-  folder: string,
-  transport: Transport,
+  { server, folder, transport, token }: Pick<Session, 'server' | 'folder' | 'transport' | 'token'>,
 ): LogSettings {
   return {
     url: server.url,
     verifierKey: server.logVerifierKey,
     folder,
     transport,
+    token,
     random: ports.random,
     signal: ports.signal,
   }

@@ -67,6 +67,7 @@ async function makeClient(t: TestContext, signer: NoteSigner) {
     verifierKey: formatNoteKey(signer.key),
     folder,
     transport,
+    token: 'sw_x_y',
     random: systemRandom,
   }
   return {

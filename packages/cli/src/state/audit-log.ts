@@ -33,6 +33,8 @@ export interface LogSettings {
   /** Where the checkpoint is remembered. */
   folder: string
   transport: Transport
+  /** Entries are not for everybody. */
+  token: string
   random: Random
   signal?: AbortSignal
 }
@@ -106,11 +108,12 @@ async function readRemembered(
   }
 }
 
-function fetchLogFile({ url, transport, signal }: LogSettings): FetchLogFile {
+function fetchLogFile({ url, transport, token, signal }: LogSettings): FetchLogFile {
   return async (path, bytesMax) => {
     const response = await transport({
       method: 'GET',
       url: `${url}/log/${path}`,
+      headers: { authorization: `Bearer ${token}` },
       ...(signal === undefined ? {} : { signal }),
     })
     if (response.status === 200) return await readBody(response, bytesMax)

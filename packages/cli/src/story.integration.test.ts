@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { chmod, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import type { CliUser } from './testing/cli-user.ts'
+import { createCliUser } from './testing/cli-user.ts'
+import { startServer } from './testing/server.ts'
+
+const execute = promisify(execFile)
+
+async function writeApplication(user: CliUser, name: string, files: Record<string, string>) {
+  for (const [path, content] of Object.entries(files)) {
+    const file = user.file(`${name}/${path}`)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, content)
+    if (path.startsWith('bin/')) await chmod(file, 0o755)
+  }
+  return user.file(name)
+}
+
+/** Skips where the program is not installed, unless the tests are strict. */
+function isMissing(t: TestContext, program: string): boolean {
+  if (spawnSync(program, ['version']).error === undefined) return false
+  if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(`${program} is not installed`)
+  t.skip(`needs ${program} (apt install ${program})`)
+  return true
+}
+
+interface ProposalJson {
+  id: string
+  state: string
+  complete: boolean
+}
+
+/** A server, three key holders on machines of their own, and a release published by two of them. */
+async function publishFirstRelease(t: TestContext) {
+  const server = await startServer(t)
+  const login = (token: string) => ['login', server.url, '--pin', server.pin, '--token', token]
+  const ann = await createCliUser(t, 'ann')
+  const ben = await createCliUser(t, 'ben')
+  const eve = await createCliUser(t, 'eve')
+  await ann.ok(...login(server.token))
+  for (const [user, algorithm] of [
+    [ann, 'ed25519'],
+    [ben, 'p256'],
+    [eve, 'ed25519'],
+  ] as const) {
+    await user.ok('key', 'create', user.file('key'), '--algorithm', algorithm)
+  }
+  const publicKeys = [ben, eve].flatMap((user) => ['--root-key', user.file('key.pub')])
+  const initialized = await ann.run(
+    'trust',
+    'init',
+    '--root-key',
+    ann.file('key'),
+    ...publicKeys,
+    '--threshold',
+    '2',
+  )
+  assert.equal(initialized.exitCode, 0, initialized.err)
+  const id = /proposal sign (proposal_\w+) --key FILE/.exec(initialized.out)?.[1]
+  assert.ok(id, initialized.out)
+
+  // Ben signs on his own machine, with a token that was made for him.
+  const made = await ann.json<{ token: string }>(
+    'token',
+    'create',
+    'ben',
+    '--role',
+    'admin',
+    '--expires',
+    '1d',
+  )
+  await ben.ok(...login(made.token))
+  const signed = await ben.ok('proposal', 'sign', id, '--key', ben.file('key'))
+  assert.match(signed, /\+ key [0-9a-f]{64} ecdsa-sha2-nistp256/)
+  assert.match(signed, /Trust is anchored at root sha256:[0-9a-f]{64}/)
+  assert.match(signed, /Published: Create the trust root\./)
+  const root = /root (sha256:[0-9a-f]{64})/.exec(signed)![1]!
+
+  // Ann was there before the root: she anchors now, and what she anchors at is shown.
+  const status = await ann.run('trust', 'status')
+  assert.match(status.err, new RegExp(`WARNING: trust on first use: root ${root}`))
+  const both = ['--sign-with', ann.file('key'), '--sign-with', ben.file('key')]
+  await ann.ok('product', 'create', 'web', '--kind', 'bundle', ...both)
+  const channelKeys = [ann, ben, eve].flatMap((user) => ['--key', user.file('key.pub')])
+  await ann.ok('channel', 'create', 'web', 'stable', ...channelKeys, '--threshold', '2', ...both)
+  const app = await writeApplication(ann, 'app-1', {
+    'bin/app': '#!/bin/sh\n',
+    'seaworthy.json': '{}',
+    'data.txt': 'one',
+  })
+  await ann.ok('release', 'create', 'web', '1.0', '--platform', 'linux/amd64', '--from', app)
+  await ann.ok('publish', 'web', '1.0', '--channel', 'stable', ...both)
+  return { server, ann, ben, eve, root, both, login }
+}
+
+test('from login to a release that two of three signers published, one of them without network', async (t) => {
+  const { ann, ben, eve, root, login, server } = await publishFirstRelease(t)
+  const files = { 'bin/app': '#!/bin/sh\n:\n', 'bin/tool': 'new', 'seaworthy.json': '{}' }
+  const app = await writeApplication(ann, 'app-2', files)
+  await ann.ok('release', 'create', 'web', '2.0', '--platform', 'linux/amd64', '--from', app)
+  const proposed = await ann.json<ProposalJson>(
+    'publish',
+    'web',
+    '2.0',
+    '--channel',
+    'stable',
+    '--security',
+    '--sign-with',
+    ann.file('key'),
+  )
+  assert.equal(proposed.state, 'open')
+  assert.equal(proposed.complete, false)
+  const early = await ann.fails(3, 'proposal', 'apply', proposed.id)
+  assert.match(early, /\(proposal_incomplete\)/)
+
+  // Eve's machine has no network: everything comes in one file, and only signatures go back.
+  await ann.ok('proposal', 'export', proposed.id, '-o', ann.file('proposal.json'))
+  await cp(ann.file('proposal.json'), eve.file('proposal.json'))
+  const offline = await createCliUser(t, 'offline', {
+    createTransport: () => {
+      throw new Error('this machine has no network')
+    },
+  })
+  assert.match(
+    await offline.fails(2, 'proposal', 'show', eve.file('proposal.json')),
+    /--root sha256/,
+  )
+  const shown = await offline.ok('proposal', 'show', eve.file('proposal.json'), '--root', root)
+  assert.match(shown, /\+ release web\/stable\/2\.0/)
+  assert.match(shown, /counter 2, floor 1, security/)
+  assert.match(shown, /File tree of web 2\.0, compared with 1\.0/)
+  assert.match(shown, /\+ bin\/tool {2}3 B {2}executable {2}! new executable/)
+  assert.match(shown, /- data\.txt/)
+  assert.match(shown, /~ bin\/app {2}10 B -> 12 B/)
+  await offline.ok(
+    'proposal',
+    'sign',
+    eve.file('proposal.json'),
+    '--key',
+    eve.file('key'),
+    '--root',
+    root,
+    '-o',
+    eve.file('signatures.json'),
+  )
+  const carried = JSON.parse(await readFile(eve.file('signatures.json'), 'utf8')) as object
+  assert.deepEqual(Object.keys(carried).toSorted(), ['format', 'proposal', 'signatures'])
+  const imported = await ben.ok('proposal', 'import', eve.file('signatures.json'))
+  assert.match(imported, /Published: Publish web 2\.0 on stable\./)
+
+  const releases = await ben.json<{ version: string; channels: { counter: number }[] }[]>(
+    'release',
+    'list',
+    'web',
+  )
+  assert.deepEqual(
+    releases.map(({ version, channels }) => [version, channels.map(({ counter }) => counter)]),
+    [
+      ['2.0', [2]],
+      ['1.0', [1]],
+    ],
+  )
+  assert.match(await ben.ok('release', 'diff', 'web', '1.0', '2.0'), /- data\.txt/)
+  assert.match(await ben.ok('release', 'verify', 'web', '2.0'), /Genuine/)
+  assert.match(await ben.ok('log', 'verify'), /The audit log is whole/)
+
+  // A new machine that is told the root's digest needs no trust on first use; a wrong digest is refused.
+  const token = (await ann.json<{ token: string }>('token', 'create', 'zoe', '--role', 'viewer'))
+    .token
+  const zoe = await createCliUser(t, 'zoe')
+  assert.match(
+    await zoe.fails(3, ...login(token), '--root', `sha256:${'0'.repeat(64)}`),
+    /does not have the root/,
+  )
+  const paired = await zoe.run(...login(token), '--root', root)
+  assert.deepEqual([paired.exitCode, paired.err], [0, ''])
+  assert.match(await zoe.ok('product', 'list'), /web +bundle +2 of 3/)
+  assert.match(
+    await zoe.fails(4, 'fleet', 'create', 'f', '--product', 'web', '--channel', 'stable'),
+    /\(permission_denied\)/,
+  )
+  assert.match(await zoe.fails(5, 'release', 'show', 'web', '9'), /\(release_not_found\)/)
+  const elsewhere = server.pin.replace(/.{4}$/, 'AAAA')
+  assert.match(
+    await zoe.fails(3, '--server', 'x', 'login', server.url, '--pin', elsewhere, '--token', token),
+    /\(pin_mismatch\)/,
+  )
+  assert.match(
+    await zoe.fails(
+      6,
+      '--server',
+      'x',
+      'login',
+      'https://127.0.0.1:1',
+      '--pin',
+      server.pin,
+      '--token',
+      token,
+    ),
+    /\(unreachable\)/,
+  )
+})
+
+test('fleets, provisioning keys, tokens and devices', async (t) => {
+  const { ann, root, server } = await publishFirstRelease(t)
+  await ann.ok('fleet', 'create', 'lab', '--product', 'web', '--channel', 'stable', '--poll', '30m')
+  await ann.ok('fleet', 'set', 'lab', '--pin-version', '1.0', '--updates', 'off')
+  const fleets = await ann.json<object[]>('fleet', 'list')
+  assert.partialDeepStrictEqual(fleets, [
+    {
+      name: 'lab',
+      pollSeconds: 1800,
+      pinnedVersion: '1.0',
+      updatesEnabled: false,
+      devicesCount: 0,
+    },
+  ])
+  await ann.ok('fleet', 'set', 'lab', '--unpin')
+  assert.match(await ann.ok('fleet', 'show', 'lab'), /newest of the channel/)
+  assert.match(await ann.fails(2, 'fleet', 'set', 'lab'), /nothing to change/)
+
+  const agentFile = ann.file('agent.json')
+  const made = await ann.json<{ view: { id: string } }>(
+    'provisioning-key',
+    'create',
+    '--fleet',
+    'lab',
+    '--uses',
+    '3',
+    '--expires',
+    '1d',
+    '--agent-config',
+    agentFile,
+  )
+  assert.equal((await stat(agentFile)).mode & 0o777, 0o600)
+  const agent = JSON.parse(await readFile(agentFile, 'utf8')) as Record<string, string>
+  assert.deepEqual(
+    [agent['server'], agent['pin'], agent['product'], agent['channel'], `sha256:${agent['root']}`],
+    [server.url, server.pin, 'web', 'stable', root],
+  )
+  assert.match(agent['provisioningKey']!, /^swp_/)
+  assert.match(await ann.ok('provisioning-key', 'list', '--fleet', 'lab'), new RegExp(made.view.id))
+  await ann.ok('provisioning-key', 'revoke', made.view.id)
+  assert.match(await ann.ok('device', 'list', '--fleet', 'lab'), /No devices yet/)
+  assert.match(
+    await ann.fails(5, 'device', 'show', `device_${'0'.repeat(26)}`),
+    /\(device_not_found\)/,
+  )
+
+  await ann.ok('token', 'refresh')
+  assert.match(await ann.ok('whoami'), /role: +admin/)
+  const viewer = await ann.json<{ view: { id: string } }>(
+    'token',
+    'create',
+    'v',
+    '--role',
+    'viewer',
+  )
+  await ann.ok('token', 'revoke', viewer.view.id)
+  assert.match(await ann.ok('token', 'list'), /bootstrap|refreshed|admin/)
+})
+
+test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what its own checks refuse', async (t) => {
+  const { ann, ben, eve, both } = await publishFirstRelease(t)
+  const newKey = ann.file('new-key')
+  await ann.ok('key', 'create', newKey)
+  const eveKey = await eve.json<{ keyId: string }>('key', 'show', eve.file('key.pub'))
+  await ann.ok('trust', 'rotate', 'root', '--add', newKey, '--remove', eveKey.keyId, ...both)
+  await ann.ok('trust', 'rotate', 'web.stable', '--remove', eveKey.keyId.slice(0, 12), ...both)
+  await ann.ok('trust', 'renew', 'targets', 'web.stable', ...both)
+  const status = await ben.json<{ roles: { role: string; version: number; keyIds: string[] }[] }>(
+    'trust',
+    'status',
+  )
+  const found = Object.fromEntries(status.roles.map((role) => [role.role, role]))
+  assert.equal(found['root']!.version, 2)
+  assert.ok(!found['root']!.keyIds.includes(eveKey.keyId))
+  assert.equal(found['web.stable']!.keyIds.length, 2)
+  assert.match(
+    await ann.fails(5, 'trust', 'rotate', 'web', '--remove', 'ffffffff'),
+    /does not name one key/,
+  )
+
+  const open = await ann.json<ProposalJson>('withdraw', 'web', '1.0', '--channel', 'stable')
+  assert.match(
+    await eve.fails(2, 'proposal', 'sign', open.id, '--key', eve.file('key')),
+    /not paired/,
+  )
+  const refused = await ben.fails(3, 'proposal', 'sign', open.id, '--key', newKey)
+  assert.match(refused, /\(key_not_authorised\)/)
+  const renewed = await ann.json<ProposalJson>('trust', 'renew', 'web.stable', ...both)
+  assert.equal(renewed.state, 'applied')
+  assert.match(
+    await ben.fails(3, 'proposal', 'sign', open.id, '--key', ben.file('key')),
+    /\(proposal_outdated\)/,
+  )
+  const again = await ann.json<ProposalJson>('withdraw', 'web', '1.0', '--channel', 'stable')
+  await ann.ok('proposal', 'reject', again.id, '--reason', 'changed our minds')
+  await ann.ok('withdraw', 'web', '1.0', '--channel', 'stable', ...both)
+  assert.match(await ann.fails(5, 'release', 'verify', 'web', '1.0'), /nobody has signed it/)
+})
+
+test('T8 an exported release is checked with sha256sum and openssl alone, and any change is noticed', async (t) => {
+  if (isMissing(t, 'openssl')) return
+  const { ann, ben, root, both } = await publishFirstRelease(t)
+  const newKey = ann.file('new-key')
+  await ann.ok('key', 'create', newKey)
+  await ann.ok('trust', 'rotate', 'root', '--add', newKey, ...both)
+  const folder = ben.file('export')
+  await ben.ok('release', 'export', 'web', '1.0', '-o', folder)
+  await execute('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: folder })
+  const instructions = await readFile(join(folder, 'VERIFY.md'), 'utf8')
+  const commands = instructions
+    .split('\n')
+    .filter((line) => /^(openssl|printf|grep|\(cd oci)/.test(line))
+  assert.ok(commands.filter((line) => line.startsWith('openssl')).length >= 10)
+  const script = `set -euo pipefail\n${commands.join('\n')}`
+  const run = () => execute('bash', ['-c', script], { cwd: folder })
+  const { stdout } = await run()
+  assert.match(stdout, /Signature Verified Successfully|Verified OK/)
+  const offline = await createCliUser(t, 'offline', {
+    createTransport: () => {
+      throw new Error('this machine has no network')
+    },
+  })
+  assert.match(await offline.ok('release', 'verify', folder, '--root', root), /Genuine/)
+  assert.match(
+    await offline.fails(3, 'release', 'verify', folder, '--root', `sha256:${'1'.repeat(64)}`),
+    /is not in what was given/,
+  )
+
+  const signed = join(folder, 'signatures/web.stable.signed.json')
+  const original = await readFile(signed, 'utf8')
+  await writeFile(signed, original.replace('"counter":1', '"counter":2'))
+  await assert.rejects(run())
+  await writeFile(signed, original)
+  const { sha256 } = await ben.json<{ sha256: string }>('release', 'verify', 'web', '1.0')
+  const index = join(folder, 'oci/blobs/sha256', sha256)
+  await writeFile(index, (await readFile(index, 'utf8')).replace('linux', 'Linux'))
+  await assert.rejects(run())
+  assert.match(
+    await offline.fails(3, 'release', 'verify', folder, '--root', root),
+    /\(wrong_hash\)/,
+  )
+})
