@@ -35,14 +35,14 @@ export interface App extends Ports {
 /** Every fleet's policy in memory, refreshed by notification. */
 export interface FleetTable {
   get(name: string): FleetPolicy | undefined
-  reload(): Promise<void>
+  readonly reload: () => Promise<void>
 }
 
 /** Devices removed within the lifetime of an access token. */
 export interface RemovedDevices {
   has(deviceId: string): boolean
   add(deviceId: string): void
-  reload(): Promise<void>
+  readonly reload: () => Promise<void>
 }
 
 export interface HealthProblem {

@@ -51,7 +51,7 @@ export function read<R extends Route & { readonly method: 'GET' }>(
   permission: Permission,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
-  return { route, permission, run: work as unknown as Endpoint['run'], [sealed]: true }
+  return { route, permission, run: work, [sealed]: true }
 }
 
 /** Work, audit entry and reply of a changing route: all in one transaction; a refusal is recorded in one of its own. */
@@ -87,7 +87,7 @@ export function audited<R extends Route>(
     }
   }
   const { permission } = options
-  return { route, permission, run: run as unknown as Endpoint['run'], [sealed]: true }
+  return { route, permission, run, [sealed]: true }
 }
 
 /**
@@ -110,5 +110,5 @@ export function recordedElsewhere<
       throw error
     }
   }
-  return { route, permission, run: run as unknown as Endpoint['run'], [sealed]: true }
+  return { route, permission, run, [sealed]: true }
 }

@@ -204,7 +204,7 @@ async function startPostmaster(options: PostmasterOptions): Promise<ChildProcess
       ...account,
     },
   )
-  createInterface({ input: child.stderr! }).on('line', (line) => {
+  createInterface({ input: child.stderr }).on('line', (line) => {
     ports.log.debug('postgresql', { line })
   })
   const deadline = ports.clock.monotonicMs() + startTimeoutMs

@@ -55,8 +55,9 @@ export function createLifetimeAlarms(app: App): Task {
           return true
         })
         if (!isNew) continue
-        const write = level >= 95 ? app.log.error : app.log.warn
-        write('trust.lifetime-alarm', { role, version, alarm, expiresAt, usedPercent })
+        const fields = { role, version, alarm, expiresAt, usedPercent }
+        if (level >= 95) app.log.error('trust.lifetime-alarm', fields)
+        else app.log.warn('trust.lifetime-alarm', fields)
       }
     },
   }

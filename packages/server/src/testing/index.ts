@@ -1,0 +1,28 @@
+/** For tests alone: a real server as processes, and people and devices that use it. Not for production code. */
+export { startTestServer } from './server.ts'
+export type { TestServer, TestServerOptions } from './server.ts'
+export {
+  carryOut,
+  createTestClient,
+  fetchCurrent,
+  makeProvisioningKey,
+  propose,
+  publishIntent,
+  publishRelease,
+  pushBlob,
+  pushRelease,
+  setUpTrust,
+  sign,
+  submit,
+} from './people.ts'
+export type { PushedRelease, TestClient } from './people.ts'
+export {
+  addDevice,
+  makeAssertion,
+  makeReport,
+  proveRegistration,
+  register,
+  report,
+  signReport,
+} from './device.ts'
+export type { TestDevice } from './device.ts'

@@ -1,0 +1,279 @@
+/** What people do with a server in tests: keys that it never sees, proposals built on verified metadata, releases. */
+import { createHash } from 'node:crypto'
+import type { ApiClient } from '@seaworthy/api/client'
+import { createClient } from '@seaworthy/api/client'
+import { createFleet, createProvisioningKey } from '@seaworthy/api/fleets'
+import { addProposalSignatures, applyProposal, createProposal } from '@seaworthy/api/proposals'
+import { createRelease } from '@seaworthy/api/releases'
+import { showOnlineKeys } from '@seaworthy/api/trust'
+import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import type { Transport } from '@seaworthy/std/http'
+import { readBody } from '@seaworthy/std/http'
+import { newId } from '@seaworthy/std/ids'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { CurrentMetadata, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
+import {
+  buildProposal,
+  formatProposal,
+  formatSignatureFile,
+  noMetadata,
+  readCurrentMetadata,
+  signProposal,
+} from '@seaworthy/trust/tuf'
+import type { TestServer } from './server.ts'
+
+export interface Response {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: Uint8Array
+  readonly json: () => unknown
+}
+
+/** One connection pool to a server, its pin checked. */
+export interface TestClient {
+  readonly transport: Transport
+  readonly api: ApiClient
+  readonly as: (token: string) => ApiClient
+  readonly send: (
+    method: string,
+    path: string,
+    options?: { token?: string; headers?: Record<string, string>; body?: Uint8Array | string },
+  ) => Promise<Response>
+  readonly close: () => void
+}
+
+export function createTestClient(
+  server: Pick<TestServer, 'url' | 'pin' | 'adminToken'>,
+): TestClient {
+  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
+  return {
+    transport,
+    api: as(server.adminToken),
+    as,
+    close,
+    async send(method, path, options = {}) {
+      const { token, headers, body } = options
+      const response = await transport({
+        method,
+        url: server.url + path,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? utf8Encode(body) : body }),
+      })
+      const bytes = await readBody(response, 64 * 1024 * 1024)
+      return {
+        status: response.status,
+        headers: response.headers,
+        bytes,
+        json: () => JSON.parse(utf8Decode(bytes)) as unknown,
+      }
+    },
+  }
+}
+
+/** The current metadata as a TUF client finds it; `noMetadata` before there is a root. */
+export async function fetchCurrent(client: TestClient): Promise<CurrentMetadata> {
+  const fetch = async (name: string) => {
+    const { status, bytes } = await client.send('GET', `/tuf/${name}`)
+    return status === 200 ? bytes : undefined
+  }
+  let root: Uint8Array | undefined
+  for (let version = 1; ; version++) {
+    const next = await fetch(`${version}.root.json`)
+    if (next === undefined) break
+    root = next
+  }
+  if (root === undefined) return noMetadata
+  const timestamp = JSON.parse(utf8Decode((await fetch('timestamp.json'))!)) as {
+    signed: { meta: { 'snapshot.json': { version: number } } }
+  }
+  const { version } = timestamp.signed.meta['snapshot.json']
+  const snapshot = JSON.parse(utf8Decode((await fetch(`${version}.snapshot.json`))!)) as {
+    signed: { meta: Record<string, { version: number }> }
+  }
+  const roles: [string, Uint8Array][] = []
+  for (const [file, meta] of Object.entries(snapshot.signed.meta)) {
+    roles.push([file.replace(/\.json$/, ''), (await fetch(`${meta.version}.${file}`))!])
+  }
+  return readCurrentMetadata(root, roles)
+}
+
+/** Builds a proposal on what is current. */
+export async function propose(client: TestClient, intent: ProposalIntent): Promise<Proposal> {
+  const now = systemClock.now()
+  const id = newId('proposal', now, systemRandom)
+  return buildProposal(intent, await fetchCurrent(client), { id, now })
+}
+
+/** Submits, has it signed by everybody, and applies. */
+export async function carryOut(
+  client: TestClient,
+  intent: ProposalIntent,
+  signers: readonly Signer[],
+): Promise<string> {
+  const proposal = await propose(client, intent)
+  await submit(client, proposal)
+  await sign(client, proposal, signers)
+  await client.api.call(applyProposal, { params: { proposalId: proposal.id } })
+  return proposal.id
+}
+
+export async function submit(client: TestClient, proposal: Proposal): Promise<void> {
+  const json = JSON.parse(utf8Decode(formatProposal(proposal))) as Record<string, unknown>
+  await client.api.call(createProposal, { body: { proposal: json } })
+}
+
+export async function sign(
+  client: TestClient,
+  proposal: Proposal,
+  signers: readonly Signer[],
+): Promise<void> {
+  const current = await fetchCurrent(client)
+  for (const signer of signers) {
+    const file = await signProposal(proposal, current, signer, systemClock.now())
+    const signatures = JSON.parse(utf8Decode(formatSignatureFile(file))) as Record<string, unknown>
+    const params = { proposalId: proposal.id }
+    await client.api.call(addProposalSignatures, { params, body: { signatures } })
+  }
+}
+
+/** Two signers, a root, product `acme` with channel `stable`, and fleet `shops`. */
+export async function setUpTrust(client: TestClient): Promise<{ signers: Signer[] }> {
+  const signers = [await generateSigner('ed25519'), await generateSigner('p256')]
+  const online = await client.api.call(showOnlineKeys, {})
+  const people = { keys: signers.map(({ key }) => key), threshold: 2 }
+  await carryOut(
+    client,
+    {
+      kind: 'trust-init',
+      roles: {
+        root: people,
+        targets: people,
+        snapshot: { keys: online.snapshot, threshold: 1 },
+        timestamp: { keys: online.timestamp, threshold: 1 },
+      },
+    },
+    signers,
+  )
+  await carryOut(client, { kind: 'product-create', product: 'acme', authority: people }, signers)
+  const stable = { product: 'acme', channel: 'stable' }
+  await carryOut(client, { kind: 'channel-create', ...stable, authority: people }, signers)
+  await client.api.call(createFleet, { body: { name: 'shops', ...stable, pollSeconds: 60 } })
+  return { signers }
+}
+
+export async function makeProvisioningKey(client: TestClient, uses: number): Promise<string> {
+  const { key } = await client.api.call(createProvisioningKey, {
+    params: { fleet: 'shops' },
+    body: { uses, lifetimeSeconds: 3600 },
+  })
+  return key
+}
+
+export interface PushedRelease {
+  readonly version: string
+  readonly index: Uint8Array
+  readonly sha256: string
+  readonly sha512: string
+  readonly layer: Uint8Array
+}
+
+/** Pushes a one-platform bundle release through `/v2/` and registers it. Its layer is no real bundle. */
+export async function pushRelease(
+  client: TestClient,
+  token: string,
+  version: string,
+): Promise<PushedRelease> {
+  const layer = utf8Encode(`the content of ${version}`)
+  const layerDigest = `sha256:${sha256(layer)}` as const
+  await pushBlob(client, token, emptyBytes)
+  await pushBlob(client, token, layer)
+  const manifest = encodeManifest({
+    kind: 'manifest',
+    mediaType: mediaTypes.manifest,
+    artifactType: 'application/vnd.seaworthy.bundle.v1+json',
+    config: emptyDescriptor,
+    layers: [{ mediaType: mediaTypes.layerTarZstd, digest: layerDigest, size: layer.length }],
+  })
+  await pushManifest(client, token, manifest.bytes, mediaTypes.manifest)
+  const { bytes: index } = encodeManifest({
+    kind: 'index',
+    mediaType: mediaTypes.index,
+    artifactType: 'application/vnd.seaworthy.release.v1+json',
+    manifests: [{ ...manifest.descriptor, platform: { os: 'linux', architecture: 'amd64' } }],
+    annotations: { 'dev.seaworthy.product': 'acme', 'dev.seaworthy.version': version },
+  })
+  await pushManifest(client, token, index, mediaTypes.index)
+  await client.as(token).call(createRelease, {
+    params: { product: 'acme' },
+    body: { version, digest: `sha256:${sha256(index)}` },
+  })
+  const sha512 = createHash('sha512').update(index).digest('hex')
+  return { version, index, sha256: sha256(index), sha512, layer }
+}
+
+export async function pushBlob(
+  client: TestClient,
+  token: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const path = `/v2/acme/blobs/uploads/?digest=sha256:${sha256(bytes)}`
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-length': String(bytes.length),
+  }
+  const { status } = await client.send('POST', path, { token, headers, body: bytes })
+  if (status !== 201) throw new Error(`pushing a blob: ${status}`)
+}
+
+async function pushManifest(
+  client: TestClient,
+  token: string,
+  bytes: Uint8Array,
+  mediaType: string,
+): Promise<void> {
+  const path = `/v2/acme/manifests/sha256:${sha256(bytes)}`
+  const headers = { 'content-type': mediaType, 'content-length': String(bytes.length) }
+  const { status } = await client.send('PUT', path, { token, headers, body: bytes })
+  if (status !== 201) throw new Error(`pushing a manifest: ${status}`)
+}
+
+/** Publishes a pushed release on `acme/stable`. */
+export async function publishRelease(
+  client: TestClient,
+  release: PushedRelease,
+  signers: readonly Signer[],
+): Promise<string> {
+  return carryOut(client, publishIntent(release), signers)
+}
+
+export function publishIntent(release: PushedRelease): ProposalIntent {
+  return {
+    kind: 'publish',
+    content: {
+      product: 'acme',
+      channel: 'stable',
+      version: release.version,
+      kind: 'bundle',
+      platforms: ['linux/amd64'],
+      hardware: [],
+      security: false,
+      floor: 0,
+      length: release.index.length,
+      sha256: release.sha256,
+      sha512: release.sha512,
+    },
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
