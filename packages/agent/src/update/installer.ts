@@ -3,7 +3,7 @@
  * with a server, with mirrors alone, and with nobody to talk to.
  */
 import { backOffMs } from '@seaworthy/std/retry'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { createAppRunner } from '../health/app-runner.ts'
 import type { InstallerPorts } from '../ports.ts'
 import { FetchError } from '../refusals.ts'
@@ -106,7 +106,7 @@ export async function openInstaller(
         waitMs = jitteredMs(await poller.poll(), ports.random)
         failures = 0
       } catch (error) {
-        if (!(error instanceof FetchError || error instanceof Refusal)) throw error
+        if (!isWorldsFault(error)) throw error
         failures++
         context.lastError = error.code
         ports.log.warn('server-not-reached', { error })
@@ -117,7 +117,7 @@ export async function openInstaller(
     }
   }
 
-  const waitAfterFailure = (failures: number, error: FetchError | Refusal): number => {
+  const waitAfterFailure = (failures: number, error: WorldsFault): number => {
     const firstMs = Math.min(backOffFirstMs, config.pollSeconds * 1000)
     const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
     const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
@@ -139,7 +139,7 @@ export async function openInstaller(
     while (!end.signal.aborted) {
       await reportBell.heard(end.signal)
       await poller.report().catch((error: unknown) => {
-        if (!(error instanceof FetchError || error instanceof Refusal)) throw error
+        if (!isWorldsFault(error)) throw error
       })
       publishStatus(context)
     }
@@ -177,6 +177,13 @@ export async function openInstaller(
     pollNow: pollerBell.ring,
     status: () => describeStatus(context),
   }
+}
+
+type WorldsFault = FetchError | Refusal | TrustError
+
+/** Not a bug and not a broken disk: the next poll may go better. */
+function isWorldsFault(error: unknown): error is WorldsFault {
+  return error instanceof FetchError || error instanceof Refusal || error instanceof TrustError
 }
 
 /** Remembers one ring while nobody listens. */

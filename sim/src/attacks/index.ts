@@ -1,0 +1,6 @@
+/** What an attacker can do with what was granted, by name. Each one leaves something on the shelf that victims are served from. */
+import type { Attack } from './attack.ts'
+import { metadataAttacks } from './metadata-attacks.ts'
+
+export const attacks: Readonly<Record<string, Attack>> = { ...metadataAttacks }
+export type { Attack } from './attack.ts'

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { expectGolden } from '../../tools/golden.ts'
+import { isPowerCut, listScenarios } from './scenario-files.ts'
+import { runScript } from './script/run-script.ts'
+
+const scenarios = listScenarios().filter(isPowerCut)
+
+test('there are scenarios that pull the plug', () => {
+  assert.ok(scenarios.length > 0)
+})
+
+for (const { name, title, text, golden } of scenarios) {
+  test(`${title} (npm run sim -- ${name})`, async () => {
+    expectGolden(golden, await runScript(text))
+  })
+}

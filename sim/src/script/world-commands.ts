@@ -1,0 +1,113 @@
+/** What honest people do: publish, withdraw, rotate keys, set up mirrors and devices, wait. */
+import { expiryOf, renewRole } from '@seaworthy/trust/tuf'
+import type { Behaviour } from '../world/releases.ts'
+import { behaviours } from '../world/releases.ts'
+import type { PublishOptions, World } from '../world/world.ts'
+import type { Commands } from './command.ts'
+import type { Arguments } from './parse-script.ts'
+import { ScriptError } from './parse-script.ts'
+
+export const worldCommands: Commands = {
+  channel: {
+    usage: 'channel PRODUCT CHANNEL',
+    run: ({ world }, given) => world.addChannel(given.next('product'), given.next('channel')),
+  },
+  publish: {
+    usage:
+      'publish PRODUCT CHANNEL VERSION [behaviour=…] [counter=N] [floor=N] [platform=P] [content-of=VERSION] [size=BYTES]',
+    async run({ world, tell }, given) {
+      const { counter, floor } = await world.publish(readRelease(given))
+      tell(`counter ${counter}, floor ${floor}`)
+    },
+  },
+  withdraw: {
+    usage: 'withdraw PRODUCT CHANNEL VERSION',
+    async run({ world }, given) {
+      world.repository.now = world.time.now()
+      await world.repository.withdrawRelease(
+        given.next('product'),
+        given.next('channel'),
+        given.next('version'),
+      )
+    },
+  },
+  rotate: {
+    usage: 'rotate ROLE KEYS THRESHOLD',
+    async run({ world }, given) {
+      world.repository.now = world.time.now()
+      await world.repository.rotateKeys(
+        given.next('role'),
+        given.count('keys'),
+        given.count('threshold'),
+      )
+    },
+  },
+  renew: {
+    usage: 'renew ROLE…',
+    async run({ world }, given) {
+      const roles: string[] = []
+      while (!given.isEmpty) roles.push(given.next('role'))
+      await renewRoles(world, roles)
+    },
+  },
+  mirror: {
+    usage: 'mirror NAME live|frozen',
+    async run({ world }, given) {
+      const name = given.next('name')
+      world.addMirror(name, given.take('live') || !given.take('frozen'))
+    },
+  },
+  add: {
+    usage: 'add device NAME PRODUCT CHANNEL [mirrors=A,B] [without=server]',
+    async run({ world, witness }, given) {
+      given.take('device')
+      const mirrors = given.option('mirrors')
+      const device = await world.addDevice({
+        name: given.next('name'),
+        product: given.next('product'),
+        channel: given.next('channel'),
+        mirrors: mirrors === undefined ? [] : mirrors.split(','),
+        isMirrorOnly: given.option('without') === 'server',
+      })
+      device.onStart = (app) => witness.noteStart(device, app)
+    },
+  },
+  wait: {
+    usage: 'wait DURATION',
+    run: ({ world }, given) => world.time.advance(given.durationMs('duration')),
+  },
+}
+
+function readRelease(given: Arguments): PublishOptions {
+  const behaviour = given.option('behaviour')
+  if (behaviour !== undefined && !behaviours.includes(behaviour as Behaviour)) {
+    throw new ScriptError(`behaviour: one of ${behaviours.join(', ')}`)
+  }
+  const counter = given.countOption('counter')
+  const floor = given.countOption('floor')
+  const ballastBytes = given.countOption('size')
+  const platform = given.option('platform')
+  const contentOf = given.option('content-of')
+  return {
+    product: given.next('product'),
+    channel: given.next('channel'),
+    version: given.next('version'),
+    ...(behaviour === undefined ? {} : { behaviour: behaviour as Behaviour }),
+    ...(counter === undefined ? {} : { counter }),
+    ...(floor === undefined ? {} : { floor }),
+    ...(ballastBytes === undefined ? {} : { ballastBytes }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(contentOf === undefined ? {} : { contentOf }),
+  }
+}
+
+/** The offline keys sign the same content again, with a new expiry. */
+async function renewRoles({ repository, time }: World, roles: readonly string[]): Promise<void> {
+  repository.now = time.now()
+  for (const role of roles) {
+    const signed = repository.targets.get(role)
+    if (signed === undefined) throw new ScriptError(`there is no role ${role}`)
+    repository.targets.set(role, renewRole(signed, expiryOf(role, repository.now)))
+  }
+  await repository.publish(...roles)
+}

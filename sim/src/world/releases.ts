@@ -1,0 +1,118 @@
+/** Releases as the release tools make them: a bundle packed from a folder, its manifest, and the index that is signed for. */
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { digestHex, digestOf } from '@seaworthy/oci/digests'
+import { fileListMediaType, encodeFileList } from '@seaworthy/oci/bundle/file-list'
+import type { FileList } from '@seaworthy/oci/bundle/file-list'
+import { packBundle } from '@seaworthy/oci/bundle/pack'
+import type { Descriptor } from '@seaworthy/oci/manifests'
+import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
+import { concatBytes } from '@seaworthy/std/bytes'
+import type { Random } from '@seaworthy/std/random'
+
+/** What the application of a release does once it is started. */
+export const behaviours = ['healthy', 'unhealthy', 'crashing', 'unstartable'] as const
+export type Behaviour = (typeof behaviours)[number]
+
+export interface BuiltRelease {
+  product: string
+  version: string
+  index: Uint8Array<ArrayBuffer>
+  sha256: string
+  sha512: string
+  /** Index, manifests and blobs by digest. */
+  content: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
+  /** Digest of the bundle's one layer. */
+  layerDigest: string
+  files: FileList
+}
+
+const bundleType = 'application/vnd.seaworthy.bundle.v1+json'
+const releaseType = 'application/vnd.seaworthy.release.v1+json'
+
+export async function buildRelease(options: {
+  product: string
+  version: string
+  behaviour: Behaviour
+  random: Random
+  /** Of incompressible ballast. */
+  ballastBytes?: number
+  platform?: { os: string; architecture: string }
+}): Promise<BuiltRelease> {
+  const { product, version, behaviour, random } = options
+  const packed = await withFolder(async (folder) => {
+    const manifest = {
+      start: ['./bin/app'],
+      health: { http: 'http://127.0.0.1:8080/health', windowSeconds: 20 },
+      stopSeconds: 5,
+    }
+    await mkdir(`${folder}/bin`)
+    await mkdir(`${folder}/share/empty`, { recursive: true })
+    await writeFile(`${folder}/seaworthy.json`, JSON.stringify(manifest))
+    await writeFile(`${folder}/bin/app`, `${behaviour}\n${product} ${version}\n`, { mode: 0o755 })
+    await writeFile(`${folder}/share/ballast`, random.bytes(options.ballastBytes ?? 2500))
+    await symlink('ballast', `${folder}/share/link`)
+    const pieces: Uint8Array[] = []
+    const bundle = await packBundle(folder, async (piece) => {
+      pieces.push(piece.slice())
+    })
+    return { layer: concatBytes(...pieces), files: bundle.files }
+  })
+
+  const content = new Map<string, Uint8Array<ArrayBuffer>>()
+  const store = (bytes: Uint8Array, mediaType: string): Descriptor => {
+    const digest = digestOf(bytes)
+    content.set(digest, new Uint8Array(bytes))
+    return { mediaType, digest, size: bytes.length }
+  }
+  store(emptyBytes, mediaTypes.empty)
+  const layer = store(packed.layer, mediaTypes.layerTarZstd)
+  const bundle = encodeManifest({
+    kind: 'manifest',
+    mediaType: mediaTypes.manifest,
+    artifactType: bundleType,
+    config: emptyDescriptor,
+    layers: [layer],
+  })
+  const list = encodeManifest({
+    kind: 'manifest',
+    mediaType: mediaTypes.manifest,
+    artifactType: fileListMediaType,
+    config: emptyDescriptor,
+    layers: [store(encodeFileList(packed.files), fileListMediaType)],
+  })
+  const index = encodeManifest({
+    kind: 'index',
+    mediaType: mediaTypes.index,
+    artifactType: releaseType,
+    annotations: { 'dev.seaworthy.product': product, 'dev.seaworthy.version': version },
+    manifests: [
+      {
+        ...store(bundle.bytes, mediaTypes.manifest),
+        artifactType: bundleType,
+        platform: options.platform ?? { os: 'linux', architecture: 'amd64' },
+      },
+      { ...store(list.bytes, mediaTypes.manifest), artifactType: fileListMediaType },
+    ],
+  })
+  store(index.bytes, mediaTypes.index)
+  return {
+    product,
+    version,
+    index: new Uint8Array(index.bytes),
+    sha256: digestHex(digestOf(index.bytes)),
+    sha512: digestHex(digestOf(index.bytes, 'sha512')),
+    content,
+    layerDigest: layer.digest,
+    files: packed.files,
+  }
+}
+
+async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(`${tmpdir()}/seaworthy-sim-`)
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * An honest server, as devices meet it: registration, tokens, check-ins with the real rules of `fleet`, and the shelf. It is a model
+ * of the wire contract (`api`), not of the server's storage. Whoever took the server over changes what it answers.
+ */
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device'
+import { problemMediaType } from '@seaworthy/api/problems'
+import { chooseAssignment } from '@seaworthy/fleet/devices'
+import type { HttpRequest } from '@seaworthy/std/http'
+import {
+  base64Decode,
+  base64UrlDecode,
+  concatBytes,
+  hexEncode,
+  utf8Decode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import type { Random } from '@seaworthy/std/random'
+import { formatInstant, hourMs } from '@seaworthy/std/time'
+import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import { canonicalJson, listReleases } from '@seaworthy/trust/tuf'
+import type { TargetsSigned } from '@seaworthy/trust/tuf'
+import type { Reply } from './network.ts'
+import type { Shelf } from './shelf.ts'
+import { answerFromShelf, notFound } from './shelf.ts'
+
+export interface AssignedTarget {
+  targetPath: string
+  sha256: string
+}
+
+export interface DeviceRecord {
+  id: string
+  publicKey: PublicKey
+  product: string
+  channel: string
+  lastSequence: number
+  /** The newest, signed or not. */
+  report: DeviceReport | undefined
+  signedReports: DeviceReport[]
+  isRemoved: boolean
+}
+
+interface Fleet {
+  product: string
+  channel: string
+  usesLeft: number
+}
+
+export interface SimServer {
+  readonly origin: string
+  readonly devices: Map<string, DeviceRecord>
+  shelf: Shelf
+  /** In the thief's hands: what is assigned whatever the rules say; `undefined` leaves it to the rules. */
+  assign: ((device: DeviceRecord) => AssignedTarget | null) | undefined
+  /** A new provisioning key for that many devices. */
+  createProvisioningKey(fleet: { product: string; channel: string; uses: number }): string
+  answer(request: HttpRequest, path: string): Promise<Reply>
+  /** Notes what it knows of devices; the function returned makes it know exactly that again. */
+  remember(): () => void
+}
+
+const pollSeconds = 3600
+
+export function createSimServer(options: {
+  origin: string
+  now: () => Date
+  random: Random
+  shelf: Shelf
+  /** The channel's metadata as the server knows it. */
+  channelOf: (product: string, channel: string) => TargetsSigned | undefined
+}): SimServer {
+  const { origin, now, random, channelOf } = options
+  const devices = new Map<string, DeviceRecord>()
+  const provisioningKeys = new Map<string, Fleet>()
+  const tokens = new Map<string, { deviceId: string; expiresAt: Date }>()
+
+  const register = async (request: HttpRequest): Promise<Reply> => {
+    const secret = bearerOf(request)
+    const fleet = provisioningKeys.get(secret)
+    const body = registerDevice.body.safeParse(await readJson(request))
+    if (fleet === undefined) return problem(401, 'not_authenticated')
+    if (!body.success) return problem(400, 'invalid_request')
+    const key = parsePublicKey(body.data.publicKey)
+    const id = await keyId(key.key)
+    const message = utf8Encode(`seaworthy-register-v1\nprovisioning_${secret.split('_')[1]}\n${id}`)
+    if (!(await isSignedBy(key, message, hexEncode(base64Decode(body.data.proof))))) {
+      return problem(403, 'proof_invalid')
+    }
+    let device = [...devices.values()].find(
+      ({ publicKey }) => publicKey.keyval.public === key.key.keyval.public,
+    )
+    if (device === undefined) {
+      if (fleet.usesLeft < 1) return problem(403, 'provisioning_key_used_up')
+      fleet.usesLeft--
+      device = {
+        id: newId('device', now(), random),
+        publicKey: key.key,
+        product: fleet.product,
+        channel: fleet.channel,
+        lastSequence: 0,
+        report: undefined,
+        signedReports: [],
+        isRemoved: false,
+      }
+      devices.set(device.id, device)
+    }
+    return json(201, {
+      deviceId: device.id,
+      fleet: `${device.product}-${device.channel}`,
+      product: device.product,
+      channel: device.channel,
+      kind: 'bundle',
+      serverTime: formatInstant(now()),
+    })
+  }
+
+  const giveToken = async (request: HttpRequest): Promise<Reply> => {
+    const body = createDeviceToken.body.safeParse(await readJson(request))
+    if (!body.success) return problem(400, 'invalid_request')
+    const deviceId = await verifyAssertion(body.data.assertion)
+    if (deviceId === undefined) return problem(401, 'not_authenticated')
+    const accessToken = hexEncode(random.bytes(16))
+    const expiresAt = new Date(now().getTime() + hourMs)
+    tokens.set(accessToken, { deviceId, expiresAt })
+    return json(200, { accessToken, expiresAt: formatInstant(expiresAt) })
+  }
+
+  /** The device that made it, `undefined` when none of ours did. */
+  const verifyAssertion = async (assertion: string): Promise<string | undefined> => {
+    const [head, claims, signature, ...rest] = assertion.split('.')
+    if (!head || !claims || !signature || rest.length > 0) return undefined
+    try {
+      const { sub, aud, exp } = JSON.parse(utf8Decode(base64UrlDecode(claims))) as {
+        sub: string
+        aud: string
+        exp: number
+      }
+      const device = devices.get(sub)
+      if (device === undefined || device.isRemoved || aud !== origin) return undefined
+      if (exp * 1000 < now().getTime()) return undefined
+      const key = parsePublicKey(device.publicKey)
+      const signed = utf8Encode(`${head}.${claims}`)
+      const isGenuine = await isSignedBy(key, signed, hexEncode(base64UrlDecode(signature)))
+      return isGenuine ? sub : undefined
+    } catch {
+      // not a token at all: answered like a wrong one
+      return undefined
+    }
+  }
+
+  const deviceOf = (request: HttpRequest): DeviceRecord | undefined => {
+    const token = tokens.get(bearerOf(request))
+    if (token === undefined || token.expiresAt.getTime() <= now().getTime()) return undefined
+    const device = devices.get(token.deviceId)
+    return device?.isRemoved === false ? device : undefined
+  }
+
+  const takeCheckIn = async (request: HttpRequest): Promise<Reply> => {
+    const device = deviceOf(request)
+    if (device === undefined) return problem(401, 'not_authenticated')
+    const body = checkIn.body.safeParse(await readJson(request))
+    if (!body.success) return problem(400, 'invalid_request')
+    const { report, signature } = body.data
+    if (signature !== undefined) {
+      const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+      const key = parsePublicKey(device.publicKey)
+      if (!(await isSignedBy(key, message, hexEncode(base64Decode(signature))))) {
+        return problem(403, 'report_signature_invalid')
+      }
+      if (report.sequence > device.lastSequence) {
+        device.lastSequence = report.sequence
+        device.signedReports.push(report)
+      }
+    }
+    device.report = report
+    return json(200, {
+      assignment: server.assign === undefined ? assignByRule(device) : server.assign(device),
+      pollSeconds,
+      configVersion: 0,
+      commands: [],
+      serverTime: formatInstant(now()),
+      acknowledgedSequence: signature === undefined ? null : device.lastSequence,
+    })
+  }
+
+  const assignByRule = (device: DeviceRecord): AssignedTarget | null => {
+    const { product, channel, report } = device
+    const metadata = channelOf(product, channel)
+    if (report === undefined || metadata === undefined) return null
+    const releases = listReleases(metadata).releases.map((release) => ({
+      ...release,
+      targetPath: release.path,
+    }))
+    const policy = {
+      name: `${product}-${channel}`,
+      product,
+      channel,
+      pollSeconds,
+      pinnedVersion: null,
+      updatesEnabled: true,
+    }
+    const { release } = chooseAssignment({ ...report, hardware: null }, policy, releases)
+    return release && { targetPath: release.targetPath, sha256: release.sha256 }
+  }
+
+  const server: SimServer = {
+    origin,
+    devices,
+    shelf: options.shelf,
+    assign: undefined,
+    createProvisioningKey({ product, channel, uses }) {
+      const key = `swp_${hexEncode(random.bytes(6))}_${hexEncode(random.bytes(16))}`
+      provisioningKeys.set(key, { product, channel, usesLeft: uses })
+      return key
+    },
+    remember() {
+      const records = [...devices].map(([id, record]) => [id, copyRecord(record)] as const)
+      const keys = [...provisioningKeys].map(([key, fleet]) => [key, { ...fleet }] as const)
+      return () => {
+        devices.clear()
+        for (const [id, record] of records) devices.set(id, copyRecord(record))
+        provisioningKeys.clear()
+        for (const [key, fleet] of keys) provisioningKeys.set(key, { ...fleet })
+      }
+    },
+    async answer(request, path) {
+      switch (`${request.method} ${path}`) {
+        case 'POST /v1/device/register':
+          return register(request)
+        case 'POST /v1/device/token':
+          return giveToken(request)
+        case 'POST /v1/device/check-in':
+          return takeCheckIn(request)
+        default:
+          return answerFromShelf(server.shelf, request, path) ?? notFound
+      }
+    },
+  }
+  return server
+}
+
+function copyRecord(record: DeviceRecord): DeviceRecord {
+  return { ...record, signedReports: [...record.signedReports] }
+}
+
+function bearerOf(request: HttpRequest): string {
+  return /^Bearer (\S+)$/.exec(request.headers?.['authorization'] ?? '')?.[1] ?? ''
+}
+
+async function readJson(request: HttpRequest): Promise<unknown> {
+  const parts: Uint8Array[] = []
+  if (request.body instanceof Uint8Array) parts.push(request.body)
+  else if (request.body !== undefined) for await (const part of request.body) parts.push(part)
+  try {
+    return JSON.parse(utf8Decode(concatBytes(...parts)))
+  } catch {
+    // the schema says what is wrong with `undefined`
+    return undefined
+  }
+}
+
+function json(status: number, value: unknown): Reply {
+  const headers = { 'content-type': 'application/json' }
+  return { status, headers, body: utf8Encode(JSON.stringify(value)) }
+}
+
+function problem(status: number, code: string): Reply {
+  const body = { type: 'about:blank', title: code, status, code, detail: code }
+  return {
+    status,
+    headers: { 'content-type': problemMediaType },
+    body: utf8Encode(JSON.stringify(body)),
+  }
+}
