@@ -4,13 +4,7 @@
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
-import {
-  chooseRelease,
-  findRelease,
-  isTrustError,
-  listReleases,
-  trustError,
-} from '@seaworthy/trust/tuf'
+import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
@@ -297,6 +291,7 @@ export function createPoller(context: InstallerContext): Poller {
     report,
     async poll() {
       let unreachable: Error | undefined
+      const found: { code: string; subject?: string }[] = []
       let reply: FetcherReplies['check-in'] | undefined
       if (config.server !== undefined) {
         try {
@@ -304,17 +299,17 @@ export function createPoller(context: InstallerContext): Poller {
         } catch (error) {
           if (!isExpected(error)) throw error
           unreachable = error
+          if (error instanceof TrustError) found.push({ code: error.code })
         }
       }
-      const found: { code: string; subject?: string }[] = []
       try {
         const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
         const release = await decide(assignment)
         if (release !== undefined) await take(release)
         context.lastError = undefined
       } catch (error) {
-        const code = isTrustError(error) || error instanceof TrustError ? error.code : undefined
-        if (code === undefined && !isExpected(error)) throw error
+        if (!isExpected(error)) throw error
+        const code = error instanceof TrustError ? error.code : undefined
         if (code !== undefined) {
           found.push({
             code,
@@ -338,7 +333,12 @@ function committedActivity({ targetPath, sha256 }: Release) {
 }
 
 function isExpected(error: unknown): error is Error {
-  return error instanceof FetchError || error instanceof UpdateError || error instanceof Refusal
+  return (
+    error instanceof FetchError ||
+    error instanceof UpdateError ||
+    error instanceof Refusal ||
+    error instanceof TrustError
+  )
 }
 
 function expectedCode(error: unknown): string {
