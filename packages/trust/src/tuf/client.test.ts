@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import { ManualClock } from '@seaworthy/std/time'
+import { dayMs, ManualClock } from '@seaworthy/std/time'
 import { formatClientState, parseClientState } from './client-state.ts'
 import type { ClientState } from './client-state.ts'
 import { createTrustState, openTufClient } from './client.ts'
@@ -233,4 +233,22 @@ test('a port that fails fails the cycle: an answer other than "not there" never 
   )
   await assert.rejects(client.refresh(), /403/)
   await assert.rejects(client.loadChannel('acme', 'stable'), /must have succeeded/)
+})
+
+test('signers can see expired offline roles in order to renew them; expired online roles they cannot', async () => {
+  const repository = await publishedRepository()
+  const { store } = await provisionClient(repository, new ManualClock(now))
+  const later = new Date(now.getTime() + 400 * dayMs)
+  const clock = new ManualClock(later)
+  const options = { anchor: repository.anchor, profile: 'strict' } as const
+  const ports = { clock, store, fetchMetadata: repository.fetchMetadata }
+  const signer = await openTufClient({ ...options, acceptExpiredOffline: true }, ports)
+  await assert.rejects(signer.refresh(), { code: 'freeze' })
+  repository.now = later
+  await repository.publish()
+  await signer.refresh()
+  assert.equal((await signer.loadChannel('acme', 'stable')).signed.version, 2)
+  assert.ok(signer.status().roles.some(({ expiresAt }) => expiresAt < later))
+  const device = await openTufClient(options, ports)
+  await assert.rejects(device.refresh(), { code: 'freeze' })
 })

@@ -22,6 +22,11 @@ export interface TufClientOptions {
   readonly anchor: Uint8Array
   readonly profile: Profile
   readonly limits?: TufLimits
+  /**
+   * Never on a device: takes root and targets roles that have expired, so that signers can see and renew
+   * them. Timestamp and snapshot must be fresh all the same; `status` tells what has expired.
+   */
+  readonly acceptExpiredOffline?: boolean
 }
 
 export interface TufClientPorts {
@@ -102,8 +107,8 @@ export async function createTrustState(
 }
 
 function startSet(options: TufClientOptions, startAt: Date): Promise<TrustedSet> {
-  const limits = options.limits ?? defaultTufLimits
-  return TrustedSet.fromRoot(options.anchor, { profile: options.profile, startAt, limits })
+  const { profile, limits = defaultTufLimits, acceptExpiredOffline = false } = options
+  return TrustedSet.fromRoot(options.anchor, { profile, startAt, limits, acceptExpiredOffline })
 }
 
 /**

@@ -28,6 +28,8 @@ export interface TrustedSetOptions {
   /** The time of the whole cycle. */
   readonly startAt: Date
   readonly limits: TufLimits
+  /** Never on a device: takes root and targets roles that have expired. For those who have to renew them. */
+  readonly acceptExpiredOffline?: boolean
 }
 
 export class TrustedSet {
@@ -250,6 +252,8 @@ export class TrustedSet {
   }
 
   #refuseExpired(signed: AnySigned, role: string): void {
+    const isOffline = signed._type === 'root' || signed._type === 'targets'
+    if (isOffline && this.#options.acceptExpiredOffline === true) return
     if (!this.#isExpired(signed)) return
     throw trustError('freeze', `${role} ${signed.version} has expired at ${signed.expires}`)
   }
