@@ -77,7 +77,7 @@ async function refreshSnapshot(set: TrustedSet, { fetchMetadata, cache, limits }
   const bytes = await fetchExisting(
     fetchMetadata,
     versionedName(set, 'snapshot', meta),
-    meta.length ?? limits.snapshotBytesMax,
+    bytesMaxOf(meta, limits, limits.snapshotBytesMax),
   )
   await set.updateSnapshot(bytes)
   await cache.keep('snapshot', bytes)
@@ -117,7 +117,7 @@ export async function loadRole(
   const bytes = await fetchExisting(
     fetchMetadata,
     versionedName(set, role, meta),
-    meta.length ?? limits.targetsBytesMax,
+    bytesMaxOf(meta, limits, limits.targetsBytesMax),
   )
   const trusted = await set.updateRole(role, ring, bytes)
   await cache.keep(role, bytes)
@@ -158,6 +158,10 @@ export async function findTarget(
     toVisit.push(...children.toReversed())
   }
   return undefined
+}
+
+function bytesMaxOf({ length }: FileMeta, limits: TufLimits, unstatedMax: number): number {
+  return length === undefined ? unstatedMax : Math.min(length, limits.statedBytesMax)
 }
 
 function versionedName(set: TrustedSet, role: string, { version }: FileMeta): string {

@@ -129,6 +129,8 @@ export interface TufLimits {
   readonly snapshotBytesMax: number
   /** Where the snapshot does not state the length. */
   readonly targetsBytesMax: number
+  /** Of a file whose length signed metadata states: it may be longer than the limits above, but no longer than this. */
+  readonly statedBytesMax: number
   readonly rootsPerCycleMax: number
   /** Delegated roles looked at for one target path. */
   readonly delegationsPerLookupMax: number
@@ -140,6 +142,7 @@ export const defaultTufLimits: TufLimits = {
   timestampBytesMax: 16_384,
   snapshotBytesMax: 2_000_000,
   targetsBytesMax: 5_000_000,
+  statedBytesMax: 8_000_000,
   rootsPerCycleMax: 256,
   delegationsPerLookupMax: 32,
   jsonDepthMax: 32,

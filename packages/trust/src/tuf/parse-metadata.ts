@@ -60,9 +60,9 @@ function bytesMaxOf(type: RoleType, limits: TufLimits): number {
     case 'timestamp':
       return limits.timestampBytesMax
     case 'snapshot':
-      return limits.snapshotBytesMax
+      return Math.max(limits.snapshotBytesMax, limits.statedBytesMax)
     case 'targets':
-      return limits.targetsBytesMax
+      return Math.max(limits.targetsBytesMax, limits.statedBytesMax)
   }
 }
 

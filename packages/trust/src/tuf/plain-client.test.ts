@@ -160,6 +160,20 @@ test('T1 equal timestamp versions keep the stored bytes', async () => {
   assert.equal(repository.stored.get('timestamp.json'), before)
 })
 
+test('T1 metadata longer than our own limits is taken where its length is signed', async () => {
+  const repository = await foreignRepository(true)
+  const signed = { ...head('targets', 2), targets: {}, 'x-padding': 'x'.repeat(9_000_000) }
+  repository.roles.set('targets', signed)
+  await repository.publish()
+  await assert.rejects(repository.refresh(), { code: 'endless_data' })
+  const { length } = repository.files.get('2.targets.json')!
+  const meta = { 'targets.json': { version: 2, length } }
+  await repository.put('3.snapshot.json', { ...head('snapshot', 3), meta })
+  const timestamp = { ...head('timestamp', 3), meta: { 'snapshot.json': { version: 3 } } }
+  await repository.put('timestamp.json', timestamp)
+  await repository.refresh()
+})
+
 test('T7 weak hashes prove nothing, and a target without hashes is no metadata', async () => {
   const repository = await foreignRepository(true)
   await assert.rejects(

@@ -7,8 +7,11 @@ import { trustError } from './codes.ts'
 import { findTarget, refreshTrustedSet, roleFileName } from './cycle.ts'
 import type { CyclePorts, FetchMetadata, MetadataCache } from './cycle.ts'
 import { defaultTufLimits } from './metadata.ts'
-import type { Profile, TargetFile } from './metadata.ts'
+import type { Profile, TargetFile, TufLimits } from './metadata.ts'
 import { hasHashes, TrustedSet } from './trusted-set.ts'
+
+/** Large repositories state the length of their metadata; a computer, unlike a device, has room for it. */
+const limits: TufLimits = { ...defaultTufLimits, statedBytesMax: 128_000_000 }
 
 /** The metadata folder: plain file names, percent-encoded where a role's name needs it. */
 export interface MetadataFolder {
@@ -44,7 +47,7 @@ export async function initPlainClient(
 }
 
 function startPlainSet(root: Uint8Array, { profile, now }: PlainClientOptions) {
-  return TrustedSet.fromRoot(root, { profile, startAt: now, limits: defaultTufLimits })
+  return TrustedSet.fromRoot(root, { profile, startAt: now, limits })
 }
 
 /**
@@ -66,7 +69,7 @@ export async function refreshPlainClient(
       await folder.remove('snapshot.json')
     },
   }
-  const cycle: CyclePorts = { fetchMetadata: ports.fetchMetadata, cache, limits: defaultTufLimits }
+  const cycle: CyclePorts = { fetchMetadata: ports.fetchMetadata, cache, limits }
   const set = await startPlainSet(root, options)
   await refreshTrustedSet(set, cycle)
   const isHashed = set.root.signed.consistent_snapshot === true

@@ -110,7 +110,7 @@ async function parseEnvelope<T extends 'root' | 'targets'>(type: T, value: JsonV
     return await parseMetadata(type, wireJson(value), 'conforming', {
       ...defaultTufLimits,
       rootBytesMax: proposalBytesMax,
-      targetsBytesMax: proposalBytesMax,
+      statedBytesMax: proposalBytesMax,
     })
   } catch (cause) {
     if (!isTrustError(cause) && !(cause instanceof TypeError)) throw cause
