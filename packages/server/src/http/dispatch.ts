@@ -8,6 +8,7 @@ import { recordRefusal } from '../app/refused-attempts.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import type { Endpoint } from './endpoint.ts'
+import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
 import { readJsonBody, refuseBody, sendJson, sendProblem, setSecurityHeaders } from './request.ts'
 
@@ -109,6 +110,8 @@ function methodRefusal(methods: readonly string[]): HttpError {
 }
 
 function parse(schema: Route['params'], value: unknown, place: string): never {
+  const fault = place === 'body' ? undefined : findUnstorable(value)
+  if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data as never
   throw new HttpError('invalid_request', `the ${place} is not of the agreed form`, {

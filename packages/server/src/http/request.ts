@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Sleep } from '@seaworthy/std/time'
+import { findUnstorable } from './plain-json.ts'
 import { HttpError } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
 
@@ -22,11 +23,15 @@ export async function readJsonBody(
     throw new HttpError('unsupported_media_type', 'send the body without a content coding')
   }
   const bytes = await readBytes(req, bytesMax, sleep)
+  let value: unknown
   try {
-    return JSON.parse(utf8Decode(bytes))
+    value = JSON.parse(utf8Decode(bytes))
   } catch (cause) {
     throw new HttpError('invalid_request', 'the body is not JSON', { cause })
   }
+  const fault = findUnstorable(value)
+  if (fault !== undefined) throw new HttpError('invalid_request', `the body: ${fault}`)
+  return value
 }
 
 async function readBytes(req: IncomingMessage, bytesMax: number, sleep: Sleep): Promise<Buffer> {
