@@ -6,6 +6,7 @@ import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
 import { readGenerations, writeGeneration } from './generations.ts'
+import { findStateFault } from './state-form.ts'
 
 export interface Release {
   /** `<product>/<channel>/<version>` */
@@ -137,9 +138,8 @@ function parseState(content: Uint8Array): DeviceState {
     const value: unknown = JSON.parse(utf8Decode(content))
     if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
     const state: DeviceState = { ...emptyState, ...value }
-    for (const counter of [state.committedCounter, state.floor, state.sequence]) {
-      if (!Number.isSafeInteger(counter) || counter < 0) throw new SyntaxError('not a counter')
-    }
+    const fault = findStateFault(state)
+    if (fault !== undefined) throw new SyntaxError(`${fault} is out of form`)
     return state
   } catch (cause) {
     throw new TrustError('state_unreadable', 'the device state has no form we know', { cause })

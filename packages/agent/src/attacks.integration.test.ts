@@ -1,0 +1,316 @@
+/** What a hostile server, mirror or fetcher may try (T7, D9): each ends in its code, and the device goes on running what it ran. */
+import assert from 'node:assert/strict'
+import { readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { after, beforeEach, afterEach, test } from 'node:test'
+import { ManualClock } from '@seaworthy/std/time'
+import { FetchError } from './refusals.ts'
+import type { InlineAgent, InlineOptions } from './testing/inline-agent.ts'
+import { startInlineAgent } from './testing/inline-agent.ts'
+import { makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import type { TestOrigin } from './testing/test-origin.ts'
+import { startTestOrigin } from './testing/test-origin.ts'
+
+const folder = makeTestFolder()
+let origin: TestOrigin
+let agent: InlineAgent
+let count = 0
+
+beforeEach(async () => {
+  origin = await startTestOrigin(`${folder.path}/${++count}`)
+})
+afterEach(async () => {
+  await agent.stop()
+  await origin.close()
+})
+after(() => folder.remove())
+
+/** A bundle with `bytes` that do not compress, so that there is something to tamper with. */
+const app = (version: string, bytes = 0) => {
+  let filler = ''
+  while (filler.length < bytes) filler += crypto.randomUUID()
+  return writeTestApp(`${folder.path}/${count}/app-${version}`, version, 'healthy', {
+    windowSeconds: 0.3,
+    extra: bytes === 0 ? {} : { 'filler.txt': filler },
+  })
+}
+
+async function start(options: InlineOptions = {}) {
+  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, options)
+}
+
+/** A device that runs release 5, counter 5. */
+async function startAtFive(options: InlineOptions = {}) {
+  const { sha256 } = await origin.release('5.0.0', app('5.0.0'), { counter: 5, floor: 3 })
+  await start(options)
+  await waitUntil('release 5 committed', () => agent.status().committedCounter === 5)
+  return sha256
+}
+
+async function refusedWith(code: string, sha256OfFive: string) {
+  agent.installer.pollNow()
+  await waitUntil(`refused with ${code}`, () =>
+    agent.status().refusals.some((refusal) => refusal.code === code),
+  )
+  await waitUntil('reported', () =>
+    origin.reports.some(
+      ({ report, isSigned }) =>
+        isSigned && report.refusals.some((refusal) => refusal.code === code),
+    ),
+  )
+  assert.deepEqual([...agent.running], [sha256OfFive])
+  assert.equal(agent.status().committedCounter, 5)
+  assert.deepEqual(readdirSync(agent.layout.releases), [sha256OfFive])
+  assert.deepEqual(readdirSync(agent.layout.incoming), [])
+}
+
+test('T7 rollback: a signed release with a lower counter is refused', async () => {
+  const five = await startAtFive()
+  await origin.release('4.0.0', app('4.0.0'), { counter: 4 })
+  await refusedWith('counter_below_committed', five)
+})
+
+test('T7 below floor: a release under the accepted floor is refused', async () => {
+  const five = await startAtFive()
+  await origin.release('2.0.0', app('2.0.0'), { counter: 2 })
+  await refusedWith('below_floor', five)
+})
+
+test('T7 wrong channel: an assignment to a release of another channel is refused', async () => {
+  const five = await startAtFive()
+  await origin.repository.addChannel(origin.product, 'beta')
+  await origin.release('6.0.0', app('6.0.0'), { channel: 'beta', counter: 6 })
+  await refusedWith('wrong_channel', five)
+})
+
+test('T7 wrong product: an assignment to a release of another product is refused', async () => {
+  const five = await startAtFive()
+  origin.assignment = { targetPath: 'other/stable/6.0.0', sha256: 'a'.repeat(64) }
+  await refusedWith('wrong_product', five)
+})
+
+test('T7 wrong platform: a release for another platform is refused', async () => {
+  const five = await startAtFive()
+  await origin.release('6.0.0', app('6.0.0'), { platforms: ['linux/riscv64'], counter: 6 })
+  await refusedWith('wrong_platform', five)
+})
+
+test('T7 arbitrary software: an assignment that no role has signed is refused', async () => {
+  const five = await startAtFive()
+  origin.assignment = { targetPath: `${origin.product}/stable/9.9.9`, sha256: 'a'.repeat(64) }
+  await refusedWith('target_unknown', five)
+})
+
+test('T7 an assignment that names other content than the signed target is refused', async () => {
+  const five = await startAtFive()
+  await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
+  origin.assignment = { ...origin.assignment!, sha256: 'b'.repeat(64) }
+  await refusedWith('wrong_hash', five)
+})
+
+for (const [name, code, tamper] of [
+  [
+    'altered content',
+    'wrong_hash',
+    (bytes: Buffer) => Buffer.from(bytes.map((byte, i) => (i === 100 ? byte ^ 1 : byte))),
+  ],
+  ['content cut short', 'wrong_length', (bytes: Buffer) => bytes.subarray(0, -10)],
+  ['content with more behind it', 'endless_data', (bytes: Buffer) => Buffer.concat([bytes, bytes])],
+] as const) {
+  test(`T7 ${name} from every source is refused with ${code}`, async () => {
+    const five = await startAtFive()
+    const { layer } = await origin.release('6.0.0', app('6.0.0', 50_000), { counter: 6 })
+    const genuine = Buffer.from(
+      await (await fetch(`${origin.url}/v2/${origin.product}/blobs/${layer.digest}`)).arrayBuffer(),
+    )
+    origin.intercept = (request, response) => {
+      if (!request.url!.includes(layer.digest)) return false
+      response.end(tamper(genuine))
+      return true
+    }
+    await refusedWith(code, five)
+  })
+}
+
+test('T7 endless data: a stream without an end is left at the signed length', async () => {
+  const five = await startAtFive()
+  const { layer } = await origin.release('6.0.0', app('6.0.0', 50_000), { counter: 6 })
+  let sent = 0
+  origin.intercept = (request, response) => {
+    if (!request.url!.includes(layer.digest)) return false
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384))) sent += 16_384
+    }
+    response.on('drain', more)
+    more()
+    return true
+  }
+  await refusedWith('endless_data', five)
+  assert.ok(sent < layer.size + 4_000_000, `${sent} bytes were taken`)
+})
+
+test('T7 endless metadata is left at the limit', async () => {
+  const five = await startAtFive()
+  origin.intercept = (request, response) => {
+    if (request.url !== '/tuf/timestamp.json') return false
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384, 0x20)));
+    }
+    response.on('drain', more)
+    more()
+    return true
+  }
+  agent.installer.pollNow()
+  await waitUntil('left', () => agent.status().lastError === 'endless_data')
+  assert.deepEqual([...agent.running], [five])
+})
+
+test('T7 slow retrieval: a trickle is left, whatever the wall clock does', async () => {
+  const fast = new ManualClock(new Date())
+  const clock = { now: () => fast.now(), monotonicMs: () => performance.now() }
+  const five = await startAtFive({
+    clock,
+    limits: { windowMs: 400, bytesPerSecondMin: 4096, deadlineBaseMs: 60_000 },
+  })
+  const { layer } = await origin.release('6.0.0', app('6.0.0', 50_000), { counter: 6 })
+  fast.jumpTo(new Date(fast.now().getTime() + 3_600_000))
+  origin.intercept = (request, response) => {
+    if (!request.url!.includes(layer.digest)) return false
+    response.writeHead(200, { 'content-length': layer.size })
+    const timer = setInterval(() => response.write('x'), 50)
+    response.on('close', () => clearInterval(timer))
+    return true
+  }
+  await refusedWith('slow_retrieval', five)
+})
+
+test('D9 a mirror with bad content is left for the next source', async () => {
+  const mirror = await startTestOrigin(`${folder.path}/${count}/mirror`)
+  mirror.intercept = (request, response) => {
+    if (request.headers.authorization !== undefined) origin.requests.push('TOKEN LEAKED')
+    response.end('not what was asked for')
+    return true
+  }
+  try {
+    await startAtFive({ config: { mirrors: [{ url: mirror.url }] } })
+    assert.ok(mirror.requests.length > 0)
+    assert.ok(!origin.requests.includes('TOKEN LEAKED'))
+  } finally {
+    await mirror.close()
+  }
+})
+
+test('D9 without a server the device follows its channel from a mirror alone', async () => {
+  await origin.release('1.0.0', app('1.0.0'), { assign: false })
+  const newest = await origin.release('2.0.0', app('2.0.0'), { assign: false })
+  await start({ config: { server: undefined as never, mirrors: [{ url: origin.url }] } })
+  await waitUntil('committed', () => agent.status().committedCounter === 2)
+  assert.deepEqual([...agent.running], [newest.sha256])
+})
+
+test('D10 a download that breaks off is resumed where it stopped', async () => {
+  const { layer } = await origin.release('1.0.0', app('1.0.0', 400_000))
+  let broken = 0
+  const ranges: string[] = []
+  origin.intercept = (request, response) => {
+    if (!request.url!.includes(layer.digest)) return false
+    ranges.push(request.headers.range ?? 'whole')
+    if (broken++ > 0) return false
+    response.writeHead(200, { 'content-length': layer.size })
+    void fetch(`${origin.url}${request.url}`).then(async (whole) => {
+      response.write(Buffer.from(await whole.arrayBuffer()).subarray(0, 100_000), () =>
+        response.destroy(),
+      )
+    })
+    return true
+  }
+  await start()
+  await waitUntil('committed', () => agent.status().committedCounter === 1)
+  assert.ok(
+    ranges.some((range) => /^bytes=[1-9]/.test(range)),
+    ranges.join(),
+  )
+})
+
+test('T7 swap after verification: a file replaced while it is handed over changes nothing that is installed', async () => {
+  const five = await startAtFive({
+    hijack: (hands, layout) => ({
+      ...hands,
+      async answer(request) {
+        const reply = await hands.answer(request)
+        if (request.kind === 'content' && request.size > 20_000) {
+          // between the fetcher's answer and the end of the installer's copy, again and again
+          const path = `${layout.fetch}/sha256-${request.sha256}`
+          const timer = setInterval(() => {
+            writeFileSync(`${path}.evil`, Buffer.alloc(request.size, 0x41))
+            renameSync(`${path}.evil`, path)
+          }, 0)
+          setTimeout(() => clearInterval(timer), 300)
+        }
+        return reply
+      },
+    }),
+  })
+  const six = await origin.release('6.0.0', app('6.0.0', 200_000), { counter: 6 })
+  agent.installer.pollNow()
+  await waitUntil('either refused or genuine', () => {
+    const { committedCounter, refusals } = agent.status()
+    return committedCounter === 6 || refusals.some(({ code }) => code === 'wrong_hash')
+  })
+  assert.deepEqual([...agent.running], [agent.status().committedCounter === 6 ? six.sha256 : five])
+})
+
+for (const [name, deed] of [
+  [
+    'a link to a file of the installer',
+    (path: string, layout: InlineAgent['layout']) =>
+      symlinkSync(`${layout.trust}/device.key`, path),
+  ],
+  [
+    'a truncated file',
+    (path: string) => {
+      writeFileSync(path, 'x'.repeat(100))
+      truncateSync(path, 1)
+    },
+  ],
+] as const) {
+  test(`T7 a hijacked fetcher that hands over ${name} gets nowhere`, async () => {
+    const five = await startAtFive({
+      hijack: (hands, layout) => ({
+        ...hands,
+        async answer(request) {
+          const reply = await hands.answer(request)
+          if (
+            request.kind === 'content' &&
+            agent !== undefined &&
+            agent.status().committedCounter === 5
+          ) {
+            renameSync(`${layout.fetch}/sha256-${request.sha256}`, `${layout.fetch}/gone`)
+            deed(`${layout.fetch}/sha256-${request.sha256}`, layout)
+          }
+          return reply
+        },
+      }),
+    })
+    await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
+    agent.installer.pollNow()
+    await waitUntil('noticed', () => agent.status().lastError !== null)
+    assert.deepEqual([...agent.running], [five])
+    assert.equal(agent.status().committedCounter, 5)
+  })
+}
+
+test('T7 freeze: withheld metadata installs nothing and is told', async () => {
+  await origin.release('1.0.0', app('1.0.0'))
+  await start({
+    hijack: (hands) => ({
+      ...hands,
+      async answer(request) {
+        if (request.kind === 'metadata') throw new FetchError('unreachable')
+        return hands.answer(request)
+      },
+    }),
+  })
+  await waitUntil('told', () => agent.status().lastError === 'unreachable')
+  assert.equal(agent.status().committedCounter, 0)
+  assert.equal(agent.status()['timestampVerifiedAt'], null)
+})

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { DeviceState } from './device-state.ts'
+import { emptyState } from './device-state.ts'
+import { findStateFault } from './state-form.ts'
+
+const release = {
+  targetPath: 'acme/stable/1.0.0',
+  version: '1.0.0',
+  sha256: 'a'.repeat(64),
+  counter: 3,
+  floor: 1,
+}
+
+test('a state as the agent writes it has no fault', () => {
+  assert.equal(findStateFault(emptyState), undefined)
+  const full: DeviceState = {
+    ...emptyState,
+    deviceId: 'device_1',
+    committed: release,
+    fallback: release,
+    committedCounter: 3,
+    floor: 1,
+    update: { phase: 'undo', release, starts: 2, code: 'health_failed' },
+    outcome: { state: 'rolled_back', targetPath: 'a', sha256: 'b', code: 'crash_loop' },
+    failed: [{ sha256: 'a'.repeat(64), counter: 3, code: 'crash_loop' }],
+    refusals: [{ code: 'rollback', at: '2026-03-01T12:00:00Z' }],
+    metadata: { root: 1 },
+    timestampVerifiedAt: '2026-03-01T12:00:00Z',
+    sequence: 7,
+    outbox: [{ sequence: 7, report: {}, signature: 'AAAA' }],
+  }
+  assert.equal(findStateFault(full), undefined)
+})
+
+test('T7 a member of another form is named, never run on', () => {
+  const wrong: Partial<Record<keyof DeviceState, unknown>> = {
+    committed: { ...release, counter: '3' },
+    fallback: 'x',
+    committedCounter: -1,
+    floor: 1.5,
+    update: { phase: 'idle', release, starts: 0 },
+    failed: {},
+    refusals: [null],
+    metadata: { root: null },
+    sequence: null,
+    outbox: [{ sequence: 1, signature: 'AAAA' }],
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    assert.equal(findStateFault({ ...emptyState, [name]: value } as DeviceState), name)
+  }
+})

@@ -1,0 +1,61 @@
+/** The form of a stored device state, member by member: what another version or a mistaken hand wrote is not run on. */
+import type { DeviceState } from './device-state.ts'
+
+type Form = (value: unknown) => boolean
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isCounter: Form = (value) => Number.isSafeInteger(value) && (value as number) >= 0
+const isText: Form = (value) => typeof value === 'string'
+const isDigest: Form = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+const isNullOr =
+  (isForm: Form): Form =>
+  (value) =>
+    value === null || isForm(value)
+const isListOf =
+  (isForm: Form): Form =>
+  (value) =>
+    Array.isArray(value) && value.every(isForm)
+
+const isRelease: Form = (value) =>
+  isObject(value) &&
+  isText(value['targetPath']) &&
+  isText(value['version']) &&
+  isDigest(value['sha256']) &&
+  isCounter(value['counter']) &&
+  isCounter(value['floor'])
+
+const isUpdate: Form = (value) =>
+  isObject(value) &&
+  (value['phase'] === 'trial' || value['phase'] === 'undo') &&
+  isRelease(value['release']) &&
+  isCounter(value['starts'])
+
+const forms: { [K in keyof DeviceState]: Form } = {
+  deviceId: isNullOr(isText),
+  committed: isNullOr(isRelease),
+  fallback: isNullOr(isRelease),
+  committedCounter: isCounter,
+  floor: isCounter,
+  update: isNullOr(isUpdate),
+  outcome: isNullOr((value) => isObject(value) && isText(value['targetPath'])),
+  failed: isListOf(
+    (item) => isObject(item) && isDigest(item['sha256']) && isCounter(item['counter']),
+  ),
+  refusals: isListOf((item) => isObject(item) && isText(item['code'])),
+  metadata: (value) => isObject(value) && Object.values(value).every(isCounter),
+  timestampVerifiedAt: isNullOr(isText),
+  sequence: isCounter,
+  outbox: isListOf(
+    (item) =>
+      isObject(item) &&
+      isCounter(item['sequence']) &&
+      isObject(item['report']) &&
+      isText(item['signature']),
+  ),
+}
+
+/** The first member that is not of its form, or `undefined`. */
+export function findStateFault(state: DeviceState): string | undefined {
+  return (Object.keys(forms) as (keyof DeviceState)[]).find((name) => !forms[name](state[name]))
+}

@@ -1,0 +1,84 @@
+/** One agent, many updates, and `kill -9` at random moments; after each, the whole device is looked at. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Random } from '@seaworthy/std/random'
+import { randomBelow } from '@seaworthy/std/random'
+import { createTestAgent, killHard, makeTestFolder, waitUntil, writeTestApp } from './test-agent.ts'
+import { startTestOrigin } from './test-origin.ts'
+
+export interface CrashFigures {
+  updates: number
+  kills: Record<string, number>
+}
+
+const victims = ['installer', 'fetcher', 'app', 'everything'] as const
+
+export async function updateUnderFire(updates: number, random: Random): Promise<CrashFigures> {
+  const folder = makeTestFolder()
+  const origin = await startTestOrigin(folder.path)
+  const agent = await createTestAgent(`${folder.path}/device`, origin, { pollSeconds: 1 })
+  origin.pollSeconds = 1
+  const kills: Record<string, number> = { installer: 0, fetcher: 0, app: 0, everything: 0 }
+  const digests = new Map<string, string>()
+  let committed = 0
+  const checkDevice = () => {
+    const product = `${agent.stateDir}/products/gauge`
+    const current = readlinkSync(`${product}/current`).split('/').at(-1)!
+    const version = digests.get(current)
+    assert.ok(version !== undefined, 'current is a release that was published')
+    const files = readdirSync(`${product}/releases/${current}`).toSorted()
+    assert.deepEqual(files, ['app.mjs', 'filler.txt', 'seaworthy.json'], 'it is whole')
+    assert.ok(readFileSync(`${product}/current/app.mjs`, 'utf8').includes(JSON.stringify(version)))
+    const reported = origin.reports.at(-1)?.report.committedCounter ?? 0
+    assert.ok(reported >= committed, `the counter went back from ${committed} to ${reported}`)
+    committed = reported
+  }
+  try {
+    agent.start()
+    for (let i = 1; i <= updates; i++) {
+      const version = `${i}.0.0`
+      const app = writeTestApp(`${folder.path}/app-${i}`, version, 'healthy', {
+        windowSeconds: 0.5,
+        extra: { 'filler.txt': random.bytes(60_000).toHex().repeat(20) },
+      })
+      const { sha256 } = await origin.release(version, app)
+      digests.set(sha256, version)
+      const victim = victims[i === 1 ? 0 : randomBelow(random, victims.length)]!
+      await new Promise((resolve) => setTimeout(resolve, random.fraction() * 2500))
+      kills[victim]!++
+      const found = agent.processes()
+      if (victim === 'everything') {
+        agent.cutPower()
+        agent.start()
+      } else for (const pid of found[victim]) killHard(pid)
+      if (committed > 0) checkDevice()
+      await waitUntil(
+        `update ${i} after killing ${victim}\n${agent.log.slice(-12).join('')}`,
+        () => (origin.reports.at(-1)?.report.committedCounter ?? 0) >= i,
+        90_000,
+      )
+      checkDevice()
+      await waitUntil(
+        'it answers',
+        async () => (await agent.readVersion())?.startsWith(version) === true,
+        90_000,
+      )
+      assert.equal(agent.processes().app.length, 1, 'exactly one application runs')
+    }
+    const signed = origin.reports
+      .filter(({ isSigned }) => isSigned)
+      .map(({ report }) => report.sequence)
+    const distinct = [...new Set(signed)].toSorted((a, b) => a - b)
+    assert.deepEqual(
+      distinct,
+      Array.from({ length: distinct.length }, (_all, i) => i + 1),
+      'no report was lost',
+    )
+    return { updates, kills }
+  } finally {
+    await agent.stop()
+    agent.cutPower()
+    await origin.close()
+    folder.remove()
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The whole agent in the test's own process: the real protocol, the real disk and network, and applications that only exist in
+ * name. What attacks need: each part can be replaced by a hostile one.
+ */
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { silentLog } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import type { Clock } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { AgentConfig } from '../config.ts'
+import type { FetcherHands } from '../handover/link.ts'
+import { createGateway, serveRequests } from '../handover/link.ts'
+import { createFetcher } from '../poll/fetcher.ts'
+import type { RateLimits } from '../poll/rate.ts'
+import { rateLimits } from '../poll/rate.ts'
+import { sourcesOf } from '../poll/sources.ts'
+import type { AppProcess, Disk, Processes } from '../ports.ts'
+import type { Layout } from '../state/layout.ts'
+import { layoutOf } from '../state/layout.ts'
+import { createDisk, syncNothing } from '../system/disk.ts'
+import type { Installer } from '../update/installer.ts'
+import { openInstaller } from '../update/installer.ts'
+import type { TestOrigin } from './test-origin.ts'
+import { testPlatform, testProvisioningKey } from './test-origin.ts'
+
+export interface InlineAgent {
+  installer: Installer
+  layout: Layout
+  disk: Disk
+  /** Digests of applications that run now. */
+  running: Set<string>
+  status(): Record<string, unknown> & {
+    committedCounter: number
+    refusals: { code: string; subject?: string }[]
+    lastError: string | null
+  }
+  stop(): Promise<void>
+}
+
+export interface InlineOptions {
+  config?: Partial<AgentConfig>
+  limits?: RateLimits
+  clock?: Clock
+  /** Wraps the fetcher: what a hijacked one would answer. */
+  hijack?: (hands: FetcherHands, layout: Layout) => FetcherHands
+  isHealthy?: (sha256: string) => boolean
+}
+
+export async function startInlineAgent(
+  folder: string,
+  origin: TestOrigin,
+  options: InlineOptions = {},
+): Promise<InlineAgent> {
+  const layout = layoutOf(folder, origin.product)
+  mkdirSync(layout.fetch, { recursive: true })
+  const config: AgentConfig = {
+    server: origin.url,
+    root: createHash('sha256').update(origin.repository.anchor).digest('hex'),
+    provisioningKey: testProvisioningKey,
+    product: origin.product,
+    channel: origin.channel,
+    pollSeconds: 3600,
+    mirrors: [],
+    stateDir: folder,
+    runDir: `${folder}/run`,
+    environment: { PORT: '1' },
+    platform: testPlatform,
+    ...options.config,
+  }
+  if (
+    options.config !== undefined &&
+    'server' in options.config &&
+    options.config.server === undefined
+  ) {
+    delete config.server
+  }
+  const sources = await sourcesOf(config, async () => '')
+  const disk = createDisk(syncNothing)
+  const clock = options.clock ?? systemClock
+  const ports = { clock, sleep: systemSleep, random: systemRandom, log: silentLog, disk }
+  const settings = { fetchFolder: layout.fetch, sources }
+  const gateway = createGateway({ ...ports, settings })
+  const [toFetcher, toInstaller] = [new PassThrough(), new PassThrough()]
+  const { transport, close } = httpsTransport({ idleTimeoutMs: 5000, allowPlain: true })
+  void serveRequests({
+    pipe: { incoming: toFetcher, write: (bytes) => toInstaller.write(bytes) },
+    log: silentLog,
+    create: async (given, emit) => {
+      const fetcher = createFetcher(
+        {
+          ...ports,
+          limits: options.limits ?? rateLimits,
+          transports: sources.map(() => transport),
+        },
+        given,
+        emit,
+      )
+      return options.hijack === undefined ? fetcher : options.hijack(fetcher, layout)
+    },
+  })
+  gateway
+    .attach({ incoming: toInstaller, write: (bytes) => toFetcher.write(bytes) })
+    .catch(() => {})
+  const running = new Set<string>()
+  const installer = await openInstaller(
+    {
+      ...ports,
+      gateway,
+      bootId: 'test',
+      processes: namedProcesses(running, options.isHealthy ?? (() => true)),
+    },
+    {
+      config,
+      layout,
+      sources,
+      anchor: origin.repository.anchor,
+      builtAt: new Date(Date.UTC(2026, 0, 1)),
+      agentVersion: '0.1.0',
+    },
+  )
+  const run = installer.run()
+  installer.pollNow()
+  return {
+    installer,
+    layout,
+    disk,
+    running,
+    status: () => installer.status() as ReturnType<InlineAgent['status']>,
+    async stop() {
+      installer.stop('stopped')
+      await run
+      toFetcher.end()
+      toInstaller.end()
+      close()
+    },
+  }
+}
+
+/** Applications that live until they are told to end. */
+function namedProcesses(running: Set<string>, isHealthy: (sha256: string) => boolean): Processes {
+  const endings = new Map<string, () => void>()
+  let count = 0
+  return {
+    async start(spec) {
+      const app: AppProcess = { id: String(++count), sha256: spec.sha256 }
+      running.add(spec.sha256)
+      return app
+    },
+    find: async () => [],
+    isAlive: async (app) => running.has(app.sha256),
+    ended: (app, signal) =>
+      new Promise((resolve, reject) => {
+        endings.set(app.id, resolve)
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      }),
+    async signal(app) {
+      running.delete(app.sha256)
+      endings.get(app.id)?.()
+    },
+    openProbe: (_check, spec) => ({ isHealthy: async () => isHealthy(spec.sha256), close() {} }),
+  }
+}
