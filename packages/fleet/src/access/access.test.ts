@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Refusal } from '@seaworthy/std/refusal'
+import type { Grant, Permission, Role } from './index.ts'
+import {
+  checkGrant,
+  devicePermissions,
+  permissions,
+  permissionsOf,
+  provisioningKeyPermissions,
+  reachesFleet,
+  reachesProduct,
+  roles,
+} from './index.ts'
+
+const all: Omit<Grant, 'role'> = { products: null, fleets: null }
+const grant = (role: Role, scope: Partial<Grant> = {}): Grant => ({ ...all, ...scope, role })
+const exceeds = (error: Refusal) => error.code === 'grant_exceeds_own'
+
+test('V4 a device credential can update itself, change its metadata, read its application, and nothing else', () => {
+  assert.deepEqual(devicePermissions.toSorted(), [
+    'device-self:application',
+    'device-self:metadata',
+    'device-self:sign-in',
+    'device-self:update',
+  ])
+  assert.deepEqual(provisioningKeyPermissions, ['device-self:register'])
+})
+
+test('A4 no role of people has a permission of devices', () => {
+  for (const role of roles) {
+    assert.ok(permissionsOf(role).every((permission) => !permission.startsWith('device-self:')))
+  }
+})
+
+test('B10 only builders, releasers and admins write to the registry', () => {
+  const may = (permission: Permission) =>
+    roles.filter((role) => permissionsOf(role).includes(permission))
+  assert.deepEqual(may('registry:push'), ['admin', 'releaser', 'builder'])
+  assert.deepEqual(may('registry:delete'), ['admin'])
+  assert.deepEqual(may('proposal:apply'), ['admin', 'releaser'])
+  assert.deepEqual(may('token:write'), ['admin'])
+})
+
+test('A4 an auditor changes nothing', () => {
+  const changing = permissionsOf('auditor').filter((p) => /:(write|apply|push|delete)$/.test(p))
+  assert.deepEqual(changing, [])
+})
+
+test('A3 nobody gives more than they have: role, products, fleets', () => {
+  checkGrant(grant('admin'), grant('viewer', { products: ['acme'] }))
+  checkGrant(grant('admin', { products: ['acme'] }), grant('builder', { products: ['acme'] }))
+  assert.throws(() => checkGrant(grant('builder'), grant('admin')), exceeds)
+  assert.throws(() => checkGrant(grant('admin', { products: ['acme'] }), grant('viewer')), exceeds)
+  assert.throws(
+    () => checkGrant(grant('admin', { fleets: ['a'] }), grant('viewer', { fleets: ['a', 'b'] })),
+    exceeds,
+  )
+})
+
+test('A3 a role can give what is a subset of its own, and no role can give what it lacks', () => {
+  for (const own of roles) {
+    for (const wanted of roles) {
+      const has = new Set(permissionsOf(own))
+      const isSubset = permissionsOf(wanted).every((permission) => has.has(permission))
+      if (isSubset) checkGrant(grant(own), grant(wanted))
+      else assert.throws(() => checkGrant(grant(own), grant(wanted)), exceeds)
+    }
+  }
+  assert.equal(new Set(permissions).size, permissions.length)
+})
+
+test('A4 a fleet is reached only with its product', () => {
+  const shops = { name: 'shops', product: 'acme' }
+  assert.ok(reachesFleet(grant('operator'), shops))
+  assert.ok(!reachesFleet(grant('operator', { products: ['other'] }), shops))
+  assert.ok(!reachesFleet(grant('operator', { fleets: ['other'] }), shops))
+  assert.ok(reachesFleet(grant('operator', { fleets: ['shops'], products: ['acme'] }), shops))
+  assert.ok(!reachesProduct(grant('operator', { products: [] }), 'acme'))
+})
