@@ -316,8 +316,10 @@ async function* readResuming(
     } catch (error) {
       if (!(error instanceof TransportError) || error.code === 'pin_mismatch') throw error
       if (error.code === 'aborted' || error.code === 'tls') throw error
+      // What broke came behind the last byte.
+      if (position >= expected.size) return
       fruitless = position === before ? fruitless + 1 : 0
-      if (fruitless >= resumesMax || position >= expected.size) throw error
+      if (fruitless >= resumesMax) throw error
     }
   }
 }
