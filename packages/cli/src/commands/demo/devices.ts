@@ -64,7 +64,7 @@ export async function startDevice(options: {
     },
   })
   const url = `http://127.0.0.1:${port}/`
-  const { transport } = ports.createTransport({})
+  const { transport } = ports.createTransport({ allowPlain: true })
   return {
     name,
     url,
