@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, takeTurns, timed } from './lib/measure.ts'
 
@@ -13,6 +14,7 @@ export const title = 'push and pull blobs of 100 MB, against docker-registry (or
 
 const blobBytes = 100_000_000
 const rounds = 9
+const programs = { registry: 'docker-registry', files: 'nginx' } as const
 
 interface RunningServer {
   url: string
@@ -36,7 +38,7 @@ async function waitFor(url: string): Promise<void> {
 }
 
 async function startOurs(root: string): Promise<RunningServer> {
-  const script = join(import.meta.dirname, 'lib', 'registry-server.fixture.ts')
+  const script = fileURLToPath(new URL('lib/registry-server.fixture.ts', import.meta.url))
   const child = spawn(process.execPath, [script, root], { stdio: ['ignore', 'pipe', 'inherit'] })
   const port = await new Promise<string>((resolve) =>
     child.stdout.once('data', (text: Buffer) => resolve(text.toString().trim())),
@@ -55,7 +57,7 @@ storage: {filesystem: {rootdirectory: ${join(root, 'data')}}}
 http: {addr: "127.0.0.1:${port}"}
 `,
   )
-  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
+  const child = spawn(programs.registry, ['serve', config], { stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
   await waitFor(`${url}/v2/`)
   return { url, process: child }
@@ -73,7 +75,7 @@ http { access_log off; sendfile on; server { listen 127.0.0.1:${port};
   location = /v2/bench/blobs/${digest} { alias ${file}; } } }
 `,
   )
-  const child = spawn('nginx', ['-c', config, '-p', root], { stdio: 'ignore' })
+  const child = spawn(programs.files, ['-c', config, '-p', root], { stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
   await waitFor(url)
   return { url, process: child }
@@ -145,7 +147,7 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
       })
     }
     const timePull = (server: RunningServer) => timed(async () => pull(server, digest))
-    if (has('docker-registry')) {
+    if (has(programs.registry)) {
       const theirs = await startDockerRegistry(join(root, 'theirs'))
       running.push(theirs)
       push(theirs, file, digest)
@@ -161,7 +163,7 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
         ours: () => timePull(ours),
         theirs: () => timePull(theirs),
       })
-    } else if (has('nginx')) {
+    } else if (has(programs.files)) {
       log('docker-registry is not installed: pulls only, against nginx')
       const theirs = await startNginx(join(root, 'theirs'), digest, file)
       running.push(theirs)

@@ -23,7 +23,6 @@ import {
   parseRegistryReference,
   referrersTag,
 } from './names.ts'
-import { parseChallenge } from './registry/tokens.ts'
 
 const refused = (code: string) => (error: unknown) =>
   error instanceof Refusal && error.code === code
@@ -318,19 +317,5 @@ describe('names and digests', () => {
     }
     await assert.rejects(read(20), hasCode('endless_data'))
     assert.equal(pulled, 3)
-  })
-
-  it('reads challenges, and survives any header', () => {
-    assert.deepEqual(
-      parseChallenge('Bearer realm="https://a/token",service="s",scope="repository:a:pull,push"'),
-      { realm: 'https://a/token', service: 's', scope: 'repository:a:pull,push' },
-    )
-    assert.deepEqual(parseChallenge('Basic realm="x", Bearer realm="https://b"'), {
-      realm: 'https://b',
-    })
-    for (const header of [undefined, '', 'Basic realm="x"', 'Bearer', 'Bearer service="s"']) {
-      assert.equal(parseChallenge(header), undefined)
-    }
-    fc.assert(fc.property(fc.string(), (header) => void parseChallenge(`Bearer ${header}`)))
   })
 })

@@ -174,6 +174,25 @@ describe('registry client', () => {
     const own = flow(`${origin}/v2/token`)
     assert.equal(await readAll(own.client.getBlob('a', expected)), '0123456789')
     assert.match(own.requests[1]!.headers!['authorization']!, /^Basic /)
+    const described = clientOf(
+      ({ url, headers }) =>
+        url.includes('/token')
+          ? { body: utf8Encode('{"access_token":"abc"}') }
+          : headers?.['authorization'] === 'Bearer abc'
+            ? { body: content }
+            : {
+                status: 401,
+                headers: {
+                  'www-authenticate': `Basic realm="x", Bearer realm="${origin}/token",service="s",scope="repository:a:pull,push"`,
+                },
+              },
+      { credentials },
+    )
+    await readAll(described.client.getBlob('a', expected))
+    assert.equal(
+      described.requests[1]!.url,
+      `${origin}/token?service=s&scope=repository%3Aa%3Apull%2Cpush`,
+    )
     const foreign = flow('https://elsewhere.test/token')
     await readAll(foreign.client.getBlob('a', expected))
     assert.equal(foreign.requests[1]!.headers!['authorization'], undefined)

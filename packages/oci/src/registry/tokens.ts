@@ -16,14 +16,14 @@ export type RegistryCredentials =
 const answerBytesMax = 64 * 1024
 const tokensMax = 256
 
-export interface Challenge {
+interface Challenge {
   realm: string
   service?: string
   scope?: string
 }
 
 /** The Bearer challenge of a WWW-Authenticate header, or `undefined`. */
-export function parseChallenge(header: string | undefined): Challenge | undefined {
+function parseChallenge(header: string | undefined): Challenge | undefined {
   const match = /(?:^|,\s*)Bearer\s+(.{1,4000})$/i.exec(header?.slice(0, 8000) ?? '')
   if (!match) return undefined
   const found = new Map<string, string>()

@@ -23,36 +23,56 @@ export interface CollectResult {
   uploadCount: number
 }
 
-/** Per repository, what each of its manifests names. */
-type Graph = Map<string, Map<Digest, Manifest>>
+/** What each manifest of a repository names; a damaged one names nothing that could be known. */
+type Manifests = Map<Digest, Manifest | 'damaged'>
+/** By repository. */
+type Graph = Map<string, Manifests>
+
+async function readManifests(store: RegistryStore, repository: string): Promise<Manifests> {
+  const manifests: Manifests = new Map()
+  for (const digest of await store.listManifests(repository)) {
+    try {
+      const stored = await store.peekManifest(repository, digest)
+      if (stored) manifests.set(digest, parseStoredManifest(stored))
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'content_damaged') throw error
+      manifests.set(digest, 'damaged')
+    }
+  }
+  return manifests
+}
 
 async function readGraph(store: RegistryStore): Promise<Graph> {
   const graph: Graph = new Map()
   for (const repository of await store.listRepositories()) {
-    const manifests = new Map<Digest, Manifest>()
-    for (const digest of await store.listManifests(repository)) {
-      const stored = await store.peekManifest(repository, digest)
-      if (stored) manifests.set(digest, parseStoredManifest(stored))
-    }
-    graph.set(repository, manifests)
+    graph.set(repository, await readManifests(store, repository))
   }
   return graph
 }
 
-/** Marks downwards (index → manifests) and from subjects to their referrers, within one repository. */
-function markFrom(manifests: ReadonlyMap<Digest, Manifest>, starts: Iterable<Digest>): Set<Digest> {
+/**
+ * Marks downwards (index → manifests) and from subjects to their referrers, within one repository. Refusal `content_damaged` when a manifest on
+ * the way is damaged, since nobody knows what it needs.
+ */
+function markFrom(manifests: Manifests, starts: Iterable<Digest>): Set<Digest> {
   const referrers = new Map<Digest, Digest[]>()
-  for (const [digest, { subject }] of manifests) {
-    if (!subject) continue
-    const known = referrers.get(subject.digest)
+  for (const [digest, manifest] of manifests) {
+    if (manifest === 'damaged' || !manifest.subject) continue
+    const known = referrers.get(manifest.subject.digest)
     if (known) known.push(digest)
-    else referrers.set(subject.digest, [digest])
+    else referrers.set(manifest.subject.digest, [digest])
   }
   const marked = new Set<Digest>()
   const waiting = [...starts]
   for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
     const manifest = manifests.get(digest)
     if (!manifest || marked.has(digest)) continue
+    if (manifest === 'damaged') {
+      throw new Refusal<StoreRefusal>(
+        'content_damaged',
+        `manifest ${digest} is damaged, so nobody knows what it needs: push it again`,
+      )
+    }
     marked.add(digest)
     waiting.push(...(referrers.get(digest) ?? []))
     if (manifest.kind === 'index') waiting.push(...manifest.manifests.map((child) => child.digest))
@@ -113,6 +133,7 @@ export async function collectGarbage(
     const blobs = new Set<Digest>()
     for (const [digest, manifest] of manifests) {
       content.add(digest)
+      if (manifest === 'damaged') continue
       for (const child of manifestChildren(manifest)) {
         blobs.add(child.digest)
         content.add(child.digest)
@@ -145,16 +166,13 @@ export async function isNeededByRelease(
   digest: Digest,
   roots: Iterable<Digest>,
 ): Promise<boolean> {
-  const manifests = new Map<Digest, Manifest>()
-  for (const known of await store.listManifests(repository)) {
-    const stored = await store.peekManifest(repository, known)
-    if (stored) manifests.set(known, parseStoredManifest(stored))
-  }
+  const manifests = await readManifests(store, repository)
   const marked = markFrom(manifests, roots)
   if (marked.has(digest)) return true
-  return [...marked].some((known) =>
-    manifestChildren(manifests.get(known)!).some((child) => child.digest === digest),
-  )
+  return [...marked].some((known) => {
+    const manifest = manifests.get(known)!
+    return manifest !== 'damaged' && manifestChildren(manifest).some((c) => c.digest === digest)
+  })
 }
 
 /**

@@ -16,7 +16,7 @@ export async function ifPresent<T>(action: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
     await folder.sync()

@@ -506,5 +506,29 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
         assert.deepEqual(await store.scrub(), [])
       }),
     )
+    it(
+      'B10 a damaged manifest stops the collection while anything points to it, and can be deleted',
+      withStore(async (world) => {
+        const { store, clock, damage } = world
+        if (!damage) return
+        const release = await putRelease(store, 'product')
+        const image = await putImage(store, 'product', 'x', { tag: 'one' })
+        const { digest } = image.descriptor
+        await damage(digest)
+        clock.advance(3 * hourMs)
+        await assert.rejects(collect(world, [release.index.digest]), hasCode('content_damaged'))
+        assert.equal(
+          await isNeededByRelease(store, 'product', digest, [release.index.digest]),
+          false,
+        )
+        await store.deleteManifest('product', digest)
+        await collect(world, [release.index.digest])
+        await requireClosure(store, 'product', release.index.digest)
+        await damage(release.arm64.descriptor.digest)
+        clock.advance(3 * hourMs)
+        await assert.rejects(collect(world, [release.index.digest]), hasCode('content_damaged'))
+        assert.ok(await store.statBlob('product', release.arm64.layer))
+      }),
+    )
   })
 }
