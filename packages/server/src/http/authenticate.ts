@@ -36,10 +36,9 @@ export async function authenticate(
   const bearer = bearerOf(req)
   if (bearer === undefined) throw refusal('this needs a credential')
   const address = req.socket.remoteAddress ?? ''
-  limiter.check(address)
   const actor = await identify(app, bearer, now)
   if (actor === undefined) {
-    limiter.count(address)
+    limiter.countWrong(address)
     throw refusal('the credential is not valid')
   }
   return actor
@@ -100,11 +99,10 @@ function refusal(publicMessage: string): HttpError {
   })
 }
 
-/** Wrong credentials per address and minute; beyond, everybody there waits. */
+/** Wrong credentials per address and minute. Right ones always pass: many devices may share an address with a stranger. */
 export interface AttemptLimiter {
-  /** Throws `too_many_requests`. */
-  check(address: string): void
-  count(address: string): void
+  /** Throws `too_many_requests` when the address has sent too many in this minute. */
+  countWrong(address: string): void
 }
 
 const wrongPerMinuteMax = 60
@@ -120,18 +118,14 @@ export function createAttemptLimiter(clock: Clock): AttemptLimiter {
     wrong = new Map()
   }
   return {
-    check(address) {
+    countWrong(address) {
       turn()
-      if ((wrong.get(address) ?? 0) < wrongPerMinuteMax) return
+      const count = (wrong.get(address) ?? 0) + 1
+      if (wrong.size < addressesMax || wrong.has(address)) wrong.set(address, count)
+      if (count <= wrongPerMinuteMax) return
       throw new HttpError('too_many_requests', 'too many wrong credentials from this address', {
         headers: { 'retry-after': '60' },
       })
-    },
-    count(address) {
-      turn()
-      if (wrong.size < addressesMax || wrong.has(address)) {
-        wrong.set(address, (wrong.get(address) ?? 0) + 1)
-      }
     },
   }
 }

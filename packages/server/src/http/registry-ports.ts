@@ -50,15 +50,15 @@ async function authorize(
   const bearer = readBearer(request)
   if (bearer === undefined) return { kind: 'unauthorized' }
   const address = request.socket.remoteAddress ?? ''
-  if (isBarred(limiter, address)) return { kind: 'too_many_requests', retryAfterSeconds: 60 }
   const traded = openToken(app.secrets.registryTokenKey, registryAudience, bearer, now)
   const actor =
     traded === undefined
       ? await identify(app, bearer, now)
       : await findHolder(app, traded['sub'], now)
   if (actor === undefined) {
-    limiter.count(address)
-    return { kind: 'unauthorized' }
+    return isBarred(limiter, address)
+      ? { kind: 'too_many_requests', retryAfterSeconds: 60 }
+      : { kind: 'unauthorized' }
   }
   if (access.repository === null) return { kind: 'allowed', actor }
   // A traded token has at most what was asked for when it was traded, and never more than its holder has now.
@@ -79,9 +79,10 @@ function readBearer(request: IncomingMessage): string | undefined {
   }
 }
 
+/** Counts a wrong credential; true when there were too many. */
 function isBarred(limiter: AttemptLimiter, address: string): boolean {
   try {
-    limiter.check(address)
+    limiter.countWrong(address)
     return false
   } catch (error) {
     if (error instanceof HttpError) return true
@@ -143,10 +144,9 @@ async function issueToken(app: App, limiter: AttemptLimiter, request: TokenReque
   if (secret === undefined) return undefined
   const now = app.clock.now()
   const address = request.request.socket.remoteAddress ?? ''
-  if (isBarred(limiter, address)) return undefined
   const actor = await identify(app, secret, now)
   if (actor === undefined) {
-    limiter.count(address)
+    isBarred(limiter, address)
     return undefined
   }
   const access = []

@@ -1,0 +1,208 @@
+/** Devices at the door: provisioning keys, tokens, reports, removal. Two workers, so that memory of one is not enough. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ProblemError } from '@seaworthy/api/problems'
+import { createDeviceToken, readOwnApplication, setOwnMetadata } from '@seaworthy/api/device'
+import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import {
+  createFleet,
+  listProvisioningKeys,
+  revokeProvisioningKey,
+  setFleet,
+} from '@seaworthy/api/fleets'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { Signer } from '@seaworthy/trust/keys'
+import { systemSleep } from '@seaworthy/std/time'
+import type { TestClient, TestServer } from './testing/index.ts'
+import {
+  addDevice,
+  createTestClient,
+  makeAssertion,
+  makeProvisioningKey,
+  makeReport,
+  publishRelease,
+  pushRelease,
+  register,
+  report,
+  setUpTrust,
+  signReport,
+  startTestServer,
+} from './testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+/** A second connection, which the other worker may have. */
+let other: TestClient
+let signers: Signer[]
+
+before(async () => {
+  server = await startTestServer({ workers: 2 })
+  client = createTestClient(server)
+  other = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+})
+after(async () => {
+  client.close()
+  other.close()
+  await server.stop()
+})
+
+const refused = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof ProblemError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+test('V4 many devices at once take exactly as many uses as the provisioning key has', async () => {
+  const key = await makeProvisioningKey(client, 5)
+  const candidates = await Promise.all(Array.from({ length: 12 }, () => generateSigner('ed25519')))
+  const results = await Promise.allSettled(
+    candidates.map((signer, i) => register(i % 2 === 0 ? client : other, key, signer)),
+  )
+  const registered = results.filter(({ status }) => status === 'fulfilled')
+  assert.equal(registered.length, 5)
+  for (const result of results) {
+    if (result.status === 'rejected') refused('provisioning_key_used_up')(result.reason)
+  }
+  const params = { fleet: 'shops' }
+  const { items } = await client.api.call(listProvisioningKeys, { params })
+  assert.ok(items.some(({ usesLeft }) => usesLeft === 0))
+})
+
+test('V4 the same key registers once: repetitions, also at the same time, answer the same device', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const signer = await generateSigner('p256')
+  const replies = await Promise.all(
+    Array.from({ length: 6 }, (_, i) => register(i % 2 === 0 ? client : other, key, signer)),
+  )
+  assert.equal(new Set(replies.map(({ deviceId }) => deviceId)).size, 1)
+  const second = await makeProvisioningKey(client, 1)
+  await assert.rejects(register(client, second, signer), refused('device_already_registered'))
+})
+
+test('V4 a registration without possession of the key is refused', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const [mine, theirs] = [await generateSigner('ed25519'), await generateSigner('ed25519')]
+  const forged = { ...mine, sign: theirs.sign }
+  await assert.rejects(register(client, key, forged), refused('proof_invalid'))
+})
+
+test('V4 a revoked provisioning key makes no further device', async () => {
+  const key = await makeProvisioningKey(client, 3)
+  const provisioningKeyId = `provisioning_${key.split('_')[1]}`
+  await register(client, key, await generateSigner('ed25519'))
+  await client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
+  const late = await generateSigner('ed25519')
+  await assert.rejects(register(client, key, late), refused('unauthenticated'))
+})
+
+test('V4 an assertion is good for one token, for this server, for five minutes', async () => {
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, await makeProvisioningKey(client, 1), signer)
+  const call = (assertion: string, by = client) =>
+    by.api.call(createDeviceToken, { body: { assertion } })
+  const good = await makeAssertion(signer, deviceId, server.url)
+  const results = await Promise.allSettled([call(good), call(good, other), call(good)])
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  await assert.rejects(call(good), refused('assertion_replayed'))
+  const now = Math.floor(Date.now() / 1000)
+  const spoiled: Record<string, unknown>[] = [
+    { aud: 'https://evil.example' },
+    { exp: now - 1, iat: now - 100 },
+    { exp: now + 4000 },
+    { iat: now + 1000, exp: now + 1100 },
+    { sub: `device_${'0'.repeat(26)}` },
+    { jti: 'short' },
+  ]
+  for (const changes of spoiled) {
+    const assertion = await makeAssertion(signer, deviceId, server.url, changes)
+    await assert.rejects(call(assertion), refused('assertion_invalid'))
+  }
+  const thief = await generateSigner('ed25519')
+  const stolen = await makeAssertion(thief, deviceId, server.url)
+  await assert.rejects(call(stolen), refused('assertion_invalid'))
+  await assert.rejects(call('a.b.c'), refused('assertion_invalid'))
+})
+
+test('D8 forged version reports are refused: what runs changes by signature alone', async () => {
+  const release = await pushRelease(client, server.adminToken, '1.0.0')
+  await publishRelease(client, release, signers)
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }
+  const claim = { sequence: 1, running, committedCounter: 1 }
+  await assert.rejects(report(client, device, claim), refused('report_signature_missing'))
+  const thief = { ...device, signer: await generateSigner('ed25519') }
+  await assert.rejects(report(client, thief, claim, true), refused('report_signature_invalid'))
+  const stored = await report(client, device, claim, true)
+  assert.equal(stored.acknowledgedSequence, 1)
+  // The same again after a lost answer is fine; another report under the same number is not.
+  const body = makeReport(claim)
+  const signature = await signReport(device.signer, body)
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.deepEqual(view.running, running)
+  assert.equal(view.reports.length, 1)
+  assert.equal(view.reports[0]!.report.committedCounter, 1)
+  await assert.rejects(
+    report(client, device, { ...claim, committedCounter: 7 }, true),
+    refused('report_sequence_reused'),
+  )
+  assert.ok(signature.length > 0)
+})
+
+test('V4 a device changes its own metadata and reads its own application', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const own = client.as(device.accessToken)
+  await own.call(setOwnMetadata, { body: { name: 'till 4', tags: { site: 'kiel' } } })
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.deepEqual([view.name, view.tags], ['till 4', { site: 'kiel' }])
+  const application = await own.call(readOwnApplication, {})
+  assert.deepEqual([application.product, application.channel], ['acme', 'stable'])
+})
+
+test('V4 a removed device is refused at once, on every worker, and its key never comes back', async () => {
+  const key = await makeProvisioningKey(client, 2)
+  const signer = await generateSigner('ed25519')
+  const device = await addDevice(client, server.url, key)
+  await report(other, device)
+  await client.api.call(removeDevice, { params: { deviceId: device.id } })
+  for (const by of [client, other, client, other]) {
+    await assert.rejects(report(by, device), (error: unknown) => {
+      assert.ok(error instanceof ProblemError)
+      assert.ok(['unauthenticated', 'device_removed'].includes(error.code), error.code)
+      return true
+    })
+    const pull = await by.send('GET', '/v2/acme/tags/list', { token: device.accessToken })
+    assert.ok([401, 403].includes(pull.status), String(pull.status))
+  }
+  await assert.rejects(register(client, key, device.signer), refused('device_removed'))
+  assert.ok(signer.keyId !== device.signer.keyId)
+})
+
+test('D9 D2 a pinned or switched-off fleet stops assignments on every worker', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  assert.notEqual((await report(client, device)).assignment, null)
+  const params = { fleet: 'shops' }
+  await client.api.call(setFleet, { params, body: { updatesEnabled: false, pollSeconds: 7 } })
+  for (let i = 0; i < 100 && (await report(other, device)).pollSeconds !== 7; i++) {
+    await systemSleep(20)
+  }
+  assert.equal((await report(other, device)).assignment, null)
+  assert.equal((await report(client, device)).assignment, null)
+  await client.api.call(setFleet, { params, body: { updatesEnabled: true } })
+})
+
+test('D1 lists come in pages; a device moves only within its product', async () => {
+  const page = await client.api.call(listDevices, { query: { limit: 2 } })
+  assert.equal(page.items.length, 2)
+  assert.equal(page.next, page.items[1]!.id)
+  const rest = await client.api.call(listDevices, { query: { limit: 1000, after: page.next! } })
+  assert.ok(rest.items.length > 0 && rest.items.every(({ id }) => id > page.next!))
+  await client.api.call(createFleet, { body: { name: 'labs', product: 'acme', channel: 'stable' } })
+  const deviceId = page.items[0]!.id
+  const moved = await client.api.call(setDevice, { params: { deviceId }, body: { fleet: 'labs' } })
+  assert.equal(moved.fleet, 'labs')
+  await assert.rejects(
+    client.api.call(setDevice, { params: { deviceId }, body: { fleet: 'absent' } }),
+    refused('fleet_not_found'),
+  )
+})

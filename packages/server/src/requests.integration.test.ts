@@ -1,0 +1,232 @@
+/** The edges of HTTP: TLS, limits, problem documents, tokens. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { connect } from 'node:tls'
+import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
+import { createFleet } from '@seaworthy/api/fleets'
+import { showSelf } from '@seaworthy/api/server'
+import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { TestClient, TestServer } from './testing/index.ts'
+import { createTestClient, pushBlob, setUpTrust, startTestServer } from './testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+
+before(async () => {
+  server = await startTestServer({ workers: 2, args: ['--name', 'ship.example'] })
+  // The harness is told the first name; in this test everybody is on the loopback.
+  const { port } = new URL(server.url)
+  server = { ...server, url: `https://127.0.0.1:${port}` }
+  client = createTestClient(server)
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
+const refused = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof ProblemError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+test('A6 the server certificate is signed by the CA that can be downloaded, for all names, in TLS 1.3 alone', async () => {
+  const { bytes } = await client.send('GET', '/ca.crt')
+  const ca = utf8Decode(bytes)
+  const { port } = new URL(server.url)
+  for (const servername of ['ship.example', 'localhost']) {
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port: Number(port), ca, servername }, () => {
+        assert.equal(socket.authorized, true)
+        assert.equal(socket.getProtocol(), 'TLSv1.3')
+        socket.end(resolve)
+      })
+      socket.on('error', reject)
+    })
+  }
+  const certificate = new X509Certificate(ca)
+  assert.equal(certificate.ca, true)
+  assert.ok(certificate.verify(certificate.publicKey))
+  await assert.rejects(
+    new Promise((resolve, reject) => {
+      const socket = connect(
+        { host: '127.0.0.1', port: Number(port), maxVersion: 'TLSv1.2', rejectUnauthorized: false },
+        () => resolve(socket.end()),
+      )
+      socket.on('error', reject)
+    }),
+  )
+})
+
+test('A6 no private key lies in the data folder: the CA key is gone, the others are sealed', async () => {
+  const found: string[] = []
+  for (const entry of await readdir(server.dataDir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const bytes = await readFile(join(entry.parentPath, entry.name))
+    if (bytes.includes('PRIVATE KEY')) found.push(entry.name)
+  }
+  assert.deepEqual(found, [])
+  assert.equal((await stat(join(server.dataDir, 'master.key'))).mode & 0o777, 0o600)
+})
+
+test('problem documents: what is not there, not allowed, too large, of another type', async () => {
+  const token = server.adminToken
+  const json = { 'content-type': 'application/json' }
+  const large = `{"name":"${'x'.repeat(70_000)}"}`
+  const cases = [
+    ['GET', '/nothing', {}, 404, 'route_not_found'],
+    ['GET', '/v1/nothing', { token }, 404, 'route_not_found'],
+    ['DELETE', '/v1/tokens', { token }, 405, 'method_not_allowed'],
+    ['POST', '/tuf/timestamp.json', {}, 405, 'method_not_allowed'],
+    ['POST', '/v1/fleets', { token, body: '{}' }, 415, 'unsupported_media_type'],
+    ['POST', '/v1/fleets', { token, headers: json, body: '{' }, 400, 'invalid_request'],
+    ['POST', '/v1/fleets', { token, headers: json, body: '{"x":1}' }, 400, 'invalid_request'],
+    ['POST', '/v1/fleets', { token, headers: json, body: large }, 413, 'body_too_large'],
+    [
+      'POST',
+      '/v1/tokens/self/refresh',
+      { token, headers: json, body: '{}' },
+      400,
+      'invalid_request',
+    ],
+    ['GET', '/v1/tokens?limit=0', { token }, 400, 'invalid_request'],
+    ['GET', '/v1/tokens?unknown=1', { token }, 400, 'invalid_request'],
+    ['GET', '/v1/products/%E0%A4%A', { token }, 404, 'route_not_found'],
+    ['GET', '/v1/tokens', {}, 401, 'unauthenticated'],
+    [
+      'GET',
+      '/v1/tokens',
+      { token: `sw_${'0'.repeat(26)}_${'0'.repeat(64)}` },
+      401,
+      'unauthenticated',
+    ],
+    ['GET', '/v1/products/absent', { token }, 404, 'product_not_found'],
+  ] as const
+  for (const [method, path, options, status, code] of cases) {
+    const response = await client.send(method, path, options)
+    assert.equal(response.status, status, `${method} ${path}`)
+    assert.equal(response.headers['content-type'], problemMediaType)
+    assert.equal(response.headers['x-content-type-options'], 'nosniff')
+    const problem = response.json() as { code: string; status: number }
+    assert.deepEqual([problem.code, problem.status], [code, status], `${method} ${path}`)
+    if (status === 405) assert.ok(response.headers['allow'])
+    if (status === 401) assert.match(response.headers['www-authenticate']!, /^Bearer/)
+  }
+})
+
+test('A9 a body that is longer than it says, and one without a length, are cut off', async () => {
+  const { port } = new URL(server.url)
+  const status = await new Promise<number>((resolve, reject) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/v1/fleets',
+        method: 'POST',
+        rejectUnauthorized: false,
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${server.adminToken}`,
+          'transfer-encoding': 'chunked',
+        },
+      },
+      (response) => {
+        response.resume()
+        resolve(response.statusCode!)
+      },
+    )
+    sent.on('error', reject)
+    for (let i = 0; i < 20; i++) sent.write('x'.repeat(8192))
+  })
+  assert.equal(status, 413)
+})
+
+test('A9 somebody who guesses credentials has to wait', async () => {
+  const guess = `sw_${'1'.repeat(26)}_${'1'.repeat(64)}`
+  let status = 0
+  for (let i = 0; i < 300 && status !== 429; i++) {
+    const response = await client.send('GET', '/v1/whoami', { token: guess })
+    status = response.status
+    if (status === 429) assert.equal(response.headers['retry-after'], '60')
+  }
+  assert.equal(status, 429)
+  // Whoever has the right one is not locked out by a neighbour.
+  const { status: right } = await client.send('GET', '/v1/whoami', { token: server.adminToken })
+  assert.equal(right, 200)
+})
+
+test('A3 tokens are shown once, refreshed, revoked, and give no more than their maker has', async () => {
+  const own = await startTestServer()
+  const mine = createTestClient(own)
+  try {
+    await setUpTrust(mine)
+    const made = await mine.api.call(createToken, {
+      body: { name: 'ci', role: 'builder', products: ['acme'], lifetimeSeconds: 3600 },
+    })
+    const listed = await mine.api.call(listTokens, {})
+    assert.ok(!JSON.stringify(listed).includes(made.token.split('_')[2]!))
+    const ci = mine.as(made.token)
+    const self = await ci.call(showSelf, {})
+    assert.equal(self.role, 'builder')
+    await assert.rejects(
+      ci.call(createFleet, { body: { name: 'x', product: 'acme', channel: 'stable' } }),
+      refused('permission_denied'),
+    )
+    const renewed = await ci.call(refreshToken, {})
+    await assert.rejects(ci.call(showSelf, {}), refused('unauthenticated'))
+    await mine.as(renewed.token).call(showSelf, {})
+    await pushBlob(mine, renewed.token, new Uint8Array([1, 2, 3]))
+    const params = { tokenId: renewed.view.id }
+    await mine.api.call(revokeToken, { params })
+    await assert.rejects(mine.as(renewed.token).call(showSelf, {}), refused('unauthenticated'))
+    await assert.rejects(mine.api.call(revokeToken, { params }), refused('token_not_found'))
+
+    const scoped = await mine.api.call(createToken, {
+      body: { name: 'branch', role: 'admin', products: ['other'], lifetimeSeconds: 3600 },
+    })
+    const branch = mine.as(scoped.token)
+    await assert.rejects(
+      branch.call(createToken, { body: { name: 'all', role: 'viewer', lifetimeSeconds: 60 } }),
+      refused('grant_exceeds_own'),
+    )
+    await assert.rejects(
+      branch.call(createFleet, { body: { name: 'x', product: 'acme', channel: 'stable' } }),
+      refused('out_of_scope'),
+    )
+  } finally {
+    mine.close()
+    await own.stop()
+  }
+})
+
+test('registry clients trade a token for a short-lived one with what they asked for and may have', async () => {
+  const own = await startTestServer()
+  const mine = createTestClient(own)
+  try {
+    const basic = (secret: string) => ({
+      authorization: `Basic ${Buffer.from(`any:${secret}`).toString('base64')}`,
+    })
+    const path = '/v2/token?service=seaworthy&scope=repository:acme:pull,push'
+    const wrong = await mine.send('GET', path, { headers: basic('sw_wrong') })
+    assert.equal(wrong.status, 401)
+    const traded = await mine.send('GET', path, { headers: basic(own.adminToken) })
+    const { token } = traded.json() as { token: string }
+    await pushBlob(mine, token, new Uint8Array([4, 5, 6]))
+    const elsewhere = await mine.send('GET', '/v2/other/tags/list', { token })
+    assert.equal(elsewhere.status, 401)
+    assert.equal((await mine.send('GET', '/v1/whoami', { token })).status, 401)
+    const challenge = await mine.send('GET', '/v2/')
+    assert.match(
+      challenge.headers['www-authenticate']!,
+      /realm="https:\/\/127\.0\.0\.1:\d+\/v2\/token"/,
+    )
+  } finally {
+    mine.close()
+    await own.stop()
+  }
+})
