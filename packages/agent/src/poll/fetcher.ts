@@ -71,8 +71,10 @@ export function createFetcher(
     request: FetcherRequest & { kind: 'metadata' },
   ): Promise<FetcherReplies['metadata']> => {
     const { source, transport } = placeOf(request.source)
+    // one file for all versions of a role: it is read before the next is asked for, and none is left behind
+    const role = request.name.replace(/^\d+\./, '')
     const file =
-      `metadata-${request.source}-${encodeURIComponent(request.name).replaceAll('%', '_').toLowerCase()}`.slice(
+      `metadata-${request.source}-${encodeURIComponent(role).replaceAll('%', '_').toLowerCase()}`.slice(
         0,
         120,
       )

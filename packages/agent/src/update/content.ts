@@ -10,7 +10,7 @@ import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 import { sourceOrder } from '../poll/sources.ts'
 import { FetchError, UpdateError } from '../refusals.ts'
-import { readHandedOver } from './trust.ts'
+import { asTrustError, readHandedOver } from './trust.ts'
 
 export interface ContentPorts {
   disk: Disk
@@ -57,15 +57,6 @@ async function fromSources<T>(
   throw worst
 }
 
-/** What the fetcher saw on the wire is an attack by the same name, as far as anybody can tell. */
-function asTrustError(error: unknown): unknown {
-  if (!(error instanceof FetchError)) return error
-  const { code } = error
-  return code === 'endless_data' || code === 'wrong_length' || code === 'slow_retrieval'
-    ? trustError(code, 'the source did not deliver what was signed', { cause: error })
-    : error
-}
-
 /** The bytes themselves. Throws `TrustError` or `FetchError` when no source had them. */
 export async function obtainDocument(
   ports: ContentPorts,
@@ -76,6 +67,8 @@ export async function obtainDocument(
     throw trustError('release_malformed', 'a document of more than 4 MiB')
   return fromSources(ports, settings, wanted, async (path) => {
     const bytes = await readHandedOver(ports.disk, path, wanted.size)
+    // read once and used from memory: nothing of it has to stay in the fetcher's folder
+    await ports.gateway.ask({ kind: 'discard', sha256: wanted.sha256 })
     if (bytes.length !== wanted.size) throw trustError('wrong_length', 'not the signed length')
     if (digestOf(bytes) !== `sha256:${wanted.sha256}`)
       throw trustError('wrong_hash', 'not the signed digest')

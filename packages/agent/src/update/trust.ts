@@ -61,7 +61,10 @@ export async function openTrust(
   }
   let source = 0
   const fetchMetadata: FetchMetadata = async (name, bytesMax) => {
-    const reply = await ports.gateway.ask({ kind: 'metadata', source, name, bytesMax })
+    const request = { kind: 'metadata', source, name, bytesMax } as const
+    const reply = await ports.gateway.ask(request).catch((error: unknown) => {
+      throw asTrustError(error)
+    })
     if ('absent' in reply) return undefined
     return readHandedOver(ports.disk, `${settings.fetchFolder}/${reply.file}`, bytesMax)
   }
@@ -84,6 +87,15 @@ export async function openTrust(
     throw worst
   }
   return { client, withSources, refresh: () => withSources(() => client.refresh()) }
+}
+
+/** What the fetcher saw on the wire is an attack by the same name, as far as anybody can tell. */
+export function asTrustError(error: unknown): unknown {
+  if (!(error instanceof FetchError)) return error
+  const { code } = error
+  return code === 'endless_data' || code === 'wrong_length' || code === 'slow_retrieval'
+    ? trustError(code, 'the source did not deliver what was signed', { cause: error })
+    : error
 }
 
 /** The whole of a small file that the fetcher left: opened once, read once, used from memory. */

@@ -134,6 +134,8 @@ export async function openTufClient(
   let isGenerationLost = read.isGenerationLost
   let set: TrustedSet | undefined
   let lastCycle: { wallMs: number; monotonicMs: number } | undefined
+  /** Of the last successful cycle of this process. */
+  let lastVerified: { startMs: number; monotonicMs: number } | undefined
 
   const persist = async () => {
     if (!isChanged) return
@@ -173,6 +175,12 @@ export async function openTufClient(
     if (behindMs > 0) notices.push({ code: 'clock_behind', byMs: behindMs })
     return notices
   }
+
+  /** What time it must be at least: a wall clock that was set back takes nothing of the time that has passed since. */
+  const elapsedToMs = () =>
+    lastVerified === undefined
+      ? 0
+      : lastVerified.startMs + (ports.clock.monotonicMs() - lastVerified.monotonicMs)
 
   /** The anchor and the stored history. A history that does not verify was altered. */
   const walkHistory = async (startAt: Date) => {
@@ -233,10 +241,14 @@ export async function openTufClient(
         const now = ports.clock.now()
         const notices = noticeClock(now)
         if (isGenerationLost) notices.push({ code: 'state_generation_lost' })
-        const startAt = new Date(Math.max(now.getTime(), verifiedAt.getTime()))
+        const startAt = new Date(Math.max(now.getTime(), verifiedAt.getTime(), elapsedToMs()))
         const next = await walkHistory(startAt)
         await refreshTrustedSet(next, cyclePorts)
         raiseVerifiedAt(next, startAt)
+        lastVerified = {
+          startMs: startAt.getTime(),
+          monotonicMs: ports.clock.monotonicMs(),
+        }
         forgetGoneRoles(next)
         set = next
         isGenerationLost = false
