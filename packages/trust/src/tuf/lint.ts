@@ -6,6 +6,7 @@ import { equalBytes } from '@seaworthy/std/bytes'
 import { parseInstant } from '@seaworthy/std/time'
 import { keyId, parsePublicKey } from '../keys/public-key.ts'
 import { wireJson } from './json.ts'
+import { topLevelRoles } from './metadata.ts'
 import type { AnySigned, KeyMap, Metadata, RoleKeys, TargetsSigned } from './metadata.ts'
 
 export type FindingName =
@@ -106,7 +107,16 @@ export async function lintSigned(signed: AnySigned): Promise<Finding[]> {
       if (signed.consistent_snapshot !== true) {
         add('no_consistent_snapshot', 'consistent_snapshot is not true')
       }
-      await lintKeys(signed.keys, Object.entries(signed.roles), add)
+      for (const name of Object.keys(signed.roles)) {
+        if (!(topLevelRoles as readonly string[]).includes(name)) {
+          add('role_name', `${JSON.stringify(name)} is no top-level role`)
+        }
+      }
+      await lintKeys(
+        signed.keys,
+        topLevelRoles.map((name) => [name, signed.roles[name]] as const),
+        add,
+      )
       break
     case 'timestamp':
     case 'snapshot':

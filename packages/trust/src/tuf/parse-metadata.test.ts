@@ -130,6 +130,7 @@ test('the linter names each deviation from the strict profile', async () => {
     ['key_unused', delegating({}, { [stranger.keyId]: stranger.key })],
     ['threshold_range', delegating({ threshold: 9 })],
     ['threshold_range', delegating({ threshold: 0 })],
+    ['role_name', { ...root, roles: { ...root.roles, mirrors: null } as never }],
     ['role_name', delegating({ name: '1' })],
     ['role_name', delegating({ name: '../x' })],
     ['path_pattern', delegating({ paths: ['acme/[a-z]'] })],
