@@ -5,7 +5,7 @@ import { readBody } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Json } from '../json.ts'
 import { parseJson } from '../json.ts'
-import type { RegistryRefusal } from './client.ts'
+import type { RegistryRefusal } from './answers.ts'
 
 export type RegistryCredentials =
   /** Sent to the registry's own origin and to token services there, and nowhere else. */
