@@ -33,14 +33,13 @@ export function createGateway(ports: {
   const listeners = new Set<(event: FetcherEvent) => void>()
   const attached = new Set<() => void>()
 
-  const pipeReady = async (signal: AbortSignal): Promise<Pipe> => {
+  const untilAttached = async (signal: AbortSignal): Promise<void> => {
     while (pipe === undefined) {
       await new Promise<void>((resolve, reject) => {
         attached.add(resolve)
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       })
     }
-    return pipe
   }
 
   return {
@@ -54,12 +53,15 @@ export function createGateway(ports: {
       )
       const number = ++lastNumber
       try {
-        const to = await pipeReady(end)
+        await untilAttached(end)
         const answer = new Promise<unknown>((resolve, reject) => {
+          end.throwIfAborted()
           waiting.set(number, { resolve, reject })
           end.addEventListener('abort', () => reject(end.reason), { once: true })
+          // in the same breath as it is entered above: a fetcher that goes now takes it along
+          if (pipe === undefined) reject(new FetchError('fetcher_gone'))
+          else pipe.write(encodeMessage({ request: number, ...request }))
         })
-        to.write(encodeMessage({ request: number, ...request }))
         return parseReply(request.kind, await answer) as never
       } finally {
         waiting.delete(number)

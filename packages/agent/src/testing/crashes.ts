@@ -8,6 +8,7 @@ import { startTestOrigin } from './test-origin.ts'
 
 export interface CrashFigures {
   updates: number
+  rolledBack: number
   kills: Record<string, number>
 }
 
@@ -21,6 +22,13 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
   const kills: Record<string, number> = { installer: 0, fetcher: 0, app: 0, everything: 0 }
   const digests = new Map<string, string>()
   let committed = 0
+  let rolledBack = 0
+  const reported = () => origin.reports.at(-1)?.report.committedCounter ?? 0
+  /** An application killed in its trial has failed, as far as anybody can tell. */
+  const isRolledBack = (version: string) => {
+    const { state, targetPath } = origin.reports.at(-1)?.report.update ?? {}
+    return state === 'rolled_back' && targetPath === `gauge/stable/${version}`
+  }
   const checkDevice = () => {
     const product = `${agent.stateDir}/products/gauge`
     const current = readlinkSync(`${product}/current`).split('/').at(-1)!
@@ -29,16 +37,15 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
     const files = readdirSync(`${product}/releases/${current}`).toSorted()
     assert.deepEqual(files, ['app.mjs', 'filler.txt', 'seaworthy.json'], 'it is whole')
     assert.ok(readFileSync(`${product}/current/app.mjs`, 'utf8').includes(JSON.stringify(version)))
-    const reported = origin.reports.at(-1)?.report.committedCounter ?? 0
-    assert.ok(reported >= committed, `the counter went back from ${committed} to ${reported}`)
-    committed = reported
+    assert.ok(reported() >= committed, `the counter went back from ${committed} to ${reported()}`)
+    committed = reported()
   }
   try {
     agent.start()
     for (let i = 1; i <= updates; i++) {
       const version = `${i}.0.0`
       const app = writeTestApp(`${folder.path}/app-${i}`, version, 'healthy', {
-        windowSeconds: 0.5,
+        windowSeconds: 1.5,
         extra: { 'filler.txt': random.bytes(60_000).toHex().repeat(20) },
       })
       const { sha256 } = await origin.release(version, app)
@@ -53,11 +60,16 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
       } else for (const pid of found[victim]) killHard(pid)
       if (committed > 0) checkDevice()
       await waitUntil(
-        `update ${i} after killing ${victim}\n${agent.log.slice(-12).join('')}`,
-        () => (origin.reports.at(-1)?.report.committedCounter ?? 0) >= i,
+        async () =>
+          `update ${i} after killing ${victim}; ${JSON.stringify(await agent.status().catch(String))}; ${origin.requests.slice(-8).join()}; ${JSON.stringify(agent.processes())}\n${agent.log.slice(-12).join('')}`,
+        () => reported() >= i || (victim === 'app' && isRolledBack(version)),
         90_000,
       )
       checkDevice()
+      if (reported() < i) {
+        rolledBack++
+        continue
+      }
       await waitUntil(
         'it answers',
         async () => (await agent.readVersion())?.startsWith(version) === true,
@@ -74,7 +86,7 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
       Array.from({ length: distinct.length }, (_all, i) => i + 1),
       'no report was lost',
     )
-    return { updates, kills }
+    return { updates, rolledBack, kills }
   } finally {
     await agent.stop()
     agent.cutPower()

@@ -27,7 +27,7 @@ export interface ReceivedReport {
     sequence: number
     committedCounter: number
     running: { version: string } | null
-    update: { state: string; code?: string }
+    update: { state: string; targetPath?: string; code?: string }
     refusals: { code: string; subject?: string }[]
   }
   isSigned: boolean
