@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { expectGolden } from '../../../tools/golden.ts'
-import { createProgram } from './program.ts'
+import { createProgram } from './command-tree.ts'
 import { testPorts } from './testing/ports.ts'
 
 test('the help of every command is the reviewed one', () => {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { formatCompletion } from './completion.ts'
-import { createProgram } from './program.ts'
+import { createProgram } from './command-tree.ts'
 import { testPorts } from './testing/ports.ts'
 
 const program = createProgram(testPorts())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { formatCompletion, shells } from './completion.ts'
-import { createProgram } from './program.ts'
+import { createProgram } from './command-tree.ts'
 import { runCommand, testPorts } from './testing/ports.ts'
 
 test('every command and option of the tree is in every script', () => {

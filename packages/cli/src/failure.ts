@@ -67,7 +67,7 @@ const endings: Readonly<Record<string, Ending>> = {
   // proposals
   proposal_outdated: [
     'refused',
-    'Something else was published in between: make the proposal again.',
+    'Something else was published in between: make it anew with `seaworthy proposal rebase ID`.',
   ],
   proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
   not_initialized: ['refused', 'Run `seaworthy trust init` first.'],

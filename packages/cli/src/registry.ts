@@ -4,7 +4,7 @@ import type { RegistryClient } from '@seaworthy/oci/registry/client'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
 import type { Session } from './session.ts'
 
-export function sessionRegistry({ server, token, transport }: Session): RegistryClient {
+function sessionRegistry({ server, token, transport }: Session): RegistryClient {
   return createRegistryClient({
     origin: server.url,
     transport,

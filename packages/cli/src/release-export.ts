@@ -179,7 +179,7 @@ async function writeSignatures(folder: string, { name, metadata, keys }: SignedR
 const ed25519Prefix = hexDecode('302a300506032b6570032100')
 
 /** A public key as openssl reads it. */
-export function formatPem({ keytype, keyval }: PublicKey): string {
+function formatPem({ keytype, keyval }: PublicKey): string {
   if (keytype !== 'ed25519') return keyval.public
   const spki = concatBytes(ed25519Prefix, hexDecode(keyval.public))
   return `-----BEGIN PUBLIC KEY-----\n${base64Encode(spki)}\n-----END PUBLIC KEY-----\n`

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
+import { permissionsOf } from '@seaworthy/fleet/access'
 import { parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
@@ -155,6 +156,7 @@ async function showActor(context: Context): Promise<void> {
         ['server', `${name} (${server.url})`],
         ['actor', self.actor],
         ['role', self.role],
+        ['may', permissionsOf(self.role).join(' ')],
         ['token until', self.expiresAt],
         [
           'trust root',

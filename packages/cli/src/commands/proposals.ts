@@ -9,6 +9,7 @@ import {
   formatProposal,
   formatSignatureFile,
   parseSignatureFile,
+  rebaseProposal,
   withChain,
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
@@ -23,7 +24,8 @@ import { collectPages, withSession } from '../session.ts'
 import { readBounded, writeDurably } from '../state/files.ts'
 import { readOfflineProposal } from '../trust/offline.ts'
 import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
-import { fetchProposal, publishProposal, submitSignatures } from '../trust/proposing.ts'
+import type { ProposalOptions } from '../trust/proposing.ts'
+import { fetchProposal, propose, publishProposal, submitSignatures } from '../trust/proposing.ts'
 import { fetchRootHistory, openRepository } from '../trust/repository-view.ts'
 import type { JudgedProposal } from '../trust/signing.ts'
 import {
@@ -32,7 +34,7 @@ import {
   showProposalText,
   signWithKeys,
 } from '../trust/signing.ts'
-import { addPassphraseOption } from './proposal-options.ts'
+import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
 export function addProposalCommands(program: Command, ports: CliPorts): void {
   const proposal = program.command('proposal').description('what waits for offline signatures')
@@ -78,6 +80,13 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     .action(async (files: string[], options: { apply: boolean }, command: Command) =>
       importSignatures(createContext(ports, command), files, options),
     )
+  addSigningOptions(
+    proposal
+      .command('rebase <id>')
+      .description('make it anew on what is published now; earlier signatures do not count'),
+  ).action(async (id: string, options: ProposalOptions, command: Command) =>
+    rebase(createContext(ports, command), id, options),
+  )
   proposal
     .command('apply <id>')
     .description('publish it, once every threshold is met')
@@ -255,6 +264,35 @@ async function importSignatures(
         { proposal: { ...proposal, documents: merged.proposal.documents }, current, files: [] },
         { view: { ...view, ...latest }, leaveOpen: !options.apply },
       )
+    }
+  })
+}
+
+/** The same intent as a new proposal: nobody has signed the new content. */
+async function rebase(context: Context, id: string, options: ProposalOptions): Promise<void> {
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  await withSession(context, async (session) => {
+    const { view, proposal } = await fetchProposal(session, id)
+    const { current } = await openRepository(context, session)
+    const renewed = await rebaseProposal(proposal, current, context.ports.clock.now())
+    await propose(context, session, {
+      intent: proposal.intent,
+      current,
+      keys: signers,
+      isStrict: true,
+      passphraseFiles: options.passphraseFile,
+      evidence: proposal.evidence,
+      changes: await describeProposedFiles(renewed, current, (product) =>
+        productContent(session, product),
+      ),
+      leaveOpen: !options.apply,
+    })
+    if (view.state === 'open') {
+      await session.client.call(rejectProposal, {
+        params: { proposalId: id },
+        body: { reason: 'made anew on newer metadata' },
+      })
     }
   })
 }

@@ -1,6 +1,6 @@
 /** `seaworthy trust …`: who may say what. */
 import type { Command } from 'commander'
-import { showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
+import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
 import type { TrustStatus } from '@seaworthy/api/trust'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { keyId, parsePublicKey } from '@seaworthy/trust/keys'
@@ -62,6 +62,10 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
       .description('change the keys of a role: root, targets, snapshot, timestamp, P or P.CHANNEL')
       .option('--add <key-file>', 'a further key, repeatable', collect)
       .option('--remove <key-id>', 'a key that no longer counts, repeatable', collect)
+      .option(
+        '--new-online-key',
+        'snapshot and timestamp: the server makes a new key for its old one',
+      )
       .option('--threshold <count>', 'how many must sign from now on', thresholdOption),
   ).action(async (role: string, options: RotateOptions, command: Command) =>
     rotate(createContext(ports, command), role, options),
@@ -146,12 +150,14 @@ function onlineAuthority(keys: readonly PublicKey[]): RoleAuthority {
 }
 
 interface RotateOptions extends ProposalOptions {
+  newOnlineKey?: boolean
   add?: string[]
   remove?: string[]
   threshold?: number
 }
 
 async function rotate(context: Context, role: string, options: RotateOptions): Promise<void> {
+  if (options.newOnlineKey === true) return rotateOnline(context, role, options)
   const added = await readNamedKeys(options.add ?? [])
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
@@ -173,6 +179,30 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
       intent: { kind: 'rotate', role, authority: changed },
       current,
       keys: signingKeys(signers, added),
+      isStrict: false,
+      passphraseFiles: options.passphraseFile,
+      leaveOpen: !options.apply,
+    })
+  })
+}
+
+/** The server makes a new key of the role, and the next root names it instead of the old one. */
+async function rotateOnline(context: Context, role: string, options: RotateOptions): Promise<void> {
+  if (role !== 'snapshot' && role !== 'timestamp') {
+    throw new CliError('usage', `--new-online-key is for snapshot and timestamp, not for ${role}`)
+  }
+  if (options.add !== undefined || options.remove !== undefined) {
+    throw new CliError('usage', '--new-online-key goes without --add and --remove')
+  }
+  const signers = await readNamedKeys(options.signWith ?? [])
+  requireSigning(signers)
+  await withSession(context, async (session) => {
+    const { current } = await requireRepository(context, session, [])
+    const online = await session.client.call(createOnlineKey, { params: { role } })
+    await propose(context, session, {
+      intent: { kind: 'rotate', role, authority: onlineAuthority(online[role]) },
+      current,
+      keys: signingKeys(signers),
       isStrict: false,
       passphraseFiles: options.passphraseFile,
       leaveOpen: !options.apply,

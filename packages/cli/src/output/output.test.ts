@@ -5,7 +5,7 @@ import { ManualClock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
 import { formatAgo, formatBytes, formatSpan, harmless, shortDigest } from './format.ts'
 import { createPaint } from './paint.ts'
-import { createProgress, describeProgress } from './progress.ts'
+import { createProgress } from './progress.ts'
 import { formatFields, formatTable } from './table.ts'
 
 function recordingScreen(isTerminal: boolean): Screen & { text: string } {
@@ -129,13 +129,20 @@ test('progress keeps silent for a second, then draws a bar at a terminal and lin
   assert.equal(quick.text, '')
 })
 
-test('progress shows rate and time left', () => {
-  assert.equal(
-    describeProgress('hash', { doneBytes: 1024, totalBytes: 4096 }, 1000),
-    'hash  [######------------------]  25%  1.0 KiB / 4.0 KiB  1.0 KiB/s  3s left',
-  )
-  assert.equal(
-    describeProgress('hash', { doneBytes: 1024, totalBytes: undefined }, 0),
-    'hash  1.0 KiB  0 B/s',
-  )
+test('progress shows rate and time left; without a total it shows what is done', () => {
+  const clock = new ManualClock(new Date(0))
+  const screen = recordingScreen(true)
+  const progress = createProgress({ title: 'hash', screen, clock })
+  clock.advance(2000)
+  progress.update(1024)
+  assert.ok(screen.text.endsWith('hash  1.0 KiB  512 B/s'), screen.text)
+  clock.advance(2000)
+  progress.update(2048, 4096)
+  assert.match(screen.text, / 50% {2}2\.0 KiB/)
+  const wide = { ...recordingScreen(true), columns: 200 }
+  const other = createProgress({ title: 'hash', screen: wide, clock })
+  clock.advance(1000)
+  other.update(1024, 4096)
+  const line = 'hash  [######------------------]  25%  1.0 KiB / 4.0 KiB  1.0 KiB/s  3s left'
+  assert.ok(wide.text.endsWith(line), wide.text)
 })

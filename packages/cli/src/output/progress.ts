@@ -55,7 +55,7 @@ export function createProgress(options: {
 }
 
 /** `push   [######------]  42%  10 MiB / 24 MiB  3.1 MiB/s  4s left` */
-export function describeProgress(
+function describeProgress(
   title: string,
   { doneBytes, totalBytes }: { doneBytes: number; totalBytes: number | undefined },
   elapsedMs: number,

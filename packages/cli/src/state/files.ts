@@ -49,7 +49,7 @@ async function writeNew(path: string, bytes: Uint8Array | string, mode: number) 
   await syncFolder(dirname(path))
 }
 
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
     await folder.sync()

@@ -103,6 +103,10 @@ export async function submitSignatures(
   } else for (const line of await describeMissing(signed)) context.say(line)
 }
 
+/** How long processes and caches of a server may take until all of them show what was published. */
+const visibleMsMax = 15_000
+const visiblePollMs = 200
+
 /** Has the server publish, then verifies from our own anchor that what it serves is what was signed. */
 export async function publishProposal(
   context: Context,
@@ -111,33 +115,57 @@ export async function publishProposal(
 ): Promise<ProposalView> {
   const view = await session.client.call(applyProposal, { params: { proposalId: proposal.id } })
   if (view.state !== 'applied') return view
-  if (proposal.kind === 'trust-init') await anchorFirstRoot(context, session, proposal)
-  const { current } = await openRepository(context, session)
-  for (const { role, signed } of proposal.documents) {
-    const published = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
-    const isPublished =
-      published !== undefined &&
-      (published.version > signed.version ||
-        equalBytes(canonicalJson(published), canonicalJson(signed)))
-    if (!isPublished) {
-      throw new CliError(
-        'refused',
-        `the server says it published ${role}, but serves something else`,
-      )
+  const { clock, sleep, signal } = context.ports
+  const startedMs = clock.monotonicMs()
+  const isOver = () => clock.monotonicMs() - startedMs > visibleMsMax
+  if (proposal.kind === 'trust-init') {
+    while (!(await anchorFirstRoot(context, session, proposal))) {
+      if (isOver()) throw new CliError('refused', 'the server does not serve the first root')
+      await sleep(visiblePollMs, signal)
     }
   }
-  return view
+  for (;;) {
+    const missing = await findUnpublished(context, session, proposal)
+    if (missing === undefined) return view
+    if (isOver()) {
+      throw new CliError(
+        'refused',
+        `the server says it published ${missing}, but does not serve it`,
+      )
+    }
+    await sleep(visiblePollMs, signal)
+  }
 }
 
-/** The first root needs no trust on first use here: it must be the one of the proposal that was looked at. */
+/** A role of the proposal that is still served in an older version. Throws when something else is served in its place. */
+async function findUnpublished(
+  context: Context,
+  session: Session,
+  { documents }: Proposal,
+): Promise<string | undefined> {
+  const { current } = await openRepository(context, session)
+  for (const { role, signed } of documents) {
+    const served = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
+    if (served === undefined || served.version < signed.version) return role
+    if (served.version > signed.version) continue
+    if (equalBytes(canonicalJson(served), canonicalJson(signed))) continue
+    throw new CliError(
+      'refused',
+      `the server serves another ${role} than the one it was given to publish`,
+    )
+  }
+  return undefined
+}
+
+/** The first root needs no trust on first use here: it must be the one of the proposal that was looked at. False while it is not served. */
 async function anchorFirstRoot(
   context: Context,
   session: Session,
   proposal: Proposal,
-): Promise<void> {
-  if (session.server.rootDigest !== undefined) return
+): Promise<boolean> {
+  if (session.server.rootDigest !== undefined) return true
   const bytes = await createMetadataFetch(session)('1.root.json', defaultTufLimits.rootBytesMax)
-  if (bytes === undefined) throw new CliError('refused', 'the server does not serve the first root')
+  if (bytes === undefined) return false
   const served = await parseMetadata('root', bytes, 'strict')
   const root = proposal.documents.find(({ role }) => role === 'root')
   const isSame =
@@ -147,6 +175,7 @@ async function anchorFirstRoot(
   context.say(
     `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
   )
+  return true
 }
 
 /** A proposal as the server holds it; nothing of it is believed before it was checked. */

@@ -22,6 +22,7 @@ import {
   trustError,
 } from '@seaworthy/trust/tuf'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatSpan } from '../output/format.ts'
@@ -40,7 +41,11 @@ export interface RepositoryView {
   files: readonly TrustedFile[]
 }
 
-/** Refreshes from the server and verifies. Channels are loaded of the products named, or of all. */
+/**
+ * Refreshes from the server and verifies. Timestamp and snapshot must be fresh. Offline roles that have expired are taken, with a
+ * warning, because they have to be seen to be renewed: whoever needs them valid calls `requireFresh`. Channels are
+ * loaded of the products named, or of all.
+ */
 export async function openRepository(
   context: Context,
   session: Session,
@@ -49,7 +54,7 @@ export async function openRepository(
   const anchor = await ensureAnchor(context, session)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
   const client = await openTufClient(
-    { anchor: anchor.bytes, profile: 'strict' },
+    { anchor: anchor.bytes, profile: 'strict', acceptExpiredOffline: true },
     {
       clock: context.ports.clock,
       store: trustStore(session.folder, context),
@@ -58,6 +63,15 @@ export async function openRepository(
   )
   for (const notice of await client.refresh()) context.warn(`Note: ${describeNotice(notice)}`)
   await loadRoles(client, products)
+  const now = context.ports.clock.now()
+  for (const { role, expiresAt } of client.status().roles) {
+    if (expiresAt.getTime() > now.getTime()) continue
+    context.warn(
+      context.paint.yellow(
+        `WARNING: ${role} has expired at ${formatInstant(expiresAt)}: devices refuse it until it is renewed (seaworthy trust renew ${role})`,
+      ),
+    )
+  }
   const { roots, roles } = await readTrusted(client)
   const all = [await parseMetadata('root', anchor.bytes, 'strict'), ...roots]
   return { anchor, current: { root: all.at(-1), roles }, roots: all, files: client.trustedFiles() }
@@ -75,6 +89,24 @@ export async function requireRepository(
   throw new CliError('refused', 'the server has no trust root yet', {
     wayOut: 'Make keys with `seaworthy key create`, then run `seaworthy trust init`.',
   })
+}
+
+/** Throws `freeze` when root, targets or one of the roles named has expired. */
+export function requireFresh(
+  context: Context,
+  { current }: RepositoryView,
+  roles: readonly string[],
+): void {
+  const now = context.ports.clock.now()
+  const all = [['root', current.root] as const, ...current.roles]
+  for (const [role, metadata] of all) {
+    if (metadata === undefined || !['root', 'targets', ...roles].includes(role)) continue
+    if (parseInstant(metadata.signed.expires).getTime() > now.getTime()) continue
+    throw trustError(
+      'freeze',
+      `${role} ${metadata.signed.version} has expired at ${metadata.signed.expires}`,
+    )
+  }
 }
 
 async function loadRoles(client: TufClient, wanted: readonly string[] | 'all'): Promise<void> {

@@ -7,12 +7,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RunProgram } from './processes.ts'
 
+export interface DemoRelease {
+  version: string
+  folder: string
+  /** The version that the running application says it is. */
+  answers: string
+}
+
 export interface Application {
   /** `Node-RED` or the name of the stand-in. */
   title: string
   product: string
-  /** Folders ready for `release create --from`, oldest first; the last fails its health check. */
-  releases: readonly { version: string; folder: string; isBroken: boolean }[]
+  /** Folders ready for `release create --from`: older, newer, broken, mended. */
+  releases: readonly [DemoRelease, DemoRelease, DemoRelease, DemoRelease]
   /** Why it is the stand-in, if it is. */
   standInBecause?: string
 }
@@ -57,7 +64,6 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<A
     await describeStart(folders[version]!, nodeRedStart, '/settings')
   }
   const broken = join(folder, `node-red-${newer}-broken`)
-  // links instead of copies: the files are the same
   await cp(folders[newer]!, broken, { recursive: true, verbatimSymlinks: true })
   await writeFile(
     join(broken, 'settings.js'),
@@ -68,9 +74,10 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<A
     title: 'Node-RED',
     product: 'node-red',
     releases: [
-      { version: older, folder: folders[older]!, isBroken: false },
-      { version: newer, folder: folders[newer]!, isBroken: false },
-      { version: `${newer}-moved`, folder: broken, isBroken: true },
+      { version: older, folder: folders[older]!, answers: older },
+      { version: newer, folder: folders[newer]!, answers: newer },
+      { version: `${newer}-moved`, folder: broken, answers: newer },
+      { version: `${newer}-mended`, folder: folders[newer]!, answers: newer },
     ],
   }
 }
@@ -86,21 +93,31 @@ const nodeRedStart = [
 
 async function prepareStandIn(folder: string): Promise<Omit<Application, 'standInBecause'>> {
   const source = fileURLToPath(new URL('../../../demo-app', import.meta.url))
-  const releases = []
-  for (const [version, isBroken] of [
-    ['1.0.0', false],
-    ['1.1.0', false],
-    ['1.1.0-moved', true],
-  ] as const) {
+  const prepare = async (
+    version: string,
+    answers: string,
+    ...flags: string[]
+  ): Promise<DemoRelease> => {
     const target = join(folder, `stand-in-${version}`)
     await rm(target, { recursive: true, force: true })
     await cp(source, target, { recursive: true })
-    await writeFile(join(target, 'package.json'), JSON.stringify({ version, type: 'module' }))
-    const start = ['${NODE}', 'server.mjs', '${PORT}', ...(isBroken ? ['--moved'] : [])]
-    await describeStart(target, start, '/settings')
-    releases.push({ version, folder: target, isBroken })
+    await writeFile(
+      join(target, 'package.json'),
+      JSON.stringify({ version: answers, type: 'module' }),
+    )
+    await describeStart(target, ['${NODE}', 'server.mjs', '${PORT}', ...flags], '/settings')
+    return { version, folder: target, answers }
   }
-  return { title: 'the stand-in application', product: 'stand-in', releases }
+  return {
+    title: 'the stand-in application',
+    product: 'stand-in',
+    releases: [
+      await prepare('1.0.0', '1.0.0'),
+      await prepare('1.1.0', '1.1.0'),
+      await prepare('1.1.0-moved', '1.1.0', '--moved'),
+      await prepare('1.1.0-mended', '1.1.0'),
+    ],
+  }
 }
 
 async function describeStart(

@@ -74,6 +74,9 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   await stage.step('check the audit log against what was seen before', () =>
     people.owner.seaworthy('log', 'verify'),
   )
+  await replaceOnlineKeys(story, people)
+  await publish(story, people, application, 3)
+  await awaitVersion(story, devices, application, 3, 'committed')
   return { server: again, loginLine }
 }
 
@@ -174,6 +177,24 @@ async function establishTrust(
   )
 }
 
+/** What the thief holds is worth nothing once a new root names other online keys. */
+async function replaceOnlineKeys(
+  { stage }: Story,
+  { owner, signers, signAndApply }: People,
+): Promise<void> {
+  const [one, two, three] = signers
+  for (const [role, chosen] of [
+    ['snapshot', [one, two]],
+    ['timestamp', [two, three]],
+  ] as const) {
+    const names = chosen.map(({ name }) => name).join(' and ')
+    await stage.step(`a new ${role} key, in a new root signed by ${names}`, async () => {
+      const output = await owner.seaworthy('--json', 'trust', 'rotate', role, '--new-online-key')
+      await signAndApply(proposalIn(output), chosen)
+    })
+  }
+}
+
 async function publish(
   { stage }: Story,
   people: People,
@@ -188,7 +209,7 @@ async function publish(
       ...['--platform', `linux/${process.arch === 'x64' ? 'amd64' : 'arm64'}`, '--from', folder],
     ),
   )
-  const two = signers.filter((_, i) => i !== index)
+  const two = signers.filter((_, i) => i !== index % signers.length)
   await stage.step(`publish: signed by ${two.map(({ name }) => name).join(' and ')}`, async () => {
     const output = await owner.seaworthy(
       '--json',
@@ -243,8 +264,8 @@ async function awaitVersion(
 ): Promise<void> {
   const { clock, sleep, signal } = story.context.ports
   const deadlineMs = clock.monotonicMs() + updateTimeoutMs
-  const answered = releases[index]!.version
-  const newest = event === 'rolled-back' ? releases[index + 1]!.version : answered
+  const answered = releases[index]!.answers
+  const newest = releases[event === 'rolled-back' ? index + 1 : index]!.version
   const target = `${product}/${channel}/${newest}`
   const mark = event === 'committed' ? 'committed' : 'rolled back'
   await Promise.all(
@@ -256,11 +277,15 @@ async function awaitVersion(
         const version = await device.askVersion()
         if (entry !== undefined && version === answered) {
           const why = entry.code === undefined ? '' : ` (${entry.code})`
-          story.stage.device(device.name, 'good', `${mark}${why}; ${device.url} answers ${version}`)
+          story.stage.device(
+            device.name,
+            'good',
+            `${newest} ${mark}${why}; ${device.url} answers ${version}`,
+          )
           return
         }
         if (clock.monotonicMs() > deadlineMs) {
-          throw new CliError('failed', `${device.name} did not get to ${answered} in time`, {
+          throw new CliError('failed', `${device.name} did not get to ${newest} in time`, {
             wayOut: `Look at ${join(story.folder, device.name, 'agent.log')}.`,
           })
         }

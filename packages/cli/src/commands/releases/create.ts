@@ -12,6 +12,7 @@ import { parseRegistryReference } from '@seaworthy/oci/names'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
 import type { PlatformSource } from '@seaworthy/oci/release'
 import { buildRelease } from '@seaworthy/oci/release'
+import { TransportError } from '@seaworthy/std/http'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
@@ -104,12 +105,22 @@ async function openRegistrySource(
   }
   // Docker Hub's registry has another name than its front door.
   const host = reference.host === 'docker.io' ? 'registry-1.docker.io' : reference.host
-  const { transport, close } = ports.createTransport({})
+  // As with other registry clients, a registry on this machine may do without TLS.
+  const isLoopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(host)
+  const { transport, close } = ports.createTransport({ allowPlain: isLoopback })
   closers.push(close)
-  const client = createRegistryClient({ origin: `https://${host}`, transport })
   const { repository } = reference
-  const { digest } = await client.getManifest(repository, reference.reference)
-  return { kind: 'content', source: registryContent(client, repository), digest }
+  const open = async (scheme: string) => {
+    const client = createRegistryClient({ origin: `${scheme}://${host}`, transport })
+    const { digest } = await client.getManifest(repository, reference.reference)
+    return { kind: 'content', source: registryContent(client, repository), digest } as const
+  }
+  try {
+    return await open('https')
+  } catch (error) {
+    if (!isLoopback || !(error instanceof TransportError)) throw error
+    return await open('http')
+  }
 }
 
 async function buildWithProgress(

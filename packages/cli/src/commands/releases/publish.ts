@@ -130,7 +130,7 @@ async function describeContent(
 }
 
 /** The file tree of a new release against the one that devices of the channel have now. */
-export async function describeFileChanges(
+async function describeFileChanges(
   source: ContentSource,
   beforeSha256: string | undefined,
   afterSha256: string,
@@ -147,16 +147,12 @@ export async function describeFileChanges(
 }
 
 /** The release of a channel with the highest counter, as signed. */
-export function newestOf(
-  current: CurrentMetadata,
-  product: string,
-  channel: string,
-): Release | undefined {
+function newestOf(current: CurrentMetadata, product: string, channel: string): Release | undefined {
   const metadata = current.roles.get(channelRole(product, channel))
   return metadata && listReleases(metadata.signed).releases[0]
 }
 
-export function requireChannel(current: CurrentMetadata, product: string, channel: string): void {
+function requireChannel(current: CurrentMetadata, product: string, channel: string): void {
   if (current.roles.has(channelRole(product, channel))) return
   throw new CliError('notFound', `${product} has no channel ${channel}`, {
     wayOut: `Create it with \`seaworthy channel create ${product} ${channel} --key … --threshold …\`.`,

@@ -13,7 +13,13 @@ import type {
   RootSigned,
   TargetsSigned,
 } from '@seaworthy/trust/tuf'
-import { defaultTufLimits, parseMetadata, trustError, verifyChain } from '@seaworthy/trust/tuf'
+import {
+  channelRole,
+  defaultTufLimits,
+  parseMetadata,
+  trustError,
+  verifyChain,
+} from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
@@ -21,7 +27,7 @@ import { productContent } from '../../registry.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
 import { findAnchorAmong } from '../../trust/offline.ts'
-import { requireRepository } from '../../trust/repository-view.ts'
+import { requireFresh, requireRepository } from '../../trust/repository-view.ts'
 import { findSigned } from './export.ts'
 
 export interface VerifyOptions {
@@ -36,10 +42,11 @@ export async function verifyReleaseOnline(
   options: VerifyOptions,
 ): Promise<void> {
   await withSession(context, async (session) => {
-    const { current, anchor } = await requireRepository(context, session, [product])
-    const release = findSigned(current, product, version, options.channel)
+    const view = await requireRepository(context, session, [product])
+    const release = findSigned(view.current, product, version, options.channel)
+    requireFresh(context, view, [product, channelRole(product, release.channel)])
     const bytes = await verifyContent(context, productContent(session, product), release)
-    report(context, { release, bytes, rootDigest: anchor.digest, notes: [] })
+    report(context, { release, bytes, rootDigest: view.anchor.digest, notes: [] })
   })
 }
 

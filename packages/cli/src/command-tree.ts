@@ -1,0 +1,83 @@
+/** The tree of commands. Built from the ports, so that help, completion and tests see the same one as users. */
+import { Command } from 'commander'
+import { addChannelCommands } from './commands/channels.ts'
+import { addCompletionCommand } from './commands/completion.ts'
+import { addDemoCommand } from './commands/demo/demo.ts'
+import { addDeviceCommands } from './commands/devices.ts'
+import { addFleetCommands } from './commands/fleets.ts'
+import { addKeyCommands } from './commands/keys.ts'
+import { addLogCommands } from './commands/log.ts'
+import { addLoginCommands } from './commands/login.ts'
+import { addProductCommands } from './commands/products.ts'
+import { addProposalCommands } from './commands/proposals.ts'
+import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
+import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
+import { addTokenCommands } from './commands/tokens.ts'
+import { addTrustCommands } from './commands/trust.ts'
+import { addTufCommands } from './commands/tuf.ts'
+import { addUpCommand } from './commands/up.ts'
+import type { CliPorts } from './ports.ts'
+
+/** Each of these adds its commands to the program, in the order of `--help`. */
+const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
+  addUpCommand,
+  addDemoCommand,
+  addLoginCommands,
+  addKeyCommands,
+  addTrustCommands,
+  addProductCommands,
+  addChannelCommands,
+  addReleaseCommands,
+  addPublishCommands,
+  addProposalCommands,
+  addFleetCommands,
+  addProvisioningKeyCommands,
+  addDeviceCommands,
+  addTokenCommands,
+  addLogCommands,
+  addTufCommands,
+  addCompletionCommand,
+]
+
+const exitText = `
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.`
+
+export function createProgram(ports: CliPorts): Command {
+  const program = new Command('seaworthy')
+    .description(
+      'Ships software to fleets of Linux machines without trusting the servers in the middle.',
+    )
+    .option('--json', 'print data as JSON')
+    .option('--server <name>', 'the paired server to talk to (default: the one of the last login)')
+    .option(
+      '--config-dir <dir>',
+      'where pairing, trust and log state are kept (default: $SEAWORTHY_CONFIG)',
+    )
+    .option('--yes', 'do not ask for confirmation')
+    .option('--no-color', 'no colours (NO_COLOR in the environment does the same)')
+    .option('--verbose', 'show the causes of an error')
+    .version('0.1.0', '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .addHelpText('after', exitText)
+    .showSuggestionAfterError()
+  for (const add of additions) add(program, ports)
+  settle(program, ports)
+  return program
+}
+
+/** The same ways for every command below: no exit, no own printing, the width of the terminal. */
+function settle(command: Command, ports: CliPorts): void {
+  command
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => ports.out.write(text),
+      writeErr: (text) => ports.err.write(text),
+      getOutHelpWidth: () => (ports.out.isTerminal ? ports.out.columns : 100),
+      getErrHelpWidth: () => (ports.err.isTerminal ? ports.err.columns : 100),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(text.replace(/^error: /, 'seaworthy: usage: ')),
+    })
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+  for (const child of command.commands) settle(child, ports)
+}
