@@ -12,6 +12,18 @@ export const showOnlineKeys = defineRoute({
   reply: z.object({ snapshot: z.array(publicKeyField), timestamp: z.array(publicKeyField) }),
 })
 
+export const createOnlineKey = defineRoute({
+  name: 'trust.create-online-key',
+  method: 'POST',
+  path: '/v1/trust/online-keys/:role',
+  auth: 'actor',
+  summary:
+    'Make a further key of an online role (T6). It counts once a root names it; then the one it replaces is destroyed.',
+  params: z.strictObject({ role: z.enum(['snapshot', 'timestamp']) }),
+  reply: z.object({ snapshot: z.array(publicKeyField), timestamp: z.array(publicKeyField) }),
+  status: 201,
+})
+
 export const trustStatus = z.object({
   initialized: z.boolean(),
   roles: z.array(

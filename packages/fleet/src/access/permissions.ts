@@ -6,6 +6,7 @@ export const permissions = [
   'token:write',
   'token:self',
   'trust:read',
+  'trust:write',
   'proposal:read',
   'proposal:write',
   'proposal:apply',

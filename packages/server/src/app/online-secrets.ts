@@ -3,20 +3,11 @@
  * is dropped), the keys of the online roles, of the log and of tokens. All private halves are sealed.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import {
-  base64Decode,
-  base64Encode,
-  base64UrlEncode,
-  hexDecode,
-  hexEncode,
-  utf8Decode,
-  utf8Encode,
-} from '@seaworthy/std/bytes'
+import { base64UrlEncode, hexDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
-import type { PublicKey, Signer } from '@seaworthy/trust/keys'
-import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { NoteSigner } from '@seaworthy/trust/tlog'
 import { createNoteKey } from '@seaworthy/trust/tlog'
+import { createOnlineKey, onlineRoles, readKeyPair, sealKeyPair } from './online-keys.ts'
 import type { MasterKey, SecretName } from '../config/secrets.ts'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import { insertFact, insertSecret, readFact, readSecret } from '../db/secrets.ts'
@@ -27,8 +18,6 @@ export interface OnlineSecrets {
   readonly caPem: string
   /** `sha256:<base64url>` of the certificate's SubjectPublicKeyInfo. */
   readonly pin: string
-  readonly snapshotSigner: Signer
-  readonly timestampSigner: Signer
   readonly logSigner: NoteSigner
   /** Origin of the audit log: `seaworthy/<log id>`. */
   readonly logOrigin: string
@@ -57,10 +46,8 @@ export async function createOnlineSecrets(
   await store('tls-key', utf8Encode(tls.keyPem))
   await insertFact(tx, 'certificate', tls.certificatePem)
   await insertFact(tx, 'ca', tls.caPem)
-  for (const name of ['snapshot-key', 'timestamp-key', 'log-key'] as const) {
-    const { key, pkcs8 } = await generateKeyPair('ed25519')
-    await store(name, utf8Encode(JSON.stringify({ key, pkcs8: base64Encode(pkcs8) })))
-  }
+  for (const role of onlineRoles) await createOnlineKey(tx, masterKey, role, now)
+  await sealKeyPair(tx, masterKey, { name: 'log-key', version: 1, createdAt: now })
   await store('device-token-key', random.bytes(32))
   await store('registry-token-key', random.bytes(32))
   await insertFact(tx, 'log-id', hexEncode(random.bytes(8)))
@@ -78,16 +65,9 @@ export async function loadOnlineSecrets(tx: ReadTx, masterKey: MasterKey): Promi
     if (text === undefined) throw new Error(`the database lacks ${name}`)
     return text
   }
-  const openSigner = async (name: SecretName) => {
-    const parsed = JSON.parse(utf8Decode(await openSecret(name))) as {
-      key: PublicKey
-      pkcs8: string
-    }
-    return signerFromPkcs8(parsed.key, base64Decode(parsed.pkcs8))
-  }
   const tlsKeyPem = utf8Decode(await openSecret('tls-key'))
   const certificatePem = await readText('certificate')
-  const logSigner = await openSigner('log-key')
+  const logSigner = await readKeyPair(await openSecret('log-key'))
   const logOrigin = `seaworthy/${await readText('log-id')}`
   const noteKey = await createNoteKey(logOrigin, 'ed25519', hexDecode(logSigner.key.keyval.public))
   return {
@@ -95,8 +75,6 @@ export async function loadOnlineSecrets(tx: ReadTx, masterKey: MasterKey): Promi
     certificatePem,
     caPem: await readText('ca'),
     pin: pinOf(certificatePem),
-    snapshotSigner: await openSigner('snapshot-key'),
-    timestampSigner: await openSigner('timestamp-key'),
     logSigner: {
       key: noteKey,
       sign: async (message) => hexDecode(await logSigner.sign(new Uint8Array(message))),

@@ -45,6 +45,7 @@ import type { Actor } from './actors.ts'
 import { requireProduct } from './actors.ts'
 import type { App } from './app.ts'
 import { requireContent } from './content.ts'
+import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
 import { publish } from './publication.ts'
 import type { ServerRefusal } from './refusals.ts'
 import type { TrustState } from './trust-plane.ts'
@@ -81,7 +82,7 @@ export async function submitProposal(
       problems.map(formatProblem).join('; '),
     )
   }
-  await checkOnlineKeys(app, proposal)
+  await checkOnlineKeys(app, tx, proposal)
   await checkContent(app, proposal, current)
   const { chain: _chain, ...kept } = proposal
   const row: ProposalRow = {
@@ -169,7 +170,7 @@ export async function applyProposal(
   const state = await loadTrustState(tx, app.masterKey)
   const current = currentOf(state)
   const files = await prepareProposal(stored.proposal, current, now)
-  await checkOnlineKeys(app, stored.proposal)
+  await checkOnlineKeys(app, tx, stored.proposal)
   await checkContent(app, stored.proposal, current)
   if (state === undefined) await sealAnchor(app, tx, files, now)
   await publish(tx, app, state, { documents: files, actor: actor.id, now })
@@ -216,20 +217,10 @@ async function closeOutdated(app: App, tx: WriteTx, now: Date): Promise<void> {
 }
 
 /** A root that does not name this server's keys could not be followed by a snapshot or a timestamp of ours. */
-async function checkOnlineKeys(app: App, proposal: Proposal): Promise<void> {
+async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promise<void> {
   const root = proposal.documents.find(({ role }) => role === 'root')?.signed
   if (root?._type !== 'root') return
-  for (const [role, signer] of [
-    ['snapshot', app.secrets.snapshotSigner],
-    ['timestamp', app.secrets.timestampSigner],
-  ] as const) {
-    const { keyids, threshold } = root.roles[role]
-    if (keyids.includes(signer.keyId) && threshold === 1) continue
-    throw new Refusal<ServerRefusal>(
-      'online_keys_not_named',
-      `the root must name this server's ${role} key ${signer.keyId} with threshold 1`,
-    )
-  }
+  for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
 /** Whatever is newly listed must be in the store whole, under the hash that is signed for. */

@@ -1,6 +1,6 @@
 /** Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's transaction, verified as a whole. */
 import { formatInstant, hourMs } from '@seaworthy/std/time'
-import type { Metadata, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
+import type { Metadata, RootSigned, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
 import {
   buildSnapshot,
   buildTimestamp,
@@ -13,13 +13,12 @@ import type { MasterKey } from '../config/secrets.ts'
 import { appendAudit } from '../db/audit.ts'
 import type { WriteTx } from '../db/connection.ts'
 import { insertMetadata, notifyMetadata } from '../db/metadata.ts'
-import type { OnlineSecrets } from './online-secrets.ts'
+import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
 import type { TrustState } from './trust-plane.ts'
 import { loadTrustState, sha256Hex } from './trust-plane.ts'
 
 export interface PublicationDeps {
   readonly masterKey: MasterKey
-  readonly secrets: OnlineSecrets
 }
 
 /** Metadata with the signatures of its offline keys. */
@@ -52,12 +51,28 @@ export async function publish(
   for (const document of documents) {
     if (document.role !== 'root') files.set(document.role, document)
   }
-  const snapshot = await makeSnapshot(deps, before?.snapshot, files, now)
-  const timestamp = await makeTimestamp(deps, before?.timestamp, snapshot, now)
+  const newRoot = documents.find(({ role }) => role === 'root')
+  const root =
+    newRoot === undefined
+      ? before!.root.signed
+      : (await parseMetadata('root', newRoot.bytes, 'strict')).signed
+  const signing: Signing = { tx, masterKey: deps.masterKey, root, now }
+  const snapshot = await makeSnapshot(signing, before?.snapshot, files)
+  const timestamp = await makeTimestamp(signing, before?.timestamp, snapshot)
   await store(tx, snapshot, 'server', now)
   await store(tx, timestamp, 'server', now)
   await loadTrustState(tx, deps.masterKey)
+  if (newRoot !== undefined) await destroyReplacedKeys(tx, deps.masterKey, root)
   await notifyMetadata(tx)
+}
+
+/** What a signature of an online role needs. */
+interface Signing {
+  readonly tx: WriteTx
+  readonly masterKey: MasterKey
+  /** Names the keys. */
+  readonly root: RootSigned
+  readonly now: Date
 }
 
 /** Renews timestamp and snapshot when they are due. Answers the roles renewed. */
@@ -76,6 +91,7 @@ export async function renewOnlineRoles(
   const isSnapshotDue = snapshotAge >= snapshotRenewalShare
   if (!isSnapshotDue && timestampAgeMs >= 0 && timestampAgeMs < timestampRenewalMs) return []
   const renewed: SignedDocument[] = []
+  const signing: Signing = { tx, masterKey: deps.masterKey, root: before.root.signed, now }
   let snapshot: SignedDocument = {
     role: 'snapshot',
     version: before.snapshot.signed.version,
@@ -88,10 +104,10 @@ export async function renewOnlineRoles(
         { version: signed.version, bytes },
       ]),
     )
-    snapshot = await makeSnapshot(deps, before.snapshot, files, now)
+    snapshot = await makeSnapshot(signing, before.snapshot, files)
     renewed.push(snapshot)
   }
-  renewed.push(await makeTimestamp(deps, before.timestamp, snapshot, now))
+  renewed.push(await makeTimestamp(signing, before.timestamp, snapshot))
   for (const document of renewed) await store(tx, document, 'server', now)
   await loadTrustState(tx, deps.masterKey)
   await notifyMetadata(tx)
@@ -106,27 +122,29 @@ export function shareUsed(expires: string, issuedAt: Date | undefined, now: Date
 }
 
 async function makeSnapshot(
-  deps: PublicationDeps,
+  { tx, masterKey, root, now }: Signing,
   before: Metadata<SnapshotSigned> | undefined,
   files: ReadonlyMap<string, { version: number; bytes: Uint8Array }>,
-  now: Date,
 ): Promise<SignedDocument> {
   const signed = await buildSnapshot(before?.signed, files, expiryOf('snapshot', now))
-  const bytes = await signMetadata(signed, [deps.secrets.snapshotSigner])
+  const bytes = await signMetadata(signed, [
+    await requireOnlineSigner(tx, masterKey, 'snapshot', root),
+  ])
   return { role: 'snapshot', version: signed.version, bytes }
 }
 
 async function makeTimestamp(
-  deps: PublicationDeps,
+  { tx, masterKey, root, now }: Signing,
   before: Metadata<TimestampSigned> | undefined,
   snapshot: SignedDocument,
-  now: Date,
 ): Promise<SignedDocument> {
   const signed = await buildTimestamp(before?.signed, snapshot, {
     signedAt: now,
     expiresAt: expiryOf('timestamp', now),
   })
-  const bytes = await signMetadata(signed, [deps.secrets.timestampSigner])
+  const bytes = await signMetadata(signed, [
+    await requireOnlineSigner(tx, masterKey, 'timestamp', root),
+  ])
   return { role: 'timestamp', version: signed.version, bytes }
 }
 

@@ -11,6 +11,19 @@ export async function readSecret(
   return row
 }
 
+/** All versions of a secret, still sealed, oldest first. */
+export async function listSecretVersions(
+  { sql }: ReadTx,
+  name: string,
+): Promise<{ version: number; sealed: Uint8Array }[]> {
+  return sql<{ version: number; sealed: Uint8Array }[]>`
+    select version, sealed from secrets where name = ${name} order by version`
+}
+
+export async function deleteSecret({ sql }: WriteTx, name: string, version: number): Promise<void> {
+  await sql`delete from secrets where name = ${name} and version = ${version}`
+}
+
 export async function hasSecrets({ sql }: ReadTx): Promise<boolean> {
   const rows = await sql`select 1 from secrets limit 1`
   return rows.length > 0

@@ -1,13 +1,24 @@
-import { showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
+import {
+  createOnlineKey as createOnlineKeyRoute,
+  showOnlineKeys,
+  showTrustStatus,
+} from '@seaworthy/api/trust'
+import { requireProduct } from '../app/actors.ts'
+import { addOnlineKey, newestOnlineKeys } from '../app/online-keys.ts'
 import { viewTrustStatus } from '../app/trust-status.ts'
-import { read } from './endpoint.ts'
+import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const trustEndpoints: readonly Endpoint[] = [
-  read(showOnlineKeys, 'trust:read', async ({ secrets }) => ({
-    snapshot: [secrets.snapshotSigner.key],
-    timestamp: [secrets.timestampSigner.key],
-  })),
+  read(showOnlineKeys, 'trust:read', ({ db, masterKey }) => newestOnlineKeys(db.reader, masterKey)),
+  audited(
+    createOnlineKeyRoute,
+    { permission: 'trust:write', subject: ({ params }) => params.role },
+    async ({ masterKey }, tx, { params, now, actor }) => {
+      requireProduct(actor, '*')
+      return { reply: await addOnlineKey(tx, masterKey, params.role, now) }
+    },
+  ),
   read(showTrustStatus, 'trust:read', async (app, { now }) =>
     viewTrustStatus(await app.trust.freshState(), now),
   ),

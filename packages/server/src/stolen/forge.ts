@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { dayMs } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { SnapshotSigned, TargetsSigned, TimestampSigned } from '@seaworthy/trust/tuf'
 import {
@@ -17,7 +18,7 @@ import {
   releasePath,
   signMetadata,
 } from '@seaworthy/trust/tuf'
-import type { OnlineSecrets } from '../app/online-secrets.ts'
+import type { OnlineRole } from '../app/online-keys.ts'
 import type { MetadataRow } from '../db/metadata.ts'
 
 export const attacks = ['unsigned-release', 'older-metadata', 'older-release'] as const
@@ -29,7 +30,7 @@ export function isAttack(text: string): text is Attack {
 
 /** What was in the database: every version of every role. */
 export interface Loot {
-  readonly secrets: OnlineSecrets
+  readonly onlineKeys: Readonly<Record<OnlineRole, readonly Signer[]>>
   readonly metadata: readonly MetadataRow[]
   readonly product: string
   readonly channel: string
@@ -68,14 +69,14 @@ export function createForger(loot: Loot, now: () => Date) {
     timestamp ??= (await parseMetadata('timestamp', newestOf('timestamp').bytes, 'strict')).signed
     const expiresAt = new Date(now().getTime() + dayMs)
     snapshot = await buildSnapshot(snapshot, new Map([[role, file]]), expiresAt)
-    const bytes = await signMetadata(snapshot, [loot.secrets.snapshotSigner])
+    const bytes = await signMetadata(snapshot, loot.onlineKeys.snapshot)
     files.set(`${snapshot.version}.snapshot.json`, bytes)
     timestamp = await buildTimestamp(
       timestamp,
       { version: snapshot.version, bytes },
       { signedAt: now(), expiresAt },
     )
-    files.set('timestamp.json', await signMetadata(timestamp, [loot.secrets.timestampSigner]))
+    files.set('timestamp.json', await signMetadata(timestamp, loot.onlineKeys.timestamp))
   }
 
   async function readChannel(): Promise<TargetsSigned> {

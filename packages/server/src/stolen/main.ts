@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
+import type { OnlineRole } from '../app/online-keys.ts'
+import { openOnlineKeys } from '../app/online-keys.ts'
 import { loadOnlineSecrets } from '../app/online-secrets.ts'
 import { loadMasterKey } from '../config/secrets.ts'
 import { openDb } from '../db/connection.ts'
@@ -38,8 +40,11 @@ const address = {
 const db = openDb(address, silentLog)
 const secrets = await loadOnlineSecrets(db.reader, masterKey)
 const metadata = await listAllMetadata(db.reader)
+const openKeys = async (role: OnlineRole) =>
+  (await openOnlineKeys(db.reader, masterKey, role)).map(({ signer }) => signer)
+const onlineKeys = { snapshot: await openKeys('snapshot'), timestamp: await openKeys('timestamp') }
 await db.close()
-const forger = createForger({ secrets, metadata, product, channel }, now)
+const forger = createForger({ onlineKeys, metadata, product, channel }, now)
 say('stolen')
 
 let assignment: Assignment | null = null

@@ -25,7 +25,8 @@ export interface Application {
 }
 
 const nodeRedVersions = ['4.0.9', '4.1.15'] as const
-const windowSeconds = 4
+/** Long enough for three of them to start at once on a small machine. */
+const windowSeconds = 12
 
 /** Fetches both versions; falls back to the stand-in when npm cannot, and says why. */
 export async function prepareApplication(
