@@ -41,7 +41,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { name, ...options } = wanted
   try {
-    process.stdout.write(await runScript(scenario.text, options))
+    const counts: string[] = []
+    const story = await runScript(scenario.text, {
+      ...options,
+      onCount: (line) => counts.push(`${line}\n`),
+    })
+    process.stdout.write(`${story}${counts.join('')}`)
     return 0
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error

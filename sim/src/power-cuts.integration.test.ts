@@ -11,7 +11,8 @@ test('there are scenarios that pull the plug', () => {
 })
 
 for (const { name, title, text, golden } of scenarios) {
-  test(`${title} (npm run sim -- ${name})`, async () => {
-    expectGolden(golden, await runScript(text))
+  test(`${title} (npm run sim -- ${name})`, async (t) => {
+    const onCount = (line: string) => t.diagnostic(line)
+    expectGolden(golden, await runScript(text, { onCount }))
   })
 }

@@ -1,7 +1,16 @@
-/** Attacks on metadata by whoever holds the online keys, and with nothing but the wire. */
+/** Attacks on metadata, by whoever holds the online keys and by whoever holds nothing but the wire. */
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseInstant } from '@seaworthy/std/time'
+import type { TimestampSigned } from '@seaworthy/trust/tuf'
 import type { Attack } from './attack.ts'
 
+const versionMax = 2 ** 31 - 1
+
 export const metadataAttacks: Readonly<Record<string, Attack>> = {
+  publish: {
+    usage: 'publish: with the online keys, a new snapshot and timestamp of what is served',
+    run: (attacker) => attacker.publish(),
+  },
   'rollback-role': {
     usage: 'rollback-role ROLE VERSION: with the online keys, names an older version of a role',
     async run(attacker, given) {
@@ -14,6 +23,124 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
           ...signed,
           meta: { ...signed.meta, [file]: { ...attacker.describe(bytes), version } },
         }),
+      })
+    },
+  },
+  'rollback-snapshot': {
+    usage:
+      'rollback-snapshot VERSION: with the online keys, a new timestamp names an older snapshot',
+    async run(attacker, given) {
+      const version = given.count('version')
+      const bytes = attacker.shelf.metadata.get(`${version}.snapshot.json`)
+      if (bytes === undefined) throw new Error(`there is no snapshot ${version}`)
+      await attacker.publish({
+        timestamp: (signed) => ({
+          ...signed,
+          meta: { 'snapshot.json': { ...attacker.describe(bytes), version } },
+        }),
+      })
+    },
+  },
+  'old-root-as-next': {
+    usage: 'old-root-as-next: serves the first root under the number that comes next',
+    async run(attacker) {
+      const { shelf } = attacker
+      const { version } = attacker.current('root')
+      shelf.metadata.set(`${version + 1}.root.json`, shelf.metadata.get('1.root.json')!)
+    },
+  },
+  'fast-forward': {
+    usage: 'fast-forward: with the online keys, the highest version numbers there are',
+    async run(attacker) {
+      const forward = <S extends { version: number }>(signed: S): S => ({
+        ...signed,
+        version: versionMax,
+      })
+      await attacker.publish({ snapshot: forward, timestamp: forward })
+    },
+  },
+  'mix-and-match': {
+    usage:
+      'mix-and-match ROLE VERSION: with the online keys, an older file named as the newest version',
+    async run(attacker, given) {
+      const role = given.next('role')
+      const older = attacker.shelf.metadata.get(`${given.count('version')}.${role}.json`)
+      if (older === undefined) throw new Error('there is no such version')
+      const version = attacker.current(role).version + 1
+      attacker.shelf.metadata.set(`${version}.${role}.json`, older)
+      await attacker.publish()
+    },
+  },
+  swap: {
+    usage: 'swap FILE OTHER: serves one metadata file under the name of another',
+    async run({ shelf }, given) {
+      const file = given.next('file')
+      shelf.metadata.set(file, shelf.metadata.get(given.next('other file'))!)
+    },
+  },
+  hide: {
+    usage: 'hide FILE: answers 404 for a metadata file',
+    async run({ shelf }, given) {
+      const file = given.next('file')
+      if (!shelf.metadata.delete(file)) throw new Error(`nobody serves ${file}`)
+    },
+  },
+  oversize: {
+    usage: 'oversize FILE BYTES: a metadata file of that many bytes, most of them blanks',
+    async run({ shelf }, given) {
+      const file = given.next('file')
+      const bytes = new Uint8Array(given.count('bytes')).fill(0x20)
+      bytes.set(shelf.metadata.get(file) ?? [])
+      shelf.metadata.set(file, bytes)
+    },
+  },
+  'duplicate-member': {
+    usage: 'duplicate-member: with the online keys, a timestamp with two different versions in it',
+    async run(attacker) {
+      await attacker.publish()
+      const text = utf8Decode(attacker.shelf.metadata.get('timestamp.json')!)
+      const twice = text.replace(/"version":(\d+)\}\}$/, '"version":1,"version":$1}}')
+      if (twice === text) throw new Error('the timestamp does not end with its version')
+      attacker.shelf.metadata.set('timestamp.json', utf8Encode(twice))
+    },
+  },
+  'deep-json': {
+    usage: 'deep-json: a timestamp that is 5000 arrays deep',
+    async run({ shelf }) {
+      const text = `{"signatures":${'['.repeat(5000)}${']'.repeat(5000)},"signed":{}}`
+      shelf.metadata.set('timestamp.json', utf8Encode(text))
+    },
+  },
+  'empty-hashes': {
+    usage: 'empty-hashes: with the online keys, a timestamp that names its snapshot without a hash',
+    run: (attacker) =>
+      attacker.publish({
+        timestamp: (signed) => ({
+          ...signed,
+          meta: { 'snapshot.json': { ...signed.meta['snapshot.json'], hashes: {} } },
+        }),
+      }),
+  },
+  'weak-hashes': {
+    usage: 'weak-hashes: with the online keys, a snapshot that names targets by MD5 alone',
+    run: (attacker) =>
+      attacker.publish({
+        snapshot: (signed) => ({
+          ...signed,
+          meta: {
+            ...signed.meta,
+            'targets.json': { ...signed.meta['targets.json']!, hashes: { md5: '0'.repeat(32) } },
+          },
+        }),
+      }),
+  },
+  'claim-time': {
+    usage: 'claim-time INSTANT: with the online keys, a timestamp signed then and valid for a day',
+    async run(attacker, given) {
+      const signedAt = given.next('instant')
+      const expires = `${new Date(parseInstant(signedAt).getTime() + 86_400_000).toISOString().slice(0, 19)}Z`
+      await attacker.publish({
+        timestamp: (signed): TimestampSigned => ({ ...signed, expires, seaworthy: { signedAt } }),
       })
     },
   },

@@ -8,7 +8,8 @@ import { ScriptError } from './parse-script.ts'
 
 export const attackerCommands: Commands = {
   attacker: {
-    usage: `attacker takes server | mirror NAME | COUNT keys of ROLE
+    usage: `attacker takes server | mirror NAME | device NAME | COUNT keys of ROLE
+       attacker leaves
        attacker records NAME | replays NAME | assigns PATH [sha256=…] | assigns nothing
        attacker does ATTACK [ARGUMENTS]`,
     async run(stage, given) {
@@ -17,6 +18,8 @@ export const attackerCommands: Commands = {
       switch (verb) {
         case 'takes':
           return take(stage.attacker, given)
+        case 'leaves':
+          return attacker.leave()
         case 'records':
           return attacker.record(given.next('name'))
         case 'replays':
@@ -39,6 +42,7 @@ export const attackerCommands: Commands = {
 function take(attacker: Attacker, given: Arguments): void {
   if (given.take('server')) return attacker.takeServer()
   if (given.take('mirror')) return attacker.takeMirror(given.next('mirror'))
+  if (given.take('device')) return attacker.takeDevice(given.next('device'))
   const count = given.count('how many keys')
   given.take('keys')
   given.take('key')

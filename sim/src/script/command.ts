@@ -2,6 +2,7 @@
 import { minuteMs } from '@seaworthy/std/time'
 import type { Attacker } from '../world/attacker.ts'
 import type { SimDevice } from '../world/device.ts'
+import type { CutMode } from '../world/disk-tree.ts'
 import type { Witness } from '../world/invariants.ts'
 import type { World } from '../world/world.ts'
 import type { Arguments } from './parse-script.ts'
@@ -14,6 +15,8 @@ export interface Stage {
   /** Files of devices put aside by `disk … save`. */
   readonly saved: Map<string, Uint8Array>
   readonly tell: (line: string) => void
+  /** Figures that change with every change of the agent: no part of the story. */
+  readonly count: (line: string) => void
 }
 
 export interface Command {
@@ -23,7 +26,7 @@ export interface Command {
 }
 
 /** Long enough for download, start, window and commit of anything in these scenarios. */
-const patienceMs = 5 * minuteMs
+export const patienceMs = 5 * minuteMs
 
 export async function bootDevice(world: World, device: SimDevice): Promise<void> {
   await device.powerOn()
@@ -34,6 +37,12 @@ export async function pollDevice(world: World, device: SimDevice): Promise<void>
   if (device.life === undefined) throw new ScriptError(`${device.setup.name} is off`)
   device.life.installer.pollNow()
   await world.time.advance(patienceMs)
+}
+
+export function cutPower(device: SimDevice, mode: CutMode): void {
+  const after = device.disk.afterPowerCut(mode)
+  device.powerOff()
+  device.disk = after
 }
 
 /** By their first word. */

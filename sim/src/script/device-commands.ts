@@ -8,14 +8,14 @@ import type { World } from '../world/world.ts'
 import { seededRandom } from '@seaworthy/std/random'
 import { parseDuration } from '@seaworthy/std/time'
 import type { Commands, Stage } from './command.ts'
-import { bootDevice, deviceNamed, pollDevice } from './command.ts'
+import { bootDevice, cutPower, deviceNamed, patienceMs, pollDevice } from './command.ts'
 import type { Arguments } from './parse-script.ts'
 import { ScriptError } from './parse-script.ts'
 import { sweepPowerCuts } from './sweep.ts'
 
 export const deviceCommands: Commands = {
   device: {
-    usage: 'device NAME on|off|kill|poll',
+    usage: 'device NAME on|off|kill|poll|update until STATE',
     async run(stage, given) {
       const device = deviceNamed(stage, given.next('name'))
       const verb = given.next('what it does')
@@ -25,7 +25,11 @@ export const deviceCommands: Commands = {
         case 'off':
           return cutPower(device, 'everything')
         case 'kill':
-          return device.restartAgent()
+          await device.restartAgent()
+          return stage.world.time.advance(patienceMs)
+        case 'update':
+          given.take('until')
+          return updateUntil(stage.world, device, given.next('state'))
         case 'poll':
           return pollDevice(stage.world, device)
         default:
@@ -56,8 +60,7 @@ export const deviceCommands: Commands = {
     },
   },
   disk: {
-    usage:
-      'disk NAME full [BYTES] | ok | save|restore|remove|empty|truncate|corrupt|unreadable FILE',
+    usage: 'disk NAME full [BYTES] | ok | save|put|remove|empty|truncate|corrupt|unreadable FILE',
     async run(stage, given) {
       const device = deviceNamed(stage, given.next('name'))
       changeDisk(stage, device, given)
@@ -92,10 +95,15 @@ export function originOf(world: World, host: string): string {
   return originOfMirror(host)
 }
 
-export function cutPower(device: SimDevice, mode: CutMode): void {
-  const after = device.disk.afterPowerCut(mode)
-  device.powerOff()
-  device.disk = after
+/** Stops the world in the middle of an update. */
+async function updateUntil(world: World, device: SimDevice, state: string): Promise<void> {
+  const installer = device.life?.installer
+  if (installer === undefined) throw new ScriptError(`${device.setup.name} is off`)
+  installer.pollNow()
+  const isThere = () => (installer.status()['update'] as { state: string }).state === state
+  if (!(await world.time.advanceUntil(isThere, patienceMs))) {
+    throw new ScriptError(`${device.setup.name} never came to ${state}`)
+  }
 }
 
 function armPowerCut(stage: Stage, device: SimDevice, write: number, mode: CutMode): void {
@@ -133,7 +141,7 @@ function changeDisk(stage: Stage, device: SimDevice, given: Arguments): void {
   const bytes = disk
     .filesBelow(path.slice(0, path.lastIndexOf('/')))
     .find((file) => file.path === path)?.bytes
-  if (action === 'restore') {
+  if (action === 'put') {
     const saved = stage.saved.get(key)
     if (saved === undefined) throw new ScriptError(`${path} was not saved`)
     return disk.overwrite(path, saved)

@@ -19,8 +19,7 @@ export const expectCommand: Command = {
   usage,
   async run(stage, given) {
     const subject = given.next('who')
-    if (subject === 'server') {
-      given.take('knows')
+    if (given.take('knows')) {
       const count = given.count('devices')
       given.take('devices')
       return assertSame('devices', stage.world.server.devices.size, count)

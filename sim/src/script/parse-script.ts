@@ -19,7 +19,7 @@ export function parseScript(text: string): ScriptLine[] {
     const words: string[] = []
     const options = new Map<string, string>()
     for (const part of line.split(/\s+/)) {
-      const option = /^([a-z][a-z-]*)=(.+)$/.exec(part)
+      const option = /^([a-z][a-z0-9-]*)=(.+)$/.exec(part)
       if (option) options.set(option[1]!, option[2]!)
       else words.push(part)
     }

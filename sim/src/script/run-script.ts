@@ -37,19 +37,29 @@ export class ScenarioError extends Error {
 const seedDefault = 1
 
 /** The story: every command, and below it what happened. Throws `ScenarioError`, or `ScriptError` for a seed that is none. */
-export async function runScript(text: string, options: { seed?: number } = {}): Promise<string> {
+export async function runScript(
+  text: string,
+  options: { seed?: number; onCount?: (line: string) => void } = {},
+): Promise<string> {
   const lines = parseScript(text)
   const seed = options.seed ?? seedOf(lines) ?? seedDefault
   const world = await createWorld(seed)
   const story: string[] = []
+  /** Below one command, every line once with how often it was told. */
+  const told = new Map<string, number>()
+  const writeDown = () => {
+    for (const [line, count] of told) story.push(`  ${line}${count > 1 ? ` (${count} times)` : ''}`)
+    told.clear()
+  }
   const stage: Stage = {
     world,
     witness: createWitness(world),
     attacker: createAttacker(world),
     saved: new Map(),
     tell: (line) => {
-      story.push(`  ${line}`)
+      told.set(line, (told.get(line) ?? 0) + 1)
     },
+    count: (line) => options.onCount?.(line),
   }
   world.tell = stage.tell
   try {
@@ -58,7 +68,9 @@ export async function runScript(text: string, options: { seed?: number } = {}): 
       if (line.words[0] === 'seed') continue
       try {
         await runLine(stage, line)
+        writeDown()
       } catch (cause) {
+        writeDown()
         throw new ScenarioError(line, seed, story.join('\n'), { cause })
       }
     }

@@ -23,6 +23,8 @@ interface CutCase {
   restoreServer: () => void
 }
 
+/** An operation with fewer was no operation. */
+const writesMin = 30
 /** More than any device needs that polls hourly and tries a release three times. */
 const recoveryMaxMs = 4 * hourMs
 
@@ -68,9 +70,9 @@ export async function sweepPowerCuts(
     await recover(stage, device, one, wanted)
   }
   restoreServer()
-  stage.tell(
-    `${writeCount} writes, ${caseCount} cuts, ${cases.length} different disks: each ends with ${wanted}`,
-  )
+  if (writeCount < writesMin) throw new Error(`only ${writeCount} writes: there was nothing to cut`)
+  stage.tell(`after every cut: ${wanted}`)
+  stage.count(`${writeCount} writes, ${caseCount} cuts, ${cases.length} different disks`)
 }
 
 async function runOperation(stage: Stage, device: SimDevice, operation: string): Promise<void> {
@@ -93,7 +95,7 @@ function describeEnd({ world }: Stage, device: SimDevice): string {
     ({ sha256 }) => world.signed.find(({ built }) => built.sha256 === sha256)?.version ?? sha256,
   )
   const end = outcome === null ? 'no update' : `${outcome.targetPath} ${outcome.state}`
-  return `${versions.join('+') || 'nothing'} running, ${end}, counter ${committedCounter}, floor ${floor}, root ${metadata.root ?? 0}`
+  return `${versions.join('+') || 'nothing'} running, ${end}, counter ${committedCounter}, floor ${floor}, root ${metadata.root ?? 0}, ${world.server.devices.size} registered`
 }
 
 async function recover(

@@ -1,16 +1,24 @@
 /** What honest people do: publish, withdraw, rotate keys, set up mirrors and devices, wait. */
 import { expiryOf, renewRole } from '@seaworthy/trust/tuf'
+import type { SimDevice } from '../world/device.ts'
 import type { Behaviour } from '../world/releases.ts'
 import { behaviours } from '../world/releases.ts'
 import type { PublishOptions, World } from '../world/world.ts'
-import type { Commands } from './command.ts'
+import type { Commands, Stage } from './command.ts'
+import { cutPower, patienceMs } from './command.ts'
 import type { Arguments } from './parse-script.ts'
 import { ScriptError } from './parse-script.ts'
 
 export const worldCommands: Commands = {
   channel: {
-    usage: 'channel PRODUCT CHANNEL',
-    run: ({ world }, given) => world.addChannel(given.next('product'), given.next('channel')),
+    usage: 'channel PRODUCT CHANNEL [copies=N]',
+    async run({ world }, given) {
+      const product = given.next('product')
+      const channel = given.next('channel')
+      const copies = given.countOption('copies')
+      if (copies === undefined) return world.addChannel(product, channel)
+      for (let i = 1; i <= copies; i++) await world.addChannel(`${product}${i}`, channel)
+    },
   },
   publish: {
     usage:
@@ -32,14 +40,16 @@ export const worldCommands: Commands = {
     },
   },
   rotate: {
-    usage: 'rotate ROLE KEYS THRESHOLD',
+    usage: 'rotate ROLE KEYS THRESHOLD [times=N]',
     async run({ world }, given) {
+      const role = given.next('role')
+      const keyCount = given.count('keys')
+      const threshold = given.count('threshold')
+      const times = given.countOption('times') ?? 1
       world.repository.now = world.time.now()
-      await world.repository.rotateKeys(
-        given.next('role'),
-        given.count('keys'),
-        given.count('threshold'),
-      )
+      for (let i = 0; i < times; i++) {
+        await world.repository.rotateKeys(role, keyCount, threshold)
+      }
     },
   },
   renew: {
@@ -59,23 +69,54 @@ export const worldCommands: Commands = {
   },
   add: {
     usage: 'add device NAME PRODUCT CHANNEL [mirrors=A,B] [without=server]',
-    async run({ world, witness }, given) {
+    async run(stage, given) {
       given.take('device')
       const mirrors = given.option('mirrors')
-      const device = await world.addDevice({
+      await addDevice(stage, {
         name: given.next('name'),
         product: given.next('product'),
         channel: given.next('channel'),
         mirrors: mirrors === undefined ? [] : mirrors.split(','),
         isMirrorOnly: given.option('without') === 'server',
       })
-      device.onStart = (app) => witness.noteStart(device, app)
+    },
+  },
+  fleet: {
+    usage:
+      'fleet PREFIX COUNT PRODUCT CHANNEL: devices that have installed what there is, switched off',
+    async run(stage, given) {
+      const prefix = given.next('prefix')
+      const count = given.count('devices')
+      const product = given.next('product')
+      const channel = given.next('channel')
+      const fleet: SimDevice[] = []
+      for (let i = 1; i <= count; i++) {
+        fleet.push(await addDevice(stage, { name: `${prefix}${i}`, product, channel }))
+      }
+      // what all of them tell alike is no story
+      stage.world.tell = () => {}
+      for (const device of fleet) await device.powerOn()
+      await stage.world.time.advance(patienceMs)
+      stage.world.tell = stage.tell
+      for (const device of fleet) {
+        stage.witness.check(device, true)
+        cutPower(device, 'everything')
+      }
     },
   },
   wait: {
     usage: 'wait DURATION',
     run: ({ world }, given) => world.time.advance(given.durationMs('duration')),
   },
+}
+
+async function addDevice(
+  { world, witness }: Stage,
+  options: Parameters<World['addDevice']>[0],
+): Promise<SimDevice> {
+  const device = await world.addDevice(options)
+  device.onStart = (app) => witness.noteStart(device, app)
+  return device
 }
 
 function readRelease(given: Arguments): PublishOptions {

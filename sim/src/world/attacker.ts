@@ -22,6 +22,7 @@ import type {
   TimestampSigned,
   TufSignature,
 } from '@seaworthy/trust/tuf'
+import type { SimDevice } from './device.ts'
 import type { Shelf } from './shelf.ts'
 import { copyShelf } from './shelf.ts'
 import type { World } from './world.ts'
@@ -35,8 +36,13 @@ export interface Attacker {
   /** Whether the server's answers are the attacker's. */
   readonly hasServer: boolean
   takeServer(): void
+  /** The honest are back in charge of server and mirrors; keys that were stolen stay stolen. */
+  leave(): void
   takeMirror(name: string): void
   takeKeys(role: string, count: number): void
+  /** Its disk, and so its key. */
+  takeDevice(name: string): void
+  readonly devices: ReadonlyMap<string, SimDevice>
   keysOf(role: string): readonly Signer[]
   record(name: string): void
   /** Serves all that was recorded and nothing else. */
@@ -48,10 +54,10 @@ export interface Attacker {
   current(role: string): TargetsSigned
   /** Length and hash of a file, as metadata names it. */
   describe(bytes: Uint8Array): { length: number; hashes: { sha256: string } }
-  /** Bytes signed with every key held for `role`. */
-  sign(role: string, signed: AnySigned): Promise<Uint8Array<ArrayBuffer>>
-  /** Serves it as the file of its role and version. */
+  /** Serves it, signed with every key held, as the file of its role and version. */
   put(role: string, signed: AnySigned): Promise<void>
+  /** The same with signatures of the attacker's choice. */
+  putSigned(role: string, signed: AnySigned, signers: readonly Signer[]): Promise<void>
   /** Signs a snapshot that names what is served, changed by `edit`, and a timestamp that names that. */
   publish(edit?: {
     snapshot?: (signed: SnapshotSigned) => SnapshotSigned
@@ -62,6 +68,7 @@ export interface Attacker {
 export function createAttacker(world: World): Attacker {
   const keys = new Map<string, readonly Signer[]>()
   const records = new Map<string, Shelf>()
+  const devices = new Map<string, SimDevice>()
   let shelf: Shelf | undefined
   let hasServer = false
 
@@ -90,12 +97,26 @@ export function createAttacker(world: World): Attacker {
         keys.set(role, world.repository.signers.get(role) ?? [])
       }
       world.server.shelf = ownShelf()
+      world.server.assign = () => null
+    },
+    leave() {
+      hasServer = false
+      world.server.shelf = world.shelf
+      world.server.assign = undefined
+      for (const mirror of world.mirrors.values()) mirror.shelf = world.shelf
+      shelf = undefined
     },
     takeMirror(name) {
       const mirror = world.mirrors.get(name)
       if (mirror === undefined) throw new Error(`there is no mirror ${name}`)
       mirror.shelf = ownShelf()
     },
+    takeDevice(name) {
+      const device = world.devices.get(name)
+      if (device === undefined) throw new Error(`there is no device ${name}`)
+      devices.set(name, device)
+    },
+    devices,
     takeKeys(role, count) {
       const all = world.repository.signers.get(role) ?? []
       if (all.length < count) throw new Error(`${role} has only ${all.length} keys`)
@@ -118,16 +139,13 @@ export function createAttacker(world: World): Attacker {
       length: bytes.length,
       hashes: { sha256: digestHex(digestOf(bytes)) },
     }),
-    async sign(role, signed) {
-      const held = attacker.keysOf(role)
+    put: (role, signed) => attacker.putSigned(role, signed, attacker.keysOf(role)),
+    async putSigned(role, signed, signers) {
       const signatures: TufSignature[] = []
-      for (const signer of held) signatures.push(await signRole(signed, signer))
-      return formatMetadata({ signed, signatures })
-    },
-    async put(role, signed) {
+      for (const signer of signers) signatures.push(await signRole(signed, signer))
       const file = roleFileName(role)
       const name = role === 'timestamp' ? file : `${signed.version}.${file}`
-      ownShelf().metadata.set(name, await attacker.sign(role, signed))
+      ownShelf().metadata.set(name, formatMetadata({ signed, signatures }))
     },
     async publish(edit = {}) {
       const now = world.time.now()

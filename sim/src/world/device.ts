@@ -17,6 +17,7 @@ import type { Log, LogFields } from '@seaworthy/std/log'
 import { silentLog } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import { TrustError } from '@seaworthy/std/refusal'
+import { secondMs } from '@seaworthy/std/time'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { SimDisk } from './disk.ts'
 import type { SimNetwork } from './network.ts'
@@ -73,6 +74,7 @@ export interface SimDevice {
   setClock(skewMs: number): void
 }
 
+const restartMs = 10 * secondMs
 export const stateDir = '/var/lib/seaworthy'
 const configPath = '/etc/seaworthy/agent.json'
 
@@ -142,7 +144,9 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
     life = { installer, processes, clock }
     void installer.run().catch((error: unknown) => {
       failure = describeFailure(error)
-      ports.tell('agent-stopped', { code: failure })
+      tell('agent-stopped', { code: failure })
+      // as its supervisor does
+      void sleep(restartMs).then(() => device.restartAgent())
     })
   }
 

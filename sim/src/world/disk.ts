@@ -58,12 +58,15 @@ export function createSimDisk(): SimDisk {
   return openDisk({ kind: 'folder', entries: new Map(), durable: new Map() })
 }
 
-function openDisk(root: FolderNode, lost: readonly NameChange[] = []): SimDisk {
+function openDisk(
+  root: FolderNode,
+  lost: readonly NameChange[] = [],
+  faults: DiskFaults = {},
+): SimDisk {
   let changes = [...lost]
   let writeCount = 0
   let isHalted = false
   let onWrite: ((count: number) => void) | undefined
-  const faults: DiskFaults = {}
 
   const never = () => new Promise<never>(() => {})
   /** Every operation goes through here: when the power is gone, nobody hears of its outcome. */
@@ -333,9 +336,9 @@ function openDisk(root: FolderNode, lost: readonly NameChange[] = []): SimDisk {
       ),
     reopen() {
       isHalted = true
-      return openDisk(root, changes)
+      return openDisk(root, changes, faults)
     },
-    afterPowerCut: (mode) => openDisk(imageAfterCut(root, changes, mode)),
+    afterPowerCut: (mode) => openDisk(imageAfterCut(root, changes, mode), [], { ...faults }),
     filesBelow(path) {
       const files: FileView[] = []
       const top = findFolder(path)
