@@ -19,12 +19,14 @@ export interface Generation {
   otherDamaged: boolean
 }
 
-async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return hexEncode(new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))))
+/** Of number and content, so that neither can be changed alone. */
+async function sha256Hex(number: number, content: Uint8Array): Promise<string> {
+  const bytes = concatBytes(utf8Encode(`${number}\n`), content)
+  return hexEncode(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
 }
 
 export async function encodeGeneration(number: number, content: Uint8Array): Promise<Uint8Array> {
-  const trailer = `\nseaworthy-state-v1 ${number} ${content.length} ${await sha256Hex(content)}\n`
+  const trailer = `\nseaworthy-state-v1 ${number} ${content.length} ${await sha256Hex(number, content)}\n`
   return concatBytes(content, utf8Encode(trailer))
 }
 
@@ -42,7 +44,10 @@ export async function decodeGeneration(
   const match = trailerForm.exec(tail)
   if (match === null || bytes.length - tail.length < tailStart) return undefined
   const content = bytes.subarray(0, bytes.length - tail.length)
-  if (content.length !== Number(match[2]) || (await sha256Hex(content)) !== match[3])
+  if (
+    content.length !== Number(match[2]) ||
+    (await sha256Hex(Number(match[1]), content)) !== match[3]
+  )
     return undefined
   return { number: Number(match[1]), content }
 }
