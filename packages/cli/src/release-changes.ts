@@ -12,7 +12,7 @@ export interface PlatformChange {
   platform: string
   /** New, gone, or on both sides. */
   presence: 'added' | 'removed' | 'kept'
-  /** False for images and containers, which have no file list. */
+  /** False for images and containers, which have no file list: then nothing is compared. */
   hasFileList: boolean
   bytesBefore: number
   bytesAfter: number
@@ -40,12 +40,15 @@ export async function compareReleases(
     const [old, now] = [before, after].map((release) => release?.fileLists.get(platform))
     const oldFiles = await readFiles(source, old)
     const newFiles = await readFiles(source, now)
-    const difference = diffFileLists(oldFiles, newFiles)
+    const difference =
+      now === undefined
+        ? { added: [], removed: [], changed: [] }
+        : diffFileLists(oldFiles, newFiles)
     const wasThere = before?.platforms.has(platform) ?? false
     changes.push({
       platform,
       presence: !after.platforms.has(platform) ? 'removed' : wasThere ? 'kept' : 'added',
-      hasFileList: old !== undefined || now !== undefined,
+      hasFileList: now !== undefined,
       bytesBefore: totalBytes(oldFiles),
       bytesAfter: totalBytes(newFiles),
       ...difference,
@@ -86,7 +89,7 @@ function describePlatform(change: PlatformChange, entriesMax: number): string[] 
   const isJump =
     presence === 'kept' && grownBytes > jumpBytesMin && grownBytes > change.bytesBefore * jumpShare
   const lines = [
-    `${platform}: ${added.length} entries added, ${removed.length} removed, ${changed.length} changed; ` +
+    `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
       `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
     ...(isJump ? [`  ! ${formatBytes(grownBytes)} more than before`] : []),
   ]

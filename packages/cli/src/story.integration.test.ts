@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { chmod, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
@@ -346,5 +349,176 @@ test('T8 an exported release is checked with sha256sum and openssl alone, and an
   assert.match(
     await offline.fails(3, 'release', 'verify', folder, '--root', root),
     /\(wrong_hash\)/,
+  )
+})
+
+/** A registry on this machine with one image, as far as pulling needs it. */
+async function serveImage(t: TestContext) {
+  const digestOf = (bytes: Buffer) => `sha256:${hash('sha256', bytes, 'hex')}`
+  const blobs = [Buffer.from('{}'), Buffer.from('not really a layer')]
+  const [config, layer] = blobs.map((bytes) => ({ digest: digestOf(bytes), size: bytes.length }))
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', ...layer }],
+    }),
+  )
+  const files = new Map<string, Buffer>(blobs.map((bytes) => [`blobs/${digestOf(bytes)}`, bytes]))
+  for (const reference of ['1', digestOf(manifest)]) files.set(`manifests/${reference}`, manifest)
+  const registry = createServer((request, response) => {
+    const file = files.get(request.url!.replace('/v2/some/image/', ''))
+    const type = request.url!.includes('/manifests/')
+      ? 'application/vnd.oci.image.manifest.v1+json'
+      : 'application/octet-stream'
+    response.writeHead(file === undefined ? 404 : 200, {
+      'content-type': type,
+      'content-length': file?.length ?? 0,
+    })
+    response.end(request.method === 'HEAD' ? undefined : file)
+  })
+  await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve))
+  t.after(() => registry.close())
+  return `docker://127.0.0.1:${(registry.address() as AddressInfo).port}/some/image:1`
+}
+
+test('a release is made from a file, an OCI layout or a registry, and the same input gives the same release', async (t) => {
+  const { ann, both } = await publishFirstRelease(t)
+  interface Made {
+    digest: string
+    kind: string
+    platforms: { platform: string }[]
+  }
+  const create = (version: string, ...sources: string[]) =>
+    ann.json<Made>(
+      'release',
+      'create',
+      'web',
+      version,
+      ...sources.flatMap((source, i) => [
+        '--platform',
+        ['linux/amd64', 'linux/arm64'][i]!,
+        '--from',
+        source,
+      ]),
+    )
+  const again = await create('1.0', ann.file('app-1'))
+  assert.equal(again.digest, (await ann.json<Made>('release', 'show', 'web', '1.0')).digest)
+  await writeFile(ann.file('app-1/data.txt'), 'changed')
+  assert.match(
+    await ann.fails(
+      3,
+      'release',
+      'create',
+      'web',
+      '1.0',
+      '--platform',
+      'linux/amd64',
+      '--from',
+      ann.file('app-1'),
+    ),
+    /exists already with other content/,
+  )
+  const single = await create('single', ann.file('passphrase'), ann.file('app-1'))
+  assert.deepEqual(
+    single.platforms.map(({ platform }) => platform),
+    ['linux/amd64', 'linux/arm64'],
+  )
+  await ann.ok('release', 'export', 'web', '1.0', '-o', ann.file('export'))
+  const copied = await create('copied', `oci:${ann.file('export/oci')}:1.0`)
+  assert.equal(copied.kind, 'bundle')
+  assert.match(
+    await ann.fails(
+      3,
+      'release',
+      'create',
+      'web',
+      'absent',
+      '--platform',
+      'linux/s390x',
+      '--from',
+      `oci:${ann.file('export/oci')}`,
+    ),
+    /\(platform_absent\)/,
+  )
+  const pulled = await create('pulled', await serveImage(t))
+  assert.equal(pulled.kind, 'container')
+  const published = await ann.ok('publish', 'web', 'pulled', '--channel', 'stable', ...both)
+  assert.match(published, /container for linux\/amd64/)
+  assert.match(published, /an image, whose content has no file list/)
+  assert.match(
+    await ann.fails(
+      2,
+      'release',
+      'create',
+      'web',
+      'x',
+      '--platform',
+      'linux/amd64',
+      '--from',
+      'a',
+      '--from',
+      'b',
+    ),
+    /1 --platform but 2 --from/,
+  )
+  assert.match(
+    await ann.fails(
+      5,
+      'release',
+      'create',
+      'web',
+      'x',
+      '--platform',
+      'linux/amd64',
+      '--from',
+      ann.file('none'),
+    ),
+    /no such file/,
+  )
+  assert.match(
+    await ann.fails(
+      5,
+      'release',
+      'create',
+      'nothing',
+      'x',
+      '--platform',
+      'linux/amd64',
+      '--from',
+      ann.file('none'),
+    ),
+    /\(product_not_found\)/,
+  )
+})
+
+test('a proposal that was overtaken is made anew', async (t) => {
+  const { ann, ben, both } = await publishFirstRelease(t)
+  const first = await ann.json<ProposalJson>(
+    'withdraw',
+    'web',
+    '1.0',
+    '--channel',
+    'stable',
+    '--sign-with',
+    ann.file('key'),
+  )
+  await ann.ok('trust', 'renew', 'web.stable', ...both)
+  assert.match(
+    await ben.fails(3, 'proposal', 'sign', first.id, '--key', ben.file('key')),
+    /\(proposal_outdated\)\nSomething else was published/,
+  )
+  const rebased = await ann.json<ProposalJson>(
+    'proposal',
+    'rebase',
+    first.id,
+    '--sign-with',
+    ann.file('key'),
+  )
+  assert.notEqual(rebased.id, first.id)
+  assert.match(
+    await ben.ok('proposal', 'sign', rebased.id, '--key', ben.file('key')),
+    /Published: Withdraw/,
   )
 })

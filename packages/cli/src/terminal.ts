@@ -29,7 +29,7 @@ export function createPrompt(input: ReadStream, screen: Screen): Prompt {
 
 const secretLengthMax = 4096
 
-/** One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. */
+/** One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed behind it is put back for the next question. */
 function readHidden(input: ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
@@ -40,12 +40,20 @@ function readHidden(input: ReadStream): Promise<string> {
       act()
     }
     const onChunk = (chunk: Buffer) => {
-      for (const character of chunk.toString('utf8')) {
-        if (character === '\r' || character === '\n') return end(() => resolve(text))
+      const characters = Array.from(chunk.toString('utf8'))
+      for (const [i, character] of characters.entries()) {
+        if (character === '\r' || character === '\n') {
+          return end(() => {
+            const rest = characters.slice(i + 1).join('')
+            if (rest !== '') input.unshift(Buffer.from(rest))
+            resolve(text)
+          })
+        }
         if (character === '\u0003' || character === '\u0004') {
           return end(() => reject(new CliError('failed', 'interrupted')))
         }
-        if (character === '\u007f' || character === '\b') text = text.slice(0, -1)
+        if (character === '\u007f' || character === '\b')
+          text = Array.from(text).slice(0, -1).join('')
         else if (text.length < secretLengthMax) text += character
       }
     }

@@ -2,7 +2,9 @@
 import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { createRelease } from '@seaworthy/api/releases'
+import { ProblemError } from '@seaworthy/api/problems'
+import { showProduct } from '@seaworthy/api/products'
+import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { Layout } from '@seaworthy/oci/layout'
@@ -36,6 +38,7 @@ export async function createReleaseFrom(
       wayOut: 'Give one --from for each --platform, in the same order.',
     })
   }
+  const existing = await findExisting(context, product, version)
   const work = await mkdtemp(join(tmpdir(), 'seaworthy-release-'))
   const closers: (() => void)[] = []
   try {
@@ -47,6 +50,11 @@ export async function createReleaseFrom(
       })),
     )
     const built = await buildWithProgress(context, layout, { product, version, platforms: opened })
+    if (existing !== undefined && existing !== built.descriptor.digest) {
+      throw new CliError('refused', `${product} ${version} exists already with other content`, {
+        wayOut: 'A version never changes: choose another one.',
+      })
+    }
     await withSession(context, async (session) => {
       await pushWithProgress(context, layout, {
         digest: built.descriptor.digest,
@@ -65,6 +73,23 @@ export async function createReleaseFrom(
     for (const close of closers) close()
     await rm(work, { recursive: true, force: true })
   }
+}
+
+/** Before anything is packed: whether the server can be reached and has the product, and what the version means there so far. */
+async function findExisting(
+  context: Context,
+  product: string,
+  version: string,
+): Promise<string | undefined> {
+  return await withSession(context, async ({ client }) => {
+    await client.call(showProduct, { params: { product } })
+    try {
+      return (await client.call(showRelease, { params: { product, version } })).digest
+    } catch (error) {
+      if (error instanceof ProblemError && error.status === 404) return undefined
+      throw error
+    }
+  })
 }
 
 /** `DIR`, `FILE`, `oci:DIR[:NAME]`, `docker://HOST/REPOSITORY:TAG`. */

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createCliUser } from './testing/cli-user.ts'
+
+const launcher = fileURLToPath(new URL('../bin/seaworthy.mjs', import.meta.url))
+
+async function makeFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-main-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+function run(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  node = process.execPath,
+) {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment }
+  return spawnSync(node, [launcher, ...args], { encoding: 'utf8', env, timeout: 60_000, input: '' })
+}
+
+test('the launcher passes arguments, output and exit codes through', () => {
+  const version = run(['--version'])
+  assert.deepEqual([version.status, version.stdout, version.stderr], [0, '0.1.0\n', ''])
+  assert.equal(run(['nonsense']).status, 2)
+  assert.equal(run(['device', 'list']).status, 2)
+  assert.equal(run(['key', 'show', '/nonexistent/key']).status, 5)
+})
+
+test('an older Node hands over to the pinned one', (t) => {
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
+    const { status, stdout } = spawnSync(path, ['-p', 'process.versions.node'], {
+      encoding: 'utf8',
+    })
+    return status === 0 && Number(stdout.split('.')[0]) < 24
+  })
+  if (old === undefined) return t.skip('no older Node on this machine')
+  const version = run(['--version'], {}, old)
+  assert.deepEqual([version.status, version.stdout, version.stderr], [0, '0.1.0\n', ''])
+  assert.equal(run(['key', 'show', '/nonexistent/key'], {}, old).status, 5)
+})
+
+test('a pipe that ends early is no error', async () => {
+  const shell = spawnSync(
+    'bash',
+    ['-c', `set -o pipefail; "$0" "$1" completion bash | head -n 1`, process.execPath, launcher],
+    { encoding: 'utf8' },
+  )
+  assert.equal(shell.status, 0, shell.stderr)
+  assert.match(shell.stdout, /^# bash completion/)
+})
+
+test('an interrupted command stops its requests and ends', async (t) => {
+  // A server that takes connections and never answers.
+  const sockets = new Set<{ destroy(): void }>()
+  const silent = createServer((socket) => sockets.add(socket))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  })
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const child = spawn(
+    process.execPath,
+    [
+      launcher,
+      'login',
+      url,
+      '--pin',
+      `sha256:${'A'.repeat(43)}`,
+      '--token',
+      'sw_x_y',
+      '--config-dir',
+      '/nonexistent',
+    ],
+    { stdio: 'ignore' },
+  )
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  await new Promise<void>((resolve) => silent.once('connection', () => resolve()))
+  child.kill('SIGINT')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  const exitCode = await ended
+  clearTimeout(timer)
+  assert.ok(exitCode === 130 || exitCode === 1 || exitCode === 6, `exit code ${exitCode}`)
+})
+
+/** Runs a command at a pseudo terminal, as a person would; what is typed comes on its standard input. */
+function runAtTerminal(t: TestContext, args: readonly string[], typed: string): string | undefined {
+  const command = [process.execPath, launcher, ...args].map((part) => `'${part}'`).join(' ')
+  const shell = `(sleep 3; printf '%b' '${typed}'; sleep 2) | script --quiet --return --command "${command}" /dev/null`
+  if (spawnSync('script', ['--version']).error !== undefined) {
+    if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error('script is not installed')
+    t.skip('needs script (apt install bsdutils)')
+    return undefined
+  }
+  const { stdout, status } = spawnSync('bash', ['-c', shell], { encoding: 'utf8', timeout: 60_000 })
+  assert.equal(status, 0, stdout)
+  return stdout
+}
+
+test('a passphrase typed at a terminal is not shown, and opens the key it was typed for', async (t) => {
+  const folder = await makeFolder(t)
+  const key = join(folder, 'key')
+  const shown = runAtTerminal(t, ['key', 'create', key], 'correct horsX\\0177e\\ncorrect horse\\n')
+  if (shown === undefined) return
+  assert.match(shown, /New passphrase for .*key: /)
+  assert.doesNotMatch(shown, /correct|hors/)
+  assert.equal((await stat(key)).mode & 0o777, 0o600)
+  assert.doesNotMatch(await readFile(key, 'utf8'), /PRIVATE|correct/)
+})
+
+test('without a terminal nothing is asked: passphrases and confirmations are refused clearly', async (t) => {
+  const folder = await makeFolder(t)
+  const nobody = run(['key', 'create', join(folder, 'key')])
+  assert.equal(nobody.status, 2)
+  assert.match(nobody.stderr, /nobody is there to type the passphrase.*\nUse --passphrase-file/)
+  const short = run(['key', 'create', join(folder, 'key')], { SEAWORTHY_PASSPHRASE: 'short' })
+  assert.equal(short.status, 3)
+  const token = run(['login', 'https://127.0.0.1:1'])
+  assert.equal(token.status, 2)
+  const remove = run(['device', 'remove', 'device_x', '--config-dir', folder])
+  assert.equal(remove.status, 2)
+  assert.match(remove.stderr, /Nobody is there to say yes\.\nLook at what would be done/)
+})
+
+test('keys: what cannot be a key, a wrong passphrase and a PKCS#11 token are told apart', async (t) => {
+  const user = await createCliUser(t, 'keys')
+  await user.ok('key', 'create', user.file('key'))
+  assert.match(await user.fails(3, 'key', 'create', user.file('key')), /exists already/)
+  assert.match(
+    await user.fails(1, 'key', 'create', user.file('hsm'), '--pkcs11', 'pkcs11:token=x'),
+    /PKCS#11/,
+  )
+  assert.match(await user.fails(1, 'key', 'show', 'pkcs11:token=x'), /PKCS#11/)
+  const text = await readFile(user.file('key'), 'utf8')
+  await writeFile(user.file('damaged'), text.replace(/"ciphertext": "../, '"ciphertext": "AA'))
+  assert.match(await user.fails(3, 'key', 'show', user.file('damaged')), /\(key_file_damaged\)/)
+  await writeFile(user.file('other'), 'not a key')
+  assert.match(
+    await user.fails(3, 'key', 'show', user.file('other')),
+    /other: .*\(key_file_malformed\)/,
+  )
+})
