@@ -60,7 +60,8 @@ export const deviceCommands: Commands = {
     },
   },
   disk: {
-    usage: 'disk NAME full [BYTES] | ok | save|put|remove|empty|truncate|corrupt|unreadable FILE',
+    usage:
+      'disk NAME full [BYTES] | lies | ok | save|put|remove|empty|truncate|corrupt|unreadable FILE',
     async run(stage, given) {
       const device = deviceNamed(stage, given.next('name'))
       changeDisk(stage, device, given)
@@ -129,6 +130,11 @@ function changeDisk(stage: Stage, device: SimDevice, given: Arguments): void {
   if (action === 'ok') {
     delete disk.faults.capacityBytes
     delete disk.faults.unreadable
+    delete disk.faults.isLying
+    return
+  }
+  if (action === 'lies') {
+    disk.faults.isLying = true
     return
   }
   if (action === 'full') {

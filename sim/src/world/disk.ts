@@ -29,6 +29,8 @@ export interface DiskFaults {
   capacityBytes?: number
   /** Files whose sectors can no longer be read. */
   unreadable?: ReadonlySet<string>
+  /** It says that it made things durable, and did not. */
+  isLying?: boolean
 }
 
 export interface SimDisk extends Disk {
@@ -76,6 +78,7 @@ function openDisk(
     // the power may have gone during the operation itself
     return isHalted ? never() : result
   }
+  const isSyncing = () => !isHalted && faults.isLying !== true
   const noteWrite = () => {
     writeCount++
     onWrite?.(writeCount)
@@ -155,13 +158,13 @@ function openDisk(
         node.size += fits.length
         noteWrite()
         if (isHalted) return
-        if (durable) node.durableSize = node.size
+        if (durable && faults.isLying !== true) node.durableSize = node.size
         if (fits.length < bytes.length) throw new DiskError('no_space', `no space for ${path}`)
       }),
     sync: () =>
       whilePowered(() => {
         noteWrite()
-        if (!isHalted) makeFileDurable(node)
+        if (isSyncing()) makeFileDurable(node)
       }),
     close: () => whilePowered(() => {}),
   })
@@ -304,14 +307,14 @@ function openDisk(
         const folder = findFolder(path)
         if (folder === undefined) throw new DiskError('failed', `${path}: ENOENT`)
         noteWrite()
-        if (!isHalted) makeNamesDurable(new Set([folder]))
+        if (isSyncing()) makeNamesDurable(new Set([folder]))
       }),
     syncTree: (path) =>
       whilePowered(() => {
         const top = findFolder(path)
         if (top === undefined) throw new DiskError('failed', `${path}: ENOENT`)
         noteWrite()
-        if (isHalted) return
+        if (!isSyncing()) return
         const folders = new Set([top])
         walk(top, path, (_path, node) => {
           if (node.kind === 'folder') folders.add(node)

@@ -1,0 +1,21 @@
+/** Every scenario again with other seeds: what it expects must not hang on chance. Power cuts with many more torn disks each. */
+import { test } from 'node:test'
+import { isPowerCut, listScenarios } from './scenario-files.ts'
+import { runScript } from './script/run-script.ts'
+
+const seedCount = 20
+const powerCutSeedCount = 4
+const tornPerWrite = 12
+
+for (const scenario of listScenarios()) {
+  const { name, title } = scenario
+  test(`${title} (npm run sim -- ${name}), other seeds`, async (t) => {
+    const text = isPowerCut(scenario)
+      ? scenario.text.replaceAll(/ torn=\d+/g, ` torn=${tornPerWrite}`)
+      : scenario.text
+    const count = isPowerCut(scenario) ? powerCutSeedCount : seedCount
+    for (let seed = 1000; seed < 1000 + count; seed++) {
+      await runScript(text, { seed, onCount: (line) => t.diagnostic(`seed ${seed}: ${line}`) })
+    }
+  })
+}
