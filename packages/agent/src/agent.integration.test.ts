@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { TestAgent } from './testing/test-agent.ts'
 import { createTestAgent, makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
@@ -80,3 +80,17 @@ for (const [behaviour, code] of [
     assert.ok(!origin.requests.slice(asked).some((request) => request.includes(bad.sha256)))
   })
 }
+
+test('T7 truncated state: nothing is installed, the application goes on, and the server is told', async () => {
+  await agent.stop()
+  for (const file of ['device-state.0', 'device-state.1'])
+    truncateSync(`${agent.stateDir}/trust/${file}`, 10)
+  await origin.release('3.0.0', writeTestApp(`${folder.path}/app-3`, '3.0.0'))
+  agent.start()
+  await version('2.0.0')
+  await waitUntil('told', () => lastSigned()?.refusals[0]?.code === 'state_unreadable')
+  const status = await agent.status()
+  assert.equal(status['lastError'], 'state_unreadable')
+  assert.ok(!origin.requests.slice(-5).some((request) => request.includes('/v2/')))
+  assert.equal((await agent.readVersion())?.trim(), '2.0.0')
+})

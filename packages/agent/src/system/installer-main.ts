@@ -8,17 +8,20 @@ import type { Log } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { isTrustError } from '@seaworthy/trust/tuf'
 import type { AgentConfig } from '../config.ts'
 import type { GatewayLink } from '../handover/link.ts'
 import { createGateway } from '../handover/link.ts'
 import type { Gateway } from '../handover/messages.ts'
 import { sourcesOf } from '../poll/sources.ts'
-import type { Disk } from '../ports.ts'
+import type { Disk, InstallerPorts } from '../ports.ts'
 import type { ConfigRefusal } from '../refusals.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
 import { replaceFile } from '../state/replace-file.ts'
+import type { Installer } from '../update/installer.ts'
 import { openInstaller } from '../update/installer.ts'
+import { runUnreadable } from '../update/unreadable.ts'
 import { agentVersion, builtAt } from '../version.ts'
 import { chooseAccount } from './accounts.ts'
 import { createDisk, syncByCall, syncByProgram } from './disk.ts'
@@ -62,23 +65,42 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const stopAll = () => end.abort(new Error('stopped'))
   try {
     const anchor = await loadAnchor(config, layout, disk)
-    const installer = await openInstaller(
-      {
-        ...ports,
-        disk,
-        gateway,
-        bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-        processes: createProcesses({
-          stateDir: layout.root,
-          probeCommand: probeCommand(),
-          sleep: systemSleep,
-          ...(appAccount === undefined ? {} : { account: appAccount }),
-        }),
-      },
-      { config, configPath: options.configPath, layout, sources, anchor, builtAt, agentVersion },
-    )
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
-      process.on(signal, () => installer.stop('stopped'))
+    const installerPorts: InstallerPorts = {
+      ...ports,
+      disk,
+      gateway,
+      bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      processes: createProcesses({
+        stateDir: layout.root,
+        probeCommand: probeCommand(),
+        sleep: systemSleep,
+        ...(appAccount === undefined ? {} : { account: appAccount }),
+      }),
+    }
+    const settings = {
+      config,
+      configPath: options.configPath,
+      layout,
+      sources,
+      anchor,
+      builtAt,
+      agentVersion,
+    }
+    const onTermination = (act: () => void) => {
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, act)
+    }
+    let installer: Installer
+    try {
+      installer = await openInstaller(installerPorts, settings)
+    } catch (error) {
+      if (!isTrustError(error, 'state_unreadable')) throw error
+      log.error('state-unreadable', { error })
+      const stop = new AbortController()
+      onTermination(() => stop.abort(new Error('stopped')))
+      await runUnreadable(installerPorts, settings, error.code, stop.signal)
+      return 0
+    }
+    onTermination(() => installer.stop('stopped'))
     await installer.run()
     return 0
   } catch (error) {

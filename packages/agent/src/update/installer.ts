@@ -11,6 +11,7 @@ import { readSlots, removeStaging } from '../slots/slots.ts'
 import { openDeviceKey } from '../state/device-key.ts'
 import { openState } from '../state/device-state.ts'
 import { parentOf } from '../state/layout.ts'
+import { readIdentity, writeIdentity } from '../state/identity.ts'
 import { jitteredMs } from '../state/reports.ts'
 import type { InstallerContext, InstallerSettings } from './context.ts'
 import { describeStatus, publishStatus } from './context.ts'
@@ -53,7 +54,11 @@ export async function openInstaller(
   const { current, stored } = await readSlots(disk, layout)
   const isFresh = current === undefined && stored.length === 0
   const store = await openState(disk, `${layout.trust}/device-state`, isFresh)
-  const isUntouched = isFresh && store.state.deviceId === null && store.state.committedCounter === 0
+  const { deviceId } = store.state
+  if (deviceId !== null && (await readIdentity(disk, layout)) !== deviceId) {
+    await writeIdentity(disk, layout, deviceId)
+  }
+  const isUntouched = isFresh && deviceId === null && store.state.committedCounter === 0
   const signer = await openDeviceKey(disk, `${layout.trust}/device.key`, isUntouched)
   const trust = await openTrust(
     ports,

@@ -10,7 +10,9 @@ import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
 import { FetchError, refusalCode, UpdateError } from '../refusals.ts'
 import { readSlots } from '../slots/slots.ts'
-import { signAssertion, signRegistration } from '../state/device-key.ts'
+import { callCheckIn } from '../poll/session.ts'
+import { signRegistration } from '../state/device-key.ts'
+import { writeIdentity } from '../state/identity.ts'
 import type { Release } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/device-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
@@ -44,6 +46,8 @@ export function createPoller(context: InstallerContext): Poller {
 
   const trustedNow = () =>
     new Date(Math.max(ports.clock.now().getTime(), trust.client.status().verifiedAt.getTime()))
+
+  const session = { ...ports, signer, server: config.server ?? '', now: trustedNow }
 
   const destroyProvisioningKey = async () => {
     delete config.provisioningKey
@@ -81,6 +85,7 @@ export function createPoller(context: InstallerContext): Poller {
     if (channel !== config.channel)
       throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
     await store.change((state) => ({ ...state, deviceId }))
+    await writeIdentity(ports.disk, settings.layout, deviceId)
     ports.log.info('registered', { deviceId })
   }
 
@@ -91,31 +96,12 @@ export function createPoller(context: InstallerContext): Poller {
     return store.state.deviceId!
   }
 
-  const callCheckIn = async (
-    body: Readonly<Record<string, unknown>>,
-  ): Promise<FetcherReplies['check-in']> => {
-    const deviceId = await ensureIdentity()
-    try {
-      return await gateway.ask({ kind: 'check-in', body })
-    } catch (error) {
-      if (!(error instanceof FetchError) || error.code !== 'token_needed') throw error
-    }
-    const assertion = await signAssertion(signer, {
-      deviceId,
-      audience: config.server!,
-      now: trustedNow(),
-      random: ports.random,
-    })
-    await gateway.ask({ kind: 'token', assertion })
-    return gateway.ask({ kind: 'check-in', body })
-  }
-
   /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
   const checkInOnce = async (
     body: Readonly<Record<string, unknown>>,
   ): Promise<FetcherReplies['check-in'] | undefined> => {
     try {
-      return await callCheckIn(body)
+      return await callCheckIn(session, await ensureIdentity(), body)
     } catch (error) {
       if (!(error instanceof FetchError)) throw error
       if (error.problem === 'report_signature_missing') {
