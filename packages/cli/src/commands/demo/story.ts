@@ -50,21 +50,21 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   })
   await establishTrust(story, people, application)
 
-  stage.chapter(`${application.title} ${application.releases[0]!.version} to three devices`)
+  stage.chapter(`${application.title} ${application.releases[0].version} to three devices`)
   await publish(story, people, application, 0)
   const devices = await bringDevices(story, people)
   await awaitVersion(story, devices, application, 0, 'committed')
 
-  stage.chapter(`The update: ${application.title} ${application.releases[1]!.version}`)
+  stage.chapter(`The update: ${application.title} ${application.releases[1].version}`)
   await publish(story, people, application, 1)
   await awaitVersion(story, devices, application, 1, 'committed')
 
-  stage.chapter(`A release that fails its health check: ${application.releases[2]!.version}`)
+  stage.chapter(`A release that fails its health check: ${application.releases[2].version}`)
   await publish(story, people, application, 2)
   await awaitVersion(story, devices, application, 1, 'rolled-back')
 
   stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
-  const { version } = application.releases[1]!
+  const { version } = application.releases[1]
   await attackDevices(story, { server, application, devices, version })
 
   stage.chapter('The owners take their server back')
