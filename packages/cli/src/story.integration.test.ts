@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { chmod, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -310,7 +310,7 @@ test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what
 
 test('T8 an exported release is checked with sha256sum and openssl alone, and any change is noticed', async (t) => {
   if (isMissing(t, 'openssl')) return
-  const { ann, ben, root, both } = await publishFirstRelease(t)
+  const { server, ann, ben, root, both } = await publishFirstRelease(t)
   const newKey = ann.file('new-key')
   await ann.ok('key', 'create', newKey)
   await ann.ok('trust', 'rotate', 'root', '--add', newKey, ...both)
@@ -335,6 +335,30 @@ test('T8 an exported release is checked with sha256sum and openssl alone, and an
   assert.match(
     await offline.fails(3, 'release', 'verify', folder, '--root', `sha256:${'1'.repeat(64)}`),
     /is not in what was given/,
+  )
+
+  // The plain TUF client needs nothing of ours but the first root and the pin.
+  const plain = ['tuf', '--metadata-dir', offline.file('metadata'), '--strict', '--pin', server.pin]
+  const targets = [
+    '--target-base-url',
+    `${server.url}/tuf/targets`,
+    '--target-dir',
+    offline.file('targets'),
+  ]
+  const wanted = [
+    '--metadata-url',
+    `${server.url}/tuf`,
+    '--target-name',
+    'web/stable/1.0',
+    ...targets,
+  ]
+  await ben.ok(...plain, 'init', join(folder, 'tuf/1.root.json'))
+  await ben.ok(...plain, ...wanted, 'download')
+  const [target] = await readdir(offline.file('targets'))
+  const bytes = await readFile(join(offline.file('targets'), target!))
+  assert.deepEqual(
+    bytes,
+    await readFile(join(folder, 'oci/blobs/sha256', hash('sha256', bytes, 'hex'))),
   )
 
   const signed = join(folder, 'signatures/web.stable.signed.json')

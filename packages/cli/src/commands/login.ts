@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
 import { permissionsOf } from '@seaworthy/fleet/access'
+import { isPin } from '@seaworthy/oci/transport'
 import { parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
@@ -47,13 +48,12 @@ interface LoginOptions {
   root?: string
 }
 
-const pinForm = /^sha256:[A-Za-z0-9_-]{43}$/
 const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
 
 async function logIn(context: Context, text: string, options: LoginOptions): Promise<void> {
   const { ports } = context
   const url = parseOrigin(text)
-  if (options.pin !== undefined && !pinForm.test(options.pin)) {
+  if (options.pin !== undefined && !isPin(options.pin)) {
     throw new CliError('usage', '--pin is not of the form sha256:<43 characters>')
   }
   const rootDigest = options.root === undefined ? undefined : rootForm.exec(options.root)?.[1]

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { mkdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isPin } from '@seaworthy/oci/transport'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -30,6 +31,10 @@ export function addTufCommands(program: Command, ports: CliPorts): void {
     .option('--target-name <path>', 'a target to download, repeatable', collect)
     .option('--target-base-url <url>', 'where the repository serves targets')
     .option('--target-dir <dir>', 'where downloaded targets go')
+    .option(
+      '--pin <sha256:…>',
+      'the public key of the server, where no certificate authority vouches for it',
+    )
     .option('--strict', "accept only the strict profile of Seaworthy's own repositories")
     .addHelpText('after', '\nExit codes of this command: 0 done, 1 anything else.')
   tuf
@@ -60,6 +65,7 @@ interface TufOptions {
   targetName?: string[]
   targetBaseUrl?: string
   targetDir?: string
+  pin?: string
   strict?: boolean
 }
 
@@ -90,7 +96,7 @@ async function init(ports: CliPorts, options: TufOptions, file: string): Promise
 }
 
 async function refresh(ports: CliPorts, options: TufOptions): Promise<void> {
-  await withTransport(ports, async (transport) => {
+  await withTransport(ports, options, async (transport) => {
     await refreshWith(ports, options, transport)
   })
 }
@@ -109,7 +115,7 @@ async function download(context: Context, options: TufOptions): Promise<void> {
   const { targetDir: folder, targetName: names = [] } = options
   if (folder === undefined) throw new CliError('usage', '--target-dir is missing')
   if (names.length === 0) throw new CliError('usage', '--target-name is missing')
-  await withTransport(ports, async (transport) => {
+  await withTransport(ports, options, async (transport) => {
     const client = await refreshWith(ports, options, transport)
     await mkdir(folder, { recursive: true })
     for (const name of names) {
@@ -188,8 +194,16 @@ async function closeBody(response: HttpResponse): Promise<void> {
   for await (const _ of response.body) break
 }
 
-async function withTransport(ports: CliPorts, act: (transport: Transport) => Promise<void>) {
-  const { transport, close } = ports.createTransport({ allowPlain: true })
+async function withTransport(
+  ports: CliPorts,
+  { pin }: TufOptions,
+  act: (transport: Transport) => Promise<void>,
+) {
+  if (pin !== undefined && !isPin(pin))
+    throw new CliError('usage', '--pin is not of the form sha256:<43 characters>')
+  const { transport, close } = ports.createTransport(
+    pin === undefined ? { allowPlain: true } : { pin },
+  )
   try {
     await act((request) => transport({ ...request, signal: request.signal ?? ports.signal }))
   } finally {

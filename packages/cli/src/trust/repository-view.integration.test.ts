@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import { Command } from 'commander'
+import { createClient } from '@seaworthy/api/client'
+import type { Transport } from '@seaworthy/std/http'
+import { dayMs, ManualClock } from '@seaworthy/std/time'
+import { createRepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+import { createContext } from '../context.ts'
+import type { Session } from '../session.ts'
+import { testPorts } from '../testing/ports.ts'
+import { openRepository, requireFresh } from './repository-view.ts'
+
+/** A session with a repository in memory, anchored at its first root. */
+async function openWorld(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-view-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const clock = new ManualClock(new Date('2026-06-01T00:00:00Z'))
+  const repository = await createRepositorySimulator(clock.now())
+  await repository.addProduct('web')
+  await repository.addChannel('web', 'stable')
+  await repository.addRelease('web', 'stable', '1.0')
+  const transport: Transport = async ({ url }) => {
+    const name = url.slice('https://x/tuf/'.length)
+    const bytes = name === '1.root.json' ? repository.anchor : repository.files.get(name)
+    return {
+      status: bytes === undefined ? 404 : 200,
+      headers: {},
+      body: (async function* () {
+        if (bytes !== undefined) yield bytes
+      })(),
+    }
+  }
+  const ports = testPorts({ clock })
+  const session: Session = {
+    name: 'x',
+    server: { url: 'https://x', logVerifierKey: '' },
+    folder: join(folder, 'servers', 'x'),
+    configFolder: folder,
+    client: createClient({ baseUrl: 'https://x', transport }),
+    transport,
+    token: '',
+    log: undefined,
+  }
+  const context = createContext(ports, new Command())
+  const advance = async (days: number) => {
+    clock.advance(days * dayMs)
+    repository.now = clock.now()
+  }
+  return { repository, session, context, ports, advance }
+}
+
+test('the first root seen is taken loudly, remembered, and all roles below it are verified', async (t) => {
+  const { session, context, ports, repository } = await openWorld(t)
+  const view = await openRepository(context, session)
+  const digest = hash('sha256', repository.anchor, 'hex')
+  assert.equal(view.anchor?.digest, digest)
+  assert.match(ports.err.text, new RegExp(`WARNING: trust on first use: root sha256:${digest}`))
+  assert.deepEqual([...view.current.roles.keys()].toSorted(), ['targets', 'web', 'web.stable'])
+  ports.err.text = ''
+  await repository.rotateKeys('root', 3, 2)
+  assert.equal((await openRepository(context, session)).roots.length, 2)
+  assert.equal(ports.err.text, '')
+})
+
+test('T7 freeze: a repository whose timestamp has expired is refused', async (t) => {
+  const { session, context, advance } = await openWorld(t)
+  await openRepository(context, session)
+  await advance(2)
+  await assert.rejects(openRepository(context, session), { code: 'freeze' })
+})
+
+test('T7 rollback: a repository that went back after it was seen is refused', async (t) => {
+  const { session, context, repository } = await openWorld(t)
+  const before = new Map(repository.files)
+  await repository.addRelease('web', 'stable', '2.0')
+  await openRepository(context, session)
+  for (const [name, bytes] of before) repository.files.set(name, bytes)
+  await assert.rejects(openRepository(context, session), { code: 'rollback' })
+})
+
+test('an offline role that has expired is shown with a warning, so that it can be renewed, and vouches for nothing', async (t) => {
+  const { session, context, ports, repository, advance } = await openWorld(t)
+  await openRepository(context, session)
+  await advance(70)
+  await repository.publish()
+  ports.err.text = ''
+  const view = await openRepository(context, session)
+  assert.match(
+    ports.err.text,
+    /WARNING: web\.stable has expired .* \(seaworthy trust renew web\.stable\)/,
+  )
+  assert.doesNotMatch(ports.err.text, /WARNING: targets/)
+  assert.throws(() => requireFresh(context, view, ['web', 'web.stable']), { code: 'freeze' })
+  requireFresh(context, view, ['web'])
+})
