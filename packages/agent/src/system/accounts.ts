@@ -4,7 +4,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { ConfigRefusal } from '../refusals.ts'
 import type { Account } from './processes.ts'
 
-export function findAccount(name: string): Account | undefined {
+function findAccount(name: string): Account | undefined {
   for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
     const fields = line.split(':')
     if (fields[0] === name) return { uid: Number(fields[2]), gid: Number(fields[3]) }

@@ -1,7 +1,7 @@
 /** `status` and `update-now`: through the socket; what the installer wrote down last, when nobody listens there. */
 import { readFileSync } from 'node:fs'
 import { layoutOf } from '../state/layout.ts'
-import type { AgentOptions } from './launch.ts'
+import type { AgentOptions } from './commands.ts'
 import { readConfig } from './read-config.ts'
 import { askSocket } from './status-socket.ts'
 

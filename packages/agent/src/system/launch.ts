@@ -1,80 +1,9 @@
-/** How the processes of the agent are started, and with which rights each (RFD 10). */
-import { realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+/** `seaworthy-agent run`: becomes what keeps the installer running. */
 import { spawn } from 'node:child_process'
+import type { AgentOptions } from './commands.ts'
+import { installerCommand } from './commands.ts'
 import { readConfig } from './read-config.ts'
 import { superviseScript } from './supervise.ts'
-
-export interface AgentOptions {
-  configPath: string
-  stateDir: string | undefined
-}
-
-/** Small heaps: the agent's own data is a few megabytes, and idle memory is what a device pays for all day. */
-const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v8-pool-size=0']
-/** Saves a fifth, but has no WebAssembly, which running from the sources needs. */
-const packagedFlags = ['--lite-mode']
-const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
-
-/** The file that this process runs, and the folders that its code may be read from. */
-function codePlaces(): { main: string; readable: string[]; flags: string[] } {
-  const here = realpathSync(import.meta.filename)
-  const isBundled = !here.endsWith('.ts')
-  if (isBundled)
-    return { main: here, readable: [dirname(here)], flags: [...memoryFlags, ...packagedFlags] }
-  const source = dirname(dirname(here))
-  return { main: join(source, 'main.ts'), readable: [join(source, '../../..')], flags: memoryFlags }
-}
-
-/** Root's work and no network: Node grants symbolic links and the whole bundle tree only together with the whole file system. */
-export function installerCommand({ configPath, stateDir }: AgentOptions): string[] {
-  const { main, flags } = codePlaces()
-  return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    '--permission',
-    '--allow-child-process',
-    '--allow-fs-read=*',
-    '--allow-fs-write=*',
-    main,
-    'installer',
-    '--config',
-    configPath,
-    ...(stateDir === undefined ? [] : ['--state-dir', stateDir]),
-  ]
-}
-
-/** The network, its own folder, its own socket; no child process, no worker, no add-on. */
-export function fetcherCommand(fetchFolder: string, runDir: string): string[] {
-  const { main, readable, flags } = codePlaces()
-  return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    '--permission',
-    '--allow-net',
-    ...[...readable, fetchFolder, runDir].map((folder) => `--allow-fs-read=${folder}`),
-    ...[fetchFolder, runDir].map((folder) => `--allow-fs-write=${folder}`),
-    main,
-    'fetcher',
-  ]
-}
-
-/** The network and nothing else; lives for one trial. */
-export function probeCommand(): string[] {
-  const { main, readable, flags } = codePlaces()
-  return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    '--permission',
-    '--allow-net',
-    ...readable.map((folder) => `--allow-fs-read=${folder}`),
-    main,
-    'probe',
-  ]
-}
 
 /** Replaces this process by a shell that keeps the installer running; the configuration is read first, for its faults to be seen. */
 export async function becomeSupervisor(

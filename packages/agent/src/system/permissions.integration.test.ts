@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { makeTestFolder } from '../testing/test-agent.ts'
-import { fetcherCommand, installerCommand, probeCommand } from './launch.ts'
+import { fetcherCommand, installerCommand, probeCommand } from './commands.ts'
 
 const folder = makeTestFolder()
 after(() => folder.remove())

@@ -35,7 +35,7 @@ export interface WantedContent {
 
 const pieceBytes = 1024 * 1024
 /** Documents that are read into memory: index and manifests. */
-export const documentBytesMax = 4 * 1024 * 1024
+const documentBytesMax = 4 * 1024 * 1024
 
 async function fromSources<T>(
   { gateway }: ContentPorts,

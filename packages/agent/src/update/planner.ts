@@ -41,7 +41,7 @@ export type Step =
   | { do: 'report-missing'; release: Release }
 
 /** A trial that is started this often without a verdict (power cuts, a machine that falls over) has failed. */
-export const trialStartsMax = 3
+const trialStartsMax = 3
 
 export function planStep(state: DeviceState, facts: Facts): Step {
   const { update, committed } = state

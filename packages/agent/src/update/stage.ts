@@ -34,7 +34,7 @@ function sha256Of(descriptor: Descriptor): string {
 }
 
 /** The layers of the bundle for this platform. Throws `TrustError`, `FetchError`. */
-export async function findLayers(
+async function findLayers(
   ports: ContentPorts,
   settings: StageSettings,
   release: Release,
