@@ -110,7 +110,9 @@ const cases: Readonly<Record<string, (server: TestServer) => Promise<void>>> = {
   'all workers': async (server) => {
     for (const pid of await server.workerPids()) process.kill(pid, 'SIGKILL')
   },
-  PostgreSQL: async (server) => process.kill(await server.postgresPid(), 'SIGKILL'),
+  PostgreSQL: async (server) => {
+    process.kill(await server.postgresPid(), 'SIGKILL')
+  },
 }
 
 test('O1 kill -9 of workers, of PostgreSQL and of the whole server under load loses nothing acknowledged', async (t) => {

@@ -8,6 +8,7 @@ import { hasSecrets, lockFirstStart } from '../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../db/tokens.ts'
 import type { Ports } from './app.ts'
 import { createLog } from './audit-log.ts'
+import { onlineRoles, openOnlineKeys } from './online-keys.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import { createOnlineSecrets, loadOnlineSecrets } from './online-secrets.ts'
 import { issueToken } from './tokens.ts'
@@ -47,6 +48,8 @@ export async function prepareServer(
       })
     }
     const secrets = await loadOnlineSecrets(tx, masterKey)
+    // A key that cannot be opened is said now, not when the first timestamp runs out.
+    for (const role of onlineRoles) await openOnlineKeys(tx, masterKey, role)
     if (isFirst) {
       await createLog(tx, { signer: secrets.logSigner, origin: secrets.logOrigin }, now)
       log.info('server.first-start', { pin: secrets.pin })

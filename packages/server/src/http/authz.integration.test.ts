@@ -28,6 +28,7 @@ const params: Readonly<Record<string, string>> = {
   product: 'absent',
   version: '0.0.0',
   fleet: 'absent',
+  role: 'absent',
 }
 
 /** What is not a route of the contract, with the way it answers when it lets a request through. */

@@ -87,6 +87,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       if (child.exitCode !== 0) throw new Error(`the server ended with ${child.exitCode}: ${log}`)
     },
     async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Refusal } from '@seaworthy/std/refusal'
+import { seededRandom } from '@seaworthy/std/random'
+import { generateSigner } from '@seaworthy/trust/keys'
+import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
+import { createCredential, isSameSecret, parseCredential } from './credentials.ts'
+import { openToken, signToken } from './device-tokens.ts'
+
+const now = new Date('2026-11-22T00:00:00Z')
+const key = seededRandom(1).bytes(32)
+const exp = now.getTime() / 1000 + 60
+
+test('A3 a credential names its row, and only its own secret fits', () => {
+  const random = seededRandom(2)
+  for (const kind of ['token', 'provisioning'] as const) {
+    const id = `${kind}_${'0'.repeat(26)}`
+    const made = createCredential(kind, id, random)
+    const parsed = parseCredential(made.text)
+    assert.equal(parsed?.kind, kind)
+    assert.equal(parsed?.id, id)
+    assert.ok(isSameSecret(parsed!.secretSha256, made.secretSha256))
+    const other = parseCredential(`${made.text.slice(0, -1)}${made.text.endsWith('0') ? '1' : '0'}`)
+    assert.ok(!isSameSecret(other!.secretSha256, made.secretSha256))
+  }
+  for (const text of ['', 'sw_', 'sw_x_y', `sw_${'0'.repeat(26)}_${'g'.repeat(64)}`]) {
+    assert.equal(parseCredential(text), undefined)
+  }
+})
+
+test('V4 an access token opens with its key and audience until it expires, and no changed character passes', () => {
+  const token = signToken(key, 'seaworthy-device', { sub: 'device_x', exp })
+  assert.equal(openToken(key, 'seaworthy-device', token, now)?.['sub'], 'device_x')
+  assert.equal(openToken(key, 'seaworthy-registry', token, now), undefined)
+  assert.equal(openToken(seededRandom(3).bytes(32), 'seaworthy-device', token, now), undefined)
+  const later = new Date(now.getTime() + 60_000)
+  assert.equal(openToken(key, 'seaworthy-device', token, later), undefined)
+  const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${token.split('.')[1]}.`
+  assert.equal(openToken(key, 'seaworthy-device', none, now), undefined)
+  fc.assert(
+    fc.property(
+      fc.nat({ max: token.length - 1 }),
+      fc.constantFrom(...'aZ0-_.'),
+      (at, character) => {
+        const changed = token.slice(0, at) + character + token.slice(at + 1)
+        if (changed !== token) {
+          assert.equal(openToken(key, 'seaworthy-device', changed, now), undefined)
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})
+
+test('V4 whatever is sent as a token or an assertion is refused with a code, never with a crash', async () => {
+  const { key: publicKey } = await generateSigner('ed25519')
+  const part = fc.oneof(
+    fc.base64String(),
+    fc.json().map((text) => Buffer.from(text).toString('base64url')),
+    fc.string(),
+  )
+  const any = fc.tuple(part, part, part).map((parts) => parts.join('.'))
+  await fc.assert(
+    fc.asyncProperty(any, async (text) => {
+      assert.equal(openToken(key, 'seaworthy-device', text, now), undefined)
+      assert.throws(() => readAssertionIssuer(text), isRefused)
+      await assert.rejects(
+        verifyAssertion(text, publicKey, { isOwnOrigin: () => true, now }),
+        isRefused,
+      )
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'assertion_invalid'
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { seededRandom } from '@seaworthy/std/random'
+import { checkConfig } from './config.ts'
+import { readEnv, UsageError } from './env.ts'
+import { loadMasterKey, masterKeyOf, SealError, secretPurposes } from './secrets.ts'
+import type { SecretName } from './secrets.ts'
+
+const machine = { cwd: '/srv', coresCount: 4 }
+const read = (argv: string[], variables: Record<string, string> = {}) =>
+  checkConfig(readEnv(argv, variables), machine)
+
+test('without options there are sane defaults', () => {
+  const config = read([])
+  assert.equal(config.dataDir, '/srv/seaworthy-data')
+  assert.equal(config.blobsDir, '/srv/seaworthy-data/blobs')
+  assert.equal(config.masterKeyFile, '/srv/seaworthy-data/master.key')
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8443 })
+  assert.deepEqual([config.workersCount, config.databaseUrl, config.logLevel], [4, null, 'info'])
+})
+
+test('options stand above variables', () => {
+  const variables = { SEAWORTHY_LISTEN: '0.0.0.0:443', SEAWORTHY_NAMES: 'a.example,b.example' }
+  assert.deepEqual(read([], variables).listen, { host: '0.0.0.0', port: 443 })
+  assert.deepEqual(read([], variables).names, ['a.example', 'b.example'])
+  assert.deepEqual(read(['--name', 'c.example'], variables).names, ['c.example'])
+  assert.deepEqual(read(['--listen', '[::1]:0']).listen, { host: '::1', port: 0 })
+})
+
+test('what cannot be meant is refused with what the option takes', () => {
+  const wrong = [
+    ['--listen', '8443'],
+    ['--listen', 'host:99999'],
+    ['--workers', '0'],
+    ['--log-level', 'loud'],
+    ['--name', 'not a host'],
+    ['--name', '-x.example'],
+    ['--database-url', 'mysql://x'],
+    ['--blobs', 's3://bucket'],
+    ['--unknown'],
+    ['positional'],
+  ]
+  for (const argv of wrong) assert.throws(() => read(argv), UsageError, argv.join(' '))
+})
+
+test('A8 a sealed secret opens under its own name, version and key alone, and no changed bit passes', () => {
+  const random = seededRandom(7)
+  const key = masterKeyOf(random.bytes(32), random)
+  const other = masterKeyOf(random.bytes(32), random)
+  const names = Object.keys(secretPurposes) as SecretName[]
+  const secret = random.bytes(100)
+  for (const name of names) {
+    const sealed = key.seal(name, 1, secret)
+    assert.deepEqual(Buffer.from(key.open(name, 1, sealed)), Buffer.from(secret))
+    assert.throws(() => key.open(name, 2, sealed), SealError)
+    assert.throws(() => other.open(name, 1, sealed), SealError)
+    for (const wrong of names.filter((candidate) => candidate !== name)) {
+      assert.throws(() => key.open(wrong, 1, sealed), SealError)
+    }
+  }
+  const sealed = key.seal('log-key', 1, secret)
+  fc.assert(
+    fc.property(fc.nat({ max: sealed.length * 8 - 1 }), (bit) => {
+      const changed = Uint8Array.from(sealed)
+      changed[bit >> 3]! ^= 1 << (bit & 7)
+      assert.throws(() => key.open('log-key', 1, changed), SealError)
+    }),
+    { numRuns: 500 },
+  )
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (garbage) => {
+      assert.throws(() => key.open('log-key', 1, garbage), SealError)
+    }),
+  )
+})
+
+test('the master key file is made once, private, and never replaced', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-master-'))
+  try {
+    const file = join(folder, 'master.key')
+    const random = seededRandom(1)
+    await assert.rejects(loadMasterKey(file, random, false), /there is no master key/)
+    const first = await loadMasterKey(file, random, true)
+    const text = await readFile(file, 'utf8')
+    assert.equal((await stat(file)).mode & 0o777, 0o600)
+    const again = await loadMasterKey(file, random, true)
+    assert.equal(await readFile(file, 'utf8'), text)
+    const sealed = first.seal('tls-key', 1, new Uint8Array([1]))
+    assert.deepEqual([...again.open('tls-key', 1, sealed)], [1])
+    await writeFile(file, 'no key')
+    await assert.rejects(loadMasterKey(file, random, true), /is not a master key/)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})

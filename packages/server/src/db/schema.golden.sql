@@ -1,0 +1,155 @@
+assertion_ids.device text not null
+assertion_ids.jti text not null
+assertion_ids.expires_at timestamp with time zone not null
+audit_entries.id bigint not null
+audit_entries.entry bytea not null
+audit_entries.leaf_index bigint
+device_reports.device text not null
+device_reports.sequence bigint not null
+device_reports.report bytea not null
+device_reports.signature bytea not null
+device_reports.received_at timestamp with time zone not null
+device_states.device text not null
+device_states.seen_at timestamp with time zone not null
+device_states.report jsonb not null
+devices.id text not null
+devices.fleet text not null
+devices.key_id text not null
+devices.public_key jsonb not null
+devices.name text
+devices.platform text not null
+devices.hardware text
+devices.agent_version text not null
+devices.tags jsonb not null
+devices.provisioning_key text not null
+devices.registered_at timestamp with time zone not null
+fleets.name text not null
+fleets.product text not null
+fleets.channel text not null
+fleets.poll_seconds integer not null
+fleets.pinned_version text
+fleets.updates_enabled boolean not null
+fleets.created_at timestamp with time zone not null
+lifetime_alarms.role text not null
+lifetime_alarms.version integer not null
+lifetime_alarms.level integer not null
+lifetime_alarms.raised_at timestamp with time zone not null
+log_state.only_row boolean not null default true
+log_state.size bigint not null
+log_state.root bytea not null
+log_state.checkpoint text not null
+log_state.signed_at timestamp with time zone not null
+log_tiles.level integer not null
+log_tiles.index bigint not null
+log_tiles.hashes bytea not null
+proposals.id text not null
+proposals.kind text not null
+proposals.title text not null
+proposals.state text not null
+proposals.document bytea not null
+proposals.created_at timestamp with time zone not null
+proposals.created_by text not null
+proposals.closed_at timestamp with time zone
+proposals.closed_reason text
+provisioning_keys.id text not null
+provisioning_keys.fleet text not null
+provisioning_keys.secret_sha256 bytea not null
+provisioning_keys.uses_left integer not null
+provisioning_keys.expires_at timestamp with time zone not null
+provisioning_keys.created_at timestamp with time zone not null
+provisioning_keys.created_by text not null
+provisioning_keys.revoked_at timestamp with time zone
+releases.product text not null
+releases.version text not null
+releases.kind text not null
+releases.digest text not null
+releases.length bigint not null
+releases.total_bytes bigint not null
+releases.platforms jsonb not null
+releases.created_at timestamp with time zone not null
+releases.created_by text not null
+removed_devices.device text not null
+removed_devices.key_id text not null
+removed_devices.removed_at timestamp with time zone not null
+schema_migrations.name text not null
+schema_migrations.sha256 text not null
+schema_migrations.applied_at timestamp with time zone not null
+secrets.name text not null
+secrets.version integer not null
+secrets.sealed bytea not null
+secrets.created_at timestamp with time zone not null
+server_facts.name text not null
+server_facts.value text not null
+tokens.id text not null
+tokens.name text not null
+tokens.role text not null
+tokens.products text[]
+tokens.fleets text[]
+tokens.secret_sha256 bytea not null
+tokens.created_at timestamp with time zone not null
+tokens.created_by text not null
+tokens.expires_at timestamp with time zone not null
+tokens.last_used_at timestamp with time zone
+tokens.revoked_at timestamp with time zone
+tuf_metadata.role text not null
+tuf_metadata.version integer not null
+tuf_metadata.bytes bytea not null
+tuf_metadata.published_at timestamp with time zone not null
+assertion_ids: PRIMARY KEY (device, jti)
+audit_entries: UNIQUE (leaf_index)
+audit_entries: PRIMARY KEY (id)
+device_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+device_reports: PRIMARY KEY (device, sequence)
+device_states: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+device_states: PRIMARY KEY (device)
+devices: FOREIGN KEY (fleet) REFERENCES fleets(name)
+devices: UNIQUE (key_id)
+devices: PRIMARY KEY (id)
+fleets: PRIMARY KEY (name)
+lifetime_alarms: PRIMARY KEY (role, version, level)
+log_state: CHECK (only_row)
+log_state: PRIMARY KEY (only_row)
+log_tiles: PRIMARY KEY (level, index)
+proposals: PRIMARY KEY (id)
+proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected'::text, 'outdated'::text])))
+provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
+provisioning_keys: PRIMARY KEY (id)
+provisioning_keys: CHECK ((uses_left >= 0))
+releases: PRIMARY KEY (product, version)
+removed_devices: UNIQUE (key_id)
+removed_devices: PRIMARY KEY (device)
+schema_migrations: PRIMARY KEY (name)
+secrets: PRIMARY KEY (name, version)
+secrets: CHECK ((version > 0))
+server_facts: PRIMARY KEY (name)
+tokens: PRIMARY KEY (id)
+tuf_metadata: PRIMARY KEY (role, version)
+tuf_metadata: CHECK ((version > 0))
+CREATE INDEX assertion_ids_expiry ON public.assertion_ids USING btree (expires_at)
+CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (device, jti)
+CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
+CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
+CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE UNIQUE INDEX device_reports_pkey ON public.device_reports USING btree (device, sequence)
+CREATE UNIQUE INDEX device_states_pkey ON public.device_states USING btree (device)
+CREATE INDEX devices_fleet ON public.devices USING btree (fleet, id)
+CREATE UNIQUE INDEX devices_key_id_key ON public.devices USING btree (key_id)
+CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)
+CREATE UNIQUE INDEX fleets_pkey ON public.fleets USING btree (name)
+CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
+CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
+CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
+CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
+CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
+CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
+CREATE UNIQUE INDEX provisioning_keys_pkey ON public.provisioning_keys USING btree (id)
+CREATE INDEX releases_digest ON public.releases USING btree (product, digest)
+CREATE INDEX releases_newest ON public.releases USING btree (product, created_at DESC, version)
+CREATE UNIQUE INDEX releases_pkey ON public.releases USING btree (product, version)
+CREATE UNIQUE INDEX removed_devices_key_id_key ON public.removed_devices USING btree (key_id)
+CREATE UNIQUE INDEX removed_devices_pkey ON public.removed_devices USING btree (device)
+CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
+CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
+CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
+CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
+CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)

@@ -1,0 +1,397 @@
+/**
+ * Somebody has the database (T10, T9): rows are changed behind the server's back. What decides is signed, so a changed
+ * row is refused, not served, and noticed. What the log has said once it cannot take back.
+ */
+import assert from 'node:assert/strict'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ProblemError } from '@seaworthy/api/problems'
+import { applyProposal } from '@seaworthy/api/proposals'
+import { createFleet } from '@seaworthy/api/fleets'
+import { showServer } from '@seaworthy/api/server'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { systemSleep } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { Checkpoint, LogError } from '@seaworthy/trust/tlog'
+import { parseNoteKey, verifyCheckpoint, verifyEntries, verifyLog } from '@seaworthy/trust/tlog'
+import { formatProposal, parseProposal, signMetadata } from '@seaworthy/trust/tuf'
+import { nodeSha256 } from './app/audit-log.ts'
+import type { Db } from './db/connection.ts'
+import type { TestClient, TestServer } from './testing/index.ts'
+import {
+  addDevice,
+  carryOut,
+  createTestClient,
+  fetchCurrent,
+  makeProvisioningKey,
+  propose,
+  publishIntent,
+  publishRelease,
+  pushRelease,
+  report,
+  setUpTrust,
+  sign,
+  startTestServer,
+  submit,
+} from './testing/index.ts'
+
+async function withServer(
+  work: (ctx: {
+    server: TestServer
+    client: TestClient
+    signers: Signer[]
+    thief: Db
+  }) => Promise<void>,
+): Promise<void> {
+  const server = await startTestServer()
+  const client = createTestClient(server)
+  try {
+    const { signers } = await setUpTrust(client)
+    const thief = server.openDatabase()
+    try {
+      await work({ server, client, signers, thief })
+    } finally {
+      await thief.close()
+    }
+  } finally {
+    client.close()
+    await server.stop()
+  }
+}
+
+const refused = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof ProblemError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+async function readiness(client: TestClient): Promise<string> {
+  const { json } = await client.send('GET', '/readyz')
+  return JSON.stringify(json())
+}
+
+async function reload(thief: Db): Promise<void> {
+  await thief.write(({ sql }) => sql`select pg_notify('metadata', '')`)
+  await systemSleep(300)
+}
+
+test('T10 a release written into the channel role in the database is not served, not assigned, and noticed', () =>
+  withServer(async ({ server, client, signers, thief }) => {
+    const release = await pushRelease(client, server.adminToken, '1.0.0')
+    await publishRelease(client, release, signers)
+    const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+    const before = await report(client, device)
+    const { roles } = await fetchCurrent(client)
+    const stable = roles.get('acme.stable')!
+    const text = utf8Decode(stable.bytes).replaceAll(release.sha256, 'f'.repeat(64))
+    assert.notEqual(text, utf8Decode(stable.bytes))
+    await thief.write(
+      ({
+        sql,
+      }) => sql`update tuf_metadata set bytes = ${Buffer.from(text)} where role = 'acme.stable'
+        and version = ${stable.signed.version}`,
+    )
+    await reload(thief)
+    assert.match(await readiness(client), /metadata does not verify/)
+    const { bytes } = await client.send('GET', `/tuf/${stable.signed.version}.acme.stable.json`)
+    assert.deepEqual(Buffer.from(bytes), Buffer.from(stable.bytes))
+    assert.deepEqual((await report(client, device)).assignment, before.assignment)
+    assert.match(server.log(), /metadata\.tampered/)
+    // Nothing can be published on top of it either.
+    const next = await pushRelease(client, server.adminToken, '2.0.0')
+    await assert.rejects(submit(client, await propose(client, publishIntent(next))))
+  }))
+
+test('T10 with the online keys alone: metadata of a channel signed by the snapshot key is refused', () =>
+  withServer(async ({ client, thief }) => {
+    const { roles } = await fetchCurrent(client)
+    const stable = roles.get('acme.stable')!
+    const stranger = await generateSigner('ed25519')
+    const forged = await signMetadata({ ...stable.signed, version: 2 }, [stranger])
+    await thief.write(
+      ({ sql }) => sql`insert into tuf_metadata (role, version, bytes, published_at)
+        values ('acme.stable', 2, ${Buffer.from(forged)}, now())`,
+    )
+    await reload(thief)
+    assert.match(await readiness(client), /metadata does not verify/)
+    assert.equal((await client.send('GET', '/tuf/2.acme.stable.json')).status, 404)
+  }))
+
+test('T10 a first root that was replaced, with everything below it, is not the anchored one', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'seaworthy-anchor-'))
+  const server = await startTestServer({ dataDir })
+  const client = createTestClient(server)
+  let again: TestServer | undefined
+  try {
+    await setUpTrust(client)
+    const thief = server.openDatabase()
+    const stranger = await generateSigner('ed25519')
+    const { root } = await fetchCurrent(client)
+    const people = { keyids: [stranger.keyId], threshold: 1 }
+    const forged = await signMetadata(
+      {
+        ...root!.signed,
+        keys: { [stranger.keyId]: stranger.key },
+        roles: { root: people, targets: people, snapshot: people, timestamp: people },
+      },
+      [stranger],
+    )
+    await thief.write(
+      ({ sql }) => sql`update tuf_metadata set bytes = ${Buffer.from(forged)} where role = 'root'`,
+    )
+    await thief.close()
+    client.close()
+    await server.kill()
+    again = await startTestServer({ dataDir })
+    const late = createTestClient(again)
+    assert.match(await readiness(late), /metadata does not verify/)
+    assert.equal((await late.send('GET', '/tuf/1.root.json')).status, 503)
+    late.close()
+  } finally {
+    await again?.stop().catch(() => undefined)
+    await rm(dataDir, { recursive: true, force: true })
+  }
+})
+
+test('T10 a proposal whose document was changed in the database has no signatures any more', () =>
+  withServer(async ({ server, client, signers, thief }) => {
+    const release = await pushRelease(client, server.adminToken, '1.0.0')
+    const proposal = await propose(client, publishIntent(release))
+    await submit(client, proposal)
+    await sign(client, proposal, signers)
+    const [row] = await thief.reader.sql<{ document: Uint8Array }[]>`
+      select document from proposals where id = ${proposal.id}`
+    const text = utf8Decode(row!.document).replaceAll('"security":false', '"security":true')
+    const changed = formatProposal(await parseProposal(utf8Encode(text)))
+    await thief.write(
+      ({ sql }) =>
+        sql`update proposals set document = ${Buffer.from(changed)} where id = ${proposal.id}`,
+    )
+    const apply = client.api.call(applyProposal, { params: { proposalId: proposal.id } })
+    await assert.rejects(apply, refused('proposal_incomplete'))
+  }))
+
+test('T10 a fleet row changed to another channel changes only what that row says, never what is signed', () =>
+  withServer(async ({ server, client, signers, thief }) => {
+    await publishRelease(client, await pushRelease(client, server.adminToken, '1.0.0'), signers)
+    const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+    await thief.write(async ({ sql }) => {
+      await sql`update fleets set channel = 'nightly'`
+      await sql`select pg_notify('fleets', '')`
+    })
+    await systemSleep(200)
+    // A channel that nobody signed has no releases; the device would refuse another channel's anyway.
+    assert.equal((await report(client, device)).assignment, null)
+  }))
+
+test('T6 proposals: outdated is refused, below threshold is refused, twice is refused', () =>
+  withServer(async ({ server, client, signers }) => {
+    const first = await pushRelease(client, server.adminToken, '1.0.0')
+    const second = await pushRelease(client, server.adminToken, '1.1.0')
+    const [a, b] = [
+      await propose(client, publishIntent(first)),
+      await propose(client, publishIntent(second)),
+    ]
+    for (const proposal of [a, b]) await submit(client, proposal)
+    await sign(client, a, signers.slice(0, 1))
+    const apply = (id: string) => client.api.call(applyProposal, { params: { proposalId: id } })
+    await assert.rejects(apply(a.id), refused('proposal_incomplete'))
+    await sign(client, a, signers.slice(1))
+    await sign(client, b, signers)
+    const results = await Promise.allSettled([apply(a.id), apply(b.id), apply(a.id)])
+    const done = results.filter(({ status }) => status === 'fulfilled')
+    assert.equal(done.length, 1)
+    for (const result of results) {
+      if (result.status === 'rejected') {
+        const { code } = result.reason as ProblemError
+        assert.ok(['proposal_outdated', 'proposal_closed'].includes(code), code)
+      }
+    }
+  }))
+
+test('T1 a release whose content is not in the store cannot be proposed', () =>
+  withServer(async ({ server, client }) => {
+    const release = await pushRelease(client, server.adminToken, '1.0.0')
+    const ghost = { ...release, sha256: 'e'.repeat(64) }
+    const proposal = await propose(client, publishIntent(ghost))
+    await assert.rejects(submit(client, proposal), refused('release_content_missing'))
+  }))
+
+async function readLog(client: TestClient): Promise<Checkpoint> {
+  const { logVerifierKey } = await client.api.call(showServer, {})
+  const key = await parseNoteKey(logVerifierKey)
+  const { bytes } = await client.send('GET', '/log/checkpoint')
+  return verifyCheckpoint(bytes, {
+    origin: key.name,
+    logKeys: [key],
+    witnesses: [],
+    witnessesMin: 0,
+  })
+}
+
+function contactOf(
+  client: TestClient,
+  token: string,
+  current: Checkpoint,
+  remembered?: Checkpoint,
+) {
+  return {
+    current,
+    ...(remembered === undefined ? {} : { remembered }),
+    sha256: nodeSha256,
+    fetch: async (path: string) => {
+      const { status, bytes } = await client.send('GET', `/log/${path}`, { token })
+      return status === 200 ? bytes : undefined
+    },
+  }
+}
+
+test('T9 every action is an entry within a second, provable under a checkpoint that only grows', () =>
+  withServer(async ({ server, client, signers }) => {
+    await systemSleep(1000)
+    const first = await readLog(client)
+    await publishRelease(client, await pushRelease(client, server.adminToken, '1.0.0'), signers)
+    await assert.rejects(
+      client.api.call(createFleet, { body: { name: 'shops', product: 'acme', channel: 'stable' } }),
+    )
+    await systemSleep(1000)
+    const second = await readLog(client)
+    const contact = contactOf(client, server.adminToken, second, first)
+    assert.equal((await verifyLog(contact)).kind, 'extended')
+    const entries: { action: string; outcome: string; subject: string }[] = []
+    for await (const { bytes } of verifyEntries(contact, 0)) {
+      entries.push(JSON.parse(utf8Decode(bytes)) as (typeof entries)[number])
+    }
+    assert.equal(entries.length, second.size)
+    const has = (action: string, outcome: string, subject?: string) =>
+      entries.some(
+        (e) => e.action === action && e.outcome === outcome && (subject ?? e.subject) === e.subject,
+      )
+    assert.ok(has('server.first-start', 'done'))
+    assert.ok(has('proposal.sign', 'done'))
+    assert.ok(has('proposal.apply', 'done'))
+    assert.ok(has('trust.publish', 'done', 'acme.stable/2'))
+    assert.ok(has('registry.push', 'done'))
+    assert.ok(has('release.create', 'done', 'acme@1.0.0'))
+    assert.ok(has('fleet.create', 'refused', 'shops'))
+  }))
+
+test('T9 an entry rewritten in the database is caught by whoever reads it', () =>
+  withServer(async ({ server, client, thief }) => {
+    await systemSleep(1000)
+    const current = await readLog(client)
+    await thief.write(
+      ({ sql }) =>
+        sql`update audit_entries set entry = ${Buffer.from('{"nothing":"happened"}')} where leaf_index = 1`,
+    )
+    await assert.rejects(
+      async () => {
+        for await (const _ of verifyEntries(contactOf(client, server.adminToken, current), 0));
+      },
+      (error: LogError) => error.code === 'entry_mismatch',
+    )
+  }))
+
+test('T9 a restored old database is noticed: by clients that looked before, and by the server itself', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'seaworthy-restore-'))
+  const backup = await mkdtemp(join(tmpdir(), 'seaworthy-backup-'))
+  let server = await startTestServer({ dataDir })
+  const { adminToken } = server
+  let client = createTestClient(server)
+  try {
+    const { signers } = await setUpTrust(client)
+    const folders = ['postgresql'] as const
+    const stop = async () => {
+      client.close()
+      await server.stop()
+    }
+    const start = async () => {
+      server = await startTestServer({ dataDir })
+      client = createTestClient({ ...server, adminToken })
+    }
+    await stop()
+    for (const name of folders)
+      await cp(join(dataDir, name), join(backup, name), {
+        recursive: true,
+        preserveTimestamps: true,
+      })
+    await start()
+    await carryOut(client, { kind: 'renew', roles: ['acme.stable'] }, signers)
+    await systemSleep(1000)
+    const remembered = await readLog(client)
+    await stop()
+    for (const name of folders) {
+      await rm(join(dataDir, name), { recursive: true })
+      await cp(join(backup, name), join(dataDir, name), {
+        recursive: true,
+        preserveTimestamps: true,
+      })
+    }
+    await chownLike(dataDir)
+    await start()
+    const restored = await readLog(client)
+    assert.ok(restored.size < remembered.size)
+    await assert.rejects(
+      verifyLog(contactOf(client, adminToken, restored, remembered)),
+      (error: LogError) => error.code === 'log_truncated',
+    )
+    await systemSleep(2500)
+    assert.match(await readiness(client), /log_truncated/)
+    assert.equal((await readLog(client)).size, restored.size)
+    // A person has looked and accepts it: the host forgets what it signed before.
+    await rm(join(dataDir, 'log-checkpoint'))
+    await stop()
+    await start()
+    await systemSleep(1500)
+    assert.doesNotMatch(await readiness(client), /log_truncated/)
+    await stop()
+  } finally {
+    await server.kill().catch(() => undefined)
+    for (const folder of [dataDir, backup]) await rm(folder, { recursive: true, force: true })
+  }
+})
+
+/** Copies made as root belong to root; PostgreSQL's account needs its folders back. */
+async function chownLike(dataDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const { spawnSync } = await import('node:child_process')
+  const root = join(dataDir, 'postgresql')
+  const account = spawnSync('id', ['-u', 'postgres']).status === 0 ? 'postgres' : '65534:65534'
+  for (const name of ['data', 'run']) spawnSync('chown', ['-R', account, join(root, name)])
+}
+
+test('a wrong or missing master key is said so, and nothing starts', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'seaworthy-key-'))
+  try {
+    const server = await startTestServer({ dataDir })
+    await server.stop().catch(() => undefined)
+    await writeFile(join(dataDir, 'master.key'), `${'0'.repeat(64)}\n`)
+    await assert.rejects(startTestServer({ dataDir }), /master key is not the one/)
+    await rm(join(dataDir, 'master.key'))
+    await assert.rejects(startTestServer({ dataDir }), /there is no master key/)
+  } finally {
+    await rm(dataDir, { recursive: true, force: true })
+  }
+})
+
+test('A8 sealed secrets swapped for one another in the database do not open', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'seaworthy-swap-'))
+  try {
+    const server = await startTestServer({ dataDir })
+    const thief = server.openDatabase()
+    await thief.write(
+      ({
+        sql,
+      }) => sql`update secrets set sealed = (select sealed from secrets where name = 'snapshot-key')
+        where name = 'timestamp-key'`,
+    )
+    await thief.close()
+    await server.stop()
+    await assert.rejects(startTestServer({ dataDir }), /timestamp-key cannot be opened/)
+  } finally {
+    await rm(dataDir, { recursive: true, force: true })
+  }
+})
