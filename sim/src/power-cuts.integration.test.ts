@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectGolden } from '../../tools/golden.ts'
-import { isPowerCut, listScenarios } from './scenario-files.ts'
+import { listScenarios } from './scenario-files.ts'
 import { runScript } from './script/run-script.ts'
 
-const scenarios = listScenarios().filter(isPowerCut)
+const scenarios = listScenarios().filter(({ isPowerCut }) => isPowerCut)
 
 test('there are scenarios that pull the plug', () => {
   assert.ok(scenarios.length > 0)

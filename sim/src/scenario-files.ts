@@ -9,6 +9,8 @@ export interface ScenarioFile {
   readonly title: string
   readonly text: string
   readonly golden: URL
+  /** Those that pull the plug at every write take seconds, and have a test file of their own. */
+  readonly isPowerCut: boolean
 }
 
 export function listScenarios(): ScenarioFile[] {
@@ -21,10 +23,6 @@ export function listScenarios(): ScenarioFile[] {
 function readScenario(name: string): ScenarioFile {
   const text = readFileSync(new URL(`${name}.txt`, folder), 'utf8')
   const [, title = name] = /^# (.+)$/m.exec(text) ?? []
-  return { name, title, text, golden: new URL(`${name}.golden.txt`, folder) }
-}
-
-/** Those that pull the plug at every write take seconds, and have a test file of their own. */
-export function isPowerCut({ name }: ScenarioFile): boolean {
-  return name.startsWith('power-cut-')
+  const golden = new URL(`${name}.golden.txt`, folder)
+  return { name, title, text, golden, isPowerCut: name.startsWith('power-cut-') }
 }

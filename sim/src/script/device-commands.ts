@@ -118,7 +118,7 @@ function armPowerCut(stage: Stage, device: SimDevice, write: number, mode: CutMo
   }
 }
 
-export function cutModeOf(text = 'everything'): CutMode {
+function cutModeOf(text = 'everything'): CutMode {
   if (text === 'nothing' || text === 'everything') return text
   if (!/^\d{1,9}$/.test(text)) throw new ScriptError('keep: nothing, everything or a seed')
   return { random: seededRandom(Number(text)) }

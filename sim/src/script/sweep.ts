@@ -1,5 +1,5 @@
 /**
- * The power cut at every write. One run is watched write by write; at each, the disk is copied as a cut at that instant would leave it, in
+ * The power cut, and the agent killed, at every write. One run is watched write by write; at each, the disk is copied as a cut at that instant would leave it, in
  * several ways. Each different disk then goes into a machine of its own, which is switched on and must arrive where the uncut
  * run arrived, breaking no invariant at any write on the way.
  */
@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto'
 import { seededRandom } from '@seaworthy/std/random'
 import { hourMs } from '@seaworthy/std/time'
 import type { SimDevice } from '../world/device.ts'
+import type { RunningApp } from '../world/processes.ts'
+import type { CutMode } from '../world/disk-tree.ts'
 import type { SimDisk } from '../world/disk.ts'
 import type { Witness } from '../world/invariants.ts'
 import { bootDevice, pollDevice } from './command.ts'
@@ -17,6 +19,8 @@ import { ScriptError } from './parse-script.ts'
 interface CutCase {
   write: number
   mode: string
+  /** Applications that go on, where only the agent ended. */
+  survivors: readonly RunningApp[]
   disk: SimDisk
   witness: Witness
   /** Makes the server know what it knew at that instant. */
@@ -45,19 +49,24 @@ export async function sweepPowerCuts(
   const { disk } = device
   disk.onWrite = () => {
     writeCount++
-    const modes = ['nothing', 'everything', ...Array.from({ length: tornCount }, (_, i) => `${i}`)]
+    const modes = [
+      'kill',
+      'nothing',
+      'everything',
+      ...Array.from({ length: tornCount }, (_, i) => `${i}`),
+    ]
     for (const mode of modes) {
       caseCount++
-      const seed = stage.world.seed * 1_000_003 + writeCount * 101 + Number(mode)
       const image = disk.afterPowerCut(
-        mode === 'nothing' || mode === 'everything' ? mode : { random: seededRandom(seed) },
+        cutMode(mode, stage.world.seed * 1_000_003 + writeCount * 101),
       )
-      const digest = digestOfDisk(image)
+      const survivors = mode === 'kill' ? [...(device.life?.processes.running ?? [])] : []
+      const digest = `${digestOfDisk(image)} ${survivors.map(({ sha256 }) => sha256).join()}`
       if (known.has(digest)) continue
       known.add(digest)
       const restoreServer = stage.world.server.remember()
       const witness = stage.witness.fork(device)
-      cases.push({ write: writeCount, mode, disk: image, witness, restoreServer })
+      cases.push({ write: writeCount, mode, survivors, disk: image, witness, restoreServer })
     }
   }
   await runOperation(stage, device, operation)
@@ -101,7 +110,7 @@ function describeEnd({ world }: Stage, device: SimDevice): string {
 async function recover(
   stage: Stage,
   original: SimDevice,
-  { write, mode, disk, witness }: CutCase,
+  { write, mode, survivors, disk, witness }: CutCase,
   wanted: string,
 ): Promise<void> {
   const { world } = stage
@@ -109,7 +118,7 @@ async function recover(
   const device = world.openDevice(original.setup, disk, (line) => story.push(line))
   const fail = (what: string, cause?: unknown): never => {
     const told = story.map((line) => `\n    ${line}`).join('')
-    throw new Error(`power cut at write ${write}, of the rest ${mode}: ${what}${told}`, { cause })
+    throw new Error(`cut at write ${write}, ${mode}: ${what}${told}`, { cause })
   }
   let broken: unknown
   device.onStart = (app) => witness.noteStart(device, app)
@@ -120,7 +129,7 @@ async function recover(
       broken ??= error
     }
   }
-  await device.powerOn()
+  await device.powerOn(survivors)
   const isThere = () => broken !== undefined || describeEnd(stage, device) === wanted
   const arrived = await world.time.advanceUntil(isThere, recoveryMaxMs)
   try {
@@ -131,6 +140,13 @@ async function recover(
   if (broken !== undefined) fail(broken instanceof Error ? broken.message : 'broken', broken)
   if (!arrived) fail(`ends with ${describeEnd(stage, device)} instead of ${wanted}`)
   device.powerOff()
+}
+
+/** A killed agent loses nothing that it wrote. */
+function cutMode(mode: string, seed: number): CutMode {
+  if (mode === 'nothing') return mode
+  if (mode === 'everything' || mode === 'kill') return 'everything'
+  return { random: seededRandom(seed + Number(mode)) }
 }
 
 function digestOfDisk(disk: SimDisk): string {

@@ -66,7 +66,8 @@ export interface SimDevice {
   clockSkewMs: number
   /** Called with every application at the moment it is started. */
   onStart: (app: RunningApp) => void
-  powerOn(): Promise<void>
+  /** `survivors`: applications that are running already, because only the agent had ended. */
+  powerOn(survivors?: readonly RunningApp[]): Promise<void>
   /** Everything that was under way ends without a trace. The disk is left as it is: see `SimDisk.afterPowerCut`. */
   powerOff(): void
   /** `kill -9` of the agent, which is started again: applications live on, the disk loses nothing. */
@@ -106,16 +107,16 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
   let starting: { isOn: boolean } | undefined
   let bootCount = 0
 
-  const boot = async (survivors: SimProcesses | undefined) => {
+  const boot = async (kept: SimProcesses | undefined, survivors: readonly RunningApp[] = []) => {
     failure = undefined
     life = undefined
     const power = { isOn: true }
     const { disk: own } = device
     const clock = createDeviceClock(ports.time, device.clockSkewMs)
     const sleep = createDeviceSleep(ports.time, () => power.isOn)
-    const processes = survivors ?? createSimProcesses(() => device.disk, sleep)
+    const processes = kept ?? createSimProcesses(() => device.disk, sleep, survivors)
     processes.onStart = (app) => device.onStart(app)
-    if (survivors === undefined) bootCount++
+    if (kept === undefined) bootCount++
     const tell: DevicePorts['tell'] = (event, fields) => {
       if (power.isOn) ports.tell(event, fields)
     }
@@ -162,7 +163,7 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
     },
     clockSkewMs: 0,
     onStart: () => {},
-    powerOn: () => boot(undefined),
+    powerOn: (survivors) => boot(undefined, survivors),
     async restartAgent() {
       const processes = life?.processes
       if (starting !== undefined) starting.isOn = false

@@ -26,11 +26,15 @@ export interface SimProcesses extends Processes {
 
 const crashAfterMs = 2 * secondMs
 
-/** `diskNow`: the disk as it is mounted at the moment. */
-export function createSimProcesses(diskNow: () => SimDisk, sleep: Sleep): SimProcesses {
-  const table: RunningApp[] = []
+/** `diskNow`: the disk as it is mounted at the moment. `survivors` run already, and are the same processes still. */
+export function createSimProcesses(
+  diskNow: () => SimDisk,
+  sleep: Sleep,
+  survivors: readonly RunningApp[] = [],
+): SimProcesses {
+  const table = survivors.map((app) => ({ ...app }))
   const waiting = new Map<RunningApp, Set<() => void>>()
-  let lastId = 0
+  let lastId = survivors.length
 
   const end = (app: RunningApp) => {
     app.isAlive = false
@@ -38,6 +42,11 @@ export function createSimProcesses(diskNow: () => SimDisk, sleep: Sleep): SimPro
     waiting.delete(app)
   }
   const findApp = ({ id }: AppProcess) => table.find((app) => app.id === id && app.isAlive)
+
+  const letRun = (app: RunningApp) => {
+    if (app.behaviour === 'crashing') void sleep(crashAfterMs).then(() => end(app))
+  }
+  for (const app of table) letRun(app)
 
   const processes: SimProcesses = {
     get running() {
@@ -56,7 +65,7 @@ export function createSimProcesses(diskNow: () => SimDisk, sleep: Sleep): SimPro
       }
       const { product, sha256 } = spec
       const app: RunningApp = {
-        id: `process-${++lastId}`,
+        id: `process-${++lastId}-${sha256.slice(0, 4)}`,
         product,
         sha256,
         files,
@@ -65,7 +74,7 @@ export function createSimProcesses(diskNow: () => SimDisk, sleep: Sleep): SimPro
       }
       table.push(app)
       processes.onStart(app)
-      if (behaviour === 'crashing') void sleep(crashAfterMs).then(() => end(app))
+      letRun(app)
       return { id: app.id, sha256 }
     },
     async find(product) {
