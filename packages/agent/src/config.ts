@@ -26,9 +26,9 @@ export interface AgentConfig {
   runDir: string
   /** Values for `${NAME}` in `seaworthy.json`, also given to the application. */
   environment: Readonly<Record<string, string>>
-  /** Account the application runs as, where the agent runs as root. */
+  /** Account the application runs as, where the agent runs as root; `seaworthy-app` unless named, where that account exists. */
   user?: string
-  /** Account the fetcher runs as, where the agent runs as root. */
+  /** Account the fetcher runs as, where the agent runs as root; `seaworthy` unless named, where that account exists. */
   fetchUser?: string
   platform: string
   hardware?: string

@@ -45,8 +45,10 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const config = readConfig(options)
   const layout = layoutOf(config.stateDir, config.product)
   const isRoot = process.getuid?.() === 0
-  const appAccount = chooseAccount(isRoot, config.user, undefined, 'user')
+  const appAccount = chooseAccount(isRoot, config.user, 'seaworthy-app', 'user')
   const fetchAccount = chooseAccount(isRoot, config.fetchUser, 'seaworthy', 'fetchUser')
+  if (isRoot && appAccount === undefined) log.warn('application-runs-as-root')
+  if (isRoot && fetchAccount === undefined) log.warn('fetcher-runs-as-root')
   makeFolders(config, layout, fetchAccount, appAccount)
   lockState(layout.root)
 

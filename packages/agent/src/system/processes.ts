@@ -57,6 +57,7 @@ function pidOf(app: AppProcess): number {
 export function createProcesses(settings: ProcessSettings): Processes {
   const children = new Map<string, ChildProcess>()
   const account = settings.account ?? {}
+  const ownUid = settings.account?.uid ?? process.getuid?.()
 
   const environmentOf = (spec: AppSpec): Record<string, string> => ({
     PATH: path,
@@ -129,7 +130,9 @@ export function createProcesses(settings: ProcessSettings): Processes {
           /^([^:]*):([0-9a-f]{64}):(.*)$/s.exec(mark?.slice(markName.length + 1) ?? '') ?? []
         if (sha256 === undefined || stateDir !== settings.stateDir) continue
         const identity = await readIdentity(Number(name))
-        if (identity?.isLeader === true) found.push({ id: identity.id, sha256 })
+        // another account's process may carry any mark it likes
+        const isOurs = (await stat(`/proc/${name}`).catch(() => undefined))?.uid === ownUid
+        if (isOurs && identity?.isLeader === true) found.push({ id: identity.id, sha256 })
       }
       return found
     },

@@ -231,6 +231,8 @@ export function createPoller(context: InstallerContext): Poller {
 
   const stage = async (signed: SignedRelease, release: Release) => {
     const { targetPath, sha256 } = release
+    const staged = new AbortController()
+    void reportMeanwhile(staged.signal)
     try {
       await stageRelease(
         ports,
@@ -256,6 +258,22 @@ export function createPoller(context: InstallerContext): Poller {
       if (error instanceof Refusal) await rememberUnusable(release, error.code)
       if (error instanceof UpdateError) await rememberUnusable(release, error.code)
       throw error
+    } finally {
+      staged.abort(new Error('staged'))
+    }
+  }
+
+  /** A download may take days; the device is not silent for so long. */
+  const reportMeanwhile = async (signal: AbortSignal) => {
+    const everyMs = Math.max(60, config.pollSeconds) * 1000
+    for (;;) {
+      try {
+        await ports.sleep(everyMs, signal)
+        await report()
+      } catch (error) {
+        if (signal.aborted) return
+        ports.log.warn('report-failed', { error })
+      }
     }
   }
 
