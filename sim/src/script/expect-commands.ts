@@ -7,7 +7,7 @@ import { originOf } from './device-commands.ts'
 import type { Arguments } from './parse-script.ts'
 import { ScriptError } from './parse-script.ts'
 
-export class ExpectationError extends Error {
+class ExpectationError extends Error {
   override readonly name = 'ExpectationError'
 }
 
@@ -104,7 +104,7 @@ function refusalsOf(told: unknown): string {
   return refusals.length === 0 ? 'nothing' : refusals.map(({ code }) => code).join(',')
 }
 
-export function recordOf({ world }: Stage, device: SimDevice): DeviceRecord | undefined {
+function recordOf({ world }: Stage, device: SimDevice): DeviceRecord | undefined {
   const id = device.life?.installer.status()['deviceId']
   return typeof id === 'string' ? world.server.devices.get(id) : undefined
 }

@@ -2,19 +2,17 @@
  * What must hold on every device after every step of every scenario, whoever owns the server. It looks at the machine from outside: at
  * its processes, its disk and what its agent says, and remembers the best it ever saw.
  */
-import { digestHex, digestOf } from '@seaworthy/oci/digests'
-import type { FileList } from '@seaworthy/oci/bundle/file-list'
+import { compareFiles } from './compare-files.ts'
 import type { SimDevice } from './device.ts'
-import type { FileView } from './disk.ts'
 import type { RunningApp } from './processes.ts'
 import type { SignedRelease, World } from './world.ts'
 
-export class InvariantError extends Error {
+class InvariantError extends Error {
   override readonly name = 'InvariantError'
 }
 
 /** What the agent says of itself; only members that the invariants need. */
-export interface DeviceView {
+interface DeviceView {
   keyId: string
   deviceId: string | null
   committedCounter: number
@@ -182,7 +180,7 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
   }
 }
 
-export function viewOf(status: Readonly<Record<string, unknown>>): DeviceView {
+function viewOf(status: Readonly<Record<string, unknown>>): DeviceView {
   return {
     keyId: String(status['keyId']),
     deviceId: status['deviceId'] as string | null,
@@ -190,24 +188,4 @@ export function viewOf(status: Readonly<Record<string, unknown>>): DeviceView {
     floor: status['floor'] as number,
     metadata: status['metadata'] as Readonly<Record<string, number>>,
   }
-}
-
-/** The first difference between what lies there and what the release's file list says; `undefined` when there is none. */
-export function compareFiles(
-  files: readonly FileView[],
-  prefix: string,
-  list: FileList,
-): string | undefined {
-  const found = new Map(files.map((file) => [file.path.slice(prefix.length), file]))
-  for (const entry of list.entries) {
-    if (entry.type !== 'file') continue
-    const file = found.get(entry.path)
-    found.delete(entry.path)
-    if (file === undefined) return `${entry.path} is missing`
-    if (file.bytes.length !== entry.size) return `${entry.path} has ${file.bytes.length} bytes`
-    if (digestHex(digestOf(file.bytes)) !== entry.sha256) return `${entry.path} has other content`
-    if (file.mode !== Number.parseInt(entry.mode, 8)) return `${entry.path} has another mode`
-  }
-  const [extra] = found.keys()
-  return extra === undefined ? undefined : `${extra} is not in the release`
 }
