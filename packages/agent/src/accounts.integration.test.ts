@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import type { TestAgent } from './testing/test-agent.ts'
+import { createTestAgent, makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import type { TestOrigin } from './testing/test-origin.ts'
+import { startTestOrigin } from './testing/test-origin.ts'
+
+const skip = process.getuid?.() === 0 ? false : 'needs root'
+const folder = makeTestFolder()
+let origin: TestOrigin
+let agent: TestAgent
+
+before(async () => {
+  origin = await startTestOrigin(folder.path)
+  agent = await createTestAgent(`${folder.path}/device`, origin, {
+    user: 'nobody',
+    fetchUser: 'daemon',
+  })
+})
+after(async () => {
+  await agent.stop()
+  agent.cutPower()
+  await origin.close()
+  folder.remove()
+})
+
+/** User and supplementary groups of a process. */
+function accountOf(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const read = (name: string) =>
+    new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)![1]!.trim().split(/\s+/)
+  return { uid: Number(read('Uid')[0]), groups: read('Groups').filter((group) => group !== '') }
+}
+
+test(
+  'V3 started as root, fetcher and application each run as an account of their own, without its groups',
+  { skip },
+  async () => {
+    await origin.release('1.0.0', writeTestApp(`${folder.path}/app`, '1.0.0'))
+    agent.start()
+    await waitUntil('committed', () => origin.reports.at(-1)?.report.committedCounter === 1)
+    const { installer, fetcher, app } = agent.processes()
+    assert.equal(accountOf(installer[0]!).uid, 0)
+    assert.deepEqual(accountOf(fetcher[0]!), { uid: 1, groups: [] })
+    assert.deepEqual(accountOf(app[0]!), { uid: 65_534, groups: [] })
+    const trust = statSync(`${agent.stateDir}/trust`)
+    assert.deepEqual([trust.uid, trust.mode & 0o777], [0, 0o700])
+  },
+)
+
+test(
+  'V1 an application of another account is taken over after kill -9 of the installer',
+  { skip },
+  async () => {
+    const old = agent.processes()
+    for (const pid of old.installer) process.kill(pid, 'SIGKILL')
+    await waitUntil('a new installer with an application', async () => {
+      const { installer } = agent.processes()
+      if (installer[0] === undefined || installer[0] === old.installer[0]) return false
+      const status = await agent.status().catch(() => undefined)
+      return status?.['application'] instanceof Object
+    })
+    assert.deepEqual(agent.processes().app, old.app)
+  },
+)
