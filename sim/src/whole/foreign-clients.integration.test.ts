@@ -1,0 +1,224 @@
+/** Clients that we did not write, against a running server: they find what was published, and nothing else. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { parseBundleManifest, parseRelease } from '@seaworthy/oci/release'
+import { publishRelease } from '@seaworthy/server/testing'
+import type { CommandLine } from './program.ts'
+import { createCommandLine, hasProgram, runProgram } from './program.ts'
+import type { Town, TownRelease } from './town.ts'
+import { buildTown } from './town.ts'
+
+const path = 'acme/stable/1.0.0'
+
+describe('foreign clients', () => {
+  let town: Town
+  let release: TownRelease
+  let person: CommandLine
+  let caFile: string
+  const file = (...names: string[]) => join(town.folder, ...names)
+
+  before(async () => {
+    town = await buildTown()
+    release = await town.buildRelease('1.0.0')
+    await publishRelease(town.client, release, town.signers)
+    caFile = file('ca.crt')
+    writeFileSync(caFile, (await town.client.send('GET', '/ca.crt')).bytes)
+    person = createCommandLine(file('person'))
+    const { url, pin } = town.server
+    await person.ok('login', url, '--pin', pin, '--token', town.adminToken)
+  })
+  after(() => town.stop())
+
+  it('A6 the downloaded CA certificate is all that openssl needs, and another one is not enough', async (t) => {
+    if (!hasProgram(t, 'openssl')) return
+    const connect = new URL(town.server.url).host
+    const verify = (ca: string) =>
+      runProgram('openssl', [
+        's_client',
+        '-connect',
+        connect,
+        '-CAfile',
+        ca,
+        '-verify_return_error',
+      ])
+    assert.match((await verify(caFile)).out, /Verify return code: 0 \(ok\)/)
+    const other = file('other.crt')
+    const made = await runProgram('openssl', [
+      ...['req', '-x509', '-newkey', 'ed25519', '-nodes', '-days', '1', '-subj', '/CN=other'],
+      ...['-keyout', file('other.key'), '-out', other],
+    ])
+    assert.equal(made.exitCode, 0, made.err)
+    assert.notEqual((await verify(other)).exitCode, 0)
+  })
+
+  it('T1 tuf-js, the stock JavaScript client, downloads a published release over HTTPS', async () => {
+    const folder = file('tuf-js')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'root.json'), town.anchor)
+    const fixture = fileURLToPath(new URL('tuf-js.fixture.ts', import.meta.url))
+    const download = (environment: Record<string, string>, ...targets: string[]) =>
+      runProgram(process.execPath, [fixture, folder, town.server.url, ...targets], { environment })
+    const strangers = await download({}, path)
+    assert.notEqual(strangers.exitCode, 0)
+    assert.match(strangers.err, /certificate/i, 'without the CA it does not even ask')
+    const done = await download({ NODE_EXTRA_CA_CERTS: caFile }, path)
+    assert.equal(done.exitCode, 0, done.err)
+    assert.deepEqual(readFileSync(done.out.trim()), Buffer.from(release.index))
+    const missing = await download({ NODE_EXTRA_CA_CERTS: caFile }, 'acme/stable/9.9.9')
+    assert.match(missing.err, /no role lists/)
+  })
+
+  it('T1 seaworthy tuf downloads it too, strict profile included', async () => {
+    const folder = file('plain')
+    const targets = file('plain-targets')
+    for (const made of [folder, targets]) mkdirSync(made)
+    writeFileSync(file('root.json'), town.anchor)
+    const common = ['tuf', '--metadata-dir', folder, '--strict', '--pin', town.server.pin]
+    await person.ok(...common, 'init', file('root.json'))
+    const url = `${town.server.url}/tuf`
+    await person.ok(...common, '--metadata-url', url, 'refresh')
+    await person.ok(
+      ...[...common, '--metadata-url', url, '--target-name', path],
+      ...['--target-base-url', `${url}/targets`, '--target-dir', targets, 'download'],
+    )
+    const [name] = readdirSync(targets)
+    assert.deepEqual(readFileSync(join(targets, name!)), Buffer.from(release.index))
+    for (const role of ['root', 'timestamp', 'snapshot', 'targets', 'acme', 'acme.stable']) {
+      const kept = readFileSync(join(folder, `${role}.json`), 'utf8')
+      assert.ok(kept.startsWith('{"signatures":'), `${role} is kept as received`)
+    }
+  })
+
+  it('B10 skopeo and podman push and pull with a token and the CA certificate, bit for bit', async (t) => {
+    if (!hasProgram(t, 'skopeo') || !hasProgram(t, 'podman')) return
+    const { token } = await person.json<{ token: string }>(
+      ...['token', 'create', 'builder', '--role', 'builder'],
+    )
+    const host = new URL(town.server.url).host
+    const certs = file('certs')
+    mkdirSync(certs)
+    cpSync(caFile, join(certs, 'ca.crt'))
+    const policy = file('policy.json')
+    writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}')
+    writeFileSync(
+      file('containers.conf'),
+      '[containers]\ndefault_ulimits=["nofile=1024:20000","nproc=1024:20000"]\n',
+    )
+    writeFileSync(
+      file('storage.conf'),
+      `[storage]\ndriver="vfs"\nrunroot="${file('run')}"\ngraphroot="${file('graph')}"\n`,
+    )
+    writeFileSync(file('auth.json'), '{}')
+    const environment = {
+      CONTAINERS_CONF: file('containers.conf'),
+      CONTAINERS_STORAGE_CONF: file('storage.conf'),
+      REGISTRY_AUTH_FILE: file('auth.json'),
+      HOME: town.folder,
+    }
+    const ok = async (program: string, ...args: string[]) => {
+      const ended = await runProgram(program, args, { environment })
+      assert.equal(ended.exitCode, 0, `${program} ${args.join(' ')}\n${ended.err}`)
+      return ended.out
+    }
+    const access = ['--cert-dir', certs, '--creds', `anybody:${token}`]
+    mkdirSync(file('image'))
+    writeFileSync(file('image', 'hello'), 'hello\n'.repeat(50_000))
+    await ok('tar', '-cf', file('image.tar'), '-C', file('image'), '.')
+    const podman = ['--cgroup-manager=cgroupfs', '--runtime=runc']
+    const own = `${host}/acme:tools`
+    await ok('podman', ...podman, 'import', '-q', file('image.tar'), 'localhost/tools:1')
+    const signature = ['--signature-policy', policy]
+    await ok('podman', ...podman, 'push', '-q', ...access, ...signature, 'localhost/tools:1', own)
+    await ok('podman', ...podman, 'pull', '-q', ...access, ...signature, own)
+
+    const inspect = (...options: string[]) =>
+      ok('skopeo', '--policy', policy, 'inspect', '--raw', ...options)
+    const pushed = await inspect(...access, `docker://${own}`)
+    const copied = file('copied')
+    const digest = `sha256:${createHash('sha256').update(pushed).digest('hex')}`
+    await ok(
+      ...(['skopeo', '--policy', policy, 'copy', '--preserve-digests'] as const),
+      ...['--src-cert-dir', certs, '--src-creds', `anybody:${token}`],
+      ...[`docker://${host}/acme@${digest}`, `oci:${copied}:tools`],
+    )
+    assert.equal(await inspect(`oci:${copied}:tools`), pushed)
+    await ok(
+      ...(['skopeo', '--policy', policy, 'copy', '--preserve-digests'] as const),
+      ...['--dest-cert-dir', certs, '--dest-creds', `anybody:${token}`],
+      ...[`oci:${copied}:tools`, `docker://${host}/acme:again`],
+    )
+    assert.equal(await inspect(...access, `docker://${host}/acme:again`), pushed)
+
+    const wrong = await runProgram(
+      'skopeo',
+      [
+        '--policy',
+        policy,
+        'inspect',
+        '--cert-dir',
+        certs,
+        '--creds',
+        'anybody:sw_x',
+        `docker://${own}`,
+      ],
+      { environment },
+    )
+    assert.match(wrong.err, /unauthorized|credentials|401/i)
+    const elsewhere = await runProgram(
+      'skopeo',
+      ['--policy', policy, 'inspect', '--creds', `anybody:${token}`, `docker://${own}`],
+      { environment },
+    )
+    assert.match(elsewhere.err, /certificate/i, 'without the CA certificate nothing is sent')
+  })
+
+  it('T8 an export is checked with sha256sum and openssl, command by command, as its VERIFY.md says', async (t) => {
+    if (!hasProgram(t, 'openssl') || !hasProgram(t, 'zstd')) return
+    const folder = file('export')
+    await person.ok('release', 'export', 'acme', '1.0.0', '-o', folder)
+    const text = readFileSync(join(folder, 'VERIFY.md'), 'utf8')
+    const blob = (digest: string) => join(folder, 'oci', 'blobs', digest.replace(':', '/'))
+    const read = (digest: string) => readFileSync(blob(digest))
+    const image = parseRelease(release.index).platforms.get('linux/amd64')!
+    const { layer } = parseBundleManifest(read(image.digest))
+    // What a person fills in where the text says LAYER and PLATFORM.
+    const commands = [...text.matchAll(/^```sh\n(.*?)^```$/gms)]
+      .map(([, block]) => block!)
+      .join('')
+      .replaceAll('LAYER', layer.digest.slice('sha256:'.length))
+      .replaceAll('PLATFORM', 'linux-amd64')
+    assert.ok((commands.match(/^openssl /gm) ?? []).length >= 8, text)
+    const runAll = async () => {
+      rmSync(join(folder, 'unpacked'), { recursive: true, force: true })
+      const script = `set -euo pipefail\n${commands}`
+      return runProgram('bash', ['-c', script], { cwd: folder })
+    }
+    const checked = await runAll()
+    assert.equal(checked.exitCode, 0, checked.out + checked.err)
+    const anchor = createHash('sha256').update(town.anchor).digest('hex')
+    assert.match(checked.out, new RegExp(`^${anchor}  tuf/1.root.json$`, 'm'))
+
+    // Every signed document, every signature and every blob: one bit, and a command says no.
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && !entry.parentPath.includes('unpacked'),
+    )
+    const evidence = files.filter(({ name }) =>
+      /\.signed\.json$|\.sig$|\.pem$|^[0-9a-f]{64}$/.test(name),
+    )
+    assert.ok(evidence.length > 10)
+    for (const entry of evidence) {
+      const damaged = join(entry.parentPath, entry.name)
+      const whole = readFileSync(damaged)
+      const flipped = Buffer.from(whole)
+      flipped[Math.floor(whole.length / 2)]! ^= 1
+      writeFileSync(damaged, flipped)
+      assert.notEqual((await runAll()).exitCode, 0, `${entry.name} was changed`)
+      writeFileSync(damaged, whole)
+    }
+    assert.equal((await runAll()).exitCode, 0, 'whole again')
+  })
+})
