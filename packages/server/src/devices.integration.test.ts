@@ -83,7 +83,7 @@ test('V4 the same key registers once: repetitions, also at the same time, answer
 test('V4 a registration without possession of the key is refused', async () => {
   const key = await makeProvisioningKey(client, 1)
   const [mine, theirs] = [await generateSigner('ed25519'), await generateSigner('ed25519')]
-  const forged = { ...mine, sign: theirs.sign }
+  const forged: Signer = { ...mine, sign: (message) => theirs.sign(message) }
   await assert.rejects(register(client, key, forged), refused('proof_invalid'))
 })
 
@@ -195,7 +195,7 @@ test('D1 lists come in pages; a device moves only within its product', async () 
   const page = await client.api.call(listDevices, { query: { limit: 2 } })
   assert.equal(page.items.length, 2)
   assert.equal(page.next, page.items[1]!.id)
-  const rest = await client.api.call(listDevices, { query: { limit: 1000, after: page.next! } })
+  const rest = await client.api.call(listDevices, { query: { limit: 1000, after: page.next } })
   assert.ok(rest.items.length > 0 && rest.items.every(({ id }) => id > page.next!))
   await client.api.call(createFleet, { body: { name: 'labs', product: 'acme', channel: 'stable' } })
   const deviceId = page.items[0]!.id

@@ -11,6 +11,9 @@ import type { OnlineSecrets } from './online-secrets.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
 import type { TrustPlane } from './trust-plane.ts'
 
+/** The transaction that a use case works in; what it does there is for `app` alone to know. */
+export type { WriteTx } from '../db/connection.ts'
+
 export interface Ports {
   readonly clock: Clock
   readonly sleep: Sleep

@@ -1,7 +1,15 @@
 /** Devices: registration, tokens, check-ins, and what people see and change of them. */
 import type { DeviceReport } from '@seaworthy/api/device'
+import { reportField } from '@seaworthy/api/device'
 import type { DeviceView } from '@seaworthy/api/devices'
-import { base64Decode, concatBytes, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import {
+  base64Decode,
+  base64Encode,
+  concatBytes,
+  hexEncode,
+  utf8Decode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { chooseAssignment } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
@@ -12,6 +20,7 @@ import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson, channelRole } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
+import * as db from '../db/devices.ts'
 import type { DeviceRow, DeviceWithState } from '../db/devices.ts'
 import {
   getDevice,
@@ -26,11 +35,12 @@ import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
 import { takeProvisioningUse } from '../db/provisioning-keys.ts'
 import type { Actor } from './actors.ts'
-import { requireFleet } from './actors.ts'
+import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
-import { instantOrNull } from './views.ts'
+import type { Page, PageQuery } from './views.ts'
+import { instantOrNull, readPage, viewPage } from './views.ts'
 
 export interface Registration {
   readonly publicKey: PublicKey
@@ -323,4 +333,40 @@ export function viewDevice(device: DeviceWithState): DeviceView {
           ),
     lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
   }
+}
+
+/** Assertions need to be remembered for as long as they could be used again. */
+export async function forgetExpiredAssertions(app: App): Promise<void> {
+  await app.db.write((tx) => db.deleteExpiredAssertions(tx, app.clock.now()))
+}
+
+/** Those within the actor's scope, by id. */
+export async function listDevices(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery & { readonly fleet?: string | undefined },
+): Promise<Page<DeviceView>> {
+  const { fleets, products } = grantOf(actor)
+  const scope = { fleet: query.fleet ?? null, fleets, products }
+  const page = await readPage(
+    query,
+    (limit) => db.listDevices(tx, { ...scope, after: query.after ?? '', limit }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewDevice)
+}
+
+const reportsShownMax = 20
+
+/** The last signed reports, newest first. */
+export async function listReports(
+  tx: ReadTx,
+  deviceId: string,
+): Promise<{ report: DeviceReport; signature: string; receivedAt: string }[]> {
+  const rows = await db.listReports(tx, deviceId, reportsShownMax)
+  return rows.map(({ report, signature, receivedAt }) => ({
+    report: reportField.parse(JSON.parse(utf8Decode(report))),
+    signature: base64Encode(signature),
+    receivedAt: formatInstant(receivedAt),
+  }))
 }

@@ -2,13 +2,16 @@
 import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
+import { reachesFleet } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { channelRole } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
+import * as db from '../db/fleets.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../db/fleets.ts'
+import * as keys from '../db/provisioning-keys.ts'
 import type { ProvisioningKeyRow } from '../db/provisioning-keys.ts'
 import {
   getProvisioningKey,
@@ -16,11 +19,13 @@ import {
   revokeProvisioningKey,
 } from '../db/provisioning-keys.ts'
 import type { Actor } from './actors.ts'
-import { requireFleet } from './actors.ts'
+import { grantOf, requireFleet } from './actors.ts'
 import type { Ports } from './app.ts'
 import { createCredential } from './credentials.ts'
 import type { TrustState } from './trust-plane.ts'
 import { requireTrust } from './trust-plane.ts'
+import type { Page, PageQuery } from './views.ts'
+import { readPage, viewPage } from './views.ts'
 
 export interface FleetChange {
   readonly pollSeconds?: number | undefined
@@ -150,4 +155,39 @@ export function viewProvisioningKey(row: ProvisioningKeyRow): ProvisioningKeyVie
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
   }
+}
+
+export async function showFleet(tx: ReadTx, row: FleetRow): Promise<FleetView> {
+  return viewFleet(row, await db.countFleetDevices(tx, row.name))
+}
+
+/** Those within the actor's scope, by name. */
+export async function listFleets(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+): Promise<Page<FleetView>> {
+  const { items, next } = await readPage(
+    query,
+    (limit) => db.listFleets(tx, { after: query.after ?? '', limit }),
+    (row) => row.name,
+  )
+  const reached = items.filter((row) => reachesFleet(grantOf(actor), row))
+  return { items: reached.map((row) => viewFleet(row, row.devicesCount)), next }
+}
+
+/** Those of a fleet that still make devices. Throws `fleet_not_found`, `out_of_scope`. */
+export async function listProvisioningKeys(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery & { readonly fleet: string },
+  now: Date,
+): Promise<Page<ProvisioningKeyView>> {
+  const { name } = await findFleet(tx, actor, query.fleet)
+  const page = await readPage(
+    query,
+    (limit) => keys.listProvisioningKeys(tx, { fleet: name, after: query.after ?? '', limit, now }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewProvisioningKey)
 }

@@ -31,6 +31,7 @@ import {
 } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import { lockPublication } from '../db/metadata.ts'
+import * as db from '../db/proposals.ts'
 import type { ProposalRow, ProposalState } from '../db/proposals.ts'
 import {
   closeProposal,
@@ -50,6 +51,8 @@ import { publish } from './publication.ts'
 import type { ServerRefusal } from './refusals.ts'
 import type { TrustState } from './trust-plane.ts'
 import { loadTrustState, sha256, sha256Hex } from './trust-plane.ts'
+import type { Page, PageQuery } from './views.ts'
+import { readPage } from './views.ts'
 
 export interface StoredProposal {
   readonly row: ProposalRow
@@ -108,15 +111,33 @@ export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promis
   return openRow(await getProposal(tx, id), actor)
 }
 
-/** The same, or `undefined` for a proposal beyond the actor's scope. */
-export async function openIfReached(
-  row: ProposalRow,
+/** Newest first; proposals beyond the actor's scope are left out. */
+export async function listProposals(
+  app: App,
   actor: Actor,
-): Promise<StoredProposal | undefined> {
+  query: PageQuery & { readonly state?: ProposalState | undefined },
+): Promise<Page<ProposalView>> {
+  const filter = { before: query.after ?? null, state: query.state ?? null }
+  const page = await readPage(
+    query,
+    (limit) => db.listProposals(app.db.reader, { ...filter, limit }),
+    (row) => row.id,
+  )
+  const state = await app.trust.freshState()
+  const items: ProposalView[] = []
+  for (const row of page.items) {
+    const proposal = await readDocument(row)
+    if (isReached(actor, proposal)) items.push(await viewProposal({ row, proposal }, state))
+  }
+  return { items, next: page.next }
+}
+
+function isReached(actor: Actor, proposal: Proposal): boolean {
   try {
-    return await openRow(row, actor)
+    requireReach(actor, proposal)
+    return true
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'out_of_scope') return undefined
+    if (error instanceof Refusal && error.code === 'out_of_scope') return false
     throw error
   }
 }

@@ -12,7 +12,8 @@ import {
 import type { MasterKey } from '../config/secrets.ts'
 import { appendAudit } from '../db/audit.ts'
 import type { WriteTx } from '../db/connection.ts'
-import { insertMetadata, notifyMetadata } from '../db/metadata.ts'
+import { insertMetadata, lockPublication, notifyMetadata } from '../db/metadata.ts'
+import type { App } from './app.ts'
 import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
 import type { TrustState } from './trust-plane.ts'
 import { loadTrustState, sha256Hex } from './trust-plane.ts'
@@ -75,21 +76,38 @@ interface Signing {
   readonly now: Date
 }
 
-/** Renews timestamp and snapshot when they are due. Answers the roles renewed. */
-export async function renewOnlineRoles(
+/** Renews timestamp and snapshot when they are due, which memory tells at first. */
+export async function renewMetadata(app: App): Promise<void> {
+  const known = await app.trust.freshState()
+  const now = app.clock.now()
+  if (known === undefined || !whatIsDue(known, now).isAnything) return
+  const renewed = await app.db.write(async (tx) => {
+    await lockPublication(tx)
+    const state = await loadTrustState(tx, app.masterKey)
+    return state === undefined ? [] : renewDueRoles(tx, app, state, now)
+  })
+  if (renewed.length === 0) return
+  app.log.info('metadata.renewed', { roles: renewed })
+  await app.trust.reload()
+}
+
+function whatIsDue(state: TrustState, now: Date): { isAnything: boolean; isSnapshotDue: boolean } {
+  const { publishedAt, snapshot } = state
+  const snapshotAge = shareUsed(snapshot.signed.expires, publishedAt.get('snapshot'), now)
+  const timestampAgeMs = now.getTime() - (publishedAt.get('timestamp')?.getTime() ?? 0)
+  const isSnapshotDue = snapshotAge >= snapshotRenewalShare
+  const isTimestampDue = timestampAgeMs < 0 || timestampAgeMs >= timestampRenewalMs
+  return { isAnything: isSnapshotDue || isTimestampDue, isSnapshotDue }
+}
+
+async function renewDueRoles(
   tx: WriteTx,
   deps: PublicationDeps,
   before: TrustState,
   now: Date,
 ): Promise<string[]> {
-  const snapshotAge = shareUsed(
-    before.snapshot.signed.expires,
-    before.publishedAt.get('snapshot'),
-    now,
-  )
-  const timestampAgeMs = now.getTime() - (before.publishedAt.get('timestamp')?.getTime() ?? 0)
-  const isSnapshotDue = snapshotAge >= snapshotRenewalShare
-  if (!isSnapshotDue && timestampAgeMs >= 0 && timestampAgeMs < timestampRenewalMs) return []
+  const { isAnything, isSnapshotDue } = whatIsDue(before, now)
+  if (!isAnything) return []
   const renewed: SignedDocument[] = []
   const signing: Signing = { tx, masterKey: deps.masterKey, root: before.root.signed, now }
   let snapshot: SignedDocument = {

@@ -1,4 +1,7 @@
 /** What the server itself says no to, beyond the rules of `fleet` and `trust`. */
+import { Refusal } from '@seaworthy/std/refusal'
+import { isUnreachable } from '../db/connection.ts'
+
 export type ServerRefusal =
   | 'not_initialized'
   | 'trust_unavailable'
@@ -10,3 +13,10 @@ export type ServerRefusal =
   | 'token_not_found'
   | 'unavailable'
   | 'log_unavailable'
+
+/** A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything else stays as it is. */
+export function refusalOf(error: unknown): unknown {
+  return isUnreachable(error)
+    ? new Refusal<ServerRefusal>('unavailable', 'Try again.', { cause: error })
+    : error
+}

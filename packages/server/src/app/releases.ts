@@ -5,27 +5,21 @@ import type { Digest } from '@seaworthy/oci/digests'
 import { parseDigest } from '@seaworthy/oci/digests'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
-import type { ReadTx, WriteTx } from '../db/connection.ts'
+import type { WriteTx } from '../db/connection.ts'
 import type { ReleaseRow } from '../db/releases.ts'
-import { getRelease, insertRelease, listReleaseDigests } from '../db/releases.ts'
+import {
+  getRelease,
+  insertRelease,
+  listReleaseDigests,
+  listReleases as listReleaseRows,
+} from '../db/releases.ts'
 import type { Actor } from './actors.ts'
-import { requireProduct } from './actors.ts'
 import type { App } from './app.ts'
 import { describeContent } from './content.ts'
-import { listProducts } from './products.ts'
-import type { ServerRefusal } from './refusals.ts'
+import { requireKnownProduct } from './products.ts'
 import type { TrustState } from './trust-plane.ts'
-
-/** Throws `product_not_found`, `out_of_scope`. */
-export function requireKnownProduct(
-  actor: Actor,
-  state: TrustState | undefined,
-  product: string,
-): void {
-  requireProduct(actor, product)
-  if (listProducts(state).includes(product)) return
-  throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${product}`)
-}
+import type { Page, PageQuery } from './views.ts'
+import { readPage } from './views.ts'
 
 /** The same digest under the same version again changes nothing. Throws `release_exists`, `release_content_missing`. */
 export async function createRelease(
@@ -62,13 +56,30 @@ export async function createRelease(
   )
 }
 
-/** Throws `release_not_found`. */
+/** Newest first. Throws `product_not_found`, `out_of_scope`. */
+export async function listReleases(
+  app: App,
+  actor: Actor,
+  product: string,
+  query: PageQuery,
+): Promise<Page<ReleaseRow>> {
+  requireKnownProduct(actor, await app.trust.freshState(), product)
+  return readPage(
+    query,
+    (limit) => listReleaseRows(app.db.reader, { product, after: query.after ?? null, limit }),
+    (row) => row.version,
+  )
+}
+
+/** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
 export async function findRelease(
-  tx: ReadTx,
+  app: App,
+  actor: Actor,
   product: string,
   version: string,
 ): Promise<ReleaseRow> {
-  const row = await getRelease(tx, product, version)
+  requireKnownProduct(actor, await app.trust.freshState(), product)
+  const row = await getRelease(app.db.reader, product, version)
   if (row !== undefined) return row
   throw new Refusal<ReleaseRefusal>('release_not_found', `${product} has no release ${version}`)
 }

@@ -5,7 +5,8 @@ import type { TokenView } from '@seaworthy/api/tokens'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
 import { formatInstant } from '@seaworthy/std/time'
-import type { WriteTx } from '../db/connection.ts'
+import type { ReadTx, WriteTx } from '../db/connection.ts'
+import * as db from '../db/tokens.ts'
 import type { TokenRow } from '../db/tokens.ts'
 import { insertToken, revokeToken } from '../db/tokens.ts'
 import type { Actor } from './actors.ts'
@@ -13,7 +14,8 @@ import { grantOf } from './actors.ts'
 import type { Ports } from './app.ts'
 import { createCredential } from './credentials.ts'
 import type { ServerRefusal } from './refusals.ts'
-import { instantOrNull } from './views.ts'
+import type { Page, PageQuery } from './views.ts'
+import { instantOrNull, readPage, viewPage } from './views.ts'
 
 export interface NewToken {
   readonly name: string
@@ -104,4 +106,18 @@ export function viewToken(row: TokenRow): TokenView {
     expiresAt: formatInstant(row.expiresAt),
     lastUsedAt: instantOrNull(row.lastUsedAt),
   }
+}
+
+/** Those that still work, by id. */
+export async function listTokens(
+  tx: ReadTx,
+  query: PageQuery,
+  now: Date,
+): Promise<Page<TokenView>> {
+  const page = await readPage(
+    query,
+    (limit) => db.listTokens(tx, { after: query.after ?? '', limit, now }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewToken)
 }

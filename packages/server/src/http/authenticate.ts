@@ -6,15 +6,8 @@ import type { Clock } from '@seaworthy/std/time'
 import type { Actor } from '../app/actors.ts'
 import { anonymous } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
-import { isSameSecret, parseCredential } from '../app/credentials.ts'
-import { deviceAudience, openToken } from '../app/device-tokens.ts'
-import { appendAudit } from '../db/audit.ts'
-import { getProvisioningKey } from '../db/provisioning-keys.ts'
-import { getToken, touchToken } from '../db/tokens.ts'
+import { identify } from '../app/sign-in.ts'
 import { HttpError } from './problems.ts'
-
-/** How often `last used` is written, at most. */
-const touchEveryMs = minuteMs
 
 export function bearerOf(req: IncomingMessage): string | undefined {
   const header = req.headers.authorization
@@ -42,55 +35,6 @@ export async function authenticate(
     throw refusal('the credential is not valid')
   }
   return actor
-}
-
-/** Whoever the credential belongs to, or `undefined`. */
-export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
-  if (bearer.startsWith('ey')) {
-    const claims = openToken(app.secrets.deviceTokenKey, deviceAudience, bearer, now)
-    const id = claims?.['sub']
-    if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
-    return { kind: 'device', id }
-  }
-  const credential = parseCredential(bearer)
-  if (credential === undefined) return undefined
-  if (credential.kind === 'provisioning') {
-    const key = await getProvisioningKey(app.db.reader, credential.id)
-    if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {
-      return undefined
-    }
-    const isEnded = key.revokedAt !== null || key.expiresAt.getTime() <= now.getTime()
-    if (isEnded) await recordEnded(app, key.id, now)
-    return isEnded ? undefined : { kind: 'provisioning-key', id: key.id, key }
-  }
-  const token = await getToken(app.db.reader, credential.id)
-  if (token === undefined || !isSameSecret(token.secretSha256, credential.secretSha256)) {
-    return undefined
-  }
-  if (token.revokedAt !== null || token.expiresAt.getTime() <= now.getTime()) {
-    await recordEnded(app, token.id, now)
-    return undefined
-  }
-  const isTouchDue =
-    token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= touchEveryMs
-  if (isTouchDue) await app.db.write((tx) => touchToken(tx, token.id, now))
-  return { kind: 'token', id: token.id, token }
-}
-
-/** Somebody uses a credential that was right once: worth a line in the audit log. */
-async function recordEnded(app: App, id: string, now: Date): Promise<void> {
-  app.log.warn('credential.ended', { id })
-  if (!app.refusals.admits(id)) return
-  await app.db.write((tx) =>
-    appendAudit(tx, {
-      at: now,
-      actor: id,
-      action: 'server.sign-in',
-      subject: id,
-      outcome: 'refused',
-      detail: { code: 'credential_ended' },
-    }),
-  )
 }
 
 function refusal(publicMessage: string): HttpError {

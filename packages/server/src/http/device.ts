@@ -6,11 +6,9 @@ import {
   setOwnMetadata,
 } from '@seaworthy/api/device'
 import { formatInstant } from '@seaworthy/std/time'
-import type { App } from '../app/app.ts'
 import { createOriginCheck } from '../app/assertions.ts'
 import * as devices from '../app/devices.ts'
-import { listProducts, viewProduct } from '../app/products.ts'
-import { newestReleaseKind } from '../db/releases.ts'
+import { findProductKind } from '../app/products.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -28,7 +26,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
             fleet: fleet.name,
             product: fleet.product,
             channel: fleet.channel,
-            kind: await kindOf(app, fleet.product),
+            kind: await findProductKind(app, fleet.product),
             serverTime: formatInstant(now),
           },
           subject: device.id,
@@ -65,16 +63,9 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
         fleet: fleet.name,
         product: fleet.product,
         channel: fleet.channel,
-        kind: await kindOf(app, fleet.product),
+        kind: await findProductKind(app, fleet.product),
         pollSeconds: fleet.pollSeconds,
       }
     }),
   ]
-}
-
-async function kindOf(app: App, product: string) {
-  const state = app.trust.state()
-  const registered = await newestReleaseKind(app.db.reader, product)
-  if (state === undefined || !listProducts(state).includes(product)) return registered ?? 'bundle'
-  return viewProduct(state, product, registered).kind
 }

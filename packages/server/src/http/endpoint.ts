@@ -4,12 +4,11 @@
  */
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { JsonValue } from '@seaworthy/trust/tuf'
 import type { Actor } from '../app/actors.ts'
-import type { App } from '../app/app.ts'
+import type { App, WriteTx } from '../app/app.ts'
+import type { Change } from '../app/audited.ts'
+import { changeAudited } from '../app/audited.ts'
 import { recordRefusal } from '../app/refused-attempts.ts'
-import { appendAudit } from '../db/audit.ts'
-import type { WriteTx } from '../db/connection.ts'
 
 const sealed = Symbol('made by this module')
 
@@ -37,13 +36,8 @@ interface Options<R extends Route> {
   readonly subject: (call: Call<R>) => string
 }
 
-export interface Done<R extends Route> {
+export interface Done<R extends Route> extends Change {
   readonly reply: ReplyInputOf<R>
-  /** Where it is known only afterwards. */
-  readonly subject?: string
-  readonly detail?: Readonly<Record<string, JsonValue>>
-  /** Runs after the commit, before the reply. */
-  readonly afterCommit?: () => void | Promise<void>
 }
 
 export function read<R extends Route & { readonly method: 'GET' }>(
@@ -61,30 +55,14 @@ export function audited<R extends Route>(
   work: (app: App, tx: WriteTx, call: Call<R>) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>) => {
-    try {
-      const done = await app.db.write(async (tx) => {
-        const result = await work(app, tx, call)
-        await appendAudit(tx, {
-          at: call.now,
-          actor: call.actor.id,
-          action: route.name,
-          subject: result.subject ?? options.subject(call),
-          outcome: 'done',
-          ...(result.detail === undefined ? {} : { detail: result.detail }),
-        })
-        return result
-      })
-      await done.afterCommit?.()
-      return done.reply
-    } catch (error) {
-      await recordRefusal(app, error, {
-        actor: call.actor,
-        action: route.name,
-        subject: options.subject(call),
-        at: call.now,
-      })
-      throw error
+    const attempt = {
+      actor: call.actor,
+      action: route.name,
+      subject: options.subject(call),
+      at: call.now,
     }
+    const { reply } = await changeAudited(app, attempt, (tx) => work(app, tx, call))
+    return reply
   }
   const { permission } = options
   return { route, permission, run, [sealed]: true }

@@ -7,13 +7,8 @@ import {
   setFleet,
   showFleet,
 } from '@seaworthy/api/fleets'
-import { reachesFleet } from '@seaworthy/fleet/access'
 import { secondMs } from '@seaworthy/std/time'
-import { grantOf } from '../app/actors.ts'
 import * as fleets from '../app/fleets.ts'
-import { pageLimitDefault, pageOf } from '../app/views.ts'
-import * as db from '../db/fleets.ts'
-import * as keys from '../db/provisioning-keys.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -31,33 +26,19 @@ export const fleetEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  read(listFleets, 'fleet:read', async (app, { actor, query }) => {
-    const limit = query.limit ?? pageLimitDefault
-    const rows = await db.listFleets(app.db.reader, { after: query.after ?? '', limit: limit + 1 })
-    const page = pageOf(
-      rows,
-      limit,
-      (row) => row,
-      (row) => row.name,
-    )
-    return {
-      items: page.items
-        .filter((row) => reachesFleet(grantOf(actor), row))
-        .map((row) => fleets.viewFleet(row, row.devicesCount)),
-      next: page.next,
-    }
-  }),
-  read(showFleet, 'fleet:read', async (app, { actor, params }) => {
-    const row = await fleets.findFleet(app.db.reader, actor, params.fleet)
-    return fleets.viewFleet(row, await db.countFleetDevices(app.db.reader, row.name))
-  }),
+  read(listFleets, 'fleet:read', (app, { actor, query }) =>
+    fleets.listFleets(app.db.reader, actor, query),
+  ),
+  read(showFleet, 'fleet:read', async (app, { actor, params }) =>
+    fleets.showFleet(app.db.reader, await fleets.findFleet(app.db.reader, actor, params.fleet)),
+  ),
   audited(
     setFleet,
     { permission: 'fleet:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const row = await fleets.setFleet(tx, actor, params.fleet, body)
       return {
-        reply: fleets.viewFleet(row, await db.countFleetDevices(tx, row.name)),
+        reply: await fleets.showFleet(tx, row),
         detail: {
           pollSeconds: row.pollSeconds,
           pinnedVersion: row.pinnedVersion,
@@ -85,16 +66,8 @@ export const fleetEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  read(
-    listProvisioningKeys,
-    'provisioning-key:read',
-    async (app, { actor, params, query, now }) => {
-      const { name } = await fleets.findFleet(app.db.reader, actor, params.fleet)
-      const limit = query.limit ?? pageLimitDefault
-      const page = { fleet: name, after: query.after ?? '', limit: limit + 1, now }
-      const rows = await keys.listProvisioningKeys(app.db.reader, page)
-      return pageOf(rows, limit, fleets.viewProvisioningKey, (row) => row.id)
-    },
+  read(listProvisioningKeys, 'provisioning-key:read', (app, { actor, params, query, now }) =>
+    fleets.listProvisioningKeys(app.db.reader, actor, { ...query, ...params }, now),
   ),
   audited(
     revokeProvisioningKey,

@@ -11,7 +11,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import type { ServerRefusal } from '../app/refusals.ts'
-import { isUnreachable } from '../db/connection.ts'
+import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */
 export type HttpRefusal =
@@ -172,7 +172,8 @@ export class HttpError extends Refusal<HttpRefusal> {
   }
 }
 
-export function problemOf(error: unknown): ProblemReply {
+export function problemOf(thrown: unknown): ProblemReply {
+  const error = refusalOf(thrown)
   const mapped =
     (error instanceof Refusal || error instanceof TrustError) && Object.hasOwn(table, error.code)
       ? table[error.code]
@@ -189,13 +190,6 @@ export function problemOf(error: unknown): ProblemReply {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
         ...(isHttpError ? error.headers : {}),
       },
-      isBug: false,
-    }
-  }
-  if (isUnreachable(error)) {
-    return {
-      problem: problem(503, 'Not available at the moment', 'unavailable', 'Try again.'),
-      headers: { 'retry-after': '1' },
       isBug: false,
     }
   }

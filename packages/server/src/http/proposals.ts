@@ -7,8 +7,6 @@ import {
   showProposal,
 } from '@seaworthy/api/proposals'
 import * as proposals from '../app/proposals.ts'
-import { pageLimitDefault } from '../app/views.ts'
-import * as db from '../db/proposals.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -24,18 +22,9 @@ export const proposalEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  read(listProposals, 'proposal:read', async (app, { actor, query }) => {
-    const limit = query.limit ?? pageLimitDefault
-    const page = { before: query.after ?? null, limit: limit + 1, state: query.state ?? null }
-    const rows = await db.listProposals(app.db.reader, page)
-    const state = await app.trust.freshState()
-    const items = []
-    for (const row of rows.slice(0, limit)) {
-      const stored = await proposals.openIfReached(row, actor)
-      if (stored !== undefined) items.push(await proposals.viewProposal(stored, state))
-    }
-    return { items, next: rows.length > limit ? rows[limit - 1]!.id : null }
-  }),
+  read(listProposals, 'proposal:read', (app, { actor, query }) =>
+    proposals.listProposals(app, actor, query),
+  ),
   read(showProposal, 'proposal:read', async (app, { actor, params }) => {
     const stored = await proposals.findProposal(app.db.reader, actor, params.proposalId)
     const state = await app.trust.freshState()

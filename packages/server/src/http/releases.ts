@@ -1,7 +1,6 @@
 import { createRelease, listReleases, showRelease } from '@seaworthy/api/releases'
 import * as releases from '../app/releases.ts'
-import { pageLimitDefault, pageOf } from '../app/views.ts'
-import * as db from '../db/releases.ts'
+import { viewPage } from '../app/views.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -22,22 +21,11 @@ export const releaseEndpoints: readonly Endpoint[] = [
     },
   ),
   read(listReleases, 'release:read', async (app, { actor, params, query }) => {
-    const state = await app.trust.freshState()
-    releases.requireKnownProduct(actor, state, params.product)
-    const limit = query.limit ?? pageLimitDefault
-    const page = { ...params, after: query.after ?? null, limit: limit + 1 }
-    const rows = await db.listReleases(app.db.reader, page)
-    return pageOf(
-      rows,
-      limit,
-      (row) => releases.viewRelease(row, state),
-      (row) => row.version,
-    )
+    const page = await releases.listReleases(app, actor, params.product, query)
+    return viewPage(page, (row) => releases.viewRelease(row, app.trust.state()))
   }),
   read(showRelease, 'release:read', async (app, { actor, params }) => {
-    const state = await app.trust.freshState()
-    releases.requireKnownProduct(actor, state, params.product)
-    const row = await releases.findRelease(app.db.reader, params.product, params.version)
-    return releases.viewRelease(row, state)
+    const row = await releases.findRelease(app, actor, params.product, params.version)
+    return releases.viewRelease(row, app.trust.state())
   }),
 ]

@@ -3,8 +3,7 @@ import { describeRoutes } from '@seaworthy/api/openapi'
 import { routes } from '@seaworthy/api/routes'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { App } from '../app/app.ts'
-import { pingDatabase } from '../db/connection.ts'
-import { leaderLockKey } from '../app/leadership.ts'
+import { checkReadiness } from '../app/leadership.ts'
 import type { RawHandler } from './dispatch.ts'
 import { sendBytes, sendJson } from './request.ts'
 
@@ -26,13 +25,7 @@ export function createServerFiles(app: App): readonly RawHandler[] {
       prefix: '/readyz',
       methods: get,
       answer: async (_req, res) => {
-        const problems = [...app.health.problems()]
-        const answer = await pingDatabase(app.db, leaderLockKey)
-        if (answer === 'unreachable') {
-          problems.push({ part: 'database', problem: 'the database does not answer' })
-        } else if (answer === 'no-leader') {
-          problems.push({ part: 'tasks', problem: 'no worker runs the background tasks' })
-        }
+        const problems = await checkReadiness(app)
         sendJson(res, problems.length === 0 ? 200 : 503, { ready: problems.length === 0, problems })
       },
     },

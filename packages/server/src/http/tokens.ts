@@ -1,8 +1,6 @@
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { secondMs } from '@seaworthy/std/time'
 import * as tokens from '../app/tokens.ts'
-import { pageLimitDefault, pageOf } from '../app/views.ts'
-import * as db from '../db/tokens.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -41,16 +39,9 @@ export const tokenEndpoints: readonly Endpoint[] = [
       return { reply: { view: tokens.viewToken(row), token }, detail: { successor: row.id } }
     },
   ),
-  read(listTokens, 'token:read', async (app, { query, now }) => {
-    const limit = query.limit ?? pageLimitDefault
-    const page = { after: query.after ?? '', limit: limit + 1, now }
-    return pageOf(
-      await db.listTokens(app.db.reader, page),
-      limit,
-      tokens.viewToken,
-      (row) => row.id,
-    )
-  }),
+  read(listTokens, 'token:read', (app, { query, now }) =>
+    tokens.listTokens(app.db.reader, query, now),
+  ),
   audited(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },

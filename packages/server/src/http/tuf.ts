@@ -44,17 +44,35 @@ export function sendCached(req: IncomingMessage, res: ServerResponse, served: Se
   sendBytes(res, 200, { ...headers, 'content-type': served.contentType }, served.bytes)
 }
 
+/**
+ * The timestamp is always the newest that is committed, whichever worker published it, and what it names is found by every
+ * worker: a client that is served by several of them sees one repository.
+ */
 async function find(app: App, name: string): Promise<Served | undefined> {
-  const state = app.trust.state()
-  if (state === undefined) {
-    if (app.health.hasProblem('metadata')) {
-      throw new Refusal<ServerRefusal>(
-        'trust_unavailable',
-        'the stored metadata does not verify, so it is not served',
-      )
-    }
-    return undefined
+  const known = app.trust.state()
+  const found =
+    known === undefined || name === 'timestamp.json' ? undefined : await findIn(app, known, name)
+  if (found !== undefined) return found
+  const fresh = await freshState(app)
+  if (fresh !== undefined) return findIn(app, fresh, name)
+  if (!app.health.hasProblem('metadata')) return undefined
+  throw new Refusal<ServerRefusal>(
+    'trust_unavailable',
+    'the stored metadata does not verify, so it is not served',
+  )
+}
+
+/** What is signed can be served from memory while the database is away. */
+async function freshState(app: App): Promise<TrustState | undefined> {
+  try {
+    return await app.trust.freshState()
+  } catch (error) {
+    app.log.warn('metadata.not-refreshed', { error })
+    return app.trust.state()
   }
+}
+
+async function findIn(app: App, state: TrustState, name: string): Promise<Served | undefined> {
   const target =
     /^targets\/([a-z0-9-]+)\/([a-z0-9-]+)\/([0-9a-f]{64}|[0-9a-f]{128})\.([A-Za-z0-9._+-]+)$/.exec(
       name,

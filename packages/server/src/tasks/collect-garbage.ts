@@ -3,7 +3,7 @@ import { collectGarbage } from '@seaworthy/oci/store/collect'
 import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { listNeededDigests } from '../app/releases.ts'
-import { deleteExpiredAssertions } from '../db/devices.ts'
+import { forgetExpiredAssertions } from '../app/devices.ts'
 import type { Task } from './leader.ts'
 
 export function createGarbageCollection(app: App): Task {
@@ -37,8 +37,6 @@ export function createAssertionExpiry(app: App): Task {
   return {
     name: 'assertion-expiry',
     everyMs: 5 * minuteMs,
-    async run() {
-      await app.db.write((tx) => deleteExpiredAssertions(tx, app.clock.now()))
-    },
+    run: () => forgetExpiredAssertions(app),
   }
 }

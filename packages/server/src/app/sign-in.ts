@@ -1,0 +1,71 @@
+/** From a credential to whoever holds it. */
+import { minuteMs } from '@seaworthy/std/time'
+import { appendAudit } from '../db/audit.ts'
+import { getProvisioningKey } from '../db/provisioning-keys.ts'
+import { getToken, touchToken } from '../db/tokens.ts'
+import type { Actor } from './actors.ts'
+import type { App } from './app.ts'
+import { isSameSecret, parseCredential } from './credentials.ts'
+import { deviceAudience, openToken } from './device-tokens.ts'
+
+/** How often `last used` is written, at most. */
+const touchEveryMs = minuteMs
+
+/** Whoever the credential belongs to, or `undefined`. */
+export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
+  if (bearer.startsWith('ey')) {
+    const claims = openToken(app.secrets.deviceTokenKey, deviceAudience, bearer, now)
+    const id = claims?.['sub']
+    if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
+    return { kind: 'device', id }
+  }
+  const credential = parseCredential(bearer)
+  if (credential === undefined) return undefined
+  if (credential.kind === 'provisioning') {
+    const key = await getProvisioningKey(app.db.reader, credential.id)
+    if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {
+      return undefined
+    }
+    if (hasEnded(key, now)) {
+      await recordEnded(app, key.id, now)
+      return undefined
+    }
+    return { kind: 'provisioning-key', id: key.id, key }
+  }
+  const token = await getToken(app.db.reader, credential.id)
+  if (token === undefined || !isSameSecret(token.secretSha256, credential.secretSha256)) {
+    return undefined
+  }
+  if (hasEnded(token, now)) {
+    await recordEnded(app, token.id, now)
+    return undefined
+  }
+  const isTouchDue =
+    token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= touchEveryMs
+  if (isTouchDue) await app.db.write((tx) => touchToken(tx, token.id, now))
+  return { kind: 'token', id: token.id, token }
+}
+
+/** Whether a credential was revoked or has expired. */
+export function hasEnded(
+  credential: { readonly revokedAt: Date | null; readonly expiresAt: Date },
+  now: Date,
+): boolean {
+  return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
+}
+
+/** Somebody uses a credential that was right once: worth a line in the audit log. */
+async function recordEnded(app: App, id: string, now: Date): Promise<void> {
+  app.log.warn('credential.ended', { id })
+  if (!app.refusals.admits(id)) return
+  await app.db.write((tx) =>
+    appendAudit(tx, {
+      at: now,
+      actor: id,
+      action: 'server.sign-in',
+      subject: id,
+      outcome: 'refused',
+      detail: { code: 'credential_ended' },
+    }),
+  )
+}
