@@ -1,0 +1,384 @@
+/** Somebody is inside: database, server, provisioning key, a device. Real server, real agent, exact refusals. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { openDeviceKey } from '@seaworthy/agent/device-key'
+import type { Disk } from '@seaworthy/agent/ports'
+import type { TestAgent } from '@seaworthy/agent/testing/agent'
+import { waitUntil } from '@seaworthy/agent/testing/agent'
+import { formatPath } from '@seaworthy/api/client'
+import { createDeviceToken } from '@seaworthy/api/device'
+import { removeDevice, showDevice } from '@seaworthy/api/devices'
+import { revokeProvisioningKey } from '@seaworthy/api/fleets'
+import { ProblemError } from '@seaworthy/api/problems'
+import { routes } from '@seaworthy/api/routes'
+import {
+  carryOut,
+  fetchCurrent,
+  makeAssertion,
+  makeProvisioningKey,
+  makeReport,
+  publishIntent,
+  publishRelease,
+  register,
+} from '@seaworthy/server/testing'
+import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
+import { systemSleep } from '@seaworthy/std/time'
+import { generateSigner } from '@seaworthy/trust/keys'
+import { addRelease, signMetadata } from '@seaworthy/trust/tuf'
+import { createCommandLine } from './program.ts'
+import type { Town, TownRelease } from './town.ts'
+import { buildTown, product, readDevice } from './town.ts'
+
+interface Scene {
+  readonly town: Town
+  readonly agent: TestAgent
+  readonly old: TownRelease
+  readonly newest: TownRelease
+}
+
+/** A device that has gone from 1.0.0 to 1.1.0 and runs it. */
+async function withDevice(work: (scene: Scene) => Promise<void>): Promise<void> {
+  const town = await buildTown()
+  try {
+    const [old, newest] = [await town.buildRelease('1.0.0'), await town.buildRelease('1.1.0')]
+    await publishRelease(town.client, old, town.signers)
+    const agent = await town.addAgent('device', { pollSeconds: 1 })
+    agent.start()
+    await awaitRunning(agent, old)
+    await publishRelease(town.client, newest, town.signers)
+    await agent.updateNow()
+    await awaitRunning(agent, newest)
+    await work({ town, agent, old, newest })
+  } finally {
+    await town.stop()
+  }
+}
+
+async function awaitRunning(agent: TestAgent, release: TownRelease): Promise<void> {
+  await waitUntil(
+    async () => `${release.version} runs\n${agent.log.slice(-20).join('')}`,
+    async () => {
+      const { state } = await readDevice(agent)
+      return state?.committed?.sha256 === release.sha256 && state.update === null
+    },
+    60_000,
+  )
+}
+
+/** The agent says no with this code, after `since` of its log. */
+async function awaitRefusal(agent: TestAgent, code: string, since: number): Promise<void> {
+  const said = () => agent.log.slice(since).join('')
+  await waitUntil(
+    async () => `the device refuses with ${code}\n${said().slice(-3000)}`,
+    async () => {
+      await agent.updateNow().catch(() => undefined)
+      return said()
+        .split('\n')
+        .some((line) => line.includes('"event":"refused"') && line.includes(`"code":"${code}"`))
+    },
+    30_000,
+  )
+}
+
+/** The promise: whatever happened, the device runs what its owners signed last, whole. */
+async function assertUntouched(agent: TestAgent, release: TownRelease): Promise<void> {
+  const disk = await readDevice(agent)
+  assert.equal(disk.current, release.sha256)
+  assert.deepEqual([...disk.files].toSorted(), [...release.files].toSorted())
+  assert.equal(disk.state?.committed?.version, release.version)
+  assert.match((await agent.readVersion()) ?? '', new RegExp(`^${release.version}`))
+}
+
+const isProblem = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof ProblemError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+test('T10 changed database rows: a fleet moved to other channels and products, an older release pinned, forged metadata', () =>
+  withDevice(async ({ town, agent, old, newest }) => {
+    const { client, signers } = town
+    const people = { keys: signers.map(({ key }) => key), threshold: 2 }
+    const beta = { product, channel: 'beta', authority: people }
+    await carryOut(client, { kind: 'channel-create', ...beta }, signers)
+    const next = await town.buildRelease('2.0.0')
+    const { content } = publishIntent(next) as { content: object }
+    const onBeta = { kind: 'publish', content: { ...content, channel: 'beta' } }
+    await carryOut(client, onBeta as ReturnType<typeof publishIntent>, signers)
+    const thief = town.server.openDatabase()
+    try {
+      const changeFleet = async (column: string, value: string | null) => {
+        await thief.write(async ({ sql }) => {
+          await sql`update fleets set ${sql({ [column]: value })} where name = 'shops'`
+          await sql`select pg_notify('fleets', '')`
+        })
+      }
+      let since = agent.log.length
+      await changeFleet('channel', 'beta')
+      await awaitRefusal(agent, 'wrong_channel', since)
+      await assertUntouched(agent, newest)
+      await changeFleet('channel', 'stable')
+
+      since = agent.log.length
+      await changeFleet('pinned_version', '1.0.0')
+      await systemSleep(2500)
+      await assertUntouched(agent, newest)
+      await changeFleet('pinned_version', null)
+      assert.equal((await readDevice(agent)).state?.committed?.version, newest.version)
+      assert.notEqual(old.sha256, newest.sha256)
+
+      // Metadata of the channel with a release of the thief's own, and the row of that release.
+      const stable = (await fetchCurrent(client)).roles.get('acme.stable')!
+      const forged = addRelease(
+        stable.signed,
+        {
+          ...{ product, channel: 'stable', version: '6.6.6', counter: 99, floor: 1 },
+          ...{ kind: 'bundle', platforms: ['linux/amd64'], hardware: [], security: true },
+          ...{ length: next.index.length, sha256: next.sha256, sha512: next.sha512 },
+          releasedAt: new Date(1_790_000_000_000),
+        },
+        new Date(Date.now() + 3_600_000),
+      )
+      const bytes = await signMetadata(forged, [await generateSigner('ed25519')])
+      await thief.write(async ({ sql }) => {
+        await sql`insert into tuf_metadata (role, version, bytes, published_at)
+          values ('acme.stable', ${forged.version}, ${Buffer.from(bytes)}, now())`
+        await sql`update releases set digest = ${`sha256:${next.sha256}`} where version = '1.1.0'`
+        await sql`select pg_notify('metadata', '')`
+      })
+      await systemSleep(2500)
+      const { status } = await client.send('GET', `/tuf/${forged.version}.acme.stable.json`)
+      assert.equal(status, 404, 'forged metadata is not served')
+      const readiness = await client.send('GET', '/readyz')
+      assert.equal(readiness.status, 503)
+      assert.match(utf8Decode(readiness.bytes), /does not verify/)
+      await agent.updateNow()
+      await systemSleep(1500)
+      await assertUntouched(agent, newest)
+    } finally {
+      await thief.close()
+    }
+  }))
+
+test('T10 a device key swapped in the database locks the device out and lets nobody change what it runs', () =>
+  withDevice(async ({ town, agent, newest }) => {
+    const deviceId = (await readDevice(agent)).state!.deviceId!
+    const intruder = await generateSigner('ed25519')
+    const thief = town.server.openDatabase()
+    await thief.write(
+      ({ sql }) => sql`update devices set public_key = ${sql.json(intruder.key as never)},
+        key_id = ${intruder.keyId} where id = ${deviceId}`,
+    )
+    await thief.close()
+    const key = await readKeyOf(agent)
+    const assertion = await makeAssertion(key, deviceId, town.server.url)
+    await assert.rejects(
+      town.client.api.call(createDeviceToken, { body: { assertion } }),
+      isProblem('assertion_invalid'),
+    )
+    agent.cutPower()
+    agent.start()
+    await waitUntil('it runs again without the server', async () => {
+      return (await agent.readVersion())?.startsWith(newest.version) === true
+    })
+    await assertUntouched(agent, newest)
+  }))
+
+test('T9 a restored old database: seaworthy log verify says log_truncated, and the device does not go back', () =>
+  withDevice(async ({ town, agent, newest }) => {
+    const person = createCommandLine(join(town.folder, 'person'))
+    const { url, pin } = town.server
+    await person.ok('login', url, '--pin', pin, '--token', town.adminToken)
+    const data = join(town.dataDir, 'postgresql')
+    const backup = join(town.folder, 'backup')
+    await town.server.stop()
+    cpSync(data, backup, { recursive: true, preserveTimestamps: true })
+    await town.restartServer()
+    const third = await town.buildRelease('1.2.0')
+    await publishRelease(town.client, third, town.signers)
+    await agent.updateNow()
+    await awaitRunning(agent, third)
+    await systemSleep(1500)
+    await person.ok('log', 'verify')
+
+    const since = agent.log.length
+    await town.server.stop()
+    rmSync(data, { recursive: true })
+    cpSync(backup, data, { recursive: true, preserveTimestamps: true })
+    restoreOwners(data)
+    await town.restartServer()
+    const said = await person.run('log', 'verify')
+    assert.equal(said.exitCode, 3, said.out + said.err)
+    assert.match(said.err, /log_truncated/)
+    await awaitRefusal(agent, 'rollback', since)
+    await assertUntouched(agent, third)
+    assert.notEqual(third.sha256, newest.sha256)
+  }))
+
+/** Copies made as root belong to root; PostgreSQL's account needs its folders back. */
+function restoreOwners(folder: string): void {
+  if (process.getuid?.() !== 0) return
+  const account = spawnSync('id', ['-u', 'postgres']).status === 0 ? 'postgres' : '65534:65534'
+  for (const name of ['data', 'run']) spawnSync('chown', ['-R', account, join(folder, name)])
+}
+
+test('T1 T7 the whole server stolen, database, master key and online keys: three attacks, three refusals', () =>
+  withDevice(async ({ town, agent, newest }) => {
+    const thief = await startThief(town)
+    try {
+      const listen = new URL(town.server.url).host
+      await town.server.kill()
+      await thief.order(`serve ${listen}`, 'serving')
+      for (const [attack, code] of [
+        ['older-release', 'counter_below_committed'],
+        ['unsigned-release', 'signature_threshold'],
+        ['older-metadata', 'rollback'],
+      ] as const) {
+        const since = agent.log.length
+        await thief.order(attack, `attack ${attack}`)
+        await awaitRefusal(agent, code, since)
+        await assertUntouched(agent, newest)
+      }
+    } finally {
+      thief.child.kill('SIGKILL')
+    }
+    // Its own restart does not make the device forget.
+    agent.cutPower()
+    agent.start()
+    await waitUntil('it runs again', async () => {
+      return (await agent.readVersion())?.startsWith(newest.version) === true
+    })
+    await assertUntouched(agent, newest)
+  }))
+
+async function startThief(town: Town): Promise<{
+  child: ChildProcess
+  order: (line: string, answer: string) => Promise<void>
+}> {
+  const main = fileURLToPath(import.meta.resolve('@seaworthy/server/stolen'))
+  const options = ['--data-dir', town.dataDir, '--product', product, '--channel', 'stable']
+  const child = spawn(process.execPath, [main, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const said: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => said.push(line))
+  const ended = once(child, 'exit')
+  const hear = (answer: string) =>
+    Promise.race([
+      waitUntil(`the thief says ${answer}`, () => said.includes(answer)),
+      ended.then(([code]) => assert.fail(`the thief ended with ${String(code)}`)),
+    ])
+  await hear('stolen')
+  return {
+    child,
+    async order(line, answer) {
+      child.stdin.write(`${line}\n`)
+      await hear(answer)
+    },
+  }
+}
+
+test('V4 a leaked provisioning key: destroyed on the device, good for no further use, nor after it was revoked', () =>
+  withDevice(async ({ town, agent }) => {
+    const config = readFileSync(agent.configPath, 'utf8')
+    assert.ok(!config.includes('swp_'), 'the device has destroyed its copy')
+    const single = await makeProvisioningKey(town.client, 1)
+    const stranger = await generateSigner('ed25519')
+    await register(town.client, single, stranger)
+    await register(town.client, single, stranger)
+    await assert.rejects(
+      register(town.client, single, await generateSigner('ed25519')),
+      isProblem('provisioning_key_used_up'),
+    )
+    const many = await makeProvisioningKey(town.client, 100)
+    const provisioningKeyId = `provisioning_${many.split('_')[1]}`
+    await town.client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
+    await assert.rejects(
+      register(town.client, many, await generateSigner('ed25519')),
+      (error: unknown) => error instanceof ProblemError && error.status === 401,
+    )
+  }))
+
+/** The device's private key, as somebody has it who opened the device. */
+async function readKeyOf(agent: TestAgent) {
+  const path = join(agent.stateDir, 'trust', 'device.key')
+  assert.ok(existsSync(path), 'the key lies where this test looks for it')
+  const disk = { read: async (file: string) => readFileSync(file) } as unknown as Disk
+  return openDeviceKey(disk, path, false)
+}
+
+test('V4 a stolen device: its credential opens its own routes, no other device, no registry but its own, and dies with it', () =>
+  withDevice(async ({ town, agent, newest }) => {
+    const { client } = town
+    const deviceId = (await readDevice(agent)).state!.deviceId!
+    const signer = await readKeyOf(agent)
+    const origin = town.server.url
+    const assertion = await makeAssertion(signer, deviceId, origin)
+    const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
+    const example = `${'0'.repeat(26)}`
+    const allowed: string[] = []
+    for (const route of routes) {
+      const params = new Proxy({} as Record<string, string>, {
+        get: (_all, name) =>
+          String(name).endsWith('Id') ? `${String(name).slice(0, -2)}_${example}` : 'acme',
+      })
+      const { status, json } = await client.send(route.method, formatPath(route.path, params), {
+        token: accessToken,
+        headers: { 'content-type': 'application/json' },
+        ...(route.method === 'GET' ? {} : { body: '{}' }),
+      })
+      if (status !== 401 && status !== 403) allowed.push(route.name)
+      else
+        assert.match((json() as { code: string }).code, /^(?:permission_denied|unauthenticated)$/)
+    }
+    const own = ['device.application', 'device.check-in', 'device.set-metadata', 'device.token']
+    assert.deepEqual(allowed.filter((name) => name !== 'server.show').toSorted(), own)
+
+    const registry = async (method: string, path: string, headers = {}) =>
+      (await client.send(method, path, { token: accessToken, headers })).status
+    assert.equal(await registry('GET', `/v2/acme/manifests/sha256:${newest.sha256}`), 200)
+    assert.notEqual(await registry('GET', '/v2/other/tags/list'), 200)
+    for (const [method, path] of [
+      ['POST', '/v2/acme/blobs/uploads/'],
+      ['DELETE', `/v2/acme/manifests/sha256:${newest.sha256}`],
+      ['GET', '/v2/other/manifests/latest'],
+    ] as const) {
+      assert.ok([401, 403].includes(await registry(method, path, { 'content-length': '0' })), path)
+    }
+    // A report about something else than itself, and one without the signature that a change needs.
+    const report = makeReport({
+      sequence: 1_000,
+      running: { product, version: '9.9.9', sha256: 'f'.repeat(64), counter: 99 },
+      committedCounter: 99,
+    })
+    const send = (signature?: string) =>
+      client.send('POST', '/v1/device/check-in', {
+        token: accessToken,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ report, ...(signature === undefined ? {} : { signature }) }),
+      })
+    const codeOf = async (answer: ReturnType<typeof send>) =>
+      ((await answer).json() as { code: string }).code
+    assert.equal(await codeOf(send()), 'report_signature_missing')
+    const forged = createHash('sha512').update('no signature').digest()
+    assert.equal(await codeOf(send(base64Encode(forged))), 'report_signature_invalid')
+
+    await client.api.call(removeDevice, { params: { deviceId } })
+    const late = await client.send('GET', '/v1/device/application', { token: accessToken })
+    assert.ok([401, 403].includes(late.status))
+    const again = await makeAssertion(signer, deviceId, origin)
+    await assert.rejects(
+      client.api.call(createDeviceToken, { body: { assertion: again } }),
+      (error: unknown) => error instanceof ProblemError && error.status < 500,
+    )
+    await assert.rejects(
+      client.api.call(showDevice, { params: { deviceId } }),
+      isProblem('device_not_found'),
+    )
+  }))
