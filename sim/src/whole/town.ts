@@ -8,7 +8,12 @@ import { join } from 'node:path'
 import { decodeGeneration } from '@seaworthy/agent/generations'
 import type { DeviceState } from '@seaworthy/agent/state'
 import type { TestAgent } from '@seaworthy/agent/testing/agent'
-import { createTestAgent, makeTestFolder, writeTestApp } from '@seaworthy/agent/testing/agent'
+import {
+  createTestAgent,
+  killHard,
+  makeTestFolder,
+  writeTestApp,
+} from '@seaworthy/agent/testing/agent'
 import { setFleet } from '@seaworthy/api/fleets'
 import { createRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
@@ -111,10 +116,23 @@ export async function buildTown(options: { workers?: number } = {}): Promise<Tow
       }
       town.client.close()
       await town.server.stop().catch(() => undefined)
+      killOrphan(dataDir)
       remove()
     },
   }
   return town
+}
+
+/** PostgreSQL outlives a server that was killed, so that the next one finds it; here there is no next one. */
+function killOrphan(dataDir: string): void {
+  try {
+    const [pid] = readFileSync(join(dataDir, 'postgresql', 'data', 'postmaster.pid'), 'utf8').split(
+      '\n',
+    )
+    killHard(Number(pid))
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
 }
 
 async function buildTownRelease(
