@@ -90,6 +90,13 @@ async function checkNothingLost(client: TestClient, load: Load): Promise<void> {
   }
 }
 
+/** Until a few more have been acknowledged, however slow the machine is. */
+async function untilAcknowledged(load: Load): Promise<void> {
+  const wanted = load.fleets.length + 6
+  for (let i = 0; i < 1000 && load.fleets.length < wanted; i++) await systemSleep(20)
+  assert.ok(load.fleets.length >= wanted, 'the load runs')
+}
+
 async function untilWell(client: TestClient): Promise<void> {
   for (let i = 0; i < 400; i++) {
     const status = await client.send('GET', '/readyz').then(
@@ -130,19 +137,18 @@ test('O1 kill -9 of workers, of PostgreSQL and of the whole server under load lo
       round++
       await t.test(name, async () => {
         const load = startLoad(client, devices, String(round))
-        await systemSleep(300)
+        await untilAcknowledged(load)
         await kill(server)
-        await systemSleep(700)
-        await untilWell(client)
         await systemSleep(200)
+        await untilWell(client)
+        await untilAcknowledged(load)
         await load.stop()
-        assert.ok(load.fleets.length > 5, 'the load ran')
         await checkNothingLost(client, load)
       })
     }
     await t.test('the whole server', async () => {
       const load = startLoad(client, devices, '9')
-      await systemSleep(300)
+      await untilAcknowledged(load)
       await server.kill()
       await load.stop()
       client.close()
@@ -154,7 +160,6 @@ test('O1 kill -9 of workers, of PostgreSQL and of the whole server under load lo
       client = createTestClient(server)
       await untilWell(client)
       await checkNothingLost(client, load)
-      assert.ok(load.fleets.length > 5, 'the load ran')
     })
   } finally {
     client.close()

@@ -59,6 +59,8 @@ function connect(
   const settings = {
     max: options.max,
     connect_timeout: 10,
+    // The driver's own waits grow to 20 s, longer than PostgreSQL needs to come back.
+    backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: (notice: postgres.Notice) => log.debug('postgresql.notice', { ...notice }),
     types: {
       // Counters and sizes: all of them stay below 2^53.
