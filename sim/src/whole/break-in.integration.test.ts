@@ -33,9 +33,9 @@ import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import { systemSleep } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { addRelease, signMetadata } from '@seaworthy/trust/tuf'
-import { createCommandLine } from './program.ts'
-import type { Town, TownRelease } from './town.ts'
-import { buildTown, product, readDevice } from './town.ts'
+import { createCommandLine } from './testing/program.ts'
+import type { Town, TownRelease } from './testing/town.ts'
+import { buildTown, product, readDevice } from './testing/town.ts'
 
 interface Scene {
   readonly town: Town

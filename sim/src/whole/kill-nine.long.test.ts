@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { availableParallelism, totalmem } from 'node:os'
 import { test } from 'node:test'
 import { seededRandom } from '@seaworthy/std/random'
-import { updateUnderFire, victims } from './under-fire.ts'
+import { updateUnderFire, victims } from './testing/under-fire.ts'
 
 const updatesMin = 200
 const agents = 5

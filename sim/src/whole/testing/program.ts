@@ -38,7 +38,7 @@ export function hasProgram(t: TestContext, program: string): boolean {
   return false
 }
 
-const launcher = fileURLToPath(new URL('../../../node_modules/.bin/seaworthy', import.meta.url))
+const launcher = fileURLToPath(new URL('../../../../node_modules/.bin/seaworthy', import.meta.url))
 
 export interface CommandLine {
   run(...args: string[]): Promise<Ended>
