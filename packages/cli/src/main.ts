@@ -18,7 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interruption.signal.aborted) process.exit(130)
     interruption.abort()
     // Hidden input and running requests end by themselves; anything else gets a moment.
-    void systemSleep(2000).then(() => process.exit(130))
+    void systemSleep(15_000).then(() => process.exit(130))
   })
 }
 // `seaworthy device list | head` is no error.

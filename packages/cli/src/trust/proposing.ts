@@ -1,4 +1,5 @@
 /** From an intent to a published change: build on verified metadata, show, sign, submit, and apply once every threshold is met. */
+import { TrustError } from '@seaworthy/std/refusal'
 import type { ProposalView } from '@seaworthy/api/proposals'
 import {
   addProposalSignatures,
@@ -125,7 +126,14 @@ export async function publishProposal(
     }
   }
   for (;;) {
-    const missing = await findUnpublished(context, session, proposal)
+    let missing: string | undefined
+    try {
+      missing = await findUnpublished(context, session, proposal)
+    } catch (error) {
+      // between two states: a new root beside what an older one signed
+      if (!(error instanceof TrustError) || isOver()) throw error
+      missing = proposal.title
+    }
     if (missing === undefined) return view
     if (isOver()) {
       throw new CliError(

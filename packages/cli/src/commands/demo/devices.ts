@@ -1,5 +1,5 @@
 /** Three devices on this machine: a real agent each, with its own folder and its own port for the application. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +24,8 @@ export interface DemoDevice {
   readonly events: readonly DeviceEvent[]
   /** The version its application says it is, over HTTP; `undefined` while it does not answer. */
   askVersion(): Promise<string | undefined>
+  /** What the agent is doing now: `downloading`, `installing`, `watching`, …; `undefined` before it says so. */
+  readActivity(): Promise<string | undefined>
 }
 
 /** `config` is what `provisioning-key create --agent-config` wrote. */
@@ -38,6 +40,7 @@ export async function startDevice(options: {
 }): Promise<DemoDevice> {
   const { name, folder, ports } = options
   const appData = join(folder, 'node-red')
+  const stateDir = join(folder, 'state')
   await mkdir(appData, { recursive: true })
   const port = await findFreePort()
   const configFile = join(folder, 'agent.json')
@@ -53,7 +56,7 @@ export async function startDevice(options: {
     file: options.node,
     args: [
       fileURLToPath(import.meta.resolve('@seaworthy/agent/main')),
-      ...['run', '--config', configFile, '--state-dir', join(folder, 'state')],
+      ...['run', '--config', configFile, '--state-dir', stateDir],
     ],
     logFile: join(folder, 'agent.log'),
     onLine(line) {
@@ -63,6 +66,17 @@ export async function startDevice(options: {
       options.onEvent(event)
     },
   })
+  const readActivity = async () => {
+    try {
+      const status = JSON.parse(await readFile(join(stateDir, 'status.json'), 'utf8')) as {
+        update?: { state?: string }
+      }
+      return status.update?.state
+    } catch {
+      // not written yet, or being written
+      return undefined
+    }
+  }
   const url = `http://127.0.0.1:${port}/`
   const { transport } = ports.createTransport({ allowPlain: true })
   return {
@@ -70,6 +84,7 @@ export async function startDevice(options: {
     url,
     agent,
     events,
+    readActivity,
     async askVersion() {
       try {
         const response = await transport({ method: 'GET', url: `${url}settings` })

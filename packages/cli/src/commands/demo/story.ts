@@ -17,6 +17,8 @@ import type { Server, Story } from './scene.ts'
 
 const deviceCount = 3
 const updateTimeoutMs = 120_000
+/** What a device is shown to be doing, until it is done. */
+const underWay: readonly string[] = ['downloading', 'installing', 'watching']
 
 /** Plays the whole story; resolves with the server that runs at its end. */
 export async function playStory(story: Story): Promise<{ server: Server; loginLine: string }> {
@@ -272,7 +274,13 @@ async function awaitVersion(
     devices.map(async (device) => {
       const found = () =>
         device.events.find((one) => one.event === event && one.targetPath === target)
+      let shown: string | undefined
       for (;;) {
+        const activity = await device.readActivity()
+        if (activity !== shown && activity !== undefined && underWay.includes(activity)) {
+          story.stage.device(device.name, 'busy', activity)
+        }
+        shown = activity
         const entry = found()
         const version = await device.askVersion()
         if (entry !== undefined && version === answered) {

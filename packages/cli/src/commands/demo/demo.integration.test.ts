@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('../../main.ts', import.meta.url))
+/** Nothing listens there: whoever asks is refused at once. */
+const noRegistry = 'http://127.0.0.1:9/'
+
+async function runDemo(): Promise<{ output: string; exitCode: number }> {
+  const child = spawn(process.execPath, [main, 'demo'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', npm_config_registry: noRegistry },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  const [exitCode] = (await once(child, 'close')) as [number]
+  return { output, exitCode }
+}
+
+test('the whole demo without a registry: says so, installs, updates, rolls back, refuses the thief, recovers', async () => {
+  const { output, exitCode } = await runDemo()
+  assert.equal(exitCode, 0, output)
+  assert.match(output, /npm registry cannot be reached/)
+  const count = (text: string) => output.split(text).length - 1
+  for (const version of ['1.0.0', '1.1.0', '1.1.0-mended']) {
+    assert.equal(count(`${version} committed`), 3, version)
+  }
+  assert.equal(count('1.1.0-moved rolled back (health_failed)'), 3)
+  for (const code of ['counter_below_committed', 'signature_threshold', 'rollback']) {
+    assert.equal(count(`refused: ${code}`), 3, code)
+  }
+  assert.match(output, /every device still runs 1\.1\.0/)
+  assert.match(output, /Done in \d+ s\./)
+})
