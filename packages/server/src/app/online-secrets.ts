@@ -85,7 +85,7 @@ export async function loadOnlineSecrets(tx: ReadTx, masterKey: MasterKey): Promi
   }
 }
 
-export function pinOf(certificatePem: string): string {
+function pinOf(certificatePem: string): string {
   const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' })
   return `sha256:${base64UrlEncode(createHash('sha256').update(spki).digest())}`
 }

@@ -30,8 +30,8 @@ export interface SignedDocument {
 }
 
 /** Times after which the online roles are made anew although nothing changed. */
-export const timestampRenewalMs = hourMs
-export const snapshotRenewalShare = 0.4
+const timestampRenewalMs = hourMs
+const snapshotRenewalShare = 0.4
 
 /**
  * `before` must have been loaded in this transaction, under `lockPublication`. Everything is loaded and verified again
@@ -195,6 +195,6 @@ async function store(
   })
 }
 
-export function typeOf(role: string): 'root' | 'snapshot' | 'timestamp' | 'targets' {
+function typeOf(role: string): 'root' | 'snapshot' | 'timestamp' | 'targets' {
   return role === 'root' || role === 'snapshot' || role === 'timestamp' ? role : 'targets'
 }

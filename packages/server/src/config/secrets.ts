@@ -32,7 +32,7 @@ export class SealError extends Error {
 const nonceBytes = 12
 const tagBytes = 16
 
-export function masterKeyOf(key: Uint8Array, random: Random): MasterKey {
+function masterKeyOf(key: Uint8Array, random: Random): MasterKey {
   const aad = (name: SecretName, version: number) =>
     Buffer.from(`seaworthy-seal-v1|${name}|${version}|${secretPurposes[name]}`)
   return {

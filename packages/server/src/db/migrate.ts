@@ -11,13 +11,13 @@ export class MigrationError extends Error {
 const folder = new URL('./migrations/', import.meta.url)
 const lockKey = 7_403_001
 
-export interface Migration {
+interface Migration {
   readonly name: string
   readonly text: string
   readonly sha256: string
 }
 
-export async function readMigrations(): Promise<Migration[]> {
+async function readMigrations(): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).toSorted()
   return Promise.all(
     names.map(async (name, i) => {

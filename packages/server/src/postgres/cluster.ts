@@ -90,6 +90,8 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
         try {
           child = await start()
           ports.log.warn('postgresql.restarted', { pid: child.pid })
+          // `stop` has seen the one that had died.
+          if (isStopping) return await endProcess(child, ports)
           break
         } catch (error) {
           ports.log.error('postgresql.restart-failed', { error })
