@@ -1,0 +1,29 @@
+/** O1: a server that is told to stop ends, also while its PostgreSQL has just died and is being started again. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startTestServer } from '@seaworthy/server/testing'
+import { systemSleep } from '@seaworthy/std/time'
+
+test('O1 SIGTERM right after PostgreSQL was killed: everything ends, nothing is left running', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'seaworthy-stop-'))
+  try {
+    for (const delayMs of [0, 20, 60, 120, 200, 300]) {
+      const server = await startTestServer({ dataDir })
+      process.kill(await server.postgresPid(), 'SIGKILL')
+      await systemSleep(delayMs)
+      const stopped = server.stop().then(() => 'stopped' as const)
+      const outcome = await Promise.race([
+        stopped,
+        systemSleep(30_000).then(() => 'hangs' as const),
+      ])
+      assert.equal(outcome, 'stopped', `after ${delayMs} ms`)
+      const pidFile = join(dataDir, 'postgresql', 'data', 'postmaster.pid')
+      assert.ok(!existsSync(pidFile) || delayMs < 60, 'PostgreSQL ended in order')
+    }
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+})
