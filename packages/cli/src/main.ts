@@ -8,6 +8,7 @@ import { runCli } from './program.ts'
 import { createPrompt } from './terminal.ts'
 
 const interruption = new AbortController()
+let cleanUpMs = 2000
 /** Set while a program of ours runs in the foreground: it gets the signals. */
 let foreground: { kill(signal: NodeJS.Signals): void } | undefined
 
@@ -18,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interruption.signal.aborted) process.exit(130)
     interruption.abort()
     // Hidden input and running requests end by themselves; anything else gets a moment.
-    void systemSleep(15_000).then(() => process.exit(130))
+    void systemSleep(cleanUpMs).then(() => process.exit(130))
   })
 }
 // `seaworthy device list | head` is no error.
@@ -59,7 +60,12 @@ const ports: CliPorts = {
         resolve(signal === null ? (code ?? 1) : 1)
       })
     }),
+  allowCleanUp: (ms) => {
+    cleanUpMs = ms
+  },
   signal: interruption.signal,
 }
 
 process.exitCode = await runCli(process.argv.slice(2), ports)
+// The moment that an interrupted command was given is over once it has ended.
+if (interruption.signal.aborted) process.exit()

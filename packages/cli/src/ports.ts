@@ -43,6 +43,8 @@ export interface CliPorts {
   createTransport(options: TransportOptions): ClosableTransport
   /** Runs another program of ours in the foreground, signals passed on; resolves with its exit code. */
   runForeground(file: string, args: readonly string[]): Promise<number>
+  /** How long the command may clean up once it is interrupted; two seconds where nobody asks for more. */
+  allowCleanUp(ms: number): void
   /** Aborted when the user interrupts the command. */
   signal: AbortSignal
 }

@@ -44,7 +44,9 @@ function reportFailure(error: unknown, what: string, program: Command, ports: Cl
     wantsColour: options.color ?? true,
     noColor: ports.environment['NO_COLOR'],
   })
-  if (ports.signal.aborted && error instanceof TransportError && error.code === 'aborted') {
+  const isInterruption =
+    error === ports.signal.reason || (error instanceof TransportError && error.code === 'aborted')
+  if (ports.signal.aborted && isInterruption) {
     ports.err.write(`seaworthy: ${what}: interrupted\n`)
     return
   }

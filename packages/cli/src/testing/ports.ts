@@ -38,6 +38,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
       throw new Error('this test has no network')
     },
     runForeground: () => Promise.reject(new Error('this test starts no program')),
+    allowCleanUp() {},
     signal: new AbortController().signal,
     ...changes,
     out: recordScreen(),

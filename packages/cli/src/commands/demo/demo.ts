@@ -22,6 +22,9 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
     )
 }
 
+/** For a server, its PostgreSQL, three agents and their applications to end in order. */
+const cleanUpMs = 30_000
+
 async function demo(context: Context, isKept: boolean): Promise<void> {
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
@@ -30,6 +33,7 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
   await chmod(folder, 0o711)
   const processes = createProcesses(ports.environment)
   const stage = createStage(context)
+  ports.allowCleanUp(cleanUpMs)
   let isOver = false
   try {
     const { server, loginLine } = await playStory({ context, stage, processes, folder })
