@@ -111,6 +111,7 @@ async function downloadOnce(
         options.onProgress?.(writer.size)
       }
     } finally {
+      // closes the connection; whether that went well changes nothing for what was received
       void iterator.return?.().catch(() => {})
     }
     if (!options.isLimit && writer.size < options.size) throw new FetchError('unreachable')
@@ -172,7 +173,10 @@ function guardRate(
       }
     }
   }
-  look().catch(() => {})
+  look().catch((error: unknown) => {
+    // the end of the download ends the waiting; a guard that fails otherwise must not leave a download unguarded
+    if (!end.signal.aborted) abort.abort(asFetchError(error))
+  })
   return { stop: () => end.abort(new Error('stopped')) }
 }
 

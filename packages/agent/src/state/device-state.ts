@@ -126,6 +126,7 @@ export async function openState(disk: Disk, path: string, isFresh: boolean): Pro
         number += 1
         state = edited
       })
+      // the caller gets the error; who comes next only waits for the end
       queue = step.catch(() => {})
       return step
     },

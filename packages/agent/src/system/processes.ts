@@ -9,6 +9,7 @@ import { access, constants, open, readdir, readFile, stat, truncate } from 'node
 import type { Sleep } from '@seaworthy/std/time'
 import type { AppProcess, AppSpec, HealthCheck, HealthProbe, Processes } from '../ports.ts'
 import { ProcessError } from '../ports.ts'
+import { layoutOf } from '../state/layout.ts'
 
 export interface Account {
   uid: number
@@ -50,6 +51,11 @@ async function readIdentity(pid: number): Promise<{ id: string; isLeader: boolea
   }
 }
 
+/** Beside the application's own folder, out of its reach. */
+function logFileOf(dataFolder: string): string {
+  return `${dataFolder}.log`
+}
+
 function pidOf(app: AppProcess): number {
   return Number(app.id.split('.')[0])
 }
@@ -85,11 +91,21 @@ export function createProcesses(settings: ProcessSettings): Processes {
     )
   }
 
-  const boundLog = async (file: string, app: AppProcess) => {
+  const bounded = new Set<string>()
+  /** Once for each process, also for those that an earlier installer started. */
+  const boundLog = async (product: string, app: AppProcess) => {
+    if (bounded.has(app.id)) return
+    bounded.add(app.id)
+    const file = logFileOf(layoutOf(settings.stateDir, product).appData)
     while (await isAlive(app)) {
-      if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
+      try {
+        if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
+      } catch {
+        // taken away, or the disk fails for once: looked at again like any other time
+      }
       await settings.sleep(logCheckMs)
     }
+    bounded.delete(app.id)
   }
 
   const isAlive = async (app: AppProcess) => (await readIdentity(pidOf(app)))?.id === app.id
@@ -97,8 +113,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
   return {
     async start(spec) {
       await checkProgram(spec)
-      const logFile = `${spec.dataFolder}.log`
-      const log = await open(logFile, 'a', 0o640)
+      const log = await open(logFileOf(spec.dataFolder), 'a', 0o640)
       let child: ChildProcess
       try {
         child = launch(spec.command, spec, log.fd)
@@ -114,7 +129,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       children.set(app.id, child)
       child.once('exit', () => children.delete(app.id))
       child.unref()
-      void boundLog(logFile, app).catch(() => {})
+      void boundLog(spec.product, app)
       return app
     },
     async find(product) {
@@ -132,7 +147,10 @@ export function createProcesses(settings: ProcessSettings): Processes {
         const identity = await readIdentity(Number(name))
         // another account's process may carry any mark it likes
         const isOurs = (await stat(`/proc/${name}`).catch(() => undefined))?.uid === ownUid
-        if (isOurs && identity?.isLeader === true) found.push({ id: identity.id, sha256 })
+        if (!isOurs || identity?.isLeader !== true) continue
+        const app = { id: identity.id, sha256 }
+        void boundLog(product, app)
+        found.push(app)
       }
       return found
     },

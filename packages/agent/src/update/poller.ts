@@ -153,6 +153,7 @@ export function createPoller(context: InstallerContext): Poller {
   /** One at a time: an older statement must not overtake a newer one. */
   const checkIn = (): Promise<FetcherReplies['check-in']> => {
     const next = delivering.then(deliverReports)
+    // the caller gets the error; who comes next only waits for the end
     delivering = next.catch(() => {})
     return next
   }

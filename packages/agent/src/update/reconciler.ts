@@ -97,6 +97,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
   }
 
   const stopMsOf = async (sha256: string) => {
+    // an application whose manifest cannot be read must still be stopped
     const manifest = await manifestOf(sha256).catch(() => undefined)
     return manifest === undefined ? stopMsDefault : manifest.stopSeconds * 1000
   }
@@ -197,6 +198,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
     const [app, ...doubles] = (await strays()).filter(({ sha256 }) => sha256 === wanted?.sha256)
     if (app === undefined) return
     for (const double of doubles) await endProcess(ports, double, stopMsDefault)
+    // without one there is nothing to keep running: what lives among the processes is left to the plan
     const manifest = await manifestOf(app.sha256).catch(() => undefined)
     if (manifest === undefined) return
     await runner.keep(specOf(app.sha256, manifest), app)

@@ -32,6 +32,7 @@ export async function writeDurably(
     await writeNew(temporary, bytes, mode)
     await rename(temporary, path)
   } catch (error) {
+    // the first error is the one to tell
     await unlink(temporary).catch(() => {})
     throw error
   }

@@ -48,6 +48,7 @@ export async function requireStatus(
 ): Promise<void> {
   const { status } = response
   if (expected.includes(status)) return
+  // the status says why; a body that breaks off adds nothing
   await discard(response).catch(() => {})
   if (status === 404) refuse('not_found', 'the registry does not have it')
   if (status === 401) refuse('unauthorized', 'the registry does not know who asks')

@@ -103,6 +103,7 @@ export function createDiskUploads(
       waitingBytes = 0
       await writing
       if (length > 0) writing = writeAll(file, batch, length)
+      // awaited before the next write; until then it is not unhandled
       writing.catch(() => {})
       for (const piece of batch) digester.update(piece)
     }
@@ -120,6 +121,7 @@ export function createDiskUploads(
           flushedBytes = received
           await flushing
           flushing = file.datasync()
+          // awaited before the next flush and at the end
           flushing.catch(() => {})
         }
         if (ports.clock.monotonicMs() - touchedAtMs > touchEveryMs) {

@@ -346,6 +346,7 @@ async function* readAhead(
       if (bytesRead === 0) throw damaged()
       position += bytesRead
       next = position < end ? readAt(position) : undefined
+      // awaited in the next round; until then it is not unhandled
       next?.catch(() => {})
       yield buffer.subarray(0, bytesRead)
     }
