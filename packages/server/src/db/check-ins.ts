@@ -1,6 +1,6 @@
 /**
- * The hot query: many check-ins in one statement, acknowledged after its commit. It also answers each device's fleet,
- * so that a check-in reads no row of its own, and answers nothing for a device that has been removed.
+ * The hot query: many check-ins in one statement, acknowledged after its commit. It also answers what the
+ * decision needs of each device, so that a check-in reads no row of its own, and nothing for a device that has been removed.
  */
 import type { WriteTx } from './connection.ts'
 
@@ -23,6 +23,9 @@ export interface SignedReportWrite {
 export interface WrittenCheckIn {
   readonly fleet: string
   readonly hardware: string | null
+  readonly tags: Readonly<Record<string, string>>
+  /** Copy of the device's updates in rollouts that have not ended, as `device_states` has it. */
+  readonly updates: readonly unknown[]
   /** False when the report says something new about what runs without a signature: then it was not stored. */
   readonly isAccepted: boolean
 }
@@ -58,7 +61,7 @@ export async function writeCheckIns(
         )}
       ) as g (device, seen_at, report, is_signed)
     ), known as (
-      select d.id, d.fleet, d.hardware, g.seen_at, g.report,
+      select d.id, d.fleet, d.hardware, d.tags, coalesce(s.updates, '[]') as updates, g.seen_at, g.report,
         g.is_signed or (
           g.report -> 'running' = coalesce(s.report -> 'running', 'null')
           and g.report -> 'committedCounter' = coalesce(s.report -> 'committedCounter', '0')
@@ -70,7 +73,7 @@ export async function writeCheckIns(
       select id, seen_at, report from known where accepted order by id
       on conflict (device) do update set seen_at = excluded.seen_at, report = excluded.report
     )
-    select id as device, fleet, hardware, accepted as "isAccepted" from known`
+    select id as device, fleet, hardware, tags, updates, accepted as "isAccepted" from known`
   return new Map(rows.map(({ device, ...rest }) => [device, rest]))
 }
 
