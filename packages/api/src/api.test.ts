@@ -30,6 +30,9 @@ const fleet = {
   pollSeconds: 1,
   pinnedVersion: null,
   updatesEnabled: true,
+  follow: 'newest',
+  baselineVersion: null,
+  reboot: { strategy: 'immediate' },
   devicesCount: 0,
   createdAt: '2026-01-01T00:00:00Z',
 }

@@ -68,6 +68,7 @@ export const updateState = z.enum([
   'idle',
   'downloading',
   'installing',
+  'restarting',
   'watching',
   'committed',
   'rolled_back',
@@ -128,6 +129,8 @@ export const checkIn = defineRoute({
         /** `<product>/<channel>/<version>` */
         targetPath: z.string().max(300),
         sha256: sha256Hex,
+        /** False: make it ready, and wait for a later answer that says true before restarting into it (V12). */
+        mayRestart: z.boolean().optional(),
       })
       .nullable(),
     pollSeconds: z.number().int().min(1),

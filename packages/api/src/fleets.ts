@@ -9,9 +9,30 @@ import {
   productName,
   versionField,
 } from './fields.ts'
+import { windowsField } from './rollouts.ts'
 import { defineRoute, nothing } from './route.ts'
 
 const fleetParams = z.strictObject({ fleet: nameField })
+
+/** When a device may take the step that interrupts its service: restart into the release it has staged. */
+export const rebootPolicyField = z.discriminatedUnion('strategy', [
+  z.strictObject({ strategy: z.literal('immediate') }),
+  z.strictObject({ strategy: z.literal('window'), windows: windowsField }),
+  z.strictObject({
+    strategy: z.literal('coordinated'),
+    /** So many devices of the fleet at once. */
+    slots: z.number().int().min(1).max(1_000_000),
+    /** A slot held longer is given up, with an alarm; null keeps it until it is released. */
+    ttlSeconds: z
+      .number()
+      .int()
+      .min(60)
+      .max(30 * 86400)
+      .nullable(),
+    windows: windowsField.optional(),
+  }),
+  z.strictObject({ strategy: z.literal('off') }),
+])
 
 export const fleetView = z.object({
   name: nameField,
@@ -22,6 +43,11 @@ export const fleetView = z.object({
   pinnedVersion: versionField.nullable(),
   /** False stops new assignments. */
   updatesEnabled: z.boolean(),
+  /** `newest`: the newest release of the channel, or the pin. `rollouts`: only what rollouts offer, and the baseline. */
+  follow: z.enum(['newest', 'rollouts']),
+  /** What the last finished rollout brought; devices that join later get it at once. */
+  baselineVersion: versionField.nullable(),
+  reboot: rebootPolicyField,
   devicesCount: z.number().int(),
   createdAt: instant,
 })
@@ -36,6 +62,8 @@ const fleetPolicy = {
     .optional(),
   pinnedVersion: versionField.nullable().optional(),
   updatesEnabled: z.boolean().optional(),
+  follow: z.enum(['newest', 'rollouts']).optional(),
+  reboot: rebootPolicyField.optional(),
 }
 
 export const createFleet = defineRoute({

@@ -6,6 +6,7 @@ import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/devic
 import type { DeviceReport } from '@seaworthy/api/device'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { chooseAssignment } from '@seaworthy/fleet/devices'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { HttpRequest } from '@seaworthy/std/http'
 import {
   base64Decode,
@@ -194,13 +195,16 @@ export function createSimServer(options: {
       ...release,
       targetPath: release.path,
     }))
-    const policy = {
+    const policy: FleetPolicy = {
       name: `${product}-${channel}`,
       product,
       channel,
       pollSeconds,
       pinnedVersion: null,
       updatesEnabled: true,
+      follow: 'newest',
+      baseline: null,
+      reboot: { strategy: 'immediate' },
     }
     const { release } = chooseAssignment({ ...report, hardware: null }, policy, releases)
     return release && { targetPath: release.targetPath, sha256: release.sha256 }

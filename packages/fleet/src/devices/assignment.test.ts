@@ -13,6 +13,9 @@ const fleet: FleetPolicy = {
   pollSeconds: 60,
   pinnedVersion: null,
   updatesEnabled: true,
+  follow: 'newest',
+  baseline: null,
+  reboot: { strategy: 'immediate' },
 }
 
 function release(counter: number, changes: Partial<ReleaseFacts> = {}): ReleaseFacts {

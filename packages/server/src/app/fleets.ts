@@ -1,6 +1,6 @@
 /** Fleets and their provisioning keys. */
 import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
-import type { FleetRefusal } from '@seaworthy/fleet/fleets'
+import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
 import { reachesFleet } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
@@ -31,6 +31,8 @@ export interface FleetChange {
   readonly pollSeconds?: number | undefined
   readonly pinnedVersion?: string | null | undefined
   readonly updatesEnabled?: boolean | undefined
+  readonly follow?: FleetPolicy['follow'] | undefined
+  readonly reboot?: RebootPolicy | undefined
 }
 
 /** Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`, `out_of_scope`. */
@@ -55,6 +57,9 @@ export async function createFleet(
     pollSeconds: wanted.pollSeconds ?? pollSecondsDefault,
     pinnedVersion: wanted.pinnedVersion ?? null,
     updatesEnabled: wanted.updatesEnabled ?? true,
+    follow: wanted.follow ?? 'newest',
+    baseline: null,
+    reboot: wanted.reboot ?? { strategy: 'immediate' },
     createdAt: now,
   }
   if (!(await insertFleet(tx, row))) {
@@ -82,6 +87,8 @@ export async function setFleet(
     pollSeconds: change.pollSeconds ?? before.pollSeconds,
     pinnedVersion: change.pinnedVersion === undefined ? before.pinnedVersion : change.pinnedVersion,
     updatesEnabled: change.updatesEnabled ?? before.updatesEnabled,
+    follow: change.follow ?? before.follow,
+    reboot: change.reboot ?? before.reboot,
   }
   await updateFleet(tx, row)
   await notifyFleets(tx)
@@ -141,6 +148,9 @@ export function viewFleet(row: FleetRow, devicesCount: number): FleetView {
     pollSeconds: row.pollSeconds,
     pinnedVersion: row.pinnedVersion,
     updatesEnabled: row.updatesEnabled,
+    follow: row.follow,
+    baselineVersion: row.baseline?.version ?? null,
+    reboot: structuredClone(row.reboot) as FleetView['reboot'],
     devicesCount,
     createdAt: formatInstant(row.createdAt),
   }

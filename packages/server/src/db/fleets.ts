@@ -8,13 +8,17 @@ export interface FleetRow extends FleetPolicy {
 
 const columns = (sql: ReadTx['sql']) => sql`
   name, product, channel, poll_seconds as "pollSeconds", pinned_version as "pinnedVersion",
-  updates_enabled as "updatesEnabled", created_at as "createdAt"`
+  updates_enabled as "updatesEnabled", follow, reboot,
+  case when baseline_version is not null
+    then jsonb_build_object('version', baseline_version, 'sha256', baseline_sha256) end as baseline,
+  created_at as "createdAt"`
 
 export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<boolean> {
   const inserted = await sql`
-    insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, created_at)
+    insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, follow, reboot,
+      created_at)
     values (${row.name}, ${row.product}, ${row.channel}, ${row.pollSeconds}, ${row.pinnedVersion},
-      ${row.updatesEnabled}, ${row.createdAt})
+      ${row.updatesEnabled}, ${row.follow}, ${sql.json(row.reboot as never)}, ${row.createdAt})
     on conflict do nothing`
   return inserted.count === 1
 }
@@ -33,7 +37,8 @@ export async function lockFleet({ sql }: WriteTx, name: string): Promise<FleetRo
 export async function updateFleet({ sql }: WriteTx, row: FleetPolicy): Promise<void> {
   await sql`
     update fleets set poll_seconds = ${row.pollSeconds}, pinned_version = ${row.pinnedVersion},
-      updates_enabled = ${row.updatesEnabled}
+      updates_enabled = ${row.updatesEnabled}, follow = ${row.follow},
+      reboot = ${sql.json(row.reboot as never)}
     where name = ${row.name}`
 }
 

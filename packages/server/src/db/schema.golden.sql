@@ -12,6 +12,7 @@ device_reports.received_at timestamp with time zone not null
 device_states.device text not null
 device_states.seen_at timestamp with time zone not null
 device_states.report jsonb not null
+device_states.updates jsonb not null default '[]'::jsonb
 devices.id text not null
 devices.fleet text not null
 devices.key_id text not null
@@ -23,6 +24,11 @@ devices.agent_version text not null
 devices.tags jsonb not null
 devices.provisioning_key text not null
 devices.registered_at timestamp with time zone not null
+fleet_samples.fleet text not null
+fleet_samples.at timestamp with time zone not null
+fleet_samples.devices_count bigint not null
+fleet_samples.seen_count bigint not null
+fleet_samples.versions jsonb not null
 fleets.name text not null
 fleets.product text not null
 fleets.channel text not null
@@ -30,6 +36,10 @@ fleets.poll_seconds integer not null
 fleets.pinned_version text
 fleets.updates_enabled boolean not null
 fleets.created_at timestamp with time zone not null
+fleets.follow text not null default 'newest'::text
+fleets.baseline_version text
+fleets.baseline_sha256 text
+fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
 lifetime_alarms.role text not null
 lifetime_alarms.version integer not null
 lifetime_alarms.level integer not null
@@ -71,6 +81,45 @@ releases.created_by text not null
 removed_devices.device text not null
 removed_devices.key_id text not null
 removed_devices.removed_at timestamp with time zone not null
+rollout_samples.rollout text not null
+rollout_samples.at timestamp with time zone not null
+rollout_samples.waves jsonb not null
+rollout_waves.rollout text not null
+rollout_waves.wave integer not null
+rollout_waves.members_count bigint
+rollout_waves.members_counted_at timestamp with time zone
+rollout_waves.opened_at timestamp with time zone
+rollout_waves.success_since timestamp with time zone
+rollout_waves.approved_at timestamp with time zone
+rollout_waves.approved_by text
+rollout_waves.offered_count bigint not null default 0
+rollout_waves.in_flight_count bigint not null default 0
+rollout_waves.healthy_count bigint not null default 0
+rollout_waves.failed_count bigint not null default 0
+rollout_waves.superseded_count bigint not null default 0
+rollouts.id text not null
+rollouts.fleet text not null
+rollouts.product text not null
+rollouts.channel text not null
+rollouts.version text not null
+rollouts.sha256 text not null
+rollouts.counter bigint not null
+rollouts.policy jsonb not null
+rollouts.from_sha256 text
+rollouts.way_back_of text
+rollouts.state text not null
+rollouts.stop_code text
+rollouts.stop_reason text
+rollouts.revision bigint not null
+rollouts.created_at timestamp with time zone not null
+rollouts.created_by text not null
+rollouts.start_at timestamp with time zone not null
+rollouts.ended_at timestamp with time zone
+rollouts.clock_at timestamp with time zone not null
+rollouts.waves_open_count integer not null
+rollouts.period_index bigint not null
+rollouts.period_offered_count bigint not null
+rollouts.rate_next_at timestamp with time zone
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
@@ -95,6 +144,25 @@ tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null
 tuf_metadata.published_at timestamp with time zone not null
+update_events.id bigint not null
+update_events.rollout text not null
+update_events.device text not null
+update_events.attempt integer not null
+update_events.state text not null
+update_events.code text
+update_events.at timestamp with time zone not null
+updates.rollout text not null
+updates.device text not null
+updates.wave integer not null
+updates.attempt integer not null
+updates.state text not null
+updates.code text
+updates.offered_at timestamp with time zone not null
+updates.offered_sequence bigint not null
+updates.has_started boolean not null
+updates.changed_at timestamp with time zone not null
+updates.deadline_at timestamp with time zone not null
+updates.ended_at timestamp with time zone
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
@@ -105,6 +173,9 @@ device_states: PRIMARY KEY (device)
 devices: FOREIGN KEY (fleet) REFERENCES fleets(name)
 devices: UNIQUE (key_id)
 devices: PRIMARY KEY (id)
+fleet_samples: FOREIGN KEY (fleet) REFERENCES fleets(name)
+fleet_samples: PRIMARY KEY (fleet, at)
+fleets: CHECK ((follow = ANY (ARRAY['newest'::text, 'rollouts'::text])))
 fleets: PRIMARY KEY (name)
 lifetime_alarms: PRIMARY KEY (role, version, level)
 log_state: CHECK (only_row)
@@ -118,6 +189,20 @@ provisioning_keys: CHECK ((uses_left >= 0))
 releases: PRIMARY KEY (product, version)
 removed_devices: UNIQUE (key_id)
 removed_devices: PRIMARY KEY (device)
+rollout_samples: PRIMARY KEY (rollout, at)
+rollout_samples: FOREIGN KEY (rollout) REFERENCES rollouts(id)
+rollout_waves: CHECK ((failed_count >= 0))
+rollout_waves: CHECK ((healthy_count >= 0))
+rollout_waves: CHECK ((in_flight_count >= 0))
+rollout_waves: CHECK ((offered_count >= 0))
+rollout_waves: PRIMARY KEY (rollout, wave)
+rollout_waves: FOREIGN KEY (rollout) REFERENCES rollouts(id)
+rollout_waves: CHECK ((superseded_count >= 0))
+rollouts: FOREIGN KEY (fleet) REFERENCES fleets(name)
+rollouts: CHECK ((period_offered_count >= 0))
+rollouts: PRIMARY KEY (id)
+rollouts: CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'finished'::text, 'aborted'::text])))
+rollouts: FOREIGN KEY (way_back_of) REFERENCES rollouts(id)
 schema_migrations: PRIMARY KEY (name)
 secrets: PRIMARY KEY (name, version)
 secrets: CHECK ((version > 0))
@@ -125,6 +210,10 @@ server_facts: PRIMARY KEY (name)
 tokens: PRIMARY KEY (id)
 tuf_metadata: PRIMARY KEY (role, version)
 tuf_metadata: CHECK ((version > 0))
+update_events: PRIMARY KEY (id)
+updates: CHECK ((attempt > 0))
+updates: PRIMARY KEY (rollout, device)
+updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 CREATE INDEX assertion_ids_expiry ON public.assertion_ids USING btree (expires_at)
 CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (device, jti)
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
@@ -135,6 +224,7 @@ CREATE UNIQUE INDEX device_states_pkey ON public.device_states USING btree (devi
 CREATE INDEX devices_fleet ON public.devices USING btree (fleet, id)
 CREATE UNIQUE INDEX devices_key_id_key ON public.devices USING btree (key_id)
 CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)
+CREATE UNIQUE INDEX fleet_samples_pkey ON public.fleet_samples USING btree (fleet, at)
 CREATE UNIQUE INDEX fleets_pkey ON public.fleets USING btree (name)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
@@ -148,8 +238,18 @@ CREATE INDEX releases_newest ON public.releases USING btree (product, created_at
 CREATE UNIQUE INDEX releases_pkey ON public.releases USING btree (product, version)
 CREATE UNIQUE INDEX removed_devices_key_id_key ON public.removed_devices USING btree (key_id)
 CREATE UNIQUE INDEX removed_devices_pkey ON public.removed_devices USING btree (device)
+CREATE UNIQUE INDEX rollout_samples_pkey ON public.rollout_samples USING btree (rollout, at)
+CREATE UNIQUE INDEX rollout_waves_pkey ON public.rollout_waves USING btree (rollout, wave)
+CREATE INDEX rollouts_current ON public.rollouts USING btree (id) WHERE (state = ANY (ARRAY['active'::text, 'paused'::text]))
+CREATE INDEX rollouts_fleet ON public.rollouts USING btree (fleet, id)
+CREATE UNIQUE INDEX rollouts_pkey ON public.rollouts USING btree (id)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
 CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
 CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
+CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)
+CREATE UNIQUE INDEX update_events_pkey ON public.update_events USING btree (id)
+CREATE INDEX updates_deadline ON public.updates USING btree (deadline_at) WHERE (ended_at IS NULL)
+CREATE INDEX updates_device ON public.updates USING btree (device, offered_at DESC)
+CREATE UNIQUE INDEX updates_pkey ON public.updates USING btree (rollout, device)

@@ -43,6 +43,8 @@ export const fleetEndpoints: readonly Endpoint[] = [
           pollSeconds: row.pollSeconds,
           pinnedVersion: row.pinnedVersion,
           updatesEnabled: row.updatesEnabled,
+          follow: row.follow,
+          rebootStrategy: row.reboot.strategy,
         },
         afterCommit: () => app.fleets.reload(),
       }
