@@ -23,6 +23,7 @@ export const permissions = [
   'device:read',
   'device:write',
   'log:read',
+  'metrics:read',
   'device-self:register',
   'device-self:sign-in',
   'device-self:update',
@@ -31,11 +32,11 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
-export const roles = ['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer'] as const
+export const roles = ['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer', 'monitor'] as const
 export type Role = (typeof roles)[number]
 
 const looks = ['server:read', 'token:self', 'trust:read', 'product:read', 'release:read'] as const
-const watches = [...looks, 'proposal:read', 'fleet:read', 'device:read'] as const
+const watches = [...looks, 'proposal:read', 'fleet:read', 'device:read', 'metrics:read'] as const
 
 const table: Record<Role, readonly Permission[]> = {
   admin: permissions.filter((p) => !p.startsWith('device-self:')),
@@ -60,6 +61,8 @@ const table: Record<Role, readonly Permission[]> = {
   ],
   auditor: [...watches, 'token:read', 'provisioning-key:read', 'registry:pull', 'log:read'],
   viewer: watches,
+  // Its token lies in the configuration of a monitoring system: it reads numbers and nothing else.
+  monitor: ['server:read', 'token:self', 'metrics:read'],
 }
 
 /** Everything a role may do, within the scope of the token that carries it. */

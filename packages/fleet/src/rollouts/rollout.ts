@@ -29,7 +29,10 @@ export interface Wave {
   readonly gate: Gate
 }
 
-/** How fast updates are offered, evenly spread: one at most every 60 / perMinute seconds, after a burst of one second's worth. */
+/**
+ * How fast updates are offered, evenly spread: one at most every 60 / perMinute seconds, after a burst of one second's
+ * worth. At most 60 000 a minute; who wants more wants no rate.
+ */
 export type Rate =
   | { readonly kind: 'constant'; readonly perMinute: number }
   | {
@@ -100,12 +103,15 @@ export interface WaveProgress {
   readonly successSince: Date | null
   readonly approvedAt: Date | null
   readonly approvedBy: string | null
-  /** Devices that were offered the release at least once. */
+  /** Devices with an update in this wave: the sum of the next four. */
   readonly offeredCount: number
   readonly inFlightCount: number
+  /** Committed, or found to run the release (or a newer one) already. */
   readonly healthyCount: number
   /** Rolled back, failed or timed out, with no attempt left or waiting for the next one. */
   readonly failedCount: number
+  /** Of the failed ones: those that a person accepted by resuming. Left out of gates, budget and safe mode. */
+  readonly failuresAcceptedCount: number
   /** Ended without a verdict: overtaken, removed, moved to another fleet, aborted. */
   readonly supersededCount: number
 }
@@ -130,6 +136,8 @@ export interface Rollout {
   /** Grows with every write. */
   readonly revision: number
   readonly createdAt: Date
+  /** Id of the actor. */
+  readonly createdBy: string
   /** When the first wave opens or opened. */
   readonly startAt: Date
   readonly endedAt: Date | null
@@ -141,8 +149,13 @@ export interface Rollout {
   /** The period that `periodOfferedCount` is of: whole periods since `startAt`. */
   readonly periodIndex: number
   readonly periodOfferedCount: number
-  /** The earliest instant at which the rate allows the next offer, were there no burst; `null` before the first. */
-  readonly rateNextAt: Date | null
+  /**
+   * The earliest instant at which the rate allows the next offer, were there no burst, in milliseconds since 1970 with
+   * their fraction (at 50 000 a minute an offer is due every 1.2 ms); `null` before the first.
+   */
+  readonly rateNextMs: number | null
+  /** Failures that ended at or before this instant count as accepted; `null`: none were. */
+  readonly failuresAcceptedAt: Date | null
 }
 
 /** States of one device's update (D5). The last five are ends. */
@@ -209,7 +222,10 @@ export interface CheckInFacts {
     readonly code: string | null
   }
   readonly sequence: number
-  /** Its updates in the fleet's rollouts that have not ended, as far as known. */
+  /**
+   * At most one for each of the fleet's rollouts that is active or paused, or that has ended with updates still under
+   * way. Those that have ended are among them: attempts and waits are counted from them.
+   */
   readonly updates: readonly Update[]
 }
 

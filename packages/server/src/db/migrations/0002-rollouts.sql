@@ -31,7 +31,10 @@ create table rollouts (
   waves_open_count integer not null,
   period_index bigint not null,
   period_offered_count bigint not null check (period_offered_count >= 0),
-  rate_next_at timestamptz
+  -- Milliseconds since 1970 with their fraction: finer than an instant.
+  rate_next_ms double precision,
+  -- Failures that ended at or before it were accepted by a person who resumed.
+  failures_accepted_at timestamptz
 );
 create index rollouts_fleet on rollouts (fleet, id);
 create index rollouts_current on rollouts (id) where state in ('active', 'paused');
@@ -49,6 +52,7 @@ create table rollout_waves (
   in_flight_count bigint not null default 0 check (in_flight_count >= 0),
   healthy_count bigint not null default 0 check (healthy_count >= 0),
   failed_count bigint not null default 0 check (failed_count >= 0),
+  failures_accepted_count bigint not null default 0 check (failures_accepted_count between 0 and failed_count),
   superseded_count bigint not null default 0 check (superseded_count >= 0),
   primary key (rollout, wave)
 ) with (fillfactor = 50);
