@@ -26,3 +26,4 @@ export {
   signReport,
 } from './device.ts'
 export type { TestDevice } from './device.ts'
+export { openTokenMaker } from './tokens.ts'
