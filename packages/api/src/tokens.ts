@@ -3,7 +3,15 @@ import { z } from 'zod'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
-export const roleName = z.enum(['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer'])
+export const roleName = z.enum([
+  'admin',
+  'releaser',
+  'builder',
+  'operator',
+  'auditor',
+  'viewer',
+  'monitor',
+])
 
 export const tokenView = z.object({
   id: idField('token'),

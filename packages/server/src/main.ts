@@ -8,6 +8,10 @@ import { systemClock, systemSleep } from '@seaworthy/std/time'
 import manifest from '../package.json' with { type: 'json' }
 import type { Ports } from './app/app.ts'
 import { createHealth } from './app/health.ts'
+import { createExchangeEnd } from './app/metrics/exchange.ts'
+import { createMeter } from './app/metrics/meter.ts'
+import { measureProcess } from './app/metrics/process.ts'
+import { createMetrics } from './app/metrics/server-metrics.ts'
 import { checkConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
 import { readEnv, usage, UsageError } from './config/env.ts'
@@ -80,16 +84,22 @@ async function runWorker(): Promise<void> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined)
   const health = createHealth((problems) => tell({ kind: 'health', problems }))
+  const metrics = createMetrics(createMeter())
+  const exchange = createExchangeEnd((id) => tell({ kind: 'gather', id }))
   const start = await new Promise<StartMessage>((resolve) => {
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'start') resolve(message)
       else if (message.kind === 'stop') stop()
-      else health.setOthers(message.problems)
+      else if (message.kind === 'gathered') exchange.receive(message.id, message.snapshot)
+      else if (message.kind === 'count') {
+        tell({ kind: 'counted', id: message.id, snapshot: metrics.meter.snapshot() })
+      } else health.setOthers(message.problems)
     })
   })
   const ports = makePorts(start.config.logLevel)
+  measureProcess(metrics.meter, start.name, systemClock.now())
   try {
-    const server = await createServer({ ...start, health, ports })
+    const server = await createServer({ ...start, health, metrics, exchange, ports })
     tell({ kind: 'listening', port: server.port })
     await stopped
     await server.stop()

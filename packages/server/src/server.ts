@@ -9,6 +9,9 @@ import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import { createFleetTable, createRemovedDevices } from './app/caches.ts'
 import { createCheckIns } from './app/check-ins.ts'
+import type { SnapshotExchange } from './app/metrics/exchange.ts'
+import { observeDb } from './app/metrics/observe.ts'
+import type { Metrics } from './app/metrics/server-metrics.ts'
 import { loadOnlineSecrets } from './app/online-secrets.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
@@ -27,6 +30,8 @@ export interface ServerOptions {
   readonly database: DatabaseAddress
   readonly version: string
   readonly health: Health
+  readonly metrics: Metrics
+  readonly exchange: SnapshotExchange
   readonly ports: Ports
 }
 
@@ -83,7 +88,8 @@ async function createApp(options: ServerOptions): Promise<App> {
   const { config, ports, health } = options
   const { log, clock, random } = ports
   const masterKey = await loadMasterKey(config.masterKeyFile, random, false)
-  const db = openDb(options.database, log)
+  const { metrics, exchange } = options
+  const db = observeDb(openDb(options.database, log), metrics, clock)
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
   return {
     ...ports,
@@ -98,6 +104,8 @@ async function createApp(options: ServerOptions): Promise<App> {
     checkIns: createCheckIns(db),
     health,
     refusals: createRefusalLimiter(clock),
+    metrics,
+    exchange,
   }
 }
 

@@ -4,6 +4,10 @@ import type { Worker } from 'node:cluster'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'
+import { createCollector } from './app/metrics/collector.ts'
+import { createMeter } from './app/metrics/meter.ts'
+import type { Snapshot } from './app/metrics/meter.ts'
+import { measureProcess } from './app/metrics/process.ts'
 import type { DatabaseAddress } from './db/connection.ts'
 
 /** What a worker gets to know, before anything else. It holds no secret. */
@@ -12,14 +16,23 @@ export interface StartMessage {
   readonly config: Config
   readonly database: DatabaseAddress
   readonly version: string
+  /** Of the worker's place, which its successor takes: `worker-1`, … */
+  readonly name: string
 }
 export type ToWorker =
   | StartMessage
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
+  /** A question of the primary process. */
+  | { readonly kind: 'count'; readonly id: number }
+  /** The answer to the worker's own question. */
+  | { readonly kind: 'gathered'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'stop' }
 export type FromWorker =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
+  /** Asks what all processes have counted. */
+  | { readonly kind: 'gather'; readonly id: number }
+  | { readonly kind: 'counted'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'failed'; readonly message: string }
 
 export interface Workers {
@@ -31,11 +44,12 @@ export interface Workers {
 const failuresMax = 5
 const stopMs = 20_000
 
-export function startWorkers(start: StartMessage, ports: Ports): Workers {
+export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): Workers {
   const { log, sleep, random, clock } = ports
   const live = new Map<Worker, readonly HealthProblem[]>()
   const { promise: port, resolve: setPort, reject: failPort } = Promise.withResolvers<number>()
   let isStopping = false
+  let restartsCount = 0
   let known: number | undefined
 
   const shareHealth = () => {
@@ -45,12 +59,32 @@ export function startWorkers(start: StartMessage, ports: Ports): Workers {
     }
   }
 
-  const keep = async () => {
+  const meter = createMeter()
+  measureProcess(meter, 'primary', clock.now())
+  meter.gauge(
+    { name: 'seaworthy_workers', help: 'Worker processes that run.', merge: 'max' },
+    () => [{ value: live.size }],
+  )
+  meter.total(
+    {
+      name: 'seaworthy_worker_restarts_total',
+      help: 'Workers that ended without being told to.',
+    },
+    () => [{ value: restartsCount }],
+  )
+  const collector = createCollector<Worker>({
+    own: () => meter.snapshot(),
+    ask: (worker, id) => send(worker, { kind: 'count', id }),
+    sleep,
+  })
+
+  const keep = async (name: string) => {
     for (let failures = 0; !isStopping;) {
       const startedMs = clock.monotonicMs()
       const listen = { ...start.config.listen, ...(known === undefined ? {} : { port: known }) }
       const worker = cluster.fork()
       live.set(worker, [])
+      collector.add(worker)
       const ended = new Promise<string>((resolve) => {
         worker.once('exit', (code, signal) => resolve(String(signal ?? code)))
       })
@@ -62,14 +96,23 @@ export function startWorkers(start: StartMessage, ports: Ports): Workers {
         } else if (received.kind === 'health') {
           live.set(worker, received.problems)
           shareHealth()
+        } else if (received.kind === 'counted') {
+          collector.receive(worker, received.id, received.snapshot)
+        } else if (received.kind === 'gather') {
+          const { id } = received
+          void collector
+            .gather()
+            .then((snapshot) => send(worker, { kind: 'gathered', id, snapshot }))
         } else {
           message = received.message
         }
       })
-      send(worker, { ...start, config: { ...start.config, listen } })
+      send(worker, { ...start, name, config: { ...start.config, listen } })
       const how = await ended
       live.delete(worker)
+      collector.remove(worker)
       if (isStopping) return
+      restartsCount++
       log.error('worker.died', { pid: worker.process.pid, how })
       failures = clock.monotonicMs() - startedMs > 30_000 ? 1 : failures + 1
       if (known === undefined && failures >= failuresMax) {
@@ -80,7 +123,9 @@ export function startWorkers(start: StartMessage, ports: Ports): Workers {
       await sleep(backOffMs(failures, { firstMs: 100, maxMs: 10_000, random }))
     }
   }
-  const keeping = Array.from({ length: start.config.workersCount }, keep)
+  const keeping = Array.from({ length: start.config.workersCount }, (_, i) =>
+    keep(`worker-${i + 1}`),
+  )
 
   return {
     port,

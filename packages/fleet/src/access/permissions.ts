@@ -32,7 +32,15 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
-export const roles = ['admin', 'releaser', 'builder', 'operator', 'auditor', 'viewer', 'monitor'] as const
+export const roles = [
+  'admin',
+  'releaser',
+  'builder',
+  'operator',
+  'auditor',
+  'viewer',
+  'monitor',
+] as const
 export type Role = (typeof roles)[number]
 
 const looks = ['server:read', 'token:self', 'trust:read', 'product:read', 'release:read'] as const

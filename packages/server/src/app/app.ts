@@ -7,6 +7,8 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { MasterKey } from '../config/secrets.ts'
 import type { Db } from '../db/connection.ts'
 import type { CheckIns } from './check-ins.ts'
+import type { SnapshotExchange } from './metrics/exchange.ts'
+import type { Metrics } from './metrics/server-metrics.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
 import type { TrustPlane } from './trust-plane.ts'
@@ -33,6 +35,8 @@ export interface App extends Ports {
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
+  readonly metrics: Metrics
+  readonly exchange: SnapshotExchange
 }
 
 /** Every fleet's policy in memory, refreshed by notification. */

@@ -129,6 +129,7 @@ export async function issueAccessToken(
   const expiresAt = new Date(now.getTime() + accessTokenLifetimeMs)
   const exp = Math.floor(expiresAt.getTime() / 1000)
   const accessToken = signToken(app.secrets.deviceTokenKey, deviceAudience, { sub: deviceId, exp })
+  app.metrics.deviceTokens.add(1)
   return { accessToken, expiresAt: new Date(exp * 1000) }
 }
 
@@ -156,6 +157,7 @@ export async function checkIn(
         ? undefined
         : await verifyReport(app, deviceId, report, signature, now),
   })
+  app.metrics.checkIns.add(1, outcome.kind)
   switch (outcome.kind) {
     case 'unknown_device':
       app.removedDevices.add(deviceId)
@@ -173,11 +175,12 @@ export async function checkIn(
     case 'stored': {
       const fleet = await policyOf(app, outcome.fleet)
       const releases = app.trust.state()?.releases.get(channelRole(fleet.product, fleet.channel))
-      const { release } = chooseAssignment(
+      const { release, reason } = chooseAssignment(
         { ...report, hardware: outcome.hardware },
         fleet,
         (releases ?? []).map((facts) => ({ ...facts, targetPath: facts.path })),
       )
+      app.metrics.decisions.add(1, reason)
       return {
         assignment: release && { targetPath: release.targetPath, sha256: release.sha256 },
         fleet,

@@ -8,6 +8,7 @@ import { recordRefusal } from '../app/refused-attempts.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import type { Endpoint } from './endpoint.ts'
+import { nameRoute } from './metrics.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
 import { readJsonBody, refuseBody, sendJson, sendProblem, setSecurityHeaders } from './request.ts'
@@ -45,6 +46,7 @@ export function createDispatcher(
     res: ServerResponse,
   ) => {
     const { route, permission } = endpoint
+    nameRoute(res, route.name)
     const now = app.clock.now()
     const actor = await authenticate(app, req, route.auth, limiter, now)
     try {
@@ -78,6 +80,7 @@ export function createDispatcher(
       if (handler.methods !== null && !handler.methods.includes(req.method ?? '')) {
         throw methodRefusal(handler.methods)
       }
+      nameRoute(res, prefix)
       return handler.answer(req, res, path, query)
     }
     const candidates = find(path)
@@ -93,6 +96,7 @@ export function createDispatcher(
     setSecurityHeaders(res)
     answer(req, res).catch((error: unknown) => {
       const reply = problemOf(error)
+      app.metrics.refusals.add(1, reply.problem.code)
       if (reply.isBug) app.log.error('request.failed', { method: req.method, url: req.url, error })
       else if (reply.problem.status >= 500) {
         app.log.warn('request.unavailable', { url: req.url, error })

@@ -14,6 +14,7 @@ import { createDispatcher } from './dispatch.ts'
 import type { Endpoint } from './endpoint.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { createLogHandler } from './log.ts'
+import { createMetricsHandler, measureRequests } from './metrics.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
 import { createRegistryPorts } from './registry-ports.ts'
@@ -52,11 +53,13 @@ export function createRequestListener(app: App): RequestListener {
     methods: null,
     answer: (req, res) => registry(req, res),
   }
-  return createDispatcher(app, listEndpoints(app), limiter, [
+  const listener = createDispatcher(app, listEndpoints(app), limiter, [
     answerRegistry,
     { ...answerRegistry, prefix: '/v2' },
     createTufHandler(app),
     createLogHandler(app, limiter),
+    createMetricsHandler(app, limiter),
     ...createServerFiles(app),
   ])
+  return measureRequests(app, listener)
 }

@@ -1,0 +1,147 @@
+/** What is true of the whole installation, asked when somebody scrapes; it costs nothing while nobody does. */
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseInstant, secondMs } from '@seaworthy/std/time'
+import { roleKindOf } from '@seaworthy/trust/tuf'
+import { pingDatabase } from '../../db/connection.ts'
+import { readLogState } from '../../db/log.ts'
+import { readLogBacklog } from '../../db/metrics.ts'
+import type { App } from '../app.ts'
+import { leaderLockKey } from '../leadership.ts'
+import { viewTrustStatus } from '../trust-status.ts'
+import { createMeter } from './meter.ts'
+import type { Meter, Reading, Snapshot } from './meter.ts'
+
+/** A database that answers later than this counts as away: a scrape must not hang with it. */
+const answerMs = 2 * secondMs
+/** The roles that run out first; what is beyond is in the trust status. */
+const rolesMax = 500
+const backlogMax = 10_000
+
+export async function collectFacts(app: App): Promise<Snapshot> {
+  const meter = createMeter()
+  show(meter, 'seaworthy_build_info', 'Always 1; the labels say what runs.', [
+    ['version', 'node'],
+    [{ value: 1, labels: [app.version, process.versions.node] }],
+  ])
+  describeTrust(app, meter)
+  describeProblems(app, meter)
+  const stored = await inTime(app, readStored(app))
+  show(meter, 'seaworthy_database_up', 'Whether the database answers.', stored !== undefined)
+  if (stored !== undefined) describeStored(meter, stored, app.clock.now())
+  return meter.snapshot()
+}
+
+type Shown = number | boolean | readonly [labels: readonly string[], readings: readonly Reading[]]
+
+function show(meter: Meter, name: string, help: string, shown: Shown): void {
+  const [labels, readings] =
+    typeof shown === 'object' ? shown : ([[], [{ value: Number(shown) }]] as const)
+  meter.gauge({ name, help, labels, merge: 'max' }, () => readings)
+}
+
+function describeTrust(app: App, meter: Meter): void {
+  const now = app.clock.now()
+  const state = app.trust.state()
+  const { initialized, roles, blindTimeSeconds } = viewTrustStatus(state, now)
+  const soonest = roles
+    .map(({ role, expiresAt, usedPercent }) => ({
+      labels: [roleKindOf(role)?.kind ?? role, role],
+      remaining: (parseInstant(expiresAt).getTime() - now.getTime()) / 1000,
+      usedPercent,
+    }))
+    .toSorted((a, b) => a.remaining - b.remaining)
+    .slice(0, rolesMax)
+  const labels = ['kind', 'role']
+  show(meter, 'seaworthy_trust_initialized', 'Whether there is a root.', initialized)
+  show(
+    meter,
+    'seaworthy_trust_role_remaining_seconds',
+    'Time until the newest version of a role expires; negative when it has.',
+    [labels, soonest.map((role) => ({ value: role.remaining, labels: role.labels }))],
+  )
+  show(meter, 'seaworthy_trust_role_used_ratio', 'Share of a role’s lifetime that has passed.', [
+    labels,
+    soonest.map((role) => ({ value: role.usedPercent / 100, labels: role.labels })),
+  ])
+  if (blindTimeSeconds === null) return
+  show(
+    meter,
+    'seaworthy_trust_blind_seconds',
+    'For how long devices accept the present offline metadata if nobody signs again.',
+    blindTimeSeconds,
+  )
+}
+
+function describeProblems(app: App, meter: Meter): void {
+  const problems = app.health.problems()
+  show(meter, 'seaworthy_problem', '1 for each part that /readyz reports as not well.', [
+    ['part'],
+    problems.map(({ part }) => ({ value: 1, labels: [part] })),
+  ])
+}
+
+async function readStored(app: App) {
+  const { reader } = app.db
+  const ping = await pingDatabase(app.db, leaderLockKey)
+  if (ping === 'unreachable') return undefined
+  const [log, backlog] = await Promise.all([
+    readLogState(reader),
+    readLogBacklog(reader, backlogMax),
+  ])
+  return { hasLeader: ping === 'well', log, backlog }
+}
+
+type Stored = NonNullable<Awaited<ReturnType<typeof readStored>>>
+
+function describeStored(meter: Meter, { hasLeader, log, backlog }: Stored, now: Date): void {
+  show(
+    meter,
+    'seaworthy_leader_elected',
+    'Whether a worker of any server on this database runs the background tasks.',
+    hasLeader,
+  )
+  show(meter, 'seaworthy_log_entries', 'Size of the audit log.', log?.size ?? 0)
+  show(
+    meter,
+    'seaworthy_log_pending_entries',
+    `Audit entries that have no place in the log yet, counted up to ${backlogMax}.`,
+    backlog.pendingCount,
+  )
+  show(
+    meter,
+    'seaworthy_log_lag_seconds',
+    'Age of the oldest audit entry without a place in the log; 0 when there is none.',
+    ageOf(backlog.oldestEntry, now),
+  )
+  if (log === undefined) return
+  show(
+    meter,
+    'seaworthy_log_checkpoint_time_seconds',
+    'When the newest checkpoint was signed, in seconds since 1970.',
+    log.signedAt.getTime() / 1000,
+  )
+}
+
+function ageOf(entry: Uint8Array | null, now: Date): number {
+  if (entry === null) return 0
+  const { at } = JSON.parse(utf8Decode(entry)) as { at: string }
+  return Math.max(0, (now.getTime() - parseInstant(at).getTime()) / 1000)
+}
+
+/** `undefined` when the database is away, fails or does not answer in time. */
+async function inTime<T>(app: App, work: Promise<T>): Promise<T | undefined> {
+  const done = new AbortController()
+  const late = app.sleep(answerMs, done.signal).then(
+    () => undefined,
+    () => undefined,
+  )
+  const answered = work.catch((error: unknown) => {
+    app.log.warn('metrics.incomplete', { error })
+    return undefined
+  })
+  try {
+    return await Promise.race([answered, late])
+  } finally {
+    done.abort()
+  }
+}

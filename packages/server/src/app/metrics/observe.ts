@@ -1,0 +1,47 @@
+/** Ports that count what passes through them, so that the code behind and before them need not. */
+import type { Db } from '../../db/connection.ts'
+import type { Clock } from '@seaworthy/std/time'
+import type { Metrics } from './server-metrics.ts'
+
+/** The same database; transactions are counted and timed, and whether this worker leads is known. */
+export function observeDb(db: Db, metrics: Metrics, clock: Clock): Db {
+  let isLeading = false
+  metrics.meter.gauge(
+    {
+      name: 'seaworthy_leader',
+      help: '1 while a worker of this server runs the background tasks.',
+      merge: 'max',
+    },
+    () => [{ value: isLeading ? 1 : 0 }],
+  )
+  const timed = async <T>(kind: string, work: () => Promise<T>): Promise<T> => {
+    const startedMs = clock.monotonicMs()
+    try {
+      const result = await work()
+      metrics.transactions.add(1, kind, 'committed')
+      return result
+    } catch (error) {
+      metrics.transactions.add(1, kind, 'failed')
+      throw error
+    } finally {
+      metrics.transactionSeconds.observe((clock.monotonicMs() - startedMs) / 1000, kind)
+    }
+  }
+  return {
+    ...db,
+    readSnapshot: (work) => timed('snapshot', () => db.readSnapshot(work)),
+    write: (work) => timed('write', () => db.write(work)),
+    async tryLead(key) {
+      const leadership = await db.tryLead(key)
+      if (leadership === undefined) return undefined
+      isLeading = true
+      return {
+        ...leadership,
+        async release() {
+          isLeading = false
+          await leadership.release()
+        },
+      }
+    },
+  }
+}

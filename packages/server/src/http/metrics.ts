@@ -1,0 +1,112 @@
+/**
+ * `/metrics` for a monitoring system, and the counting of requests. What it shows is of the whole installation, so it takes a
+ * credential without a scope. While the database is away, credentials that were right within the last hour are still
+ * accepted: that is when people need the numbers.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { hourMs } from '@seaworthy/std/time'
+import { grantOf, requirePermission } from '../app/actors.ts'
+import type { App } from '../app/app.ts'
+import {
+  chooseFormat,
+  contentTypes,
+  formatSnapshot,
+  mergeSnapshots,
+} from '../app/metrics/exposition.ts'
+import { collectFacts } from '../app/metrics/facts.ts'
+import { refusalOf } from '../app/refusals.ts'
+import { sha256Hex } from '../app/trust-plane.ts'
+import type { AttemptLimiter } from './authenticate.ts'
+import { authenticate, bearerOf } from './authenticate.ts'
+import type { RawHandler } from './dispatch.ts'
+import { sendBytes } from './request.ts'
+
+const rememberedMs = hourMs
+const rememberedMax = 100
+
+export function createMetricsHandler(app: App, limiter: AttemptLimiter): RawHandler {
+  const admit = createDoor(app, limiter)
+  return {
+    prefix: '/metrics',
+    methods: ['GET', 'HEAD'],
+    async answer(req, res) {
+      await admit(req)
+      const format = chooseFormat(req.headers.accept)
+      const [counted, facts] = await Promise.all([app.exchange.gather(), collectFacts(app)])
+      const text = formatSnapshot(mergeSnapshots([counted, facts]), format)
+      const headers = { 'content-type': contentTypes[format], 'cache-control': 'no-store' }
+      sendBytes(res, 200, headers, utf8Encode(text))
+    },
+  }
+}
+
+function createDoor(app: App, limiter: AttemptLimiter): (req: IncomingMessage) => Promise<void> {
+  // Whole credentials are kept in no memory for longer than a request: only their digests are.
+  const admitted = new Map<string, number>()
+  return async (req) => {
+    const bearer = bearerOf(req)
+    const digest = bearer === undefined ? '' : sha256Hex(utf8Encode(bearer))
+    try {
+      const actor = await authenticate(app, req, 'actor', limiter, app.clock.now())
+      requirePermission(actor, 'metrics:read')
+      requireUnscoped(grantOf(actor))
+    } catch (error) {
+      const refusal = refusalOf(error)
+      const isAway = refusal instanceof Refusal && refusal.code === 'unavailable'
+      const untilMs = admitted.get(digest) ?? 0
+      if (isAway && app.clock.monotonicMs() < untilMs) return
+      if (!isAway) admitted.delete(digest)
+      throw error
+    }
+    if (admitted.size >= rememberedMax) admitted.clear()
+    admitted.set(digest, app.clock.monotonicMs() + rememberedMs)
+  }
+}
+
+function requireUnscoped({ products, fleets }: Grant): void {
+  if (products === null && fleets === null) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    'metrics are of the whole installation: this needs a token without a scope',
+  )
+}
+
+const routeName = Symbol('route name')
+
+interface NamedResponse extends ServerResponse {
+  [routeName]?: string
+}
+
+/** Says what the request turned out to be; without it the request counts as `unknown`. */
+export function nameRoute(res: NamedResponse, name: string): void {
+  res[routeName] = name
+}
+
+/** The same listener; each request is counted and timed when its answer has been handed to the network, or cut off. */
+export function measureRequests(app: App, listener: RequestListener): RequestListener {
+  const { requests, requestSeconds, meter } = app.metrics
+  let inFlight = 0
+  meter.gauge(
+    {
+      name: 'seaworthy_http_requests_in_flight',
+      help: 'Requests that have begun and are not answered yet.',
+      merge: 'sum',
+    },
+    () => [{ value: inFlight }],
+  )
+  return (req, res: NamedResponse) => {
+    const startedMs = app.clock.monotonicMs()
+    inFlight++
+    res.once('close', () => {
+      inFlight--
+      const route = res[routeName] ?? 'unknown'
+      const status = res.writableFinished ? `${Math.floor(res.statusCode / 100)}xx` : 'cut_off'
+      requests.add(1, route, status)
+      requestSeconds.observe((app.clock.monotonicMs() - startedMs) / 1000, route)
+    })
+    listener(req, res)
+  }
+}
