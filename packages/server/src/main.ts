@@ -12,6 +12,7 @@ import { createExchangeEnd } from './app/metrics/exchange.ts'
 import { createMeter } from './app/metrics/meter.ts'
 import { measureProcess } from './app/metrics/process.ts'
 import { createMetrics } from './app/metrics/server-metrics.ts'
+import type { SpanSender } from './app/traces/export.ts'
 import { checkConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
 import { readEnv, usage, UsageError } from './config/env.ts'
@@ -30,6 +31,16 @@ function makePorts(level: LogLevel): Ports {
     fields: { pid: process.pid },
   })
   return { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
+}
+
+/** Follows no redirect: what a span says goes to the collector that was named, or nowhere. */
+function postTo(url: string): SpanSender {
+  return async (body, signal) => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' })
+    await response.body?.cancel()
+    return response.status
+  }
 }
 
 function readConfig(): Config | undefined {
@@ -99,7 +110,8 @@ async function runWorker(): Promise<void> {
   const ports = makePorts(start.config.logLevel)
   measureProcess(metrics.meter, start.name, systemClock.now())
   try {
-    const server = await createServer({ ...start, health, metrics, exchange, ports })
+    const sendSpans = postTo(start.config.traces?.endpoint ?? '')
+    const server = await createServer({ ...start, health, metrics, exchange, sendSpans, ports })
     tell({ kind: 'listening', port: server.port })
     await stopped
     await server.stop()

@@ -9,9 +9,14 @@ import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import { createFleetTable, createRemovedDevices } from './app/caches.ts'
 import { createCheckIns } from './app/check-ins.ts'
+import { createForeignIdentities } from './app/foreign-identities.ts'
 import type { SnapshotExchange } from './app/metrics/exchange.ts'
+import { observeCheckIns } from './app/metrics/check-ins.ts'
 import { observeDb } from './app/metrics/observe.ts'
 import type { Metrics } from './app/metrics/server-metrics.ts'
+import type { SpanExporter, SpanSender } from './app/traces/export.ts'
+import { startSpanExporter } from './app/traces/export.ts'
+import { createTracer } from './app/traces/spans.ts'
 import { loadOnlineSecrets } from './app/online-secrets.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
@@ -21,17 +26,23 @@ import type { DatabaseAddress } from './db/connection.ts'
 import { openDb } from './db/connection.ts'
 import { createRequestListener } from './http/index.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
+import { createDeviceCounts } from './tasks/device-counts.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
+import { observeTasks } from './tasks/observed.ts'
 
 export interface ServerOptions {
   readonly config: Config
   readonly database: DatabaseAddress
   readonly version: string
+  /** Of this worker. */
+  readonly name: string
   readonly health: Health
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
+  /** To the collector of `config.traces`. */
+  readonly sendSpans: SpanSender
   readonly ports: Ports
 }
 
@@ -47,14 +58,17 @@ const drainMs = 10 * secondMs
 /** Resolves once it listens. The database must be migrated and prepared (`prepareServer`). */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, ports } = options
-  const app = await createApp(options)
-  const tasks = startLeaderTasks(app, [
+  const exporter = startExporter(options)
+  const app = await createApp(options, exporter)
+  const listed = [
     createLogSequencer(app, join(config.dataDir, 'log-checkpoint')),
     createMetadataRenewal(app),
     createLifetimeAlarms(app),
     createGarbageCollection(app),
     createAssertionExpiry(app),
-  ])
+    createDeviceCounts(app),
+  ]
+  const tasks = startLeaderTasks(app, observeTasks(app, listed))
   await subscribe(app, () => tasks.wake('log-sequencer'))
   const server = createHttpsServer(
     {
@@ -80,17 +94,36 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await drain(server, ports)
       await tasks.stop()
       await app.db.close()
+      await exporter?.stop()
     },
   }
 }
 
-async function createApp(options: ServerOptions): Promise<App> {
+function startExporter(options: ServerOptions): SpanExporter | undefined {
+  const { config, metrics, sendSpans: send, version, name } = options
+  if (config.traces === null) return undefined
+  const { log, sleep } = options.ports
+  const resource = {
+    'service.name': 'seaworthy',
+    'service.version': version,
+    'service.instance.id': name,
+  }
+  return startSpanExporter({ send, sleep, log, meter: metrics.meter, resource })
+}
+
+async function createApp(options: ServerOptions, exporter: SpanExporter | undefined): Promise<App> {
   const { config, ports, health } = options
   const { log, clock, random } = ports
   const masterKey = await loadMasterKey(config.masterKeyFile, random, false)
   const { metrics, exchange } = options
-  const db = observeDb(openDb(options.database, log), metrics, clock)
+  const ratio = config.traces?.ratio ?? 0
+  const tracer =
+    exporter === undefined
+      ? undefined
+      : createTracer({ clock, random, ratio, record: exporter.record })
+  const db = observeDb(openDb(options.database, log), { metrics, clock, tracer })
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
+  const removedDevices = createRemovedDevices(db, clock)
   return {
     ...ports,
     version: options.version,
@@ -100,12 +133,14 @@ async function createApp(options: ServerOptions): Promise<App> {
     secrets,
     trust: createTrustPlane({ db, masterKey, log, health }),
     fleets: createFleetTable(db),
-    removedDevices: createRemovedDevices(db, clock),
-    checkIns: createCheckIns(db),
+    removedDevices,
+    foreignIdentities: createForeignIdentities(db, removedDevices),
+    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer })),
     health,
     refusals: createRefusalLimiter(clock),
     metrics,
     exchange,
+    tracer,
   }
 }
 
@@ -137,6 +172,11 @@ async function subscribe(app: App, onAudit: () => void): Promise<void> {
       onListening: () => reload(channel, load),
     })),
     { channel: 'audit', onNotify: onAudit, onListening: onAudit },
+    {
+      channel: 'foreign_devices',
+      onNotify: (id: string) => app.foreignIdentities.forget(id),
+      onListening: () => app.foreignIdentities.forgetAll(),
+    },
   ])
 }
 

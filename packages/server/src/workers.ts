@@ -84,13 +84,13 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
       const listen = { ...start.config.listen, ...(known === undefined ? {} : { port: known }) }
       const worker = cluster.fork()
       live.set(worker, [])
-      collector.add(worker)
       const ended = new Promise<string>((resolve) => {
         worker.once('exit', (code, signal) => resolve(String(signal ?? code)))
       })
       let message: string | undefined
       worker.on('message', (received: FromWorker) => {
         if (received.kind === 'listening') {
+          collector.add(worker)
           known ??= received.port
           setPort(received.port)
         } else if (received.kind === 'health') {

@@ -7,10 +7,12 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { MasterKey } from '../config/secrets.ts'
 import type { Db } from '../db/connection.ts'
 import type { CheckIns } from './check-ins.ts'
+import type { ForeignIdentities } from './foreign-identities.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
+import type { Tracer } from './traces/spans.ts'
 import type { TrustPlane } from './trust-plane.ts'
 
 /** The transaction that a use case works in; what it does there is for `app` alone to know. */
@@ -32,11 +34,14 @@ export interface App extends Ports {
   readonly trust: TrustPlane
   readonly fleets: FleetTable
   readonly removedDevices: RemovedDevices
+  readonly foreignIdentities: ForeignIdentities
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
+  /** `undefined` while nobody collects traces: then nothing is done for them. */
+  readonly tracer: Tracer | undefined
 }
 
 /** Every fleet's policy in memory, refreshed by notification. */

@@ -5,6 +5,7 @@
 import type { Db } from '../db/connection.ts'
 import type { CheckInWrite, SignedReportWrite, WrittenCheckIn } from '../db/check-ins.ts'
 import { writeCheckIns, writeSignedReports } from '../db/check-ins.ts'
+import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
 
 export interface CheckInInput {
   readonly checkIn: CheckInWrite
@@ -23,15 +24,17 @@ export interface CheckIns {
 }
 
 interface Waiting extends CheckInInput {
+  readonly arrival: Arrival
   readonly resolve: (outcome: CheckInOutcome) => void
   readonly reject: (error: unknown) => void
 }
 
 const batchMax = 1000
 
-export function createCheckIns(db: Db): CheckIns {
+export function createCheckIns(db: Db, observer: CheckInObserver): CheckIns {
   let queue: Waiting[] = []
   let isWriting = false
+  observer.watchQueue(() => ({ length: queue.length, oldest: queue[0]?.arrival }))
 
   const writeAll = async () => {
     isWriting = true
@@ -39,7 +42,8 @@ export function createCheckIns(db: Db): CheckIns {
       while (queue.length > 0) {
         const { batch, rest } = takeBatch(queue)
         queue = rest
-        await writeBatch(db, batch)
+        const arrivals = batch.map(({ arrival }) => arrival)
+        await observer.batch(arrivals, () => writeBatch(db, batch))
       }
     } finally {
       isWriting = false
@@ -48,7 +52,7 @@ export function createCheckIns(db: Db): CheckIns {
   return {
     submit: (input) =>
       new Promise((resolve, reject) => {
-        queue.push({ ...input, resolve, reject })
+        queue.push({ ...input, arrival: observer.arrive(), resolve, reject })
         // After the other requests that have arrived already.
         if (!isWriting) {
           isWriting = true

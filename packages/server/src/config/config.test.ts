@@ -31,12 +31,33 @@ test('options stand above variables', () => {
   assert.deepEqual(read(['--listen', '[::1]:0']).listen, { host: '::1', port: 0 })
 })
 
+test('O5 traces go nowhere unless somebody says where', () => {
+  assert.equal(read([]).traces, null)
+  assert.equal(read(['--otlp-endpoint', '', '--trace-ratio', '0.5']).traces, null)
+  assert.deepEqual(read(['--otlp-endpoint', 'http://127.0.0.1:4318/']).traces, {
+    endpoint: 'http://127.0.0.1:4318/v1/traces',
+    ratio: 1,
+  })
+  const variables = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otel.example/a',
+    SEAWORTHY_TRACE_RATIO: '0.01',
+  }
+  assert.deepEqual(read([], variables).traces, {
+    endpoint: 'https://otel.example/a/v1/traces',
+    ratio: 0.01,
+  })
+})
+
 test('what cannot be meant is refused with what the option takes', () => {
   const wrong = [
     ['--listen', '8443'],
     ['--listen', 'host:99999'],
     ['--workers', '0'],
     ['--log-level', 'loud'],
+    ['--otlp-endpoint', 'localhost:4318'],
+    ['--otlp-endpoint', 'https://user:secret@otel.example'],
+    ['--trace-ratio', '2'],
+    ['--trace-ratio', ''],
     ['--name', 'not a host'],
     ['--name', '-x.example'],
     ['--database-url', 'mysql://x'],

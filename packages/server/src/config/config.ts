@@ -17,6 +17,8 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly masterKeyFile: string
   readonly readyFile: string | null
+  /** Where traces go; `null`: there are none. */
+  readonly traces: { readonly endpoint: string; readonly ratio: number } | null
 }
 
 const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
@@ -46,6 +48,7 @@ export function checkConfig(env: Env, machine: { cwd: string; coresCount: number
         ? join(dataDir, 'master.key')
         : resolve(machine.cwd, env.masterKeyFile),
     readyFile: env.readyFile === undefined ? null : resolve(machine.cwd, env.readyFile),
+    traces: parseTraces(env),
   }
 }
 
@@ -56,6 +59,25 @@ function parseListen(text: string): { host: string; port: number } {
     throw new UsageError('--listen takes HOST:PORT, for example 0.0.0.0:443 or [::]:443')
   }
   return { host: match[1] ?? match[2]!, port }
+}
+
+/** The address that OTLP wants is the collector's own with `/v1/traces` behind it. */
+function parseTraces({ otlpEndpoint, traceRatio }: Env): Config['traces'] {
+  const ratio = Number(traceRatio ?? '1')
+  if (!/^[\d.]+$/.test(traceRatio ?? '1') || !(ratio >= 0 && ratio <= 1)) {
+    throw new UsageError('--trace-ratio takes a number from 0 to 1')
+  }
+  if (otlpEndpoint === undefined || otlpEndpoint === '') return null
+  const url = URL.parse(otlpEndpoint)
+  const isRight =
+    url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
+  // The address is shown in logs.
+  if (!isRight || url.username !== '' || url.password !== '') {
+    throw new UsageError(
+      '--otlp-endpoint takes an http or https URL without a password, such as http://localhost:4318',
+    )
+  }
+  return { endpoint: `${url.href.replace(/\/$/, '')}/v1/traces`, ratio }
 }
 
 function parseCount(option: string, text: string | undefined, byDefault: number): number {

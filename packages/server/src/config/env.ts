@@ -11,6 +11,8 @@ export interface Env {
   readonly logLevel: string | undefined
   readonly masterKeyFile: string | undefined
   readonly readyFile: string | undefined
+  readonly otlpEndpoint: string | undefined
+  readonly traceRatio: string | undefined
   readonly help: boolean
 }
 
@@ -27,11 +29,13 @@ Run the server.
   --master-key-file FILE  key that seals the online secrets (default DATA-DIR/master.key)
   --ready-file FILE       written once the server answers: JSON with url, pin, pid, tokenFile
   --log-level LEVEL       debug, info, warn or error (default info)
+  --otlp-endpoint URL     send traces to this OpenTelemetry collector (OTLP over HTTP); without it there are none
+  --trace-ratio RATIO     share of the requests that are traced, 0 to 1 (default 1)
   --help                  show this text
 
 Each option may be given as an environment variable too: SEAWORTHY_DATA_DIR, SEAWORTHY_LISTEN,
 DATABASE_URL, SEAWORTHY_BLOBS, SEAWORTHY_NAMES (separated by commas), SEAWORTHY_WORKERS,
-SEAWORTHY_MASTER_KEY_FILE, SEAWORTHY_LOG_LEVEL.
+SEAWORTHY_MASTER_KEY_FILE, SEAWORTHY_LOG_LEVEL, OTEL_EXPORTER_OTLP_ENDPOINT, SEAWORTHY_TRACE_RATIO.
 `
 
 export class UsageError extends Error {
@@ -58,6 +62,8 @@ export function readEnv(
         'log-level': string,
         'master-key-file': string,
         'ready-file': string,
+        'otlp-endpoint': string,
+        'trace-ratio': string,
         help: { type: 'boolean', short: 'h' },
       },
       strict: true,
@@ -77,6 +83,8 @@ export function readEnv(
     logLevel: values['log-level'] ?? variables['SEAWORTHY_LOG_LEVEL'],
     masterKeyFile: values['master-key-file'] ?? variables['SEAWORTHY_MASTER_KEY_FILE'],
     readyFile: values['ready-file'],
+    otlpEndpoint: values['otlp-endpoint'] ?? variables['OTEL_EXPORTER_OTLP_ENDPOINT'],
+    traceRatio: values['trace-ratio'] ?? variables['SEAWORTHY_TRACE_RATIO'],
     help: values.help ?? false,
   }
 }

@@ -48,7 +48,8 @@ export function createDispatcher(
     const { route, permission } = endpoint
     nameRoute(res, route.name)
     const now = app.clock.now()
-    const actor = await authenticate(app, req, route.auth, limiter, now)
+    const identified = () => authenticate(app, req, route.auth, limiter, now)
+    const actor = await (app.tracer?.span('authenticate', {}, identified) ?? identified())
     try {
       if (route.auth !== 'public') requirePermission(actor, permission)
     } catch (error) {

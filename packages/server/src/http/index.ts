@@ -13,6 +13,7 @@ import type { RawHandler } from './dispatch.ts'
 import { createDispatcher } from './dispatch.ts'
 import type { Endpoint } from './endpoint.ts'
 import { fleetEndpoints } from './fleets.ts'
+import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, measureRequests } from './metrics.ts'
 import { productEndpoints } from './products.ts'
@@ -23,6 +24,7 @@ import { releaseEndpoints } from './releases.ts'
 import { createServerFiles } from './server-files.ts'
 import { serverEndpoints } from './server.ts'
 import { tokenEndpoints } from './tokens.ts'
+import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
 import { createTufHandler } from './tuf.ts'
 
@@ -37,6 +39,7 @@ function listEndpoints(app: App): readonly Endpoint[] {
     ...releaseEndpoints,
     ...fleetEndpoints,
     ...deviceEndpoints,
+    ...foreignDeviceEndpoints,
     ...createOwnEndpoints(app.secrets.certificatePem),
   ]
   const mounted = new Set(endpoints.map(({ route }) => route.name))
@@ -61,5 +64,5 @@ export function createRequestListener(app: App): RequestListener {
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
   ])
-  return measureRequests(app, listener)
+  return measureRequests(app, traceRequests(app, listener))
 }

@@ -85,6 +85,10 @@ export function nameRoute(res: NamedResponse, name: string): void {
   res[routeName] = name
 }
 
+export function routeOf(res: NamedResponse): string {
+  return res[routeName] ?? 'unknown'
+}
+
 /** The same listener; each request is counted and timed when its answer has been handed to the network, or cut off. */
 export function measureRequests(app: App, listener: RequestListener): RequestListener {
   const { requests, requestSeconds, meter } = app.metrics
@@ -102,7 +106,7 @@ export function measureRequests(app: App, listener: RequestListener): RequestLis
     inFlight++
     res.once('close', () => {
       inFlight--
-      const route = res[routeName] ?? 'unknown'
+      const route = routeOf(res)
       const status = res.writableFinished ? `${Math.floor(res.statusCode / 100)}xx` : 'cut_off'
       requests.add(1, route, status)
       requestSeconds.observe((app.clock.monotonicMs() - startedMs) / 1000, route)

@@ -1,10 +1,14 @@
 /** Ports that count what passes through them, so that the code behind and before them need not. */
 import type { Db } from '../../db/connection.ts'
 import type { Clock } from '@seaworthy/std/time'
+import type { Tracer } from '../traces/spans.ts'
 import type { Metrics } from './server-metrics.ts'
 
-/** The same database; transactions are counted and timed, and whether this worker leads is known. */
-export function observeDb(db: Db, metrics: Metrics, clock: Clock): Db {
+/** The same database; transactions are counted, timed and traced, and whether this worker leads is known. */
+export function observeDb(
+  db: Db,
+  { metrics, clock, tracer }: { metrics: Metrics; clock: Clock; tracer: Tracer | undefined },
+): Db {
   let isLeading = false
   metrics.meter.gauge(
     {
@@ -27,10 +31,14 @@ export function observeDb(db: Db, metrics: Metrics, clock: Clock): Db {
       metrics.transactionSeconds.observe((clock.monotonicMs() - startedMs) / 1000, kind)
     }
   }
+  const traced = <T>(kind: string, work: () => Promise<T>): Promise<T> =>
+    tracer === undefined
+      ? timed(kind, work)
+      : tracer.span('database.transaction', { kind }, () => timed(kind, work))
   return {
     ...db,
-    readSnapshot: (work) => timed('snapshot', () => db.readSnapshot(work)),
-    write: (work) => timed('write', () => db.write(work)),
+    readSnapshot: (work) => traced('snapshot', () => db.readSnapshot(work)),
+    write: (work) => traced('write', () => db.write(work)),
     async tryLead(key) {
       const leadership = await db.tryLead(key)
       if (leadership === undefined) return undefined

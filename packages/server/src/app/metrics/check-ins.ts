@@ -1,0 +1,65 @@
+/** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
+import type { Clock } from '@seaworthy/std/time'
+import type { SpanContext, Tracer } from '../traces/spans.ts'
+import type { Metrics } from './server-metrics.ts'
+
+/** One waiting check-in: since when, and for which request. */
+export interface Arrival {
+  readonly atMs: number
+  readonly span: SpanContext | undefined
+}
+
+export interface CheckInObserver {
+  arrive(): Arrival
+  /** `oldest` is asked at each scrape. */
+  watchQueue(read: () => { readonly length: number; readonly oldest: Arrival | undefined }): void
+  /** Around the writing of one batch. */
+  batch<T>(arrivals: readonly Arrival[], work: () => Promise<T>): Promise<T>
+}
+
+const linksMax = 32
+
+export function observeCheckIns(options: {
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly tracer: Tracer | undefined
+}): CheckInObserver {
+  const { clock, tracer } = options
+  const { checkInBatchSize, checkInCommitSeconds, meter } = options.metrics
+  return {
+    arrive: () => ({ atMs: clock.monotonicMs(), span: tracer?.current() }),
+    watchQueue(read) {
+      meter.gauge(
+        {
+          name: 'seaworthy_check_in_queue_length',
+          help: 'Check-ins that wait for the next batch, over all workers.',
+          merge: 'sum',
+        },
+        () => [{ value: read().length }],
+      )
+      meter.gauge(
+        {
+          name: 'seaworthy_check_in_queue_oldest_seconds',
+          help: 'How long the oldest waiting check-in has waited; 0 when none waits.',
+          merge: 'max',
+        },
+        () => {
+          const { oldest } = read()
+          return [{ value: oldest === undefined ? 0 : (clock.monotonicMs() - oldest.atMs) / 1000 }]
+        },
+      )
+    },
+    async batch(arrivals, work) {
+      const startedMs = clock.monotonicMs()
+      try {
+        if (tracer === undefined) return await work()
+        const links = arrivals.flatMap(({ span }) => span ?? []).slice(0, linksMax)
+        const attributes = { 'batch.size': arrivals.length }
+        return await tracer.root('check-in.batch', { attributes, links }, work)
+      } finally {
+        checkInBatchSize.observe(arrivals.length)
+        checkInCommitSeconds.observe((clock.monotonicMs() - startedMs) / 1000)
+      }
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/** How many devices there are, counted by the leading worker now and then. */
+import { hourMs, minuteMs } from '@seaworthy/std/time'
+import { countDevices } from '../../db/metrics.ts'
+import type { App } from '../app.ts'
+import type { Meter } from './meter.ts'
+
+/** Counting reads every row: it may take this share of one core, however many devices there are. */
+const shareMax = 0.005
+const seenWithinMs = hourMs
+/** Numbers of a worker that has not led for so long are nobody's. */
+const staleMs = 15 * minuteMs
+
+/** Counts as often as the share of time allows; to be called every minute. */
+export function createDeviceCounter(app: App): () => Promise<void> {
+  let counted: { registered: number; seen: number; atMs: number } | undefined
+  let dueMs = 0
+  const isFresh = (nowMs: number) => counted !== undefined && nowMs - counted.atMs < staleMs
+  const gauge = (name: string, help: string, read: () => number) =>
+    describe(app.metrics.meter, name, help, () =>
+      isFresh(app.clock.monotonicMs()) ? read() : undefined,
+    )
+  gauge('seaworthy_devices', 'Registered devices.', () => counted!.registered)
+  gauge('seaworthy_devices_seen', 'Devices that have checked in within the last hour.', () => {
+    return counted!.seen
+  })
+  return async () => {
+    const startedMs = app.clock.monotonicMs()
+    if (startedMs < dueMs) return
+    const since = new Date(app.clock.now().getTime() - seenWithinMs)
+    const counts = await countDevices(app.db.reader, since)
+    const atMs = app.clock.monotonicMs()
+    counted = { ...counts, atMs }
+    dueMs = startedMs + (atMs - startedMs) / shareMax
+  }
+}
+
+function describe(meter: Meter, name: string, help: string, read: () => number | undefined): void {
+  meter.gauge({ name, help, merge: 'max' }, () => {
+    const value = read()
+    return value === undefined ? [] : [{ value }]
+  })
+}

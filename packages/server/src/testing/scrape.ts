@@ -1,0 +1,48 @@
+/** Reading `/metrics` as a monitoring system does. */
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { TestClient } from './people.ts'
+
+export interface Scraped {
+  readonly text: string
+  /** Values by the whole series: name and labels as they are printed. */
+  readonly samples: ReadonlyMap<string, number>
+  /** Type by family. */
+  readonly families: ReadonlyMap<string, string>
+  /** Sum over all series of that name which have these labels. */
+  readonly sum: (name: string, labels?: Readonly<Record<string, string>>) => number
+}
+
+export async function scrape(client: TestClient, token: string): Promise<Scraped> {
+  const { status, bytes } = await client.send('GET', '/metrics', { token })
+  const text = utf8Decode(bytes)
+  if (status !== 200) throw new Error(`/metrics answered ${status}: ${text}`)
+  const lines = text.split('\n')
+  const samples = new Map(
+    lines
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => {
+        const space = line.lastIndexOf(' ')
+        return [line.slice(0, space), Number(line.slice(space + 1))] as const
+      }),
+  )
+  const families = new Map(
+    lines
+      .map((line) => /^# TYPE (\S+) (\S+)$/.exec(line))
+      .flatMap((match) => (match === null ? [] : [[match[1]!, match[2]!] as const])),
+  )
+  return {
+    text,
+    samples,
+    families,
+    sum(name, labels = {}) {
+      const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+      return [...samples]
+        .filter(
+          ([series]) =>
+            (series === name || series.startsWith(`${name}{`)) &&
+            wanted.every((pair) => series.includes(pair)),
+        )
+        .reduce((total, [, value]) => total + value, 0)
+    },
+  }
+}
