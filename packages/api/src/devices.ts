@@ -15,10 +15,14 @@ import { defineRoute, nothing } from './route.ts'
 
 const deviceParams = z.strictObject({ deviceId: idField('device') })
 
+/** What it speaks: ours, or another system's. */
+const deviceProtocol = z.enum(['agent', 'ddi', 'omaha'])
+
 export const deviceView = z.object({
   id: idField('device'),
   name: z.string().nullable(),
   fleet: nameField,
+  protocol: deviceProtocol,
   platform: platformField,
   tags: tagMap,
   registeredAt: instant,
@@ -51,7 +55,8 @@ export const showDevice = defineRoute({
   summary: 'Show one device with its key and its last signed reports.',
   params: deviceParams,
   reply: deviceView.extend({
-    publicKey: publicKeyField,
+    /** Null for devices that have a secret instead. */
+    publicKey: publicKeyField.nullable(),
     reports: z.array(z.object({ report: reportField, signature: z.string(), receivedAt: instant })),
   }),
 })

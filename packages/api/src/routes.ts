@@ -2,6 +2,7 @@
 import * as device from './device.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
+import * as foreignDevices from './foreign-devices.ts'
 import * as products from './products.ts'
 import * as proposals from './proposals.ts'
 import * as releases from './releases.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   releases,
   fleets,
   devices,
+  foreignDevices,
   device,
 ].flatMap((resource) => Object.values(resource).filter(isRoute))
 

@@ -83,7 +83,9 @@ async function show(context: Context, deviceId: string): Promise<void> {
       ...context.fields([
         [
           'key',
-          `${view.publicKey.scheme} ${view.publicKey.keyval.public.replaceAll('\n', ' ').trim()}`,
+          view.publicKey === null
+            ? undefined
+            : `${view.publicKey.scheme} ${view.publicKey.keyval.public.replaceAll('\n', ' ').trim()}`,
         ],
         ['signed reports', String(view.reports.length)],
       ]),

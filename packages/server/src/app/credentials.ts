@@ -1,14 +1,26 @@
-/** Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for provisioning. */
+/**
+ * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for provisioning, `swd_…` for a
+ * device that speaks another system's protocol, `swg_…` for a gateway of such devices, `swf_…` for FleetLock clients of a fleet.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 
-const kinds = { token: 'sw', provisioning: 'swp' } as const
+const kinds = {
+  token: 'sw',
+  provisioning: 'swp',
+  device: 'swd',
+  gateway: 'swg',
+  fleetlock: 'swf',
+} as const
 export type CredentialKind = keyof typeof kinds
 
-const form = /^(swp?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
+const kindsByPrefix = new Map<string, CredentialKind>(
+  (Object.keys(kinds) as CredentialKind[]).map((kind) => [kinds[kind], kind]),
+)
+const form = /^(sw[pdgf]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
 
-/** A new credential for `id` (`token_…` or `provisioning_…`): 256 random bits, of which the hash is kept. */
+/** A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash is kept. */
 export function createCredential(
   kind: CredentialKind,
   id: string,
@@ -30,8 +42,8 @@ export interface ParsedCredential {
 
 export function parseCredential(text: string): ParsedCredential | undefined {
   const match = form.exec(text)
-  if (match === null) return undefined
-  const kind = match[1] === 'sw' ? 'token' : 'provisioning'
+  const kind = match === null ? undefined : kindsByPrefix.get(match[1]!)
+  if (match === null || kind === undefined) return undefined
   return { kind, id: `${kind}_${match[2]}`, secretSha256: sha256(match[3]!) }
 }
 

@@ -33,6 +33,7 @@ import {
 } from '../db/devices.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
+import { rememberRemoved } from '../db/foreign-devices.ts'
 import { takeProvisioningUse } from '../db/provisioning-keys.ts'
 import type { Actor } from './actors.ts'
 import { grantOf, requireFleet } from './actors.ts'
@@ -76,6 +77,7 @@ export async function registerDevice(
   const device: DeviceRow = {
     id: newId('device', now, app.random),
     fleet: fleet.name,
+    protocol: 'agent',
     keyId: id,
     publicKey: key.key,
     name: wanted.name ?? null,
@@ -116,7 +118,7 @@ export async function issueAccessToken(
 ): Promise<{ accessToken: string; expiresAt: Date }> {
   const deviceId = readAssertionIssuer(assertion)
   const device = await getDevice(app.db.reader, deviceId)
-  if (device === undefined) {
+  if (device?.publicKey == null) {
     throw new Refusal<DeviceRefusal>('assertion_invalid', 'the assertion is of no known device')
   }
   const verified = await verifyAssertion(assertion, device.publicKey, { isOwnOrigin, now })
@@ -200,7 +202,7 @@ async function verifyReport(
   now: Date,
 ) {
   const device = await getDevice(app.db.reader, deviceId)
-  if (device === undefined) throw removed()
+  if (device?.publicKey == null) throw removed()
   const bytes = canonicalJson(report)
   const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), bytes)
   const key = parsePublicKey(device.publicKey)
@@ -289,6 +291,7 @@ export async function endDevice(
   now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
+  if (device.protocol !== 'agent') await rememberRemoved(tx, deviceId, now)
   await removeDevice(tx, deviceId, now)
   return device
 }
@@ -320,6 +323,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     id: device.id,
     name: device.name,
     fleet: device.fleet,
+    protocol: device.protocol,
     platform: device.platform,
     tags: { ...device.tags },
     registeredAt: formatInstant(device.registeredAt),

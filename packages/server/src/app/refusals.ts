@@ -13,6 +13,10 @@ export type ServerRefusal =
   | 'token_not_found'
   | 'unavailable'
   | 'log_unavailable'
+  | 'external_id_taken'
+  | 'external_id_missing'
+  | 'device_has_no_token'
+  | 'gateway_token_not_found'
 
 /** A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything else stays as it is. */
 export function refusalOf(error: unknown): unknown {

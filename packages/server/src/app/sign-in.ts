@@ -21,6 +21,8 @@ export async function identify(app: App, bearer: string, now: Date): Promise<Act
   }
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
+  // Foreign devices, their gateways and FleetLock clients have doors of their own.
+  if (['device', 'gateway', 'fleetlock'].includes(credential.kind)) return undefined
   if (credential.kind === 'provisioning') {
     const key = await getProvisioningKey(app.db.reader, credential.id)
     if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {

@@ -6,7 +6,7 @@ import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface AuditEntry {
   readonly at: Date
-  /** `token_…`, `device_…`, `provisioning_…`, `server` or `anonymous`. */
+  /** `token_…`, `device_…`, `provisioning_…`, `gateway_…`, `server` or `anonymous`. */
   readonly actor: string
   /** The name of the route, or of the server's own action: `noun.verb`. */
   readonly action: string

@@ -6,14 +6,16 @@ import type { ReadTx, WriteTx } from './connection.ts'
 export interface DeviceRow {
   readonly id: string
   readonly fleet: string
-  readonly keyId: string
-  readonly publicKey: PublicKey
+  readonly protocol: 'agent' | 'ddi' | 'omaha'
+  /** `null` for devices that speak another system's protocol: they have a secret instead, see `foreign_devices`. */
+  readonly keyId: string | null
+  readonly publicKey: PublicKey | null
   readonly name: string | null
   readonly platform: string
   readonly hardware: string | null
   readonly agentVersion: string
   readonly tags: Readonly<Record<string, string>>
-  readonly provisioningKey: string
+  readonly provisioningKey: string | null
   readonly registeredAt: Date
 }
 
@@ -23,17 +25,17 @@ export interface DeviceWithState extends DeviceRow {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  d.id, d.fleet, d.key_id as "keyId", d.public_key as "publicKey", d.name, d.platform, d.hardware,
+  d.id, d.fleet, d.protocol, d.key_id as "keyId", d.public_key as "publicKey", d.name, d.platform, d.hardware,
   d.agent_version as "agentVersion", d.tags, d.provisioning_key as "provisioningKey",
   d.registered_at as "registeredAt"`
 
 /** False when a device with that key exists already. */
 export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<boolean> {
   const inserted = await sql`
-    insert into devices (id, fleet, key_id, public_key, name, platform, hardware, agent_version, tags,
+    insert into devices (id, fleet, protocol, key_id, public_key, name, platform, hardware, agent_version, tags,
       provisioning_key, registered_at)
-    values (${row.id}, ${row.fleet}, ${row.keyId},
-      ${sql.json({ ...row.publicKey, keyval: { ...row.publicKey.keyval } })}, ${row.name}, ${row.platform},
+    values (${row.id}, ${row.fleet}, ${row.protocol}, ${row.keyId},
+      ${row.publicKey && sql.json({ ...row.publicKey, keyval: { ...row.publicKey.keyval } })}, ${row.name}, ${row.platform},
       ${row.hardware}, ${row.agentVersion}, ${sql.json({ ...row.tags })}, ${row.provisioningKey},
       ${row.registeredAt})
     on conflict (key_id) do nothing`

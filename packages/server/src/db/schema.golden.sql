@@ -4,6 +4,21 @@ assertion_ids.expires_at timestamp with time zone not null
 audit_entries.id bigint not null
 audit_entries.entry bytea not null
 audit_entries.leaf_index bigint
+ddi_actions.device text not null
+ddi_actions.id integer not null
+ddi_actions.product text not null
+ddi_actions.version text not null
+ddi_actions.sha256 text not null
+ddi_actions.counter bigint not null
+ddi_actions.rollout text
+ddi_actions.attempt integer
+ddi_actions.state text not null
+ddi_actions.is_cancel_rejected boolean not null default false
+ddi_actions.statuses_count integer not null default 0
+ddi_actions.messages jsonb not null default '[]'::jsonb
+ddi_actions.created_at timestamp with time zone not null
+ddi_actions.changed_at timestamp with time zone not null
+ddi_actions.closed_at timestamp with time zone
 device_reports.device text not null
 device_reports.sequence bigint not null
 device_reports.report bytea not null
@@ -15,20 +30,27 @@ device_states.report jsonb not null
 device_states.updates jsonb not null default '[]'::jsonb
 devices.id text not null
 devices.fleet text not null
-devices.key_id text not null
-devices.public_key jsonb not null
+devices.key_id text
+devices.public_key jsonb
 devices.name text
 devices.platform text not null
 devices.hardware text
 devices.agent_version text not null
 devices.tags jsonb not null
-devices.provisioning_key text not null
+devices.provisioning_key text
 devices.registered_at timestamp with time zone not null
+devices.protocol text not null default 'agent'::text
 fleet_samples.fleet text not null
 fleet_samples.at timestamp with time zone not null
 fleet_samples.devices_count bigint not null
 fleet_samples.seen_count bigint not null
 fleet_samples.versions jsonb not null
+fleetlock_keys.id text not null
+fleetlock_keys.fleet text not null
+fleetlock_keys.secret_sha256 bytea not null
+fleetlock_keys.created_at timestamp with time zone not null
+fleetlock_keys.created_by text not null
+fleetlock_keys.revoked_at timestamp with time zone
 fleets.name text not null
 fleets.product text not null
 fleets.channel text not null
@@ -40,6 +62,23 @@ fleets.follow text not null default 'newest'::text
 fleets.baseline_version text
 fleets.baseline_sha256 text
 fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
+foreign_devices.device text not null
+foreign_devices.protocol text not null
+foreign_devices.external_id text
+foreign_devices.home_fleet text not null
+foreign_devices.secret_sha256 bytea
+foreign_devices.gateway text
+foreign_devices.attributes jsonb not null default '{}'::jsonb
+foreign_devices.attributes_at timestamp with time zone
+gateway_tokens.id text not null
+gateway_tokens.fleet text not null
+gateway_tokens.platform text not null
+gateway_tokens.hardware text
+gateway_tokens.secret_sha256 bytea not null
+gateway_tokens.uses_left integer not null
+gateway_tokens.created_at timestamp with time zone not null
+gateway_tokens.created_by text not null
+gateway_tokens.revoked_at timestamp with time zone
 lifetime_alarms.role text not null
 lifetime_alarms.version integer not null
 lifetime_alarms.level integer not null
@@ -69,6 +108,22 @@ provisioning_keys.expires_at timestamp with time zone not null
 provisioning_keys.created_at timestamp with time zone not null
 provisioning_keys.created_by text not null
 provisioning_keys.revoked_at timestamp with time zone
+reboot_groups.fleet text not null
+reboot_locks.id text not null
+reboot_locks.fleet text not null
+reboot_locks.kind text not null
+reboot_locks.holder text not null
+reboot_locks.device text
+reboot_locks.sha256 text
+reboot_locks.sequence bigint
+reboot_locks.taken_at timestamp with time zone not null
+reboot_locks.asked_at timestamp with time zone not null
+reboot_locks.alarmed_at timestamp with time zone
+release_files.digest text not null
+release_files.size bigint not null
+release_files.sha1 bytea not null
+release_files.md5 bytea not null
+release_files.created_at timestamp with time zone not null
 releases.product text not null
 releases.version text not null
 releases.kind text not null
@@ -79,8 +134,11 @@ releases.platforms jsonb not null
 releases.created_at timestamp with time zone not null
 releases.created_by text not null
 removed_devices.device text not null
-removed_devices.key_id text not null
+removed_devices.key_id text
 removed_devices.removed_at timestamp with time zone not null
+removed_foreign_devices.gateway text not null
+removed_foreign_devices.external_id text not null
+removed_foreign_devices.removed_at timestamp with time zone not null
 rollout_samples.rollout text not null
 rollout_samples.at timestamp with time zone not null
 rollout_samples.waves jsonb not null
@@ -96,6 +154,7 @@ rollout_waves.offered_count bigint not null default 0
 rollout_waves.in_flight_count bigint not null default 0
 rollout_waves.healthy_count bigint not null default 0
 rollout_waves.failed_count bigint not null default 0
+rollout_waves.failures_accepted_count bigint not null default 0
 rollout_waves.superseded_count bigint not null default 0
 rollouts.id text not null
 rollouts.fleet text not null
@@ -119,7 +178,9 @@ rollouts.clock_at timestamp with time zone not null
 rollouts.waves_open_count integer not null
 rollouts.period_index bigint not null
 rollouts.period_offered_count bigint not null
-rollouts.rate_next_at timestamp with time zone
+rollouts.rate_next_ms double precision
+rollouts.failures_accepted_at timestamp with time zone
+rollouts.is_settled boolean not null
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
@@ -166,17 +227,34 @@ updates.ended_at timestamp with time zone
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
+ddi_actions: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+ddi_actions: CHECK ((id > 0))
+ddi_actions: PRIMARY KEY (device, id)
+ddi_actions: CHECK ((state = ANY (ARRAY['running'::text, 'canceling'::text, 'finished'::text, 'failed'::text, 'canceled'::text])))
 device_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 device_reports: PRIMARY KEY (device, sequence)
 device_states: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 device_states: PRIMARY KEY (device)
 devices: FOREIGN KEY (fleet) REFERENCES fleets(name)
+devices: CHECK ((((protocol = 'agent'::text) = (key_id IS NOT NULL)) AND ((key_id IS NULL) = (public_key IS NULL))))
 devices: UNIQUE (key_id)
 devices: PRIMARY KEY (id)
+devices: CHECK ((protocol = ANY (ARRAY['agent'::text, 'ddi'::text, 'omaha'::text])))
 fleet_samples: FOREIGN KEY (fleet) REFERENCES fleets(name)
 fleet_samples: PRIMARY KEY (fleet, at)
+fleetlock_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
+fleetlock_keys: PRIMARY KEY (id)
 fleets: CHECK ((follow = ANY (ARRAY['newest'::text, 'rollouts'::text])))
 fleets: PRIMARY KEY (name)
+foreign_devices: CHECK (((secret_sha256 IS NULL) <> (gateway IS NULL)))
+foreign_devices: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+foreign_devices: FOREIGN KEY (gateway) REFERENCES gateway_tokens(id)
+foreign_devices: FOREIGN KEY (home_fleet) REFERENCES fleets(name)
+foreign_devices: PRIMARY KEY (device)
+foreign_devices: CHECK ((protocol = ANY (ARRAY['ddi'::text, 'omaha'::text])))
+gateway_tokens: FOREIGN KEY (fleet) REFERENCES fleets(name)
+gateway_tokens: PRIMARY KEY (id)
+gateway_tokens: CHECK ((uses_left >= 0))
 lifetime_alarms: PRIMARY KEY (role, version, level)
 log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
@@ -186,11 +264,22 @@ proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected':
 provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
 provisioning_keys: PRIMARY KEY (id)
 provisioning_keys: CHECK ((uses_left >= 0))
+reboot_groups: FOREIGN KEY (fleet) REFERENCES fleets(name)
+reboot_groups: PRIMARY KEY (fleet)
+reboot_locks: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+reboot_locks: FOREIGN KEY (fleet) REFERENCES reboot_groups(fleet)
+reboot_locks: UNIQUE (fleet, kind, holder)
+reboot_locks: CHECK ((kind = ANY (ARRAY['device'::text, 'client'::text])))
+reboot_locks: PRIMARY KEY (id)
+release_files: PRIMARY KEY (digest)
 releases: PRIMARY KEY (product, version)
 removed_devices: UNIQUE (key_id)
 removed_devices: PRIMARY KEY (device)
+removed_foreign_devices: FOREIGN KEY (gateway) REFERENCES gateway_tokens(id)
+removed_foreign_devices: PRIMARY KEY (gateway, external_id)
 rollout_samples: PRIMARY KEY (rollout, at)
 rollout_samples: FOREIGN KEY (rollout) REFERENCES rollouts(id)
+rollout_waves: CHECK (((failures_accepted_count >= 0) AND (failures_accepted_count <= failed_count)))
 rollout_waves: CHECK ((failed_count >= 0))
 rollout_waves: CHECK ((healthy_count >= 0))
 rollout_waves: CHECK ((in_flight_count >= 0))
@@ -219,13 +308,22 @@ CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (devi
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
 CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
 CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE UNIQUE INDEX ddi_actions_open ON public.ddi_actions USING btree (device) WHERE (closed_at IS NULL)
+CREATE UNIQUE INDEX ddi_actions_pkey ON public.ddi_actions USING btree (device, id)
 CREATE UNIQUE INDEX device_reports_pkey ON public.device_reports USING btree (device, sequence)
 CREATE UNIQUE INDEX device_states_pkey ON public.device_states USING btree (device)
 CREATE INDEX devices_fleet ON public.devices USING btree (fleet, id)
 CREATE UNIQUE INDEX devices_key_id_key ON public.devices USING btree (key_id)
 CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)
 CREATE UNIQUE INDEX fleet_samples_pkey ON public.fleet_samples USING btree (fleet, at)
+CREATE INDEX fleetlock_keys_fleet ON public.fleetlock_keys USING btree (fleet, id)
+CREATE UNIQUE INDEX fleetlock_keys_pkey ON public.fleetlock_keys USING btree (id)
 CREATE UNIQUE INDEX fleets_pkey ON public.fleets USING btree (name)
+CREATE UNIQUE INDEX foreign_devices_external ON public.foreign_devices USING btree (home_fleet, protocol, external_id)
+CREATE INDEX foreign_devices_gateway ON public.foreign_devices USING btree (gateway, external_id) WHERE (gateway IS NOT NULL)
+CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (device)
+CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
+CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
@@ -233,16 +331,22 @@ CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
 CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
 CREATE UNIQUE INDEX provisioning_keys_pkey ON public.provisioning_keys USING btree (id)
+CREATE UNIQUE INDEX reboot_groups_pkey ON public.reboot_groups USING btree (fleet)
+CREATE INDEX reboot_locks_device ON public.reboot_locks USING btree (device)
+CREATE UNIQUE INDEX reboot_locks_fleet_kind_holder_key ON public.reboot_locks USING btree (fleet, kind, holder)
+CREATE UNIQUE INDEX reboot_locks_pkey ON public.reboot_locks USING btree (id)
+CREATE UNIQUE INDEX release_files_pkey ON public.release_files USING btree (digest)
 CREATE INDEX releases_digest ON public.releases USING btree (product, digest)
 CREATE INDEX releases_newest ON public.releases USING btree (product, created_at DESC, version)
 CREATE UNIQUE INDEX releases_pkey ON public.releases USING btree (product, version)
 CREATE UNIQUE INDEX removed_devices_key_id_key ON public.removed_devices USING btree (key_id)
 CREATE UNIQUE INDEX removed_devices_pkey ON public.removed_devices USING btree (device)
+CREATE UNIQUE INDEX removed_foreign_devices_pkey ON public.removed_foreign_devices USING btree (gateway, external_id)
 CREATE UNIQUE INDEX rollout_samples_pkey ON public.rollout_samples USING btree (rollout, at)
 CREATE UNIQUE INDEX rollout_waves_pkey ON public.rollout_waves USING btree (rollout, wave)
-CREATE INDEX rollouts_current ON public.rollouts USING btree (id) WHERE (state = ANY (ARRAY['active'::text, 'paused'::text]))
 CREATE INDEX rollouts_fleet ON public.rollouts USING btree (fleet, id)
 CREATE UNIQUE INDEX rollouts_pkey ON public.rollouts USING btree (id)
+CREATE INDEX rollouts_unsettled ON public.rollouts USING btree (id) WHERE (NOT is_settled)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
 CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
 CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)

@@ -88,6 +88,10 @@ const serverTable = {
   token_not_found: no(404, 'No such token'),
   unavailable: no(503, 'Not available at the moment'),
   log_unavailable: no(503, 'The log is not available'),
+  external_id_taken: no(409, 'The fleet has a device of that name'),
+  external_id_missing: no(422, 'The device needs a name of its own'),
+  device_has_no_token: no(409, 'The device has no token of its own'),
+  gateway_token_not_found: no(404, 'No such gateway token'),
 } satisfies Record<ServerRefusal, Mapped>
 
 const proposalTable = {

@@ -1,0 +1,142 @@
+/**
+ * Devices that speak another system's protocol (hawkBit DDI, Omaha) instead of ours: they have a secret token, shown once,
+ * instead of a key. Everything else about them is a device like any other (`devices`).
+ */
+import { z } from 'zod'
+import { deviceView } from './devices.ts'
+import {
+  idField,
+  instant,
+  nameField,
+  pageOf,
+  pageQuery,
+  platformField,
+  tagMap,
+  versionField,
+} from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+const foreignProtocol = z.enum(['ddi', 'omaha'])
+const deviceParams = z.strictObject({ deviceId: idField('device') })
+const fleetParams = z.strictObject({ fleet: nameField })
+
+/** What a client calls itself: printable, no slash, so that it can stand in a path once encoded. */
+export const externalIdField = z
+  .string()
+  .regex(/^[\x21-\x2e\x30-\x7e](?:[\x20-\x2e\x30-\x7e]{0,126}[\x21-\x2e\x30-\x7e])?$/)
+
+const tokenReply = z.object({
+  device: deviceView,
+  /** In full, this once. */
+  token: z.string(),
+})
+
+export const createForeignDevice = defineRoute({
+  name: 'foreign-device.create',
+  method: 'POST',
+  path: '/v1/fleets/:fleet/foreign-devices',
+  auth: 'actor',
+  summary:
+    'Add a device that speaks hawkBit DDI or Omaha to a fleet. Its token is shown once; the server keeps its hash.',
+  params: fleetParams,
+  body: z.strictObject({
+    protocol: foreignProtocol,
+    /** DDI: the controller id, needed. Omaha: the machine id; without it the first machine that uses the token. */
+    externalId: externalIdField.optional(),
+    platform: platformField,
+    hardware: z.string().max(128).optional(),
+    tags: tagMap.optional(),
+  }),
+  reply: tokenReply,
+  status: 201,
+})
+
+export const rotateForeignDevice = defineRoute({
+  name: 'foreign-device.rotate',
+  method: 'POST',
+  path: '/v1/foreign-devices/:deviceId/rotate',
+  auth: 'actor',
+  summary: 'Replace the token of such a device; the old one ends at once.',
+  params: deviceParams,
+  body: z.strictObject({}),
+  reply: tokenReply,
+})
+
+const actionView = z.object({
+  id: z.number().int(),
+  version: versionField,
+  state: z.enum(['running', 'canceling', 'finished', 'failed', 'canceled']),
+  createdAt: instant,
+  changedAt: instant,
+  /** What the client said, newest first. */
+  messages: z.array(z.string()),
+})
+
+export const showForeignDevice = defineRoute({
+  name: 'foreign-device.show',
+  method: 'GET',
+  path: '/v1/foreign-devices/:deviceId',
+  auth: 'actor',
+  summary:
+    'Show what only such devices have: their own name, what they say of themselves, their last actions.',
+  params: deviceParams,
+  reply: z.object({
+    device: deviceView,
+    externalId: z.string().nullable(),
+    gatewayTokenId: idField('gateway').nullable(),
+    attributes: z.record(z.string(), z.string()),
+    attributesAt: instant.nullable(),
+    actions: z.array(actionView),
+  }),
+})
+
+export const gatewayTokenView = z.object({
+  id: idField('gateway'),
+  fleet: nameField,
+  platform: platformField,
+  hardware: z.string().nullable(),
+  usesLeft: z.number().int(),
+  createdAt: instant,
+  createdBy: z.string(),
+})
+export type GatewayTokenView = z.output<typeof gatewayTokenView>
+
+export const createGatewayToken = defineRoute({
+  name: 'gateway-token.create',
+  method: 'POST',
+  path: '/v1/fleets/:fleet/gateway-tokens',
+  auth: 'actor',
+  summary:
+    'Make a token for a gateway: it registers DDI devices up to its uses, and speaks for those and no others. Shown once.',
+  params: fleetParams,
+  body: z.strictObject({
+    uses: z.number().int().min(1).max(1_000_000),
+    platform: platformField,
+    hardware: z.string().max(128).optional(),
+  }),
+  reply: z.object({ view: gatewayTokenView, token: z.string() }),
+  status: 201,
+})
+
+export const listGatewayTokens = defineRoute({
+  name: 'gateway-token.list',
+  method: 'GET',
+  path: '/v1/fleets/:fleet/gateway-tokens',
+  auth: 'actor',
+  summary: 'List gateway tokens that are not revoked, without the tokens.',
+  params: fleetParams,
+  query: pageQuery,
+  reply: pageOf(gatewayTokenView),
+})
+
+export const revokeGatewayToken = defineRoute({
+  name: 'gateway-token.revoke',
+  method: 'DELETE',
+  path: '/v1/gateway-tokens/:gatewayTokenId',
+  auth: 'actor',
+  summary:
+    'Revoke a gateway token: the devices behind it can no longer be spoken for. They stay in the list.',
+  params: z.strictObject({ gatewayTokenId: idField('gateway') }),
+  reply: nothing,
+  status: 204,
+})

@@ -1,0 +1,175 @@
+/** Devices of other protocols: their secrets, their own names, and the gateways that speak for some of them. */
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export type ForeignProtocol = 'ddi' | 'omaha'
+
+export interface ForeignDeviceRow {
+  readonly device: string
+  readonly protocol: ForeignProtocol
+  readonly externalId: string | null
+  readonly homeFleet: string
+  /** `null` for a device behind a gateway. */
+  readonly secretSha256: Uint8Array | null
+  readonly gateway: string | null
+  readonly attributes: Readonly<Record<string, string>>
+  readonly attributesAt: Date | null
+}
+
+export interface GatewayTokenRow {
+  readonly id: string
+  readonly fleet: string
+  readonly platform: string
+  readonly hardware: string | null
+  readonly secretSha256: Uint8Array
+  readonly usesLeft: number
+  readonly createdAt: Date
+  readonly createdBy: string
+  readonly revokedAt: Date | null
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  device, protocol, external_id as "externalId", home_fleet as "homeFleet", secret_sha256 as "secretSha256", gateway,
+  attributes, attributes_at as "attributesAt"`
+
+const gatewayColumns = (sql: ReadTx['sql']) => sql`
+  id, fleet, platform, hardware, secret_sha256 as "secretSha256", uses_left as "usesLeft", created_at as "createdAt",
+  created_by as "createdBy", revoked_at as "revokedAt"`
+
+/** False when the fleet has a device of that protocol and external id already. Its row in `devices` comes first. */
+export async function insertForeignDevice(
+  { sql }: WriteTx,
+  row: Omit<ForeignDeviceRow, 'attributes' | 'attributesAt'>,
+): Promise<boolean> {
+  const inserted = await sql`
+    insert into foreign_devices (device, protocol, external_id, home_fleet, secret_sha256, gateway)
+    values (${row.device}, ${row.protocol}, ${row.externalId}, ${row.homeFleet},
+      ${row.secretSha256 && Buffer.from(row.secretSha256)}, ${row.gateway})
+    on conflict (home_fleet, protocol, external_id) do nothing`
+  return inserted.count === 1
+}
+
+export async function getForeignDevice(
+  { sql }: ReadTx,
+  device: string,
+): Promise<ForeignDeviceRow | undefined> {
+  const [row] = await sql<ForeignDeviceRow[]>`
+    select ${columns(sql)} from foreign_devices where device = ${device}`
+  return row
+}
+
+/** Only among the devices that this gateway registered. */
+export async function getDeviceBehind(
+  { sql }: ReadTx,
+  gateway: string,
+  externalId: string,
+): Promise<ForeignDeviceRow | undefined> {
+  const [row] = await sql<ForeignDeviceRow[]>`
+    select ${columns(sql)} from foreign_devices
+    where gateway = ${gateway} and external_id = ${externalId}`
+  return row
+}
+
+/** False for a device without a token of its own. */
+export async function replaceSecret(
+  { sql }: WriteTx,
+  device: string,
+  secretSha256: Uint8Array,
+): Promise<boolean> {
+  const rows = await sql`
+    update foreign_devices set secret_sha256 = ${Buffer.from(secretSha256)}
+    where device = ${device} and secret_sha256 is not null`
+  if (rows.count !== 1) return false
+  await sql`select pg_notify('foreign_devices', ${device})`
+  return true
+}
+
+/** Gives a device its name at its first use, once; false when it has another by now, or another device has this one. */
+export async function bindExternalId(
+  { sql }: WriteTx,
+  device: string,
+  externalId: string,
+): Promise<boolean> {
+  const rows = await sql`
+    update foreign_devices f set external_id = ${externalId}
+    where device = ${device} and (external_id is null or external_id = ${externalId}) and not exists (
+      select 1 from foreign_devices o where o.home_fleet = f.home_fleet and o.protocol = f.protocol
+        and o.external_id = ${externalId} and o.device <> f.device)`
+  if (rows.count !== 1) return false
+  await sql`select pg_notify('foreign_devices', ${device})`
+  return true
+}
+
+/** To be called before the device goes: its gateway cannot register it again. Nothing for a device without one. */
+export async function rememberRemoved({ sql }: WriteTx, device: string, now: Date): Promise<void> {
+  await sql`
+    insert into removed_foreign_devices (gateway, external_id, removed_at)
+    select gateway, external_id, ${now} from foreign_devices where device = ${device} and gateway is not null
+    on conflict do nothing`
+}
+
+export async function isRemovedBehind(
+  { sql }: ReadTx,
+  gateway: string,
+  externalId: string,
+): Promise<boolean> {
+  const rows = await sql`
+    select 1 from removed_foreign_devices where gateway = ${gateway} and external_id = ${externalId}`
+  return rows.length > 0
+}
+
+export async function replaceAttributes(
+  { sql }: WriteTx,
+  device: string,
+  attributes: Readonly<Record<string, string>>,
+  now: Date,
+): Promise<void> {
+  await sql`
+    update foreign_devices set attributes = ${sql.json({ ...attributes })}, attributes_at = ${now}
+    where device = ${device}`
+}
+
+export async function insertGatewayToken({ sql }: WriteTx, row: GatewayTokenRow): Promise<void> {
+  await sql`
+    insert into gateway_tokens (id, fleet, platform, hardware, secret_sha256, uses_left, created_at, created_by)
+    values (${row.id}, ${row.fleet}, ${row.platform}, ${row.hardware}, ${Buffer.from(row.secretSha256)},
+      ${row.usesLeft}, ${row.createdAt}, ${row.createdBy})`
+}
+
+export async function getGatewayToken(
+  { sql }: ReadTx,
+  id: string,
+): Promise<GatewayTokenRow | undefined> {
+  const [row] = await sql<GatewayTokenRow[]>`
+    select ${gatewayColumns(sql)} from gateway_tokens where id = ${id}`
+  return row
+}
+
+/** Takes one use, exactly once however many ask at the same time; false when none is left or it was revoked. */
+export async function takeGatewayUse({ sql }: WriteTx, id: string): Promise<boolean> {
+  const rows = await sql`
+    update gateway_tokens set uses_left = uses_left - 1
+    where id = ${id} and uses_left > 0 and revoked_at is null`
+  return rows.count === 1
+}
+
+export async function revokeGatewayToken(
+  { sql }: WriteTx,
+  id: string,
+  now: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    update gateway_tokens set revoked_at = ${now} where id = ${id} and revoked_at is null`
+  if (rows.count !== 1) return false
+  await sql`select pg_notify('foreign_devices', ${id})`
+  return true
+}
+
+export async function listGatewayTokens(
+  { sql }: ReadTx,
+  page: { fleet: string; after: string; limit: number },
+): Promise<GatewayTokenRow[]> {
+  return sql<GatewayTokenRow[]>`
+    select ${gatewayColumns(sql)} from gateway_tokens
+    where fleet = ${page.fleet} and id > ${page.after} and revoked_at is null
+    order by id limit ${page.limit}`
+}

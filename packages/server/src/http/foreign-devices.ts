@@ -1,0 +1,84 @@
+import {
+  createForeignDevice,
+  createGatewayToken,
+  listGatewayTokens,
+  revokeGatewayToken,
+  rotateForeignDevice,
+  showForeignDevice,
+} from '@seaworthy/api/foreign-devices'
+import { listActions } from '../app/ddi/actions.ts'
+import { viewDevice } from '../app/devices.ts'
+import * as foreign from '../app/foreign-devices.ts'
+import { instantOrNull } from '../app/views.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const foreignDeviceEndpoints: readonly Endpoint[] = [
+  audited(
+    createForeignDevice,
+    { permission: 'device:write', subject: (call) => call.params.fleet },
+    async (app, tx, { actor, params, body, now }) => {
+      const wanted = { ...params, ...body }
+      const { device, token } = await foreign.createForeignDevice(app, tx, actor, wanted, now)
+      return {
+        reply: { device: viewDevice(device), token },
+        subject: device.id,
+        detail: {
+          fleet: device.fleet,
+          protocol: device.protocol,
+          externalId: body.externalId ?? null,
+        },
+      }
+    },
+  ),
+  audited(
+    rotateForeignDevice,
+    { permission: 'device:write', subject: (call) => call.params.deviceId },
+    async (app, tx, { actor, params }) => {
+      const made = await foreign.rotateForeignDevice(app, tx, actor, params.deviceId)
+      return {
+        reply: { device: viewDevice(made.device), token: made.token },
+        detail: { fleet: made.device.fleet },
+        afterCommit: () => app.foreignIdentities.forget(params.deviceId),
+      }
+    },
+  ),
+  read(showForeignDevice, 'device:read', async (app, { actor, params }) => {
+    const found = await foreign.findForeignDevice(app.db.reader, actor, params.deviceId)
+    return {
+      device: viewDevice(found.device),
+      externalId: found.foreign.externalId,
+      gatewayTokenId: found.foreign.gateway,
+      attributes: { ...found.foreign.attributes },
+      attributesAt: instantOrNull(found.foreign.attributesAt),
+      actions: await listActions(app.db.reader, params.deviceId),
+    }
+  }),
+  audited(
+    createGatewayToken,
+    { permission: 'provisioning-key:write', subject: (call) => call.params.fleet },
+    async (app, tx, { actor, params, body, now }) => {
+      const wanted = { ...params, ...body }
+      const { row, token } = await foreign.createGatewayToken(tx, app, actor, wanted, now)
+      return {
+        reply: { view: foreign.viewGatewayToken(row), token },
+        subject: row.id,
+        detail: { fleet: row.fleet, uses: row.usesLeft },
+      }
+    },
+  ),
+  read(listGatewayTokens, 'provisioning-key:read', (app, { actor, params, query }) =>
+    foreign.listGatewayTokens(app.db.reader, actor, { ...query, ...params }),
+  ),
+  audited(
+    revokeGatewayToken,
+    { permission: 'provisioning-key:write', subject: (call) => call.params.gatewayTokenId },
+    async (app, tx, { actor, params, now }) => {
+      await foreign.endGatewayToken(tx, actor, params.gatewayTokenId, now)
+      return {
+        reply: undefined,
+        afterCommit: () => app.foreignIdentities.forget(params.gatewayTokenId),
+      }
+    },
+  ),
+]
