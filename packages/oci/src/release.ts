@@ -25,6 +25,7 @@ import {
   parseManifest,
   parsePlatformName,
 } from './manifests.ts'
+import { buildOsImage } from './os-image.ts'
 import { concatBytes } from '@seaworthy/std/bytes'
 
 export const releaseArtifactType = 'application/vnd.seaworthy.release.v1+json'
@@ -44,9 +45,10 @@ export type ReleaseRefusal =
   | 'no_platform'
   | 'release_malformed'
 
-/** A folder becomes a bundle; content elsewhere (an image, or an index that has one for the platform) is taken over as it is. */
+/** A folder becomes a bundle; files become an operating system image, as they are; content elsewhere (an image, or an index that has one for the platform) is taken over as it is. */
 export type PlatformSource =
   | { kind: 'folder'; path: string }
+  | { kind: 'files'; paths: readonly string[] }
   | { kind: 'content'; source: ContentSource; digest: Digest }
 
 export interface BuildReleaseOptions {
@@ -65,7 +67,7 @@ export interface BuiltRelease {
   platforms: readonly string[]
 }
 
-/** Throws `Refusal<ReleaseRefusal | PackRefusal>` and what `copyContent` throws. */
+/** Throws `Refusal<ReleaseRefusal | PackRefusal | OsImageRefusal>` and what `copyContent` throws. */
 export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltRelease> {
   const { layout, product, version } = options
   const platforms = options.platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1))
@@ -87,6 +89,11 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
         ...built.files.descriptor,
         annotations: { [releaseAnnotations.platform]: name },
       })
+    } else if (source.kind === 'files') {
+      const annotations = { [releaseAnnotations.platform]: name }
+      const image = await buildOsImage(layout, source.paths, annotations, onProgress)
+      await putManifest(layout, image)
+      images.push({ ...image.descriptor, platform })
     } else {
       images.push({ ...(await copyPlatform(layout, source, name, onProgress)), platform })
     }

@@ -16,6 +16,7 @@ import {
 import type { Actor } from './actors.ts'
 import type { App } from './app.ts'
 import { describeContent } from './content.ts'
+import { measureReleaseFiles } from './release-files.ts'
 import { requireKnownProduct } from './products.ts'
 import type { TrustState } from './trust-plane.ts'
 import type { Page, PageQuery } from './views.ts'
@@ -47,6 +48,7 @@ export async function createRelease(
     createdAt: now,
     createdBy: actor.id,
   }
+  await measureReleaseFiles(app, tx, row, now)
   if (await insertRelease(tx, row)) return row
   const known = await getRelease(tx, product, version)
   if (known?.digest === digest) return known

@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ProblemError } from '@seaworthy/api/problems'
+import type { ProductView } from '@seaworthy/api/products'
 import { showProduct } from '@seaworthy/api/products'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
@@ -25,30 +26,39 @@ import { describeRelease } from './view.ts'
 export interface CreateOptions {
   platform: string[]
   from: string[]
+  /** Files as they are, however they are named. */
+  raw?: boolean
 }
+
+/** Signed by their makers as they are: packing them would only hide them from the clients that they are for. */
+const rawFile = /\.(?:swu|raucb)$/
 
 export async function createReleaseFrom(
   context: Context,
   product: string,
   version: string,
-  { platform: platforms, from: sources }: CreateOptions,
+  { platform: platforms, from: sources, raw }: CreateOptions,
 ): Promise<void> {
   if (platforms.length !== sources.length) {
     throw new CliError('usage', `${platforms.length} --platform but ${sources.length} --from`, {
       wayOut: 'Give one --from for each --platform, in the same order.',
     })
   }
-  const existing = await findExisting(context, product, version)
+  const { existing, kind } = await findProduct(context, product, version)
+  const isRaw =
+    raw === true || kind === 'os-image' || sources.every((source) => rawFile.test(source))
   const work = await mkdtemp(join(tmpdir(), 'seaworthy-release-'))
   const closers: (() => void)[] = []
   try {
     const layout = await createLayout(join(work, 'layout'), context.ports.random)
-    const opened = await Promise.all(
-      platforms.map(async (name, i) => ({
-        platform: name,
-        source: await openSource(context, sources[i]!, join(work, `file-${i}`), closers),
-      })),
-    )
+    const opened = isRaw
+      ? await groupFiles(platforms, sources)
+      : await Promise.all(
+          platforms.map(async (name, i) => ({
+            platform: name,
+            source: await openSource(context, sources[i]!, join(work, `file-${i}`), closers),
+          })),
+        )
     const built = await buildWithProgress(context, layout, { product, version, platforms: opened })
     if (existing !== undefined && existing !== built.descriptor.digest) {
       throw new CliError('refused', `${product} ${version} exists already with other content`, {
@@ -76,20 +86,40 @@ export async function createReleaseFrom(
 }
 
 /** Before anything is packed: whether the server can be reached and has the product, and what the version means there so far. */
-async function findExisting(
+async function findProduct(
   context: Context,
   product: string,
   version: string,
-): Promise<string | undefined> {
+): Promise<{ kind: ProductView['kind']; existing: string | undefined }> {
   return await withSession(context, async ({ client }) => {
-    await client.call(showProduct, { params: { product } })
+    const { kind } = await client.call(showProduct, { params: { product } })
     try {
-      return (await client.call(showRelease, { params: { product, version } })).digest
+      const { digest } = await client.call(showRelease, { params: { product, version } })
+      return { kind, existing: digest }
     } catch (error) {
-      if (error instanceof ProblemError && error.status === 404) return undefined
+      if (error instanceof ProblemError && error.status === 404)
+        return { kind, existing: undefined }
       throw error
     }
   })
+}
+
+/** The files of an operating system image: one platform may have several. */
+async function groupFiles(
+  platforms: readonly string[],
+  sources: readonly string[],
+): Promise<{ platform: string; source: PlatformSource }[]> {
+  for (const path of sources) {
+    const isLocal = !path.startsWith('docker://') && !path.startsWith('oci:')
+    if (isLocal && (await stat(path)).isFile()) continue
+    throw new CliError('usage', `${path} is no file, but the files of an image stay as they are`, {
+      wayOut: 'Give one --from for each file, with its --platform before it.',
+    })
+  }
+  return [...new Set(platforms)].map((platform) => ({
+    platform,
+    source: { kind: 'files', paths: sources.filter((_path, i) => platforms[i] === platform) },
+  }))
 }
 
 /** `DIR`, `FILE`, `oci:DIR[:NAME]`, `docker://HOST/REPOSITORY:TAG`. */

@@ -27,6 +27,7 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       'DIR, FILE, oci:DIR[:NAME] or docker://HOST/REPO:TAG, for the platform before it',
       collect,
     )
+    .option('--raw', 'files stay as they are: an OS image (the default for .swu and .raucb)')
     .action(async (product: string, version: string, options: CreateOptions, command: Command) =>
       createReleaseFrom(createContext(ports, command), product, version, options),
     )

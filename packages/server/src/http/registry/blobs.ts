@@ -53,7 +53,7 @@ export async function sendBlob<Actor>(call: Call<Actor>, digest: Digest): Promis
 }
 
 /** Writes as fast as the client reads, and stops when it goes away. Each piece is on its way before the next is asked for, so pieces may share memory. */
-async function writeBody(
+export async function writeBody(
   response: ServerResponse,
   source: AsyncIterable<Uint8Array>,
 ): Promise<void> {
