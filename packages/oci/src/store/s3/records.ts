@@ -1,0 +1,161 @@
+/** The small JSON objects of a store in object storage. Each is replaced as a whole and only by whoever has seen the present one. */
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Digest } from '../../digests.ts'
+import { isDigest } from '../../digests.ts'
+import type { Json } from '../../json.ts'
+import { parseJson } from '../../json.ts'
+import type { StoreRefusal } from '../index.ts'
+import type { S3Client } from './client.ts'
+
+/** Bytes that lie under a key of their own and never change; another ETag means other bytes. */
+export interface StoredBytes {
+  key: string
+  etag: string
+  size: number
+}
+
+export interface ContentRecord extends StoredBytes {
+  usedAtMs: number
+}
+
+export interface LinkRecord {
+  usedAtMs: number
+  /** Of manifests. */
+  mediaType?: string
+}
+
+export interface Segment extends StoredBytes {
+  /** Of this segment alone. */
+  digest: Digest | null
+}
+
+/**
+ * An upload, and whoever owns what lies below `bytes/<its id>/` while it exists. `open` takes segments; `committing` is becoming the content
+ * `digest`; `removing` is being removed, all but what that content points to.
+ */
+export interface UploadRecord {
+  repository: string
+  usedAtMs: number
+  state: 'open' | 'committing' | 'removing'
+  digest: Digest | null
+  segments: Segment[]
+}
+
+export interface Kept<T> {
+  value: T
+  etag: string
+}
+
+const recordBytesMax = 16 * 1024 * 1024
+/** A record is marked as used at most so often; a sweep takes every mark for one that is so much younger. */
+const useStepMs = 10 * 60_000
+
+type Parse<T> = (json: Json) => T | undefined
+type Fields = { [name: string]: Json }
+
+const fieldsOf = (json: Json): Fields | undefined =>
+  json !== null && typeof json === 'object' && !Array.isArray(json) ? json : undefined
+
+const isTime = (value: Json | undefined): value is number => typeof value === 'number' && value >= 0
+
+function parseBytes(fields: Fields): StoredBytes | undefined {
+  const { key, etag, size } = fields
+  if (typeof key !== 'string' || !/^bytes\/[0-9a-f]{32}\/[0-9a-f]{16}$/.test(key)) return undefined
+  if (typeof etag !== 'string' || etag.length > 200 || !isTime(size)) return undefined
+  return { key, etag, size }
+}
+
+export const parseContent: Parse<ContentRecord> = (json) => {
+  const fields = fieldsOf(json)
+  const bytes = fields && parseBytes(fields)
+  const usedAtMs = fields?.['usedAtMs']
+  return bytes && isTime(usedAtMs) ? { ...bytes, usedAtMs } : undefined
+}
+
+export const parseLink: Parse<LinkRecord> = (json) => {
+  const { usedAtMs, mediaType } = fieldsOf(json) ?? {}
+  if (!isTime(usedAtMs)) return undefined
+  if (mediaType === undefined) return { usedAtMs }
+  return typeof mediaType === 'string' ? { usedAtMs, mediaType } : undefined
+}
+
+function parseSegment(json: Json): Segment | undefined {
+  const fields = fieldsOf(json)
+  const bytes = fields && parseBytes(fields)
+  const digest = fields?.['digest'] ?? null
+  if (!bytes) return undefined
+  if (digest === null) return { ...bytes, digest }
+  return typeof digest === 'string' && isDigest(digest) ? { ...bytes, digest } : undefined
+}
+
+export const parseUpload: Parse<UploadRecord> = (json) => {
+  const fields = fieldsOf(json) ?? {}
+  const { repository, usedAtMs, state } = fields
+  const digest = fields['digest'] ?? null
+  const listed = fields['segments']
+  if (typeof repository !== 'string' || !isTime(usedAtMs) || !Array.isArray(listed))
+    return undefined
+  if (state !== 'open' && state !== 'committing' && state !== 'removing') return undefined
+  if (digest !== null && !(typeof digest === 'string' && isDigest(digest))) return undefined
+  const segments = listed.map(parseSegment)
+  if (!segments.every((segment) => segment !== undefined)) return undefined
+  return { repository, usedAtMs, state, digest, segments }
+}
+
+export function encodeRecord(record: ContentRecord | LinkRecord | UploadRecord): Uint8Array {
+  return utf8Encode(JSON.stringify(record))
+}
+
+/** An empty object is a record that was removed, on servers that cannot remove on a condition. */
+export async function readRecord<T>(
+  client: S3Client,
+  key: string,
+  parse: Parse<T>,
+): Promise<Kept<T | null> | undefined> {
+  const found = await client.read(key, recordBytesMax)
+  if (found === undefined) return undefined
+  if (found.bytes.length === 0) return { value: null, etag: found.etag }
+  let value: T | undefined
+  try {
+    value = parse(parseJson(found.bytes))
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+  }
+  if (value === undefined) {
+    throw new Refusal<StoreRefusal>('content_damaged', `the stored record ${key} cannot be read`)
+  }
+  return { value, etag: found.etag }
+}
+
+/** The record if there is one, marked as used now so that no sweep that is under way removes it. */
+export async function useRecord<T extends ContentRecord | LinkRecord>(
+  client: S3Client,
+  key: string,
+  parse: Parse<T>,
+  nowMs: number,
+): Promise<T | undefined> {
+  for (;;) {
+    const kept = await readRecord(client, key, parse)
+    if (!kept?.value) return undefined
+    if (nowMs - kept.value.usedAtMs < useStepMs) return kept.value
+    const value = { ...kept.value, usedAtMs: nowMs }
+    const written = await client.write(key, encodeRecord(value), { etag: kept.etag })
+    if (written !== undefined) return value
+  }
+}
+
+export function isUnused(record: { usedAtMs: number }, unusedSince: Date): boolean {
+  return record.usedAtMs + useStepMs < unusedSince.getTime()
+}
+
+/** Removes a record unless somebody has changed it; `canRemove`: the server removes on a condition. */
+export async function removeUnchanged(
+  client: S3Client,
+  key: string,
+  etag: string,
+  canRemove: boolean,
+): Promise<boolean> {
+  if (canRemove) return client.remove(key, { etag })
+  return (await client.write(key, new Uint8Array(), { etag })) !== undefined
+}
