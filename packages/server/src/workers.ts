@@ -51,6 +51,7 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
   let isStopping = false
   let restartsCount = 0
   let known: number | undefined
+  let askedPort = start.config.listen.port
 
   const shareHealth = () => {
     for (const worker of live.keys()) {
@@ -81,7 +82,9 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
   const keep = async (name: string) => {
     for (let failures = 0; !isStopping;) {
       const startedMs = clock.monotonicMs()
-      const listen = { ...start.config.listen, ...(known === undefined ? {} : { port: known }) }
+      // Workers share a socket by the port they ask for: a new one asks for what the living ones asked for.
+      if (live.size === 0) askedPort = known ?? askedPort
+      const listen = { ...start.config.listen, port: askedPort }
       const worker = cluster.fork()
       live.set(worker, [])
       const ended = new Promise<string>((resolve) => {
