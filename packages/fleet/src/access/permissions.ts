@@ -22,6 +22,12 @@ export const permissions = [
   'provisioning-key:write',
   'device:read',
   'device:write',
+  'rollout:read',
+  'rollout:write',
+  'rollout:approve',
+  'update:read',
+  'reboot-lock:read',
+  'reboot-lock:write',
   'log:read',
   'metrics:read',
   'device-self:register',
@@ -44,7 +50,16 @@ export const roles = [
 export type Role = (typeof roles)[number]
 
 const looks = ['server:read', 'token:self', 'trust:read', 'product:read', 'release:read'] as const
-const watches = [...looks, 'proposal:read', 'fleet:read', 'device:read', 'metrics:read'] as const
+const watches = [
+  ...looks,
+  'proposal:read',
+  'fleet:read',
+  'device:read',
+  'rollout:read',
+  'update:read',
+  'reboot-lock:read',
+  'metrics:read',
+] as const
 
 const table: Record<Role, readonly Permission[]> = {
   admin: permissions.filter((p) => !p.startsWith('device-self:')),
@@ -55,6 +70,8 @@ const table: Record<Role, readonly Permission[]> = {
     'release:write',
     'registry:pull',
     'registry:push',
+    'rollout:write',
+    'rollout:approve',
     'log:read',
   ],
   builder: [...looks, 'release:write', 'registry:pull', 'registry:push'],
@@ -65,6 +82,9 @@ const table: Record<Role, readonly Permission[]> = {
     'provisioning-key:read',
     'provisioning-key:write',
     'device:write',
+    'rollout:write',
+    'rollout:approve',
+    'reboot-lock:write',
     'log:read',
   ],
   auditor: [...watches, 'token:read', 'provisioning-key:read', 'registry:pull', 'log:read'],

@@ -30,6 +30,7 @@ function release(counter: number, changes: Partial<ReleaseFacts> = {}): ReleaseF
     floor: 1,
     platforms: ['linux/amd64'],
     hardware: [],
+    security: false,
     ...changes,
   }
 }

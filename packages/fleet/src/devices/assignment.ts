@@ -73,7 +73,12 @@ export function chooseAssignment(
   return { release: wanted, reason: fleet.pinnedVersion === null ? 'newest' : 'pinned' }
 }
 
-function isRunnable(release: ReleaseFacts, report: ReportFacts, fleet: FleetPolicy): boolean {
+/** Whether the device could run it: of the fleet's product and channel, for its platform and hardware. */
+export function isRunnable(
+  release: ReleaseFacts,
+  report: Pick<ReportFacts, 'platform' | 'hardware'>,
+  fleet: Pick<FleetPolicy, 'product' | 'channel'>,
+): boolean {
   return (
     release.product === fleet.product &&
     release.channel === fleet.channel &&

@@ -1,5 +1,5 @@
 /** Devices: what one should run next, and why a request of one is refused. Pure; it verifies no signature. */
-export { chooseAssignment } from './assignment.ts'
+export { chooseAssignment, isRunnable } from './assignment.ts'
 export type { Assignment, ReportFacts } from './assignment.ts'
 
 export type DeviceRefusal =

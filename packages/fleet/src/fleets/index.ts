@@ -1,19 +1,7 @@
 /** Fleets: named sets of devices that share product, channel and policy. */
-import type { Windows } from '../rollouts/rollout.ts'
+import type { RebootPolicy } from '../rollouts/reboot.ts'
 
-/** When a device may take the step that interrupts its service (V12, D13). */
-export type RebootPolicy =
-  | { readonly strategy: 'immediate' }
-  | { readonly strategy: 'window'; readonly windows: Windows }
-  | {
-      readonly strategy: 'coordinated'
-      /** So many devices of the fleet at once. */
-      readonly slots: number
-      /** A slot held longer is given up, with an alarm; `null` keeps it until it is released. */
-      readonly ttlSeconds: number | null
-      readonly windows?: Windows | undefined
-    }
-  | { readonly strategy: 'off' }
+export type { RebootPolicy }
 
 export interface FleetPolicy {
   readonly name: string
@@ -26,7 +14,7 @@ export interface FleetPolicy {
   readonly updatesEnabled: boolean
   /** `newest`: the newest release of the channel, or the pin. `rollouts`: what rollouts offer, and the baseline. */
   readonly follow: 'newest' | 'rollouts'
-  /** The release of the last finished rollout. */
+  /** The release of the last finished rollout that reached all devices: for those that no rollout serves. */
   readonly baseline: { readonly version: string; readonly sha256: string } | null
   readonly reboot: RebootPolicy
 }

@@ -14,6 +14,8 @@ export interface ReleaseFacts {
   readonly platforms: readonly string[]
   /** Empty: any hardware. */
   readonly hardware: readonly string[]
+  /** Signed as a security release: what an emergency rollout needs. */
+  readonly security: boolean
 }
 
 export type ReleaseRefusal =

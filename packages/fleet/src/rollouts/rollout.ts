@@ -228,19 +228,3 @@ export interface CheckInFacts {
    */
   readonly updates: readonly Update[]
 }
-
-export type RolloutRefusal =
-  | 'rollout_not_found'
-  | 'rollout_not_active'
-  | 'rollout_not_paused'
-  | 'rollout_ended'
-  | 'rollout_policy_invalid'
-  | 'rollout_exists'
-  | 'fleet_follows_newest'
-  | 'release_not_published'
-  | 'release_not_newer'
-  | 'release_not_security'
-  | 'wave_needs_no_approval'
-  | 'wave_approved_already'
-  | 'approval_by_creator'
-  | 'way_back_not_possible'

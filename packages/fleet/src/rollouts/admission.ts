@@ -1,0 +1,125 @@
+/** Whether a rollout may be offered to a device now: one rule, for the snapshot in memory and for the row under lock. */
+import { periodLeftCount, rateOpensMs } from './pace.ts'
+import { placeOf, thresholdOf } from './place.ts'
+import type { CheckInFacts, Rollout } from './rollout.ts'
+import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
+import { hasReached, isNewerThanRollout, isUnderWay } from './updates.ts'
+import { isWindowOpen } from './windows.ts'
+import type { Zones } from './zones.ts'
+
+/** In the order of their rank: where several hold, the first is the answer. */
+export const admissionReasons = [
+  'already_running',
+  'not_newer',
+  'under_way',
+  'aborted',
+  'finished',
+  'not_taking_part',
+  'attempts_used_up',
+  'paused',
+  'not_started',
+  'retry_wait',
+  'wave_not_open',
+  'safe_mode',
+  'window_closed',
+  'in_flight_max',
+  'period_max',
+  'rate',
+] as const
+export type AdmissionReason = (typeof admissionReasons)[number]
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly wave: number }
+  | {
+      readonly kind: 'refused'
+      readonly reason: AdmissionReason
+      /** That takes the device in; `null` where none does or it was not looked for. */
+      readonly wave: number | null
+    }
+
+/**
+ * Says nothing about the release's platforms and hardware, nor whether it is still signed: the decision asks that
+ * first. Same rollout, facts and time: same answer, on every replica.
+ */
+export function admitDevice(
+  rollout: Rollout,
+  facts: CheckInFacts,
+  now: Date,
+  zones: Zones,
+): Admission {
+  const { policy } = rollout
+  const update = updateIn(rollout, facts)
+  if (update !== null && isUnderWay(update)) return refused('under_way', update.wave)
+  if (update?.state === 'committed' || hasReached(rollout, facts)) {
+    return refused('already_running', update?.wave ?? null)
+  }
+  if (isNewerThanRollout(rollout, facts) || rollout.counter < facts.floor) {
+    return refused('not_newer', null)
+  }
+  if (rollout.state === 'aborted') return refused('aborted', null)
+  if (rollout.state === 'finished') return refused('finished', null)
+  if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {
+    return refused('not_taking_part', null)
+  }
+  const wave = update?.wave ?? waveOf(rollout, facts)
+  if (wave === null) return refused('not_taking_part', null)
+  const hasFailed = update !== null && update.state !== 'superseded'
+  if (hasFailed && update.attempt >= policy.attempts.max) {
+    return refused('attempts_used_up', wave)
+  }
+  if (rollout.state === 'paused') return refused('paused', wave)
+  const at = rolloutTime(rollout, now)
+  if (at.getTime() < rollout.startAt.getTime()) return refused('not_started', wave)
+  if (hasFailed && at.getTime() < retryMs(rollout, update)) return refused('retry_wait', wave)
+  if (wave >= rollout.wavesOpenCount) return refused('wave_not_open', wave)
+  if (policy.safeMode && !isSafe(rollout)) return refused('safe_mode', wave)
+  if (policy.windows !== null && !isWindowOpen(policy.windows, facts.tags, at, zones)) {
+    return refused('window_closed', wave)
+  }
+  if (policy.inFlightMax !== null && sumWaves(rollout, 'inFlightCount') >= policy.inFlightMax) {
+    return refused('in_flight_max', wave)
+  }
+  if (periodLeftCount(rollout, at) <= 0) return refused('period_max', wave)
+  if (at.getTime() < rateOpensMs(rollout)) return refused('rate', wave)
+  return { kind: 'admitted', wave }
+}
+
+/**
+ * The first wave that takes the device in, or `null`. A wave by count does while its count is not used up, and never
+ * where only members by place and tag are asked for.
+ */
+export function waveOf(
+  rollout: Rollout,
+  device: Pick<CheckInFacts, 'deviceId' | 'tags'>,
+  waves: 'all' | 'without-counts' = 'all',
+): number | null {
+  let place: number | null = null
+  const { length } = rollout.policy.waves
+  for (let index = 0; index < length; index += 1) {
+    const { members } = rollout.policy.waves[index]!
+    if (members.kind === 'percent') {
+      place ??= placeOf(rollout.id, device.deviceId)
+      if (place < thresholdOf(members.percent)) return index
+    } else if (members.kind === 'tag') {
+      if (device.tags[members.key] === members.value) return index
+    } else if (waves === 'all' && rollout.waves[index]!.offeredCount < members.count) {
+      return index
+    }
+  }
+  return null
+}
+
+/** From when on the next attempt may follow one that failed. */
+export function retryMs(rollout: Rollout, update: { endedAt: Date | null }): number {
+  return (update.endedAt?.getTime() ?? 0) + rollout.policy.attempts.waitSeconds * 1000
+}
+
+/** Nothing has failed, and something is healthy or nothing is under way. */
+function isSafe(rollout: Rollout): boolean {
+  if (newFailuresCount(rollout) > 0) return false
+  return sumWaves(rollout, 'healthyCount') > 0 || sumWaves(rollout, 'inFlightCount') === 0
+}
+
+function refused(reason: AdmissionReason, wave: number | null): Admission {
+  return { kind: 'refused', reason, wave }
+}

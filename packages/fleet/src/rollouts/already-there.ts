@@ -1,0 +1,40 @@
+/** Devices that run a rollout's release without having been offered it. */
+import { waveOf } from './admission.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { rolloutTime, updateIn } from './rollout-time.ts'
+import { hasReached, isNewerThanRollout, isUnderWay } from './updates.ts'
+
+/**
+ * The update, committed, of a member of an open wave that runs the release or a newer one, be it that it was never
+ * offered it, be it that its attempt counted as failed or superseded; otherwise `null`. Waves by count take in only
+ * devices that were offered something, and a way back only those that came from the bad release.
+ */
+export function alreadyThere(rollout: Rollout, facts: CheckInFacts, now: Date): Update | null {
+  if (rollout.state !== 'active' && rollout.state !== 'paused') return null
+  const isThere = hasReached(rollout, facts)
+  if (!isThere && !isNewerThanRollout(rollout, facts)) return null
+  const update = updateIn(rollout, facts)
+  const code = isThere ? 'already_running' : 'newer'
+  const at = rolloutTime(rollout, now)
+  if (update !== null) {
+    if (isUnderWay(update) || update.state === 'committed') return null
+    return { ...update, state: 'committed', code, changedAt: at, endedAt: at }
+  }
+  if (rollout.fromSha256 !== null) return null
+  const wave = waveOf(rollout, facts, 'without-counts')
+  if (wave === null || wave >= rollout.wavesOpenCount) return null
+  return {
+    rolloutId: rollout.id,
+    deviceId: facts.deviceId,
+    wave,
+    attempt: 1,
+    state: 'committed',
+    code,
+    offeredAt: at,
+    offeredSequence: facts.sequence,
+    hasStarted: false,
+    changedAt: at,
+    deadlineAt: at,
+    endedAt: at,
+  }
+}

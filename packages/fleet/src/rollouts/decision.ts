@@ -1,0 +1,263 @@
+/**
+ * What a check-in is answered (D2, D3, D11). For a fleet that follows rollouts, in this order: an update under way
+ * keeps its release; then the rollouts, emergencies first and the highest counter first, the first that admits; then
+ * the fleet's baseline; then nothing, with the reason of the best rollout.
+ */
+import type { Assignment } from '../devices/assignment.ts'
+import { chooseAssignment, isRunnable } from '../devices/assignment.ts'
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReleaseFacts } from '../releases/index.ts'
+import type { AdmissionReason } from './admission.ts'
+import { admitDevice } from './admission.ts'
+import { alreadyThere } from './already-there.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { updateIn } from './rollout-time.ts'
+import { advanceUpdate, canBeSuperseded, isUnderWay } from './updates.ts'
+import type { Zones } from './zones.ts'
+
+export type AnswerReason =
+  | Assignment['reason']
+  | AdmissionReason
+  | 'rollout'
+  | 'baseline'
+  | 'baseline_left'
+  | 'no_rollout'
+  | 'release_withdrawn'
+
+export interface Answer {
+  readonly release: ReleaseFacts | null
+  readonly reason: AnswerReason
+  /** The rollout that decided. */
+  readonly rolloutId: string | null
+}
+
+/** What must be settled under the lock of the fleet's rollouts before the device is answered. */
+export interface Wish {
+  readonly kind: 'advance' | 'already' | 'grant'
+  readonly rolloutId: string
+}
+
+export type Decision =
+  | ({ readonly kind: 'answer' } & Answer)
+  | {
+      readonly kind: 'settle'
+      readonly wish: Wish
+      /** For when nothing can be settled: never more than the device was granted before. */
+      readonly answerMeanwhile: Answer
+    }
+
+/** What `decideUpdate` and `settleRollouts` answer, or the offer that is to be recorded first. */
+export type Choice =
+  | ({ readonly kind: 'answer' } & Answer)
+  | {
+      readonly kind: 'offer'
+      readonly from: Rollout
+      readonly release: ReleaseFacts
+      readonly wave: number
+      /** Its update of another rollout, which this one overtakes. */
+      readonly overtakes: Update | null
+    }
+
+/** The fleet's rollouts in the order of decision. For a snapshot, once, not for each check-in. */
+export function rankRollouts(rollouts: readonly Rollout[]): Rollout[] {
+  return rollouts.toSorted(
+    (a, b) =>
+      Number(b.policy.isEmergency) - Number(a.policy.isEmergency) ||
+      b.counter - a.counter ||
+      (a.id < b.id ? -1 : 1),
+  )
+}
+
+/** The rollout's release as the signed metadata has it now, with its sha256 and counter (T10), or `null`. */
+export function findRelease(
+  rollout: Rollout,
+  releases: readonly ReleaseFacts[],
+): ReleaseFacts | null {
+  for (const release of releases) {
+    if (
+      release.counter === rollout.counter &&
+      release.sha256 === rollout.sha256 &&
+      release.version === rollout.version &&
+      release.channel === rollout.channel &&
+      release.product === rollout.product
+    ) {
+      return release
+    }
+  }
+  return null
+}
+
+/**
+ * For one check-in, from memory; all that is handed in may be stale. `rollouts` are those of the fleet that are active
+ * or paused, or that have ended with updates still under way, as `rankRollouts` orders them; `releases` the verified
+ * ones of the fleet's channel.
+ */
+export function decideUpdate(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+  now: Date,
+  zones: Zones,
+): Decision {
+  if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
+  for (const rollout of rollouts) {
+    const update = updateIn(rollout, facts)
+    if (update !== null && advanceUpdate(update, rollout, facts, now) !== null) {
+      return settle('advance', rollout, facts, fleet, rollouts, releases)
+    }
+    if (alreadyThere(rollout, facts, now) !== null) {
+      return settle('already', rollout, facts, fleet, rollouts, releases)
+    }
+  }
+  const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
+  if (choice.kind === 'answer') return choice
+  return settle('grant', choice.from, facts, fleet, rollouts, releases)
+}
+
+/** The order of decision over what is known; shared by the snapshot and the authority. */
+export function chooseNext(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+  now: Date,
+  zones: Zones,
+): Choice {
+  if (!fleet.updatesEnabled) return nothing('updates_disabled', null)
+  if (facts.running !== null && facts.running.product !== fleet.product) {
+    return nothing('other_product', null)
+  }
+  const current = findCurrent(facts, rollouts)
+  let best: Choice | null = null
+  for (const rollout of rollouts) {
+    if (current?.rollout === rollout) return keepOn(facts, fleet, rollout, releases)
+    if (current !== null && !overtakes(rollout, current)) continue
+    const release = findRelease(rollout, releases)
+    if (release === null) {
+      best ??= nothing('release_withdrawn', rollout.id)
+      continue
+    }
+    if (!isRunnable(release, facts, fleet)) {
+      best ??= nothing('no_release_for_platform', rollout.id)
+      continue
+    }
+    const admission = admitDevice(rollout, facts, now, zones)
+    if (admission.kind === 'admitted') {
+      const { wave } = admission
+      return { kind: 'offer', from: rollout, release, wave, overtakes: current?.update ?? null }
+    }
+    best ??= nothing(admission.reason, rollout.id)
+  }
+  const baseline = chooseBaseline(facts, fleet, rollouts, releases)
+  if (baseline.release !== null) return { kind: 'answer', ...baseline }
+  return best ?? { kind: 'answer', ...baseline }
+}
+
+/** What a device with an update under way is answered: its release again, until it runs it. */
+function keepOn(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollout: Rollout,
+  releases: readonly ReleaseFacts[],
+): Choice & { kind: 'answer' } {
+  const release = findRelease(rollout, releases)
+  if (release === null) return nothing('release_withdrawn', rollout.id)
+  if (!isRunnable(release, facts, fleet)) return nothing('no_release_for_platform', rollout.id)
+  const { running } = facts
+  if (running?.sha256 === release.sha256 && running.counter === release.counter) {
+    return nothing('under_way', rollout.id)
+  }
+  if (!isNewer(release, facts)) return nothing('not_newer', rollout.id)
+  return { kind: 'answer', release, reason: 'rollout', rolloutId: rollout.id }
+}
+
+/** The baseline, or why it is none for this device. */
+function chooseBaseline(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+): Answer {
+  const { baseline } = fleet
+  if (baseline === null) return { release: null, reason: 'no_rollout', rolloutId: null }
+  const { sha256, version } = baseline
+  const left = rollouts.find((rollout) => isGoingBackFrom(rollout, sha256))
+  if (left !== undefined) {
+    return { release: null, reason: 'baseline_left', rolloutId: left.id }
+  }
+  const release = releases.find((r) => r.version === version && r.sha256 === sha256)
+  if (release === undefined) return { release: null, reason: 'release_withdrawn', rolloutId: null }
+  const answer = chooseNewest(facts, { ...fleet, pinnedVersion: null }, [release])
+  return answer.release === null ? answer : { ...answer, reason: 'baseline' }
+}
+
+function isGoingBackFrom(rollout: Rollout, sha256: string): boolean {
+  return rollout.fromSha256 === sha256 && (rollout.state === 'active' || rollout.state === 'paused')
+}
+
+function chooseNewest(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  releases: readonly ReleaseFacts[],
+): Answer {
+  const { state, sha256 } = facts.activity
+  const { running, committedCounter, floor, platform, hardware } = facts
+  const update = { state, sha256: sha256 ?? undefined }
+  const { release, reason } = chooseAssignment(
+    { running, committedCounter, floor, update, platform, hardware },
+    fleet,
+    releases,
+  )
+  return { release, reason, rolloutId: null }
+}
+
+interface Current {
+  readonly rollout: Rollout
+  readonly update: Update
+}
+
+/** Its update under way, in the first of the rollouts that has one. */
+function findCurrent(facts: CheckInFacts, rollouts: readonly Rollout[]): Current | null {
+  if (facts.updates.length === 0) return null
+  for (const rollout of rollouts) {
+    const update = updateIn(rollout, facts)
+    if (update !== null && isUnderWay(update)) return { rollout, update }
+  }
+  return null
+}
+
+function overtakes(rollout: Rollout, current: Current): boolean {
+  return (
+    rollout.policy.isEmergency &&
+    !current.rollout.policy.isEmergency &&
+    canBeSuperseded(current.update)
+  )
+}
+
+function isNewer(release: ReleaseFacts, facts: CheckInFacts): boolean {
+  return (
+    release.counter > Math.max(facts.running?.counter ?? 0, facts.committedCounter) &&
+    release.counter >= facts.floor
+  )
+}
+
+function settle(
+  kind: Wish['kind'],
+  rollout: Rollout,
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+): Decision {
+  const current = findCurrent(facts, rollouts)
+  const answerMeanwhile: Answer =
+    current === null || !fleet.updatesEnabled || rollout.state === 'aborted'
+      ? { release: null, reason: 'under_way', rolloutId: rollout.id }
+      : keepOn(facts, fleet, current.rollout, releases)
+  return { kind: 'settle', wish: { kind, rolloutId: rollout.id }, answerMeanwhile }
+}
+
+function nothing(reason: AnswerReason, rolloutId: string | null): Choice & { kind: 'answer' } {
+  return { kind: 'answer', release: null, reason, rolloutId }
+}

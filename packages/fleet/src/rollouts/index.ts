@@ -1,0 +1,47 @@
+/**
+ * Rollouts: which device of a fleet gets a release, when, and why not yet. Pure rules over values; it reads no clock,
+ * no row and no signature. Whoever calls hands in verified releases and, for whatever is written, rows under lock.
+ */
+export { admissionReasons, admitDevice, waveOf } from './admission.ts'
+export type { Admission, AdmissionReason } from './admission.ts'
+export { alreadyThere } from './already-there.ts'
+export { decideUpdate, findRelease, rankRollouts } from './decision.ts'
+export type { Answer, AnswerReason, Decision, Wish } from './decision.ts'
+export { createMemberCounter } from './members.ts'
+export type { MemberCounter, MemberFacts } from './members.ts'
+export { percentOf, placeOf, thresholdOf } from './place.ts'
+export { applyStep, planRollout } from './planner.ts'
+export type { Step } from './planner.ts'
+export { checkPolicy, policyDefaults, reachesAll } from './policy.ts'
+export { checkRebootPolicy, mayRestart } from './reboot.ts'
+export type { RebootPolicy, RestartReason } from './reboot.ts'
+export type { RolloutRefusal } from './refusals.ts'
+export { updateStates, weekdays } from './rollout.ts'
+export type {
+  CheckInFacts,
+  Gate,
+  Rate,
+  Rollout,
+  RolloutPolicy,
+  RolloutState,
+  StopCode,
+  Update,
+  UpdateState,
+  Wave,
+  WaveMembers,
+  WaveProgress,
+  Weekday,
+  Windows,
+  WindowSpan,
+} from './rollout.ts'
+export { rolloutTime } from './rollout-time.ts'
+export { endUpdates, settleRollouts } from './settle.ts'
+export type { End, Settled, UpdateChange } from './settle.ts'
+export { abort, approveWave, createRollout, pause, resume, withdraw } from './transitions.ts'
+export type { NewRollout } from './transitions.ts'
+export { isUnderWay } from './updates.ts'
+export type { SupersedeCode } from './updates.ts'
+export { windowAt } from './windows.ts'
+export type { WindowState } from './windows.ts'
+export { createZones } from './zones.ts'
+export type { Zones } from './zones.ts'

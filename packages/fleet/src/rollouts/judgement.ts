@@ -1,0 +1,70 @@
+/** Whether failures stop a rollout. Failures that a person accepted by resuming are left out everywhere. */
+import type { Rollout, StopCode } from './rollout.ts'
+import { newFailuresCount, rolloutTime } from './rollout-time.ts'
+
+/** The rollout paused or aborted, with the figures in its reason; `null` while nothing speaks against going on. */
+export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
+  if (rollout.state !== 'active') return null
+  const verdict = judge(rollout)
+  if (verdict === null) return null
+  const at = rolloutTime(rollout, now)
+  const isAbort = rollout.policy.onFailure === 'abort'
+  return {
+    ...rollout,
+    state: isAbort ? 'aborted' : 'paused',
+    stopCode: verdict.code,
+    stopReason: verdict.reason,
+    endedAt: isAbort ? at : null,
+    clockAt: at,
+    revision: rollout.revision + 1,
+  }
+}
+
+function judge(rollout: Rollout): { code: StopCode; reason: string } | null {
+  const { policy } = rollout
+  const failuresCount = newFailuresCount(rollout)
+  if (failuresCount === 0) return null
+  if (policy.safeMode) {
+    return {
+      code: 'safe_mode',
+      reason: `in safe mode the first failure stops: ${devices(failuresCount)} failed`,
+    }
+  }
+  if (policy.failuresMax !== null && failuresCount > policy.failuresMax) {
+    const reason = `${devices(failuresCount)} failed, and the error budget allows ${policy.failuresMax}`
+    return { code: 'error_budget', reason }
+  }
+  for (let wave = 0; wave < rollout.wavesOpenCount; wave += 1) {
+    const { failurePercentMax, sampleMin } = policy.waves[wave]!.gate
+    if (failurePercentMax === null) continue
+    const { failed, ended, isAll } = endedIn(rollout, wave)
+    if (failed === 0 || (ended < sampleMin && !isAll)) continue
+    const percent = (failed / ended) * 100
+    if (percent <= failurePercentMax) continue
+    const reason = `wave ${wave + 1}: ${failed} of ${ended} ended updates failed (${formatPercent(percent)}), and its gate allows ${formatPercent(failurePercentMax)}`
+    return { code: 'failure_gate', reason }
+  }
+  return null
+}
+
+/** The wave's updates with a verdict, accepted failures left out. */
+export function endedIn(
+  rollout: Rollout,
+  wave: number,
+): { healthy: number; failed: number; ended: number; isAll: boolean } {
+  const progress = rollout.waves[wave]!
+  const healthy = progress.healthyCount
+  const failed = progress.failedCount - progress.failuresAcceptedCount
+  const isAll =
+    progress.membersCount !== null && healthy + progress.failedCount >= progress.membersCount
+  return { healthy, failed, ended: healthy + failed, isAll }
+}
+
+/** Two decimals at most, and never rounded up to a limit that was not reached. */
+export function formatPercent(percent: number): string {
+  return `${Math.floor(percent * 100 + 1e-9) / 100} %`
+}
+
+function devices(count: number): string {
+  return count === 1 ? '1 device' : `${count} devices`
+}

@@ -1,0 +1,51 @@
+/** How many updates may be offered over time: periods counted from the start, and a rate by the GCRA. */
+import type { Rate, Rollout } from './rollout.ts'
+import { sumWaves } from './rollout-time.ts'
+
+/** Whole periods since the rollout's start. */
+export function periodIndexAt(rollout: Rollout, at: Date): number {
+  const { perPeriod } = rollout.policy
+  if (perPeriod === null) return 0
+  const index = Math.floor((at.getTime() - rollout.startAt.getTime()) / (perPeriod.seconds * 1000))
+  return Math.max(index, rollout.periodIndex)
+}
+
+/** Updates that the period of that instant still allows; infinite without a limit. */
+export function periodLeftCount(rollout: Rollout, at: Date): number {
+  const { perPeriod } = rollout.policy
+  if (perPeriod === null) return Infinity
+  const isSame = periodIndexAt(rollout, at) === rollout.periodIndex
+  return perPeriod.updatesMax - (isSame ? rollout.periodOfferedCount : 0)
+}
+
+/** When the next period begins. */
+export function nextPeriodAt(rollout: Rollout, at: Date): Date | null {
+  const { perPeriod } = rollout.policy
+  if (perPeriod === null) return null
+  const next = periodIndexAt(rollout, at) + 1
+  return new Date(rollout.startAt.getTime() + next * perPeriod.seconds * 1000)
+}
+
+/** As it is now: an exponential rate has grown with the healthy devices. */
+export function perMinuteNow(rollout: Rollout, rate: Rate): number {
+  if (rate.kind === 'constant') return rate.perMinute
+  const steps = Math.floor(sumWaves(rollout, 'healthyCount') / rate.everyHealthy)
+  return Math.min(rate.perMinute * rate.factor ** steps, rate.perMinuteMax)
+}
+
+/** The earliest instant, in milliseconds since 1970, at which the rate allows an offer: its burst is one second's worth. */
+export function rateOpensMs(rollout: Rollout): number {
+  const { rate } = rollout.policy
+  if (rate === null || rollout.rateNextMs === null) return -Infinity
+  const perMinute = perMinuteNow(rollout, rate)
+  const burst = Math.max(1, Math.floor(perMinute / 60))
+  return rollout.rateNextMs - (burst - 1) * (60_000 / perMinute)
+}
+
+/** `rateNextMs` after an offer at that instant. */
+export function rateAfterOffer(rollout: Rollout, at: Date): number | null {
+  const { rate } = rollout.policy
+  if (rate === null) return null
+  const fromMs = Math.max(rollout.rateNextMs ?? -Infinity, at.getTime())
+  return fromMs + 60_000 / perMinuteNow(rollout, rate)
+}

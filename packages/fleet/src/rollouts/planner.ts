@@ -1,0 +1,111 @@
+/** What a rollout should do next by itself, as steps. Planning again after they were applied plans nothing. */
+import { unreachable } from '@seaworthy/std/refusal'
+import { endedIn, judgeFailures } from './judgement.ts'
+import type { Rollout } from './rollout.ts'
+import { rolloutTime } from './rollout-time.ts'
+import { withdraw } from './transitions.ts'
+
+export type Step =
+  | { readonly kind: 'open_wave'; readonly wave: number }
+  /** The wave's success condition holds, or holds no longer. */
+  | { readonly kind: 'note_success'; readonly wave: number }
+  | { readonly kind: 'lose_success'; readonly wave: number }
+  /** A failure gate, the error budget or safe mode. */
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'withdraw' }
+  | { readonly kind: 'finish' }
+
+/** Of one rollout; `isReleaseSigned`: its release, with that sha256 and counter, is in the signed metadata now. */
+export function planRollout(
+  rollout: Rollout,
+  now: Date,
+  { isReleaseSigned }: { isReleaseSigned: boolean },
+): Step[] {
+  const steps: Step[] = []
+  let planned = rollout
+  for (;;) {
+    const step = nextStep(planned, now, isReleaseSigned)
+    if (step === null) return steps
+    steps.push(step)
+    planned = applyStep(planned, step, now)
+  }
+}
+
+/** The rollout after the step, which must have been planned for it as it is. */
+export function applyStep(rollout: Rollout, step: Step, now: Date): Rollout {
+  const at = rolloutTime(rollout, now)
+  const changed = { ...rollout, clockAt: at, revision: rollout.revision + 1 }
+  switch (step.kind) {
+    case 'open_wave': {
+      const progress = { ...rollout.waves[step.wave]!, openedAt: at }
+      const waves = rollout.waves.with(step.wave, progress)
+      return { ...changed, waves, wavesOpenCount: step.wave + 1 }
+    }
+    case 'note_success':
+    case 'lose_success': {
+      const successSince = step.kind === 'note_success' ? at : null
+      const progress = { ...rollout.waves[step.wave]!, successSince }
+      return { ...changed, waves: rollout.waves.with(step.wave, progress) }
+    }
+    case 'stop':
+      return judgeFailures(rollout, now) ?? rollout
+    case 'withdraw':
+      return withdraw(rollout, now)
+    case 'finish':
+      return { ...changed, state: 'finished', endedAt: at }
+    default:
+      return unreachable(step)
+  }
+}
+
+/** Whether so many of the wave's devices are healthy as its gate demands; for how long is another question. */
+export function isSuccess(rollout: Rollout, wave: number): boolean {
+  const { percent } = successOf(rollout, wave)
+  return percent !== null && percent >= rollout.policy.waves[wave]!.gate.successPercentMin
+}
+
+/** The wave's share of healthy devices by its gate; `null` while it cannot be said. Accepted failures are left out. */
+export function successOf(
+  rollout: Rollout,
+  wave: number,
+): { healthy: number; of: number; percent: number | null } {
+  const { gate } = rollout.policy.waves[wave]!
+  const { membersCount, failuresAcceptedCount } = rollout.waves[wave]!
+  const { healthy, ended, isAll } = endedIn(rollout, wave)
+  if (gate.successOf === 'members') {
+    const of = Math.max(0, (membersCount ?? 0) - failuresAcceptedCount)
+    if (membersCount === null) return { healthy, of, percent: null }
+    return { healthy, of, percent: of === 0 ? 100 : (healthy / of) * 100 }
+  }
+  const isJudged = ended >= gate.sampleMin || isAll
+  if (!isJudged) return { healthy, of: ended, percent: null }
+  return { healthy, of: ended, percent: ended === 0 ? 100 : (healthy / ended) * 100 }
+}
+
+function nextStep(rollout: Rollout, now: Date, isReleaseSigned: boolean): Step | null {
+  if (rollout.state !== 'active' && rollout.state !== 'paused') return null
+  if (!isReleaseSigned) return { kind: 'withdraw' }
+  if (rollout.state === 'paused') return null
+  if (judgeFailures(rollout, now) !== null) return { kind: 'stop' }
+  const at = rolloutTime(rollout, now)
+  const wave = rollout.wavesOpenCount - 1
+  if (wave < 0) {
+    const isDue = at.getTime() >= rollout.startAt.getTime()
+    return isDue && isApproved(rollout, 0) ? { kind: 'open_wave', wave: 0 } : null
+  }
+  const { successSince } = rollout.waves[wave]!
+  const holds = isSuccess(rollout, wave)
+  if (!holds) return successSince === null ? null : { kind: 'lose_success', wave }
+  if (successSince === null) return { kind: 'note_success', wave }
+  if (at.getTime() < bakedMs(rollout, wave, successSince)) return null
+  if (wave === rollout.policy.waves.length - 1) return { kind: 'finish' }
+  return isApproved(rollout, wave + 1) ? { kind: 'open_wave', wave: wave + 1 } : null
+}
+
+export function bakedMs(rollout: Rollout, wave: number, successSince: Date): number {
+  return successSince.getTime() + rollout.policy.waves[wave]!.gate.bakeSeconds * 1000
+}
+
+export function isApproved(rollout: Rollout, wave: number): boolean {
+  return !rollout.policy.waves[wave]!.needsApproval || rollout.waves[wave]!.approvedAt !== null
+}

@@ -1,0 +1,129 @@
+/**
+ * What the server does under the lock of a fleet's rollouts, as one pure function: for each device in order what its
+ * report says of its updates, then whether failures stop a rollout, at once, and only then an offer. Limits, safe mode
+ * and gates are exact because nothing else changes a rollout's counters.
+ */
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReleaseFacts } from '../releases/index.ts'
+import { alreadyThere } from './already-there.ts'
+import type { Answer } from './decision.ts'
+import { chooseNext } from './decision.ts'
+import { recordGrant } from './grants.ts'
+import { judgeFailures } from './judgement.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { updateIn } from './rollout-time.ts'
+import type { SupersedeCode } from './updates.ts'
+import { advanceUpdate, moveCounters, supersedeUpdate, timeOutUpdate } from './updates.ts'
+import type { Zones } from './zones.ts'
+
+/** One write of an update: `before` is `null` for the first of a device in a rollout. */
+export interface UpdateChange {
+  readonly deviceId: string
+  readonly rolloutId: string
+  readonly before: Update | null
+  readonly after: Update
+}
+
+export interface Settled {
+  /** Those that changed, as they are now. */
+  readonly rollouts: readonly Rollout[]
+  /** In the order in which they happened; a device may have several. */
+  readonly changes: readonly UpdateChange[]
+  /** By device. */
+  readonly answers: ReadonlyMap<string, Answer>
+  /** By device: all its updates as they are now. */
+  readonly updates: ReadonlyMap<string, readonly Update[]>
+}
+
+/** `rollouts` (from `rankRollouts`) are the fleet's, read under lock; so are the `updates` of each of `batch`. */
+export function settleRollouts(
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+  batch: readonly CheckInFacts[],
+  now: Date,
+  zones: Zones,
+): Settled {
+  const ranked = [...rollouts]
+  const changes: UpdateChange[] = []
+  const answers = new Map<string, Answer>()
+  const updates = new Map<string, readonly Update[]>()
+
+  const replace = (rollout: Rollout) => {
+    ranked[ranked.findIndex(({ id }) => id === rollout.id)] = rollout
+  }
+  const record = (facts: CheckInFacts, rollout: Rollout, after: Update): CheckInFacts => {
+    const before = updateIn(rollout, facts)
+    changes.push({ deviceId: facts.deviceId, rolloutId: rollout.id, before, after })
+    const others = facts.updates.filter((update) => update.rolloutId !== rollout.id)
+    return { ...facts, updates: [...others, after] }
+  }
+  const move = (facts: CheckInFacts, rollout: Rollout, after: Update): CheckInFacts => {
+    const moved = moveCounters(rollout, updateIn(rollout, facts), after)
+    replace(judgeFailures(moved, now) ?? moved)
+    return record(facts, rollout, after)
+  }
+
+  for (const read of batch) {
+    let facts: CheckInFacts = { ...read, updates: updates.get(read.deviceId) ?? read.updates }
+    for (const rollout of [...ranked]) {
+      const update = updateIn(rollout, facts)
+      const after =
+        (update === null ? null : advanceUpdate(update, rollout, facts, now)) ??
+        alreadyThere(rollout, facts, now)
+      if (after !== null) facts = move(facts, rollout, after)
+    }
+    const choice = chooseNext(facts, fleet, ranked, releases, now, zones)
+    if (choice.kind === 'answer') {
+      const { release, reason, rolloutId } = choice
+      answers.set(facts.deviceId, { release, reason, rolloutId })
+    } else {
+      const { overtakes, from, release, wave } = choice
+      if (overtakes !== null) {
+        const overtaken = ranked.find(({ id }) => id === overtakes.rolloutId)!
+        const after = supersedeUpdate(overtakes, overtaken, 'overtaken', now)
+        if (after !== null) facts = move(facts, overtaken, after)
+      }
+      const granted = recordGrant(from, facts, wave, now)
+      replace(granted.rollout)
+      facts = record(facts, from, granted.update)
+      const rolloutId = from.id
+      answers.set(facts.deviceId, { release, reason: 'rollout', rolloutId })
+    }
+    updates.set(facts.deviceId, facts.updates)
+  }
+  const known = new Set(rollouts)
+  return {
+    rollouts: ranked.filter((rollout) => !known.has(rollout)),
+    changes,
+    answers,
+    updates,
+  }
+}
+
+/** Why updates end that no report has ended: their deadline has passed, or they lose their sense. */
+export type End =
+  | { readonly kind: 'timed_out' }
+  | { readonly kind: 'superseded'; readonly code: SupersedeCode }
+
+/** Ends those of a rollout's updates, read under lock, that can; failures are judged after each. */
+export function endUpdates(
+  rollout: Rollout,
+  updates: readonly Update[],
+  end: End,
+  now: Date,
+): { rollout: Rollout; changes: readonly UpdateChange[] } {
+  const changes: UpdateChange[] = []
+  let current = rollout
+  for (const before of updates) {
+    const after =
+      end.kind === 'timed_out'
+        ? timeOutUpdate(before, current, now)
+        : supersedeUpdate(before, current, end.code, now)
+    if (after === null) continue
+    changes.push({ deviceId: before.deviceId, rolloutId: rollout.id, before, after })
+    const moved = moveCounters(current, before, after)
+    current = judgeFailures(moved, now) ?? moved
+  }
+  return { rollout: current, changes }
+}

@@ -1,0 +1,193 @@
+/** What people do to a rollout, and what is refused. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { ReleaseFacts } from '../releases/index.ts'
+import type { RolloutRefusal } from './refusals.ts'
+import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
+import { rolloutTime } from './rollout-time.ts'
+
+export interface NewRollout {
+  readonly id: string
+  readonly fleet: string
+  /** Published, of the fleet's channel. */
+  readonly release: ReleaseFacts
+  readonly policy: RolloutPolicy
+  readonly createdBy: string
+  /** Not before; in the past: at once. */
+  readonly startAt: Date | null
+  /** The rollout to go back from. */
+  readonly wayBackOf: Rollout | null
+  readonly now: Date
+}
+
+const untouched: WaveProgress = {
+  membersCount: null,
+  openedAt: null,
+  successSince: null,
+  approvedAt: null,
+  approvedBy: null,
+  offeredCount: 0,
+  inFlightCount: 0,
+  healthyCount: 0,
+  failedCount: 0,
+  failuresAcceptedCount: 0,
+  supersededCount: 0,
+}
+
+/** Of a policy that `checkPolicy` has let pass. Throws `release_not_security`, `way_back_not_possible`. */
+export function createRollout(wanted: NewRollout): Rollout {
+  const { release, policy, wayBackOf, now } = wanted
+  if (policy.isEmergency && !release.security) {
+    throw refusal(
+      'release_not_security',
+      `only a release signed as a security release overtakes others; ${release.version} is not`,
+    )
+  }
+  if (wayBackOf !== null) checkWayBack(wayBackOf, wanted)
+  const startMs = Math.max(wanted.startAt?.getTime() ?? 0, now.getTime())
+  return {
+    id: wanted.id,
+    fleet: wanted.fleet,
+    product: release.product,
+    channel: release.channel,
+    version: release.version,
+    sha256: release.sha256,
+    counter: release.counter,
+    policy,
+    fromSha256: wayBackOf?.sha256 ?? null,
+    wayBackOf: wayBackOf?.id ?? null,
+    state: 'active',
+    stopCode: null,
+    stopReason: null,
+    revision: 1,
+    createdAt: now,
+    createdBy: wanted.createdBy,
+    startAt: new Date(startMs),
+    endedAt: null,
+    clockAt: now,
+    wavesOpenCount: 0,
+    waves: policy.waves.map(() => untouched),
+    periodIndex: 0,
+    periodOfferedCount: 0,
+    rateNextMs: null,
+    failuresAcceptedAt: null,
+  }
+}
+
+/** Offers nothing further; updates under way finish. Throws `rollout_not_active`, `rollout_ended`. */
+export function pause(rollout: Rollout, reason: string | null, now: Date): Rollout {
+  requireNotEnded(rollout)
+  if (rollout.state !== 'active') {
+    throw refusal('rollout_not_active', 'the rollout is paused already')
+  }
+  return stop(rollout, 'paused', 'by_person', reason, now)
+}
+
+/**
+ * Goes on. The failures so far are accepted: no gate, budget or safe mode counts them again. Bake times start anew.
+ * Throws `rollout_not_paused`, `rollout_ended`.
+ */
+export function resume(rollout: Rollout, now: Date): Rollout {
+  requireNotEnded(rollout)
+  if (rollout.state !== 'paused') {
+    throw refusal('rollout_not_paused', 'the rollout is not paused')
+  }
+  const at = rolloutTime(rollout, now)
+  return {
+    ...rollout,
+    state: 'active',
+    stopCode: null,
+    stopReason: null,
+    failuresAcceptedAt: at,
+    waves: rollout.waves.map((wave) => ({
+      ...wave,
+      successSince: null,
+      failuresAcceptedCount: wave.failedCount,
+    })),
+    // A millisecond on, so that no later failure ends at the instant up to which they are accepted.
+    clockAt: new Date(at.getTime() + 1),
+    revision: rollout.revision + 1,
+  }
+}
+
+/** Ends it for good. Throws `rollout_ended`. */
+export function abort(rollout: Rollout, reason: string | null, now: Date): Rollout {
+  requireNotEnded(rollout)
+  return stop(rollout, 'aborted', 'by_person', reason, now)
+}
+
+/** Ends it because its release is no longer in the signed metadata. Throws `rollout_ended`. */
+export function withdraw(rollout: Rollout, now: Date): Rollout {
+  requireNotEnded(rollout)
+  const reason = `release ${rollout.version} is no longer in the signed metadata of ${rollout.product}/${rollout.channel}`
+  return stop(rollout, 'aborted', 'release_withdrawn', reason, now)
+}
+
+/**
+ * Lets a wave (by index) open once the gate before it has passed. Throws `wave_needs_no_approval`,
+ * `wave_approved_already`, `approval_by_creator`, `rollout_ended`.
+ */
+export function approveWave(
+  rollout: Rollout,
+  wave: number,
+  actorId: string,
+  now: Date,
+  approvers: 'anybody' | 'not-the-creator' = 'anybody',
+): Rollout {
+  requireNotEnded(rollout)
+  const progress = rollout.waves[wave]
+  if (progress === undefined || rollout.policy.waves[wave]?.needsApproval !== true) {
+    throw refusal('wave_needs_no_approval', `wave ${wave + 1} waits for no approval`)
+  }
+  if (progress.approvedAt !== null) {
+    throw refusal('wave_approved_already', `wave ${wave + 1} has been approved`)
+  }
+  if (approvers === 'not-the-creator' && actorId === rollout.createdBy) {
+    throw refusal('approval_by_creator', 'somebody else than who made the rollout must approve')
+  }
+  const at = rolloutTime(rollout, now)
+  return {
+    ...rollout,
+    waves: rollout.waves.with(wave, { ...progress, approvedAt: at, approvedBy: actorId }),
+    clockAt: at,
+    revision: rollout.revision + 1,
+  }
+}
+
+function stop(
+  rollout: Rollout,
+  state: 'paused' | 'aborted',
+  stopCode: StopCode,
+  stopReason: string | null,
+  now: Date,
+): Rollout {
+  const at = rolloutTime(rollout, now)
+  return {
+    ...rollout,
+    state,
+    stopCode,
+    stopReason,
+    endedAt: state === 'aborted' ? at : null,
+    clockAt: at,
+    revision: rollout.revision + 1,
+  }
+}
+
+function checkWayBack(from: Rollout, { fleet, release }: NewRollout): void {
+  const isPossible =
+    from.fleet === fleet && from.product === release.product && release.counter > from.counter
+  if (isPossible) return
+  throw refusal(
+    'way_back_not_possible',
+    `going back from ${from.version} is rolling out old content published again with a counter above ${from.counter}, in the same fleet`,
+  )
+}
+
+function requireNotEnded(rollout: Rollout): void {
+  if (rollout.state === 'finished' || rollout.state === 'aborted') {
+    throw refusal('rollout_ended', `the rollout was ${rollout.state}`)
+  }
+}
+
+function refusal(code: RolloutRefusal, message: string): Refusal<RolloutRefusal> {
+  return new Refusal<RolloutRefusal>(code, message)
+}

@@ -1,0 +1,179 @@
+/** One device's update in one rollout: a state machine driven by what the device reports. */
+import { invariant } from '@seaworthy/std/refusal'
+import type { CheckInFacts, Rollout, Update, UpdateState, WaveProgress } from './rollout.ts'
+import { rolloutTime } from './rollout-time.ts'
+
+const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
+const work = ['downloading', 'installing', 'restarting', 'watching'] as const
+/** An end that is not the release running: a next attempt may follow, or the device is found to run it after all. */
+const afterFailure = ['offered', 'committed'] as const
+
+/** A device may have to fetch, install or restart again, so that states of work follow each other in any order. */
+export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateState[]>> = {
+  offered: [...work, ...ends],
+  downloading: [...work, ...ends],
+  installing: [...work, ...ends],
+  restarting: [...work, ...ends],
+  watching: [...work, ...ends],
+  committed: [],
+  rolled_back: afterFailure,
+  failed: afterFailure,
+  timed_out: afterFailure,
+  superseded: afterFailure,
+}
+
+export function isUnderWay(update: Pick<Update, 'state'>): boolean {
+  return update.state === 'offered' || isWork(update.state)
+}
+
+/** Not yet so far that it would have to be undone on the device. */
+export function canBeSuperseded(update: Pick<Update, 'state'>): boolean {
+  return update.state === 'offered' || update.state === 'downloading'
+}
+
+/** Whether the device runs the rollout's release and is done with it. */
+export function hasReached(rollout: Rollout, facts: CheckInFacts): boolean {
+  const { running } = facts
+  return (
+    running !== null &&
+    running.product === rollout.product &&
+    running.sha256 === rollout.sha256 &&
+    running.counter === rollout.counter &&
+    (facts.committedCounter >= rollout.counter || !isBusy(rollout, facts))
+  )
+}
+
+/** Whether the device has gone beyond the rollout's release. */
+export function isNewerThanRollout(rollout: Rollout, facts: CheckInFacts): boolean {
+  if (facts.committedCounter > rollout.counter) return true
+  const { running } = facts
+  return (
+    running !== null &&
+    running.product === rollout.product &&
+    running.counter > rollout.counter &&
+    !isWork(facts.activity.state)
+  )
+}
+
+/**
+ * What the update has become by this report; `null` when nothing has changed. A failure told by a report no newer than
+ * the one it was offered on, before the device was seen at work, is of an earlier attempt.
+ */
+export function advanceUpdate(
+  update: Update,
+  rollout: Rollout,
+  facts: CheckInFacts,
+  now: Date,
+): Update | null {
+  if (!isUnderWay(update)) return null
+  const at = rolloutTime(rollout, now)
+  if (hasReached(rollout, facts)) return endUpdate(update, 'committed', null, at)
+  if (isNewerThanRollout(rollout, facts)) return endUpdate(update, 'committed', 'newer', at)
+  const { state, code } = facts.activity
+  const isOurs = facts.activity.sha256 === rollout.sha256
+  const isOfThisAttempt = update.hasStarted || facts.sequence > update.offeredSequence
+  if (isOurs && isOfThisAttempt && (state === 'rolled_back' || state === 'failed')) {
+    return endUpdate(update, state, code, at)
+  }
+  const isAtWork = isOurs && isWork(state)
+  const next: UpdateState = isAtWork ? state : update.state
+  if (rollout.state === 'aborted' && canBeSuperseded({ state: next })) {
+    return endUpdate(update, 'superseded', 'aborted', at)
+  }
+  if (at.getTime() >= update.deadlineAt.getTime()) {
+    return endUpdate(update, 'timed_out', 'timeout', at)
+  }
+  if (next === update.state && update.hasStarted === (update.hasStarted || isAtWork)) return null
+  return { ...update, state: next, hasStarted: true, changedAt: at }
+}
+
+/** `null` before its deadline or when it has ended. */
+export function timeOutUpdate(update: Update, rollout: Rollout, now: Date): Update | null {
+  const at = rolloutTime(rollout, now)
+  if (!isUnderWay(update) || at.getTime() < update.deadlineAt.getTime()) return null
+  return endUpdate(update, 'timed_out', 'timeout', at)
+}
+
+/** Ends it without a verdict; `null` when it has ended. */
+export function supersedeUpdate(
+  update: Update,
+  rollout: Rollout,
+  code: SupersedeCode,
+  now: Date,
+): Update | null {
+  if (!isUnderWay(update)) return null
+  return endUpdate(update, 'superseded', code, rolloutTime(rollout, now))
+}
+
+export type SupersedeCode =
+  | 'overtaken'
+  | 'aborted'
+  | 'release_withdrawn'
+  | 'device_removed'
+  | 'device_moved'
+
+/** The rollout with its counters as they are once `after` stands where `before` stood. */
+export function moveCounters(rollout: Rollout, before: Update | null, after: Update): Rollout {
+  invariant(
+    before === null || before.wave === after.wave,
+    'an update counts in the same wave for ever',
+  )
+  const progress = rollout.waves[after.wave]
+  invariant(progress !== undefined, 'an update counts in a wave of its rollout')
+  const counts = { ...progress }
+  if (before === null) {
+    counts.offeredCount += 1
+  } else {
+    invariant(
+      before.state === after.state || updateTransitions[before.state].includes(after.state),
+      `an update does not go from ${before.state} to ${after.state}`,
+    )
+    counts[counterOf(before.state)] -= 1
+    if (isAcceptedFailure(rollout, before)) counts.failuresAcceptedCount -= 1
+  }
+  counts[counterOf(after.state)] += 1
+  if (isAcceptedFailure(rollout, after)) counts.failuresAcceptedCount += 1
+  return {
+    ...rollout,
+    waves: rollout.waves.with(after.wave, counts),
+    clockAt: rolloutTime(rollout, after.changedAt),
+    revision: rollout.revision + 1,
+  }
+}
+
+export type Counter = 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount'
+
+/** Which counter of its wave an update in that state is in. */
+export function counterOf(state: UpdateState): Counter & keyof WaveProgress {
+  if (state === 'committed') return 'healthyCount'
+  if (state === 'superseded') return 'supersededCount'
+  return state === 'offered' || isWork(state) ? 'inFlightCount' : 'failedCount'
+}
+
+/** A failure that a person has seen and accepted by resuming. */
+export function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
+  return (
+    counterOf(update.state) === 'failedCount' &&
+    update.endedAt !== null &&
+    rollout.failuresAcceptedAt !== null &&
+    update.endedAt.getTime() <= rollout.failuresAcceptedAt.getTime()
+  )
+}
+
+function endUpdate(
+  update: Update,
+  state: (typeof ends)[number],
+  code: string | null,
+  at: Date,
+): Update {
+  return { ...update, state, code, changedAt: at, endedAt: at }
+}
+
+function isWork(state: string): state is (typeof work)[number] {
+  return (work as readonly string[]).includes(state)
+}
+
+/** At work on this release: it may run already, but is still watched. */
+function isBusy(rollout: Rollout, facts: CheckInFacts): boolean {
+  return isWork(facts.activity.state) && facts.activity.sha256 === rollout.sha256
+}
