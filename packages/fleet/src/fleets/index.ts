@@ -24,6 +24,7 @@ export const pollSecondsDefault = 3600
 export type FleetRefusal =
   | 'fleet_exists'
   | 'fleet_not_found'
+  | 'fleet_has_rollouts'
   | 'channel_not_found'
   | 'provisioning_key_not_found'
   | 'provisioning_key_invalid'

@@ -124,6 +124,7 @@ export function chooseNext(
   now: Date,
   zones: Zones,
 ): Choice {
+  if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
   if (!fleet.updatesEnabled) return nothing('updates_disabled', null)
   if (facts.running !== null && facts.running.product !== fleet.product) {
     return nothing('other_product', null)

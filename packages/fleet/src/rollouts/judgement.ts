@@ -1,6 +1,7 @@
 /** Whether failures stop a rollout. Failures that a person accepted by resuming are left out everywhere. */
 import type { Rollout, StopCode } from './rollout.ts'
 import { newFailuresCount, rolloutTime } from './rollout-time.ts'
+import { formatDevices, formatPercent } from './words.ts'
 
 /** The rollout paused or aborted, with the figures in its reason; `null` while nothing speaks against going on. */
 export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
@@ -27,11 +28,11 @@ function judge(rollout: Rollout): { code: StopCode; reason: string } | null {
   if (policy.safeMode) {
     return {
       code: 'safe_mode',
-      reason: `in safe mode the first failure stops: ${devices(failuresCount)} failed`,
+      reason: `in safe mode the first failure stops: ${formatDevices(failuresCount)} failed`,
     }
   }
   if (policy.failuresMax !== null && failuresCount > policy.failuresMax) {
-    const reason = `${devices(failuresCount)} failed, and the error budget allows ${policy.failuresMax}`
+    const reason = `${formatDevices(failuresCount)} failed, and the error budget allows ${policy.failuresMax}`
     return { code: 'error_budget', reason }
   }
   for (let wave = 0; wave < rollout.wavesOpenCount; wave += 1) {
@@ -58,13 +59,4 @@ export function endedIn(
   const isAll =
     progress.membersCount !== null && healthy + progress.failedCount >= progress.membersCount
   return { healthy, failed, ended: healthy + failed, isAll }
-}
-
-/** Two decimals at most, and never rounded up to a limit that was not reached. */
-export function formatPercent(percent: number): string {
-  return `${Math.floor(percent * 100 + 1e-9) / 100} %`
-}
-
-function devices(count: number): string {
-  return count === 1 ? '1 device' : `${count} devices`
 }

@@ -1,1 +1,241 @@
-export {}
+/** Why a device gets what it gets: one sentence with the facts, for every state a device can be in. */
+import { unreachable } from '@seaworthy/std/refusal'
+import { isRunnable } from '../devices/assignment.ts'
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReleaseFacts } from '../releases/index.ts'
+import { admitDevice, waveOf } from './admission.ts'
+import type { AdmissionReason } from './admission.ts'
+import type { Answer, AnswerReason } from './decision.ts'
+import { chooseNext, findRelease } from './decision.ts'
+import { percentOf, placeOf } from './place.ts'
+import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
+import { updateIn } from './rollout-time.ts'
+import type { Asked } from './sentences.ts'
+import { sayAdmission, sayUpdate } from './sentences.ts'
+import { isUnderWay } from './updates.ts'
+import type { Zones } from './zones.ts'
+
+/** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */
+export type WhyCode = Exclude<AnswerReason, 'rollout' | 'under_way'> | UpdateState | 'due'
+
+export interface Why {
+  /** Stable. */
+  readonly code: WhyCode
+  /** One, with the facts; it begins with a small letter and has no full stop. */
+  readonly sentence: string
+  readonly rolloutId: string | null
+  /** Index of the wave that takes the device in. */
+  readonly wave: number | null
+  /** Above 0 to 100: from which share of the fleet on a wave by percentage takes the device in. */
+  readonly placePercent: number | null
+  /** Before this instant the answer does not change by itself; `null` where that is not known. */
+  readonly earliestAt: Date | null
+}
+
+/**
+ * Over everything that could decide it, in the order of decision. `rollouts` as for `decideUpdate`; `timeZone` is an
+ * IANA name that exists, for times in the sentence.
+ */
+export function explain(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+  now: Date,
+  zones: Zones,
+  timeZone: string,
+): Why {
+  const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
+  const decider =
+    choice.kind === 'offer' ? choice.from : rollouts.find(({ id }) => id === choice.rolloutId)
+  if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
+    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone)
+  }
+  const answer = choice.kind === 'offer' ? nothingKnown : choice
+  const { code, sentence } = sayAnswer(answer, facts, fleet, releases, decider)
+  return {
+    code,
+    sentence,
+    rolloutId: answer.rolloutId,
+    wave: null,
+    placePercent: null,
+    earliestAt: null,
+  }
+}
+
+/** For one rollout alone, also one that has ended. */
+export function explainRollout(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  rollout: Rollout,
+  releases: readonly ReleaseFacts[],
+  now: Date,
+  zones: Zones,
+  timeZone: string,
+): Why {
+  const update = updateIn(rollout, facts)
+  const asked: Asked = { facts, rollout, update, now, zones, timeZone }
+  const wave = update?.wave ?? waveOf(rollout, facts)
+  const byPercent = rollout.policy.waves.some(({ members }) => members.kind === 'percent')
+  return {
+    ...sayRollout(asked, fleet, releases),
+    rolloutId: rollout.id,
+    wave,
+    placePercent: byPercent ? percentOf(placeOf(rollout.id, facts.deviceId)) : null,
+  }
+}
+
+type Said = Pick<Why, 'code' | 'sentence' | 'earliestAt'>
+
+function sayRollout(asked: Asked, fleet: FleetPolicy, releases: readonly ReleaseFacts[]): Said {
+  const { facts, rollout, update, now, zones } = asked
+  if (update !== null && (isUnderWay(update) || update.state === 'committed')) {
+    return { code: update.state, sentence: sayUpdate(asked, update), earliestAt: null }
+  }
+  const still = (code: WhyCode, sentence: string): Said => ({ code, sentence, earliestAt: null })
+  const obstacle = obstacleOf(facts, fleet)
+  if (obstacle !== null) return still(obstacle.code, obstacle.sentence)
+  const admission = admitDevice(rollout, facts, now, zones)
+  const isOver = rollout.state === 'aborted' || rollout.state === 'finished'
+  const isThere =
+    admission.kind === 'refused' && ['already_running', 'not_newer'].includes(admission.reason)
+  if (!isOver && !isThere) {
+    const release = findRelease(rollout, releases)
+    if (release === null) {
+      return still(
+        'release_withdrawn',
+        `nothing: release ${rollout.version} of the rollout is not in the signed metadata of ${rollout.product}/${rollout.channel}`,
+      )
+    }
+    if (!isRunnable(release, facts, fleet)) {
+      return still(
+        'no_release_for_platform',
+        `nothing: release ${rollout.version} is not for ${nameMachine(facts)}`,
+      )
+    }
+  }
+  if (admission.kind === 'admitted') {
+    return still(
+      'due',
+      `due: wave ${admission.wave + 1} of ${rollout.waves.length} is open and takes it in; it is offered ${rollout.version} at its next check-in`,
+    )
+  }
+  return { code: codeOf(admission.reason), ...sayAdmission(asked, admission.reason) }
+}
+
+function codeOf(reason: AdmissionReason): WhyCode {
+  // An update under way has been told by its state before.
+  return reason === 'under_way' ? 'offered' : reason
+}
+
+function obstacleOf(
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+): { code: WhyCode; sentence: string } | null {
+  if (!fleet.updatesEnabled) {
+    return {
+      code: 'updates_disabled',
+      sentence: `nothing: updates of the fleet ${fleet.name} are switched off`,
+    }
+  }
+  if (facts.running !== null && facts.running.product !== fleet.product) {
+    return {
+      code: 'other_product',
+      sentence: `nothing: it runs ${facts.running.product}, and the fleet ${fleet.name} is of ${fleet.product}`,
+    }
+  }
+  return null
+}
+
+const nothingKnown: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
+
+function sayAnswer(
+  { release, reason }: Answer,
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  releases: readonly ReleaseFacts[],
+  decider: Rollout | undefined,
+): { code: WhyCode; sentence: string } {
+  const obstacle = obstacleOf(facts, fleet)
+  if (obstacle !== null) return obstacle
+  const channel = `${fleet.product}/${fleet.channel}`
+  const runs = nameRunning(facts, releases)
+  const version = release?.version ?? ''
+  const code: WhyCode = reason === 'rollout' || reason === 'under_way' ? 'offered' : reason
+  const say = (sentence: string): { code: WhyCode; sentence: string } => ({ code, sentence })
+  switch (reason) {
+    case 'newest':
+      return say(
+        `due: it is offered ${version}, the newest release of ${channel}, at its next check-in`,
+      )
+    case 'pinned':
+      return say(`due: it is offered ${version}, which the fleet is held at, at its next check-in`)
+    case 'baseline':
+      return say(
+        `due: no rollout serves it now, so it is offered ${version}, the baseline of the fleet, at its next check-in`,
+      )
+    case 'up_to_date':
+      return say(`up to date: it runs ${runs}`)
+    case 'no_release_for_platform':
+      return say(`nothing: ${channel} has no release for ${nameMachine(facts)}`)
+    case 'pinned_version_not_published':
+      return say(
+        `nothing: the fleet is held at ${fleet.pinnedVersion ?? ''}, which is not published on ${channel}`,
+      )
+    case 'not_newer':
+      return say(`nothing: it has reached ${runs}, and what the fleet offers is not newer`)
+    case 'rolled_back_before':
+      return say(
+        `nothing: it has rolled back from what the fleet offers (${facts.activity.code ?? 'no code given'}) and is not offered that again`,
+      )
+    case 'no_rollout':
+      return say(
+        `nothing: the fleet ${fleet.name} follows rollouts, and there is none and no baseline`,
+      )
+    case 'release_withdrawn':
+      return say(
+        `nothing: the fleet's baseline ${fleet.baseline?.version ?? ''} is not in the signed metadata of ${channel}`,
+      )
+    case 'baseline_left':
+      return say(
+        `nothing: the fleet is going back from its baseline ${fleet.baseline?.version ?? ''}${decider === undefined ? '' : ` to ${decider.version}`}`,
+      )
+    case 'updates_disabled':
+    case 'other_product':
+    case 'rollout':
+    case 'under_way':
+    case 'already_running':
+    case 'aborted':
+    case 'finished':
+    case 'not_taking_part':
+    case 'attempts_used_up':
+    case 'paused':
+    case 'not_started':
+    case 'retry_wait':
+    case 'wave_not_open':
+    case 'safe_mode':
+    case 'window_closed':
+    case 'in_flight_max':
+    case 'period_max':
+    case 'rate':
+      return say('nothing: its rollout has ended meanwhile')
+    default:
+      return unreachable(reason)
+  }
+}
+
+/** `1.3.0`, or the counter where the release is not listed. */
+function nameRunning(
+  { running, committedCounter }: CheckInFacts,
+  releases: readonly ReleaseFacts[],
+): string {
+  if (running === null) {
+    return committedCounter === 0 ? 'no release' : `the release with counter ${committedCounter}`
+  }
+  const known = releases.find((r) => r.counter === running.counter && r.sha256 === running.sha256)
+  return known?.version ?? `the release with counter ${running.counter}`
+}
+
+function nameMachine({ platform, hardware }: CheckInFacts): string {
+  return hardware === null ? platform : `${platform} on ${hardware}`
+}
