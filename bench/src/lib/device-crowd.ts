@@ -66,12 +66,20 @@ export async function addCrowd(
         ),
         devices,
       )
-      const states = await sql`copy device_states (device, seen_at, report) from stdin`.writable()
-      const text = JSON.stringify(report)
+      const states = await sql`
+        copy device_states (device, seen_at, reported_at, digest, fleet, tags) from stdin`.writable()
       await pipeline(
-        Readable.from(inPieces(ids, (id) => `${id}\t${registered}\t${text}\n`)),
+        Readable.from(
+          inPieces(
+            ids,
+            (id) => `${id}\t${registered}\t${registered}\t\t${fleet}\t{"site":"kiel"}\n`,
+          ),
+        ),
         states,
       )
+      const reports = await sql`copy last_reports (device, report) from stdin`.writable()
+      const text = JSON.stringify(report)
+      await pipeline(Readable.from(inPieces(ids, (id) => `${id}\t${text}\n`)), reports)
     })
   } finally {
     await db.close()

@@ -1,29 +1,43 @@
 /**
  * Check-ins of one worker, written together: while one batch is on its way to the disk the next one gathers. Each is
- * acknowledged only after its batch was committed.
+ * acknowledged only after its batch was committed. What a device has said before takes one statement for the whole batch
+ * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which nobody else waits.
  */
+import { hash } from 'node:crypto'
+import type { DeviceReport } from '@seaworthy/api/device'
 import type { Db } from '../db/connection.ts'
-import type { CheckInWrite, SignedReportWrite, WrittenCheckIn } from '../db/check-ins.ts'
-import { writeCheckIns, writeSignedReports } from '../db/check-ins.ts'
+import type {
+  DeviceFacts,
+  IdleCheckIn,
+  SignedReportWrite,
+  WrittenCheckIn,
+} from '../db/check-ins.ts'
+import { storeReports, writeIdleCheckIns, writeSignedReports } from '../db/check-ins.ts'
 import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
 
 export interface CheckInInput {
-  readonly checkIn: CheckInWrite
+  readonly checkIn: {
+    readonly device: string
+    readonly seenAt: Date
+    readonly report: DeviceReport
+  }
   /** `undefined` for an idle check-in that rides on its token alone. */
   readonly signed: SignedReportWrite | undefined
 }
 
 export type CheckInOutcome =
-  | ({ readonly kind: 'stored' } & WrittenCheckIn)
+  | ({ readonly kind: 'stored' } & DeviceFacts)
   | { readonly kind: 'unknown_device' }
   | { readonly kind: 'signature_missing' }
   | { readonly kind: 'sequence_reused' }
 
 export interface CheckIns {
+  /** Resolves when it is durable. */
   submit(input: CheckInInput): Promise<CheckInOutcome>
 }
 
 interface Waiting extends CheckInInput {
+  readonly row: IdleCheckIn
   readonly arrival: Arrival
   readonly resolve: (outcome: CheckInOutcome) => void
   readonly reject: (error: unknown) => void
@@ -32,69 +46,128 @@ interface Waiting extends CheckInInput {
 const batchMax = 1000
 
 export function createCheckIns(db: Db, observer: CheckInObserver): CheckIns {
-  let queue: Waiting[] = []
-  let isWriting = false
-  observer.watchQueue(() => ({ length: queue.length, oldest: queue[0]?.arrival }))
-
-  const writeAll = async () => {
-    isWriting = true
-    try {
-      while (queue.length > 0) {
-        const { batch, rest } = takeBatch(queue)
-        queue = rest
-        const arrivals = batch.map(({ arrival }) => arrival)
-        await observer.batch(arrivals, () => writeBatch(db, batch))
+  const write =
+    (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: Waiting[]) => {
+      try {
+        await observer.batch(
+          batch.map(({ arrival }) => arrival),
+          () => work(batch),
+        )
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
       }
-    } finally {
-      isWriting = false
     }
-  }
+  const news = createQueue(write((batch) => writeNews(db, batch)))
+  const idle = createQueue(
+    write(async (batch) => {
+      const facts = await db.writeRows((tx) =>
+        writeIdleCheckIns(
+          tx,
+          batch.map(({ row }) => row),
+          batch.at(-1)!.checkIn.seenAt,
+        ),
+      )
+      for (const [i, waiting] of batch.entries()) {
+        const known = facts[i]
+        if (known === undefined) news.add(waiting)
+        else waiting.resolve({ kind: 'stored', ...known })
+      }
+    }),
+  )
+  observer.watchQueue(() => ({
+    length: idle.length() + news.length(),
+    oldest: news.oldest()?.arrival ?? idle.oldest()?.arrival,
+  }))
   return {
     submit: (input) =>
       new Promise((resolve, reject) => {
-        queue.push({ ...input, arrival: observer.arrive(), resolve, reject })
-        // After the other requests that have arrived already.
-        if (!isWriting) {
-          isWriting = true
-          setImmediate(() => void writeAll())
-        }
+        const row = { device: input.checkIn.device, ...describeReport(input.checkIn.report) }
+        const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
+        if (input.signed === undefined) idle.add(waiting)
+        else news.add(waiting)
       }),
+  }
+}
+
+/** What changes each time, and a digest of the rest. */
+function describeReport(report: DeviceReport): Omit<IdleCheckIn, 'device'> {
+  const { at, timestampVerifiedAt } = report
+  const rest = JSON.stringify({ ...report, at: null, timestampVerifiedAt: null })
+  return {
+    // 132 bits: nobody finds another report with the digest of a given one.
+    digest: hash('sha256', rest, 'base64url').slice(0, 22),
+    reportedAtSeconds: Date.parse(at) / 1000,
+    verifiedAtSeconds: timestampVerifiedAt === null ? null : Date.parse(timestampVerifiedAt) / 1000,
+  }
+}
+
+interface Queue {
+  add(waiting: Waiting): void
+  length(): number
+  oldest(): Waiting | undefined
+}
+
+/** One batch at a time, sorted by device. */
+function createQueue(writeBatch: (batch: Waiting[]) => Promise<void>): Queue {
+  let queue: Waiting[] = []
+  let isWriting = false
+  const writeAll = async () => {
+    while (queue.length > 0) {
+      const { batch, rest } = takeBatch(queue)
+      queue = rest
+      await writeBatch(batch)
+    }
+    isWriting = false
+  }
+  return {
+    add(waiting) {
+      queue.push(waiting)
+      if (isWriting) return
+      isWriting = true
+      // After the other requests that have arrived already.
+      setImmediate(() => void writeAll())
+    },
+    length: () => queue.length,
+    oldest: () => queue[0],
   }
 }
 
 /** At most one check-in per device; a second one of the same device waits for the next batch. */
 function takeBatch(queue: readonly Waiting[]): { batch: Waiting[]; rest: Waiting[] } {
-  const batch = new Map<string, Waiting>()
-  const rest: Waiting[] = []
-  for (const waiting of queue) {
-    const { device } = waiting.checkIn
-    if (batch.size < batchMax && !batch.has(device)) batch.set(device, waiting)
-    else rest.push(waiting)
+  const sorted = queue
+    .slice(0, batchMax)
+    .toSorted((a, b) => (a.row.device < b.row.device ? -1 : a.row.device > b.row.device ? 1 : 0))
+  const batch: Waiting[] = []
+  const again: Waiting[] = []
+  for (const waiting of sorted) {
+    if (batch.at(-1)?.row.device === waiting.row.device) again.push(waiting)
+    else batch.push(waiting)
   }
-  return { batch: [...batch.values()], rest }
+  return { batch, rest: [...again, ...queue.slice(batchMax)] }
 }
 
-async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
-  try {
+async function writeNews(db: Db, batch: readonly Waiting[]): Promise<void> {
+  const { written, conflicts } = await db.write(async (tx) => {
     const signed = batch.flatMap((waiting) => waiting.signed ?? [])
-    const { written, conflicts } = await db.write(async (tx) => ({
-      conflicts: await writeSignedReports(tx, signed),
-      written: await writeCheckIns(
-        tx,
-        batch.map(({ checkIn, signed: isSigned }) => ({
-          ...checkIn,
-          isSigned: isSigned !== undefined,
-        })),
-      ),
-    }))
-    for (const { checkIn, resolve } of batch) {
-      const row = written.get(checkIn.device)
-      if (row === undefined) resolve({ kind: 'unknown_device' })
-      else if (conflicts.has(checkIn.device)) resolve({ kind: 'sequence_reused' })
-      else if (!row.isAccepted) resolve({ kind: 'signature_missing' })
-      else resolve({ kind: 'stored', ...row })
+    const reused = await writeSignedReports(tx, signed)
+    const rows = batch.flatMap(({ row, checkIn, signed: own }) =>
+      reused.has(row.device)
+        ? []
+        : { ...row, report: JSON.stringify(checkIn.report), isSigned: own !== undefined },
+    )
+    return {
+      conflicts: reused,
+      written: await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt),
     }
-  } catch (error) {
-    for (const { reject } of batch) reject(error)
+  })
+  for (const { row, resolve } of batch) {
+    if (conflicts.has(row.device)) resolve({ kind: 'sequence_reused' })
+    else resolve(outcomeOf(written.get(row.device)))
   }
+}
+
+function outcomeOf(written: WrittenCheckIn | undefined): CheckInOutcome {
+  if (written === undefined) return { kind: 'unknown_device' }
+  const { isAccepted, ...facts } = written
+  return isAccepted ? { kind: 'stored', ...facts } : { kind: 'signature_missing' }
 }

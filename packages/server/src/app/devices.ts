@@ -153,7 +153,7 @@ export async function checkIn(
 ): Promise<CheckInReply> {
   const { report, signature } = input
   const outcome = await app.checkIns.submit({
-    checkIn: { device: deviceId, seenAt: now, report: JSON.stringify(report) },
+    checkIn: { device: deviceId, seenAt: now, report },
     signed:
       signature === undefined
         ? undefined

@@ -1,14 +1,24 @@
 /**
- * The hot query: many check-ins in one statement, acknowledged after its commit. It also answers what the
- * decision needs of each device, so that a check-in reads no row of its own, and nothing for a device that has been removed.
+ * The hot query: the idle check-ins of many devices in one statement, acknowledged after its commit. It finds each device by
+ * one index look-up, writes one narrow row in place, and answers what the decision needs. Devices that say something new,
+ * or for the first time, take the way of `storeReports`. Plan and figures: `check-ins.plan.md`.
  */
 import type { WriteTx } from './connection.ts'
 
-export interface CheckInWrite {
+export interface IdleCheckIn {
   readonly device: string
-  readonly seenAt: Date
+  /** Of the report without its times; of letters, digits, - and _. */
+  readonly digest: string
+  /** `at` and `timestampVerifiedAt` of the report, seconds since 1970. */
+  readonly reportedAtSeconds: number
+  readonly verifiedAtSeconds: number | null
+}
+
+export interface WholeCheckIn extends IdleCheckIn {
   /** JSON text. */
   readonly report: string
+  /** Whether the device signed it. */
+  readonly isSigned: boolean
 }
 
 export interface SignedReportWrite {
@@ -20,12 +30,15 @@ export interface SignedReportWrite {
   readonly receivedAt: Date
 }
 
-export interface WrittenCheckIn {
+export interface DeviceFacts {
   readonly fleet: string
   readonly hardware: string | null
   readonly tags: Readonly<Record<string, string>>
   /** Copy of the device's updates in rollouts that have not ended, as `device_states` has it. */
   readonly updates: readonly unknown[]
+}
+
+export interface WrittenCheckIn extends DeviceFacts {
   /** False when the report says something new about what runs without a signature: then it was not stored. */
   readonly isAccepted: boolean
 }
@@ -33,22 +46,82 @@ export interface WrittenCheckIn {
 const textOid = 25
 const boolOid = 16
 
-/** At most one element per device. Rows are locked in the order of their ids, so that batches never deadlock. */
-export async function writeCheckIns(
+type IdleRow = [
+  place: number,
+  fleet: string,
+  hardware: string | null,
+  tags: string | null,
+  updates: string | null,
+]
+
+/**
+ * At most one element per device, sorted by device: rows are locked in that order. The answer has an element for each given
+ * one: `undefined` when the device has not said exactly this before.
+ */
+export async function writeIdleCheckIns(
   { sql }: WriteTx,
-  batch: readonly (CheckInWrite & { readonly isSigned: boolean })[],
+  batch: readonly IdleCheckIn[],
+  seenAt: Date,
+): Promise<(DeviceFacts | undefined)[]> {
+  const list = (pick: (row: IdleCheckIn) => string | number) => batch.map(pick).join(',')
+  const rows = (await sql`
+    update device_states s
+    set seen_at = ${seenAt}, reported_at = to_timestamp(g.reported), verified_at = to_timestamp(g.verified)
+    from unnest(
+      string_to_array(${list((c) => c.device)}, ','),
+      string_to_array(${list((c) => c.digest)}, ','),
+      ${`{${list((c) => c.reportedAtSeconds)}}`}::text::bigint[],
+      ${`{${list((c) => c.verifiedAtSeconds ?? 'NULL')}}`}::text::bigint[]
+    ) with ordinality as g (device, digest, reported, verified, place)
+    where s.device = g.device and s.digest = g.digest
+    returning g.place::integer - 1, s.fleet, s.hardware, nullif(s.tags, '{}')::text, nullif(s.updates, '[]')::text`.values()) as unknown as IdleRow[]
+  const facts: (DeviceFacts | undefined)[] = Array.from({ length: batch.length })
+  for (const [place, fleet, hardware, tags, updates] of rows) {
+    facts[place] = {
+      fleet,
+      hardware,
+      tags: tags === null ? noTags : (JSON.parse(tags) as Record<string, string>),
+      updates: updates === null ? noUpdates : (JSON.parse(updates) as unknown[]),
+    }
+  }
+  return facts
+}
+
+const noTags: Readonly<Record<string, string>> = Object.freeze({})
+const noUpdates: readonly unknown[] = Object.freeze([])
+
+/**
+ * Stores reports that say something new. At most one element per device. Answers nothing for a device that has been removed.
+ * The rows of the devices are locked first, in the order of their ids: whoever changes a device waits or is waited for,
+ * so that the copy of it in `device_states` is never an old one.
+ */
+export async function storeReports(
+  { sql }: WriteTx,
+  batch: readonly WholeCheckIn[],
+  seenAt: Date,
 ): Promise<Map<string, WrittenCheckIn>> {
-  const sorted = batch.toSorted((a, b) => (a.device < b.device ? -1 : 1))
-  const column = <T>(pick: (row: (typeof sorted)[number]) => T) => sorted.map(pick)
+  const column = <T>(pick: (row: WholeCheckIn) => T) => batch.map(pick)
+  const devices = sql.array(
+    column((c) => c.device),
+    textOid,
+  )
+  await sql`select 1 from devices where id = any(${devices}) order by id for no key update`
   const rows = await sql<(WrittenCheckIn & { device: string })[]>`
     with given as (
-      select device, seen_at::timestamptz, report::jsonb, is_signed from unnest(
+      select g.device, g.digest, to_timestamp(reported::bigint) as reported_at, to_timestamp(verified::bigint) as verified_at,
+        report::jsonb as report, is_signed
+      from unnest(
+        ${devices},
         ${sql.array(
-          column((c) => c.device),
+          column((c) => c.digest),
           textOid,
         )},
         ${sql.array(
-          column((c) => c.seenAt.toISOString()),
+          column((c) => String(c.reportedAtSeconds)),
+          textOid,
+        )},
+        ${sql.array(
+          column((c) => (c.verifiedAtSeconds === null ? null : String(c.verifiedAtSeconds))),
           textOid,
         )},
         ${sql.array(
@@ -59,21 +132,29 @@ export async function writeCheckIns(
           column((c) => c.isSigned),
           boolOid,
         )}
-      ) as g (device, seen_at, report, is_signed)
+      ) as g (device, digest, reported, verified, report, is_signed)
     ), known as (
-      select d.id, d.fleet, d.hardware, d.tags, coalesce(s.updates, '[]') as updates, g.seen_at, g.report,
+      select g.*, d.fleet, d.hardware, d.tags,
         g.is_signed or (
-          g.report -> 'running' = coalesce(s.report -> 'running', 'null')
-          and g.report -> 'committedCounter' = coalesce(s.report -> 'committedCounter', '0')
-          and g.report -> 'floor' = coalesce(s.report -> 'floor', '0')
+          g.report -> 'running' = coalesce(r.report -> 'running', 'null')
+          and g.report -> 'committedCounter' = coalesce(r.report -> 'committedCounter', '0')
+          and g.report -> 'floor' = coalesce(r.report -> 'floor', '0')
         ) as accepted
-      from given g join devices d on d.id = g.device left join device_states s on s.device = d.id
-    ), written as (
-      insert into device_states (device, seen_at, report)
-      select id, seen_at, report from known where accepted order by id
-      on conflict (device) do update set seen_at = excluded.seen_at, report = excluded.report
+      from given g join devices d on d.id = g.device left join last_reports r on r.device = g.device
+    ), reports as (
+      insert into last_reports (device, report) select device, report from known where accepted
+      on conflict (device) do update set report = excluded.report
+    ), states as (
+      insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
+      select device, ${seenAt}, reported_at, verified_at, digest, fleet, hardware, tags from known
+      where accepted order by device
+      on conflict (device) do update set seen_at = excluded.seen_at, reported_at = excluded.reported_at,
+        verified_at = excluded.verified_at, digest = excluded.digest, fleet = excluded.fleet,
+        hardware = excluded.hardware, tags = excluded.tags
+      returning device, updates
     )
-    select id as device, fleet, hardware, tags, updates, accepted as "isAccepted" from known`
+    select k.device, k.fleet, k.hardware, k.tags, k.accepted as "isAccepted", coalesce(s.updates, '[]') as updates
+    from known k left join states s on s.device = k.device`
   return new Map(rows.map(({ device, ...rest }) => [device, rest]))
 }
 

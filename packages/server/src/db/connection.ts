@@ -33,6 +33,11 @@ export interface Db {
   readSnapshot<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
   /** Commits when `work` resolves; returns only when the commit is durable. */
   write<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
+  /**
+   * For `work` that is a single statement over rows looked up by key: it is its own transaction, which saves two round
+   * trips, and touches the rows in the order in which they are given.
+   */
+  writeRows<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
   subscribe(subscriptions: readonly Subscription[]): Promise<void>
   /** Takes the session lock `key` on a connection of its own, or answers `undefined` when another session has it. */
   tryLead(key: number): Promise<Leadership | undefined>
@@ -54,7 +59,7 @@ const user = 'seaworthy'
 function connect(
   address: DatabaseAddress,
   log: Log,
-  options: { max: number; readOnly: boolean },
+  options: { max: number; readOnly: boolean; parameters?: Readonly<Record<string, string>> },
 ): Sql {
   const settings = {
     max: options.max,
@@ -73,6 +78,7 @@ function connect(
       synchronous_commit: 'on',
       statement_timeout: 60_000,
       timezone: 'UTC',
+      ...options.parameters,
     },
   }
   return address.kind === 'url'
@@ -83,6 +89,17 @@ function connect(
 export function openDb(address: DatabaseAddress, log: Log): Db {
   const writer = connect(address, log, { max: 8, readOnly: false })
   const reader = connect(address, log, { max: 8, readOnly: true })
+  // Rows are found by key, one after the other, however few there are: a hash join would lock them in another order.
+  const rowWriter = connect(address, log, {
+    max: 2,
+    readOnly: false,
+    parameters: {
+      enable_hashjoin: 'off',
+      enable_mergejoin: 'off',
+      enable_seqscan: 'off',
+      plan_cache_mode: 'force_generic_plan',
+    },
+  })
   return {
     reader: { sql: reader },
     async readSnapshot(work) {
@@ -95,6 +112,7 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
         ReturnType<typeof work>
       >
     },
+    writeRows: (work) => work({ sql: rowWriter } as unknown as WriteTx),
     async subscribe(subscriptions) {
       for (const { channel, onNotify, onListening } of subscriptions) {
         await writer.listen(channel, onNotify, onListening)
@@ -129,7 +147,7 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       }
     },
     async close() {
-      await Promise.all([writer.end({ timeout: 5 }), reader.end({ timeout: 5 })])
+      await Promise.all([writer, reader, rowWriter].map((sql) => sql.end({ timeout: 5 })))
     },
   }
 }
@@ -152,6 +170,12 @@ export function isUnreachable(error: unknown): boolean {
     typeof code === 'string' &&
     /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|08|53300)/.test(code)
   )
+}
+
+/** Whether PostgreSQL ended a transaction because of others that ran at the same time: it may be tried again. */
+export function isSerializationFailure(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return code === '40001' || code === '40P01'
 }
 
 /** Whether the database answers at the moment, and whether any session holds the lock `key`. */

@@ -29,6 +29,12 @@ const columns = (sql: ReadTx['sql']) => sql`
   d.agent_version as "agentVersion", d.tags, d.provisioning_key as "provisioningKey",
   d.registered_at as "registeredAt"`
 
+/** The last report with the times of the last check-in, which are kept apart from it. */
+const state = (sql: ReadTx['sql']) => sql`
+  s.seen_at as "seenAt", r.report || jsonb_build_object(
+    'at', to_char(s.reported_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'timestampVerifiedAt', to_char(s.verified_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) as report`
+
 /** False when a device with that key exists already. */
 export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<boolean> {
   const inserted = await sql`
@@ -44,9 +50,17 @@ export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<bo
 
 export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWithState | undefined> {
   const [row] = await sql<DeviceWithState[]>`
-    select ${columns(sql)}, s.seen_at as "seenAt", s.report
-    from devices d left join device_states s on s.device = d.id where d.id = ${id}`
+    select ${columns(sql)}, ${state(sql)}
+    from devices d left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
+    where d.id = ${id}`
   return row
+}
+
+/** Keeps the device in its fleet until the transaction ends, and answers which that is. */
+export async function lockDevice({ sql }: WriteTx, id: string): Promise<string | undefined> {
+  const [row] = await sql<{ fleet: string }[]>`
+    select fleet from devices where id = ${id} for no key update`
+  return row?.fleet
 }
 
 export async function getDeviceByKey(
@@ -69,8 +83,9 @@ export async function listDevices(
   },
 ): Promise<DeviceWithState[]> {
   return sql<DeviceWithState[]>`
-    select ${columns(sql)}, s.seen_at as "seenAt", s.report
+    select ${columns(sql)}, ${state(sql)}
     from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
+      left join last_reports r on r.device = d.id
     where d.id > ${page.after}
       and (${page.fleet}::text is null or d.fleet = ${page.fleet})
       and (${page.fleets === null ? null : [...page.fleets]}::text[] is null
@@ -95,7 +110,10 @@ export async function updateDevice(
       tags = coalesce(${change.tags === undefined ? null : sql.json({ ...change.tags })}::jsonb, tags),
       fleet = coalesce(${change.fleet ?? null}, fleet)
     where id = ${id}`
-  return rows.count === 1
+  if (rows.count !== 1) return false
+  // Its next check-in copies what the device is now.
+  await sql`update device_states set digest = '' where device = ${id}`
+  return true
 }
 
 /** The device, its state and its reports go; its key is remembered so that it never registers again. */

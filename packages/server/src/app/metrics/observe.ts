@@ -39,6 +39,7 @@ export function observeDb(
     ...db,
     readSnapshot: (work) => traced('snapshot', () => db.readSnapshot(work)),
     write: (work) => traced('write', () => db.write(work)),
+    writeRows: (work) => traced('rows', () => db.writeRows(work)),
     async tryLead(key) {
       const leadership = await db.tryLead(key)
       if (leadership === undefined) return undefined
