@@ -11,7 +11,9 @@ import { addLoginCommands } from './commands/login.ts'
 import { addProductCommands } from './commands/products.ts'
 import { addProposalCommands } from './commands/proposals.ts'
 import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
+import { addRebootLockCommands } from './commands/reboot-locks.ts'
 import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
+import { addRolloutCommands } from './commands/rollouts/index.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
@@ -32,7 +34,9 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addProposalCommands,
   addFleetCommands,
   addProvisioningKeyCommands,
+  addRolloutCommands,
   addDeviceCommands,
+  addRebootLockCommands,
   addTokenCommands,
   addLogCommands,
   addTufCommands,

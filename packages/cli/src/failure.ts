@@ -71,6 +71,24 @@ const endings: Readonly<Record<string, Ending>> = {
   ],
   proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
   not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
+  // rollouts
+  rollout_policy_invalid: ['usage', 'See `seaworthy rollout create --help`, and try --dry-run.'],
+  fleet_follows_newest: [
+    'refused',
+    'First let the fleet follow rollouts: `seaworthy fleet set NAME --follow rollouts`.',
+  ],
+  release_not_published: [
+    'refused',
+    'Publish it first: `seaworthy publish PRODUCT VERSION --channel C`.',
+  ],
+  release_not_newer: [
+    'refused',
+    'Devices never go to a lower counter: the signed way back is `seaworthy rollout back ROLLOUT`.',
+  ],
+  release_not_security: [
+    'refused',
+    'An emergency is for a release that was published with --security.',
+  ],
   // registry
   not_found: ['notFound'],
   content_missing: ['notFound'],

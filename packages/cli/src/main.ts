@@ -34,6 +34,9 @@ function createScreen(stream: NodeJS.WriteStream): Screen {
     get columns() {
       return stream.columns ?? 80
     },
+    get rows() {
+      return stream.rows ?? 24
+    },
   }
 }
 
@@ -43,6 +46,7 @@ const ports: CliPorts = {
   sleep: systemSleep,
   random: systemRandom,
   environment: process.env,
+  timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
   out: createScreen(process.stdout),
   err,
   prompt: createPrompt(process.stdin, err),

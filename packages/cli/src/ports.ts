@@ -9,6 +9,8 @@ export interface Screen {
   readonly isTerminal: boolean
   /** Width of the terminal in characters; meaningless where there is none. */
   readonly columns: number
+  /** Height of the terminal in lines; meaningless where there is none. */
+  readonly rows: number
 }
 
 export interface Prompt {
@@ -37,6 +39,8 @@ export interface CliPorts {
   sleep: Sleep
   random: Random
   environment: Readonly<Record<string, string | undefined>>
+  /** IANA name of the zone that people here read times in. */
+  timeZone: string
   out: Screen
   err: Screen
   prompt: Prompt

@@ -2,13 +2,16 @@
 import type { Command } from 'commander'
 import type { DeviceView } from '@seaworthy/api/devices'
 import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import type { ReplyOf } from '@seaworthy/api/route'
+import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatAgo, formatCount, formatSpan } from '../output/format.ts'
-import { collectPairs } from '../options.ts'
+import { formatAgo, formatCount, formatSpan, harmless } from '../output/format.ts'
+import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
+import { describeWhy } from './rollouts/index.ts'
 
 export function addDeviceCommands(program: Command, ports: CliPorts): void {
   const device = program.command('device').description('the machines')
@@ -24,6 +27,20 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .description('show one device with its key and its last signed reports')
     .action(async (id: string, _options: object, command: Command) =>
       show(createContext(ports, command), id),
+    )
+  device
+    .command('why <id>')
+    .description('say in one sentence why a device gets what it gets next')
+    .option('--time-zone <zone>', 'for times in the sentence (default: the zone of this machine)')
+    .action(async (id: string, options: { timeZone?: string }, command: Command) =>
+      explain(createContext(ports, command), id, options),
+    )
+  device
+    .command('updates <id>')
+    .description('list the updates of a device, newest first, with every step')
+    .option('--limit <count>', 'at most so many', wholeNumber(1, 10_000), 20)
+    .action(async (id: string, { limit }: { limit: number }, command: Command) =>
+      showUpdates(createContext(ports, command), id, limit),
     )
   device
     .command('set <id>')
@@ -105,6 +122,47 @@ async function show(context: Context, deviceId: string): Promise<void> {
       ),
     ])
   })
+}
+
+async function explain(
+  context: Context,
+  deviceId: string,
+  { timeZone = context.ports.timeZone }: { timeZone?: string },
+): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const why = await client.call(explainDevice, { params: { deviceId }, query: { timeZone } })
+    context.show(why, () => describeWhy(context, why))
+  })
+}
+
+type DeviceUpdate = ReplyOf<typeof listDeviceUpdates>['items'][number]
+
+async function showUpdates(context: Context, deviceId: string, limit: number): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const found = await collectPages(
+      (query) => client.call(listDeviceUpdates, { params: { deviceId }, query }),
+      limit + 1,
+    )
+    const updates = found.slice(0, limit)
+    context.show(updates, () =>
+      updates.length === 0
+        ? ['No rollout has offered it anything yet.']
+        : updates.flatMap(describeDeviceUpdate),
+    )
+    if (found.length > limit) context.warn(`There are more than ${limit}: see --limit.`)
+  })
+}
+
+function describeDeviceUpdate(update: DeviceUpdate): string[] {
+  const { version, rolloutId, wave, events } = update
+  return [
+    `${version}  ${rolloutId}  wave ${wave}: ${update.state}${codeOf(update)}`,
+    ...events.map((event) => `  ${event.at}  ${event.attempt}  ${event.state}${codeOf(event)}`),
+  ].map(harmless)
+}
+
+function codeOf({ code }: { code: string | null }): string {
+  return code === null ? '' : ` (${code})`
 }
 
 async function set(

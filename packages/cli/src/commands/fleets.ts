@@ -2,13 +2,19 @@
 import type { Command } from 'commander'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { createFleet, listFleets, setFleet, showFleet } from '@seaworthy/api/fleets'
+import type { ReplyOf } from '@seaworthy/api/route'
+import { showFleetVersions } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatSpan } from '../output/format.ts'
-import { durationOption, onOff } from '../options.ts'
+import { drawBar, drawCurve } from '../output/bars.ts'
+import { formatCount, formatSpan } from '../output/format.ts'
+import { durationOption, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
+import type { RebootOption } from '../reboot-policy.ts'
+import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
 import { collectPages, withSession } from '../session.ts'
+import type { ZoneOptions } from '../window-spans.ts'
 
 export function addFleetCommands(program: Command, ports: CliPorts): void {
   const fleet = program
@@ -35,9 +41,17 @@ export function addFleetCommands(program: Command, ports: CliPorts): void {
     .action(async (name: string, options: PolicyOptions, command: Command) =>
       set(createContext(ports, command), name, options),
     )
+  fleet
+    .command('versions <name>')
+    .description('show which versions run in a fleet, now and over time')
+    .action(async (name: string, _options: object, command: Command) =>
+      versions(createContext(ports, command), name),
+    )
 }
 
-interface PolicyOptions {
+interface PolicyOptions extends ZoneOptions {
+  follow?: FleetView['follow']
+  reboot?: RebootOption
   poll?: number
   pinVersion?: string
   unpin?: boolean
@@ -54,9 +68,26 @@ function addPolicyOptions(command: Command): Command {
     .option('--poll <duration>', 'how often devices ask, for example 1h', durationOption)
     .option('--pin-version <version>', 'hold the fleet at this version')
     .option('--updates <on|off>', 'off stops new assignments', onOff)
+    .option(
+      '--follow <what>',
+      'newest: the newest release of the channel; rollouts: only what rollouts offer',
+      oneOf('newest', 'rollouts'),
+    )
+    .option(
+      '--reboot <policy>',
+      'when devices may restart into a release: immediate, off, "window:SPAN;SPAN" or "coordinated:slots=N,ttl=1h;SPAN", with spans such as mon-fri 22:00-04:00',
+      parseReboot,
+    )
+    .option('--time-zone <zone>', 'of the spans: a name, or device for its own (default: UTC)')
+    .option(
+      '--fallback-time-zone <zone>',
+      'with --time-zone device: for devices without the tag time-zone',
+    )
 }
 
-function policyOf({ poll, pinVersion, unpin, updates }: PolicyOptions) {
+function policyOf(options: PolicyOptions) {
+  const { poll, pinVersion, unpin, updates, follow } = options
+  const reboot = rebootPolicyOf(options.reboot, options)
   if (pinVersion !== undefined && unpin) {
     throw new CliError('usage', '--pin-version and --unpin say opposite things')
   }
@@ -65,6 +96,8 @@ function policyOf({ poll, pinVersion, unpin, updates }: PolicyOptions) {
     ...(pinVersion === undefined ? {} : { pinnedVersion: pinVersion }),
     ...(unpin ? { pinnedVersion: null } : {}),
     ...(updates === undefined ? {} : { updatesEnabled: updates }),
+    ...(follow === undefined ? {} : { follow }),
+    ...(reboot === undefined ? {} : { reboot }),
   }
 }
 
@@ -88,7 +121,7 @@ async function list(context: Context): Promise<void> {
           { title: 'product', text: (f) => f.product },
           { title: 'channel', text: (f) => f.channel },
           { title: 'devices', text: (f) => String(f.devicesCount), align: 'right' },
-          { title: 'version', text: (f) => f.pinnedVersion ?? 'newest', isShrinkable: true },
+          { title: 'version', text: shortVersion, isShrinkable: true },
           { title: 'updates', text: (f) => (f.updatesEnabled ? 'on' : 'off') },
           { title: 'poll', text: (f) => formatSpan(f.pollSeconds * 1000) },
         ],
@@ -118,15 +151,76 @@ async function set(context: Context, fleet: string, options: PolicyOptions): Pro
   })
 }
 
+type Spread = ReplyOf<typeof showFleetVersions>['now']
+
+async function versions(context: Context, fleet: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const reply = await client.call(showFleetVersions, { params: { fleet } })
+    context.show(reply, () => describeSpread(context, reply.now, reply.history))
+  })
+}
+
+const spreadBarWidth = 24
+const curveWidth = 24
+
+/** A bar for now and a curve over time for each version, most frequent first. */
+function describeSpread(context: Context, now: Spread, history: readonly Spread[]): string[] {
+  const percent = (count: number) =>
+    now.devicesCount === 0 ? 0 : Math.round((count / now.devicesCount) * 1000) / 10
+  const countIn = (spread: Spread, version: string | null) =>
+    spread.versions.find((one) => one.version === version)?.count ?? 0
+  const most = Math.max(1, ...history.map(({ devicesCount }) => devicesCount))
+  const [first] = history
+  return [
+    `${formatCount(now.devicesCount, 'device')}, ${now.seenCount} heard from within the last day`,
+    ...context.table<Spread['versions'][number]>(
+      [
+        { title: 'version', text: (v) => v.version ?? 'nothing yet', isShrinkable: true },
+        { title: 'devices', text: (v) => String(v.count), align: 'right' },
+        { title: 'share', text: (v) => `${percent(v.count)} %`, align: 'right' },
+        {
+          title: 'now',
+          text: ({ count }) =>
+            drawBar([{ count, character: '#' }], now.devicesCount, spreadBarWidth),
+        },
+        {
+          title: 'over time',
+          text: ({ version }) =>
+            drawCurve(
+              history.map((spread) => countIn(spread, version)),
+              most,
+              curveWidth,
+            ),
+        },
+      ],
+      now.versions.toSorted((a, b) => b.count - a.count),
+    ),
+    ...(first === undefined ? [] : [`Over time: since ${first.at}.`]),
+  ]
+}
+
+function shortVersion({ follow, pinnedVersion, baselineVersion }: FleetView): string {
+  if (follow === 'newest') return pinnedVersion ?? 'newest'
+  return `rollouts (${baselineVersion ?? 'no baseline'})`
+}
+
+function describeVersion({ follow, pinnedVersion, baselineVersion }: FleetView): string {
+  if (follow === 'rollouts') {
+    return baselineVersion === null
+      ? 'what rollouts bring; none has finished yet'
+      : `what rollouts bring; ${baselineVersion} for devices that join`
+  }
+  return pinnedVersion === null ? 'newest of the channel' : `held at ${pinnedVersion}`
+}
+
 function describe(context: Context, view: FleetView): string[] {
   return context.fields([
     ['fleet', view.name],
     ['product', view.product],
     ['channel', view.channel],
-    [
-      'version',
-      view.pinnedVersion === null ? 'newest of the channel' : `held at ${view.pinnedVersion}`,
-    ],
+    ['follows', view.follow],
+    ['version', describeVersion(view)],
+    ['restarts', describeReboot(view.reboot)],
     ['updates', view.updatesEnabled ? 'on' : 'off'],
     ['poll every', formatSpan(view.pollSeconds * 1000)],
     ['devices', String(view.devicesCount)],

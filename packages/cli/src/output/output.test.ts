@@ -13,6 +13,7 @@ function recordingScreen(isTerminal: boolean): Screen & { text: string } {
     text: '',
     isTerminal,
     columns: 60,
+    rows: 24,
     write(text) {
       this.text += text
     },

@@ -13,6 +13,7 @@ export function recordScreen(): RecordingScreen {
     text: '',
     isTerminal: false,
     columns: 80,
+    rows: 24,
     write(text) {
       this.text += text
     },
@@ -29,6 +30,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
     sleep: systemSleep,
     random: systemRandom,
     environment: {},
+    timeZone: 'UTC',
     prompt: {
       isInteractive: false,
       askSecret: () => Promise.reject(new Error('nobody is there')),

@@ -54,7 +54,7 @@ export async function propose(
   context: Context,
   session: Session,
   input: ProposeInput,
-): Promise<void> {
+): Promise<ProposalView> {
   const { current } = input
   const now = context.ports.clock.now()
   const proposal = await buildProposal(input.intent, current, {
@@ -73,7 +73,7 @@ export async function propose(
   const created = await session.client.call(createProposal, {
     body: { proposal: { ...proposal } },
   })
-  await submitSignatures(context, session, signed, { view: created, leaveOpen: input.leaveOpen })
+  return submitSignatures(context, session, signed, { view: created, leaveOpen: input.leaveOpen })
 }
 
 /** Sends signatures, publishes when nothing is missing any more, and reports. */
@@ -82,7 +82,7 @@ export async function submitSignatures(
   session: Session,
   signed: SignedProposal,
   options: { view: ProposalView; leaveOpen?: boolean | undefined },
-): Promise<void> {
+): Promise<ProposalView> {
   const { proposal, files } = signed
   let { view } = options
   for (const file of files) {
@@ -102,6 +102,7 @@ export async function submitSignatures(
       `Every threshold is met. Publish it with \`seaworthy proposal apply ${proposal.id}\`.`,
     )
   } else for (const line of await describeMissing(signed)) context.say(line)
+  return view
 }
 
 /** How long processes and caches of a server may take until all of them show what was published. */

@@ -94,7 +94,7 @@ async function publish(
 }
 
 /** What gets signed about the content is computed here from its bytes; the server's view only says where to look. */
-async function describeContent(
+export async function describeContent(
   source: ContentSource,
   view: {
     product: string
@@ -130,7 +130,7 @@ async function describeContent(
 }
 
 /** The file tree of a new release against the one that devices of the channel have now. */
-async function describeFileChanges(
+export async function describeFileChanges(
   source: ContentSource,
   beforeSha256: string | undefined,
   afterSha256: string,

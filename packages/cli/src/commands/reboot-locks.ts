@@ -1,0 +1,145 @@
+/** `seaworthy reboot-lock …`: who may restart at the moment, and keys for FleetLock clients. */
+import type { Command } from 'commander'
+import type { FleetLockKeyView, RebootLockView } from '@seaworthy/api/reboot-locks'
+import {
+  createFleetLockKey,
+  listFleetLockKeys,
+  listRebootLocks,
+  releaseRebootLock,
+  revokeFleetLockKey,
+} from '@seaworthy/api/reboot-locks'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { formatAgo, formatSpan, harmless } from '../output/format.ts'
+import type { CliPorts } from '../ports.ts'
+import { collectPages, withSession } from '../session.ts'
+
+export function addRebootLockCommands(program: Command, ports: CliPorts): void {
+  const lock = program
+    .command('reboot-lock')
+    .description('restart slots of fleets whose restarts are coordinated')
+  lock
+    .command('list')
+    .description('list who holds a slot of a fleet, oldest first')
+    .requiredOption('--fleet <name>', 'the fleet')
+    .action(async (options: FleetOption, command: Command) =>
+      list(createContext(ports, command), options.fleet),
+    )
+  lock
+    .command('release <id>')
+    .description('take a slot from its holder, which may be in the middle of its restart')
+    .requiredOption('--reason <text>', 'why, for the audit log')
+    .action(async (id: string, options: { reason: string }, command: Command) =>
+      release(createContext(ports, command), id, options.reason),
+    )
+  const key = lock.command('key').description('keys with which FleetLock clients take slots')
+  key
+    .command('create')
+    .description('make a key; it is shown once')
+    .requiredOption('--fleet <name>', 'the fleet')
+    .action(async (options: FleetOption, command: Command) =>
+      createKey(createContext(ports, command), options.fleet),
+    )
+  key
+    .command('list')
+    .description('list the keys of a fleet, without the keys')
+    .requiredOption('--fleet <name>', 'the fleet')
+    .action(async (options: FleetOption, command: Command) =>
+      listKeys(createContext(ports, command), options.fleet),
+    )
+  key
+    .command('revoke <id>')
+    .description('end a key; slots taken with it stay')
+    .action(async (id: string, _options: object, command: Command) =>
+      revokeKey(createContext(ports, command), id),
+    )
+}
+
+interface FleetOption {
+  fleet: string
+}
+
+async function list(context: Context, fleet: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    let slots: number | null = null
+    const locks = await collectPages(async (query) => {
+      const page = await client.call(listRebootLocks, { params: { fleet }, query })
+      slots = page.slots
+      return page
+    })
+    const now = context.ports.clock.now()
+    context.show({ slots, locks }, () => [
+      slots === null
+        ? `Restarts of ${fleet} are not coordinated: there are no slots.`
+        : `${locks.length} of ${slots} slots taken`,
+      ...(locks.length === 0
+        ? []
+        : context.table<RebootLockView>(
+            [
+              { title: 'id', text: (l) => l.id },
+              { title: 'holder', text: (l) => l.device?.name ?? l.holder, isShrinkable: true },
+              { title: 'for', text: (l) => formatSpan(l.ageSeconds * 1000), align: 'right' },
+              { title: 'asked', text: (l) => formatAgo(l.askedAt, now) },
+              { title: 'given up', text: (l) => formatAgo(l.expiresAt, now) },
+              { title: 'seen', text: (l) => formatAgo(l.device?.lastSeenAt ?? null, now) },
+              { title: 'update', text: (l) => l.device?.updateState ?? '-' },
+            ],
+            locks,
+          )),
+    ])
+  })
+}
+
+async function release(context: Context, rebootLockId: string, reason: string): Promise<void> {
+  await context.confirm(`Take ${rebootLockId} from its holder?`)
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(releaseRebootLock, {
+      params: { rebootLockId },
+      body: { reason },
+    })
+    context.show(view, () => [`The slot of ${harmless(view.holder)} in ${view.fleet} is free.`])
+  })
+}
+
+async function createKey(context: Context, fleet: string): Promise<void> {
+  await withSession(context, async ({ client, server }) => {
+    const made = await client.call(createFleetLockKey, { params: { fleet } })
+    const { host } = new URL(server.url)
+    context.show(made, () => [
+      ...context.fields([
+        ['FleetLock key', made.view.id],
+        ['fleet', made.view.fleet],
+        ['key', made.key],
+        ['base URL', `https://fleetlock:${made.key}@${host}/fleetlock/`],
+      ]),
+      `The key is shown this once. The group of the clients is ${fleet}.`,
+    ])
+  })
+}
+
+async function listKeys(context: Context, fleet: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const keys = await collectPages((query) =>
+      client.call(listFleetLockKeys, { params: { fleet }, query }),
+    )
+    const now = context.ports.clock.now()
+    context.show(keys, () =>
+      context.table<FleetLockKeyView>(
+        [
+          { title: 'id', text: (k) => k.id },
+          { title: 'created', text: (k) => formatAgo(k.createdAt, now) },
+          { title: 'by', text: (k) => k.createdBy, isShrinkable: true },
+        ],
+        keys,
+      ),
+    )
+  })
+}
+
+async function revokeKey(context: Context, fleetLockKeyId: string): Promise<void> {
+  await context.confirm(`Revoke ${fleetLockKeyId}?`)
+  await withSession(context, async ({ client }) => {
+    await client.call(revokeFleetLockKey, { params: { fleetLockKeyId } })
+    context.show({ revoked: fleetLockKeyId }, () => [`Revoked ${fleetLockKeyId}.`])
+  })
+}

@@ -1,0 +1,267 @@
+/** The release of a way back: which version it was, what it is called when it comes again, and how it gets into the channel. */
+import { ProblemError } from '@seaworthy/api/problems'
+import type { FleetView } from '@seaworthy/api/fleets'
+import { listProposals } from '@seaworthy/api/proposals'
+import { createRelease, showRelease } from '@seaworthy/api/releases'
+import type { RolloutView } from '@seaworthy/api/rollouts'
+import { reachesAll } from '@seaworthy/fleet/rollouts'
+import type { ContentSource, ContentTarget } from '@seaworthy/oci/content'
+import type { Digest } from '@seaworthy/oci/digests'
+import { parseDigest, verifyBytes } from '@seaworthy/oci/digests'
+import { encodeManifest, parseManifest } from '@seaworthy/oci/manifests'
+import { releaseAnnotations } from '@seaworthy/oci/release'
+import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trust/tuf'
+import { channelRole, listReleases } from '@seaworthy/trust/tuf'
+import type { Context } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import type { NamedKey } from '../../keys/key-files.ts'
+import { createPassphraseSource } from '../../keys/key-files.ts'
+import { productContent } from '../../registry.ts'
+import type { Session } from '../../session.ts'
+import { collectPages } from '../../session.ts'
+import type { ProposalOptions } from '../../trust/proposing.ts'
+import { fetchProposal, propose, submitSignatures } from '../../trust/proposing.ts'
+import { describeMissing, showProposalText, signWithKeys } from '../../trust/signing.ts'
+import { describeContent, describeFileChanges } from '../releases/publish.ts'
+
+export interface WayBack {
+  /** The version whose content comes again. */
+  before: string
+  /** What it is called then. */
+  version: string
+  /** As the channel's keys signed it; `undefined` when the channel does not list it any more. */
+  signed: Release | undefined
+  /** Listed already with a counter above the bad release's: nothing is left to sign. */
+  isPublished: boolean
+}
+
+interface Facts {
+  rollout: RolloutView
+  fleet: FleetView
+  /** Of the fleet, newest first. */
+  rollouts: readonly RolloutView[]
+  current: CurrentMetadata
+}
+
+/** The version that the fleet ran before the rollout, and how that is known. Throws where nothing says so. */
+export function findVersionBefore(
+  { rollout, fleet, rollouts, current }: Facts,
+  wanted: string | undefined,
+): { version: string; why: string } {
+  if (wanted !== undefined) return { version: wanted, why: 'as you said' }
+  const earlier = rollouts.find(
+    (one) =>
+      one.state === 'finished' &&
+      one.counter < rollout.counter &&
+      one.version !== rollout.version &&
+      reachesAll(one.policy),
+  )
+  if (earlier !== undefined) {
+    return { version: earlier.version, why: `which the rollout ${earlier.id} brought before` }
+  }
+  const { baselineVersion } = fleet
+  if (baselineVersion !== null && baselineVersion !== rollout.version) {
+    return { version: baselineVersion, why: 'the baseline of the fleet' }
+  }
+  const listed = signedReleases(current, rollout).find(({ counter }) => counter < rollout.counter)
+  if (listed !== undefined) {
+    return {
+      version: listed.version,
+      why: `the release before it in the channel (counter ${listed.counter})`,
+    }
+  }
+  throw new CliError('notFound', `nothing says what ${fleet.name} ran before ${rollout.version}`, {
+    wayOut: 'Name the version: --to VERSION.',
+  })
+}
+
+function signedReleases(
+  current: CurrentMetadata,
+  { product, channel }: { product: string; channel: string },
+): readonly Release[] {
+  const metadata = current.roles.get(channelRole(product, channel))
+  return metadata === undefined ? [] : listReleases(metadata.signed).releases
+}
+
+const namesMax = 1000
+
+/** Finds the name: `1.0-again`, `1.0-again.2`, … A name that was used for an earlier way back is passed over. */
+export function planWayBack(
+  { rollout, current, before }: { rollout: RolloutView; current: CurrentMetadata; before: string },
+  { releaseVersion }: { releaseVersion?: string },
+): WayBack {
+  if (before === rollout.version) {
+    throw new CliError('usage', `${before} is the release to go back from`)
+  }
+  const listed = new Map(signedReleases(current, rollout).map((one) => [one.version, one]))
+  const isUsed = (name: string) => (listed.get(name)?.counter ?? Infinity) < rollout.counter
+  const plain = before.replace(/-again(\.\d+)?$/, '')
+  const names =
+    releaseVersion === undefined
+      ? Array.from({ length: namesMax }, (_, i) => `${plain}-again${i === 0 ? '' : `.${i + 1}`}`)
+      : [releaseVersion]
+  const version = names.find((name) => name !== rollout.version && !isUsed(name))
+  if (version === undefined) {
+    throw new CliError('refused', `${names[0]} is older than ${rollout.version}`, {
+      wayOut: 'Name the release of the way back otherwise: --release-version VERSION.',
+    })
+  }
+  return { before, version, signed: listed.get(before), isPublished: listed.has(version) }
+}
+
+interface PublishInput {
+  way: WayBack
+  rollout: RolloutView
+  current: CurrentMetadata
+  options: ProposalOptions & { security?: boolean }
+  signers: readonly NamedKey[]
+}
+
+/** Carries it as far as the keys at hand go; true when the channel lists it. Done before in part: it goes on from there. */
+export async function publishAgain(
+  context: Context,
+  session: Session,
+  input: PublishInput,
+): Promise<boolean> {
+  const { way, rollout } = input
+  if (way.isPublished) {
+    context.say(`${way.version} is published already.`)
+    return true
+  }
+  const source = productContent(session, rollout.product)
+  const content = await ensureRelease(context, session, source, input)
+  const changes = await describeFileChanges(source, rollout.sha256, content.sha256)
+  // one document in JSON comes at the very end
+  const quiet: Context = { ...context, show: () => {} }
+  const open = await findOpenProposal(session, rollout, content)
+  if (open === undefined) {
+    const view = await propose(quiet, session, {
+      intent: { kind: 'publish', content },
+      current: input.current,
+      keys: input.signers,
+      isStrict: true,
+      passphraseFiles: input.options.passphraseFile,
+      evidence: { wayBackOf: rollout.id, contentOf: way.before },
+      changes,
+      leaveOpen: !input.options.apply,
+    })
+    return view.state === 'applied'
+  }
+  const judged = { proposal: open.proposal, current: input.current }
+  await showProposalText(context, judged, changes)
+  if (input.signers.length === 0 && !open.view.complete) {
+    for (const line of await describeMissing(judged)) context.say(line)
+    return false
+  }
+  const passphrases = createPassphraseSource(context.ports, input.options.passphraseFile)
+  const signed = await signWithKeys(context, judged, input.signers, { passphrases, isStrict: true })
+  const { state } = await submitSignatures(quiet, session, signed, {
+    view: open.view,
+    leaveOpen: !input.options.apply,
+  })
+  return state === 'applied'
+}
+
+/** The same platforms and layers under an index that names the new version: what runs is unchanged to the byte. */
+async function ensureRelease(
+  context: Context,
+  session: Session,
+  content: ContentSource & ContentTarget,
+  { way, rollout, options }: PublishInput,
+): Promise<PublishedContent> {
+  const { product, channel } = rollout
+  const registered = await session.client.call(showRelease, {
+    params: { product, version: way.before },
+  })
+  if (way.signed === undefined) {
+    context.warn(
+      context.paint.yellow(
+        `WARNING: ${channel} does not list ${way.before} any more; find out why it was withdrawn before you sign it again`,
+      ),
+    )
+  }
+  const signedDigest = way.signed === undefined ? registered.digest : `sha256:${way.signed.sha256}`
+  const index = await renameIndex(content, parseDigest(signedDigest), product, way)
+  const { digest } = index.descriptor
+  const existing = await findRelease(session, product, way.version)
+  if (existing !== undefined && existing !== digest) {
+    throw new CliError('refused', `${product} has another release ${way.version} already`, {
+      wayOut: 'Name the release of the way back otherwise: --release-version VERSION.',
+    })
+  }
+  if (existing === undefined) {
+    const { bytes, descriptor } = index
+    await content.putManifest({ bytes, mediaType: descriptor.mediaType, digest })
+    await session.client.call(createRelease, {
+      params: { product },
+      body: { version: way.version, digest },
+    })
+  }
+  const { kind } = registered
+  return {
+    ...(await describeContent(content, { product, version: way.version, kind, digest, channel })),
+    hardware: way.signed?.hardware ?? [],
+    security: options.security ?? false,
+  }
+}
+
+async function renameIndex(
+  source: ContentSource,
+  digest: Digest,
+  product: string,
+  { before, version }: WayBack,
+) {
+  const { bytes, mediaType } = await source.readManifest(digest)
+  verifyBytes(bytes, { digest, size: bytes.length })
+  const index = parseManifest(bytes, mediaType)
+  const { annotations } = index
+  const isIt =
+    index.kind === 'index' &&
+    annotations?.[releaseAnnotations.product] === product &&
+    annotations[releaseAnnotations.version] === before
+  if (!isIt) {
+    throw new CliError('refused', `the server offers something else as ${product} ${before}`)
+  }
+  return encodeManifest({
+    ...index,
+    annotations: { ...annotations, [releaseAnnotations.version]: version },
+  })
+}
+
+async function findRelease(
+  session: Session,
+  product: string,
+  version: string,
+): Promise<string | undefined> {
+  try {
+    return (await session.client.call(showRelease, { params: { product, version } })).digest
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 404) return undefined
+    throw error
+  }
+}
+
+/** A proposal of the same content that waits for signatures since the last time. */
+async function findOpenProposal(
+  session: Session,
+  { product, channel }: RolloutView,
+  { version, sha256 }: PublishedContent,
+) {
+  const open = await collectPages((query) =>
+    session.client.call(listProposals, { query: { ...query, state: 'open' } }),
+  )
+  for (const { id, kind } of open) {
+    if (kind !== 'publish') continue
+    const found = await fetchProposal(session, id)
+    const { intent } = found.proposal
+    if (intent.kind !== 'publish') continue
+    const { content } = intent
+    const isSame =
+      content.product === product &&
+      content.channel === channel &&
+      content.version === version &&
+      content.sha256 === sha256
+    if (isSame) return found
+  }
+  return undefined
+}

@@ -1,0 +1,76 @@
+/** `seaworthy rollout create`: a policy put together, said in words, and sent. */
+import { InvalidArgumentError } from 'commander'
+import { showFleet } from '@seaworthy/api/fleets'
+import { createRollout } from '@seaworthy/api/rollouts'
+import { formatInstant } from '@seaworthy/std/time'
+import type { Context } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { withSession } from '../../session.ts'
+import type { PolicyOptions } from './policy-options.ts'
+import { policyOf } from './policy-options.ts'
+import { describePolicy } from './policy-words.ts'
+import { describeFollowUp, describeRollout } from './view.ts'
+
+export interface CreateOptions extends PolicyOptions {
+  fleet: string
+  release: { product: string; version: string }
+  startAt?: string
+  dryRun?: boolean
+}
+
+export function releaseOption(text: string): { product: string; version: string } {
+  const match = /^([a-z][a-z0-9-]{0,62})@([A-Za-z0-9][A-Za-z0-9._+-]{0,127})$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('Not of the form PRODUCT@VERSION.')
+  return { product: match[1]!, version: match[2]! }
+}
+
+/** An instant with its zone, in the form of the interface. */
+export function instantOption(text: string): string {
+  const isWhole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
+  const at = new Date(isWhole ? text : Number.NaN)
+  if (Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError(
+      'Not an instant with a zone, such as 2026-05-04T08:00:00Z or 2026-05-04T10:00:00+02:00.',
+    )
+  }
+  return formatInstant(at)
+}
+
+export async function createRolloutOf(context: Context, options: CreateOptions): Promise<void> {
+  const policy = await policyOf(options)
+  const { product, version } = options.release
+  await withSession(context, async ({ client }) => {
+    const fleet = await client.call(showFleet, { params: { fleet: options.fleet } })
+    if (fleet.product !== product) {
+      throw new CliError('usage', `the fleet ${fleet.name} runs ${fleet.product}, not ${product}`)
+    }
+    const body = {
+      fleet: fleet.name,
+      version,
+      policy,
+      ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
+    }
+    if (options.dryRun === true) {
+      // as JSON it is what --policy reads
+      return context.show(policy, () => [
+        `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
+        '',
+        ...describePolicy(policy, fleet.devicesCount),
+        ...(fleet.follow === 'newest'
+          ? [
+              '',
+              `The fleet follows the newest release of its channel. First: seaworthy fleet set ${fleet.name} --follow rollouts`,
+            ]
+          : []),
+      ])
+    }
+    const view = await client.call(createRollout, { body })
+    context.show(view, () => [
+      ...describeRollout(context, view, { isShort: true }),
+      '',
+      ...describePolicy(policy, fleet.devicesCount),
+      '',
+      ...describeFollowUp(view),
+    ])
+  })
+}

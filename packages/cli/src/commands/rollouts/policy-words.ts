@@ -1,0 +1,183 @@
+/** What a policy means, in sentences: printed before a rollout is made, and by `rollout show`. */
+import type { Gate, Rate, RolloutPolicy, WaveMembers } from '@seaworthy/fleet/rollouts'
+import { reachesAll } from '@seaworthy/fleet/rollouts'
+import { formatDuration } from '@seaworthy/std/time'
+import { formatCount } from '../../output/format.ts'
+import { describeWindows } from '../../window-spans.ts'
+
+/** One line a statement. `devicesCount` turns percentages into devices, roughly. */
+export function describePolicy(policy: RolloutPolicy, devicesCount?: number): string[] {
+  return [
+    'Waves',
+    ...describeWaves(policy, devicesCount).map((line) => `  ${line}`),
+    ...describeGates(policy),
+    ...describeLimits(policy),
+    ...describeFailures(policy),
+  ]
+}
+
+/** `10%`, `count 50`, `tag canary=yes`. */
+export function describeMembers(members: WaveMembers): string {
+  switch (members.kind) {
+    case 'percent':
+      return `${members.percent}%`
+    case 'count':
+      return `count ${members.count}`
+    case 'tag':
+      return `tag ${members.key}=${members.value}`
+  }
+}
+
+/** `rate 30/min`, `rate 10/min, x2 after every 100 healthy, at most 1000/min`. */
+function describeRate(rate: Rate): string {
+  if (rate.kind === 'constant') return formatRate(rate.perMinute)
+  return `${formatRate(rate.perMinute)}, times ${rate.factor} after every ${formatCount(rate.everyHealthy, 'healthy device')}, at most ${formatRate(rate.perMinuteMax)}`
+}
+
+function formatRate(perMinute: number): string {
+  if (perMinute >= 1) return `${trimmed(perMinute)} a minute`
+  return `${trimmed(perMinute * 60)} an hour`
+}
+
+function trimmed(value: number): string {
+  return String(Math.round(value * 1000) / 1000)
+}
+
+function describeWaves(policy: RolloutPolicy, devicesCount: number | undefined): string[] {
+  const { waves } = policy
+  const lines = waves.map(({ members, needsApproval }, i) => {
+    const who = describeWave(members, i, devicesCount)
+    return `${i + 1}  ${who}${needsApproval ? ', once a person has approved it' : ''}`
+  })
+  if (!reachesAll(policy)) {
+    lines.push('Devices outside these waves keep what they run; the fleet gets no new baseline.')
+  }
+  return lines
+}
+
+function describeWave(members: WaveMembers, index: number, devicesCount: number | undefined) {
+  switch (members.kind) {
+    case 'percent': {
+      const { percent } = members
+      const about = devicesCount === undefined ? '' : aboutDevices((percent / 100) * devicesCount)
+      if (percent === 100) return `the whole fleet${about}`
+      return `${index === 0 ? '' : 'up to '}${percent} % of the fleet${about}`
+    }
+    case 'count':
+      return `${index === 0 ? 'the' : 'further'} ${formatCount(members.count, 'device')}: the first that ask`
+    case 'tag':
+      return `devices with the tag ${members.key}=${members.value}`
+  }
+}
+
+function aboutDevices(count: number): string {
+  return `, about ${formatCount(Math.round(count), 'device')}`
+}
+
+function describeGates({ waves, onFailure }: RolloutPolicy): string[] {
+  const gates = waves.map(({ gate }) => gate)
+  return [
+    ...describeRuns(
+      gates,
+      describeSuccess,
+      (name, isOne) => `${name} ${isOne ? 'passes' : 'pass'}`,
+    ),
+    ...describeRuns(
+      gates,
+      ({ failurePercentMax: max }) =>
+        max === null
+          ? 'no share of failures stops it.'
+          : `more than ${max} % failures among the updates that have ended ${verb(onFailure)} the rollout.`,
+      (name) => `${name}:`,
+    ),
+    ...describeRuns(
+      gates,
+      ({ sampleMin }) =>
+        `such a share counts once ${formatCount(sampleMin, 'update')} or all of the wave have ended.`,
+      (name) => `${name}:`,
+    ),
+  ]
+}
+
+function describeSuccess({ bakeSeconds, successOf, successPercentMin }: Gate): string {
+  const of = successOf === 'members' ? 'its members' : 'its updates that have ended'
+  const share = `${successPercentMin} % of ${of} are healthy`
+  return bakeSeconds === 0
+    ? `as soon as ${share}.`
+    : `once ${share} for ${seconds(bakeSeconds)} without a break.`
+}
+
+/** Waves in a row of which the same is said share a line. */
+function describeRuns(
+  gates: readonly Gate[],
+  say: (gate: Gate) => string,
+  begin: (name: string, isOne: boolean) => string,
+): string[] {
+  const said = gates.map(say)
+  const lines: string[] = []
+  for (let first = 0; first < said.length;) {
+    let last = first
+    while (said[last + 1] === said[first]) last++
+    const isOne = first === last || (first === 0 && last === said.length - 1)
+    lines.push(`${begin(nameOfWaves(first, last, said.length), isOne)} ${said[first]!}`)
+    first = last + 1
+  }
+  return lines
+}
+
+function nameOfWaves(first: number, last: number, count: number): string {
+  if (first === 0 && last === count - 1) return count === 1 ? 'The wave' : 'Each wave'
+  if (first === last) return `Wave ${first + 1}`
+  return `Waves ${first + 1} ${last === first + 1 ? 'and' : 'to'} ${last + 1}`
+}
+
+function verb(onFailure: RolloutPolicy['onFailure']): string {
+  return onFailure === 'pause' ? 'pauses' : 'aborts'
+}
+
+function seconds(count: number): string {
+  return formatDuration(count * 1000)
+}
+
+function describeLimits({ inFlightMax, perPeriod, rate, windows }: RolloutPolicy): string[] {
+  const lines = [
+    inFlightMax === null
+      ? undefined
+      : `At most ${formatCount(inFlightMax, 'update')} at the same time.`,
+    perPeriod === null
+      ? undefined
+      : `At most ${formatCount(perPeriod.updatesMax, 'update')} offered in each ${seconds(perPeriod.seconds)} from the start.`,
+    rate === null ? undefined : `Offers are spread evenly: ${describeRate(rate)}.`,
+    windows === null
+      ? undefined
+      : `Offered only ${describeWindows(windows)}; what has begun goes on.`,
+  ].filter((line) => line !== undefined)
+  return lines.length === 0
+    ? ['No limit of speed: every member of an open wave that asks gets it.']
+    : lines
+}
+
+function describeFailures(policy: RolloutPolicy): string[] {
+  const { attempts, failuresMax, onFailure } = policy
+  return [
+    `An update that has not ended ${seconds(policy.timeoutSeconds)} after its offer has timed out: a failure.`,
+    attempts.max === 1
+      ? 'A device whose update failed is not tried again.'
+      : `A device is tried up to ${attempts.max} times, the next try ${attempts.waitSeconds === 0 ? 'at once' : `${seconds(attempts.waitSeconds)} after a failure`}.`,
+    ...(policy.safeMode
+      ? [
+          `Safe mode: one device at a time until the first is healthy, and the first failure ${verb(onFailure)} it.`,
+        ]
+      : []),
+    ...(failuresMax === null
+      ? []
+      : [
+          `More than ${formatCount(failuresMax, 'failed device')} over all waves ${verb(onFailure)} the rollout.`,
+        ]),
+    ...(policy.isEmergency
+      ? [
+          'Emergency: it overtakes the other rollouts of the fleet. Only for a release signed as a security release.',
+        ]
+      : []),
+  ]
+}

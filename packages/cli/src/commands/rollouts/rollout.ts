@@ -1,0 +1,221 @@
+/** `seaworthy rollout …` */
+import type { Command } from 'commander'
+import type { RolloutView } from '@seaworthy/api/rollouts'
+import {
+  abortRollout,
+  approveRollout,
+  listRollouts,
+  pauseRollout,
+  resumeRollout,
+  showRollout,
+} from '@seaworthy/api/rollouts'
+import type { Context } from '../../context.ts'
+import { createContext } from '../../context.ts'
+import { oneOf, wholeNumber } from '../../options.ts'
+import { formatAgo } from '../../output/format.ts'
+import type { CliPorts } from '../../ports.ts'
+import { collectPages, withSession } from '../../session.ts'
+import { addSigningOptions } from '../proposal-options.ts'
+import type { BackOptions } from './back.ts'
+import { goBack } from './back.ts'
+import type { CreateOptions } from './create.ts'
+import { createRolloutOf, instantOption, releaseOption } from './create.ts'
+import { addPolicyOptions } from './policy-options.ts'
+import { showHistory, showUpdates, updateStates } from './updates.ts'
+import type { UpdatesOptions } from './updates.ts'
+import { describeProgress, describeRollout } from './view.ts'
+import { watchRollout } from './watch.ts'
+import { explainDeviceIn } from './why.ts'
+
+export function addRolloutCommands(program: Command, ports: CliPorts): void {
+  const rollout = program.command('rollout').description('move a fleet to a release, wave by wave')
+  addCreateCommand(rollout, ports)
+  addReadCommands(rollout, ports)
+  addWatchCommand(rollout, ports)
+  addChangeCommands(rollout, ports)
+  addBackCommand(rollout, ports)
+}
+
+function addCreateCommand(rollout: Command, ports: CliPorts): void {
+  const create = rollout
+    .command('create')
+    .description('begin to move a fleet that follows rollouts to a release of its channel')
+    .requiredOption('--fleet <name>', 'the fleet to move')
+    .requiredOption('--release <product@version>', 'where to, for example web@2.0', releaseOption)
+  addPolicyOptions(create)
+    .option(
+      '--start-at <instant>',
+      'not before, for example 2026-05-04T08:00:00Z or …T10:00:00+02:00',
+      instantOption,
+    )
+    .option('--dry-run', 'print the policy and what it means; change nothing')
+    .action(async (options: CreateOptions, command: Command) =>
+      createRolloutOf(createContext(ports, command), options),
+    )
+}
+
+function addReadCommands(rollout: Command, ports: CliPorts): void {
+  rollout
+    .command('list')
+    .description('list rollouts, newest first')
+    .option('--fleet <name>', 'of this fleet alone')
+    .option(
+      '--state <state>',
+      'only those that are active, paused, finished or aborted',
+      oneOf('active', 'paused', 'finished', 'aborted'),
+    )
+    .action(async (options: ListOptions, command: Command) =>
+      list(createContext(ports, command), options),
+    )
+  rollout
+    .command('show <rollout>')
+    .description('show one rollout: its waves as they stand, what happens next, its policy')
+    .action(async (id: string, _options: object, command: Command) =>
+      show(createContext(ports, command), id),
+    )
+  rollout
+    .command('updates <rollout>')
+    .description('list the updates of a rollout by device')
+    .option(
+      '--state <state>',
+      `only those that are ${updateStates.join(', ')}`,
+      oneOf(...updateStates),
+    )
+    .option('--limit <count>', 'at most so many', wholeNumber(1, 1_000_000), 1000)
+    .action(async (id: string, options: UpdatesOptions, command: Command) =>
+      showUpdates(createContext(ports, command), id, options),
+    )
+  rollout
+    .command('history <rollout>')
+    .description('show how a rollout went over time, and by which codes updates failed')
+    .action(async (id: string, _options: object, command: Command) =>
+      showHistory(createContext(ports, command), id),
+    )
+  rollout
+    .command('why <rollout> <device>')
+    .description('say in one sentence why a device does or does not get the release')
+    .option('--time-zone <zone>', 'for times in the sentence (default: the zone of this machine)')
+    .action(async (id: string, device: string, options: { timeZone?: string }, command: Command) =>
+      explainDeviceIn(createContext(ports, command), id, device, options),
+    )
+}
+
+const watchText = `
+Ends with the rollout. Exit codes: 0 finished, 3 aborted, or paused because of failures; a pause by a person is waited
+out. With --json every change is one JSON object on a line of its own. A server that restarts is waited for.`
+
+function addWatchCommand(rollout: Command, ports: CliPorts): void {
+  rollout
+    .command('watch <rollout>')
+    .description('watch waves fill until the rollout ends')
+    .addHelpText('after', watchText)
+    .action(async (id: string, _options: object, command: Command) =>
+      watchRollout(createContext(ports, command), id),
+    )
+}
+
+function addChangeCommands(rollout: Command, ports: CliPorts): void {
+  const change = (name: 'pause' | 'resume' | 'abort', description: string) =>
+    rollout
+      .command(`${name} <rollout>`)
+      .description(description)
+      .option('--reason <text>', 'for those who look later')
+      .action(async (id: string, options: { reason?: string }, command: Command) =>
+        changeState(createContext(ports, command), name, id, options),
+      )
+  change('pause', 'offer no further updates; those under way finish')
+  change('resume', 'continue a paused rollout; failures seen so far count as accepted')
+  change('abort', 'end a rollout for good; devices that have not begun to install stay')
+  rollout
+    .command('approve <rollout>')
+    .description('approve that a wave may open once the wave before it has passed')
+    .requiredOption('--wave <number>', 'the wave, counted from 1', wholeNumber(1, 50))
+    .action(async (id: string, { wave }: { wave: number }, command: Command) =>
+      approve(createContext(ports, command), id, wave),
+    )
+}
+
+const backText = `
+The version that the fleet ran before is made a release of its own, its content unchanged, and proposed for the channel.
+It gets a higher counter, because no device ever goes to a lower one; the keys of the channel decide, as for any release.
+Once it is published, devices that run the bad release are moved to it. Interrupted, or waiting for signatures: run the
+same command again, it goes on where it stands.`
+
+function addBackCommand(rollout: Command, ports: CliPorts): void {
+  const back = rollout
+    .command('back <rollout>')
+    .description('go back, signed, from the release of a rollout to what the fleet ran before')
+    .option('--to <version>', 'the version to go back to (default: what the fleet ran before)')
+    .option('--release-version <version>', 'its name when it comes again (default: VERSION-again)')
+    .option('--security', 'sign it as a security release, as --emergency needs it')
+  addPolicyOptions(addSigningOptions(back), { waves: '100%', bake: '0s' })
+    .option('--dry-run', 'say what would be done; change nothing')
+    .addHelpText('after', backText)
+    .action(async (id: string, options: BackOptions, command: Command) =>
+      goBack(createContext(ports, command), id, options),
+    )
+}
+
+interface ListOptions {
+  fleet?: string
+  state?: RolloutView['state']
+}
+
+async function list(context: Context, filter: ListOptions): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const rollouts = await collectPages((query) =>
+      client.call(listRollouts, { query: { ...query, ...filter } }),
+    )
+    const now = context.ports.clock.now()
+    context.show(rollouts, () => [
+      ...context.table<RolloutView>(
+        [
+          { title: 'id', text: (r) => r.id },
+          { title: 'fleet', text: (r) => r.fleet, isShrinkable: true },
+          { title: 'release', text: (r) => r.version, isShrinkable: true },
+          { title: 'state', text: (r) => r.state },
+          { title: 'progress', text: describeProgress, isShrinkable: true },
+          { title: 'created', text: (r) => formatAgo(r.createdAt, now) },
+        ],
+        rollouts,
+      ),
+      ...(rollouts.length === 0 ? ['No rollouts: see `seaworthy rollout create --help`.'] : []),
+    ])
+  })
+}
+
+async function show(context: Context, rolloutId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(showRollout, { params: { rolloutId } })
+    context.show(view, () => describeRollout(context, view))
+  })
+}
+
+const stateRoutes = { pause: pauseRollout, resume: resumeRollout, abort: abortRollout } as const
+
+async function changeState(
+  context: Context,
+  change: keyof typeof stateRoutes,
+  rolloutId: string,
+  { reason }: { reason?: string },
+): Promise<void> {
+  if (change === 'abort') {
+    await context.confirm(
+      `Abort ${rolloutId} for good? A rollout to the same release is a new one.`,
+    )
+  }
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(stateRoutes[change], {
+      params: { rolloutId },
+      body: reason === undefined ? {} : { reason },
+    })
+    context.show(view, () => describeRollout(context, view, { isShort: true }))
+  })
+}
+
+async function approve(context: Context, rolloutId: string, wave: number): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(approveRollout, { params: { rolloutId }, body: { wave } })
+    context.show(view, () => describeRollout(context, view, { isShort: true }))
+  })
+}

@@ -1,0 +1,105 @@
+/** The updates of a rollout: by device, and over time. */
+import type { UpdateView } from '@seaworthy/api/rollouts'
+import { listRolloutUpdates, showRollout, showRolloutHistory } from '@seaworthy/api/rollouts'
+import type { ReplyOf } from '@seaworthy/api/route'
+import { updateStates } from '@seaworthy/fleet/rollouts'
+import type { UpdateState } from '@seaworthy/fleet/rollouts'
+import type { Context } from '../../context.ts'
+import { drawCurve } from '../../output/bars.ts'
+import { formatAgo, formatCount } from '../../output/format.ts'
+import { collectPages, withSession } from '../../session.ts'
+
+export { updateStates }
+
+export interface UpdatesOptions {
+  state?: UpdateState
+  limit: number
+}
+
+export async function showUpdates(
+  context: Context,
+  rolloutId: string,
+  { state, limit }: UpdatesOptions,
+): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    // one more than wanted tells that there are more
+    const found = await collectPages(
+      (query) =>
+        client.call(listRolloutUpdates, {
+          params: { rolloutId },
+          query: { ...query, ...(state === undefined ? {} : { state }) },
+        }),
+      limit + 1,
+    )
+    const updates = found.slice(0, limit)
+    const now = context.ports.clock.now()
+    context.show(updates, () =>
+      context.table<UpdateView>(
+        [
+          { title: 'device', text: (u) => u.deviceId },
+          { title: 'wave', text: (u) => String(u.wave), align: 'right' },
+          { title: 'try', text: (u) => String(u.attempt), align: 'right' },
+          { title: 'state', text: (u) => u.state },
+          { title: 'code', text: (u) => u.code ?? '-', isShrinkable: true },
+          { title: 'since', text: (u) => formatAgo(u.changedAt, now) },
+        ],
+        updates,
+      ),
+    )
+    if (found.length > limit) context.warn(`There are more than ${limit}: see --limit and --state.`)
+  })
+}
+
+type History = ReplyOf<typeof showRolloutHistory>
+const curveWidth = 60
+
+export async function showHistory(context: Context, rolloutId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const params = { rolloutId }
+    const history = await client.call(showRolloutHistory, { params })
+    if (context.options.json) return context.show(history, () => [])
+    const { waves } = await client.call(showRollout, { params })
+    context.show(history, () => describeHistory(context, history, waves.length))
+  })
+}
+
+function describeHistory(
+  context: Context,
+  { samples, failures }: History,
+  wavesCount: number,
+): string[] {
+  const [first] = samples
+  const last = samples.at(-1)
+  if (first === undefined || last === undefined) return ['Nothing has happened yet.']
+  const lines = [`${first.at} to ${last.at}`]
+  for (let wave = 0; wave < wavesCount; wave++) {
+    const of = (count: keyof (typeof first.waves)[number]) =>
+      samples.map((sample) => sample.waves[wave]?.[count] ?? 0)
+    for (const count of ['offered', 'healthy', 'failed'] as const) {
+      const values = of(count)
+      const max = Math.max(...of('offered'))
+      const now = values.at(-1)!
+      if (max === 0 || (count === 'failed' && Math.max(...values) === 0)) continue
+      lines.push(`wave ${wave + 1} ${count.padEnd(8)} ${drawCurve(values, max, curveWidth)} ${now}`)
+    }
+  }
+  return [...lines, ...describeFailureCounts(context, failures)]
+}
+
+/** A table by code, most frequent first; nothing where nothing failed. */
+function describeFailureCounts(context: Context, failures: History['failures']): string[] {
+  if (failures.length === 0) return ['', 'No update failed.']
+  const total = failures.reduce((sum, { count }) => sum + count, 0)
+  return [
+    '',
+    `${formatCount(total, 'failed update')}:`,
+    ...context.table<History['failures'][number]>(
+      [
+        { title: 'state', text: (f) => f.state },
+        { title: 'code', text: (f) => f.code ?? '-' },
+        { title: 'count', text: (f) => String(f.count), align: 'right' },
+      ],
+      failures.toSorted((a, b) => b.count - a.count),
+    ),
+  ]
+}

@@ -1,0 +1,51 @@
+/** Why a device gets what it gets: one sentence, and the facts behind it. */
+import type { WhyView } from '@seaworthy/api/rollouts'
+import { explainRollout } from '@seaworthy/api/rollouts'
+import type { Context } from '../../context.ts'
+import { formatAgo, harmless } from '../../output/format.ts'
+import { withSession } from '../../session.ts'
+
+export async function explainDeviceIn(
+  context: Context,
+  rolloutId: string,
+  deviceId: string,
+  { timeZone = context.ports.timeZone }: { timeZone?: string },
+): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const why = await client.call(explainRollout, {
+      params: { rolloutId, deviceId },
+      query: { timeZone },
+    })
+    context.show(why, () => describeWhy(context, why))
+  })
+}
+
+export function describeWhy(context: Context, why: WhyView): string[] {
+  const now = context.ports.clock.now()
+  return [
+    harmless(why.sentence),
+    '',
+    ...context.fields([
+      ['code', why.code],
+      ['rollout', why.rolloutId ?? undefined],
+      ['wave', why.wave === null ? undefined : String(why.wave)],
+      [
+        'place',
+        why.placePercent === null
+          ? undefined
+          : `a wave of ${formatPlace(why.placePercent)} % and more takes it in`,
+      ],
+      [
+        'earliest',
+        why.earliestAt === null
+          ? undefined
+          : `${why.earliestAt} (${formatAgo(why.earliestAt, now)})`,
+      ],
+    ]),
+  ]
+}
+
+/** Rounded up: at what is shown, the device is in. */
+function formatPlace(percent: number): string {
+  return String(Math.min(100, Math.ceil(percent * 1000) / 1000))
+}
