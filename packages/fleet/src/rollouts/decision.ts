@@ -15,6 +15,12 @@ import { updateIn } from './rollout-time.ts'
 import { advanceUpdate, canBeSuperseded, isUnderWay } from './updates.ts'
 import type { Zones } from './zones.ts'
 
+/** A rollout of the fleet, with its release while that is in the signed metadata. */
+export interface FleetRollout {
+  readonly rollout: Rollout
+  readonly release: ReleaseFacts | null
+}
+
 export type AnswerReason =
   | Assignment['reason']
   | AdmissionReason
@@ -59,13 +65,18 @@ export type Choice =
     }
 
 /** The fleet's rollouts in the order of decision. For a snapshot, once, not for each check-in. */
-export function rankRollouts(rollouts: readonly Rollout[]): Rollout[] {
-  return rollouts.toSorted(
-    (a, b) =>
-      Number(b.policy.isEmergency) - Number(a.policy.isEmergency) ||
-      b.counter - a.counter ||
-      (a.id < b.id ? -1 : 1),
-  )
+export function rankRollouts(
+  rollouts: readonly Rollout[],
+  releases: readonly ReleaseFacts[],
+): FleetRollout[] {
+  return rollouts
+    .toSorted(
+      (a, b) =>
+        Number(b.policy.isEmergency) - Number(a.policy.isEmergency) ||
+        b.counter - a.counter ||
+        (a.id < b.id ? -1 : 1),
+    )
+    .map((rollout) => ({ rollout, release: findRelease(rollout, releases) }))
 }
 
 /** The rollout's release as the signed metadata has it now, with its sha256 and counter (T10), or `null`. */
@@ -95,31 +106,31 @@ export function findRelease(
 export function decideUpdate(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
+  rollouts: readonly FleetRollout[],
   releases: readonly ReleaseFacts[],
   now: Date,
   zones: Zones,
 ): Decision {
   if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
-  for (const rollout of rollouts) {
+  for (const { rollout } of rollouts) {
     const update = updateIn(rollout, facts)
     if (update !== null && advanceUpdate(update, rollout, facts, now) !== null) {
-      return settle('advance', rollout, facts, fleet, rollouts, releases)
+      return settle('advance', rollout, facts, fleet, rollouts)
     }
     if (alreadyThere(rollout, facts, now) !== null) {
-      return settle('already', rollout, facts, fleet, rollouts, releases)
+      return settle('already', rollout, facts, fleet, rollouts)
     }
   }
   const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
   if (choice.kind === 'answer') return choice
-  return settle('grant', choice.from, facts, fleet, rollouts, releases)
+  return settle('grant', choice.from, facts, fleet, rollouts)
 }
 
 /** The order of decision over what is known; shared by the snapshot and the authority. */
 export function chooseNext(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
+  rollouts: readonly FleetRollout[],
   releases: readonly ReleaseFacts[],
   now: Date,
   zones: Zones,
@@ -131,10 +142,10 @@ export function chooseNext(
   }
   const current = findCurrent(facts, rollouts)
   let best: Choice | null = null
-  for (const rollout of rollouts) {
-    if (current?.rollout === rollout) return keepOn(facts, fleet, rollout, releases)
+  for (const from of rollouts) {
+    const { rollout, release } = from
+    if (current?.from === from) return keepOn(facts, fleet, from)
     if (current !== null && !overtakes(rollout, current)) continue
-    const release = findRelease(rollout, releases)
     if (release === null) {
       best ??= nothing('release_withdrawn', rollout.id)
       continue
@@ -159,10 +170,8 @@ export function chooseNext(
 function keepOn(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollout: Rollout,
-  releases: readonly ReleaseFacts[],
+  { rollout, release }: FleetRollout,
 ): Choice & { kind: 'answer' } {
-  const release = findRelease(rollout, releases)
   if (release === null) return nothing('release_withdrawn', rollout.id)
   if (!isRunnable(release, facts, fleet)) return nothing('no_release_for_platform', rollout.id)
   const { running } = facts
@@ -177,15 +186,15 @@ function keepOn(
 function chooseBaseline(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
+  rollouts: readonly FleetRollout[],
   releases: readonly ReleaseFacts[],
 ): Answer {
   const { baseline } = fleet
   if (baseline === null) return { release: null, reason: 'no_rollout', rolloutId: null }
   const { sha256, version } = baseline
-  const left = rollouts.find((rollout) => isGoingBackFrom(rollout, sha256))
+  const left = rollouts.find(({ rollout }) => isGoingBackFrom(rollout, sha256))
   if (left !== undefined) {
-    return { release: null, reason: 'baseline_left', rolloutId: left.id }
+    return { release: null, reason: 'baseline_left', rolloutId: left.rollout.id }
   }
   const release = releases.find((r) => r.version === version && r.sha256 === sha256)
   if (release === undefined) return { release: null, reason: 'release_withdrawn', rolloutId: null }
@@ -214,16 +223,16 @@ function chooseNewest(
 }
 
 interface Current {
-  readonly rollout: Rollout
+  readonly from: FleetRollout
   readonly update: Update
 }
 
 /** Its update under way, in the first of the rollouts that has one. */
-function findCurrent(facts: CheckInFacts, rollouts: readonly Rollout[]): Current | null {
+function findCurrent(facts: CheckInFacts, rollouts: readonly FleetRollout[]): Current | null {
   if (facts.updates.length === 0) return null
-  for (const rollout of rollouts) {
-    const update = updateIn(rollout, facts)
-    if (update !== null && isUnderWay(update)) return { rollout, update }
+  for (const from of rollouts) {
+    const update = updateIn(from.rollout, facts)
+    if (update !== null && isUnderWay(update)) return { from, update }
   }
   return null
 }
@@ -231,7 +240,7 @@ function findCurrent(facts: CheckInFacts, rollouts: readonly Rollout[]): Current
 function overtakes(rollout: Rollout, current: Current): boolean {
   return (
     rollout.policy.isEmergency &&
-    !current.rollout.policy.isEmergency &&
+    !current.from.rollout.policy.isEmergency &&
     canBeSuperseded(current.update)
   )
 }
@@ -248,14 +257,13 @@ function settle(
   rollout: Rollout,
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
-  releases: readonly ReleaseFacts[],
+  rollouts: readonly FleetRollout[],
 ): Decision {
   const current = findCurrent(facts, rollouts)
   const answerMeanwhile: Answer =
     current === null || !fleet.updatesEnabled || rollout.state === 'aborted'
       ? { release: null, reason: 'under_way', rolloutId: rollout.id }
-      : keepOn(facts, fleet, current.rollout, releases)
+      : keepOn(facts, fleet, current.from)
   return { kind: 'settle', wish: { kind, rolloutId: rollout.id }, answerMeanwhile }
 }
 

@@ -6,7 +6,7 @@
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { alreadyThere } from './already-there.ts'
-import type { Answer } from './decision.ts'
+import type { Answer, FleetRollout } from './decision.ts'
 import { chooseNext } from './decision.ts'
 import { recordGrant } from './grants.ts'
 import { judgeFailures } from './judgement.ts'
@@ -38,7 +38,7 @@ export interface Settled {
 /** `rollouts` (from `rankRollouts`) are the fleet's, read under lock; so are the `updates` of each of `batch`. */
 export function settleRollouts(
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
+  rollouts: readonly FleetRollout[],
   releases: readonly ReleaseFacts[],
   batch: readonly CheckInFacts[],
   now: Date,
@@ -50,7 +50,8 @@ export function settleRollouts(
   const updates = new Map<string, readonly Update[]>()
 
   const replace = (rollout: Rollout) => {
-    ranked[ranked.findIndex(({ id }) => id === rollout.id)] = rollout
+    const index = ranked.findIndex((known) => known.rollout.id === rollout.id)
+    ranked[index] = { rollout, release: ranked[index]!.release }
   }
   const record = (facts: CheckInFacts, rollout: Rollout, after: Update): CheckInFacts => {
     const before = updateIn(rollout, facts)
@@ -66,7 +67,7 @@ export function settleRollouts(
 
   for (const read of batch) {
     let facts: CheckInFacts = { ...read, updates: updates.get(read.deviceId) ?? read.updates }
-    for (const rollout of [...ranked]) {
+    for (const { rollout } of [...ranked]) {
       const update = updateIn(rollout, facts)
       const after =
         (update === null ? null : advanceUpdate(update, rollout, facts, now)) ??
@@ -80,7 +81,7 @@ export function settleRollouts(
     } else {
       const { overtakes, from, release, wave } = choice
       if (overtakes !== null) {
-        const overtaken = ranked.find(({ id }) => id === overtakes.rolloutId)!
+        const overtaken = ranked.find(({ rollout }) => rollout.id === overtakes.rolloutId)!.rollout
         const after = supersedeUpdate(overtakes, overtaken, 'overtaken', now)
         if (after !== null) facts = move(facts, overtaken, after)
       }
@@ -92,9 +93,9 @@ export function settleRollouts(
     }
     updates.set(facts.deviceId, facts.updates)
   }
-  const known = new Set(rollouts)
+  const known = new Set(rollouts.map(({ rollout }) => rollout))
   return {
-    rollouts: ranked.filter((rollout) => !known.has(rollout)),
+    rollouts: ranked.flatMap(({ rollout }) => (known.has(rollout) ? [] : [rollout])),
     changes,
     answers,
     updates,

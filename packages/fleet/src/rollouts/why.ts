@@ -5,7 +5,7 @@ import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
-import type { Answer, AnswerReason } from './decision.ts'
+import type { Answer, AnswerReason, FleetRollout } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
@@ -39,7 +39,7 @@ export interface Why {
 export function explain(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  rollouts: readonly Rollout[],
+  rollouts: readonly FleetRollout[],
   releases: readonly ReleaseFacts[],
   now: Date,
   zones: Zones,
@@ -47,7 +47,9 @@ export function explain(
 ): Why {
   const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
   const decider =
-    choice.kind === 'offer' ? choice.from : rollouts.find(({ id }) => id === choice.rolloutId)
+    choice.kind === 'offer'
+      ? choice.from
+      : rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
   if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
     return explainRollout(facts, fleet, decider, releases, now, zones, timeZone)
   }
