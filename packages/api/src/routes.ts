@@ -5,6 +5,7 @@ import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as products from './products.ts'
 import * as proposals from './proposals.ts'
+import * as rebootLocks from './reboot-locks.ts'
 import * as releases from './releases.ts'
 import type { Route } from './route.ts'
 import * as server from './server.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   products,
   releases,
   fleets,
+  rebootLocks,
   devices,
   foreignDevices,
   device,

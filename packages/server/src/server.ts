@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createZones } from '@seaworthy/fleet/rollouts'
 import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
@@ -18,6 +19,7 @@ import type { SpanExporter, SpanSender } from './app/traces/export.ts'
 import { startSpanExporter } from './app/traces/export.ts'
 import { createTracer } from './app/traces/spans.ts'
 import { loadOnlineSecrets } from './app/online-secrets.ts'
+import { createRebootLockTable } from './app/reboot-locks.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
 import type { Config } from './config/config.ts'
@@ -30,6 +32,7 @@ import { createDeviceCounts } from './tasks/device-counts.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
+import { createRebootLockWatch } from './tasks/reboot-locks.ts'
 import { observeTasks } from './tasks/observed.ts'
 
 export interface ServerOptions {
@@ -67,6 +70,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createGarbageCollection(app),
     createAssertionExpiry(app),
     createDeviceCounts(app),
+    createRebootLockWatch(app),
   ]
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
   await subscribe(app, () => tasks.wake('log-sequencer'))
@@ -134,6 +138,8 @@ async function createApp(options: ServerOptions, exporter: SpanExporter | undefi
     trust: createTrustPlane({ db, masterKey, log, health }),
     fleets: createFleetTable(db),
     removedDevices,
+    rebootLocks: createRebootLockTable(db),
+    zones: createZones(),
     foreignIdentities: createForeignIdentities(db, removedDevices),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer })),
     health,
@@ -159,14 +165,17 @@ async function subscribe(app: App, onAudit: () => void): Promise<void> {
     ['metadata', app.trust.reload],
     ['fleets', app.fleets.reload],
     ['removed_device', app.removedDevices.reload],
+    ['reboot_locks', app.rebootLocks.reload],
   ] as const
   for (const [, load] of caches) await load()
   await app.db.subscribe([
     ...caches.map(([channel, load]) => ({
       channel,
       onNotify: (payload: string) => {
-        if (channel === 'removed_device') app.removedDevices.add(payload)
-        else reload(channel, load)
+        if (channel === 'removed_device') {
+          app.removedDevices.add(payload)
+          reload('reboot_locks', app.rebootLocks.reload)
+        } else reload(channel, load)
       },
       // Listening was interrupted (or has just begun): what happened meanwhile is in the tables.
       onListening: () => reload(channel, load),

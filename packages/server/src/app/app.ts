@@ -1,5 +1,6 @@
 /** Everything a request or a task may use, in one typed object that `server.ts` makes once per worker. */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Zones } from '@seaworthy/fleet/rollouts'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -11,6 +12,7 @@ import type { ForeignIdentities } from './foreign-identities.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
+import type { RebootLockTable } from './reboot-locks.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
 import type { Tracer } from './traces/spans.ts'
 import type { TrustPlane } from './trust-plane.ts'
@@ -34,6 +36,8 @@ export interface App extends Ports {
   readonly trust: TrustPlane
   readonly fleets: FleetTable
   readonly removedDevices: RemovedDevices
+  readonly rebootLocks: RebootLockTable
+  readonly zones: Zones
   readonly foreignIdentities: ForeignIdentities
   readonly checkIns: CheckIns
   readonly health: Health

@@ -40,6 +40,7 @@ import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
+import { decideRestart } from './reboot-locks.ts'
 import type { Page, PageQuery } from './views.ts'
 import { instantOrNull, readPage, viewPage } from './views.ts'
 
@@ -136,8 +137,9 @@ export async function issueAccessToken(
 }
 
 export interface CheckInReply {
-  readonly assignment: { targetPath: string; sha256: string } | null
+  readonly assignment: { targetPath: string; sha256: string; mayRestart?: boolean } | null
   readonly fleet: FleetPolicy
+  readonly pollSeconds: number
   readonly acknowledgedSequence: number | null
 }
 
@@ -183,9 +185,20 @@ export async function checkIn(
         (releases ?? []).map((facts) => ({ ...facts, targetPath: facts.path })),
       )
       app.metrics.decisions.add(1, reason)
+      const isSigned = signature !== undefined
+      const restart = await decideRestart(
+        app,
+        { fleet, deviceId, tags: outcome.tags, report, isSigned, assigned: release },
+        now,
+      )
       return {
-        assignment: release && { targetPath: release.targetPath, sha256: release.sha256 },
+        assignment: release && {
+          targetPath: release.targetPath,
+          sha256: release.sha256,
+          ...(restart.mayRestart === undefined ? {} : { mayRestart: restart.mayRestart }),
+        },
         fleet,
+        pollSeconds: Math.min(fleet.pollSeconds, restart.pollSecondsMax),
         acknowledgedSequence: signature === undefined ? null : report.sequence,
       }
     }

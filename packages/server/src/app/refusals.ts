@@ -18,6 +18,8 @@ export type ServerRefusal =
   | 'device_has_no_token'
   | 'gateway_token_not_found'
 
+export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
+
 /** A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything else stays as it is. */
 export function refusalOf(error: unknown): unknown {
   return isUnreachable(error)

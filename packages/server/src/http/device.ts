@@ -42,7 +42,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       const reply = await devices.checkIn(app, actor.id, body, now)
       return {
         assignment: reply.assignment,
-        pollSeconds: reply.fleet.pollSeconds,
+        pollSeconds: reply.pollSeconds,
         configVersion: 0,
         commands: [],
         serverTime: formatInstant(now),

@@ -12,12 +12,14 @@ import { deviceEndpoints } from './devices.ts'
 import type { RawHandler } from './dispatch.ts'
 import { createDispatcher } from './dispatch.ts'
 import type { Endpoint } from './endpoint.ts'
+import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, measureRequests } from './metrics.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
+import { rebootLockEndpoints } from './reboot-locks.ts'
 import { createRegistryPorts } from './registry-ports.ts'
 import { createRegistryHandler } from './registry/index.ts'
 import { releaseEndpoints } from './releases.ts'
@@ -38,6 +40,7 @@ function listEndpoints(app: App): readonly Endpoint[] {
     ...productEndpoints,
     ...releaseEndpoints,
     ...fleetEndpoints,
+    ...rebootLockEndpoints,
     ...deviceEndpoints,
     ...foreignDeviceEndpoints,
     ...createOwnEndpoints(app.secrets.certificatePem),
@@ -61,6 +64,7 @@ export function createRequestListener(app: App): RequestListener {
     { ...answerRegistry, prefix: '/v2' },
     createTufHandler(app),
     createLogHandler(app, limiter),
+    createFleetLockHandler(app, limiter),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
   ])

@@ -10,7 +10,7 @@ import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
-import type { ServerRefusal } from '../app/refusals.ts'
+import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
 import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */
@@ -94,6 +94,11 @@ const serverTable = {
   gateway_token_not_found: no(404, 'No such gateway token'),
 } satisfies Record<ServerRefusal, Mapped>
 
+const rebootLockTable = {
+  reboot_lock_not_found: no(404, 'No such restart slot'),
+  fleetlock_key_not_found: no(404, 'No such FleetLock key'),
+} satisfies Record<RebootLockRefusal, Mapped>
+
 const proposalTable = {
   proposal_malformed: notGenuine('Not a proposal'),
   proposal_outdated: no(409, 'The proposal is outdated'),
@@ -146,6 +151,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...deviceTable,
   ...releaseTable,
   ...serverTable,
+  ...rebootLockTable,
   ...proposalTable,
 }
 

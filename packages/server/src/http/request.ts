@@ -34,7 +34,12 @@ export async function readJsonBody(
   return value
 }
 
-async function readBytes(req: IncomingMessage, bytesMax: number, sleep: Sleep): Promise<Buffer> {
+/** The bytes of the body. Refuses longer bodies and slow senders before it reads on. */
+export async function readBytes(
+  req: IncomingMessage,
+  bytesMax: number,
+  sleep: Sleep,
+): Promise<Buffer> {
   const declared = Number(req.headers['content-length'] ?? '0')
   const tooLarge = () =>
     new HttpError('body_too_large', `the body may have at most ${bytesMax} bytes`, {
