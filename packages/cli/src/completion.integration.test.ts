@@ -26,6 +26,12 @@ function runShell(
   return run.stdout
 }
 
+/** Puts a `seaworthy` on the path of a shell that knows two fleets and a rollout, as `completion-words` prints them. */
+const knowing = `seaworthy() { case "$1 $2" in
+  "completion-words fleet") printf 'lab\\tweb stable\\nharbour\\tweb beta\\n' ;;
+  "completion-words rollout") printf 'rollout_0\\t2.0 to lab, active\\n' ;;
+esac; }`
+
 test('bash loads its script and completes commands, options and values', (t) => {
   const complete = (...words: string[]) =>
     `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _seaworthy; echo "\${COMPREPLY[@]}"`
@@ -40,21 +46,47 @@ test('bash loads its script and completes commands, options and values', (t) => 
       complete('seaworthy', 'device', 'list', '--fl'),
       complete('seaworthy', 'device', 'list', '--fleet', ''),
       complete('seaworthy', 'key', 'show', '/etc/passw'),
+      knowing,
+      complete('seaworthy', 'device', 'list', '--fleet', ''),
+      complete('seaworthy', 'fleet', 'versions', 'har'),
+      complete('seaworthy', 'rollout', 'watch', ''),
+      complete('seaworthy', 'rollout', 'watch', '--js'),
     ].join('\n'),
   )
   if (out === undefined) return
-  assert.deepEqual(out.split('\n').slice(0, 4), ['device', 'list show set remove', '--fleet', ''])
+  assert.deepEqual(out.split('\n').slice(0, 4), [
+    'device',
+    'list show why updates set remove',
+    '--fleet',
+    '',
+  ])
   assert.match(out.split('\n')[4]!, /^\/etc\/passwd/)
+  assert.deepEqual(out.split('\n').slice(5, 9), ['lab harbour', 'harbour', 'rollout_0', '--json'])
 })
 
-test('zsh loads its script', (t) => {
+test('zsh loads its script and completes names that the server knows', (t) => {
   const script = formatCompletion(program, 'zsh')
-  runShell(
+  const complete = (...typed: string[]) =>
+    `words=(${typed.map((word) => `'${word}'`).join(' ')}); CURRENT=${typed.length}; _seaworthy`
+  const out = runShell(
     t,
     'zsh',
     ['-f'],
-    `autoload -U compinit; compinit -u -D\n${script}\n(( $+functions[_seaworthy] )) || exit 1\n`,
+    [
+      'autoload -U compinit; compinit -u -D',
+      script,
+      '(( $+functions[_seaworthy] )) || exit 1',
+      '_describe() { print -r -- ${(j:|:)choices} }',
+      knowing,
+      complete('seaworthy', 'fleet', 'show', ''),
+      complete('seaworthy', 'rollout', 'create', '--fleet', ''),
+      complete('seaworthy', 'rollout', 'why', ''),
+      '',
+    ].join('\n'),
   )
+  if (out === undefined) return
+  const fleets = 'lab:web stable|harbour:web beta'
+  assert.deepEqual(out.trim().split('\n'), [fleets, fleets, 'rollout_0:2.0 to lab, active'])
 })
 
 test('fish loads its script and completes commands and options', (t) => {
@@ -68,4 +100,12 @@ test('fish loads its script and completes commands and options', (t) => {
   if (out === undefined) return
   assert.match(out, /^list\t/m)
   assert.match(out, /^--fleet\t/m)
+  const known = [
+    `function seaworthy; printf 'lab\\tweb stable\\n'; end`,
+    script,
+    "complete -C 'seaworthy fleet show '",
+    "complete -C 'seaworthy device list --fleet '",
+  ]
+  const words = runShell(t, 'fish', ['--no-config', '-c', known.join('\n')], '')
+  assert.deepEqual(words?.trim().split('\n'), ['lab\tweb stable', 'lab\tweb stable'])
 })

@@ -11,13 +11,20 @@ interface CommandEntry {
   options: OptionEntry[]
   /** Whether an argument of the command is a file or folder. */
   takesFiles: boolean
+  /** What an argument of the command is, where the server knows the words for it. */
+  words: WordKind | undefined
 }
 
 interface OptionEntry {
   long: string
   description: string
-  value: 'none' | 'file' | 'other'
+  value: 'none' | 'file' | 'other' | WordKind
 }
+
+/** Words that only the server knows; `completion-words KIND` asks it for them. */
+export const wordKinds = ['fleet', 'rollout', 'device'] as const
+export type WordKind = (typeof wordKinds)[number]
+export const wordsCommand = 'completion-words'
 
 export function formatCompletion(program: Command, shell: Shell): string {
   const entries = listCommands(program)
@@ -45,6 +52,7 @@ function listCommands(program: Command): CommandEntry[] {
       })),
       options: [...own, ...above, help],
       takesFiles: command.registeredArguments.some((argument) => isFileName(argument.name())),
+      words: command.registeredArguments.flatMap((argument) => wordKindOf(argument.name()))[0],
     })
     for (const child of command.commands) {
       visit(child, [...path, child.name()], path.length === 0 ? inherited : [...own, ...above])
@@ -59,8 +67,16 @@ function describeOption(option: Option): OptionEntry {
   return {
     long: option.long ?? option.flags,
     description: option.description,
-    value: valueName === undefined ? 'none' : isFileName(valueName) ? 'file' : 'other',
+    value:
+      valueName === undefined
+        ? 'none'
+        : (wordKindOf(option.long?.slice(2) ?? '')[0] ??
+          (isFileName(valueName) ? 'file' : 'other')),
   }
+}
+
+function wordKindOf(name: string): WordKind[] {
+  return wordKinds.filter((kind) => kind === name)
 }
 
 function isFileName(name: string): boolean {
@@ -74,10 +90,27 @@ function quote(text: string): string {
 
 const functionName = (program: string) => `_${program.replaceAll('-', '_')}`
 
+/** `completion-words` is there for these scripts, not for people. */
+const isVisible = (child: { name: string }) => child.name !== wordsCommand
+const visible = (children: readonly { name: string }[]) =>
+  children.filter(isVisible).map((child) => child.name)
+
 /** The options of any command that want a value, as a pattern of `case`. */
 function valueOptions(entries: readonly CommandEntry[], value: OptionEntry['value']): string {
   const longs = entries.flatMap((entry) => entry.options.filter((option) => option.value === value))
   return [...new Set(longs.map((option) => option.long))].toSorted().join('|') || '--'
+}
+
+/** Those of every kind, without the placeholder for none. */
+function allValueOptions(entries: readonly CommandEntry[]): string[] {
+  return (['file', 'other', ...wordKinds] as const)
+    .flatMap((value) => valueOptions(entries, value).split('|'))
+    .filter((long) => long !== '--')
+}
+
+/** The kinds of words that some option wants. */
+function optionKinds(entries: readonly CommandEntry[]): WordKind[] {
+  return wordKinds.filter((kind) => valueOptions(entries, kind) !== '--')
 }
 
 /** Walks the words typed so far down the tree; shared by bash and zsh, which agree on this much. */
@@ -85,7 +118,7 @@ function formatWalk(entries: readonly CommandEntry[]): string[] {
   const paths = entries.filter((entry) => entry.path !== '').map((entry) => quote(entry.path))
   return [
     `    case "$word" in`,
-    `      ${valueOptions(entries, 'file')}|${valueOptions(entries, 'other')}) skip=1; continue ;;`,
+    `      ${allValueOptions(entries).join('|')}) skip=1; continue ;;`,
     `      -*) continue ;;`,
     `    esac`,
     `    case "\${at:+$at }$word" in`,
@@ -96,10 +129,11 @@ function formatWalk(entries: readonly CommandEntry[]): string[] {
 
 function formatBash(program: string, entries: readonly CommandEntry[]): string {
   const name = functionName(program)
+  const ask = (kind: string) => `"\${COMP_WORDS[0]}" ${wordsCommand} ${kind} 2>/dev/null | cut -f 1`
   return [
     `# bash completion for ${program}: put "source <(${program} completion bash)" into ~/.bashrc`,
     `${name}() {`,
-    `  local current="\${COMP_WORDS[COMP_CWORD]}" previous="" at="" skip=0 word words="" files=0`,
+    `  local current="\${COMP_WORDS[COMP_CWORD]}" previous="" at="" skip=0 word words="" files=0 kind=""`,
     `  [ "$COMP_CWORD" -gt 0 ] && previous="\${COMP_WORDS[COMP_CWORD-1]}"`,
     `  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do`,
     `    if [ "$skip" = 1 ]; then skip=0; continue; fi`,
@@ -109,14 +143,19 @@ function formatBash(program: string, entries: readonly CommandEntry[]): string {
     `  case "$previous" in`,
     `    ${valueOptions(entries, 'file')}) compopt -o default 2>/dev/null; COMPREPLY=($(compgen -f -- "$current")); return ;;`,
     `    ${valueOptions(entries, 'other')}) return ;;`,
+    ...optionKinds(entries).map(
+      (kind) =>
+        `    ${valueOptions(entries, kind)}) COMPREPLY=($(compgen -W "$(${ask(kind)})" -- "$current")); return ;;`,
+    ),
     `  esac`,
     `  case "$at" in`,
     ...entries.flatMap((entry) => [
       `    ${quote(entry.path)})`,
       `      if [ "\${current#-}" != "$current" ]; then words=${quote(entry.options.map((o) => o.long).join(' '))}`,
-      `      else words=${quote(entry.children.map((child) => child.name).join(' '))}${entry.takesFiles ? '; files=1' : ''}; fi ;;`,
+      `      else words=${quote(visible(entry.children).join(' '))}${entry.takesFiles ? '; files=1' : ''}${entry.words === undefined ? '' : `; kind=${entry.words}`}; fi ;;`,
     ]),
     `  esac`,
+    `  if [ -n "$kind" ]; then words="$(${ask('"$kind"')})"; fi`,
     `  COMPREPLY=($(compgen -W "$words" -- "$current"))`,
     `  if [ "$files" = 1 ]; then compopt -o default 2>/dev/null; COMPREPLY+=($(compgen -f -- "$current")); fi`,
     `}`,
@@ -133,7 +172,7 @@ function formatZsh(program: string, entries: readonly CommandEntry[]): string {
     `#compdef ${program}`,
     `# zsh completion for ${program}: put "source <(${program} completion zsh)" into ~/.zshrc after compinit`,
     `${name}() {`,
-    `  local at="" skip=0 word previous="\${words[CURRENT-1]}"`,
+    `  local at="" skip=0 word kind="" previous="\${words[CURRENT-1]}"`,
     `  local -a choices`,
     `  for word in "\${(@)words[2,CURRENT-1]}"; do`,
     `    if [ "$skip" = 1 ]; then skip=0; continue; fi`,
@@ -142,14 +181,16 @@ function formatZsh(program: string, entries: readonly CommandEntry[]): string {
     `  case "$previous" in`,
     `    ${valueOptions(entries, 'file')}) _files; return ;;`,
     `    ${valueOptions(entries, 'other')}) return ;;`,
-    `  esac`,
-    `  case "$at" in`,
+    ...optionKinds(entries).map((kind) => `    ${valueOptions(entries, kind)}) kind=${kind} ;;`),
+    `    *) case "$at" in`,
     ...entries.flatMap((entry) => [
       `    ${quote(entry.path)})`,
       `      if [[ "\${words[CURRENT]}" == -* ]]; then choices=(${describe(entry.options.map((o) => [o.long, o.description]))})`,
-      `      else choices=(${describe(entry.children.map((child) => [child.name, child.description]))})${entry.takesFiles ? '; _files' : ''}; fi ;;`,
+      `      else choices=(${describe(entry.children.filter(isVisible).map((child) => [child.name, child.description]))})${entry.takesFiles ? '; _files' : ''}${entry.words === undefined ? '' : `; kind=${entry.words}`}; fi ;;`,
     ]),
+    `    esac ;;`,
     `  esac`,
+    `  if [ -n "$kind" ]; then choices=("\${(@f)$("\${words[1]}" ${wordsCommand} $kind 2>/dev/null | tr '\\t' ':')}"); fi`,
     `  _describe ${quote(program)} choices`,
     `}`,
     `if [ "$funcstack[1]" = ${quote(name)} ]; then ${name} "$@"; else compdef ${name} ${program}; fi`,
@@ -160,9 +201,8 @@ function formatZsh(program: string, entries: readonly CommandEntry[]): string {
 function formatFish(program: string, entries: readonly CommandEntry[]): string {
   const at = `__${program.replaceAll('-', '_')}_at`
   const paths = entries.filter((entry) => entry.path !== '').map((entry) => quote(entry.path))
-  const values = [valueOptions(entries, 'file'), valueOptions(entries, 'other')]
-    .flatMap((pattern) => pattern.split('|'))
-    .filter((long) => long !== '--')
+  const ask = (kind: WordKind) => quote(`(${program} ${wordsCommand} ${kind} 2>/dev/null)`)
+  const values = allValueOptions(entries)
   const lines = [
     `# fish completion for ${program}: put "${program} completion fish | source" into ~/.config/fish/config.fish`,
     `function ${at}`,
@@ -181,18 +221,34 @@ function formatFish(program: string, entries: readonly CommandEntry[]): string {
   ]
   for (const entry of entries) {
     const when = `-n ${quote(`${at} ${quote(entry.path)}`)}`
-    for (const child of entry.children) {
+    for (const child of entry.children.filter(isVisible)) {
       lines.push(
         `complete -c ${program} ${when} -a ${quote(child.name)} -d ${quote(child.description)}`,
       )
     }
     if (entry.takesFiles) lines.push(`complete -c ${program} ${when} -F`)
+    if (entry.words !== undefined) {
+      lines.push(`complete -c ${program} ${when} -a ${ask(entry.words)}`)
+    }
     for (const option of entry.options) {
-      const value = option.value === 'none' ? '' : option.value === 'file' ? ' -r -F' : ' -x'
+      const value = formatFishValue(option.value, ask)
       lines.push(
         `complete -c ${program} ${when} -l ${option.long.replace(/^--/, '')}${value} -d ${quote(option.description)}`,
       )
     }
   }
   return `${lines.join('\n')}\n`
+}
+
+function formatFishValue(value: OptionEntry['value'], ask: (kind: WordKind) => string): string {
+  switch (value) {
+    case 'none':
+      return ''
+    case 'file':
+      return ' -r -F'
+    case 'other':
+      return ' -x'
+    default:
+      return ` -x -a ${ask(value)}`
+  }
 }

@@ -1,9 +1,17 @@
-/** `seaworthy completion SHELL` */
+/** `seaworthy completion SHELL`, and what its scripts ask while somebody types. */
 import { Argument } from 'commander'
 import type { Command } from 'commander'
-import type { Shell } from '../completion.ts'
-import { formatCompletion, shells } from '../completion.ts'
+import { listDevices } from '@seaworthy/api/devices'
+import { listFleets } from '@seaworthy/api/fleets'
+import { listRollouts } from '@seaworthy/api/rollouts'
+import type { Shell, WordKind } from '../completion.ts'
+import { formatCompletion, shells, wordKinds, wordsCommand } from '../completion.ts'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { ExitCodeError, exitCodes } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
+import type { Session } from '../session.ts'
+import { withSession } from '../session.ts'
 
 export function addCompletionCommand(program: Command, ports: CliPorts): void {
   program
@@ -11,4 +19,63 @@ export function addCompletionCommand(program: Command, ports: CliPorts): void {
     .description('print a completion script; its first line says where to put it')
     .addArgument(new Argument('<shell>', 'your shell').choices(shells))
     .action((shell: Shell) => ports.out.write(formatCompletion(program, shell)))
+  program
+    .command(wordsCommand, { hidden: true })
+    .description('what completion scripts ask: names that the server knows')
+    .addArgument(new Argument('<kind>', 'of what').choices(wordKinds))
+    .action(async (kind: WordKind, _options: object, command: Command) =>
+      printWords(createContext(ports, command), kind),
+    )
+}
+
+/** Nobody waits longer for a completion. */
+const waitMsMax = 4000
+const wordsMax = 100
+
+/** One word a line, a description behind a tab. Silent where the server cannot be asked. */
+async function printWords(context: Context, kind: WordKind): Promise<void> {
+  const { ports } = context
+  const over = new AbortController()
+  const answered = new AbortController()
+  void ports.sleep(waitMsMax, answered.signal).then(
+    () => over.abort(),
+    () => {},
+  )
+  const signal = AbortSignal.any([ports.signal, over.signal])
+  try {
+    const words = await withSession({ ...context, ports: { ...ports, signal } }, (session) =>
+      askWords(session, kind),
+    )
+    for (const [word, text] of words) {
+      // shells expand what they are given: whatever could mean something to one of them is left out
+      if (!/^[A-Za-z0-9._-]+$/.test(word)) continue
+      ports.out.write(`${word}\t${text.replaceAll(/[^A-Za-z0-9 ._,@-]/g, '')}\n`)
+    }
+  } catch {
+    // whoever presses a key wants words or nothing, no message in the middle of a line
+    throw new ExitCodeError(exitCodes.failed)
+  } finally {
+    answered.abort()
+  }
+}
+
+async function askWords(
+  { client }: Session,
+  kind: WordKind,
+): Promise<(readonly [word: string, text: string])[]> {
+  const query = { limit: wordsMax }
+  switch (kind) {
+    case 'fleet': {
+      const { items } = await client.call(listFleets, { query })
+      return items.map(({ name, product, channel }) => [name, `${product} ${channel}`])
+    }
+    case 'rollout': {
+      const { items } = await client.call(listRollouts, { query })
+      return items.map(({ id, fleet, version, state }) => [id, `${version} to ${fleet}, ${state}`])
+    }
+    case 'device': {
+      const { items } = await client.call(listDevices, { query })
+      return items.map(({ id, name, fleet }) => [id, `${name ?? ''} in ${fleet}`.trim()])
+    }
+  }
 }

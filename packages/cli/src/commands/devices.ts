@@ -23,27 +23,27 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
       list(createContext(ports, command), options.fleet),
     )
   device
-    .command('show <id>')
+    .command('show <device>')
     .description('show one device with its key and its last signed reports')
     .action(async (id: string, _options: object, command: Command) =>
       show(createContext(ports, command), id),
     )
   device
-    .command('why <id>')
+    .command('why <device>')
     .description('say in one sentence why a device gets what it gets next')
     .option('--time-zone <zone>', 'for times in the sentence (default: the zone of this machine)')
     .action(async (id: string, options: { timeZone?: string }, command: Command) =>
       explain(createContext(ports, command), id, options),
     )
   device
-    .command('updates <id>')
+    .command('updates <device>')
     .description('list the updates of a device, newest first, with every step')
     .option('--limit <count>', 'at most so many', wholeNumber(1, 10_000), 20)
     .action(async (id: string, { limit }: { limit: number }, command: Command) =>
       showUpdates(createContext(ports, command), id, limit),
     )
   device
-    .command('set <id>')
+    .command('set <device>')
     .description('change name, tags or fleet of a device')
     .option('--name <name>', 'a name for people')
     .option('--tag <name=value>', 'set the tags, repeatable; replaces those it had', collectPairs)
@@ -52,7 +52,7 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
       set(createContext(ports, command), id, options),
     )
   device
-    .command('remove <id...>')
+    .command('remove <device...>')
     .description('remove devices; their credentials end at once')
     .action(async (ids: string[], _options: object, command: Command) =>
       remove(createContext(ports, command), ids),

@@ -31,18 +31,18 @@ export function addFleetCommands(program: Command, ports: CliPorts): void {
     .description('list fleets')
     .action(async (_options: object, command: Command) => list(createContext(ports, command)))
   fleet
-    .command('show <name>')
+    .command('show <fleet>')
     .description('show one fleet')
     .action(async (name: string, _options: object, command: Command) =>
       show(createContext(ports, command), name),
     )
-  addPolicyOptions(fleet.command('set <name>').description('change the policy of a fleet'))
+  addPolicyOptions(fleet.command('set <fleet>').description('change the policy of a fleet'))
     .option('--unpin', 'follow the newest release of the channel again')
     .action(async (name: string, options: PolicyOptions, command: Command) =>
       set(createContext(ports, command), name, options),
     )
   fleet
-    .command('versions <name>')
+    .command('versions <fleet>')
     .description('show which versions run in a fleet, now and over time')
     .action(async (name: string, _options: object, command: Command) =>
       versions(createContext(ports, command), name),
