@@ -70,6 +70,10 @@ export async function acquireSlot(
   tags: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<SlotAnswer> {
+  // First of all, as whoever removes the device does: two that lock in the same order never wait for each other.
+  if (holder.device !== null && !(await keepDevice(tx, holder.device))) {
+    return { kind: 'refused', reason: 'device_removed' }
+  }
   const policy = await lockRebootGroup(tx, holder.fleet)
   if (policy === undefined) return { kind: 'refused', reason: 'off' }
   if (policy.strategy === 'coordinated') {
@@ -83,9 +87,6 @@ export async function acquireSlot(
   const verdict = judge(app.zones, policy, holdersCount, tags, now)
   if (verdict !== undefined) return { kind: 'refused', reason: verdict }
   if (policy.strategy !== 'coordinated') return { kind: 'granted', isHeld: false }
-  if (holder.device !== null && !(await keepDevice(tx, holder.device))) {
-    return { kind: 'refused', reason: 'device_removed' }
-  }
   const id = newId('lock', now, app.random)
   await insertLock(tx, { ...holder, id, takenAt: now, askedAt: now, alarmedAt: null })
   await notifyLocks(tx)

@@ -1,9 +1,9 @@
 -- Coordinated restarts (D13): who may restart at the moment.
 
--- Whoever takes a slot locks this row first, so that a fleet never has more holders than slots. A row of its own: nothing
--- else waits for it, and it is always the last to be locked.
+-- Whoever takes a slot locks this row first, so that a fleet never has more holders than slots. A row of its own, without
+-- a reference to its fleet: who changes the fleet and who takes a slot never wait for each other.
 create table reboot_groups (
-  fleet text primary key references fleets (name)
+  fleet text primary key
 );
 
 create table reboot_locks (
