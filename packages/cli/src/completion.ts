@@ -248,7 +248,9 @@ function formatFishValue(value: OptionEntry['value'], ask: (kind: WordKind) => s
       return ' -r -F'
     case 'other':
       return ' -x'
-    default:
+    case 'fleet':
+    case 'rollout':
+    case 'device':
       return ` -x -a ${ask(value)}`
   }
 }
