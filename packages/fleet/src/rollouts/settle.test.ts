@@ -1,0 +1,436 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { FleetPolicy } from '../fleets/index.ts'
+import { decideUpdate, findRelease, rankRollouts } from './decision.ts'
+import { createMemberCounter } from './members.ts'
+import { applyStep, planRollout } from './planner.ts'
+import { fleetOf, policyOf, releaseOf, secondsOn, startAt } from './rollout.fixture.ts'
+import type { CheckInFacts, Rollout, RolloutPolicy, Update } from './rollout.ts'
+import type { UpdateChange } from './settle.ts'
+import { endUpdates, settleRollouts } from './settle.ts'
+import { approveWave, createRollout, pause, resume } from './transitions.ts'
+import { counterOf, isUnderWay } from './updates.ts'
+import { isWindowOpen } from './windows.ts'
+import { createZones } from './zones.ts'
+
+const zones = createZones()
+const devicesCount = 24
+const releases = [releaseOf(1), releaseOf(2), releaseOf(3, { security: true })]
+
+/** What a step of the story is; `pick` chooses within it. */
+interface Action {
+  readonly kind: 'check-ins' | 'time' | 'plan' | 'time-outs' | 'pause' | 'resume' | 'approve'
+  readonly pick: number
+  readonly devices: readonly number[]
+}
+
+const anyMembers = fc.oneof(
+  fc.record({ kind: fc.constant('count' as const), count: fc.integer({ min: 1, max: 8 }) }),
+  fc.record({
+    kind: fc.constant('tag' as const),
+    key: fc.constant('ring'),
+    value: fc.constantFrom('0', '1', '2'),
+  }),
+  fc.record({ kind: fc.constant('percent' as const), percent: fc.integer({ min: 5, max: 99 }) }),
+)
+/** In half of the policies there is no such limit: otherwise the strictest hides the others. */
+const orNull = <T>(any: fc.Arbitrary<T>) => fc.option(any, { freq: 1 })
+const anyPolicy: fc.Arbitrary<RolloutPolicy> = fc
+  .record({
+    members: fc.array(anyMembers, { maxLength: 3 }),
+    approvals: fc.array(fc.constantFrom(false, false, false, true), { minLength: 4, maxLength: 4 }),
+    failurePercentMax: orNull(fc.integer({ min: 0, max: 60 })),
+    sampleMin: fc.integer({ min: 1, max: 6 }),
+    successPercentMin: fc.integer({ min: 0, max: 100 }),
+    successOf: fc.constantFrom('members' as const, 'ended' as const),
+    bakeSeconds: fc.constantFrom(0, 60),
+    inFlightMax: orNull(fc.integer({ min: 1, max: 6 })),
+    perPeriod: orNull(
+      fc.record({
+        updatesMax: fc.integer({ min: 1, max: 6 }),
+        seconds: fc.constantFrom(30, 600),
+      }),
+    ),
+    rate: orNull(
+      fc.oneof(
+        fc.record({
+          kind: fc.constant('constant' as const),
+          perMinute: fc.constantFrom(0.5, 7, 180, 60_000),
+        }),
+        fc.record({
+          kind: fc.constant('exponential' as const),
+          perMinute: fc.constantFrom(1, 6),
+          factor: fc.constant(2),
+          everyHealthy: fc.integer({ min: 1, max: 3 }),
+          perMinuteMax: fc.constantFrom(6, 120),
+        }),
+      ),
+    ),
+    isWindowed: fc.constantFrom(false, false, true),
+    safeMode: fc.constantFrom(false, false, true),
+    failuresMax: orNull(fc.integer({ min: 0, max: 3 })),
+    onFailure: fc.constantFrom('pause' as const, 'abort' as const),
+    attempts: fc.record({
+      max: fc.integer({ min: 1, max: 3 }),
+      waitSeconds: fc.constantFrom(0, 90),
+    }),
+  })
+  .map((any) => {
+    let reached = 0
+    const members = any.members.filter((m) => {
+      if (m.kind !== 'percent') return true
+      if (m.percent <= reached) return false
+      reached = m.percent
+      return true
+    })
+    const { bakeSeconds, successPercentMin, successOf, failurePercentMax, sampleMin } = any
+    const gate = { bakeSeconds, successPercentMin, successOf, failurePercentMax, sampleMin }
+    return policyOf({
+      waves: [...members, { kind: 'percent' as const, percent: 100 }].map((m, index) => ({
+        members: m,
+        needsApproval: any.approvals[index] ?? false,
+        gate,
+      })),
+      inFlightMax: any.inFlightMax,
+      perPeriod: any.perPeriod,
+      rate: any.rate,
+      windows: any.isWindowed
+        ? {
+            timeZone: 'Europe/Berlin',
+            fallbackTimeZone: 'UTC',
+            spans: [{ days: ['mon', 'tue'], from: '13:02', to: '13:40' }],
+          }
+        : null,
+      timeoutSeconds: 300,
+      safeMode: any.safeMode,
+      failuresMax: any.failuresMax,
+      onFailure: any.onFailure,
+      attempts: any.attempts,
+    })
+  })
+
+const anyAction: fc.Arbitrary<Action> = fc.record({
+  kind: fc.oneof(
+    { weight: 12, arbitrary: fc.constant('check-ins' as const) },
+    { weight: 5, arbitrary: fc.constant('time' as const) },
+    { weight: 7, arbitrary: fc.constant('plan' as const) },
+    { weight: 2, arbitrary: fc.constant('time-outs' as const) },
+    { weight: 1, arbitrary: fc.constant('pause' as const) },
+    { weight: 5, arbitrary: fc.constant('resume' as const) },
+    { weight: 2, arbitrary: fc.constant('approve' as const) },
+  ),
+  pick: fc.nat(10_000),
+  devices: fc.array(fc.nat(devicesCount - 1), { minLength: 1, maxLength: devicesCount }),
+})
+
+// `size: 'max'`: stories as long as they may be, not short ones first.
+const anyStory = fc.array(anyAction, { minLength: 30, maxLength: 150, size: 'max' })
+
+/** One device as it is in truth, and what it reports. */
+interface Device {
+  facts: CheckInFacts
+  wanted: number | null
+}
+
+/** What the server keeps, and the devices; every invariant is checked on each write. */
+function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
+  let now = startAt
+  const rollouts = new Map(made.map((rollout) => [rollout.id, rollout]))
+  const rows = new Map<string, Update>()
+  const offers = new Map<string, { atMs: number; rate: RolloutPolicy['rate'] }[]>()
+  /** Failures since the last resume, by rollout. */
+  const failures = new Map<string, Set<string>>(made.map(({ id }) => [id, new Set()]))
+  const devices: Device[] = Array.from({ length: devicesCount }, (_, index) => ({
+    facts: {
+      deviceId: `device_${index}`,
+      platform: 'linux/amd64',
+      hardware: null,
+      tags: { ring: String(index % 5) },
+      running: { product: 'acme', sha256: releaseOf(1).sha256, counter: 1 },
+      committedCounter: 1,
+      floor: 1,
+      activity: { state: 'idle', sha256: null, code: null },
+      sequence: 1,
+      updates: [],
+    },
+    wanted: null,
+  }))
+  const rowsOf = (match: (update: Update) => boolean) => [...rows.values()].filter(match)
+
+  const checkOffer = (rollout: Rollout, { before, after }: UpdateChange) => {
+    const { policy, id } = rollout
+    const at = after.offeredAt
+    const of = rowsOf(({ rolloutId }) => rolloutId === id)
+    const underWay = of.filter(isUnderWay).length
+    const isHealthy = of.some(({ state }) => state === 'committed')
+    const failed = failures.get(id)!.size
+    assert.ok(before === null || !isUnderWay(before), 'two updates of a device at once')
+    assert.equal(rollout.state, 'active', 'offered while not active')
+    assert.ok(at.getTime() >= rollout.startAt.getTime(), 'offered before the start')
+    assert.ok(after.wave < rollout.wavesOpenCount, 'offered in a wave that is not open')
+    if (policy.waves[after.wave]!.needsApproval) {
+      assert.notEqual(rollout.waves[after.wave]!.approvedAt, null, 'offered before approval')
+    }
+    if (policy.inFlightMax !== null) assert.ok(underWay <= policy.inFlightMax, 'in flight')
+    if (policy.safeMode) {
+      assert.equal(failed, 0, 'offered in safe mode after a failure')
+      assert.ok(isHealthy || underWay <= 1, 'more than one in safe mode')
+    }
+    if (policy.failuresMax !== null) assert.ok(failed <= policy.failuresMax, 'budget exceeded')
+    if (policy.windows !== null) {
+      assert.ok(isWindowOpen(policy.windows, {}, at, zones), 'offered outside of the window')
+    }
+    const { members } = policy.waves[after.wave]!
+    if (members.kind === 'count') {
+      const inWave = of.filter(({ wave }) => wave === after.wave).length
+      assert.ok(inWave <= members.count, 'more than the count')
+    }
+    assert.ok(after.attempt <= policy.attempts.max || before?.state === 'superseded', 'attempts')
+    if (before !== null && before.state !== 'superseded') {
+      const waitedMs = at.getTime() - before.endedAt!.getTime()
+      assert.ok(waitedMs >= policy.attempts.waitSeconds * 1000, 'too soon after a failure')
+    }
+    const list = offers.get(id) ?? []
+    list.push({ atMs: at.getTime(), rate: policy.rate })
+    offers.set(id, list)
+    checkPace(
+      rollout,
+      list.map(({ atMs }) => atMs),
+    )
+  }
+
+  const write = (changed: readonly Rollout[], changes: readonly UpdateChange[]) => {
+    for (const change of changes) {
+      const { after, deviceId, rolloutId, before } = change
+      const key = `${rolloutId} ${deviceId}`
+      assert.deepEqual(rows.get(key) ?? null, before)
+      rows.set(key, after)
+      const counter = counterOf(after.state)
+      if (counter === 'failedCount') failures.get(rolloutId)!.add(deviceId)
+      else failures.get(rolloutId)!.delete(deviceId)
+      // The rollout as it was before the batch tells whether it might offer at all, and waves only open in plans.
+      if (after.state === 'offered') checkOffer(rollouts.get(rolloutId)!, change)
+    }
+    for (const rollout of changed) {
+      const before = rollouts.get(rollout.id)!
+      assert.ok(rollout.revision > before.revision)
+      assert.ok(rollout.clockAt.getTime() >= before.clockAt.getTime(), 'time ran backwards')
+      rollouts.set(rollout.id, rollout)
+    }
+    for (const rollout of rollouts.values()) recount(rollout, rowsOf)
+    for (const { facts } of devices) {
+      const underWay = rowsOf((u) => u.deviceId === facts.deviceId && isUnderWay(u))
+      assert.ok(underWay.length <= 1, 'two updates of a device at once')
+    }
+  }
+
+  const run = ({ kind, pick, devices: asking }: Action) => {
+    const list = [...rollouts.values()]
+    const rollout = list[pick % list.length]!
+    switch (kind) {
+      case 'time':
+        // Every fourth jumps back.
+        now = new Date(now.getTime() + (pick % 4 === 0 ? -1 : 1) * (pick % 997) * 137)
+        return
+      case 'check-ins': {
+        const batch = asking.map((index, i) => {
+          live(devices[index]!, pick + i * 31)
+          const { facts } = devices[index]!
+          return { ...facts, updates: rowsOf((u) => u.deviceId === facts.deviceId) }
+        })
+        const ranked = rankRollouts(list, releases)
+        const first = batch[0]!
+        const decision = decideUpdate(first, fleet, ranked, releases, now, zones)
+        const alone = settleRollouts(fleet, ranked, releases, [first], now, zones)
+        const answer = alone.answers.get(first.deviceId)!
+        if (decision.kind === 'answer') {
+          const { kind: _, ...expected } = decision
+          assert.deepEqual([alone.rollouts, alone.changes], [[], []])
+          assert.deepEqual(answer, expected)
+        } else {
+          assert.ok(alone.changes.length > 0, 'settled for nothing')
+          if (decision.wish.kind === 'grant')
+            assert.equal(answer.rolloutId, decision.wish.rolloutId)
+        }
+        const settled = settleRollouts(fleet, ranked, releases, batch, now, zones)
+        write(settled.rollouts, settled.changes)
+        for (const index of asking) {
+          const device = devices[index]!
+          device.wanted = settled.answers.get(device.facts.deviceId)?.release?.counter ?? null
+        }
+        return
+      }
+      case 'time-outs': {
+        const due = rowsOf((u) => u.rolloutId === rollout.id)
+        const ended = endUpdates(rollout, due, { kind: 'timed_out' }, now)
+        return write(ended.rollout === rollout ? [] : [ended.rollout], ended.changes)
+      }
+      case 'plan': {
+        const counted = countMembers(rollout, devices, rowsOf)
+        const steps = planRollout(counted, now, { isReleaseSigned: true })
+        let planned = counted
+        for (const step of steps) planned = applyStep(planned, step, now)
+        assert.deepEqual(planRollout(planned, now, { isReleaseSigned: true }), [])
+        rollouts.set(rollout.id, planned)
+        return
+      }
+      case 'pause':
+        if (rollout.state === 'active') rollouts.set(rollout.id, pause(rollout, null, now))
+        return
+      case 'resume':
+        if (rollout.state !== 'paused') return
+        rollouts.set(rollout.id, resume(rollout, now))
+        failures.get(rollout.id)!.clear()
+        return
+      case 'approve': {
+        const wave = pick % rollout.waves.length
+        if (rollout.state !== 'active' || !rollout.policy.waves[wave]!.needsApproval) return
+        if (rollout.waves[wave]!.approvedAt !== null) return
+        rollouts.set(rollout.id, approveWave(rollout, wave, 'person_b', now))
+      }
+    }
+  }
+  return { run, offersCount: () => [...offers.values()].flat().length, rows }
+}
+
+/** The device does something, mostly what it was told. */
+function live(device: Device, chance: number): void {
+  const { wanted, facts } = device
+  if (chance % 5 === 0) return
+  const sequence = facts.sequence + 1
+  const sha256 = wanted === null ? null : releaseOf(wanted).sha256
+  const activity = (state: CheckInFacts['activity']['state'], code: string | null = null) => {
+    device.facts = { ...facts, sequence, activity: { state, sha256, code } }
+  }
+  if (wanted === null || sha256 === null) return
+  switch (chance % 7) {
+    case 1:
+      return activity('downloading')
+    case 2:
+      return activity('installing')
+    case 3:
+      return activity('failed', 'no_space')
+    case 4:
+      return activity('rolled_back', 'health')
+    default:
+      device.facts = {
+        ...facts,
+        sequence,
+        running: { product: 'acme', sha256, counter: wanted },
+        committedCounter: wanted,
+        activity: { state: 'committed', sha256, code: null },
+      }
+  }
+}
+
+function countMembers(
+  rollout: Rollout,
+  devices: readonly Device[],
+  rowsOf: (match: (update: Update) => boolean) => Update[],
+): Rollout {
+  const counter = createMemberCounter(rollout, findRelease(rollout, releases)!)
+  for (const { facts } of devices) {
+    const [update] = rowsOf((u) => u.rolloutId === rollout.id && u.deviceId === facts.deviceId)
+    counter.add({ ...facts, update: update ?? null })
+  }
+  const counts = counter.counts()
+  return {
+    ...rollout,
+    waves: rollout.waves.map((wave, index) => ({ ...wave, membersCount: counts[index]! })),
+  }
+}
+
+function recount(rollout: Rollout, rowsOf: (match: (update: Update) => boolean) => Update[]) {
+  rollout.waves.forEach((progress, wave) => {
+    const of = rowsOf((u) => u.rolloutId === rollout.id && u.wave === wave)
+    const count = (counter: string) => of.filter((u) => counterOf(u.state) === counter).length
+    const accepted = of.filter(
+      (u) =>
+        counterOf(u.state) === 'failedCount' &&
+        rollout.failuresAcceptedAt !== null &&
+        u.endedAt!.getTime() <= rollout.failuresAcceptedAt.getTime(),
+    ).length
+    assert.deepEqual(
+      {
+        offered: progress.offeredCount,
+        inFlight: progress.inFlightCount,
+        healthy: progress.healthyCount,
+        failed: progress.failedCount,
+        accepted: progress.failuresAcceptedCount,
+        superseded: progress.supersededCount,
+      },
+      {
+        offered: of.length,
+        inFlight: count('inFlightCount'),
+        healthy: count('healthyCount'),
+        failed: count('failedCount'),
+        accepted,
+        superseded: count('supersededCount'),
+      },
+    )
+  })
+}
+
+/** Never more in any period, nor in any interval than a second's worth and what the rate allows over its length. */
+function checkPace(rollout: Rollout, offeredMs: readonly number[]) {
+  const { perPeriod, rate } = rollout.policy
+  if (perPeriod !== null) {
+    const inPeriod = Map.groupBy(offeredMs, (ms) =>
+      Math.floor((ms - rollout.startAt.getTime()) / (perPeriod.seconds * 1000)),
+    )
+    for (const list of inPeriod.values()) {
+      assert.ok(list.length <= perPeriod.updatesMax, 'more than a period allows')
+    }
+  }
+  if (rate === null) return
+  const perMinute = rate.kind === 'constant' ? rate.perMinute : rate.perMinuteMax
+  const burst = Math.max(1, Math.floor(perMinute / 60))
+  const lastMs = offeredMs.at(-1)!
+  for (let from = 0; from < offeredMs.length; from += 1) {
+    const count = offeredMs.length - from
+    const allowed = burst + ((lastMs - offeredMs[from]!) * perMinute) / 60_000
+    assert.ok(count <= allowed + 1e-6, 'more than the rate allows')
+  }
+}
+
+const rolloutIn = (policy: RolloutPolicy, id: string, counter: number, startSeconds: number) =>
+  createRollout({
+    id,
+    fleet: 'shops',
+    release: releases[counter - 1]!,
+    policy,
+    createdBy: 'person_a',
+    startAt: secondsOn(startSeconds),
+    wayBackOf: null,
+    now: startAt,
+  })
+
+test('D3 limits, gates and safe mode hold exactly, whatever the policy, the order and the clock (property)', () => {
+  let offersCount = 0
+  fc.assert(
+    fc.property(anyPolicy, anyStory, (policy, story) => {
+      const world = createWorld(fleetOf(), [rolloutIn(policy, 'rollout_a', 2, 5)])
+      for (const action of story) world.run(action)
+      offersCount += world.offersCount()
+    }),
+    { numRuns: 1000, verbose: 1 },
+  )
+  assert.ok(offersCount > 2000, `${offersCount} offers: the stories say too little`)
+})
+
+test('D11 an emergency overtakes, and both rollouts stay within their limits (property)', () => {
+  let overtakenCount = 0
+  fc.assert(
+    fc.property(anyPolicy, anyPolicy, anyStory, (policy, emergency, story) => {
+      const world = createWorld(fleetOf(), [
+        rolloutIn(policy, 'rollout_a', 2, 5),
+        rolloutIn({ ...emergency, isEmergency: true }, 'rollout_b', 3, 400),
+      ])
+      for (const action of story) world.run(action)
+      overtakenCount += [...world.rows.values()].filter((u) => u.code === 'overtaken').length
+    }),
+    { numRuns: 600, verbose: 1 },
+  )
+  assert.ok(overtakenCount > 20, `${overtakenCount} overtaken: the stories say too little`)
+})
