@@ -1,6 +1,8 @@
 /** `seaworthy up`: the only place that reads the environment, the clock of the machine and the signals. */
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
+import type { S3Credentials } from '@seaworthy/oci/store/s3'
+import { ObjectStoreError } from '@seaworthy/oci/store/s3'
 import { jsonLog } from '@seaworthy/std/log'
 import type { LogLevel } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
@@ -16,7 +18,8 @@ import type { SpanSender } from './app/traces/export.ts'
 import { checkConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
 import { readEnv, usage, UsageError } from './config/env.ts'
-import { SealError } from './config/secrets.ts'
+import { readBlobCredentials, SealError } from './config/secrets.ts'
+import { DatabaseError } from './db/address.ts'
 import { MigrationError } from './db/migrate.ts'
 import { PostgresError } from './postgres/index.ts'
 import { startPrimary, StartError } from './primary.ts'
@@ -43,7 +46,7 @@ function postTo(url: string): SpanSender {
   }
 }
 
-function readConfig(): Config | undefined {
+function readConfig(): { config: Config; blobCredentials: S3Credentials | null } | undefined {
   try {
     const env = readEnv(process.argv.slice(2), process.env)
     if (env.help) {
@@ -51,7 +54,8 @@ function readConfig(): Config | undefined {
       process.exitCode = 0
       return undefined
     }
-    return checkConfig(env, { cwd: process.cwd(), coresCount: availableParallelism() })
+    const config = checkConfig(env, { cwd: process.cwd(), coresCount: availableParallelism() })
+    return { config, blobCredentials: readBlobCredentials(config.blobs, process.env) }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`seaworthy: ${error.message}\n${usage}`)
@@ -60,7 +64,13 @@ function readConfig(): Config | undefined {
   }
 }
 
-async function runPrimary(config: Config): Promise<void> {
+async function runPrimary({
+  config,
+  blobCredentials,
+}: {
+  config: Config
+  blobCredentials: S3Credentials | null
+}): Promise<void> {
   const ports = makePorts(config.logLevel)
   // Workers hear from the primary process alone; a Ctrl-C at the terminal reaches everybody.
   const stop = new Promise<void>((resolve) => {
@@ -69,6 +79,7 @@ async function runPrimary(config: Config): Promise<void> {
   try {
     const primary = await startPrimary({
       config,
+      blobCredentials,
       version: manifest.version,
       ports,
       machine: { arch: process.arch, uid: process.getuid?.() ?? -1, pid: process.pid },
@@ -79,9 +90,14 @@ async function runPrimary(config: Config): Promise<void> {
     process.exit(0)
   } catch (error) {
     ports.log.error('server.failed', { error })
-    const isExpected = [StartError, PostgresError, SealError, MigrationError].some(
-      (type) => error instanceof type,
-    )
+    const isExpected = [
+      StartError,
+      PostgresError,
+      SealError,
+      MigrationError,
+      ObjectStoreError,
+      DatabaseError,
+    ].some((type) => error instanceof type)
     const why = error instanceof Error ? error.message : String(error)
     process.stderr.write(
       `seaworthy: the server did not start: ${isExpected ? why : `${why} (see the log above)`}\n`,
@@ -111,7 +127,17 @@ async function runWorker(): Promise<void> {
   measureProcess(metrics.meter, start.name, systemClock.now())
   try {
     const sendSpans = postTo(start.config.traces?.endpoint ?? '')
-    const server = await createServer({ ...start, health, metrics, exchange, sendSpans, ports })
+    // Secrets travel in the environment alone.
+    const blobCredentials = readBlobCredentials(start.config.blobs, process.env)
+    const server = await createServer({
+      ...start,
+      blobCredentials,
+      health,
+      metrics,
+      exchange,
+      sendSpans,
+      ports,
+    })
     tell({ kind: 'listening', port: server.port })
     await stopped
     await server.stop()
@@ -124,8 +150,8 @@ async function runWorker(): Promise<void> {
 }
 
 if (cluster.isPrimary) {
-  const config = readConfig()
-  if (config !== undefined) await runPrimary(config)
+  const read = readConfig()
+  if (read !== undefined) await runPrimary(read)
 } else {
   await runWorker()
 }

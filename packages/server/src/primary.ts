@@ -4,11 +4,15 @@ import { once } from 'node:events'
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { createServer as createSocketServer } from 'node:net'
 import { dirname } from 'node:path'
+import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { Ports } from './app/app.ts'
+import { openBlobStore } from './app/blob-store.ts'
 import { prepareServer } from './app/first-start.ts'
 import type { Config } from './config/config.ts'
+import { parseDatabaseUrl } from './config/database-url.ts'
+import type { DatabaseAddress } from './db/address.ts'
+import { readDatabaseAddress } from './db/address.ts'
 import { createDatabase, openDb } from './db/connection.ts'
-import type { DatabaseAddress } from './db/connection.ts'
 import { migrate } from './db/migrate.ts'
 import type { Account, PostgresCluster } from './postgres/index.ts'
 import { startCluster } from './postgres/index.ts'
@@ -16,6 +20,7 @@ import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {
   readonly config: Config
+  readonly blobCredentials: S3Credentials | null
   readonly version: string
   readonly ports: Ports
   readonly machine: { readonly arch: string; readonly uid: number; readonly pid: number }
@@ -39,11 +44,13 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   let cluster: PostgresCluster | undefined
   try {
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
-    const database = addressOf(config, cluster)
+    const database = await addressOf(config, cluster)
     if (cluster !== undefined) {
-      await createDatabase({ ...database, database: 'postgres' } as DatabaseAddress, ports.log)
+      await createDatabase({ ...database, database: 'postgres' }, ports.log)
     }
     const started = await prepareDatabase(options, database)
+    // What is wrong with the store is said now, not by every worker.
+    ;(await openBlobStore(config.blobs, options.blobCredentials, ports)).close()
     const workers = startWorkers(
       { kind: 'start', config, database, version: options.version },
       ports,
@@ -111,8 +118,11 @@ async function findAccount(): Promise<Account> {
     : { uid: 65534, gid: 65534 }
 }
 
-function addressOf(config: Config, cluster: PostgresCluster | undefined): DatabaseAddress {
-  if (cluster === undefined) return { kind: 'url', url: config.databaseUrl! }
+async function addressOf(
+  config: Config,
+  cluster: PostgresCluster | undefined,
+): Promise<DatabaseAddress> {
+  if (cluster === undefined) return readDatabaseAddress(parseDatabaseUrl(config.databaseUrl!))
   return { kind: 'socket', socketFile: cluster.socketFile, database: 'seaworthy' }
 }
 

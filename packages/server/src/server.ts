@@ -5,9 +5,11 @@ import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createZones } from '@seaworthy/fleet/rollouts'
-import { openDiskStore } from '@seaworthy/oci/store/disk'
+import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
+import type { OpenBlobStore } from './app/blob-store.ts'
+import { openBlobStore } from './app/blob-store.ts'
 import { createFleetTable, createRemovedDevices } from './app/caches.ts'
 import { createCheckIns } from './app/check-ins.ts'
 import { createForeignIdentities } from './app/foreign-identities.ts'
@@ -24,7 +26,7 @@ import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
-import type { DatabaseAddress } from './db/connection.ts'
+import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
 import { createRequestListener } from './http/index.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
@@ -38,6 +40,8 @@ import { observeTasks } from './tasks/observed.ts'
 export interface ServerOptions {
   readonly config: Config
   readonly database: DatabaseAddress
+  /** Of object storage, if that is where content is kept. */
+  readonly blobCredentials: S3Credentials | null
   readonly version: string
   /** Of this worker. */
   readonly name: string
@@ -62,7 +66,8 @@ const drainMs = 10 * secondMs
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, ports } = options
   const exporter = startExporter(options)
-  const app = await createApp(options, exporter)
+  const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
+  const app = await createApp(options, exporter, blobs)
   const listed = [
     createLogSequencer(app, join(config.dataDir, 'log-checkpoint')),
     createMetadataRenewal(app),
@@ -98,6 +103,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await drain(server, ports)
       await tasks.stop()
       await app.db.close()
+      blobs.close()
       await exporter?.stop()
     },
   }
@@ -115,7 +121,11 @@ function startExporter(options: ServerOptions): SpanExporter | undefined {
   return startSpanExporter({ send, sleep, log, meter: metrics.meter, resource })
 }
 
-async function createApp(options: ServerOptions, exporter: SpanExporter | undefined): Promise<App> {
+async function createApp(
+  options: ServerOptions,
+  exporter: SpanExporter | undefined,
+  blobs: OpenBlobStore,
+): Promise<App> {
   const { config, ports, health } = options
   const { log, clock, random } = ports
   const masterKey = await loadMasterKey(config.masterKeyFile, random, false)
@@ -132,7 +142,7 @@ async function createApp(options: ServerOptions, exporter: SpanExporter | undefi
     ...ports,
     version: options.version,
     db,
-    store: await openDiskStore(config.blobsDir, { clock, random }),
+    store: blobs.store,
     masterKey,
     secrets,
     trust: createTrustPlane({ db, masterKey, log, health }),

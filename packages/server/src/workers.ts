@@ -8,9 +8,9 @@ import { createCollector } from './app/metrics/collector.ts'
 import { createMeter } from './app/metrics/meter.ts'
 import type { Snapshot } from './app/metrics/meter.ts'
 import { measureProcess } from './app/metrics/process.ts'
-import type { DatabaseAddress } from './db/connection.ts'
+import type { DatabaseAddress } from './db/address.ts'
 
-/** What a worker gets to know, before anything else. It holds no secret. */
+/** What a worker gets to know, before anything else. Of secrets it holds the way into the database alone. */
 export interface StartMessage {
   readonly kind: 'start'
   readonly config: Config

@@ -31,12 +31,12 @@ export async function prepareServer(
   ports: Ports,
 ): Promise<Started> {
   const { clock, random, log } = ports
-  const mayCreate = !(await hasSecrets(db.reader))
-  const masterKey = await loadMasterKey(config.masterKeyFile, random, mayCreate)
   return db.write(async (tx) => {
     await lockFirstStart(tx)
     const now = clock.now()
     const isFirst = !(await hasSecrets(tx))
+    // Of several hosts that start at once, the first alone may make a key; the others need a copy of it.
+    const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
     if (isFirst) {
       await createOnlineSecrets(tx, masterKey, { names: config.names, now, random })
       await appendAudit(tx, {

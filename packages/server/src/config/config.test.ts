@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { seededRandom } from '@seaworthy/std/random'
 import { checkConfig } from './config.ts'
 import { readEnv, UsageError } from './env.ts'
-import { loadMasterKey, SealError, secretPurposes } from './secrets.ts'
+import { loadMasterKey, readBlobCredentials, SealError, secretPurposes } from './secrets.ts'
 import type { SecretName } from './secrets.ts'
 
 const machine = { cwd: '/srv', coresCount: 4 }
@@ -17,7 +17,7 @@ const read = (argv: string[], variables: Record<string, string> = {}) =>
 test('without options there are sane defaults', () => {
   const config = read([])
   assert.equal(config.dataDir, '/srv/seaworthy-data')
-  assert.equal(config.blobsDir, '/srv/seaworthy-data/blobs')
+  assert.deepEqual(config.blobs, { kind: 'folder', folder: '/srv/seaworthy-data/blobs' })
   assert.equal(config.masterKeyFile, '/srv/seaworthy-data/master.key')
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8443 })
   assert.deepEqual([config.workersCount, config.databaseUrl, config.logLevel], [4, null, 'info'])
@@ -61,11 +61,39 @@ test('what cannot be meant is refused with what the option takes', () => {
     ['--name', 'not a host'],
     ['--name', '-x.example'],
     ['--database-url', 'mysql://x'],
-    ['--blobs', 's3://bucket'],
+    ['--blobs', 's3://'],
+    ['--blobs', 'gs://bucket'],
+    ['--blobs', 's3://bucket?endpoint=http://s3.example'],
+    ['--database-url', 'postgres://u@h/d?sslmode=perhaps'],
     ['--unknown'],
     ['positional'],
   ]
   for (const argv of wrong) assert.throws(() => read(argv), UsageError, argv.join(' '))
+})
+
+test('object storage is named by an option, its credentials by variables alone', () => {
+  const variables = { SEAWORTHY_S3_ENDPOINT: 'https://s3.example', AWS_REGION: 'eu-1' }
+  const { blobs } = read(['--blobs', 's3://bucket/sea'], variables)
+  assert.deepEqual(blobs, {
+    kind: 's3',
+    bucket: 'bucket',
+    prefix: 'sea/',
+    endpoint: 'https://s3.example',
+    region: 'eu-1',
+  })
+  assert.equal(readBlobCredentials(read([]).blobs, {}), null)
+  assert.throws(() => readBlobCredentials(blobs, { AWS_ACCESS_KEY_ID: 'x' }), UsageError)
+  const keys = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'y', AWS_SESSION_TOKEN: '' }
+  assert.deepEqual(readBlobCredentials(blobs, keys), { accessKeyId: 'x', secretAccessKey: 'y' })
+})
+
+test('a password in --database-url is in no message', () => {
+  assert.throws(
+    () => read(['--database-url', 'postgres://sea:hunter2@h/d?x=1']),
+    (error) =>
+      error instanceof UsageError &&
+      !JSON.stringify([error.message, error.stack, error.cause]).includes('hunter2'),
+  )
 })
 
 test('A8 a sealed secret opens under its own name, version and key alone, and no changed bit passes', async (t) => {

@@ -1,7 +1,10 @@
 /** The checked configuration of one server. Plain data: it travels to the workers as it is. */
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import type { S3Location } from '@seaworthy/oci/store/s3'
+import { parseS3Location } from '@seaworthy/oci/store/s3'
 import type { LogLevel } from '@seaworthy/std/log'
+import { parseDatabaseUrl } from './database-url.ts'
 import type { Env } from './env.ts'
 import { UsageError } from './env.ts'
 
@@ -10,7 +13,7 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number }
   /** `null`: the embedded PostgreSQL below `dataDir`. */
   readonly databaseUrl: string | null
-  readonly blobsDir: string
+  readonly blobs: BlobPlace
   /** Names and addresses in the server certificate, beyond localhost. */
   readonly names: readonly string[]
   readonly workersCount: number
@@ -21,6 +24,11 @@ export interface Config {
   readonly traces: { readonly endpoint: string; readonly ratio: number } | null
 }
 
+/** Where release content is kept. */
+export type BlobPlace =
+  | { readonly kind: 'folder'; readonly folder: string }
+  | ({ readonly kind: 's3' } & Readonly<S3Location>)
+
 const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
 /** Throws `UsageError` naming the option and what it takes. */
@@ -28,18 +36,13 @@ export function checkConfig(env: Env, machine: { cwd: string; coresCount: number
   const dataDir = resolve(machine.cwd, env.dataDir ?? 'seaworthy-data')
   const logLevel = logLevels.find((level) => level === (env.logLevel ?? 'info'))
   if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}`)
-  if (env.blobs?.includes('://')) {
-    throw new UsageError('--blobs takes a folder; object storage is not built into this version')
-  }
-  if (env.databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(env.databaseUrl)) {
-    throw new UsageError('--database-url takes a URL that begins with postgres://')
-  }
+  if (env.databaseUrl !== undefined) checkDatabaseUrl(env.databaseUrl)
   for (const name of env.names) checkName(name)
   return {
     dataDir,
     listen: parseListen(env.listen ?? '127.0.0.1:8443'),
     databaseUrl: env.databaseUrl ?? null,
-    blobsDir: env.blobs === undefined ? join(dataDir, 'blobs') : resolve(machine.cwd, env.blobs),
+    blobs: parseBlobs(env, { ...machine, dataDir }),
     names: env.names,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
@@ -49,6 +52,28 @@ export function checkConfig(env: Env, machine: { cwd: string; coresCount: number
         : resolve(machine.cwd, env.masterKeyFile),
     readyFile: env.readyFile === undefined ? null : resolve(machine.cwd, env.readyFile),
     traces: parseTraces(env),
+  }
+}
+
+function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobPlace {
+  if (env.blobs === undefined) return { kind: 'folder', folder: join(dataDir, 'blobs') }
+  if (!env.blobs.includes('://')) return { kind: 'folder', folder: resolve(cwd, env.blobs) }
+  try {
+    const defaults = { endpoint: env.s3Endpoint, region: env.s3Region }
+    return { kind: 's3', ...parseS3Location(env.blobs, defaults) }
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    throw new UsageError(`--blobs: ${cause.message}`, { cause })
+  }
+}
+
+function checkDatabaseUrl(text: string): void {
+  try {
+    parseDatabaseUrl(text)
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    // Without the cause, which may quote the URL and the password in it.
+    throw new UsageError(`--database-url: ${cause.message}`)
   }
 }
 

@@ -6,6 +6,9 @@ export interface Env {
   readonly listen: string | undefined
   readonly databaseUrl: string | undefined
   readonly blobs: string | undefined
+  /** Object storage that `blobs` does not name itself. */
+  readonly s3Endpoint: string | undefined
+  readonly s3Region: string | undefined
   readonly names: readonly string[]
   readonly workers: string | undefined
   readonly logLevel: string | undefined
@@ -22,8 +25,10 @@ Run the server.
 
   --data-dir DIR          where everything is kept (default ./seaworthy-data)
   --listen HOST:PORT      address and port; port 0 takes a free one (default 127.0.0.1:8443)
-  --database-url URL      a PostgreSQL to use instead of the embedded one
-  --blobs DIR             where release content is kept (default DATA-DIR/blobs)
+  --database-url URL      a PostgreSQL (15 or newer) to use instead of the embedded one:
+                          postgres://USER@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE
+  --blobs DIR|s3://…      where release content is kept (default DATA-DIR/blobs); in object storage:
+                          s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME
   --name HOST             a further name or address of this server, for its certificate (repeatable)
   --workers N             worker processes (default: one per core)
   --master-key-file FILE  key that seals the online secrets (default DATA-DIR/master.key)
@@ -36,6 +41,9 @@ Run the server.
 Each option may be given as an environment variable too: SEAWORTHY_DATA_DIR, SEAWORTHY_LISTEN,
 DATABASE_URL, SEAWORTHY_BLOBS, SEAWORTHY_NAMES (separated by commas), SEAWORTHY_WORKERS,
 SEAWORTHY_MASTER_KEY_FILE, SEAWORTHY_LOG_LEVEL, OTEL_EXPORTER_OTLP_ENDPOINT, SEAWORTHY_TRACE_RATIO.
+Credentials of object storage come from variables alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT say what --blobs leaves out. The password of
+the database is better in DATABASE_URL or PGPASSWORD than on the command line, where others may see it.
 `
 
 export class UsageError extends Error {
@@ -78,6 +86,8 @@ export function readEnv(
     listen: values.listen ?? variables['SEAWORTHY_LISTEN'],
     databaseUrl: values['database-url'] ?? variables['DATABASE_URL'],
     blobs: values.blobs ?? variables['SEAWORTHY_BLOBS'],
+    s3Endpoint: variables['SEAWORTHY_S3_ENDPOINT'],
+    s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
     names,
     workers: values.workers ?? variables['SEAWORTHY_WORKERS'],
     logLevel: values['log-level'] ?? variables['SEAWORTHY_LOG_LEVEL'],

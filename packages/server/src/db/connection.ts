@@ -4,6 +4,8 @@
  */
 import type { Log } from '@seaworthy/std/log'
 import postgres from 'postgres'
+import type { DatabaseAddress } from './address.ts'
+import { openDatabaseSocket } from './address.ts'
 
 declare const writes: unique symbol
 
@@ -39,31 +41,47 @@ export interface Db {
    */
   writeRows<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
   subscribe(subscriptions: readonly Subscription[]): Promise<void>
-  /** Takes the session lock `key` on a connection of its own, or answers `undefined` when another session has it. */
+  /**
+   * Takes the session lock `key` on a connection of its own, or answers `undefined` when another session has it. PostgreSQL
+   * ends the session, and with it the leadership, when it has heard nothing for `leaseMs`.
+   */
   tryLead(key: number): Promise<Leadership | undefined>
+  /** Ends the session of `tryLead`, which may hang, and whatever it holds. */
+  endLead(): Promise<void>
   close(): Promise<void>
 }
 
 export interface Leadership {
-  /** Rejects when the lock may be lost: whoever holds it must stop at once. */
+  /** Keeps the lock for another `leaseMs`. Rejects when it may be lost: whoever holds it must stop at once. */
   check(): Promise<void>
+  /** Ends the session at once, also when the database does not answer; may be called again. */
   release(): Promise<void>
 }
 
-export type DatabaseAddress =
-  | { readonly kind: 'socket'; readonly socketFile: string; readonly database: string }
-  | { readonly kind: 'url'; readonly url: string }
-
 const user = 'seaworthy'
+/** So long a leader keeps its lock without a sign of life: across a busy moment, and not much longer. */
+const leaseMs = 3500
 
 function connect(
   address: DatabaseAddress,
   log: Log,
-  options: { max: number; readOnly: boolean; parameters?: Readonly<Record<string, string>> },
+  options: {
+    max: number
+    readOnly: boolean
+    parameters?: Readonly<Record<string, string>>
+    /** Connections are not replaced now and then. */
+    isLasting?: boolean
+  },
 ): Sql {
   const settings = {
     max: options.max,
-    connect_timeout: 10,
+    // Longer than our own, which says why.
+    connect_timeout: 15,
+    /** Seconds. A peer that is gone without a word is noticed within a quarter of a minute. */
+    keep_alive: 5,
+    ...(options.isLasting === true ? { max_lifetime: null } : {}),
+    ssl: false,
+    socket: () => openDatabaseSocket(address),
     // The driver's own waits grow to 20 s, longer than PostgreSQL needs to come back.
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: (notice: postgres.Notice) => log.debug('postgresql.notice', { ...notice }),
@@ -78,12 +96,21 @@ function connect(
       synchronous_commit: 'on',
       statement_timeout: 60_000,
       timezone: 'UTC',
+      // A server that froze or was cut off must not keep rows, locks and snapshots from the others.
+      idle_in_transaction_session_timeout: 4000,
+      client_connection_check_interval: 4000,
+      tcp_user_timeout: 10_000,
+      tcp_keepalives_idle: 4,
+      tcp_keepalives_interval: 2,
+      tcp_keepalives_count: 3,
       ...options.parameters,
     },
   }
-  return address.kind === 'url'
-    ? postgres(address.url, settings)
-    : postgres({ ...settings, path: address.socketFile, user, database: address.database })
+  if (address.kind === 'socket') {
+    return postgres({ ...settings, path: address.socketFile, user, database: address.database })
+  }
+  const { host, port, user: username, password, database } = address
+  return postgres({ ...settings, host, port, username, password, database })
 }
 
 export function openDb(address: DatabaseAddress, log: Log): Db {
@@ -100,6 +127,12 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       plan_cache_mode: 'force_generic_plan',
     },
   })
+  let leader: Sql | undefined
+  const endLead = async () => {
+    const session = leader
+    leader = undefined
+    await session?.end({ timeout: 0 })
+  }
   return {
     reader: { sql: reader },
     async readSnapshot(work) {
@@ -119,17 +152,16 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       }
     },
     async tryLead(key) {
-      const session = await writer.reserve()
-      try {
-        const [row] = await session`select pg_try_advisory_lock(${key}::int) as locked`
-        if (row?.['locked'] !== true) {
-          session.release()
-          return undefined
-        }
-      } catch (error) {
-        session.release()
-        throw error
-      }
+      // A session of its own: it must not wait for others, and it is thrown away with the leadership.
+      leader ??= connect(address, log, {
+        max: 1,
+        readOnly: false,
+        isLasting: true,
+        parameters: { idle_session_timeout: String(leaseMs) },
+      })
+      const session = leader
+      const [row] = await session`select pg_try_advisory_lock(${key}::int) as locked`
+      if (row?.['locked'] !== true) return undefined
       return {
         async check() {
           const rows = await session`
@@ -137,17 +169,13 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
             where locktype = 'advisory' and pid = pg_backend_pid() and objid = ${key}::int::oid and granted`
           if (rows.length === 0) throw new Error('the leader lock is lost')
         },
-        async release() {
-          try {
-            await session`select pg_advisory_unlock(${key}::int)`
-          } finally {
-            session.release()
-          }
-        },
+        release: endLead,
       }
     },
+    endLead,
     async close() {
       await Promise.all([writer, reader, rowWriter].map((sql) => sql.end({ timeout: 5 })))
+      await endLead()
     },
   }
 }
@@ -168,7 +196,7 @@ export function isUnreachable(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return (
     typeof code === 'string' &&
-    /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|08|53300)/.test(code)
+    /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|25P03|08|53300)/.test(code)
   )
 }
 

@@ -10,6 +10,8 @@ export class MigrationError extends Error {
 
 const folder = new URL('./migrations/', import.meta.url)
 const lockKey = 7_403_001
+/** The oldest that the tests of several servers have run on. */
+const versionMin = 15
 
 interface Migration {
   readonly name: string
@@ -34,6 +36,12 @@ async function readMigrations(): Promise<Migration[]> {
 export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
   const migrations = await readMigrations()
   await db.write(async ({ sql }) => {
+    const [server] = await sql<{ version: number }[]>`
+      select current_setting('server_version_num')::int as version`
+    const major = Math.floor((server?.version ?? 0) / 10_000)
+    if (major < versionMin) {
+      throw new MigrationError(`this is PostgreSQL ${major}; ${versionMin} or newer is needed`)
+    }
     await sql`select pg_advisory_xact_lock(${lockKey}::int)`
     await sql`
       create table if not exists schema_migrations (

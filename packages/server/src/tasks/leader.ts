@@ -5,7 +5,7 @@
 import type { Log } from '@seaworthy/std/log'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { App } from '../app/app.ts'
-import { leaderLockKey } from '../app/leadership.ts'
+import { answerWithin, leaderLockKey } from '../app/leadership.ts'
 
 export interface Task {
   readonly name: string
@@ -22,8 +22,12 @@ export interface LeaderTasks {
 }
 
 const electionMs = 1000
-const checkMs = 2000
+/** Three signs of life within the time that PostgreSQL waits for one. */
+const checkMs = 1000
+const answerMs = 2000
 const failureMaxMs = 30_000
+/** Longer than any hand-over takes. */
+const leaderlessMaxMs = 10_000
 
 export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks {
   const stopping = new AbortController()
@@ -55,7 +59,10 @@ export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks 
   }
 
   const lead = async (signal: AbortSignal) => {
-    const leadership = await app.db.tryLead(leaderLockKey)
+    const leadership = await answerWithin(app.sleep, answerMs, app.db.tryLead(leaderLockKey))
+    // Either this worker leads, or another does.
+    seenAtMs = app.clock.monotonicMs()
+    app.health.report('tasks', null)
     if (leadership === undefined) return
     log.info('tasks.leading')
     const lost = new AbortController()
@@ -63,9 +70,14 @@ export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks 
     const running = tasks.map((task) => repeat(task, ending))
     try {
       while (!signal.aborted) {
-        await leadership.check()
+        await answerWithin(app.sleep, answerMs, leadership.check())
+        seenAtMs = app.clock.monotonicMs()
         await app.sleep(checkMs, signal).catch(() => undefined)
       }
+    } catch (error) {
+      // Nothing is held back for tasks that may hang with the same database.
+      await leadership.release().catch((cause: unknown) => logLoss(log, cause))
+      throw error
     } finally {
       lost.abort()
       await Promise.all(running)
@@ -74,12 +86,18 @@ export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks 
     }
   }
 
+  let seenAtMs = app.clock.monotonicMs()
   const elect = async () => {
     while (!stopping.signal.aborted) {
       try {
         await lead(stopping.signal)
       } catch (error) {
         log.warn('tasks.leadership-lost', { error })
+        // Whatever was asked of it may hang, and may still be carried out.
+        await app.db.endLead().catch((cause: unknown) => logLoss(log, cause))
+        if (app.clock.monotonicMs() - seenAtMs > leaderlessMaxMs) {
+          app.health.report('tasks', 'it is not known whether any worker runs the background tasks')
+        }
       }
       await app.sleep(electionMs, stopping.signal).catch(() => undefined)
     }

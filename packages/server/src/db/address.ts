@@ -1,0 +1,155 @@
+/** Where PostgreSQL is and how it is reached: the connections under the driver, encrypted and checked as the address says, and never stuck for good. */
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { createConnection, isIP } from 'node:net'
+import { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
+import type { DatabaseUrl } from '../config/database-url.ts'
+
+export interface DatabaseTls {
+  readonly mode: 'require' | 'verify-ca' | 'verify-full'
+  /** PEM; `null`: the authorities of the system. */
+  readonly ca: string | null
+  /** Of this client, if the server asks for one. */
+  readonly cert: string | null
+  readonly key: string | null
+}
+
+export type DatabaseAddress =
+  | { readonly kind: 'socket'; readonly socketFile: string; readonly database: string }
+  | {
+      readonly kind: 'server'
+      readonly host: string
+      readonly port: number
+      readonly user: string
+      readonly password: string
+      readonly database: string
+      readonly tls: DatabaseTls | null
+    }
+
+/** The database cannot be used as it was named; the message says what to do and holds no password. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError'
+  readonly code = 'CONNECTION_REFUSED_BY_US'
+}
+
+const connectTimeoutMs = 10 * secondMs
+/** Longer than any statement may take: a question without an answer for so long will not get one. */
+const stallMs = minuteMs + 5 * secondMs
+
+/** Reads the certificates that the URL names. Throws `DatabaseError`. */
+export async function readDatabaseAddress(url: DatabaseUrl): Promise<DatabaseAddress> {
+  const { host, port, user, password, database, sslMode } = url
+  const readPem = async (file: string | null) => {
+    if (file === null) return null
+    try {
+      return await readFile(file, 'utf8')
+    } catch (cause) {
+      throw new DatabaseError(`--database-url: ${file} cannot be read`, { cause })
+    }
+  }
+  const ca = await readPem(url.sslRootCert)
+  const cert = await readPem(url.sslCert)
+  const key = await readPem(url.sslKey)
+  // As libpq has it: authorities that are named are asked.
+  const mode = sslMode === 'require' && ca !== null ? 'verify-ca' : sslMode
+  const tls = mode === 'disable' ? null : { mode, ca, cert, key }
+  return { kind: 'server', host, port, user, password, database, tls }
+}
+
+/**
+ * A connected stream for the driver. It never rejects: a connection that failed is a stream that fails with the reason, which is what the
+ * driver can deal with. A connection on which a question has waited for `stallMs` ends itself.
+ */
+export async function openDatabaseSocket(address: DatabaseAddress): Promise<Duplex> {
+  try {
+    const plain = await openSocket(address)
+    const socket =
+      address.kind === 'server' && address.tls !== null
+        ? await secure(plain, address.host, address.tls)
+        : plain
+    endWhenStuck(socket)
+    return socket
+  } catch (error) {
+    return new Duplex({
+      read() {},
+      write: (_chunk, _encoding, done) => done(error instanceof Error ? error : null),
+    })
+  }
+}
+
+function connectTo(address: DatabaseAddress): Socket {
+  if (address.kind === 'socket') return createConnection({ path: address.socketFile })
+  const { host, port } = address
+  if (host.startsWith('/')) return createConnection({ path: `${host}/.s.PGSQL.${port}` })
+  return createConnection({ host, port, noDelay: true })
+}
+
+async function openSocket(address: DatabaseAddress): Promise<Socket> {
+  const socket = connectTo(address)
+  socket.setTimeout(connectTimeoutMs, () => {
+    socket.destroy(new DatabaseError('PostgreSQL did not answer in time'))
+  })
+  await once(socket, 'connect')
+  return socket
+}
+
+/** PostgreSQL's own way into TLS ("SSL Session Encryption"). Throws `DatabaseError`. */
+async function secure(plain: Socket, host: string, tls: DatabaseTls): Promise<Socket> {
+  const answered = new Promise<Buffer>((resolve, reject) => {
+    plain.once('data', resolve)
+    plain.once('error', reject)
+    plain.once('close', () => reject(new DatabaseError('PostgreSQL closed the connection')))
+  })
+  plain.write(Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47))
+  const answer = await answered
+  // More than one byte would be somebody's on the way.
+  if (answer.length !== 1 || answer[0] !== 0x53) {
+    plain.destroy()
+    throw new DatabaseError(
+      `the PostgreSQL at ${host} does not offer TLS: set it up there, or say sslmode=disable in --database-url if nobody can listen in`,
+    )
+  }
+  const socket = connectTls({
+    socket: plain,
+    host,
+    servername: isIP(host) === 0 ? host : '',
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: tls.mode !== 'require',
+    ...(tls.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+    ...(tls.ca === null ? {} : { ca: tls.ca }),
+    ...(tls.cert === null ? {} : { cert: tls.cert, key: tls.key! }),
+  })
+  try {
+    await once(socket, 'secureConnect')
+  } catch (cause) {
+    plain.destroy()
+    throw new DatabaseError(
+      `the PostgreSQL at ${host} could not prove who it is (${codeOf(cause)}): check sslmode and sslrootcert in --database-url`,
+      { cause },
+    )
+  }
+  plain.setTimeout(0)
+  return socket
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'TLS failed'
+}
+
+/** Silence alone is no fault: a connection may rest. But what was asked must be answered. */
+function endWhenStuck(socket: Socket): void {
+  let writtenAtAnswer = socket.bytesWritten
+  socket.on('data', () => {
+    writtenAtAnswer = socket.bytesWritten
+  })
+  socket.removeAllListeners('timeout')
+  socket.setTimeout(stallMs, () => {
+    if (socket.bytesWritten !== writtenAtAnswer) {
+      socket.destroy(new DatabaseError('PostgreSQL did not answer in time'))
+    }
+  })
+}
