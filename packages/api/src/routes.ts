@@ -7,10 +7,12 @@ import * as products from './products.ts'
 import * as proposals from './proposals.ts'
 import * as rebootLocks from './reboot-locks.ts'
 import * as releases from './releases.ts'
+import * as rollouts from './rollouts.ts'
 import type { Route } from './route.ts'
 import * as server from './server.ts'
 import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
+import * as updates from './updates.ts'
 
 export const routes: readonly Route[] = [
   server,
@@ -22,6 +24,8 @@ export const routes: readonly Route[] = [
   fleets,
   rebootLocks,
   devices,
+  rollouts,
+  updates,
   foreignDevices,
   device,
 ].flatMap((resource) => Object.values(resource).filter(isRoute))

@@ -12,6 +12,7 @@ import type { OpenBlobStore } from './app/blob-store.ts'
 import { openBlobStore } from './app/blob-store.ts'
 import { createFleetTable, createRemovedDevices } from './app/caches.ts'
 import { createCheckIns } from './app/check-ins.ts'
+import { createForeignCheckIns } from './app/foreign-check-ins.ts'
 import { createForeignIdentities } from './app/foreign-identities.ts'
 import type { SnapshotExchange } from './app/metrics/exchange.ts'
 import { observeCheckIns } from './app/metrics/check-ins.ts'
@@ -23,7 +24,9 @@ import { createTracer } from './app/traces/spans.ts'
 import { loadOnlineSecrets } from './app/online-secrets.ts'
 import { createRebootLockTable } from './app/reboot-locks.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
+import { createReleaseTable, createRolloutTable } from './app/rollout-table.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
+import { createSettlements } from './app/updates.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
@@ -31,11 +34,13 @@ import { openDb } from './db/connection.ts'
 import { createRequestListener } from './http/index.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
+import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
 import { createRebootLockWatch } from './tasks/reboot-locks.ts'
 import { observeTasks } from './tasks/observed.ts'
+import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-reconciler.ts'
 
 export interface ServerOptions {
   readonly config: Config
@@ -75,10 +80,17 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createGarbageCollection(app),
     createAssertionExpiry(app),
     createDeviceCounts(app),
+    createRolloutReconciler(app),
+    createMemberCounts(app),
+    createFleetHistory(app),
+    createHistoryThinning(app),
     createRebootLockWatch(app),
   ]
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
-  await subscribe(app, () => tasks.wake('log-sequencer'))
+  await subscribe(app, {
+    onAudit: () => tasks.wake('log-sequencer'),
+    onRollouts: () => tasks.wake('rollout-reconciler'),
+  })
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,
@@ -138,6 +150,15 @@ async function createApp(
   const db = observeDb(openDb(options.database, log), { metrics, clock, tracer })
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
   const removedDevices = createRemovedDevices(db, clock)
+  const zones = createZones()
+  const trust = createTrustPlane({ db, masterKey, log, health })
+  const releases = createReleaseTable(trust)
+  const rollouts = createRolloutTable({
+    db,
+    releases,
+    sleep: ports.sleep,
+    onFailure: (error) => log.warn('cache.reload-failed', { what: 'rollouts', error }),
+  })
   return {
     ...ports,
     version: options.version,
@@ -145,12 +166,16 @@ async function createApp(
     store: blobs.store,
     masterKey,
     secrets,
-    trust: createTrustPlane({ db, masterKey, log, health }),
+    trust,
+    releases,
+    rollouts,
+    settlements: createSettlements({ db, clock, zones, rollouts, releases }),
     fleets: createFleetTable(db),
     removedDevices,
+    zones,
     rebootLocks: createRebootLockTable(db),
-    zones: createZones(),
     foreignIdentities: createForeignIdentities(db, removedDevices),
+    foreignCheckIns: createForeignCheckIns(db),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer })),
     health,
     refusals: createRefusalLimiter(clock),
@@ -161,7 +186,10 @@ async function createApp(
 }
 
 /** Returns when everything in memory has been loaded once; from then on notifications keep it fresh. */
-async function subscribe(app: App, onAudit: () => void): Promise<void> {
+async function subscribe(
+  app: App,
+  { onAudit, onRollouts }: { onAudit: () => void; onRollouts: () => void },
+): Promise<void> {
   const reload = (what: string, load: () => Promise<void>) => {
     load().then(
       () => app.health.report(`cache:${what}`, null),
@@ -175,6 +203,7 @@ async function subscribe(app: App, onAudit: () => void): Promise<void> {
     ['metadata', app.trust.reload],
     ['fleets', app.fleets.reload],
     ['removed_device', app.removedDevices.reload],
+    ['rollouts', app.rollouts.reload],
     ['reboot_locks', app.rebootLocks.reload],
   ] as const
   for (const [, load] of caches) await load()
@@ -185,6 +214,9 @@ async function subscribe(app: App, onAudit: () => void): Promise<void> {
         if (channel === 'removed_device') {
           app.removedDevices.add(payload)
           reload('reboot_locks', app.rebootLocks.reload)
+        } else if (channel === 'rollouts') {
+          app.rollouts.markChanged(payload)
+          onRollouts()
         } else reload(channel, load)
       },
       // Listening was interrupted (or has just begun): what happened meanwhile is in the tables.

@@ -8,6 +8,7 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { MasterKey } from '../config/secrets.ts'
 import type { Db } from '../db/connection.ts'
 import type { CheckIns } from './check-ins.ts'
+import type { ForeignCheckIns } from './foreign-check-ins.ts'
 import type { ForeignIdentities } from './foreign-identities.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
@@ -15,7 +16,9 @@ import type { OnlineSecrets } from './online-secrets.ts'
 import type { RebootLockTable } from './reboot-locks.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
 import type { Tracer } from './traces/spans.ts'
+import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
 import type { TrustPlane } from './trust-plane.ts'
+import type { Settlements } from './updates.ts'
 
 /** The transaction that a use case works in; what it does there is for `app` alone to know. */
 export type { WriteTx } from '../db/connection.ts'
@@ -36,9 +39,13 @@ export interface App extends Ports {
   readonly trust: TrustPlane
   readonly fleets: FleetTable
   readonly removedDevices: RemovedDevices
+  readonly releases: ReleaseTable
+  readonly rollouts: RolloutTable
+  readonly settlements: Settlements
   readonly rebootLocks: RebootLockTable
   readonly zones: Zones
   readonly foreignIdentities: ForeignIdentities
+  readonly foreignCheckIns: ForeignCheckIns
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter

@@ -11,14 +11,15 @@ import {
   utf8Encode,
 } from '@seaworthy/std/bytes'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
-import { chooseAssignment } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
+import type { CheckInFacts } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal, unreachable } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
-import { canonicalJson, channelRole } from '@seaworthy/trust/tuf'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import type { WrittenCheckIn } from '../db/check-ins.ts'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import * as db from '../db/devices.ts'
 import type { DeviceRow, DeviceWithState } from '../db/devices.ts'
@@ -40,7 +41,10 @@ import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
+import { leaveFleet } from './leave-fleet.ts'
 import { decideRestart } from './reboot-locks.ts'
+import { parseUpdates } from './update-changes.ts'
+import { decideFor } from './updates.ts'
 import type { Page, PageQuery } from './views.ts'
 import { instantOrNull, readPage, viewPage } from './views.ts'
 
@@ -178,12 +182,8 @@ export async function checkIn(
       )
     case 'stored': {
       const fleet = await policyOf(app, outcome.fleet)
-      const releases = app.trust.state()?.releases.get(channelRole(fleet.product, fleet.channel))
-      const { release, reason } = chooseAssignment(
-        { ...report, hardware: outcome.hardware },
-        fleet,
-        (releases ?? []).map((facts) => ({ ...facts, targetPath: facts.path })),
-      )
+      const facts = factsOf(deviceId, report, outcome)
+      const { release, reason } = await decideFor(app, facts, fleet, now)
       app.metrics.decisions.add(1, reason)
       const isSigned = signature !== undefined
       const restart = await decideRestart(
@@ -204,6 +204,27 @@ export async function checkIn(
     }
     default:
       return unreachable(outcome)
+  }
+}
+
+function factsOf(
+  deviceId: string,
+  report: DeviceReport,
+  stored: Pick<WrittenCheckIn, 'hardware' | 'tags' | 'updates'>,
+): CheckInFacts {
+  const { platform, running, committedCounter, floor, update, sequence } = report
+  const { state, sha256 = null, code = null } = update
+  return {
+    deviceId,
+    platform,
+    hardware: stored.hardware,
+    tags: stored.tags,
+    running,
+    committedCounter,
+    floor,
+    activity: { state, sha256, code },
+    sequence,
+    updates: parseUpdates(stored.updates),
   }
 }
 
@@ -230,7 +251,7 @@ async function verifyReport(
 }
 
 /** From memory; a fleet that this worker has not heard of yet is looked up once. */
-async function policyOf(app: App, name: string): Promise<FleetPolicy> {
+export async function policyOf(app: App, name: string): Promise<FleetPolicy> {
   const known = app.fleets.get(name)
   if (known !== undefined) return known
   await app.fleets.reload()
@@ -273,6 +294,7 @@ export async function changeDevice(
   actor: Actor,
   deviceId: string,
   change: DeviceChange,
+  now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
   if (change.fleet !== undefined && change.fleet !== device.fleet) {
@@ -282,6 +304,9 @@ export async function changeDevice(
       throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
     }
     requireFleet(actor, fleet)
+    const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved', now)
+    // Moved by somebody else at the same moment: perhaps from a fleet that this actor does not reach.
+    if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)
   return findDevice(tx, actor, deviceId)
@@ -304,6 +329,7 @@ export async function endDevice(
   now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
+  await leaveFleet(tx, { id: deviceId, toFleet: null }, 'device_removed', now)
   if (device.protocol !== 'agent') await rememberRemoved(tx, deviceId, now)
   await removeDevice(tx, deviceId, now)
   return device

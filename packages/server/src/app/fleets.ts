@@ -3,6 +3,7 @@ import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
 import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
 import { reachesFleet } from '@seaworthy/fleet/access'
+import { checkRebootPolicy } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
@@ -18,9 +19,10 @@ import {
   insertProvisioningKey,
   revokeProvisioningKey,
 } from '../db/provisioning-keys.ts'
+import { lockFleetRollouts } from '../db/rollouts.ts'
 import type { Actor } from './actors.ts'
 import { grantOf, requireFleet } from './actors.ts'
-import type { Ports } from './app.ts'
+import type { App, Ports } from './app.ts'
 import { createCredential } from './credentials.ts'
 import type { TrustState } from './trust-plane.ts'
 import { requireTrust } from './trust-plane.ts'
@@ -38,6 +40,7 @@ export interface FleetChange {
 /** Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`, `out_of_scope`. */
 export async function createFleet(
   tx: WriteTx,
+  { zones }: Pick<App, 'zones'>,
   actor: Actor,
   trust: TrustState | undefined,
   wanted: FleetChange & { name: string; product: string; channel: string },
@@ -62,6 +65,7 @@ export async function createFleet(
     reboot: wanted.reboot ?? { strategy: 'immediate' },
     createdAt: now,
   }
+  checkRebootPolicy(row.reboot, zones)
   if (!(await insertFleet(tx, row))) {
     throw new Refusal<FleetRefusal>('fleet_exists', `there is a fleet ${wanted.name}`)
   }
@@ -74,9 +78,10 @@ export async function findFleet(tx: ReadTx, actor: Actor, name: string): Promise
   return checkFleet(await getFleet(tx, name), actor, name)
 }
 
-/** Throws `fleet_not_found`, `out_of_scope`. */
+/** Throws `fleet_not_found`, `out_of_scope`, `fleet_has_rollouts`, `rollout_policy_invalid`. */
 export async function setFleet(
   tx: WriteTx,
+  { zones }: Pick<App, 'zones'>,
   actor: Actor,
   name: string,
   change: FleetChange,
@@ -90,9 +95,24 @@ export async function setFleet(
     follow: change.follow ?? before.follow,
     reboot: change.reboot ?? before.reboot,
   }
+  checkRebootPolicy(row.reboot, zones)
+  if (before.follow === 'rollouts' && row.follow === 'newest') await requireNoRollouts(tx, name)
   await updateFleet(tx, row)
   await notifyFleets(tx)
   return row
+}
+
+/** Throws `fleet_has_rollouts`. The fleet must be locked, so that none is being made. */
+async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
+  const rollouts = await lockFleetRollouts(tx, fleet)
+  const ids = rollouts.flatMap(({ id, state }) =>
+    state === 'active' || state === 'paused' ? [id] : [],
+  )
+  if (ids.length === 0) return
+  throw new Refusal<FleetRefusal>(
+    'fleet_has_rollouts',
+    `rollouts of ${fleet} are under way: abort ${ids.join(', ')} first`,
+  )
 }
 
 function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): FleetRow {

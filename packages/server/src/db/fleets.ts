@@ -42,6 +42,17 @@ export async function updateFleet({ sql }: WriteTx, row: FleetPolicy): Promise<v
     where name = ${row.name}`
 }
 
+/** What devices get that no rollout takes in. The fleet must be locked. */
+export async function setBaseline(
+  { sql }: WriteTx,
+  fleet: string,
+  baseline: { version: string; sha256: string },
+): Promise<void> {
+  await sql`
+    update fleets set baseline_version = ${baseline.version}, baseline_sha256 = ${baseline.sha256}
+    where name = ${fleet}`
+}
+
 export async function listFleets(
   { sql }: ReadTx,
   page: { after: string; limit: number },

@@ -26,7 +26,12 @@ device_reports.signature bytea not null
 device_reports.received_at timestamp with time zone not null
 device_states.device text not null
 device_states.seen_at timestamp with time zone not null
-device_states.report jsonb not null
+device_states.reported_at timestamp with time zone not null
+device_states.verified_at timestamp with time zone
+device_states.digest text not null
+device_states.fleet text not null
+device_states.hardware text
+device_states.tags jsonb not null
 device_states.updates jsonb not null default '[]'::jsonb
 devices.id text not null
 devices.fleet text not null
@@ -79,6 +84,8 @@ gateway_tokens.uses_left integer not null
 gateway_tokens.created_at timestamp with time zone not null
 gateway_tokens.created_by text not null
 gateway_tokens.revoked_at timestamp with time zone
+last_reports.device text not null
+last_reports.report jsonb not null
 lifetime_alarms.role text not null
 lifetime_alarms.version integer not null
 lifetime_alarms.level integer not null
@@ -255,6 +262,8 @@ foreign_devices: CHECK ((protocol = ANY (ARRAY['ddi'::text, 'omaha'::text])))
 gateway_tokens: FOREIGN KEY (fleet) REFERENCES fleets(name)
 gateway_tokens: PRIMARY KEY (id)
 gateway_tokens: CHECK ((uses_left >= 0))
+last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+last_reports: PRIMARY KEY (device)
 lifetime_alarms: PRIMARY KEY (role, version, level)
 log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
@@ -264,7 +273,6 @@ proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected':
 provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
 provisioning_keys: PRIMARY KEY (id)
 provisioning_keys: CHECK ((uses_left >= 0))
-reboot_groups: FOREIGN KEY (fleet) REFERENCES fleets(name)
 reboot_groups: PRIMARY KEY (fleet)
 reboot_locks: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 reboot_locks: FOREIGN KEY (fleet) REFERENCES reboot_groups(fleet)
@@ -324,6 +332,7 @@ CREATE INDEX foreign_devices_gateway ON public.foreign_devices USING btree (gate
 CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (device)
 CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
 CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)
+CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)

@@ -17,7 +17,7 @@ export const fleetEndpoints: readonly Endpoint[] = [
     createFleet,
     { permission: 'fleet:write', subject: (call) => call.body.name },
     async (app, tx, { actor, body, now }) => {
-      const row = await fleets.createFleet(tx, actor, await app.trust.freshState(), body, now)
+      const row = await fleets.createFleet(tx, app, actor, await app.trust.freshState(), body, now)
       const view = fleets.viewFleet(row, 0)
       return {
         reply: view,
@@ -36,7 +36,7 @@ export const fleetEndpoints: readonly Endpoint[] = [
     setFleet,
     { permission: 'fleet:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
-      const row = await fleets.setFleet(tx, actor, params.fleet, body)
+      const row = await fleets.setFleet(tx, app, actor, params.fleet, body)
       return {
         reply: await fleets.showFleet(tx, row),
         detail: {

@@ -8,6 +8,7 @@ import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
 import { createAttemptLimiter } from './authenticate.ts'
 import { createOwnEndpoints } from './device.ts'
+import { createDdiHandler } from './ddi/index.ts'
 import { deviceEndpoints } from './devices.ts'
 import type { RawHandler } from './dispatch.ts'
 import { createDispatcher } from './dispatch.ts'
@@ -23,12 +24,14 @@ import { rebootLockEndpoints } from './reboot-locks.ts'
 import { createRegistryPorts } from './registry-ports.ts'
 import { createRegistryHandler } from './registry/index.ts'
 import { releaseEndpoints } from './releases.ts'
+import { rolloutEndpoints } from './rollouts.ts'
 import { createServerFiles } from './server-files.ts'
 import { serverEndpoints } from './server.ts'
 import { tokenEndpoints } from './tokens.ts'
 import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
 import { createTufHandler } from './tuf.ts'
+import { updateEndpoints } from './updates.ts'
 
 /** One for each route of `api`; a route without one is a bug that is found at the start. */
 function listEndpoints(app: App): readonly Endpoint[] {
@@ -42,6 +45,8 @@ function listEndpoints(app: App): readonly Endpoint[] {
     ...fleetEndpoints,
     ...rebootLockEndpoints,
     ...deviceEndpoints,
+    ...rolloutEndpoints,
+    ...updateEndpoints,
     ...foreignDeviceEndpoints,
     ...createOwnEndpoints(app.secrets.certificatePem),
   ]
@@ -67,6 +72,7 @@ export function createRequestListener(app: App): RequestListener {
     createFleetLockHandler(app, limiter),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
+    createDdiHandler(app, limiter),
   ])
   return measureRequests(app, traceRequests(app, listener))
 }

@@ -7,6 +7,7 @@ import type { AccessRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
@@ -52,6 +53,7 @@ const accessTable = {
 const fleetTable = {
   fleet_exists: no(409, 'There is a fleet of that name'),
   fleet_not_found: no(404, 'No such fleet'),
+  fleet_has_rollouts: no(409, 'Rollouts of the fleet are under way'),
   channel_not_found: no(404, 'No such channel'),
   provisioning_key_not_found: no(404, 'No such provisioning key'),
   provisioning_key_invalid: no(401, 'The provisioning key is not valid'),
@@ -77,6 +79,23 @@ const releaseTable = {
   release_malformed: no(422, 'Not a release'),
 } satisfies Record<ReleaseRefusal, Mapped>
 
+const rolloutTable = {
+  rollout_not_found: no(404, 'No such rollout'),
+  rollout_not_active: no(409, 'The rollout is not active'),
+  rollout_not_paused: no(409, 'The rollout is not paused'),
+  rollout_ended: no(409, 'The rollout has ended'),
+  rollout_policy_invalid: no(422, 'The policy is not possible'),
+  rollout_exists: no(409, 'There is such a rollout'),
+  fleet_follows_newest: no(409, 'The fleet does not follow rollouts'),
+  release_not_published: no(409, 'The release is not published there'),
+  release_not_newer: no(409, 'The release is not newer'),
+  release_not_security: no(409, 'Not a security release'),
+  wave_needs_no_approval: no(409, 'The wave needs no approval'),
+  wave_approved_already: no(409, 'The wave is approved'),
+  approval_by_creator: no(403, 'Somebody else must approve'),
+  way_back_not_possible: no(409, 'There is no way back like this'),
+} satisfies Record<RolloutRefusal, Mapped>
+
 const serverTable = {
   not_initialized: no(409, 'The trust plane is not initialized'),
   trust_unavailable: no(503, 'The stored metadata does not verify'),
@@ -92,6 +111,10 @@ const serverTable = {
   external_id_missing: no(422, 'The device needs a name of its own'),
   device_has_no_token: no(409, 'The device has no token of its own'),
   gateway_token_not_found: no(404, 'No such gateway token'),
+  action_not_found: no(404, 'No such action'),
+  action_closed: no(410, 'The action is closed'),
+  action_quota: no(429, 'Too many statuses'),
+  confirmation_not_needed: no(409, 'Nothing waits for confirmation'),
 } satisfies Record<ServerRefusal, Mapped>
 
 const rebootLockTable = {
@@ -150,6 +173,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...fleetTable,
   ...deviceTable,
   ...releaseTable,
+  ...rolloutTable,
   ...serverTable,
   ...rebootLockTable,
   ...proposalTable,

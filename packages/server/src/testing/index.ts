@@ -27,3 +27,13 @@ export {
 } from './device.ts'
 export type { TestDevice } from './device.ts'
 export { openTokenMaker } from './tokens.ts'
+export { addForeignDevice, publishOsImage, pushOsImage } from './os-images.ts'
+export {
+  createInstaller,
+  fillFleet,
+  policyOf,
+  publishAll,
+  waitForRollout,
+  waveOf,
+} from './rollouts.ts'
+export type { Installer, PublishedRelease } from './rollouts.ts'

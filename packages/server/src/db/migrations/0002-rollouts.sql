@@ -34,10 +34,12 @@ create table rollouts (
   -- Milliseconds since 1970 with their fraction: finer than an instant.
   rate_next_ms double precision,
   -- Failures that ended at or before it were accepted by a person who resumed.
-  failures_accepted_at timestamptz
-);
+  failures_accepted_at timestamptz,
+  -- Ended, and no update of it is under way any more: nothing will change it again.
+  is_settled boolean not null
+) with (fillfactor = 50);
 create index rollouts_fleet on rollouts (fleet, id);
-create index rollouts_current on rollouts (id) where state in ('active', 'paused');
+create index rollouts_unsettled on rollouts (id) where not is_settled;
 
 create table rollout_waves (
   rollout text not null references rollouts (id),

@@ -1,0 +1,138 @@
+/**
+ * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts end. Planned on what
+ * is read without a lock, and planned again under it, because only that counts.
+ */
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
+import {
+  applyStep,
+  endUpdates,
+  findRelease,
+  planRollout,
+  reachesAll,
+} from '@seaworthy/fleet/rollouts'
+import { appendAudit } from '../db/audit.ts'
+import type { WriteTx } from '../db/connection.ts'
+import { lockFleet, notifyFleets, setBaseline } from '../db/fleets.ts'
+import {
+  listUnsettledRollouts,
+  lockRollouts,
+  notifyRollouts,
+  writeRollout,
+} from '../db/rollouts.ts'
+import { listOverdueUpdates, listUpdates, lockDeviceUpdates } from '../db/updates.ts'
+import type { App } from './app.ts'
+import { releaseSlot } from './reboot-locks.ts'
+import { describeProgress } from './rollout-views.ts'
+import { auditStop, parseUpdates, writeWorked } from './update-changes.ts'
+
+type Deps = Pick<App, 'db' | 'clock' | 'trust' | 'releases' | 'rollouts' | 'health'>
+
+const overduePageMax = 1000
+
+/** One round; idempotent, and safe to be stopped anywhere. */
+export async function moveRollouts(app: Deps): Promise<void> {
+  await timeOutUpdates(app)
+  const rollouts = await app.db.readSnapshot((tx) => listUnsettledRollouts(tx))
+  if (rollouts.length === 0) return
+  // A release that was published a moment ago is no withdrawn one.
+  const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null
+  if (rollouts.some(isUnsigned)) await app.trust.freshState()
+  for (const rollout of rollouts) {
+    if (planFor(app, rollout, app.clock.now()).length > 0) await moveRollout(app, rollout)
+  }
+}
+
+/** While the stored metadata does not verify nothing is taken for withdrawn: what is offered verifies by itself. */
+function planFor(app: Pick<App, 'releases' | 'health'>, rollout: Rollout, now: Date): Step[] {
+  const isReleaseSigned =
+    app.health.hasProblem('metadata') || findRelease(rollout, app.releases.of(rollout)) !== null
+  return planRollout(rollout, now, { isReleaseSigned })
+}
+
+async function moveRollout(app: Deps, known: Rollout): Promise<void> {
+  const moved = await app.db.write(async (tx) => {
+    // First the fleet, as everybody does who needs both.
+    const fleet = await lockFleet(tx, known.fleet)
+    const [before] = await lockRollouts(tx, [known.id])
+    if (before === undefined || fleet === undefined) return undefined
+    const now = app.clock.now()
+    let after = before
+    for (const step of planFor(app, before, now)) {
+      const next = applyStep(after, step, now)
+      await auditStep(tx, step, after, next)
+      after = next
+    }
+    if (after === before) return undefined
+    await writeRollout(tx, before, after)
+    if (after.state === 'finished' && becomesBaseline(after, fleet.baseline)) {
+      await setBaseline(tx, fleet.name, { version: after.version, sha256: after.sha256 })
+      await notifyFleets(tx)
+    }
+    await notifyRollouts(tx, [after.id])
+    return after
+  })
+  if (moved !== undefined) app.rollouts.put([moved])
+}
+
+/** A way back says what comes after the release that it leads away from, and nothing where that was no baseline. */
+function becomesBaseline(
+  rollout: Rollout,
+  baseline: Pick<ReleaseFacts, 'version' | 'sha256'> | null,
+): boolean {
+  if (!reachesAll(rollout.policy)) return false
+  return rollout.fromSha256 === null || baseline?.sha256 === rollout.fromSha256
+}
+
+async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollout): Promise<void> {
+  await auditStop(tx, before, after)
+  if (step.kind !== 'open_wave') return
+  await appendAudit(tx, {
+    at: after.clockAt,
+    actor: 'server',
+    action: 'rollout.open-wave',
+    subject: after.id,
+    outcome: 'done',
+    detail: { ...describeProgress(after), wave: step.wave + 1 },
+  })
+}
+
+/** Page by page, each rollout's in a transaction of its own. */
+async function timeOutUpdates(app: Deps): Promise<void> {
+  for (;;) {
+    const overdue = await listOverdueUpdates(app.db.reader, app.clock.now(), overduePageMax)
+    for (const [rollout, updates] of Map.groupBy(overdue, ({ rolloutId }) => rolloutId)) {
+      const devices = updates.map(({ deviceId }) => deviceId)
+      await timeOutUpdatesOf(app, rollout, devices)
+    }
+    if (overdue.length < overduePageMax) return
+  }
+}
+
+async function timeOutUpdatesOf(app: Deps, id: string, devices: readonly string[]): Promise<void> {
+  const moved = await app.db.write(async (tx) => {
+    const [before] = await lockRollouts(tx, [id])
+    if (before === undefined) return undefined
+    const copies = await lockDeviceUpdates(tx, devices)
+    const updates = await listUpdates(tx, { rollouts: [id], devices })
+    const end = { kind: 'timed_out' } as const
+    const { rollout, changes } = endUpdates(before, updates, end, app.clock.now())
+    const ended = new Map(changes.map(({ deviceId, after }) => [deviceId, after]))
+    await writeWorked(tx, {
+      before: [before],
+      after: changes.length === 0 ? [] : [rollout],
+      changes,
+      stored: copies,
+      updates: new Map(
+        [...copies].map(([device, copy]) => {
+          const others = parseUpdates(copy.updates).filter(({ rolloutId }) => rolloutId !== id)
+          const after = ended.get(device)
+          return [device, after === undefined ? others : [...others, after]]
+        }),
+      ),
+    })
+    for (const device of ended.keys()) await releaseSlot(tx, device)
+    return rollout
+  })
+  if (moved !== undefined) app.rollouts.put([moved])
+}

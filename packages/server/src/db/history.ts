@@ -1,0 +1,132 @@
+/** Time series: how rollouts came along, and which versions ran in a fleet. Thinned as they age, never rewritten. */
+import type { ReadTx, WriteTx } from './connection.ts'
+
+/** Of one wave. */
+export interface WaveSample {
+  readonly offered: number
+  readonly inFlight: number
+  readonly healthy: number
+  readonly failed: number
+}
+
+export interface RolloutSample {
+  readonly rollout: string
+  readonly at: Date
+  readonly waves: readonly WaveSample[]
+}
+
+export interface VersionCount {
+  readonly version: string | null
+  readonly count: number
+}
+
+export interface FleetSample {
+  readonly at: Date
+  readonly devicesCount: number
+  /** Of those, heard from within the last day. */
+  readonly seenCount: number
+  /** Most frequent first. */
+  readonly versions: readonly VersionCount[]
+}
+
+/** One at most for an instant. */
+export async function insertRolloutSamples(
+  { sql }: WriteTx,
+  samples: readonly RolloutSample[],
+): Promise<void> {
+  for (const { rollout, at, waves } of samples) {
+    await sql`
+      insert into rollout_samples (rollout, at, waves) values (${rollout}, ${at}, ${sql.json([...waves] as never)})
+      on conflict do nothing`
+  }
+}
+
+/** Of each rollout. */
+export async function listNewestRolloutSamples(
+  { sql }: ReadTx,
+  rollouts: readonly string[],
+): Promise<RolloutSample[]> {
+  return sql<RolloutSample[]>`
+    select distinct on (rollout) rollout, at, waves from rollout_samples
+    where rollout = any(${sql.array([...rollouts], 25)}) order by rollout, at desc`
+}
+
+/** Oldest first, evenly thinned to at most `max`, the last one always among them. */
+export async function listRolloutSamples(
+  { sql }: ReadTx,
+  rollout: string,
+  max: number,
+): Promise<Pick<RolloutSample, 'at' | 'waves'>[]> {
+  return sql<Pick<RolloutSample, 'at' | 'waves'>[]>`
+    select at, waves from (
+      select at, waves, row_number() over (order by at desc) - 1 as back, count(*) over () as total
+      from rollout_samples where rollout = ${rollout}
+    ) s where back % greatest(1, ceil(total::numeric / ${max}))::bigint = 0 order by at`
+}
+
+/** Which versions run in a fleet now. */
+export async function countVersions(
+  { sql }: ReadTx,
+  fleet: string,
+  seenSince: Date,
+): Promise<{ version: string | null; count: number; seenCount: number }[]> {
+  return sql<{ version: string | null; count: number; seenCount: number }[]>`
+    select r.report -> 'running' ->> 'version' as version, count(*) as count,
+      count(*) filter (where s.seen_at >= ${seenSince}) as "seenCount"
+    from devices d left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
+    where d.fleet = ${fleet} group by 1 order by 2 desc, 1`
+}
+
+export async function insertFleetSample(
+  { sql }: WriteTx,
+  fleet: string,
+  sample: FleetSample,
+): Promise<void> {
+  await sql`
+    insert into fleet_samples (fleet, at, devices_count, seen_count, versions)
+    values (${fleet}, ${sample.at}, ${sample.devicesCount}, ${sample.seenCount},
+      ${sql.json([...sample.versions] as never)})
+    on conflict do nothing`
+}
+
+/** Of every fleet that has any: when its newest sample was taken. */
+export async function listNewestFleetSamples({ sql }: ReadTx): Promise<Map<string, Date>> {
+  const rows = await sql<{ fleet: string; at: Date }[]>`
+    select f.name as fleet, s.at from fleets f,
+      lateral (select at from fleet_samples where fleet = f.name order by at desc limit 1) s`
+  return new Map(rows.map(({ fleet, at }) => [fleet, at]))
+}
+
+/** Oldest first, evenly thinned to at most `max`, the last one always among them. */
+export async function listFleetSamples(
+  { sql }: ReadTx,
+  fleet: string,
+  max: number,
+): Promise<FleetSample[]> {
+  return sql<FleetSample[]>`
+    select at, "devicesCount", "seenCount", versions from (
+      select at, devices_count as "devicesCount", seen_count as "seenCount", versions,
+        row_number() over (order by at desc) - 1 as back, count(*) over () as total
+      from fleet_samples where fleet = ${fleet}
+    ) s where back % greatest(1, ceil(total::numeric / ${max}))::bigint = 0 order by at`
+}
+
+/** Of samples taken before `hourlyBefore` the first of each hour stays, before `dailyBefore` the first of each day. */
+export async function thinSamples(
+  { sql }: WriteTx,
+  limits: { hourlyBefore: Date; dailyBefore: Date },
+): Promise<void> {
+  const unit = sql`case when at < ${limits.dailyBefore} then 'day' else 'hour' end`
+  await sql`
+    delete from rollout_samples s using (
+      select rollout, at, row_number() over (
+        partition by rollout, at < ${limits.dailyBefore}, date_trunc(${unit}, at) order by at) as place
+      from rollout_samples where at < ${limits.hourlyBefore}
+    ) old where s.rollout = old.rollout and s.at = old.at and old.place > 1`
+  await sql`
+    delete from fleet_samples s using (
+      select fleet, at, row_number() over (
+        partition by fleet, at < ${limits.dailyBefore}, date_trunc(${unit}, at) order by at) as place
+      from fleet_samples where at < ${limits.hourlyBefore}
+    ) old where s.fleet = old.fleet and s.at = old.at and old.place > 1`
+}

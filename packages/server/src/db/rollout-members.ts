@@ -1,0 +1,50 @@
+/** How many devices belong to each wave: counted from time to time, page by page, beside the check-ins. */
+import type { MemberFacts, Update } from '@seaworthy/fleet/rollouts'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+/** A device of the fleet, without its update. */
+export type FleetMember = Omit<MemberFacts, 'update'>
+
+/** By id. */
+export async function listFleetMembers(
+  { sql }: ReadTx,
+  page: { fleet: string; after: string; limit: number },
+): Promise<FleetMember[]> {
+  return sql<FleetMember[]>`
+    select d.id as "deviceId", d.platform, d.hardware, d.tags,
+      case when jsonb_typeof(r.report -> 'running') = 'object' then r.report -> 'running' end as running
+    from devices d left join last_reports r on r.device = d.id
+    where d.fleet = ${page.fleet} and d.id > ${page.after} order by d.id limit ${page.limit}`
+}
+
+/** The update of each device of the range that has one. */
+export async function listMembersWithUpdates(
+  { sql }: ReadTx,
+  range: { rollout: string; after: string; upTo: string },
+): Promise<Map<string, Pick<Update, 'wave' | 'state'>>> {
+  const rows = await sql<(Pick<Update, 'wave' | 'state'> & { device: string })[]>`
+    select device, wave, state from updates
+    where rollout = ${range.rollout} and device > ${range.after} and device <= ${range.upTo}`
+  return new Map(rows.map(({ device, ...update }) => [device, update]))
+}
+
+/** When each of the rollouts was counted last; those with a wave that never was are not among them. */
+export async function listMembersCounted(
+  { sql }: ReadTx,
+  rollouts: readonly string[],
+): Promise<Map<string, Date>> {
+  const rows = await sql<{ rollout: string; at: Date }[]>`
+    select rollout, min(members_counted_at) as at from rollout_waves
+    where rollout = any(${sql.array([...rollouts], 25)})
+    group by rollout having bool_and(members_counted_at is not null)`
+  return new Map(rows.map(({ rollout, at }) => [rollout, at]))
+}
+
+/** The rollout must be locked. */
+export async function writeMembersCounted(
+  { sql }: WriteTx,
+  rollout: string,
+  at: Date,
+): Promise<void> {
+  await sql`update rollout_waves set members_counted_at = ${at} where rollout = ${rollout}`
+}

@@ -1,0 +1,210 @@
+/**
+ * Rollouts and their waves. Whoever writes one holds the lock on its row since before it read it: what `lockRollouts`
+ * answers is the truth until the transaction ends, and nobody else changes the rollout, its waves or its updates.
+ */
+import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+const columns = (sql: ReadTx['sql']) => sql`
+  r.id, r.fleet, r.product, r.channel, r.version, r.sha256, r.counter, r.policy, r.from_sha256 as "fromSha256",
+  r.way_back_of as "wayBackOf", r.state, r.stop_code as "stopCode", r.stop_reason as "stopReason", r.revision,
+  r.created_at as "createdAt", r.created_by as "createdBy", r.start_at as "startAt", r.ended_at as "endedAt",
+  r.clock_at as "clockAt", r.waves_open_count as "wavesOpenCount", r.period_index as "periodIndex",
+  r.period_offered_count as "periodOfferedCount", r.rate_next_ms as "rateNextMs",
+  r.failures_accepted_at as "failuresAcceptedAt"`
+
+const waveColumns = (sql: ReadTx['sql']) => sql`
+  w.members_count as "membersCount", w.opened_at as "openedAt", w.success_since as "successSince",
+  w.approved_at as "approvedAt", w.approved_by as "approvedBy", w.offered_count as "offeredCount",
+  w.in_flight_count as "inFlightCount", w.healthy_count as "healthyCount", w.failed_count as "failedCount",
+  w.failures_accepted_count as "failuresAcceptedCount", w.superseded_count as "supersededCount"`
+
+type RolloutRow = Omit<Rollout, 'waves'>
+
+/** Reads the waves of rows that are locked, or are read in one state with them. */
+async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<Rollout[]> {
+  if (rows.length === 0) return []
+  const waves = await sql<(WaveProgress & { rollout: string })[]>`
+    select w.rollout, ${waveColumns(sql)} from rollout_waves w
+    where w.rollout = any(${sql.array(
+      rows.map(({ id }) => id),
+      25,
+    )}) order by w.rollout, w.wave`
+  const byRollout = new Map<string, WaveProgress[]>()
+  for (const { rollout, ...wave } of waves) {
+    const list = byRollout.get(rollout)
+    if (list === undefined) byRollout.set(rollout, [wave])
+    else list.push(wave)
+  }
+  return rows.map((row) => ({ ...row, waves: byRollout.get(row.id) ?? [] }))
+}
+
+/** `tx` reads one state: a snapshot, or a transaction that holds the lock. */
+export async function getRollout(tx: ReadTx, id: string): Promise<Rollout | undefined> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`select ${columns(sql)} from rollouts r where r.id = ${id}`
+  return (await withWaves(tx, rows))[0]
+}
+
+/** Those of the given ids that exist. */
+export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<Rollout[]> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], 25)}) order by r.id`
+  return withWaves(tx, rows)
+}
+
+/** Those that may still change: active, paused, or ended with updates under way. */
+export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r where not r.is_settled order by r.id`
+  return withWaves(tx, rows)
+}
+
+/** Of one fleet. */
+export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promise<Rollout[]> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r where r.fleet = ${fleet} and not r.is_settled order by r.id`
+  return withWaves(tx, rows)
+}
+
+/** The unsettled ones, and those that ended at or after `since`. */
+export async function listRecentRollouts(tx: ReadTx, since: Date): Promise<Rollout[]> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r where not r.is_settled or r.ended_at >= ${since} order by r.id`
+  return withWaves(tx, rows)
+}
+
+/** Newest first; `after` is the id of the last rollout of the page before. */
+export async function listRollouts(
+  tx: ReadTx,
+  page: {
+    after: string | null
+    limit: number
+    fleet: string | null
+    state: RolloutState | null
+    fleets: readonly string[] | null
+    products: readonly string[] | null
+  },
+): Promise<Rollout[]> {
+  const { sql } = tx
+  const fleets = page.fleets === null ? null : [...page.fleets]
+  const products = page.products === null ? null : [...page.products]
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r
+    where (${page.after}::text is null or r.id < ${page.after})
+      and (${page.fleet}::text is null or r.fleet = ${page.fleet})
+      and (${page.state}::text is null or r.state = ${page.state})
+      and (${fleets}::text[] is null or r.fleet = any(${fleets}::text[]))
+      and (${products}::text[] is null or r.product = any(${products}::text[]))
+    order by r.id desc limit ${page.limit}`
+  return withWaves(tx, rows)
+}
+
+/** Locks those of the given ids that exist, in the order of their ids, as everybody does. */
+export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise<Rollout[]> {
+  if (ids.length === 0) return []
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], 25)})
+    order by r.id for update`
+  return withWaves(tx, rows)
+}
+
+/** Locks the unsettled rollouts of a fleet, and of the others of the fleet the given one. */
+export async function lockFleetRollouts(
+  tx: WriteTx,
+  fleet: string,
+  other: string | null = null,
+): Promise<Rollout[]> {
+  const { sql } = tx
+  const rows = await sql<RolloutRow[]>`
+    select ${columns(sql)} from rollouts r
+    where r.fleet = ${fleet} and (not r.is_settled or r.id = ${other}) order by r.id for update`
+  return withWaves(tx, rows)
+}
+
+export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise<void> {
+  const { waves, ...row } = rollout
+  await sql`
+    insert into rollouts (id, fleet, product, channel, version, sha256, counter, policy, from_sha256, way_back_of,
+      state, stop_code, stop_reason, revision, created_at, created_by, start_at, ended_at, clock_at,
+      waves_open_count, period_index, period_offered_count, rate_next_ms, failures_accepted_at, is_settled)
+    values (${row.id}, ${row.fleet}, ${row.product}, ${row.channel}, ${row.version}, ${row.sha256}, ${row.counter},
+      ${sql.json(row.policy as never)}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
+      ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
+      ${row.clockAt}, ${row.wavesOpenCount}, ${row.periodIndex}, ${row.periodOfferedCount}, ${row.rateNextMs},
+      ${row.failuresAcceptedAt}, ${isSettled(rollout)})`
+  for (const [index, wave] of waves.entries()) await writeWave(sql, row.id, index, wave)
+}
+
+/** Writes what differs from `before`, which must have been read under the lock. */
+export async function writeRollout(
+  { sql }: WriteTx,
+  before: Rollout,
+  after: Rollout,
+): Promise<void> {
+  if (after === before) return
+  await sql`
+    update rollouts set state = ${after.state}, stop_code = ${after.stopCode}, stop_reason = ${after.stopReason},
+      revision = ${after.revision}, start_at = ${after.startAt}, ended_at = ${after.endedAt},
+      clock_at = ${after.clockAt}, waves_open_count = ${after.wavesOpenCount}, period_index = ${after.periodIndex},
+      period_offered_count = ${after.periodOfferedCount}, rate_next_ms = ${after.rateNextMs},
+      failures_accepted_at = ${after.failuresAcceptedAt}, is_settled = ${isSettled(after)}
+    where id = ${after.id}`
+  for (const [index, wave] of after.waves.entries()) {
+    if (!isSameWave(before.waves[index], wave)) await writeWave(sql, after.id, index, wave)
+  }
+}
+
+async function writeWave(
+  sql: WriteTx['sql'],
+  rollout: string,
+  index: number,
+  wave: WaveProgress,
+): Promise<void> {
+  await sql`
+    insert into rollout_waves as w (rollout, wave, members_count, opened_at, success_since, approved_at, approved_by,
+      offered_count, in_flight_count, healthy_count, failed_count, failures_accepted_count, superseded_count)
+    values (${rollout}, ${index}, ${wave.membersCount}, ${wave.openedAt}, ${wave.successSince}, ${wave.approvedAt},
+      ${wave.approvedBy}, ${wave.offeredCount}, ${wave.inFlightCount}, ${wave.healthyCount}, ${wave.failedCount},
+      ${wave.failuresAcceptedCount}, ${wave.supersededCount})
+    on conflict (rollout, wave) do update set members_count = excluded.members_count,
+      opened_at = excluded.opened_at, success_since = excluded.success_since, approved_at = excluded.approved_at,
+      approved_by = excluded.approved_by, offered_count = excluded.offered_count,
+      in_flight_count = excluded.in_flight_count, healthy_count = excluded.healthy_count,
+      failed_count = excluded.failed_count, failures_accepted_count = excluded.failures_accepted_count,
+      superseded_count = excluded.superseded_count`
+}
+
+function isSettled({ state, waves }: Rollout): boolean {
+  const hasEnded = state === 'finished' || state === 'aborted'
+  return hasEnded && waves.every(({ inFlightCount }) => inFlightCount === 0)
+}
+
+function isSameWave(a: WaveProgress | undefined, b: WaveProgress): boolean {
+  return (
+    a === b ||
+    (a !== undefined &&
+      a.membersCount === b.membersCount &&
+      a.openedAt?.getTime() === b.openedAt?.getTime() &&
+      a.successSince?.getTime() === b.successSince?.getTime() &&
+      a.approvedAt?.getTime() === b.approvedAt?.getTime() &&
+      a.approvedBy === b.approvedBy &&
+      a.offeredCount === b.offeredCount &&
+      a.inFlightCount === b.inFlightCount &&
+      a.healthyCount === b.healthyCount &&
+      a.failedCount === b.failedCount &&
+      a.failuresAcceptedCount === b.failuresAcceptedCount &&
+      a.supersededCount === b.supersededCount)
+  )
+}
+
+/** Wakes every worker, the leader's tasks included: these rollouts have changed. */
+export async function notifyRollouts({ sql }: WriteTx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await sql`select pg_notify('rollouts', id) from unnest(${sql.array([...ids], 25)}) as ids (id)`
+}

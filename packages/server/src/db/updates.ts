@@ -1,0 +1,189 @@
+/**
+ * Updates: one row for each device and rollout, its events, and the copy that check-ins read. All are written under the
+ * locks of the rollouts concerned (`db/rollouts.ts`), many at a time.
+ */
+import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+const textOid = 25
+const columns = (sql: ReadTx['sql']) => sql`
+  u.rollout as "rolloutId", u.device as "deviceId", u.wave, u.attempt, u.state, u.code, u.offered_at as "offeredAt",
+  u.offered_sequence as "offeredSequence", u.has_started as "hasStarted", u.changed_at as "changedAt",
+  u.deadline_at as "deadlineAt", u.ended_at as "endedAt"`
+
+/** Of any of the devices in any of the rollouts. */
+export async function listUpdates(
+  { sql }: ReadTx,
+  wanted: { rollouts: readonly string[]; devices: readonly string[] },
+): Promise<Update[]> {
+  return sql<Update[]>`
+    select ${columns(sql)} from updates u
+    where u.rollout = any(${sql.array([...wanted.rollouts], textOid)})
+      and u.device = any(${sql.array([...wanted.devices], textOid)})`
+}
+
+/** A device's updates that have not ended. */
+export async function listOpenUpdates({ sql }: ReadTx, device: string): Promise<Update[]> {
+  return sql<Update[]>`
+    select ${columns(sql)} from updates u where u.device = ${device} and u.ended_at is null`
+}
+
+/** Of a rollout, the open ones in one of the states. */
+export async function listOpenUpdatesOf(
+  { sql }: ReadTx,
+  rollout: string,
+  states: readonly UpdateState[],
+  limit: number,
+): Promise<Update[]> {
+  return sql<Update[]>`
+    select ${columns(sql)} from updates u
+    where u.rollout = ${rollout} and u.ended_at is null and u.state = any(${sql.array([...states], textOid)})
+    order by u.device limit ${limit}`
+}
+
+/** Those whose deadline has passed, oldest first: a look without a lock, to be taken again under it. */
+export async function listOverdueUpdates(
+  { sql }: ReadTx,
+  now: Date,
+  limit: number,
+): Promise<Pick<Update, 'rolloutId' | 'deviceId'>[]> {
+  return sql<Pick<Update, 'rolloutId' | 'deviceId'>[]>`
+    select rollout as "rolloutId", device as "deviceId" from updates
+    where ended_at is null and deadline_at <= ${now} order by deadline_at limit ${limit}`
+}
+
+/** What a check-in stored of the devices that still exist; locked, in the order of their ids. */
+export async function lockDeviceUpdates(
+  { sql }: WriteTx,
+  devices: readonly string[],
+): Promise<Map<string, { fleet: string; updates: readonly unknown[] }>> {
+  const rows = await sql<{ device: string; fleet: string; updates: unknown[] }[]>`
+    select s.device, d.fleet, s.updates from device_states s join devices d on d.id = s.device
+    where s.device = any(${sql.array([...devices], textOid)})
+    order by s.device for no key update of s`
+  return new Map(rows.map(({ device, ...rest }) => [device, rest]))
+}
+
+/** The rows must be locked. */
+export async function writeDeviceUpdates(
+  { sql }: WriteTx,
+  rows: readonly { readonly device: string; readonly updates: readonly Update[] }[],
+): Promise<void> {
+  if (rows.length === 0) return
+  await sql`
+    update device_states s set updates = g.updates::jsonb
+    from unnest(
+      ${sql.array(
+        rows.map(({ device }) => device),
+        textOid,
+      )},
+      ${sql.array(
+        rows.map(({ updates }) => JSON.stringify(updates)),
+        textOid,
+      )}
+    ) as g (device, updates)
+    where s.device = g.device`
+}
+
+export async function writeUpdates({ sql }: WriteTx, updates: readonly Update[]): Promise<void> {
+  if (updates.length === 0) return
+  const column = (pick: (update: Update) => string | number | boolean | null) =>
+    sql.array(
+      updates.map((update) => text(pick(update))),
+      textOid,
+    )
+  await sql`
+    insert into updates (rollout, device, wave, attempt, state, code, offered_at, offered_sequence, has_started,
+      changed_at, deadline_at, ended_at)
+    select rollout, device, wave::integer, attempt::integer, state, code, offered_at::timestamptz,
+      offered_sequence::bigint, has_started::boolean, changed_at::timestamptz, deadline_at::timestamptz,
+      ended_at::timestamptz
+    from unnest(
+      ${column((u) => u.rolloutId)}, ${column((u) => u.deviceId)}, ${column((u) => u.wave)},
+      ${column((u) => u.attempt)}, ${column((u) => u.state)}, ${column((u) => u.code)},
+      ${column((u) => u.offeredAt.toISOString())}, ${column((u) => u.offeredSequence)},
+      ${column((u) => u.hasStarted)}, ${column((u) => u.changedAt.toISOString())},
+      ${column((u) => u.deadlineAt.toISOString())}, ${column((u) => u.endedAt?.toISOString() ?? null)}
+    ) as g (rollout, device, wave, attempt, state, code, offered_at, offered_sequence, has_started, changed_at,
+      deadline_at, ended_at)
+    on conflict (rollout, device) do update set wave = excluded.wave, attempt = excluded.attempt,
+      state = excluded.state, code = excluded.code, offered_at = excluded.offered_at,
+      offered_sequence = excluded.offered_sequence, has_started = excluded.has_started,
+      changed_at = excluded.changed_at, deadline_at = excluded.deadline_at, ended_at = excluded.ended_at`
+}
+
+export interface UpdateEvent {
+  readonly rolloutId: string
+  readonly deviceId: string
+  readonly attempt: number
+  readonly state: UpdateState
+  readonly code: string | null
+  readonly at: Date
+}
+
+export async function insertUpdateEvents(
+  { sql }: WriteTx,
+  events: readonly UpdateEvent[],
+): Promise<void> {
+  if (events.length === 0) return
+  const column = (pick: (event: UpdateEvent) => string | number | null) =>
+    sql.array(
+      events.map((event) => text(pick(event))),
+      textOid,
+    )
+  await sql`
+    insert into update_events (rollout, device, attempt, state, code, at)
+    select rollout, device, attempt::integer, state, code, at::timestamptz from unnest(
+      ${column((e) => e.rolloutId)}, ${column((e) => e.deviceId)}, ${column((e) => e.attempt)},
+      ${column((e) => e.state)}, ${column((e) => e.code)}, ${column((e) => e.at.toISOString())}
+    ) with ordinality as g (rollout, device, attempt, state, code, at, place) order by place`
+}
+
+function text(value: string | number | boolean | null): string | null {
+  return value === null ? null : String(value)
+}
+
+/** By device. */
+export async function listUpdatesOfRollout(
+  { sql }: ReadTx,
+  page: { rollout: string; state: UpdateState | null; after: string; limit: number },
+): Promise<Update[]> {
+  return sql<Update[]>`
+    select ${columns(sql)} from updates u
+    where u.rollout = ${page.rollout} and u.device > ${page.after}
+      and (${page.state}::text is null or u.state = ${page.state})
+    order by u.device limit ${page.limit}`
+}
+
+/** Newest rollout first; `after` is the rollout of the last update of the page before. */
+export async function listUpdatesOfDevice(
+  { sql }: ReadTx,
+  page: { device: string; after: string | null; limit: number },
+): Promise<(Update & { version: string })[]> {
+  return sql<(Update & { version: string })[]>`
+    select ${columns(sql)}, r.version from updates u join rollouts r on r.id = u.rollout
+    where u.device = ${page.device} and (${page.after}::text is null or u.rollout < ${page.after})
+    order by u.rollout desc limit ${page.limit}`
+}
+
+/** Oldest first. */
+export async function listUpdateEvents(
+  { sql }: ReadTx,
+  device: string,
+  rollouts: readonly string[],
+): Promise<UpdateEvent[]> {
+  return sql<UpdateEvent[]>`
+    select rollout as "rolloutId", device as "deviceId", attempt, state, code, at from update_events
+    where device = ${device} and rollout = any(${sql.array([...rollouts], textOid)}) order by id`
+}
+
+/** How often each code ended updates of a rollout that did not succeed, most frequent first. */
+export async function countFailures(
+  { sql }: ReadTx,
+  rollout: string,
+): Promise<{ state: UpdateState; code: string | null; count: number }[]> {
+  return sql<{ state: UpdateState; code: string | null; count: number }[]>`
+    select state, code, count(*) as count from updates
+    where rollout = ${rollout} and state in ('rolled_back', 'failed', 'timed_out')
+    group by state, code order by count desc, state, code limit 100`
+}

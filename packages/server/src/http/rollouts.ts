@@ -1,0 +1,110 @@
+import {
+  abortRollout,
+  approveRollout,
+  createRollout,
+  explainRollout,
+  listRolloutUpdates,
+  listRollouts,
+  pauseRollout,
+  resumeRollout,
+  showRollout,
+  showRolloutHistory,
+} from '@seaworthy/api/rollouts'
+import { parseInstant } from '@seaworthy/std/time'
+import { describeProgress, viewRollout } from '../app/rollout-views.ts'
+import * as rollouts from '../app/rollouts.ts'
+import * as updates from '../app/update-history.ts'
+import { explainRollout as explain } from '../app/why.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+import { readTimeZone } from './time-zones.ts'
+
+export const rolloutEndpoints: readonly Endpoint[] = [
+  audited(
+    createRollout,
+    { permission: 'rollout:write', subject: (call) => call.body.fleet },
+    async (app, tx, { actor, body, now }) => {
+      const wanted = {
+        fleet: body.fleet,
+        version: body.version,
+        policy: body.policy,
+        startAt: body.startAt === undefined ? null : parseInstant(body.startAt),
+        wayBackOf: body.wayBackOf ?? null,
+      }
+      const created = await rollouts.createRollout(app, tx, actor, wanted, now)
+      return {
+        reply: viewRollout(created.rollout, now),
+        subject: created.rollout.id,
+        detail: created.detail,
+        afterCommit: () => app.rollouts.put(created.changed),
+      }
+    },
+  ),
+  read(listRollouts, 'rollout:read', (app, { actor, query, now }) =>
+    rollouts.listRollouts(app, actor, query, now),
+  ),
+  read(showRollout, 'rollout:read', async (app, { actor, params, now }) =>
+    viewRollout(await rollouts.findRollout(app, actor, params.rolloutId), now),
+  ),
+  audited(
+    pauseRollout,
+    { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
+    async (app, tx, { actor, params, body, now }) => {
+      const reason = body.reason ?? null
+      const after = await rollouts.pauseRollout(tx, actor, params.rolloutId, reason, now)
+      return {
+        reply: viewRollout(after, now),
+        detail: describeProgress(after),
+        afterCommit: () => app.rollouts.put([after]),
+      }
+    },
+  ),
+  audited(
+    resumeRollout,
+    { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
+    async (app, tx, { actor, params, body, now }) => {
+      const after = await rollouts.resumeRollout(tx, actor, params.rolloutId, now)
+      return {
+        reply: viewRollout(after, now),
+        detail: { ...describeProgress(after), reason: body.reason ?? null },
+        afterCommit: () => app.rollouts.put([after]),
+      }
+    },
+  ),
+  audited(
+    abortRollout,
+    { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
+    async (app, tx, { actor, params, body, now }) => {
+      const reason = body.reason ?? null
+      const after = await rollouts.abortRollout(tx, actor, params.rolloutId, reason, now)
+      return {
+        reply: viewRollout(after, now),
+        detail: describeProgress(after),
+        afterCommit: () => app.rollouts.put([after]),
+      }
+    },
+  ),
+  audited(
+    approveRollout,
+    { permission: 'rollout:approve', subject: (call) => call.params.rolloutId },
+    async (app, tx, { actor, params, body, now }) => {
+      const after = await rollouts.approveWave(tx, actor, params.rolloutId, body.wave - 1, now)
+      return {
+        reply: viewRollout(after, now),
+        detail: { ...describeProgress(after), wave: body.wave },
+        afterCommit: () => app.rollouts.put([after]),
+      }
+    },
+  ),
+  read(listRolloutUpdates, 'update:read', async (app, { actor, params, query }) => {
+    const { id } = await rollouts.findRollout(app, actor, params.rolloutId)
+    return updates.listRolloutUpdates(app.db.reader, id, query)
+  }),
+  read(showRolloutHistory, 'rollout:read', async (app, { actor, params }) => {
+    const { id } = await rollouts.findRollout(app, actor, params.rolloutId)
+    return updates.showRolloutHistory(app.db.reader, id)
+  }),
+  read(explainRollout, 'update:read', (app, { actor, params, query, now }) =>
+    explain(app, actor, { ...params, timeZone: readTimeZone(app, query.timeZone) }, now),
+  ),
+]

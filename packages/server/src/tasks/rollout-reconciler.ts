@@ -1,0 +1,21 @@
+/** Lets rollouts go on by themselves: time-outs, gates, waves, ends. What it does is worked out anew each time. */
+import { secondMs } from '@seaworthy/std/time'
+import type { App } from '../app/app.ts'
+import { countDueMembers } from '../app/rollout-members.ts'
+import type { CountingTimes } from '../app/rollout-members.ts'
+import { moveRollouts } from '../app/rollout-progress.ts'
+import type { Task } from './leader.ts'
+
+/** Woken by every change of a rollout as well. */
+export function createRolloutReconciler(app: App): Task {
+  return { name: 'rollout-reconciler', everyMs: secondMs, run: () => moveRollouts(app) }
+}
+
+export function createMemberCounts(app: App): Task {
+  const restUntilMs: CountingTimes = new Map()
+  return {
+    name: 'rollout-members',
+    everyMs: 2 * secondMs,
+    run: () => countDueMembers(app, restUntilMs),
+  }
+}

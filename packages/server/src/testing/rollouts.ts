@@ -1,0 +1,149 @@
+/** Devices that take updates as told, and policies to try: what tests of rollouts share. */
+import type { DeviceReport } from '@seaworthy/api/device'
+import { setFleet } from '@seaworthy/api/fleets'
+import { showRollout } from '@seaworthy/api/rollouts'
+import type { RolloutView } from '@seaworthy/api/rollouts'
+import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
+import { policyDefaults } from '@seaworthy/fleet/rollouts'
+import { systemSleep } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import type { TestDevice } from './device.ts'
+import { addDevice, report } from './device.ts'
+import type { PushedRelease, TestClient } from './people.ts'
+import { makeProvisioningKey, publishRelease, pushRelease } from './people.ts'
+
+/** A wave whose gate lets pass as soon as all of its members are healthy. */
+export function waveOf(members: Wave['members'], gate: Partial<Wave['gate']> = {}): Wave {
+  return {
+    members,
+    needsApproval: false,
+    gate: {
+      bakeSeconds: 0,
+      successPercentMin: 100,
+      successOf: 'members',
+      failurePercentMax: null,
+      sampleMin: 1,
+      ...gate,
+    },
+  }
+}
+
+/** One wave of everything, without limits. */
+export function policyOf(changes: Partial<RolloutPolicy> = {}) {
+  const policy: RolloutPolicy = {
+    ...policyDefaults,
+    waves: [waveOf({ kind: 'percent', percent: 100 })],
+    timeoutSeconds: 3600,
+    ...changes,
+  }
+  return structuredClone(policy) as RolloutView['policy']
+}
+
+export interface PublishedRelease extends PushedRelease {
+  readonly counter: number
+}
+
+/** Publishes versions one after another, so that their counters are 1, 2, … */
+export async function publishAll(
+  client: TestClient,
+  token: string,
+  signers: readonly Signer[],
+  versions: readonly string[],
+): Promise<PublishedRelease[]> {
+  const published: PublishedRelease[] = []
+  for (const [index, version] of versions.entries()) {
+    const release = await pushRelease(client, token, version)
+    await publishRelease(client, release, signers)
+    published.push({ ...release, counter: index + 1 })
+  }
+  return published
+}
+
+/** Lets the fleet follow rollouts, and fills it. */
+export async function fillFleet(
+  client: TestClient,
+  origin: string,
+  count: number,
+): Promise<TestDevice[]> {
+  await client.api.call(setFleet, { params: { fleet: 'shops' }, body: { follow: 'rollouts' } })
+  const key = await makeProvisioningKey(client, count)
+  const devices: TestDevice[] = []
+  for (let i = 0; i < count; i++) devices.push(await addDevice(client, origin, key))
+  return devices
+}
+
+/** A device that says what it does, and does what the test says. */
+export interface Installer {
+  readonly device: TestDevice
+  /** Of the release it runs. */
+  readonly running: () => string | null
+  /** Asks; answers the SHA-256 of what it is told to run. */
+  ask(): Promise<string | null>
+  /** Says that it is at work on a release. */
+  say(
+    state: DeviceReport['update']['state'],
+    release: PublishedRelease,
+    code?: string,
+  ): Promise<string | null>
+  /** Commits a release and says so. */
+  commit(release: PublishedRelease): Promise<string | null>
+  /** Asks, and carries out whatever it is told until nothing is left. */
+  follow(releases: readonly PublishedRelease[]): Promise<void>
+}
+
+export function createInstaller(client: TestClient, device: TestDevice): Installer {
+  let sequence = 0
+  let runs: PublishedRelease | null = null
+  let update: DeviceReport['update'] = { state: 'idle' }
+
+  const tell = async (isSigned: boolean) => {
+    if (isSigned) sequence += 1
+    const running =
+      runs === null
+        ? null
+        : { product: 'acme', version: runs.version, sha256: runs.sha256, counter: runs.counter }
+    const counter = runs?.counter ?? 0
+    const changes = { sequence, running, committedCounter: counter, floor: 0, update }
+    const { assignment } = await report(client, device, changes, isSigned)
+    return assignment?.sha256 ?? null
+  }
+  const installer: Installer = {
+    device,
+    running: () => runs?.sha256 ?? null,
+    ask: () => tell(false),
+    async say(state, release, code) {
+      update = { state, sha256: release.sha256, ...(code === undefined ? {} : { code }) }
+      return tell(true)
+    },
+    async commit(release) {
+      runs = release
+      update = { state: 'committed', sha256: release.sha256 }
+      return tell(true)
+    },
+    async follow(releases) {
+      for (let told = await installer.ask(); told !== null && told !== runs?.sha256;) {
+        const release = releases.find(({ sha256 }) => sha256 === told)
+        if (release === undefined) throw new Error(`nobody published ${told}`)
+        await installer.say('downloading', release)
+        await installer.say('watching', release)
+        told = await installer.commit(release)
+      }
+    },
+  }
+  return installer
+}
+
+/** Shows the rollout again and again until it is as wanted. Rejects after `maxMs` with the last view. */
+export async function waitForRollout(
+  client: TestClient,
+  rolloutId: string,
+  isWanted: (rollout: RolloutView) => boolean,
+  maxMs = 10_000,
+): Promise<RolloutView> {
+  for (let waitedMs = 0; ; waitedMs += 50) {
+    const rollout = await client.api.call(showRollout, { params: { rolloutId } })
+    if (isWanted(rollout)) return rollout
+    if (waitedMs >= maxMs) throw new Error(`not in time: ${JSON.stringify(rollout)}`)
+    await systemSleep(50)
+  }
+}
