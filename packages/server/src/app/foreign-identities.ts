@@ -16,6 +16,8 @@ export interface ForeignIdentity {
   readonly externalId: string | null
   /** `null` for a device with a token of its own. */
   readonly gatewayId: string | null
+  /** Of the token; `null` behind a gateway. */
+  readonly secretSha256: Uint8Array | null
 }
 
 export interface GatewayIdentity {
@@ -57,7 +59,9 @@ export function createForeignIdentities(db: Db, removed: RemovedDevices): Foreig
         if (row === undefined || row.secretSha256 === null) return undefined
         return { identity: identityOf(row), secret: latin1(row.secretSha256) }
       })
-      return isHeld(known, credential.secretSha256) ? known.identity : undefined
+      return isHeld(known, credential.secretSha256)
+        ? { ...known.identity, secretSha256: credential.secretSha256 }
+        : undefined
     },
     async identifyGateway(token) {
       const credential = parseCredential(token)
@@ -94,6 +98,7 @@ function identityOf(row: ForeignDeviceRow): ForeignIdentity {
     protocol: row.protocol,
     externalId: row.externalId,
     gatewayId: row.gateway,
+    secretSha256: null,
   }
 }
 

@@ -49,3 +49,46 @@ export async function getDdiAction(
     select ${columns(sql)} from ddi_actions where device = ${device} and id = ${id}`
   return row
 }
+
+/** The action becomes the device's open one; `undefined` when it has one already. */
+export async function insertDdiAction(
+  { sql }: WriteTx,
+  action: Pick<
+    DdiActionRow,
+    'device' | 'product' | 'version' | 'sha256' | 'counter' | 'rollout' | 'createdAt'
+  >,
+): Promise<DdiActionRow | undefined> {
+  const [row] = await sql<DdiActionRow[]>`
+    insert into ddi_actions (device, id, product, version, sha256, counter, rollout, attempt, state, created_at, changed_at)
+    select d.id, coalesce((select max(a.id) from ddi_actions a where a.device = d.id), 0) + 1, ${action.product},
+      ${action.version}, ${action.sha256}, ${action.counter}, ${action.rollout},
+      case when ${action.rollout}::text is null then null else 1 + (
+        select count(*) from ddi_actions a where a.device = d.id and a.rollout = ${action.rollout}) end,
+      'running', ${action.createdAt}, ${action.createdAt}
+    from devices d where d.id = ${action.device}
+      and not exists (select 1 from ddi_actions a where a.device = d.id and a.closed_at is null)
+    on conflict do nothing
+    returning ${columns(sql)}`
+  return row
+}
+
+/** False when it is not running any more. */
+export async function askToCancel(
+  { sql }: WriteTx,
+  device: string,
+  id: number,
+  now: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    update ddi_actions set state = 'canceling', changed_at = ${now}
+    where device = ${device} and id = ${id} and state = 'running' and not is_cancel_rejected`
+  return rows.count === 1
+}
+
+export async function writeDdiAction({ sql }: WriteTx, row: DdiActionRow): Promise<void> {
+  await sql`
+    update ddi_actions set state = ${row.state}, is_cancel_rejected = ${row.isCancelRejected},
+      statuses_count = ${row.statusesCount}, messages = ${sql.json([...row.messages])}, changed_at = ${row.changedAt},
+      closed_at = ${row.closedAt}
+    where device = ${row.device} and id = ${row.id}`
+}

@@ -57,6 +57,16 @@ export async function getForeignDevice(
   return row
 }
 
+/** Where the device belongs now; `undefined` for one that was removed. */
+export async function getPlace(
+  { sql }: ReadTx,
+  device: string,
+): Promise<{ device: string; fleet: string; platform: string } | undefined> {
+  const [row] = await sql<{ device: string; fleet: string; platform: string }[]>`
+    select id as device, fleet, platform from devices where id = ${device} and protocol <> 'agent'`
+  return row
+}
+
 /** Only among the devices that this gateway registered. */
 export async function getDeviceBehind(
   { sql }: ReadTx,

@@ -1,7 +1,7 @@
 /** Every request comes through here: found, authenticated, authorized, parsed, done, answered; in this order. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Route } from '@seaworthy/api/route'
-import { nothing } from '@seaworthy/api/route'
+import { noMembers, nothing } from '@seaworthy/api/route'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { recordRefusal } from '../app/refused-attempts.ts'
@@ -11,12 +11,20 @@ import type { Endpoint } from './endpoint.ts'
 import { nameRoute } from './metrics.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
-import { readJsonBody, refuseBody, sendJson, sendProblem, setSecurityHeaders } from './request.ts'
+import {
+  parseJson,
+  readJsonText,
+  refuseBody,
+  sendProblem,
+  sendReply,
+  setSecurityHeaders,
+} from './request.ts'
 
 /** Answers paths below `prefix` by itself, problems aside. */
 export interface RawHandler {
-  /** Ends with `/` for a tree, otherwise the one path. */
+  /** Ends with `/` for a tree, otherwise the one path. Where `matches` decides, only the name in the metrics. */
   readonly prefix: string
+  readonly matches?: (path: string) => boolean
   readonly methods: readonly string[] | null
   readonly answer: (
     req: IncomingMessage,
@@ -41,7 +49,7 @@ export function createDispatcher(
 
   const answerRoute = async (
     { endpoint, params }: Found,
-    query: URLSearchParams,
+    query: string,
     req: IncomingMessage,
     res: ServerResponse,
   ) => {
@@ -57,17 +65,14 @@ export function createDispatcher(
       await recordRefusal(app, error, attempt)
       throw error
     }
-    const hasBody = route.body !== nothing
-    if (!hasBody) refuseBody(req)
-    const body = hasBody ? await readJsonBody(req, route.bodyBytesMax, app.sleep) : undefined
     const call = {
-      params: parse(route.params, params, 'path'),
-      query: parse(route.query, Object.fromEntries(query), 'query'),
-      body: parse(route.body, body, 'body'),
+      params: route.params === noMembers ? none : parse(route.params, params, 'path'),
+      query: query === '' ? noQuery(endpoint) : parseQuery(route, query),
+      body: await readBody(app, endpoint, req),
       actor,
       now,
     }
-    sendJson(res, route.status, await endpoint.run(app, call))
+    sendReply(res, route.status, await endpoint.run(app, call))
   }
 
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
@@ -77,7 +82,8 @@ export function createDispatcher(
     const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
     for (const handler of raw) {
       const { prefix } = handler
-      if (path !== prefix && !(prefix.endsWith('/') && path.startsWith(prefix))) continue
+      const isBelow = path === prefix || (prefix.endsWith('/') && path.startsWith(prefix))
+      if (!(handler.matches?.(path) ?? isBelow)) continue
       if (handler.methods !== null && !handler.methods.includes(req.method ?? '')) {
         throw methodRefusal(handler.methods)
       }

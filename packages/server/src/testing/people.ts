@@ -234,7 +234,7 @@ export async function pushBlob(
   if (status !== 201) throw new Error(`pushing a blob: ${status}`)
 }
 
-async function pushManifest(
+export async function pushManifest(
   client: TestClient,
   token: string,
   bytes: Uint8Array,

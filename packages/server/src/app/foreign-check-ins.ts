@@ -1,0 +1,208 @@
+/**
+ * Devices of other protocols ask and tell by the same rules as ours: what they tell becomes a report like an agent's, and
+ * what they get is decided by the same engine. Their reports carry no signature: the token is all that vouches for them.
+ */
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Answer, CheckInFacts } from '@seaworthy/fleet/rollouts'
+import { hexEncode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import { storeReports } from '../db/check-ins.ts'
+import type { Db, WriteTx } from '../db/connection.ts'
+import type { ForeignPoll, ForeignState } from '../db/foreign-check-ins.ts'
+import { lockForeignState, writeForeignPolls } from '../db/foreign-check-ins.ts'
+import type { App } from './app.ts'
+import { policyOf } from './devices.ts'
+import type { ForeignIdentity } from './foreign-identities.ts'
+import type { ServerRefusal } from './refusals.ts'
+import { parseUpdates } from './update-changes.ts'
+import { decideFor } from './updates.ts'
+
+export type { ForeignState, OpenAction } from '../db/foreign-check-ins.ts'
+
+export interface ForeignCheckIns {
+  /** Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. */
+  poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
+}
+
+interface Waiting {
+  readonly poll: ForeignPoll
+  readonly seenAt: Date
+  readonly resolve: (state: ForeignState | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+const batchMax = 1000
+/** More than some seconds' work: whoever comes then is told to come later. */
+const waitingMax = 20_000
+
+export function createForeignCheckIns(db: Db): ForeignCheckIns {
+  let queue: Waiting[] = []
+  let isWriting = false
+  const writeAll = async () => {
+    while (queue.length > 0) {
+      const { batch, rest } = takeBatch(queue)
+      queue = rest
+      await writeBatch(db, batch)
+    }
+    isWriting = false
+  }
+  return {
+    poll: ({ deviceId, gatewayId, secretSha256 }, now) =>
+      new Promise((resolve, reject) => {
+        if (queue.length >= waitingMax) {
+          reject(new Refusal<ServerRefusal>('unavailable', 'too many devices ask at the moment'))
+          return
+        }
+        const secret = secretSha256 === null ? null : hexEncode(secretSha256)
+        const poll = { device: deviceId, secretSha256: secret, gateway: gatewayId }
+        queue.push({ poll, seenAt: now, resolve, reject })
+        if (isWriting) return
+        isWriting = true
+        // After the other requests that have arrived already.
+        setImmediate(() => void writeAll())
+      }),
+  }
+}
+
+/** At most one poll per device, sorted; a second one of the same device waits for the next batch. */
+function takeBatch(queue: readonly Waiting[]): { batch: Waiting[]; rest: Waiting[] } {
+  const batch = new Map<string, Waiting>()
+  const rest: Waiting[] = []
+  for (const waiting of queue) {
+    const { device } = waiting.poll
+    if (batch.size < batchMax && !batch.has(device)) batch.set(device, waiting)
+    else rest.push(waiting)
+  }
+  return {
+    batch: [...batch.values()].toSorted((a, b) => (a.poll.device < b.poll.device ? -1 : 1)),
+    rest,
+  }
+}
+
+async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
+  try {
+    const seenAt = batch.at(-1)!.seenAt
+    const polls = batch.map(({ poll }) => poll)
+    const states = await db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt))
+    const news = [...states.values()].filter(({ report }) => report === null)
+    if (news.length > 0) {
+      await db.write((tx) =>
+        storeReports(
+          tx,
+          news.map((state) => wholeCheckIn(state.device, firstReport(state, seenAt), seenAt)),
+          seenAt,
+        ),
+      )
+    }
+    for (const { poll, resolve } of batch) {
+      const state = states.get(poll.device)
+      resolve(state && { ...state, report: state.report ?? firstReport(state, seenAt) })
+    }
+  } catch (error) {
+    for (const { reject } of batch) reject(error)
+  }
+}
+
+/** What a foreign device is taken to say before it has said anything. */
+function firstReport({ protocol, platform }: ForeignState, now: Date): DeviceReport {
+  return {
+    sequence: 0,
+    at: formatInstant(now),
+    running: null,
+    committedCounter: 0,
+    floor: 0,
+    update: { state: 'idle' },
+    metadata: {},
+    timestampVerifiedAt: null,
+    refusals: [],
+    agentVersion: protocol,
+    platform,
+  }
+}
+
+function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
+  return {
+    device,
+    // Its polls say nothing that could be compared.
+    digest: '',
+    reportedAtSeconds: Math.floor(now.getTime() / 1000),
+    verifiedAtSeconds: null,
+    report: JSON.stringify(report),
+    isSigned: true,
+  }
+}
+
+/** What a device said about itself: its update, and what it runs where that has changed. */
+export interface ForeignNews {
+  readonly update: DeviceReport['update']
+  readonly running?: NonNullable<DeviceReport['running']> | undefined
+}
+
+/** The device's present state, locked until the end of the transaction; `undefined` for one that was removed. */
+export async function lockForeign(
+  tx: WriteTx,
+  deviceId: string,
+  now: Date,
+): Promise<ForeignState | undefined> {
+  const state = await lockForeignState(tx, deviceId)
+  return state && { ...state, report: state.report ?? firstReport(state, now) }
+}
+
+/** Stores what a locked device said as its next report. */
+export async function storeNews(
+  tx: WriteTx,
+  state: ForeignState,
+  news: ForeignNews,
+  now: Date,
+): Promise<ForeignState> {
+  const before = state.report ?? firstReport(state, now)
+  const running = news.running ?? before.running
+  const report: DeviceReport = {
+    ...before,
+    sequence: before.sequence + 1,
+    at: formatInstant(now),
+    running,
+    committedCounter: Math.max(before.committedCounter, running?.counter ?? 0),
+    update: news.update,
+  }
+  await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
+  return { ...state, report }
+}
+
+/** What comes next for the device, decided and written as for one of ours (RFD 12). Throws `unavailable`. */
+export async function decideForeign(
+  app: App,
+  state: ForeignState,
+  now: Date,
+): Promise<{ answer: Answer; fleet: FleetPolicy }> {
+  const fleet = await policyOf(app, state.fleet)
+  const answer = await decideFor(app, factsOf(state, fleet, now), fleet, now)
+  app.metrics.decisions.add(1, answer.reason)
+  return { answer, fleet }
+}
+
+function factsOf(state: ForeignState, fleet: FleetPolicy, now: Date): CheckInFacts {
+  const { update, running, committedCounter, floor, sequence } =
+    state.report ?? firstReport(state, now)
+  // Nobody counts attempts of a fleet that follows its channel: what failed once is not offered again for ever.
+  const activity =
+    fleet.follow === 'newest' && update.state === 'failed' ? 'rolled_back' : update.state
+  return {
+    deviceId: state.device,
+    platform: state.platform,
+    hardware: state.hardware,
+    tags: state.tags,
+    running: running && {
+      product: running.product,
+      sha256: running.sha256,
+      counter: running.counter,
+    },
+    committedCounter,
+    floor,
+    activity: { state: activity, sha256: update.sha256 ?? null, code: update.code ?? null },
+    sequence,
+    updates: parseUpdates(state.updates),
+  }
+}

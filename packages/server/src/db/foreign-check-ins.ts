@@ -1,0 +1,93 @@
+/**
+ * Polls of foreign devices, many in one statement: each is checked against its row once more, so that a token that was
+ * replaced or a device that was removed is refused also where the notification of it was missed.
+ */
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { ReadTx, WriteTx } from './connection.ts'
+import type { DdiActionState } from './ddi-actions.ts'
+import type { ForeignProtocol } from './foreign-devices.ts'
+
+export interface ForeignPoll {
+  readonly device: string
+  /** Hex; `null` when a gateway speaks for the device. */
+  readonly secretSha256: string | null
+  readonly gateway: string | null
+}
+
+export interface OpenAction {
+  readonly id: number
+  readonly sha256: string
+  readonly rollout: string | null
+  readonly state: Extract<DdiActionState, 'running' | 'canceling'>
+  readonly isCancelRejected: boolean
+  readonly statusesCount: number
+}
+
+/** What is known of a foreign device: itself, what it said last, what was offered to it. */
+export interface ForeignState {
+  readonly device: string
+  readonly fleet: string
+  readonly protocol: ForeignProtocol
+  readonly platform: string
+  readonly hardware: string | null
+  readonly tags: Readonly<Record<string, string>>
+  /** `null` before its first poll. */
+  readonly report: DeviceReport | null
+  /** Copy of its updates, as `device_states` has it. */
+  readonly updates: readonly unknown[]
+  readonly hasAttributes: boolean
+  readonly action: OpenAction | null
+  /** Of the action that ended well last. */
+  readonly installedAction: number | null
+}
+
+const facts = (sql: ReadTx['sql']) => sql`
+  d.id as device, d.fleet, d.protocol, d.platform, d.hardware, d.tags, r.report,
+  coalesce(s.updates, '[]') as updates, f.attributes_at is not null as "hasAttributes",
+  (select jsonb_build_object('id', a.id, 'sha256', a.sha256, 'rollout', a.rollout, 'state', a.state,
+      'isCancelRejected', a.is_cancel_rejected, 'statusesCount', a.statuses_count)
+    from ddi_actions a where a.device = d.id and a.closed_at is null) as action,
+  (select max(a.id) from ddi_actions a where a.device = d.id and a.state = 'finished') as "installedAction"`
+
+const sources = (sql: ReadTx['sql']) => sql`
+  join devices d on d.id = f.device
+  left join device_states s on s.device = f.device
+  left join last_reports r on r.device = f.device`
+
+/** At most one element per device, sorted by device: rows are locked in that order. Nothing for those that may not. */
+export async function writeForeignPolls(
+  { sql }: WriteTx,
+  batch: readonly ForeignPoll[],
+  seenAt: Date,
+): Promise<Map<string, ForeignState>> {
+  const column = (pick: (row: ForeignPoll) => string | null) => batch.map(pick) as string[]
+  const rows = await sql<ForeignState[]>`
+    with given as (
+      select * from unnest(
+        ${column((p) => p.device)}::text[], ${column((p) => p.secretSha256)}::text[], ${column((p) => p.gateway)}::text[]
+      ) as g (device, secret, gateway)
+    ), known as (
+      select ${facts(sql)}
+      from given g join foreign_devices f on f.device = g.device
+        and encode(f.secret_sha256, 'hex') is not distinct from g.secret and f.gateway is not distinct from g.gateway
+      ${sources(sql)}
+      order by d.id
+    ), seen as (
+      update device_states s set seen_at = ${seenAt}, reported_at = ${seenAt}, fleet = k.fleet, hardware = k.hardware,
+        tags = k.tags
+      from known k where s.device = k.device
+    )
+    select * from known`
+  return new Map(rows.map((row) => [row.device, row]))
+}
+
+/** The device's state for a change of it: its row in `devices` stays locked until the end of the transaction. */
+export async function lockForeignState(
+  { sql }: WriteTx,
+  device: string,
+): Promise<ForeignState | undefined> {
+  await sql`select 1 from devices where id = ${device} for no key update`
+  const [row] = await sql<ForeignState[]>`
+    select ${facts(sql)} from foreign_devices f ${sources(sql)} where f.device = ${device}`
+  return row
+}

@@ -1,0 +1,260 @@
+/**
+ * hawkBit's Direct Device Integration API, version 1, for SWUpdate and RAUC's clients: their requests and documents, our
+ * decisions. What a device may run is decided as for our own agents; what it then installs it verifies by its own
+ * signatures, not by ours. Not here: the rules (`app/ddi`), headers that a proxy vouches with, confirmation by the device, CBOR.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import { findPlace, isToCancel } from '../../app/ddi/actions.ts'
+import type { App } from '../../app/app.ts'
+import {
+  answerPoll,
+  findDeployment,
+  mayInstall,
+  takeAttributes,
+  takeCancelFeedback,
+  takeFeedback,
+  takeInstalled,
+} from '../../app/ddi/deployments.ts'
+import type { ForeignState } from '../../app/foreign-check-ins.ts'
+import type { ForeignIdentity } from '../../app/foreign-identities.ts'
+import type { ServerRefusal } from '../../app/refusals.ts'
+import type { AttemptLimiter } from '../authenticate.ts'
+import type { RawHandler } from '../dispatch.ts'
+import { HttpError } from '../problems.ts'
+import { sendReleaseFile } from '../release-files.ts'
+import { sendBytes } from '../request.ts'
+import type { FeedbackLimiter } from './feedback-limiter.ts'
+import { createFeedbackLimiter } from './feedback-limiter.ts'
+import type { Link } from './replies.ts'
+import { viewBase, viewCancel, viewConfirmation, viewDeployment, viewFiles } from './replies.ts'
+import {
+  identifyController,
+  parseActionId,
+  parseAttributes,
+  parseFeedback,
+  parseInstalled,
+  parseTarget,
+  readObject,
+} from './requests.ts'
+
+interface Call {
+  readonly app: App
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly query: URLSearchParams
+  readonly tenant: string
+  readonly identity: ForeignIdentity
+  readonly limiter: FeedbackLimiter
+  readonly link: Link
+  readonly now: Date
+}
+
+/** Besides the name of the device's fleet. */
+const defaultTenant = 'DEFAULT'
+
+export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler {
+  const limiter = createFeedbackLimiter(app.clock)
+  return {
+    prefix: '/{tenant}/controller/v1/',
+    matches: (path) => parseTarget(path) !== undefined,
+    methods: ['GET', 'HEAD', 'POST', 'PUT'],
+    async answer(req, res, path, query) {
+      const { tenant, controllerId, rest } = parseTarget(path)!
+      const now = app.clock.now()
+      const identity = await identifyController(app, req, controllerId, now)
+      if (identity === undefined) {
+        attempts.countWrong(req.socket.remoteAddress ?? '')
+        sendUnauthorized(res)
+        return
+      }
+      const base = `${originOf(req)}/${encodeURIComponent(tenant)}/controller/v1/${encodeURIComponent(controllerId)}`
+      const link: Link = (below) => ({ href: `${base}/${below}` })
+      await route({ app, req, res, query, tenant, identity, limiter, link, now }, rest)
+    },
+  }
+}
+
+async function route(call: Call, rest: readonly string[]): Promise<void> {
+  const [resource = '', id, action, ...deeper] = rest
+  const method = call.req.method === 'HEAD' ? 'GET' : call.req.method
+  if (deeper.length === 0) {
+    switch (
+      `${method} ${resource}${id === undefined ? '' : '/id'}${action === undefined ? '' : `/${action}`}`
+    ) {
+      case 'GET ':
+        return sendBase(call)
+      case 'PUT configData':
+        return receiveAttributes(call)
+      case 'GET deploymentBase/id':
+      case 'GET installedBase/id':
+        return sendDeployment(call, id!, resource)
+      case 'POST deploymentBase/id/feedback':
+        return receiveFeedback(call, id!, takeFeedback)
+      case 'GET cancelAction/id':
+        return sendCancel(call, id!)
+      case 'POST cancelAction/id/feedback':
+        return receiveFeedback(call, id!, takeCancelFeedback)
+      case 'PUT installedBase':
+        return receiveInstalled(call)
+      case 'GET confirmationBase':
+        await requirePlace(call)
+        return send(call, viewConfirmation(call.link))
+      case 'POST confirmationBase/id':
+        throw new Refusal<ServerRefusal>(
+          'confirmation_not_needed',
+          'rollouts decide here: confirmation is automatic, and stays so',
+        )
+      case 'GET softwaremodules/id/artifacts':
+        return sendFiles(call, id!)
+    }
+  }
+  const isFile = resource === 'softwaremodules' && action === 'artifacts' && deeper.length === 1
+  if (method === 'GET' && isFile) return sendFile(call, id!, deeper[0]!)
+  throw notFound()
+}
+
+async function sendBase(call: Call): Promise<void> {
+  const { app, now, link } = call
+  const state = await poll(call)
+  if (state === undefined) return sendUnauthorized(call.res)
+  requireTenant(call.tenant, state.fleet)
+  send(call, viewBase(await answerPoll(app, state, now), link))
+}
+
+/** The device is heard; `undefined` when its row says that the credential is no longer good. */
+async function poll({ app, identity, now }: Call): Promise<ForeignState | undefined> {
+  const state = await app.foreignCheckIns.poll(identity, now)
+  if (state === undefined) app.foreignIdentities.forget(identity.deviceId)
+  return state
+}
+
+async function sendDeployment(call: Call, idText: string, resource: string): Promise<void> {
+  const { app, now, link, query } = call
+  const state = await poll(call)
+  if (state === undefined) return sendUnauthorized(call.res)
+  requireTenant(call.tenant, state.fleet)
+  const found = await findDeployment(app, state, requireActionId(idText))
+  const isWanted = resource === 'installedBase' ? 'finished' : 'running'
+  if (found?.action.state !== isWanted) throw notFound()
+  const isOpen = found.action.closedAt === null
+  const historyMax = Math.trunc(Number(query.get('actionHistory') ?? 0)) || 0
+  const options = {
+    mayInstall: !isOpen || (await mayInstall(app, state, found.action, now)),
+    historyMax,
+    link,
+  }
+  send(call, viewDeployment(found, options))
+}
+
+async function receiveFeedback(
+  call: Call,
+  idText: string,
+  take: typeof takeFeedback,
+): Promise<void> {
+  const { app, req, res, identity, limiter, now } = call
+  const id = requireActionId(idText)
+  limiter.admit(identity.deviceId)
+  await requirePlace(call)
+  await take(app, identity.deviceId, id, parseFeedback(await readObject(req, app.sleep)), now)
+  res.writeHead(200, { 'content-length': '0' }).end()
+}
+
+async function receiveAttributes(call: Call): Promise<void> {
+  const { app, req, res, identity, limiter, now } = call
+  limiter.admit(identity.deviceId)
+  await requirePlace(call)
+  const attributes = parseAttributes(await readObject(req, app.sleep))
+  await takeAttributes(app, identity.deviceId, attributes, now)
+  res.writeHead(200, { 'content-length': '0' }).end()
+}
+
+async function receiveInstalled(call: Call): Promise<void> {
+  const { app, req, res, identity, limiter, now } = call
+  limiter.admit(identity.deviceId)
+  await requirePlace(call)
+  const named = parseInstalled(await readObject(req, app.sleep))
+  if (!(await takeInstalled(app, identity.deviceId, named, now))) throw notFound()
+  res.writeHead(201, { 'content-length': '0' }).end()
+}
+
+async function sendCancel(call: Call, idText: string): Promise<void> {
+  await requirePlace(call)
+  const id = requireActionId(idText)
+  if (!(await isToCancel(call.app, call.identity.deviceId, id))) throw notFound()
+  send(call, viewCancel(id))
+}
+
+async function sendFiles(call: Call, idText: string): Promise<void> {
+  const id = requireActionId(idText)
+  const found = await findDeployment(call.app, await requirePlace(call), id)
+  if (found === undefined) throw notFound()
+  send(call, viewFiles(id, found.files, call.link))
+}
+
+const sumSuffix = '.MD5SUM'
+
+/** Reads, and writes nothing: clients come with very many ranges. */
+async function sendFile(call: Call, idText: string, name: string): Promise<void> {
+  const { app, req, res } = call
+  const found = await findDeployment(app, await requirePlace(call), requireActionId(idText))
+  const named = (wanted: string) => found?.files.find((file) => file.name === wanted)
+  const file = named(name)
+  if (file !== undefined) return sendReleaseFile(app.store, req, res, file)
+  const summed = name.endsWith(sumSuffix) ? named(name.slice(0, -sumSuffix.length)) : undefined
+  if (summed === undefined) throw notFound()
+  const text = utf8Encode(`${summed.md5}  ${summed.name}\n`)
+  sendBytes(res, 200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }, text)
+}
+
+/** Throws where the device was removed, or the tenant is not its own. */
+async function requirePlace({ app, identity, tenant }: Call) {
+  const place = await findPlace(app, identity.deviceId)
+  if (place === undefined) throw notFound()
+  requireTenant(tenant, place.fleet)
+  return place
+}
+
+function requireTenant(tenant: string, fleet: string): void {
+  if (tenant !== defaultTenant && tenant !== fleet) throw notFound()
+}
+
+function requireActionId(text: string): number {
+  const id = parseActionId(text)
+  if (id === undefined) throw notFound()
+  return id
+}
+
+function notFound(): HttpError {
+  return new HttpError('route_not_found', 'there is nothing at this address')
+}
+
+/** Clients ask for one of two types, and parse the same document. */
+function send({ req, res }: Call, value: object): void {
+  const isPlain = /\bapplication\/json\b/.test(req.headers.accept ?? '')
+  const headers = {
+    'content-type': isPlain ? 'application/json;charset=UTF-8' : 'application/hal+json',
+    'cache-control': 'no-store',
+  }
+  sendBytes(res, 200, headers, utf8Encode(JSON.stringify(value)))
+}
+
+/** Without a body, as hawkBit has it; a body that was sent is not read. */
+function sendUnauthorized(res: ServerResponse): void {
+  const headers = {
+    'content-length': '0',
+    'www-authenticate': 'TargetToken, GatewayToken',
+    ...(res.req.complete ? {} : { connection: 'close' }),
+  }
+  res.writeHead(401, headers).end()
+}
+
+/** Where the client has reached us: links must lead there again. */
+function originOf(req: IncomingMessage): string {
+  const host = req.headers.host ?? ''
+  if (!/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(host)) {
+    throw new HttpError('invalid_request', 'the Host header is needed')
+  }
+  return `https://${host}`
+}

@@ -1,0 +1,164 @@
+/** What DDI clients send: where, by whom, and bodies of which every unknown member is passed over. */
+import type { IncomingMessage } from 'node:http'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { App } from '../../app/app.ts'
+import type { AttributeMode } from '../../app/ddi/deployments.ts'
+import type { Execution, Feedback, Result } from '../../app/ddi/feedback.ts'
+import { detailsMax, executions, results } from '../../app/ddi/feedback.ts'
+import { registerBehind } from '../../app/foreign-devices.ts'
+import type { ForeignIdentity } from '../../app/foreign-identities.ts'
+import { findUnstorable } from '../plain-json.ts'
+import { HttpError } from '../problems.ts'
+import { readBytes } from '../request.ts'
+
+export interface Target {
+  readonly tenant: string
+  readonly controllerId: string
+  /** Decoded segments behind the controller id. */
+  readonly rest: readonly string[]
+}
+
+const pathForm = /^\/([^/]+)\/controller\/v1\/([^/]+)(?:\/(.*))?$/
+const controllerIdLengthMax = 256
+
+/** `/{tenant}/controller/v1/{controllerId}/…`; `undefined` for any other path. */
+export function parseTarget(path: string): Target | undefined {
+  const match = pathForm.exec(path)
+  if (match === null) return undefined
+  try {
+    const controllerId = decodeURIComponent(match[2]!)
+    if (controllerId.length > controllerIdLengthMax) return undefined
+    const rest = match[3] === undefined || match[3] === '' ? [] : match[3].split('/')
+    return {
+      tenant: decodeURIComponent(match[1]!),
+      controllerId,
+      rest: rest.map((segment) => decodeURIComponent(segment)),
+    }
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+const authorizationForm = /^(TargetToken|GatewayToken)\s+(\S{1,128})$/i
+
+/**
+ * Whose credential it is. A token is good for its own device and no other; a gateway's for those that it has registered,
+ * which may happen here. Headers that a proxy could set vouch for nobody.
+ */
+export async function identifyController(
+  app: App,
+  req: IncomingMessage,
+  controllerId: string,
+  now: Date,
+): Promise<ForeignIdentity | undefined> {
+  const match = authorizationForm.exec(req.headers.authorization ?? '')
+  if (match === null) return undefined
+  if (match[1]!.toLowerCase() === 'targettoken') {
+    const identity = await app.foreignIdentities.identifyDevice(match[2]!)
+    const isItsOwn = identity?.protocol === 'ddi' && identity.externalId === controllerId
+    return isItsOwn ? identity : undefined
+  }
+  const gateway = await app.foreignIdentities.identifyGateway(match[2]!)
+  return gateway && registerBehind(app, gateway.id, controllerId, now)
+}
+
+const bodyBytesMax = 256 * 1024
+
+/** A JSON object, whatever the content type says: clients differ. Throws `invalid_request`, `body_too_large`. */
+export async function readObject(
+  req: IncomingMessage,
+  sleep: App['sleep'],
+): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await readBytes(req, bodyBytesMax, sleep)
+  let value: unknown
+  try {
+    value = JSON.parse(utf8Decode(bytes))
+  } catch (cause) {
+    throw new HttpError('invalid_request', 'the body is not JSON', { cause })
+  }
+  const fault = findUnstorable(value)
+  if (fault !== undefined) throw invalid(`the body: ${fault}`)
+  return asObject(value, 'the body')
+}
+
+/** `id`, `time` and whatever else is there besides `status` say nothing that the path does not say. */
+export function parseFeedback(body: Readonly<Record<string, unknown>>): Feedback {
+  const status = asObject(body['status'], 'status')
+  const execution = executions.find((one): one is Execution => one === status['execution'])
+  if (execution === undefined) throw invalid('status.execution is none of the known ones')
+  const given = status['result'] ?? {}
+  const result = asObject(given, 'status.result')
+  const finished = results.find((one): one is Result => one === (result['finished'] ?? 'none'))
+  if (finished === undefined) throw invalid('status.result.finished is none of the known ones')
+  const code = status['code'] ?? null
+  if (code !== null && !isInteger32(code)) throw invalid('status.code is not a number')
+  const details = status['details'] ?? []
+  if (!isTexts(details)) throw invalid('status.details is not a list of texts')
+  if (details.length > detailsMax) {
+    throw new HttpError('too_many_requests', `more than ${detailsMax} messages in one status`)
+  }
+  return { execution, finished, percent: parsePercent(result['progress']), code, details }
+}
+
+function parsePercent(value: unknown): number | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { cnt, of } = value as { cnt?: unknown; of?: unknown }
+  if (typeof cnt !== 'number' || typeof of !== 'number' || of <= 0) return null
+  return Math.round(Math.min(1, Math.max(0, cnt / of)) * 100)
+}
+
+const textLengthMax = 128
+
+export function parseAttributes(body: Readonly<Record<string, unknown>>): {
+  mode: AttributeMode
+  data: Record<string, string>
+} {
+  const modes = ['merge', 'replace', 'remove'] as const
+  const mode = modes.find((one) => one === (body['mode'] ?? 'merge'))
+  if (mode === undefined) throw invalid('mode is merge, replace or remove')
+  const data: Record<string, string> = {}
+  for (const [key, value] of Object.entries(asObject(body['data'] ?? {}, 'data'))) {
+    const isGood =
+      key.length > 0 && key.length <= textLengthMax && (typeof value === 'string' || value === null)
+    if (!isGood || (value ?? '').length > textLengthMax) {
+      throw invalid(`keys and values are texts of at most ${textLengthMax} characters`)
+    }
+    data[key] = value ?? ''
+  }
+  return { mode, data }
+}
+
+export function parseInstalled(body: Readonly<Record<string, unknown>>): {
+  name: string
+  version: string
+} {
+  const { name, version } = body
+  if (typeof name === 'string' && typeof version === 'string') return { name, version }
+  throw invalid('name and version are texts')
+}
+
+/** A positive integer of 32 bits in decimal, or `undefined`. */
+export function parseActionId(text: string): number | undefined {
+  const id = Number(text)
+  return /^[1-9]\d{0,9}$/.test(text) && id <= 0x7fffffff ? id : undefined
+}
+
+function asObject(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw invalid(`${what} is not an object`)
+}
+
+function isInteger32(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(value as number) <= 0x7fffffff
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}
+
+function invalid(publicMessage: string): HttpError {
+  return new HttpError('invalid_request', publicMessage)
+}
