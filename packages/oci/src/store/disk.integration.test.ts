@@ -44,7 +44,7 @@ describe('disk: kill -9', () => {
       for (let round = 0; round < 8; round++) {
         const child = spawn(
           process.execPath,
-          [fileURLToPath(new URL('disk-writer.fixture.ts', import.meta.url)), root, String(round)],
+          [fileURLToPath(new URL('writer.fixture.ts', import.meta.url)), root, String(round)],
           { stdio: ['ignore', 'pipe', 'inherit'] },
         )
         let text = ''

@@ -138,7 +138,7 @@ export function createS3Client(
   const client: S3Client = {
     read: (key, bytesMax) =>
       ask({ method: 'GET', key, expected: [200, 404] }, async (response) => {
-        if (response.status === 404) return requireBucket(response, location, ports)
+        if (response.status === 404) return requireMissingKey(response, location, ports)
         return { bytes: await readBody(response, bytesMax), etag: readEtag(response) }
       }),
     open: (key, etag, { start, end }) =>
@@ -171,7 +171,7 @@ export function createS3Client(
           expected: condition === undefined ? [200] : [200, 404, 412],
         },
         async (response, repeated) => {
-          if (response.status === 404) return requireBucket(response, location, ports)
+          if (response.status === 404) return requireMissingKey(response, location, ports)
           await readText(response)
           if (response.status === 200) return readEtag(response)
           const present = repeated ? await client.read(key, bytes.length) : undefined
@@ -337,14 +337,15 @@ function requireText(xml: string, name: string): string {
   throw new ObjectStoreError('unsupported', `the object store answered without ${name}`)
 }
 
-/** A missing object is an answer, a missing bucket is none. */
-async function requireBucket(
+/** A missing object is an answer; a missing bucket, or an account that some servers say is missing, is none. */
+async function requireMissingKey(
   response: HttpResponse,
   location: S3Location,
   ports: S3Ports,
 ): Promise<undefined> {
   const text = await readText(response)
-  if (xmlText(text, 'Code') === 'NoSuchBucket') {
+  const code = xmlText(text, 'Code')
+  if (code !== undefined && code !== 'NoSuchKey') {
     throw readFault(response, text, { location, now: ports.clock.now() })
   }
 }

@@ -34,6 +34,8 @@ const faults: Readonly<Record<string, ObjectStoreFault>> = {
   InvalidAccessKeyId: 'credentials',
   SignatureDoesNotMatch: 'credentials',
   InvalidToken: 'credentials',
+  // versitygw's word for an access key that it does not know.
+  XAdminUserNotFound: 'credentials',
   ExpiredToken: 'credentials',
   TokenRefreshRequired: 'credentials',
   AccessDenied: 'denied',

@@ -1,16 +1,31 @@
 /** Pushes small releases into a store until it is killed, collects garbage meanwhile, and prints each digest once it is acknowledged. */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
-import { systemClock } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
 import { digestOf } from '../digests.ts'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
+import { httpsTransport } from '../transport.ts'
 import { collectGarbage } from './collect.ts'
 import { openDiskStore } from './disk.ts'
+import type { RegistryStore } from './index.ts'
 import { putBlob } from './index.ts'
+import { createS3Client, openS3Store, parseS3Location } from './s3/index.ts'
 
-const [root, round] = process.argv.slice(2) as [string, string]
-const store = await openDiskStore(root, { clock: systemClock, random: systemRandom })
+const [place, round] = process.argv.slice(2) as [string, string]
+const ports = { clock: systemClock, random: systemRandom }
+
+function openStore(): Promise<RegistryStore> {
+  if (!place.startsWith('s3://')) return openDiskStore(place, ports)
+  const { transport } = httpsTransport({ allowPlain: true, idleTimeoutMs: 10_000 })
+  const credentials = {
+    accessKeyId: process.env['AWS_ACCESS_KEY_ID']!,
+    secretAccessKey: process.env['AWS_SECRET_ACCESS_KEY']!,
+  }
+  const all = { ...ports, transport, sleep: systemSleep }
+  return openS3Store(createS3Client(parseS3Location(place), credentials, all), ports)
+}
+const store = await openStore()
 process.stdout.write('ready\n')
 
 async function* once(bytes: Uint8Array) {
