@@ -35,7 +35,7 @@ const anyMembers = fc.oneof(
   fc.record({ kind: fc.constant('percent' as const), percent: fc.integer({ min: 5, max: 99 }) }),
 )
 /** In half of the policies there is no such limit: otherwise the strictest hides the others. */
-const orNull = <T>(any: fc.Arbitrary<T>) => fc.option(any, { freq: 1 })
+const orNull = <T>(any: fc.Arbitrary<T>) => fc.option(any, { freq: 2 })
 const anyPolicy: fc.Arbitrary<RolloutPolicy> = fc
   .record({
     members: fc.array(anyMembers, { maxLength: 3 }),
@@ -304,14 +304,14 @@ function live(device: Device, chance: number): void {
     device.facts = { ...facts, sequence, activity: { state, sha256, code } }
   }
   if (wanted === null || sha256 === null) return
-  switch (chance % 7) {
-    case 1:
-      return activity('downloading')
-    case 2:
+  const part = chance % 13
+  if (part < 5) return activity('downloading')
+  switch (part) {
+    case 5:
       return activity('installing')
-    case 3:
+    case 6:
       return activity('failed', 'no_space')
-    case 4:
+    case 7:
       return activity('rolled_back', 'health')
     default:
       device.facts = {
@@ -414,10 +414,12 @@ test('D3 limits, gates and safe mode hold exactly, whatever the policy, the orde
       for (const action of story) world.run(action)
       offersCount += world.offersCount()
     }),
-    { numRuns: 1000, verbose: 1 },
+    { numRuns: 800, verbose: 1 },
   )
-  assert.ok(offersCount > 2000, `${offersCount} offers: the stories say too little`)
+  assert.ok(offersCount > 3000, `${offersCount} offers: the stories say too little`)
 })
+
+const unstoppable = { waves: policyOf().waves, windows: null, safeMode: false, failuresMax: null }
 
 test('D11 an emergency overtakes, and both rollouts stay within their limits (property)', () => {
   let overtakenCount = 0
@@ -425,12 +427,12 @@ test('D11 an emergency overtakes, and both rollouts stay within their limits (pr
     fc.property(anyPolicy, anyPolicy, anyStory, (policy, emergency, story) => {
       const world = createWorld(fleetOf(), [
         rolloutIn(policy, 'rollout_a', 2, 5),
-        rolloutIn({ ...emergency, isEmergency: true }, 'rollout_b', 3, 400),
+        rolloutIn({ ...emergency, isEmergency: true }, 'rollout_b', 3, 60),
       ])
       for (const action of story) world.run(action)
       overtakenCount += [...world.rows.values()].filter((u) => u.code === 'overtaken').length
     }),
-    { numRuns: 600, verbose: 1 },
+    { numRuns: 800, verbose: 1 },
   )
-  assert.ok(overtakenCount > 20, `${overtakenCount} overtaken: the stories say too little`)
+  assert.ok(overtakenCount > 3, `${overtakenCount} overtaken: the stories say too little`)
 })
