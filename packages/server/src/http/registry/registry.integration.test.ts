@@ -17,6 +17,8 @@ import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/c
 import type { RegistryStore } from '@seaworthy/oci/store'
 import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { createMemoryStore } from '@seaworthy/oci/store/memory'
+import { createS3Client, openS3Store } from '@seaworthy/oci/store/s3'
+import { lacksObjectStore, startObjectStore } from '@seaworthy/oci/store/s3/testing'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -73,8 +75,9 @@ const blob = (text: string) => {
 function walk(
   name: string,
   open: () => Promise<{ store: RegistryStore; close: () => Promise<void> }>,
+  skip: string | false = false,
 ) {
-  describe(`registry on ${name}`, () => {
+  describe(`registry on ${name}`, { skip }, () => {
     let world: World
     let close: () => Promise<void>
     before(async () => {
@@ -585,6 +588,16 @@ walk('disk', async () => {
     close: () => rm(root, { recursive: true }),
   }
 })
+
+walk(
+  'S3',
+  async () => {
+    const { credentials, newLocation, ports, stop } = await startObjectStore()
+    const client = createS3Client(newLocation(), credentials, ports)
+    return { store: await openS3Store(client, ports), close: stop }
+  },
+  lacksObjectStore(),
+)
 
 describe('token requests', () => {
   it('reads scopes and leaves out what it does not understand', () => {
