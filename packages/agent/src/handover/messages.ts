@@ -49,6 +49,8 @@ export type RequestKind = FetcherRequest['kind']
 export interface Assignment {
   targetPath: string
   sha256: string
+  /** False: make it ready and wait; true: leave for this moment; absent: no leave is needed. */
+  mayRestart?: boolean
 }
 
 export interface FetcherReplies {
@@ -123,10 +125,14 @@ const targetPath = /^[A-Za-z0-9._/+-]{1,300}$/
 function parseAssignment(value: unknown): Assignment | null {
   if (value === null) return null
   const members = asMembers(value)
-  return {
+  const assignment: Assignment = {
     targetPath: text(members, 'targetPath', targetPath),
     sha256: text(members, 'sha256', sha256),
   }
+  const { mayRestart } = members
+  if (mayRestart === undefined) return assignment
+  if (typeof mayRestart !== 'boolean') throw malformed('mayRestart is out of form')
+  return { ...assignment, mayRestart }
 }
 
 const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K] } = {

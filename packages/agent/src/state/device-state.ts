@@ -57,6 +57,8 @@ export interface DeviceState {
   fallback: Release | null
   committedCounter: number
   floor: number
+  /** Stored whole, and waiting for leave to restart into it. */
+  staged: Release | null
   update: Update | null
   /** How the last update ended. */
   outcome: {
@@ -81,6 +83,7 @@ export const emptyState: DeviceState = {
   fallback: null,
   committedCounter: 0,
   floor: 0,
+  staged: null,
   update: null,
   outcome: null,
   failed: [],

@@ -3,7 +3,7 @@ import type { Random } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { signReport } from './device-key.ts'
-import type { DeviceState, SignedReport } from './device-state.ts'
+import type { DeviceState, Release, SignedReport } from './device-state.ts'
 import { outboxMax } from './device-state.ts'
 
 export type UpdateActivity =
@@ -15,6 +15,11 @@ export type UpdateActivity =
       percent?: number
       code?: string
     }
+
+/** Ready, and waiting for leave to restart (V12). */
+export function waitingActivity({ targetPath, sha256 }: Release): UpdateActivity {
+  return { state: 'installing', targetPath, sha256, code: 'waiting_for_restart' }
+}
 
 /** What is not in the durable state. */
 export interface ReportFacts {

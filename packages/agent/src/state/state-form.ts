@@ -37,6 +37,7 @@ const forms: { [K in keyof DeviceState]: Form } = {
   fallback: isNullOr(isRelease),
   committedCounter: isCounter,
   floor: isCounter,
+  staged: isNullOr(isRelease),
   update: isNullOr(isUpdate),
   outcome: isNullOr((value) => isObject(value) && isText(value['targetPath'])),
   failed: isListOf(

@@ -9,6 +9,8 @@ import { startTestOrigin } from './test-origin.ts'
 export interface CrashFigures {
   updates: number
   rolledBack: number
+  /** Those that had to wait for leave to restart, and lost their power meanwhile. */
+  waited: number
   kills: Record<string, number>
 }
 
@@ -23,6 +25,7 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
   const digests = new Map<string, string>()
   let committed = 0
   let rolledBack = 0
+  let waited = 0
   const reported = () => origin.reports.at(-1)?.report.committedCounter ?? 0
   /** An application killed in its trial has failed, as far as anybody can tell. */
   const isRolledBack = (version: string) => {
@@ -40,6 +43,24 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
     assert.ok(reported() >= committed, `the counter went back from ${committed} to ${reported()}`)
     committed = reported()
   }
+  /** It gets ready, loses its power, is ready still without fetching anything again, and only then may restart. */
+  const waitAndFall = async (i: number, sha256: string, layer: string) => {
+    const isWaiting = (since: number) =>
+      origin.reports.slice(since).some(({ report: { update } }) => {
+        const isReady = update.state === 'installing' && update.code === 'waiting_for_restart'
+        return isReady && update.sha256 === sha256
+      })
+    await waitUntil(`update ${i} is ready`, () => isWaiting(0), 90_000)
+    agent.cutPower()
+    const [reportsBefore, requestsBefore] = [origin.reports.length, origin.requests.length]
+    agent.start()
+    await waitUntil(`update ${i} is ready still`, () => isWaiting(reportsBefore), 90_000)
+    assert.ok(!origin.requests.slice(requestsBefore).some((request) => request.includes(layer)))
+    assert.ok(reported() < i, 'nothing was started without leave')
+    checkDevice()
+    origin.assignment!.mayRestart = true
+    waited++
+  }
   try {
     agent.start()
     for (let i = 1; i <= updates; i++) {
@@ -48,8 +69,10 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
         windowSeconds: 1.5,
         extra: { 'filler.txt': random.bytes(60_000).toHex().repeat(20) },
       })
-      const { sha256 } = await origin.release(version, app)
+      const { sha256, layer } = await origin.release(version, app)
       digests.set(sha256, version)
+      const mustWait = i > 1 && random.fraction() < 0.5
+      if (mustWait) origin.assignment!.mayRestart = false
       const victim = victims[i === 1 ? 0 : randomBelow(random, victims.length)]!
       await new Promise((resolve) => setTimeout(resolve, random.fraction() * 2500))
       kills[victim]!++
@@ -59,6 +82,7 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
         agent.start()
       } else for (const pid of found[victim]) killHard(pid)
       if (committed > 0) checkDevice()
+      if (mustWait) await waitAndFall(i, sha256, layer.digest)
       await waitUntil(
         async () =>
           `update ${i} after killing ${victim}; ${JSON.stringify(await agent.status().catch(String))}; ${origin.requests.slice(-8).join()}; ${JSON.stringify(agent.processes())}\n${agent.log.slice(-12).join('')}`,
@@ -86,7 +110,7 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
       Array.from({ length: distinct.length }, (_all, i) => i + 1),
       'no report was lost',
     )
-    return { updates, rolledBack, kills }
+    return { updates, rolledBack, waited, kills }
   } finally {
     await agent.stop()
     agent.cutPower()

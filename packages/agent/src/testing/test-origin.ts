@@ -27,7 +27,7 @@ export interface ReceivedReport {
     sequence: number
     committedCounter: number
     running: { version: string } | null
-    update: { state: string; targetPath?: string; code?: string }
+    update: { state: string; targetPath?: string; sha256?: string; code?: string }
     refusals: { code: string; subject?: string }[]
   }
   isSigned: boolean
@@ -39,7 +39,7 @@ export interface TestOrigin {
   product: string
   channel: string
   /** What the check-in answers. */
-  assignment: { targetPath: string; sha256: string } | null
+  assignment: { targetPath: string; sha256: string; mayRestart?: boolean } | null
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number

@@ -121,6 +121,7 @@ export function describeStatus(context: InstallerContext): Readonly<Record<strin
     platform: config.platform,
     committed: state.committed,
     fallback: state.fallback,
+    staged: state.staged,
     committedCounter: state.committedCounter,
     floor: state.floor,
     update: context.activity,

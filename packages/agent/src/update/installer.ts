@@ -9,10 +9,12 @@ import type { InstallerPorts } from '../ports.ts'
 import { FetchError } from '../refusals.ts'
 import { readSlots, removeStaging } from '../slots/slots.ts'
 import { openDeviceKey } from '../state/device-key.ts'
+import type { DeviceState } from '../state/device-state.ts'
 import { openState } from '../state/device-state.ts'
 import { parentOf } from '../state/layout.ts'
 import { readIdentity, writeIdentity } from '../state/identity.ts'
-import { jitteredMs } from '../state/reports.ts'
+import type { UpdateActivity } from '../state/reports.ts'
+import { jitteredMs, waitingActivity } from '../state/reports.ts'
 import type { InstallerContext, InstallerSettings } from './context.ts'
 import { describeStatus, publishStatus } from './context.ts'
 import { createPoller } from './poller.ts'
@@ -85,7 +87,7 @@ export async function openInstaller(
     trust,
     runner,
     signal: end.signal,
-    activity: store.state.outcome ?? { state: 'idle' },
+    activity: firstActivity(store.state),
     wakeReconciler: reconcilerBell.ring,
     wakePoller: reportBell.ring,
     lastError: undefined,
@@ -182,6 +184,10 @@ export async function openInstaller(
     pollNow: pollerBell.ring,
     status: () => describeStatus(context),
   }
+}
+
+function firstActivity({ staged, outcome }: DeviceState): UpdateActivity {
+  return staged === null ? (outcome ?? { state: 'idle' }) : waitingActivity(staged)
 }
 
 type WorldsFault = FetchError | Refusal | TrustError

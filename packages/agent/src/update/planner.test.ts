@@ -65,6 +65,12 @@ const table: [string, DeviceState, Facts, Step][] = [
     { do: 'remove', sha256: two.sha256 },
   ],
   [
+    'a release that is ready and waits for leave stays',
+    state({ ...settled, staged: two }),
+    facts({ ...atOne, running: sha(one) }),
+    { do: 'rest' },
+  ],
+  [
     'the committed release is gone',
     settled,
     facts({ stored: sha(two) }),

@@ -72,7 +72,7 @@ function planSettled(state: DeviceState, facts: Facts): Step {
   }
   const placing = planPlacing(facts, committed, fallback, false)
   if (placing !== undefined) return placing
-  const kept = [committed?.sha256, fallback?.sha256]
+  const kept = [committed?.sha256, fallback?.sha256, state.staged?.sha256]
   const useless = facts.stored.find((sha256) => !kept.includes(sha256))
   return useless === undefined ? { do: 'rest' } : { do: 'remove', sha256: useless }
 }

@@ -9,16 +9,12 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
 import { FetchError, refusalCode, UpdateError } from '../refusals.ts'
-import { readSlots } from '../slots/slots.ts'
 import { callCheckIn } from '../poll/session.ts'
 import { signRegistration } from '../state/device-key.ts'
 import { writeIdentity } from '../state/identity.ts'
-import type { Release } from '../state/device-state.ts'
-import { hasFailed, rememberFailure } from '../state/device-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { buildReport } from '../state/reports.ts'
-import { commitRelease } from './planner.ts'
-import { stageRelease } from './stage.ts'
+import { createTaker } from './taker.ts'
 import type { InstallerContext } from './context.ts'
 import {
   changeAndReport,
@@ -203,94 +199,29 @@ export function createPoller(context: InstallerContext): Poller {
     )
   }
 
-  const take = async (signed: SignedRelease): Promise<void> => {
-    const release: Release = {
-      targetPath: signed.path,
-      version: signed.version,
-      sha256: signed.sha256,
-      counter: signed.counter,
-      floor: signed.floor,
-    }
-    const { state } = store
-    if (state.update !== null || hasFailed(state, release)) return
-    if (release.sha256 === state.committed?.sha256) {
-      if (release.counter === state.committedCounter && release.floor <= state.floor) return
-      // the content that runs was signed again with a higher counter: nothing has to be started for it
-      await changeAndReport(context, committedActivity(release), (current) =>
-        commitRelease(current, release),
-      )
-      return context.wakeReconciler()
-    }
-    const { stored } = await readSlots(ports.disk, settings.layout)
-    if (!stored.includes(release.sha256)) await stage(signed, release)
-    await store.change((current) => ({
-      ...current,
-      update: { phase: 'trial', release, starts: 0 },
-    }))
-    context.wakeReconciler()
-  }
-
-  const stage = async (signed: SignedRelease, release: Release) => {
-    const { targetPath, sha256 } = release
-    const staged = new AbortController()
-    void reportMeanwhile(staged.signal)
-    try {
-      await stageRelease(
-        ports,
-        {
-          layout: settings.layout,
-          fetchFolder: settings.layout.fetch,
-          incoming: settings.layout.incoming,
-          sources: settings.sources,
-          platform: config.platform,
-          environment: config.environment,
-        },
-        signed,
-        (state) => {
-          context.activity = { state, targetPath, sha256 }
-          publishStatus(context)
-          // shown to whoever watches; a server that does not listen is no reason to wait
-          void report().catch(() => {})
-        },
-      )
-    } catch (error) {
-      context.activity = { state: 'idle' }
-      // hostile or lost bytes may be better next time; a genuine release that this device cannot follow will not be
-      if (error instanceof Refusal) await rememberUnusable(release, error.code)
-      if (error instanceof UpdateError) await rememberUnusable(release, error.code)
-      throw error
-    } finally {
-      staged.abort(new Error('staged'))
-    }
-  }
-
-  /** A download may take days; the device is not silent for so long. */
-  const reportMeanwhile = async (signal: AbortSignal) => {
-    const everyMs = Math.max(60, config.pollSeconds) * 1000
-    for (;;) {
-      try {
-        await ports.sleep(everyMs, signal)
-        await report()
-      } catch (error) {
-        if (signal.aborted) return
-        ports.log.warn('report-failed', { error })
+  /** Decides and takes; once it is ready and needs leave, asks for it at once. Answers the last reply. */
+  const follow = async (
+    first: FetcherReplies['check-in'] | undefined,
+  ): Promise<FetcherReplies['check-in'] | undefined> => {
+    let reply = first
+    for (let hasAsked = false; ; hasAsked = true) {
+      const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
+      const release = await decide(assignment)
+      if (release === undefined) {
+        if (reply !== undefined) taker.waitForNothing()
+        return reply
       }
+      const mayRestart = typeof assignment === 'object' ? assignment?.mayRestart : undefined
+      if ((await taker.take(release, mayRestart)) === 'taken' || hasAsked) return reply
+      reply = await checkIn()
     }
-  }
-
-  const rememberUnusable = async ({ targetPath, sha256, counter }: Release, code: string) => {
-    const outcome = { state: 'failed', targetPath, sha256, code } as const
-    await changeAndReport(context, outcome, (state) => ({
-      ...state,
-      outcome,
-      failed:
-        code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
-    }))
   }
 
   const report = async (): Promise<void> => {
     if (config.server !== undefined) await checkIn()
   }
+
+  const taker = createTaker(context, report)
 
   return {
     report,
@@ -308,9 +239,7 @@ export function createPoller(context: InstallerContext): Poller {
         }
       }
       try {
-        const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
-        const release = await decide(assignment)
-        if (release !== undefined) await take(release)
+        reply = await follow(reply)
         context.lastError = undefined
       } catch (error) {
         if (!isExpected(error)) throw error
@@ -331,10 +260,6 @@ export function createPoller(context: InstallerContext): Poller {
       return Math.min(reply?.pollSeconds ?? config.pollSeconds, pollSecondsMax)
     },
   }
-}
-
-function committedActivity({ targetPath, sha256 }: Release) {
-  return { state: 'committed', targetPath, sha256 } as const
 }
 
 function isExpected(error: unknown): error is Error {

@@ -1,0 +1,155 @@
+/**
+ * Takes a release that the signed rules allow: fetches and stores it, and hands it to the reconciler, at once or when the server
+ * gives leave to restart. Who has no leave keeps it ready; each time the rules are asked again before anything is started.
+ */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
+import { UpdateError } from '../refusals.ts'
+import { readSlots } from '../slots/slots.ts'
+import type { Release } from '../state/device-state.ts'
+import { hasFailed, rememberFailure } from '../state/device-state.ts'
+import { waitingActivity } from '../state/reports.ts'
+import type { InstallerContext } from './context.ts'
+import { changeAndReport, publishStatus } from './context.ts'
+import { commitRelease } from './planner.ts'
+import { stageRelease } from './stage.ts'
+
+export interface Taker {
+  /** `waiting`: it is ready, and needs leave to restart. Throws what `stageRelease` throws. */
+  take(signed: SignedRelease, mayRestart: boolean | undefined): Promise<'waiting' | 'taken'>
+  /** What is ready stays ready; nobody is told that it waits for something that is not assigned. */
+  waitForNothing(): void
+}
+
+/** For so long a leave to restart is taken for one of now. */
+const leaveLifetimeMs = 60_000
+
+export function createTaker(context: InstallerContext, report: () => Promise<void>): Taker {
+  const { ports, settings, store } = context
+  const { config } = settings
+
+  const take = async (
+    signed: SignedRelease,
+    mayRestart: boolean | undefined,
+  ): Promise<'waiting' | 'taken'> => {
+    const release: Release = {
+      targetPath: signed.path,
+      version: signed.version,
+      sha256: signed.sha256,
+      counter: signed.counter,
+      floor: signed.floor,
+    }
+    const { state } = store
+    if (state.update !== null || hasFailed(state, release)) return 'taken'
+    if (release.sha256 === state.committed?.sha256) {
+      if (release.counter === state.committedCounter && release.floor <= state.floor) {
+        return 'taken'
+      }
+      // the content that runs was signed again with a higher counter: nothing has to be started for it
+      await changeAndReport(context, committedActivity(release), (current) =>
+        commitRelease(current, release),
+      )
+      context.wakeReconciler()
+      return 'taken'
+    }
+    const { stored } = await readSlots(ports.disk, settings.layout)
+    const beganMs = ports.clock.monotonicMs()
+    if (!stored.includes(release.sha256)) await stage(signed, release)
+    // leave is for the moment: after a long download a window may have closed
+    const isLeaveOld = ports.clock.monotonicMs() - beganMs > leaveLifetimeMs
+    if (mayRestart === false || (mayRestart === true && isLeaveOld)) {
+      await keepReady(release)
+      return 'waiting'
+    }
+    await store.change((current) => ({
+      ...current,
+      staged: null,
+      update: { phase: 'trial', release, starts: 0 },
+    }))
+    context.wakeReconciler()
+    return 'taken'
+  }
+
+  const keepReady = async (release: Release): Promise<void> => {
+    const { staged } = store.state
+    if (staged?.sha256 !== release.sha256 || staged.counter !== release.counter) {
+      await store.change((current) => ({ ...current, staged: release }))
+      // another one that was kept ready until now is of no use any more
+      context.wakeReconciler()
+      ports.log.info('ready-and-waiting', { targetPath: release.targetPath })
+    }
+    context.activity = waitingActivity(release)
+    publishStatus(context)
+  }
+
+  const waitForNothing = () => {
+    const { staged } = store.state
+    if (staged === null || context.activity.state !== 'installing') return
+    context.activity = store.state.outcome ?? { state: 'idle' }
+    publishStatus(context)
+  }
+
+  const stage = async (signed: SignedRelease, release: Release) => {
+    const { targetPath, sha256 } = release
+    const staged = new AbortController()
+    void reportMeanwhile(staged.signal)
+    try {
+      await stageRelease(
+        ports,
+        {
+          layout: settings.layout,
+          fetchFolder: settings.layout.fetch,
+          incoming: settings.layout.incoming,
+          sources: settings.sources,
+          platform: config.platform,
+          environment: config.environment,
+        },
+        signed,
+        (state) => {
+          context.activity = { state, targetPath, sha256 }
+          publishStatus(context)
+          // shown to whoever watches; a server that does not listen is no reason to wait
+          void report().catch(() => {})
+        },
+      )
+    } catch (error) {
+      context.activity = { state: 'idle' }
+      // hostile or lost bytes may be better next time; a genuine release that this device cannot follow will not be
+      if (error instanceof Refusal) await rememberUnusable(release, error.code)
+      if (error instanceof UpdateError) await rememberUnusable(release, error.code)
+      throw error
+    } finally {
+      staged.abort(new Error('staged'))
+    }
+  }
+
+  /** A download may take days; the device is not silent for so long. */
+  const reportMeanwhile = async (signal: AbortSignal) => {
+    const everyMs = Math.max(60, config.pollSeconds) * 1000
+    for (;;) {
+      try {
+        await ports.sleep(everyMs, signal)
+        await report()
+      } catch (error) {
+        if (signal.aborted) return
+        ports.log.warn('report-failed', { error })
+      }
+    }
+  }
+
+  const rememberUnusable = async ({ targetPath, sha256, counter }: Release, code: string) => {
+    const outcome = { state: 'failed', targetPath, sha256, code } as const
+    await changeAndReport(context, outcome, (state) => ({
+      ...state,
+      outcome,
+      failed:
+        code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
+    }))
+  }
+
+  return { take, waitForNothing }
+}
+
+function committedActivity({ targetPath, sha256 }: Release) {
+  return { state: 'committed', targetPath, sha256 } as const
+}
