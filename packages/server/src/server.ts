@@ -169,7 +169,7 @@ async function createApp(
     trust,
     releases,
     rollouts,
-    settlements: createSettlements({ db, clock, zones, rollouts, releases }),
+    settlements: createSettlements({ db, zones, rollouts, releases }),
     fleets: createFleetTable(db),
     removedDevices,
     zones,

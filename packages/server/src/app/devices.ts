@@ -207,7 +207,8 @@ export async function checkIn(
   }
 }
 
-function factsOf(
+/** What a decision knows of a device: its report, and what its row said when that was stored. */
+export function factsOf(
   deviceId: string,
   report: DeviceReport,
   stored: Pick<WrittenCheckIn, 'hardware' | 'tags' | 'updates'>,
@@ -294,7 +295,6 @@ export async function changeDevice(
   actor: Actor,
   deviceId: string,
   change: DeviceChange,
-  now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
   if (change.fleet !== undefined && change.fleet !== device.fleet) {
@@ -304,7 +304,7 @@ export async function changeDevice(
       throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
     }
     requireFleet(actor, fleet)
-    const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved', now)
+    const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved')
     // Moved by somebody else at the same moment: perhaps from a fleet that this actor does not reach.
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
@@ -329,7 +329,7 @@ export async function endDevice(
   now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
-  await leaveFleet(tx, { id: deviceId, toFleet: null }, 'device_removed', now)
+  await leaveFleet(tx, { id: deviceId, toFleet: null }, 'device_removed')
   if (device.protocol !== 'agent') await rememberRemoved(tx, deviceId, now)
   await removeDevice(tx, deviceId, now)
   return device

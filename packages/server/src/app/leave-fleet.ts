@@ -18,7 +18,6 @@ export async function leaveFleet(
   tx: WriteTx,
   device: { readonly id: string; readonly toFleet: string | null },
   code: SupersedeCode,
-  now: Date,
 ): Promise<string | undefined> {
   const { id, toFleet } = device
   const fleet = await lockDevice(tx, id)
@@ -29,6 +28,7 @@ export async function leaveFleet(
   const rollouts = await lockFleetRollouts(tx, fleet)
   const open = await listOpenUpdates(tx, id)
   const stored = await lockDeviceUpdates(tx, [id])
+  const now = await tx.now()
   const ended = rollouts.map((rollout) => {
     const own = open.filter(({ rolloutId }) => rolloutId === rollout.id)
     return endUpdates(rollout, own, { kind: 'superseded', code }, now)

@@ -16,7 +16,9 @@ import {
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from './app.ts'
 
-type Deps = Pick<App, 'db' | 'releases' | 'clock' | 'rollouts'>
+type Deps = Pick<App, 'db' | 'releases' | 'clock'> & {
+  readonly rollouts: Pick<App['rollouts'], 'put'>
+}
 
 const pageSize = 10_000
 const recountMs = 60 * secondMs

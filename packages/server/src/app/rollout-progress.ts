@@ -26,7 +26,11 @@ import { releaseSlot } from './reboot-locks.ts'
 import { describeProgress } from './rollout-views.ts'
 import { auditStop, parseUpdates, writeWorked } from './update-changes.ts'
 
-type Deps = Pick<App, 'db' | 'clock' | 'trust' | 'releases' | 'rollouts' | 'health'>
+type Deps = Pick<App, 'db' | 'clock' | 'releases'> & {
+  readonly trust: Pick<App['trust'], 'freshState'>
+  readonly health: Pick<App['health'], 'hasProblem'>
+  readonly rollouts: Pick<App['rollouts'], 'put'>
+}
 
 const overduePageMax = 1000
 
@@ -44,7 +48,7 @@ export async function moveRollouts(app: Deps): Promise<void> {
 }
 
 /** While the stored metadata does not verify nothing is taken for withdrawn: what is offered verifies by itself. */
-function planFor(app: Pick<App, 'releases' | 'health'>, rollout: Rollout, now: Date): Step[] {
+function planFor(app: Pick<Deps, 'releases' | 'health'>, rollout: Rollout, now: Date): Step[] {
   const isReleaseSigned =
     app.health.hasProblem('metadata') || findRelease(rollout, app.releases.of(rollout)) !== null
   return planRollout(rollout, now, { isReleaseSigned })
@@ -56,7 +60,7 @@ async function moveRollout(app: Deps, known: Rollout): Promise<void> {
     const fleet = await lockFleet(tx, known.fleet)
     const [before] = await lockRollouts(tx, [known.id])
     if (before === undefined || fleet === undefined) return undefined
-    const now = app.clock.now()
+    const now = await tx.now()
     let after = before
     for (const step of planFor(app, before, now)) {
       const next = applyStep(after, step, now)
@@ -116,7 +120,7 @@ async function timeOutUpdatesOf(app: Deps, id: string, devices: readonly string[
     const copies = await lockDeviceUpdates(tx, devices)
     const updates = await listUpdates(tx, { rollouts: [id], devices })
     const end = { kind: 'timed_out' } as const
-    const { rollout, changes } = endUpdates(before, updates, end, app.clock.now())
+    const { rollout, changes } = endUpdates(before, updates, end, await tx.now())
     const ended = new Map(changes.map(({ deviceId, after }) => [deviceId, after]))
     await writeWorked(tx, {
       before: [before],

@@ -66,8 +66,8 @@ export async function createRollout(
   tx: WriteTx,
   actor: Actor,
   wanted: WantedRollout,
-  now: Date,
 ): Promise<CreatedRollout> {
+  const now = await tx.now()
   const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
   checkPolicy(wanted.policy, app.zones)
   requireTrust(await app.trust.freshState())
@@ -212,11 +212,11 @@ async function changeRollout(
   tx: WriteTx,
   actor: Actor,
   id: string,
-  change: (rollout: Rollout) => Rollout,
+  change: (rollout: Rollout, now: Date) => Rollout,
 ): Promise<Rollout> {
   const [locked] = await lockRollouts(tx, [id])
   const before = requireReached(locked, actor, id)
-  const after = change(before)
+  const after = change(before, await tx.now())
   await writeRollout(tx, before, after)
   await notifyRollouts(tx, [id])
   return after
@@ -228,14 +228,13 @@ export function pauseRollout(
   actor: Actor,
   id: string,
   reason: string | null,
-  now: Date,
 ): Promise<Rollout> {
-  return changeRollout(tx, actor, id, (rollout) => pause(rollout, reason, now))
+  return changeRollout(tx, actor, id, (rollout, now) => pause(rollout, reason, now))
 }
 
 /** Failures so far count as accepted. Throws `rollout_not_paused`, `rollout_ended`. */
-export function resumeRollout(tx: WriteTx, actor: Actor, id: string, now: Date): Promise<Rollout> {
-  return changeRollout(tx, actor, id, (rollout) => resume(rollout, now))
+export function resumeRollout(tx: WriteTx, actor: Actor, id: string): Promise<Rollout> {
+  return changeRollout(tx, actor, id, resume)
 }
 
 /** Throws `rollout_ended`. */
@@ -244,20 +243,13 @@ export function abortRollout(
   actor: Actor,
   id: string,
   reason: string | null,
-  now: Date,
 ): Promise<Rollout> {
-  return changeRollout(tx, actor, id, (rollout) => abort(rollout, reason, now))
+  return changeRollout(tx, actor, id, (rollout, now) => abort(rollout, reason, now))
 }
 
 /** `wave` is an index. Throws `wave_needs_no_approval`, `wave_approved_already`, `rollout_ended`. */
-export function approveWave(
-  tx: WriteTx,
-  actor: Actor,
-  id: string,
-  wave: number,
-  now: Date,
-): Promise<Rollout> {
-  return changeRollout(tx, actor, id, (rollout) => approve(rollout, wave, actor.id, now))
+export function approveWave(tx: WriteTx, actor: Actor, id: string, wave: number): Promise<Rollout> {
+  return changeRollout(tx, actor, id, (rollout, now) => approve(rollout, wave, actor.id, now))
 }
 
 /** Newest first, those within the actor's scope. */

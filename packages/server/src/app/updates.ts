@@ -7,7 +7,6 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Answer, CheckInFacts, Settled, Zones } from '@seaworthy/fleet/rollouts'
 import { decideUpdate, rankRollouts, settleRollouts } from '@seaworthy/fleet/rollouts'
 import { invariant } from '@seaworthy/std/refusal'
-import type { Clock } from '@seaworthy/std/time'
 import type { Db, WriteTx } from '../db/connection.ts'
 import { isSerializationFailure, isUnreachable } from '../db/connection.ts'
 import { getFleet } from '../db/fleets.ts'
@@ -45,7 +44,6 @@ export interface Settlements {
 
 interface SettlementDeps {
   readonly db: Db
-  readonly clock: Clock
   readonly zones: Zones
   readonly rollouts: Pick<RolloutTable, 'put'>
   readonly releases: ReleaseTable
@@ -153,7 +151,7 @@ async function settleUnderLock(
     .map((facts) => ({ ...facts, updates: updates.get(facts.deviceId) ?? [] }))
   const releases = deps.releases.of(fleet)
   const ranked = rankRollouts(rollouts, releases)
-  const settled = settleRollouts(fleet, ranked, releases, present, deps.clock.now(), deps.zones)
+  const settled = settleRollouts(fleet, ranked, releases, present, await tx.now(), deps.zones)
   const { rollouts: after, changes, updates: copies } = settled
   await writeWorked(tx, { before: rollouts, after, changes, updates: copies, stored })
   return settled

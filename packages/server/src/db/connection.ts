@@ -18,6 +18,8 @@ export interface ReadTx {
 
 export interface WriteTx {
   readonly sql: TransactionSql
+  /** The database's clock: what several replicas decide one after the other is decided in one time, whatever theirs say. */
+  readonly now: () => Promise<Date>
   readonly [writes]: true
 }
 
@@ -113,6 +115,14 @@ function connect(
   return postgres({ ...settings, host, port, username, password, database })
 }
 
+function writeTx(sql: Sql | TransactionSql): WriteTx {
+  const now = async () => {
+    const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`
+    return row!.now
+  }
+  return { sql, now } as unknown as WriteTx
+}
+
 export function openDb(address: DatabaseAddress, log: Log): Db {
   const writer = connect(address, log, { max: 8, readOnly: false })
   const reader = connect(address, log, { max: 8, readOnly: true })
@@ -141,11 +151,9 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       )) as Awaited<ReturnType<typeof work>>
     },
     async write(work) {
-      return (await writer.begin((sql) => work({ sql } as WriteTx))) as Awaited<
-        ReturnType<typeof work>
-      >
+      return (await writer.begin((sql) => work(writeTx(sql)))) as Awaited<ReturnType<typeof work>>
     },
-    writeRows: (work) => work({ sql: rowWriter } as unknown as WriteTx),
+    writeRows: (work) => work(writeTx(rowWriter)),
     async subscribe(subscriptions) {
       for (const { channel, onNotify, onListening } of subscriptions) {
         await writer.listen(channel, onNotify, onListening)

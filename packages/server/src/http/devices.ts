@@ -18,8 +18,8 @@ export const deviceEndpoints: readonly Endpoint[] = [
   audited(
     setDevice,
     { permission: 'device:write', subject: (call) => call.params.deviceId },
-    async (_app, tx, { actor, params, body, now }) => {
-      const device = await devices.changeDevice(tx, actor, params.deviceId, body, now)
+    async (_app, tx, { actor, params, body }) => {
+      const device = await devices.changeDevice(tx, actor, params.deviceId, body)
       return {
         reply: devices.viewDevice(device),
         detail: { name: device.name, fleet: device.fleet, tags: { ...device.tags } },

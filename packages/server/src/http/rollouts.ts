@@ -31,7 +31,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
         startAt: body.startAt === undefined ? null : parseInstant(body.startAt),
         wayBackOf: body.wayBackOf ?? null,
       }
-      const created = await rollouts.createRollout(app, tx, actor, wanted, now)
+      const created = await rollouts.createRollout(app, tx, actor, wanted)
       return {
         reply: viewRollout(created.rollout, now),
         subject: created.rollout.id,
@@ -51,7 +51,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
     async (app, tx, { actor, params, body, now }) => {
       const reason = body.reason ?? null
-      const after = await rollouts.pauseRollout(tx, actor, params.rolloutId, reason, now)
+      const after = await rollouts.pauseRollout(tx, actor, params.rolloutId, reason)
       return {
         reply: viewRollout(after, now),
         detail: describeProgress(after),
@@ -63,7 +63,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     resumeRollout,
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
     async (app, tx, { actor, params, body, now }) => {
-      const after = await rollouts.resumeRollout(tx, actor, params.rolloutId, now)
+      const after = await rollouts.resumeRollout(tx, actor, params.rolloutId)
       return {
         reply: viewRollout(after, now),
         detail: { ...describeProgress(after), reason: body.reason ?? null },
@@ -76,7 +76,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
     async (app, tx, { actor, params, body, now }) => {
       const reason = body.reason ?? null
-      const after = await rollouts.abortRollout(tx, actor, params.rolloutId, reason, now)
+      const after = await rollouts.abortRollout(tx, actor, params.rolloutId, reason)
       return {
         reply: viewRollout(after, now),
         detail: describeProgress(after),
@@ -88,7 +88,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     approveRollout,
     { permission: 'rollout:approve', subject: (call) => call.params.rolloutId },
     async (app, tx, { actor, params, body, now }) => {
-      const after = await rollouts.approveWave(tx, actor, params.rolloutId, body.wave - 1, now)
+      const after = await rollouts.approveWave(tx, actor, params.rolloutId, body.wave - 1)
       return {
         reply: viewRollout(after, now),
         detail: { ...describeProgress(after), wave: body.wave },
