@@ -5,7 +5,7 @@ import type { ReleaseFile } from '../../app/release-files.ts'
 /** Makes a link below the controller's own address. */
 export type Link = (path: string) => { href: string }
 
-const sleepSecondsMin = 30
+const sleepSecondsMin = 1
 const sleepSecondsMax = 86_399
 
 /** `HH:MM:SS` and nothing behind it: a client reads it with strptime. */
