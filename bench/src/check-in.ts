@@ -9,10 +9,11 @@ import {
   startTestServer,
 } from '@seaworthy/server/testing'
 import { addCrowd, idleReport } from './lib/device-crowd.ts'
-import type { LoadResult } from './lib/load.ts'
+import type { LoadOrder, LoadResult } from './lib/load.ts'
 import { applyLoad, buildRequest, tokenMark } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, takeTurns } from './lib/measure.ts'
+import { cpuSecondsOf, processTree } from './lib/processes.ts'
 
 export const title = 'check-ins of devices: durable, over TLS, against a bare JSON echo'
 
@@ -28,6 +29,13 @@ async function startEcho(...args: string[]): Promise<{ port: number; process: Ch
   })
   const text = await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve))
   return { port: Number(text.toString()), process: child }
+}
+
+function describe(log: (line: string) => void, name: string, r: LoadResult, cpuSeconds: number) {
+  const micros = (seconds: number) => `${((1e6 * seconds) / r.count).toFixed(1)} µs`
+  log(
+    `${name}: ${r.perSecond.toFixed(0)}/s, p50 ${r.p50Ms.toFixed(1)} ms, p99 ${r.p99Ms.toFixed(1)} ms; CPU for each: server ${micros(cpuSeconds)}, generator ${micros(r.cpuSeconds)}`,
+  )
 }
 
 export async function run(log: (line: string) => void): Promise<Comparison[]> {
@@ -52,20 +60,26 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
       durationMs: 4000,
     }
     const port = Number(new URL(server.url).port)
-    const describe = (name: string, result: LoadResult) =>
-      log(
-        `${name}: ${result.perSecond.toFixed(0)}/s, p50 ${result.p50Ms.toFixed(1)} ms, p99 ${result.p99Ms.toFixed(1)} ms, generator ${((100 * result.cpuSeconds) / result.seconds).toFixed(0)} % of a core`,
-      )
+    const measure = async (name: string, pid: number, order: LoadOrder) => {
+      const tree = processTree(pid)
+      const before = cpuSecondsOf(tree)
+      const result = await applyLoad(order)
+      const used = cpuSecondsOf(tree) - before
+      describe(log, name, result, used * (order.durationMs / (order.warmUpMs + order.durationMs)))
+      return result
+    }
     const times = await takeTurns(
       {
         ours: async () => {
-          const result = await applyLoad({ ...common, port, isTls: true })
-          describe('check-in', result)
+          const result = await measure('check-in', server.pid, { ...common, port, isTls: true })
           return 1e6 / result.perSecond
         },
         theirs: async () => {
-          const result = await applyLoad({ ...common, port: echo.port, isTls: false })
-          describe('echo', result)
+          const result = await measure('echo', echo.process.pid!, {
+            ...common,
+            port: echo.port,
+            isTls: false,
+          })
           return 1e6 / result.perSecond
         },
       },

@@ -9,6 +9,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/assertions.ts'
 import * as devices from '../app/devices.ts'
 import { findProductKind } from '../app/products.ts'
+import { readIdleCheckIn } from './check-in-body.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -38,17 +39,22 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       const issued = await devices.issueAccessToken(app, body.assertion, isOwnOrigin, now)
       return { accessToken: issued.accessToken, expiresAt: formatInstant(issued.expiresAt) }
     }),
-    recordedElsewhere(checkIn, 'device-self:update', async (app, { actor, body, now }) => {
-      const reply = await devices.checkIn(app, actor.id, body, now)
-      return {
-        assignment: reply.assignment,
-        pollSeconds: reply.pollSeconds,
-        configVersion: 0,
-        commands: [],
-        serverTime: formatInstant(now),
-        acknowledgedSequence: reply.acknowledgedSequence,
-      }
-    }),
+    recordedElsewhere(
+      checkIn,
+      'device-self:update',
+      async (app, { actor, body, now }) => {
+        const reply = await devices.checkIn(app, actor.id, body, now)
+        return {
+          assignment: reply.assignment,
+          pollSeconds: reply.pollSeconds,
+          configVersion: 0,
+          commands: [],
+          serverTime: formatInstant(now),
+          acknowledgedSequence: reply.acknowledgedSequence,
+        }
+      },
+      readIdleCheckIn,
+    ),
     audited(
       setOwnMetadata,
       { permission: 'device-self:metadata', subject: (call) => call.actor.id },

@@ -66,8 +66,12 @@ export function createDispatcher(
       throw error
     }
     const call = {
-      params: route.params === noMembers ? none : parse(route.params, params, 'path'),
-      query: query === '' ? noQuery(endpoint) : parseQuery(route, query),
+      params: parse(route.params, params, 'path'),
+      query: parse(
+        route.query,
+        query === '' ? {} : Object.fromEntries(new URLSearchParams(query)),
+        'query',
+      ),
       body: await readBody(app, endpoint, req),
       actor,
       now,
@@ -79,7 +83,9 @@ export function createDispatcher(
     const url = req.url ?? '/'
     const mark = url.indexOf('?')
     const path = mark < 0 ? url : url.slice(0, mark)
-    const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
+    const query = mark < 0 ? '' : url.slice(mark + 1)
+    const exact = find.exact(path)?.find(({ endpoint }) => endpoint.route.method === req.method)
+    if (exact !== undefined) return answerRoute(exact, query, req, res)
     for (const handler of raw) {
       const { prefix } = handler
       const isBelow = path === prefix || (prefix.endsWith('/') && path.startsWith(prefix))
@@ -88,9 +94,10 @@ export function createDispatcher(
         throw methodRefusal(handler.methods)
       }
       nameRoute(res, prefix)
-      return handler.answer(req, res, path, query)
+      setSecurityHeaders(res)
+      return handler.answer(req, res, path, new URLSearchParams(query))
     }
-    const candidates = find(path)
+    const candidates = find.any(path)
     const found = candidates.find(({ endpoint }) => endpoint.route.method === req.method)
     if (found !== undefined) return answerRoute(found, query, req, res)
     if (candidates.length > 0) {
@@ -100,7 +107,6 @@ export function createDispatcher(
   }
 
   return (req, res) => {
-    setSecurityHeaders(res)
     answer(req, res).catch((error: unknown) => {
       const reply = problemOf(error)
       app.metrics.refusals.add(1, reply.problem.code)
@@ -108,8 +114,12 @@ export function createDispatcher(
       else if (reply.problem.status >= 500) {
         app.log.warn('request.unavailable', { url: req.url, error })
       }
-      if (res.headersSent) res.destroy()
-      else sendProblem(res, reply)
+      if (res.headersSent) {
+        res.destroy()
+        return
+      }
+      setSecurityHeaders(res)
+      sendProblem(res, reply)
     })
   }
 }
@@ -120,7 +130,19 @@ function methodRefusal(methods: readonly string[]): HttpError {
   })
 }
 
+async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {
+  const { route, quickBody } = endpoint
+  if (route.body === nothing) refuseBody(req)
+  const text =
+    route.body === nothing ? undefined : await readJsonText(req, route.bodyBytesMax, app.sleep)
+  const quick = text === undefined ? undefined : quickBody?.(text)
+  if (quick !== undefined) return quick as never
+  return parse(route.body, text === undefined ? undefined : parseJson(text), 'body')
+}
+
 function parse(schema: Route['params'], value: unknown, place: string): never {
+  // The schema of most routes, for which there is nothing to look at.
+  if (schema === noMembers && isEmpty(value)) return value as never
   const fault = place === 'body' ? undefined : findUnstorable(value)
   if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
   const parsed = schema.safeParse(value)
@@ -133,8 +155,19 @@ function parse(schema: Route['params'], value: unknown, place: string): never {
   })
 }
 
-/** Paths without parameters by one look-up; the others segment by segment. */
-function createMatcher(endpoints: readonly Endpoint[]): (path: string) => Found[] {
+function isEmpty(value: unknown): boolean {
+  for (const _ in value as object) return false
+  return true
+}
+
+interface Matcher {
+  /** Routes without parameters in their path, by one look-up. */
+  exact(path: string): readonly Found[] | undefined
+  /** The others too, segment by segment. */
+  any(path: string): readonly Found[]
+}
+
+function createMatcher(endpoints: readonly Endpoint[]): Matcher {
   const fixed = new Map<string, Found[]>()
   const open: { segments: string[]; endpoint: Endpoint }[] = []
   for (const endpoint of endpoints) {
@@ -142,14 +175,17 @@ function createMatcher(endpoints: readonly Endpoint[]): (path: string) => Found[
     if (path.includes(':')) open.push({ segments: path.split('/'), endpoint })
     else fixed.set(path, [...(fixed.get(path) ?? []), { endpoint, params: {} }])
   }
-  return (path) => {
-    const exact = fixed.get(path)
-    if (exact !== undefined) return exact
-    const given = path.split('/')
-    return open.flatMap(({ segments, endpoint }) => {
-      const params = matchSegments(segments, given)
-      return params === undefined ? [] : [{ endpoint, params }]
-    })
+  return {
+    exact: (path) => fixed.get(path),
+    any(path) {
+      const exact = fixed.get(path)
+      if (exact !== undefined) return exact
+      const given = path.split('/')
+      return open.flatMap(({ segments, endpoint }) => {
+        const params = matchSegments(segments, given)
+        return params === undefined ? [] : [{ endpoint, params }]
+      })
+    },
   }
 }
 

@@ -26,6 +26,8 @@ export interface Endpoint {
   readonly route: Route
   readonly permission: Permission
   readonly run: (app: App, call: Call<Route>) => Promise<unknown>
+  /** Reads bodies of the commonest form without the schema, with the same value; `undefined` for any other text. */
+  readonly quickBody?: ((text: string) => unknown) | undefined
   readonly [sealed]: true
 }
 
@@ -78,6 +80,7 @@ export function recordedElsewhere<
   route: R,
   permission: Permission,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
+  quickBody?: (text: string) => BodyOf<R> | undefined,
 ): Endpoint {
   const run = async (app: App, call: Call<R>) => {
     try {
@@ -88,5 +91,5 @@ export function recordedElsewhere<
       throw error
     }
   }
-  return { route, permission, run, [sealed]: true }
+  return { route, permission, run, quickBody, [sealed]: true }
 }
