@@ -174,7 +174,10 @@ function stop(
 
 function checkWayBack(from: Rollout, { fleet, release }: NewRollout): void {
   const isPossible =
-    from.fleet === fleet && from.product === release.product && release.counter > from.counter
+    from.fleet === fleet &&
+    from.product === release.product &&
+    release.counter > from.counter &&
+    release.sha256 !== from.sha256
   if (isPossible) return
   throw refusal(
     'way_back_not_possible',
