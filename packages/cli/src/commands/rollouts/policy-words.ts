@@ -96,7 +96,21 @@ function describeGates({ waves, onFailure }: RolloutPolicy): string[] {
         `such a share counts once ${formatCount(sampleMin, 'update')} or all of the wave have ended.`,
       (name) => `${name}:`,
     ),
+    ...describeRuns(gates, describeLimbo, (name) => `Note on ${name.toLowerCase()}:`, true),
   ]
+}
+
+/** Failures that are too many to pass and too few to stop would leave a wave open until a person decides; empty where there are none. */
+function describeLimbo({ successPercentMin, failurePercentMax }: Gate): string {
+  const passes = Math.round((100 - successPercentMin) * 1e6) / 1e6
+  if (failurePercentMax === null) {
+    return passes < 100
+      ? `with more than ${passes} % failures it neither passes nor stops the rollout.`
+      : ''
+  }
+  return failurePercentMax > passes
+    ? `with more than ${passes} % and up to ${failurePercentMax} % failures it neither passes nor stops the rollout.`
+    : ''
 }
 
 function describeSuccess({ bakeSeconds, successOf, successPercentMin }: Gate): string {
@@ -112,6 +126,7 @@ function describeRuns(
   gates: readonly Gate[],
   say: (gate: Gate) => string,
   begin: (name: string, isOne: boolean) => string,
+  canBeEmpty = false,
 ): string[] {
   const said = gates.map(say)
   const lines: string[] = []
@@ -119,7 +134,9 @@ function describeRuns(
     let last = first
     while (said[last + 1] === said[first]) last++
     const isOne = first === last || (first === 0 && last === said.length - 1)
-    lines.push(`${begin(nameOfWaves(first, last, said.length), isOne)} ${said[first]!}`)
+    if (!canBeEmpty || said[first] !== '') {
+      lines.push(`${begin(nameOfWaves(first, last, said.length), isOne)} ${said[first]!}`)
+    }
     first = last + 1
   }
   return lines

@@ -70,7 +70,8 @@ function describeHistory(
 ): string[] {
   const [first] = samples
   const last = samples.at(-1)
-  if (first === undefined || last === undefined) return ['Nothing has happened yet.']
+  const codes = describeFailureCounts(context, failures)
+  if (first === undefined || last === undefined) return ['No samples over time yet.', ...codes]
   const lines = [`${first.at} to ${last.at}`]
   for (let wave = 0; wave < wavesCount; wave++) {
     const of = (count: keyof (typeof first.waves)[number]) =>
@@ -83,7 +84,7 @@ function describeHistory(
       lines.push(`wave ${wave + 1} ${count.padEnd(8)} ${drawCurve(values, max, curveWidth)} ${now}`)
     }
   }
-  return [...lines, ...describeFailureCounts(context, failures)]
+  return [...lines, ...codes]
 }
 
 /** A table by code, most frequent first; nothing where nothing failed. */

@@ -172,7 +172,7 @@ export function describeChange(before: RolloutView | undefined, after: RolloutVi
     }
     const counts = describeCounts(wave)
     const was = old === undefined ? undefined : describeCounts(old)
-    if (counts !== was && (old !== undefined || wave.offeredCount > 0)) {
+    if (counts !== was && wave.offeredCount > 0) {
       lines.push(`wave ${wave.number}: ${counts}`)
     }
     if (old !== undefined && old.successSince === null && wave.successSince !== null) {

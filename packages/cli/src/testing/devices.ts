@@ -1,0 +1,140 @@
+/** Devices that register, check in and say they have done what they were told; nothing is installed. */
+import { createClient } from '@seaworthy/api/client'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { ReplyOf } from '@seaworthy/api/route'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import {
+  base64Encode,
+  base64UrlEncode,
+  concatBytes,
+  hexDecode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
+import { formatInstant, systemClock } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { generateSigner } from '@seaworthy/trust/keys'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import type { RunningServer } from './server.ts'
+
+type Running = NonNullable<DeviceReport['running']>
+type Assignment = ReplyOf<typeof checkIn>['assignment']
+
+export interface CrowdDevice {
+  readonly id: string
+  /** What it runs, by its own word. */
+  running: Running | null
+  /** Asks once; an answer that names a release is remembered. */
+  ask(): Promise<Assignment>
+  /** Says that it is at work on what it was assigned last. */
+  work(state: 'downloading' | 'installing' | 'watching'): Promise<void>
+  /** Says that what it was assigned last runs and is well. */
+  commit(): Promise<void>
+  /** Says that it went back by itself. */
+  rollBack(code: string): Promise<void>
+}
+
+export interface Crowd {
+  readonly devices: readonly CrowdDevice[]
+  close(): void
+}
+
+/** Registers `count` devices with a provisioning key. Counters of releases are looked up by `counterOf` the target path. */
+export async function gatherCrowd(
+  server: Pick<RunningServer, 'url' | 'pin'>,
+  options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },
+): Promise<Crowd> {
+  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
+  const devices: CrowdDevice[] = []
+  for (let i = 0; i < options.count; i++) {
+    const signer = await generateSigner('ed25519')
+    const id = await register(as(options.provisioningKey), signer, options.provisioningKey)
+    const assertion = await makeAssertion(signer, id, server.url)
+    const { accessToken } = await as('').call(createDeviceToken, { body: { assertion } })
+    devices.push(createDevice(as(accessToken), { id, signer, counterOf: options.counterOf }))
+  }
+  return { devices, close }
+}
+
+type Client = ReturnType<typeof createClient>
+
+async function register(client: Client, signer: Signer, provisioningKey: string): Promise<string> {
+  const keyId = `provisioning_${provisioningKey.split('_')[1]}`
+  const proof = await sign(signer, utf8Encode(`seaworthy-register-v1\n${keyId}\n${signer.keyId}`))
+  const { keytype, scheme, keyval } = signer.key
+  const registered = await client.call(registerDevice, {
+    body: {
+      publicKey: { keytype, scheme, keyval: { public: keyval.public } },
+      proof: base64Encode(proof),
+      platform: 'linux/amd64',
+      agentVersion: '0.1.0',
+    },
+  })
+  return registered.deviceId
+}
+
+async function sign(signer: Signer, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return hexDecode(await signer.sign(message))
+}
+
+async function makeAssertion(signer: Signer, id: string, origin: string): Promise<string> {
+  const iat = Math.floor(systemClock.now().getTime() / 1000)
+  const jti = base64UrlEncode(systemRandom.bytes(16))
+  const claims = { iss: id, sub: id, aud: origin, iat, exp: iat + 300, jti }
+  const encode = (part: unknown) => base64UrlEncode(utf8Encode(JSON.stringify(part)))
+  const input = `${encode({ alg: 'EdDSA', typ: 'JWT' })}.${encode(claims)}`
+  return `${input}.${base64UrlEncode(await sign(signer, utf8Encode(input)))}`
+}
+
+function createDevice(
+  client: Client,
+  { id, signer, counterOf }: { id: string; signer: Signer; counterOf: (path: string) => number },
+): CrowdDevice {
+  let sequence = 0
+  let assigned: NonNullable<Assignment> | undefined
+  const send = async (update: DeviceReport['update']): Promise<Assignment> => {
+    sequence += 1
+    const report: DeviceReport = {
+      sequence,
+      at: formatInstant(systemClock.now()),
+      running: device.running,
+      committedCounter: device.running?.counter ?? 0,
+      floor: 0,
+      update,
+      metadata: {},
+      timestampVerifiedAt: null,
+      refusals: [],
+      agentVersion: '0.1.0',
+      platform: 'linux/amd64',
+    }
+    const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+    const signature = base64Encode(await sign(signer, message))
+    const reply = await client.call(checkIn, { body: { report, signature } })
+    if (reply.assignment !== null) assigned = reply.assignment
+    return reply.assignment
+  }
+  const target = () => {
+    if (assigned === undefined) throw new Error(`${id} was assigned nothing`)
+    return { targetPath: assigned.targetPath, sha256: assigned.sha256 }
+  }
+  const device: CrowdDevice = {
+    id,
+    running: null,
+    ask: () => send({ state: 'idle' }),
+    async work(state) {
+      await send({ state, ...target() })
+    },
+    async commit() {
+      const { targetPath, sha256 } = target()
+      const [product, , version] = targetPath.split('/') as [string, string, string]
+      device.running = { product, version, sha256, counter: counterOf(targetPath) }
+      await send({ state: 'committed', targetPath, sha256 })
+    },
+    async rollBack(code) {
+      await send({ state: 'rolled_back', code, ...target() })
+    },
+  }
+  return device
+}
