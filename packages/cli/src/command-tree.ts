@@ -5,6 +5,7 @@ import { addCompletionCommand } from './commands/completion.ts'
 import { addDemoCommand } from './commands/demo/demo.ts'
 import { addDeviceCommands } from './commands/devices.ts'
 import { addFleetCommands } from './commands/fleets.ts'
+import { addGatewayTokenCommands } from './commands/gateway-tokens.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addLoginCommands } from './commands/login.ts'
@@ -34,6 +35,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addProposalCommands,
   addFleetCommands,
   addProvisioningKeyCommands,
+  addGatewayTokenCommands,
   addRolloutCommands,
   addDeviceCommands,
   addRebootLockCommands,

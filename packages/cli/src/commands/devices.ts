@@ -11,10 +11,12 @@ import { formatAgo, formatCount, formatSpan, harmless } from '../output/format.t
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
+import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
 
 export function addDeviceCommands(program: Command, ports: CliPorts): void {
   const device = program.command('device').description('the machines')
+  addForeignDeviceCommands(device, ports)
   device
     .command('list')
     .description('list devices with what they run')

@@ -1,0 +1,126 @@
+/** `seaworthy device create|rotate|actions`: devices that speak another system's protocol. */
+import type { Command } from 'commander'
+import {
+  createForeignDevice,
+  rotateForeignDevice,
+  showForeignDevice,
+} from '@seaworthy/api/foreign-devices'
+import type { ReplyOf } from '@seaworthy/api/route'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { formatAgo } from '../output/format.ts'
+import { collectPairs, oneOf } from '../options.ts'
+import type { CliPorts } from '../ports.ts'
+import { withSession } from '../session.ts'
+
+type Protocol = 'ddi' | 'omaha'
+
+interface CreateOptions {
+  fleet: string
+  protocol: Protocol
+  name?: string
+  platform: string
+  hardware?: string
+  tag?: Record<string, string>
+}
+
+/** Adds to `seaworthy device`. */
+export function addForeignDeviceCommands(device: Command, ports: CliPorts): void {
+  device
+    .command('create')
+    .description("add a device that speaks another system's protocol; its token is shown once")
+    .requiredOption('--fleet <name>', 'the fleet that it joins')
+    .requiredOption(
+      '--protocol <protocol>',
+      'ddi (SWUpdate, RAUC) or omaha (update_engine)',
+      oneOf<Protocol>('ddi', 'omaha'),
+    )
+    .option(
+      '--name <name>',
+      'what the client calls itself: controller id (needed for ddi), machine id',
+    )
+    .requiredOption('--platform <os/arch>', 'for example linux/arm64')
+    .option('--hardware <name>', 'for releases that are for some hardware alone')
+    .option('--tag <name=value>', 'a tag, repeatable', collectPairs)
+    .action(async (options: CreateOptions, command: Command) =>
+      create(createContext(ports, command), options),
+    )
+  device
+    .command('rotate <device>')
+    .description('replace the token of such a device; the old one ends at once')
+    .action(async (id: string, _options: object, command: Command) =>
+      rotate(createContext(ports, command), id),
+    )
+  device
+    .command('actions <device>')
+    .description('show what a device behind DDI says of itself and of its last actions')
+    .action(async (id: string, _options: object, command: Command) =>
+      showActions(createContext(ports, command), id),
+    )
+}
+
+async function create(context: Context, options: CreateOptions): Promise<void> {
+  const { fleet, protocol, name, platform, hardware, tag } = options
+  await withSession(context, async ({ client }) => {
+    const made = await client.call(createForeignDevice, {
+      params: { fleet },
+      body: {
+        protocol,
+        platform,
+        ...(name === undefined ? {} : { externalId: name }),
+        ...(hardware === undefined ? {} : { hardware }),
+        ...(tag === undefined ? {} : { tags: tag }),
+      },
+    })
+    showToken(context, made)
+  })
+}
+
+async function rotate(context: Context, deviceId: string): Promise<void> {
+  await context.confirm(`Replace the token of ${deviceId}? The device needs the new one.`)
+  await withSession(context, async ({ client }) => {
+    showToken(context, await client.call(rotateForeignDevice, { params: { deviceId }, body: {} }))
+  })
+}
+
+function showToken(context: Context, made: ReplyOf<typeof createForeignDevice>): void {
+  const { device, token } = made
+  context.show(made, () => [
+    ...context.fields([
+      ['device', device.id],
+      ['fleet', device.fleet],
+      ['protocol', device.protocol],
+      ['name', device.name ?? undefined],
+      ['platform', device.platform],
+      ['token', token],
+    ]),
+    'The token is shown this once.',
+  ])
+}
+
+type Action = ReplyOf<typeof showForeignDevice>['actions'][number]
+
+async function showActions(context: Context, deviceId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const view = await client.call(showForeignDevice, { params: { deviceId } })
+    const now = context.ports.clock.now()
+    context.show(view, () => [
+      ...context.fields([
+        ['device', view.device.id],
+        ['name', view.externalId ?? 'not used yet'],
+        ['gateway', view.gatewayTokenId ?? undefined],
+        ...Object.entries(view.attributes).map(([key, value]) => [key, value] as const),
+      ]),
+      ...context.table<Action>(
+        [
+          { title: 'action', text: (a) => String(a.id), align: 'right' },
+          { title: 'version', text: (a) => a.version, isShrinkable: true },
+          { title: 'state', text: (a) => a.state },
+          { title: 'changed', text: (a) => formatAgo(a.changedAt, now) },
+          { title: 'said last', text: (a) => a.messages[0] ?? '-', isShrinkable: true },
+        ],
+        view.actions,
+      ),
+    ])
+  })
+}
