@@ -42,8 +42,22 @@ test('B10 only builders, releasers and admins write to the registry', () => {
   assert.deepEqual(may('token:write'), ['admin'])
 })
 
+test('A4 operators and releasers steer rollouts, everybody with an overview reads them', () => {
+  const may = (permission: Permission) =>
+    roles.filter((role) => permissionsOf(role).includes(permission))
+  const readers = ['admin', 'releaser', 'operator', 'auditor', 'viewer']
+  for (const permission of ['rollout:read', 'update:read', 'reboot-lock:read'] as const) {
+    assert.deepEqual(may(permission), readers)
+  }
+  assert.deepEqual(may('rollout:write'), ['admin', 'releaser', 'operator'])
+  assert.deepEqual(may('rollout:approve'), ['admin', 'releaser', 'operator'])
+  assert.deepEqual(may('reboot-lock:write'), ['admin', 'operator'])
+})
+
 test('A4 an auditor changes nothing', () => {
-  const changing = permissionsOf('auditor').filter((p) => /:(write|apply|push|delete)$/.test(p))
+  const changing = permissionsOf('auditor').filter((p) =>
+    /:(write|apply|approve|push|delete)$/.test(p),
+  )
   assert.deepEqual(changing, [])
 })
 

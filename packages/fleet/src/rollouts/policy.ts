@@ -11,8 +11,8 @@ const wavesMax = 50
 const attemptsMax = 10
 const timeoutSecondsMax = 30 * daySeconds
 const bakeSecondsMax = 90 * daySeconds
-/** One a millisecond. */
-const perMinuteLimit = 60_000
+/** One in 16 hours to one a millisecond. */
+const perMinuteLimits = { min: 0.001, max: 60_000 }
 const spansMax = 50
 
 export const gateDefaults: Gate = {
@@ -175,11 +175,9 @@ function checkRate(rate: Rate): void {
 }
 
 function checkPerMinute(field: string, perMinute: number): void {
-  if (perMinute > 0 && perMinute <= perMinuteLimit) return
-  throw invalid(
-    field,
-    `${perMinute} is not above 0 and at most ${perMinuteLimit}: leave the rate out for no limit`,
-  )
+  const { min, max } = perMinuteLimits
+  if (perMinute >= min && perMinute <= max) return
+  throw invalid(field, `${perMinute} is not from ${min} to ${max}: leave the rate out for no limit`)
 }
 
 function checkZone(field: string, zone: string, zones: Zones): void {
