@@ -17,6 +17,7 @@ import { createForeignIdentities } from './app/foreign-identities.ts'
 import type { SnapshotExchange } from './app/metrics/exchange.ts'
 import { observeCheckIns } from './app/metrics/check-ins.ts'
 import { observeDb } from './app/metrics/observe.ts'
+import { observeSettlements } from './app/metrics/settlements.ts'
 import type { Metrics } from './app/metrics/server-metrics.ts'
 import type { SpanExporter, SpanSender } from './app/traces/export.ts'
 import { startSpanExporter } from './app/traces/export.ts'
@@ -169,7 +170,13 @@ async function createApp(
     trust,
     releases,
     rollouts,
-    settlements: createSettlements({ db, zones, rollouts, releases }),
+    settlements: createSettlements({
+      db,
+      zones,
+      rollouts,
+      releases,
+      observer: observeSettlements({ metrics, tracer }),
+    }),
     fleets: createFleetTable(db),
     removedDevices,
     zones,

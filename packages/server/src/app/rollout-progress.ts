@@ -22,6 +22,7 @@ import {
 } from '../db/rollouts.ts'
 import { listOverdueUpdates, listUpdates, lockDeviceUpdates } from '../db/updates.ts'
 import type { App } from './app.ts'
+import { countEnded } from './metrics/settlements.ts'
 import { releaseSlot } from './reboot-locks.ts'
 import { describeProgress } from './rollout-views.ts'
 import { auditStop, parseUpdates, writeWorked } from './update-changes.ts'
@@ -30,6 +31,7 @@ type Deps = Pick<App, 'db' | 'clock' | 'releases'> & {
   readonly trust: Pick<App['trust'], 'freshState'>
   readonly health: Pick<App['health'], 'hasProblem'>
   readonly rollouts: Pick<App['rollouts'], 'put'>
+  readonly metrics?: Pick<App['metrics'], 'updatesEnded'>
 }
 
 const overduePageMax = 1000
@@ -136,7 +138,9 @@ async function timeOutUpdatesOf(app: Deps, id: string, devices: readonly string[
       ),
     })
     for (const device of ended.keys()) await releaseSlot(tx, device)
-    return rollout
+    return { rollout, changes }
   })
-  if (moved !== undefined) app.rollouts.put([moved])
+  if (moved === undefined) return
+  app.rollouts.put([moved.rollout])
+  if (app.metrics !== undefined) countEnded(app.metrics.updatesEnded, moved.changes)
 }

@@ -13,6 +13,7 @@ import { getFleet } from '../db/fleets.ts'
 import { lockFleetRollouts } from '../db/rollouts.ts'
 import { listUpdates, lockDeviceUpdates } from '../db/updates.ts'
 import type { App } from './app.ts'
+import type { SettlementObserver } from './metrics/settlements.ts'
 import { refusalOf } from './refusals.ts'
 import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
 import { writeWorked } from './update-changes.ts'
@@ -47,6 +48,8 @@ interface SettlementDeps {
   readonly zones: Zones
   readonly rollouts: Pick<RolloutTable, 'put'>
   readonly releases: ReleaseTable
+  /** Where nobody counts there is none. */
+  readonly observer?: SettlementObserver
 }
 
 interface Waiting {
@@ -102,7 +105,8 @@ async function settleBatch(
 ): Promise<void> {
   const facts = batch.map((waiting) => waiting.facts)
   try {
-    const settled = await settleOrRetry(deps, fleet, facts)
+    const settle = () => settleOrRetry(deps, fleet, facts)
+    const settled = await (deps.observer?.settle(facts.length, settle) ?? settle())
     deps.rollouts.put(settled.rollouts)
     for (const { facts: of, resolve } of batch) {
       resolve(settled.answers.get(of.deviceId) ?? stay)

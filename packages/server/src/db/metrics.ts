@@ -31,3 +31,38 @@ export async function countDevices({ sql }: ReadTx, seenSince: Date): Promise<De
       (select count(*) from device_states where seen_at >= ${seenSince}) as seen`
   return row
 }
+
+export interface RolloutCounts {
+  readonly id: string
+  readonly fleet: string
+  readonly state: string
+  /** Why it stands still; `null` while it does not. */
+  readonly stopCode: string | null
+  readonly wavesCount: number
+  readonly wavesOpenCount: number
+  readonly offered: number
+  readonly inFlight: number
+  readonly healthy: number
+  readonly failed: number
+  readonly superseded: number
+}
+
+/** Those that have not ended before `since`, the newest first. Reads the waves' counters, no device's row. */
+export async function listRolloutCounts(
+  { sql }: ReadTx,
+  since: Date,
+  max: number,
+): Promise<RolloutCounts[]> {
+  return sql<RolloutCounts[]>`
+    with newest as (
+      select id, fleet, state, stop_code, waves_open_count from rollouts
+      where ended_at is null or ended_at >= ${since} order by id desc limit ${max}
+    )
+    select r.id, r.fleet, r.state, r.stop_code as "stopCode",
+      count(*) as "wavesCount", r.waves_open_count as "wavesOpenCount",
+      sum(w.offered_count)::bigint as offered, sum(w.in_flight_count)::bigint as "inFlight",
+      sum(w.healthy_count)::bigint as healthy, sum(w.failed_count)::bigint as failed,
+      sum(w.superseded_count)::bigint as superseded
+    from newest r join rollout_waves w on w.rollout = r.id
+    group by r.id, r.fleet, r.state, r.stop_code, r.waves_open_count`
+}

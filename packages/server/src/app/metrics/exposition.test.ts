@@ -17,10 +17,12 @@ function makeSnapshot(): Snapshot {
   return meter.snapshot()
 }
 
-test('O5 the text format: cumulative buckets, escaped labels, nothing of what is not known', () => {
+test('O5 the text format: cumulative buckets, escaped labels, no value of what is not known', () => {
   assert.equal(
     formatSnapshot(makeSnapshot(), 'text'),
     [
+      '# HELP absent Not known.',
+      '# TYPE absent gauge',
       '# HELP brew_seconds Brewing.',
       '# TYPE brew_seconds histogram',
       'brew_seconds_bucket{le="0.5"} 1',

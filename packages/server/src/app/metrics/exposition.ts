@@ -50,10 +50,9 @@ export function chooseFormat(accept: string | undefined): ExpositionFormat {
     : 'text'
 }
 
-/** Prometheus text format 0.0.4, or OpenMetrics 1.0.0. Families without a series are left out. */
+/** Prometheus text format 0.0.4, or OpenMetrics 1.0.0. Of families that have no value yet, name and meaning are shown. */
 export function formatSnapshot(snapshot: Snapshot, format: ExpositionFormat): string {
   const lines = snapshot
-    .filter(({ series }) => series.length > 0)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((family) => formatFamily(family, format))
   if (format === 'openmetrics') lines.push('# EOF')

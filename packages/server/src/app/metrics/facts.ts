@@ -1,10 +1,11 @@
 /** What is true of the whole installation, asked when somebody scrapes; it costs nothing while nobody does. */
 import { utf8Decode } from '@seaworthy/std/bytes'
-import { parseInstant, secondMs } from '@seaworthy/std/time'
+import { hourMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import { roleKindOf } from '@seaworthy/trust/tuf'
 import { pingDatabase } from '../../db/connection.ts'
 import { readLogState } from '../../db/log.ts'
-import { readLogBacklog } from '../../db/metrics.ts'
+import type { RolloutCounts } from '../../db/metrics.ts'
+import { listRolloutCounts, readLogBacklog } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
 import { leaderLockKey } from '../leadership.ts'
 import { viewTrustStatus } from '../trust-status.ts'
@@ -16,6 +17,9 @@ const answerMs = 2 * secondMs
 /** The roles that run out first; what is beyond is in the trust status. */
 const rolesMax = 500
 const backlogMax = 10_000
+/** The newest that are not over, or were within so long: that a rollout has aborted itself must be seen. */
+const rolloutsMax = 200
+const rolloutShownMs = 6 * hourMs
 
 export async function collectFacts(app: App): Promise<Snapshot> {
   const meter = createMeter()
@@ -84,16 +88,19 @@ async function readStored(app: App) {
   const { reader } = app.db
   const ping = await pingDatabase(app.db, leaderLockKey)
   if (ping === 'unreachable') return undefined
-  const [log, backlog] = await Promise.all([
+  const [log, backlog, rollouts] = await Promise.all([
     readLogState(reader),
     readLogBacklog(reader, backlogMax),
+    listRolloutCounts(reader, new Date(app.clock.now().getTime() - rolloutShownMs), rolloutsMax),
   ])
-  return { hasLeader: ping === 'well', log, backlog }
+  return { hasLeader: ping === 'well', log, backlog, rollouts }
 }
 
 type Stored = NonNullable<Awaited<ReturnType<typeof readStored>>>
 
-function describeStored(meter: Meter, { hasLeader, log, backlog }: Stored, now: Date): void {
+function describeStored(meter: Meter, stored: Stored, now: Date): void {
+  const { hasLeader, log, backlog, rollouts } = stored
+  describeRollouts(meter, rollouts)
   show(
     meter,
     'seaworthy_leader_elected',
@@ -119,6 +126,41 @@ function describeStored(meter: Meter, { hasLeader, log, backlog }: Stored, now: 
     'seaworthy_log_checkpoint_time_seconds',
     'When the newest checkpoint was signed, in seconds since 1970.',
     log.signedAt.getTime() / 1000,
+  )
+}
+
+const outcomes = ['offered', 'inFlight', 'healthy', 'failed', 'superseded'] as const
+
+function describeRollouts(meter: Meter, rollouts: readonly RolloutCounts[]): void {
+  const labels = ['rollout', 'fleet']
+  show(meter, 'seaworthy_rollout_state', '1 for the state that each rollout is in.', [
+    [...labels, 'state', 'stop'],
+    rollouts.map(({ id, fleet, state, stopCode }) => ({
+      value: 1,
+      labels: [id, fleet, state, stopCode ?? ''],
+    })),
+  ])
+  show(meter, 'seaworthy_rollout_waves', 'Waves of each rollout.', [
+    labels,
+    rollouts.map(({ id, fleet, wavesCount: value }) => ({ value, labels: [id, fleet] })),
+  ])
+  show(meter, 'seaworthy_rollout_waves_open', 'Waves of each rollout that have opened.', [
+    labels,
+    rollouts.map(({ id, fleet, wavesOpenCount: value }) => ({ value, labels: [id, fleet] })),
+  ])
+  show(
+    meter,
+    'seaworthy_rollout_devices',
+    'Devices of each rollout by how far they are; a device that was offered a release counts in one other too.',
+    [
+      [...labels, 'is'],
+      rollouts.flatMap((rollout) =>
+        outcomes.map((outcome) => ({
+          value: rollout[outcome],
+          labels: [rollout.id, rollout.fleet, outcome === 'inFlight' ? 'in_flight' : outcome],
+        })),
+      ),
+    ],
   )
 }
 

@@ -7,6 +7,7 @@ export interface Metrics {
   readonly checkInBatchSize: Histogram
   readonly checkInCommitSeconds: Histogram
   readonly decisions: Counter
+  readonly updatesEnded: Counter
   readonly refusals: Counter
   readonly requests: Counter
   readonly requestSeconds: Histogram
@@ -43,6 +44,11 @@ export function createMetrics(meter: Meter): Metrics {
       name: 'seaworthy_decisions_total',
       help: 'What devices were told at check-ins, by the reason.',
       labels: ['reason'],
+    }),
+    updatesEnded: meter.counter({
+      name: 'seaworthy_updates_ended_total',
+      help: 'Updates of devices in rollouts that a report or a time-out has ended, by the state they ended in.',
+      labels: ['state'],
     }),
     refusals: meter.counter({
       name: 'seaworthy_refusals_total',
