@@ -2,7 +2,8 @@
 import { waveOf } from './admission.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime, updateIn } from './rollout-time.ts'
-import { hasReached, isNewerThanRollout, isUnderWay } from './updates.ts'
+import { isUnderWay } from './update-states.ts'
+import { hasReached, isNewerThanRollout } from './updates.ts'
 
 /**
  * The update, committed, of a member of an open wave that runs the release or a newer one, be it that it was never

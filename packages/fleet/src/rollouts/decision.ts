@@ -12,7 +12,8 @@ import { admitDevice } from './admission.ts'
 import { alreadyThere } from './already-there.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
-import { advanceUpdate, canBeSuperseded, isUnderWay } from './updates.ts'
+import { canBeSuperseded, isUnderWay } from './update-states.ts'
+import { advanceUpdate } from './updates.ts'
 import type { Zones } from './zones.ts'
 
 /** A rollout of the fleet, with its release while that is in the signed metadata. */

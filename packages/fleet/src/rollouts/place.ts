@@ -22,7 +22,7 @@ export function percentOf(place: number): number {
 }
 
 /** MurmurHash3 x86_32 with seed 0 of the text's UTF-8. */
-export function murmur3(text: string): number {
+function murmur3(text: string): number {
   let hash = 0
   let block = 0
   let length = 0

@@ -59,7 +59,7 @@ export function applyStep(rollout: Rollout, step: Step, now: Date): Rollout {
 }
 
 /** Whether so many of the wave's devices are healthy as its gate demands; for how long is another question. */
-export function isSuccess(rollout: Rollout, wave: number): boolean {
+function isSuccess(rollout: Rollout, wave: number): boolean {
   const { percent } = successOf(rollout, wave)
   return percent !== null && percent >= rollout.policy.waves[wave]!.gate.successPercentMin
 }

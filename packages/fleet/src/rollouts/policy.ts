@@ -15,7 +15,7 @@ const bakeSecondsMax = 90 * daySeconds
 const perMinuteLimits = { min: 0.001, max: 60_000 }
 const spansMax = 50
 
-export const gateDefaults: Gate = {
+const gateDefaults: Gate = {
   bakeSeconds: 30 * minuteSeconds,
   successPercentMin: 95,
   successOf: 'ended',

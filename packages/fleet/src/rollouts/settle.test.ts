@@ -10,7 +10,7 @@ import type { CheckInFacts, Rollout, RolloutPolicy, Update } from './rollout.ts'
 import type { UpdateChange } from './settle.ts'
 import { endUpdates, settleRollouts } from './settle.ts'
 import { approveWave, createRollout, pause, resume } from './transitions.ts'
-import { counterOf, isUnderWay } from './updates.ts'
+import { counterOf, isUnderWay } from './update-states.ts'
 import { isWindowOpen } from './windows.ts'
 import { createZones } from './zones.ts'
 

@@ -14,15 +14,8 @@ import {
 } from './rollout.fixture.ts'
 import type { CheckInFacts, Rollout, Update, UpdateState } from './rollout.ts'
 import { updateStates } from './rollout.ts'
-import {
-  advanceUpdate,
-  counterOf,
-  isUnderWay,
-  moveCounters,
-  supersedeUpdate,
-  timeOutUpdate,
-  updateTransitions,
-} from './updates.ts'
+import { counterOf, isUnderWay, updateTransitions } from './update-states.ts'
+import { advanceUpdate, moveCounters, supersedeUpdate, timeOutUpdate } from './updates.ts'
 
 const now = secondsOn(60)
 const rollout = rolloutOf()

@@ -1,35 +1,15 @@
 /** One device's update in one rollout: a state machine driven by what the device reports. */
 import { invariant } from '@seaworthy/std/refusal'
-import type { CheckInFacts, Rollout, Update, UpdateState, WaveProgress } from './rollout.ts'
+import type { CheckInFacts, Rollout, Update, UpdateState } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
-
-const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
-const work = ['downloading', 'installing', 'restarting', 'watching'] as const
-/** An end that is not the release running: a next attempt may follow, or the device is found to run it after all. */
-const afterFailure = ['offered', 'committed'] as const
-
-/** A device may have to fetch, install or restart again, so that states of work follow each other in any order. */
-export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateState[]>> = {
-  offered: [...work, ...ends],
-  downloading: [...work, ...ends],
-  installing: [...work, ...ends],
-  restarting: [...work, ...ends],
-  watching: [...work, ...ends],
-  committed: [],
-  rolled_back: afterFailure,
-  failed: afterFailure,
-  timed_out: afterFailure,
-  superseded: afterFailure,
-}
-
-export function isUnderWay(update: Pick<Update, 'state'>): boolean {
-  return update.state === 'offered' || isWork(update.state)
-}
-
-/** Not yet so far that it would have to be undone on the device. */
-export function canBeSuperseded(update: Pick<Update, 'state'>): boolean {
-  return update.state === 'offered' || update.state === 'downloading'
-}
+import type { UpdateEnd } from './update-states.ts'
+import {
+  canBeSuperseded,
+  counterOf,
+  isUnderWay,
+  isWork,
+  updateTransitions,
+} from './update-states.ts'
 
 /** Whether the device runs the rollout's release and is done with it. */
 export function hasReached(rollout: Rollout, facts: CheckInFacts): boolean {
@@ -141,17 +121,8 @@ export function moveCounters(rollout: Rollout, before: Update | null, after: Upd
   }
 }
 
-export type Counter = 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount'
-
-/** Which counter of its wave an update in that state is in. */
-export function counterOf(state: UpdateState): Counter & keyof WaveProgress {
-  if (state === 'committed') return 'healthyCount'
-  if (state === 'superseded') return 'supersededCount'
-  return state === 'offered' || isWork(state) ? 'inFlightCount' : 'failedCount'
-}
-
 /** A failure that a person has seen and accepted by resuming. */
-export function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
+function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
   return (
     counterOf(update.state) === 'failedCount' &&
     update.endedAt !== null &&
@@ -160,17 +131,8 @@ export function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
   )
 }
 
-function endUpdate(
-  update: Update,
-  state: (typeof ends)[number],
-  code: string | null,
-  at: Date,
-): Update {
+function endUpdate(update: Update, state: UpdateEnd, code: string | null, at: Date): Update {
   return { ...update, state, code, changedAt: at, endedAt: at }
-}
-
-function isWork(state: string): state is (typeof work)[number] {
-  return (work as readonly string[]).includes(state)
 }
 
 /** At work on this release: it may run already, but is still watched. */

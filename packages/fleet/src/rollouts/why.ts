@@ -12,7 +12,7 @@ import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
 import type { Asked } from './sentences.ts'
 import { sayAdmission, sayUpdate } from './sentences.ts'
-import { isUnderWay } from './updates.ts'
+import { isUnderWay } from './update-states.ts'
 import type { Zones } from './zones.ts'
 
 /** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */

@@ -180,7 +180,7 @@ test('D3 at every daylight-saving change of nine zones, windows are what the wal
           assert.equal(open(untilMs - minuteMs), isOpen)
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
   }
 })

@@ -15,7 +15,7 @@ export interface WindowState {
 }
 
 /** Value of the tag by which a device names its zone. */
-export const timeZoneTag = 'time-zone'
+const timeZoneTag = 'time-zone'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -27,7 +27,7 @@ const probeMs = 6 * hourMs
 const lookAheadMs = 16 * dayMs
 
 /** The zone by which the device's windows are judged: its own where that is asked for, given and known. */
-export function zoneOf(
+function zoneOf(
   windows: Windows,
   deviceTags: Readonly<Record<string, string>>,
   zones: Zones,

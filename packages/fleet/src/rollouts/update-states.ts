@@ -1,0 +1,45 @@
+/** The states of an update: which may follow which, and in which counter of its wave each is. */
+import type { Update, UpdateState } from './rollout.ts'
+
+const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
+const work = ['downloading', 'installing', 'restarting', 'watching'] as const
+/** An end that is not the release running: a next attempt may follow, or the device is found to run it after all. */
+const afterFailure = ['offered', 'committed'] as const
+
+/** A device may have to fetch, install or restart again, so that states of work follow each other in any order. */
+export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateState[]>> = {
+  offered: [...work, ...ends],
+  downloading: [...work, ...ends],
+  installing: [...work, ...ends],
+  restarting: [...work, ...ends],
+  watching: [...work, ...ends],
+  committed: [],
+  rolled_back: afterFailure,
+  failed: afterFailure,
+  timed_out: afterFailure,
+  superseded: afterFailure,
+}
+
+export type UpdateEnd = (typeof ends)[number]
+
+export function isUnderWay(update: Pick<Update, 'state'>): boolean {
+  return update.state === 'offered' || isWork(update.state)
+}
+
+/** Not yet so far that it would have to be undone on the device. */
+export function canBeSuperseded(update: Pick<Update, 'state'>): boolean {
+  return update.state === 'offered' || update.state === 'downloading'
+}
+
+type Counter = 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount'
+
+/** Which counter of its wave an update in that state is in. */
+export function counterOf(state: UpdateState): Counter {
+  if (state === 'committed') return 'healthyCount'
+  if (state === 'superseded') return 'supersededCount'
+  return state === 'offered' || isWork(state) ? 'inFlightCount' : 'failedCount'
+}
+
+export function isWork(state: string): state is (typeof work)[number] {
+  return (work as readonly string[]).includes(state)
+}
