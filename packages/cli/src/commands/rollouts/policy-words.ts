@@ -105,11 +105,11 @@ function describeLimbo({ successPercentMin, failurePercentMax }: Gate): string {
   const passes = Math.round((100 - successPercentMin) * 1e6) / 1e6
   if (failurePercentMax === null) {
     return passes < 100
-      ? `with more than ${passes} % failures it neither passes nor stops the rollout.`
+      ? `with more than ${passes} % failures it neither passes nor stops the rollout, until a person pauses and resumes it.`
       : ''
   }
   return failurePercentMax > passes
-    ? `with more than ${passes} % and up to ${failurePercentMax} % failures it neither passes nor stops the rollout.`
+    ? `with more than ${passes} % and up to ${failurePercentMax} % failures it neither passes nor stops the rollout, until a person pauses and resumes it.`
     : ''
 }
 

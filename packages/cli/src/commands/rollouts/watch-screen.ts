@@ -134,19 +134,14 @@ function describeGate(view: RolloutView, wave: WaveView, now: Date): string[] {
   }
   if (wave.state !== 'open') return []
   const { gate } = view.policy.waves[wave.number - 1]!
-  const ended = wave.healthyCount + wave.failedCount
-  const whole = gate.successOf === 'members' ? wave.membersCount : ended
-  const share = whole === null || whole === 0 ? 0 : (wave.healthyCount / whole) * 100
-  const of = gate.successOf === 'members' ? 'members' : 'ended updates'
-  const wanted = `gate: ${gate.successPercentMin}% of ${of} healthy, now ${Math.floor(share)}%`
+  const of = gate.successOf === 'members' ? 'its devices' : 'its ended updates'
+  const bake = formatDuration(gate.bakeSeconds * 1000)
   if (wave.successSince === null) {
-    const bake = gate.bakeSeconds === 0 ? '' : `, for ${formatDuration(gate.bakeSeconds * 1000)}`
-    return [`${wanted}${bake}`]
+    const held = gate.bakeSeconds === 0 ? '' : ` for ${bake}`
+    return [`gate: ${gate.successPercentMin}% of ${of} healthy${held}`]
   }
   const leftMs = Date.parse(wave.successSince) + gate.bakeSeconds * 1000 - now.getTime()
-  return [
-    `${wanted}; bakes, ${formatSpan(leftMs)} left of ${formatDuration(gate.bakeSeconds * 1000)}`,
-  ]
+  return [`gate met: bakes, ${formatSpan(leftMs)} left of ${bake}`]
 }
 
 function drawFailures(failures: Failures, width: number): string[] {
