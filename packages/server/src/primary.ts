@@ -1,7 +1,7 @@
 /** The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises the workers. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
 import { createServer as createSocketServer } from 'node:net'
 import { dirname } from 'node:path'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
@@ -14,8 +14,8 @@ import type { DatabaseAddress } from './db/address.ts'
 import { readDatabaseAddress } from './db/address.ts'
 import { createDatabase, openDb } from './db/connection.ts'
 import { migrate } from './db/migrate.ts'
-import type { Account, PostgresCluster } from './postgres/index.ts'
-import { startCluster } from './postgres/index.ts'
+import type { PostgresCluster } from './postgres/index.ts'
+import { findAccount, startCluster } from './postgres/index.ts'
 import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {
@@ -106,16 +106,6 @@ async function startEmbedded({ config, ports, machine }: PrimaryOptions): Promis
     arch: machine.arch,
     ports,
   })
-}
-
-/** PostgreSQL refuses to run as root: the account `postgres` where there is one, otherwise nobody's. */
-async function findAccount(): Promise<Account> {
-  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n')
-  const fields = lines.map((line) => line.split(':')).find(([name]) => name === 'postgres')
-  const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])]
-  return Number.isInteger(uid) && Number.isInteger(gid) && uid > 0
-    ? { uid, gid }
-    : { uid: 65534, gid: 65534 }
 }
 
 async function addressOf(

@@ -3,14 +3,15 @@
  * cannot write, neither by type nor at the database, whose sessions for it are read-only.
  */
 import type { Log } from '@seaworthy/std/log'
-import postgres from 'postgres'
+import type * as driver from 'postgres'
 import type { DatabaseAddress } from './address.ts'
 import { openDatabaseSocket } from './address.ts'
+import { postgres } from './driver.ts'
 
 declare const writes: unique symbol
 
-type Sql = postgres.Sql<{ bigint: number }>
-type TransactionSql = postgres.TransactionSql<{ bigint: number }>
+type Sql = driver.Sql<{ bigint: number }>
+type TransactionSql = driver.TransactionSql<{ bigint: number }>
 
 export interface ReadTx {
   readonly sql: Sql | TransactionSql
@@ -86,7 +87,7 @@ function connect(
     socket: () => openDatabaseSocket(address),
     // The driver's own waits grow to 20 s, longer than PostgreSQL needs to come back.
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
-    onnotice: (notice: postgres.Notice) => log.debug('postgresql.notice', { ...notice }),
+    onnotice: (notice: driver.Notice) => log.debug('postgresql.notice', { ...notice }),
     types: {
       // Counters and sizes: all of them stay below 2^53.
       bigint: { to: 20, from: [20], parse: Number, serialize: String },

@@ -295,10 +295,15 @@ async function endProcess(child: ChildProcess, ports: PostgresPorts): Promise<vo
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
   child.kill('SIGINT')
+  const waiting = new AbortController()
   const isTimedOut = await Promise.race([
     ended.then(() => false),
-    ports.sleep(stopTimeoutMs).then(() => true),
+    ports.sleep(stopTimeoutMs, waiting.signal).then(
+      () => true,
+      () => false,
+    ),
   ])
+  waiting.abort()
   if (isTimedOut) {
     ports.log.error('postgresql.stop-timed-out', { pid: child.pid })
     child.kill('SIGQUIT')

@@ -37,3 +37,10 @@ export {
   waveOf,
 } from './rollouts.ts'
 export type { Installer, PublishedRelease } from './rollouts.ts'
+export { startTestDatabase } from './database.ts'
+export type { TestDatabase } from './database.ts'
+export { openDecider, readRollout } from './deciders.ts'
+export type { Decider, DeviceFacts } from './deciders.ts'
+export type { Db } from '../db/connection.ts'
+export { killReplica, startSharedServices } from './replicas.ts'
+export type { DatabaseLink, SharedServices } from './replicas.ts'

@@ -1,0 +1,186 @@
+/**
+ * What a worker decides with, without its HTTP and in whatever time the test gives it: several of them on one database
+ * are replicas. Releases are handed in, as the trust plane would have verified them.
+ */
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type {
+  Answer,
+  CheckInFacts,
+  Rollout,
+  RolloutPolicy,
+  Update,
+} from '@seaworthy/fleet/rollouts'
+import { abort, createRollout, createZones, pause, resume } from '@seaworthy/fleet/rollouts'
+import { newId } from '@seaworthy/std/ids'
+import { invariant } from '@seaworthy/std/refusal'
+import type { Random } from '@seaworthy/std/random'
+import type { Clock } from '@seaworthy/std/time'
+import { systemSleep } from '@seaworthy/std/time'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import { createFleetTable } from '../app/caches.ts'
+import { createCheckIns } from '../app/check-ins.ts'
+import { factsOf } from '../app/devices.ts'
+import { leaveFleet } from '../app/leave-fleet.ts'
+import type { CheckInObserver } from '../app/metrics/check-ins.ts'
+import { countDueMembers } from '../app/rollout-members.ts'
+import { moveRollouts } from '../app/rollout-progress.ts'
+import { createRolloutTable } from '../app/rollout-table.ts'
+import { parseUpdates } from '../app/update-changes.ts'
+import { createSettlements, decideFor } from '../app/updates.ts'
+import type { Db, WriteTx } from '../db/connection.ts'
+import { removeDevice } from '../db/devices.ts'
+import {
+  getRollout,
+  insertRollout,
+  lockRollouts,
+  notifyRollouts,
+  writeRollout,
+} from '../db/rollouts.ts'
+
+export type DeviceFacts = Omit<CheckInFacts, 'updates'>
+
+export interface Decider {
+  /** As after the statement that stores the report: what the device's row says, then the decision. */
+  checkIn(facts: DeviceFacts): Promise<Answer>
+  /** A whole check-in: the report is stored first. Its signature, if any, is taken as valid. */
+  report(deviceId: string, report: DeviceReport, isSigned: boolean): Promise<Answer>
+  create(release: ReleaseFacts, policy: RolloutPolicy): Promise<string>
+  steer(rolloutId: string, how: 'pause' | 'resume' | 'abort'): Promise<void>
+  /** One round of what the leader does. */
+  move(): Promise<void>
+  countMembers(): Promise<void>
+  remove(deviceId: string): Promise<void>
+  /** What a notification would have brought. */
+  reload(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DeciderOptions {
+  readonly db: Db
+  readonly clock: Clock
+  /** The database's clock; without it, this replica's own. */
+  readonly databaseNow?: () => Date
+  readonly random: Random
+  readonly fleet: string
+  readonly releases: () => readonly ReleaseFacts[]
+}
+
+/** Throws whatever the database throws: a test of faults expects it. */
+export async function openDecider(options: DeciderOptions): Promise<Decider> {
+  const { clock, random } = options
+  const db = withClock(options.db, options.databaseNow ?? (() => clock.now()))
+  const zones = createZones()
+  const releases = { of: options.releases }
+  const onFailure = () => undefined
+  const rollouts = createRolloutTable({ db, releases, sleep: systemSleep, onFailure })
+  const settlements = createSettlements({ db, zones, rollouts, releases })
+  const fleets = createFleetTable(db)
+  const checkIns = createCheckIns(db, unobserved, { clock, sleep: systemSleep })
+  const app = {
+    ...{ db, clock, zones, rollouts, settlements, releases, fleets },
+    trust: { freshState: () => Promise.resolve(undefined) },
+    health: { hasProblem: () => false },
+  }
+  const reload = () => void rollouts.reload().catch(onFailure)
+  await fleets.reload()
+  await rollouts.reload()
+  await db.subscribe([
+    { channel: 'rollouts', onNotify: (id) => rollouts.markChanged(id), onListening: reload },
+  ])
+  const policy = (): FleetPolicy => {
+    const fleet = fleets.get(options.fleet)
+    invariant(fleet !== undefined, 'the fleet was made before')
+    return fleet
+  }
+  return {
+    async checkIn(facts) {
+      const [row] = await db.reader.sql<{ updates: unknown[] }[]>`
+        select updates from device_states where device = ${facts.deviceId}`
+      const updates: readonly Update[] = parseUpdates(row?.updates ?? [])
+      return decideFor(app, { ...facts, updates }, policy(), clock.now())
+    },
+    async report(deviceId, report, isSigned) {
+      const now = clock.now()
+      const signed = {
+        device: deviceId,
+        sequence: report.sequence,
+        report: canonicalJson(report),
+        signature: new Uint8Array(64),
+        receivedAt: now,
+      }
+      const outcome = await checkIns.submit({
+        checkIn: { device: deviceId, seenAt: now, report },
+        signed: isSigned ? signed : undefined,
+      })
+      invariant(outcome.kind === 'stored', `the report was not stored: ${outcome.kind}`)
+      return decideFor(app, factsOf(deviceId, report, outcome), policy(), now)
+    },
+    async create(release, wanted) {
+      const now = clock.now()
+      const rollout = createRollout({
+        id: newId('rollout', now, random),
+        fleet: options.fleet,
+        release,
+        policy: wanted,
+        createdBy: 'server',
+        startAt: null,
+        wayBackOf: null,
+        now,
+      })
+      await db.write(async (tx) => {
+        await insertRollout(tx, rollout)
+        await notifyRollouts(tx, [rollout.id])
+      })
+      return rollout.id
+    },
+    async steer(rolloutId, how) {
+      await db.write(async (tx) => {
+        const [before] = await lockRollouts(tx, [rolloutId])
+        invariant(before !== undefined, 'the rollout exists')
+        await writeSteered(tx, before, steered(before, how, clock.now()))
+      })
+    },
+    move: () => moveRollouts(app),
+    countMembers: () => countDueMembers(app, new Map()),
+    async remove(deviceId) {
+      await db.write(async (tx) => {
+        const target = { id: deviceId, toFleet: null }
+        await leaveFleet(tx, target, 'device_removed')
+        await removeDevice(tx, deviceId, clock.now())
+      })
+    },
+    async reload() {
+      await rollouts.reload()
+      await fleets.reload()
+    },
+    close: () => db.close(),
+  }
+}
+
+function withClock(db: Db, now: () => Date): Db {
+  const tellTime = () => Promise.resolve(now())
+  return { ...db, write: (work) => db.write((tx) => work({ ...tx, now: tellTime })) }
+}
+
+/** As it is stored, in one consistent state. */
+export function readRollout(db: Db, id: string): Promise<Rollout | undefined> {
+  return db.readSnapshot((tx) => getRollout(tx, id))
+}
+
+const unobserved: CheckInObserver = {
+  arrive: () => ({ atMs: 0, span: undefined }),
+  watchQueue: () => undefined,
+  batch: (_arrivals, work) => work(),
+}
+
+function steered(rollout: Rollout, how: 'pause' | 'resume' | 'abort', now: Date): Rollout {
+  if (how === 'resume') return resume(rollout, now)
+  return how === 'pause' ? pause(rollout, null, now) : abort(rollout, null, now)
+}
+
+async function writeSteered(tx: WriteTx, before: Rollout, after: Rollout): Promise<void> {
+  await writeRollout(tx, before, after)
+  await notifyRollouts(tx, [after.id])
+}

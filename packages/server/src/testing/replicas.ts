@@ -1,0 +1,130 @@
+/** One PostgreSQL and one store for several servers, each on a way of its own to the database, which a test can cut off. */
+import { once } from 'node:events'
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { lacksObjectStore, startObjectStore } from '@seaworthy/oci/store/s3/testing'
+import { hexEncode } from '@seaworthy/std/bytes'
+import { silentLog } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { Db } from '../db/connection.ts'
+import { createDatabase, openDb } from '../db/connection.ts'
+import { findAccount, startCluster } from '../postgres/index.ts'
+import type { TestServer } from './server.ts'
+import { startTestServer } from './server.ts'
+
+/** A host's way to PostgreSQL. */
+export interface DatabaseLink {
+  readonly url: string
+  /** Nothing passes any more, in either direction, and nobody is told. */
+  cut(): void
+  restore(): void
+  close(): void
+}
+
+export interface SharedServices {
+  /** Starts a server on the shared database and store; its folder stays until `stop`. */
+  startReplica(name: string, link: DatabaseLink): Promise<TestServer>
+  openLink(): Promise<DatabaseLink>
+  /** As somebody who has the database has it. */
+  openDatabase(): Db
+  stop(): Promise<void>
+}
+
+export async function startSharedServices(): Promise<SharedServices> {
+  const root = await mkdtemp(join(tmpdir(), 'seaworthy-replicas-'))
+  await chmod(root, 0o711)
+  const ports = { log: silentLog, clock: systemClock, sleep: systemSleep, random: systemRandom }
+  const account = process.getuid?.() === 0 ? await findAccount() : null
+  const cluster = await startCluster({ dataDir: root, account, arch: process.arch, ports })
+  const { socketFile } = cluster
+  const address = { kind: 'socket', socketFile, database: 'seaworthy' } as const
+  await createDatabase({ ...address, database: 'postgres' }, silentLog)
+  const objects = lacksObjectStore() === false ? await startObjectStore() : undefined
+  const location = objects?.newLocation()
+  const masterKeyFile = join(root, 'master.key')
+  await writeFile(masterKeyFile, `${hexEncode(systemRandom.bytes(32))}\n`, { mode: 0o600 })
+  return {
+    async startReplica(name, link) {
+      const dataDir = join(root, name)
+      await mkdir(dataDir, { recursive: true })
+      await copyFile(masterKeyFile, join(dataDir, 'master.key'))
+      const blobs =
+        location === undefined
+          ? join(root, 'blobs')
+          : `s3://${location.bucket}/${location.prefix}?endpoint=${location.endpoint}`
+      return startTestServer({
+        dataDir,
+        workers: 2,
+        args: ['--database-url', link.url, '--blobs', blobs],
+        env: {
+          AWS_ACCESS_KEY_ID: objects?.credentials.accessKeyId ?? '',
+          AWS_SECRET_ACCESS_KEY: objects?.credentials.secretAccessKey ?? '',
+        },
+      })
+    },
+    openLink: () => openLink(socketFile),
+    openDatabase: () => openDb(address, silentLog),
+    async stop() {
+      await cluster.stop()
+      await objects?.stop()
+      await rm(root, { recursive: true, force: true })
+    },
+  }
+}
+
+async function openLink(socketFile: string): Promise<DatabaseLink> {
+  const sockets = new Set<Socket>()
+  let isCut = false
+  const server = createServer((client) => {
+    const upstream = connect({ path: socketFile })
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (part: Buffer) => to.write(part))
+      from.on('error', () => undefined)
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+      if (isCut) from.pause()
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `postgres://seaworthy@127.0.0.1:${(server.address() as AddressInfo).port}/seaworthy`,
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.pause()
+    },
+    restore() {
+      isCut = false
+      for (const socket of sockets) socket.resume()
+    },
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** `kill -9` of a server and all that belongs to it, as when its host loses power. */
+export async function killReplica(server: TestServer): Promise<void> {
+  const pids = await server.workerPids()
+  await Promise.all([
+    server.kill(),
+    ...pids.map(async (pid) => {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }),
+  ])
+}

@@ -1,0 +1,161 @@
+/** What must hold of a rollout's rows after every step, counted again from the rows of the devices and their events. */
+import assert from 'node:assert/strict'
+import type { Rollout } from '@seaworthy/fleet/rollouts'
+import type { Db } from '@seaworthy/server/testing'
+import { readRollout } from '@seaworthy/server/testing'
+
+interface Recount {
+  wave: number
+  offered: number
+  inFlight: number
+  healthy: number
+  failed: number
+  superseded: number
+  attempts: number
+}
+
+interface Event {
+  id: number
+  device: string
+  wave: number
+  attempt: number
+  state: string
+  at: Date
+}
+
+/** What one check tells the next one. */
+export interface Seen {
+  readonly state: Rollout['state']
+  /** Of the last event. */
+  readonly eventId: number
+  /** Failures that were accepted by resuming. */
+  readonly acceptedEventId: number
+}
+
+export const nothingSeen: Seen = { state: 'active', eventId: 0, acceptedEventId: 0 }
+
+const ends = ['rolled_back', 'failed', 'timed_out']
+
+/** `isSteered`: somebody paused, resumed or aborted since the last check. Throws `AssertionError`. */
+export async function checkLimits(
+  db: Db,
+  id: string,
+  before: Seen,
+  isSteered: boolean,
+): Promise<Seen> {
+  const rollout = await readRollout(db, id)
+  assert.ok(rollout !== undefined)
+  await checkCounters(db, rollout)
+  const { sql } = db.reader
+  const events = await sql<Event[]>`
+    select e.id, e.device, u.wave, e.attempt, e.state, e.at
+    from update_events e join updates u on u.rollout = e.rollout and u.device = e.device
+    where e.rollout = ${id} order by e.id`
+  checkEvents(rollout, events)
+  const eventId = events.at(-1)?.id ?? 0
+  const offers = events.filter(({ state }) => state === 'offered')
+  const fresh = offers.filter((event) => event.id > before.eventId)
+  if (before.state !== 'active' && !isSteered) {
+    assert.equal(fresh.length, 0, `nothing is offered while the rollout is ${before.state}`)
+  }
+  const acceptedEventId = isSteered && rollout.state === 'active' ? eventId : before.acceptedEventId
+  checkStops(rollout, events, before.acceptedEventId, isSteered)
+  return { state: rollout.state, eventId, acceptedEventId }
+}
+
+async function checkCounters(db: Db, rollout: Rollout): Promise<void> {
+  const rows = await db.reader.sql<Recount[]>`
+    select wave, count(*) as offered, count(*) filter (where ended_at is null) as "inFlight",
+      count(*) filter (where state = 'committed') as healthy,
+      count(*) filter (where state in ('rolled_back', 'failed', 'timed_out')) as failed,
+      count(*) filter (where state = 'superseded') as superseded, max(attempt) as attempts
+    from updates where rollout = ${rollout.id} group by wave`
+  const { policy } = rollout
+  let inFlight = 0
+  for (const [index, progress] of rollout.waves.entries()) {
+    const row = rows.find(({ wave }) => wave === index)
+    const counted = {
+      offered: progress.offeredCount,
+      inFlight: progress.inFlightCount,
+      healthy: progress.healthyCount,
+      failed: progress.failedCount,
+      superseded: progress.supersededCount,
+    }
+    const { offered = 0, inFlight: open = 0, healthy = 0, failed = 0, superseded = 0 } = row ?? {}
+    assert.deepEqual(counted, { offered, inFlight: open, healthy, failed, superseded })
+    inFlight += open
+    assert.ok((row?.attempts ?? 0) <= policy.attempts.max + superseded, 'attempts')
+    const { members } = policy.waves[index]!
+    if (members.kind === 'count') assert.ok(offered <= members.count, 'a wave by count')
+    if (index >= rollout.wavesOpenCount) assert.equal(offered, 0, 'a wave that is not open')
+  }
+  assert.ok(inFlight <= (policy.inFlightMax ?? Infinity), `${inFlight} in flight`)
+}
+
+function checkEvents(rollout: Rollout, events: readonly Event[]): void {
+  const { perPeriod, rate, safeMode } = rollout.policy
+  const offers = events.filter(({ state }) => state === 'offered')
+  for (const [i, { at }] of events.entries()) {
+    assert.ok(i === 0 || at >= events[i - 1]!.at, 'time inside a rollout never runs backwards')
+  }
+  if (perPeriod !== null) {
+    const periods = Map.groupBy(offers, ({ at }) =>
+      Math.floor((at.getTime() - rollout.startAt.getTime()) / (perPeriod.seconds * 1000)),
+    )
+    for (const [period, { length }] of periods) {
+      assert.ok(length <= perPeriod.updatesMax, `${length} offers in period ${period}`)
+    }
+  }
+  if (rate !== null) {
+    const perMinute = rate.kind === 'constant' ? rate.perMinute : rate.perMinuteMax
+    checkRate(offers, perMinute)
+  }
+  if (safeMode) {
+    let underWay = 0
+    let healthy = 0
+    for (const { state } of events) {
+      if (state === 'offered') underWay += 1
+      else if (state === 'committed') healthy += 1
+      if (state === 'committed' || state === 'superseded' || ends.includes(state)) underWay -= 1
+      if (healthy === 0) assert.ok(underWay <= 1, 'safe mode tries one device at a time')
+    }
+  }
+}
+
+/** In any span of time at most its share of offers, after a burst of one second's worth. */
+function checkRate(offers: readonly Event[], perMinute: number): void {
+  const everyMs = 60_000 / perMinute
+  const burst = Math.max(1, Math.floor(perMinute / 60))
+  let nextMs = -Infinity
+  for (const { at } of offers) {
+    const atMs = at.getTime()
+    // Instants are stored in whole milliseconds.
+    assert.ok(
+      atMs >= nextMs - (burst - 1) * everyMs - 1,
+      'an offer came earlier than the rate allows',
+    )
+    nextMs = Math.max(nextMs, atMs) + everyMs
+  }
+}
+
+/** After the failure that stops a rollout nothing is offered, unless a person resumed it. */
+function checkStops(
+  rollout: Rollout,
+  events: readonly Event[],
+  acceptedEventId: number,
+  isSteered: boolean,
+): void {
+  const { safeMode, failuresMax } = rollout.policy
+  const limit = safeMode ? 0 : failuresMax
+  if (limit === null || isSteered) return
+  const failed = new Set<string>()
+  for (const { id, device, state } of events) {
+    if (id <= acceptedEventId) continue
+    if (state === 'offered') {
+      // A next attempt takes the device out of the failed ones, if the budget still allows one.
+      assert.ok(failed.size <= limit, `an offer after ${failed.size} failures`)
+      failed.delete(device)
+    } else if (ends.includes(state)) failed.add(device)
+    else if (state === 'committed') failed.delete(device)
+  }
+}

@@ -1,0 +1,70 @@
+/** Random policies for tests of limits: every kind of wave, limit and stop, in many combinations. */
+import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
+
+/** Whole numbers from a seed. */
+export interface Dice {
+  /** 0 to below `below`. */
+  roll(below: number): number
+  /** True once in so many times. */
+  oneIn(times: number): boolean
+  pick<T>(of: readonly T[]): T
+}
+
+/** Mulberry32. */
+export function createDice(seed: number): Dice {
+  let state = seed >>> 0
+  const roll = (below: number) => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
+  }
+  return { roll, oneIn: (times) => roll(times) === 0, pick: (of) => of[roll(of.length)]! }
+}
+
+export function rollPolicy(dice: Dice): RolloutPolicy {
+  return {
+    waves: rollWaves(dice),
+    inFlightMax: dice.oneIn(3) ? null : 1 + dice.roll(8),
+    perPeriod: dice.oneIn(2) ? { updatesMax: 1 + dice.roll(6), seconds: 30 + dice.roll(90) } : null,
+    rate: rollRate(dice),
+    windows: null,
+    timeoutSeconds: 60 + dice.roll(240),
+    safeMode: dice.oneIn(5),
+    failuresMax: dice.oneIn(3) ? dice.roll(5) : null,
+    onFailure: dice.oneIn(5) ? 'abort' : 'pause',
+    attempts: { max: 1 + dice.roll(3), waitSeconds: dice.roll(60) },
+    isEmergency: false,
+  }
+}
+
+function rollWaves(dice: Dice): Wave[] {
+  const waves: Wave[] = []
+  if (dice.oneIn(2)) waves.push(rollWave(dice, { kind: 'count', count: 1 + dice.roll(6) }))
+  if (dice.oneIn(3)) waves.push(rollWave(dice, { kind: 'tag', key: 'ring', value: 'early' }))
+  if (dice.oneIn(2)) waves.push(rollWave(dice, { kind: 'percent', percent: 5 + dice.roll(30) }))
+  waves.push(rollWave(dice, { kind: 'percent', percent: 100 }))
+  return waves
+}
+
+function rollWave(dice: Dice, members: Wave['members']): Wave {
+  return {
+    members,
+    needsApproval: false,
+    gate: {
+      bakeSeconds: dice.roll(30),
+      successPercentMin: dice.pick([0, 50, 80]),
+      successOf: dice.pick(['members', 'ended']),
+      failurePercentMax: dice.oneIn(3) ? dice.pick([10, 30, 60]) : null,
+      sampleMin: 1 + dice.roll(5),
+    },
+  }
+}
+
+function rollRate(dice: Dice): RolloutPolicy['rate'] {
+  if (dice.oneIn(2)) return null
+  const perMinute = dice.pick([6, 30, 120, 600])
+  if (dice.oneIn(2)) return { kind: 'constant', perMinute }
+  const everyHealthy = 1 + dice.roll(10)
+  return { kind: 'exponential', perMinute, factor: 2, everyHealthy, perMinuteMax: perMinute * 8 }
+}
