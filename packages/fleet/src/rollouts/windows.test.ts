@@ -142,13 +142,16 @@ const someZones = [
   'UTC',
 ]
 
-/** All instants of 2026 and 2027 at which the zone's offset changes. */
+/** All instants of 2026 and 2027 at which the zone's offset changes, to the half hour. */
 function changesOf(zone: string): number[] {
   const found: number[] = []
   const end = Date.UTC(2028, 0)
-  for (let at = Date.UTC(2026, 0); at < end; at += hourMs / 2) {
-    if (zones.offsetMs(zone, at) !== zones.offsetMs(zone, at + hourMs / 2)) {
-      found.push(at + hourMs / 2)
+  for (let day = Date.UTC(2026, 0); day < end; day += dayMs) {
+    if (zones.offsetMs(zone, day) === zones.offsetMs(zone, day + dayMs)) continue
+    for (let at = day; at < day + dayMs; at += hourMs / 2) {
+      if (zones.offsetMs(zone, at) !== zones.offsetMs(zone, at + hourMs / 2)) {
+        found.push(at + hourMs / 2)
+      }
     }
   }
   return found
