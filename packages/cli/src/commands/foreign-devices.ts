@@ -8,7 +8,7 @@ import {
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
-import { formatAgo } from '../output/format.ts'
+import { formatAgo, harmless } from '../output/format.ts'
 import { collectPairs, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
@@ -109,7 +109,7 @@ async function showActions(context: Context, deviceId: string): Promise<void> {
         ['device', view.device.id],
         ['name', view.externalId ?? 'not used yet'],
         ['gateway', view.gatewayTokenId ?? undefined],
-        ...Object.entries(view.attributes).map(([key, value]) => [key, value] as const),
+        ...Object.entries(view.attributes).map(([key, value]) => [harmless(key), value] as const),
       ]),
       ...context.table<Action>(
         [

@@ -24,7 +24,7 @@ import type { AttemptLimiter } from '../authenticate.ts'
 import type { RawHandler } from '../dispatch.ts'
 import { HttpError } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
-import { sendBytes } from '../request.ts'
+import { originOf, sendBytes } from '../request.ts'
 import type { FeedbackLimiter } from './feedback-limiter.ts'
 import { createFeedbackLimiter } from './feedback-limiter.ts'
 import type { Link } from './replies.ts'
@@ -248,13 +248,4 @@ function sendUnauthorized(res: ServerResponse): void {
     ...(res.req.complete ? {} : { connection: 'close' }),
   }
   res.writeHead(401, headers).end()
-}
-
-/** Where the client has reached us: links must lead there again. */
-function originOf(req: IncomingMessage): string {
-  const host = req.headers.host ?? ''
-  if (!/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(host)) {
-    throw new HttpError('invalid_request', 'the Host header is needed')
-  }
-  return `https://${host}`
 }

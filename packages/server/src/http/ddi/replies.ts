@@ -40,7 +40,8 @@ export function viewDeployment(
   return {
     id: String(action.id),
     deployment: {
-      download: mayInstall ? 'forced' : 'skip',
+      // A client that can keep what it has fetched may fetch it before it may install it.
+      download: 'forced',
       update: mayInstall ? 'forced' : 'skip',
       ...(mayInstall ? {} : { maintenanceWindow: 'unavailable' }),
       chunks: [
