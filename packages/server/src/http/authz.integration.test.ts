@@ -41,6 +41,7 @@ const rawPaths = [
   ['GET', '/readyz'],
   ['GET', '/ca.crt'],
   ['GET', '/openapi.json'],
+  ['GET', '/metrics'],
   ['GET', '/tuf/timestamp.json'],
   ['GET', '/log/checkpoint'],
   ['GET', '/log/tile/0/000.p/1'],
