@@ -69,6 +69,8 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
     else if (late.length > 0) send(connection, late.shift()!)
     else idle.push(connection)
   }
+  /** Of a response that was read whole: the next one of that length is whole too. */
+  let wholeLength = 0
   const open = () =>
     new Promise<Connection>((resolve, reject) => {
       let pending = ''
@@ -77,7 +79,11 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
         callback(length: number, buffer: Uint8Array) {
           const chunk = buffer as Buffer
           // nearly always one read holds the one whole response
-          if (pending === '' && isWhole(chunk.toString('latin1', 0, length))) {
+          if (
+            pending === '' &&
+            (length === wholeLength || isWhole(chunk.toString('latin1', 0, length)))
+          ) {
+            wholeLength = length
             finish(connection, chunk, length)
             return true
           }

@@ -12,6 +12,7 @@ import type { OpenBlobStore } from './app/blob-store.ts'
 import { openBlobStore } from './app/blob-store.ts'
 import { createFleetTable, createRemovedDevices } from './app/caches.ts'
 import { createCheckIns } from './app/check-ins.ts'
+import { createTokenReader, deviceAudience } from './app/device-tokens.ts'
 import { createForeignCheckIns } from './app/foreign-check-ins.ts'
 import { createForeignIdentities } from './app/foreign-identities.ts'
 import type { SnapshotExchange } from './app/metrics/exchange.ts'
@@ -23,6 +24,7 @@ import type { SpanExporter, SpanSender } from './app/traces/export.ts'
 import { startSpanExporter } from './app/traces/export.ts'
 import { createTracer } from './app/traces/spans.ts'
 import { loadOnlineSecrets } from './app/online-secrets.ts'
+import { createOmahaAppTable } from './app/omaha/apps.ts'
 import { createRebootLockTable } from './app/reboot-locks.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createReleaseTable, createRolloutTable } from './app/rollout-table.ts'
@@ -167,6 +169,7 @@ async function createApp(
     store: blobs.store,
     masterKey,
     secrets,
+    readDeviceToken: createTokenReader(secrets.deviceTokenKey, deviceAudience),
     trust,
     releases,
     rollouts,
@@ -181,9 +184,10 @@ async function createApp(
     removedDevices,
     zones,
     rebootLocks: createRebootLockTable(db),
+    omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices),
     foreignCheckIns: createForeignCheckIns(db),
-    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer })),
+    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,
     refusals: createRefusalLimiter(clock),
     metrics,
@@ -212,6 +216,7 @@ async function subscribe(
     ['removed_device', app.removedDevices.reload],
     ['rollouts', app.rollouts.reload],
     ['reboot_locks', app.rebootLocks.reload],
+    ['omaha_apps', app.omahaApps.reload],
   ] as const
   for (const [, load] of caches) await load()
   await app.db.subscribe([

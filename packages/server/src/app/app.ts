@@ -12,8 +12,10 @@ import type { ForeignCheckIns } from './foreign-check-ins.ts'
 import type { ForeignIdentities } from './foreign-identities.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
+import type { TokenReader } from './device-tokens.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import type { RebootLockTable } from './reboot-locks.ts'
+import type { OmahaAppTable } from './omaha/apps.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
 import type { Tracer } from './traces/spans.ts'
 import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
@@ -36,6 +38,7 @@ export interface App extends Ports {
   readonly store: RegistryStore
   readonly masterKey: MasterKey
   readonly secrets: OnlineSecrets
+  readonly readDeviceToken: TokenReader
   readonly trust: TrustPlane
   readonly fleets: FleetTable
   readonly removedDevices: RemovedDevices
@@ -43,6 +46,7 @@ export interface App extends Ports {
   readonly rollouts: RolloutTable
   readonly settlements: Settlements
   readonly rebootLocks: RebootLockTable
+  readonly omahaApps: OmahaAppTable
   readonly zones: Zones
   readonly foreignIdentities: ForeignIdentities
   readonly foreignCheckIns: ForeignCheckIns

@@ -13,6 +13,7 @@ import type {
   WrittenCheckIn,
 } from '../db/check-ins.ts'
 import { storeReports, writeIdleCheckIns, writeSignedReports } from '../db/check-ins.ts'
+import type { Ports } from './app.ts'
 import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
 
 export interface CheckInInput {
@@ -44,8 +45,15 @@ interface Waiting extends CheckInInput {
 }
 
 const batchMax = 1000
+/** A batch begins at once when so many wait, otherwise this long after the one before: a commit costs as much as 30 rows. */
+const batchWorthwhile = 64
+const gatherMs = 10
 
-export function createCheckIns(db: Db, observer: CheckInObserver): CheckIns {
+export function createCheckIns(
+  db: Db,
+  observer: CheckInObserver,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
+): CheckIns {
   const write =
     (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: Waiting[]) => {
       try {
@@ -57,8 +65,12 @@ export function createCheckIns(db: Db, observer: CheckInObserver): CheckIns {
         for (const { reject } of batch) reject(error)
       }
     }
-  const news = createQueue(write((batch) => writeNews(db, batch)))
+  const news = createQueue(
+    ports,
+    write((batch) => writeNews(db, batch)),
+  )
   const idle = createQueue(
+    ports,
     write(async (batch) => {
       const facts = await db.writeRows((tx) =>
         writeIdleCheckIns(
@@ -107,12 +119,30 @@ interface Queue {
   oldest(): Waiting | undefined
 }
 
-/** One batch at a time, sorted by device. */
-function createQueue(writeBatch: (batch: Waiting[]) => Promise<void>): Queue {
+/** One batch at a time. */
+function createQueue(
+  { clock, sleep }: Pick<Ports, 'clock' | 'sleep'>,
+  writeBatch: (batch: Waiting[]) => Promise<void>,
+): Queue {
   let queue: Waiting[] = []
   let isWriting = false
+  let begunMs = -gatherMs
+  let wake: (() => void) | undefined
+
+  const gather = async () => {
+    const waitMs = begunMs + gatherMs - clock.monotonicMs()
+    if (queue.length >= batchWorthwhile || waitMs <= 0) return
+    const enough = new AbortController()
+    wake = () => enough.abort(new Error('enough'))
+    await sleep(waitMs, enough.signal).catch(() => {
+      if (!enough.signal.aborted) throw new Error('the clock does not run')
+    })
+    wake = undefined
+  }
   const writeAll = async () => {
     while (queue.length > 0) {
+      await gather()
+      begunMs = clock.monotonicMs()
       const { batch, rest } = takeBatch(queue)
       queue = rest
       await writeBatch(batch)
@@ -122,6 +152,7 @@ function createQueue(writeBatch: (batch: Waiting[]) => Promise<void>): Queue {
   return {
     add(waiting) {
       queue.push(waiting)
+      if (queue.length === batchWorthwhile) wake?.()
       if (isWriting) return
       isWriting = true
       // After the other requests that have arrived already.

@@ -6,7 +6,6 @@ import { getToken, touchToken } from '../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import type { App } from './app.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
-import { deviceAudience, openToken } from './device-tokens.ts'
 
 /** How often `last used` is written, at most. */
 const touchEveryMs = minuteMs
@@ -14,7 +13,7 @@ const touchEveryMs = minuteMs
 /** Whoever the credential belongs to, or `undefined`. */
 export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
   if (bearer.startsWith('ey')) {
-    const claims = openToken(app.secrets.deviceTokenKey, deviceAudience, bearer, now)
+    const claims = app.readDeviceToken(bearer, now)
     const id = claims?.['sub']
     if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
     return { kind: 'device', id }
