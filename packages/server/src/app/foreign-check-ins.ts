@@ -49,21 +49,24 @@ export function createForeignCheckIns(db: Db): ForeignCheckIns {
     isWriting = false
   }
   return {
-    poll: ({ deviceId, gatewayId, secretSha256 }, now) =>
+    poll: (identity, now) =>
       new Promise((resolve, reject) => {
         if (queue.length >= waitingMax) {
           reject(new Refusal<ServerRefusal>('unavailable', 'too many devices ask at the moment'))
           return
         }
-        const secret = secretSha256 === null ? null : hexEncode(secretSha256)
-        const poll = { device: deviceId, secretSha256: secret, gateway: gatewayId }
-        queue.push({ poll, seenAt: now, resolve, reject })
+        queue.push({ poll: pollOf(identity), seenAt: now, resolve, reject })
         if (isWriting) return
         isWriting = true
         // After the other requests that have arrived already.
         setImmediate(() => void writeAll())
       }),
   }
+}
+
+function pollOf({ deviceId, gatewayId, secretSha256 }: ForeignIdentity): ForeignPoll {
+  const secret = secretSha256 === null ? null : hexEncode(secretSha256)
+  return { device: deviceId, secretSha256: secret, gateway: gatewayId }
 }
 
 /** At most one poll per device, sorted; a second one of the same device waits for the next batch. */
@@ -137,16 +140,25 @@ function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
 /** What a device said about itself: its update, and what it runs where that has changed. */
 export interface ForeignNews {
   readonly update: DeviceReport['update']
-  readonly running?: NonNullable<DeviceReport['running']> | undefined
+  /** `null`: it runs something that nobody has signed for its channel. */
+  readonly running?: DeviceReport['running'] | undefined
+  /** Where it goes by what runs there now; otherwise it is the highest that ran there. */
+  readonly committedCounter?: number | undefined
+  readonly floor?: number | undefined
+  readonly bootId?: string | undefined
 }
 
-/** The device's present state, locked until the end of the transaction; `undefined` for one that was removed. */
+/**
+ * The device's present state, locked until the end of the transaction; `undefined` for one that was removed, and when the
+ * credential `by` is no longer its own.
+ */
 export async function lockForeign(
   tx: WriteTx,
   deviceId: string,
   now: Date,
+  by?: ForeignIdentity,
 ): Promise<ForeignState | undefined> {
-  const state = await lockForeignState(tx, deviceId)
+  const state = await lockForeignState(tx, deviceId, by && pollOf(by))
   return state && { ...state, report: state.report ?? firstReport(state, now) }
 }
 
@@ -158,14 +170,17 @@ export async function storeNews(
   now: Date,
 ): Promise<ForeignState> {
   const before = state.report ?? firstReport(state, now)
-  const running = news.running ?? before.running
+  const running = news.running === undefined ? before.running : news.running
   const report: DeviceReport = {
     ...before,
     sequence: before.sequence + 1,
     at: formatInstant(now),
     running,
-    committedCounter: Math.max(before.committedCounter, running?.counter ?? 0),
+    committedCounter:
+      news.committedCounter ?? Math.max(before.committedCounter, running?.counter ?? 0),
+    floor: news.floor ?? before.floor,
     update: news.update,
+    ...(news.bootId === undefined ? {} : { bootId: news.bootId }),
   }
   await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
   return { ...state, report }

@@ -81,13 +81,19 @@ export async function writeForeignPolls(
   return new Map(rows.map((row) => [row.device, row]))
 }
 
-/** The device's state for a change of it: its row in `devices` stays locked until the end of the transaction. */
+/**
+ * The device's state for a change of it: its row in `devices` stays locked until the end of the transaction. With `by`,
+ * nothing unless that credential is still the device's own.
+ */
 export async function lockForeignState(
   { sql }: WriteTx,
   device: string,
+  by?: ForeignPoll,
 ): Promise<ForeignState | undefined> {
   await sql`select 1 from devices where id = ${device} for no key update`
   const [row] = await sql<ForeignState[]>`
-    select ${facts(sql)} from foreign_devices f ${sources(sql)} where f.device = ${device}`
+    select ${facts(sql)} from foreign_devices f ${sources(sql)} where f.device = ${device} and (${by === undefined}
+      or (encode(f.secret_sha256, 'hex') is not distinct from ${by?.secretSha256 ?? null}::text
+        and f.gateway is not distinct from ${by?.gateway ?? null}::text))`
   return row
 }

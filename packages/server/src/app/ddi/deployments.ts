@@ -12,6 +12,7 @@ import { getForeignDevice, replaceAttributes } from '../../db/foreign-devices.ts
 import type { App } from '../app.ts'
 import type { ForeignState, OpenAction } from '../foreign-check-ins.ts'
 import { decideForeign, lockForeign, storeNews } from '../foreign-check-ins.ts'
+import type { ForeignIdentity } from '../foreign-identities.ts'
 import { decideRestart, releaseSlot } from '../reboot-locks.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { ReleaseFile } from '../release-files.ts'
@@ -133,23 +134,23 @@ export async function mayInstall(
 /** Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`, `device_removed`. */
 export async function takeFeedback(
   app: App,
-  device: string,
+  identity: ForeignIdentity,
   id: number,
   feedback: Feedback,
   now: Date,
 ): Promise<void> {
-  await change(app, device, id, now, (action) => applyFeedback(action, feedback, now))
+  await change(app, identity, id, now, (action) => applyFeedback(action, feedback, now))
 }
 
 /** Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody cancels. */
 export async function takeCancelFeedback(
   app: App,
-  device: string,
+  identity: ForeignIdentity,
   id: number,
   feedback: Feedback,
   now: Date,
 ): Promise<void> {
-  await change(app, device, id, now, (action) => {
+  await change(app, identity, id, now, (action) => {
     if (action.state !== 'canceling') throw notFound()
     return applyCancelFeedback(action, feedback, now)
   })
@@ -158,13 +159,14 @@ export async function takeCancelFeedback(
 /** First what was said, then what the engine makes of it; a crash between the two is mended by the next poll. */
 async function change(
   app: App,
-  device: string,
+  identity: ForeignIdentity,
   id: number,
   now: Date,
   apply: (action: DdiActionRow) => Effect,
 ): Promise<void> {
+  const { deviceId: device } = identity
   const changed = await app.db.write(async (tx) => {
-    const state = await lockForeign(tx, device, now)
+    const state = await lockForeign(tx, device, now, identity)
     const action = await getDdiAction(tx, device, id)
     if (state === undefined || action === undefined) throw notFound()
     if (action.closedAt !== null) {
@@ -186,12 +188,12 @@ async function change(
 /** The client says what runs there already: a signed release of its fleet's channel. False when it is none. */
 export async function takeInstalled(
   app: App,
-  device: string,
+  identity: ForeignIdentity,
   named: { readonly name: string; readonly version: string },
   now: Date,
 ): Promise<boolean> {
   const changed = await app.db.write(async (tx) => {
-    const state = await lockForeign(tx, device, now)
+    const state = await lockForeign(tx, identity.deviceId, now, identity)
     const fleet = state && app.fleets.get(state.fleet)
     if (state === undefined || fleet === undefined || fleet.product !== named.name) return undefined
     const role = channelRole(fleet.product, fleet.channel)
@@ -214,12 +216,13 @@ export const attributesMax = 100
 /** Throws `action_quota`, `action_not_found` for a device that was removed. */
 export async function takeAttributes(
   app: App,
-  device: string,
+  identity: ForeignIdentity,
   { mode, data }: { mode: AttributeMode; data: Readonly<Record<string, string>> },
   now: Date,
 ): Promise<void> {
+  const { deviceId: device } = identity
   await app.db.write(async (tx) => {
-    const state = await lockForeign(tx, device, now)
+    const state = await lockForeign(tx, device, now, identity)
     if (state === undefined) throw notFound()
     const before =
       mode === 'replace' ? {} : ((await getForeignDevice(tx, device))?.attributes ?? {})

@@ -157,7 +157,7 @@ async function receiveFeedback(
   const id = requireActionId(idText)
   limiter.admit(identity.deviceId)
   await requirePlace(call)
-  await take(app, identity.deviceId, id, parseFeedback(await readObject(req, app.sleep)), now)
+  await take(app, identity, id, parseFeedback(await readObject(req, app.sleep)), now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
 
@@ -166,7 +166,7 @@ async function receiveAttributes(call: Call): Promise<void> {
   limiter.admit(identity.deviceId)
   await requirePlace(call)
   const attributes = parseAttributes(await readObject(req, app.sleep))
-  await takeAttributes(app, identity.deviceId, attributes, now)
+  await takeAttributes(app, identity, attributes, now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
 
@@ -175,7 +175,7 @@ async function receiveInstalled(call: Call): Promise<void> {
   limiter.admit(identity.deviceId)
   await requirePlace(call)
   const named = parseInstalled(await readObject(req, app.sleep))
-  if (!(await takeInstalled(app, identity.deviceId, named, now))) throw notFound()
+  if (!(await takeInstalled(app, identity, named, now))) throw notFound()
   res.writeHead(201, { 'content-length': '0' }).end()
 }
 
