@@ -99,7 +99,7 @@ export function startSpanExporter(options: {
 
 const kinds: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, client: 3 }
 
-export function encodeSpans(
+function encodeSpans(
   spans: readonly FinishedSpan[],
   resource: Attributes,
 ): Uint8Array<ArrayBuffer> {

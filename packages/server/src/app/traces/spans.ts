@@ -143,7 +143,7 @@ const unrecorded: Span = {
 }
 
 /** W3C Trace Context, version 00 and what later versions promise to keep of it. */
-export function readTraceparent(
+function readTraceparent(
   header: string | undefined,
 ): (SpanContext & { readonly isSampled: boolean }) | undefined {
   const match = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(
