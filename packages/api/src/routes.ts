@@ -3,6 +3,7 @@ import * as device from './device.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
+import * as omaha from './omaha.ts'
 import * as products from './products.ts'
 import * as proposals from './proposals.ts'
 import * as rebootLocks from './reboot-locks.ts'
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   releases,
   fleets,
   rebootLocks,
+  omaha,
   devices,
   rollouts,
   updates,

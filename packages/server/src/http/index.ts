@@ -20,6 +20,8 @@ import { createLogHandler } from './log.ts'
 import { createMetricsHandler, measureRequests } from './metrics.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
+import { omahaAppEndpoints } from './omaha-apps.ts'
+import { createOmahaHandler } from './omaha/index.ts'
 import { rebootLockEndpoints } from './reboot-locks.ts'
 import { createRegistryPorts } from './registry-ports.ts'
 import { createRegistryHandler } from './registry/index.ts'
@@ -44,6 +46,7 @@ function listEndpoints(app: App): readonly Endpoint[] {
     ...releaseEndpoints,
     ...fleetEndpoints,
     ...rebootLockEndpoints,
+    ...omahaAppEndpoints,
     ...deviceEndpoints,
     ...rolloutEndpoints,
     ...updateEndpoints,
@@ -70,6 +73,7 @@ export function createRequestListener(app: App): RequestListener {
     createTufHandler(app),
     createLogHandler(app, limiter),
     createFleetLockHandler(app, limiter),
+    createOmahaHandler(app, limiter),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
     createDdiHandler(app, limiter),

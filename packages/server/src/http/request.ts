@@ -90,6 +90,15 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Where the client has reached us: links must lead there again. */
+export function originOf(req: IncomingMessage): string {
+  const host = req.headers.host ?? ''
+  if (!/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(host)) {
+    throw new HttpError('invalid_request', 'the Host header is needed')
+  }
+  return `https://${host}`
+}
+
 /** A changing route without a body must not get one. */
 export function refuseBody(req: IncomingMessage): void {
   const length = req.headers['content-length']

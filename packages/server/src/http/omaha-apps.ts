@@ -1,0 +1,20 @@
+import { setOmahaApp } from '@seaworthy/api/omaha'
+import * as apps from '../app/omaha/apps.ts'
+import { audited } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const omahaAppEndpoints: readonly Endpoint[] = [
+  audited(
+    setOmahaApp,
+    { permission: 'fleet:write', subject: (call) => call.params.product },
+    async (app, tx, { actor, params, body, now }) => {
+      const wanted = { ...params, ...body }
+      const set = await apps.setOmahaApp(tx, actor, await app.trust.freshState(), wanted, now)
+      return {
+        reply: set,
+        detail: { appId: set.appId },
+        afterCommit: () => app.omahaApps.reload(),
+      }
+    },
+  ),
+]
