@@ -318,7 +318,7 @@ test('D8 a withdrawn token cannot be guessed at leisure: wrong ones are counted 
   const wrong = createController(client, 'busy', `TargetToken ${'x'.repeat(95)}`)
   const statuses = new Set<number>()
   for (let i = 0; i < 200; i++) statuses.add(await statusOf(wrong))
-  assert.deepEqual([...statuses].toSorted(), [401, 429])
+  assert.deepEqual(statuses, new Set([401, 429]))
   // Whoever has the right one is let through from the same address.
   assert.equal(await statusOf(unit), 200)
 })

@@ -1,0 +1,213 @@
+/** Rollouts over DDI (D7): what they offer, take back and hold back reaches clients as links, cancels and skips. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { listRebootLocks } from '@seaworthy/api/reboot-locks'
+import { abortRollout, createRollout, showRollout } from '@seaworthy/api/rollouts'
+import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { systemSleep } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import type { AddedController } from '../../testing/controllers.ts'
+import { addController, pollAction, said } from '../../testing/controllers.ts'
+import type { TestClient, TestServer } from '../../testing/index.ts'
+import {
+  createTestClient,
+  policyOf,
+  publishOsImage,
+  pushOsImage,
+  setUpTrust,
+  startTestServer,
+} from '../../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+let signers: Signer[]
+
+before(async () => {
+  server = await startTestServer()
+  client = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+  for (const version of ['1.0', '2.0', '3.0']) {
+    const files = { 'firmware.swu': randomBytes(1000) }
+    const pushed = await pushOsImage(client, server.adminToken, version, files)
+    await publishOsImage(client, pushed, signers)
+  }
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
+let count = 0
+async function makeFleet(...names: string[]): Promise<{ fleet: string; units: AddedController[] }> {
+  const fleet = `f${++count}`
+  await client.api.call(createFleet, {
+    body: { name: fleet, product: 'acme', channel: 'stable', follow: 'rollouts', pollSeconds: 1 },
+  })
+  const units = []
+  for (const name of names) units.push(await addController(client, name, fleet))
+  return { fleet, units }
+}
+const begin = async (fleet: string, version: string, policy = policyOf()) =>
+  (await client.api.call(createRollout, { body: { fleet, version, policy } })).id
+const updateOf = async ({ deviceId }: AddedController) =>
+  (await client.api.call(listDeviceUpdates, { params: { deviceId } })).items[0]
+const tell = async (unit: AddedController, path: string, ...words: Parameters<typeof said>) =>
+  (await unit.send('POST', `${path}/feedback`, said(...words))).status
+
+/** Polls until there is an action; waves open within a second or so. */
+async function awaitAction(unit: AddedController): Promise<number> {
+  for (let i = 0; i < 100; i++) {
+    const action = await pollAction(unit)
+    if (action !== undefined) return action
+    await systemSleep(100)
+  }
+  throw new Error('nothing was offered')
+}
+
+async function awaitCancel(unit: AddedController): Promise<string> {
+  for (let i = 0; i < 100; i++) {
+    const { body } = await unit.send('GET', '')
+    const href: string | undefined = body._links.cancelAction?.href
+    if (href !== undefined) {
+      assert.equal(body._links.deploymentBase, undefined)
+      return href.slice(href.lastIndexOf('/cancelAction/'))
+    }
+    await systemSleep(100)
+  }
+  throw new Error('nothing was cancelled')
+}
+
+test('D7 an update goes through its states as the client tells them, and retries as the policy says', async () => {
+  const { fleet, units } = await makeFleet('states')
+  const unit = units[0]!
+  await begin(fleet, '1.0', policyOf({ attempts: { max: 2, waitSeconds: 0 } }))
+  const first = await awaitAction(unit)
+  assert.equal((await updateOf(unit))?.state, 'offered')
+  const path = `/deploymentBase/${first}`
+  await tell(unit, path, 'download')
+  assert.equal((await updateOf(unit))?.state, 'downloading')
+  await tell(unit, path, 'proceeding')
+  assert.equal((await updateOf(unit))?.state, 'installing')
+  await tell(unit, path, 'closed', 'failure', { code: 7 })
+  const failed = (await updateOf(unit))?.events.find(({ state }) => state === 'failed')
+  assert.deepEqual([failed?.code, failed?.attempt], ['ddi_7', 1])
+  const second = await awaitAction(unit)
+  assert.equal(second, first + 1)
+  assert.deepEqual([(await updateOf(unit))?.state, (await updateOf(unit))?.attempt], ['offered', 2])
+  // What is still said of the first attempt touches the second in no way.
+  assert.equal(await tell(unit, path, 'closed', 'success'), 410)
+  assert.equal((await updateOf(unit))?.state, 'offered')
+  await tell(unit, `/deploymentBase/${second}`, 'closed', 'success')
+  assert.equal((await updateOf(unit))?.state, 'committed')
+})
+
+test('D7 an aborted rollout is cancelled on the device, which says when it has stopped', async () => {
+  const { fleet, units } = await makeFleet('stops', 'too-late', 'done-anyway')
+  const [stops, tooLate, doneAnyway] = units as [AddedController, AddedController, AddedController]
+  const rolloutId = await begin(fleet, '1.0')
+  for (const unit of units) {
+    const action = await awaitAction(unit)
+    await tell(unit, `/deploymentBase/${action}`, 'download')
+  }
+  await client.api.call(abortRollout, { params: { rolloutId }, body: { reason: 'not this one' } })
+  const paths = []
+  for (const unit of units) paths.push(await awaitCancel(unit))
+  assert.deepEqual((await stops.send('GET', paths[0]!)).body, {
+    id: '1',
+    cancelAction: { stopId: '1' },
+  })
+  assert.equal((await stops.send('GET', '/deploymentBase/1')).status, 404)
+  // What it says in between changes nothing.
+  assert.equal(await tell(stops, paths[0]!, 'proceeding'), 200)
+  assert.equal(await tell(stops, paths[0]!, 'closed', 'success'), 200)
+  assert.equal(await tell(stops, paths[0]!, 'closed', 'success'), 410)
+  assert.equal((await stops.send('GET', paths[0]!)).status, 404)
+  assert.equal(await pollAction(stops), undefined)
+  // One that cannot stop runs on, and is not asked again.
+  assert.equal(await tell(tooLate, paths[1]!, 'rejected'), 200)
+  assert.equal(await pollAction(tooLate), 1)
+  assert.equal(await tell(tooLate, '/deploymentBase/1', 'closed', 'success'), 200)
+  // One that was quicker than the wish to cancel is believed.
+  assert.equal(await tell(doneAnyway, '/deploymentBase/1', 'closed', 'success'), 200)
+  assert.equal(await pollAction(doneAnyway), undefined)
+})
+
+test('D7 another rollout takes over: the first action is cancelled before the second is shown', async () => {
+  const { fleet, units } = await makeFleet('overtaken')
+  const unit = units[0]!
+  const rolloutId = await begin(fleet, '1.0')
+  const first = await awaitAction(unit)
+  await client.api.call(abortRollout, { params: { rolloutId }, body: {} })
+  await begin(fleet, '2.0')
+  const cancel = await awaitCancel(unit)
+  assert.equal(cancel, `/cancelAction/${first}`)
+  await tell(unit, cancel, 'closed', 'success')
+  const second = await awaitAction(unit)
+  assert.equal(second, first + 1)
+  const { body } = await unit.send('GET', `/deploymentBase/${second}`)
+  assert.equal(body.deployment.chunks[0].version, '2.0')
+})
+
+test('V12 outside of the window the update is skipped, and what has begun to be installed is not', async () => {
+  const { fleet, units } = await makeFleet('waits', 'began')
+  const [waits, began] = units as [AddedController, AddedController]
+  const setReboot = (reboot: Parameters<typeof asReboot>[0]) =>
+    client.api.call(setFleet, { params: { fleet }, body: { reboot: asReboot(reboot) } })
+  await begin(fleet, '1.0')
+  for (const unit of units) await awaitAction(unit)
+  await tell(began, '/deploymentBase/1', 'proceeding')
+  await setReboot('off')
+  const skipped = await waits.send('GET', '/deploymentBase/1')
+  assert.equal(skipped.body.deployment.update, 'skip')
+  assert.equal(skipped.body.deployment.maintenanceWindow, 'unavailable')
+  const runsOn = await began.send('GET', '/deploymentBase/1')
+  assert.equal(runsOn.body.deployment.update, 'forced')
+  await setReboot('immediate')
+  assert.equal((await waits.send('GET', '/deploymentBase/1')).body.deployment.update, 'forced')
+})
+
+function asReboot(strategy: 'off' | 'immediate') {
+  return { strategy }
+}
+
+test('V12 where restarts are coordinated as many install at once as there are slots, until they are well', async () => {
+  const { fleet, units } = await makeFleet('slot-1', 'slot-2')
+  const [first, second] = units as [AddedController, AddedController]
+  await client.api.call(setFleet, {
+    params: { fleet },
+    body: { reboot: { strategy: 'coordinated', slots: 1, ttlSeconds: null } },
+  })
+  await begin(fleet, '1.0')
+  for (const unit of units) await awaitAction(unit)
+  const mode = async (unit: AddedController) =>
+    (await unit.send('GET', '/deploymentBase/1')).body.deployment.update
+  assert.equal(await mode(first), 'forced')
+  assert.equal(await mode(second), 'skip')
+  assert.equal(await mode(first), 'forced')
+  const held = await client.api.call(listRebootLocks, { params: { fleet } })
+  assert.equal(held.items.length, 1)
+  await tell(first, '/deploymentBase/1', 'proceeding')
+  assert.equal(await mode(second), 'skip')
+  await tell(first, '/deploymentBase/1', 'closed', 'success')
+  assert.equal(await mode(second), 'forced')
+  await tell(second, '/deploymentBase/1', 'closed', 'failure')
+  const left = await client.api.call(listRebootLocks, { params: { fleet } })
+  assert.equal(left.items.length, 0)
+})
+
+test('D7 a limit of updates in flight holds for DDI devices, and why says so', async () => {
+  const { fleet, units } = await makeFleet('one', 'two', 'three')
+  const rolloutId = await begin(fleet, '3.0', policyOf({ inFlightMax: 1 }))
+  await awaitAction(units[0]!)
+  const polls = await Promise.all(units.map((unit) => pollAction(unit)))
+  assert.deepEqual(polls, [1, undefined, undefined])
+  const why = await client.api.call(explainDevice, { params: { deviceId: units[1]!.deviceId } })
+  assert.equal(why.code, 'in_flight_max')
+  await tell(units[0]!, '/deploymentBase/1', 'closed', 'success')
+  const next = await Promise.all(units.map((unit) => pollAction(unit)))
+  assert.equal(next.filter((action) => action !== undefined).length, 1)
+  const rollout = await client.api.call(showRollout, { params: { rolloutId } })
+  assert.deepEqual([rollout.waves[0]?.healthyCount, rollout.waves[0]?.inFlightCount], [1, 1])
+})
