@@ -10,7 +10,7 @@ import {
   addDevice,
   createInstaller,
   createTestClient,
-  fillFleet,
+  makeFleet,
   makeProvisioningKey,
   policyOf,
   publishAll,
@@ -31,8 +31,7 @@ before(async () => {
   client = createTestClient(server)
   ;({ signers } = await setUpTrust(client))
   releases = await publishAll(client, server.adminToken, signers, ['1.0.0', '1.1.0'])
-  const devices = await fillFleet(client, server.url, 30)
-  installers = devices.map((device) => createInstaller(client, device))
+  installers = await makeFleet(client, server.url, 'tills', 30)
 })
 
 after(async () => {
@@ -49,7 +48,7 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
     waveOf({ kind: 'percent', percent: 100 }),
   ]
   const { id } = await client.api.call(createRollout, {
-    body: { fleet: 'shops', version: '1.0.0', policy: policyOf({ waves }) },
+    body: { fleet: 'tills', version: '1.0.0', policy: policyOf({ waves }) },
   })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
   // Only two get it, however many ask.
@@ -75,7 +74,7 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
   )
   assert.equal(rollout.waves[0]?.healthyCount, 2)
   assert.ok(installers.every(({ running }) => running() === first.sha256))
-  const fleet = await client.api.call(showFleet, { params: { fleet: 'shops' } })
+  const fleet = await client.api.call(showFleet, { params: { fleet: 'tills' } })
   assert.equal(fleet.baselineVersion, '1.0.0')
 
   const { items } = await client.api.call(listRolloutUpdates, {
@@ -92,14 +91,14 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
     own.map(({ version, events }) => [version, events.map(({ state }) => state)]),
     [['1.0.0', ['offered', 'downloading', 'watching', 'committed']]],
   )
-  const versions = await client.api.call(showFleetVersions, { params: { fleet: 'shops' } })
+  const versions = await client.api.call(showFleetVersions, { params: { fleet: 'tills' } })
   assert.deepEqual(versions.now.versions, [{ version: '1.0.0', count: 30 }])
   const history = await client.api.call(showRolloutHistory, { params: { rolloutId: id } })
   assert.deepEqual(history.failures, [])
 
   const late = createInstaller(
     client,
-    await addDevice(client, server.url, await makeProvisioningKey(client, 1)),
+    await addDevice(client, server.url, await makeProvisioningKey(client, 1, 'tills')),
   )
   assert.equal(await late.ask(), first.sha256, 'who joins later gets the baseline at once')
 })

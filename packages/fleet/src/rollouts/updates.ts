@@ -36,8 +36,8 @@ export function isNewerThanRollout(rollout: Rollout, facts: CheckInFacts): boole
 }
 
 /**
- * What the update has become by this report; `null` when nothing has changed. A failure told by a report no newer than
- * the one it was offered on, before the device was seen at work, is of an earlier attempt.
+ * What the update has become by this report; `null` when nothing has changed. A failure told by a report older than the
+ * one it was offered on, or by that one itself before the device was seen at work, is of an earlier attempt.
  */
 export function advanceUpdate(
   update: Update,
@@ -51,7 +51,9 @@ export function advanceUpdate(
   if (isNewerThanRollout(rollout, facts)) return endUpdate(update, 'committed', 'newer', at)
   const { state, code } = facts.activity
   const isOurs = facts.activity.sha256 === rollout.sha256
-  const isOfThisAttempt = update.hasStarted || facts.sequence > update.offeredSequence
+  const isOfThisAttempt =
+    facts.sequence > update.offeredSequence ||
+    (update.hasStarted && facts.sequence === update.offeredSequence)
   if (isOurs && isOfThisAttempt && (state === 'rolled_back' || state === 'failed')) {
     return endUpdate(update, state, code, at)
   }

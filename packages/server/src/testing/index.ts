@@ -31,6 +31,7 @@ export { addForeignDevice, publishOsImage, pushOsImage } from './os-images.ts'
 export {
   createInstaller,
   fillFleet,
+  makeFleet,
   policyOf,
   publishAll,
   waitForRollout,

@@ -170,9 +170,13 @@ export async function setUpTrust(client: TestClient): Promise<{ signers: Signer[
   return { signers }
 }
 
-export async function makeProvisioningKey(client: TestClient, uses: number): Promise<string> {
+export async function makeProvisioningKey(
+  client: TestClient,
+  uses: number,
+  fleet = 'shops',
+): Promise<string> {
   const { key } = await client.api.call(createProvisioningKey, {
-    params: { fleet: 'shops' },
+    params: { fleet },
     body: { uses, lifetimeSeconds: 3600 },
   })
   return key
@@ -251,11 +255,19 @@ export async function publishRelease(
   client: TestClient,
   release: PushedRelease,
   signers: readonly Signer[],
+  options: PublishOptions = {},
 ): Promise<string> {
-  return carryOut(client, publishIntent(release), signers)
+  return carryOut(client, publishIntent(release, options), signers)
 }
 
-export function publishIntent(release: PushedRelease): ProposalIntent {
+export interface PublishOptions {
+  readonly security?: boolean
+}
+
+export function publishIntent(
+  release: PushedRelease,
+  { security = false }: PublishOptions = {},
+): ProposalIntent {
   return {
     kind: 'publish',
     content: {
@@ -265,7 +277,7 @@ export function publishIntent(release: PushedRelease): ProposalIntent {
       kind: 'bundle',
       platforms: ['linux/amd64'],
       hardware: [],
-      security: false,
+      security,
       floor: 0,
       length: release.index.length,
       sha256: release.sha256,

@@ -1,6 +1,6 @@
 /** Devices that take updates as told, and policies to try: what tests of rollouts share. */
 import type { DeviceReport } from '@seaworthy/api/device'
-import { setFleet } from '@seaworthy/api/fleets'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { showRollout } from '@seaworthy/api/rollouts'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
@@ -43,7 +43,7 @@ export interface PublishedRelease extends PushedRelease {
   readonly counter: number
 }
 
-/** Publishes versions one after another, so that their counters are 1, 2, … */
+/** Publishes versions one after another: their counters are 1, 2, …; one named so is a security release. */
 export async function publishAll(
   client: TestClient,
   token: string,
@@ -53,13 +53,32 @@ export async function publishAll(
   const published: PublishedRelease[] = []
   for (const [index, version] of versions.entries()) {
     const release = await pushRelease(client, token, version)
-    await publishRelease(client, release, signers)
+    const security = version.includes('security')
+    await publishRelease(client, release, signers, { security })
     published.push({ ...release, counter: index + 1 })
   }
   return published
 }
 
-/** Lets the fleet follow rollouts, and fills it. */
+/** A fleet of `acme/stable` that follows rollouts, and its devices. */
+export async function makeFleet(
+  client: TestClient,
+  origin: string,
+  name: string,
+  count: number,
+): Promise<Installer[]> {
+  await client.api.call(createFleet, {
+    body: { name, product: 'acme', channel: 'stable', follow: 'rollouts' },
+  })
+  const key = await makeProvisioningKey(client, count, name)
+  const installers: Installer[] = []
+  for (let i = 0; i < count; i++) {
+    installers.push(createInstaller(client, await addDevice(client, origin, key)))
+  }
+  return installers
+}
+
+/** Lets the fleet `shops` follow rollouts, and fills it. */
 export async function fillFleet(
   client: TestClient,
   origin: string,
@@ -87,6 +106,12 @@ export interface Installer {
   ): Promise<string | null>
   /** Commits a release and says so. */
   commit(release: PublishedRelease): Promise<string | null>
+  /** Says what it said before, as a request that was under way for long does. */
+  repeat(
+    sequence: number,
+    state: DeviceReport['update']['state'],
+    release: PublishedRelease,
+  ): Promise<string | null>
   /** Asks, and carries out whatever it is told until nothing is left. */
   follow(releases: readonly PublishedRelease[]): Promise<void>
 }
@@ -119,6 +144,11 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
       runs = release
       update = { state: 'committed', sha256: release.sha256 }
       return tell(true)
+    },
+    async repeat(old, state, release) {
+      const changes = { sequence: old, running: null, update: { state, sha256: release.sha256 } }
+      const { assignment } = await report(client, device, changes, true)
+      return assignment?.sha256 ?? null
     },
     async follow(releases) {
       for (let told = await installer.ask(); told !== null && told !== runs?.sha256;) {
