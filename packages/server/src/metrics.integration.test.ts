@@ -2,15 +2,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Role } from '@seaworthy/fleet/access'
+import { createRollout } from '@seaworthy/api/rollouts'
 import { createToken } from '@seaworthy/api/tokens'
 import { systemSleep } from '@seaworthy/std/time'
 import {
   addDevice,
   createTestClient,
+  makeFleet,
   makeProvisioningKey,
+  policyOf,
+  publishAll,
   report,
   setUpTrust,
   startTestServer,
+  waitForRollout,
 } from './testing/index.ts'
 import type { TestClient, TestServer } from './testing/index.ts'
 import { scrape } from './testing/scrape.ts'
@@ -176,4 +181,38 @@ test('O5 while the database hangs, a known credential still learns that it does'
       }
       return sawItDown && sum('seaworthy_database_up') === 1
     })
+  }))
+
+test('O5 D8 a rollout that stops itself is seen: its devices, how their updates ended, and why it stands', () =>
+  inWorld(1, async (server, client) => {
+    const { signers } = await setUpTrust(client)
+    const [release] = await publishAll(client, server.adminToken, signers, ['1.0.0'])
+    const [good, other, bad, late] = await makeFleet(client, server.url, 'tills', 4)
+    const { id } = await client.api.call(createRollout, {
+      body: {
+        fleet: 'tills',
+        version: '1.0.0',
+        policy: policyOf({ failuresMax: 0, onFailure: 'pause' }),
+      },
+    })
+    await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+    for (const installer of [good!, other!]) await installer.follow([release!])
+    assert.equal(await late!.ask(), release!.sha256)
+    assert.equal(await bad!.ask(), release!.sha256)
+    await bad!.say('failed', release!, 'disk_full')
+    await waitForRollout(client, id, ({ state }) => state === 'paused')
+    const { sum } = await scrape(client, server.adminToken)
+    const devices = (is: string) => sum('seaworthy_rollout_devices', { rollout: id, is })
+    assert.deepEqual(
+      ['offered', 'in_flight', 'healthy', 'failed', 'superseded'].map(devices),
+      [4, 1, 2, 1, 0],
+    )
+    const stopped = { rollout: id, fleet: 'tills', state: 'paused', stop: 'error_budget' }
+    assert.equal(sum('seaworthy_rollout_state', stopped), 1)
+    assert.equal(sum('seaworthy_rollout_state', { rollout: id }), 1)
+    assert.equal(sum('seaworthy_rollout_waves', { rollout: id }), 1)
+    assert.equal(sum('seaworthy_rollout_waves_open', { rollout: id }), 1)
+    assert.equal(sum('seaworthy_updates_ended_total', { state: 'committed' }), 2)
+    assert.equal(sum('seaworthy_updates_ended_total', { state: 'failed' }), 1)
+    assert.equal(sum('seaworthy_updates_ended_total'), 3)
   }))
