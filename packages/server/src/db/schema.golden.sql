@@ -98,6 +98,10 @@ log_state.signed_at timestamp with time zone not null
 log_tiles.level integer not null
 log_tiles.index bigint not null
 log_tiles.hashes bytea not null
+omaha_apps.product text not null
+omaha_apps.app_id text not null
+omaha_apps.changed_at timestamp with time zone not null
+omaha_apps.changed_by text not null
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -268,6 +272,7 @@ lifetime_alarms: PRIMARY KEY (role, version, level)
 log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
 log_tiles: PRIMARY KEY (level, index)
+omaha_apps: PRIMARY KEY (product)
 proposals: PRIMARY KEY (id)
 proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected'::text, 'outdated'::text])))
 provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
@@ -336,6 +341,7 @@ CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
+CREATE UNIQUE INDEX omaha_apps_pkey ON public.omaha_apps USING btree (product)
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
 CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
