@@ -30,7 +30,8 @@ export interface Installer {
   status(): Readonly<Record<string, unknown>>
 }
 
-const firstPollMaxSeconds = 10
+/** Before the first poll: a new device is waited for; a fleet that starts again after a power failure must not come at once. */
+const firstPollMaxSeconds = { new: 10, known: 300 } as const
 const backOffFirstMs = 5000
 const backOffMaxMs = 15 * 60_000
 
@@ -104,7 +105,11 @@ export async function openInstaller(
   }
 
   const pollForever = async () => {
-    const first = Math.min(firstPollMaxSeconds, config.pollSeconds / 10)
+    const isNew = store.state.deviceId === null
+    const first = Math.min(
+      isNew ? firstPollMaxSeconds.new : firstPollMaxSeconds.known,
+      config.pollSeconds / 10,
+    )
     await pause(first * 1000 * ports.random.fraction())
     let failures = 0
     while (!end.signal.aborted) {
@@ -129,7 +134,9 @@ export async function openInstaller(
     const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
     const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
     const wantedSeconds = error instanceof FetchError ? (error.retryAfterSeconds ?? 0) : 0
-    return Math.max(ownMs, Math.min(wantedSeconds, 24 * 3600) * 1000)
+    // Whoever was told the same time comes back over a fifth of it more.
+    const wantedMs = Math.min(wantedSeconds, 24 * 3600) * 1000 * (1 + 0.2 * ports.random.fraction())
+    return Math.max(ownMs, wantedMs)
   }
 
   const pause = async (ms: number) => {

@@ -15,6 +15,8 @@ import type {
 import { storeReports, writeIdleCheckIns, writeSignedReports } from '../db/check-ins.ts'
 import type { Ports } from './app.ts'
 import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
+import type { Backlog } from './overload.ts'
+import { refuseOverload, slowdownOf } from './overload.ts'
 
 export interface CheckInInput {
   readonly checkIn: {
@@ -33,12 +35,17 @@ export type CheckInOutcome =
   | { readonly kind: 'sequence_reused' }
 
 export interface CheckIns {
-  /** Resolves when it is durable. */
+  /** To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many wait. */
+  admit(): void
+  /** Accepts it in any case; resolves when it is durable. */
   submit(input: CheckInInput): Promise<CheckInOutcome>
+  /** By how much devices should poll less often at the moment: 1 to 4. */
+  slowdown(): number
 }
 
 interface Waiting extends CheckInInput {
   readonly row: IdleCheckIn
+  readonly sinceMs: number
   readonly arrival: Arrival
   readonly resolve: (outcome: CheckInOutcome) => void
   readonly reject: (error: unknown) => void
@@ -87,14 +94,25 @@ export function createCheckIns(
     }),
   )
   observer.watchQueue(() => ({
-    length: idle.length() + news.length(),
-    oldest: news.oldest()?.arrival ?? idle.oldest()?.arrival,
+    length: idle.waiting().length + news.waiting().length,
+    oldest: (news.waiting()[0] ?? idle.waiting()[0])?.arrival,
   }))
+  const backlog = (): Backlog => {
+    const nowMs = ports.clock.monotonicMs()
+    const sinceMs = Math.min(idle.oldestMs() ?? nowMs, news.oldestMs() ?? nowMs)
+    return {
+      count: idle.waiting().length + news.waiting().length,
+      oldestMs: nowMs - sinceMs,
+    }
+  }
   return {
+    admit: () => refuseOverload(backlog(), ports.random),
+    slowdown: () => slowdownOf(backlog()),
     submit: (input) =>
       new Promise((resolve, reject) => {
         const row = { device: input.checkIn.device, ...describeReport(input.checkIn.report) }
-        const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
+        const sinceMs = ports.clock.monotonicMs()
+        const waiting = { ...input, row, sinceMs, arrival: observer.arrive(), resolve, reject }
         if (input.signed === undefined) idle.add(waiting)
         else news.add(waiting)
       }),
@@ -115,8 +133,9 @@ function describeReport(report: DeviceReport): Omit<IdleCheckIn, 'device'> {
 
 interface Queue {
   add(waiting: Waiting): void
-  length(): number
-  oldest(): Waiting | undefined
+  waiting(): readonly Waiting[]
+  /** When the oldest came of those that are not answered yet, on the monotonic clock. */
+  oldestMs(): number | undefined
 }
 
 /** One batch at a time. */
@@ -127,6 +146,8 @@ function createQueue(
   let queue: Waiting[] = []
   let isWriting = false
   let begunMs = -gatherMs
+  /** When the oldest of the batch that is being written came. */
+  let underWayMs: number | undefined
   let wake: (() => void) | undefined
 
   const gather = async () => {
@@ -145,7 +166,9 @@ function createQueue(
       begunMs = clock.monotonicMs()
       const { batch, rest } = takeBatch(queue)
       queue = rest
+      underWayMs = Math.min(...batch.map(({ sinceMs }) => sinceMs))
       await writeBatch(batch)
+      underWayMs = undefined
     }
     isWriting = false
   }
@@ -158,8 +181,8 @@ function createQueue(
       // After the other requests that have arrived already.
       setImmediate(() => void writeAll())
     },
-    length: () => queue.length,
-    oldest: () => queue[0],
+    waiting: () => queue,
+    oldestMs: () => underWayMs ?? queue[0]?.sinceMs,
   }
 }
 

@@ -12,7 +12,6 @@ import {
 } from '@seaworthy/std/bytes'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
-import type { CheckInFacts } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal, unreachable } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
@@ -41,9 +40,9 @@ import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
+import { factsOf } from './device-facts.ts'
 import { leaveFleet } from './leave-fleet.ts'
 import { decideRestart } from './reboot-locks.ts'
-import { parseUpdates } from './update-changes.ts'
 import { decideFor } from './updates.ts'
 import type { Page, PageQuery } from './views.ts'
 import { instantOrNull, readPage, viewPage } from './views.ts'
@@ -123,7 +122,7 @@ export async function issueAccessToken(
 ): Promise<{ accessToken: string; expiresAt: Date }> {
   const deviceId = readAssertionIssuer(assertion)
   const device = await getDevice(app.db.reader, deviceId)
-  if (device?.publicKey == null) {
+  if (!device?.publicKey) {
     throw new Refusal<DeviceRefusal>('assertion_invalid', 'the assertion is of no known device')
   }
   const verified = await verifyAssertion(assertion, device.publicKey, { isOwnOrigin, now })
@@ -148,7 +147,7 @@ export interface CheckInReply {
 }
 
 /**
- * Stores the report and decides what comes next from memory. Throws `report_signature_invalid`,
+ * Stores the report and decides what comes next from memory. Throws `overloaded`, `report_signature_invalid`,
  * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
  */
 export async function checkIn(
@@ -157,6 +156,7 @@ export async function checkIn(
   input: { report: DeviceReport; signature?: string | undefined },
   now: Date,
 ): Promise<CheckInReply> {
+  app.checkIns.admit()
   const { report, signature } = input
   const outcome = await app.checkIns.submit({
     checkIn: { device: deviceId, seenAt: now, report },
@@ -207,28 +207,6 @@ export async function checkIn(
   }
 }
 
-/** What a decision knows of a device: its report, and what its row said when that was stored. */
-export function factsOf(
-  deviceId: string,
-  report: DeviceReport,
-  stored: Pick<WrittenCheckIn, 'hardware' | 'tags' | 'updates'>,
-): CheckInFacts {
-  const { platform, running, committedCounter, floor, update, sequence } = report
-  const { state, sha256 = null, code = null } = update
-  return {
-    deviceId,
-    platform,
-    hardware: stored.hardware,
-    tags: stored.tags,
-    running,
-    committedCounter,
-    floor,
-    activity: { state, sha256, code },
-    sequence,
-    updates: parseUpdates(stored.updates),
-  }
-}
-
 async function verifyReport(
   app: App,
   deviceId: string,
@@ -237,7 +215,7 @@ async function verifyReport(
   now: Date,
 ) {
   const device = await getDevice(app.db.reader, deviceId)
-  if (device?.publicKey == null) throw removed()
+  if (!device?.publicKey) throw removed()
   const bytes = canonicalJson(report)
   const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), bytes)
   const key = parsePublicKey(device.publicKey)

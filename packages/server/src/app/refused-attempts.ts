@@ -4,6 +4,7 @@ import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../db/audit.ts'
 import type { Actor } from './actors.ts'
 import type { App, Ports } from './app.ts'
+import { OverloadRefusal } from './overload.ts'
 
 export interface Attempt {
   readonly actor: Actor
@@ -39,6 +40,8 @@ export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
 
 export async function recordRefusal(app: App, error: unknown, attempt: Attempt): Promise<void> {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
+  // Nobody did anything wrong, and writing it down would be more load.
+  if (error instanceof OverloadRefusal) return
   const { actor, action, subject, at } = attempt
   app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })
   if (actor.kind === 'anonymous' || !app.refusals.admits(actor.id)) return

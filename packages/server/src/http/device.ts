@@ -46,7 +46,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
         const reply = await devices.checkIn(app, actor.id, body, now)
         return {
           assignment: reply.assignment,
-          pollSeconds: reply.pollSeconds,
+          pollSeconds: Math.ceil(reply.pollSeconds * app.checkIns.slowdown()),
           configVersion: 0,
           commands: [],
           serverTime: formatInstant(now),

@@ -111,7 +111,7 @@ export function createDispatcher(
       const reply = problemOf(error)
       app.metrics.refusals.add(1, reply.problem.code)
       if (reply.isBug) app.log.error('request.failed', { method: req.method, url: req.url, error })
-      else if (reply.problem.status >= 500) {
+      else if (reply.problem.status >= 500 && reply.problem.code !== 'overloaded') {
         app.log.warn('request.unavailable', { url: req.url, error })
       }
       if (res.headersSent) {

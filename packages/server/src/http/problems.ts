@@ -12,6 +12,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
+import { OverloadRefusal } from '../app/overload.ts'
 import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */
@@ -165,7 +166,12 @@ const keyTable = {
   wrong_passphrase: notGenuine('Wrong passphrase'),
 } satisfies Record<KeyCode, Mapped>
 
+const overloadTable = {
+  overloaded: no(503, 'Too many check-ins at once'),
+} satisfies Record<OverloadRefusal['code'], Mapped>
+
 const table: Readonly<Record<string, Mapped>> = {
+  ...overloadTable,
   ...trustTable,
   ...keyTable,
   ...httpTable,
@@ -222,6 +228,9 @@ export function problemOf(thrown: unknown): ProblemReply {
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
+        ...(error instanceof OverloadRefusal
+          ? { 'retry-after': String(error.retryAfterSeconds) }
+          : {}),
         ...(isHttpError ? error.headers : {}),
       },
       isBug: false,

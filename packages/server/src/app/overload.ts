@@ -1,0 +1,45 @@
+/**
+ * Back-pressure for check-ins. A queue that grows old slows devices down first (they are told to come back later), and in the
+ * end turns new ones away before anything of theirs is accepted. What was accepted is never dropped.
+ */
+import { Refusal } from '@seaworthy/std/refusal'
+import { secondMs } from '@seaworthy/std/time'
+import type { Random } from '@seaworthy/std/random'
+
+/** Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all come back at once. */
+export class OverloadRefusal extends Refusal<'overloaded'> {
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super('overloaded', 'More devices check in than the server can store; come back later.')
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** What waits, at one moment. */
+export interface Backlog {
+  readonly count: number
+  /** How long the oldest has waited; 0 when nothing waits. */
+  readonly oldestMs: number
+}
+
+const oldestMaxMs = secondMs
+const countMax = 20_000
+const slowFromMs = 250
+const slowdownMax = 4
+const retryMinSeconds = 5
+const retrySpreadSeconds = 25
+
+/** Throws `OverloadRefusal` when a check-in more would wait for too long. */
+export function refuseOverload({ count, oldestMs }: Backlog, random: Random): void {
+  if (count < countMax && oldestMs <= oldestMaxMs) return
+  throw new OverloadRefusal(
+    retryMinSeconds + Math.floor(random.fraction() * (retrySpreadSeconds + 1)),
+  )
+}
+
+/** By how much devices should poll less often: 1 while all is well, at most 4. */
+export function slowdownOf({ oldestMs }: Backlog): number {
+  const share = (oldestMs - slowFromMs) / (oldestMaxMs - slowFromMs)
+  return 1 + (slowdownMax - 1) * Math.min(1, Math.max(0, share))
+}
