@@ -18,7 +18,6 @@ import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
-import type { WrittenCheckIn } from '../db/check-ins.ts'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import * as db from '../db/devices.ts'
 import type { DeviceRow, DeviceWithState } from '../db/devices.ts'
@@ -165,7 +164,7 @@ export async function checkIn(
         ? undefined
         : await verifyReport(app, deviceId, report, signature, now),
   })
-  app.metrics.checkIns.add(1, outcome.kind)
+  app.metrics.checkIns.add(1, outcome.kind, 'agent')
   switch (outcome.kind) {
     case 'unknown_device':
       app.removedDevices.add(deviceId)

@@ -11,7 +11,7 @@ import { instantOrNull, readPage, viewPage } from './views.ts'
 
 const samplesMax = 500
 
-export function viewUpdate(update: Update): UpdateView {
+function viewUpdate(update: Update): UpdateView {
   return {
     rolloutId: update.rolloutId,
     deviceId: update.deviceId,

@@ -28,19 +28,6 @@ export async function listOpenUpdates({ sql }: ReadTx, device: string): Promise<
     select ${columns(sql)} from updates u where u.device = ${device} and u.ended_at is null`
 }
 
-/** Of a rollout, the open ones in one of the states. */
-export async function listOpenUpdatesOf(
-  { sql }: ReadTx,
-  rollout: string,
-  states: readonly UpdateState[],
-  limit: number,
-): Promise<Update[]> {
-  return sql<Update[]>`
-    select ${columns(sql)} from updates u
-    where u.rollout = ${rollout} and u.ended_at is null and u.state = any(${sql.array([...states], textOid)})
-    order by u.device limit ${limit}`
-}
-
 /** Those whose deadline has passed, oldest first: a look without a lock, to be taken again under it. */
 export async function listOverdueUpdates(
   { sql }: ReadTx,

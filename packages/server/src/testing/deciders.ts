@@ -21,7 +21,7 @@ import { systemSleep } from '@seaworthy/std/time'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { createFleetTable } from '../app/caches.ts'
 import { createCheckIns } from '../app/check-ins.ts'
-import { factsOf } from '../app/devices.ts'
+import { factsOf } from '../app/device-facts.ts'
 import { leaveFleet } from '../app/leave-fleet.ts'
 import type { CheckInObserver } from '../app/metrics/check-ins.ts'
 import { countDueMembers } from '../app/rollout-members.ts'
@@ -77,7 +77,7 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const rollouts = createRolloutTable({ db, releases, sleep: systemSleep, onFailure })
   const settlements = createSettlements({ db, zones, rollouts, releases })
   const fleets = createFleetTable(db)
-  const checkIns = createCheckIns(db, unobserved, { clock, sleep: systemSleep })
+  const checkIns = createCheckIns(db, unobserved, { clock, random, sleep: systemSleep })
   const app = {
     ...{ db, clock, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },
