@@ -29,7 +29,7 @@ export function nextWave(rollout: Rollout, now: Date, timeZone: string): Outlook
     const clause = isDue
       ? `${what} within seconds`
       : `${what} at ${formatWhen(rollout.startAt, now, timeZone)}`
-    return { clause, earliestAt: isDue ? at : rollout.startAt }
+    return { clause, earliestAt: isDue ? now : rollout.startAt }
   }
   const { successSince } = rollout.waves[last]!
   const condition = conditionOf(rollout, last)
@@ -38,7 +38,8 @@ export function nextWave(rollout: Rollout, now: Date, timeZone: string): Outlook
   if (isBaked && isWaiting) {
     return { clause: `${what} when a person has approved it`, earliestAt: null }
   }
-  const earliestAt = new Date(Math.max(openMs, at.getTime()))
+  // The rollout's time may be ahead of the clock: what is due in it is due now.
+  const earliestAt = openMs <= at.getTime() ? now : new Date(openMs)
   const when = isWaiting ? '' : `, earliest ${formatWhen(earliestAt, now, timeZone)}`
   return {
     clause: `${what} when ${condition}${approval}; ${standOf(rollout, last, timeZone, now)}${when}`,

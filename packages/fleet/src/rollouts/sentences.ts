@@ -179,7 +179,7 @@ function sayNotTakingPart({ facts, rollout }: Asked): string {
 function inWindow({ rollout, facts, zones }: Asked, at: Date): Date | null {
   const { windows } = rollout.policy
   if (windows === null) return at
-  const state = windowAt(windows, facts.tags, at, zones)
+  const state = windowAt(windows, facts.tags, rolloutTime(rollout, at), zones)
   return state.isOpen ? at : state.changesAt
 }
 
