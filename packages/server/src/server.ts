@@ -16,7 +16,7 @@ import { createTokenReader, deviceAudience } from './app/device-tokens.ts'
 import { createForeignCheckIns } from './app/foreign-check-ins.ts'
 import { createForeignIdentities } from './app/foreign-identities.ts'
 import type { SnapshotExchange } from './app/metrics/exchange.ts'
-import { observeCheckIns } from './app/metrics/check-ins.ts'
+import { observeCheckIns, observeForeignCheckIns } from './app/metrics/check-ins.ts'
 import { observeDb } from './app/metrics/observe.ts'
 import { observeSettlements } from './app/metrics/settlements.ts'
 import type { Metrics } from './app/metrics/server-metrics.ts'
@@ -186,7 +186,7 @@ async function createApp(
     rebootLocks: createRebootLockTable(db),
     omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices),
-    foreignCheckIns: createForeignCheckIns(db),
+    foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,
     refusals: createRefusalLimiter(clock),

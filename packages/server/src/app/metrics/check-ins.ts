@@ -1,5 +1,6 @@
 /** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
 import type { Clock } from '@seaworthy/std/time'
+import type { ForeignCheckIns } from '../foreign-check-ins.ts'
 import type { SpanContext, Tracer } from '../traces/spans.ts'
 import type { Metrics } from './server-metrics.ts'
 
@@ -60,6 +61,20 @@ export function observeCheckIns(options: {
         checkInBatchSize.observe(arrivals.length)
         checkInCommitSeconds.observe((clock.monotonicMs() - startedMs) / 1000)
       }
+    },
+  }
+}
+
+/** The same check-ins of other protocols, counted. */
+export function observeForeignCheckIns(
+  checkIns: ForeignCheckIns,
+  { checkIns: counter }: Pick<Metrics, 'checkIns'>,
+): ForeignCheckIns {
+  return {
+    async poll(identity, now) {
+      const state = await checkIns.poll(identity, now)
+      counter.add(1, state === undefined ? 'unknown_device' : 'stored', identity.protocol)
+      return state
     },
   }
 }

@@ -27,8 +27,8 @@ export function createMetrics(meter: Meter): Metrics {
     meter,
     checkIns: meter.counter({
       name: 'seaworthy_check_ins_total',
-      help: 'Check-ins of devices by what became of them.',
-      labels: ['outcome'],
+      help: 'Check-ins of devices by what became of them and the protocol they came by.',
+      labels: ['outcome', 'protocol'],
     }),
     checkInBatchSize: meter.histogram({
       name: 'seaworthy_check_in_batch_size',
