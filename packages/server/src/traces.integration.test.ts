@@ -4,15 +4,21 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { createRollout } from '@seaworthy/api/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { systemSleep } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
 import {
   addDevice,
   createTestClient,
+  makeFleet,
   makeProvisioningKey,
   makeReport,
+  policyOf,
+  publishAll,
   setUpTrust,
   startTestServer,
+  waitForRollout,
 } from './testing/index.ts'
 import type { TestClient, TestDevice, TestServer } from './testing/index.ts'
 import { scrape } from './testing/scrape.ts'
@@ -91,6 +97,7 @@ async function inWorld(
   { isStuck, ratio }: { isStuck: boolean; ratio: string },
   work: (world: {
     receiver: Receiver
+    signers: Signer[]
     server: TestServer
     client: TestClient
     device: TestDevice
@@ -101,9 +108,9 @@ async function inWorld(
   const server = await startTestServer({ args })
   const client = createTestClient(server)
   try {
-    await setUpTrust(client)
+    const { signers } = await setUpTrust(client)
     const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-    await work({ receiver, server, client, device })
+    await work({ receiver, signers, server, client, device })
   } finally {
     client.close()
     await server.stop()
@@ -143,6 +150,31 @@ test('O5 a check-in is one trace: request, authentication, and the batch that ca
     const { sum } = await scrape(client, server.adminToken)
     assert.ok(sum('seaworthy_trace_spans_exported_total') > 0)
     assert.equal(sum('seaworthy_trace_spans_dropped_total'), 0)
+  }))
+
+test('O5 a decision about a rollout is a span of the check-in that waits for it', () =>
+  inWorld({ isStuck: false, ratio: '1' }, async ({ receiver, signers, server, client }) => {
+    await publishAll(client, server.adminToken, signers, ['1.0.0'])
+    const [installer] = await makeFleet(client, server.url, 'tills', 1)
+    const body = { fleet: 'tills', version: '1.0.0', policy: policyOf() }
+    const { id } = await client.api.call(createRollout, { body })
+    await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+    assert.notEqual(await installer!.ask(), null)
+    let settling: ReceivedSpan | undefined
+    for (let waitedMs = 0; settling === undefined && waitedMs < 10_000; waitedMs += 100) {
+      await systemSleep(100)
+      settling = receiver.spans().find(({ name }) => name === 'rollout.settle')
+    }
+    await systemSleep(2500)
+    const spans = receiver.spans()
+    const parent = spans.find(({ spanId }) => spanId === settling?.parentSpanId)
+    assert.equal(parent?.name, 'device.check-in')
+    const below = spans.filter(({ parentSpanId }) => parentSpanId === settling?.spanId)
+    assert.deepEqual(
+      below.map(({ name }) => name),
+      ['database.transaction'],
+    )
+    assert.ok(!receiver.bodies.join('').includes(id))
   }))
 
 test('O5 a collector that takes connections and never answers delays nobody', () =>

@@ -7,7 +7,7 @@ import { readLogState } from '../../db/log.ts'
 import type { RolloutCounts } from '../../db/metrics.ts'
 import { listRolloutCounts, readLogBacklog } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
-import { leaderLockKey } from '../leadership.ts'
+import { answerWithin, leaderLockKey } from '../leadership.ts'
 import { viewTrustStatus } from '../trust-status.ts'
 import { createMeter } from './meter.ts'
 import type { Meter, Reading, Snapshot } from './meter.ts'
@@ -172,18 +172,10 @@ function ageOf(entry: Uint8Array | null, now: Date): number {
 
 /** `undefined` when the database is away, fails or does not answer in time. */
 async function inTime<T>(app: App, work: Promise<T>): Promise<T | undefined> {
-  const done = new AbortController()
-  const late = app.sleep(answerMs, done.signal).then(
-    () => undefined,
-    () => undefined,
-  )
-  const answered = work.catch((error: unknown) => {
+  try {
+    return await answerWithin(app.sleep, answerMs, work)
+  } catch (error) {
     app.log.warn('metrics.incomplete', { error })
     return undefined
-  })
-  try {
-    return await Promise.race([answered, late])
-  } finally {
-    done.abort()
   }
 }

@@ -52,5 +52,9 @@ export function observeDb(
         },
       }
     },
+    async endLead() {
+      isLeading = false
+      await db.endLead()
+    },
   }
 }
