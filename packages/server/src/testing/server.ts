@@ -19,6 +19,8 @@ export interface TestServerOptions {
   /** Of the port to listen on; 0 takes a free one. */
   readonly port?: number
   readonly args?: readonly string[]
+  /** Variables beyond those of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface TestServer {
@@ -57,7 +59,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...['--workers', String(options.workers ?? 1), '--ready-file', readyFile],
       ...(options.args ?? []),
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
   )
   let log = ''
   let output = ''

@@ -1,0 +1,292 @@
+/** Two whole servers on one PostgreSQL and one object store: nothing else coordinates them. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { createFleet } from '@seaworthy/api/fleets'
+import { createRollout } from '@seaworthy/api/rollouts'
+import { systemSleep } from '@seaworthy/std/time'
+import { leaderLockKey } from './app/leadership.ts'
+import type { Db } from './db/connection.ts'
+import type {
+  DatabaseLink,
+  PublishedRelease,
+  SharedServices,
+  TestClient,
+  TestDevice,
+  TestServer,
+} from './testing/index.ts'
+import {
+  createTestClient,
+  fillFleet,
+  killReplica,
+  policyOf,
+  publishAll,
+  report,
+  setUpTrust,
+  startSharedServices,
+  waitForRollout,
+  waveOf,
+} from './testing/index.ts'
+
+interface Replica {
+  readonly name: string
+  readonly link: DatabaseLink
+  server: TestServer
+  client: TestClient
+}
+
+const takeOverMaxMs = 5000
+const limit = 3
+
+let services: SharedServices
+let database: Db
+let replicas: [Replica, Replica]
+let adminToken: string
+const servers: TestServer[] = []
+
+async function startReplica(name: string, link: DatabaseLink): Promise<Replica> {
+  const server = await services.startReplica(name, link)
+  servers.push(server)
+  return { name, link, server, client: createTestClient(server) }
+}
+
+/** With the token of the first administrator. */
+function signIn(replica: Replica): Replica {
+  replica.client.close()
+  const client = createTestClient({ ...replica.server, adminToken })
+  return { ...replica, client }
+}
+
+const readStatus = (client: TestClient, path = '/readyz') =>
+  client.send('GET', path).then(
+    ({ status }) => status,
+    () => 0,
+  )
+
+async function until(what: string, maxMs: number, isSo: () => Promise<boolean>): Promise<number> {
+  const startedMs = performance.now()
+  while (!(await isSo())) {
+    assert.ok(performance.now() - startedMs < maxMs, `${what} within ${maxMs} ms`)
+    await systemSleep(25)
+  }
+  return performance.now() - startedMs
+}
+
+/** Sessions that hold the leader lock. */
+async function countLeaders(): Promise<number> {
+  const rows = await database.reader.sql`
+    select 1 from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
+  return rows.length
+}
+
+const countLeads = ({ server }: Replica) => server.log().split('"tasks.leading"').length - 1
+
+/** The one that began to lead last, by its own log. */
+function findLeader(): { leader: Replica; other: Replica } {
+  const lastAt = ({ server }: Replica) => {
+    const lines = server.log().split('\n')
+    const line = lines.findLast((text) => text.includes('"tasks.leading"'))
+    return line === undefined ? '' : (JSON.parse(line) as { at: string }).at
+  }
+  const [a, b] = replicas
+  return lastAt(a) > lastAt(b) ? { leader: a, other: b } : { leader: b, other: a }
+}
+
+async function readLogSize(client: TestClient): Promise<number> {
+  const { bytes } = await client.send('GET', '/log/checkpoint')
+  return Number(Buffer.from(bytes).toString().split('\n')[1])
+}
+
+before(async () => {
+  services = await startSharedServices()
+  database = services.openDatabase()
+})
+
+after(async () => {
+  for (const { client } of replicas ?? []) client.close()
+  for (const server of servers) await server.stop().catch(() => undefined)
+  for (const { link } of replicas ?? []) link.close()
+  await database.close()
+  await services.stop()
+})
+
+test('two servers that start at once on an empty database agree on everything', async () => {
+  const links = [await services.openLink(), await services.openLink()] as const
+  replicas = await Promise.all([startReplica('a', links[0]), startReplica('b', links[1])])
+  const [a, b] = replicas
+  assert.equal(a.server.pin, b.server.pin)
+  for (const { client } of replicas) assert.equal(await readStatus(client), 200)
+  const started = await database.reader.sql`
+    select 1 from audit_entries where convert_from(entry, 'UTF8') like '%server.first-start%'`
+  assert.equal(started.length, 1)
+  const secrets = await database.reader
+    .sql`select name from secrets group by name having count(*) > 1`
+  assert.deepEqual([...secrets], [])
+  await until('one leader', takeOverMaxMs, async () => (await countLeaders()) === 1)
+
+  // Each start before the first sign-in replaces the token of the one before.
+  const statuses = await Promise.all(
+    replicas.map(({ client, server }) =>
+      client.send('GET', '/v1/fleets', { token: server.adminToken }).then(({ status }) => status),
+    ),
+  )
+  assert.deepEqual(statuses.toSorted(), [200, 401])
+  adminToken = replicas[statuses.indexOf(200)]!.server.adminToken
+  replicas = [signIn(a), signIn(b)]
+})
+
+test('O1 replica killed under load: nothing acknowledged is lost, nobody is told two things, the other takes over', async (t) => {
+  const [a] = replicas
+  const { signers } = await setUpTrust(a.client)
+  const [release] = await publishAll(a.client, adminToken, signers, ['1.0.0'])
+  const devices = await fillFleet(a.client, a.server.url, 8)
+  const { id } = await a.client.api.call(createRollout, {
+    body: {
+      fleet: 'shops',
+      version: '1.0.0',
+      policy: policyOf({ waves: [waveOf({ kind: 'count', count: limit })] }),
+    },
+  })
+  const { leader, other } = findLeader()
+  const load = startLoad(devices, release!)
+  t.after(() => load.stop())
+  await until('load', 20_000, async () => load.acknowledgedCount() > 60)
+
+  const leadsBefore = countLeads(other)
+  await killReplica(leader.server)
+  const killedAtMs = performance.now()
+  const sizeBefore = await readLogSize(other.client)
+  await other.client.api.call(createFleet, {
+    body: { name: 'after-the-kill', product: 'acme', channel: 'stable' },
+  })
+  await until('another leader', takeOverMaxMs, async () => {
+    assert.equal(await readStatus(other.client), 200, 'the other one is well all the time')
+    return countLeads(other) > leadsBefore
+  })
+  await until(
+    'a longer log',
+    takeOverMaxMs,
+    async () => (await readLogSize(other.client)) > sizeBefore,
+  )
+  const tookMs = Math.round(performance.now() - killedAtMs)
+  assert.ok(tookMs <= takeOverMaxMs, `take-over and a signed checkpoint took ${tookMs} ms`)
+
+  await until('load goes on', 20_000, async () => load.acknowledgedCount() > 200)
+  await load.stop()
+  await load.check(database)
+  const rollout = await waitForRollout(other.client, id, () => true)
+  const [wave] = rollout.waves
+  assert.equal(load.toldCount(), limit, 'exactly as many devices were told as the wave takes')
+  assert.equal(wave!.inFlightCount, limit)
+
+  // The killed one comes back with its old memory of the log, and the other need not notice.
+  const back = signIn(await startReplica(leader.name, leader.link))
+  replicas = leader === replicas[0] ? [back, replicas[1]] : [replicas[0], back]
+  for (const { client } of replicas) assert.equal(await readStatus(client), 200)
+  assert.equal(await countLeaders(), 1)
+})
+
+test('O1 a leader cut off from PostgreSQL stops leading, keeps no lock, and comes back by itself', async () => {
+  const { leader, other } = findLeader()
+  const leadsBefore = countLeads(other)
+  const sizeBefore = await readLogSize(other.client)
+  leader.link.cut()
+  const tookMs = await until(
+    'another leader',
+    takeOverMaxMs,
+    async () => countLeads(other) > leadsBefore,
+  )
+  assert.ok(tookMs <= takeOverMaxMs)
+  await other.client.api.call(createFleet, {
+    body: { name: 'after-the-cut', product: 'acme', channel: 'stable' },
+  })
+  await until(
+    'a longer log',
+    takeOverMaxMs,
+    async () => (await readLogSize(other.client)) > sizeBefore,
+  )
+  assert.equal(await countLeaders(), 1)
+  assert.equal(await readStatus(leader.client), 503, 'a load balancer sends nobody there')
+  assert.match(leader.server.log(), /tasks\.leadership-lost/)
+  leader.link.restore()
+  await until('it is well again', 20_000, async () => (await readStatus(leader.client)) === 200)
+  assert.equal(await countLeaders(), 1)
+  const answer = await leader.client.send('GET', '/v1/fleets', { token: adminToken })
+  assert.equal(answer.status, 200)
+})
+
+test('O1 both go and one comes back: it leads', async () => {
+  const [a, b] = replicas
+  await Promise.all([killReplica(a.server), killReplica(b.server)])
+  const back = signIn(await startReplica(b.name, b.link))
+  replicas = [a, back]
+  await until('a leader', takeOverMaxMs, async () => countLeads(back) === 1)
+  assert.equal(await readStatus(back.client), 200)
+})
+
+interface Load {
+  acknowledgedCount(): number
+  /** Devices that were told to run something. */
+  toldCount(): number
+  stop(): Promise<void>
+  check(db: Db): Promise<void>
+}
+
+/** Every device asks without end, signed and not, now here and now there, as behind a load balancer without memory. */
+function startLoad(devices: readonly TestDevice[], release: PublishedRelease): Load {
+  let isStopped = false
+  const acknowledged = new Map<string, number[]>()
+  const told = new Map<string, Set<string>>()
+  const lines = devices.map(async (device, line) => {
+    const own: number[] = []
+    const answers = new Set<string>()
+    acknowledged.set(device.id, own)
+    told.set(device.id, answers)
+    for (let sequence = 1; !isStopped; sequence++) {
+      const isSigned = sequence % 2 === 1
+      const { client } = replicas[(line + sequence) % 2]!
+      try {
+        const reply = await report(
+          client,
+          device,
+          { sequence: isSigned ? sequence : sequence - 1 },
+          isSigned,
+        )
+        if (isSigned) {
+          assert.equal(reply.acknowledgedSequence, sequence)
+          own.push(sequence)
+        }
+        const sha256 = reply.assignment?.sha256
+        // Who was told once is told the same again, whoever answers.
+        if (answers.size > 0 && sha256 === undefined) answers.add('nothing')
+        if (sha256 !== undefined) answers.add(sha256)
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error
+        // Not acknowledged: nothing is promised about it.
+        await systemSleep(10)
+      }
+      await systemSleep(20)
+    }
+  })
+  return {
+    acknowledgedCount: () =>
+      [...acknowledged.values()].reduce((sum, { length }) => sum + length, 0),
+    toldCount: () => [...told.values()].filter(({ size }) => size > 0).length,
+    async stop() {
+      isStopped = true
+      await Promise.all(lines)
+    },
+    async check({ reader }) {
+      for (const [deviceId, sequences] of acknowledged) {
+        const rows = await reader.sql<{ sequence: number }[]>`
+          select sequence from device_reports where device = ${deviceId}`
+        const stored = new Set(rows.map(({ sequence }) => sequence))
+        const lost = sequences.filter((sequence) => !stored.has(sequence))
+        assert.deepEqual(lost, [], `acknowledged reports of ${deviceId}`)
+      }
+      for (const [deviceId, answers] of told) {
+        assert.ok(answers.size <= 1, `${deviceId} was told ${[...answers].join(' and ')}`)
+        for (const sha256 of answers) assert.equal(sha256, release.sha256)
+      }
+    },
+  }
+}
