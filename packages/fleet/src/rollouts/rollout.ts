@@ -71,7 +71,10 @@ export interface RolloutPolicy {
   readonly perPeriod: { readonly updatesMax: number; readonly seconds: number } | null
   readonly rate: Rate | null
   readonly windows: Windows | null
-  /** An update that has not ended so long after it was offered has timed out: a failure. */
+  /**
+   * An update that has not ended so long after it was offered has timed out: a failure. Time in which the device says
+   * that it waits for leave to restart does not count.
+   */
   readonly timeoutSeconds: number
   /** One device at a time until the first is healthy, and the first failure stops. */
   readonly safeMode: boolean
@@ -182,7 +185,7 @@ export interface Update {
   /** From 1. */
   readonly attempt: number
   readonly state: UpdateState
-  /** The device's own code for a failure, or ours: `timeout`, `already_running`, `overtaken`, `device_removed`, … */
+  /** Why it waits; the device's own code for a failure, or ours: `timeout`, `already_running`, `overtaken`, `device_removed`, … */
   readonly code: string | null
   readonly offeredAt: Date
   /** Sequence of the report on which it was offered: an end told by an older report belongs to an earlier attempt. */

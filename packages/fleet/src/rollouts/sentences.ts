@@ -7,6 +7,7 @@ import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves } from './rollout-time.ts'
+import { isWaitingForRestart } from './update-states.ts'
 import { windowAt } from './windows.ts'
 import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
 import type { Zones } from './zones.ts'
@@ -34,6 +35,9 @@ export function sayUpdate({ rollout, now, timeZone }: Asked, update: Update): st
     case 'downloading':
       return `under way: it downloads ${version} ${since} (${attempt}); ${until}`
     case 'installing':
+      if (isWaitingForRestart(update)) {
+        return `under way: it has made ${version} ready and waits for leave to restart ${since} (${attempt})`
+      }
       return `under way: it installs ${version} ${since} (${attempt}); ${until}`
     case 'restarting':
       return `under way: it restarts into ${version} ${since} (${attempt}); ${until}`

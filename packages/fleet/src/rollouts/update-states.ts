@@ -26,9 +26,18 @@ export function isUnderWay(update: Pick<Update, 'state'>): boolean {
   return update.state === 'offered' || isWork(update.state)
 }
 
+/** The device's code while it has made the release ready and waits for leave to restart into it. */
+const waitingCode = 'waiting_for_restart'
+
+/** Ready, and nothing of it runs yet. */
+export function isWaitingForRestart(update: Pick<Update, 'code'> & { state: string }): boolean {
+  return isWork(update.state) && update.code === waitingCode
+}
+
 /** Not yet so far that it would have to be undone on the device. */
-export function canBeSuperseded(update: Pick<Update, 'state'>): boolean {
-  return update.state === 'offered' || update.state === 'downloading'
+export function canBeSuperseded(update: Pick<Update, 'state' | 'code'>): boolean {
+  const { state } = update
+  return state === 'offered' || state === 'downloading' || isWaitingForRestart(update)
 }
 
 type Counter = 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount'

@@ -14,7 +14,7 @@ import {
 } from './rollout.fixture.ts'
 import type { CheckInFacts, Rollout, Update, UpdateState } from './rollout.ts'
 import { updateStates } from './rollout.ts'
-import { counterOf, isUnderWay, updateTransitions } from './update-states.ts'
+import { canBeSuperseded, counterOf, isUnderWay, updateTransitions } from './update-states.ts'
 import { advanceUpdate, moveCounters, supersedeUpdate, timeOutUpdate } from './updates.ts'
 
 const now = secondsOn(60)
@@ -82,6 +82,32 @@ test('D3 an update times out at its deadline, unless the report says how it ende
   // The rollout's time counts, not that of a replica whose clock is behind.
   const ahead = rolloutOf({}, { clockAt: secondsOn(90) })
   assert.equal(timeOutUpdate(updateOf(late), ahead, startAt)?.endedAt, ahead.clockAt)
+})
+
+test('D13 a device that waits for leave to restart does not run out of time while it says so', () => {
+  const waits = factsOf({ activity: works('installing', 2, 'waiting_for_restart') })
+  const ready = advanceUpdate(
+    updateOf({ state: 'downloading', hasStarted: true }),
+    rollout,
+    waits,
+    now,
+  )!
+  assert.deepEqual([ready.state, ready.code], ['installing', 'waiting_for_restart'])
+  assert.deepEqual(ready.deadlineAt, updateOf().deadlineAt)
+  // Its time is 7200 s: polled every hour, it is put off each time.
+  assert.equal(advanceUpdate(ready, rollout, waits, secondsOn(1800)), null)
+  const later = advanceUpdate(ready, rollout, waits, secondsOn(3600))!
+  assert.deepEqual([later.deadlineAt, later.changedAt], [secondsOn(10_800), now])
+  assert.equal(timeOutUpdate(later, rollout, secondsOn(10_799)), null)
+  assert.equal(timeOutUpdate(later, rollout, secondsOn(10_800))?.state, 'timed_out')
+  const goes = factsOf({ activity: works('restarting') })
+  const gone = advanceUpdate(later, rollout, goes, secondsOn(4000))!
+  assert.deepEqual([gone.state, gone.code], ['restarting', null])
+  // Nothing of it runs: an abort or an emergency may still take it back.
+  const aborted = rolloutOf({}, { state: 'aborted' })
+  assert.equal(advanceUpdate(ready, aborted, waits, now)?.state, 'superseded')
+  assert.ok(canBeSuperseded(ready))
+  assert.ok(!canBeSuperseded(gone))
 })
 
 test('D3 once a rollout is aborted, what has not begun to install ends, the rest goes on', () => {

@@ -1,12 +1,13 @@
 /** One device's update in one rollout: a state machine driven by what the device reports. */
 import { invariant } from '@seaworthy/std/refusal'
-import type { CheckInFacts, Rollout, Update, UpdateState } from './rollout.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import type { UpdateEnd } from './update-states.ts'
 import {
   canBeSuperseded,
   counterOf,
   isUnderWay,
+  isWaitingForRestart,
   isWork,
   updateTransitions,
 } from './update-states.ts'
@@ -36,7 +37,8 @@ export function isNewerThanRollout(rollout: Rollout, facts: CheckInFacts): boole
 }
 
 /**
- * What the update has become by this report; `null` when nothing has changed. A failure told by a report older than the
+ * What the update has become by this report; `null` when nothing has changed. While the device says that it waits for
+ * leave to restart its time does not run out. A failure told by a report older than the
  * one it was offered on, or by that one itself before the device was seen at work, is of an earlier attempt.
  */
 export function advanceUpdate(
@@ -58,15 +60,29 @@ export function advanceUpdate(
     return endUpdate(update, state, code, at)
   }
   const isAtWork = isOurs && isWork(state)
-  const next: UpdateState = isAtWork ? state : update.state
-  if (rollout.state === 'aborted' && canBeSuperseded({ state: next })) {
+  const isWaiting = isAtWork && isWaitingForRestart(facts.activity)
+  const next = {
+    state: isAtWork ? state : update.state,
+    code: isWaiting ? code : isAtWork ? null : update.code,
+  }
+  if (rollout.state === 'aborted' && canBeSuperseded(next)) {
     return endUpdate(update, 'superseded', 'aborted', at)
   }
-  if (at.getTime() >= update.deadlineAt.getTime()) {
+  const deadlineAt = isWaiting ? extendDeadline(update, rollout, at) : update.deadlineAt
+  if (at.getTime() >= deadlineAt.getTime()) {
     return endUpdate(update, 'timed_out', 'timeout', at)
   }
-  if (next === update.state && update.hasStarted === (update.hasStarted || isAtWork)) return null
-  return { ...update, state: next, hasStarted: true, changedAt: at }
+  if (next.state === update.state && next.code === update.code) {
+    return deadlineAt === update.deadlineAt ? null : { ...update, deadlineAt }
+  }
+  return { ...update, ...next, hasStarted: true, changedAt: at, deadlineAt }
+}
+
+/** Waiting is no fault of the release: whoever says so gets its whole time again, not at each report but in good time. */
+function extendDeadline(update: Update, rollout: Rollout, at: Date): Date {
+  const timeoutMs = rollout.policy.timeoutSeconds * 1000
+  const isSoon = update.deadlineAt.getTime() - at.getTime() < timeoutMs * 0.75
+  return isSoon ? new Date(at.getTime() + timeoutMs) : update.deadlineAt
 }
 
 /** `null` before its deadline or when it has ended. */

@@ -165,6 +165,11 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
     { facts: { updates: [updateOf({ state: 'installing' })] } },
   ],
   [
+    'installing',
+    'under way: it has made 1.2.0 ready and waits for leave to restart since 13:00 CET (attempt 1 of 1, wave 1 of 1)',
+    { facts: { updates: [updateOf({ state: 'installing', code: 'waiting_for_restart' })] } },
+  ],
+  [
     'restarting',
     'under way: it restarts into 1.2.0 since 13:00 CET (attempt 1 of 1, wave 1 of 1); its time is up at 15:00 CET',
     { facts: { updates: [updateOf({ state: 'restarting' })] } },
