@@ -90,6 +90,8 @@ function isSameCopy(stored: readonly Update[], needed: readonly Update[]): boole
           known.attempt === update.attempt &&
           known.state === update.state &&
           known.hasStarted === update.hasStarted &&
+          known.code === update.code &&
+          known.deadlineAt.getTime() === update.deadlineAt.getTime() &&
           known.changedAt.getTime() === update.changedAt.getTime(),
       ),
     )
