@@ -1,6 +1,7 @@
 /** `seaworthy product …` */
 import type { Command } from 'commander'
 import type { ProductView } from '@seaworthy/api/products'
+import { setOmahaApp } from '@seaworthy/api/omaha'
 import { listProducts, showProduct } from '@seaworthy/api/products'
 import type { ReleaseKind } from '@seaworthy/trust/tuf'
 import { currentAuthority, releaseKinds } from '@seaworthy/trust/tuf'
@@ -9,7 +10,7 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import { collect, oneOf, wholeNumber } from '../options.ts'
-import { formatAgo } from '../output/format.ts'
+import { formatAgo, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
@@ -45,6 +46,19 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
     .action(async (name: string, _options: object, command: Command) =>
       show(createContext(ports, command), name),
     )
+  product
+    .command('set-omaha-app <name> <app-id>')
+    .description('set the app id by which Omaha clients ask for the product')
+    .action(async (name: string, appId: string, _options: object, command: Command) =>
+      setApp(createContext(ports, command), name, appId),
+    )
+}
+
+async function setApp(context: Context, product: string, appId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const set = await client.call(setOmahaApp, { params: { product }, body: { appId } })
+    context.show(set, () => [`Omaha clients ask for ${set.product} as {${harmless(set.appId)}}.`])
+  })
 }
 
 interface CreateOptions extends ProposalOptions {

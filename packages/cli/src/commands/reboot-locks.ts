@@ -81,7 +81,10 @@ async function list(context: Context, fleet: string): Promise<void> {
               { title: 'for', text: (l) => formatSpan(l.ageSeconds * 1000), align: 'right' },
               { title: 'asked', text: (l) => formatAgo(l.askedAt, now) },
               { title: 'given up', text: (l) => formatAgo(l.expiresAt, now) },
-              { title: 'seen', text: (l) => formatAgo(l.device?.lastSeenAt ?? null, now) },
+              {
+                title: 'seen',
+                text: (l) => (l.device ? formatAgo(l.device.lastSeenAt, now) : '-'),
+              },
               { title: 'update', text: (l) => l.device?.updateState ?? '-' },
             ],
             locks,
