@@ -160,8 +160,15 @@ test('O5 the dashboard has its rows and speaks of metrics that the server shows'
   assert.deepEqual(unknownNames(['seaworthy_leader_count'], families), ['seaworthy_leader_count'])
 })
 
-test('O5 the alerts speak of metrics that the server shows', async () => {
+test('O5 the alerts speak of metrics that the server shows, and docs/OPERATIONS.md of each alert', async () => {
   const rules = await readFile(rulesFile, 'utf8')
+  const reference = await readFile(referenceFile, 'utf8')
+  const alerts = [...rules.matchAll(/alert: (\w+)/g)].map((match) => match[1]!)
+  assert.ok(alerts.length >= 10)
+  assert.deepEqual(
+    alerts.filter((alert) => !reference.includes(`\`${alert}\``)),
+    [],
+  )
   assert.deepEqual(unknownNames([rules], world.scraped.families), [])
 })
 
