@@ -21,7 +21,7 @@ async function runDemo(): Promise<{ output: string; exitCode: number }> {
   return { output, exitCode }
 }
 
-test('the whole demo without a registry: says so, installs, updates, rolls back, refuses the thief, recovers', async () => {
+test('the whole demo without a registry: says so, installs, updates in waves, rolls back, refuses the thief, recovers', async () => {
   const { output, exitCode } = await runDemo()
   assert.equal(exitCode, 0, output)
   assert.match(output, /npm registry cannot be reached/)
@@ -29,7 +29,15 @@ test('the whole demo without a registry: says so, installs, updates, rolls back,
   for (const version of ['1.0.0', '1.1.0', '1.1.0-mended']) {
     assert.equal(count(`${version} committed`), 3, version)
   }
-  assert.equal(count('1.1.0-moved rolled back (health_failed)'), 3)
+  // one device first, in the update and in the release that fails: the others are spared
+  assert.match(
+    output,
+    /wave 1 \(count 1\): open\n[^]*wave 2 \(100%\): open\n[^]*the rollout is finished/,
+  )
+  assert.equal(count('1.1.0-moved rolled back (health_failed)'), 1)
+  assert.equal(count('was not touched'), 2)
+  assert.match(output, /the rollout is paused: .*\(safe_mode\)/)
+  assert.match(output, /why device-\d is not offered it: not yet: .*paused/)
   for (const code of ['counter_below_committed', 'signature_threshold', 'rollback']) {
     assert.equal(count(`refused: ${code}`), 3, code)
   }

@@ -14,7 +14,7 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
   program
     .command('demo')
     .description(
-      'everything on this machine: server, signers, devices, an update, a rollback, an attack',
+      'everything on this machine: server, signers, devices, a staged update, a rollback, an attack',
     )
     .option('--keep', 'leave everything running until Ctrl-C')
     .action(async (options: { keep?: boolean }, command: Command) =>
@@ -41,8 +41,9 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
     const summary = [
       '',
       context.paint.bold(`Done in ${seconds} s.`),
-      'Three devices installed, updated and rolled back a real application; a stolen server could not',
-      'make one of them run a byte that two of three signers had not signed, nor go back.',
+      'Three devices installed and updated a real application, one of them first; a broken release went no further',
+      'than the first, which rolled it back. A stolen server could not make one of them run a byte that two of',
+      'three signers had not signed, nor go back.',
       '',
       `   server  ${server.url}`,
     ]

@@ -2,11 +2,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Environment, RunProgram } from './processes.ts'
+import type { Environment, Processes } from './processes.ts'
 
 export interface Person {
   /** Runs `seaworthy …` as this person; the output is parsed as JSON with `--json` among the arguments. */
   readonly seaworthy: (...args: readonly string[]) => Promise<string>
+  /** Runs one that takes its time, line by line; resolves with how it ended, `exit code 0` for one. */
+  readonly follow: (onLine: (line: string) => void, ...args: readonly string[]) => Promise<string>
 }
 
 export interface Signer extends Person {
@@ -25,7 +27,7 @@ export interface People {
 
 export async function gatherPeople(
   folder: string,
-  run: RunProgram,
+  processes: Processes,
   passphrase: string,
 ): Promise<People> {
   const main = fileURLToPath(new URL('../../main.ts', import.meta.url))
@@ -36,7 +38,13 @@ export async function gatherPeople(
       NO_COLOR: '1',
     }
     return {
-      seaworthy: (...args) => run(process.execPath, [main, '--yes', ...args], environment),
+      seaworthy: (...args) =>
+        processes.run(process.execPath, [main, '--yes', ...args], environment),
+      follow: (onLine, ...args) => {
+        const logFile = join(folder, `${args.join('-')}.log`)
+        const file = process.execPath
+        return processes.start({ file, args: [main, ...args], logFile, environment, onLine }).ended
+      },
     }
   }
   const owner = person(join(folder, 'owner'))

@@ -12,6 +12,7 @@ import { findFreePort, startDevice } from './devices.ts'
 import type { People } from './people.ts'
 import { gatherPeople } from './people.ts'
 import type { Running } from './processes.ts'
+import { allAtOnce, askWhy, oneFirst, rollOut } from './rollouts.ts'
 import { channel, fleet } from './scene.ts'
 import type { Server, Story } from './scene.ts'
 
@@ -25,7 +26,7 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   const { stage } = story
   const { ports } = story.context
   const passphrase = base64UrlEncode(ports.random.bytes(18))
-  const people = await gatherPeople(story.folder, story.processes.run, passphrase)
+  const people = await gatherPeople(story.folder, story.processes, passphrase)
 
   stage.chapter('A server that nobody has to trust, and an application to ship')
   const preparing = prepareApplication(join(story.folder, 'applications'), story.processes.run)
@@ -55,18 +56,27 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   stage.chapter(`${application.title} ${application.releases[0].version} to three devices`)
   await publish(story, people, application, 0)
   const devices = await bringDevices(story, people)
-  await awaitVersion(story, devices, application, 0, 'committed')
+  await awaitVersion(story, devices, application, 0)
 
-  stage.chapter(`The update: ${application.title} ${application.releases[1].version}`)
+  const { product, releases } = application
+  stage.chapter(`The update, one device first: ${application.title} ${releases[1].version}`)
+  await stage.step(`from now on ${fleet} takes what rollouts offer, wave by wave`, () =>
+    people.owner.seaworthy('fleet', 'set', fleet, '--follow', 'rollouts'),
+  )
   await publish(story, people, application, 1)
-  await awaitVersion(story, devices, application, 1, 'committed')
+  const update = await stage.step(
+    'rollout: one device first, the others once it has stayed well',
+    () => rollOut(story, people, `${product}@${releases[1].version}`, oneFirst),
+  )
+  await awaitVersion(story, devices, application, 1)
+  if (!(await update.finished)) throw new CliError('failed', 'the update was stopped')
 
-  stage.chapter(`A release that fails its health check: ${application.releases[2].version}`)
+  stage.chapter(`A release that fails its health check: ${releases[2].version}`)
   await publish(story, people, application, 2)
-  await awaitVersion(story, devices, application, 1, 'rolled-back')
+  await playBrokenRelease(story, people, devices, application)
 
   stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
-  const { version } = application.releases[1]
+  const { version } = releases[1]
   await attackDevices(story, { server, application, devices, version })
 
   stage.chapter('The owners take their server back')
@@ -78,7 +88,11 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   )
   await replaceOnlineKeys(story, people)
   await publish(story, people, application, 3)
-  await awaitVersion(story, devices, application, 3, 'committed')
+  const mended = await stage.step('rollout: all devices at once', () =>
+    rollOut(story, people, `${product}@${releases[3].version}`, allAtOnce),
+  )
+  await awaitVersion(story, devices, application, 3)
+  await mended.finished
   return { server: again, loginLine }
 }
 
@@ -256,51 +270,82 @@ async function bringDevices(story: Story, { owner }: People): Promise<DemoDevice
   )
 }
 
-/** Waits until every device says `event` of the newest release and its application answers with the version. */
+/** The first device goes back by itself, the rollout stops, and the others never see the release. */
+async function playBrokenRelease(
+  story: Story,
+  people: People,
+  devices: readonly DemoDevice[],
+  { product, releases }: Application,
+): Promise<void> {
+  const { stage } = story
+  const { version } = releases[2]
+  const targetPath = `${product}/${channel}/${version}`
+  const { id, finished } = await stage.step(
+    'rollout: one device first, and the first failure stops it',
+    () => rollOut(story, people, `${product}@${version}`, oneFirst),
+  )
+  if (await finished) throw new CliError('failed', 'the broken release was not stopped')
+  const isTried = (device: DemoDevice) => device.events.some((one) => one.targetPath === targetPath)
+  const wanted = { targetPath, event: 'rolled-back', answers: releases[1].answers } as const
+  const [spared] = devices.filter((device) => !isTried(device))
+  for (const device of devices) {
+    if (isTried(device)) await awaitEvent(story, device, wanted)
+    else stage.device(device.name, 'good', `was not touched; ${await answerOf(device)}`)
+  }
+  if (spared === undefined) throw new CliError('failed', 'every device tried the broken release')
+  stage.tell(`why ${spared.name} is not offered it: ${await askWhy(people, id, spared.name)}`)
+}
+
+async function answerOf(device: DemoDevice): Promise<string> {
+  return `${device.url} answers ${(await device.askVersion()) ?? 'nothing'}`
+}
+
+/** Waits until every device has committed the release and its application answers with the version. */
 async function awaitVersion(
   story: Story,
   devices: readonly DemoDevice[],
   { product, releases }: Application,
   index: number,
-  event: 'committed' | 'rolled-back',
+): Promise<void> {
+  const { version, answers } = releases[index]!
+  const targetPath = `${product}/${channel}/${version}`
+  await Promise.all(
+    devices.map((device) => awaitEvent(story, device, { targetPath, event: 'committed', answers })),
+  )
+}
+
+/** Waits until the device says `event` of the release and its application answers with the version. */
+async function awaitEvent(
+  story: Story,
+  device: DemoDevice,
+  wanted: { targetPath: string; event: 'committed' | 'rolled-back'; answers: string },
 ): Promise<void> {
   const { clock, sleep, signal } = story.context.ports
+  const { targetPath, event, answers } = wanted
   const deadlineMs = clock.monotonicMs() + updateTimeoutMs
-  const answered = releases[index]!.answers
-  const newest = releases[event === 'rolled-back' ? index + 1 : index]!.version
-  const target = `${product}/${channel}/${newest}`
-  const mark = event === 'committed' ? 'committed' : 'rolled back'
-  await Promise.all(
-    devices.map(async (device) => {
-      const found = () =>
-        device.events.find((one) => one.event === event && one.targetPath === target)
-      let shown: string | undefined
-      for (;;) {
-        const activity = await device.readActivity()
-        if (activity !== shown && activity !== undefined && underWay.includes(activity)) {
-          story.stage.device(device.name, 'busy', activity)
-        }
-        shown = activity
-        const entry = found()
-        const version = await device.askVersion()
-        if (entry !== undefined && version === answered) {
-          const why = entry.code === undefined ? '' : ` (${entry.code})`
-          story.stage.device(
-            device.name,
-            'good',
-            `${newest} ${mark}${why}; ${device.url} answers ${version}`,
-          )
-          return
-        }
-        if (clock.monotonicMs() > deadlineMs) {
-          throw new CliError('failed', `${device.name} did not get to ${newest} in time`, {
-            wayOut: `Look at ${join(story.folder, device.name, 'agent.log')}.`,
-          })
-        }
-        await sleep(200, signal)
-      }
-    }),
-  )
+  const version = targetPath.split('/').at(-1)!
+  let shown: string | undefined
+  for (;;) {
+    const activity = await device.readActivity()
+    if (activity !== shown && activity !== undefined && underWay.includes(activity)) {
+      story.stage.device(device.name, 'busy', activity)
+    }
+    shown = activity
+    const entry = device.events.find((one) => one.event === event && one.targetPath === targetPath)
+    const answer = await device.askVersion()
+    if (entry !== undefined && answer === answers) {
+      const mark = event === 'committed' ? 'committed' : 'rolled back'
+      const why = entry.code === undefined ? '' : ` (${entry.code})`
+      const text = `${version} ${mark}${why}; ${device.url} answers ${answer}`
+      return story.stage.device(device.name, 'good', text)
+    }
+    if (clock.monotonicMs() > deadlineMs) {
+      throw new CliError('failed', `${device.name} did not get to ${version} in time`, {
+        wayOut: `Look at ${join(story.folder, device.name, 'agent.log')}.`,
+      })
+    }
+    await sleep(200, signal)
+  }
 }
 
 /** So that a person can look around later. */
