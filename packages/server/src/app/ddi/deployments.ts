@@ -211,7 +211,7 @@ export async function takeInstalled(
 
 export type AttributeMode = 'merge' | 'replace' | 'remove'
 
-export const attributesMax = 100
+const attributesMax = 100
 
 /** Throws `action_quota`, `action_not_found` for a device that was removed. */
 export async function takeAttributes(

@@ -117,7 +117,7 @@ test('D8 no credential, a wrong one, or one of another kind gets an empty 401 on
   assert.equal(elsewhere.status, 401)
 })
 
-test("D8 a device's token says nothing about another device, whatever path it names", async () => {
+test('D8 the token of one device says nothing about another, whatever path it names', async () => {
   const [mine, theirs] = [
     await addController(client, 'mine'),
     await addController(client, 'theirs'),

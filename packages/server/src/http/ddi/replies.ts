@@ -9,7 +9,7 @@ const sleepSecondsMin = 1
 const sleepSecondsMax = 86_399
 
 /** `HH:MM:SS` and nothing behind it: a client reads it with strptime. */
-export function formatSleep(pollSeconds: number): string {
+function formatSleep(pollSeconds: number): string {
   const seconds = Math.min(sleepSecondsMax, Math.max(sleepSecondsMin, Math.round(pollSeconds)))
   const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
   return `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`
