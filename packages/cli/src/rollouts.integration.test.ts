@@ -6,8 +6,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { RolloutView, WhyView } from '@seaworthy/api/rollouts'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import type { Transport } from '@seaworthy/std/http'
+import { readBody } from '@seaworthy/std/http'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { CrowdDevice } from './testing/devices.ts'
@@ -371,7 +376,52 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
   assert.deepEqual(again!.platforms, before!.platforms)
   assert.notEqual(again!.digest, before!.digest)
   assert.match(await ann.ok('release', 'verify', 'web', '1.0-again'), /Genuine/)
+
+  // the next bad release: its way back leads to the same content, under a name that was not used yet
+  await publish('3.0')
+  const worse = await create(ann, '3.0', '--waves', '100%')
+  const both = users.flatMap((user) => ['--sign-with', user.file('key')])
+  const next = await ann.json<{ release: string; rollout: RolloutView }>(
+    ...['rollout', 'back', worse.id],
+    ...both,
+  )
+  assert.deepEqual([next.release, next.rollout.counter], ['1.0-again.2', 5])
+  assert.match(await ann.ok('rollout', 'show', worse.id), /state: +aborted: the way back/)
+  const chosen = await ann.ok('rollout', 'back', next.rollout.id, '--to', '2.0', '--dry-run')
+  assert.match(chosen, /content of 2\.0, as you said\n.*lists between them: 3\.0, 1\.0-again; --to/)
+  await refuseLies(t, server, ann, { bad, worse })
 })
+
+/** What a server that was taken over says of the bad release, to have something else signed. */
+async function refuseLies(
+  t: TestContext,
+  server: RunningServer,
+  ann: CliUser,
+  { bad, worse }: { bad: RolloutView; worse: RolloutView },
+) {
+  const { token } = await ann.json<{ token: string }>('token', 'create', 'zoe', '--role', 'admin')
+  const lies: [from: string, to: string][] = []
+  const zoe = await createCliUser(t, 'zoe', {
+    createTransport: (options) => {
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const lying: Transport = async (request) => {
+        const response = await transport(request)
+        if (!request.url.includes('/v1/rollouts')) return response
+        const text = utf8Decode(await readBody(response, 64 * 1024 * 1024))
+        const said = lies.reduce((changed, [from, to]) => changed.replaceAll(from, to), text)
+        return { ...response, body: Readable.from([utf8Encode(said)]) }
+      }
+      return { transport: lying, close }
+    },
+  })
+  await zoe.ok('login', server.url, '--pin', server.pin, '--token', token)
+  assert.match(await zoe.ok('rollout', 'back', worse.id), /under way already/)
+  lies.push(['"wayBackOf":"', '"wayBackOf":null,"x":"'])
+  assert.match(await zoe.ok('rollout', 'back', worse.id, '--dry-run'), /a counter above 4/)
+  lies.push([worse.sha256, bad.sha256])
+  const refused = await zoe.fails(3, 'rollout', 'back', worse.id, '--dry-run')
+  assert.match(refused, /describes 3\.0 otherwise than its channel signed it/)
+}
 
 /** The second signer has a token and a key, and nothing else of the first. */
 async function signElsewhere(server: RunningServer, ann: CliUser, ben: CliUser, id: string) {

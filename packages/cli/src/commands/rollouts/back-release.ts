@@ -33,6 +33,8 @@ export interface WayBack {
   signed: Release | undefined
   /** Listed already with a counter above the bad release's: nothing is left to sign. */
   isPublished: boolean
+  /** Versions that the channel lists between it and the bad release, newest first. */
+  skipped: readonly string[]
 }
 
 interface Facts {
@@ -93,7 +95,9 @@ export function planWayBack(
   if (before === rollout.version) {
     throw new CliError('usage', `${before} is the release to go back from`)
   }
-  const listed = new Map(signedReleases(current, rollout).map((one) => [one.version, one]))
+  const releases = signedReleases(current, rollout)
+  const listed = new Map(releases.map((one) => [one.version, one]))
+  requireGenuine(rollout, listed.get(rollout.version))
   const isUsed = (name: string) => (listed.get(name)?.counter ?? Infinity) < rollout.counter
   const plain = before.replace(/-again(\.\d+)?$/, '')
   const names =
@@ -106,7 +110,26 @@ export function planWayBack(
       wayOut: 'Name the release of the way back otherwise: --release-version VERSION.',
     })
   }
-  return { before, version, signed: listed.get(before), isPublished: listed.has(version) }
+  const signed = listed.get(before)
+  const from = signed?.counter ?? 0
+  const between = releases.filter(({ counter }) => counter > from && counter < rollout.counter)
+  return {
+    before,
+    version,
+    signed,
+    isPublished: listed.has(version),
+    skipped: between.map((one) => one.version),
+  }
+}
+
+/** What the server says of the bad release decides what is signed next: it must be what the channel's keys have signed. */
+function requireGenuine({ version, sha256, counter }: RolloutView, signed: Release | undefined) {
+  if (signed === undefined) return
+  if (signed.sha256 === sha256 && signed.counter === counter) return
+  throw new CliError(
+    'refused',
+    `the server describes ${version} otherwise than its channel signed it`,
+  )
 }
 
 interface PublishInput {

@@ -84,8 +84,14 @@ function describeWay(
   { rollout, way, why }: { rollout: RolloutView; way: WayBack; why: string },
 ): void {
   const { product, version, channel, fleet } = rollout
+  const { skipped } = way
   for (const line of [
     `The way back of the fleet ${fleet} from ${product}@${version} to the content of ${way.before}, ${why}`,
+    ...(skipped.length === 0
+      ? []
+      : [
+          `   (past what ${channel} lists between them: ${skipped.join(', ')}; --to chooses another)`,
+        ]),
     `1. Make it a release again: ${product}@${way.version}, the same bytes under a new name`,
     `2. Publish ${way.version} on ${channel}, signed, with a counter above ${rollout.counter}: no device ever goes to a lower one`,
   ]) {
