@@ -115,7 +115,7 @@ export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> 
 /** The code with which one of our agents says that it is ready and waits for leave to restart. */
 const waitingCode = 'waiting_for_restart'
 /** A device that waits asks at least so often. */
-export const waitingPollSecondsMax = 60
+const waitingPollSecondsMax = 60
 
 export interface RestartQuestion {
   readonly fleet: FleetPolicy

@@ -27,7 +27,7 @@ export function createOmahaAppTable(db: Db): OmahaAppTable {
 }
 
 /** Clients write it with or without braces, in any case. */
-export function normalizeAppId(spelling: string): string {
+function normalizeAppId(spelling: string): string {
   return spelling.replaceAll(/^[{\s]+|[}\s]+$/g, '').toLowerCase()
 }
 

@@ -479,6 +479,39 @@ test('V12 D13 coordinated: an offer takes a slot, which is free again when the m
   assert.deepEqual(await holders(), [])
 })
 
+test('D13 release on health: steady-state is "not yet" for a device whose update has not been found healthy, and 200 after', async () => {
+  const reboot = { strategy: 'coordinated', slots: 1, ttlSeconds: null } as const
+  const fleet = await makeFleet({ follow: 'rollouts', reboot })
+  const { id: deviceId, token } = await addForeignDevice(client, { protocol: 'omaha', fleet })
+  const machine = createMachine(token)
+  const ask = async (wish: string) => {
+    const reply = await client.send('POST', `/fleetlock/v1/${wish}`, {
+      headers: { 'fleet-lock-protocol': 'true', authorization: machine.authorization! },
+      body: JSON.stringify({ client_params: { id: machine.machineId, group: fleet } }),
+    })
+    return [reply.status, (reply.json() as { kind?: string }).kind]
+  }
+  await check(client, machine)
+  const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
+  const { id } = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
+  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+  await waitFor('an offer', async () => (await check(client, machine)).status === 'ok')
+  await tell(client, machine, 14, 1)
+  await tell(client, machine, 3, 1)
+  assert.deepEqual(await ask('pre-reboot'), [200, undefined], 'the slot that it has already')
+  restartInto(machine, '1.0.0')
+  assert.deepEqual(await ask('steady-state'), [409, 'update_not_healthy'])
+  const { items } = await client.api.call(listRebootLocks, { params: { fleet } })
+  assert.deepEqual(
+    items.map(({ holder, device }) => [holder, device?.updateState]),
+    [[deviceId, 'restarting']],
+  )
+  await check(client, machine)
+  assert.deepEqual(await ask('steady-state'), [200, undefined])
+  const after = await client.api.call(listRebootLocks, { params: { fleet } })
+  assert.deepEqual(after.items, [])
+})
+
 test('D8 attack: X-Forwarded-For hides nobody who tries credentials', async () => {
   const machine = createMachine('x')
   const statuses = []

@@ -61,7 +61,7 @@ function readEvent(event: XmlElement): OmahaEvent {
 }
 
 /** Signed or not, of 32 bits; the highest four are flags, one of which every client of a server of one's own sets. */
-export function readErrorCode(text: string): number {
+function readErrorCode(text: string): number {
   if (!/^-?\d{1,19}$/.test(text)) return 0
   return Number(BigInt.asUintN(32, BigInt(text)) & 0x0fffffffn)
 }
