@@ -20,10 +20,11 @@ const foreignProtocol = z.enum(['ddi', 'omaha'])
 const deviceParams = z.strictObject({ deviceId: idField('device') })
 const fleetParams = z.strictObject({ fleet: nameField })
 
-/** What a client calls itself: printable, no slash, so that it can stand in a path once encoded. */
+/** What a client calls itself: any text of at most 128 characters without control characters. */
 export const externalIdField = z
   .string()
-  .regex(/^[\x21-\x2e\x30-\x7e](?:[\x20-\x2e\x30-\x7e]{0,126}[\x21-\x2e\x30-\x7e])?$/)
+  .max(128)
+  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u)
 
 const tokenReply = z.object({
   device: deviceView,

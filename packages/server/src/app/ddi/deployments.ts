@@ -15,6 +15,7 @@ import { decideForeign, lockForeign, storeNews } from '../foreign-check-ins.ts'
 import type { ForeignIdentity } from '../foreign-identities.ts'
 import { decideRestart, releaseSlot } from '../reboot-locks.ts'
 import type { ServerRefusal } from '../refusals.ts'
+import { refusalOf } from '../refusals.ts'
 import type { ReleaseFile } from '../release-files.ts'
 import { findReleaseFiles } from '../release-files.ts'
 import type { Effect, Feedback } from './feedback.ts'
@@ -181,8 +182,18 @@ async function change(
     if (effect.action.closedAt !== null) await releaseSlot(tx, device)
     return effect.news === null ? undefined : storeNews(tx, state, effect.news, now)
   })
-  if (changed === undefined) return
-  await decideForeign(app, changed, now)
+  if (changed !== undefined) await settleNews(app, changed, now)
+}
+
+/** What was said is kept: whoever said it need not repeat it because the engine could not be asked just now. */
+async function settleNews(app: App, state: ForeignState, now: Date): Promise<void> {
+  try {
+    await decideForeign(app, state, now)
+  } catch (thrown) {
+    const error = refusalOf(thrown)
+    if (!(error instanceof Refusal) || error.code !== 'unavailable') throw thrown
+    app.log.warn('ddi.settled-later', { device: state.device, error: thrown })
+  }
 }
 
 /** The client says what runs there already: a signed release of its fleet's channel. False when it is none. */
@@ -205,7 +216,7 @@ export async function takeInstalled(
     return storeNews(tx, state, { update: { state: 'idle' }, running }, now)
   })
   if (changed === undefined) return false
-  await decideForeign(app, changed, now)
+  await settleNews(app, changed, now)
   return true
 }
 

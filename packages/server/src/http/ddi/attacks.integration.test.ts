@@ -217,6 +217,27 @@ test('D8 a gateway speaks for devices that it registered, up to its uses, and fo
   for (let i = 0; i < 5; i++) assert.equal(await statusOf(unit), 200)
 })
 
+test('any name that can be written in a path is a name, and none is an accident', async () => {
+  const { token } = await makeGateway(10)
+  for (const name of [
+    'a/b',
+    'Zähler 7',
+    '%2F',
+    'x'.repeat(128),
+    '设备',
+    "'; drop table",
+  ]) {
+    assert.equal(await statusOf(behind(token, name)), 200, name)
+  }
+  for (const name of ['\u0000', 'a\nb', '\u001b[2J', 'x'.repeat(129), '\u2028']) {
+    assert.equal(await statusOf(behind(token, name)), 401, JSON.stringify(name))
+  }
+  for (const path of ['%', '%ff', '%c3%28', '']) {
+    const reply = await client.send('GET', `/DEFAULT/controller/v1/${path}`)
+    assert.equal(reply.status, 404, path)
+  }
+})
+
 test('V4 a device removed behind a gateway does not come back through it; a revoked gateway speaks for nobody', async () => {
   const { token, view } = await makeGateway(10)
   const units = [behind(token, 'back-1'), behind(token, 'back-2', other)]

@@ -7,6 +7,7 @@ import type { Execution, Feedback, Result } from '../../app/ddi/feedback.ts'
 import { detailsMax, executions, results } from '../../app/ddi/feedback.ts'
 import { registerBehind } from '../../app/foreign-devices.ts'
 import type { ForeignIdentity } from '../../app/foreign-identities.ts'
+import { externalIdField } from '@seaworthy/api/foreign-devices'
 import { findUnstorable } from '../plain-json.ts'
 import { HttpError } from '../problems.ts'
 import { readBytes } from '../request.ts'
@@ -19,7 +20,6 @@ export interface Target {
 }
 
 const pathForm = /^\/([^/]+)\/controller\/v1\/([^/]+)(?:\/(.*))?$/
-const controllerIdLengthMax = 256
 
 /** `/{tenant}/controller/v1/{controllerId}/…`; `undefined` for any other path. */
 export function parseTarget(path: string): Target | undefined {
@@ -27,7 +27,6 @@ export function parseTarget(path: string): Target | undefined {
   if (match === null) return undefined
   try {
     const controllerId = decodeURIComponent(match[2]!)
-    if (controllerId.length > controllerIdLengthMax) return undefined
     const rest = match[3] === undefined || match[3] === '' ? [] : match[3].split('/')
     return {
       tenant: decodeURIComponent(match[1]!),
@@ -59,6 +58,7 @@ export async function identifyController(
     const isItsOwn = identity?.protocol === 'ddi' && identity.externalId === controllerId
     return isItsOwn ? identity : undefined
   }
+  if (!externalIdField.safeParse(controllerId).success) return undefined
   const gateway = await app.foreignIdentities.identifyGateway(match[2]!)
   return gateway && registerBehind(app, gateway.id, controllerId, now)
 }
