@@ -64,11 +64,16 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
         if (failures++ === 0) console.error(response.toString('latin1', 0, length))
       }
     }
+    if (order.fresh !== undefined) {
+      connection.socket.destroySoon()
+      return
+    }
     if (isOver) return
     if (order.perSecond === undefined) send(connection, performance.now())
     else if (late.length > 0) send(connection, late.shift()!)
     else idle.push(connection)
   }
+  const sessions: Buffer[] = []
   /** Of a response that was read whole: the next one of that length is whole too. */
   let wholeLength = 0
   const open = () =>
@@ -97,16 +102,31 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
       }
       const address = { host: '127.0.0.1', port: order.port, onread, noDelay: true }
       const isReady = () => resolve(connection)
+      const session = order.fresh === 'resumed' ? sessions.at(-1) : undefined
       const socket = order.isTls
-        ? connectTls({ ...address, rejectUnauthorized: false }, isReady)
+        ? connectTls(
+            { ...address, rejectUnauthorized: false, ...(session && { session }) },
+            isReady,
+          )
         : connectTcp(address, isReady)
       const connection: Connection = { socket, intendedMs: 0 }
       socket.on('error', reject)
+      if (order.fresh === 'resumed') {
+        socket.on('session', (ticket: Buffer) => {
+          sessions.push(ticket)
+          if (sessions.length > 100) sessions.shift()
+        })
+      }
       socket.on('close', () => {
-        if (!isOver) reject(new Error('the server closed a connection'))
+        if (!isOver && order.fresh === undefined)
+          reject(new Error('the server closed a connection'))
         failures++
       })
     })
+  const fail = (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  }
   const connections: Connection[] = []
   while (connections.length < order.connections) connections.push(await open())
 
@@ -122,6 +142,10 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
       const nowMs = performance.now()
       for (; startMs + sent * intervalMs <= nowMs; sent++) {
         const intendedMs = startMs + sent * intervalMs
+        if (order.fresh !== undefined) {
+          void open().then((fresh) => send(fresh, intendedMs), fail)
+          continue
+        }
         const connection = idle.pop()
         if (connection === undefined) late.push(intendedMs)
         else send(connection, intendedMs)
@@ -141,7 +165,6 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
   isOver = true
   const waitingCount = late.length
   for (let i = 0; i < 500 && underWay > 0; i++) await sleep(10)
-  failures = latenciesMs.length === 0 ? 1 : failures
   for (const { socket } of connections) {
     socket.removeAllListeners('close')
     socket.destroy()

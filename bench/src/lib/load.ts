@@ -13,6 +13,8 @@ export interface LoadOrder {
   seed: number
   /** Open load; without it the load is closed. */
   perSecond?: number
+  /** Of open load: each request on a connection of its own. `resumed`: with the session of an earlier one. */
+  fresh?: 'new' | 'resumed'
   warmUpMs: number
   durationMs: number
 }

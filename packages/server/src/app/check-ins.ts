@@ -54,7 +54,7 @@ interface Waiting extends CheckInInput {
 const batchMax = 1000
 /** A batch begins at once when so many wait, otherwise this long after the one before: a commit costs as much as 30 rows. */
 const batchWorthwhile = 64
-const gatherMs = 10
+const gatherMs = 20
 
 export function createCheckIns(
   db: Db,

@@ -32,6 +32,7 @@ import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../db/
 import { readSecret } from '../db/secrets.ts'
 import type { Health } from './app.ts'
 import type { ServerRefusal } from './refusals.ts'
+import { shareRuns } from './shared-runs.ts'
 
 export interface TrustState {
   /** Every root from the first, oldest first. */
@@ -173,11 +174,12 @@ export function createTrustPlane(deps: {
     return running
   }
 
+  const lookUp = shareRuns(() => newestTimestampVersion(db.reader))
   return {
     state: () => state,
     reload,
     async freshState() {
-      const newest = await newestTimestampVersion(db.reader)
+      const newest = await lookUp()
       if (newest !== (state?.timestamp.signed.version ?? 0)) await reload()
       return state
     },

@@ -3,22 +3,26 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { readCheckpoint, readLogTile } from '../app/audit-log.ts'
+import { shareRuns } from '../app/shared-runs.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import type { RawHandler } from './dispatch.ts'
 import { HttpError } from './problems.ts'
-import { sendBytes } from './request.ts'
 import { sendCached } from './tuf.ts'
 
 export function createLogHandler(app: App, limiter: AttemptLimiter): RawHandler {
+  const readNewest = shareRuns(() => readCheckpoint(app.db.reader))
   return {
     prefix: '/log/',
     methods: ['GET', 'HEAD'],
     async answer(req, res, path) {
       if (path === '/log/checkpoint') {
-        const { checkpoint } = await readCheckpoint(app.db.reader)
-        const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache' }
-        return sendBytes(res, 200, headers, utf8Encode(checkpoint))
+        const { checkpoint } = await readNewest()
+        return sendCached(req, res, {
+          bytes: utf8Encode(checkpoint),
+          contentType: 'text/plain; charset=utf-8',
+          cacheControl: 'no-cache',
+        })
       }
       const tilePath = path.slice('/log/'.length)
       const isEntries = tilePath.startsWith('tile/entries/')

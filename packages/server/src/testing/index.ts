@@ -26,7 +26,7 @@ export {
   signReport,
 } from './device.ts'
 export type { TestDevice } from './device.ts'
-export { openTokenMaker } from './tokens.ts'
+export { openDatabaseOf, openTokenMaker } from './tokens.ts'
 export { addForeignDevice, publishOsImage, pushOsImage } from './os-images.ts'
 export {
   createInstaller,

@@ -1,8 +1,12 @@
 import { join } from 'node:path'
+import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { deviceAudience, signToken } from '../app/device-tokens.ts'
 import { loadMasterKey } from '../config/secrets.ts'
+import type { Db } from '../db/connection.ts'
+import { openDb } from '../db/connection.ts'
 import { readSecret } from '../db/secrets.ts'
+import { socketFileOf } from '../postgres/index.ts'
 import type { TestServer } from './server.ts'
 
 /** Access tokens as the server makes them, under its own key: for more devices than one wants to sign in one by one. */
@@ -20,4 +24,10 @@ export async function openTokenMaker(
   } finally {
     await db.close()
   }
+}
+
+/** The database of a running server's data folder, from a process that knows nothing else of it. Close it before the server stops. */
+export function openDatabaseOf(dataDir: string): Db {
+  const socketFile = socketFileOf(dataDir)
+  return openDb({ kind: 'socket', socketFile, database: 'seaworthy' }, silentLog)
 }
