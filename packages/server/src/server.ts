@@ -1,4 +1,5 @@
 /** One worker: everything that it uses is made here, in one place, from its configuration and its ports. */
+import { hkdfSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Server } from 'node:https'
@@ -42,6 +43,7 @@ import { startLeaderTasks } from './tasks/leader.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
 import { createRebootLockWatch } from './tasks/reboot-locks.ts'
+import { watchRemovedDevices } from './tasks/removed-devices.ts'
 import { observeTasks } from './tasks/observed.ts'
 import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-reconciler.ts'
 
@@ -94,11 +96,13 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     onAudit: () => tasks.wake('log-sequencer'),
     onRollouts: () => tasks.wake('rollout-reconciler'),
   })
+  const stopLooking = watchRemovedDevices(app)
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,
       cert: app.secrets.certificatePem,
       minVersion: 'TLSv1.3',
+      ticketKeys: deriveTicketKeys(app.secrets.tlsKeyPem),
       maxHeaderSize: 16 * 1024,
       headersTimeout: 10 * secondMs,
       // Uploads may take long; bodies of routes and idle connections have limits of their own.
@@ -117,11 +121,20 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     async stop() {
       await drain(server, ports)
       await tasks.stop()
+      await stopLooking()
       await app.db.close()
       blobs.close()
       await exporter?.stop()
     },
   }
+}
+
+/**
+ * One set for all workers and replicas: a device resumes its TLS session wherever it lands, which saves both sides a signature.
+ * Each session has fresh keys of its own all the same (TLS 1.3, `psk_dhe_ke`).
+ */
+function deriveTicketKeys(tlsKeyPem: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', tlsKeyPem, '', 'seaworthy-tls-tickets-v1', 48))
 }
 
 function startExporter(options: ServerOptions): SpanExporter | undefined {
