@@ -104,7 +104,6 @@ before(async () => {
 after(async () => {
   for (const { client } of replicas ?? []) client.close()
   for (const server of servers) await server.stop().catch(() => undefined)
-  for (const { link } of replicas ?? []) link.close()
   await database.close()
   await services.stop()
 })
@@ -129,7 +128,10 @@ test('two servers that start at once on an empty database agree on everything', 
       client.send('GET', '/v1/fleets', { token: server.adminToken }).then(({ status }) => status),
     ),
   )
-  assert.deepEqual(statuses.toSorted(), [200, 401])
+  assert.deepEqual(
+    statuses.toSorted((a, b) => a - b),
+    [200, 401],
+  )
   adminToken = replicas[statuses.indexOf(200)]!.server.adminToken
   replicas = [signIn(a), signIn(b)]
 })
@@ -221,6 +223,46 @@ test('O1 both go and one comes back: it leads', async () => {
   replicas = [a, back]
   await until('a leader', takeOverMaxMs, async () => countLeads(back) === 1)
   assert.equal(await readStatus(back.client), 200)
+})
+
+test('L4 an older log in the database is noticed by every server, and the one that takes over does not sign it', async () => {
+  const [, survivor] = replicas
+  const joined = signIn(await startReplica('c', await services.openLink()))
+  replicas = [survivor, joined]
+  const old = await database.readSnapshot(async ({ sql }) => ({
+    state: await sql`select * from log_state`,
+    tiles: await sql`select * from log_tiles`,
+  }))
+  const sizeBefore = await readLogSize(joined.client)
+  await joined.client.api.call(createFleet, {
+    body: { name: 'forgotten', product: 'acme', channel: 'stable' },
+  })
+  await until(
+    'a longer log',
+    takeOverMaxMs,
+    async () => (await readLogSize(joined.client)) > sizeBefore,
+  )
+  // So that the one that does not lead has seen it too.
+  await systemSleep(6000)
+  await database.write(async ({ sql }) => {
+    await sql`delete from log_tiles`
+    await sql`insert into log_tiles ${sql(old.tiles)}`
+    await sql`delete from log_state`
+    await sql`insert into log_state ${sql(old.state)}`
+    await sql`delete from audit_entries where leaf_index >= ${sizeBefore}`
+  })
+  for (const { client } of replicas) {
+    await until('it says so', 15_000, async () => {
+      const { status, bytes } = await client.send('GET', '/readyz')
+      return status === 503 && Buffer.from(bytes).includes('log_truncated')
+    })
+  }
+  const { leader, other } = findLeader()
+  const leadsBefore = countLeads(other)
+  await killReplica(leader.server)
+  await until('another leader', takeOverMaxMs, async () => countLeads(other) > leadsBefore)
+  await systemSleep(2000)
+  assert.equal(await readLogSize(other.client), sizeBefore)
 })
 
 interface Load {

@@ -40,6 +40,7 @@ import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
+import { createLogMemory, watchLog } from './tasks/log-memory.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
 import { createRebootLockWatch } from './tasks/reboot-locks.ts'
@@ -78,8 +79,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const exporter = startExporter(options)
   const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
   const app = await createApp(options, exporter, blobs)
+  const keeper = { signer: app.secrets.logSigner, origin: app.secrets.logOrigin }
+  const memory = createLogMemory(app, keeper, join(config.dataDir, 'log-checkpoint'))
+  const stopWatching = watchLog(app, memory)
   const listed = [
-    createLogSequencer(app, join(config.dataDir, 'log-checkpoint')),
+    createLogSequencer(app, keeper, memory),
     createMetadataRenewal(app),
     createLifetimeAlarms(app),
     createGarbageCollection(app),
@@ -121,6 +125,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     async stop() {
       await drain(server, ports)
       await tasks.stop()
+      await stopWatching()
       await stopLooking()
       await app.db.close()
       blobs.close()

@@ -23,7 +23,6 @@ export interface DatabaseLink {
   /** Nothing passes any more, in either direction, and nobody is told. */
   cut(): void
   restore(): void
-  close(): void
 }
 
 export interface SharedServices {
@@ -46,6 +45,7 @@ export async function startSharedServices(): Promise<SharedServices> {
   await createDatabase({ ...address, database: 'postgres' }, silentLog)
   const objects = lacksObjectStore() === false ? await startObjectStore() : undefined
   const location = objects?.newLocation()
+  const closers: (() => void)[] = []
   const masterKeyFile = join(root, 'master.key')
   await writeFile(masterKeyFile, `${hexEncode(systemRandom.bytes(32))}\n`, { mode: 0o600 })
   return {
@@ -67,9 +67,14 @@ export async function startSharedServices(): Promise<SharedServices> {
         },
       })
     },
-    openLink: () => openLink(socketFile),
+    async openLink() {
+      const { close, link } = await openLink(socketFile)
+      closers.push(close)
+      return link
+    },
     openDatabase: () => openDb(address, silentLog),
     async stop() {
+      for (const close of closers) close()
       await cluster.stop()
       await objects?.stop()
       await rm(root, { recursive: true, force: true })
@@ -77,7 +82,7 @@ export async function startSharedServices(): Promise<SharedServices> {
   }
 }
 
-async function openLink(socketFile: string): Promise<DatabaseLink> {
+async function openLink(socketFile: string): Promise<{ link: DatabaseLink; close: () => void }> {
   const sockets = new Set<Socket>()
   let isCut = false
   const server = createServer((client) => {
@@ -97,8 +102,9 @@ async function openLink(socketFile: string): Promise<DatabaseLink> {
     }
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return {
-    url: `postgres://seaworthy@127.0.0.1:${(server.address() as AddressInfo).port}/seaworthy`,
+  const { port } = server.address() as AddressInfo
+  const link: DatabaseLink = {
+    url: `postgres://seaworthy@127.0.0.1:${port}/seaworthy`,
     cut() {
       isCut = true
       for (const socket of sockets) socket.pause()
@@ -107,11 +113,12 @@ async function openLink(socketFile: string): Promise<DatabaseLink> {
       isCut = false
       for (const socket of sockets) socket.resume()
     },
-    close() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
   }
+  const close = () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  }
+  return { link, close }
 }
 
 /** `kill -9` of a server and all that belongs to it, as when its host loses power. */
