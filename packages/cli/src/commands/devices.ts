@@ -206,6 +206,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     ['device', view.id],
     ['name', view.name ?? undefined],
     ['fleet', view.fleet],
+    ['protocol', view.protocol === 'agent' ? undefined : view.protocol],
     ['platform', view.platform],
     [
       'tags',
@@ -230,7 +231,9 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     [
       'metadata age',
       view.timestampAgeSeconds === null
-        ? 'never verified'
+        ? view.protocol === 'agent'
+          ? 'never verified'
+          : undefined
         : formatSpan(view.timestampAgeSeconds * 1000),
     ],
     ['seen', formatAgo(view.lastSeenAt, now)],

@@ -1,0 +1,92 @@
+/** An image from the file of its maker to the client of another system, by the commands of docs/OTHER-CLIENTS.md. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import type { DeviceView } from '@seaworthy/api/devices'
+import type { ReleaseView } from '@seaworthy/api/releases'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { readBody } from '@seaworthy/std/http'
+import { createCliUser } from './testing/cli-user.ts'
+import { startServer } from './testing/server.ts'
+
+test('D7 an image is released as it is, a device of another system gets it, and its token ends when told', async (t) => {
+  const server = await startServer(t)
+  const ann = await createCliUser(t, 'ann')
+  await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  const key = ann.file('key')
+  await ann.ok('key', 'create', key)
+  await ann.ok('trust', 'init', '--root-key', key, '--threshold', '1')
+  await ann.ok('product', 'create', 'gate', '--kind', 'os-image', '--sign-with', key)
+  await ann.ok('channel', 'create', 'gate', 'stable', '--key', key, '--threshold', '1')
+  const image = randomBytes(100_000)
+  await writeFile(ann.file('gate.swu'), image)
+  await writeFile(ann.file('modem.bin'), 'a second file')
+  const from = (...files: string[]) =>
+    files.flatMap((file) => ['--platform', 'linux/arm64', '--from', ann.file(file)])
+  // By its name it stays as it is; with another file beside it somebody has to say so the first time.
+  const create = ['release', 'create', 'gate']
+  await ann.fails(2, ...create, '1.0', '--raw', '--platform', 'linux/arm64', '--from', ann.folder)
+  const one = await ann.json<ReleaseView>(...create, '1.0', ...from('gate.swu'))
+  assert.deepEqual([one.kind, one.platforms.length], ['os-image', 1])
+  const two = await ann.json<ReleaseView>(...create, '2.0', ...from('gate.swu', 'modem.bin'))
+  assert.equal(two.kind, 'os-image')
+  for (const version of ['1.0', '2.0']) {
+    await ann.ok('publish', 'gate', version, '--channel', 'stable', '--sign-with', key)
+  }
+  await ann.ok('release', 'verify', 'gate', '2.0')
+  await ann.ok('release', 'diff', 'gate', '1.0', '2.0')
+  const exported = ann.file('exported')
+  await ann.ok('release', 'export', 'gate', '2.0', '--output', exported)
+  await ann.ok('release', 'verify', exported)
+
+  const fleet = ['--product', 'gate', '--channel', 'stable', '--poll', '1s']
+  await ann.ok('fleet', 'create', 'gates', ...fleet)
+  const where = ['--fleet', 'gates', '--platform', 'linux/arm64']
+  const device = ['device', 'create', ...where, '--protocol', 'ddi']
+  await ann.fails(3, ...device)
+  const made = await ann.json<{ device: DeviceView; token: string }>(...device, '--name', 'gate-1')
+  assert.match(await ann.fails(3, ...device, '--name', 'gate-1'), /external_id_taken/)
+  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  t.after(() => close())
+  const ask = async (authorization: string, path: string, controller = 'gate-1') => {
+    const url = `${server.url}/gates/controller/v1/${controller}${path}`
+    const headers = { authorization, accept: 'application/json' }
+    const response = await transport({ method: 'GET', url, headers })
+    return { status: response.status, bytes: Buffer.from(await readBody(response, 1e7)) }
+  }
+  const own = `TargetToken ${made.token}`
+  const base = JSON.parse((await ask(own, '')).bytes.toString()) as {
+    _links: { deploymentBase: { href: string } }
+  }
+  assert.match(base._links.deploymentBase.href, /deploymentBase\/1\?c=1$/)
+  const file = await ask(own, '/softwaremodules/1/artifacts/gate.swu')
+  assert.ok(file.bytes.equals(image))
+  const second = await ask(own, '/softwaremodules/1/artifacts/modem.bin')
+  assert.equal(second.bytes.toString(), 'a second file')
+  const actions = await ann.ok('device', 'actions', made.device.id)
+  assert.match(actions, /gate-1/)
+  assert.match(actions, /1\s+2\.0\s+running/)
+  assert.match(await ann.ok('device', 'show', made.device.id), /protocol:\s+ddi/)
+
+  const { token } = await ann.json<{ token: string }>('device', 'rotate', made.device.id)
+  assert.equal((await ask(own, '')).status, 401)
+  assert.equal((await ask(`TargetToken ${token}`, '')).status, 200)
+  await ann.ok('device', 'remove', made.device.id)
+  assert.equal((await ask(`TargetToken ${token}`, '')).status, 401)
+
+  const gateway = await ann.json<{ view: { id: string }; token: string }>(
+    'gateway-token',
+    'create',
+    ...where,
+    '--uses',
+    '1',
+  )
+  const asGateway = `GatewayToken ${gateway.token}`
+  assert.equal((await ask(asGateway, '', 'behind-1')).status, 200)
+  assert.equal((await ask(asGateway, '', 'behind-2')).status, 401)
+  assert.match(await ann.ok('gateway-token', 'list', '--fleet', 'gates'), /gateway_/)
+  await ann.ok('gateway-token', 'revoke', gateway.view.id)
+  assert.equal((await ask(asGateway, '', 'behind-1')).status, 401)
+  assert.ok(!(await ann.ok('gateway-token', 'list', '--fleet', 'gates')).includes(gateway.view.id))
+})
