@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { formatCompletion } from './completion.ts'
@@ -7,6 +10,11 @@ import { createProgram } from './command-tree.ts'
 import { testPorts } from './testing/ports.ts'
 
 const program = createProgram(testPorts())
+const below = (name: string) =>
+  program.commands
+    .find((command) => command.name() === name)!
+    .commands.map((command) => command.name())
+    .join(' ')
 
 /** Skips where the shell is not installed, unless the tests are strict. */
 function runShell(
@@ -54,12 +62,7 @@ test('bash loads its script and completes commands, options and values', (t) => 
     ].join('\n'),
   )
   if (out === undefined) return
-  assert.deepEqual(out.split('\n').slice(0, 4), [
-    'device',
-    'list show why updates set remove',
-    '--fleet',
-    '',
-  ])
+  assert.deepEqual(out.split('\n').slice(0, 4), ['device', below('device'), '--fleet', ''])
   assert.match(out.split('\n')[4]!, /^\/etc\/passwd/)
   assert.deepEqual(out.split('\n').slice(5, 9), ['lab harbour', 'harbour', 'rollout_0', '--json'])
 })
@@ -89,14 +92,23 @@ test('zsh loads its script and completes names that the server knows', (t) => {
   assert.deepEqual(out.trim().split('\n'), [fleets, fleets, 'rollout_0:2.0 to lab, active'])
 })
 
-test('fish loads its script and completes commands and options', (t) => {
+/** A file: the script is longer than one argument may be. */
+async function runFish(t: TestContext, lines: readonly string[]): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-fish-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'lines.fish')
+  await writeFile(file, lines.join('\n'))
+  return runShell(t, 'fish', ['--no-config', file], '')
+}
+
+test('fish loads its script and completes commands and options', async (t) => {
   const script = formatCompletion(program, 'fish')
   const lines = [
     script,
     "complete -C 'seaworthy device '",
     "complete -C 'seaworthy device list --fl'",
   ]
-  const out = runShell(t, 'fish', ['--no-config', '-c', lines.join('\n')], '')
+  const out = await runFish(t, lines)
   if (out === undefined) return
   assert.match(out, /^list\t/m)
   assert.match(out, /^--fleet\t/m)
@@ -106,6 +118,6 @@ test('fish loads its script and completes commands and options', (t) => {
     "complete -C 'seaworthy fleet show '",
     "complete -C 'seaworthy device list --fleet '",
   ]
-  const words = runShell(t, 'fish', ['--no-config', '-c', known.join('\n')], '')
+  const words = await runFish(t, known)
   assert.deepEqual(words?.trim().split('\n'), ['lab\tweb stable', 'lab\tweb stable'])
 })
