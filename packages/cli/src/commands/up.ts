@@ -12,7 +12,10 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
     .option('--data-dir <dir>', 'where everything is kept (default: ./seaworthy-data)')
     .option('--listen <host:port>', 'address to listen on (default: 127.0.0.1:8443)')
     .option('--database-url <url>', 'a PostgreSQL of your own instead of the embedded one')
-    .option('--blobs <dir>', 'where releases are stored (default: below the data folder)')
+    .option(
+      '--blobs <place>',
+      'where releases are stored: a folder or s3://… (default: below the data folder)',
+    )
     .option(
       '--name <host>',
       'a further name of this server in its certificate, repeatable',
