@@ -1,6 +1,7 @@
 /** What stops, overtakes and ends rollouts, through the real server: each test in a fleet of its own. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { checkIn } from '@seaworthy/api/device'
 import { setFleet, showFleet } from '@seaworthy/api/fleets'
 import { removeDevice, setDevice } from '@seaworthy/api/devices'
 import {
@@ -16,15 +17,20 @@ import {
 } from '@seaworthy/api/rollouts'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Db, Installer, PublishedRelease, TestClient, TestServer } from './testing/index.ts'
 import {
   carryOut,
   createTestClient,
   makeFleet,
+  makeReport,
   policyOf,
   publishAll,
+  readRollout,
   setUpTrust,
+  signReport,
   startTestServer,
   waitForRollout,
   waveOf,
@@ -199,6 +205,7 @@ test('D11 an emergency overtakes what has not begun to install, and needs a sign
 test('D12 the way back takes only devices that run the bad release, and ends its rollout', async () => {
   const [a, b] = (await makeFleet(client, server.url, 'returning', 2)) as [Installer, Installer]
   const bad = await begin('returning', last)
+  await askUntil(a, last)
   await a.follow(all)
   assert.equal(a.running(), last.sha256)
   await assert.rejects(begin('returning', second, {}, bad), refused('way_back_not_possible'))
@@ -349,6 +356,78 @@ test('D3 a fleet in which a rollout runs does not go back to the newest release,
   )
   assert.equal((await client.api.call(showFleet, { params })).follow, 'newest')
 })
+
+test('D4 forged reports: failures told by devices that were offered nothing, or without their key, stop no rollout', async () => {
+  const [a, b, c] = (await makeFleet(client, server.url, 'forged', 3)) as [
+    Installer,
+    Installer,
+    Installer,
+  ]
+  const gate = { failurePercentMax: 0, sampleMin: 1 }
+  const id = await begin('forged', first, {
+    waves: [waveOf({ kind: 'percent', percent: 100 }, gate)],
+    inFlightMax: 1,
+    failuresMax: 0,
+  })
+  await askUntil(a, first)
+  for (let i = 0; i < 5; i++) await b.say('failed', first, 'forged')
+  const forged = makeReport({ sequence: 9, update: { state: 'failed', sha256: first.sha256 } })
+  await assert.rejects(
+    client.as(a.device.accessToken).call(checkIn, {
+      body: { report: forged, signature: await signReport(c.device.signer, forged) },
+    }),
+    refused('report_signature_invalid'),
+  )
+  const rollout = await show(id)
+  assert.deepEqual(
+    [rollout.state, inFlight(rollout), rollout.waves[0]?.failedCount],
+    ['active', 1, 0],
+  )
+  await a.commit(first)
+  assert.equal((await show(id)).waves[0]?.healthyCount, 1)
+})
+
+test('O1 kill -9 of workers between a report and its decision leaves every counter right', async () => {
+  const devices = await makeFleet(client, server.url, 'killed', 12)
+  const id = await begin('killed', first, { inFlightMax: 5, attempts: { max: 10, waitSeconds: 0 } })
+  for (let round = 0; round < 2; round++) {
+    const asking = devices.map((device) => followForAWhile(device))
+    await systemSleep((systemRandom.bytes(1)[0]! / 256) * 60)
+    const pids = await server.workerPids()
+    process.kill(pids[round % pids.length]!, 'SIGKILL')
+    await Promise.all(asking)
+    const rollout = await readRollout(db, id)
+    const rows = await db.reader.sql<{ state: string; count: number }[]>`
+      select state, count(*) as count from updates where rollout = ${id} group by state`
+    const count = (isWanted: (state: string) => boolean) =>
+      rows.reduce((sum, row) => sum + (isWanted(row.state) ? row.count : 0), 0)
+    const [wave] = rollout!.waves
+    assert.equal(
+      wave?.offeredCount,
+      count(() => true),
+    )
+    assert.equal(
+      wave?.healthyCount,
+      count((state) => state === 'committed'),
+    )
+    const isOver = (state: string) => ['committed', 'failed', 'rolled_back'].includes(state)
+    assert.equal(
+      wave?.inFlightCount,
+      count((state) => !isOver(state)),
+    )
+    assert.ok((wave?.inFlightCount ?? 0) <= 5)
+  }
+  for (let tries = 0; tries < 100 && devices.some(({ running }) => running() === null); tries++) {
+    await Promise.all(devices.map((device) => followForAWhile(device)))
+  }
+  await waitForRollout(client, id, ({ state }) => state === 'finished')
+})
+
+/** A request that a killed worker had in hand gets no answer; it is not waited for. */
+async function followForAWhile(device: Installer): Promise<void> {
+  const followed = device.follow(all).catch(() => systemSleep(50))
+  await Promise.race([followed, systemSleep(2000)])
+}
 
 test('D5 why: a device is told in one sentence what it waits for', async () => {
   const [a] = (await makeFleet(client, server.url, 'asking', 1)) as [Installer]

@@ -107,15 +107,22 @@ async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollou
 async function timeOutUpdates(app: Deps): Promise<void> {
   for (;;) {
     const overdue = await listOverdueUpdates(app.db.reader, app.clock.now(), overduePageMax)
+    let endedCount = 0
     for (const [rollout, updates] of Map.groupBy(overdue, ({ rolloutId }) => rolloutId)) {
       const devices = updates.map(({ deviceId }) => deviceId)
-      await timeOutUpdatesOf(app, rollout, devices)
+      endedCount += await timeOutUpdatesOf(app, rollout, devices)
     }
-    if (overdue.length < overduePageMax) return
+    // None: by the database's clock their time is not up yet.
+    if (overdue.length < overduePageMax || endedCount === 0) return
   }
 }
 
-async function timeOutUpdatesOf(app: Deps, id: string, devices: readonly string[]): Promise<void> {
+/** Answers how many ended. */
+async function timeOutUpdatesOf(
+  app: Deps,
+  id: string,
+  devices: readonly string[],
+): Promise<number> {
   const moved = await app.db.write(async (tx) => {
     const [before] = await lockRollouts(tx, [id])
     if (before === undefined) return undefined
@@ -131,16 +138,18 @@ async function timeOutUpdatesOf(app: Deps, id: string, devices: readonly string[
       stored: copies,
       updates: new Map(
         [...copies].map(([device, copy]) => {
-          const others = parseUpdates(copy.updates).filter(({ rolloutId }) => rolloutId !== id)
+          const known = parseUpdates(copy.updates)
           const after = ended.get(device)
-          return [device, after === undefined ? others : [...others, after]]
+          if (after === undefined) return [device, known]
+          return [device, [...known.filter(({ rolloutId }) => rolloutId !== id), after]]
         }),
       ),
     })
     for (const device of ended.keys()) await releaseSlot(tx, device)
     return { rollout, changes }
   })
-  if (moved === undefined) return
+  if (moved === undefined) return 0
   app.rollouts.put([moved.rollout])
   if (app.metrics !== undefined) countEnded(app.metrics.updatesEnded, moved.changes)
+  return moved.changes.length
 }
