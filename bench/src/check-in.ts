@@ -1,11 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { DeviceReport } from '@seaworthy/api/device'
 import type { TestServer } from '@seaworthy/server/testing'
 import {
   createTestClient,
+  openTlsKey,
   publishRelease,
   pushRelease,
   setUpTrust,
@@ -17,7 +19,6 @@ import type { LoadOrder, LoadResult } from './lib/load.ts'
 import { applyLoad, buildRequest, tokenMark } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, takeTurns } from './lib/measure.ts'
-import { writeCertificate } from './lib/certificate.ts'
 import { addPeerTables } from './lib/peer.ts'
 import { cpuSecondsOf, memoryMbOf, processTree } from './lib/processes.ts'
 
@@ -36,9 +37,11 @@ const hourlyMs = Number(process.env['SEAWORTHY_BENCH_HOURLY_MS'] ?? 60_000)
 type Log = (line: string) => void
 type Echo = { port: number; process: ChildProcess }
 
-async function startFixture(name: string, ...args: string[]): Promise<Echo> {
-  const script = fileURLToPath(new URL(`lib/${name}.fixture.ts`, import.meta.url))
-  const child = spawn(process.execPath, [script, String(workersCount), ...args], {
+const echoFile = new URL('lib/echo.fixture.ts', import.meta.url)
+const peerFile = new URL('lib/peer.fixture.ts', import.meta.url)
+
+async function startFixture(file: URL, ...args: string[]): Promise<Echo> {
+  const child = spawn(process.execPath, [fileURLToPath(file), String(workersCount), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const text = await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve))
@@ -223,13 +226,12 @@ export async function run(log: Log): Promise<Comparison[]> {
       `${manyCount} devices are registered (by SQL, ${((performance.now() - startMs) / 1000).toFixed(0)} s)`,
     )
     await addPeerTables(few.server)
-    const { keyFile, certificateFile } = writeCertificate(few.server.dataDir)
     const sides = {
       few,
       many,
-      echo: await startFixture('echo'),
-      tlsEcho: await startFixture('echo', keyFile, certificateFile),
-      peer: await startFixture('peer', few.server.dataDir),
+      echo: await startFixture(echoFile),
+      tlsEcho: await startFixture(echoFile, ...(await writeCertificate(few.server))),
+      peer: await startFixture(peerFile, few.server.dataDir),
     }
     for (const side of [sides.echo, sides.tlsEcho, sides.peer]) {
       stops.unshift(() => side.process.kill())
@@ -242,6 +244,21 @@ export async function run(log: Log): Promise<Comparison[]> {
     return [...comparisons, latency, memory, hourly]
   } finally {
     for (const stop of stops) await stop()
+  }
+}
+
+/** The server's own key and certificate, for the echo over TLS. */
+async function writeCertificate(server: TestServer): Promise<[string, string]> {
+  const files: [string, string] = [`${server.dataDir}/echo.key`, `${server.dataDir}/echo.crt`]
+  const db = server.openDatabase()
+  try {
+    const [row] = await db.reader.sql<{ value: string }[]>`
+      select value from server_facts where name = 'certificate'`
+    await writeFile(files[0], await openTlsKey(server), { mode: 0o600 })
+    await writeFile(files[1], row!.value)
+    return files
+  } finally {
+    await db.close()
   }
 }
 

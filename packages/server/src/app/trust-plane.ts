@@ -32,7 +32,7 @@ import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../db/
 import { readSecret } from '../db/secrets.ts'
 import type { Health } from './app.ts'
 import type { ServerRefusal } from './refusals.ts'
-import { shareRuns } from './shared-runs.ts'
+import { shareRuns } from './joined-runs.ts'
 
 export interface TrustState {
   /** Every root from the first, oldest first. */

@@ -26,7 +26,7 @@ export {
   signReport,
 } from './device.ts'
 export type { TestDevice } from './device.ts'
-export { openDatabaseOf, openTokenMaker } from './tokens.ts'
+export { openDatabaseOf, openTlsKey, openTokenMaker } from './tokens.ts'
 export { addForeignDevice, publishOsImage, pushOsImage } from './os-images.ts'
 export {
   createInstaller,

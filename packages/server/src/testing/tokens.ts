@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { deviceAudience, signToken } from '../app/device-tokens.ts'
+import type { SecretName } from '../config/secrets.ts'
 import { loadMasterKey } from '../config/secrets.ts'
 import type { Db } from '../db/connection.ts'
 import { openDb } from '../db/connection.ts'
@@ -13,14 +14,23 @@ import type { TestServer } from './server.ts'
 export async function openTokenMaker(
   server: TestServer,
 ): Promise<(deviceId: string, expiresAt: Date) => string> {
+  const key = await openSecret(server, 'device-token-key')
+  return (sub, expiresAt) =>
+    signToken(key, deviceAudience, { sub, exp: Math.floor(expiresAt.getTime() / 1000) })
+}
+
+/** PEM. For another server that is to cost the same handshakes. */
+export async function openTlsKey(server: TestServer): Promise<string> {
+  return Buffer.from(await openSecret(server, 'tls-key')).toString()
+}
+
+async function openSecret(server: TestServer, name: SecretName): Promise<Uint8Array> {
   const db = server.openDatabase()
   try {
     const masterKey = await loadMasterKey(join(server.dataDir, 'master.key'), systemRandom, false)
-    const row = await readSecret(db.reader, 'device-token-key')
-    if (row === undefined) throw new Error('the server has no key for device tokens')
-    const key = masterKey.open('device-token-key', row.version, row.sealed)
-    return (sub, expiresAt) =>
-      signToken(key, deviceAudience, { sub, exp: Math.floor(expiresAt.getTime() / 1000) })
+    const row = await readSecret(db.reader, name)
+    if (row === undefined) throw new Error(`the server has no ${name}`)
+    return masterKey.open(name, row.version, row.sealed)
   } finally {
     await db.close()
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { shareRuns } from './shared-runs.ts'
+import { shareRuns } from './joined-runs.ts'
 
 test('a thousand who ask at once cause two runs', async () => {
   let runs = 0
