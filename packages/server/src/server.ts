@@ -28,6 +28,7 @@ import { loadOnlineSecrets } from './app/online-secrets.ts'
 import { createOmahaAppTable } from './app/omaha/apps.ts'
 import { createRebootLockTable } from './app/reboot-locks.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
+import { createReleaseFileLists } from './app/release-files.ts'
 import { createReleaseTable, createRolloutTable } from './app/rollout-table.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
 import { createSettlements } from './app/updates.ts'
@@ -204,6 +205,7 @@ async function createApp(
     rebootLocks: createRebootLockTable(db),
     omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices),
+    releaseFiles: createReleaseFileLists(),
     foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,

@@ -17,6 +17,7 @@ import type { OnlineSecrets } from './online-secrets.ts'
 import type { RebootLockTable } from './reboot-locks.ts'
 import type { OmahaAppTable } from './omaha/apps.ts'
 import type { RefusalLimiter } from './refused-attempts.ts'
+import type { ReleaseFileLists } from './release-files.ts'
 import type { Tracer } from './traces/spans.ts'
 import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
 import type { TrustPlane } from './trust-plane.ts'
@@ -50,6 +51,7 @@ export interface App extends Ports {
   readonly zones: Zones
   readonly foreignIdentities: ForeignIdentities
   readonly foreignCheckIns: ForeignCheckIns
+  readonly releaseFiles: ReleaseFileLists
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter

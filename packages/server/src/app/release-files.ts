@@ -13,7 +13,7 @@ import type { RegistryStore } from '@seaworthy/oci/store'
 import { Refusal } from '@seaworthy/std/refusal'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
-import type { ReadTx, WriteTx } from '../db/connection.ts'
+import type { WriteTx } from '../db/connection.ts'
 import { insertFileHashes, listFileHashes } from '../db/release-files.ts'
 import type { ReleaseRow } from '../db/releases.ts'
 import type { App } from './app.ts'
@@ -66,16 +66,50 @@ export async function measureReleaseFiles(
   }
 }
 
+/** Lists of files that were found once: a client that streams asks for one of them with every range. */
+export interface ReleaseFileLists {
+  get(key: string): readonly ReleaseFile[] | undefined
+  set(key: string, files: readonly ReleaseFile[]): void
+}
+
+const listsMax = 200
+
+export function createReleaseFileLists(): ReleaseFileLists {
+  const lists = new Map<string, readonly ReleaseFile[]>()
+  return {
+    get: (key) => lists.get(key),
+    set(key, files) {
+      if (lists.size >= listsMax) lists.delete(lists.keys().next().value!)
+      lists.set(key, files)
+    },
+  }
+}
+
+type Deps = Pick<App, 'store' | 'db' | 'releaseFiles'>
+
 /**
  * The files of a signed release for a platform, in the order of its manifest; none when the release is no operating system image
- * or has nothing for the platform. `sha256` is that of the signed target.
+ * or has nothing for the platform, or when hashes of one of them are missing. `sha256` is that of the signed target.
  */
 export async function findReleaseFiles(
-  app: { readonly store: RegistryStore; readonly db: { readonly reader: ReadTx } },
+  app: Deps,
   release: { readonly product: string; readonly sha256: string },
   platform: string,
 ): Promise<readonly ReleaseFile[]> {
-  const { product, sha256 } = release
+  // What a digest names never changes.
+  const key = `${release.product}/${release.sha256}/${platform}`
+  const known = app.releaseFiles.get(key)
+  if (known !== undefined) return known
+  const files = await readReleaseFiles(app, release, platform)
+  if (files.length > 0) app.releaseFiles.set(key, files)
+  return files
+}
+
+async function readReleaseFiles(
+  app: Deps,
+  { product, sha256 }: { readonly product: string; readonly sha256: string },
+  platform: string,
+): Promise<readonly ReleaseFile[]> {
   const stored = await app.store.getManifest(product, `sha256:${sha256}`)
   if (stored === undefined) return []
   const index = parseManifest(stored.bytes, mediaTypes.index)
@@ -87,12 +121,15 @@ export async function findReleaseFiles(
   const digests = files.map(({ descriptor }) => descriptor.digest)
   const rows = await listFileHashes(app.db.reader, digests)
   const hashes = new Map(rows.map((row) => [row.digest, row]))
-  return files.flatMap(({ name, descriptor: { digest, size } }) => {
+  const found: ReleaseFile[] = []
+  for (const { name, descriptor } of files) {
+    const { digest, size } = descriptor
     const row = hashes.get(digest)
     if (row === undefined || !digest.startsWith('sha256:')) return []
     const hex = { sha1: hexEncode(row.sha1), md5: hexEncode(row.md5) }
-    return { product, name, digest, size, sha256: digest.slice('sha256:'.length), ...hex }
-  })
+    found.push({ product, name, digest, size, sha256: digest.slice('sha256:'.length), ...hex })
+  }
+  return found
 }
 
 async function readFiles(

@@ -3,6 +3,7 @@
  * of a device is open at a time; when the answer is another one, the client is asked to cancel first.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer } from '@seaworthy/fleet/rollouts'
 import { Refusal } from '@seaworthy/std/refusal'
 import { channelRole } from '@seaworthy/trust/tuf'
@@ -63,7 +64,7 @@ async function followAnswer(
   if (release === null) return null
   const files = await findReleaseFiles(app, release, state.platform)
   if (files.length === 0) {
-    app.log.warn('ddi.release-without-files', { device, release: release.targetPath })
+    await refuseOffer(app, state, release, now)
     return null
   }
   const made = await app.db.write((tx) =>
@@ -71,6 +72,22 @@ async function followAnswer(
   )
   // Another poll of the device made one at the same time: the next answer shows it.
   return made === undefined ? null : { id: made.id, state: 'running' }
+}
+
+/** What has no files for the device fails at once, in everybody's sight, instead of when its time is over. */
+async function refuseOffer(
+  app: App,
+  { device }: ForeignState,
+  { sha256, targetPath }: ReleaseFacts,
+  now: Date,
+): Promise<void> {
+  const code = 'image_without_files'
+  app.log.warn('ddi.release-refused', { device, code, release: targetPath })
+  const changed = await app.db.write(async (tx) => {
+    const locked = await lockForeign(tx, device, now)
+    return locked && storeNews(tx, locked, { update: { state: 'failed', sha256, code } }, now)
+  })
+  if (changed !== undefined) await settleNews(app, changed, now)
 }
 
 export interface Deployment {

@@ -219,14 +219,7 @@ test('D8 a gateway speaks for devices that it registered, up to its uses, and fo
 
 test('any name that can be written in a path is a name, and none is an accident', async () => {
   const { token } = await makeGateway(10)
-  for (const name of [
-    'a/b',
-    'Zähler 7',
-    '%2F',
-    'x'.repeat(128),
-    '设备',
-    "'; drop table",
-  ]) {
+  for (const name of ['a/b', 'Zähler 7', '%2F', 'x'.repeat(128), '设备', "'; drop table"]) {
     assert.equal(await statusOf(behind(token, name)), 200, name)
   }
   for (const name of ['\u0000', 'a\nb', '\u001b[2J', 'x'.repeat(129), '\u2028']) {
@@ -306,33 +299,59 @@ test('tokens are stored as hashes alone', async () => {
 })
 
 test('T10 rows changed in the database change no byte that is served', async () => {
-  await publish('2.0', randomBytes(30_000))
-  const unit = await addController(client, 'lied-to')
-  const action = await pollAction(unit)
-  const path = `/softwaremodules/${action}/artifacts/firmware.swu`
-  const good = Buffer.from((await unit.send('GET', path)).bytes)
+  const good = randomBytes(30_000)
+  await publish('2.0', good)
   const evil = Buffer.from('evil')
   const hash = (algorithm: string, bytes: Uint8Array) =>
     createHash(algorithm).update(bytes).digest()
+  // Before any worker has looked at the release.
   await inDatabase(
     (sql) =>
       sql`update release_files set sha1 = ${hash('sha1', evil)}, md5 = ${hash('md5', evil)}, size = 4`,
   )
-  const after = await unit.send('GET', path)
-  assert.deepEqual(Buffer.from(after.bytes), good)
+  const unit = await addController(client, 'lied-to')
+  const action = await pollAction(unit)
+  const path = `/softwaremodules/${action}/artifacts/firmware.swu`
   const { body } = await unit.send('GET', `/deploymentBase/${action}`)
   const [artifact] = body.deployment.chunks[0].artifacts
+  assert.equal(artifact.hashes.sha1, hash('sha1', evil).toString('hex'))
   assert.equal(artifact.hashes.sha256, hash('sha256', good).toString('hex'))
   assert.equal(artifact.size, good.length)
+  assert.deepEqual(Buffer.from((await unit.send('GET', path)).bytes), good)
   // A release that nobody signed, and one that was signed as something else.
-  for (const change of [{ sha256: 'e'.repeat(64) }, { version: '9.9' }, { product: 'other' }]) {
-    await inDatabase(
-      (sql) => sql`update ddi_actions set ${sql(change)} where device = ${unit.deviceId}`,
-    )
+  const lies = [{ sha256: 'e'.repeat(64) }, { version: '1.0' }, { product: 'other' }]
+  for (const lie of lies) {
+    const before = await readAction(unit.deviceId)
+    await changeAction(unit.deviceId, { ...before, ...lie })
     assert.equal((await unit.send('GET', `/deploymentBase/${action}`)).status, 404)
     assert.equal((await unit.send('GET', path)).status, 404)
+    await changeAction(unit.deviceId, before)
+    assert.equal((await unit.send('GET', path)).status, 200)
   }
 })
+
+interface ActionRelease {
+  readonly product: string
+  readonly version: string
+  readonly sha256: string
+}
+
+async function readAction(device: string): Promise<ActionRelease> {
+  const db = server.openDatabase()
+  try {
+    const [row] = await db.reader.sql<ActionRelease[]>`
+      select product, version, sha256 from ddi_actions where device = ${device}`
+    return row!
+  } finally {
+    await db.close()
+  }
+}
+
+async function changeAction(device: string, change: ActionRelease): Promise<void> {
+  await inDatabase(
+    (sql) => sql`update ddi_actions set ${sql({ ...change })} where device = ${device}`,
+  )
+}
 
 test('D8 a withdrawn token cannot be guessed at leisure: wrong ones are counted per address', async () => {
   const unit = await addController(client, 'busy')

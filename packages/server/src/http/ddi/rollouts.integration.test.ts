@@ -12,10 +12,13 @@ import type { AddedController } from '../../testing/controllers.ts'
 import { addController, pollAction, said } from '../../testing/controllers.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
+  carryOut,
   createTestClient,
   policyOf,
+  publishIntent,
   publishOsImage,
   pushOsImage,
+  pushRelease,
   setUpTrust,
   startTestServer,
 } from '../../testing/index.ts'
@@ -195,6 +198,28 @@ test('V12 where restarts are coordinated as many install at once as there are sl
   await tell(second, '/deploymentBase/1', 'closed', 'failure')
   const left = await client.api.call(listRebootLocks, { params: { fleet } })
   assert.equal(left.items.length, 0)
+})
+
+test('D7 a release without files for the device fails at once, once an attempt, and is seen', async () => {
+  const bundle = await pushRelease(client, server.adminToken, '4.0')
+  const intent = publishIntent(bundle)
+  if (intent.kind !== 'publish') throw new Error('not an intent to publish')
+  // Signed as if it were for the device's platform.
+  const content = { ...intent.content, platforms: ['linux/arm64'] }
+  await carryOut(client, { ...intent, content }, signers)
+  const { fleet, units } = await makeFleet('no-files')
+  const unit = units[0]!
+  await begin(fleet, '4.0', policyOf({ attempts: { max: 1, waitSeconds: 0 } }))
+  let update = await updateOf(unit)
+  for (let i = 0; i < 100 && update === undefined; i++) {
+    assert.equal(await pollAction(unit), undefined)
+    await systemSleep(50)
+    update = await updateOf(unit)
+  }
+  assert.deepEqual([update?.state, update?.code], ['failed', 'image_without_files'])
+  for (let i = 0; i < 3; i++) assert.equal(await pollAction(unit), undefined)
+  assert.equal((await updateOf(unit))?.attempt, 1)
+  await client.api.call(setFleet, { params: { fleet }, body: { updatesEnabled: false } })
 })
 
 test('D7 a limit of updates in flight holds for DDI devices, and why says so', async () => {
