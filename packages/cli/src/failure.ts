@@ -73,10 +73,6 @@ const endings: Readonly<Record<string, Ending>> = {
   not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
   // rollouts
   rollout_policy_invalid: ['usage', 'See `seaworthy rollout create --help`, and try --dry-run.'],
-  fleet_follows_newest: [
-    'refused',
-    'First let the fleet follow rollouts: `seaworthy fleet set NAME --follow rollouts`.',
-  ],
   release_not_published: [
     'refused',
     'Publish it first: `seaworthy publish PRODUCT VERSION --channel C`.',
@@ -84,10 +80,6 @@ const endings: Readonly<Record<string, Ending>> = {
   release_not_newer: [
     'refused',
     'Devices never go to a lower counter: the signed way back is `seaworthy rollout back ROLLOUT`.',
-  ],
-  release_not_security: [
-    'refused',
-    'An emergency is for a release that was published with --security.',
   ],
   // registry
   not_found: ['notFound'],
