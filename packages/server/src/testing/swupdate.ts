@@ -88,7 +88,7 @@ export async function startSwupdate(options: SwupdateOptions): Promise<Swupdate>
   const config = join(folder, 'swupdate.cfg')
   await writeFile(
     config,
-    `globals: { verbose = true; };
+    `globals: { public-key-file = "${maker.certificate}"; };
 suricatta: { tenant = "DEFAULT"; id = "${controllerId}"; url = "${url}"; targettoken = "${token}"; cafile = "${caFile}"; polldelay = 1; retrywait = 1; };
 identify: ( { name = "board"; value = "test"; } );
 `,
@@ -96,7 +96,7 @@ identify: ( { name = "board"; value = "test"; } );
   const child = spawn(
     'swupdate',
     [
-      ...['-f', config, '-k', maker.certificate, '-H', 'board:1.0', '-M', '-m', '-l', '5', '-u'],
+      ...['-f', config, '-H', 'board:1.0', '-M', '-m', '-l', '5', '-u'],
       confirm === undefined ? '' : `-c ${confirm}`,
     ],
     {
