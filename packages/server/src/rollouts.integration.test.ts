@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { showFleet } from '@seaworthy/api/fleets'
 import { createRollout, listRolloutUpdates, showRolloutHistory } from '@seaworthy/api/rollouts'
 import { listDeviceUpdates, showFleetVersions } from '@seaworthy/api/updates'
+import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Installer, PublishedRelease, TestClient, TestServer } from './testing/index.ts'
 import {
@@ -54,12 +55,12 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
   // Only two get it, however many ask.
   const told = await Promise.all(installers.map((installer) => installer.ask()))
   assert.equal(told.filter((sha256) => sha256 === first.sha256).length, 2)
-  for (let round = 0; round < 40; round++) {
+  const isOver = () => installers.every(({ running }) => running() === first.sha256)
+  for (let round = 0; round < 300 && !isOver(); round++) {
     await Promise.all(installers.map((installer) => installer.follow(releases)))
-    const rollout = await waitForRollout(client, id, () => true)
-    if (rollout.state === 'finished') break
+    await systemSleep(100)
   }
-  const rollout = await waitForRollout(client, id, ({ state }) => state === 'finished')
+  const rollout = await waitForRollout(client, id, ({ state }) => state === 'finished', 30_000)
   assert.deepEqual(
     rollout.waves.map(({ state, inFlightCount, failedCount }) => [
       state,

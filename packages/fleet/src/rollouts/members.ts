@@ -45,7 +45,8 @@ export function createMemberCounter(rollout: Rollout, release: ReleaseFacts): Me
         const room = Math.max(0, members.count - rollout.waves[wave]!.offeredCount)
         const taken = Math.min(room, left)
         left -= taken
-        return counted[wave]! + taken
+        // Devices may have been offered it since the rollout was read.
+        return Math.min(members.count, counted[wave]! + taken)
       })
     },
   }

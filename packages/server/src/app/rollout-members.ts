@@ -21,14 +21,14 @@ type Deps = Pick<App, 'db' | 'releases' | 'clock'> & {
 }
 
 const pageSize = 10_000
-const recountMs = 60 * secondMs
+const recountMs = 10 * secondMs
 /** Counting takes at most one part in so many of the time. */
 const restFactor = 99
 
 /** When each fleet may be counted again, by the clock that only grows. Kept by whoever counts from time to time. */
 export type CountingTimes = Map<string, number>
 
-/** Counts the rollouts that were never counted, and again those whose count is a minute old. */
+/** Counts the rollouts that were never counted, and again those whose count is ten seconds old. */
 export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): Promise<void> {
   const { db, clock } = deps
   const all = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
