@@ -43,14 +43,15 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const unlock = await holdDataDir(config.dataDir, machine.uid)
   let cluster: PostgresCluster | undefined
   try {
+    // What is wrong with the store is said now, not by every worker.
+    const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
+    blobs.close()
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
     const database = await addressOf(config, cluster)
     if (cluster !== undefined) {
       await createDatabase({ ...database, database: 'postgres' }, ports.log)
     }
     const started = await prepareDatabase(options, database)
-    // What is wrong with the store is said now, not by every worker.
-    ;(await openBlobStore(config.blobs, options.blobCredentials, ports)).close()
     const workers = startWorkers(
       { kind: 'start', config, database, version: options.version },
       ports,

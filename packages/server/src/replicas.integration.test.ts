@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { createFleet } from '@seaworthy/api/fleets'
 import { createRollout } from '@seaworthy/api/rollouts'
+import { digestOf } from '@seaworthy/oci/digests'
+import { seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
 import { leaderLockKey } from './app/leadership.ts'
 import type { Db } from './db/connection.ts'
@@ -134,6 +136,43 @@ test('two servers that start at once on an empty database agree on everything', 
   )
   adminToken = replicas[statuses.indexOf(200)]!.server.adminToken
   replicas = [signIn(a), signIn(b)]
+})
+
+test('content that one server took is served by the other, and an upload may change servers with every piece', async () => {
+  const [a, b] = replicas
+  const bytes = seededRandom(4).bytes(300_000)
+  const digest = digestOf(bytes)
+  const send = (
+    { client }: Replica,
+    method: string,
+    path: string,
+    body = new Uint8Array(),
+    from = 0,
+  ) =>
+    client.send(method, path, {
+      token: adminToken,
+      body,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(body.length),
+        ...(method === 'PATCH' ? { 'content-range': `${from}-${from + body.length - 1}` } : {}),
+      },
+    })
+  const begun = await send(a, 'POST', '/v2/acme/blobs/uploads/')
+  assert.equal(begun.status, 202)
+  const place = (headers: Readonly<Record<string, string>>) => {
+    const { pathname, search } = new URL(headers['location']!, a.server.url)
+    return pathname + search
+  }
+  const first = await send(b, 'PATCH', place(begun.headers), bytes.subarray(0, 100_000))
+  assert.equal(first.status, 202)
+  const second = await send(a, 'PATCH', place(first.headers), bytes.subarray(100_000), 100_000)
+  assert.equal(second.status, 202)
+  const last = place(second.headers)
+  const done = await send(b, 'PUT', `${last}${last.includes('?') ? '&' : '?'}digest=${digest}`)
+  assert.equal(done.status, 201)
+  const served = await a.client.send('GET', `/v2/acme/blobs/${digest}`, { token: adminToken })
+  assert.equal(digestOf(served.bytes), digest)
 })
 
 test('O1 replica killed under load: nothing acknowledged is lost, nobody is told two things, the other takes over', async (t) => {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { ContentFault } from '@seaworthy/oci/digests'
 import type { ManifestRefusal } from '@seaworthy/oci/manifests'
 import type { StoreRefusal } from '@seaworthy/oci/store'
+import { ObjectStoreError } from '@seaworthy/oci/store/s3'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 
 export type RegistryErrorCode =
@@ -67,6 +68,11 @@ const answers = {
 /** The answer to an error, or `undefined` for a bug or a failure of the world. */
 export function toRegistryError(error: unknown): RegistryError | undefined {
   if (error instanceof RegistryError) return error
+  if (error instanceof ObjectStoreError && error.isPassing) {
+    const message = 'the store of content does not answer at the moment'
+    const headers = { 'retry-after': '5' }
+    return new RegistryError(503, 'UNSUPPORTED', message, { headers, cause: error })
+  }
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return undefined
   if (!Object.hasOwn(answers, error.code)) return undefined
   const [status, code] = answers[error.code as Mapped]

@@ -61,8 +61,9 @@ function answerFailure<Actor>(
   // The client went away in the middle of its body: nobody is there to be answered.
   if (request.errored || (request.destroyed && !request.complete)) return
   const known = toRegistryError(error)
-  if (!known) ports.log.error('registry_request_failed', { method: request.method, error })
-  else if (known.status >= 500 || known.cause !== undefined) {
+  if (!known || known.status === 503) {
+    ports.log.error('registry_request_failed', { method: request.method, error })
+  } else if (known.cause !== undefined) {
     ports.log.debug('registry_request_refused', { code: known.code, error })
   }
   if (response.headersSent) {
