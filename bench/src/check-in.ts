@@ -4,14 +4,17 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { DeviceReport } from '@seaworthy/api/device'
+import { setFleet } from '@seaworthy/api/fleets'
+import { createRollout } from '@seaworthy/api/rollouts'
 import type { TestServer } from '@seaworthy/server/testing'
 import {
   createTestClient,
   openTlsKey,
-  publishRelease,
-  pushRelease,
+  policyOf,
+  publishAll,
   setUpTrust,
   startTestServer,
+  waitForRollout,
 } from '@seaworthy/server/testing'
 import type { Crowd } from './lib/device-crowd.ts'
 import { addCrowd, digestOf, idleReport } from './lib/device-crowd.ts'
@@ -29,6 +32,7 @@ const workersCount = 2
 const rounds = 5
 const connections = 256
 const fewCount = 1000
+const updatesAtOnce = 10
 const manyCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 1_000_000)
 /** A million devices, each once an hour. */
 const hourlyPerSecond = 1_000_000 / 3600
@@ -54,17 +58,25 @@ interface Side {
   order: LoadOrder
 }
 
-/** A server with `count` devices that run the newest release of their channel and say so. */
+/**
+ * A server with `count` devices in a fleet that follows rollouts. All run 1.0.0, and a rollout of 2.0.0 is open to all of them, of
+ * which ten at a time may update: nearly every check-in is of a candidate that the limit refuses.
+ */
 async function startSide(count: number): Promise<Side & { report: DeviceReport }> {
   const server = await startTestServer({ workers: workersCount })
   const client = createTestClient(server)
   const { signers } = await setUpTrust(client)
-  const release = await pushRelease(client, server.adminToken, '1.0.0')
-  await publishRelease(client, release, signers)
-  client.close()
-  const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }
+  const [release] = await publishAll(client, server.adminToken, signers, ['1.0.0', '2.0.0'])
+  await client.api.call(setFleet, { params: { fleet: 'shops' }, body: { follow: 'rollouts' } })
+  const running = { product: 'acme', version: '1.0.0', sha256: release!.sha256, counter: 1 }
   const report = idleReport(running, new Date())
   const crowd = await addCrowd(server, 'shops', report, count)
+  const policy = policyOf({ inFlightMax: updatesAtOnce })
+  const { id } = await client.api.call(createRollout, {
+    body: { fleet: 'shops', version: '2.0.0', policy },
+  })
+  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+  client.close()
   const order: LoadOrder = {
     port: Number(new URL(server.url).port),
     isTls: true,
@@ -240,7 +252,7 @@ export async function run(log: Log): Promise<Comparison[]> {
     const latency = await measureLatency(log, few, perSecond['few']!)
     const memory = measureMemory(log, many)
     const hourly = await measureHourly(log, many)
-    await checkAllWereIdle(many)
+    for (const side of [few, many]) await checkState(side)
     return [...comparisons, latency, memory, hourly]
   } finally {
     for (const stop of stops) await stop()
@@ -262,13 +274,17 @@ async function writeCertificate(server: TestServer): Promise<[string, string]> {
   }
 }
 
-/** The cheap way was taken: every device still has the digest that it was loaded with. */
-async function checkAllWereIdle({ server, report }: Side & { report: DeviceReport }) {
+/** The limit held, and the cheap way was taken: every device still has the digest that it was loaded with. */
+async function checkState({ server, report }: Side & { report: DeviceReport }) {
   const db = server.openDatabase()
   try {
-    const [row] = await db.reader.sql<{ count: number }[]>`
-      select count(*) from device_states where digest <> ${digestOf(report)}`
-    if (row?.count !== 0) throw new Error(`${row?.count} devices were not known by their digest`)
+    const [row] = await db.reader.sql<{ unknown: number; updating: number }[]>`
+      select (select count(*) from device_states where digest <> ${digestOf(report)}) as unknown,
+        (select count(*) from updates) as updating`
+    if (row?.unknown !== 0)
+      throw new Error(`${row?.unknown} devices were not known by their digest`)
+    if (row.updating !== updatesAtOnce)
+      throw new Error(`${row.updating} devices were told to update`)
   } finally {
     await db.close()
   }
