@@ -344,6 +344,8 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   // It is up again, and tells of the update before, then watches the new one: still its slot.
   await say(first, { update: { state: 'idle' } })
   await say(first, { update: { state: 'committed', sha256: 'b'.repeat(64) } })
+  // Also where the update before was an attempt at the same release.
+  await say(first, { update: { state: 'rolled_back', sha256: release.sha256 } })
   await say(first, { update: { state: 'watching', sha256: release.sha256 } })
   assert.equal((await say(second, { update: waiting() })).assignment?.mayRestart, false)
   const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }

@@ -2,6 +2,7 @@
  * What an Omaha client gets: the engine's answer, as a release with its files and an address that is good for hours. The client
  * downloads, installs and restarts without asking again, so the fleet's rule for restarts holds from the offer on.
  */
+import type { DeviceReport } from '@seaworthy/api/device'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { hourMs } from '@seaworthy/std/time'
@@ -106,27 +107,34 @@ async function makeOffer(
   if (release === null) return null
   const files = await findReleaseFiles(app, release, state.platform)
   if (files.length === 0) {
-    app.log.warn('omaha.release-without-files', {
+    // It fails at once, in everybody's sight, instead of when its time is over.
+    const { targetPath, sha256 } = release
+    const update = { state: 'failed', targetPath, sha256, code: 'image_without_files' } as const
+    app.log.warn('omaha.release-refused', {
       device: state.device,
-      release: release.targetPath,
+      code: update.code,
+      release: targetPath,
     })
+    const refused = await storeUpdate(app, state, update, now)
+    if (refused !== undefined) await decideForeign(app, refused, now)
     return null
   }
-  if (!isUnderWay && !(isSame && update?.state === 'idle'))
-    await noteOffer(app, state, release, now)
+  if (!isUnderWay && !(isSame && update?.state === 'idle')) {
+    const { targetPath, sha256 } = release
+    await storeUpdate(app, state, { state: 'idle', targetPath, sha256 }, now)
+  }
   return { release, files, token: signFileToken(app, state.device, release, now) }
 }
 
-async function noteOffer(
+async function storeUpdate(
   app: App,
   { device }: ForeignState,
-  { targetPath, sha256 }: ReleaseFacts,
+  update: DeviceReport['update'],
   now: Date,
-): Promise<void> {
-  await app.db.write(async (tx) => {
+): Promise<ForeignState | undefined> {
+  return app.db.write(async (tx) => {
     const locked = await lockForeign(tx, device, now)
-    if (locked === undefined) return
-    await storeNews(tx, locked, { update: { state: 'idle', targetPath, sha256 } }, now)
+    return locked && storeNews(tx, locked, { update }, now)
   })
 }
 

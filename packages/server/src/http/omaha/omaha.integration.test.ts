@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { removeDevice, showDevice } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
-import { rotateForeignDevice } from '@seaworthy/api/foreign-devices'
+import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign-devices'
 import { setOmahaApp } from '@seaworthy/api/omaha'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { createRollout, listRolloutUpdates, showRollout } from '@seaworthy/api/rollouts'
@@ -14,10 +14,13 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
   addForeignDevice,
+  carryOut,
   createTestClient,
   policyOf,
+  publishIntent,
   publishOsImage,
   pushOsImage,
+  pushRelease,
   setUpTrust,
   startTestServer,
   waitForRollout,
@@ -424,6 +427,33 @@ test('D6 D2 rollouts decide for Omaha devices too: one at a time, history, failu
     items.map(({ state, code }) => [state, code]),
     [['failed', 'omaha_12']],
   )
+})
+
+test('D6 a release without files for the machine fails at once instead of when its time is over', async () => {
+  const fleet = await makeFleet({ follow: 'rollouts' })
+  const made = await client.api.call(createForeignDevice, {
+    params: { fleet },
+    body: { protocol: 'omaha', platform: 'linux/arm64' },
+  })
+  const version = '3.0.0'
+  const bundle = await pushRelease(client, server.adminToken, version)
+  const intent = publishIntent(bundle)
+  assert.ok(intent.kind === 'publish')
+  await carryOut(
+    client,
+    { ...intent, content: { ...intent.content, platforms: ['linux/arm64'] } },
+    signers,
+  )
+  const machine = createMachine(made.token)
+  await check(client, machine)
+  const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })], failuresMax: 0 })
+  const { id } = await client.api.call(createRollout, { body: { fleet, version, policy } })
+  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+  await waitFor('the failure', async () => {
+    assert.equal((await check(client, machine)).status, 'noupdate')
+    const { items } = await client.api.call(listRolloutUpdates, { params: { rolloutId: id } })
+    return items[0]?.code === 'image_without_files'
+  })
 })
 
 test('D6 D5 an update through a rollout is healthy only after the restart, and counts in the fleet', async () => {

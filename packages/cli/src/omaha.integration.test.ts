@@ -1,0 +1,71 @@
+/** docs/OTHER-CLIENTS.md, line by line: an Omaha client's release, app id, token and address, with curl as the client. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { createCliUser } from './testing/cli-user.ts'
+import { startServer } from './testing/server.ts'
+
+const run = promisify(execFile)
+const appId = '{e96281a6-d1af-4bde-9a0a-97b76e56dc57}'
+const request = `<?xml version="1.0" encoding="UTF-8"?>
+<request protocol="3.0" version="update_engine-0.4.10" updaterversion="update_engine-0.4.10" installsource="scheduler" ismachine="1">
+    <os version="Chateau" platform="CoreOS" sp="3815.2.0_x86_64"></os>
+    <app appid="${appId}" version="3815.2.0" track="stable" bootid="{b}" oem="ami" machineid="0123456789abcdef0123456789abcdef" board="amd64-usr" delta_okay="false" >
+        <ping active="1"></ping>
+        <updatecheck></updatecheck>
+        <event eventtype="3" eventresult="2" previousversion=""></event>
+    </app>
+</request>`
+
+test('D6 the steps of the guide lead to an offer at the address of update.conf, and to its payload', async (t) => {
+  const server = await startServer(t)
+  const ann = await createCliUser(t, 'ann')
+  await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  await ann.ok('key', 'create', ann.file('key'))
+  const signed = ['--sign-with', ann.file('key')]
+  await ann.ok('trust', 'init', '--root-key', ann.file('key'), '--threshold', '1')
+  await ann.ok('product', 'create', 'os', '--kind', 'os-image', ...signed)
+  await ann.ok('channel', 'create', 'os', 'stable', '--key', ann.file('key'), '--threshold', '1')
+  const payload = ann.file('flatcar_production_update.gz')
+  await writeFile(payload, randomBytes(50_000))
+  const from = ['--platform', 'linux/amd64', '--raw', '--from', payload]
+  await ann.ok('release', 'create', 'os', '3815.2.1', ...from)
+  await ann.ok('publish', 'os', '3815.2.1', '--channel', 'stable', ...signed)
+  await ann.ok('product', 'set-omaha-app', 'os', appId)
+  await ann.ok('fleet', 'create', 'os-fleet', '--product', 'os', '--channel', 'stable')
+  const omaha = ['--protocol', 'omaha', '--platform', 'linux/amd64']
+  const { token } = await ann.json<{ token: string }>(
+    'device',
+    'create',
+    '--fleet',
+    'os-fleet',
+    ...omaha,
+  )
+
+  const { host } = new URL(server.url)
+  const addresses = [
+    `https://machine:${token}@${host}/omaha/v1/update/`,
+    `https://${host}/omaha/v1/update/${token}/`,
+  ]
+  for (const address of addresses) {
+    const post = ['--silent', '--insecure', '--header', 'content-type: text/xml', '--data', request]
+    const { stdout } = await run('curl', [...post, address])
+    assert.match(stdout, /<manifest version="3815\.2\.1">/)
+    const codebase = /codebase="([^"]+)"/.exec(stdout)![1]!
+    const file = ann.file('downloaded')
+    const get = ['--silent', '--insecure', '--fail', '--output', file]
+    await run('curl', [...get, `${codebase}flatcar_production_update.gz`])
+    const bytes = await readFile(file)
+    assert.deepEqual(bytes, await readFile(payload))
+    const sha256 = createHash('sha256').update(bytes).digest('base64')
+    assert.ok(stdout.includes(`sha256="${sha256}"`), stdout)
+  }
+  const devices = await ann.json<{ protocol: string }[]>('device', 'list')
+  assert.deepEqual(
+    devices.map(({ protocol }) => protocol),
+    ['omaha'],
+  )
+})
