@@ -58,12 +58,13 @@ export interface Outcome {
 /** Takes in what was said, and decides; an offer is made only to a machine that asks for one. */
 export async function takeStatement(
   app: App,
+  by: ForeignIdentity,
   state: ForeignState,
   said: OmahaStatement,
   isCheck: boolean,
   now: Date,
 ): Promise<Outcome> {
-  const current = await storeStatement(app, state, said, now)
+  const current = await storeStatement(app, by, state, said, now)
   const { answer, fleet } = await decideForeign(app, current, now)
   const offer = isCheck ? await makeOffer(app, current, fleet, answer.release, now) : null
   return { fleet, offer }
@@ -71,6 +72,7 @@ export async function takeStatement(
 
 async function storeStatement(
   app: App,
+  by: ForeignIdentity,
   state: ForeignState,
   said: OmahaStatement,
   now: Date,
@@ -79,7 +81,7 @@ async function storeStatement(
   const releases = fleet === undefined ? [] : app.releases.of(fleet)
   if (state.report === null || readNews(state.report, said, releases) === null) return state
   const stored = await app.db.write(async (tx) => {
-    const locked = await lockForeign(tx, state.device, now)
+    const locked = await lockForeign(tx, state.device, now, by)
     const news = locked?.report ? readNews(locked.report, said, releases) : null
     if (locked === undefined || news === null) return locked
     // What has ended needs no leave to restart any more.

@@ -166,8 +166,8 @@ async function answerRequest(
 }
 
 async function answerApp(call: Call, state: ForeignState, asked: OmahaApp): Promise<CheckReply> {
-  const { app, origin, now } = call
-  const { fleet, offer } = await takeStatement(app, state, asked, asked.isCheck, now)
+  const { app, identity, origin, now } = call
+  const { fleet, offer } = await takeStatement(app, identity, state, asked, asked.isCheck, now)
   const { pollSeconds } = fleet
   if (offer === null) return { status: 'noupdate', pollSeconds }
   return { status: 'ok', pollSeconds, offer, codebase: `${origin}/omaha/v1/files/${offer.token}/` }
