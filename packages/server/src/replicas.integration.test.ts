@@ -8,22 +8,15 @@ import { seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
 import { leaderLockKey } from './app/leadership.ts'
 import type { Db } from './db/connection.ts'
-import type {
-  DatabaseLink,
-  PublishedRelease,
-  SharedServices,
-  TestClient,
-  TestDevice,
-  TestServer,
-} from './testing/index.ts'
+import type { DatabaseLink, SharedServices, TestClient, TestServer } from './testing/index.ts'
 import {
   createTestClient,
   fillFleet,
   killReplica,
   policyOf,
   publishAll,
-  report,
   setUpTrust,
+  startReplicaLoad,
   startSharedServices,
   waitForRollout,
   waveOf,
@@ -188,7 +181,7 @@ test('O1 replica killed under load: nothing acknowledged is lost, nobody is told
     },
   })
   const { leader, other } = findLeader()
-  const load = startLoad(devices, release!)
+  const load = startReplicaLoad(devices, () => replicas)
   t.after(() => load.stop())
   await until('load', 20_000, async () => load.acknowledgedCount() > 60)
 
@@ -214,7 +207,7 @@ test('O1 replica killed under load: nothing acknowledged is lost, nobody is told
 
   await until('load goes on', 20_000, async () => load.acknowledgedCount() > 200)
   await load.stop()
-  await load.check(database)
+  await load.check(database, release!.sha256)
   const rollout = await waitForRollout(other.client, id, () => true)
   const [wave] = rollout.waves
   assert.equal(load.toldCount(), limit, 'exactly as many devices were told as the wave takes')
@@ -304,71 +297,3 @@ test('T9 an older log in the database is noticed by every server, and the one th
   await systemSleep(2000)
   assert.equal(await readLogSize(other.client), sizeBefore)
 })
-
-interface Load {
-  acknowledgedCount(): number
-  /** Devices that were told to run something. */
-  toldCount(): number
-  stop(): Promise<void>
-  check(db: Db): Promise<void>
-}
-
-/** Every device asks without end, signed and not, now here and now there, as behind a load balancer without memory. */
-function startLoad(devices: readonly TestDevice[], release: PublishedRelease): Load {
-  let isStopped = false
-  const acknowledged = new Map<string, number[]>()
-  const told = new Map<string, Set<string>>()
-  const lines = devices.map(async (device, line) => {
-    const own: number[] = []
-    const answers = new Set<string>()
-    acknowledged.set(device.id, own)
-    told.set(device.id, answers)
-    for (let sequence = 1; !isStopped; sequence++) {
-      const isSigned = sequence % 2 === 1
-      const { client } = replicas[(line + sequence) % 2]!
-      try {
-        const reply = await report(
-          client,
-          device,
-          { sequence: isSigned ? sequence : sequence - 1 },
-          isSigned,
-        )
-        if (isSigned) {
-          assert.equal(reply.acknowledgedSequence, sequence)
-          own.push(sequence)
-        }
-        const sha256 = reply.assignment?.sha256
-        // Who was told once is told the same again, whoever answers.
-        if (answers.size > 0 && sha256 === undefined) answers.add('nothing')
-        if (sha256 !== undefined) answers.add(sha256)
-      } catch (error) {
-        if (error instanceof assert.AssertionError) throw error
-        // Not acknowledged: nothing is promised about it.
-        await systemSleep(10)
-      }
-      await systemSleep(20)
-    }
-  })
-  return {
-    acknowledgedCount: () =>
-      [...acknowledged.values()].reduce((sum, { length }) => sum + length, 0),
-    toldCount: () => [...told.values()].filter(({ size }) => size > 0).length,
-    async stop() {
-      isStopped = true
-      await Promise.all(lines)
-    },
-    async check({ reader }) {
-      for (const [deviceId, sequences] of acknowledged) {
-        const rows = await reader.sql<{ sequence: number }[]>`
-          select sequence from device_reports where device = ${deviceId}`
-        const stored = new Set(rows.map(({ sequence }) => sequence))
-        const lost = sequences.filter((sequence) => !stored.has(sequence))
-        assert.deepEqual(lost, [], `acknowledged reports of ${deviceId}`)
-      }
-      for (const [deviceId, answers] of told) {
-        assert.ok(answers.size <= 1, `${deviceId} was told ${[...answers].join(' and ')}`)
-        for (const sha256 of answers) assert.equal(sha256, release.sha256)
-      }
-    },
-  }
-}

@@ -135,3 +135,12 @@ export async function killReplica(server: TestServer): Promise<void> {
     }),
   ])
 }
+
+/** Stops every process of a server in the middle of whatever it does, as a host does that is out of memory; the result lets them go on. */
+export async function freezeReplica(server: TestServer): Promise<() => void> {
+  const pids = [server.pid, ...(await server.workerPids())]
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  return () => {
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+  }
+}

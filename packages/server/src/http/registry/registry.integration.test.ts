@@ -592,9 +592,9 @@ walk('disk', async () => {
 walk(
   'S3',
   async () => {
-    const { credentials, newLocation, ports, stop } = await startObjectStore()
-    const client = createS3Client(newLocation(), credentials, ports)
-    return { store: await openS3Store(client, ports), close: stop }
+    const server = await startObjectStore()
+    const client = createS3Client(server.newLocation(), server.credentials, server.ports)
+    return { store: await openS3Store(client, server.ports), close: () => server.stop() }
   },
   lacksObjectStore(),
 )
