@@ -11,12 +11,15 @@ const texts = [
   '2026-03-01T12:00:00Z',
   'AAAA',
   'https://ship.example:8443',
-  ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'].map(
-    (kind) => `${kind}_${'0'.repeat(26)}`,
-  ),
+  ...[
+    ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
+    ...['gateway', 'lock', 'fleetlock'],
+  ].map((kind) => `${kind}_${'0'.repeat(26)}`),
   'fleet:read',
   'note',
   '30d',
+  '22:00',
+  'UTC',
 ]
 const numbers = [1, 0, 5, 60, 3600, 200]
 

@@ -2,6 +2,7 @@
 import type { FuzzTarget } from '../target.ts'
 import { createAgentTargets } from './agent.ts'
 import { createCliTargets } from './cli.ts'
+import { createDdiTargets } from './ddi.ts'
 import { createLogTargets } from './log.ts'
 import { createOciTargets } from './oci.ts'
 import { createServerTargets } from './server.ts'
@@ -16,6 +17,7 @@ export async function createTargets(folder: string): Promise<FuzzTarget[]> {
     ...createOciTargets(),
     ...(await createAgentTargets()),
     ...(await createServerTargets(samples)),
+    ...createDdiTargets(),
     ...createCliTargets(folder),
   ]
 }
