@@ -34,14 +34,23 @@ export interface Seen {
 
 export const nothingSeen: Seen = { state: 'active', eventId: 0, acceptedEventId: 0 }
 
+const stateAfter = { pause: 'paused', resume: 'active' } as const
+
 const ends = ['rolled_back', 'failed', 'timed_out']
 
-/** `isSteered`: somebody paused, resumed or aborted since the last check. Throws `AssertionError`. */
+/** What a person did before the step, while nothing else happened. */
+export interface Steering {
+  readonly how: 'pause' | 'resume'
+  /** Of the last event before it. */
+  readonly eventId: number
+}
+
+/** Throws `AssertionError`. */
 export async function checkLimits(
   db: Db,
   id: string,
   before: Seen,
-  isSteered: boolean,
+  steering: Steering | null,
 ): Promise<Seen> {
   const rollout = await readRollout(db, id)
   assert.ok(rollout !== undefined)
@@ -55,11 +64,12 @@ export async function checkLimits(
   const eventId = events.at(-1)?.id ?? 0
   const offers = events.filter(({ state }) => state === 'offered')
   const fresh = offers.filter((event) => event.id > before.eventId)
-  if (before.state !== 'active' && !isSteered) {
-    assert.equal(fresh.length, 0, `nothing is offered while the rollout is ${before.state}`)
+  const stateBefore = steering === null ? before.state : stateAfter[steering.how]
+  if (stateBefore !== 'active') {
+    assert.equal(fresh.length, 0, `nothing is offered while the rollout is ${stateBefore}`)
   }
-  const acceptedEventId = isSteered && rollout.state === 'active' ? eventId : before.acceptedEventId
-  checkStops(rollout, events, before.acceptedEventId, isSteered)
+  const acceptedEventId = steering?.how === 'resume' ? steering.eventId : before.acceptedEventId
+  checkStops(rollout, events, acceptedEventId)
   return { state: rollout.state, eventId, acceptedEventId }
 }
 
@@ -139,15 +149,10 @@ function checkRate(offers: readonly Event[], perMinute: number): void {
 }
 
 /** After the failure that stops a rollout nothing is offered, unless a person resumed it. */
-function checkStops(
-  rollout: Rollout,
-  events: readonly Event[],
-  acceptedEventId: number,
-  isSteered: boolean,
-): void {
+function checkStops(rollout: Rollout, events: readonly Event[], acceptedEventId: number): void {
   const { safeMode, failuresMax } = rollout.policy
   const limit = safeMode ? 0 : failuresMax
-  if (limit === null || isSteered) return
+  if (limit === null) return
   const failed = new Set<string>()
   for (const { id, device, state } of events) {
     if (id <= acceptedEventId) continue

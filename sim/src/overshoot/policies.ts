@@ -26,11 +26,11 @@ export function rollPolicy(dice: Dice): RolloutPolicy {
   return {
     waves: rollWaves(dice),
     inFlightMax: dice.oneIn(3) ? null : 1 + dice.roll(8),
-    perPeriod: dice.oneIn(2) ? { updatesMax: 1 + dice.roll(6), seconds: 30 + dice.roll(90) } : null,
+    perPeriod: dice.oneIn(2) ? { updatesMax: 1 + dice.roll(8), seconds: 20 + dice.roll(60) } : null,
     rate: rollRate(dice),
     windows: null,
     timeoutSeconds: 60 + dice.roll(240),
-    safeMode: dice.oneIn(5),
+    safeMode: dice.oneIn(8),
     failuresMax: dice.oneIn(3) ? dice.roll(5) : null,
     onFailure: dice.oneIn(5) ? 'abort' : 'pause',
     attempts: { max: 1 + dice.roll(3), waitSeconds: dice.roll(60) },
@@ -39,12 +39,13 @@ export function rollPolicy(dice: Dice): RolloutPolicy {
 }
 
 function rollWaves(dice: Dice): Wave[] {
+  const everything = rollWave(dice, { kind: 'percent', percent: 100 })
+  if (dice.oneIn(2)) return [everything]
   const waves: Wave[] = []
   if (dice.oneIn(2)) waves.push(rollWave(dice, { kind: 'count', count: 1 + dice.roll(6) }))
   if (dice.oneIn(3)) waves.push(rollWave(dice, { kind: 'tag', key: 'ring', value: 'early' }))
   if (dice.oneIn(2)) waves.push(rollWave(dice, { kind: 'percent', percent: 5 + dice.roll(30) }))
-  waves.push(rollWave(dice, { kind: 'percent', percent: 100 }))
-  return waves
+  return [...waves, everything]
 }
 
 function rollWave(dice: Dice, members: Wave['members']): Wave {

@@ -9,7 +9,7 @@ import type { Db, Decider, DeviceFacts, TestDatabase } from '@seaworthy/server/t
 import { openDecider, readRollout } from '@seaworthy/server/testing'
 import { systemRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
-import type { Seen } from './invariants.ts'
+import type { Seen, Steering } from './invariants.ts'
 import { checkLimits, nothingSeen } from './invariants.ts'
 import type { Dice } from './policies.ts'
 import { createDice, rollPolicy } from './policies.ts'
@@ -66,7 +66,7 @@ export async function runOvershoot(
     let seen: Seen = nothingSeen
     for (let step = 0; step < options.stepsCount; step++) {
       clock.advance(dice.roll(20_000))
-      const isSteered = await steer(world)
+      const steering = await steer(world)
       const isKilling = dice.oneIn(6)
       const asking = askAtOnce(world, options.atOnce)
       const others = [asking.all, ...moveSometimes(world)]
@@ -78,7 +78,7 @@ export async function runOvershoot(
       const outcomes = await asking.all
       totals.checkInsCount += outcomes.length
       totals.failedCount += outcomes.filter((isAnswered) => !isAnswered).length
-      seen = await checkLimits(db, id, seen, isSteered)
+      seen = await checkLimits(db, id, seen, steering)
     }
     const [row] = await db.reader.sql<{ count: number }[]>`
       select count(*) as count from update_events where rollout = ${id} and state = 'offered'`
@@ -238,13 +238,25 @@ function moveSometimes({ dice, replicas }: World): Promise<unknown>[] {
   return moving
 }
 
-async function steer({ db, dice, replicas, id }: World): Promise<boolean> {
+async function steer({ db, dice, replicas, id }: World): Promise<Steering | null> {
   const rollout = await readRollout(db, id)
   const isPaused = rollout?.state === 'paused'
-  if (!isPaused && !(rollout?.state === 'active' && dice.oneIn(25))) return false
-  if (isPaused && !dice.oneIn(4)) return false
-  await dice.pick(replicas).steer(id, isPaused ? 'resume' : 'pause')
-  return true
+  if (!isPaused && !(rollout?.state === 'active' && dice.oneIn(25))) return null
+  if (isPaused && !dice.oneIn(2)) return null
+  const how = isPaused ? 'resume' : 'pause'
+  for (let tries = 0; tries < 5; tries++) {
+    try {
+      await dice.pick(replicas).steer(id, how)
+      break
+    } catch {
+      // Over a connection that was killed: perhaps it is done nevertheless.
+      const now = await readRollout(db, id)
+      if (now?.state === (isPaused ? 'active' : 'paused')) break
+    }
+  }
+  const [row] = await db.reader.sql<{ id: number | null }[]>`
+    select max(id) as id from update_events where rollout = ${id}`
+  return { how, eventId: row?.id ?? 0 }
 }
 
 /** Ends some sessions of the replicas, whatever they are just doing. */

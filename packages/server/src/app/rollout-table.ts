@@ -68,9 +68,10 @@ export function createRolloutTable(deps: {
   }
   const readChanged = async () => {
     isReading = true
+    let ids: readonly string[] = []
     try {
       while (changed.size > 0) {
-        const ids = [...changed]
+        ids = [...changed]
         changed = new Set()
         const rollouts = await db.readSnapshot((tx) => getRollouts(tx, ids))
         for (const rollout of rollouts) keep(rollout)
@@ -78,6 +79,8 @@ export function createRolloutTable(deps: {
         await sleep(reloadPauseMs)
       }
     } catch (error) {
+      // With the next change, or when listening begins again.
+      for (const id of ids) changed.add(id)
       onFailure(error)
     } finally {
       isReading = false
