@@ -72,7 +72,7 @@ async function inFleet(
     releases: () => releases,
   })
   try {
-    const rollout = await decider.create(release, policyOf(policy) as RolloutPolicy)
+    const rollout = await decider.create(release, policyOf(policy))
     await decider.move()
     await decider.countMembers()
     const ask = async (number: number, changes: Partial<DeviceFacts> = {}) => {
