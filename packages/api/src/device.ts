@@ -131,6 +131,8 @@ export const checkIn = defineRoute({
         sha256: sha256Hex,
         /** False: make it ready, and wait for a later answer that says true before restarting into it (V12). */
         mayRestart: z.boolean().optional(),
+        /** More than 1: the device is to try again what it has failed at fewer times than that. */
+        attempt: z.number().int().min(2).max(10).optional(),
       })
       .nullable(),
     pollSeconds: z.number().int().min(1),

@@ -51,6 +51,8 @@ export interface Assignment {
   sha256: string
   /** False: make it ready and wait; true: leave for this moment; absent: no leave is needed. */
   mayRestart?: boolean
+  /** Above 1: what failed here fewer times than that is to be tried again. */
+  attempt?: number
 }
 
 export interface FetcherReplies {
@@ -130,6 +132,7 @@ function parseAssignment(value: unknown): Assignment | null {
     sha256: text(members, 'sha256', sha256),
   }
   const { mayRestart } = members
+  if (members['attempt'] !== undefined) assignment.attempt = whole(members, 'attempt', 1, 1000)
   if (mayRestart === undefined) return assignment
   if (typeof mayRestart !== 'boolean') throw malformed('mayRestart is out of form')
   return { ...assignment, mayRestart }

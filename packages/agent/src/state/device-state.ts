@@ -35,6 +35,8 @@ export interface FailedRelease {
   sha256: string
   counter: number
   code: string
+  /** How often; absent: once. */
+  times?: number
 }
 
 export interface RefusalRecord {
@@ -151,16 +153,29 @@ function parseState(content: Uint8Array): DeviceState {
 }
 
 export function rememberFailure(state: DeviceState, failure: FailedRelease): FailedRelease[] {
-  const others = state.failed.filter((known) => known.sha256 !== failure.sha256)
-  return [...others, failure].slice(-failedMax)
+  const known = state.failed.find(({ sha256 }) => sha256 === failure.sha256)
+  const others = state.failed.filter((other) => other !== known)
+  const isAgain = known !== undefined && known.counter === failure.counter
+  const times = isAgain ? (known.times ?? 1) + 1 : 1
+  return [...others, { ...failure, times }].slice(-failedMax)
 }
 
-/** A release that failed here is left alone until it is signed again under a higher counter. */
+/** Whatever a server says: so often a signed release that fails can interrupt the service of this device. */
+const attemptsMax = 10
+
+/**
+ * A release that failed here is left alone until it is signed again under a higher counter, or the server asks for a
+ * further attempt at it.
+ */
 export function hasFailed(
   state: DeviceState,
   release: { sha256: string; counter: number },
+  attempt: number,
 ): boolean {
   return state.failed.some(
-    (known) => known.sha256 === release.sha256 && known.counter >= release.counter,
+    ({ sha256, counter, times = 1 }) =>
+      sha256 === release.sha256 &&
+      (counter > release.counter ||
+        (counter === release.counter && times >= Math.min(attempt, attemptsMax))),
   )
 }

@@ -41,7 +41,11 @@ const forms: { [K in keyof DeviceState]: Form } = {
   update: isNullOr(isUpdate),
   outcome: isNullOr((value) => isObject(value) && isText(value['targetPath'])),
   failed: isListOf(
-    (item) => isObject(item) && isDigest(item['sha256']) && isCounter(item['counter']),
+    (item) =>
+      isObject(item) &&
+      isDigest(item['sha256']) &&
+      isCounter(item['counter']) &&
+      (item['times'] === undefined || isCounter(item['times'])),
   ),
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
   metadata: (value) => isObject(value) && Object.values(value).every(isCounter),

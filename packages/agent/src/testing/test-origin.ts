@@ -39,7 +39,7 @@ export interface TestOrigin {
   product: string
   channel: string
   /** What the check-in answers. */
-  assignment: { targetPath: string; sha256: string; mayRestart?: boolean } | null
+  assignment: { targetPath: string; sha256: string; mayRestart?: boolean; attempt?: number } | null
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number

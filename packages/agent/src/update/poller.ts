@@ -211,8 +211,8 @@ export function createPoller(context: InstallerContext): Poller {
         if (reply !== undefined) taker.waitForNothing()
         return reply
       }
-      const mayRestart = typeof assignment === 'object' ? assignment?.mayRestart : undefined
-      if ((await taker.take(release, mayRestart)) === 'taken' || hasAsked) return reply
+      const leave = typeof assignment === 'object' && assignment !== null ? assignment : {}
+      if ((await taker.take(release, leave)) === 'taken' || hasAsked) return reply
       reply = await checkIn()
     }
   }

@@ -5,6 +5,7 @@
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
 import { UpdateError } from '../refusals.ts'
+import type { Assignment } from '../handover/messages.ts'
 import { readSlots } from '../slots/slots.ts'
 import type { Release } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/device-state.ts'
@@ -14,9 +15,12 @@ import { changeAndReport, publishStatus } from './context.ts'
 import { commitRelease } from './planner.ts'
 import { stageRelease } from './stage.ts'
 
+/** What the server may say beside which release: when to restart into it, and whether to try once more. */
+export type Leave = Pick<Assignment, 'mayRestart' | 'attempt'>
+
 export interface Taker {
   /** `waiting`: it is ready, and needs leave to restart. Throws what `stageRelease` throws. */
-  take(signed: SignedRelease, mayRestart: boolean | undefined): Promise<'waiting' | 'taken'>
+  take(signed: SignedRelease, leave: Leave): Promise<'waiting' | 'taken'>
   /** What is ready stays ready; nobody is told that it waits for something that is not assigned. */
   waitForNothing(): void
 }
@@ -30,7 +34,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
 
   const take = async (
     signed: SignedRelease,
-    mayRestart: boolean | undefined,
+    { mayRestart, attempt = 1 }: Leave,
   ): Promise<'waiting' | 'taken'> => {
     const release: Release = {
       targetPath: signed.path,
@@ -40,7 +44,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
       floor: signed.floor,
     }
     const { state } = store
-    if (state.update !== null || hasFailed(state, release)) return 'taken'
+    if (state.update !== null || hasFailed(state, release, attempt)) return 'taken'
     if (release.sha256 === state.committed?.sha256) {
       if (release.counter === state.committedCounter && release.floor <= state.floor) {
         return 'taken'

@@ -36,6 +36,8 @@ export interface Answer {
   readonly reason: AnswerReason
   /** The rollout that decided. */
   readonly rolloutId: string | null
+  /** Of the device's update in it; a device that failed an earlier one tries again. */
+  readonly attempt?: number
 }
 
 /** What must be settled under the lock of the fleet's rollouts before the device is answered. */
@@ -145,7 +147,7 @@ export function chooseNext(
   let best: Choice | null = null
   for (const from of rollouts) {
     const { rollout, release } = from
-    if (current?.from === from) return keepOn(facts, fleet, from)
+    if (current?.from === from) return keepOn(facts, fleet, current)
     if (current !== null && !overtakes(rollout, current)) continue
     if (release === null) {
       best ??= nothing('release_withdrawn', rollout.id)
@@ -171,7 +173,7 @@ export function chooseNext(
 function keepOn(
   facts: CheckInFacts,
   fleet: FleetPolicy,
-  { rollout, release }: FleetRollout,
+  { from: { rollout, release }, update: { attempt } }: Current,
 ): Choice & { kind: 'answer' } {
   if (release === null) return nothing('release_withdrawn', rollout.id)
   if (!isRunnable(release, facts, fleet)) return nothing('no_release_for_platform', rollout.id)
@@ -180,7 +182,7 @@ function keepOn(
     return nothing('under_way', rollout.id)
   }
   if (!isNewer(release, facts)) return nothing('not_newer', rollout.id)
-  return { kind: 'answer', release, reason: 'rollout', rolloutId: rollout.id }
+  return { kind: 'answer', release, reason: 'rollout', rolloutId: rollout.id, attempt }
 }
 
 /** The baseline, or why it is none for this device. */
@@ -264,7 +266,7 @@ function settle(
   const answerMeanwhile: Answer =
     current === null || !fleet.updatesEnabled || rollout.state === 'aborted'
       ? { release: null, reason: 'under_way', rolloutId: rollout.id }
-      : keepOn(facts, fleet, current.from)
+      : keepOn(facts, fleet, current)
   return { kind: 'settle', wish: { kind, rolloutId: rollout.id }, answerMeanwhile }
 }
 

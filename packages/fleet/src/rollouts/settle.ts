@@ -76,8 +76,8 @@ export function settleRollouts(
     }
     const choice = chooseNext(facts, fleet, ranked, releases, now, zones)
     if (choice.kind === 'answer') {
-      const { release, reason, rolloutId } = choice
-      answers.set(facts.deviceId, { release, reason, rolloutId })
+      const { kind: _, ...answer } = choice
+      answers.set(facts.deviceId, answer)
     } else {
       const { overtakes, from, release, wave } = choice
       if (overtakes !== null) {
@@ -88,8 +88,8 @@ export function settleRollouts(
       const granted = recordGrant(from, facts, wave, now)
       replace(granted.rollout)
       facts = record(facts, from, granted.update)
-      const rolloutId = from.id
-      answers.set(facts.deviceId, { release, reason: 'rollout', rolloutId })
+      const { attempt, rolloutId } = granted.update
+      answers.set(facts.deviceId, { release, reason: 'rollout', rolloutId, attempt })
     }
     updates.set(facts.deviceId, facts.updates)
   }

@@ -139,7 +139,12 @@ export async function issueAccessToken(
 }
 
 export interface CheckInReply {
-  readonly assignment: { targetPath: string; sha256: string; mayRestart?: boolean } | null
+  readonly assignment: {
+    targetPath: string
+    sha256: string
+    mayRestart?: boolean
+    attempt?: number
+  } | null
   readonly fleet: FleetPolicy
   readonly pollSeconds: number
   readonly acknowledgedSequence: number | null
@@ -182,7 +187,7 @@ export async function checkIn(
     case 'stored': {
       const fleet = await policyOf(app, outcome.fleet)
       const facts = factsOf(deviceId, report, outcome)
-      const { release, reason } = await decideFor(app, facts, fleet, now)
+      const { release, reason, attempt = 1 } = await decideFor(app, facts, fleet, now)
       app.metrics.decisions.add(1, reason)
       const isSigned = signature !== undefined
       const restart = await decideRestart(
@@ -195,6 +200,7 @@ export async function checkIn(
           targetPath: release.targetPath,
           sha256: release.sha256,
           ...(restart.mayRestart === undefined ? {} : { mayRestart: restart.mayRestart }),
+          ...(attempt === 1 ? {} : { attempt }),
         },
         fleet,
         pollSeconds: Math.min(fleet.pollSeconds, restart.pollSecondsMax),
