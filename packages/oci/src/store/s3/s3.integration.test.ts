@@ -1,4 +1,5 @@
-import { after, before, describe } from 'node:test'
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
 import { ManualClock } from '@seaworthy/std/time'
 import { systemRandom } from '@seaworthy/std/random'
 import type { Digest } from '../../digests.ts'
@@ -46,4 +47,24 @@ describe('S3', { skip }, () => {
   testRegistryStore('S3 that removes without looking at the condition', () =>
     open((client) => ({ ...client, remove: (key) => client.remove(key) })),
   )
+
+  it('lists more than a page of objects, each once and in order', async () => {
+    const client = createS3Client(server.newLocation(), server.credentials, server.ports)
+    const names = Array.from({ length: 1203 }, (_, i) => `many/${String(i).padStart(5, '0')}`)
+    for (let at = 0; at < names.length; at += 30) {
+      await Promise.all(
+        names.slice(at, at + 30).map((name) => client.write(name, new Uint8Array([1]))),
+      )
+    }
+    const listed: string[] = []
+    for await (const { key, size } of client.list('many/')) {
+      assert.equal(size, 1)
+      listed.push(key)
+    }
+    assert.deepEqual(listed, names)
+    const rest: string[] = []
+    for await (const { key } of client.list('many/', { after: '01200' })) rest.push(key)
+    assert.deepEqual(rest, names.slice(1201))
+    assert.deepEqual(await client.listFolders(''), ['many/'])
+  })
 })
