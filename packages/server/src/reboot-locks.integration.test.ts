@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign-devices'
 import { createFleet, createProvisioningKey, setFleet } from '@seaworthy/api/fleets'
-import { listDevices, removeDevice } from '@seaworthy/api/devices'
+import { listDevices, removeDevice, setDevice } from '@seaworthy/api/devices'
 import { ProblemError } from '@seaworthy/api/problems'
 import {
   createFleetLockKey,
@@ -233,6 +233,40 @@ test('D13 never more holders than slots, however many ask at the same time on bo
     await Promise.all(granted.map((id) => ask('steady-state', 'crowd', id, key)))
     await systemSleep(50)
   }
+})
+
+test('D13 devices that are removed or moved while they ask leave no slot behind, and nobody waits for nobody', async () => {
+  await makeFleet('tides', { slots: 2 })
+  await makeFleet('winds', { slots: 2 })
+  const made = await Promise.all(
+    Array.from({ length: 12 }, () =>
+      client.api.call(createForeignDevice, {
+        params: { fleet: 'tides' },
+        body: { protocol: 'omaha', platform: 'linux/amd64' },
+      }),
+    ),
+  )
+  const answers = await Promise.all(
+    made.flatMap(({ device, token }, i) => {
+      const params = { deviceId: device.id }
+      const change =
+        i % 3 === 0
+          ? client.api.call(removeDevice, { params })
+          : client.api.call(setDevice, { params, body: i % 3 === 1 ? { fleet: 'winds' } : {} })
+      const asked = [client, other, client].map((by) =>
+        ask('pre-reboot', 'tides', 'x', basic(token), by).then(({ status }) => status),
+      )
+      return [...asked, change.then(() => 200)]
+    }),
+  )
+  const known = [200, 401, 403, 423]
+  assert.deepEqual(
+    answers.filter((status) => !known.includes(status)),
+    [],
+  )
+  const stayed = made.filter((_one, i) => i % 3 === 2).map(({ device }) => device.id)
+  const held = await holders('tides')
+  assert.ok(held.length <= 2 && held.every((id) => stayed.includes(id)), held.join())
 })
 
 test('D13 people see who holds a slot and may take it away, with a reason in the audit log', async () => {

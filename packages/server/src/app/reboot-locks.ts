@@ -15,7 +15,7 @@ import {
   deleteLock,
   getHolder,
   insertLock,
-  keepDevice,
+  keepInFleet,
   listHoldersOfAll,
   listLocksOfDevice,
   lockRebootGroup,
@@ -55,7 +55,7 @@ export type SlotHolder = Pick<
 >
 
 type RestartRefusal = Exclude<RestartReason, 'allowed' | 'held'>
-export type SlotRefusal = RestartRefusal | 'device_removed'
+export type SlotRefusal = RestartRefusal | 'device_left'
 
 export type SlotAnswer =
   /** `isHeld` is false where the fleet's strategy knows no slots and allows it now. */
@@ -70,9 +70,9 @@ export async function acquireSlot(
   tags: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<SlotAnswer> {
-  // First of all, as whoever removes the device does: two that lock in the same order never wait for each other.
-  if (holder.device !== null && !(await keepDevice(tx, holder.device))) {
-    return { kind: 'refused', reason: 'device_removed' }
+  // First of all, as whoever removes or moves the device does: two that lock in the same order never wait for each other.
+  if (holder.device !== null && !(await keepInFleet(tx, holder.device, holder.fleet))) {
+    return { kind: 'refused', reason: 'device_left' }
   }
   const policy = await lockRebootGroup(tx, holder.fleet)
   if (policy === undefined) return { kind: 'refused', reason: 'off' }

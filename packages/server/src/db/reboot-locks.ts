@@ -63,10 +63,16 @@ export async function getHolder(
   return row
 }
 
-/** False when the device is no more: it cannot go until the transaction has ended. */
-export async function keepDevice({ sql }: WriteTx, device: string): Promise<boolean> {
-  const rows = await sql`select 1 from devices where id = ${device} for key share`
-  return rows.length === 1
+/** False when the device is not in the fleet; otherwise it neither goes nor moves until the transaction has ended. */
+export async function keepInFleet(
+  { sql }: WriteTx,
+  device: string,
+  fleet: string,
+): Promise<boolean> {
+  const rows = await sql<
+    { fleet: string }[]
+  >`select fleet from devices where id = ${device} for share`
+  return rows[0]?.fleet === fleet
 }
 
 export async function insertLock({ sql }: WriteTx, row: RebootLockRow): Promise<void> {

@@ -144,8 +144,8 @@ function refusalOf(reason: SlotRefusal): FleetLockError {
       return new FleetLockError(423, 'window_closed', 'restarts are not allowed at this time')
     case 'off':
       return new FleetLockError(423, 'restarts_off', 'restarts of this group are switched off')
-    case 'device_removed':
-      return new FleetLockError(403, 'device_removed', 'the device was removed')
+    case 'device_left':
+      return new FleetLockError(403, 'device_left', 'the device is no longer in the group')
     default:
       return unreachable(reason)
   }
