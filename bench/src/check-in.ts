@@ -29,7 +29,7 @@ export const title =
   'check-ins of devices, durable and over TLS: against a bare JSON echo, a peer, and a million devices'
 
 const workersCount = 2
-const rounds = 5
+const rounds = 3
 const connections = 256
 const fewCount = 1000
 const updatesAtOnce = 10

@@ -1,7 +1,7 @@
 /**
  * Check-ins of one worker, written together: while one batch is on its way to the disk the next one gathers. Each is
  * acknowledged only after its batch was committed. What a device has said before takes one statement for the whole batch
- * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which nobody else waits.
+ * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which nobody else waits (RFD 7).
  */
 import { hash } from 'node:crypto'
 import type { DeviceReport } from '@seaworthy/api/device'
