@@ -65,6 +65,7 @@ export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler
       const now = app.clock.now()
       const identity = await identifyController(app, req, controllerId, now)
       if (identity === undefined) {
+        app.metrics.refusals.add(1, 'unauthenticated')
         attempts.countWrong(req.socket.remoteAddress ?? '')
         sendUnauthorized(res)
         return
