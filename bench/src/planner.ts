@@ -54,6 +54,7 @@ const fleetName = (i: number) => `fleet-${i}`
 async function fillFleets(db: Db): Promise<void> {
   const each = Math.floor(devicesCount / rolloutsCount)
   await db.write(async ({ sql }) => {
+    await sql`set local statement_timeout = 0`
     await sql`
       insert into fleets (name, product, channel, poll_seconds, updates_enabled, created_at, follow)
       select 'fleet-' || n, 'acme', 'stable', 3600, true, now(), 'rollouts' from generate_series(0, ${rolloutsCount - 1}::int) n`
@@ -84,6 +85,7 @@ async function startRollouts(database: TestDatabase): Promise<void> {
 
 async function fillUpdates(db: Db): Promise<number> {
   return db.write(async ({ sql }) => {
+    await sql`set local statement_timeout = 0`
     const inserted = await sql`
       insert into updates (rollout, device, wave, attempt, state, offered_at, offered_sequence, has_started, changed_at,
         deadline_at, ended_at)

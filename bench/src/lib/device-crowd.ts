@@ -60,6 +60,7 @@ export async function addCrowd(
   const db = server.openDatabase()
   try {
     await db.write(async ({ sql }) => {
+      await sql`set local statement_timeout = 0`
       const registered = start.toISOString()
       const devices = await sql`
         copy devices (id, fleet, key_id, public_key, platform, hardware, agent_version, tags, provisioning_key,
