@@ -198,12 +198,17 @@ export async function decideForeign(
   return { answer, fleet }
 }
 
+/** Nobody counts attempts of a fleet that follows its channel: there what failed once is not offered again for ever. */
+export function activityOf(
+  { follow }: Pick<FleetPolicy, 'follow'>,
+  state: DeviceReport['update']['state'],
+): DeviceReport['update']['state'] {
+  return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
+}
+
 function factsOf(state: ForeignState, fleet: FleetPolicy, now: Date): CheckInFacts {
   const { update, running, committedCounter, floor, sequence } =
     state.report ?? firstReport(state, now)
-  // Nobody counts attempts of a fleet that follows its channel: what failed once is not offered again for ever.
-  const activity =
-    fleet.follow === 'newest' && update.state === 'failed' ? 'rolled_back' : update.state
   return {
     deviceId: state.device,
     platform: state.platform,
@@ -216,7 +221,11 @@ function factsOf(state: ForeignState, fleet: FleetPolicy, now: Date): CheckInFac
     },
     committedCounter,
     floor,
-    activity: { state: activity, sha256: update.sha256 ?? null, code: update.code ?? null },
+    activity: {
+      state: activityOf(fleet, update.state),
+      sha256: update.sha256 ?? null,
+      code: update.code ?? null,
+    },
     sequence,
     updates: parseUpdates(state.updates),
   }

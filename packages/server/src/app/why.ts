@@ -14,6 +14,7 @@ import type { Actor } from './actors.ts'
 import { requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { findDevice } from './devices.ts'
+import { activityOf } from './foreign-check-ins.ts'
 import { instantOrNull } from './views.ts'
 
 type Deps = Pick<App, 'db' | 'releases' | 'zones'>
@@ -34,7 +35,7 @@ export async function explainDevice(
       devices: [device.id],
     })
     const releases = app.releases.of(fleet)
-    const facts = factsOf(device, updates)
+    const facts = factsOf(device, fleet, updates)
     const ranked = rankRollouts(rollouts, releases)
     const why = explain(facts, fleet, ranked, releases, now, zones, asked.timeZone)
     return viewWhy(device.id, why)
@@ -62,7 +63,7 @@ export async function explainRollout(
       throw new Refusal<DeviceRefusal>('device_not_found', message)
     }
     const updates = await listUpdates(tx, { rollouts: [rollout.id], devices: [device.id] })
-    const facts = factsOf(device, updates)
+    const facts = factsOf(device, fleet, updates)
     const releases = app.releases.of(fleet)
     const why = explainOne(facts, fleet, rollout, releases, now, zones, asked.timeZone)
     return viewWhy(device.id, why)
@@ -81,8 +82,13 @@ async function readDevice(
 }
 
 /** As its next check-in would have them, if it said the same again. */
-function factsOf(device: DeviceWithState, updates: readonly Update[]): CheckInFacts {
+function factsOf(
+  device: DeviceWithState,
+  fleet: FleetRow,
+  updates: readonly Update[],
+): CheckInFacts {
   const { report } = device
+  const state = report?.update.state ?? 'idle'
   return {
     deviceId: device.id,
     platform: report?.platform ?? device.platform,
@@ -92,7 +98,7 @@ function factsOf(device: DeviceWithState, updates: readonly Update[]): CheckInFa
     committedCounter: report?.committedCounter ?? 0,
     floor: report?.floor ?? 0,
     activity: {
-      state: report?.update.state ?? 'idle',
+      state: device.protocol === 'agent' ? state : activityOf(fleet, state),
       sha256: report?.update.sha256 ?? null,
       code: report?.update.code ?? null,
     },

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { showDevice } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { showForeignDevice } from '@seaworthy/api/foreign-devices'
+import { explainDevice } from '@seaworthy/api/updates'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { AddedController } from '../../testing/controllers.ts'
 import {
@@ -306,6 +307,9 @@ test('an installation that failed is not offered again where nobody counts attem
   await unit.send('POST', `/deploymentBase/${id}/feedback`, said('closed', 'failure', { code: 12 }))
   const { update } = await shown(unit)
   assert.deepEqual([update?.state, update?.code], ['failed', 'ddi_12'])
+  const params = { deviceId: unit.deviceId }
+  const why = await client.api.call(explainDevice, { params })
+  assert.equal(why.code, 'rolled_back_before')
   assert.equal(await pollAction(unit), undefined)
 })
 
