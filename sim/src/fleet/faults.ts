@@ -1,7 +1,7 @@
 /** What can go wrong between a replica and its database, at a moment that the story names. */
 import type { Db } from '@seaworthy/server/testing'
 
-export class ReplicaKilled extends Error {
+class ReplicaKilled extends Error {
   override readonly name = 'ReplicaKilled'
 }
 
