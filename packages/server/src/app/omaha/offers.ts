@@ -6,7 +6,8 @@ import type { DeviceReport } from '@seaworthy/api/device'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { hourMs } from '@seaworthy/std/time'
-import { getDevice } from '../../db/devices.ts'
+import type { WriteTx } from '../../db/connection.ts'
+import { getDevice, updateDevice } from '../../db/devices.ts'
 import { bindExternalId } from '../../db/foreign-devices.ts'
 import type { App } from '../app.ts'
 import { openToken, signToken } from '../device-tokens.ts'
@@ -34,11 +35,27 @@ export async function openDoor(
     return 'revoked'
   }
   if (externalId === null) {
-    const isBound = await app.db.write((tx) => bindExternalId(tx, deviceId, machineId))
+    const isBound = await app.db.write((tx) => bindMachine(tx, identity, machineId, now))
     app.foreignIdentities.forget(deviceId)
     if (!isBound) return 'other-machine'
   }
   return state
+}
+
+/** Nobody has named a device that was added without its machine id: it gets that for its name. */
+async function bindMachine(
+  tx: WriteTx,
+  by: ForeignIdentity,
+  machineId: string,
+  now: Date,
+): Promise<boolean> {
+  const { deviceId } = by
+  // The device's row first, as whoever removes it does.
+  if ((await lockForeign(tx, deviceId, now, by)) === undefined) return false
+  if (!(await bindExternalId(tx, deviceId, machineId))) return false
+  const device = await getDevice(tx, deviceId)
+  if (device?.name === null) await updateDevice(tx, deviceId, { name: machineId })
+  return true
 }
 
 export interface Offer {

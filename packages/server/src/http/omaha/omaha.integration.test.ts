@@ -137,6 +137,7 @@ test('D6 update_engine walks: noupdate, ok, 13/1, download in ranges, 14/1, 3/1,
   assert.equal((await check(other, machine)).status, 'noupdate')
   const device = await show(id)
   assert.deepEqual([device.update?.state, device.running?.version], ['committed', '1.0.0'])
+  assert.equal(device.name, machine.machineId)
 })
 
 test('D6 failure: 3/0 with the flag that every self-hosted client sets is failed with its own code, and not offered again', async () => {
