@@ -106,8 +106,10 @@ async function measure(pid: number, order: LoadOrder): Promise<Measured> {
 
 function describe(log: Log, name: string, r: Measured): void {
   const generatorMicros = (1e6 * r.cpuSeconds) / r.count
+  const others = Object.entries(r.statuses).map(([status, count]) => `${count} × ${status}`)
+  const refused = others.length === 0 ? '' : `; also ${others.join(', ')}`
   log(
-    `${name}: ${r.perSecond.toFixed(0)}/s, p50 ${r.p50Ms.toFixed(1)} ms, p99 ${r.p99Ms.toFixed(1)} ms; processor time for each: server ${r.serverMicros.toFixed(0)} µs, load generator ${generatorMicros.toFixed(0)} µs`,
+    `${name}: ${r.perSecond.toFixed(0)}/s, p50 ${r.p50Ms.toFixed(1)} ms, p99 ${r.p99Ms.toFixed(1)} ms; processor time for each: server ${r.serverMicros.toFixed(0)} µs, load generator ${generatorMicros.toFixed(0)} µs${refused}`,
   )
 }
 

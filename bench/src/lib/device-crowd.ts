@@ -95,6 +95,13 @@ export async function addCrowd(
       await db.writeRows(({ sql }) => sql.unsafe(`vacuum (analyze) ${table}`))
     }
     await db.writeRows(({ sql }) => sql.unsafe('checkpoint'))
+    // As in the middle between two checkpoints: every page has been written to since the last one.
+    await db.write(async ({ sql }) => {
+      await sql`set local statement_timeout = 0`
+      await sql`
+        update device_states set seen_at = seen_at
+        where ctid in (select min(ctid) from device_states group by (ctid::text::point)[0])`
+    })
   } finally {
     await db.close()
   }

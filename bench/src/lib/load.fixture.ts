@@ -57,8 +57,8 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
   const finish = (connection: Connection, response: Buffer, length: number) => {
     underWay--
     if (isMeasuring) {
-      latenciesMs.push(performance.now() - connection.intendedMs)
-      if (response[9] !== 0x32) {
+      if (response[9] === 0x32) latenciesMs.push(performance.now() - connection.intendedMs)
+      else {
         const status = response.toString('latin1', 9, 12)
         statuses[status] = (statuses[status] ?? 0) + 1
         if (failures++ === 0) console.error(response.toString('latin1', 0, length))
