@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -60,6 +60,33 @@ describe('httpsTransport', () => {
 
   const open = (options: Partial<Parameters<typeof httpsTransport>[0]>) =>
     httpsTransport({ idleTimeoutMs: 2000, ...options })
+
+  it('O1 a server that dies while requests wait for a connection leaves none of them waiting', async () => {
+    const dying = createServer({ key: await readFile(join(folder, 'key')), cert: certificate })
+    let arrivedCount = 0
+    const arrived = Promise.withResolvers<void>()
+    const sockets = new Set<Socket>()
+    dying.on('connection', (socket) => sockets.add(socket))
+    dying.on('request', () => {
+      if (++arrivedCount === 2) arrived.resolve()
+    })
+    const address = `https://localhost:${await listen(dying)}/`
+    const { transport, close } = open({ pin, connectionsMax: 2, idleTimeoutMs: 60_000 })
+    const ask = (_: unknown) => transport({ method: 'GET', url: address })
+    // The first two take the connections, the others wait for one.
+    const asked = Array.from({ length: 2 }, ask)
+    await arrived.promise
+    asked.push(...Array.from({ length: 6 }, ask))
+    const ends = Promise.allSettled(asked)
+    dying.close()
+    for (const socket of sockets) socket.resetAndDestroy()
+    const outcome = await Promise.race([ends, systemSleep(10_000)])
+    close()
+    assert.ok(outcome, 'every request ends')
+    for (const end of outcome) {
+      assert.ok(end.status === 'rejected' && hasCode('unreachable')(end.reason))
+    }
+  })
 
   it('A6 speaks to the pinned key, on kept connections, with bytes and streams as bodies', async () => {
     const { transport, close } = open({ pin })

@@ -80,6 +80,13 @@ class PinnedAgent extends TlsAgent {
     const fail = (error: Error) => {
       socket.destroy()
       created?.(error, socket)
+      socket.setMaxListeners(0)
+      // Node connects once more for the first of those that wait, and when that fails forgets them all.
+      for (const waiting of this.requests[this.getName(options)]?.splice(0) ?? []) {
+        waiting.destroy(error)
+        // It says so only once it has a socket.
+        waiting.onSocket(socket)
+      }
     }
     socket.setTimeout(this.#handshakeTimeoutMs, () =>
       socket.destroy(new TransportError('timed_out', 'the handshake took too long')),
