@@ -17,6 +17,10 @@ export type ServerRefusal =
   | 'external_id_missing'
   | 'device_has_no_token'
   | 'gateway_token_not_found'
+  | 'action_not_found'
+  | 'action_closed'
+  | 'action_quota'
+  | 'confirmation_not_needed'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
