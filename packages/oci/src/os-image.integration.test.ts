@@ -40,7 +40,7 @@ describe('operating system images', () => {
     const { layout, built } = await build('layout', 'rootfs.swu', 'modem-1.2.bin')
     const image = parseRelease(built.bytes).platforms.get('linux/arm64')
     assert.equal(image?.artifactType, osImageArtifactType)
-    const files = parseOsImage((await layout.readManifest(image!.digest)).bytes)
+    const files = parseOsImage((await layout.readManifest(image.digest)).bytes)
     assert.deepEqual(
       files.map(({ name, descriptor }) => [name, descriptor.digest, descriptor.size]),
       [

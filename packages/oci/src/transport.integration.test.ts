@@ -72,7 +72,7 @@ describe('httpsTransport', () => {
     })
     const address = `https://localhost:${await listen(dying)}/`
     const { transport, close } = open({ pin, connectionsMax: 2, idleTimeoutMs: 60_000 })
-    const ask = (_: unknown) => transport({ method: 'GET', url: address })
+    const ask = () => transport({ method: 'GET', url: address })
     // The first two take the connections, the others wait for one.
     const asked = Array.from({ length: 2 }, ask)
     await arrived.promise
