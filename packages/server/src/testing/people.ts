@@ -50,7 +50,11 @@ export interface TestClient {
 export function createTestClient(
   server: Pick<TestServer, 'url' | 'pin' | 'adminToken'>,
 ): TestClient {
-  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  const { transport, close } = httpsTransport({
+    pin: server.pin,
+    idleTimeoutMs: 20_000,
+    connectionsMax: 256,
+  })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
   return {
     transport,
