@@ -265,6 +265,7 @@ test('D4 late and repeated reports end no later attempt', async () => {
   const [a] = (await makeFleet(client, server.url, 'retrying', 1)) as [Installer]
   const id = await begin('retrying', first, { attempts: { max: 3, waitSeconds: 0 } })
   await askUntil(a, first)
+  assert.equal(a.attempt(), undefined)
   await a.say('downloading', first)
   // The second attempt is offered on the report that tells how the first ended.
   assert.equal(await a.say('failed', first, 'no_network'), first.sha256)
@@ -274,7 +275,9 @@ test('D4 late and repeated reports end no later attempt', async () => {
     (await list()).items.map(({ attempt, state }) => [attempt, state]),
     [[2, 'offered']],
   )
+  assert.equal(a.attempt(), 2, 'the device is told that it is a further one')
   assert.equal(await a.ask(), first.sha256, 'the same report again')
+  assert.equal(a.attempt(), 2)
   await a.say('downloading', first)
   await a.repeat(1, 'failed', first).catch(refused('report_sequence_reused'))
   assert.deepEqual(

@@ -96,6 +96,8 @@ export interface Installer {
   readonly device: TestDevice
   /** Of the release it runs. */
   readonly running: () => string | null
+  /** Which attempt the last answer asked for. */
+  readonly attempt: () => number | undefined
   /** Asks; answers the SHA-256 of what it is told to run. */
   ask(): Promise<string | null>
   /** Says that it is at work on a release. */
@@ -120,6 +122,7 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
   let sequence = 0
   let runs: PublishedRelease | null = null
   let update: DeviceReport['update'] = { state: 'idle' }
+  let attempt: number | undefined
 
   const tell = async (isSigned: boolean) => {
     if (isSigned) sequence += 1
@@ -130,11 +133,13 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
     const counter = runs?.counter ?? 0
     const changes = { sequence, running, committedCounter: counter, floor: 0, update }
     const { assignment } = await report(client, device, changes, isSigned)
+    attempt = assignment?.attempt
     return assignment?.sha256 ?? null
   }
   const installer: Installer = {
     device,
     running: () => runs?.sha256 ?? null,
+    attempt: () => attempt,
     ask: () => tell(false),
     async say(state, release, code) {
       update = { state, sha256: release.sha256, ...(code === undefined ? {} : { code }) }

@@ -112,6 +112,7 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
     logFile: join(folder, 'server.log'),
   })
   const { url } = await untilThere(story, running, async () => {
+    // Absent until the server answers; whoever waits notices when it ends instead.
     const text = await readFile(readyFile, 'utf8').catch(() => undefined)
     return text === undefined ? undefined : (JSON.parse(text) as { url: string })
   })

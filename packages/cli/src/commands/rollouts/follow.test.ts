@@ -37,6 +37,7 @@ async function follow(answers: readonly (RolloutView | Error)[]) {
       },
     },
     {
+      // Answers in the order of the table; the real server is in rollouts.integration.test.ts.
       client: { call } as unknown as ApiClient,
       recheck: () => Promise.resolve(rechecks++),
       rolloutId: start.id,
