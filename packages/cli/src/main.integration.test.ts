@@ -89,24 +89,37 @@ test('an interrupted command stops its requests and ends', async (t) => {
   assert.ok(exitCode === 130 || exitCode === 1 || exitCode === 6, `exit code ${exitCode}`)
 })
 
-/** Runs a command at a pseudo terminal, as a person would; what is typed comes on its standard input. */
-function runAtTerminal(t: TestContext, args: readonly string[], typed: string): string | undefined {
-  const command = [process.execPath, launcher, ...args].map((part) => `'${part}'`).join(' ')
-  const shell = `(sleep 3; printf '%b' '${typed}'; sleep 2) | script --quiet --return --command "${command}" /dev/null`
+/** Runs a command at a pseudo terminal, as a person would: `typed` is typed once `question` is seen. */
+async function runAtTerminal(
+  t: TestContext,
+  args: readonly string[],
+  question: string,
+  typed: string,
+): Promise<string | undefined> {
   if (spawnSync('script', ['--version']).error !== undefined) {
     if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error('script is not installed')
     t.skip('needs script (apt install bsdutils)')
     return undefined
   }
-  const { stdout, status } = spawnSync('bash', ['-c', shell], { encoding: 'utf8', timeout: 60_000 })
-  assert.equal(status, 0, stdout)
-  return stdout
+  const command = [process.execPath, launcher, ...args].map((part) => `'${part}'`).join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'])
+  let shown = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    if (!shown.includes(question) && (shown + chunk).includes(question)) child.stdin.write(typed)
+    shown += chunk
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  clearTimeout(timer)
+  assert.equal(status, 0, shown)
+  return shown
 }
 
 test('a passphrase typed at a terminal is not shown, and opens the key it was typed for', async (t) => {
   const folder = await makeFolder(t)
   const key = join(folder, 'key')
-  const shown = runAtTerminal(t, ['key', 'create', key], 'correct horsX\\0177e\\ncorrect horse\\n')
+  const typed = 'correct horsX\u007fe\ncorrect horse\n'
+  const shown = await runAtTerminal(t, ['key', 'create', key], 'New passphrase', typed)
   if (shown === undefined) return
   assert.match(shown, /New passphrase for .*key: /)
   assert.doesNotMatch(shown, /correct|hors/)

@@ -16,8 +16,8 @@ export interface Screen {
 export interface Prompt {
   /** False when nobody sits at the other end: then nothing may be asked. */
   readonly isInteractive: boolean
-  /** Reads one line without showing it. */
-  askSecret(question: string): Promise<string>
+  /** Asks one after the other. Nothing typed from the first question to the last answer is shown. */
+  askSecrets(questions: readonly string[]): Promise<string[]>
   /** True for y or yes only. */
   askYesNo(question: string): Promise<boolean>
 }

@@ -8,11 +8,19 @@ import { CliError } from './failure.ts'
 export function createPrompt(input: ReadStream, screen: Screen): Prompt {
   return {
     isInteractive: input.isTTY === true && screen.isTerminal,
-    async askSecret(question) {
-      screen.write(question)
-      const secret = await readHidden(input)
-      screen.write('\n')
-      return secret
+    async askSecrets(questions) {
+      const secrets: string[] = []
+      input.setRawMode(true)
+      try {
+        for (const question of questions) {
+          screen.write(question)
+          secrets.push(await readHidden(input))
+          screen.write('\n')
+        }
+      } finally {
+        input.setRawMode(false)
+      }
+      return secrets
     },
     async askYesNo(question) {
       screen.write(`${question} [y/N] `)
@@ -29,13 +37,15 @@ export function createPrompt(input: ReadStream, screen: Screen): Prompt {
 
 const secretLengthMax = 4096
 
-/** One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed behind it is put back for the next question. */
+/**
+ * One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed behind it is put
+ * back for the next question. The raw mode stays: whoever asks ends it.
+ */
 function readHidden(input: ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     const end = (act: () => void) => {
       input.off('data', onChunk)
-      input.setRawMode(false)
       input.pause()
       act()
     }
@@ -57,7 +67,6 @@ function readHidden(input: ReadStream): Promise<string> {
         else if (text.length < secretLengthMax) text += character
       }
     }
-    input.setRawMode(true)
     input.resume()
     input.on('data', onChunk)
   })

@@ -138,7 +138,8 @@ function parseOrigin(text: string): string {
 async function askToken(ports: CliPorts): Promise<string> {
   if (!ports.prompt.isInteractive)
     throw new CliError('usage', 'no --token given, and nobody is there to type it')
-  return (await ports.prompt.askSecret('Token: ')).trim()
+  const [token] = await ports.prompt.askSecrets(['Token: '])
+  return token!.trim()
 }
 
 async function showActor(context: Context): Promise<void> {

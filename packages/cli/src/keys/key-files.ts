@@ -116,7 +116,8 @@ export function createPassphraseSource(
       const fromEnvironment = ports.environment['SEAWORTHY_PASSPHRASE']
       if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment
       if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
-      return await ports.prompt.askSecret(`Passphrase of ${path}: `)
+      const [passphrase] = await ports.prompt.askSecrets([`Passphrase of ${path}: `])
+      return passphrase!
     },
   }
 }
@@ -131,10 +132,10 @@ export async function readNewPassphrase(
     file === undefined ? ports.environment['SEAWORTHY_PASSPHRASE'] : await readPassphraseFile(file)
   if (given !== undefined && given !== '') return checkPassphrase(given)
   if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
-  const first = checkPassphrase(await ports.prompt.askSecret(`New passphrase for ${path}: `))
-  const second = await ports.prompt.askSecret('The same again: ')
+  const questions = [`New passphrase for ${path}: `, 'The same again: ']
+  const [first, second] = await ports.prompt.askSecrets(questions)
   if (first !== second) throw new CliError('failed', 'the two passphrases differ; no key was made')
-  return first
+  return checkPassphrase(first!)
 }
 
 const passphraseLengthMin = 8

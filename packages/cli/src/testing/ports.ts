@@ -33,7 +33,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
     timeZone: 'UTC',
     prompt: {
       isInteractive: false,
-      askSecret: () => Promise.reject(new Error('nobody is there')),
+      askSecrets: () => Promise.reject(new Error('nobody is there')),
       askYesNo: () => Promise.reject(new Error('nobody is there')),
     },
     createTransport: () => {

@@ -91,7 +91,7 @@ export async function fillFleet(
   return devices
 }
 
-/** A device that says what it does, and does what the test says. */
+/** A device that says what it does, again when nobody answered, and does what the test says. */
 export interface Installer {
   readonly device: TestDevice
   /** Of the release it runs. */
@@ -123,9 +123,12 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
   let runs: PublishedRelease | null = null
   let update: DeviceReport['update'] = { state: 'idle' }
   let attempt: number | undefined
+  let isUnheard = false
 
-  const tell = async (isSigned: boolean) => {
+  const tell = async (isNews: boolean) => {
+    const isSigned = isNews || isUnheard
     if (isSigned) sequence += 1
+    isUnheard = isSigned
     const running =
       runs === null
         ? null
@@ -133,6 +136,7 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
     const counter = runs?.counter ?? 0
     const changes = { sequence, running, committedCounter: counter, floor: 0, update }
     const { assignment } = await report(client, device, changes, isSigned)
+    isUnheard = false
     attempt = assignment?.attempt
     return assignment?.sha256 ?? null
   }
