@@ -9,6 +9,7 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import type { TestServer } from '@seaworthy/server/testing'
 import {
   createTestClient,
+  digestReport,
   openTlsKey,
   policyOf,
   publishAll,
@@ -17,7 +18,7 @@ import {
   waitForRollout,
 } from '@seaworthy/server/testing'
 import type { Crowd } from './lib/device-crowd.ts'
-import { addCrowd, digestOf, idleReport } from './lib/device-crowd.ts'
+import { addCrowd, idleReport } from './lib/device-crowd.ts'
 import type { LoadOrder, LoadResult } from './lib/load.ts'
 import { applyLoad, buildRequest, tokenMark } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
@@ -281,7 +282,7 @@ async function checkState({ server, report }: Side & { report: DeviceReport }) {
   const db = server.openDatabase()
   try {
     const [row] = await db.reader.sql<{ unknown: number; updating: number }[]>`
-      select (select count(*) from device_states where digest <> ${digestOf(report)}) as unknown,
+      select (select count(*) from device_states where digest <> ${digestReport(report)}) as unknown,
         (select count(*) from updates) as updating`
     if (row?.unknown !== 0)
       throw new Error(`${row?.unknown} devices were not known by their digest`)

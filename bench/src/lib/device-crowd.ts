@@ -1,12 +1,11 @@
 /** A server with a crowd of registered devices, loaded by SQL rather than by a million registrations; each has a real token. */
-import { hash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DeviceReport } from '@seaworthy/api/device'
 import type { TestServer } from '@seaworthy/server/testing'
-import { openTokenMaker } from '@seaworthy/server/testing'
+import { digestReport, openTokenMaker } from '@seaworthy/server/testing'
 import { newId } from '@seaworthy/std/ids'
 import { seededRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
@@ -38,12 +37,6 @@ export function idleReport(running: DeviceReport['running'], now: Date): DeviceR
   }
 }
 
-/** What the server remembers of a report to know it again (`describeReport` there). */
-export function digestOf(report: DeviceReport): string {
-  const rest = JSON.stringify({ ...report, at: null, timestampVerifiedAt: null })
-  return hash('sha256', rest, 'base64url').slice(0, 22)
-}
-
 /** `count` devices of `fleet`, each of which has checked in once with `report`. Takes about a minute for a million. */
 export async function addCrowd(
   server: TestServer,
@@ -53,7 +46,7 @@ export async function addCrowd(
 ): Promise<Crowd> {
   const random = seededRandom(count)
   const start = new Date()
-  const digest = digestOf(report)
+  const digest = digestReport(report)
   const ids = Array.from({ length: count }, (_, i) =>
     newId('device', new Date(start.getTime() - hourMs + i), random),
   )

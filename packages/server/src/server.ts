@@ -5,8 +5,10 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { createZones } from '@seaworthy/fleet/rollouts'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
+import { invariant } from '@seaworthy/std/refusal'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/blob-store.ts'
@@ -36,7 +38,8 @@ import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
-import { createRequestListener } from './http/index.ts'
+import { createDoors } from './http/index.ts'
+import type { CheckInConnections } from './http/check-in-connections.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
@@ -102,6 +105,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     onRollouts: () => tasks.wake('rollout-reconciler'),
   })
   const stopLooking = watchRemovedDevices(app)
+  const doors = createDoors(app)
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,
@@ -114,8 +118,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       requestTimeout: 0,
       keepAliveTimeout: 65 * secondMs,
     },
-    createRequestListener(app),
+    doors.requests,
   )
+  openQuickDoor(server, doors.checkIns)
   server.maxHeadersCount = 100
   server.timeout = 2 * minuteMs
   server.listen(config.listen.port, config.listen.host)
@@ -124,7 +129,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     port: (server.address() as AddressInfo).port,
     app,
     async stop() {
-      await drain(server, ports)
+      await drain(server, doors.checkIns, ports)
       await tasks.stop()
       await stopWatching()
       await stopLooking()
@@ -263,12 +268,26 @@ async function subscribe(
   ])
 }
 
-async function drain(server: Server, ports: Ports): Promise<void> {
+/** Every connection comes to the quick door first, and to Node's HTTP when it is not for that. */
+function openQuickDoor(server: Server, checkIns: CheckInConnections): void {
+  const [serveHttp] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
+  invariant(serveHttp !== undefined, 'Node serves HTTP on TLS connections by this listener')
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) =>
+    checkIns.accept(socket, server, (left) => serveHttp.call(server, left)),
+  )
+}
+
+async function drain(server: Server, checkIns: CheckInConnections, ports: Ports): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
+  checkIns.drain()
   const finished = new AbortController()
   const forced = ports.sleep(drainMs, finished.signal).then(
-    () => server.closeAllConnections(),
+    () => {
+      server.closeAllConnections()
+      checkIns.destroy()
+    },
     () => undefined,
   )
   await closed

@@ -3,7 +3,6 @@
  * acknowledged only after its batch was committed. What a device has said before takes one statement for the whole batch
  * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which nobody else waits (RFD 7).
  */
-import { hash } from 'node:crypto'
 import type { DeviceReport } from '@seaworthy/api/device'
 import type { Db } from '../db/connection.ts'
 import type {
@@ -17,12 +16,15 @@ import type { Ports } from './app.ts'
 import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
 import type { Backlog } from './overload.ts'
 import { refuseOverload, slowdownOf } from './overload.ts'
+import { digestReport } from './report-digest.ts'
 
 export interface CheckInInput {
   readonly checkIn: {
     readonly device: string
     readonly seenAt: Date
     readonly report: DeviceReport
+    /** `digestReport(report)`, where it is known already. */
+    readonly digest?: string | undefined
   }
   /** `undefined` for an idle check-in that rides on its token alone. */
   readonly signed: SignedReportWrite | undefined
@@ -52,9 +54,12 @@ interface Waiting extends CheckInInput {
 }
 
 const batchMax = 1000
-/** A batch begins at once when so many wait, otherwise this long after the one before: a commit costs as much as 30 rows. */
+/** A batch begins at once when so many wait, otherwise some time after the one before: a commit costs as much as 30 rows. */
 const batchWorthwhile = 64
 const gatherMs = 20
+/** While devices come few at a time, but more than one: then it is the wake-ups that cost, and nobody is in a hurry. */
+const gatherFewMs = 100
+const fewMax = 30
 
 export function createCheckIns(
   db: Db,
@@ -74,10 +79,12 @@ export function createCheckIns(
     }
   const news = createQueue(
     ports,
+    gatherMs,
     write((batch) => writeNews(db, batch)),
   )
   const idle = createQueue(
     ports,
+    gatherFewMs,
     write(async (batch) => {
       const facts = await db.writeRows((tx) =>
         writeIdleCheckIns(
@@ -110,7 +117,7 @@ export function createCheckIns(
     slowdown: () => slowdownOf(backlog()),
     submit: (input) =>
       new Promise((resolve, reject) => {
-        const row = { device: input.checkIn.device, ...describeReport(input.checkIn.report) }
+        const row = describeCheckIn(input.checkIn)
         const sinceMs = ports.clock.monotonicMs()
         const waiting = { ...input, row, sinceMs, arrival: observer.arrive(), resolve, reject }
         if (input.signed === undefined) idle.add(waiting)
@@ -120,12 +127,11 @@ export function createCheckIns(
 }
 
 /** What changes each time, and a digest of the rest. */
-function describeReport(report: DeviceReport): Omit<IdleCheckIn, 'device'> {
+function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): IdleCheckIn {
   const { at, timestampVerifiedAt } = report
-  const rest = JSON.stringify({ ...report, at: null, timestampVerifiedAt: null })
   return {
-    // 132 bits: nobody finds another report with the digest of a given one.
-    digest: hash('sha256', rest, 'base64url').slice(0, 22),
+    device,
+    digest: digest ?? digestReport(report),
     reportedAtSeconds: Date.parse(at) / 1000,
     verifiedAtSeconds: timestampVerifiedAt === null ? null : Date.parse(timestampVerifiedAt) / 1000,
   }
@@ -138,26 +144,27 @@ interface Queue {
   oldestMs(): number | undefined
 }
 
-/** One batch at a time. */
+/** One batch at a time. `fewMs` is how long it gathers while they come few at a time. */
 function createQueue(
   { clock, sleep }: Pick<Ports, 'clock' | 'sleep'>,
+  fewMs: number,
   writeBatch: (batch: Waiting[]) => Promise<void>,
 ): Queue {
   let queue: Waiting[] = []
   let isWriting = false
   let begunMs = -gatherMs
+  let lastCount = 0
   /** When the oldest of the batch that is being written came. */
   let underWayMs: number | undefined
   let wake: (() => void) | undefined
 
   const gather = async () => {
-    const waitMs = begunMs + gatherMs - clock.monotonicMs()
+    const wantedMs = lastCount > 1 && lastCount < fewMax ? fewMs : gatherMs
+    const waitMs = begunMs + wantedMs - clock.monotonicMs()
     if (queue.length >= batchWorthwhile || waitMs <= 0) return
-    const enough = new AbortController()
-    wake = () => enough.abort(new Error('enough'))
-    await sleep(waitMs, enough.signal).catch(() => {
-      if (!enough.signal.aborted) throw new Error('the clock does not run')
-    })
+    const enough = Promise.withResolvers<void>()
+    wake = enough.resolve
+    await Promise.race([sleep(waitMs), enough.promise])
     wake = undefined
   }
   const writeAll = async () => {
@@ -166,6 +173,7 @@ function createQueue(
       begunMs = clock.monotonicMs()
       const { batch, rest } = takeBatch(queue)
       queue = rest
+      lastCount = batch.length
       underWayMs = Math.min(...batch.map(({ sinceMs }) => sinceMs))
       await writeBatch(batch)
       underWayMs = undefined

@@ -157,13 +157,18 @@ export interface CheckInReply {
 export async function checkIn(
   app: App,
   deviceId: string,
-  input: { report: DeviceReport; signature?: string | undefined },
+  input: {
+    readonly report: DeviceReport
+    readonly signature?: string | undefined
+    /** `digestReport(report)`, where it is known already. */
+    readonly digest?: string | undefined
+  },
   now: Date,
 ): Promise<CheckInReply> {
   app.checkIns.admit()
-  const { report, signature } = input
+  const { report, signature, digest } = input
   const outcome = await app.checkIns.submit({
-    checkIn: { device: deviceId, seenAt: now, report },
+    checkIn: { device: deviceId, seenAt: now, report, digest },
     signed:
       signature === undefined
         ? undefined
@@ -185,7 +190,7 @@ export async function checkIn(
         'this sequence number was used for another report',
       )
     case 'stored': {
-      const fleet = await policyOf(app, outcome.fleet)
+      const fleet = app.fleets.get(outcome.fleet) ?? (await policyOf(app, outcome.fleet))
       const facts = factsOf(deviceId, report, outcome)
       const { release, reason, attempt = 1 } = await decideFor(app, facts, fleet, now)
       app.metrics.decisions.add(1, reason)

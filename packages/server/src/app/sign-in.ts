@@ -12,12 +12,7 @@ const touchEveryMs = minuteMs
 
 /** Whoever the credential belongs to, or `undefined`. */
 export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
-  if (bearer.startsWith('ey')) {
-    const claims = app.readDeviceToken(bearer, now)
-    const id = claims?.['sub']
-    if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
-    return { kind: 'device', id }
-  }
+  if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
   // Foreign devices, their gateways and FleetLock clients have doors of their own.
@@ -45,6 +40,17 @@ export async function identify(app: App, bearer: string, now: Date): Promise<Act
     token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= touchEveryMs
   if (isTouchDue) await app.db.write((tx) => touchToken(tx, token.id, now))
   return { kind: 'token', id: token.id, token }
+}
+
+/** The device whose access token this is, or `undefined`; from memory. */
+export function identifyDevice(
+  app: Pick<App, 'readDeviceToken' | 'removedDevices'>,
+  bearer: string,
+  now: Date,
+): Actor | undefined {
+  const id = app.readDeviceToken(bearer, now)?.['sub']
+  if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
+  return { kind: 'device', id }
 }
 
 /** Whether a credential was revoked or has expired. */

@@ -3,8 +3,9 @@
  * one of these, and the schema costs ten times as much. Anything else, right or wrong, is for the schema to judge;
  * what is recognised here it would accept, with the same value (`check-in-body.test.ts`).
  */
-import type { checkIn } from '@seaworthy/api/device'
+import type { checkIn, DeviceReport } from '@seaworthy/api/device'
 import type { BodyOf } from '@seaworthy/api/route'
+import { digestForm, digestReport } from '../app/report-digest.ts'
 
 const whole = '(?:0|[1-9][0-9]{0,14})'
 const positive = '[1-9][0-9]{0,14}'
@@ -48,7 +49,84 @@ const report = [
 ].join(',')
 const idle = new RegExp(`^\\{"report":${report}(?:,"bootId":${text(64)})?\\}\\}$`)
 
-/** The value of such a body, otherwise `undefined`. */
-export function readIdleCheckIn(body: string): BodyOf<typeof checkIn> | undefined {
-  return idle.test(body) ? (JSON.parse(body) as BodyOf<typeof checkIn>) : undefined
+export type IdleCheckInBody = BodyOf<typeof checkIn> & {
+  /** `digestReport` of its report. */
+  readonly digest: string
+}
+
+/** What differs from one device to the next, around what all devices of a fleet say in the same words. */
+const opening = new RegExp(`^\\{"report":\\{"sequence":(${whole}),"at":${instant},`)
+const verifiedAt = new RegExp(`(?:null|${instant}),`, 'y')
+const verifiedName = '"timestampVerifiedAt":'
+const boot = new RegExp(`,"bootId":${text(64)}\\}\\}$`)
+
+/** A form that many reports share. */
+interface Form {
+  readonly report: DeviceReport
+  readonly digest: string
+}
+
+/** In memory, of at most 2 KiB each; all forgotten when it is full. */
+const formsMax = 1000
+const formLengthMax = 2048
+
+/**
+ * Reads such bodies; anything else is `undefined`. What a body has in common with earlier ones is recognised by being the
+ * same text, and neither checked nor parsed again.
+ */
+export function createIdleCheckInReader(): (body: string) => IdleCheckInBody | undefined {
+  const forms = new Map<string, Form>()
+  return (body) => {
+    const parts = takeApart(body)
+    if (parts === undefined) return undefined
+    const form = forms.get(parts.form)
+    if (form !== undefined) {
+      const { sequence, at, timestampVerifiedAt, bootId } = parts
+      const report = { ...form.report, sequence, at, timestampVerifiedAt }
+      if (bootId !== undefined) report.bootId = bootId
+      return { report, digest: digestReport(report, form.digest) }
+    }
+    if (!idle.test(body)) return undefined
+    const { report } = JSON.parse(body) as BodyOf<typeof checkIn>
+    const digest = digestForm(report)
+    if (parts.form.length <= formLengthMax) {
+      if (forms.size >= formsMax) forms.clear()
+      const { bootId: _, ...common } = report
+      forms.set(parts.form, { report: common, digest })
+    }
+    return { report, digest: digestReport(report, digest) }
+  }
+}
+
+interface Parts {
+  readonly sequence: number
+  readonly at: string
+  readonly timestampVerifiedAt: string | null
+  readonly bootId: string | undefined
+  /** The text that is left; where a part was taken out stands a line feed, which no such body has. */
+  readonly form: string
+}
+
+const instantLength = '2026-01-01T00:00:00Z'.length
+
+/** `undefined` when one of the parts is not as it should be. Of the rest nothing is known. */
+function takeApart(body: string): Parts | undefined {
+  const begin = opening.exec(body)
+  if (begin === null) return undefined
+  const from = begin[0].length
+  const name = body.indexOf(verifiedName, from)
+  if (name < 0) return undefined
+  verifiedAt.lastIndex = name + verifiedName.length
+  if (!verifiedAt.test(body)) return undefined
+  const after = verifiedAt.lastIndex
+  const bootStart = body.lastIndexOf(',"bootId":"')
+  const hasBoot = bootStart >= after && boot.test(body.slice(bootStart))
+  const isNull = body.startsWith('null', name + verifiedName.length)
+  return {
+    sequence: Number(begin[1]),
+    at: body.slice(from - 2 - instantLength, from - 2),
+    timestampVerifiedAt: isNull ? null : body.slice(after - 2 - instantLength, after - 2),
+    bootId: hasBoot ? body.slice(bootStart + ',"bootId":"'.length, -3) : undefined,
+    form: `${body.slice(from, name)}\n${body.slice(after, hasBoot ? bootStart : undefined)}${hasBoot ? '\n' : ''}`,
+  }
 }

@@ -9,7 +9,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/assertions.ts'
 import * as devices from '../app/devices.ts'
 import { findProductKind } from '../app/products.ts'
-import { readIdleCheckIn } from './check-in-body.ts'
+import { createIdleCheckInReader } from './check-in-body.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -53,7 +53,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
           acknowledgedSequence: reply.acknowledgedSequence,
         }
       },
-      readIdleCheckIn,
+      createIdleCheckInReader(),
     ),
     audited(
       setOwnMetadata,

@@ -11,6 +11,7 @@ import type { Endpoint } from './endpoint.ts'
 import { nameRoute } from './metrics.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
+import type { ProblemReply } from './problems.ts'
 import {
   parseJson,
   readJsonText,
@@ -108,12 +109,7 @@ export function createDispatcher(
 
   return (req, res) => {
     answer(req, res).catch((error: unknown) => {
-      const reply = problemOf(error)
-      app.metrics.refusals.add(1, reply.problem.code)
-      if (reply.isBug) app.log.error('request.failed', { method: req.method, url: req.url, error })
-      else if (reply.problem.status >= 500 && reply.problem.code !== 'overloaded') {
-        app.log.warn('request.unavailable', { url: req.url, error })
-      }
+      const reply = explainFailure(app, error, req)
       if (res.headersSent) {
         res.destroy()
         return
@@ -122,6 +118,21 @@ export function createDispatcher(
       sendProblem(res, reply)
     })
   }
+}
+
+/** What is answered, counted, and logged where it is a fault of ours. */
+export function explainFailure(
+  app: Pick<App, 'metrics' | 'log'>,
+  error: unknown,
+  { method, url }: Pick<IncomingMessage, 'method' | 'url'>,
+): ProblemReply {
+  const reply = problemOf(error)
+  app.metrics.refusals.add(1, reply.problem.code)
+  if (reply.isBug) app.log.error('request.failed', { method, url, error })
+  else if (reply.problem.status >= 500 && reply.problem.code !== 'overloaded') {
+    app.log.warn('request.unavailable', { url, error })
+  }
+  return reply
 }
 
 function methodRefusal(methods: readonly string[]): HttpError {

@@ -76,13 +76,15 @@ export function audited<R extends Route>(
  */
 export function recordedElsewhere<
   R extends Route & { readonly name: 'device.check-in' | 'device.token' },
+  /** What reading a body quickly yields besides. */
+  Found extends object = object,
 >(
   route: R,
   permission: Permission,
-  work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
-  quickBody?: (text: string) => BodyOf<R> | undefined,
+  work: (app: App, call: Call<R> & { readonly body: Partial<Found> }) => Promise<ReplyInputOf<R>>,
+  quickBody?: (text: string) => (BodyOf<R> & Found) | undefined,
 ): Endpoint {
-  const run = async (app: App, call: Call<R>) => {
+  const run = async (app: App, call: Call<R> & { readonly body: Partial<Found> }) => {
     try {
       return await work(app, call)
     } catch (error) {
@@ -91,5 +93,6 @@ export function recordedElsewhere<
       throw error
     }
   }
-  return { route, permission, run, quickBody, [sealed]: true }
+  // What `quickBody` found besides is there whenever it read the body.
+  return { route, permission, run: run as Endpoint['run'], quickBody, [sealed]: true }
 }

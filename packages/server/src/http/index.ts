@@ -3,10 +3,13 @@
  * ask; what is asked for is done in `app`.
  */
 import type { RequestListener } from 'node:http'
+import { checkIn } from '@seaworthy/api/device'
 import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
 import { createAttemptLimiter } from './authenticate.ts'
+import { createCheckInConnections } from './check-in-connections.ts'
+import type { CheckInConnections } from './check-in-connections.ts'
 import { createOwnEndpoints } from './device.ts'
 import { createDdiHandler } from './ddi/index.ts'
 import { deviceEndpoints } from './devices.ts'
@@ -17,7 +20,7 @@ import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { createLogHandler } from './log.ts'
-import { createMetricsHandler, measureRequests } from './metrics.ts'
+import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
 import { omahaAppEndpoints } from './omaha-apps.ts'
@@ -59,7 +62,13 @@ function listEndpoints(app: App): readonly Endpoint[] {
   return endpoints
 }
 
-export function createRequestListener(app: App): RequestListener {
+/** Two doors to the same work: one for every request, and a quick one for idle check-ins (RFD 7). */
+export interface Doors {
+  readonly requests: RequestListener
+  readonly checkIns: CheckInConnections
+}
+
+export function createDoors(app: App): Doors {
   const limiter = createAttemptLimiter(app.clock)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {
@@ -67,7 +76,8 @@ export function createRequestListener(app: App): RequestListener {
     methods: null,
     answer: (req, res) => registry(req, res),
   }
-  const listener = createDispatcher(app, listEndpoints(app), limiter, [
+  const endpoints = listEndpoints(app)
+  const listener = createDispatcher(app, endpoints, limiter, [
     answerRegistry,
     { ...answerRegistry, prefix: '/v2' },
     createTufHandler(app),
@@ -78,5 +88,11 @@ export function createRequestListener(app: App): RequestListener {
     ...createServerFiles(app),
     createDdiHandler(app, limiter),
   ])
-  return measureRequests(app, traceRequests(app, listener))
+  const meter = createRequestMeter(app)
+  const ownCheckIn = endpoints.find(({ route }) => route.name === checkIn.name)
+  invariant(ownCheckIn !== undefined, 'every route is mounted')
+  return {
+    requests: measureRequests(meter, traceRequests(app, listener)),
+    checkIns: createCheckInConnections(app, ownCheckIn, meter),
+  }
 }

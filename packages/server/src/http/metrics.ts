@@ -89,9 +89,17 @@ export function routeOf(res: NamedResponse): string {
   return res[routeName] ?? 'unknown'
 }
 
-/** The same listener; each request is counted and timed when its answer has been handed to the network, or cut off. */
-export function measureRequests(app: App, listener: RequestListener): RequestListener {
-  const { requests, requestSeconds, meter } = app.metrics
+/** Counts and times requests, by whatever way they come. */
+export interface RequestMeter {
+  /** To be called at the end, when the answer has been handed to the network, or cut off. */
+  begin(): (route: string, status: number | 'cut_off') => void
+}
+
+export function createRequestMeter({
+  metrics,
+  clock,
+}: Pick<App, 'metrics' | 'clock'>): RequestMeter {
+  const { requests, requestSeconds, meter } = metrics
   let inFlight = 0
   meter.gauge(
     {
@@ -101,16 +109,24 @@ export function measureRequests(app: App, listener: RequestListener): RequestLis
     },
     () => [{ value: inFlight }],
   )
+  return {
+    begin() {
+      const startedMs = clock.monotonicMs()
+      inFlight++
+      return (route, status) => {
+        inFlight--
+        requests.add(1, route, status === 'cut_off' ? status : `${Math.floor(status / 100)}xx`)
+        requestSeconds.observe((clock.monotonicMs() - startedMs) / 1000, route)
+      }
+    },
+  }
+}
+
+/** The same listener, its requests counted and timed. */
+export function measureRequests(meter: RequestMeter, listener: RequestListener): RequestListener {
   return (req, res: NamedResponse) => {
-    const startedMs = app.clock.monotonicMs()
-    inFlight++
-    res.once('close', () => {
-      inFlight--
-      const route = routeOf(res)
-      const status = res.writableFinished ? `${Math.floor(res.statusCode / 100)}xx` : 'cut_off'
-      requests.add(1, route, status)
-      requestSeconds.observe((app.clock.monotonicMs() - startedMs) / 1000, route)
-    })
+    const end = meter.begin()
+    res.once('close', () => end(routeOf(res), res.writableFinished ? res.statusCode : 'cut_off'))
     listener(req, res)
   }
 }

@@ -1,5 +1,6 @@
 /** Reading a request within its limits, and writing the answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Sleep } from '@seaworthy/std/time'
@@ -58,7 +59,7 @@ export async function readBytes(
   // Nearly always the whole body came with the headers: then it needs neither waiting nor a timer.
   if (!req.complete) await nextTurn()
   if (req.complete) {
-    const bytes = (req.read() as Buffer | null) ?? Buffer.alloc(0)
+    const bytes = readArrived(req)
     if (bytes.length > bytesMax) throw tooLarge()
     return bytes
   }
@@ -86,6 +87,13 @@ export async function readBytes(
   }
 }
 
+/** All that has come so far; one `read` may give only the first part of it. */
+export function readArrived(stream: Readable): Buffer {
+  const parts: Buffer[] = []
+  for (let part: unknown; (part = stream.read()) !== null;) parts.push(part as Buffer)
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
@@ -109,7 +117,8 @@ export function refuseBody(req: IncomingMessage): void {
   }
 }
 
-const securityHeaders = {
+/** Of every answer. */
+export const securityHeaders = {
   'strict-transport-security': 'max-age=31536000',
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

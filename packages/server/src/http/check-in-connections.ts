@@ -1,0 +1,190 @@
+/**
+ * The quick door: connections on which devices say nothing but idle check-ins. They are answered without a request and a
+ * response object of Node's HTTP, which cost as much as everything else that a check-in needs (RFD 7). At the first byte that
+ * is not exactly such a request, the connection goes to Node's HTTP server, which reads that byte and all that follow.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { problemMediaType } from '@seaworthy/api/problems'
+import type { Actor } from '../app/actors.ts'
+import { requirePermission } from '../app/actors.ts'
+import type { Clock } from '@seaworthy/std/time'
+import type { App } from '../app/app.ts'
+import { identifyDevice } from '../app/sign-in.ts'
+import { readCheckInRequest } from './check-in-request.ts'
+import { explainFailure } from './dispatch.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { RequestMeter } from './metrics.ts'
+import { readArrived, securityHeaders } from './request.ts'
+
+export interface ConnectionTimes {
+  /** From the handshake to the first request. */
+  readonly headersTimeout: number
+  /** Between two requests. */
+  readonly keepAliveTimeout: number
+}
+
+export interface CheckInConnections {
+  /** Takes a connection that nothing was read from yet. `handOver` gets it when something else comes. */
+  accept(socket: TLSSocket, times: ConnectionTimes, handOver: (socket: TLSSocket) => void): void
+  /** Ends those that wait for no answer, and each other one with its answer. */
+  drain(): void
+  /** Ends all at once. */
+  destroy(): void
+}
+
+interface Call {
+  readonly actor: Actor
+  readonly body: never
+  readonly now: Date
+}
+
+interface Answer {
+  readonly status: number
+  /** Lines of headers. */
+  readonly head: string
+  readonly text: string
+}
+
+interface Connection {
+  readonly socket: TLSSocket
+  isBusy: boolean
+}
+
+export function createCheckInConnections(
+  app: App,
+  endpoint: Endpoint,
+  meter: RequestMeter,
+): CheckInConnections {
+  const { route, permission, quickBody } = endpoint
+  const live = new Set<Connection>()
+  const readDate = createDateReader(app.clock)
+  let isDraining = false
+
+  /** What there is to do, when the bytes are an idle check-in of a device that has a valid token. */
+  const prepare = (bytes: Buffer): Call | undefined => {
+    if (app.tracer !== undefined || bytes.length > route.bodyBytesMax) return undefined
+    const request = readCheckInRequest(bytes.toString('latin1'))
+    const body = request && quickBody?.(request.body)
+    if (request === undefined || body === undefined) return undefined
+    const now = app.clock.now()
+    const actor = identifyDevice(app, request.bearer, now)
+    return actor && { actor, body: body as never, now }
+  }
+  const work = async (call: Call): Promise<Answer> => {
+    try {
+      requirePermission(call.actor, permission)
+      const reply = await endpoint.run(app, { ...call, params: {}, query: {} })
+      return { status: route.status, head: replyHead, text: JSON.stringify(reply) }
+    } catch (error) {
+      const { method, path: url } = route
+      const { problem, headers } = explainFailure(app, error, { method, url })
+      const head = formatHeaders({ ...headersOf(problemMediaType), ...headers })
+      return { status: problem.status, head, text: JSON.stringify(problem) }
+    }
+  }
+  const answer = async (connection: Connection, call: Call, keepAliveMs: number) => {
+    const end = meter.begin()
+    const { socket } = connection
+    const { status, head, text } = await work(call)
+    connection.isBusy = false
+    if (socket.destroyed) {
+      end(route.name, 'cut_off')
+      return
+    }
+    const length = Buffer.byteLength(text)
+    const stay = isDraining
+      ? 'connection: close'
+      : `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMs / 1000}`
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}date: ${readDate()}\r\ncontent-length: ${length}\r\n${stay}\r\n\r\n${text}`,
+      length === text.length ? 'latin1' : 'utf8',
+    )
+    end(route.name, status)
+    if (isDraining) socket.end()
+  }
+
+  return {
+    accept(socket, times, handOver) {
+      const connection: Connection = { socket, isBusy: false }
+      live.add(connection)
+      /** What came while an answer was on its way. */
+      let unread: Buffer | undefined
+      const leave = (first: Buffer) => {
+        for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
+        live.delete(connection)
+        socket.setTimeout(0)
+        // Node's parser takes what comes next from the handle itself: what is here already must be with it before.
+        const rest = socket.isPaused() ? [readArrived(socket)] : []
+        handOver(socket)
+        socket.emit('data', Buffer.concat([first, ...rest]))
+        socket.resume()
+      }
+      const onData = (chunk: Buffer) => {
+        if (connection.isBusy) {
+          socket.pause()
+          unread = chunk
+          return
+        }
+        // Who does not read the answers is Node's to slow down.
+        const call = socket.writableLength === 0 ? prepare(chunk) : undefined
+        if (call === undefined) {
+          leave(chunk)
+          return
+        }
+        connection.isBusy = true
+        void answer(connection, call, times.keepAliveTimeout).then(() => {
+          if (unread !== undefined && !socket.destroyed) leave(unread)
+          else if (socket.timeout !== times.keepAliveTimeout)
+            socket.setTimeout(times.keepAliveTimeout)
+        })
+      }
+      const listeners = {
+        data: onData,
+        timeout: () => {
+          if (!connection.isBusy) socket.destroy()
+        },
+        error: () => socket.destroy(),
+        close: () => live.delete(connection),
+      }
+      for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener)
+      socket.setTimeout(times.headersTimeout)
+    },
+    drain() {
+      isDraining = true
+      for (const { socket, isBusy } of live) if (!isBusy) socket.end()
+    },
+    destroy() {
+      for (const { socket } of live) socket.destroy()
+    },
+  }
+}
+
+const headersOf = (mediaType: string) => ({
+  ...securityHeaders,
+  'content-type': mediaType,
+  'cache-control': 'no-store',
+})
+
+function formatHeaders(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+}
+
+const replyHead = formatHeaders(headersOf('application/json'))
+
+/** The date as HTTP writes it, made once a second. */
+function createDateReader(clock: Clock): () => string {
+  let second = Number.NaN
+  let text = ''
+  return () => {
+    const now = clock.now()
+    const current = Math.floor(now.getTime() / 1000)
+    if (current !== second) {
+      second = current
+      text = now.toUTCString()
+    }
+    return text
+  }
+}
