@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { DeviceReport } from '@seaworthy/api/device'
 import { setFleet } from '@seaworthy/api/fleets'
@@ -17,12 +17,13 @@ import {
   startTestServer,
   waitForRollout,
 } from '@seaworthy/server/testing'
+import { systemSleep } from '@seaworthy/std/time'
 import type { Crowd } from './lib/device-crowd.ts'
 import { addCrowd, idleReport } from './lib/device-crowd.ts'
 import type { LoadOrder, LoadResult } from './lib/load.ts'
 import { applyLoad, buildRequest, tokenMark } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
-import { medianOf, takeTurns } from './lib/measure.ts'
+import { medianOf, takeTurns, timed } from './lib/measure.ts'
 import { addPeerTables } from './lib/peer.ts'
 import { cpuSecondsOf, memoryMbOf, processTree } from './lib/processes.ts'
 
@@ -30,7 +31,7 @@ export const title =
   'check-ins of devices, durable and over TLS: against a bare JSON echo, a peer, and a million devices'
 
 const workersCount = 2
-const rounds = 3
+const rounds = 5
 const connections = 256
 const fewCount = 1000
 const updatesAtOnce = 10
@@ -118,7 +119,7 @@ function describe(log: Log, name: string, r: Measured): void {
 async function compareRates(
   log: Log,
   sides: { few: Side; many: Side; echo: Echo; tlsEcho: Echo; peer: Echo },
-): Promise<{ perSecond: Record<string, number>; comparisons: Comparison[] }> {
+): Promise<Comparison[]> {
   const { few, many, echo, tlsEcho, peer } = sides
   const run = (name: string, pid: number, order: LoadOrder) => async () => {
     const result = await measure(pid, order)
@@ -149,30 +150,69 @@ async function compareRates(
       isMet: ratio >= min,
     }
   }
-  log(`ratio to the echo over TLS: ${(perSecond['few']! / perSecond['tlsEcho']!).toFixed(2)}`)
+  return [
+    compare('durable check-ins over TLS', 'few', 'bare node:http echo, no TLS', 'echo', 0.5),
+    compare('the same', 'few', 'the same echo over TLS', 'tlsEcho', 0.5),
+    compare('the same', 'few', "26 SELECTs and an upsert, a peer's check-in", 'peer', 20),
+    compare('with a million devices', 'many', 'with a thousand', 'few', 0.9),
+  ]
+}
+
+/**
+ * Several times, and the median: a disk that stands still for a second spoils one of them. Each at 80 % of what a closed load
+ * reached just before: the machine's speed changes from one minute to the next.
+ */
+async function measureLatency(log: Log, side: Side): Promise<Comparison> {
+  const p99s: number[] = []
+  let waitingCount = 0
+  for (let round = 0; round < rounds; round++) {
+    const { perSecond } = await measure(side.server.pid, side.order)
+    const order = { ...side.order, perSecond: 0.8 * perSecond, durationMs: 6000 }
+    const probe = probeDisk(side.server.dataDir)
+    const result = await measure(side.server.pid, order)
+    const worst = await probe.stop()
+    describe(log, `open load of ${order.perSecond.toFixed(0)}/s`, result)
+    log(
+      `  the disk alone: slowest of one small durable write each 25 ms took ${worst.toFixed(0)} ms`,
+    )
+    p99s.push(result.p99Ms)
+    waitingCount += result.waitingCount
+  }
+  const ours = medianOf(p99s)
   return {
-    perSecond,
-    comparisons: [
-      compare('durable check-ins over TLS', 'few', 'bare node:http echo, no TLS', 'echo', 0.5),
-      compare('the same', 'few', "26 SELECTs and an upsert, a peer's check-in", 'peer', 20),
-      compare('with a million devices', 'many', 'with a thousand', 'few', 0.9),
-    ],
+    name: 'p99 at 80 % of the rate just before, from when each should have been sent',
+    baseline: 'limit of 50 ms',
+    ours,
+    theirs: 50,
+    unit: 'ms',
+    ratio: ours / 50,
+    target: 'at most 1',
+    isMet: ours <= 50 && waitingCount === 0,
   }
 }
 
-async function measureLatency(log: Log, side: Side, perSecond: number): Promise<Comparison> {
-  const order = { ...side.order, perSecond: 0.8 * perSecond, durationMs: 10_000 }
-  const result = await measure(side.server.pid, order)
-  describe(log, `open load of ${order.perSecond.toFixed(0)}/s`, result)
+/** What the disk does meanwhile: a few bytes written and synchronised again and again. Answers the slowest, in ms. */
+function probeDisk(folder: string): { stop(): Promise<number> } {
+  let isOver = false
+  const probing = (async () => {
+    const file = await open(`${folder}/bench-probe`, 'w')
+    let worst = 0
+    while (!isOver) {
+      const ms = await timed(async () => {
+        await file.write(Buffer.alloc(512), 0, 512, 0)
+        await file.datasync()
+      })
+      worst = Math.max(worst, ms)
+      await systemSleep(25)
+    }
+    await file.close()
+    return worst
+  })()
   return {
-    name: 'p99 at 80 % of that rate, from when each should have been sent',
-    baseline: 'limit of 50 ms',
-    ours: result.p99Ms,
-    theirs: 50,
-    unit: 'ms',
-    ratio: result.p99Ms / 50,
-    target: 'at most 1',
-    isMet: result.p99Ms <= 50 && result.waitingCount === 0,
+    stop() {
+      isOver = true
+      return probing
+    },
   }
 }
 
@@ -202,7 +242,7 @@ function measureMemory(log: Log, { server }: Side): Comparison {
 }
 
 /** A million devices, each once an hour: over connections that stay, and over a new one each time as devices really come. */
-async function measureHourly(log: Log, side: Side): Promise<Comparison> {
+async function measureHourly(log: Log, side: Side, echo: Echo): Promise<Comparison> {
   const shares: Record<string, number> = {}
   for (const fresh of [undefined, 'resumed', 'new'] as const) {
     const order = {
@@ -218,6 +258,16 @@ async function measureHourly(log: Log, side: Side): Promise<Comparison> {
     describe(log, `278/s, connections ${name}`, result)
     log(`  that is ${shares[name].toFixed(1)} % of one core`)
   }
+  const { tokensFile: _, ...plain } = side.order
+  const rate = { connections: 64, perSecond: hourlyPerSecond, durationMs: hourlyMs }
+  const bare = await measure(echo.process.pid!, {
+    ...plain,
+    ...rate,
+    isTls: false,
+    port: echo.port,
+  })
+  describe(log, '278/s, echo, no TLS', bare)
+  log(`  that is ${((100 * bare.serverMicros * hourlyPerSecond) / 1e6).toFixed(1)} % of one core`)
   return {
     name: 'processor share for a million devices an hour, connections kept',
     baseline: 'limit of 10 % of one core',
@@ -251,10 +301,10 @@ export async function run(log: Log): Promise<Comparison[]> {
     for (const side of [sides.echo, sides.tlsEcho, sides.peer]) {
       stops.unshift(() => side.process.kill())
     }
-    const { perSecond, comparisons } = await compareRates(log, sides)
-    const latency = await measureLatency(log, few, perSecond['few']!)
+    const comparisons = await compareRates(log, sides)
+    const latency = await measureLatency(log, few)
     const memory = measureMemory(log, many)
-    const hourly = await measureHourly(log, many)
+    const hourly = await measureHourly(log, many, sides.echo)
     for (const side of [few, many]) await checkState(side)
     return [...comparisons, latency, memory, hourly]
   } finally {
