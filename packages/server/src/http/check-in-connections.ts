@@ -88,7 +88,7 @@ export function createCheckInConnections(
     const { socket } = connection
     const { status, head, text } = await work(call)
     connection.isBusy = false
-    if (socket.destroyed) {
+    if (!socket.writable) {
       end(route.name, 'cut_off')
       return
     }
