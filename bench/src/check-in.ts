@@ -164,7 +164,6 @@ async function compareRates(
  */
 async function measureLatency(log: Log, side: Side): Promise<Comparison> {
   const p99s: number[] = []
-  let waitingCount = 0
   for (let round = 0; round < rounds; round++) {
     const { perSecond } = await measure(side.server.pid, side.order)
     const order = { ...side.order, perSecond: 0.8 * perSecond, durationMs: 6000 }
@@ -175,8 +174,8 @@ async function measureLatency(log: Log, side: Side): Promise<Comparison> {
     log(
       `  the disk alone: slowest of one small durable write each 25 ms took ${worst.toFixed(0)} ms`,
     )
-    p99s.push(result.p99Ms)
-    waitingCount += result.waitingCount
+    // Who waits still at the end of a round has waited too long.
+    p99s.push(result.waitingCount === 0 ? result.p99Ms : Infinity)
   }
   const ours = medianOf(p99s)
   return {
@@ -187,7 +186,7 @@ async function measureLatency(log: Log, side: Side): Promise<Comparison> {
     unit: 'ms',
     ratio: ours / 50,
     target: 'at most 1',
-    isMet: ours <= 50 && waitingCount === 0,
+    isMet: ours <= 50,
   }
 }
 

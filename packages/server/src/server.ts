@@ -268,10 +268,15 @@ async function subscribe(
   ])
 }
 
+type SecureListener = (socket: TLSSocket) => void
+
 /** Every connection comes to the quick door first, and to Node's HTTP when it is not for that. */
 function openQuickDoor(server: Server, checkIns: CheckInConnections): void {
-  const [serveHttp] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
-  invariant(serveHttp !== undefined, 'Node serves HTTP on TLS connections by this listener')
+  const [serveHttp, ...others] = server.listeners('secureConnection') as SecureListener[]
+  invariant(
+    serveHttp !== undefined && others.length === 0,
+    'Node serves HTTP on TLS connections by this listener',
+  )
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) =>
     checkIns.accept(socket, server, (left) => serveHttp.call(server, left)),
