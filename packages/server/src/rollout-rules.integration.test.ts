@@ -17,6 +17,7 @@ import {
 } from '@seaworthy/api/rollouts'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { TransportError } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -420,8 +421,15 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
     )
     assert.ok((wave?.inFlightCount ?? 0) <= 5)
   }
-  // Both workers may be starting again: then nobody answers for a moment.
-  const isFinished = async () => (await show(id).catch(() => undefined))?.state === 'finished'
+  const isFinished = async () => {
+    try {
+      return (await show(id)).state === 'finished'
+    } catch (error) {
+      // Both workers may be starting again: then nobody answers for a moment. Any other error is one.
+      if (error instanceof TransportError && error.code === 'unreachable') return false
+      throw error
+    }
+  }
   for (let tries = 0; tries < 200 && !(await isFinished()); tries++) {
     await Promise.all(devices.map((device) => followForAWhile(device)))
     await systemSleep(50)

@@ -190,7 +190,7 @@ export async function checkIn(
         'this sequence number was used for another report',
       )
     case 'stored': {
-      const fleet = app.fleets.get(outcome.fleet) ?? (await policyOf(app, outcome.fleet))
+      const fleet = await policyOf(app, outcome.fleet)
       const facts = factsOf(deviceId, report, outcome)
       const { release, reason, attempt = 1 } = await decideFor(app, facts, fleet, now)
       app.metrics.decisions.add(1, reason)

@@ -6,9 +6,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { problemMediaType } from '@seaworthy/api/problems'
+import type { Clock } from '@seaworthy/std/time'
 import type { Actor } from '../app/actors.ts'
 import { requirePermission } from '../app/actors.ts'
-import type { Clock } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { identifyDevice } from '../app/sign-in.ts'
 import { readCheckInRequest } from './check-in-request.ts'
@@ -101,7 +101,7 @@ export function createCheckInConnections(
       length === text.length ? 'latin1' : 'utf8',
     )
     end(route.name, status)
-    if (isDraining) socket.end()
+    if (isDraining) socket.destroySoon()
   }
 
   return {
@@ -134,7 +134,8 @@ export function createCheckInConnections(
         }
         connection.isBusy = true
         void answer(connection, call, times.keepAliveTimeout).then(() => {
-          if (unread !== undefined && !socket.destroyed) leave(unread)
+          // While the server stops, the answer was the last one on this connection, and said so.
+          if (unread !== undefined && socket.writable) leave(unread)
           else if (socket.timeout !== times.keepAliveTimeout)
             socket.setTimeout(times.keepAliveTimeout)
         })

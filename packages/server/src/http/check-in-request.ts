@@ -2,6 +2,7 @@
  * A check-in as our own agent sends it, recognised without Node's HTTP parser: nearly every request that a server gets is one
  * of these. Only what can be read in one way is recognised; Node reads it in the same (`check-in-request.test.ts`).
  */
+import { hostHeader } from './request.ts'
 
 export interface CheckInRequest {
   readonly bearer: string
@@ -11,7 +12,6 @@ export interface CheckInRequest {
 const start = 'POST /v1/device/check-in HTTP/1.1\r\n'
 const headersMax = 12
 const printable = /^[!-~](?:[ -~]*[!-~])?$/
-const host = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
 const bearerToken = /^Bearer [A-Za-z0-9._~+/=-]{1,4096}$/
 const length = /^[1-9]\d{0,6}$/
 
@@ -27,7 +27,7 @@ export function readCheckInRequest(bytes: string): CheckInRequest | undefined {
     const value = bytes.slice(colon + 2, end)
     switch (bytes.slice(at, colon).toLowerCase()) {
       case 'host':
-        if (seen.host !== '' || !host.test(value)) return undefined
+        if (seen.host !== '' || !hostHeader.test(value)) return undefined
         seen.host = value
         break
       case 'content-type':

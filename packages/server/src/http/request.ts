@@ -98,10 +98,13 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** A name or an address, and perhaps a port. */
+export const hostHeader = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
+
 /** Where the client has reached us: links must lead there again. */
 export function originOf(req: IncomingMessage): string {
   const host = req.headers.host ?? ''
-  if (!/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(host)) {
+  if (!hostHeader.test(host)) {
     throw new HttpError('invalid_request', 'the Host header is needed')
   }
   return `https://${host}`
