@@ -14,11 +14,11 @@ import {
   createTestAgent,
   freePort,
   makeTestFolder,
-  waitUntil,
   writeTestApp,
 } from '@seaworthy/agent/testing/agent'
 import type { TestOrigin } from '@seaworthy/agent/testing/origin'
 import { startTestOrigin } from '@seaworthy/agent/testing/origin'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, timed } from './lib/measure.ts'
 

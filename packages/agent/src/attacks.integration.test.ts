@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { after, beforeEach, afterEach, test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
 import { ManualClock } from '@seaworthy/std/time'
 import { FetchError } from './refusals.ts'
 import type { InlineAgent, InlineOptions } from './testing/inline-agent.ts'
 import { startInlineAgent } from './testing/inline-agent.ts'
-import { makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
 import type { TestOrigin } from './testing/test-origin.ts'
 import { startTestOrigin } from './testing/test-origin.ts'
 

@@ -1,9 +1,10 @@
 /** D3: what has failed is left alone, until the server asks for a further attempt. */
 import assert from 'node:assert/strict'
 import { after, afterEach, beforeEach, test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { InlineAgent } from './testing/inline-agent.ts'
 import { startInlineAgent } from './testing/inline-agent.ts'
-import { makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
 import type { TestOrigin } from './testing/test-origin.ts'
 import { startTestOrigin } from './testing/test-origin.ts'
 

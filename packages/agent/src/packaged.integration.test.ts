@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
 import { buildAgent } from '../build/main.ts'
-import { createTestAgent, makeTestFolder, waitUntil, writeTestApp } from './testing/test-agent.ts'
+import { createTestAgent, makeTestFolder, writeTestApp } from './testing/test-agent.ts'
 import { startTestOrigin } from './testing/test-origin.ts'
 
 const folder = makeTestFolder()

@@ -5,7 +5,6 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { RolloutView, WhyView } from '@seaworthy/api/rollouts'
@@ -13,6 +12,7 @@ import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { CrowdDevice } from './testing/devices.ts'
@@ -77,12 +77,13 @@ async function create(user: CliUser, version: string, ...options: string[]): Pro
 }
 
 async function untilWave(user: CliUser, { id }: RolloutView, number: number, state: string) {
-  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 200) {
-    const view = await user.json<RolloutView>('rollout', 'show', id)
-    if (view.waves[number - 1]?.state === state) return view
-    await sleep(200)
-  }
-  throw new Error(`wave ${number} is not ${state}: ${await user.ok('rollout', 'show', id)}`)
+  let view: RolloutView | undefined
+  const say = async () => `wave ${number} is ${state}: ${await user.ok('rollout', 'show', id)}`
+  await waitUntil(say, async () => {
+    view = await user.json<RolloutView>('rollout', 'show', id)
+    return view.waves[number - 1]?.state === state
+  })
+  return view!
 }
 
 /** Those that were offered something. */
@@ -202,8 +203,8 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   await ann.ok('device', 'set', canary.id, '--tag', 'canary=yes')
   const rollout = await create(ann, '2.0', ...policy)
   const terminal = watchAtTerminal(t, ann, rollout.id)
-  const plain = ann.run('rollout', 'watch', rollout.id)
-  const json = ann.run('--json', 'rollout', 'watch', rollout.id)
+  const plain = ann.start('rollout', 'watch', rollout.id)
+  const json = ann.start('--json', 'rollout', 'watch', rollout.id)
   await untilWave(ann, rollout, 1, 'open')
 
   const codeOf = async (device: CrowdDevice) =>
@@ -224,8 +225,10 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   assert.equal(await codeOf(canary), 'committed')
   assert.equal(await codeOf(others[0]!), 'paused')
   assert.match(await ann.ok('rollout', 'show', rollout.id), /state: +paused: lunch \(by_person\)/)
-  // time for those who watch to see it
-  await sleep(2500)
+  await waitUntil(
+    'those who watch have seen it',
+    () => plain.said().includes('paused: lunch') && json.said().includes('"paused"'),
+  )
   await server.restart()
   assert.match(await ann.ok('rollout', 'resume', rollout.id), /state: +active/)
 
@@ -248,7 +251,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   )
 
   // one of few has failed: more than the gate lets pass
-  const stopped = await plain
+  const stopped = await plain.ended
   assert.equal(stopped.exitCode, 3, stopped.out)
   for (const line of [
     /wave 1 \(tag canary=yes\): passed/,
@@ -260,11 +263,12 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
     assert.match(stopped.out, line)
   }
   assert.match(stopped.err, /; trying again/)
-  const changes = (await json).out
+  const { out, exitCode } = await json.ended
+  const changes = out
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { rollout: RolloutView; failures: object[] })
-  assert.equal((await json).exitCode, 3)
+  assert.equal(exitCode, 3)
   assert.equal(changes.at(-1)!.rollout.stopCode, 'failure_gate')
   assert.deepEqual(changes.at(-1)!.failures, [
     { state: 'rolled_back', code: 'health_failed', count: 1 },

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createFleet, listFleets } from '@seaworthy/api/fleets'
 import { showDevice } from '@seaworthy/api/devices'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import type { TestClient, TestDevice, TestServer } from './testing/index.ts'
 import {
@@ -93,20 +94,16 @@ async function checkNothingLost(client: TestClient, load: Load): Promise<void> {
 /** Until a few more have been acknowledged, however slow the machine is. */
 async function untilAcknowledged(load: Load): Promise<void> {
   const wanted = load.fleets.length + 6
-  for (let i = 0; i < 1000 && load.fleets.length < wanted; i++) await systemSleep(20)
-  assert.ok(load.fleets.length >= wanted, 'the load runs')
+  await waitUntil('the load runs', () => load.fleets.length >= wanted)
 }
 
 async function untilWell(client: TestClient): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    const status = await client.send('GET', '/readyz').then(
-      (response) => response.status,
-      () => 0,
-    )
-    if (status === 200) return
-    await systemSleep(50)
-  }
-  assert.fail('the server does not become ready again')
+  await waitUntil('the server is ready again', () =>
+    client.send('GET', '/readyz').then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  )
 }
 
 const cases: Readonly<Record<string, (server: TestServer) => Promise<void>>> = {

@@ -14,6 +14,7 @@ import { after, before, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createToken } from '@seaworthy/api/tokens'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import {
   addDevice,
@@ -57,10 +58,10 @@ before(async () => {
   const body = { name: 'prometheus', role: 'monitor' as const, lifetimeSeconds: 3600 }
   const { token: monitor } = await client.api.call(createToken, { body })
   let scraped = await scrape(client, monitor)
-  for (let waitedMs = 0; waitedMs < 10_000 && !isWarm(scraped); waitedMs += 200) {
-    await systemSleep(200)
+  await waitUntil('all is counted once', async () => {
     scraped = await scrape(client, monitor)
-  }
+    return isWarm(scraped)
+  })
   world = { server, client, monitor, scraped }
 })
 
@@ -327,13 +328,13 @@ test('O5 a real Prometheus scrapes with the documented configuration; every pane
     )
     // The server itself has ended a rollout of something that nobody signed; nothing else alarms.
     let firing: string[] = []
-    for (let waitedMs = 0; waitedMs < 20_000 && firing.length === 0; waitedMs += 250) {
+    await waitUntil('something alarms', async () => {
       const { alerts } = (await prometheus.get('/api/v1/alerts')) as {
         alerts: { labels: Record<string, string>; state: string }[]
       }
       firing = alerts.map(({ labels }) => `${labels['alertname']} ${labels['stop']}`)
-      await systemSleep(250)
-    }
+      return firing.length > 0
+    })
     assert.deepEqual(firing, ['SeaworthyRolloutStopped release_withdrawn'])
   } finally {
     await prometheus.stop()

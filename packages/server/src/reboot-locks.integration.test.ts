@@ -13,6 +13,7 @@ import {
   revokeFleetLockKey,
 } from '@seaworthy/api/reboot-locks'
 import type { DeviceReport } from '@seaworthy/api/device'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import { systemSleep } from '@seaworthy/std/time'
 import type { PushedRelease, TestClient, TestDevice, TestServer } from './testing/index.ts'
@@ -96,14 +97,6 @@ async function addTo(fleet: string): Promise<TestDevice> {
     body: { uses: 1, lifetimeSeconds: 3600 },
   })
   return addDevice(client, server.url, key)
-}
-
-async function waitFor(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await isSo()) return
-    await systemSleep(100)
-  }
-  assert.fail(`not in time: ${what}`)
 }
 
 test('D13 FleetLock: lock, lock again, full for others with 423, unlock, unlock by a non-holder', async () => {
@@ -198,13 +191,13 @@ test('D13 a device of another system takes a slot with its own token, and one th
   assert.deepEqual(await holders('mills'), [made.device.id])
   const params = { deviceId: made.device.id }
   const { token } = await client.api.call(rotateForeignDevice, { params, body: {} })
-  await waitFor('the old token ends', async () => {
+  await waitUntil('the old token ends', async () => {
     return (await ask('steady-state', 'mills', 'm', basic(made.token))).status === 401
   })
   assert.equal((await ask('pre-reboot', 'mills', 'm', basic(token))).status, 200)
   await client.api.call(removeDevice, { params })
   assert.deepEqual(await holders('mills'), [])
-  await waitFor('the token ends', async () => {
+  await waitUntil('the token ends', async () => {
     return (await ask('pre-reboot', 'mills', 'm', basic(token))).status === 401
   })
 })
@@ -297,7 +290,7 @@ test('D13 people see who holds a slot and may take it away, with a reason in the
   assert.deepEqual(await holders('ports'), [device.id])
   await client.api.call(removeDevice, { params: { deviceId: device.id } })
   assert.deepEqual(await holders('ports'), [], 'a removed device holds nothing')
-  await waitFor('both slots are free', async () => {
+  await waitUntil('both slots are free', async () => {
     const answers = [
       await ask('pre-reboot', 'ports', 'b', key),
       await ask('pre-reboot', 'ports', 'c', key),
@@ -349,13 +342,13 @@ test('D13 a slot held for long raises an alarm, and one beyond its lifetime is g
     (await auditEntries()).filter((e) => e.action === action && e.detail['fleet'] === 'wells')
       .length
   await age(40)
-  await waitFor('the alarm', async () => (await has('reboot-lock.age-alarm')) > 0)
+  await waitUntil('the alarm', async () => (await has('reboot-lock.age-alarm')) > 0)
   assert.deepEqual(await holders('wells'), ['A'])
   await age(61)
-  await waitFor('the end', async () => (await holders('wells')).length === 0)
+  await waitUntil('the end', async () => (await holders('wells')).length === 0)
   assert.equal(await has('reboot-lock.age-alarm'), 1, 'one alarm for each time it is held')
   assert.equal(await has('reboot-lock.expire'), 1)
-  await waitFor('free', async () => (await ask('pre-reboot', 'wells', 'B', key)).status === 200)
+  await waitUntil('free', async () => (await ask('pre-reboot', 'wells', 'B', key)).status === 200)
 })
 
 const waiting = () =>
@@ -386,7 +379,7 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   const committed = { state: 'committed', sha256: release.sha256 } as const
   await say(first, { sequence: 1, running, committedCounter: 1, update: committed }, true)
   assert.deepEqual(await holders('trams'), [])
-  await waitFor('the slot of the second', async () => {
+  await waitUntil('the slot of the second', async () => {
     const { assignment } = await say(second, { update: waiting() })
     return assignment?.mayRestart === true
   })
@@ -423,12 +416,12 @@ test('V12 windows and off: no leave to restart outside of the window, none at al
   ] as const
   for (const [reboot, expected] of cases) {
     await set(reboot)
-    await waitFor(
+    await waitUntil(
       `${JSON.stringify(reboot)} → ${expected}`,
       async () => (await leave()) === expected,
     )
   }
-  await waitFor('a fleet that is not coordinated holds nothing', async () => {
+  await waitUntil('a fleet that is not coordinated holds nothing', async () => {
     return (await holders('ships')).length === 0
   })
 })
@@ -439,7 +432,7 @@ test('V12 an agent that waits for something that is no longer assigned gives its
   await report(client, device, { update: waiting() })
   assert.deepEqual(await holders('lifts'), [device.id])
   await client.api.call(setFleet, { params: { fleet: 'lifts' }, body: { updatesEnabled: false } })
-  await waitFor('the slot is free', async () => {
+  await waitUntil('the slot is free', async () => {
     await report(client, device, { update: waiting() })
     return (await holders('lifts')).length === 0
   })

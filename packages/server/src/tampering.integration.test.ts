@@ -12,6 +12,7 @@ import { applyProposal } from '@seaworthy/api/proposals'
 import { createFleet } from '@seaworthy/api/fleets'
 import { showServer } from '@seaworthy/api/server'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
@@ -73,9 +74,14 @@ async function readiness(client: TestClient): Promise<string> {
   return JSON.stringify(json())
 }
 
-async function reload(thief: Db): Promise<void> {
+async function awaitReadiness(client: TestClient, pattern: RegExp): Promise<void> {
+  await waitUntil(`/readyz says ${pattern}`, async () => pattern.test(await readiness(client)))
+}
+
+/** The server loads its metadata again, and notices. */
+async function reload(thief: Db, client: TestClient): Promise<void> {
   await thief.write(({ sql }) => sql`select pg_notify('metadata', '')`)
-  await systemSleep(300)
+  await awaitReadiness(client, /metadata does not verify/)
 }
 
 test('T10 a release written into the channel role in the database is not served, not assigned, and noticed', () =>
@@ -94,8 +100,7 @@ test('T10 a release written into the channel role in the database is not served,
       }) => sql`update tuf_metadata set bytes = ${Buffer.from(text)} where role = 'acme.stable'
         and version = ${stable.signed.version}`,
     )
-    await reload(thief)
-    assert.match(await readiness(client), /metadata does not verify/)
+    await reload(thief, client)
     const { bytes } = await client.send('GET', `/tuf/${stable.signed.version}.acme.stable.json`)
     assert.deepEqual(Buffer.from(bytes), Buffer.from(stable.bytes))
     assert.deepEqual((await report(client, device)).assignment, before.assignment)
@@ -115,8 +120,7 @@ test('T10 with the online keys alone: metadata of a channel signed by the snapsh
       ({ sql }) => sql`insert into tuf_metadata (role, version, bytes, published_at)
         values ('acme.stable', 2, ${Buffer.from(forged)}, now())`,
     )
-    await reload(thief)
-    assert.match(await readiness(client), /metadata does not verify/)
+    await reload(thief, client)
     assert.equal((await client.send('GET', '/tuf/2.acme.stable.json')).status, 404)
   }))
 
@@ -182,9 +186,10 @@ test('T10 a fleet row changed to another channel changes only what that row says
       await sql`update fleets set channel = 'nightly'`
       await sql`select pg_notify('fleets', '')`
     })
-    await systemSleep(200)
     // A channel that nobody signed has no releases; the device would refuse another channel's anyway.
-    assert.equal((await report(client, device)).assignment, null)
+    await waitUntil('nothing is assigned', async () => {
+      return (await report(client, device)).assignment === null
+    })
   }))
 
 test('T6 proposals: outdated is refused, below threshold is refused, twice is refused', () =>
@@ -232,6 +237,17 @@ async function readLog(client: TestClient): Promise<Checkpoint> {
   })
 }
 
+/** The checkpoint that has every entry which there is by now. */
+async function awaitWholeLog(client: TestClient, db: Db): Promise<Checkpoint> {
+  const [all] = await db.reader.sql<{ count: number }[]>`select count(*) from audit_entries`
+  let current = await readLog(client)
+  await waitUntil('all entries are signed', async () => {
+    current = await readLog(client)
+    return current.size >= all!.count
+  })
+  return current
+}
+
 function contactOf(
   client: TestClient,
   token: string,
@@ -249,16 +265,14 @@ function contactOf(
   }
 }
 
-test('T9 every action is an entry within a second, provable under a checkpoint that only grows', () =>
-  withServer(async ({ server, client, signers }) => {
-    await systemSleep(1000)
-    const first = await readLog(client)
+test('T9 every action is an entry, provable under a checkpoint that only grows', () =>
+  withServer(async ({ server, client, signers, thief }) => {
+    const first = await awaitWholeLog(client, thief)
     await publishRelease(client, await pushRelease(client, server.adminToken, '1.0.0'), signers)
     await assert.rejects(
       client.api.call(createFleet, { body: { name: 'shops', product: 'acme', channel: 'stable' } }),
     )
-    await systemSleep(1000)
-    const second = await readLog(client)
+    const second = await awaitWholeLog(client, thief)
     const contact = contactOf(client, server.adminToken, second, first)
     assert.equal((await verifyLog(contact)).kind, 'extended')
     const entries: { action: string; outcome: string; subject: string }[] = []
@@ -281,8 +295,7 @@ test('T9 every action is an entry within a second, provable under a checkpoint t
 
 test('T9 an entry rewritten in the database is caught by whoever reads it', () =>
   withServer(async ({ server, client, thief }) => {
-    await systemSleep(1000)
-    const current = await readLog(client)
+    const current = await awaitWholeLog(client, thief)
     await thief.write(
       ({ sql }) =>
         sql`update audit_entries set entry = ${Buffer.from('{"nothing":"happened"}')} where leaf_index = 1`,
@@ -320,8 +333,9 @@ test('T9 a restored old database is noticed: by clients that looked before, and 
       })
     await start()
     await carryOut(client, { kind: 'renew', roles: ['acme.stable'] }, signers)
-    await systemSleep(1000)
-    const remembered = await readLog(client)
+    const db = server.openDatabase()
+    const remembered = await awaitWholeLog(client, db)
+    await db.close()
     await stop()
     for (const name of folders) {
       await rm(join(dataDir, name), { recursive: true })
@@ -338,8 +352,7 @@ test('T9 a restored old database is noticed: by clients that looked before, and 
       verifyLog(contactOf(client, adminToken, restored, remembered)),
       (error: LogError) => error.code === 'log_truncated',
     )
-    await systemSleep(2500)
-    assert.match(await readiness(client), /log_truncated/)
+    await awaitReadiness(client, /log_truncated/)
     assert.equal((await readLog(client)).size, restored.size)
     // A person has looked and accepts it: the host forgets what it signed before.
     await rm(join(dataDir, 'log-checkpoint'))

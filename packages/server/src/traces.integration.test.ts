@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import {
@@ -124,13 +125,12 @@ test('O5 a check-in is one trace: request, authentication, and the batch that ca
     assert.equal((await checkIn(client, device, secret)).status, 200)
     let request: ReceivedSpan | undefined
     let batch: ReceivedSpan | undefined
-    for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 100) {
+    await waitUntil('the check-in and its batch are exported', () => {
       const spans = receiver.spans()
       request = spans.find((span) => span.traceId === traceId && span.name === 'device.check-in')
       batch = spans.find(({ links }) => links.some(({ spanId }) => spanId === request?.spanId))
-      if (request !== undefined && batch !== undefined) break
-      await systemSleep(100)
-    }
+      return request !== undefined && batch !== undefined
+    })
     const spans = receiver.spans()
     const childrenOf = (span: ReceivedSpan | undefined) =>
       spans.filter(({ parentSpanId }) => parentSpanId === span?.spanId).map(({ name }) => name)
@@ -160,16 +160,12 @@ test('O5 a decision about a rollout is a span of the check-in that waits for it'
     const { id } = await client.api.call(createRollout, { body })
     await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
     assert.notEqual(await installer!.ask(), null)
-    let settling: ReceivedSpan | undefined
-    for (let waitedMs = 0; settling === undefined && waitedMs < 10_000; waitedMs += 100) {
-      await systemSleep(100)
-      settling = receiver.spans().find(({ name }) => name === 'rollout.settle')
-    }
-    await systemSleep(2500)
-    const spans = receiver.spans()
-    const parent = spans.find(({ spanId }) => spanId === settling?.parentSpanId)
-    assert.equal(parent?.name, 'device.check-in')
-    const below = spans.filter(({ parentSpanId }) => parentSpanId === settling?.spanId)
+    const settling = () => receiver.spans().find(({ name }) => name === 'rollout.settle')
+    const parent = () => receiver.spans().find(({ spanId }) => spanId === settling()?.parentSpanId)
+    // It ends last, and spans are sent in the order in which they end.
+    await waitUntil('the check-in is exported', () => parent() !== undefined)
+    assert.equal(parent()?.name, 'device.check-in')
+    const below = receiver.spans().filter(({ parentSpanId }) => parentSpanId === settling()?.spanId)
     assert.deepEqual(
       below.map(({ name }) => name),
       ['database.transaction'],
@@ -180,13 +176,10 @@ test('O5 a decision about a rollout is a span of the check-in that waits for it'
 test('O5 a collector that takes connections and never answers delays nobody', () =>
   inWorld({ isStuck: true, ratio: '1' }, async ({ server, client, device }) => {
     for (let i = 0; i < 50; i++) assert.equal((await checkIn(client, device)).status, 200)
-    let dropped = 0
-    for (let waitedMs = 0; dropped === 0 && waitedMs < 20_000; waitedMs += 250) {
-      await systemSleep(250)
+    await waitUntil('what was lost is counted', async () => {
       const { sum } = await scrape(client, server.adminToken)
-      dropped = sum('seaworthy_trace_spans_dropped_total', { reason: 'export_failed' })
-    }
-    assert.ok(dropped > 0, 'what was lost is counted')
+      return sum('seaworthy_trace_spans_dropped_total', { reason: 'export_failed' }) > 0
+    })
   }))
 
 test('O5 at ratio 0 nothing is recorded, whatever a client asks for', () =>

@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url'
 import { openDeviceKey } from '@seaworthy/agent/device-key'
 import type { Disk } from '@seaworthy/agent/ports'
 import type { TestAgent } from '@seaworthy/agent/testing/agent'
-import { waitUntil } from '@seaworthy/agent/testing/agent'
 import { formatPath } from '@seaworthy/api/client'
 import { createDeviceToken } from '@seaworthy/api/device'
 import { removeDevice, showDevice } from '@seaworthy/api/devices'
@@ -30,6 +29,7 @@ import {
   register,
 } from '@seaworthy/server/testing'
 import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { addRelease, signMetadata } from '@seaworthy/trust/tuf'
@@ -154,12 +154,12 @@ test('T10 changed database rows: a fleet moved to other channels and products, a
         await sql`update releases set digest = ${`sha256:${next.sha256}`} where version = '1.1.0'`
         await sql`select pg_notify('metadata', '')`
       })
-      await systemSleep(2500)
+      await waitUntil('the server notices', async () => {
+        const { status, bytes } = await client.send('GET', '/readyz')
+        return status === 503 && utf8Decode(bytes).includes('does not verify')
+      })
       const { status } = await client.send('GET', `/tuf/${forged.version}.acme.stable.json`)
       assert.equal(status, 404, 'forged metadata is not served')
-      const readiness = await client.send('GET', '/readyz')
-      assert.equal(readiness.status, 503)
-      assert.match(utf8Decode(readiness.bytes), /does not verify/)
       await agent.updateNow()
       await systemSleep(1500)
       await assertUntouched(agent, newest)

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Random } from '@seaworthy/std/random'
 import { randomBelow } from '@seaworthy/std/random'
-import { createTestAgent, killHard, makeTestFolder, waitUntil, writeTestApp } from './test-agent.ts'
+import { waitUntil } from '@seaworthy/std/testing'
+import { createTestAgent, killHard, makeTestFolder, writeTestApp } from './test-agent.ts'
 import { startTestOrigin } from './test-origin.ts'
 
 export interface CrashFigures {

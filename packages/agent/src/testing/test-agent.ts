@@ -208,21 +208,3 @@ function findProcesses(stateDir: string): {
   }
   return found
 }
-
-/** Looks every 50 ms until it holds; throws with `what` after `timeoutMs`. */
-export async function waitUntil(
-  what: string | (() => Promise<string>),
-  holds: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const end = Date.now() + timeoutMs
-  for (;;) {
-    if (await holds()) return
-    if (Date.now() > end) {
-      throw new Error(
-        `did not happen in ${timeoutMs} ms: ${typeof what === 'string' ? what : await what()}`,
-      )
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}

@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import type { CliPorts } from '../ports.ts'
-import type { Outcome } from './ports.ts'
-import { runCommand } from './ports.ts'
+import type { Outcome, RunningCommand } from './ports.ts'
+import { startCommand } from './ports.ts'
 
 export interface CliUser {
   folder: string
   /** The path of a file of this person. */
   file(name: string): string
-  /** Runs a command; confirmations are given. */
+  /** Begins a command; confirmations are given. */
+  start(...args: string[]): RunningCommand
+  /** Runs a command to its end. */
   run(...args: string[]): Promise<Outcome>
   /** Runs a command that must succeed, and gives its standard output. */
   ok(...args: string[]): Promise<string>
@@ -33,12 +35,13 @@ export async function createCliUser(
   const folder = await mkdtemp(join(tmpdir(), `seaworthy-${name}-`))
   t.after(() => rm(folder, { recursive: true, force: true }))
   await writeFile(join(folder, 'passphrase'), `${passphrase}\n`)
-  const run = (...args: string[]) =>
-    runCommand(['--config-dir', join(folder, 'config'), '--yes', ...args], {
+  const start = (...args: string[]) =>
+    startCommand(['--config-dir', join(folder, 'config'), '--yes', ...args], {
       environment: { SEAWORTHY_PASSPHRASE: passphrase },
       createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 20_000 }),
       ...changes,
     })
+  const run = (...args: string[]) => start(...args).ended
   const ok = async (...args: string[]) => {
     const { exitCode, out, err } = await run(...args)
     if (exitCode !== 0)
@@ -48,6 +51,7 @@ export async function createCliUser(
   return {
     folder,
     file: (file) => join(folder, file),
+    start,
     run,
     ok,
     json: async <T>(...args: string[]) => JSON.parse(await ok('--json', ...args)) as T,

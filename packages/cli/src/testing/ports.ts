@@ -54,12 +54,31 @@ export interface Outcome {
   err: string
 }
 
-/** Runs one command line in this process. */
-export async function runCommand(
+/** A command line that runs in this process. */
+export interface RunningCommand {
+  /** What it has written to its standard output so far. */
+  said(): string
+  ended: Promise<Outcome>
+}
+
+export function startCommand(
+  args: readonly string[],
+  changes: Partial<CliPorts> = {},
+): RunningCommand {
+  const ports = testPorts(changes)
+  const said = () => ports.out.text
+  const ended = runCli(args, ports).then((exitCode) => ({
+    exitCode,
+    out: said(),
+    err: ports.err.text,
+  }))
+  return { said, ended }
+}
+
+/** Runs one to its end. */
+export function runCommand(
   args: readonly string[],
   changes: Partial<CliPorts> = {},
 ): Promise<Outcome> {
-  const ports = testPorts(changes)
-  const exitCode = await runCli(args, ports)
-  return { exitCode, out: ports.out.text, err: ports.err.text }
+  return startCommand(args, changes).ended
 }

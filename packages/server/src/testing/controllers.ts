@@ -1,5 +1,6 @@
 /** DDI clients for tests: requests as they make them, byte by byte where it matters. */
 import assert from 'node:assert/strict'
+import { waitUntil } from '@seaworthy/std/testing'
 import { addForeignDevice } from './os-images.ts'
 import type { TestClient } from './people.ts'
 
@@ -79,6 +80,16 @@ export async function pollAction(unit: Controller): Promise<number | undefined> 
   assert.equal(status, 200)
   const href: string | undefined = body._links.deploymentBase?.href
   return href === undefined ? undefined : Number(/deploymentBase\/(\d+)\?c=\d+$/.exec(href)?.[1])
+}
+
+/** Polls until there is an action; waves open within a second or so. */
+export async function awaitAction(unit: Controller): Promise<number> {
+  let action: number | undefined
+  await waitUntil('an action is offered', async () => {
+    action = await pollAction(unit)
+    return action !== undefined
+  })
+  return action!
 }
 
 /** A feedback as most clients send it. */

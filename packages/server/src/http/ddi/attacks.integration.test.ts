@@ -13,10 +13,16 @@ import {
 import { ProblemError } from '@seaworthy/api/problems'
 import { createRollout, showRollout } from '@seaworthy/api/rollouts'
 import { showFleetVersions } from '@seaworthy/api/updates'
-import { systemSleep } from '@seaworthy/std/time'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Controller } from '../../testing/controllers.ts'
-import { addController, createController, pollAction, said } from '../../testing/controllers.ts'
+import {
+  addController,
+  awaitAction,
+  createController,
+  pollAction,
+  said,
+} from '../../testing/controllers.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -152,13 +158,7 @@ test('D8 forged reports of strangers neither stop a rollout nor change a version
     body: { fleet, version: '1.0', policy },
   })
   const first = units[0]!
-  let action: number | undefined
-  // The reconciler opens the first wave within a second or so.
-  for (let i = 0; i < 100 && action === undefined; i++) {
-    action = await pollAction(first)
-    if (action === undefined) await systemSleep(100)
-  }
-  assert.equal(action, 1)
+  assert.equal(await awaitAction(first), 1)
   const forgers = [
     createController(client, 'g1', null),
     createController(client, 'g1', `TargetToken ${units[1]!.token}`),
@@ -241,8 +241,14 @@ test('V4 a device removed behind a gateway does not come back through it; a revo
   for (const by of [client, other]) assert.equal(await statusOf(behind(token, 'back-1', by)), 401)
   assert.equal(await statusOf(units[1]!), 200)
   await client.api.call(revokeGatewayToken, { params: { gatewayTokenId: view.id } })
-  await waitUntil(async () => (await statusOf(behind(token, 'back-2', other))) === 401)
-  await waitUntil(async () => (await statusOf(behind(token, 'back-2'))) === 401)
+  await waitUntil(
+    'the other worker knows',
+    async () => (await statusOf(behind(token, 'back-2', other))) === 401,
+  )
+  await waitUntil(
+    'this worker knows',
+    async () => (await statusOf(behind(token, 'back-2'))) === 401,
+  )
   assert.equal(await statusOf(behind(token, 'back-3')), 401)
 })
 
@@ -262,7 +268,7 @@ test('V4 a token that was replaced, and that of a removed device, end on every w
     assert.equal(await statusOf(elsewhere), 401)
   }
   const renewed = createController(other, 'turn', `TargetToken ${token}`)
-  await waitUntil(async () => (await statusOf(renewed)) === 200)
+  await waitUntil('the new token is known', async () => (await statusOf(renewed)) === 200)
   const action = await pollAction(renewed)
   await client.api.call(removeDevice, { params })
   assert.equal(await statusOf(renewed), 401)
@@ -362,11 +368,3 @@ test('D8 a withdrawn token cannot be guessed at leisure: wrong ones are counted 
   // Whoever has the right one is let through from the same address.
   assert.equal(await statusOf(unit), 200)
 })
-
-async function waitUntil(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 100; i++) {
-    if (await isTrue()) return
-    await systemSleep(50)
-  }
-  throw new Error('it did not come to be')
-}

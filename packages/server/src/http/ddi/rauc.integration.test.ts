@@ -11,10 +11,9 @@ import { setFleet } from '@seaworthy/api/fleets'
 import { showForeignDevice } from '@seaworthy/api/foreign-devices'
 import { abortRollout, createRollout } from '@seaworthy/api/rollouts'
 import { listDeviceUpdates } from '@seaworthy/api/updates'
-import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { AddedController } from '../../testing/controllers.ts'
-import { addController, pollAction } from '../../testing/controllers.ts'
+import { addController, awaitAction, pollAction } from '../../testing/controllers.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
   createTestClient,
@@ -112,11 +111,7 @@ describe('RAUC', { skip: lacks() }, () => {
 
   test('D7 its client rejects to cancel, goes on, and is believed', async () => {
     const { rolloutId } = await rollOut('4.0', maker)
-    let action: number | undefined
-    for (let i = 0; i < 100 && action === undefined; i++) {
-      action = await pollAction(unit)
-      if (action === undefined) await systemSleep(100)
-    }
+    await awaitAction(unit)
     await client.api.call(abortRollout, { params: { rolloutId }, body: {} })
     assert.equal(await pollAction(unit), undefined)
     const { isGood, output } = await run()

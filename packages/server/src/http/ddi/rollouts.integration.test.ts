@@ -6,10 +6,10 @@ import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { abortRollout, createRollout, showRollout } from '@seaworthy/api/rollouts'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
-import { systemSleep } from '@seaworthy/std/time'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { AddedController } from '../../testing/controllers.ts'
-import { addController, pollAction, said } from '../../testing/controllers.ts'
+import { addController, awaitAction, pollAction, said } from '../../testing/controllers.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
   carryOut,
@@ -59,27 +59,15 @@ const updateOf = async ({ deviceId }: AddedController) =>
 const tell = async (unit: AddedController, path: string, ...words: Parameters<typeof said>) =>
   (await unit.send('POST', `${path}/feedback`, said(...words))).status
 
-/** Polls until there is an action; waves open within a second or so. */
-async function awaitAction(unit: AddedController): Promise<number> {
-  for (let i = 0; i < 100; i++) {
-    const action = await pollAction(unit)
-    if (action !== undefined) return action
-    await systemSleep(100)
-  }
-  throw new Error('nothing was offered')
-}
-
 async function awaitCancel(unit: AddedController): Promise<string> {
-  for (let i = 0; i < 100; i++) {
+  let href: string | undefined
+  await waitUntil('an action is cancelled', async () => {
     const { body } = await unit.send('GET', '')
-    const href: string | undefined = body._links.cancelAction?.href
-    if (href !== undefined) {
-      assert.equal(body._links.deploymentBase, undefined)
-      return href.slice(href.lastIndexOf('/cancelAction/'))
-    }
-    await systemSleep(100)
-  }
-  throw new Error('nothing was cancelled')
+    href = body._links.cancelAction?.href
+    if (href !== undefined) assert.equal(body._links.deploymentBase, undefined)
+    return href !== undefined
+  })
+  return href!.slice(href!.lastIndexOf('/cancelAction/'))
 }
 
 test('D7 an update goes through its states as the client tells them, and retries as the policy says', async () => {
@@ -211,11 +199,11 @@ test('D7 a release without files for the device fails at once, once an attempt, 
   const unit = units[0]!
   await begin(fleet, '4.0', policyOf({ attempts: { max: 1, waitSeconds: 0 } }))
   let update = await updateOf(unit)
-  for (let i = 0; i < 100 && update === undefined; i++) {
+  await waitUntil('there is an update', async () => {
     assert.equal(await pollAction(unit), undefined)
-    await systemSleep(50)
     update = await updateOf(unit)
-  }
+    return update !== undefined
+  })
   assert.deepEqual([update?.state, update?.code], ['failed', 'image_without_files'])
   for (let i = 0; i < 3; i++) assert.equal(await pollAction(unit), undefined)
   assert.equal((await updateOf(unit))?.attempt, 1)

@@ -9,7 +9,7 @@ import { setOmahaApp } from '@seaworthy/api/omaha'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { createRollout, listRolloutUpdates, showRollout } from '@seaworthy/api/rollouts'
 import { showFleetVersions } from '@seaworthy/api/updates'
-import { systemSleep } from '@seaworthy/std/time'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -94,14 +94,6 @@ async function addMachine(
 const show = (deviceId: string) => client.api.call(showDevice, { params: { deviceId } })
 const updateOf = async (deviceId: string) => (await show(deviceId)).update
 
-async function waitFor(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await isSo()) return
-    await systemSleep(50)
-  }
-  assert.fail(`not in time: ${what}`)
-}
-
 test('D6 update_engine walks: noupdate, ok, 13/1, download in ranges, 14/1, 3/1, restart, 3/2, noupdate', async () => {
   const { fleet, id, machine } = await addMachine({}, { updatesEnabled: false })
   assert.deepEqual(await check(client, machine), {
@@ -114,7 +106,7 @@ test('D6 update_engine walks: noupdate, ok, 13/1, download in ranges, 14/1, 3/1,
   })
   const body = { updatesEnabled: true, pinnedVersion: '1.0.0' }
   await client.api.call(setFleet, { params: { fleet }, body })
-  await waitFor('an offer', async () => (await check(client, machine)).status === 'ok')
+  await waitUntil('an offer', async () => (await check(client, machine)).status === 'ok')
   const offer = await check(client, machine)
   assert.equal(offer.version, '1.0.0')
   assert.deepEqual(
@@ -371,7 +363,7 @@ test('D8 a replaced token ends at once, a removed device too', async () => {
   assert.equal(offer.status, 'ok')
   await client.api.call(removeDevice, { params })
   assert.equal((await post(client, again, request)).status, 401)
-  await waitFor('its files are gone', async () => {
+  await waitUntil('its files are gone', async () => {
     return (await client.send('GET', new URL(offer.packages[0]!.url).pathname)).status === 404
   })
 })
@@ -450,7 +442,7 @@ test('D6 a release without files for the machine fails at once instead of when i
   const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })], failuresMax: 0 })
   const { id } = await client.api.call(createRollout, { body: { fleet, version, policy } })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  await waitFor('the failure', async () => {
+  await waitUntil('the failure', async () => {
     assert.equal((await check(client, machine)).status, 'noupdate')
     const { items } = await client.api.call(listRolloutUpdates, { params: { rolloutId: id } })
     return items[0]?.code === 'image_without_files'
@@ -465,7 +457,7 @@ test('D6 D5 an update through a rollout is healthy only after the restart, and c
   const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
   const { id } = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  await waitFor('an offer', async () => (await check(client, machine)).status === 'ok')
+  await waitUntil('an offer', async () => (await check(client, machine)).status === 'ok')
   for (const [type, result] of [
     [13, 1],
     [14, 1],
@@ -505,7 +497,10 @@ test('V12 D13 coordinated: an offer takes a slot, which is free again when the m
   assert.deepEqual(await holders(), [made[0]!.id], 'not before its restart')
   restartInto(first, '1.0.0')
   await check(client, first)
-  await waitFor('the slot of the second', async () => (await check(client, second)).status === 'ok')
+  await waitUntil(
+    'the slot of the second',
+    async () => (await check(client, second)).status === 'ok',
+  )
   await tell(client, second, 3, 0, 5)
   assert.deepEqual(await holders(), [])
 })
@@ -526,7 +521,7 @@ test('D13 release on health: steady-state is "not yet" for a device whose update
   const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
   const { id } = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  await waitFor('an offer', async () => (await check(client, machine)).status === 'ok')
+  await waitUntil('an offer', async () => (await check(client, machine)).status === 'ok')
   await tell(client, machine, 14, 1)
   await tell(client, machine, 3, 1)
   assert.deepEqual(await ask('pre-reboot'), [200, undefined], 'the slot that it has already')
