@@ -39,6 +39,36 @@ export async function takeTurns<Side extends string>(
   return times
 }
 
+export interface Paired {
+  /** Medians. */
+  readonly ours: number
+  readonly theirs: number
+  /** The median of the rounds' ratios. */
+  readonly ratio: number
+}
+
+/**
+ * Two sides on a machine whose pace drifts from one second to the next: each round is ours, theirs, theirs, ours, so that a drift favours neither, and has a
+ * ratio of its own. One of each before that is not counted.
+ */
+export async function compareInPairs(
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
+  rounds: number,
+): Promise<Paired> {
+  await ours()
+  await theirs()
+  const list: Paired[] = []
+  for (let round = 0; round < rounds; round++) {
+    const first = await ours()
+    const between = [await theirs(), await theirs()] as const
+    const [a, b] = [(first + (await ours())) / 2, (between[0] + between[1]) / 2]
+    list.push({ ours: a, theirs: b, ratio: a / b })
+  }
+  const median = (name: keyof Paired) => medianOf(list.map((round) => round[name]))
+  return { ours: median('ours'), theirs: median('theirs'), ratio: median('ratio') }
+}
+
 /** Milliseconds that `action` took. */
 export async function timed(action: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now()

@@ -57,9 +57,9 @@ const batchMax = 1000
 /** A batch begins at once when so many wait, otherwise some time after the one before: a commit costs as much as 30 rows. */
 const batchWorthwhile = 64
 const gatherMs = 20
-/** While devices come few at a time, but more than one: then it is the wake-ups that cost, and nobody is in a hurry. */
-const gatherFewMs = 100
-const fewMax = 30
+/** While a few devices come, but more than one: then it is the wake-ups that cost, and nobody is in a hurry. */
+const gatherFewMs = 150
+const fewPerMs = 0.25
 
 export function createCheckIns(
   db: Db,
@@ -153,14 +153,13 @@ function createQueue(
   let queue: Waiting[] = []
   let isWriting = false
   let begunMs = -gatherMs
-  let lastCount = 0
+  let areFew = false
   /** When the oldest of the batch that is being written came. */
   let underWayMs: number | undefined
   let wake: (() => void) | undefined
 
   const gather = async () => {
-    const wantedMs = lastCount > 1 && lastCount < fewMax ? fewMs : gatherMs
-    const waitMs = begunMs + wantedMs - clock.monotonicMs()
+    const waitMs = begunMs + (areFew ? fewMs : gatherMs) - clock.monotonicMs()
     if (queue.length >= batchWorthwhile || waitMs <= 0) return
     const enough = Promise.withResolvers<void>()
     wake = enough.resolve
@@ -170,10 +169,11 @@ function createQueue(
   const writeAll = async () => {
     while (queue.length > 0) {
       await gather()
-      begunMs = clock.monotonicMs()
+      const nowMs = clock.monotonicMs()
       const { batch, rest } = takeBatch(queue)
       queue = rest
-      lastCount = batch.length
+      areFew = batch.length > 1 && batch.length < fewPerMs * (nowMs - begunMs)
+      begunMs = nowMs
       underWayMs = Math.min(...batch.map(({ sinceMs }) => sinceMs))
       await writeBatch(batch)
       underWayMs = undefined

@@ -1,6 +1,7 @@
 /** Access tokens of devices and registry clients: compact JWTs, HS256 under keys that only the server has. */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { invariant } from '@seaworthy/std/refusal'
 import { hourMs } from '@seaworthy/std/time'
 
 export const accessTokenLifetimeMs = hourMs
@@ -16,7 +17,7 @@ export type Claims = Readonly<Record<string, unknown>> & { readonly exp: number 
 /** `audience` keeps tokens of one kind from being used as another, beyond their different keys. */
 export function signToken(key: Uint8Array, audience: string, claims: Claims): string {
   const body = `${header}.${base64UrlEncode(utf8Encode(JSON.stringify({ ...claims, aud: audience })))}`
-  return `${body}.${mac(key, body)}`
+  return `${body}.${macUnder(key)(body)}`
 }
 
 /** The claims of a token made by `signToken` that has not expired, otherwise `undefined`. Needs no query. */
@@ -25,13 +26,14 @@ export function openToken(
   audience: string,
   token: string,
   now: Date,
+  mac: TextMac = macUnder(key),
 ): Claims | undefined {
   if (token.length > tokenBytesMax) return undefined
   const end = token.lastIndexOf('.')
   const body = token.slice(0, end)
   if (end < 0 || !body.startsWith(`${header}.`)) return undefined
   const given = Buffer.from(token.slice(end + 1))
-  const expected = Buffer.from(mac(key, body))
+  const expected = Buffer.from(mac(body))
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
   const claims = JSON.parse(
     Buffer.from(body.slice(header.length + 1), 'base64url').toString(),
@@ -40,29 +42,45 @@ export function openToken(
   return claims
 }
 
-/** As text: only the one form of it is compared, so that there is only one token for what it says. */
-function mac(key: Uint8Array, body: string): string {
-  return createHmac('sha256', key).update(body).digest('base64url')
+/** HMAC-SHA256 in base64url. As text: only the one form of it is compared, so that there is only one token for what it says. */
+type TextMac = (body: string) => string
+
+function macUnder(key: Uint8Array): TextMac {
+  return (body) => createHmac('sha256', key).update(body).digest('base64url')
 }
 
-/** Reads device tokens, with the same answers as `openToken`. */
-export type TokenReader = (token: string, now: Date) => Claims | undefined
-
-const rememberedMax = 10_000
+const blockBytes = 64
+const digestBytes = 32
 
 /**
- * Remembers tokens that it has verified, so that their signature is computed once (4 µs a request); expiry is looked at each
- * time, and revocation is no matter of the token. At most 10,000 in memory, all forgotten when it is full.
+ * The same (RFC 2104) in less than half of the time, for a worker that computes one for each device that asks: the two blocks of the
+ * key, of at most 64 bytes, are made once, and hashed in one step with what follows them. For texts of at most 4,096 characters.
+ */
+function createTextMac(key: Uint8Array): TextMac {
+  invariant(key.length <= blockBytes, 'a longer key would have to be hashed first')
+  const blockOf = (pad: number, bytes: number) => {
+    const block = Buffer.alloc(blockBytes + bytes)
+    for (let i = 0; i < blockBytes; i++) block[i] = (key[i] ?? 0) ^ pad
+    return block
+  }
+  const inner = blockOf(0x36, 3 * tokenBytesMax)
+  const outer = blockOf(0x5c, digestBytes)
+  return (body) => {
+    invariant(body.length <= tokenBytesMax, 'a token is not that long')
+    const end = blockBytes + inner.write(body, blockBytes)
+    outer.write(hash('sha256', inner.subarray(0, end), 'binary'), blockBytes, 'latin1')
+    return hash('sha256', outer, 'base64url')
+  }
+}
+
+/** Reads tokens, with the same answers as `openToken`. */
+export type TokenReader = (token: string, now: Date) => Claims | undefined
+
+/**
+ * For a worker that reads many. It remembers none: in a fleet as large as it may be, hardly any would come again before it is
+ * forgotten, and a check-in is to cost the same whatever the size of the fleet.
  */
 export function createTokenReader(key: Uint8Array, audience: string): TokenReader {
-  const remembered = new Map<string, Claims>()
-  return (token, now) => {
-    const known = remembered.get(token)
-    if (known !== undefined && known.exp * 1000 > now.getTime()) return known
-    const claims = openToken(key, audience, token, now)
-    if (claims === undefined) return undefined
-    if (remembered.size >= rememberedMax) remembered.clear()
-    remembered.set(token, claims)
-    return claims
-  }
+  const mac = createTextMac(key)
+  return (token, now) => openToken(key, audience, token, now, mac)
 }

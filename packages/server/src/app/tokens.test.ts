@@ -6,7 +6,7 @@ import { seededRandom } from '@seaworthy/std/random'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { createCredential, isSameSecret, parseCredential } from './credentials.ts'
-import { openToken, signToken } from './device-tokens.ts'
+import { createTokenReader, openToken, signToken } from './device-tokens.ts'
 
 const now = new Date('2026-11-22T00:00:00Z')
 const key = seededRandom(1).bytes(32)
@@ -51,6 +51,47 @@ test('V4 an access token opens with its key and audience until it expires, and n
     ),
     { numRuns: 2000 },
   )
+})
+
+test('V4 what a worker reads quickly is what is signed, whatever the key and the text (property)', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 64 }),
+      fc.array(fc.string({ unit: 'binary', maxLength: 600 }), { minLength: 1, maxLength: 3 }),
+      fc.string({ unit: 'binary', maxLength: 100 }),
+      (anyKey, subjects, text) => {
+        const read = createTokenReader(anyKey, 'seaworthy-device')
+        for (const sub of subjects) {
+          const token = signToken(anyKey, 'seaworthy-device', { sub, exp })
+          assert.deepEqual(read(token, now), openToken(anyKey, 'seaworthy-device', token, now))
+          // Only a token that is too long is not read.
+          assert.equal(read(token, now) !== undefined, token.length <= 4096)
+          const [start, , mac] = token.split('.')
+          for (const changed of [
+            `${token}${text}`,
+            `${start}.${text}.${mac}`,
+            `${start}.${text}`,
+          ]) {
+            if (changed !== token) assert.equal(read(changed, now), undefined)
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  )
+  // As long as a token may be, and each character three bytes.
+  const read = createTokenReader(key, 'seaworthy-device')
+  const [start] = signToken(key, 'seaworthy-device', { sub: '', exp }).split('.')
+  assert.equal(read(`${start}.${'\u{ffff}'.repeat(4094 - start!.length)}.`, now), undefined)
+})
+
+test('V4 a worker reads a token again and again until it expires', () => {
+  const read = createTokenReader(key, 'seaworthy-device')
+  const token = signToken(key, 'seaworthy-device', { sub: 'device_x', exp })
+  for (let i = 0; i < 2; i++) assert.equal(read(token, now)?.['sub'], 'device_x')
+  assert.equal(read(token, new Date(exp * 1000)), undefined)
+  const changed = `${token.slice(0, -2)}${token.endsWith('AA') ? 'BB' : 'AA'}`
+  assert.equal(read(changed, now), undefined)
 })
 
 test('V4 whatever is sent as a token or an assertion is refused with a code, never with a crash', async () => {
