@@ -68,7 +68,7 @@ function measureEventLoop(meter: Meter, name: string): void {
   meter.gauge(
     {
       name: 'seaworthy_event_loop_delay_max_seconds',
-      help: 'The longest that the event loop was late since the last scrape.',
+      help: 'The longest that the event loop was late since the last scrape; what is shorter than 100 ms is seen by chance only.',
       labels: ['process'],
       merge: 'max',
     },
