@@ -38,7 +38,7 @@ export interface LoadResult {
 export const tokenMark = '@token@'
 
 /** Of a hundred answers, so many may be other than 2xx: a server on a busy machine may turn somebody away. */
-const refusedPercentMax = 5
+const refusedPercentMax = 2
 
 /** Runs one load in a process of its own. Rejects when too many answers were not 2xx; they are not counted. */
 export async function applyLoad(order: LoadOrder): Promise<LoadResult> {

@@ -441,10 +441,10 @@ test('D3 limits, gates and safe mode hold exactly, whatever the policy, the orde
       for (const action of story) world.run(action)
       offersCount += world.offersCount()
     }),
-    { numRuns: 800 },
+    { numRuns: 1000 },
   )
-  // Some 3,270 as a rule, 155 up or down: far below that, the stories no longer reach what they are for.
-  assert.ok(offersCount > 1500, `${offersCount} offers: the stories say too little`)
+  // Some 4,100 as a rule, 175 up or down.
+  assert.ok(offersCount > 3000, `${offersCount} offers: the stories say too little`)
 })
 
 /** So that much is under way when the emergency begins. */
@@ -461,8 +461,8 @@ test('D11 an emergency overtakes, and both rollouts stay within their limits (pr
       for (const action of story) world.run(action)
       overtakenCount += [...world.rows.values()].filter((u) => u.code === 'overtaken').length
     }),
-    { numRuns: 800 },
+    { numRuns: 1000 },
   )
-  // Some 37 as a rule, 8 up or down.
-  assert.ok(overtakenCount > 3, `${overtakenCount} overtaken: the stories say too little`)
+  // Some 46 as a rule, 8 up or down.
+  assert.ok(overtakenCount > 8, `${overtakenCount} overtaken: the stories say too little`)
 })
