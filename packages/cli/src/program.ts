@@ -56,7 +56,7 @@ function reportFailure(error: unknown, what: string, program: Command, ports: Cl
   if (options.verbose !== true) return
   for (let cause = describeError(error); ;) {
     ports.err.write(
-      `${paint.dim(harmless(cause.stack ?? `${cause.name}: ${cause.message}`).replaceAll('\\u000a', '\n'))}\n`,
+      `${paint.dim(harmless(cause.stack ?? `${cause.name}: ${cause.message}`).replaceAll('\\u{a}', '\n'))}\n`,
     )
     if (cause.cause === undefined || typeof cause.cause === 'string') return
     cause = cause.cause

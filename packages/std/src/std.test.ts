@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { base64UrlDecode, base64UrlEncode, compareBytes, hexDecode, hexEncode } from './bytes.ts'
 import { isId, newId, parseId } from './ids.ts'
 import { jsonLog } from './log.ts'
+import { printable } from './printable.ts'
 import { seededRandom, systemRandom } from './random.ts'
 import { Refusal } from './refusal.ts'
 import { retry } from './retry.ts'
@@ -119,5 +120,24 @@ test('a log line is one JSON object with the error and its cause', () => {
   assert.deepEqual(
     [line.at, line.worker, line.error.cause.message],
     ['1970-01-01T00:00:00Z', 1, 'inner'],
+  )
+})
+
+test('T11 what cannot be seen in a name is written out, whatever alphabet hides it', () => {
+  // Arabic letter mark, soft hyphen, Mongolian vowel separator, Hangul fillers, a tag, a variation selector, a joiner, blanks, a surrogate.
+  for (const code of [
+    0x61c, 0xad, 0x180e, 0x115f, 0x3164, 0xffa0, 0xe0041, 0xfe0f, 0xe0100, 0x200d, 0x34f, 0xa0,
+    0x2003, 0x3000, 0x2028, 0x2800, 0x202e, 0x2066, 0x1b, 0xa, 0xd800, 0xe000, 0x2fffe,
+  ]) {
+    const hidden = String.fromCodePoint(code)
+    assert.equal(printable(`bin/a${hidden}b`), `bin/a\\u{${code.toString(16)}}b`)
+  }
+  assert.equal(printable('größe 日本語 a-b_c'), 'größe 日本語 a-b_c')
+  const seen = /^(?:[\p{L}\p{M}\p{N}\p{P}\p{S}]| )*$/u
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      assert.match(printable(text), seen)
+      assert.doesNotMatch(printable(text), /\p{Default_Ignorable_Code_Point}/u)
+    }),
   )
 })

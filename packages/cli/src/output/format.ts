@@ -1,13 +1,7 @@
 /** Values as people read them. Text from elsewhere is made harmless before it reaches a terminal. */
+import { printable } from '@seaworthy/std/printable'
 
-/** Control characters, and those that turn or hide text, as visible escapes: nothing the server says can steer the terminal. */
-export function harmless(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- these are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-}
+export { printable as harmless }
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
@@ -38,7 +32,7 @@ export function formatSpan(ms: number): string {
 export function formatAgo(instant: string | null, now: Date): string {
   if (instant === null) return 'never'
   const ms = now.getTime() - Date.parse(instant)
-  if (Number.isNaN(ms)) return harmless(instant)
+  if (Number.isNaN(ms)) return printable(instant)
   return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(-ms)}`
 }
 

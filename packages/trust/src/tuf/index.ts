@@ -106,7 +106,7 @@ export { formatProposal, parseIntent, parseProposal } from './proposal-file.ts'
 export { verifyChain, withChain } from './proposal-chain.ts'
 export { checkProposal } from './proposal-check.ts'
 export type { ProblemCode, ProposalProblem } from './proposal-check.ts'
-export { describeProposal, printable } from './proposal-describe.ts'
+export { describeProposal } from './proposal-describe.ts'
 export {
   formatProblem,
   formatSignatureFile,

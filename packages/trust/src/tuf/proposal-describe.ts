@@ -1,4 +1,5 @@
 /** A proposal as the difference that a person can judge: what would change, and who has to agree. */
+import { printable } from '@seaworthy/std/printable'
 import { formatDuration, parseInstant } from '@seaworthy/std/time'
 import { isTrustError } from './codes.ts'
 import { canonicalJson } from './json.ts'
@@ -28,11 +29,6 @@ export async function describeProposal(
     )
   }
   return lines.map(printable)
-}
-
-/** Escapes control and formatting characters, bidirectional overrides among them. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\u2028\u2029]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
 }
 
 function describeDocument({ role, signed }: ProposalDocument, current: CurrentMetadata): string[] {

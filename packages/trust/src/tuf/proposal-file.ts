@@ -1,4 +1,5 @@
 /** Proposals as files of unknown origin: read within bounds, refused as `proposal_malformed`. */
+import { printable } from '@seaworthy/std/printable'
 import { Refusal } from '@seaworthy/std/refusal'
 import { parseInstant } from '@seaworthy/std/time'
 import { parsePublicKey } from '../keys/public-key.ts'
@@ -34,7 +35,7 @@ export async function parseProposal(bytes: Uint8Array): Promise<Proposal> {
   if (json['format'] !== proposalFormat) throw malformedProposal('an unknown format')
   const { id, title, createdAt, base, documents, evidence, chain } = json
   if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw malformedProposal('id')
-  if (typeof title !== 'string' || title.length > 200 || /\p{C}/u.test(title)) {
+  if (typeof title !== 'string' || title.length > 200 || printable(title) !== title) {
     throw malformedProposal('title')
   }
   try {
