@@ -1,8 +1,10 @@
 /** What the run says besides passes and failures: what was skipped, and what takes the time. */
 import type { TestEvent } from 'node:test/reporters'
 
-const slowestShown = 8
+const slowestShown = 20
 const slowMs = 250
+/** The runner's own closing lines. */
+const closingLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/
 
 export interface TestReport {
   /** Hands every event on, and puts the lists in front of the closing lines. */
@@ -11,24 +13,78 @@ export interface TestReport {
   readonly failed: () => boolean
 }
 
-/** With `strict`, a skipped test is a failure. */
-export function createTestReport({ strict }: { strict: boolean }): TestReport {
+export interface TestReportOptions {
+  /** A skipped test is a failure. */
+  readonly strict: boolean
+  /** Taken off the paths of files. */
+  readonly root: string
+  /** Processor time of files in milliseconds, by path. */
+  readonly usage: () => ReadonlyMap<string, number>
+}
+
+/** One run after the other, as if they were one: its closing lines and its list of failures come once. */
+export async function* joinRuns(
+  runs: readonly (() => AsyncIterable<TestEvent>)[],
+): AsyncGenerator<TestEvent> {
+  const sums = new Map<string, number>()
+  let summary: TestEvent | undefined
+  for (const run of runs) {
+    for await (const event of run()) {
+      if (event.type === 'test:summary' && event.data.file === undefined) {
+        summary = event
+        continue
+      }
+      const closing =
+        event.type === 'test:diagnostic' && event.data.nesting === 0
+          ? closingLine.exec(event.data.message)
+          : null
+      if (closing === null) yield event
+      else sums.set(closing[1]!, (sums.get(closing[1]!) ?? 0) + Number(closing[2]))
+    }
+  }
+  for (const [what, sum] of sums) {
+    const message = `${what} ${what === 'duration_ms' ? sum.toFixed(0) : sum}`
+    yield { type: 'test:diagnostic', data: { nesting: 0, message, level: 'info' } }
+  }
+  if (summary !== undefined) yield summary
+}
+
+export function createTestReport({ strict, root, usage }: TestReportOptions): TestReport {
   const skipped: { name: string; reason: string }[] = []
-  const timed: { name: string; durationMs: number }[] = []
+  const tests: { name: string; durationMs: number }[] = []
+  const files: { path: string; durationMs: number }[] = []
+  const startedMs = performance.now()
   let count = 0
   let failures = 0
 
-  function summarize(): string {
-    const slowest = timed
-      .filter((t) => t.durationMs >= slowMs)
+  const slowest = <T extends { durationMs: number }>(timed: readonly T[]): T[] =>
+    timed
+      .filter(({ durationMs }) => durationMs >= slowMs)
       .toSorted((a, b) => b.durationMs - a.durationMs)
       .slice(0, slowestShown)
+
+  const seconds = (ms: number | undefined) =>
+    ms === undefined ? '       ?  ' : `${(ms / 1000).toFixed(2).padStart(8)} s`
+
+  function summarize(): string {
     const lines: string[] = []
-    if (slowest.length > 0) {
-      lines.push('slowest tests:')
-      for (const { name, durationMs } of slowest) {
-        lines.push(`  ${(durationMs / 1000).toFixed(2).padStart(7)} s  ${name}`)
+    const processorMs = usage()
+    const slowFiles = slowest(files)
+    if (slowFiles.length > 0) {
+      const totalMs = [...processorMs.values()].reduce((sum, ms) => sum + ms, 0)
+      const elapsedMs = performance.now() - startedMs
+      lines.push(
+        `processors worked ${seconds(totalMs).trim()} for ${files.length} files in ${seconds(elapsedMs).trim()}`,
+        'slowest files (elapsed, processors):',
+      )
+      for (const { path, durationMs } of slowFiles) {
+        lines.push(`${seconds(durationMs)} ${seconds(processorMs.get(path))}  ${path}`)
       }
+    }
+    const slowTests = slowest(tests)
+    if (slowTests.length > 0) {
+      lines.push('slowest tests:')
+      for (const { name, durationMs } of slowTests) lines.push(`${seconds(durationMs)}  ${name}`)
     }
     if (skipped.length > 0) {
       lines.push(strict ? 'skipped, which SEAWORTHY_TEST_STRICT=1 forbids:' : 'skipped:')
@@ -46,7 +102,7 @@ export function createTestReport({ strict }: { strict: boolean }): TestReport {
           const { name, skip, todo, details, file } = event.data
           if (details.type !== 'suite') {
             count++
-            timed.push({ name, durationMs: details.duration_ms })
+            tests.push({ name, durationMs: details.duration_ms })
           }
           if (event.type === 'test:fail' && todo === undefined) failures++
           if (skip !== undefined) {
@@ -55,6 +111,11 @@ export function createTestReport({ strict }: { strict: boolean }): TestReport {
               reason: typeof skip === 'string' ? skip : (file ?? 'no reason given'),
             })
           }
+        }
+        // A file is a test too, which says when it has ended.
+        if (event.type === 'test:complete' && event.data.name === event.data.file) {
+          const { name, details } = event.data
+          files.push({ path: name.replace(root, ''), durationMs: details.duration_ms })
         }
         if (
           !summarized &&

@@ -16,7 +16,14 @@ function runTests(
   const root = mkdtempSync(join(tmpdir(), 'seaworthy-tests-'))
   t.after(() => rmSync(root, { recursive: true }))
   mkdirSync(join(root, 'tools'))
-  for (const name of ['test.ts', 'test-report.ts', 'source-tree.ts', 'source-scan.ts']) {
+  for (const name of [
+    'test.ts',
+    'test-pace.ts',
+    'test-report.ts',
+    'test-usage.ts',
+    'source-tree.ts',
+    'source-scan.ts',
+  ]) {
     cpSync(join(repositoryRoot, 'tools', name), join(root, 'tools', name))
   }
   for (const [path, text] of Object.entries(files)) writeFileSync(join(root, path), text)
@@ -67,4 +74,59 @@ test('skipped tests are listed, and are failures in strict mode', (t) => {
   const strict = runTests(t, { 'a.test.ts': skipping }, 'unit', { SEAWORTHY_TEST_STRICT: '1' })
   assert.equal(strict.status, 1)
   assert.match(strict.output, /SEAWORTHY_TEST_STRICT=1 forbids/)
+})
+
+/** Waits in a test file until another one is there. */
+const meeting = (own: string, other: string) => `
+import { existsSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+test('meets', async () => {
+  writeFileSync('${own}', '')
+  while (!existsSync('${other}')) await sleep(20)
+})
+`
+
+/** Fails when another file of its kind runs meanwhile. */
+const alone = `
+import { rmSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+test('is alone', async () => {
+  writeFileSync('here', '', { flag: 'wx' })
+  await sleep(300)
+  rmSync('here')
+})
+`
+
+test('integration files run side by side, but for those that need the machine alone', (t) => {
+  const { status, output } = runTests(
+    t,
+    {
+      'a.integration.test.ts': meeting('a', 'b'),
+      'b.integration.test.ts': meeting('b', 'a'),
+      'c.integration.test.ts': alone,
+      'd.integration.test.ts': alone,
+      'tools/test-pace.ts': `
+        export const needsMachineAlone = (path: string) => /^[cd]/.test(path)
+        export const orderByLength = (paths: string[]) => paths
+      `,
+    },
+    'integration',
+  )
+  assert.equal(status, 0, output)
+  assert.match(output, /ℹ tests 4\n[\s\S]*ℹ pass 4\n/)
+  assert.equal(output.match(/ℹ tests/g)?.length, 1)
+})
+
+test('the report says how long each file took and how long processors worked for it, its processes among them', (t) => {
+  const burning = `
+    import { spawnSync } from 'node:child_process'
+    import { test } from 'node:test'
+    const burn = 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end);'
+    test('burns', () => { spawnSync(process.execPath, ['-e', burn]) })
+  `
+  const { output } = runTests(t, { 'a.test.ts': burning }, 'unit')
+  const [, elapsed, worked] = /([\d.]+) s +([\d.]+) s {2}a\.test\.ts/.exec(output) ?? []
+  assert.ok(Number(elapsed) >= 0.3 && Number(worked) >= 0.3, output)
 })

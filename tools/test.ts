@@ -3,13 +3,17 @@
  * Words narrow the files down by their path. Finding no file is a failure, and so is a skipped test when
  * SEAWORTHY_TEST_STRICT=1 (a build machine has everything installed).
  */
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { listFiles, repositoryRoot } from './source-tree.ts'
-import { createTestReport } from './test-report.ts'
+import { needsMachineAlone, orderByLength } from './test-pace.ts'
+import { createTestReport, joinRuns } from './test-report.ts'
+import { readUsage } from './test-usage.ts'
 
 type Suite = 'unit' | 'integration' | 'long' | 'golden'
 
@@ -25,6 +29,8 @@ const cores = availableParallelism()
 const isLong = (path: string) => path.endsWith('.long.test.ts')
 const isIntegration = (path: string) => path.endsWith('.integration.test.ts')
 const minuteMs = 60_000
+/** What a file with a database, a server and several agents of its own may take at most. */
+const fileBytes = 1.5 * 1024 ** 3
 
 const plans: Record<Suite, Plan> = {
   unit: {
@@ -32,11 +38,11 @@ const plans: Record<Suite, Plan> = {
     concurrency: Math.max(1, Math.min(cores, 8)),
     timeoutMs: 3 * minuteMs,
   },
-  // Each file may start a database and several processes of its own.
+  // Each file may start a database and several processes of its own, which often wait: one file more than there are cores.
   integration: {
     selects: isIntegration,
-    concurrency: Math.max(1, Math.min(Math.floor(cores / 2), 4)),
-    timeoutMs: 15 * minuteMs,
+    concurrency: Math.max(1, Math.min(cores + 1, Math.floor(memoryBytes() / fileBytes), 8)),
+    timeoutMs: 20 * minuteMs,
   },
   long: { selects: isLong, concurrency: 1, timeoutMs: 180 * minuteMs },
   golden: {
@@ -45,6 +51,12 @@ const plans: Record<Suite, Plan> = {
     concurrency: Math.max(1, Math.min(Math.floor(cores / 2), 4)),
     timeoutMs: 15 * minuteMs,
   },
+}
+
+/** Of this machine, or of the container. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 export function selectTests(
@@ -77,13 +89,42 @@ function main(args: readonly string[]): void {
     process.exitCode = 1
     return
   }
-  const report = createTestReport({ strict: process.env['SEAWORTHY_TEST_STRICT'] === '1' })
   const { concurrency, timeoutMs } = plans[suite]
-  run({
-    files: paths.map((path) => `${repositoryRoot}${path}`),
-    concurrency,
-    timeout: timeoutMs,
+  const shared = mkdtempSync(join(tmpdir(), 'seaworthy-tests-'))
+  process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
+  const usageFile = join(shared, 'usage')
+  const report = createTestReport({
+    strict: process.env['SEAWORTHY_TEST_STRICT'] === '1',
+    root: repositoryRoot,
+    usage: () => readUsage(usageFile, repositoryRoot),
   })
+  const env = {
+    // What all files need is compiled once for the whole run, and not by each of the processes that they start.
+    NODE_COMPILE_CACHE: join(shared, 'compiled'),
+    ...process.env,
+    SEAWORTHY_TEST_USAGE: usageFile,
+  }
+  const runFiles = (files: readonly string[], atOnce: number) =>
+    run({
+      files: files.map((path) => `${repositoryRoot}${path}`),
+      concurrency: atOnce,
+      timeout: timeoutMs,
+      execArgv: ['--import', fileURLToPath(new URL('./test-usage.ts', import.meta.url))],
+      env,
+    })
+  const runs = [
+    { files: orderByLength(paths.filter((path) => !needsMachineAlone(path))), atOnce: concurrency },
+    { files: paths.filter(needsMachineAlone), atOnce: 1 },
+  ].filter(({ files }) => files.length > 0)
+  Readable.from(
+    joinRuns(
+      runs.map(
+        ({ files, atOnce }) =>
+          () =>
+            runFiles(files, atOnce),
+      ),
+    ),
+  )
     .compose(report.observe)
     .compose(spec)
     .pipe(process.stdout)
