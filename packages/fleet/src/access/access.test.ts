@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import type { Refusal } from '@seaworthy/std/refusal'
 import type { Grant, Permission, Role } from './index.ts'
 import {
   checkGrant,
+  coversGrant,
   devicePermissions,
   permissions,
   permissionsOf,
   provisioningKeyPermissions,
+  reachesEverything,
   reachesFleet,
   reachesProduct,
+  reachesWholeProduct,
   roles,
 } from './index.ts'
 
@@ -82,6 +86,36 @@ test('A3 a role can give what is a subset of its own, and no role can give what 
     }
   }
   assert.equal(new Set(permissions).size, permissions.length)
+})
+
+test('A3 what covers a grant reaches all that the grant reaches, and whoever covers it may give it (property)', () => {
+  const names = fc.option(fc.subarray(['a', 'b', 'c']), { nil: null })
+  const anyGrant = fc.record({ role: fc.constantFrom(...roles), products: names, fleets: names })
+  fc.assert(
+    fc.property(anyGrant, anyGrant, (own, other) => {
+      if (!coversGrant(own, other)) {
+        assert.throws(() => checkGrant(own, other), exceeds)
+        return
+      }
+      checkGrant(own, other)
+      for (const product of ['a', 'b', 'c', 'd']) {
+        assert.ok(!reachesProduct(other, product) || reachesProduct(own, product))
+        assert.ok(!reachesWholeProduct(other, product) || reachesWholeProduct(own, product))
+        for (const name of ['a', 'b', 'c', 'd']) {
+          const fleet = { name, product }
+          assert.ok(!reachesFleet(other, fleet) || reachesFleet(own, fleet))
+        }
+      }
+      assert.ok(!reachesEverything(other) || reachesEverything(own))
+    }),
+  )
+})
+
+test('A4 what all fleets of a product share is not in reach of a token for some of them', () => {
+  assert.ok(reachesWholeProduct(grant('admin', { products: ['acme'] }), 'acme'))
+  assert.ok(!reachesWholeProduct(grant('admin', { fleets: ['shops'] }), 'acme'))
+  assert.ok(!reachesEverything(grant('admin', { fleets: ['shops'] })))
+  assert.ok(!reachesEverything(grant('admin', { products: ['acme'] })))
 })
 
 test('A4 a fleet is reached only with its product', () => {

@@ -7,5 +7,13 @@ export {
   roles,
 } from './permissions.ts'
 export type { Permission, Role } from './permissions.ts'
-export { checkGrant, reachesFleet, reachesProduct } from './scopes.ts'
-export type { AccessRefusal, Grant } from './scopes.ts'
+export {
+  checkGrant,
+  coversGrant,
+  coversScope,
+  reachesEverything,
+  reachesFleet,
+  reachesProduct,
+  reachesWholeProduct,
+} from './scopes.ts'
+export type { AccessRefusal, Grant, Scope } from './scopes.ts'

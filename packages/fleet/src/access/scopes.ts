@@ -3,11 +3,14 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Role } from './permissions.ts'
 import { permissionsOf } from './permissions.ts'
 
-/** `null` reaches everything; a list reaches its members alone. */
-export interface Grant {
-  readonly role: Role
+/** `null` reaches everything; a list reaches its members only. */
+export interface Scope {
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
+}
+
+export interface Grant extends Scope {
+  readonly role: Role
 }
 
 export type AccessRefusal = 'permission_denied' | 'out_of_scope' | 'grant_exceeds_own'
@@ -24,14 +27,33 @@ export function reachesFleet(grant: Grant, fleet: { name: string; product: strin
   )
 }
 
+/** What is of a product as a whole (what it publishes, its content, its settings) concerns all of its fleets. */
+export function reachesWholeProduct(grant: Grant, product: string): boolean {
+  return grant.fleets === null && reachesProduct(grant, product)
+}
+
+/** What is of the whole installation takes a grant without a scope. */
+export function reachesEverything({ products, fleets }: Scope): boolean {
+  return products === null && fleets === null
+}
+
+/** Whether everything that `other` reaches is reached by `own` too. */
+export function coversScope(own: Scope, other: Scope): boolean {
+  return isNarrower(other.products, own.products) && isNarrower(other.fleets, own.fleets)
+}
+
+/** Whether whoever has `own` could give `other`: then they may revoke it as well, and otherwise not. */
+export function coversGrant(own: Grant, other: Grant): boolean {
+  const ownPermissions = new Set(permissionsOf(own.role))
+  return (
+    permissionsOf(other.role).every((permission) => ownPermissions.has(permission)) &&
+    coversScope(own, other)
+  )
+}
+
 /** Throws `grant_exceeds_own` unless everything in `wanted` is within `own`. */
 export function checkGrant(own: Grant, wanted: Grant): void {
-  const ownPermissions = new Set(permissionsOf(own.role))
-  const isWithin =
-    permissionsOf(wanted.role).every((permission) => ownPermissions.has(permission)) &&
-    isNarrower(wanted.products, own.products) &&
-    isNarrower(wanted.fleets, own.fleets)
-  if (!isWithin) {
+  if (!coversGrant(own, wanted)) {
     throw new Refusal<AccessRefusal>(
       'grant_exceeds_own',
       'nobody can give rights that they do not have themselves',

@@ -4,8 +4,10 @@ import {
   devicePermissions,
   permissionsOf,
   provisioningKeyPermissions,
+  reachesEverything,
   reachesFleet,
   reachesProduct,
+  reachesWholeProduct,
 } from '@seaworthy/fleet/access'
 import type { AccessRefusal } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -52,6 +54,25 @@ export function requireProduct(actor: Actor, product: string): void {
   if (!reachesProduct(grantOf(actor), product)) {
     throw new Refusal<AccessRefusal>('out_of_scope', `the token does not reach ${product}`)
   }
+}
+
+/** For changes of what all fleets of a product share. Throws `out_of_scope`. */
+export function requireWholeProduct(actor: Actor, product: string): void {
+  requireProduct(actor, product)
+  if (reachesWholeProduct(grantOf(actor), product)) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    `this concerns every fleet of ${product}: it needs a token that is not limited to fleets`,
+  )
+}
+
+/** For what is of the whole installation; `what` begins the sentence. Throws `out_of_scope`. */
+export function requireUnscoped(actor: Actor, what: string): void {
+  if (reachesEverything(grantOf(actor))) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    `${what} the whole installation: this needs a token without a scope`,
+  )
 }
 
 /** Throws `out_of_scope`. */

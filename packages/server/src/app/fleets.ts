@@ -2,7 +2,6 @@
 import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
 import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
-import { reachesFleet } from '@seaworthy/fleet/access'
 import { checkRebootPolicy } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -197,13 +196,13 @@ export async function listFleets(
   actor: Actor,
   query: PageQuery,
 ): Promise<Page<FleetView>> {
-  const { items, next } = await readPage(
+  const { products, fleets } = grantOf(actor)
+  const page = await readPage(
     query,
-    (limit) => db.listFleets(tx, { after: query.after ?? '', limit }),
+    (limit) => db.listFleets(tx, { after: query.after ?? '', limit, products, fleets }),
     (row) => row.name,
   )
-  const reached = items.filter((row) => reachesFleet(grantOf(actor), row))
-  return { items: reached.map((row) => viewFleet(row, row.devicesCount)), next }
+  return viewPage(page, (row) => viewFleet(row, row.devicesCount))
 }
 
 /** Those of a fleet that still make devices. Throws `fleet_not_found`, `out_of_scope`. */

@@ -43,7 +43,7 @@ import {
 } from '../db/proposals.ts'
 import { insertSecret } from '../db/secrets.ts'
 import type { Actor } from './actors.ts'
-import { requireProduct } from './actors.ts'
+import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from './actors.ts'
 import type { App } from './app.ts'
 import { requireContent } from './content.ts'
 import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
@@ -75,7 +75,7 @@ export async function submitProposal(
   if (!isId('proposal', proposal.id)) {
     throw new Refusal<ProposalRefusal>('proposal_malformed', 'the id is not of the form proposal_…')
   }
-  requireReach(actor, proposal)
+  requireReachToChange(actor, proposal)
   const current = currentOf(await loadTrustState(tx, app.masterKey))
   const problems = await checkProposal(proposal, current, now)
   if (problems.length > 0) {
@@ -108,7 +108,9 @@ export async function submitProposal(
 
 /** Throws `proposal_not_found`, `out_of_scope`. */
 export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promise<StoredProposal> {
-  return openRow(await getProposal(tx, id), actor)
+  const stored = await openRow(await getProposal(tx, id))
+  requireReachToRead(actor, stored.proposal)
+  return stored
 }
 
 /** Newest first; proposals beyond the actor's scope are left out. */
@@ -134,7 +136,7 @@ export async function listProposals(
 
 function isReached(actor: Actor, proposal: Proposal): boolean {
   try {
-    requireReach(actor, proposal)
+    requireReachToRead(actor, proposal)
     return true
   } catch (error) {
     if (error instanceof Refusal && error.code === 'out_of_scope') return false
@@ -159,8 +161,7 @@ export async function addSignatures(
   id: string,
   file: unknown,
 ): Promise<StoredProposal & { signedBy: string[] }> {
-  const stored = await openRow(await lockProposal(tx, id), actor)
-  requireOpen(stored.row)
+  const stored = await lockOpen(tx, actor, id)
   const parsed = parseSignatureFile(utf8Encode(JSON.stringify(file)))
   const current = currentOf(await loadTrustState(tx, app.masterKey))
   const proposal = await mergeSignatures(stored.proposal, parsed, current)
@@ -186,8 +187,7 @@ export async function applyProposal(
   now: Date,
 ): Promise<AppliedProposal> {
   await lockPublication(tx)
-  const stored = await openRow(await lockProposal(tx, id), actor)
-  requireOpen(stored.row)
+  const stored = await lockOpen(tx, actor, id)
   const state = await loadTrustState(tx, app.masterKey)
   const current = currentOf(state)
   const files = await prepareProposal(stored.proposal, current, now)
@@ -208,8 +208,7 @@ export async function rejectProposal(
   reason: string,
   now: Date,
 ): Promise<StoredProposal> {
-  const stored = await openRow(await lockProposal(tx, id), actor)
-  requireOpen(stored.row)
+  const stored = await lockOpen(tx, actor, id)
   await closeProposal(tx, id, { state: 'rejected', at: now, reason })
   return { row: { ...stored.row, state: 'rejected' }, proposal: stored.proposal }
 }
@@ -258,12 +257,27 @@ async function checkContent(app: App, proposal: Proposal, current: CurrentMetada
   }
 }
 
-/** A token for some products moves those products' roles alone; the top-level roles need one that reaches all. */
-function requireReach(actor: Actor, proposal: Proposal): void {
+/** The product of a product's or channel's role; `undefined` for the top-level ones. */
+function productOfRole(role: string): string | undefined {
+  const kind = roleKindOf(role)
+  return kind?.kind === 'channel' || kind?.kind === 'product' ? kind.product : undefined
+}
+
+/** A token for some products sees what concerns those products; the top-level roles concern all. */
+function requireReachToRead(actor: Actor, proposal: Proposal): void {
   for (const { role } of proposal.documents) {
-    const kind = roleKindOf(role)
-    const isOfProduct = kind?.kind === 'channel' || kind?.kind === 'product'
-    requireProduct(actor, isOfProduct ? kind.product : '*')
+    const product = productOfRole(role)
+    if (product !== undefined) requireProduct(actor, product)
+    else if (grantOf(actor).products !== null) requireUnscoped(actor, `${role} is of`)
+  }
+}
+
+/** What is published reaches every fleet of its product, and the top-level roles reach everything. */
+function requireReachToChange(actor: Actor, proposal: Proposal): void {
+  for (const { role } of proposal.documents) {
+    const product = productOfRole(role)
+    if (product === undefined) requireUnscoped(actor, `${role} is of`)
+    else requireWholeProduct(actor, product)
   }
 }
 
@@ -284,13 +298,19 @@ async function keepGenuineSignatures(
   }
 }
 
-async function openRow(row: ProposalRow | undefined, actor: Actor): Promise<StoredProposal> {
+async function openRow(row: ProposalRow | undefined): Promise<StoredProposal> {
   if (row === undefined) {
     throw new Refusal<ServerRefusal>('proposal_not_found', 'there is no such proposal')
   }
-  const proposal = await readDocument(row)
-  requireReach(actor, proposal)
-  return { row, proposal }
+  return { row, proposal: await readDocument(row) }
+}
+
+/** An open proposal that the actor may change, locked. */
+async function lockOpen(tx: WriteTx, actor: Actor, id: string): Promise<StoredProposal> {
+  const stored = await openRow(await lockProposal(tx, id))
+  requireReachToChange(actor, stored.proposal)
+  requireOpen(stored.row)
+  return stored
 }
 
 function readDocument(row: ProposalRow): Promise<Proposal> {

@@ -1,5 +1,5 @@
 /** Who may do what in the registry, the tokens its clients trade their credentials for, and what changed there. */
-import { permissionsOf, reachesProduct } from '@seaworthy/fleet/access'
+import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../db/audit.ts'
 import { getDevice } from '../db/devices.ts'
@@ -93,7 +93,7 @@ async function findHolder(app: App, id: unknown, now: Date): Promise<Actor | und
   return token === undefined || hasEnded(token, now) ? undefined : { kind: 'token', id, token }
 }
 
-/** Roles push and pull within their scope; a device pulls what its own fleet's product is made of (V4). */
+/** Roles push and pull within their scope, and what they push is of the whole product; a device pulls what its own fleet's product is made of (V4). */
 async function mayUse(
   app: App,
   actor: Actor,
@@ -104,7 +104,7 @@ async function mayUse(
     case 'token':
       return (
         permissionsOf(actor.token.role).includes(`registry:${action}`) &&
-        reachesProduct(actor.token, repository)
+        (action === 'pull' ? reachesProduct : reachesWholeProduct)(actor.token, repository)
       )
     case 'device': {
       if (action !== 'pull') return false

@@ -14,6 +14,7 @@ import {
   listReleases as listReleaseRows,
 } from '../db/releases.ts'
 import type { Actor } from './actors.ts'
+import { requireWholeProduct } from './actors.ts'
 import type { App } from './app.ts'
 import { describeContent } from './content.ts'
 import { measureReleaseFiles } from './release-files.ts'
@@ -31,6 +32,7 @@ export async function createRelease(
   now: Date,
 ): Promise<ReleaseRow> {
   const { product, version } = wanted
+  requireWholeProduct(actor, product)
   requireKnownProduct(actor, await app.trust.freshState(), product)
   const digest = parseDigest(wanted.digest)
   if (!digest.startsWith('sha256:')) {

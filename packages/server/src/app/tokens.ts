@@ -1,6 +1,6 @@
 /** API tokens: made, traded, revoked. */
 import type { AccessRefusal, Role } from '@seaworthy/fleet/access'
-import { checkGrant } from '@seaworthy/fleet/access'
+import { checkGrant, coversGrant } from '@seaworthy/fleet/access'
 import type { TokenView } from '@seaworthy/api/tokens'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
@@ -8,7 +8,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
 import * as db from '../db/tokens.ts'
 import type { TokenRow } from '../db/tokens.ts'
-import { insertToken, revokeToken } from '../db/tokens.ts'
+import { getToken, insertToken, revokeToken } from '../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from './app.ts'
@@ -85,8 +85,21 @@ export async function refreshToken(
   return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
 }
 
-/** Throws `token_not_found`. */
-export async function endToken(tx: WriteTx, tokenId: string, now: Date): Promise<void> {
+/** Whoever may not give a token may not revoke it. Throws `token_not_found`, `out_of_scope`. */
+export async function endToken(
+  tx: WriteTx,
+  actor: Actor,
+  tokenId: string,
+  now: Date,
+): Promise<void> {
+  const token = await getToken(tx, tokenId)
+  if (token === undefined) throw notFound()
+  if (!coversGrant(grantOf(actor), token)) {
+    throw new Refusal<AccessRefusal>(
+      'out_of_scope',
+      `${tokenId} reaches further than the token of this request: only who could give it may revoke it`,
+    )
+  }
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()
 }
 
@@ -108,15 +121,17 @@ export function viewToken(row: TokenRow): TokenView {
   }
 }
 
-/** Those that still work, by id. */
+/** Those that still work and reach no further than the actor, by id. */
 export async function listTokens(
   tx: ReadTx,
+  actor: Actor,
   query: PageQuery,
   now: Date,
 ): Promise<Page<TokenView>> {
+  const { products, fleets } = grantOf(actor)
   const page = await readPage(
     query,
-    (limit) => db.listTokens(tx, { after: query.after ?? '', limit, now }),
+    (limit) => db.listTokens(tx, { after: query.after ?? '', limit, now, products, fleets }),
     (row) => row.id,
   )
   return viewPage(page, viewToken)

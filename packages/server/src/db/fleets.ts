@@ -1,4 +1,5 @@
 /** Fleets and the keys with which devices join them. */
+import type { Scope } from '@seaworthy/fleet/access'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReadTx, WriteTx } from './connection.ts'
 
@@ -55,12 +56,17 @@ export async function setBaseline(
 
 export async function listFleets(
   { sql }: ReadTx,
-  page: { after: string; limit: number },
+  page: { after: string; limit: number } & Scope,
 ): Promise<(FleetRow & { devicesCount: number })[]> {
+  const products = page.products === null ? null : [...page.products]
+  const fleets = page.fleets === null ? null : [...page.fleets]
   return sql<(FleetRow & { devicesCount: number })[]>`
     select ${columns(sql)},
       (select count(*) from devices d where d.fleet = fleets.name) as "devicesCount"
-    from fleets where name > ${page.after} order by name limit ${page.limit}`
+    from fleets where name > ${page.after}
+      and (${fleets}::text[] is null or name = any(${fleets}::text[]))
+      and (${products}::text[] is null or product = any(${products}::text[]))
+    order by name limit ${page.limit}`
 }
 
 export async function listAllFleets({ sql }: ReadTx): Promise<FleetRow[]> {

@@ -1,5 +1,5 @@
 /** API tokens. The secret half is stored as its SHA-256 alone. */
-import type { Grant, Role } from '@seaworthy/fleet/access'
+import type { Grant, Role, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface TokenRow extends Grant {
@@ -33,14 +33,18 @@ export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<vo
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt})`
 }
 
-/** Tokens that have not been revoked and have not expired. */
+/** Tokens that have not been revoked, have not expired, and reach no further than the given scope. */
 export async function listTokens(
   { sql }: ReadTx,
-  page: { after: string; limit: number; now: Date },
+  page: { after: string; limit: number; now: Date } & Scope,
 ): Promise<TokenRow[]> {
+  const products = page.products === null ? null : [...page.products]
+  const fleets = page.fleets === null ? null : [...page.fleets]
   return sql<TokenRow[]>`
     select ${columns(sql)} from tokens
     where id > ${page.after} and revoked_at is null and expires_at > ${page.now}
+      and (${products}::text[] is null or coalesce(products <@ ${products}::text[], false))
+      and (${fleets}::text[] is null or coalesce(fleets <@ ${fleets}::text[], false))
     order by id limit ${page.limit}`
 }
 

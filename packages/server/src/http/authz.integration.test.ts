@@ -1,16 +1,22 @@
 /**
- * The golden table of who may call what (A4, V4), made by really calling: every kind of credential × every route. Where
- * a credential is let through, the answer is about the request (`pass`), otherwise 401 or 403.
+ * The golden tables of who may call what (A4, V4), made by really calling. The first has every kind of credential × every
+ * route: where a credential is let through, the answer is about the request (`pass`), otherwise 401 or 403. The second has
+ * admins with a scope × every route, about things of one product and fleet that exist: so every 403 is one of the scope.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { formatPath } from '@seaworthy/api/client'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
-import { createToken } from '@seaworthy/api/tokens'
+import type { ProblemError } from '@seaworthy/api/problems'
+import { createToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
 import { roles } from '@seaworthy/fleet/access'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { Signer } from '@seaworthy/trust/keys'
 import { expectGolden } from '../../../../tools/golden.ts'
-import type { TestClient } from '../testing/index.ts'
+import type { TestClient, TestServer } from '../testing/index.ts'
+import type { ScopedCall } from './scoped-calls.fixture.ts'
+import { makeScopedCalls } from './scoped-calls.fixture.ts'
 import {
   addDevice,
   createTestClient,
@@ -58,35 +64,116 @@ interface Row {
   readonly answers: readonly string[]
 }
 
+let server: TestServer
+let client: TestClient
+let signers: readonly Signer[]
+
+before(async () => {
+  server = await startTestServer()
+  client = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
 test('A4 V4 every credential on every route answers as the golden table says', async () => {
-  const server = await startTestServer()
-  const client = createTestClient(server)
-  try {
-    const principals = await makePrincipals(client, server.url, server.adminToken)
-    const rows: Row[] = []
-    for (const route of routes) {
-      const answers = []
-      for (const token of principals.values()) answers.push(await callRoute(client, route, token))
-      rows.push({ name: route.name, answers })
-    }
-    for (const [method, path] of rawPaths) {
-      const answers = []
-      for (const token of principals.values()) {
-        answers.push(classify(await client.send(method, path, token === null ? {} : { token })))
-      }
-      rows.push({ name: `${method} ${path.slice(0, 40)}`, answers })
-    }
-    // A route that nobody passes is one that this table says nothing about.
-    const uncovered = rows.filter(({ answers }) => !answers.includes('pass'))
-    assert.deepEqual(uncovered, [])
-    expectGolden(
-      new URL('./authz.golden.txt', import.meta.url),
-      format([...principals.keys()], rows),
-    )
-  } finally {
-    client.close()
-    await server.stop()
+  const principals = await makePrincipals(client, server.url, server.adminToken)
+  const rows: Row[] = []
+  for (const route of routes) {
+    const answers = []
+    for (const token of principals.values()) answers.push(await callRoute(client, route, token))
+    rows.push({ name: route.name, answers })
   }
+  for (const [method, path] of rawPaths) {
+    const answers = []
+    for (const token of principals.values()) {
+      answers.push(classify(await client.send(method, path, token === null ? {} : { token })))
+    }
+    rows.push({ name: `${method} ${path.slice(0, 40)}`, answers })
+  }
+  // A route that nobody passes is one that this table says nothing about.
+  const uncovered = rows.filter(({ answers }) => !answers.includes('pass'))
+  assert.deepEqual(uncovered, [])
+  expectGolden(new URL('./authz.golden.txt', import.meta.url), format([...principals.keys()], rows))
+})
+
+/** The things that are called about are of the product `acme` and its fleet `shops`. */
+const scopes = {
+  'product acme': { products: ['acme'] },
+  'product other': { products: ['other'] },
+  'fleet shops': { fleets: ['shops'] },
+  'fleet other': { fleets: ['other'] },
+} as const
+
+test('A3 A4 attack: an admin with a scope does nothing beyond it, on any route: the golden table of scopes', async () => {
+  const calls = await makeScopedCalls(server, client, signers)
+  const ofPeople = routes.filter(({ auth }) => auth === 'actor')
+  assert.deepEqual([...calls.keys()].toSorted(), ofPeople.map(({ name }) => name).toSorted())
+  const tokens: string[] = []
+  for (const [scope, lists] of Object.entries(scopes)) {
+    const name = scope.replace(' ', '-')
+    const { token } = await client.api.call(createToken, {
+      body: { name, role: 'admin', lifetimeSeconds: 3600, ...structuredClone(lists) } as never,
+    })
+    tokens.push(token)
+  }
+  const rows: Row[] = []
+  for (const route of ofPeople) {
+    for (const make of calls.get(route.name)!) {
+      const answers = []
+      let about = ''
+      for (const token of tokens) {
+        const call = await make()
+        about = call.about === undefined ? '' : `, ${call.about}`
+        answers.push(await callWithin(route, call, token))
+      }
+      rows.push({ name: route.name + about, answers })
+    }
+  }
+  for (const [method, path] of rawPaths) {
+    const answers = []
+    for (const token of tokens) {
+      answers.push(classify(await client.send(method, path, { token })))
+    }
+    rows.push({ name: `${method} ${path.slice(0, 40)}`, answers })
+  }
+  expectGolden(
+    new URL('./authz-scopes.golden.txt', import.meta.url),
+    format(Object.keys(scopes), rows),
+  )
+})
+
+test('A3 attack: an admin of one product neither sees nor revokes the tokens of others', async () => {
+  const admin = await client.api.call(createToken, {
+    body: { name: 'branch', role: 'admin', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  const branch = client.as(admin.token)
+  const own = await branch.call(createToken, {
+    body: { name: 'clerk', role: 'viewer', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  const others = [
+    {},
+    { products: ['other'] },
+    { products: ['acme', 'other'] },
+    { fleets: ['shops'] },
+  ]
+  for (const scope of others) {
+    const { view } = await client.api.call(createToken, {
+      body: { name: 'stranger', role: 'viewer', lifetimeSeconds: 3600, ...scope },
+    })
+    const { items } = await branch.call(listTokens, { query: { limit: 1000 } })
+    assert.ok(!items.some(({ id }) => id === view.id))
+    await assert.rejects(
+      branch.call(revokeToken, { params: { tokenId: view.id } }),
+      ({ code }: ProblemError) => code === 'out_of_scope',
+    )
+  }
+  const { items } = await branch.call(listTokens, { query: { limit: 1000 } })
+  assert.ok(items.every(({ products }) => products?.every((name) => name === 'acme') === true))
+  assert.ok(items.some(({ id }) => id === own.view.id))
+  await branch.call(revokeToken, { params: { tokenId: own.view.id } })
 })
 
 async function makePrincipals(
@@ -94,7 +181,6 @@ async function makePrincipals(
   url: string,
   adminToken: string,
 ): Promise<Map<string, string | null>> {
-  await setUpTrust(client)
   const principals = new Map<string, string | null>([['anonymous', null]])
   for (const role of roles) {
     const { token } = await client.api.call(createToken, {
@@ -124,6 +210,27 @@ async function callRoute(client: TestClient, route: Route, token: string | null)
       ...(hasBody ? { headers: { 'content-type': 'application/json' }, body: '{}' } : {}),
     }),
   )
+}
+
+async function callWithin(route: Route, call: ScopedCall, token: string): Promise<string> {
+  const path = formatPath(route.path, call.params ?? {})
+  const answer = await client.send(route.method, path, {
+    token,
+    ...(call.body === undefined
+      ? {}
+      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
+  })
+  // Something that is not there would tell nothing about scopes.
+  assert.notEqual(answer.status, 404, `${route.name}: ${utf8Decode(answer.bytes)}`)
+  assert.notEqual(answer.status, 400, `${route.name}: ${utf8Decode(answer.bytes)}`)
+  const { code, items } = (answer.status === 204 ? {} : answer.json()) as {
+    code?: string
+    items?: readonly unknown[]
+  }
+  // A role that may do everything is refused for its scope only.
+  if (answer.status === 403) assert.match(code ?? '', /^(out_of_scope|grant_exceeds_own)$/)
+  if (answer.status !== 200 || items === undefined) return classify(answer)
+  return items.length === 0 ? 'none' : 'some'
 }
 
 function classify({ status }: { status: number }): string {

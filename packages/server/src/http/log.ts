@@ -1,6 +1,9 @@
-/** `/log/`: the audit log as C2SP tlog-tiles. Who did what is for those who may read it; hashes and checkpoint are for all. */
+/**
+ * `/log/`: the audit log as C2SP tlog-tiles. Hashes and the checkpoint are for all. Who did what is for a token that may read it
+ * and has no scope: entries are verified by the bundle, so a log with entries left out would verify for nobody.
+ */
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { requirePermission } from '../app/actors.ts'
+import { requirePermission, requireUnscoped } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { readCheckpoint, readLogTile } from '../app/audit-log.ts'
 import { shareRuns } from '../app/joined-runs.ts'
@@ -29,6 +32,7 @@ export function createLogHandler(app: App, limiter: AttemptLimiter): RawHandler 
       if (isEntries) {
         const actor = await authenticate(app, req, 'actor', limiter, app.clock.now())
         requirePermission(actor, 'log:read')
+        requireUnscoped(actor, 'the audit log is of')
       }
       const bytes = await readLogTile(app.db.reader, tilePath)
       if (bytes === undefined) throw new HttpError('route_not_found', 'the log has no such tile')

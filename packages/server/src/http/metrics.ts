@@ -5,10 +5,9 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { hourMs } from '@seaworthy/std/time'
-import { grantOf, requirePermission } from '../app/actors.ts'
+import { requirePermission, requireUnscoped } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import {
   chooseFormat,
@@ -52,7 +51,7 @@ function createDoor(app: App, limiter: AttemptLimiter): (req: IncomingMessage) =
     try {
       const actor = await authenticate(app, req, 'actor', limiter, app.clock.now())
       requirePermission(actor, 'metrics:read')
-      requireUnscoped(grantOf(actor))
+      requireUnscoped(actor, 'metrics are of')
     } catch (error) {
       const refusal = refusalOf(error)
       const isAway = refusal instanceof Refusal && refusal.code === 'unavailable'
@@ -64,14 +63,6 @@ function createDoor(app: App, limiter: AttemptLimiter): (req: IncomingMessage) =
     if (admitted.size >= rememberedMax) admitted.clear()
     admitted.set(digest, app.clock.monotonicMs() + rememberedMs)
   }
-}
-
-function requireUnscoped({ products, fleets }: Grant): void {
-  if (products === null && fleets === null) return
-  throw new Refusal<AccessRefusal>(
-    'out_of_scope',
-    'metrics are of the whole installation: this needs a token without a scope',
-  )
 }
 
 const routeName = Symbol('route name')

@@ -39,14 +39,14 @@ export const tokenEndpoints: readonly Endpoint[] = [
       return { reply: { view: tokens.viewToken(row), token }, detail: { successor: row.id } }
     },
   ),
-  read(listTokens, 'token:read', (app, { query, now }) =>
-    tokens.listTokens(app.db.reader, query, now),
+  read(listTokens, 'token:read', (app, { actor, query, now }) =>
+    tokens.listTokens(app.db.reader, actor, query, now),
   ),
   audited(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },
-    async (_app, tx, { params, now }) => {
-      await tokens.endToken(tx, params.tokenId, now)
+    async (_app, tx, { actor, params, now }) => {
+      await tokens.endToken(tx, actor, params.tokenId, now)
       return { reply: undefined }
     },
   ),

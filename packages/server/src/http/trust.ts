@@ -3,7 +3,7 @@ import {
   showOnlineKeys,
   showTrustStatus,
 } from '@seaworthy/api/trust'
-import { requireProduct } from '../app/actors.ts'
+import { requireUnscoped } from '../app/actors.ts'
 import { addOnlineKey, newestOnlineKeys } from '../app/online-keys.ts'
 import { viewTrustStatus } from '../app/trust-status.ts'
 import { audited, read } from './endpoint.ts'
@@ -15,7 +15,7 @@ export const trustEndpoints: readonly Endpoint[] = [
     createOnlineKeyRoute,
     { permission: 'trust:write', subject: ({ params }) => params.role },
     async ({ masterKey }, tx, { params, now, actor }) => {
-      requireProduct(actor, '*')
+      requireUnscoped(actor, 'online keys are of')
       return { reply: await addOnlineKey(tx, masterKey, params.role, now) }
     },
   ),

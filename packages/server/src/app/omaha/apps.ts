@@ -3,7 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import { listOmahaApps, writeOmahaApp } from '../../db/omaha-apps.ts'
 import type { Actor } from '../actors.ts'
-import { requireProduct } from '../actors.ts'
+import { requireWholeProduct } from '../actors.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { TrustState } from '../trust-plane.ts'
 import { requireTrust } from '../trust-plane.ts'
@@ -44,7 +44,7 @@ export async function setOmahaApp(
   wanted: { readonly product: string; readonly appId: string },
   now: Date,
 ): Promise<{ product: string; appId: string }> {
-  requireProduct(actor, wanted.product)
+  requireWholeProduct(actor, wanted.product)
   if (!requireTrust(trust).roles.has(wanted.product)) {
     throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${wanted.product}`)
   }

@@ -1,0 +1,275 @@
+/**
+ * For the golden table of scopes: a call of every route that people use, about things that exist, all of them of the fleet
+ * `shops` of the product `acme`. What a call could use up is made anew for each.
+ */
+import { createFleet } from '@seaworthy/api/fleets'
+import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
+import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { createRollout } from '@seaworthy/api/rollouts'
+import { createToken } from '@seaworthy/api/tokens'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import type { ProposalIntent } from '@seaworthy/trust/tuf'
+import { formatProposal } from '@seaworthy/trust/tuf'
+import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
+import type { TestClient, TestServer } from '../testing/index.ts'
+import {
+  addDevice,
+  fillFleet,
+  makeProvisioningKey,
+  policyOf,
+  propose,
+  publishAll,
+  publishIntent,
+  pushRelease,
+  submit,
+} from '../testing/index.ts'
+
+export interface ScopedCall {
+  /** Whatever tells this call from others of the same route. */
+  readonly about?: string
+  readonly params?: Readonly<Record<string, string>>
+  readonly query?: string
+  readonly body?: unknown
+}
+
+type MakeCall = () => ScopedCall | Promise<ScopedCall>
+
+/** By the name of the route. */
+export type ScopedCalls = ReadonlyMap<string, readonly MakeCall[]>
+
+export async function makeScopedCalls(
+  server: TestServer,
+  client: TestClient,
+  signers: readonly Signer[],
+): Promise<ScopedCalls> {
+  const [release] = await publishAll(client, server.adminToken, signers, ['1.0.0'])
+  const pushed = await pushRelease(client, server.adminToken, '2.0.0')
+  const [device] = await fillFleet(client, server.url, 1)
+  await client.api.call(createFleet, {
+    body: { name: 'elsewhere', product: 'acme', channel: 'stable' },
+  })
+  const { id: rolloutId } = await client.api.call(createRollout, {
+    body: { fleet: 'shops', version: '1.0.0', policy: policyOf() },
+  })
+  const publishing = await propose(client, publishIntent(pushed))
+  await submit(client, publishing)
+  const growing = await propose(client, {
+    kind: 'product-create',
+    product: 'harbour',
+    authority: { keys: signers.map(({ key }) => key), threshold: 2 },
+  })
+  await submit(client, growing)
+
+  const fleet = { fleet: 'shops' }
+  const deviceId = { deviceId: device!.id }
+  const foreign = async () => {
+    const body = { protocol: 'ddi', externalId: newName(), platform: 'linux/amd64' } as const
+    return (await client.api.call(createForeignDevice, { params: fleet, body })).device.id
+  }
+  const makeToken = async (scope: { products?: string[]; fleets?: string[] }) => {
+    const body = { name: 'clerk', role: 'viewer', lifetimeSeconds: 3600, ...scope } as const
+    return (await client.api.call(createToken, { body })).view.id
+  }
+  const makeProposal = async (intent: ProposalIntent) => {
+    const text = utf8Decode(formatProposal(await propose(client, intent)))
+    return { proposal: JSON.parse(text) as unknown }
+  }
+  const ofProposals = (body: unknown): MakeCall[] => [
+    () => ({ about: 'of a channel', params: { proposalId: publishing.id }, body }),
+    () => ({ about: 'of all products', params: { proposalId: growing.id }, body }),
+  ]
+  const newToken = { name: 'clerk', role: 'viewer', lifetimeSeconds: 3600 }
+  const ofRelease = { product: 'acme', version: '1.0.0' }
+  const registered = {
+    version: '1.0.0',
+    digest: `sha256:${release!.sha256}`,
+  }
+  return new Map<string, readonly MakeCall[]>([
+    ['server.whoami', [() => ({})]],
+    [
+      'token.create',
+      [
+        () => ({ about: 'without a scope', body: newToken }),
+        () => ({ about: 'for acme', body: { ...newToken, products: ['acme'] } }),
+        () => ({
+          about: 'for shops',
+          body: { ...newToken, products: ['acme'], fleets: ['shops'] },
+        }),
+      ],
+    ],
+    ['token.list', [() => ({})]],
+    [
+      'token.revoke',
+      [
+        async () => ({ about: 'without a scope', params: { tokenId: await makeToken({}) } }),
+        async () => ({
+          about: 'for acme',
+          params: { tokenId: await makeToken({ products: ['acme'] }) },
+        }),
+        async () => ({
+          about: 'for shops',
+          params: { tokenId: await makeToken({ products: ['acme'], fleets: ['shops'] }) },
+        }),
+      ],
+    ],
+    // It is about the token of the request, which it ends.
+    ['token.refresh', []],
+    ['trust.create-online-key', [() => ({ params: { role: 'snapshot' } })]],
+    ['trust.online-keys', [() => ({})]],
+    ['trust.status', [() => ({})]],
+    ['proposal.sign', ofProposals({ signatures: {} })],
+    ['proposal.apply', ofProposals(undefined)],
+    [
+      'proposal.create',
+      [
+        async () => ({ about: 'of a channel', body: await makeProposal(publishIntent(pushed)) }),
+        async () => ({
+          about: 'of all products',
+          body: await makeProposal({
+            kind: 'product-create',
+            product: 'pier',
+            authority: { keys: signers.map(({ key }) => key), threshold: 2 },
+          }),
+        }),
+      ],
+    ],
+    ['proposal.list', [() => ({})]],
+    ['proposal.show', ofProposals(undefined)],
+    ['proposal.reject', ofProposals({ reason: 'a test' })],
+    ['product.list', [() => ({})]],
+    ['product.show', [() => ({ params: { product: 'acme' } })]],
+    ['release.create', [() => ({ params: { product: 'acme' }, body: registered })]],
+    ['release.list', [() => ({ params: { product: 'acme' } })]],
+    ['release.show', [() => ({ params: ofRelease })]],
+    [
+      'fleet.create',
+      [() => ({ body: { name: `fleet-${newName()}`, product: 'acme', channel: 'stable' } })],
+    ],
+    ['fleet.list', [() => ({})]],
+    ['fleet.show', [() => ({ params: fleet })]],
+    ['fleet.set', [() => ({ params: fleet, body: { pollSeconds: 60 } })]],
+    ['fleet.versions', [() => ({ params: fleet })]],
+    [
+      'provisioning-key.create',
+      [() => ({ params: fleet, body: { uses: 1, lifetimeSeconds: 3600 } })],
+    ],
+    ['provisioning-key.list', [() => ({ params: fleet })]],
+    [
+      'provisioning-key.revoke',
+      [
+        async () => {
+          const [, id] = (await makeProvisioningKey(client, 1)).split('_')
+          return { params: { provisioningKeyId: `provisioning_${id}` } }
+        },
+      ],
+    ],
+    ['fleetlock-key.create', [() => ({ params: fleet })]],
+    ['fleetlock-key.list', [() => ({ params: fleet })]],
+    [
+      'fleetlock-key.revoke',
+      [
+        async () => {
+          const { view } = await client.api.call(createFleetLockKey, { params: fleet })
+          return { params: { fleetLockKeyId: view.id } }
+        },
+      ],
+    ],
+    ['reboot-lock.list', [() => ({ params: fleet })]],
+    [
+      'reboot-lock.release',
+      [
+        async () => ({
+          params: { rebootLockId: await takeSlot(server) },
+          body: { reason: 'a test' },
+        }),
+      ],
+    ],
+    ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
+    ['devices.list', [() => ({})]],
+    ['devices.show', [() => ({ params: deviceId })]],
+    [
+      'devices.set',
+      [
+        () => ({ about: 'its name', params: deviceId, body: { name: 'till' } }),
+        async () => ({
+          about: 'into another fleet of acme',
+          params: { deviceId: await newDevice(server, client) },
+          body: { fleet: 'elsewhere' },
+        }),
+      ],
+    ],
+    ['devices.remove', [async () => ({ params: { deviceId: await newDevice(server, client) } })]],
+    ['device.why', [() => ({ params: deviceId })]],
+    ['device.updates', [() => ({ params: deviceId })]],
+    [
+      'rollout.create',
+      [() => ({ body: { fleet: 'shops', version: '1.0.0', policy: policyOf() } })],
+    ],
+    ['rollout.list', [() => ({})]],
+    ['rollout.show', [() => ({ params: { rolloutId } })]],
+    ['rollout.history', [() => ({ params: { rolloutId } })]],
+    ['rollout.updates', [() => ({ params: { rolloutId } })]],
+    ['rollout.why', [() => ({ params: { rolloutId, ...deviceId } })]],
+    ['rollout.approve', [() => ({ params: { rolloutId }, body: { wave: 1 } })]],
+    ['rollout.pause', [() => ({ params: { rolloutId }, body: {} })]],
+    ['rollout.resume', [() => ({ params: { rolloutId }, body: {} })]],
+    ['rollout.abort', [() => ({ params: { rolloutId }, body: {} })]],
+    [
+      'foreign-device.create',
+      [
+        () => ({
+          params: fleet,
+          body: { protocol: 'ddi', externalId: newName(), platform: 'linux/amd64' },
+        }),
+      ],
+    ],
+    ['foreign-device.show', [async () => ({ params: { deviceId: await foreign() } })]],
+    ['foreign-device.rotate', [async () => ({ params: { deviceId: await foreign() }, body: {} })]],
+    [
+      'gateway-token.create',
+      [() => ({ params: fleet, body: { uses: 1, platform: 'linux/amd64' } })],
+    ],
+    ['gateway-token.list', [() => ({ params: fleet })]],
+    [
+      'gateway-token.revoke',
+      [
+        async () => {
+          const body = { uses: 1, platform: 'linux/amd64' }
+          const { view } = await client.api.call(createGatewayToken, { params: fleet, body })
+          return { params: { gatewayTokenId: view.id } }
+        },
+      ],
+    ],
+  ])
+}
+
+async function newDevice(server: TestServer, client: TestClient): Promise<string> {
+  return (await addDevice(client, server.url, await makeProvisioningKey(client, 1))).id
+}
+
+/** As a FleetLock client of the fleet would have it. */
+async function takeSlot(server: TestServer): Promise<string> {
+  const now = systemClock.now()
+  const id = newId('lock', now, systemRandom)
+  const db = server.openDatabase()
+  try {
+    await db.write(async (tx) => {
+      await lockRebootGroup(tx, 'shops')
+      await insertLock(tx, {
+        ...{ id, fleet: 'shops', kind: 'client', holder: newName(), device: null },
+        ...{ sha256: null, sequence: null, takenAt: now, askedAt: now, alarmedAt: null },
+      })
+    })
+  } finally {
+    await db.close()
+  }
+  return id
+}
+
+function newName(): string {
+  return newId('device', systemClock.now(), systemRandom).slice(-12)
+}
