@@ -4,6 +4,7 @@
  */
 import { posix } from 'node:path'
 import { findPattern, importRules } from './import-rules.ts'
+import { programRules } from './program-rules.ts'
 import type { SourceFile } from './source-tree.ts'
 
 export interface Rule {
@@ -51,6 +52,7 @@ const bindsFetch = (file: SourceFile) =>
 
 export const houseRules: Rule[] = [
   ...importRules,
+  ...programRules,
   banCalls(
     'time comes as a value or a Clock',
     [

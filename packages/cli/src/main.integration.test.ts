@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import { createCliUser } from './testing/cli-user.ts'
 
 const launcher = fileURLToPath(new URL('../bin/seaworthy.mjs', import.meta.url))
@@ -45,7 +46,8 @@ test('an older Node hands over to the pinned one', () => {
   assert.equal(old('key', 'show', '/nonexistent/key').status, 5)
 })
 
-test('a pipe that ends early is no error', async () => {
+test('a pipe that ends early is no error', (t) => {
+  if (skipWithout(t, 'bash')) return
   const shell = spawnSync(
     'bash',
     ['-c', `set -o pipefail; "$0" "$1" completion bash | head -n 1`, process.execPath, launcher],
@@ -96,11 +98,7 @@ async function runAtTerminal(
   question: string,
   typed: string,
 ): Promise<string | undefined> {
-  if (spawnSync('script', ['--version']).error !== undefined) {
-    if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error('script is not installed')
-    t.skip('needs script (apt install bsdutils)')
-    return undefined
-  }
+  if (skipWithout(t, 'script')) return undefined
   const command = [process.execPath, launcher, ...args].map((part) => `'${part}'`).join(' ')
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'])
   let shown = ''

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import { createCliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
 
@@ -21,6 +22,7 @@ const request = `<?xml version="1.0" encoding="UTF-8"?>
 </request>`
 
 test('D6 the steps of the guide lead to an offer at the address of update.conf, and to its payload', async (t) => {
+  if (skipWithout(t, 'curl')) return
   const server = await startServer(t)
   const ann = await createCliUser(t, 'ann')
   await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)

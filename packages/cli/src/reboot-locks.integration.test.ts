@@ -4,12 +4,14 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import type { RebootLockView } from '@seaworthy/api/reboot-locks'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import { createCliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
 
 const run = promisify(execFile)
 
 test('D13 slots are seen, taken away with a reason, and taken by FleetLock clients with the printed address', async (t) => {
+  if (skipWithout(t, 'curl')) return
   const server = await startServer(t)
   const ann = await createCliUser(t, 'ann')
   await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import { waitUntil } from '@seaworthy/std/testing'
+import { lacks } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { CrowdDevice } from './testing/devices.ts'
@@ -117,9 +118,9 @@ async function bringAll(user: CliUser, version: string, devices: readonly CrowdD
 
 /** `rollout watch` as a process of its own at a pseudo terminal; gives what it drew and how it ended. */
 function watchAtTerminal(t: TestContext, user: CliUser, id: string) {
-  if (spawnSync('script', ['--version']).error !== undefined) {
-    if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error('script is not installed')
-    t.diagnostic('needs script (apt install bsdutils)')
+  const missing = lacks('script')
+  if (missing !== false) {
+    t.diagnostic(missing)
     return undefined
   }
   const main = fileURLToPath(new URL('main.ts', import.meta.url))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
@@ -22,14 +23,6 @@ async function writeApplication(user: CliUser, name: string, files: Record<strin
     if (path.startsWith('bin/')) await chmod(file, 0o755)
   }
   return user.file(name)
-}
-
-/** Skips where the program is not installed, unless the tests are strict. */
-function isMissing(t: TestContext, program: string): boolean {
-  if (spawnSync(program, ['version']).error === undefined) return false
-  if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(`${program} is not installed`)
-  t.skip(`needs ${program} (apt install ${program})`)
-  return true
 }
 
 interface ProposalJson {
@@ -309,7 +302,7 @@ test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what
 })
 
 test('T8 an exported release is checked with sha256sum and openssl alone, and any change is noticed', async (t) => {
-  if (isMissing(t, 'openssl')) return
+  if (skipWithout(t, 'openssl', 'bash')) return
   const { server, ann, ben, root, both } = await publishFirstRelease(t)
   const newKey = ann.file('new-key')
   await ann.ok('key', 'create', newKey)

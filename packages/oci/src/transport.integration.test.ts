@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { readBody, TransportError } from '@seaworthy/std/http'
+import { lacks } from '@seaworthy/std/testing/programs'
 import { systemSleep } from '@seaworthy/std/time'
 import { httpsTransport, pinOf } from './transport.ts'
 
@@ -20,7 +21,7 @@ const listen = (server: Server) =>
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
   )
 
-describe('httpsTransport', () => {
+describe('httpsTransport', { skip: lacks('openssl') }, () => {
   let folder: string
   let certificate: string
   let server: ReturnType<typeof createServer>

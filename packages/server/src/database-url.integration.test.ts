@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +12,7 @@ import { after, before, describe, it } from 'node:test'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
+import { lacks } from '@seaworthy/std/testing/programs'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { createCertificates } from './app/certificates.ts'
 import { parseDatabaseUrl } from './config/database-url.ts'
@@ -22,13 +22,6 @@ import { findAccount } from './postgres/index.ts'
 import { createTestClient, setUpTrust, startTestServer } from './testing/index.ts'
 
 const programs = '/usr/lib/postgresql/15/bin'
-
-function lacksPostgres(): string | false {
-  if (existsSync(join(programs, 'postgres'))) return false
-  const text = 'needs postgresql (apt install postgresql)'
-  assert.notEqual(process.env['SEAWORTHY_TEST_STRICT'], '1', text)
-  return text
-}
 
 interface OldPostgres {
   readonly port: number
@@ -126,7 +119,7 @@ async function startOldPostgres(): Promise<OldPostgres> {
   }
 }
 
-describe('--database-url', { skip: lacksPostgres() }, () => {
+describe('--database-url', { skip: lacks('postgres 15') }, () => {
   let postgres: OldPostgres
   before(async () => {
     postgres = await startOldPostgres()

@@ -11,10 +11,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import { systemSleep } from '@seaworthy/std/time'
 import {
   addDevice,
@@ -172,14 +172,6 @@ test('O5 the alerts speak of metrics that the server shows, and docs/OPERATIONS.
   )
   assert.deepEqual(unknownNames([rules], world.scraped.families), [])
 })
-
-function skipWithout(t: TestContext, program: string): boolean {
-  if (spawnSync(program, ['--version']).status === 0) return false
-  const missing = `needs ${program} (apt install prometheus)`
-  if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(missing)
-  t.skip(missing)
-  return true
-}
 
 function promtool(args: readonly string[], input = '') {
   const { status, stdout, stderr } = spawnSync('promtool', args, { input, encoding: 'utf8' })

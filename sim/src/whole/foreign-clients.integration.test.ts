@@ -7,8 +7,9 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseBundleManifest, parseRelease } from '@seaworthy/oci/release'
 import { publishRelease } from '@seaworthy/server/testing'
+import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import type { CommandLine } from './testing/program.ts'
-import { createCommandLine, hasProgram, runProgram } from './testing/program.ts'
+import { createCommandLine, runProgram } from './testing/program.ts'
 import type { Town, TownRelease } from './testing/town.ts'
 import { buildTown } from './testing/town.ts'
 
@@ -34,7 +35,7 @@ describe('foreign clients', () => {
   after(() => town.stop())
 
   it('A6 the downloaded CA certificate is all that openssl needs, and another one is not enough', async (t) => {
-    if (!hasProgram(t, 'openssl')) return
+    if (skipWithout(t, 'openssl')) return
     const connect = new URL(town.server.url).host
     const verify = (ca: string) =>
       runProgram('openssl', [
@@ -94,7 +95,7 @@ describe('foreign clients', () => {
   })
 
   it('B10 skopeo and podman push and pull with a token and the CA certificate, bit for bit', async (t) => {
-    if (!hasProgram(t, 'skopeo') || !hasProgram(t, 'podman')) return
+    if (skipWithout(t, 'skopeo', 'podman', 'container runtime')) return
     const { token } = await person.json<{ token: string }>(
       ...['token', 'create', 'builder', '--role', 'builder'],
     )
@@ -128,7 +129,7 @@ describe('foreign clients', () => {
     mkdirSync(file('image'))
     writeFileSync(file('image', 'hello'), 'hello\n'.repeat(50_000))
     await ok('tar', '-cf', file('image.tar'), '-C', file('image'), '.')
-    const podman = ['--cgroup-manager=cgroupfs', '--runtime=runc']
+    const podman = ['--cgroup-manager=cgroupfs', `--runtime=${findProgram('container runtime')}`]
     const own = `${host}/acme:tools`
     await ok('podman', ...podman, 'import', '-q', file('image.tar'), 'localhost/tools:1')
     const signature = ['--signature-policy', policy]
@@ -177,7 +178,7 @@ describe('foreign clients', () => {
   })
 
   it('T8 an export is checked with sha256sum and openssl, command by command, as its VERIFY.md says', async (t) => {
-    if (!hasProgram(t, 'openssl') || !hasProgram(t, 'zstd')) return
+    if (skipWithout(t, 'openssl', 'zstd', 'bash')) return
     const folder = file('export')
     await person.ok('release', 'export', 'acme', '1.0.0', '-o', folder)
     const text = readFileSync(join(folder, 'VERIFY.md'), 'utf8')

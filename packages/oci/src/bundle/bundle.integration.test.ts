@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   chmod,
   link,
@@ -21,6 +21,7 @@ import { buffer } from 'node:stream/consumers'
 import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib'
 import { seededRandom } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import { digestOf } from '../digests.ts'
 import { encodeEntry, endBytes } from '../tar/format.ts'
 import { createDirectorySink, syncEach, syncTree } from './directory.ts'
@@ -110,10 +111,7 @@ describe('bundle', () => {
   })
 
   it('T8 common tools read it: tar lists it, sha256sum checks it', async (t) => {
-    if (spawnSync('zstd', ['--version']).status !== 0) {
-      assert.notEqual(process.env['SEAWORTHY_TEST_STRICT'], '1')
-      return t.skip('needs zstd (apt install zstd)')
-    }
+    if (skipWithout(t, 'zstd')) return
     const packed = await pack(join(root, 'first'))
     const folder = join(root, 'by-tar')
     await mkdir(folder)

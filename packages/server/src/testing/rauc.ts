@@ -1,23 +1,15 @@
 /** RAUC's bundles as their makers sign them, and RAUC's hawkBit client as a process of its own. */
 import { execFileSync, spawn } from 'node:child_process'
-import { hash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findProgram, lacks } from '@seaworthy/std/testing/programs'
 import type { Maker } from './swupdate.ts'
 
 const tools = new URL('../../../../tools/rauc-hawkbit/', import.meta.url)
 
-/** The Python that has the client, or `undefined` where `tools/rauc-hawkbit/install` was not run. */
-export function findRaucClient(): string | undefined {
-  const text = readFileSync(new URL('requirements.txt', tools))
-  const version = hash('sha256', text, 'hex').slice(0, 16)
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const python = join(cache, 'seaworthy', `rauc-hawkbit-${version}`, 'bin', 'python3')
-  return existsSync(python) ? python : undefined
-}
+/** Why tests with RAUC cannot run here, or `false`. */
+export const lacksRauc = () => lacks('rauc', 'mksquashfs', 'openssl', 'rauc-hawkbit')
 
 export async function buildRaucBundle(
   folder: string,
@@ -60,7 +52,7 @@ export async function runRaucClient(options: {
 }): Promise<RaucRun> {
   const { url, caFile, controllerId, token, keyring, bundle } = options
   const child = spawn(
-    findRaucClient()!,
+    findProgram('rauc-hawkbit')!,
     [
       fileURLToPath(new URL('client.py', tools)),
       ...['--host', new URL(url).host, '--tenant', 'DEFAULT', '--controller', controllerId],

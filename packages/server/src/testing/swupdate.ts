@@ -4,7 +4,11 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { lacks } from '@seaworthy/std/testing/programs'
 import { systemSleep } from '@seaworthy/std/time'
+
+/** Why tests with SWUpdate cannot run here, or `false`. */
+export const lacksSwupdate = () => lacks('swupdate', 'cpio', 'openssl')
 
 export interface Maker {
   readonly certificate: string

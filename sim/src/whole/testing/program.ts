@@ -1,6 +1,5 @@
 /** Programs of others and our own command line, run to their end as processes. */
-import { spawn, spawnSync } from 'node:child_process'
-import type { TestContext } from 'node:test'
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 export interface Ended {
@@ -27,15 +26,6 @@ export function runProgram(
     child.on('error', reject)
     child.on('close', (exitCode) => resolve({ exitCode, out, err }))
   })
-}
-
-/** Skips where the program is not installed; fails there when the tests are strict. */
-export function hasProgram(t: TestContext, program: string): boolean {
-  if (spawnSync('which', [program]).status === 0) return true
-  const missing = `needs ${program} (apt install ${program})`
-  if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(missing)
-  t.skip(missing)
-  return false
 }
 
 const launcher = fileURLToPath(new URL('../../../../node_modules/.bin/seaworthy', import.meta.url))

@@ -1,16 +1,14 @@
 /** A real S3 server for tests: versitygw as a process of its own, on a free port of the loopback, which checks every signature. */
-import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
+import { findProgram, lacks } from '@seaworthy/std/testing/programs'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { httpsTransport } from '../../transport.ts'
 import type { S3Ports } from './client.ts'
@@ -32,21 +30,8 @@ export interface TestObjectStore {
 
 const bucket = 'releases'
 
-function findProgram(): string | undefined {
-  const goMod = new URL('../../../../../tools/versitygw/go.mod', import.meta.url)
-  const version = hash('sha256', readFileSync(goMod), 'hex').slice(0, 16)
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const program = join(cache, 'seaworthy', `versitygw-${version}`, 'versitygw')
-  return existsSync(program) ? program : undefined
-}
-
-/** Why tests with a real object store cannot run here, or `false`. Under SEAWORTHY_TEST_STRICT that is a failure. */
-export function lacksObjectStore(): string | false {
-  if (findProgram() !== undefined) return false
-  const text = 'needs versitygw (run tools/versitygw/install)'
-  assert.notEqual(process.env['SEAWORTHY_TEST_STRICT'], '1', text)
-  return text
-}
+/** Why tests with a real object store cannot run here, or `false`. */
+export const lacksObjectStore = () => lacks('versitygw')
 
 async function findPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -70,7 +55,7 @@ export async function startObjectStore(): Promise<TestObjectStore> {
   const port = await findPort()
   const endpoint = `http://127.0.0.1:${port}`
   const child = spawn(
-    findProgram()!,
+    findProgram('versitygw')!,
     [
       ...['--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet'],
       // The file system of the folder need not have extended attributes.

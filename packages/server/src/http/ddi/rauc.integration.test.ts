@@ -1,6 +1,5 @@
 /** RAUC's hawkBit client and RAUC's own check of a bundle, against a real server. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,23 +22,11 @@ import {
   setUpTrust,
   startTestServer,
 } from '../../testing/index.ts'
-import { buildRaucBundle, findRaucClient, runRaucClient } from '../../testing/rauc.ts'
+import { buildRaucBundle, lacksRauc, runRaucClient } from '../../testing/rauc.ts'
 import type { Maker } from '../../testing/swupdate.ts'
 import { createMaker } from '../../testing/swupdate.ts'
 
-function lacks(): string | undefined {
-  const missing = [
-    ['rauc', 'needs rauc (apt install rauc)'],
-    ['mksquashfs', 'needs mksquashfs (apt install squashfs-tools)'],
-    ['openssl', 'needs openssl (apt install openssl)'],
-  ].find(([program]) => spawnSync('which', [program!]).status !== 0)?.[1]
-  const text =
-    findRaucClient() === undefined ? 'needs rauc-hawkbit (run tools/rauc-hawkbit/install)' : missing
-  if (text !== undefined) assert.notEqual(process.env['SEAWORTHY_TEST_STRICT'], '1', text)
-  return text
-}
-
-describe('RAUC', { skip: lacks() }, () => {
+describe('RAUC', { skip: lacksRauc() }, () => {
   let folder: string
   let server: TestServer
   let client: TestClient

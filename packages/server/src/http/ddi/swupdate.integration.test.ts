@@ -1,6 +1,5 @@
 /** Debian's SWUpdate against a real server: a whole update through a rollout, and an image by the wrong maker. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,22 +23,15 @@ import {
   waveOf,
 } from '../../testing/index.ts'
 import type { Maker, Swupdate } from '../../testing/swupdate.ts'
-import { buildSwu, createMaker, startSwupdate, waitFor } from '../../testing/swupdate.ts'
+import {
+  buildSwu,
+  createMaker,
+  lacksSwupdate,
+  startSwupdate,
+  waitFor,
+} from '../../testing/swupdate.ts'
 
-function skipWithout(...programs: string[]): string | undefined {
-  for (const program of programs) {
-    const isThere = spawnSync('which', [program]).status === 0
-    const text = `needs ${program} (apt install ${program})`
-    if (isThere) continue
-    if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(text)
-    return text
-  }
-  return undefined
-}
-
-const skip = skipWithout('swupdate', 'cpio', 'openssl')
-
-describe('SWUpdate', { skip }, () => {
+describe('SWUpdate', { skip: lacksSwupdate() }, () => {
   let folder: string
   let server: TestServer
   let client: TestClient

@@ -1,12 +1,11 @@
 /** B10: the clients people have, skopeo and podman, against our registry over loopback, through the token flow. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { after, before, describe, it } from 'node:test'
 import { copyContent, storeContent } from '@seaworthy/oci/content'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
@@ -17,16 +16,9 @@ import { requireClosure } from '@seaworthy/oci/store/collect'
 import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
+import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import { systemClock } from '@seaworthy/std/time'
 import { createRegistryHandler } from './index.ts'
-
-function needs(t: TestContext, program: string): boolean {
-  if (spawnSync('which', [program]).status === 0) return true
-  const text = `needs ${program} (apt install ${program})`
-  assert.notEqual(process.env['SEAWORTHY_TEST_STRICT'], '1', text)
-  t.skip(text)
-  return false
-}
 
 describe('registry clients', () => {
   let root: string
@@ -114,7 +106,7 @@ describe('registry clients', () => {
   }
 
   it('skopeo pushes an index of two platforms and pulls the same one, lists and deletes', async (t) => {
-    if (!needs(t, 'skopeo')) return
+    if (skipWithout(t, 'skopeo')) return
     const layout = await createLayout(join(root, 'layout'), systemRandom)
     const release = await buildRelease({
       product: 'kiosk',
@@ -156,7 +148,7 @@ describe('registry clients', () => {
   })
 
   it('skopeo pulls a bundle of a release, bit for bit', async (t) => {
-    if (!needs(t, 'skopeo')) return
+    if (skipWithout(t, 'skopeo')) return
     const layout = await createLayout(join(root, 'release'), systemRandom)
     const source = { kind: 'folder' as const, path: join(root, 'app') }
     const release = await buildRelease({
@@ -177,9 +169,10 @@ describe('registry clients', () => {
   })
 
   it('podman imports, pushes and pulls an image, in OCI and Docker form', async (t) => {
-    if (!needs(t, 'podman')) return
+    if (skipWithout(t, 'podman', 'container runtime')) return
+    const runtime = `--runtime=${findProgram('container runtime')}`
     const podman = (...options: string[]) =>
-      run('podman', '--cgroup-manager=cgroupfs', '--runtime=runc', ...options)
+      run('podman', '--cgroup-manager=cgroupfs', runtime, ...options)
     const access = ['--tls-verify=false', '--creds', 'me:a-secret']
     await run('tar', '-cf', join(root, 'app.tar'), '-C', join(root, 'app'), '.')
     await podman('import', '-q', join(root, 'app.tar'), 'localhost/app:1')

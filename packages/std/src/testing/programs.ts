@@ -1,0 +1,88 @@
+/**
+ * Every program of others that a test starts, in one place: what it is called, and how to get it. A test asks here before it starts
+ * one, and is skipped with the answer where something is missing. A build machine (SEAWORTHY_TEST_STRICT=1) has everything, so
+ * there a missing program is a failure. What every Debian has (sh, tar, what coreutils brings) need not be asked for.
+ */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+/** Each kind of program, with the names under which it may be found (the first that is there is used) and the way to it. */
+const optionalPrograms = {
+  bash: { names: ['bash'], install: 'apt install bash' },
+  'container runtime': { names: ['runc', 'crun'], install: 'apt install crun' },
+  cpio: { names: ['cpio'], install: 'apt install cpio' },
+  curl: { names: ['curl'], install: 'apt install curl' },
+  debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
+  fish: { names: ['fish'], install: 'apt install fish' },
+  mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
+  openssl: { names: ['openssl'], install: 'apt install openssl' },
+  podman: { names: ['podman'], install: 'apt install podman' },
+  'postgres 15': {
+    names: ['/usr/lib/postgresql/15/bin/postgres'],
+    install: 'apt install postgresql-15',
+  },
+  prometheus: { names: ['prometheus'], install: 'apt install prometheus' },
+  promtool: { names: ['promtool'], install: 'apt install prometheus' },
+  rauc: { names: ['rauc'], install: 'apt install rauc' },
+  'rauc-hawkbit': {
+    names: [toolPath('rauc-hawkbit', 'requirements.txt', 'bin/python3')],
+    install: 'run tools/rauc-hawkbit/install',
+  },
+  script: { names: ['script'], install: 'apt install bsdutils' },
+  skopeo: { names: ['skopeo'], install: 'apt install skopeo' },
+  swupdate: { names: ['swupdate'], install: 'apt install swupdate' },
+  versitygw: {
+    names: [toolPath('versitygw', 'go.mod', 'versitygw')],
+    install: 'run tools/versitygw/install',
+  },
+  zsh: { names: ['zsh'], install: 'apt install zsh' },
+  zstd: { names: ['zstd'], install: 'apt install zstd' },
+} as const satisfies Record<string, { names: readonly string[]; install: string }>
+
+export type OptionalProgram = keyof typeof optionalPrograms
+export const optionalProgramNames = Object.keys(optionalPrograms) as OptionalProgram[]
+
+/** What `tools/NAME/install` makes of the file that pins it. */
+function toolPath(name: string, pins: string, program: string): string {
+  const text = readFileSync(new URL(`../../../../tools/${name}/${pins}`, import.meta.url))
+  const version = hash('sha256', text, 'hex').slice(0, 16)
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+  return join(cache, 'seaworthy', `${name}-${version}`, program)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return existsSync(file)
+  } catch {
+    return false
+  }
+}
+
+/** The path of the program, or `undefined` where it is not installed. */
+export function findProgram(program: OptionalProgram): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return optionalPrograms[program].names
+    .flatMap((name) => (name.startsWith('/') ? [name] : folders.map((f) => join(f, name))))
+    .find(isExecutable)
+}
+
+/** Why a test that starts these programs cannot run here, or `false`. Throws instead when the tests are strict. */
+export function lacks(...programs: readonly OptionalProgram[]): string | false {
+  const missing = programs.find((program) => findProgram(program) === undefined)
+  if (missing === undefined) return false
+  const text = `needs ${missing} (${optionalPrograms[missing].install})`
+  if (process.env['SEAWORTHY_TEST_STRICT'] === '1') throw new Error(text)
+  return text
+}
+
+/** Skips the test where one of the programs is missing. */
+export function skipWithout(t: TestContext, ...programs: readonly OptionalProgram[]): boolean {
+  const missing = lacks(...programs)
+  if (missing === false) return false
+  t.skip(missing)
+  return true
+}
