@@ -35,6 +35,14 @@ const release: ReleaseFacts = {
   security: false,
 }
 
+const newer: ReleaseFacts = {
+  ...release,
+  version: '3.0.0',
+  targetPath: 'acme/stable/3.0.0',
+  sha256: '3'.repeat(64),
+  counter: 3,
+}
+
 interface World {
   readonly clock: ManualClock
   readonly decider: Decider
@@ -65,7 +73,7 @@ async function inFleet(
       insert into device_states (device, seen_at, reported_at, digest, fleet, tags)
       select id, now(), now(), '', ${fleet}, '{}' from unnest(${sql.array(ids, 25)}) as d (id)`
   })
-  const releases = [release]
+  const releases = [release, newer]
   const random = systemRandom
   const decider = await openDecider({
     ...{ db: database.open(), clock, random, fleet },
@@ -202,3 +210,36 @@ test('D5 samples: one a minute where something changed, one an hour after a day,
     await thinOldSamples(app)
     assert.deepEqual(await count(), [1, 1], 'one for the day')
   }))
+
+test('D12 an older rollout that ends last leaves the baseline where it is', () => {
+  const waves = [waveOf({ kind: 'percent', percent: 100 }, { bakeSeconds: 3600 })]
+  return inFleet('baselines', '2026-03-01T00:00:00Z', { waves }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const later = await decider.create(newer, policyOf())
+    await decider.move()
+    await decider.countMembers()
+    const { sha256, counter } = newer
+    for (const number of [1, 2, 3]) {
+      await ask(number)
+      await ask(number, {
+        running: { product: 'acme', sha256, counter },
+        committedCounter: counter,
+        activity: { state: 'committed', sha256, code: null },
+        sequence: 2,
+      })
+    }
+    const readBaseline = async () => {
+      const [row] = await db.reader.sql`
+        select baseline_version as version, baseline_counter as counter from fleets where name = 'baselines'`
+      return row
+    }
+    await decider.countMembers()
+    await decider.move()
+    assert.equal((await readRollout(db, later))?.state, 'finished')
+    assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
+    clock.advance(hourMs)
+    await decider.move()
+    assert.equal((await readRollout(db, rollout))?.state, 'finished')
+    assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
+  })
+})

@@ -3,6 +3,12 @@ import type { RebootPolicy } from '../rollouts/reboot.ts'
 
 export type { RebootPolicy }
 
+export interface Baseline {
+  readonly version: string
+  readonly sha256: string
+  readonly counter: number
+}
+
 export interface FleetPolicy {
   readonly name: string
   readonly product: string
@@ -14,8 +20,8 @@ export interface FleetPolicy {
   readonly updatesEnabled: boolean
   /** `newest`: the newest release of the channel, or the pin. `rollouts`: what rollouts offer, and the baseline. */
   readonly follow: 'newest' | 'rollouts'
-  /** The release of the last finished rollout that reached all devices: for those that no rollout serves. */
-  readonly baseline: { readonly version: string; readonly sha256: string } | null
+  /** For devices that no rollout serves: the highest release that a finished rollout brought to all. */
+  readonly baseline: Baseline | null
   readonly reboot: RebootPolicy
 }
 

@@ -81,7 +81,7 @@ test('D3 emergencies first, then the highest counter, the first that admits', ()
 test('D3 the reason is that of the best rollout, after the baseline', () => {
   const paused = [rolloutTo(3, { state: 'paused' }), rolloutTo(2, { state: 'aborted' })]
   assert.deepEqual(decide(paused), [null, 'paused'])
-  const baseline = { version: '1.2.0', sha256: releaseOf(2).sha256 }
+  const baseline = { version: '1.2.0', sha256: releaseOf(2).sha256, counter: 2 }
   assert.deepEqual(decide(paused, {}, { baseline }), ['1.2.0', 'baseline'])
   assert.deepEqual(decide([], { running: runs(2), committedCounter: 2 }, { baseline }), [
     null,
@@ -92,7 +92,7 @@ test('D3 the reason is that of the best rollout, after the baseline', () => {
 
 test('D12 while a fleet goes back from its baseline nobody is offered that', () => {
   const back = rolloutTo(4, { fromSha256: releaseOf(3).sha256 })
-  const baseline = { version: '1.3.0', sha256: releaseOf(3).sha256 }
+  const baseline = { version: '1.3.0', sha256: releaseOf(3).sha256, counter: 3 }
   assert.deepEqual(decide([back], {}, { baseline }), [null, 'not_taking_part'])
   assert.deepEqual(decide([back], { running: runs(3) }, { baseline }), ['grant', 'rollout_4'])
 })

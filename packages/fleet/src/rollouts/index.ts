@@ -5,6 +5,7 @@
 export { admissionReasons, admitDevice, waveOf } from './admission.ts'
 export type { Admission, AdmissionReason } from './admission.ts'
 export { alreadyThere } from './already-there.ts'
+export { nextBaseline } from './baseline.ts'
 export { decideUpdate, findRelease, rankRollouts } from './decision.ts'
 export type { Answer, AnswerReason, Decision, FleetRollout, Wish } from './decision.ts'
 export { createMemberCounter } from './members.ts'

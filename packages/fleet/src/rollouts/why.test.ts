@@ -122,7 +122,10 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
   [
     'baseline',
     'due: no rollout serves it now, so it is offered 1.3.0, the baseline of the fleet, at its next check-in',
-    { rollouts: [], fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256 } } },
+    {
+      rollouts: [],
+      fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256, counter: 3 } },
+    },
   ],
   [
     'release_withdrawn',
@@ -130,7 +133,7 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
     {
       rollouts: [],
       releases: [releaseOf(1)],
-      fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256 } },
+      fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256, counter: 3 } },
     },
   ],
   [
@@ -398,7 +401,7 @@ test('D4 why: while a fleet goes back from its baseline nobody is offered that',
   const why = ask({
     rollouts: [back],
     releases: [...releases, releaseOf(4, { version: '1.1.0-again', sha256: back.sha256 })],
-    fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256 } },
+    fleet: { baseline: { version: '1.3.0', sha256: releaseOf(3).sha256, counter: 3 } },
   })
   assert.equal(why.code, 'not_taking_part')
 })

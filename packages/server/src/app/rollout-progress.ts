@@ -2,14 +2,13 @@
  * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts end. Planned on what
  * is read without a lock, and planned again under it, because only that counts.
  */
-import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
 import {
   applyStep,
   endUpdates,
   findRelease,
+  nextBaseline,
   planRollout,
-  reachesAll,
 } from '@seaworthy/fleet/rollouts'
 import { appendAudit } from '../db/audit.ts'
 import type { WriteTx } from '../db/connection.ts'
@@ -71,23 +70,15 @@ async function moveRollout(app: Deps, known: Rollout): Promise<void> {
     }
     if (after === before) return undefined
     await writeRollout(tx, before, after)
-    if (after.state === 'finished' && becomesBaseline(after, fleet.baseline)) {
-      await setBaseline(tx, fleet.name, { version: after.version, sha256: after.sha256 })
+    const baseline = nextBaseline(fleet.baseline, after)
+    if (baseline !== null && baseline !== fleet.baseline) {
+      await setBaseline(tx, fleet.name, baseline)
       await notifyFleets(tx)
     }
     await notifyRollouts(tx, [after.id])
     return after
   })
   if (moved !== undefined) app.rollouts.put([moved])
-}
-
-/** A way back says what comes after the release that it leads away from, and nothing where that was no baseline. */
-function becomesBaseline(
-  rollout: Rollout,
-  baseline: Pick<ReleaseFacts, 'version' | 'sha256'> | null,
-): boolean {
-  if (!reachesAll(rollout.policy)) return false
-  return rollout.fromSha256 === null || baseline?.sha256 === rollout.fromSha256
 }
 
 async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollout): Promise<void> {

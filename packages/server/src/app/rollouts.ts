@@ -85,7 +85,7 @@ export async function createRollout(
     ({ id, fleet: name, state }) =>
       name === fleet.name && id !== back?.id && (state === 'active' || state === 'paused'),
   )
-  requireNewer(release, fleet, app.releases.of(fleet), running, wanted.policy.isEmergency)
+  requireNewer(release, fleet, running, wanted.policy.isEmergency)
   const rollout = begin({
     id: newId('rollout', now, app.random),
     fleet: fleet.name,
@@ -140,7 +140,6 @@ function requireRelease(
 function requireNewer(
   release: ReleaseFacts,
   fleet: FleetRow,
-  releases: readonly ReleaseFacts[],
   running: readonly Rollout[],
   isEmergency: boolean,
 ): void {
@@ -151,15 +150,10 @@ function requireNewer(
     throw refusal('rollout_exists', `${same.id} brings ${release.version} to ${fleet.name} already`)
   }
   const { baseline } = fleet
-  const reached =
-    baseline &&
-    releases.find(
-      ({ version, sha256 }) => version === baseline.version && sha256 === baseline.sha256,
-    )
-  if (reached && release.counter <= reached.counter) {
+  if (baseline !== null && release.counter <= baseline.counter) {
     throw refusal(
       'release_not_newer',
-      `${fleet.name} has ${reached.version} already, which is not older`,
+      `${fleet.name} has ${baseline.version} already, which is not older`,
     )
   }
   const newer = isEmergency ? undefined : running.find(({ counter }) => counter > release.counter)

@@ -1,6 +1,6 @@
 /** Fleets and the keys with which devices join them. */
 import type { Scope } from '@seaworthy/fleet/access'
-import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface FleetRow extends FleetPolicy {
@@ -11,7 +11,8 @@ const columns = (sql: ReadTx['sql']) => sql`
   name, product, channel, poll_seconds as "pollSeconds", pinned_version as "pinnedVersion",
   updates_enabled as "updatesEnabled", follow, reboot,
   case when baseline_version is not null
-    then jsonb_build_object('version', baseline_version, 'sha256', baseline_sha256) end as baseline,
+    then jsonb_build_object('version', baseline_version, 'sha256', baseline_sha256, 'counter', baseline_counter)
+    end as baseline,
   created_at as "createdAt"`
 
 export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<boolean> {
@@ -47,10 +48,10 @@ export async function updateFleet({ sql }: WriteTx, row: FleetPolicy): Promise<v
 export async function setBaseline(
   { sql }: WriteTx,
   fleet: string,
-  baseline: { version: string; sha256: string },
+  { version, sha256, counter }: Baseline,
 ): Promise<void> {
   await sql`
-    update fleets set baseline_version = ${baseline.version}, baseline_sha256 = ${baseline.sha256}
+    update fleets set baseline_version = ${version}, baseline_sha256 = ${sha256}, baseline_counter = ${counter}
     where name = ${fleet}`
 }
 

@@ -67,6 +67,7 @@ fleets.follow text not null default 'newest'::text
 fleets.baseline_version text
 fleets.baseline_sha256 text
 fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
+fleets.baseline_counter bigint
 foreign_devices.device text not null
 foreign_devices.protocol text not null
 foreign_devices.external_id text
@@ -255,6 +256,7 @@ fleet_samples: FOREIGN KEY (fleet) REFERENCES fleets(name)
 fleet_samples: PRIMARY KEY (fleet, at)
 fleetlock_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
 fleetlock_keys: PRIMARY KEY (id)
+fleets: CHECK ((((baseline_version IS NULL) = (baseline_sha256 IS NULL)) AND ((baseline_version IS NULL) = (baseline_counter IS NULL))))
 fleets: CHECK ((follow = ANY (ARRAY['newest'::text, 'rollouts'::text])))
 fleets: PRIMARY KEY (name)
 foreign_devices: CHECK (((secret_sha256 IS NULL) <> (gateway IS NULL)))

@@ -51,13 +51,16 @@ export function findVersionBefore(
   wanted: string | undefined,
 ): { version: string; why: string } {
   if (wanted !== undefined) return { version: wanted, why: 'as you said' }
-  const earlier = rollouts.find(
-    (one) =>
-      one.state === 'finished' &&
-      one.counter < rollout.counter &&
-      one.version !== rollout.version &&
-      reachesAll(one.policy),
-  )
+  // The highest, as the fleet's baseline: an older rollout may have ended last.
+  const [earlier] = rollouts
+    .filter(
+      (one) =>
+        one.state === 'finished' &&
+        one.counter < rollout.counter &&
+        one.version !== rollout.version &&
+        reachesAll(one.policy),
+    )
+    .toSorted((a, b) => b.counter - a.counter)
   if (earlier !== undefined) {
     return { version: earlier.version, why: `which the rollout ${earlier.id} brought before` }
   }
