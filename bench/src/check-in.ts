@@ -13,6 +13,7 @@ import {
   openTlsKey,
   policyOf,
   publishAll,
+  scrape,
   setUpTrust,
   startTestServer,
   waitForRollout,
@@ -195,6 +196,45 @@ async function measureLatency(log: Log, side: Side): Promise<Comparison> {
   }
 }
 
+const ladder = [1, 8, 32, 64, 128, 256]
+const ladderRatioMax = 2
+
+/** Nobody is held back by the gathering of batches: the median answer against what one durable write takes under that load. */
+async function measureLadder(log: Log, side: Side): Promise<Comparison[]> {
+  const client = createTestClient(side.server)
+  const readCommits = async () => {
+    const { sum } = await scrape(client, side.server.adminToken)
+    const name = 'seaworthy_check_in_commit_duration_seconds'
+    return { count: sum(`${name}_count`), seconds: sum(`${name}_sum`) }
+  }
+  try {
+    const comparisons: Comparison[] = []
+    for (const count of ladder) {
+      const before = await readCommits()
+      const result = await measure(side.server.pid, { ...side.order, connections: count })
+      const after = await readCommits()
+      const commits = after.count - before.count
+      const writeMs = (1000 * (after.seconds - before.seconds)) / commits
+      describe(log, `${count} connections`, result)
+      log(`  one durable write: ${writeMs.toFixed(1)} ms on average, of ${commits}`)
+      const ratio = result.p50Ms / writeMs
+      comparisons.push({
+        name: `p50 with ${count} connections`,
+        baseline: 'one durable write under that load',
+        ours: result.p50Ms,
+        theirs: writeMs,
+        unit: 'ms',
+        ratio,
+        target: `at most ${ladderRatioMax}`,
+        isMet: ratio <= ladderRatioMax,
+      })
+    }
+    return comparisons
+  } finally {
+    client.close()
+  }
+}
+
 /** What the disk does meanwhile: a few bytes written and synchronised again and again. Answers the slowest, in ms. */
 function probeDisk(folder: string): { stop(): Promise<number> } {
   let isOver = false
@@ -307,11 +347,12 @@ export async function run(log: Log): Promise<Comparison[]> {
       stops.unshift(() => side.process.kill())
     }
     const comparisons = await compareRates(log, sides)
+    const rungs = await measureLadder(log, few)
     const latency = await measureLatency(log, few)
     const memory = measureMemory(log, many)
     const hourly = await measureHourly(log, many, sides.echo)
     for (const side of [few, many]) await checkState(side)
-    return [...comparisons, latency, memory, hourly]
+    return [...comparisons, ...rungs, latency, memory, hourly]
   } finally {
     for (const stop of stops) await stop()
   }

@@ -211,7 +211,7 @@ async function createApp(
     omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices),
     releaseFiles: createReleaseFileLists(),
-    foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db), metrics),
+    foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db, ports), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,
     refusals: createRefusalLimiter(clock),

@@ -6,23 +6,26 @@ import type { DeviceReport } from '@seaworthy/api/device'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Answer, CheckInFacts } from '@seaworthy/fleet/rollouts'
 import { hexEncode } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { storeReports } from '../db/check-ins.ts'
 import type { Db, WriteTx } from '../db/connection.ts'
 import type { ForeignPoll, ForeignState } from '../db/foreign-check-ins.ts'
 import { lockForeignState, writeForeignPolls } from '../db/foreign-check-ins.ts'
-import type { App } from './app.ts'
+import type { App, Ports } from './app.ts'
+import { checkInTimes, createBatches } from './batches.ts'
 import { policyOf } from './devices.ts'
 import type { ForeignIdentity } from './foreign-identities.ts'
-import type { ServerRefusal } from './refusals.ts'
+import { refuseOverload } from './overload.ts'
 import { parseUpdates } from './update-changes.ts'
 import { decideFor } from './updates.ts'
 
 export type { ForeignState, OpenAction } from '../db/foreign-check-ins.ts'
 
 export interface ForeignCheckIns {
-  /** Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. */
+  /**
+   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. Throws
+   * `OverloadRefusal` when too many wait.
+   */
   poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
 }
 
@@ -33,55 +36,28 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-const batchMax = 1000
-/** More than some seconds' work: whoever comes then is told to come later. */
-const waitingMax = 20_000
-
-export function createForeignCheckIns(db: Db): ForeignCheckIns {
-  let queue: Waiting[] = []
-  let isWriting = false
-  const writeAll = async () => {
-    while (queue.length > 0) {
-      const { batch, rest } = takeBatch(queue)
-      queue = rest
-      await writeBatch(db, batch)
-    }
-    isWriting = false
-  }
+export function createForeignCheckIns(
+  db: Db,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
+): ForeignCheckIns {
+  const batches = createBatches<Waiting>(ports, {
+    keyOf: ({ poll }) => poll.device,
+    times: checkInTimes,
+    write: (batch) => writeBatch(db, batch),
+  })
   return {
-    poll: (identity, now) =>
-      new Promise((resolve, reject) => {
-        if (queue.length >= waitingMax) {
-          reject(new Refusal<ServerRefusal>('unavailable', 'too many devices ask at the moment'))
-          return
-        }
-        queue.push({ poll: pollOf(identity), seenAt: now, resolve, reject })
-        if (isWriting) return
-        isWriting = true
-        // After the other requests that have arrived already.
-        setImmediate(() => void writeAll())
-      }),
+    async poll(identity, now) {
+      refuseOverload(batches.backlog(), ports.random)
+      return await new Promise((resolve, reject) => {
+        batches.add({ poll: pollOf(identity), seenAt: now, resolve, reject })
+      })
+    },
   }
 }
 
 function pollOf({ deviceId, gatewayId, secretSha256 }: ForeignIdentity): ForeignPoll {
   const secret = secretSha256 === null ? null : hexEncode(secretSha256)
   return { device: deviceId, secretSha256: secret, gateway: gatewayId }
-}
-
-/** At most one poll per device, sorted; a second one of the same device waits for the next batch. */
-function takeBatch(queue: readonly Waiting[]): { batch: Waiting[]; rest: Waiting[] } {
-  const batch = new Map<string, Waiting>()
-  const rest: Waiting[] = []
-  for (const waiting of queue) {
-    const { device } = waiting.poll
-    if (batch.size < batchMax && !batch.has(device)) batch.set(device, waiting)
-    else rest.push(waiting)
-  }
-  return {
-    batch: [...batch.values()].toSorted((a, b) => (a.poll.device < b.poll.device ? -1 : 1)),
-    rest,
-  }
 }
 
 async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {

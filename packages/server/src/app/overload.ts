@@ -23,6 +23,14 @@ export interface Backlog {
   readonly oldestMs: number
 }
 
+/** Two queues seen as one. */
+export function joinBacklogs(one: Backlog, other: Backlog): Backlog {
+  return {
+    count: one.count + other.count,
+    oldestMs: Math.max(one.oldestMs, other.oldestMs),
+  }
+}
+
 const oldestMaxMs = secondMs
 const countMax = 20_000
 const slowFromMs = 250

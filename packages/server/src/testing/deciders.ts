@@ -170,7 +170,7 @@ export function readRollout(db: Db, id: string): Promise<Rollout | undefined> {
 }
 
 const unobserved: CheckInObserver = {
-  arrive: () => ({ atMs: 0, span: undefined }),
+  arrive: () => ({ span: undefined }),
   watchQueue: () => undefined,
   batch: (_arrivals, work) => work(),
 }

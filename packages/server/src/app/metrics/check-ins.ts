@@ -1,19 +1,19 @@
 /** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
 import type { Clock } from '@seaworthy/std/time'
 import type { ForeignCheckIns } from '../foreign-check-ins.ts'
+import type { Backlog } from '../overload.ts'
 import type { SpanContext, Tracer } from '../traces/spans.ts'
 import type { Metrics } from './server-metrics.ts'
 
-/** One waiting check-in: since when, and for which request. */
+/** One waiting check-in: for which request. */
 export interface Arrival {
-  readonly atMs: number
   readonly span: SpanContext | undefined
 }
 
 export interface CheckInObserver {
   arrive(): Arrival
-  /** `oldest` is asked at each scrape. */
-  watchQueue(read: () => { readonly length: number; readonly oldest: Arrival | undefined }): void
+  /** `read` is asked at each scrape. */
+  watchQueue(read: () => Backlog): void
   /** Around the writing of one batch. */
   batch<T>(arrivals: readonly Arrival[], work: () => Promise<T>): Promise<T>
 }
@@ -28,7 +28,7 @@ export function observeCheckIns(options: {
   const { clock, tracer } = options
   const { checkInBatchSize, checkInCommitSeconds, meter } = options.metrics
   return {
-    arrive: () => ({ atMs: clock.monotonicMs(), span: tracer?.current() }),
+    arrive: () => ({ span: tracer?.current() }),
     watchQueue(read) {
       meter.gauge(
         {
@@ -36,7 +36,7 @@ export function observeCheckIns(options: {
           help: 'Check-ins that wait for the next batch, over all workers.',
           merge: 'sum',
         },
-        () => [{ value: read().length }],
+        () => [{ value: read().count }],
       )
       meter.gauge(
         {
@@ -44,10 +44,7 @@ export function observeCheckIns(options: {
           help: 'How long the oldest waiting check-in has waited; 0 when none waits.',
           merge: 'max',
         },
-        () => {
-          const { oldest } = read()
-          return [{ value: oldest === undefined ? 0 : (clock.monotonicMs() - oldest.atMs) / 1000 }]
-        },
+        () => [{ value: read().oldestMs / 1000 }],
       )
     },
     async batch(arrivals, work) {

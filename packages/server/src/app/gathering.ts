@@ -1,0 +1,80 @@
+/**
+ * How long a batch waits for company. A commit costs as much as some thirty rows, so devices that come by themselves, a few
+ * at a time, are cheaper together. Callers that come back only once they are answered gain nothing: while they are held
+ * back, nobody comes. Whether company comes is learned from the batches before:
+ *
+ * - **usual**: a batch begins `usualMs` after the one before it began.
+ * - **few**: it begins `fewMs` after it, while more than one but few come in that time.
+ * - **resting**: hardly anybody came in the later two thirds of the last waits, in which `vainRowsMax` rows or more waited.
+ *   Batches begin at once for a second, and for twice as long after each further trial in vain, eight seconds at most.
+ *
+ * Rows that arrive while a batch is on its way to the disk make the next one in every state. So a caller that is not waited
+ * with has its answer within two writes: the one under way, and its own.
+ */
+export interface Gathering {
+  /** From the beginning of the batch before to the beginning of the next; 0 for at once. */
+  readonly waitMs: number
+  /** Rows of the last vain waits in a row. */
+  readonly vainRows: number
+  /** When a rest ends, on the monotonic clock; `undefined` outside of a rest. */
+  readonly restUntilMs: number | undefined
+  readonly restMs: number
+}
+
+export interface GatheringTimes {
+  readonly usualMs: number
+  readonly fewMs: number
+}
+
+/** One batch at the moment when it begins. */
+export interface BegunBatch {
+  readonly count: number
+  /** Rows that came in the later two thirds of the wait, counted from the beginning of the batch before. */
+  readonly lateCount: number
+  /** Whether it began because its wait was over; not when it was full, or had nothing to wait for. */
+  readonly hasWaited: boolean
+  /** When the batch before began, and when this one does, on the monotonic clock. */
+  readonly beforeMs: number
+  readonly nowMs: number
+}
+
+/** Below this rate, rows of one worker are few. */
+const fewPerMs = 0.25
+/** So many rows that come evenly all come early in a wait by chance once in 729 times. */
+const vainRowsMax = 6
+const restMinMs = 1000
+const restMaxMs = 8000
+/** A wait is vain when a smaller share of its rows than this comes late; of rows that come evenly, two thirds do. */
+const vainShare = 1 / 6
+/** The share of a wait after which a row counts as late. */
+export const lateFromShare = 1 / 3
+
+export function startGathering({ usualMs }: GatheringTimes): Gathering {
+  return { waitMs: usualMs, vainRows: 0, restUntilMs: undefined, restMs: restMinMs }
+}
+
+/** What holds for the batch after this one. */
+export function learnFrom(
+  before: Gathering,
+  batch: BegunBatch,
+  { usualMs, fewMs }: GatheringTimes,
+): Gathering {
+  const { count, lateCount, hasWaited, beforeMs, nowMs } = batch
+  const { restUntilMs, restMs } = before
+  if (restUntilMs !== undefined) {
+    return nowMs < restUntilMs ? before : { ...startGathering({ usualMs, fewMs }), restMs }
+  }
+  const isVain = lateCount < vainShare * count
+  const vainRows = isVain ? before.vainRows + (hasWaited ? count : 0) : 0
+  if (vainRows >= vainRowsMax) {
+    const nextMs = Math.min(2 * restMs, restMaxMs)
+    return { waitMs: 0, vainRows: 0, restUntilMs: nowMs + restMs, restMs: nextMs }
+  }
+  const areFew = count > 1 && count < fewPerMs * (nowMs - beforeMs)
+  return {
+    waitMs: areFew ? fewMs : usualMs,
+    vainRows,
+    restUntilMs: undefined,
+    restMs: isVain ? restMs : restMinMs,
+  }
+}
