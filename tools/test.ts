@@ -3,7 +3,7 @@
  * Words narrow the files down by their path. Finding no file is a failure, and so is a skipped test when
  * SEAWORTHY_TEST_STRICT=1 (a build machine has everything installed).
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -91,6 +91,8 @@ function main(args: readonly string[]): void {
   }
   const { concurrency, timeoutMs } = plans[suite]
   const shared = mkdtempSync(join(tmpdir(), 'seaworthy-tests-'))
+  // PostgreSQL's own account must be able to pass.
+  chmodSync(shared, 0o711)
   process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
   const usageFile = join(shared, 'usage')
   const report = createTestReport({
@@ -103,6 +105,8 @@ function main(args: readonly string[]): void {
     NODE_COMPILE_CACHE: join(shared, 'compiled'),
     ...process.env,
     SEAWORTHY_TEST_USAGE: usageFile,
+    // For what test files make once and share; see the testing folders of packages.
+    SEAWORTHY_TEST_SHARED: shared,
   }
   const runFiles = (files: readonly string[], atOnce: number) =>
     run({

@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { skipWithout } from '@seaworthy/std/testing/programs'
+import { defaultKeyFileCost } from '@seaworthy/trust/keys'
 import { createCliUser } from './testing/cli-user.ts'
 
 const launcher = fileURLToPath(new URL('../bin/seaworthy.mjs', import.meta.url))
@@ -123,6 +124,15 @@ test('a passphrase typed at a terminal is not shown, and opens the key it was ty
   assert.doesNotMatch(shown, /correct|hors/)
   assert.equal((await stat(key)).mode & 0o777, 0o600)
   assert.doesNotMatch(await readFile(key, 'utf8'), /PRIVATE|correct/)
+})
+
+test('T4 the program makes key files at the full cost, which tests alone do not pay', async (t) => {
+  const key = join(await makeFolder(t), 'key')
+  const { status, stderr } = run(['key', 'create', key], { SEAWORTHY_PASSPHRASE: 'correct horse' })
+  assert.equal(status, 0, stderr)
+  const { kdf } = JSON.parse(await readFile(key, 'utf8')) as { kdf: Record<string, unknown> }
+  const { memoryKiB, passes, parallelism } = kdf
+  assert.deepEqual({ memoryKiB, passes, parallelism }, defaultKeyFileCost)
 })
 
 test('without a terminal nothing is asked: passphrases and confirmations are refused clearly', async (t) => {

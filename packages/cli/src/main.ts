@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { defaultKeyFileCost } from '@seaworthy/trust/keys'
 import type { CliPorts, Screen } from './ports.ts'
 import { runCli } from './program.ts'
 import { createPrompt } from './terminal.ts'
@@ -45,6 +46,7 @@ const ports: CliPorts = {
   clock: systemClock,
   sleep: systemSleep,
   random: systemRandom,
+  keyFileCost: defaultKeyFileCost,
   environment: process.env,
   timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
   out: createScreen(process.stdout),

@@ -2,6 +2,7 @@
 import type { Transport } from '@seaworthy/std/http'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock, Sleep } from '@seaworthy/std/time'
+import type { KeyFileCost } from '@seaworthy/trust/keys'
 
 /** One of the two output streams. */
 export interface Screen {
@@ -38,6 +39,8 @@ export interface CliPorts {
   clock: Clock
   sleep: Sleep
   random: Random
+  /** What each guess at the passphrase of a new key file costs. */
+  keyFileCost: KeyFileCost
   environment: Readonly<Record<string, string | undefined>>
   /** IANA name of the zone that people here read times in. */
   timeZone: string

@@ -26,7 +26,7 @@ let release: PushedRelease
 let device: TestDevice
 
 before(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ isFirstStart: true })
   client = createTestClient(server)
 })
 after(async () => {

@@ -3,13 +3,7 @@ import type { Command } from 'commander'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KeyAlgorithm } from '@seaworthy/trust/keys'
-import {
-  defaultKeyFileCost,
-  formatPublicKeyFile,
-  generateKeyPair,
-  keyId,
-  sealKeyFile,
-} from '@seaworthy/trust/keys'
+import { formatPublicKeyFile, generateKeyPair, keyId, sealKeyFile } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -62,7 +56,7 @@ async function createKey(context: Context, file: string, options: CreateOptions)
   const passphrase = await readNewPassphrase(ports, file, options.passphraseFile)
   const { key, pkcs8 } = await generateKeyPair(options.algorithm)
   const sealed = await sealKeyFile(
-    { key, pkcs8, passphrase, cost: defaultKeyFileCost },
+    { key, pkcs8, passphrase, cost: ports.keyFileCost },
     { argon2id, random: ports.random },
   )
   pkcs8.fill(0)

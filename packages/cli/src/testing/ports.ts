@@ -1,8 +1,12 @@
 /** Ports for tests: output is recorded, nobody sits at the prompt, the environment is empty. */
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
+import type { KeyFileCost } from '@seaworthy/trust/keys'
 import type { CliPorts, Screen } from '../ports.ts'
 import { runCli } from '../program.ts'
+
+/** The least that a key file may cost: what tests prove with their keys does not depend on it. */
+const cheapKeyFileCost: KeyFileCost = { memoryKiB: 8192, passes: 1, parallelism: 1 }
 
 export interface RecordingScreen extends Screen {
   text: string
@@ -29,6 +33,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
     clock: systemClock,
     sleep: systemSleep,
     random: systemRandom,
+    keyFileCost: cheapKeyFileCost,
     environment: {},
     timeZone: 'UTC',
     prompt: {

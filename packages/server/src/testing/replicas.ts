@@ -1,6 +1,6 @@
 /** One PostgreSQL and one store for several servers, each on a way of its own to the database, which a test can cut off. */
 import { once } from 'node:events'
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -10,10 +10,9 @@ import { lacksObjectStore, startObjectStore } from '@seaworthy/oci/store/s3/test
 import { hexEncode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
-import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { Db } from '../db/connection.ts'
-import { createDatabase, openDb } from '../db/connection.ts'
-import { findAccount, startCluster } from '../postgres/index.ts'
+import { openDb } from '../db/connection.ts'
+import { layDatabase, startTestCluster } from './prepared-database.ts'
 import type { TestServer } from './server.ts'
 import { startTestServer } from './server.ts'
 
@@ -36,13 +35,10 @@ export interface SharedServices {
 
 export async function startSharedServices(): Promise<SharedServices> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-replicas-'))
-  await chmod(root, 0o711)
-  const ports = { log: silentLog, clock: systemClock, sleep: systemSleep, random: systemRandom }
-  const account = process.getuid?.() === 0 ? await findAccount() : null
-  const cluster = await startCluster({ dataDir: root, account, arch: process.arch, ports })
+  await layDatabase(root)
+  const cluster = await startTestCluster(root)
   const { socketFile } = cluster
   const address = { kind: 'socket', socketFile, database: 'seaworthy' } as const
-  await createDatabase({ ...address, database: 'postgres' }, silentLog)
   const objects = lacksObjectStore() === false ? await startObjectStore() : undefined
   const location = objects?.newLocation()
   const closers: (() => void)[] = []

@@ -11,6 +11,7 @@ import { systemSleep } from '@seaworthy/std/time'
 import type { Db } from '../db/connection.ts'
 import { openDb } from '../db/connection.ts'
 import { socketFileOf } from '../postgres/index.ts'
+import { layDatabase } from './prepared-database.ts'
 
 export interface TestServerOptions {
   readonly workers?: number
@@ -19,6 +20,8 @@ export interface TestServerOptions {
   /** Of the port to listen on; 0 takes a free one. */
   readonly port?: number
   readonly args?: readonly string[]
+  /** Whether it makes its database itself, instead of starting on a copy. */
+  readonly isFirstStart?: boolean
   /** Variables beyond those of this process. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -48,6 +51,9 @@ const startMs = 30_000
 /** Resolves when it answers; rejects with its output when it ends before. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const base = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'seaworthy-server-')))
+  const usesOwn =
+    options.args?.includes('--database-url') !== true && options.env?.['DATABASE_URL'] === undefined
+  if (usesOwn && options.isFirstStart !== true) await layDatabase(base)
   const readyFile = join(base, 'ready.json')
   await rm(readyFile, { force: true })
   await rm(`${readyFile}.token`, { force: true })
