@@ -209,7 +209,7 @@ async function createApp(
     zones,
     rebootLocks: createRebootLockTable(db),
     omahaApps: createOmahaAppTable(db),
-    foreignIdentities: createForeignIdentities(db, removedDevices),
+    foreignIdentities: createForeignIdentities(db, removedDevices, ports),
     releaseFiles: createReleaseFileLists(),
     foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db, ports), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),

@@ -5,8 +5,9 @@
  */
 import type { Db } from '../db/connection.ts'
 import type { ForeignDeviceRow, ForeignProtocol } from '../db/foreign-devices.ts'
-import { getDeviceBehind, getForeignDevice, getGatewayToken } from '../db/foreign-devices.ts'
-import type { RemovedDevices } from './app.ts'
+import { getGatewayToken, listDevicesBehind, listForeignDevices } from '../db/foreign-devices.ts'
+import type { Ports, RemovedDevices } from './app.ts'
+import { createBatches } from './batches.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
 
 export interface ForeignIdentity {
@@ -46,19 +47,47 @@ interface Known<T> {
 const devicesMax = 1_000_000
 const gatewaysMax = 10_000
 
-export function createForeignIdentities(db: Db, removed: RemovedDevices): ForeignIdentities {
-  const devices = createMemory<Known<ForeignIdentity>>(devicesMax)
-  const gateways = createMemory<Known<GatewayIdentity>>(gatewaysMax)
-  const behind = createMemory<ForeignIdentity>(devicesMax)
+export function createForeignIdentities(
+  db: Db,
+  removed: RemovedDevices,
+  ports: Pick<Ports, 'clock' | 'sleep'>,
+): ForeignIdentities {
+  const devices = createMemory<Known<ForeignIdentity>>(devicesMax, ports, async (ids) => {
+    const rows = await listForeignDevices(db.reader, ids)
+    return new Map(
+      rows.flatMap((row) =>
+        row.secretSha256 === null
+          ? []
+          : [[row.device, { identity: identityOf(row), secret: latin1(row.secretSha256) }]],
+      ),
+    )
+  })
+  const gateways = createMemory<Known<GatewayIdentity>>(gatewaysMax, ports, async (ids) => {
+    const rows = await Promise.all(ids.map((id) => getGatewayToken(db.reader, id)))
+    return new Map(
+      rows.flatMap((row) =>
+        row === undefined || row.revokedAt !== null
+          ? []
+          : [
+              [
+                row.id,
+                { identity: { id: row.id, fleet: row.fleet }, secret: latin1(row.secretSha256) },
+              ],
+            ],
+      ),
+    )
+  })
+  const behind = createMemory<ForeignIdentity>(devicesMax, ports, async (names) => {
+    const rows = await listDevicesBehind(db.reader, names.map(parseName))
+    return new Map(
+      rows.map((row) => [formatName(row.gateway!, row.externalId!), identityOf(row)] as const),
+    )
+  })
   return {
     async identifyDevice(token) {
       const credential = parseCredential(token)
       if (credential?.kind !== 'device' || removed.has(credential.id)) return undefined
-      const known = await devices.get(credential.id, async () => {
-        const row = await getForeignDevice(db.reader, credential.id)
-        if (row === undefined || row.secretSha256 === null) return undefined
-        return { identity: identityOf(row), secret: latin1(row.secretSha256) }
-      })
+      const known = await devices.get(credential.id)
       return isHeld(known, credential.secretSha256)
         ? { ...known.identity, secretSha256: credential.secretSha256 }
         : undefined
@@ -66,18 +95,11 @@ export function createForeignIdentities(db: Db, removed: RemovedDevices): Foreig
     async identifyGateway(token) {
       const credential = parseCredential(token)
       if (credential?.kind !== 'gateway') return undefined
-      const known = await gateways.get(credential.id, async () => {
-        const row = await getGatewayToken(db.reader, credential.id)
-        if (row === undefined || row.revokedAt !== null) return undefined
-        return { identity: { id: row.id, fleet: row.fleet }, secret: latin1(row.secretSha256) }
-      })
+      const known = await gateways.get(credential.id)
       return isHeld(known, credential.secretSha256) ? known.identity : undefined
     },
     async findBehind(gatewayId, externalId) {
-      const found = await behind.get(`${gatewayId}/${externalId}`, async () => {
-        const row = await getDeviceBehind(db.reader, gatewayId, externalId)
-        return row && identityOf(row)
-      })
+      const found = await behind.get(formatName(gatewayId, externalId))
       return found === undefined || removed.has(found.deviceId) ? undefined : found
     },
     forget(id) {
@@ -110,26 +132,65 @@ function isHeld<T>(known: Known<T> | undefined, secretSha256: Uint8Array): known
   return known !== undefined && isSameSecret(Buffer.from(known.secret, 'latin1'), secretSha256)
 }
 
+/** An id of a gateway has no slash. */
+function formatName(gateway: string, externalId: string): string {
+  return `${gateway}/${externalId}`
+}
+
+function parseName(name: string): { gateway: string; externalId: string } {
+  const slash = name.indexOf('/')
+  return { gateway: name.slice(0, slash), externalId: name.slice(slash + 1) }
+}
+
 interface Memory<T> {
-  get(id: string, load: () => Promise<T | undefined>): Promise<T | undefined>
+  get(id: string): Promise<T | undefined>
   forget(id: string): void
   clear(): void
 }
 
-/** Bounded; what was forgotten while it was being loaded is not kept. */
-function createMemory<T>(max: number): Memory<T> {
+interface LookUp<T> {
+  readonly id: string
+  readonly resolve: (found: T | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Bounded; what was forgotten while it was being loaded is not kept. Devices that are not known yet are looked up together:
+ * after a start of the server each device of a large fleet is asked for once, and that costs it no query of its own.
+ */
+function createMemory<T>(
+  max: number,
+  ports: Pick<Ports, 'clock' | 'sleep'>,
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): Memory<T> {
   const entries = new Map<string, T>()
   let forgottenCount = 0
+  const lookUps = createBatches<LookUp<T>>(ports, {
+    keyOf: ({ id }) => id,
+    times: { usualMs: 0, fewMs: 0 },
+    async write(batch) {
+      const before = forgottenCount
+      try {
+        const loaded = await load(batch.map(({ id }) => id))
+        for (const { id, resolve } of batch) {
+          const found = loaded.get(id)
+          if (found !== undefined && before === forgottenCount) keep(id, found)
+          resolve(found)
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    },
+  })
+  const keep = (id: string, found: T) => {
+    if (entries.size >= max) entries.delete(entries.keys().next().value!)
+    entries.set(id, found)
+  }
   return {
-    async get(id, load) {
+    async get(id) {
       const known = entries.get(id)
       if (known !== undefined) return known
-      const before = forgottenCount
-      const loaded = await load()
-      if (loaded === undefined || before !== forgottenCount) return loaded
-      if (entries.size >= max) entries.delete(entries.keys().next().value!)
-      entries.set(id, loaded)
-      return loaded
+      return await new Promise((resolve, reject) => lookUps.add({ id, resolve, reject }))
     },
     forget(id) {
       forgottenCount++

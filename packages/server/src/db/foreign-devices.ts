@@ -57,6 +57,15 @@ export async function getForeignDevice(
   return row
 }
 
+/** Many in one look-up; in any order. */
+export function listForeignDevices(
+  { sql }: ReadTx,
+  devices: readonly string[],
+): Promise<ForeignDeviceRow[]> {
+  return sql<ForeignDeviceRow[]>`
+    select ${columns(sql)} from foreign_devices where device = any(${[...devices]})`
+}
+
 /** Where the device belongs now; `undefined` for one that was removed. */
 export async function getPlace(
   { sql }: ReadTx,
@@ -67,16 +76,15 @@ export async function getPlace(
   return row
 }
 
-/** Only among the devices that this gateway registered. */
-export async function getDeviceBehind(
+/** Many in one look-up; each only among the devices that its gateway registered. */
+export function listDevicesBehind(
   { sql }: ReadTx,
-  gateway: string,
-  externalId: string,
-): Promise<ForeignDeviceRow | undefined> {
-  const [row] = await sql<ForeignDeviceRow[]>`
+  names: readonly { readonly gateway: string; readonly externalId: string }[],
+): Promise<ForeignDeviceRow[]> {
+  return sql<ForeignDeviceRow[]>`
     select ${columns(sql)} from foreign_devices
-    where gateway = ${gateway} and external_id = ${externalId}`
-  return row
+    where (gateway, external_id) in (
+      select * from unnest(${names.map((n) => n.gateway)}::text[], ${names.map((n) => n.externalId)}::text[]))`
 }
 
 /** False for a device without a token of its own. */

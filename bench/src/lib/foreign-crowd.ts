@@ -1,0 +1,144 @@
+/** Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token and has said once what it runs. */
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { DeviceReport } from '@seaworthy/api/device'
+import type { TestServer } from '@seaworthy/server/testing'
+import { newId } from '@seaworthy/std/ids'
+import { seededRandom } from '@seaworthy/std/random'
+import { tokenMark } from './load.ts'
+
+export type Protocol = 'ddi' | 'omaha'
+
+export interface ForeignCrowd {
+  /** Holds `tokenMark`, for which each record of the file stands in. */
+  readonly request: string
+  readonly tokensFile: string
+  readonly tokenBytes: number
+}
+
+interface ForeignDevice {
+  readonly id: string
+  readonly externalId: string
+  readonly secret: string
+}
+
+const hourMs = 3_600_000
+
+/** `count` devices of `fleet` that speak `protocol` and run what `report` says. */
+export async function addForeignCrowd(
+  server: TestServer,
+  fleet: string,
+  protocol: Protocol,
+  report: DeviceReport,
+  count: number,
+): Promise<ForeignCrowd> {
+  const random = seededRandom(count + protocol.length)
+  const start = new Date()
+  const devices = Array.from({ length: count }, (_, i): ForeignDevice => {
+    const id = newId('device', new Date(start.getTime() - hourMs + i), random)
+    const externalId = Buffer.from(random.bytes(16)).toString('hex')
+    return { id, externalId, secret: Buffer.from(random.bytes(32)).toString('hex') }
+  })
+  const registered = start.toISOString()
+  const text = JSON.stringify({ ...report, agentVersion: protocol, platform: 'linux/arm64' })
+  const db = server.openDatabase()
+  try {
+    await db.write(async ({ sql }) => {
+      await sql`set local statement_timeout = 0`
+      const fill = async (
+        table: string,
+        columns: string,
+        lineOf: (d: ForeignDevice) => string,
+      ): Promise<void> => {
+        const into = await sql.unsafe(`copy ${table} (${columns}) from stdin`).writable()
+        await pipeline(Readable.from(inPieces(devices, lineOf)), into)
+      }
+      await fill(
+        'devices',
+        'id, fleet, platform, hardware, agent_version, tags, registered_at, protocol',
+        ({ id }) =>
+          `${id}\t${fleet}\tlinux/arm64\t\\N\t${protocol}\t{"site":"kiel"}\t${registered}\t${protocol}\n`,
+      )
+      await fill(
+        'foreign_devices',
+        'device, protocol, external_id, home_fleet, secret_sha256',
+        ({ id, externalId, secret }) =>
+          `${id}\t${protocol}\t${externalId}\t${fleet}\t\\\\x${createHash('sha256').update(secret).digest('hex')}\n`,
+      )
+      await fill(
+        'device_states',
+        'device, seen_at, reported_at, digest, fleet, tags',
+        ({ id }) => `${id}\t${registered}\t${registered}\t\t${fleet}\t{"site":"kiel"}\n`,
+      )
+      await fill('last_reports', 'device, report', ({ id }) => `${id}\t${text}\n`)
+    })
+    for (const table of ['devices', 'foreign_devices', 'device_states', 'last_reports']) {
+      await db.writeRows(({ sql }) => sql.unsafe(`vacuum (analyze) ${table}`))
+    }
+    await db.writeRows(({ sql }) => sql.unsafe('checkpoint'))
+    // Every page has been written to since the last checkpoint, as in the middle between two.
+    await db.write(async ({ sql }) => {
+      await sql`set local statement_timeout = 0`
+      await sql`
+        update device_states set seen_at = seen_at
+        where ctid in (select min(ctid) from device_states group by (ctid::text::point)[0])`
+    })
+  } finally {
+    await db.close()
+  }
+  return { request: requests[protocol], ...(await writeRecords(server, protocol, devices)) }
+}
+
+/** What differs between two devices stands together, so that one record of a fixed length takes its place. */
+const requests: Readonly<Record<Protocol, string>> = {
+  ddi: `GET /DEFAULT/controller/v1/${tokenMark}\r\n\r\n`,
+  omaha: `POST /omaha/v1/update/${tokenMark}" machinealias="" lang="en-US" board="amd64-usr" hardware_class="" delta_okay="false" >
+        <ping active="1"></ping>
+        <updatecheck></updatecheck>
+    </app>
+</request>
+`,
+}
+
+const omahaHead = `<?xml version="1.0" encoding="UTF-8"?>
+<request protocol="3.0" version="update_engine-0.4.10" updaterversion="update_engine-0.4.10" installsource="scheduler" ismachine="1">
+    <os version="Chateau" platform="CoreOS" sp="3815.2.0_x86_64"></os>
+    <app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" version="1.0.0" track="stable" bootid="{6a7a2b0e-3f2b-4a53-9f83-0c6c1de0b1f1}" oem="ami" oemversion="1.0" alephversion="1.0.0" machineid="`
+
+function recordOf(protocol: Protocol, { id, externalId, secret }: ForeignDevice): string {
+  const token = `swd_${id.slice('device_'.length)}_${secret}`
+  if (protocol === 'ddi') {
+    return `${externalId} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: TargetToken ${token}`
+  }
+  const [, afterMark = ''] = requests.omaha.split(tokenMark)
+  const length = omahaHead.length + externalId.length + afterMark.length
+  return `${token} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\nContent-Length: ${length}\r\n\r\n${omahaHead}${externalId}`
+}
+
+async function writeRecords(
+  server: TestServer,
+  protocol: Protocol,
+  devices: readonly ForeignDevice[],
+) {
+  const tokensFile = `${server.dataDir}/bench-${protocol}`
+  const file = await open(tokensFile, 'w')
+  const stream = file.createWriteStream()
+  for (const piece of inPieces(devices, (device) => recordOf(protocol, device))) {
+    if (!stream.write(piece)) await once(stream, 'drain')
+  }
+  await new Promise((resolve) => stream.end(resolve))
+  return { tokensFile, tokenBytes: recordOf(protocol, devices[0]!).length }
+}
+
+function* inPieces<T>(items: readonly T[], lineOf: (item: T) => string): Generator<string> {
+  const pieceMax = 1000
+  for (let i = 0; i < items.length; i += pieceMax) {
+    yield items
+      .slice(i, i + pieceMax)
+      .map(lineOf)
+      .join('')
+  }
+}
