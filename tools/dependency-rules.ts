@@ -6,6 +6,7 @@ export interface LockedPackage {
   readonly link?: boolean
   readonly resolved?: string
   readonly hasInstallScript?: boolean
+  readonly engines?: { readonly node?: string }
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
 }
@@ -80,4 +81,29 @@ export function compareWithReview(
   }
   const stale = lines.filter((l) => !l.used).map((l) => `${l.name}@${l.version}`)
   return { unreviewed, stale }
+}
+
+/** Whether a range of `engines` lets this version pass; the forms that npm packages use, and no for any other. */
+export function acceptsNode(range: string, version: readonly [number, number, number]): boolean {
+  const compare = (other: readonly number[]) =>
+    version.map((n, i) => n - (other[i] ?? 0)).find((difference) => difference !== 0) ?? 0
+  const accepts = (part: string): boolean => {
+    const [, operator, ...numbers] =
+      /^(>=|<=|>|<|\^|~|=)? ?v?(\d+)(?:\.(\d+|x))?(?:\.(\d+|x))?$/.exec(part) ?? []
+    if (numbers[0] === undefined) return part === '*' || part === ''
+    const given = numbers.filter((n) => n !== undefined && n !== 'x').map(Number)
+    if (operator === '>=') return compare(given) >= 0
+    if (operator === '>') return compare(given) > 0
+    if (operator === '<') return compare(given) < 0
+    if (operator === '<=') return compare(given) <= 0
+    const same = operator === '^' ? 1 : operator === '~' ? 2 : given.length
+    return compare(given) >= 0 && given.slice(0, same).every((n, i) => n === version[i])
+  }
+  return range.split('||').some((choice) =>
+    choice
+      .trim()
+      .replaceAll(/([<>=^~]) +/g, '$1')
+      .split(/ +/)
+      .every(accepts),
+  )
 }

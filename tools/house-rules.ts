@@ -162,7 +162,7 @@ export const houseRules: Rule[] = [
       ],
       passes: [
         ['packages/agent/src/main.ts', 'const a = process.env'],
-        ['packages/cli/bin/seaworthy.mjs', 'const a = process.env'],
+        ['packages/agent/bin/seaworthy-agent.mjs', 'const a = process.env'],
         at('const a = env.process'),
       ],
     },

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { compareWithReview, listThirdParty, listTree, type Lock } from './dependency-rules.ts'
+import {
+  acceptsNode,
+  compareWithReview,
+  listThirdParty,
+  listTree,
+  type Lock,
+} from './dependency-rules.ts'
 import { findDeadLinks } from './link-rules.ts'
 import { listFiles, repositoryRoot } from './source-tree.ts'
 
@@ -34,6 +40,21 @@ test('B2 every locked package has a SHA-512 hash', () => {
     unhashed.map((p) => p.folder),
     [],
   )
+})
+
+test('the oldest Node that README promises to install with is refused by no package, so that npm warns of none', () => {
+  const oldest = [20, 19, 0] as const
+  const refusing = listThirdParty(lock).filter(
+    ({ locked }) => !acceptsNode(locked.engines?.node ?? '*', oldest),
+  )
+  assert.deepEqual(
+    refusing.map(({ folder, locked }) => `${folder}: ${locked.engines?.node}`),
+    [],
+  )
+  for (const range of ['>=20.19', '^20.17.0 || >=22.9.0', '20 || >=22', '>= 14.6', '>=18 <21'])
+    assert.ok(acceptsNode(range, oldest), range)
+  for (const range of ['^22.22.2 || ^24.15.0 || >=26.0.0', '>=20.19.1', '^20.20.0', '>=18 <20'])
+    assert.ok(!acceptsNode(range, oldest), range)
 })
 
 test('B11 install scripts do not run', () => {

@@ -9,7 +9,7 @@ test('the rules look at the whole repository', () => {
   for (const path of [
     'packages/std/src/time.ts',
     'tools/tidy.test.ts',
-    'packages/cli/bin/seaworthy.mjs',
+    'packages/agent/bin/seaworthy-agent.mjs',
   ]) {
     assert.ok(
       sources.some((file) => file.path === path),

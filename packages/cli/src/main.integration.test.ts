@@ -12,7 +12,7 @@ import { skipWithout } from '@seaworthy/std/testing/programs'
 import { defaultKeyFileCost } from '@seaworthy/trust/keys'
 import { createCliUser } from './testing/cli-user.ts'
 
-const launcher = fileURLToPath(new URL('../bin/seaworthy.mjs', import.meta.url))
+const launcher = fileURLToPath(new URL('../bin/seaworthy', import.meta.url))
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-main-'))
@@ -20,14 +20,9 @@ async function makeFolder(t: TestContext): Promise<string> {
   return folder
 }
 
-function run(
-  args: readonly string[],
-  environment: Record<string, string> = {},
-  nodeOptions: readonly string[] = [],
-) {
+function run(args: readonly string[], environment: Record<string, string> = {}) {
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment }
-  const whole = [...nodeOptions, launcher, ...args]
-  return spawnSync(process.execPath, whole, { encoding: 'utf8', env, timeout: 60_000, input: '' })
+  return spawnSync(launcher, args, { encoding: 'utf8', env, timeout: 60_000, input: '' })
 }
 
 test('the launcher passes arguments, output and exit codes through', () => {
@@ -38,20 +33,11 @@ test('the launcher passes arguments, output and exit codes through', () => {
   assert.equal(run(['key', 'show', '/nonexistent/key']).status, 5)
 })
 
-test('an older Node hands over to the pinned one', () => {
-  const pretend =
-    "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.1.0'}})"
-  const old = (...args: string[]) => run(args, {}, ['--import', pretend])
-  const version = old('--version')
-  assert.deepEqual([version.status, version.stdout, version.stderr], [0, '0.1.0\n', ''])
-  assert.equal(old('key', 'show', '/nonexistent/key').status, 5)
-})
-
 test('a pipe that ends early is no error', (t) => {
   if (skipWithout(t, 'bash')) return
   const shell = spawnSync(
     'bash',
-    ['-c', `set -o pipefail; "$0" "$1" completion bash | head -n 1`, process.execPath, launcher],
+    ['-c', `set -o pipefail; "$0" completion bash | head -n 1`, launcher],
     { encoding: 'utf8' },
   )
   assert.equal(shell.status, 0, shell.stderr)
@@ -69,9 +55,8 @@ test('an interrupted command stops its requests and ends', async (t) => {
   })
   const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
   const child = spawn(
-    process.execPath,
+    launcher,
     [
-      launcher,
       'login',
       url,
       '--pin',
@@ -100,7 +85,7 @@ async function runAtTerminal(
   typed: string,
 ): Promise<string | undefined> {
   if (skipWithout(t, 'script')) return undefined
-  const command = [process.execPath, launcher, ...args].map((part) => `'${part}'`).join(' ')
+  const command = [launcher, ...args].map((part) => `'${part}'`).join(' ')
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'])
   let shown = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

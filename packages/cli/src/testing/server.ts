@@ -44,11 +44,11 @@ export async function startServer(t: TestContext): Promise<RunningServer> {
 
 function runServer(folder: string, listen: string) {
   const readyFile = join(folder, `ready-${randomUUID()}.json`)
-  const launcher = fileURLToPath(new URL('../../bin/seaworthy.mjs', import.meta.url))
+  const launcher = fileURLToPath(new URL('../../bin/seaworthy', import.meta.url))
   const child = spawn(
-    process.execPath,
+    launcher,
     [
-      ...[launcher, 'up', '--data-dir', join(folder, 'data'), '--listen', listen],
+      ...['up', '--data-dir', join(folder, 'data'), '--listen', listen],
       ...['--workers', '1', '--ready-file', readyFile],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },

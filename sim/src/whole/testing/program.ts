@@ -43,7 +43,7 @@ export function createCommandLine(
   environment: Readonly<Record<string, string>> = {},
 ): CommandLine {
   const run = (...args: string[]) =>
-    runProgram(process.execPath, [launcher, '--config-dir', configFolder, '--yes', ...args], {
+    runProgram(launcher, ['--config-dir', configFolder, '--yes', ...args], {
       environment: { NO_COLOR: '1', SEAWORTHY_PASSPHRASE: 'of these tests', ...environment },
     })
   const ok = async (...args: string[]) => {

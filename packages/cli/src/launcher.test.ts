@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+
+/** A checkout that has the launcher alone, and on the PATH what a shell script needs. */
+function makeCheckout(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'seaworthy-launcher-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const bin = join(folder, 'packages/cli/bin')
+  cpSync(join(root, 'packages/cli/bin'), bin, { recursive: true })
+  const path = join(folder, 'path')
+  mkdirSync(path)
+  for (const name of ['sh', 'dirname', 'readlink'])
+    symlinkSync(`/usr/bin/${name}`, join(path, name))
+  return {
+    /** Puts a program called `node` there, which prints and ends so. */
+    addNode: (where: 'pinned' | 'path', text: string, exitCode = 0) => {
+      const file = join(folder, where === 'path' ? 'path/node' : 'node_modules/.bin/node')
+      mkdirSync(dirname(file), { recursive: true })
+      const script = `#!/bin/sh\nprintf '%s\\n' '${text}' >&${exitCode === 0 ? 1 : 2}\nexit ${exitCode}\n`
+      writeFileSync(file, script, { mode: 0o755 })
+      return file
+    },
+    start: () => {
+      const options = { encoding: 'utf8', env: { PATH: path } } as const
+      const { status, stdout, stderr } = spawnSync(join(bin, 'seaworthy'), ['whoami'], options)
+      return { status, output: stdout + stderr }
+    },
+  }
+}
+
+test('a library that the pinned Node lacks is named with the package that brings it, in one sentence', (t) => {
+  const { addNode, start } = makeCheckout(t)
+  for (const [library, wayOut] of [
+    ['libatomic.so.1', 'install it with `apt-get install libatomic1`'],
+    ['libstdc++.so.6', 'install it with `apt-get install libstdc++6`'],
+  ]) {
+    const text = `node: error while loading shared libraries: ${library}: cannot open shared object file: No such file or directory`
+    addNode('pinned', text, 127)
+    assert.deepEqual(start(), {
+      status: 1,
+      output: `seaworthy: start: Node 26 needs the system's library ${library}: ${wayOut}\n`,
+    })
+  }
+  const file = addNode('pinned', 'Exec format error', 126)
+  assert.deepEqual(start(), {
+    status: 1,
+    output: `seaworthy: start: Node at ${file} cannot start: Exec format error\n`,
+  })
+})
+
+test('without the pinned Node the one on the PATH is used if it is new enough, and named if it is not', (t) => {
+  const { addNode, start } = makeCheckout(t)
+  assert.deepEqual(start(), {
+    status: 1,
+    output: 'seaworthy: start: needs Node 26, which `npm ci` in the checkout installs\n',
+  })
+  const file = addNode('path', 'v24.22.3')
+  assert.deepEqual(start(), {
+    status: 1,
+    output: `seaworthy: start: Node at ${file} is v24.22.3 and too old: \`npm ci\` in the checkout installs Node 26\n`,
+  })
+  addNode('path', 'v26.0.0')
+  assert.deepEqual(start(), { status: 0, output: 'v26.0.0\n' }, 'it runs')
+  addNode('pinned', 'v26.10.0')
+  assert.deepEqual(start(), { status: 0, output: 'v26.10.0\n' }, 'the pinned one comes first')
+})
+
+test('there is one minimum for Node: launcher, package.json and README agree', () => {
+  const { engines, optionalDependencies } = JSON.parse(read('package.json')) as {
+    engines: { node: string }
+    optionalDependencies: Record<string, string>
+  }
+  const majors = Object.values(optionalDependencies).map((version) => version.split('.')[0])
+  assert.deepEqual(majors, ['26', '26'])
+  assert.match(read('packages/cli/bin/seaworthy-node'), /^nodeMajorMin=26$/m)
+  assert.equal(engines.node, '>=20.19')
+  assert.match(read('README.md'), /Node\.js ≥ 20\.19 and npm/)
+  assert.match(read('README.md'), /`apt-get install libatomic1`/)
+})
