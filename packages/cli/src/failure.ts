@@ -98,6 +98,10 @@ const endings: Readonly<Record<string, Ending>> = {
     'Pair with the pin that `seaworthy up` printed: `seaworthy login URL --pin sha256:…`.',
   ],
   aborted: ['failed'],
+  content_coded: [
+    'refused',
+    'Whatever answers compresses files that are signed as they are: switch that off in the server or proxy.',
+  ],
   // log
   log_truncated: [
     'refused',

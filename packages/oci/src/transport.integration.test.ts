@@ -42,7 +42,9 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
     server.on('request', (request, response) => {
       seen.push(`${request.method} ${request.url}`)
       if (request.url === '/redirect') response.writeHead(302, { location: '/' })
+      if (request.url === '/accepts') return void response.end(request.headers['accept-encoding'])
       if (request.url === '/gzip') response.setHeader('content-encoding', 'gzip')
+      if (request.url === '/missing') response.writeHead(404, { 'content-encoding': 'br' })
       if (request.url === '/stall') return void response.write('begun')
       if (request.url === '/cut') {
         response.writeHead(200, { 'content-length': '100' })
@@ -126,11 +128,24 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
     trusting.close()
   })
 
-  it('follows no redirect and decodes nothing', async () => {
+  it('follows no redirect', async () => {
     const { transport, close } = open({ pin })
     assert.equal((await transport({ method: 'GET', url: `${url}/redirect` })).status, 302)
-    const coded = await transport({ method: 'POST', url: `${url}/gzip`, body: Buffer.from('raw') })
-    assert.equal(Buffer.from(await readBody(coded, 10)).toString(), 'raw')
+    close()
+  })
+
+  it('A6 asks for content without a coding, and refuses a coded answer by name', async () => {
+    const { transport, close } = open({ pin })
+    const get = (path: string) => transport({ method: 'GET', url: `${url}${path}` })
+    const asked = await readBody(await get('/accepts'), 100)
+    assert.equal(Buffer.from(asked).toString(), 'identity')
+    await assert.rejects(get('/gzip'), (error: unknown) => {
+      assert.ok(hasCode('content_coded')(error))
+      assert.match((error as Error).message, /\(gzip\)/)
+      return true
+    })
+    // What is not there may be said in any coding: nobody reads it.
+    assert.equal((await get('/missing')).status, 404)
     close()
   })
 

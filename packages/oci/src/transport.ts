@@ -1,6 +1,6 @@
 /**
  * The real `Transport`: node:http(s) with kept-alive connections, which checks the peer before the first byte of a request is written.
- * Follows nothing, decodes nothing, repeats nothing.
+ * Follows nothing, repeats nothing, and refuses what comes in a content coding.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestOptions } from 'node:http'
@@ -161,19 +161,25 @@ function exchange(
   start: StartRequest,
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const settings: RequestOptions = { method, headers: { ...headers }, timeout: idleTimeoutMs }
-    if (signal) settings.signal = signal
-    if (body instanceof Uint8Array) {
-      settings.headers = { ...headers, 'content-length': String(body.length) }
+    const length = body instanceof Uint8Array ? { 'content-length': String(body.length) } : {}
+    const settings: RequestOptions = {
+      method,
+      headers: { 'accept-encoding': 'identity', ...headers, ...length },
+      timeout: idleTimeoutMs,
     }
+    if (signal) settings.signal = signal
     let timedOut: TransportError | undefined
     const explain = (cause: unknown) => timedOut ?? asTransportError(cause, signal)
     const outgoing = start(settings, (incoming) => {
-      resolve({
-        status: incoming.statusCode!,
-        headers: readHeaders(incoming),
-        body: readIncoming(incoming, explain),
-      })
+      const status = incoming.statusCode!
+      const answered = readHeaders(incoming)
+      const refusal = refuseCoding(status, answered)
+      if (refusal !== undefined) {
+        outgoing.destroy(refusal)
+        reject(refusal)
+        return
+      }
+      resolve({ status, headers: answered, body: readIncoming(incoming, explain) })
     })
     outgoing.on('timeout', () => {
       timedOut = new TransportError('timed_out', 'nothing came for too long')
@@ -189,6 +195,22 @@ function exchange(
       })
     }
   })
+}
+
+/** Nobody here undoes a coding: the bytes would be taken for others than they stand for. A refusal's own text may be coded. */
+function refuseCoding(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): TransportError | undefined {
+  if (status < 200 || status > 299) return undefined
+  const codings = [headers['content-encoding'], headers['transfer-encoding']]
+    .flatMap((field) => field?.split(',') ?? [])
+    .map((coding) => coding.trim().toLowerCase())
+  const foreign = codings.find((coding) => !['', 'identity', 'chunked'].includes(coding))
+  if (foreign === undefined) return undefined
+  const name = /^[a-z0-9._-]{1,32}$/.test(foreign) ? foreign : 'one without a proper name'
+  const message = `the answer comes in a content coding (${name}) although none was asked for`
+  return new TransportError('content_coded', message)
 }
 
 async function* readIncoming(

@@ -1,6 +1,6 @@
 /**
- * One HTTP exchange as a port. A transport follows no redirect, undoes no content coding, keeps no cookie and
- * repeats nothing: whoever calls it decides. It checks the peer (a pin or a CA) before it sends a byte.
+ * One HTTP exchange as a port. A transport follows no redirect, keeps no cookie and repeats nothing: whoever calls it decides.
+ * It asks for content without a coding, and refuses a coded answer. It checks the peer (a pin or a CA) before it sends a byte.
  */
 import { concatBytes } from './bytes.ts'
 
@@ -23,7 +23,14 @@ export interface HttpResponse {
 /** Rejects with `TransportError` when there is no whole response head. */
 export type Transport = (request: HttpRequest) => Promise<HttpResponse>
 
-export type TransportErrorCode = 'unreachable' | 'pin_mismatch' | 'tls' | 'timed_out' | 'aborted'
+export type TransportErrorCode =
+  | 'unreachable'
+  | 'pin_mismatch'
+  | 'tls'
+  | 'timed_out'
+  | 'aborted'
+  /** The peer sent a content coding although none was asked for. */
+  | 'content_coded'
 
 /** The world failed, or the peer is not the one that was pinned: no statement about the bytes. */
 export class TransportError extends Error {
@@ -34,6 +41,20 @@ export class TransportError extends Error {
     super(publicMessage, options)
     this.code = code
   }
+}
+
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+}
+
+/**
+ * `text` as one segment of a URL's path, whatever it contains. `undefined` for what no URL can hold: `.` and `..`, which every
+ * URL parser resolves in any spelling, and lone surrogates. Characters that a path may hold as they are stay as they are, because
+ * not every server decodes them.
+ */
+export function encodeSegment(text: string): string | undefined {
+  if (text === '.' || text === '..' || !text.isWellFormed()) return undefined
+  return encodeURIComponent(text).replace(/%(?:2[14689A-C]|27|3[ABD]|40)/g, decodeURIComponent)
 }
 
 export class BodyTooLongError extends Error {

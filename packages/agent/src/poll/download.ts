@@ -195,6 +195,7 @@ export function asFetchError(error: unknown): FetchError {
     return new FetchError(error.code === 'no_space' ? 'no_space' : 'unreachable', { cause: error })
   }
   if (error instanceof TransportError) {
+    if (error.code === 'content_coded') return new FetchError('malformed_reply', { cause: error })
     const isWrongPeer = error.code === 'pin_mismatch' || error.code === 'tls'
     return new FetchError(isWrongPeer ? 'pin_mismatch' : 'unreachable', { cause: error })
   }

@@ -17,10 +17,6 @@ export function refuse(code: RegistryRefusal, what: string): never {
   throw new Refusal<RegistryRefusal>(code, what)
 }
 
-export function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
-}
-
 export function parseLocation({ headers }: HttpResponse, base: URL): URL {
   const text = headers['location']
   if (text === undefined || !URL.canParse(text, base)) {

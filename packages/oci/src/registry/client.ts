@@ -3,7 +3,7 @@
  * asked for; blobs are streamed and taken up again where a connection broke. Redirects are followed for reading only, without credentials.
  */
 import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
-import { TransportError } from '@seaworthy/std/http'
+import { isRedirect, TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ContentRefusal, ContentSource, ContentTarget } from '../content.ts'
 import type { Digest, ExpectedContent } from '../digests.ts'
@@ -13,7 +13,6 @@ import { manifestSizeMax, mediaTypes, parseManifest } from '../manifests.ts'
 import { isRepositoryName, isTag, referrersTag } from '../names.ts'
 import {
   discard,
-  isRedirect,
   nextPage,
   parseAnswer,
   parseLocation,
