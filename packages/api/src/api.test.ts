@@ -48,6 +48,10 @@ test('path parameters are encoded, so that a name cannot reach another route', a
   const { requests, client } = answering(200, fleet)
   await client.call(showFleet, { params: { fleet: '../tokens' } })
   assert.equal(requests[0]!.url, 'https://x/v1/fleets/..%2Ftokens')
+  for (const name of ['.', '..']) {
+    await assert.rejects(client.call(showFleet, { params: { fleet: name } }), /cannot stand in an/)
+  }
+  assert.equal(requests.length, 1)
 })
 
 test('a problem document becomes ProblemError; anything else is malformed', async () => {

@@ -1,7 +1,7 @@
 /** The typed client: one function for every route, over a transport that the caller provides. */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
-import { readBody } from '@seaworthy/std/http'
+import { encodeSegment, readBody } from '@seaworthy/std/http'
 import type { z } from 'zod'
 import { ProblemError, problemMediaType, problemSchema } from './problems.ts'
 import type { ReplyOf, Route } from './route.ts'
@@ -79,7 +79,9 @@ export function formatPath(path: string, params: Readonly<Record<string, string>
   return path.replace(/:([A-Za-z]+)/g, (_all, name: string) => {
     const value = params[name]
     if (value === undefined) throw new TypeError(`${path}: no value for ${name}`)
-    return encodeURIComponent(value)
+    const segment = encodeSegment(value)
+    if (segment === undefined) throw new TypeError(`${path}: “${value}” cannot stand in an address`)
+    return segment
   })
 }
 

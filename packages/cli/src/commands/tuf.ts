@@ -1,12 +1,21 @@
 /** `seaworthy tuf …`: a plain TUF client for any conforming repository; the folder of metadata is its anchor and its cache. */
 import type { Command } from 'commander'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isPin } from '@seaworthy/oci/transport'
-import { BodyTooLongError, readBody } from '@seaworthy/std/http'
+import { BodyTooLongError, isRedirect, readBody } from '@seaworthy/std/http'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
-import { TrustError } from '@seaworthy/std/refusal'
-import type { FetchMetadata, MetadataFolder, PlainTarget, Profile } from '@seaworthy/trust/tuf'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type {
+  FetchMetadata,
+  MetadataFolder,
+  PlainTarget,
+  Profile,
+  StreamingHash,
+  StrongHash,
+} from '@seaworthy/trust/tuf'
 import {
   defaultTufLimits,
   initPlainClient,
@@ -20,7 +29,13 @@ import { CliError, describeFailure, ExitCodeError, exitCodes } from '../failure.
 import { harmless } from '../output/format.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { isMissing, readBounded, readIfThere, writeDurably } from '../state/files.ts'
+import {
+  isMissing,
+  readBounded,
+  readIfThere,
+  replaceDurably,
+  writeDurably,
+} from '../state/files.ts'
 
 export function addTufCommands(program: Command, ports: CliPorts): void {
   const tuf = program
@@ -122,59 +137,77 @@ async function download(context: Context, options: TufOptions): Promise<void> {
       const found = await client.findTarget(name)
       const path = join(folder, found.fileName)
       if (await isThere(path, found)) continue
-      const bytes = await fetchTarget(context, transport, new URL(found.urlPath, base), found)
-      await writeDurably(path, bytes, { random: ports.random, mode: 0o644 })
+      await replaceDurably(path, { random: ports.random, mode: 0o644 }, async (file) => {
+        const source = fetchTarget(context, transport, `${base}${found.urlPath}`, found)
+        for await (const piece of source) await file.writeFile(piece)
+      })
     }
   })
 }
 
+const openHash = (name: StrongHash): StreamingHash => {
+  const hash = createHash(name)
+  return { update: (piece) => void hash.update(piece), digest: () => hash.digest('hex') }
+}
+
 async function isThere(path: string, { target }: PlainTarget): Promise<boolean> {
   try {
-    const bytes = await readIfThere(path, target.length)
-    if (bytes === undefined) return false
-    await verifyTarget(bytes, target)
+    for await (const _ of verifyTarget(createReadStream(path), target, openHash));
     return true
   } catch (error) {
     // Another file under that name is replaced once the right one was verified.
-    if (error instanceof TrustError || error instanceof CliError) return false
+    if (error instanceof TrustError || isMissing(error)) return false
     throw error
   }
 }
 
-async function fetchTarget(
+/** The verified target, piece by piece: nothing of it may be used before the loop has ended. */
+async function* fetchTarget(
   context: Context,
   transport: Transport,
-  url: URL,
+  url: string,
   { path, target }: PlainTarget,
-): Promise<Uint8Array> {
-  const response = await transport({ method: 'GET', url: url.href })
+): AsyncGenerator<Uint8Array> {
+  const response = await get(transport, url, path)
   if (response.status !== 200) {
     await closeBody(response)
     throw new CliError('failed', `${path}: the repository answers ${response.status}`)
   }
   const progress = context.progress(path)
-  const whole = new Uint8Array(target.length)
   let length = 0
-  for await (const piece of response.body) {
-    if (length + piece.length > whole.length) {
-      throw trustError(
-        'endless_data',
-        `${path} is longer than the ${target.length} bytes signed for`,
-      )
-    }
-    whole.set(piece, length)
+  for await (const piece of verifyTarget(response.body, target, openHash)) {
     length += piece.length
     progress.update(length, target.length)
+    yield piece
   }
   progress.finish()
-  const bytes = whole.subarray(0, length)
-  await verifyTarget(bytes, target)
-  return bytes
 }
 
-function createMetadataFetch(base: URL, transport: Transport): FetchMetadata {
+const redirectsMax = 4
+
+/** Redirects are followed within the origin that the user named, a few times, and nowhere else (RFD 21). */
+async function get(transport: Transport, url: string, name: string): Promise<HttpResponse> {
+  const refuse = (why: string) =>
+    new Refusal<'redirect_refused'>('redirect_refused', `${name}: the repository redirects ${why}`)
+  for (let at = url, count = 0; ; count++) {
+    const response = await transport({ method: 'GET', url: at })
+    if (!isRedirect(response.status)) return response
+    await closeBody(response)
+    const next = URL.parse(response.headers['location'] ?? '', at)
+    if (next === null) throw refuse('to no address')
+    if (next.origin !== new URL(at).origin) {
+      throw refuse(
+        `to ${next.origin}, and only the origin that was named is asked: if that place is meant, give its address`,
+      )
+    }
+    if (count === redirectsMax) throw refuse(`more than ${redirectsMax} times`)
+    at = next.href
+  }
+}
+
+function createMetadataFetch(base: string, transport: Transport): FetchMetadata {
   return async (name, bytesMax) => {
-    const response = await transport({ method: 'GET', url: new URL(name, base).href })
+    const response = await get(transport, `${base}${name}`, name)
     if (response.status === 200) {
       try {
         return await readBody(response, bytesMax)
@@ -211,14 +244,15 @@ async function withTransport(
   }
 }
 
-/** Always a folder: names are appended to it. */
-function requireUrl(option: string, text: string | undefined): URL {
+/** Always a folder: names are appended to it as they are, which leads nowhere else (`encodeSegment`). */
+function requireUrl(option: string, text: string | undefined): string {
   if (text === undefined) throw new CliError('usage', `${option} is missing`)
-  try {
-    return new URL(text.endsWith('/') ? text : `${text}/`)
-  } catch (cause) {
-    throw new CliError('usage', `${option} is not a URL`, { cause })
+  const url = URL.parse(text)
+  if (url === null) throw new CliError('usage', `${option} is not a URL`)
+  if (url.search !== '' || url.hash !== '') {
+    throw new CliError('usage', `${option} is a folder: it has no ? and no #`)
   }
+  return url.href.endsWith('/') ? url.href : `${url.href}/`
 }
 
 const metadataBytesMax = 64 * 1024 * 1024

@@ -1,5 +1,6 @@
 /** Files that survive a crash whole, and bounded reads. Everything written here is for its owner alone. */
 import { constants } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -25,11 +26,23 @@ export async function writeDurably(
   bytes: Uint8Array | string,
   options: WriteOptions,
 ): Promise<void> {
-  const mode = options.mode ?? 0o600
-  if (options.isNew) return await writeNew(path, bytes, mode)
-  const temporary = `${path}.${hexEncode(options.random.bytes(6))}.new`
+  const write = (file: FileHandle) => file.writeFile(bytes)
+  if (options.isNew) await fillNew(path, options.mode ?? 0o600, write)
+  else await replaceDurably(path, options, write)
+}
+
+/**
+ * As `writeDurably`, for content of any size: `fill` writes it to a file beside `path`, which takes its place once `fill` has
+ * returned. When it throws, nothing is left behind and the file that was there stays.
+ */
+export async function replaceDurably(
+  path: string,
+  { random, mode = 0o600 }: Omit<WriteOptions, 'isNew'>,
+  fill: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const temporary = `${path}.${hexEncode(random.bytes(6))}.new`
   try {
-    await writeNew(temporary, bytes, mode)
+    await fillNew(temporary, mode, fill)
     await rename(temporary, path)
   } catch (error) {
     // the first error is the one to tell
@@ -39,10 +52,10 @@ export async function writeDurably(
   await syncFolder(dirname(path))
 }
 
-async function writeNew(path: string, bytes: Uint8Array | string, mode: number) {
+async function fillNew(path: string, mode: number, fill: (file: FileHandle) => Promise<void>) {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
   try {
-    await file.writeFile(bytes)
+    await fill(file)
     await file.sync()
   } finally {
     await file.close()

@@ -148,6 +148,7 @@ const trustTable = {
   root_chain_broken: notGenuine('The chain of roots is broken'),
   metadata_missing: notGenuine('Metadata is missing'),
   target_unknown: notGenuine('Not a signed target'),
+  target_path_unusable: notGenuine('A path that stands for no file'),
   release_malformed: notGenuine('Not a release'),
   wrong_product: notGenuine('Another product'),
   wrong_channel: notGenuine('Another channel'),

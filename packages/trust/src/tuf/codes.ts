@@ -27,6 +27,8 @@ export const trustCodes = [
   'metadata_missing',
   /** No role that may speak for the path lists it. */
   'target_unknown',
+  /** A listed path that stands for no file below the repository's address, such as one with a segment `..`. */
+  'target_path_unusable',
   'release_malformed',
   'wrong_product',
   'wrong_channel',

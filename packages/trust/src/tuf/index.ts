@@ -124,5 +124,7 @@ export type {
   SignatureFile,
   ThresholdProgress,
 } from './proposal-sign.ts'
-export { initPlainClient, refreshPlainClient, verifyTarget } from './plain-client.ts'
-export type { MetadataFolder, PlainClientOptions, PlainTarget } from './plain-client.ts'
+export { initPlainClient, refreshPlainClient } from './plain-client.ts'
+export type { MetadataFolder, PlainClientOptions } from './plain-client.ts'
+export { verifyTarget } from './plain-target.ts'
+export type { PlainTarget, StreamingHash, StrongHash } from './plain-target.ts'

@@ -1,14 +1,24 @@
 /** The plain client against repositories that conform, but are not ours. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { utf8Encode } from '@seaworthy/std/bytes'
+import fc from 'fast-check'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { dayMs, formatInstant } from '@seaworthy/std/time'
 import { generateSigner } from '../keys/signer.ts'
 import type { Signer } from '../keys/signer.ts'
 import { canonicalJson } from './json.ts'
-import type { AnySigned, DelegatedRole, Delegations, TargetsSigned } from './metadata.ts'
-import { initPlainClient, refreshPlainClient, verifyTarget } from './plain-client.ts'
+import type {
+  AnySigned,
+  DelegatedRole,
+  Delegations,
+  TargetFile,
+  TargetsSigned,
+} from './metadata.ts'
+import { initPlainClient, refreshPlainClient } from './plain-client.ts'
 import type { MetadataFolder } from './plain-client.ts'
+import { placeTarget, verifyTarget } from './plain-target.ts'
+import type { StreamingHash, StrongHash } from './plain-target.ts'
 import { roleFileName } from './cycle.ts'
 import { verifyThreshold } from './threshold.ts'
 
@@ -97,6 +107,21 @@ async function foreignRepository(consistent: boolean) {
   }
 }
 
+const openHash = (name: StrongHash): StreamingHash => {
+  const hash = createHash(name)
+  return { update: (piece) => void hash.update(piece), digest: () => hash.digest('hex') }
+}
+
+/** What comes through of `text`, sent in pieces of two bytes. */
+async function verified(text: string, file: TargetFile): Promise<string> {
+  const pieces = async function* () {
+    for (let i = 0; i < text.length; i += 2) yield utf8Encode(text.slice(i, i + 2))
+  }
+  let out = ''
+  for await (const piece of verifyTarget(pieces(), file, openHash)) out += utf8Decode(piece)
+  return out
+}
+
 const target = async (text: string) => ({
   length: text.length,
   hashes: {
@@ -137,16 +162,104 @@ for (const consistent of [true, false]) {
     const hash = consistent ? `${found.target.hashes['sha512']}.` : ''
     assert.equal(found.urlPath, `dir/${hash}a%20b.txt`)
     assert.equal(found.fileName, 'dir%2Fa%20b.txt')
-    await verifyTarget(utf8Encode('hello'), found.target)
+    assert.equal(await verified('hello', found.target), 'hello')
     for (const [text, code] of [
       ['hellO', 'wrong_hash'],
       ['hell', 'wrong_length'],
       ['hello!', 'endless_data'],
     ] as const) {
-      await assert.rejects(verifyTarget(utf8Encode(text), found.target), { code })
+      await assert.rejects(verified(text, found.target), { code })
     }
   })
 }
+
+/** Paths of pieces that mean something to a parser of URLs, and of anything else. */
+const awkwardPath = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        ...[
+          '/',
+          '//',
+          '.',
+          '..',
+          '../',
+          '%2e%2e',
+          '%2f',
+          '%',
+          '\\',
+          '\0',
+          '\n',
+          '\t',
+          '?',
+          '#',
+          '@',
+          ':',
+        ],
+        ...[
+          'http:',
+          'https://',
+          'file:',
+          'host',
+          'a b',
+          'app:1.0',
+          '[::1]',
+          'ä',
+          '𝒳',
+          '\u202e',
+          ' ',
+        ],
+      ),
+      fc.string({ unit: 'binary', maxLength: 4 }),
+    ),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((parts) => parts.join(''))
+
+test('T1 a target is asked for below the base address and nowhere else, whatever its name contains (property)', () => {
+  const file = { length: 1, hashes: { sha256: 'ab'.repeat(32) } }
+  const isDots = (segment: string) => segment === '.' || segment === '..'
+  const check = (path: string, isHashed: boolean) => {
+    const base = 'https://repository.example:8443/some/place/'
+    const segments = path.split('/')
+    let place: { urlPath: string; fileName: string }
+    try {
+      place = placeTarget(path, file, isHashed)
+    } catch (error) {
+      assert.equal((error as { code?: unknown }).code, 'target_path_unusable')
+      const asked = isHashed ? segments.slice(0, -1) : segments
+      assert.ok(/^\.{0,2}$/.test(path) || asked.some(isDots) || !path.isWellFormed(), path)
+      return
+    }
+    const url = new URL(`${base}${place.urlPath}`)
+    assert.equal(url.origin, 'https://repository.example:8443')
+    // The parser has resolved nothing and dropped nothing: each segment says what the name says.
+    assert.equal(url.href, `${base}${place.urlPath}`)
+    const last = `${isHashed ? `${file.hashes.sha256}.` : ''}${segments.pop()}`
+    const asked = url.pathname.slice('/some/place/'.length).split('/')
+    assert.deepEqual(asked.map(decodeURIComponent), [...segments, last])
+    assert.ok(!/[/\\\0]/.test(place.fileName) && !/^\.{0,2}$/.test(place.fileName))
+  }
+  fc.assert(fc.property(awkwardPath, fc.boolean(), check), { numRuns: 2000 })
+  for (const path of [
+    '//host/x',
+    'http://host/y',
+    'app:1.0',
+    '/x',
+    'a//b',
+    'a\\..\\b',
+    '\0',
+    '%2e%2e/x',
+  ]) {
+    for (const isHashed of [true, false]) {
+      check(path, isHashed)
+      assert.ok(placeTarget(path, file, isHashed).urlPath.length > 0)
+    }
+  }
+  for (const path of ['../x', 'a/../../x', './x', 'a/..', '..', '.', '']) {
+    assert.throws(() => placeTarget(path, file, false), { code: 'target_path_unusable' })
+  }
+})
 
 test('T1 equal timestamp versions keep the stored bytes', async () => {
   const repository = await foreignRepository(true)
@@ -177,7 +290,7 @@ test('T1 metadata longer than our own limits is taken where its length is signed
 test('T7 weak hashes prove nothing, and a target without hashes is no metadata', async () => {
   const repository = await foreignRepository(true)
   await assert.rejects(
-    verifyTarget(utf8Encode('x'), {
+    verified('x', {
       length: 1,
       hashes: { md5: '9dd4e461268c8034f5c8564e155c67a6' },
     }),
