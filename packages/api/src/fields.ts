@@ -34,7 +34,11 @@ export const publicKeyField = z.strictObject({
 })
 /** Bytes as base64 with padding. */
 export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
-export const tagMap = z.record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255))
+const tagsMax = 64
+export const tagMap = z
+  .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255))
+  .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
+  .meta({ maxProperties: tagsMax })
 
 /** Lists come in pages: `after` is the last item's id or name of the page before. */
 export const pageQuery = z.strictObject({

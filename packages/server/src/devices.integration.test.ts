@@ -10,6 +10,7 @@ import {
   revokeProvisioningKey,
   setFleet,
 } from '@seaworthy/api/fleets'
+import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -157,6 +158,71 @@ test('V4 a device changes its own metadata and reads its own application', async
   assert.deepEqual([view.name, view.tags], ['till 4', { site: 'kiel' }])
   const application = await own.call(readOwnApplication, {})
   assert.deepEqual([application.product, application.channel], ['acme', 'stable'])
+})
+
+test('T9 attack: one device’s key grows the audit log by a bounded number of bounded entries', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const own = client.as(device.accessToken)
+  const db = server.openDatabase()
+  try {
+    const entries = async () => {
+      const rows = await db.reader.sql<
+        { entry: Uint8Array }[]
+      >`select entry from audit_entries order by id`
+      return rows.filter(({ entry }) => utf8Decode(entry).includes(device.id))
+    }
+    const before = (await entries()).length
+    const long = Object.fromEntries(
+      Array.from({ length: 64 }, (_, i) => [`t${i}`, 'x'.repeat(255)]),
+    )
+    let refusedCount = 0
+    for (let i = 0; i < 60; i++) {
+      try {
+        await own.call(setOwnMetadata, { body: { tags: { ...long, t0: String(i) } } })
+      } catch (error) {
+        refused('changes_too_often')(error)
+        refusedCount += 1
+      }
+    }
+    const found = await entries()
+    assert.equal(refusedCount, 50)
+    // Ten changes; refusals are recorded up to a limit of their own.
+    assert.ok(found.length - before <= 10 + 2 * 30, String(found.length - before))
+    assert.ok(found.every(({ entry }) => entry.length < 1000))
+    // Nothing is different: nothing is recorded, and nothing of the allowance is used.
+    const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+    const body = { name: 'till 9', tags: { site: 'kiel' } }
+    for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
+    const [row] = await db.reader.sql<{ count: number }[]>`
+      select count(*) as count from audit_entries
+      where position(${quiet.id} in convert_from(entry, 'UTF8')) > 0
+        and position('device.set-metadata' in convert_from(entry, 'UTF8')) > 0`
+    assert.equal(row!.count, 1)
+  } finally {
+    await db.close()
+  }
+})
+
+test('T9 what is repeated and changes nothing is not recorded again', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, key, signer)
+  for (let i = 0; i < 5; i++) assert.equal((await register(client, key, signer)).deviceId, deviceId)
+  const params = { deviceId }
+  for (let i = 0; i < 5; i++) await client.api.call(setDevice, { params, body: { name: 'till 5' } })
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql<
+      { entry: Uint8Array }[]
+    >`select entry from audit_entries order by id`
+    const own = rows.map(({ entry }) => utf8Decode(entry)).filter((text) => text.includes(deviceId))
+    assert.deepEqual(
+      own.map((text) => (JSON.parse(text) as { action: string }).action),
+      ['device.register', 'devices.set'],
+    )
+  } finally {
+    await db.close()
+  }
 })
 
 test('V4 a removed device is refused at once, on every worker, and its key never comes back', async () => {

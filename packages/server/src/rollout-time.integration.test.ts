@@ -3,8 +3,15 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
-import { dayMs, hourMs, ManualClock, minuteMs } from '@seaworthy/std/time'
+import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/std/time'
+import { anonymous } from './app/actors.ts'
+import type { App } from './app/app.ts'
+import { changeAudited } from './app/audited.ts'
+import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { takeSamples, thinOldSamples } from './app/samples.ts'
 import type { Db, Decider, DeviceFacts, TestDatabase } from './testing/index.ts'
 import { openDecider, policyOf, readRollout, startTestDatabase, waveOf } from './testing/index.ts'
@@ -242,4 +249,32 @@ test('D12 an older rollout that ends last leaves the baseline where it is', () =
     assert.equal((await readRollout(db, rollout))?.state, 'finished')
     assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
   })
+})
+
+test('T9 a change and its audit entry carry one time, the database’s, whatever the clock of the replica says', async () => {
+  const clock = new ManualClock(new Date('2020-01-01T00:00:00Z'))
+  const app = { db, clock, log: silentLog, refusals: createRefusalLimiter(clock) } as unknown as App
+  const attempt = {
+    actor: anonymous,
+    action: 'test.change',
+    subject: newId('token', clock.now(), systemRandom),
+  }
+  const times: Date[] = []
+  await changeAudited(app, attempt, async (tx) => {
+    times.push(await tx.now())
+    // Longer than the second in which an entry tells its time.
+    await tx.sql`select pg_sleep(1.1)`
+    times.push(await tx.now())
+    return {}
+  })
+  const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+  const [entry] = rows
+    .map((row) => JSON.parse(utf8Decode(row.entry)) as { at: string; subject: string })
+    .filter(({ subject }) => subject === attempt.subject)
+  assert.deepEqual(times[1], times[0])
+  assert.equal(entry?.at, formatInstant(times[0]!))
+  const [{ now }] = (await db.reader.sql`select clock_timestamp() as now`) as unknown as [
+    { now: Date },
+  ]
+  assert.ok(now.getTime() - times[0]!.getTime() < hourMs)
 })

@@ -176,7 +176,7 @@ async function createApp(
       : createTracer({ clock, random, ratio, record: exporter.record })
   const db = observeDb(openDb(options.database, log), { metrics, clock, tracer })
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
-  const removedDevices = createRemovedDevices(db, clock)
+  const removedDevices = createRemovedDevices(db)
   const zones = createZones()
   const trust = createTrustPlane({ db, masterKey, log, health })
   const releases = createReleaseTable(trust)

@@ -1,4 +1,6 @@
 /** Devices: what one should run next, and why a request of one is refused. Pure; it verifies no signature. */
+export { spend } from './allowance.ts'
+export type { Allowance, Spending } from './allowance.ts'
 export { chooseAssignment, isRunnable } from './assignment.ts'
 export type { Assignment, ReportFacts } from './assignment.ts'
 
@@ -12,3 +14,4 @@ export type DeviceRefusal =
   | 'report_signature_invalid'
   | 'report_signature_missing'
   | 'report_sequence_reused'
+  | 'changes_too_often'

@@ -11,6 +11,8 @@ export interface Change {
   readonly subject?: string
   /** Digests and short facts; never a secret. */
   readonly detail?: Readonly<Record<string, JsonValue>>
+  /** Everything is as it was before: then there is nothing to record. */
+  readonly isUnchanged?: boolean
   /** Runs after the commit, before the reply. */
   readonly afterCommit?: () => void | Promise<void>
 }
@@ -21,13 +23,13 @@ export async function changeAudited<C extends Change>(
   attempt: Attempt,
   work: (tx: WriteTx) => Promise<C>,
 ): Promise<C> {
-  const { actor, action, subject, at } = attempt
+  const { actor, action, subject } = attempt
   let change: C
   try {
     change = await app.db.write(async (tx) => {
       const result = await work(tx)
+      if (result.isUnchanged === true) return result
       await appendAudit(tx, {
-        at,
         actor: actor.id,
         action,
         subject: result.subject ?? subject,

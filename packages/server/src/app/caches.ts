@@ -1,6 +1,5 @@
 /** What every worker keeps in memory so that a check-in needs no query of its own. */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
-import type { Clock } from '@seaworthy/std/time'
 import type { Db } from '../db/connection.ts'
 import { listRemovedDevices } from '../db/devices.ts'
 import { listAllFleets } from '../db/fleets.ts'
@@ -17,7 +16,7 @@ export function createFleetTable(db: Db): FleetTable {
   }
 }
 
-export function createRemovedDevices(db: Db, clock: Clock): RemovedDevices {
+export function createRemovedDevices(db: Db): RemovedDevices {
   let removed = new Set<string>()
   return {
     has: (deviceId) => removed.has(deviceId),
@@ -25,8 +24,7 @@ export function createRemovedDevices(db: Db, clock: Clock): RemovedDevices {
       removed.add(deviceId)
     },
     async reload() {
-      const since = new Date(clock.now().getTime() - 2 * accessTokenLifetimeMs)
-      const listed = await listRemovedDevices(db.reader, since)
+      const listed = await listRemovedDevices(db.reader, 2 * accessTokenLifetimeMs)
       removed = new Set([...removed, ...listed])
     },
   }

@@ -1,4 +1,5 @@
 /** Devices: registration, tokens, check-ins, and what people see and change of them. */
+import { isDeepStrictEqual } from 'node:util'
 import type { DeviceReport } from '@seaworthy/api/device'
 import { reportField } from '@seaworthy/api/device'
 import type { DeviceView } from '@seaworthy/api/devices'
@@ -10,11 +11,12 @@ import {
   utf8Decode,
   utf8Encode,
 } from '@seaworthy/std/bytes'
-import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { Allowance, DeviceRefusal } from '@seaworthy/fleet/devices'
+import { spend } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal, unreachable } from '@seaworthy/std/refusal'
-import { formatInstant, parseInstant } from '@seaworthy/std/time'
+import { formatInstant, minuteMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
@@ -26,6 +28,7 @@ import {
   getDeviceByKey,
   insertDevice,
   isRemovedKey,
+  lockOwnMetadata,
   removeDevice,
   updateDevice,
   useAssertion,
@@ -39,6 +42,7 @@ import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
+import { TooOftenRefusal } from './overload.ts'
 import { factsOf } from './device-facts.ts'
 import { leaveFleet } from './leave-fleet.ts'
 import { decideRestart } from './reboot-locks.ts'
@@ -283,8 +287,11 @@ export async function changeDevice(
   actor: Actor,
   deviceId: string,
   change: DeviceChange,
-): Promise<DeviceWithState> {
+): Promise<{ device: DeviceWithState; isUnchanged: boolean }> {
   const device = await findDevice(tx, actor, deviceId)
+  const isUnchanged =
+    isAsBefore(device, change) && (change.fleet === undefined || change.fleet === device.fleet)
+  if (isUnchanged) return { device, isUnchanged }
   if (change.fleet !== undefined && change.fleet !== device.fleet) {
     const fleet = await getFleet(tx, change.fleet)
     const before = await getFleet(tx, device.fleet)
@@ -297,16 +304,43 @@ export async function changeDevice(
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)
-  return findDevice(tx, actor, deviceId)
+  return { device: await findDevice(tx, actor, deviceId), isUnchanged }
 }
 
-/** A device changes its own name and tags. Throws `device_removed`. */
+/** Whoever has a device's key has the log of everybody to write into: some changes at once, then four an hour. */
+const ownChanges: Allowance = { burst: 10, everyMs: 15 * minuteMs }
+
+/** A device changes its own name and tags; answers whether anything is different now. Throws `device_removed`, `changes_too_often`. */
 export async function changeOwnMetadata(
   tx: WriteTx,
   deviceId: string,
   change: Omit<DeviceChange, 'fleet'>,
-): Promise<void> {
-  if (!(await updateDevice(tx, deviceId, change))) throw removed()
+): Promise<boolean> {
+  const before = await lockOwnMetadata(tx, deviceId)
+  if (before === undefined) throw removed()
+  if (isAsBefore(before, change)) return false
+  const now = await tx.now()
+  const spending = spend(before.usedUntil?.getTime() ?? 0, ownChanges, now.getTime())
+  if (!spending.isAllowed) {
+    const seconds = Math.ceil(spending.waitMs / secondMs)
+    throw new TooOftenRefusal<DeviceRefusal>(
+      'changes_too_often',
+      `the device has changed its name and tags too often: it may do so again in ${seconds} s`,
+      seconds,
+    )
+  }
+  await updateDevice(tx, deviceId, { ...change, usedUntil: new Date(spending.usedUntilMs) })
+  return true
+}
+
+function isAsBefore(
+  before: Pick<DeviceRow, 'name' | 'tags'>,
+  { name, tags }: Omit<DeviceChange, 'fleet'>,
+): boolean {
+  return (
+    (name === undefined || name === before.name) &&
+    (tags === undefined || isDeepStrictEqual({ ...tags }, { ...before.tags }))
+  )
 }
 
 /** Removes a device; its credential is refused from the commit on. Throws `device_not_found`. */
@@ -314,10 +348,10 @@ export async function endDevice(
   tx: WriteTx,
   actor: Actor,
   deviceId: string,
-  now: Date,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)
   await leaveFleet(tx, { id: deviceId, toFleet: null }, 'device_removed')
+  const now = await tx.now()
   if (device.protocol !== 'agent') await rememberRemoved(tx, deviceId, now)
   await removeDevice(tx, deviceId, now)
   return device

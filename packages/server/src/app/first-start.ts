@@ -30,17 +30,16 @@ export async function prepareServer(
   config: Pick<Config, 'masterKeyFile' | 'names'>,
   ports: Ports,
 ): Promise<Started> {
-  const { clock, random, log } = ports
+  const { random, log } = ports
   return db.write(async (tx) => {
     await lockFirstStart(tx)
-    const now = clock.now()
+    const now = await tx.now()
     const isFirst = !(await hasSecrets(tx))
     // Of several hosts that start at once, the first alone may make a key; the others need a copy of it.
     const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
     if (isFirst) {
       await createOnlineSecrets(tx, masterKey, { names: config.names, now, random })
       await appendAudit(tx, {
-        at: now,
         actor: 'server',
         action: 'server.first-start',
         subject: 'server',
@@ -75,7 +74,6 @@ async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promis
     now,
   )
   await appendAudit(tx, {
-    at: now,
     actor: 'server',
     action: 'token.create',
     subject: issued.row.id,

@@ -145,7 +145,6 @@ export async function registerBehind(
   app: App,
   gatewayId: string,
   externalId: string,
-  now: Date,
 ): Promise<ForeignIdentity | undefined> {
   const known = await app.foreignIdentities.findBehind(gatewayId, externalId)
   if (known !== undefined) return known
@@ -154,6 +153,7 @@ export async function registerBehind(
       const gateway = await db.getGatewayToken(tx, gatewayId)
       if (gateway === undefined || (await db.isRemovedBehind(tx, gatewayId, externalId))) return
       if (!(await db.takeGatewayUse(tx, gatewayId))) return
+      const now = await tx.now()
       const { id: device } = await insertBoth(tx, {
         id: newId('device', now, app.random),
         fleet: gateway.fleet,
@@ -167,7 +167,6 @@ export async function registerBehind(
         now,
       })
       await appendAudit(tx, {
-        at: now,
         actor: gatewayId,
         action: 'foreign-device.register',
         subject: device,

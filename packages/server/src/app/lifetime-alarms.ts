@@ -15,9 +15,9 @@ export async function raiseLifetimeAlarms(app: App): Promise<void> {
     const level = levels[alarm]
     if (level === 0) continue
     const isNew = await app.db.write(async (tx) => {
-      if (!(await insertLifetimeAlarm(tx, { role, version, level, at: now }))) return false
+      const at = await tx.now()
+      if (!(await insertLifetimeAlarm(tx, { role, version, level, at }))) return false
       await appendAudit(tx, {
-        at: now,
         actor: 'server',
         action: 'trust.lifetime-alarm',
         subject: `${role}/${version}`,

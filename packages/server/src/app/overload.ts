@@ -6,13 +6,21 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { Random } from '@seaworthy/std/random'
 
-/** Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all come back at once. */
-export class OverloadRefusal extends Refusal<'overloaded'> {
+/** Too much from one, or from all: it may come back later. */
+export class TooOftenRefusal<C extends string> extends Refusal<C> {
   readonly retryAfterSeconds: number
 
-  constructor(retryAfterSeconds: number) {
-    super('overloaded', 'More devices check in than the server can store; come back later.')
+  constructor(code: C, message: string, retryAfterSeconds: number) {
+    super(code, message)
     this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all come back at once. */
+export class OverloadRefusal extends TooOftenRefusal<'overloaded'> {
+  constructor(retryAfterSeconds: number) {
+    const message = 'More devices check in than the server can store; come back later.'
+    super('overloaded', message, retryAfterSeconds)
   }
 }
 

@@ -84,7 +84,7 @@ export async function renewMetadata(app: App): Promise<void> {
   const renewed = await app.db.write(async (tx) => {
     await lockPublication(tx)
     const state = await loadTrustState(tx, app.masterKey)
-    return state === undefined ? [] : renewDueRoles(tx, app, state, now)
+    return state === undefined ? [] : renewDueRoles(tx, app, state, await tx.now())
   })
   if (renewed.length === 0) return
   app.log.info('metadata.renewed', { roles: renewed })
@@ -182,7 +182,6 @@ async function store(
     defaultTufLimits,
   )
   await appendAudit(tx, {
-    at: now,
     actor,
     action: 'trust.publish',
     subject: `${document.role}/${document.version}`,

@@ -91,10 +91,10 @@ export async function watchRebootLocks(app: App): Promise<void> {
   for (const lock of await db.listAllLocks(app.db.reader)) {
     const ageMs = now.getTime() - lock.takenAt.getTime()
     const ttlMs = ttlMsOf(lock.reboot)
-    if (lock.reboot.strategy !== 'coordinated') await giveUp(app, lock, now, 'not_coordinated')
-    else if (ttlMs !== null && ageMs >= ttlMs) await giveUp(app, lock, now, 'expired')
+    if (lock.reboot.strategy !== 'coordinated') await giveUp(app, lock, 'not_coordinated')
+    else if (ttlMs !== null && ageMs >= ttlMs) await giveUp(app, lock, 'expired')
     else if (lock.alarmedAt === null && ageMs >= (ttlMs ?? 2 * alarmAgeMsDefault) / 2) {
-      await raiseAlarm(app, lock, now)
+      await raiseAlarm(app, lock)
     }
   }
 }
@@ -102,23 +102,22 @@ export async function watchRebootLocks(app: App): Promise<void> {
 async function giveUp(
   app: App,
   lock: RebootLockWithDevice,
-  now: Date,
   why: 'expired' | 'not_coordinated',
 ): Promise<void> {
   const isGone = await app.db.write(async (tx) => {
     // Taken again meanwhile it would be another row.
     if (!(await db.deleteLock(tx, lock.id))) return false
     await db.notifyLocks(tx)
-    await record(tx, lock, now, 'reboot-lock.expire', { why })
+    await record(tx, lock, 'reboot-lock.expire', { why })
     return true
   })
   if (isGone) app.log.warn('reboot-lock.expired', { ...describe(lock), why })
 }
 
-async function raiseAlarm(app: App, lock: RebootLockWithDevice, now: Date): Promise<void> {
+async function raiseAlarm(app: App, lock: RebootLockWithDevice): Promise<void> {
   await app.db.write(async (tx) => {
-    await db.markAlarmed(tx, lock.id, now)
-    await record(tx, lock, now, 'reboot-lock.age-alarm', {})
+    await db.markAlarmed(tx, lock.id, await tx.now())
+    await record(tx, lock, 'reboot-lock.age-alarm', {})
   })
   app.log.warn('reboot-lock.held-long', describe(lock))
 }
@@ -126,12 +125,10 @@ async function raiseAlarm(app: App, lock: RebootLockWithDevice, now: Date): Prom
 async function record(
   tx: WriteTx,
   lock: RebootLockWithDevice,
-  now: Date,
   action: string,
   detail: Readonly<Record<string, string>>,
 ): Promise<void> {
   await appendAudit(tx, {
-    at: now,
     actor: 'server',
     action,
     subject: lock.id,

@@ -1,4 +1,5 @@
 /** Refused attempts of somebody who was recognised go into the audit log; noise of strangers only into the log file. */
+import { spend } from '@seaworthy/fleet/devices'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../db/audit.ts'
@@ -10,30 +11,29 @@ export interface Attempt {
   readonly actor: Actor
   readonly action: string
   readonly subject: string
-  readonly at: Date
 }
 
-/** Entries per actor and minute and worker: a refused client in a loop must not fill the log. */
-const refusalsPerMinuteMax = 30
+/** Entries per actor and worker: a refused client in a loop must not fill the log, however long it goes on. */
+const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
+const actorsMax = 100_000
 
 export interface RefusalLimiter {
-  /** Whether this actor's refusal may still be recorded in this minute. */
+  /** Whether this actor's refusal may still be recorded. */
   admits(actor: string): boolean
 }
 
 export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
-  let minute = 0
-  let counts = new Map<string, number>()
+  // In the order of their last entry.
+  const usedUntilMs = new Map<string, number>()
   return {
     admits(actor) {
-      const now = Math.floor(clock.monotonicMs() / minuteMs)
-      if (now !== minute) {
-        minute = now
-        counts = new Map()
-      }
-      const count = (counts.get(actor) ?? 0) + 1
-      counts.set(actor, count)
-      return count <= refusalsPerMinuteMax
+      const nowMs = clock.monotonicMs()
+      const spending = spend(usedUntilMs.get(actor) ?? 0, refusalAllowance, nowMs)
+      if (!spending.isAllowed) return false
+      usedUntilMs.delete(actor)
+      if (usedUntilMs.size >= actorsMax) usedUntilMs.delete(usedUntilMs.keys().next().value!)
+      usedUntilMs.set(actor, spending.usedUntilMs)
+      return true
     },
   }
 }
@@ -42,12 +42,11 @@ export async function recordRefusal(app: App, error: unknown, attempt: Attempt):
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
   // Nobody did anything wrong, and writing it down would be more load.
   if (error instanceof OverloadRefusal) return
-  const { actor, action, subject, at } = attempt
+  const { actor, action, subject } = attempt
   app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })
   if (actor.kind === 'anonymous' || !app.refusals.admits(actor.id)) return
   await app.db.write((tx) =>
     appendAudit(tx, {
-      at,
       actor: actor.id,
       action,
       subject,

@@ -139,7 +139,6 @@ export async function recordRegistryChange(app: App, change: RegistryChange): Pr
   const subject = 'digest' in facts ? `${repository}@${facts.digest}` : `${repository}:${facts.tag}`
   await app.db.write((tx) =>
     appendAudit(tx, {
-      at: app.clock.now(),
       actor: actor.id,
       action: changeActions[kind],
       subject,

@@ -30,7 +30,7 @@ export async function createRelease(
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
   now: Date,
-): Promise<ReleaseRow> {
+): Promise<{ row: ReleaseRow; isNew: boolean }> {
   const { product, version } = wanted
   requireWholeProduct(actor, product)
   requireKnownProduct(actor, await app.trust.freshState(), product)
@@ -51,9 +51,9 @@ export async function createRelease(
     createdBy: actor.id,
   }
   await measureReleaseFiles(app, tx, row, now)
-  if (await insertRelease(tx, row)) return row
+  if (await insertRelease(tx, row)) return { row, isNew: true }
   const known = await getRelease(tx, product, version)
-  if (known?.digest === digest) return known
+  if (known?.digest === digest) return { row: known, isNew: false }
   throw new Refusal<ReleaseRefusal>(
     'release_exists',
     `${product} has another release ${version} already`,

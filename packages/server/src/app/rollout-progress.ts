@@ -85,7 +85,6 @@ async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollou
   await auditStop(tx, before, after)
   if (step.kind !== 'open_wave') return
   await appendAudit(tx, {
-    at: after.clockAt,
     actor: 'server',
     action: 'rollout.open-wave',
     subject: after.id,

@@ -67,7 +67,6 @@ export async function createRollout(
   actor: Actor,
   wanted: WantedRollout,
 ): Promise<CreatedRollout> {
-  const now = await tx.now()
   const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
   checkPolicy(wanted.policy, app.zones)
   requireTrust(await app.trust.freshState())
@@ -86,6 +85,7 @@ export async function createRollout(
       name === fleet.name && id !== back?.id && (state === 'active' || state === 'paused'),
   )
   requireNewer(release, fleet, running, wanted.policy.isEmergency)
+  const now = await tx.now()
   const rollout = begin({
     id: newId('rollout', now, app.random),
     fleet: fleet.name,

@@ -23,7 +23,7 @@ export async function identify(app: App, bearer: string, now: Date): Promise<Act
       return undefined
     }
     if (hasEnded(key, now)) {
-      await recordEnded(app, key.id, now)
+      await recordEnded(app, key.id)
       return undefined
     }
     return { kind: 'provisioning-key', id: key.id, key }
@@ -33,7 +33,7 @@ export async function identify(app: App, bearer: string, now: Date): Promise<Act
     return undefined
   }
   if (hasEnded(token, now)) {
-    await recordEnded(app, token.id, now)
+    await recordEnded(app, token.id)
     return undefined
   }
   const isTouchDue =
@@ -62,12 +62,11 @@ export function hasEnded(
 }
 
 /** Somebody uses a credential that was right once: worth a line in the audit log. */
-async function recordEnded(app: App, id: string, now: Date): Promise<void> {
+async function recordEnded(app: App, id: string): Promise<void> {
   app.log.warn('credential.ended', { id })
   if (!app.refusals.admits(id)) return
   await app.db.write((tx) =>
     appendAudit(tx, {
-      at: now,
       actor: id,
       action: 'server.sign-in',
       subject: id,

@@ -55,7 +55,6 @@ export async function auditStop(tx: WriteTx, before: Rollout, after: Rollout): P
   const action = actions[after.state]
   if (action === null) return
   await appendAudit(tx, {
-    at: after.clockAt,
     actor: 'server',
     action: `rollout.${action}`,
     subject: after.id,

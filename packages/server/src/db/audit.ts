@@ -2,10 +2,10 @@
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { formatInstant } from '@seaworthy/std/time'
+import { boundDetail } from './audit-detail.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface AuditEntry {
-  readonly at: Date
   /** `token_…`, `device_…`, `provisioning_…`, `gateway_…`, `server` or `anonymous`. */
   readonly actor: string
   /** The name of the route, or of the server's own action: `noun.verb`. */
@@ -16,20 +16,20 @@ export interface AuditEntry {
   readonly detail?: Readonly<Record<string, JsonValue>>
 }
 
-/** Leaves of the log are limited to 65,535 bytes. */
-const entryBytesMax = 60_000
+const subjectLengthMax = 300
 
-export async function appendAudit({ sql }: WriteTx, entry: AuditEntry): Promise<void> {
+/** The entry is of the transaction's time, as whatever else it writes. */
+export async function appendAudit(tx: WriteTx, entry: AuditEntry): Promise<void> {
+  const { sql } = tx
   const bytes = canonicalJson({
     format: 'seaworthy-audit-v1',
-    at: formatInstant(entry.at),
+    at: formatInstant(await tx.now()),
     actor: entry.actor,
     action: entry.action,
-    subject: entry.subject,
+    subject: entry.subject.slice(0, subjectLengthMax),
     outcome: entry.outcome,
-    detail: entry.detail ?? {},
+    detail: boundDetail(entry.detail ?? {}),
   })
-  if (bytes.length > entryBytesMax) throw new Error(`audit entry of ${bytes.length} bytes`)
   await sql`insert into audit_entries (entry) values (${Buffer.from(bytes)})`
   await sql`select pg_notify('audit', '')`
 }

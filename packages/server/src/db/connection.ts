@@ -19,7 +19,11 @@ export interface ReadTx {
 
 export interface WriteTx {
   readonly sql: TransactionSql
-  /** The database's clock: what several replicas decide one after the other is decided in one time, whatever theirs say. */
+  /**
+   * The time of the transaction: the database's clock when it is first asked for, and the same from then on, so that everything
+   * the transaction writes carries one time. Ask when the locks are held: then what several replicas decide one after the
+   * other is decided in that order, whatever their own clocks say.
+   */
   readonly now: () => Promise<Date>
   readonly [writes]: true
 }
@@ -117,10 +121,12 @@ function connect(
 }
 
 function writeTx(sql: Sql | TransactionSql): WriteTx {
-  const now = async () => {
+  let asked: Promise<Date> | undefined
+  const ask = async () => {
     const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`
     return row!.now
   }
+  const now = () => (asked ??= ask())
   return { sql, now } as unknown as WriteTx
 }
 

@@ -95,6 +95,17 @@ export async function listDevices(
     order by d.id limit ${page.limit}`
 }
 
+/** What a device may change of itself, and until when its allowance for that is used; locked. */
+export async function lockOwnMetadata(
+  { sql }: WriteTx,
+  id: string,
+): Promise<(Pick<DeviceRow, 'name' | 'tags'> & { usedUntil: Date | null }) | undefined> {
+  const [row] = await sql<(Pick<DeviceRow, 'name' | 'tags'> & { usedUntil: Date | null })[]>`
+    select name, tags, own_changes_used_until as "usedUntil" from devices
+    where id = ${id} for no key update`
+  return row
+}
+
 export async function updateDevice(
   { sql }: WriteTx,
   id: string,
@@ -102,13 +113,15 @@ export async function updateDevice(
     name?: string | undefined
     tags?: Readonly<Record<string, string>> | undefined
     fleet?: string | undefined
+    usedUntil?: Date | undefined
   },
 ): Promise<boolean> {
   const rows = await sql`
     update devices set
       name = coalesce(${change.name ?? null}, name),
       tags = coalesce(${change.tags === undefined ? null : sql.json({ ...change.tags })}::jsonb, tags),
-      fleet = coalesce(${change.fleet ?? null}, fleet)
+      fleet = coalesce(${change.fleet ?? null}, fleet),
+      own_changes_used_until = coalesce(${change.usedUntil ?? null}, own_changes_used_until)
     where id = ${id}`
   if (rows.count !== 1) return false
   // Its next check-in copies what the device is now.
@@ -131,10 +144,11 @@ export async function isRemovedKey({ sql }: ReadTx, keyId: string): Promise<bool
   return rows.length > 0
 }
 
-/** Devices removed at or after `since`. */
-export async function listRemovedDevices({ sql }: ReadTx, since: Date): Promise<string[]> {
+/** Devices removed within the last `withinMs`, by the clock that `removed_at` was taken from. */
+export async function listRemovedDevices({ sql }: ReadTx, withinMs: number): Promise<string[]> {
   const rows = await sql<{ device: string }[]>`
-    select device from removed_devices where removed_at >= ${since}`
+    select device from removed_devices
+    where removed_at >= clock_timestamp() - ${withinMs}::double precision * interval '1 millisecond'`
   return rows.map((row) => row.device)
 }
 

@@ -45,6 +45,7 @@ devices.tags jsonb not null
 devices.provisioning_key text
 devices.registered_at timestamp with time zone not null
 devices.protocol text not null default 'agent'::text
+devices.own_changes_used_until timestamp with time zone
 fleet_samples.fleet text not null
 fleet_samples.at timestamp with time zone not null
 fleet_samples.devices_count bigint not null

@@ -19,7 +19,8 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
     audited(
       registerDevice,
       { permission: 'device-self:register', subject: (call) => call.actor.id },
-      async (app, tx, { actor, body, now }) => {
+      async (app, tx, { actor, body }) => {
+        const now = await tx.now()
         const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
         return {
           reply: {
@@ -31,7 +32,8 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
             serverTime: formatInstant(now),
           },
           subject: device.id,
-          detail: { keyId: device.keyId, fleet: fleet.name, isNew },
+          detail: { keyId: device.keyId, fleet: fleet.name },
+          isUnchanged: !isNew,
         }
       },
     ),
@@ -59,8 +61,12 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       setOwnMetadata,
       { permission: 'device-self:metadata', subject: (call) => call.actor.id },
       async (_app, tx, { actor, body }) => {
-        await devices.changeOwnMetadata(tx, actor.id, body)
-        return { reply: undefined, detail: { name: body.name ?? null, tags: body.tags ?? null } }
+        const isChanged = await devices.changeOwnMetadata(tx, actor.id, body)
+        return {
+          reply: undefined,
+          detail: { name: body.name ?? null, tags: body.tags ?? null },
+          isUnchanged: !isChanged,
+        }
       },
     ),
     read(readOwnApplication, 'device-self:application', async (app, { actor }) => {

@@ -19,18 +19,19 @@ export const deviceEndpoints: readonly Endpoint[] = [
     setDevice,
     { permission: 'device:write', subject: (call) => call.params.deviceId },
     async (_app, tx, { actor, params, body }) => {
-      const device = await devices.changeDevice(tx, actor, params.deviceId, body)
+      const { device, isUnchanged } = await devices.changeDevice(tx, actor, params.deviceId, body)
       return {
         reply: devices.viewDevice(device),
         detail: { name: device.name, fleet: device.fleet, tags: { ...device.tags } },
+        isUnchanged,
       }
     },
   ),
   audited(
     removeDevice,
     { permission: 'device:write', subject: (call) => call.params.deviceId },
-    async (app, tx, { actor, params, now }) => {
-      const device = await devices.endDevice(tx, actor, params.deviceId, now)
+    async (app, tx, { actor, params }) => {
+      const device = await devices.endDevice(tx, actor, params.deviceId)
       return {
         reply: undefined,
         detail: { keyId: device.keyId, fleet: device.fleet },

@@ -62,7 +62,7 @@ export function createDispatcher(
     try {
       if (route.auth !== 'public') requirePermission(actor, permission)
     } catch (error) {
-      const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300), at: now }
+      const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300) }
       await recordRefusal(app, error, attempt)
       throw error
     }

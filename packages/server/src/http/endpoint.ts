@@ -21,6 +21,12 @@ export interface Call<R extends Route> {
   readonly now: Date
 }
 
+/**
+ * What changes something takes its time from the transaction (`tx.now()`), as its audit entry does: the two carry one
+ * clock, whatever the replica's own says.
+ */
+type AuditedCall<R extends Route> = Omit<Call<R>, 'now'>
+
 /** A route with its work. */
 export interface Endpoint {
   readonly route: Route
@@ -35,7 +41,7 @@ interface Options<R extends Route> {
   /** Checked before the body is read. */
   readonly permission: Permission
   /** What the audit entry is about. */
-  readonly subject: (call: Call<R>) => string
+  readonly subject: (call: AuditedCall<R>) => string
 }
 
 export interface Done<R extends Route> extends Change {
@@ -54,14 +60,13 @@ export function read<R extends Route & { readonly method: 'GET' }>(
 export function audited<R extends Route>(
   route: R,
   options: Options<R>,
-  work: (app: App, tx: WriteTx, call: Call<R>) => Promise<Done<R>>,
+  work: (app: App, tx: WriteTx, call: AuditedCall<R>) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>) => {
     const attempt = {
       actor: call.actor,
       action: route.name,
       subject: options.subject(call),
-      at: call.now,
     }
     const { reply } = await changeAudited(app, attempt, (tx) => work(app, tx, call))
     return reply
@@ -88,8 +93,8 @@ export function recordedElsewhere<
     try {
       return await work(app, call)
     } catch (error) {
-      const { actor, now: at } = call
-      await recordRefusal(app, error, { actor, action: route.name, subject: actor.id, at })
+      const { actor } = call
+      await recordRefusal(app, error, { actor, action: route.name, subject: actor.id })
       throw error
     }
   }

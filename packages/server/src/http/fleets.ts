@@ -16,7 +16,8 @@ export const fleetEndpoints: readonly Endpoint[] = [
   audited(
     createFleet,
     { permission: 'fleet:write', subject: (call) => call.body.name },
-    async (app, tx, { actor, body, now }) => {
+    async (app, tx, { actor, body }) => {
+      const now = await tx.now()
       const row = await fleets.createFleet(tx, app, actor, await app.trust.freshState(), body, now)
       const view = fleets.viewFleet(row, 0)
       return {
@@ -53,7 +54,8 @@ export const fleetEndpoints: readonly Endpoint[] = [
   audited(
     createProvisioningKey,
     { permission: 'provisioning-key:write', subject: (call) => call.params.fleet },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const wanted = {
         fleet: params.fleet,
         uses: body.uses,
@@ -74,7 +76,8 @@ export const fleetEndpoints: readonly Endpoint[] = [
   audited(
     revokeProvisioningKey,
     { permission: 'provisioning-key:write', subject: (call) => call.params.provisioningKeyId },
-    async (_app, tx, { actor, params, now }) => {
+    async (_app, tx, { actor, params }) => {
+      const now = await tx.now()
       await fleets.endProvisioningKey(tx, actor, params.provisioningKeyId, now)
       return { reply: undefined }
     },

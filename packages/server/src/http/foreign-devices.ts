@@ -17,7 +17,8 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   audited(
     createForeignDevice,
     { permission: 'device:write', subject: (call) => call.params.fleet },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const wanted = { ...params, ...body }
       const { device, token } = await foreign.createForeignDevice(app, tx, actor, wanted, now)
       return {
@@ -57,7 +58,8 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   audited(
     createGatewayToken,
     { permission: 'provisioning-key:write', subject: (call) => call.params.fleet },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const wanted = { ...params, ...body }
       const { row, token } = await foreign.createGatewayToken(tx, app, actor, wanted, now)
       return {
@@ -73,7 +75,8 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   audited(
     revokeGatewayToken,
     { permission: 'provisioning-key:write', subject: (call) => call.params.gatewayTokenId },
-    async (app, tx, { actor, params, now }) => {
+    async (app, tx, { actor, params }) => {
+      const now = await tx.now()
       await foreign.endGatewayToken(tx, actor, params.gatewayTokenId, now)
       return {
         reply: undefined,

@@ -7,7 +7,8 @@ export const omahaAppEndpoints: readonly Endpoint[] = [
   audited(
     setOmahaApp,
     { permission: 'fleet:write', subject: (call) => call.params.product },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const wanted = { ...params, ...body }
       const set = await apps.setOmahaApp(tx, actor, await app.trust.freshState(), wanted, now)
       return {

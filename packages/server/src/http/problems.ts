@@ -12,7 +12,8 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
-import { OverloadRefusal } from '../app/overload.ts'
+import type { OverloadRefusal } from '../app/overload.ts'
+import { TooOftenRefusal } from '../app/overload.ts'
 import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */
@@ -71,6 +72,7 @@ const deviceTable = {
   report_signature_invalid: no(422, 'The signature of the report is not valid'),
   report_signature_missing: no(422, 'The report must be signed'),
   report_sequence_reused: no(409, 'The sequence number was used for another report'),
+  changes_too_often: no(429, 'Too many changes'),
 } satisfies Record<DeviceRefusal, Mapped>
 
 const releaseTable = {
@@ -229,7 +231,7 @@ export function problemOf(thrown: unknown): ProblemReply {
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
-        ...(error instanceof OverloadRefusal
+        ...(error instanceof TooOftenRefusal
           ? { 'retry-after': String(error.retryAfterSeconds) }
           : {}),
         ...(isHttpError ? error.headers : {}),

@@ -14,7 +14,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
   audited(
     createProposal,
     { permission: 'proposal:write', subject: (call) => proposalIdOf(call.body.proposal) },
-    async (app, tx, { actor, body, now }) => {
+    async (app, tx, { actor, body }) => {
+      const now = await tx.now()
       const stored = await proposals.submitProposal(app, tx, actor, body.proposal, now)
       return {
         reply: await proposals.viewProposal(stored, await app.trust.freshState()),
@@ -48,7 +49,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
   audited(
     applyProposal,
     { permission: 'proposal:apply', subject: (call) => call.params.proposalId },
-    async (app, tx, { actor, params, now }) => {
+    async (app, tx, { actor, params }) => {
+      const now = await tx.now()
       const applied = await proposals.applyProposal(app, tx, actor, params.proposalId, now)
       return {
         reply: await proposals.viewProposal(applied, app.trust.state()),
@@ -60,7 +62,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
   audited(
     rejectProposal,
     { permission: 'proposal:write', subject: (call) => call.params.proposalId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const { proposalId } = params
       const stored = await proposals.rejectProposal(tx, actor, proposalId, body.reason, now)
       return {

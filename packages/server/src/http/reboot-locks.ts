@@ -17,7 +17,8 @@ export const rebootLockEndpoints: readonly Endpoint[] = [
   audited(
     releaseRebootLock,
     { permission: 'reboot-lock:write', subject: (call) => call.params.rebootLockId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const row = await holders.takeAwayLock(tx, actor, params.rebootLockId)
       const { fleet, kind, holder } = row
       return {
@@ -30,7 +31,8 @@ export const rebootLockEndpoints: readonly Endpoint[] = [
   audited(
     createFleetLockKey,
     { permission: 'reboot-lock:write', subject: (call) => call.params.fleet },
-    async (app, tx, { actor, params, now }) => {
+    async (app, tx, { actor, params }) => {
+      const now = await tx.now()
       const { row, key } = await keys.createFleetLockKey(tx, app, actor, params.fleet, now)
       return {
         reply: { view: keys.viewFleetLockKey(row), key },
@@ -45,7 +47,8 @@ export const rebootLockEndpoints: readonly Endpoint[] = [
   audited(
     revokeFleetLockKey,
     { permission: 'reboot-lock:write', subject: (call) => call.params.fleetLockKeyId },
-    async (_app, tx, { actor, params, now }) => {
+    async (_app, tx, { actor, params }) => {
+      const now = await tx.now()
       await keys.endFleetLockKey(tx, actor, params.fleetLockKeyId, now)
       return { reply: undefined }
     },

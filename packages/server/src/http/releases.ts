@@ -11,12 +11,14 @@ export const releaseEndpoints: readonly Endpoint[] = [
       permission: 'release:write',
       subject: ({ params, body }) => `${params.product}@${body.version}`,
     },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
+      const now = await tx.now()
       const wanted = { ...params, ...body }
-      const row = await releases.createRelease(app, tx, actor, wanted, now)
+      const { row, isNew } = await releases.createRelease(app, tx, actor, wanted, now)
       return {
         reply: releases.viewRelease(row, app.trust.state()),
         detail: { digest: row.digest, kind: row.kind, totalBytes: row.totalBytes },
+        isUnchanged: !isNew,
       }
     },
   ),

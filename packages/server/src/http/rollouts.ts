@@ -23,7 +23,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     createRollout,
     { permission: 'rollout:write', subject: (call) => call.body.fleet },
-    async (app, tx, { actor, body, now }) => {
+    async (app, tx, { actor, body }) => {
       const wanted = {
         fleet: body.fleet,
         version: body.version,
@@ -33,7 +33,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
       }
       const created = await rollouts.createRollout(app, tx, actor, wanted)
       return {
-        reply: viewRollout(created.rollout, now),
+        reply: viewRollout(created.rollout, await tx.now()),
         subject: created.rollout.id,
         detail: created.detail,
         afterCommit: () => app.rollouts.put(created.changed),
@@ -49,11 +49,11 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     pauseRollout,
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
       const reason = body.reason ?? null
       const after = await rollouts.pauseRollout(tx, actor, params.rolloutId, reason)
       return {
-        reply: viewRollout(after, now),
+        reply: viewRollout(after, await tx.now()),
         detail: describeProgress(after),
         afterCommit: () => app.rollouts.put([after]),
       }
@@ -62,10 +62,10 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     resumeRollout,
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
       const after = await rollouts.resumeRollout(tx, actor, params.rolloutId)
       return {
-        reply: viewRollout(after, now),
+        reply: viewRollout(after, await tx.now()),
         detail: { ...describeProgress(after), reason: body.reason ?? null },
         afterCommit: () => app.rollouts.put([after]),
       }
@@ -74,11 +74,11 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     abortRollout,
     { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
       const reason = body.reason ?? null
       const after = await rollouts.abortRollout(tx, actor, params.rolloutId, reason)
       return {
-        reply: viewRollout(after, now),
+        reply: viewRollout(after, await tx.now()),
         detail: describeProgress(after),
         afterCommit: () => app.rollouts.put([after]),
       }
@@ -87,10 +87,10 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     approveRollout,
     { permission: 'rollout:approve', subject: (call) => call.params.rolloutId },
-    async (app, tx, { actor, params, body, now }) => {
+    async (app, tx, { actor, params, body }) => {
       const after = await rollouts.approveWave(tx, actor, params.rolloutId, body.wave - 1)
       return {
-        reply: viewRollout(after, now),
+        reply: viewRollout(after, await tx.now()),
         detail: { ...describeProgress(after), wave: body.wave },
         afterCommit: () => app.rollouts.put([after]),
       }

@@ -8,7 +8,8 @@ export const tokenEndpoints: readonly Endpoint[] = [
   audited(
     createToken,
     { permission: 'token:write', subject: (call) => call.body.name },
-    async (app, tx, { actor, body, now }) => {
+    async (app, tx, { actor, body }) => {
+      const now = await tx.now()
       const wanted = {
         name: body.name,
         role: body.role,
@@ -34,7 +35,8 @@ export const tokenEndpoints: readonly Endpoint[] = [
   audited(
     refreshToken,
     { permission: 'token:self', subject: (call) => call.actor.id },
-    async (app, tx, { actor, now }) => {
+    async (app, tx, { actor }) => {
+      const now = await tx.now()
       const { row, token } = await tokens.refreshToken(tx, app, actor, now)
       return { reply: { view: tokens.viewToken(row), token }, detail: { successor: row.id } }
     },
@@ -45,7 +47,8 @@ export const tokenEndpoints: readonly Endpoint[] = [
   audited(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },
-    async (_app, tx, { actor, params, now }) => {
+    async (_app, tx, { actor, params }) => {
+      const now = await tx.now()
       await tokens.endToken(tx, actor, params.tokenId, now)
       return { reply: undefined }
     },

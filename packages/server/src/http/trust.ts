@@ -14,7 +14,8 @@ export const trustEndpoints: readonly Endpoint[] = [
   audited(
     createOnlineKeyRoute,
     { permission: 'trust:write', subject: ({ params }) => params.role },
-    async ({ masterKey }, tx, { params, now, actor }) => {
+    async ({ masterKey }, tx, { params, actor }) => {
+      const now = await tx.now()
       requireUnscoped(actor, 'online keys are of')
       return { reply: await addOnlineKey(tx, masterKey, params.role, now) }
     },

@@ -160,8 +160,14 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
 }
 
 function withClock(db: Db, now: () => Date): Db {
-  const tellTime = () => Promise.resolve(now())
-  return { ...db, write: (work) => db.write((tx) => work({ ...tx, now: tellTime })) }
+  return {
+    ...db,
+    write: (work) =>
+      db.write((tx) => {
+        let asked: Date | undefined
+        return work({ ...tx, now: () => Promise.resolve((asked ??= now())) })
+      }),
+  }
 }
 
 /** As it is stored, in one consistent state. */

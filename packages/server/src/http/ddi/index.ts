@@ -63,7 +63,7 @@ export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler
     async answer(req, res, path, query) {
       const { tenant, controllerId, rest } = parseTarget(path)!
       const now = app.clock.now()
-      const identity = await identifyController(app, req, controllerId, now)
+      const identity = await identifyController(app, req, controllerId)
       if (identity === undefined) {
         app.metrics.refusals.add(1, 'unauthenticated')
         attempts.countWrong(req.socket.remoteAddress ?? '')

@@ -49,7 +49,6 @@ export async function identifyController(
   app: App,
   req: IncomingMessage,
   controllerId: string,
-  now: Date,
 ): Promise<ForeignIdentity | undefined> {
   const match = authorizationForm.exec(req.headers.authorization ?? '')
   if (match === null) return undefined
@@ -60,7 +59,7 @@ export async function identifyController(
   }
   if (!externalIdField.safeParse(controllerId).success) return undefined
   const gateway = await app.foreignIdentities.identifyGateway(match[2]!)
-  return gateway && registerBehind(app, gateway.id, controllerId, now)
+  return gateway && registerBehind(app, gateway.id, controllerId)
 }
 
 const bodyBytesMax = 256 * 1024

@@ -188,14 +188,13 @@ function refuse(
 }
 
 /** A credential that was copied, or a machine that was made anew: nothing is believed, and somebody should look. */
-async function recordOtherMachine({ app, identity, now }: Call, asked: OmahaApp): Promise<void> {
+async function recordOtherMachine({ app, identity }: Call, asked: OmahaApp): Promise<void> {
   const { deviceId } = identity
   const refusal = new Refusal('other_machine', `the token was first used by another machine`)
   await recordRefusal(app, refusal, {
     actor: { kind: 'device', id: deviceId },
     action: 'omaha.update',
     subject: `${deviceId}/${asked.machineId}`,
-    at: now,
   })
 }
 
