@@ -1,6 +1,13 @@
 /** What a hostile server, mirror or fetcher may try (T7, D9): each ends in its code, and the device goes on running what it ran. */
 import assert from 'node:assert/strict'
-import { readdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { after, beforeEach, afterEach, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import { ManualClock } from '@seaworthy/std/time'
@@ -200,6 +207,167 @@ test('D9 a mirror with bad content is left for the next source', async () => {
   }
 })
 
+/** Breaks off after other bytes than were asked for, as often as it is asked. */
+const spoil =
+  (length: number, size: number): NonNullable<TestOrigin['intercept']> =>
+  (request, response) => {
+    if (!request.url!.includes('/blobs/')) return false
+    const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    response.writeHead(from === 0 ? 200 : 206, {
+      'content-length': size - from,
+      ...(from === 0 ? {} : { 'content-range': `bytes ${from}-${size - 1}/${size}` }),
+    })
+    if (from >= length) response.destroy()
+    else response.write(Buffer.alloc(length - from, 0x41), () => response.destroy())
+    return true
+  }
+
+test('T7 D9 a hostile mirror that breaks off after garbage: the honest server delivers within the same poll', async () => {
+  const mirror = await startTestOrigin(`${folder.path}/${count}/mirror`)
+  try {
+    await startAtFive({ config: { mirrors: [{ url: mirror.url }] } })
+    const six = await origin.release('6.0.0', app('6.0.0', 100_000), { counter: 6 })
+    mirror.intercept = spoil(six.layer.size - 1000, six.layer.size)
+    agent.installer.pollNow()
+    await waitUntil('committed or refused', () => {
+      const { committedCounter, refusals } = agent.status()
+      return committedCounter === 6 || refusals.length > 0
+    })
+    assert.deepEqual(agent.status().refusals, [])
+    assert.deepEqual([...agent.running], [six.sha256])
+    assert.ok(
+      mirror.requests.some((request) => request.includes('/blobs/')),
+      'the mirror was asked first',
+    )
+    assert.deepEqual(
+      readdirSync(agent.layout.fetch).filter((name) => /^sha256/.test(name)),
+      [],
+    )
+  } finally {
+    await mirror.close()
+  }
+})
+
+test('T7 D9 a source whose earlier bytes were garbage gets a clean try within the same poll', async () => {
+  await startAtFive()
+  const six = await origin.release('6.0.0', app('6.0.0', 100_000), { counter: 6 })
+  origin.intercept = spoil(50_000, six.layer.size)
+  agent.installer.pollNow()
+  const kept = () => readdirSync(agent.layout.fetch).filter((name) => /^sha256/.test(name))
+  await waitUntil('left with a part', () => agent.status().lastError === 'unreachable')
+  assert.equal(kept().length, 1, 'the part is kept for that source')
+  origin.intercept = undefined
+  agent.installer.pollNow()
+  await waitUntil('committed or refused', () => {
+    const { committedCounter, refusals } = agent.status()
+    return committedCounter === 6 || refusals.length > 0
+  })
+  assert.deepEqual(agent.status().refusals, [])
+  assert.equal(agent.status().committedCounter, 6)
+})
+
+test('T7 D9 a fetcher whose answers about content are out of form makes the device give up no release', async () => {
+  let reply: unknown
+  const five = await startAtFive({
+    hijack: (hands) => ({
+      ...hands,
+      answer: (request) =>
+        reply !== undefined && request.kind === 'content'
+          ? Promise.resolve(reply)
+          : hands.answer(request),
+    }),
+  })
+  await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
+  for (const answer of [
+    null,
+    { file: '../trust/device.key', isContinued: false },
+    { file: 'nothing', isContinued: false },
+  ]) {
+    reply = answer
+    const before = origin.reports.length
+    agent.installer.pollNow()
+    await waitUntil('noticed', () => agent.status().lastError !== null)
+    await waitUntil('polled', () => origin.reports.length > before)
+    assert.deepEqual([...agent.running], [five])
+    assert.deepEqual(agent.status()['failed'], [])
+  }
+  const isGivenUp = origin.reports.some(({ report }) => report.update.state === 'failed')
+  assert.ok(!isGivenUp, 'no signed report says that the release failed')
+  reply = undefined
+  agent.installer.pollNow()
+  await waitUntil('committed', () => agent.status().committedCounter === 6)
+})
+
+test('T7 D9 a hostile server whose problem code is out of form does not end the fetcher', async () => {
+  await startAtFive()
+  for (const code of ['Not a code!', 'x'.repeat(10_000), '', '\u001b[2J']) {
+    let seen = 0
+    origin.intercept = (request, response) => {
+      if (!request.url!.endsWith('/check-in')) return false
+      seen++
+      const problem = { type: 'about:blank', title: 'no', status: 403, code, detail: 'no' }
+      response
+        .writeHead(403, { 'content-type': 'application/problem+json', 'retry-after': '999999' })
+        .end(JSON.stringify(problem))
+      return true
+    }
+    agent.installer.pollNow()
+    await waitUntil('the problem was seen', () => seen > 0 && agent.status().lastError !== null)
+    assert.equal(agent.status().lastError, 'not_allowed')
+  }
+  origin.intercept = undefined
+  await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
+  agent.installer.pollNow()
+  await waitUntil('committed', () => agent.status().committedCounter === 6)
+})
+
+test('T7 D9 a release whose seaworthy.json is a link, a folder, too long or endless is refused, remembered and reported', async () => {
+  const five = await startAtFive({
+    config: { environment: { PORT: '1', LONG: 'x'.repeat(30_000) } },
+  })
+  const replace = (path: string, put: (manifest: string) => void) => {
+    const manifest = `${path}/seaworthy.json`
+    renameSync(manifest, `${path}/other.json`)
+    put(manifest)
+  }
+  let counter = 5
+  for (const put of [
+    (manifest: string) => symlinkSync('other.json', manifest),
+    (manifest: string) => mkdirSync(manifest),
+    (manifest: string) => writeFileSync(manifest, ' '.repeat(70_000)),
+    (manifest: string) =>
+      writeFileSync(manifest, JSON.stringify({ start: ['./app.mjs', '${LONG}'.repeat(1300)] })),
+  ]) {
+    const version = `${++counter}.0.0`
+    const path = app(version)
+    replace(path, put)
+    await origin.release(version, path, { counter })
+    agent.installer.pollNow()
+    await waitUntil(`${version} is reported`, () =>
+      origin.reports.some(({ report: { update }, isSigned }) => {
+        const isRefused = update.state === 'failed' && update.code === 'manifest_malformed'
+        return isSigned && isRefused && update.targetPath?.endsWith(version) === true
+      }),
+    )
+    assert.deepEqual([...agent.running], [five])
+    assert.deepEqual(readdirSync(agent.layout.releases), [five])
+  }
+  assert.deepEqual(
+    (agent.status()['failed'] as { code: string; counter: number }[]).map(
+      ({ code, counter: failed }) => `${failed} ${code}`,
+    ),
+    [6, 7, 8, 9].map((failed) => `${failed} manifest_malformed`),
+  )
+  const blobs = () => origin.requests.filter((request) => request.includes('/blobs/')).length
+  const [before, reports] = [blobs(), origin.reports.length]
+  agent.installer.pollNow()
+  await waitUntil('polled again', () => origin.reports.length > reports)
+  assert.equal(blobs(), before, 'it is left alone until it is signed again')
+  await origin.release('10.0.0', app('10.0.0'), { counter: 10 })
+  agent.installer.pollNow()
+  await waitUntil('the next one runs', () => agent.status().committedCounter === 10)
+})
+
 test('D9 without a server the device follows its channel from a mirror alone', async () => {
   await origin.release('1.0.0', app('1.0.0'), { assign: false })
   const newest = await origin.release('2.0.0', app('2.0.0'), { assign: false })
@@ -240,7 +408,7 @@ test('T7 swap after verification: a file replaced while it is handed over change
         const reply = await hands.answer(request)
         if (request.kind === 'content' && request.size > 20_000) {
           // between the fetcher's answer and the end of the installer's copy, again and again
-          const path = `${layout.fetch}/sha256-${request.sha256}`
+          const path = `${layout.fetch}/${(reply as { file: string }).file}`
           const timer = setInterval(() => {
             writeFileSync(`${path}.evil`, Buffer.alloc(request.size, 0x41))
             renameSync(`${path}.evil`, path)
@@ -285,8 +453,9 @@ for (const [name, deed] of [
             agent !== undefined &&
             agent.status().committedCounter === 5
           ) {
-            renameSync(`${layout.fetch}/sha256-${request.sha256}`, `${layout.fetch}/gone`)
-            deed(`${layout.fetch}/sha256-${request.sha256}`, layout)
+            const path = `${layout.fetch}/${(reply as { file: string }).file}`
+            renameSync(path, `${layout.fetch}/gone`)
+            deed(path, layout)
           }
           return reply
         },

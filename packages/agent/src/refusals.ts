@@ -3,26 +3,29 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 
 export type ConfigRefusal = 'config_unreadable' | 'config_malformed'
 
-/** A release or its update that failed on this device; it is not tried again until it comes with a higher counter. */
-export type UpdateFailure =
-  | 'release_malformed'
-  | 'manifest_malformed'
+/** Why a trial of a release ended, beside what its content was refused for. */
+export type TrialFailure =
   | 'start_failed'
   | 'crash_loop'
   | 'health_failed'
   /** The trial was cut short more often than we try. */
   | 'interrupted'
-  | 'no_space'
-  | 'environment_missing'
+  | 'release_missing'
 
-/** The other process breaks the protocol: nothing it said is used. */
-export type HandoverRefusal =
-  | 'message_too_long'
-  | 'message_malformed'
-  | 'unknown_request'
-  | 'handover_file_invalid'
-  | 'fetcher_gone'
-  | 'timed_out'
+/** What the agent itself finds wrong with genuine content (`update/verified.ts`); the readers of `@seaworthy/oci` have further codes. */
+export type ContentFailure =
+  | 'release_malformed'
+  | 'wrong_platform'
+  | 'manifest_malformed'
+  | 'environment_missing'
+  /** Reading it failed in a way that nobody foresaw. */
+  | 'content_unusable'
+
+/** What this machine lacks: told, and tried again at the next poll. */
+export type LocalFailure = 'no_space' | 'disk_failed'
+
+/** The other process breaks the protocol so that nobody knows any more where a message begins: it is ended. */
+export type HandoverRefusal = 'message_too_long' | 'message_malformed'
 
 /** Why something could not be fetched; says nothing about genuine or not. */
 export const fetchFailures = [
@@ -43,6 +46,10 @@ export const fetchFailures = [
 ] as const
 export type FetchFailure = (typeof fetchFailures)[number]
 
+/**
+ * A fault of transport: everything that the fetcher says or leaves unsaid. It costs time and nothing else: no release is given up
+ * for it, whatever its code.
+ */
 export class FetchError extends Error {
   override readonly name = 'FetchError'
   readonly code: FetchFailure
@@ -65,12 +72,12 @@ export class FetchError extends Error {
   }
 }
 
-/** The update is over for this release: undone or never started. */
-export class UpdateError extends Error {
-  override readonly name = 'UpdateError'
-  readonly code: UpdateFailure
+/** This machine is in the way: the attempt is over and told, the release is as good as before. */
+export class LocalFault extends Error {
+  override readonly name = 'LocalFault'
+  readonly code: LocalFailure
 
-  constructor(code: UpdateFailure, message: string, options?: { cause?: unknown }) {
+  constructor(code: LocalFailure, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
   }

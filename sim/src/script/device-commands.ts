@@ -69,7 +69,7 @@ export const deviceCommands: Commands = {
   },
   network: {
     usage:
-      'network server|MIRROR drop | delay D | trickle BYTES D | truncate BYTES | endless | oversize BYTES | redirect HOST | corrupt OFFSET | ok  [path=REGEX]',
+      'network server|MIRROR drop | delay D | trickle BYTES D | truncate BYTES | spoil BYTES | endless | oversize BYTES | redirect HOST | corrupt OFFSET | ok  [path=REGEX]',
     async run({ world }, given) {
       const origin = originOf(world, given.next('host'))
       if (given.take('ok')) {
@@ -185,6 +185,7 @@ function readFault(world: World, given: Arguments): Fault {
     case 'trickle':
       return { kind, bytes: given.count('bytes'), everyMs: given.durationMs('pause') }
     case 'truncate':
+    case 'spoil':
       return { kind, afterBytes: given.count('bytes') }
     case 'oversize':
       return { kind, extraBytes: given.count('bytes') }

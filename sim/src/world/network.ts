@@ -24,6 +24,8 @@ export type Fault =
   | { kind: 'trickle'; bytes: number; everyMs: number }
   /** The connection breaks after so many bytes. */
   | { kind: 'truncate'; afterBytes: number }
+  /** Other bytes than were asked for, and the connection breaks after so many: what is there cannot be continued to anything good. */
+  | { kind: 'spoil'; afterBytes: number }
   /** The head says nothing of a length, and bytes never end. */
   | { kind: 'endless' }
   /** So many bytes more than there should be, and no word of the length. */
@@ -92,6 +94,14 @@ export function createSimNetwork(sleep: Sleep): SimNetwork {
         return answer(trickle(reply.body, fault.bytes, fault.everyMs, sleep), true)
       case 'truncate':
         return answer(breakAfter(reply.body, fault.afterBytes), true)
+      case 'spoil':
+        return answer(
+          breakAfter(
+            reply.body.map((byte) => byte ^ 1),
+            fault.afterBytes,
+          ),
+          true,
+        )
       case 'endless':
         return answer(endless(reply.body), false)
       case 'oversize':

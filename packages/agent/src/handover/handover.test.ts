@@ -1,14 +1,18 @@
 /** The installer's side of the conversation, with a fetcher that has been taken over. */
 import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import type { Transport } from '@seaworthy/std/http'
 import { silentLog } from '@seaworthy/std/log'
 import { Refusal } from '@seaworthy/std/refusal'
-import { systemSleep } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { createFetcher } from '../poll/fetcher.ts'
+import { rateLimits } from '../poll/rate.ts'
 import { FetchError } from '../refusals.ts'
 import { readMessages } from './lines.ts'
-import { createGateway } from './link.ts'
+import { createGateway, serveRequests } from './link.ts'
 import { parseEvent, parseFailure, parseReply } from './messages.ts'
 
 const settings = { fetchFolder: '/fetch', sources: [] }
@@ -70,10 +74,10 @@ for (const [name, reply] of [
   ['nothing', null],
   ['a list', []],
 ] as [string, unknown][]) {
-  test(`T7 a hijacked fetcher answers with ${name}: refused`, async () => {
+  test(`T7 a hijacked fetcher answers with ${name}: a fault of transport, and nothing more`, async () => {
     await assert.rejects(
       askHostile((n) => answer(n, reply)),
-      refusedAs('message_malformed'),
+      (error) => error instanceof FetchError && error.code === 'malformed_reply',
     )
   })
 }
@@ -136,4 +140,130 @@ test('any bytes from the fetcher give messages or a coded refusal', async () => 
     }),
     { numRuns: 1000 },
   )
+})
+
+/** Both real ends and a real fetcher between them; the server is what `respond` makes of it. */
+async function withServer(
+  respond: () => { status: number; headers: Record<string, string>; body: string },
+  action: (gateway: ReturnType<typeof createGateway>) => Promise<void>,
+): Promise<void> {
+  const sources = [{ url: 'https://ship.example', isServer: true }]
+  const transport: Transport = async () => {
+    const { status, headers, body } = respond()
+    return { status, headers, body: piecesOf(utf8Encode(body)) }
+  }
+  const ports = { clock: systemClock, sleep: systemSleep, log: silentLog }
+  const gateway = createGateway({ ...ports, settings: { fetchFolder: '/fetch', sources } })
+  const [toFetcher, toInstaller] = [new PassThrough(), new PassThrough()]
+  const serving = serveRequests({
+    pipe: { incoming: toFetcher, write: (bytes) => toInstaller.write(bytes) },
+    log: silentLog,
+    create: async (given, emit) =>
+      createFetcher(
+        { ...ports, disk: undefined as never, limits: rateLimits, transports: [transport] },
+        given,
+        emit,
+      ),
+  })
+  const attached = gateway.attach({
+    incoming: toInstaller,
+    write: (bytes) => toFetcher.write(bytes),
+  })
+  try {
+    // who breaks the protocol is seen here, before anybody waits for an answer that does not come
+    await Promise.race([action(gateway), attached])
+  } finally {
+    toFetcher.end()
+    toInstaller.end()
+    await attached
+    await serving
+  }
+}
+
+async function* piecesOf(bytes: Uint8Array) {
+  yield bytes
+}
+
+test('T7 D9 whatever a server answers, the genuine fetcher says nothing that ends it (property)', async () => {
+  const word = fc.oneof(
+    fc.constantFrom('device_revoked', 'Device Revoked', '', 'a\nb', '\u0000', 'x'.repeat(300)),
+    fc.string({ unit: 'binary' }),
+  )
+  const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(-1, 0, 2 ** 53, 1e308))
+  const value = fc.oneof(word, number, fc.jsonValue())
+  const time = fc.constant('2026-01-01T00:00:00Z')
+  const body = fc.oneof(
+    fc.record({ type: word, title: word, status: fc.integer(), code: word, detail: word }),
+    fc.record({ accessToken: word, expiresAt: time }),
+    fc.record({
+      assignment: fc.oneof(
+        fc.constant(null),
+        fc.record(
+          { targetPath: word, sha256: fc.constant('a'.repeat(64)), attempt: number, other: value },
+          { requiredKeys: ['targetPath', 'sha256'] },
+        ),
+      ),
+      pollSeconds: number,
+      commands: fc.constant([]),
+      serverTime: time,
+      acknowledgedSequence: fc.oneof(number, fc.constant(null)),
+    }),
+    fc.record({
+      deviceId: fc.oneof(word, fc.constant(`device_${'0'.repeat(26)}`)),
+      fleet: word,
+      product: word,
+      channel: word,
+      kind: fc.constant('bundle'),
+      serverTime: time,
+    }),
+    value,
+  )
+  const response = fc.record({
+    status: fc.constantFrom(200, 201, 204, 400, 401, 403, 404, 429, 500, 503, 999),
+    headers: fc.record({
+      'content-type': fc.constantFrom('application/json', 'application/problem+json', 'x'),
+      'retry-after': fc.oneof(word, fc.constantFrom('1', '999999', '-1')),
+    }),
+    body: fc.oneof(
+      body.map((content) => JSON.stringify(content)),
+      word,
+    ),
+  })
+  const requests = [
+    { kind: 'token', assertion: 'a' },
+    { kind: 'check-in', body: {} },
+    { kind: 'register', provisioningKey: 'swp_a_b', body: {} },
+  ] as const
+  let reply: typeof response extends fc.Arbitrary<infer T> ? T : never
+  await withServer(
+    () => reply,
+    async (gateway) => {
+      await fc.assert(
+        fc.asyncProperty(response, fc.constantFrom(...requests), async (given, request) => {
+          reply = given
+          try {
+            await gateway.ask(request)
+          } catch (error) {
+            assert.ok(error instanceof FetchError, String(error))
+            assert.notEqual(error.code, 'fetcher_gone')
+          }
+        }),
+        { numRuns: 150 },
+      )
+    },
+  )
+})
+
+test('T7 D9 a failure out of form is an answer that was not given, and the conversation goes on', async () => {
+  for (const failure of [
+    { code: 'not_allowed', problem: 'Not a code!' },
+    { code: 'no_such_code' },
+    { code: 'rate_limited', retryAfterSeconds: 1e9 },
+    7,
+  ]) {
+    await assert.rejects(
+      askHostile((n) => `${JSON.stringify({ answer: n, failure })}\n`),
+      (error) => error instanceof FetchError && error.code === 'malformed_reply',
+    )
+  }
 })

@@ -1,13 +1,25 @@
 /** Both ends of the conversation: requests with numbers one way, answers and events the other. */
-import { Refusal } from '@seaworthy/std/refusal'
 import type { Log } from '@seaworthy/std/log'
 import type { Sleep } from '@seaworthy/std/time'
-import type { HandoverRefusal } from '../refusals.ts'
-import { FetchError, refusalCode } from '../refusals.ts'
+import { FetchError } from '../refusals.ts'
 import type { Pipe } from './lines.ts'
 import { encodeMessage, readMessages } from './lines.ts'
-import type { FetcherEvent, FetcherRequest, FetcherSettings, Gateway } from './messages.ts'
-import { asMembers, malformed, parseEvent, parseFailure, parseReply } from './messages.ts'
+import type {
+  FetcherEvent,
+  FetcherReplies,
+  FetcherRequest,
+  FetcherSettings,
+  Gateway,
+  WireFailure,
+} from './messages.ts'
+import {
+  asMembers,
+  formFailure,
+  malformed,
+  parseEvent,
+  parseFailure,
+  parseReply,
+} from './messages.ts'
 
 /** Of an answer, by kind; content takes what its size allows and the fetcher watches the rate itself. */
 const answerTimeoutMs = 120_000
@@ -62,7 +74,7 @@ export function createGateway(ports: {
           if (pipe === undefined) reject(new FetchError('fetcher_gone'))
           else pipe.write(encodeMessage({ request: number, ...request }))
         })
-        return parseReply(request.kind, await answer) as never
+        return readReply(request.kind, await answer) as never
       } finally {
         waiting.delete(number)
         timer.abort(new FetchError('timed_out'))
@@ -95,8 +107,7 @@ export function createGateway(ports: {
           const waiter = waiting.get(number)
           if (waiter === undefined) continue
           if (members['failure'] !== undefined) {
-            const failure = parseFailure(members['failure'])
-            waiter.reject(new FetchError(failure.code, failure))
+            waiter.reject(readFailure(members['failure']))
           } else {
             waiter.resolve(members['reply'])
           }
@@ -106,6 +117,24 @@ export function createGateway(ports: {
         for (const waiter of waiting.values()) waiter.reject(new FetchError('fetcher_gone'))
       }
     },
+  }
+}
+
+/** An answer out of form is one that was not given: it ends neither the fetcher nor the release that it is about. */
+function readReply<K extends FetcherRequest['kind']>(kind: K, value: unknown): FetcherReplies[K] {
+  try {
+    return parseReply(kind, value)
+  } catch (cause) {
+    throw new FetchError('malformed_reply', { cause })
+  }
+}
+
+function readFailure(value: unknown): FetchError {
+  try {
+    const failure = parseFailure(value)
+    return new FetchError(failure.code, failure)
+  } catch (cause) {
+    return new FetchError('malformed_reply', { cause })
   }
 }
 
@@ -138,24 +167,22 @@ export async function serveRequests(options: {
       continue
     }
     const number = members['request']
-    hands.answer(members as unknown as FetcherRequest).then(
-      (reply) => say({ answer: number, reply }),
-      (error: unknown) => {
-        if (!(error instanceof FetchError))
-          log.error('request-failed', { error, request: members['kind'] })
-        say({ answer: number, failure: describeFailure(error) })
-      },
-    )
+    const request = members as unknown as FetcherRequest
+    hands
+      .answer(request)
+      // what servers say goes no further than in the agreed form
+      .then((reply) => readReply(request.kind, reply))
+      .then(
+        (reply) => say({ answer: number, reply }),
+        (error: unknown) => {
+          if (!(error instanceof FetchError))
+            log.error('request-failed', { error, request: members['kind'] })
+          say({ answer: number, failure: describeFailure(error) })
+        },
+      )
   }
 }
 
-function describeFailure(error: unknown) {
-  if (!(error instanceof FetchError)) {
-    return { code: 'unreachable', problem: refusalCode(error) }
-  }
-  return { code: error.code, problem: error.problem, retryAfterSeconds: error.retryAfterSeconds }
-}
-
-export function isProtocolBreach(error: unknown): error is Refusal<HandoverRefusal> {
-  return error instanceof Refusal
+function describeFailure(error: unknown): WireFailure {
+  return formFailure(error instanceof FetchError ? error : { code: 'unreachable' })
 }

@@ -38,8 +38,8 @@ export type FetcherRequest =
       sha256: string
       size: number
     }
-  /** The named partial or complete content was not genuine, or is no longer wanted. */
-  | { kind: 'discard'; sha256: string }
+  /** What is there of the named content, from one source or from all, was not genuine or is no longer wanted. */
+  | { kind: 'discard'; sha256: string; source?: number }
   | { kind: 'register'; provisioningKey: string; body: Readonly<Record<string, unknown>> }
   | { kind: 'token'; assertion: string }
   | { kind: 'check-in'; body: Readonly<Record<string, unknown>> }
@@ -58,7 +58,8 @@ export interface Assignment {
 export interface FetcherReplies {
   /** The name of a file in the fetcher's folder, or that the source answered 404. */
   metadata: { file: string } | { absent: true }
-  content: { file: string }
+  /** `isContinued`: it began in an earlier attempt. */
+  content: { file: string; isContinued: boolean }
   discard: Record<never, never>
   register: { deviceId: string; product: string; channel: string }
   token: Record<never, never>
@@ -70,7 +71,7 @@ export interface FetcherReplies {
 }
 
 export interface Gateway {
-  /** Throws `FetchError` for what the fetcher could not do, `Refusal<HandoverRefusal>` for an answer out of form. */
+  /** Throws `FetchError` for what the fetcher could not do and for an answer out of form, and nothing else. */
   ask<R extends FetcherRequest>(
     request: R,
     signal?: AbortSignal,
@@ -90,6 +91,7 @@ const deviceId = /^device_[0-9a-hjkmnp-tv-z]{26}$/
 const label = /^[a-z][a-z0-9-]{0,62}$/
 const sha256 = /^[0-9a-f]{64}$/
 const problemCode = /^[a-z][a-z0-9_]{0,63}$/
+const retrySecondsMax = 1_000_000
 
 export function isFileName(text: string): boolean {
   return fileName.test(text)
@@ -108,10 +110,13 @@ export function asMembers(value: unknown): Members {
   return value as Members
 }
 
+function refuseForm(name: string): never {
+  throw malformed(`${name} is out of form`)
+}
+
 function text(members: Members, name: string, form: RegExp): string {
   const value = members[name]
-  if (typeof value !== 'string' || !form.test(value)) throw malformed(`${name} is out of form`)
-  return value
+  return typeof value === 'string' && form.test(value) ? value : refuseForm(name)
 }
 
 function whole(members: Members, name: string, min: number, max: number): number {
@@ -122,7 +127,13 @@ function whole(members: Members, name: string, min: number, max: number): number
   return value
 }
 
-const targetPath = /^[A-Za-z0-9._/+-]{1,300}$/
+function flag(members: Members, name: string): boolean {
+  const value = members[name]
+  return typeof value === 'boolean' ? value : refuseForm(name)
+}
+
+/** Not longer than what a report may say of it: else a path that a server made up would keep every later report from being taken. */
+const targetPath = /^[A-Za-z0-9._/+-]{1,256}$/
 
 function parseAssignment(value: unknown): Assignment | null {
   if (value === null) return null
@@ -131,16 +142,17 @@ function parseAssignment(value: unknown): Assignment | null {
     targetPath: text(members, 'targetPath', targetPath),
     sha256: text(members, 'sha256', sha256),
   }
-  const { mayRestart } = members
   if (members['attempt'] !== undefined) assignment.attempt = whole(members, 'attempt', 1, 1000)
-  if (mayRestart === undefined) return assignment
-  if (typeof mayRestart !== 'boolean') throw malformed('mayRestart is out of form')
-  return { ...assignment, mayRestart }
+  if (members['mayRestart'] !== undefined) assignment.mayRestart = flag(members, 'mayRestart')
+  return assignment
 }
 
 const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K] } = {
   metadata: (m) => (m['absent'] === true ? { absent: true } : { file: text(m, 'file', fileName) }),
-  content: (m) => ({ file: text(m, 'file', fileName) }),
+  content: (m) => ({
+    file: text(m, 'file', fileName),
+    isContinued: flag(m, 'isContinued'),
+  }),
   discard: () => ({}),
   register: (m) => ({
     deviceId: text(m, 'deviceId', deviceId),
@@ -158,7 +170,10 @@ const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K
   }),
 }
 
-/** Throws `Refusal<'message_malformed'>`. */
+/**
+ * Both ends read with it: the fetcher what servers said, before it hands it over, and the installer what the fetcher handed over. Takes
+ * the agreed members and drops all others. Throws `Refusal<'message_malformed'>`.
+ */
 export function parseReply<K extends RequestKind>(kind: K, value: unknown): FetcherReplies[K] {
   return replyParsers[kind](asMembers(value))
 }
@@ -169,6 +184,21 @@ export interface WireFailure {
   retryAfterSeconds?: number
 }
 
+/** What is said of a failure: words of a server only where they have the form of a code, else nothing of them. */
+export function formFailure(failure: {
+  code: FetchFailure
+  problem?: string | undefined
+  retryAfterSeconds?: number | undefined
+}): WireFailure {
+  const formed: WireFailure = { code: failure.code }
+  const { problem, retryAfterSeconds } = failure
+  if (problem !== undefined && problemCode.test(problem)) formed.problem = problem
+  if (retryAfterSeconds !== undefined && retryAfterSeconds >= 0) {
+    formed.retryAfterSeconds = Math.min(Math.ceil(retryAfterSeconds), retrySecondsMax)
+  }
+  return formed
+}
+
 export function parseFailure(value: unknown): WireFailure {
   const members = asMembers(value)
   const code = fetchFailures.find((known) => known === members['code'])
@@ -176,7 +206,7 @@ export function parseFailure(value: unknown): WireFailure {
   const failure: WireFailure = { code }
   if (members['problem'] !== undefined) failure.problem = text(members, 'problem', problemCode)
   if (members['retryAfterSeconds'] !== undefined) {
-    failure.retryAfterSeconds = whole(members, 'retryAfterSeconds', 0, 1e6)
+    failure.retryAfterSeconds = whole(members, 'retryAfterSeconds', 0, retrySecondsMax)
   }
   return failure
 }

@@ -1,8 +1,9 @@
 /** `seaworthy.json` at the root of a bundle (INTERFACES.md, "Release content"): signed, and yet read strictly. */
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { HealthCheck } from '../ports.ts'
-import type { UpdateFailure } from '../refusals.ts'
+import type { Disk, HealthCheck } from '../ports.ts'
+import { DiskError } from '../ports.ts'
+import type { ContentFailure } from '../refusals.ts'
 
 export interface BundleManifest {
   /** Program and arguments; a path that starts with `./` lies in the release. */
@@ -12,12 +13,12 @@ export interface BundleManifest {
   stopSeconds: number
 }
 
-export const bundleManifestBytesMax = 64 * 1024
+const bundleManifestBytesMax = 64 * 1024
 const windowSecondsDefault = 120
 const stopSecondsDefault = 20
 
 function refuse(what: string, cause?: unknown): never {
-  throw new Refusal<UpdateFailure>('manifest_malformed', `seaworthy.json: ${what}`, { cause })
+  throw new Refusal<ContentFailure>('manifest_malformed', `seaworthy.json: ${what}`, { cause })
 }
 
 type Members = Record<string, unknown>
@@ -54,15 +55,21 @@ function seconds(value: unknown, name: string, preset: number): number {
 
 const placeholder = /\$\{([^}]*)\}/g
 
+/** Of one text with its values filled in: a value may be long and be named often. What the system takes at once is not much more. */
+const filledLengthMax = 64 * 1024
+
 /** `${NAME}` becomes the value from the agent's configuration; a name without one refuses the release. */
 function substitute(text: string, environment: Readonly<Record<string, string>>): string {
+  let length = text.length
   return text.replace(placeholder, (_all, name: string) => {
     if (!Object.hasOwn(environment, name)) {
-      throw new Refusal<UpdateFailure>(
+      throw new Refusal<ContentFailure>(
         'environment_missing',
         `seaworthy.json needs ${JSON.stringify(name.slice(0, 64))}, which the configuration does not set`,
       )
     }
+    length += environment[name]!.length
+    if (length > filledLengthMax) refuse('a text is too long once its values are filled in')
     return environment[name]!
   })
 }
@@ -109,4 +116,28 @@ export function parseBundleManifest(
     windowSeconds,
     stopSeconds: seconds(root['stopSeconds'], 'stopSeconds', stopSecondsDefault),
   }
+}
+
+/**
+ * The one of a release's folder; `undefined` where the release brings none. Throws what `parseBundleManifest` throws: a link, a folder
+ * or a file that is too long in its place is a malformed one.
+ */
+export async function readBundleManifest(
+  disk: Disk,
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<BundleManifest | undefined> {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = await disk.read(`${folder}/seaworthy.json`, bundleManifestBytesMax)
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'too_long') {
+      return refuse(`longer than ${bundleManifestBytesMax} bytes`, error)
+    }
+    if (error instanceof DiskError && error.code === 'not_regular') {
+      return refuse('not a file', error)
+    }
+    throw error
+  }
+  return bytes === undefined ? undefined : parseBundleManifest(bytes, environment)
 }

@@ -34,17 +34,22 @@ export interface DownloadOptions {
 /** How often a connection that broke is taken up again at the same source. */
 const resumesMax = 8
 
-/** Throws `FetchError`. Resolves when exactly `size` bytes (or, with `isLimit`, a whole reply) are in the file. */
-export async function download(ports: DownloadPorts, options: DownloadOptions): Promise<void> {
+/**
+ * Throws `FetchError`. Resolves when exactly `size` bytes (or, with `isLimit`, a whole reply) are in the file; with whether it began in
+ * an earlier attempt.
+ */
+export async function download(ports: DownloadPorts, options: DownloadOptions): Promise<boolean> {
   const watch = createRateWatch(ports.clock.monotonicMs(), options.size, ports.limits)
   let gained = 0
+  let isContinued: boolean | undefined
   for (let resumes = 0; ; resumes++) {
     const writer = await openPartial(ports.disk, options)
     const before = writer.size
+    isContinued ??= before > 0
     try {
-      if (!options.isLimit && writer.size === options.size) return
+      if (!options.isLimit && writer.size === options.size) return isContinued
       await downloadOnce(ports, options, writer, watch)
-      return
+      return isContinued
     } catch (error) {
       gained += writer.size - before
       const mayResume =

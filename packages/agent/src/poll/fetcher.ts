@@ -5,6 +5,8 @@
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
 import { ProblemError } from '@seaworthy/api/problems'
+import { digestHex, digestOf } from '@seaworthy/oci/digests'
+import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import type { Log } from '@seaworthy/std/log'
 import type { Clock, Sleep } from '@seaworthy/std/time'
@@ -14,6 +16,7 @@ import type {
   FetcherReplies,
   FetcherRequest,
   FetcherSettings,
+  SourceSettings,
 } from '../handover/messages.ts'
 import { isFileName } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
@@ -99,11 +102,11 @@ export function createFetcher(
     request: FetcherRequest & { kind: 'content' },
   ): Promise<FetcherReplies['content']> => {
     const { source, transport } = placeOf(request.source)
-    const file = contentName(request.sha256)
+    const file = contentName(request.sha256, source)
     const path = `${settings.fetchFolder}/${file}`
     let shown = -1
-    try {
-      await download(ports, {
+    const attempt = () =>
+      download(ports, {
         transport,
         url: `${source.url}${request.path}`,
         headers: headersFor(source.isServer, request.accept),
@@ -117,14 +120,41 @@ export function createFetcher(
           emit({ kind: 'progress', sha256: request.sha256, percent })
         },
       })
-    } catch (error) {
-      const isUseless =
-        error instanceof FetchError &&
-        ['malformed_reply', 'endless_data', 'wrong_length'].includes(error.code)
-      if (isUseless) await disk.remove(path)
-      throw error
+    // what was there of it may be why the source says what it says: without it, it is asked again at once
+    const wasThere = (await sizeOf(path)) > 0
+    for (let isAgain = false; ; isAgain = true) {
+      try {
+        return { file, isContinued: await attempt() }
+      } catch (error) {
+        const isCleared = await clearTheWay(error, request.sha256, file)
+        if (isAgain || !isCleared || !(wasThere || isNoSpace(error))) throw error
+      }
     }
-    return { file }
+  }
+
+  /** Whether something was removed that was in the way: a useless part, or what other sources left where there is no space. */
+  const clearTheWay = async (error: unknown, sha256: string, file: string): Promise<boolean> => {
+    if (isNoSpace(error)) return (await discard(sha256, (name) => name !== file)) > 0
+    const isUseless =
+      error instanceof FetchError &&
+      ['malformed_reply', 'endless_data', 'wrong_length'].includes(error.code)
+    if (isUseless) await disk.remove(`${settings.fetchFolder}/${file}`)
+    return isUseless
+  }
+
+  const sizeOf = async (path: string): Promise<number> => {
+    const reader = await disk.open(path)
+    await reader?.close()
+    return reader?.size ?? 0
+  }
+
+  /** Of what sources left of that content, the files that are meant. */
+  const discard = async (sha256: string, isMeant: (name: string) => boolean): Promise<number> => {
+    const begin = contentPrefix(sha256)
+    const entries = (await disk.list(settings.fetchFolder)) ?? []
+    const meant = entries.filter(({ name }) => name.startsWith(begin) && isMeant(name))
+    for (const { name } of meant) await disk.remove(`${settings.fetchFolder}/${name}`)
+    return meant.length
   }
 
   const answer = async (request: FetcherRequest): Promise<unknown> => {
@@ -133,9 +163,12 @@ export function createFetcher(
         return fetchMetadata(request)
       case 'content':
         return fetchContent(request)
-      case 'discard':
-        await disk.remove(`${settings.fetchFolder}/${contentName(request.sha256)}`)
+      case 'discard': {
+        const { sha256, source } = request
+        const own = source === undefined ? undefined : contentName(sha256, placeOf(source).source)
+        await discard(sha256, (name) => own === undefined || name === own)
         return {}
+      }
       case 'register': {
         const reply = await serverWith(request.provisioningKey).call(registerDevice, {
           body: request.body as never,
@@ -183,9 +216,18 @@ export function createFetcher(
   }
 }
 
-function contentName(sha256: string): string {
+function contentPrefix(sha256: string): string {
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw new FetchError('malformed_reply')
-  return `sha256-${sha256}`
+  return `sha256-${sha256}-`
+}
+
+/** One file for each content and source: the bytes of one source are never continued by another. */
+function contentName(sha256: string, { url }: SourceSettings): string {
+  return `${contentPrefix(sha256)}${digestHex(digestOf(utf8Encode(url))).slice(0, 16)}`
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof FetchError && error.code === 'no_space'
 }
 
 function describeError(error: unknown): FetchError {

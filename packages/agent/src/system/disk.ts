@@ -73,6 +73,15 @@ function failed(cause: unknown, path: string): DiskError {
   return new DiskError('failed', `${path}: ${code ?? 'failed'}`, { cause })
 }
 
+/** Nobody above has to know the system's errors: each is a `DiskError`. */
+async function attempt<T>(path: string, action: Promise<T>): Promise<T> {
+  try {
+    return await action
+  } catch (cause) {
+    throw failed(cause, path)
+  }
+}
+
 /** `undefined` when there is none. Closed again unless it is a regular file. */
 async function openRegular(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
   let file: FileHandle
@@ -82,13 +91,19 @@ async function openRegular(path: string): Promise<{ file: FileHandle; size: numb
     if (isAbsent(error)) return undefined
     throw failed(error, path)
   }
-  const stat = await file.stat()
-  if (stat.isFile()) return { file, size: stat.size }
+  try {
+    const stat = await file.stat()
+    if (stat.isFile()) return { file, size: stat.size }
+  } catch (error) {
+    await file.close()
+    throw failed(error, path)
+  }
   await file.close()
   throw new DiskError('not_regular', `${path} is not a regular file`)
 }
 
 async function readPiece(
+  path: string,
   file: FileHandle,
   position: number,
   length: number,
@@ -96,7 +111,11 @@ async function readPiece(
   const piece = new Uint8Array(length)
   let filled = 0
   while (filled < length) {
-    const { bytesRead } = await file.read(piece, filled, length - filled, position + filled)
+    const { bytesRead } = await file
+      .read(piece, filled, length - filled, position + filled)
+      .catch((cause: unknown) => {
+        throw failed(cause, path)
+      })
     if (bytesRead === 0) break
     filled += bytesRead
   }
@@ -173,7 +192,7 @@ export function createDisk(sync: SyncPaths): Disk {
       try {
         if (opened.size > bytesMax)
           throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
-        const bytes = await readPiece(opened.file, 0, bytesMax + 1)
+        const bytes = await readPiece(path, opened.file, 0, bytesMax + 1)
         if (bytes.length > bytesMax)
           throw new DiskError('too_long', `${path} is longer than ${bytesMax} bytes`)
         return bytes.slice()
@@ -186,7 +205,7 @@ export function createDisk(sync: SyncPaths): Disk {
       if (opened === undefined) return undefined
       return {
         size: opened.size,
-        read: (position, length) => readPiece(opened.file, position, length),
+        read: (position, length) => readPiece(path, opened.file, position, length),
         close: () => opened.file.close(),
       }
     },
@@ -214,13 +233,11 @@ export function createDisk(sync: SyncPaths): Disk {
       }
     },
     async rename(from, to) {
-      await rename(from, to).catch((cause: unknown) => {
-        throw failed(cause, from)
-      })
+      await attempt(from, rename(from, to))
     },
-    remove: (path) => rm(path, { recursive: true, force: true }),
+    remove: (path) => attempt(path, rm(path, { recursive: true, force: true })),
     async makeFolder(path, mode) {
-      await mkdir(path, { recursive: true, mode })
+      await attempt(path, mkdir(path, { recursive: true, mode }))
     },
     async list(path) {
       try {
@@ -244,9 +261,7 @@ export function createDisk(sync: SyncPaths): Disk {
     },
     writeTree: createTreeWriter,
     async symlink(target, path) {
-      await symlink(target, path).catch((cause: unknown) => {
-        throw failed(cause, path)
-      })
+      await attempt(path, symlink(target, path))
     },
     async readLink(path) {
       try {
@@ -259,9 +274,9 @@ export function createDisk(sync: SyncPaths): Disk {
     },
     syncFolder: (path) => sync([path], false),
     syncTree: (path) => sync([path], true),
-    setMode: (path, mode) => chmod(path, mode),
+    setMode: (path, mode) => attempt(path, chmod(path, mode)),
     async freeBytes(path) {
-      const { bavail, bsize } = await statfs(path)
+      const { bavail, bsize } = await attempt(path, statfs(path))
       return bavail * bsize
     },
   }

@@ -116,7 +116,12 @@ export function createProcesses(settings: ProcessSettings): Processes {
       const log = await open(logFileOf(spec.dataFolder), 'a', 0o640)
       let child: ChildProcess
       try {
-        child = launch(spec.command, spec, log.fd)
+        // too long a command throws here already, others tell it as an event
+        try {
+          child = launch(spec.command, spec, log.fd)
+        } catch (cause) {
+          throw notStarted(cause)
+        }
         await new Promise<void>((resolve, reject) => {
           child.once('spawn', resolve)
           child.once('error', (cause) => reject(notStarted(cause)))
@@ -221,7 +226,13 @@ function openProbe(
 /** Whether it exits with 0 within the time of a probe. */
 async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolean> {
   const timer = new AbortController()
-  const child = begin()
+  let child: ChildProcess
+  try {
+    child = begin()
+  } catch {
+    // a command that is too long for the system is a check that fails
+    return false
+  }
   void sleep(probeTimeoutMs, timer.signal).then(
     () => child.kill('SIGKILL'),
     () => {},
@@ -261,7 +272,11 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
   }
   return {
     async isHealthy() {
-      child ??= begin()
+      try {
+        child ??= begin()
+      } catch {
+        return false
+      }
       const timer = new AbortController()
       const asked = child
       const isHealthy = await Promise.race([

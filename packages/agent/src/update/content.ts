@@ -3,18 +3,21 @@
  * and used from that copy alone (TRUST.md, 4 and 5). Nothing is parsed before its digest was right.
  */
 import { createDigester, digestOf } from '@seaworthy/oci/digests'
+import type { Log } from '@seaworthy/std/log'
 import { TrustError } from '@seaworthy/std/refusal'
 import { isTrustError, trustError } from '@seaworthy/trust/tuf'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 import { sourceOrder } from '../poll/sources.ts'
-import { FetchError, UpdateError } from '../refusals.ts'
+import { FetchError, LocalFault } from '../refusals.ts'
 import { asTrustError, readHandedOver } from './trust.ts'
+import { Verified } from './verified.ts'
 
 export interface ContentPorts {
   disk: Disk
   gateway: Gateway
+  log: Log
 }
 
 export interface ContentSettings {
@@ -35,26 +38,51 @@ export interface WantedContent {
 
 const pieceBytes = 1024 * 1024
 /** Documents that are read into memory: index and manifests. */
-const documentBytesMax = 4 * 1024 * 1024
+export const documentBytesMax = 4 * 1024 * 1024
 
+/**
+ * The sources one after the other. What a source sent is kept for that source alone (`poll/fetcher.ts`): a hostile one spoils its own
+ * download and no other's. Where wrong bytes began in an earlier attempt, the source gets a clean try at once.
+ */
 async function fromSources<T>(
-  { gateway }: ContentPorts,
+  { gateway, log }: ContentPorts,
   settings: ContentSettings,
   wanted: WantedContent,
   take: (path: string) => Promise<T>,
 ): Promise<T> {
   let worst: unknown
   for (const source of sourceOrder(settings.sources, 'content')) {
-    try {
-      const { file } = await gateway.ask({ kind: 'content', source, ...wanted })
-      return await take(`${settings.fetchFolder}/${file}`)
-    } catch (error) {
-      if (isTrustError(error)) await gateway.ask({ kind: 'discard', sha256: wanted.sha256 })
-      else if (!(error instanceof FetchError)) throw error
-      if (!(worst instanceof TrustError)) worst = asTrustError(error)
+    for (let isAgain = false; ; isAgain = true) {
+      let isContinued = false
+      try {
+        const reply = await gateway.ask({ kind: 'content', source, ...wanted })
+        isContinued = reply.isContinued
+        return await take(`${settings.fetchFolder}/${reply.file}`)
+      } catch (error) {
+        const isWrong = isTrustError(error)
+        if (!isWrong && !(error instanceof FetchError)) throw error
+        log.warn('source-failed', { source: settings.sources[source]!.url, error })
+        if (isWrong) await discardContent(gateway, wanted.sha256, source)
+        if (!(worst instanceof TrustError)) worst = asTrustError(error)
+        if (!isWrong || !isContinued || isAgain) break
+      }
     }
   }
   throw worst
+}
+
+/** Of one source, or of all. What the fetcher does not do, it only does not do: nothing here depends on it. */
+export async function discardContent(
+  gateway: Gateway,
+  sha256: string,
+  source?: number,
+): Promise<void> {
+  try {
+    const place = source === undefined ? {} : { source }
+    await gateway.ask({ kind: 'discard', sha256, ...place })
+  } catch (error) {
+    if (!(error instanceof FetchError)) throw error
+  }
 }
 
 /** The bytes themselves. Throws `TrustError` or `FetchError` when no source had them. */
@@ -62,39 +90,42 @@ export async function obtainDocument(
   ports: ContentPorts,
   settings: ContentSettings,
   wanted: WantedContent,
-): Promise<Uint8Array> {
-  if (wanted.size > documentBytesMax)
-    throw trustError('release_malformed', 'a document of more than 4 MiB')
+): Promise<Verified<Uint8Array>> {
   return fromSources(ports, settings, wanted, async (path) => {
     const bytes = await readHandedOver(ports.disk, path, wanted.size)
-    // read once and used from memory: nothing of it has to stay in the fetcher's folder
-    await ports.gateway.ask({ kind: 'discard', sha256: wanted.sha256 })
     if (bytes.length !== wanted.size) throw trustError('wrong_length', 'not the signed length')
     if (digestOf(bytes) !== `sha256:${wanted.sha256}`)
       throw trustError('wrong_hash', 'not the signed digest')
-    return bytes
+    // read once and used from memory: nothing of it has to stay in the fetcher's folder
+    await discardContent(ports.gateway, wanted.sha256)
+    return new Verified(bytes)
   })
 }
 
-/** The path of a verified copy in the installer's folder. Throws `TrustError`, `FetchError` or `UpdateError<'no_space'>`. */
+/** The path of a verified copy in the installer's folder. Throws `TrustError`, `FetchError` or `LocalFault`. */
 export async function obtainFile(
   ports: ContentPorts,
   settings: ContentSettings,
   wanted: WantedContent,
-): Promise<string> {
+): Promise<Verified<string>> {
   const copy = `${settings.incoming}/sha256-${wanted.sha256}`
   return fromSources(ports, settings, wanted, async (path) => {
     try {
       await copyVerified(ports.disk, path, copy, wanted)
-      return copy
+      return new Verified(copy)
     } catch (error) {
       await ports.disk.remove(copy)
-      if (error instanceof DiskError && error.code === 'no_space') {
-        throw new UpdateError('no_space', 'no space for the release', { cause: error })
-      }
-      throw error
+      throw error instanceof DiskError ? localFault(error) : error
     }
   })
+}
+
+/** An error of the installer's own folders. */
+export function localFault(error: DiskError): LocalFault {
+  const options = { cause: error }
+  return error.code === 'no_space'
+    ? new LocalFault('no_space', 'no space for the release', options)
+    : new LocalFault('disk_failed', error.message, options)
 }
 
 async function copyVerified(

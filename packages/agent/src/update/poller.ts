@@ -8,13 +8,14 @@ import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
-import { FetchError, refusalCode, UpdateError } from '../refusals.ts'
+import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
 import { callCheckIn } from '../poll/session.ts'
 import { signRegistration } from '../state/device-key.ts'
 import { writeIdentity } from '../state/identity.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { buildReport } from '../state/reports.ts'
 import { createTaker } from './taker.ts'
+import { isContentRefusal } from './verified.ts'
 import type { InstallerContext } from './context.ts'
 import {
   changeAndReport,
@@ -265,13 +266,16 @@ export function createPoller(context: InstallerContext): Poller {
 function isExpected(error: unknown): error is Error {
   return (
     error instanceof FetchError ||
-    error instanceof UpdateError ||
+    error instanceof LocalFault ||
+    isContentRefusal(error) ||
     error instanceof Refusal ||
     error instanceof TrustError
   )
 }
 
 function expectedCode(error: unknown): string {
-  if (error instanceof FetchError || error instanceof UpdateError) return error.code
+  if (error instanceof FetchError || error instanceof LocalFault || isContentRefusal(error)) {
+    return error.code
+  }
   return refusalCode(error) ?? 'failed'
 }

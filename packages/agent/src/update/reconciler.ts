@@ -4,17 +4,18 @@ import type { AppProcess, AppSpec } from '../ports.ts'
 import { unreachable } from '@seaworthy/std/refusal'
 import { endProcess } from '../health/app-runner.ts'
 import type { BundleManifest } from '../health/bundle-manifest.ts'
-import { bundleManifestBytesMax, parseBundleManifest } from '../health/bundle-manifest.ts'
+import { readBundleManifest } from '../health/bundle-manifest.ts'
 import type { Observation } from '../health/verdict.ts'
 import { observe, probeIntervalMs, startTrial } from '../health/verdict.ts'
 import { pointSlots, readSlots, releaseFolder, removeRelease } from '../slots/slots.ts'
-import { refusalCode } from '../refusals.ts'
+import { LocalFault } from '../refusals.ts'
 import type { Release } from '../state/device-state.ts'
 import { rememberFailure } from '../state/device-state.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { Facts, Step, Verdict } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
+import { isContentRefusal, Verified } from './verified.ts'
 
 const idle = { state: 'idle' } as const
 /** For an application whose release cannot be asked any more. */
@@ -34,11 +35,11 @@ export function createReconciler(context: InstallerContext): Reconciler {
   /** A release without a program to start counts as running from the moment it was to be started. */
   let runningWithoutProgram: string | undefined
 
-  const manifestOf = async (sha256: string): Promise<BundleManifest | undefined> => {
-    const path = `${releaseFolder(layout, sha256)}/seaworthy.json`
-    const bytes = await ports.disk.read(path, bundleManifestBytesMax)
-    return bytes === undefined ? undefined : parseBundleManifest(bytes, settings.config.environment)
-  }
+  /** What is stored whole was verified: throws `ContentRefusal`, or `LocalFault` when the disk fails. */
+  const manifestOf = (sha256: string): Promise<BundleManifest | undefined> =>
+    new Verified(releaseFolder(layout, sha256)).read((folder) =>
+      readBundleManifest(ports.disk, folder, settings.config.environment),
+    )
 
   const specOf = (sha256: string, manifest: BundleManifest): AppSpec => ({
     product: settings.config.product,
@@ -84,7 +85,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
       if (manifest === undefined) runningWithoutProgram = release.sha256
       else await runner.keep(specOf(release.sha256, manifest))
     } catch (error) {
-      const code = error instanceof ProcessError ? 'start_failed' : refusalCode(error)
+      const code = startFailure(error)
       if (code === undefined) throw error
       ports.log.error('application-not-started', { sha256: release.sha256, error })
       if (isTrial) fail(release, code)
@@ -112,7 +113,14 @@ export function createReconciler(context: InstallerContext): Reconciler {
   }
 
   const watch = async (release: Release) => {
-    const manifest = await manifestOf(release.sha256)
+    let manifest: BundleManifest | undefined
+    try {
+      manifest = await manifestOf(release.sha256)
+    } catch (error) {
+      const code = startFailure(error)
+      if (code === undefined) throw error
+      return fail(release, code)
+    }
     context.activity = { state: 'watching', targetPath: release.targetPath, sha256: release.sha256 }
     publishStatus(context)
     context.wakePoller()
@@ -220,6 +228,12 @@ export function createReconciler(context: InstallerContext): Reconciler {
       publishStatus(context)
     },
   }
+}
+
+/** `undefined` for a bug. */
+function startFailure(error: unknown): string | undefined {
+  if (error instanceof ProcessError) return 'start_failed'
+  return error instanceof LocalFault || isContentRefusal(error) ? error.code : undefined
 }
 
 /** Probes until there is a verdict. */

@@ -6,16 +6,22 @@ import { digestAlgorithm, digestHex } from '@seaworthy/oci/digests'
 import type { Descriptor, ImageManifest } from '@seaworthy/oci/manifests'
 import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
-import { trustError } from '@seaworthy/trust/tuf'
 import type { Release } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
-import { UpdateError } from '../refusals.ts'
+import { LocalFault } from '../refusals.ts'
 import type { Layout } from '../state/layout.ts'
-import { bundleManifestBytesMax, parseBundleManifest } from '../health/bundle-manifest.ts'
+import { readBundleManifest } from '../health/bundle-manifest.ts'
 import { finishStaging, removeStaging, stagingFolder } from '../slots/slots.ts'
-import type { ContentPorts, ContentSettings } from './content.ts'
-import { obtainDocument, obtainFile } from './content.ts'
+import type { ContentPorts, ContentSettings, WantedContent } from './content.ts'
+import {
+  discardContent,
+  documentBytesMax,
+  localFault,
+  obtainDocument,
+  obtainFile,
+} from './content.ts'
+import { refuseContent, Verified } from './verified.ts'
 
 const bundleType = 'application/vnd.seaworthy.bundle.v1+json'
 const releaseType = 'application/vnd.seaworthy.release.v1+json'
@@ -26,67 +32,81 @@ export interface StageSettings extends ContentSettings {
   environment: Readonly<Record<string, string>>
 }
 
-const malformed = (what: string) => trustError('release_malformed', what)
+const malformed = (what: string) => refuseContent('release_malformed', what)
 
 function sha256Of(descriptor: Descriptor): string {
-  if (digestAlgorithm(descriptor.digest) !== 'sha256') throw malformed('a digest other than sha256')
+  if (digestAlgorithm(descriptor.digest) !== 'sha256') malformed('a digest other than sha256')
   return digestHex(descriptor.digest)
 }
 
-/** The layers of the bundle for this platform. Throws `TrustError`, `FetchError`. */
-async function findLayers(
-  ports: ContentPorts,
-  settings: StageSettings,
-  release: Release,
-): Promise<readonly Descriptor[]> {
-  const { product, channel, version } = release
-  const indexBytes = await obtainDocument(ports, settings, {
-    path: `/tuf/targets/${product}/${channel}/${release.sha256}.${encodeURIComponent(version)}`,
-    sha256: release.sha256,
-    size: release.length,
-  })
-  const index = parseManifest(indexBytes, mediaTypes.index)
+function wantDocument(path: string, descriptor: Pick<Descriptor, 'digest' | 'size'>) {
+  if (descriptor.size > documentBytesMax) malformed('a document of more than 4 MiB')
+  return { path, sha256: sha256Of(descriptor as Descriptor), size: descriptor.size }
+}
+
+/** The manifest of the bundle for this platform, as the index names it. Throws `Refusal`. */
+function findBundle(bytes: Uint8Array, release: Release, platform: string): Descriptor {
+  const index = parseManifest(bytes, mediaTypes.index)
   if (index.kind !== 'index' || index.artifactType !== releaseType)
-    throw malformed('not the index of a release')
+    return malformed('not the index of a release')
   const named = index.annotations ?? {}
-  if (named['dev.seaworthy.product'] !== product || named['dev.seaworthy.version'] !== version) {
-    throw malformed('the index names another product or version than the signed target')
-  }
+  const isOther =
+    named['dev.seaworthy.product'] !== release.product ||
+    named['dev.seaworthy.version'] !== release.version
+  if (isOther) return malformed('the index names another product or version than the signed target')
   const fitting = index.manifests.filter(
     (entry) =>
       entry.artifactType === bundleType &&
       entry.platform !== undefined &&
-      formatPlatform(entry.platform) === settings.platform,
+      formatPlatform(entry.platform) === platform,
   )
   const [descriptor] = fitting
-  if (descriptor === undefined || fitting.length > 1) {
-    throw trustError(
-      'wrong_platform',
-      `the release has not exactly one bundle for ${settings.platform}`,
-    )
-  }
-  const manifestBytes = await obtainDocument(ports, settings, {
-    path: `/v2/${product}/manifests/${descriptor.digest}`,
-    accept: descriptor.mediaType,
-    sha256: sha256Of(descriptor),
-    size: descriptor.size,
+  return descriptor !== undefined && fitting.length === 1
+    ? descriptor
+    : refuseContent('wrong_platform', `the release has not exactly one bundle for ${platform}`)
+}
+
+/** The layer of the bundle for this platform. Throws `ContentRefusal`, `TrustError`, `FetchError`. */
+async function findLayer(
+  ports: ContentPorts,
+  settings: StageSettings,
+  release: Release,
+): Promise<{ layer: Descriptor; wanted: WantedContent }> {
+  const { product, channel, version } = release
+  const wantedIndex = await new Verified(release).read(({ sha256, length }) =>
+    wantDocument(`/tuf/targets/${product}/${channel}/${sha256}.${encodeURIComponent(version)}`, {
+      digest: `sha256:${sha256}`,
+      size: length,
+    }),
+  )
+  const index = await obtainDocument(ports, settings, wantedIndex)
+  const found = await index.read((bytes) => {
+    const descriptor = findBundle(bytes, release, settings.platform)
+    const wanted = wantDocument(`/v2/${product}/manifests/${descriptor.digest}`, descriptor)
+    return { mediaType: descriptor.mediaType, wanted }
   })
-  return layersOf(parseManifest(manifestBytes, descriptor.mediaType) as ImageManifest)
+  const { mediaType, wanted } = found
+  const manifest = await obtainDocument(ports, settings, { ...wanted, accept: mediaType })
+  return manifest.read((bytes) => {
+    const [layer] = layersOf(parseManifest(bytes, mediaType) as ImageManifest)
+    const path = `/v2/${product}/blobs/${layer!.digest}`
+    return { layer: layer!, wanted: { path, sha256: sha256Of(layer!), size: layer!.size } }
+  })
 }
 
 function layersOf(manifest: ImageManifest): readonly Descriptor[] {
   if (manifest.kind !== 'manifest' || manifest.artifactType !== bundleType)
-    throw malformed('not a bundle')
-  if (manifest.layers.length !== 1) throw malformed('a bundle has exactly one layer')
+    malformed('not a bundle')
+  if (manifest.layers.length !== 1) malformed('a bundle has exactly one layer')
   for (const layer of manifest.layers) {
-    if (layer.mediaType !== mediaTypes.layerTarZstd) throw malformed('a layer of another kind')
+    if (layer.mediaType !== mediaTypes.layerTarZstd) malformed('a layer of another kind')
   }
   return manifest.layers
 }
 
 /**
  * Fetches, verifies and unpacks; when it resolves, the release is stored whole and durably, and nothing else of the attempt is
- * left. Throws `TrustError`, `Refusal`, `FetchError` or `UpdateError`.
+ * left. Throws `ContentRefusal`, `LocalFault`, `TrustError` or `FetchError`.
  */
 export async function stageRelease(
   ports: ContentPorts,
@@ -94,36 +114,50 @@ export async function stageRelease(
   release: Release,
   onPhase: (phase: 'downloading' | 'installing') => void,
 ): Promise<void> {
+  const { disk } = ports
   const { layout } = settings
-  if (release.kind !== 'bundle') throw malformed(`this agent installs bundles, not ${release.kind}`)
+  await new Verified(release).read(({ kind }) => {
+    if (kind !== 'bundle') malformed(`this agent installs bundles, not ${kind}`)
+  })
   onPhase('downloading')
-  const layers = await findLayers(ports, settings, release)
-  const files: string[] = []
-  for (const layer of layers) await assertSpace(ports.disk, settings.incoming, layer.size)
-  for (const layer of layers) {
-    const path = `/v2/${release.product}/blobs/${layer.digest}`
-    files.push(
-      await obtainFile(ports, settings, { path, sha256: sha256Of(layer), size: layer.size }),
-    )
-  }
+  const { layer, wanted } = await findLayer(ports, settings, release)
+  await assertSpace(ports, settings.incoming, wanted)
+  const file = await obtainFile(ports, settings, wanted)
   onPhase('installing')
-  await removeStaging(ports.disk, layout)
-  const folder = stagingFolder(layout, release.sha256)
-  await ports.disk.makeFolder(folder, 0o755)
-  for (const [i, file] of files.entries()) {
-    await unpackFile(ports.disk, file, folder, layers[i]!)
-    await ports.disk.remove(file)
+  try {
+    await file.read(async (path) => {
+      const folder = stagingFolder(layout, release.sha256)
+      await removeStaging(disk, layout)
+      await disk.makeFolder(folder, 0o755)
+      await unpackFile(disk, path, folder, layer)
+      // one that this device cannot follow is refused before anything is switched
+      await readBundleManifest(disk, folder, settings.environment)
+      await disk.remove(path)
+    })
     // nothing of the download has to reach the disk any more
-    await ports.gateway.ask({ kind: 'discard', sha256: sha256Of(layers[i]!) })
+    await discardContent(ports.gateway, wanted.sha256)
+    await finishStaging(disk, layout, release.sha256)
+  } catch (error) {
+    // what is told next has to be written down, and the disk may be full of this attempt
+    await removeStaging(disk, layout)
+    await file.read((path) => disk.remove(path))
+    throw error instanceof DiskError ? localFault(error) : error
   }
-  await checkBundle(ports.disk, folder, settings.environment)
-  await finishStaging(ports.disk, layout, release.sha256)
 }
 
-/** What is downloaded is there twice for a while, and unpacked once more. */
-async function assertSpace(disk: Disk, folder: string, size: number): Promise<void> {
-  if ((await disk.freeBytes(folder)) < size * 2)
-    throw new UpdateError('no_space', 'no space for the release')
+/**
+ * What is downloaded is there twice for a while, and unpacked once more. Sources that broke off leave their parts behind: where space
+ * is short, those go first.
+ */
+async function assertSpace(
+  { disk, gateway }: ContentPorts,
+  folder: string,
+  { sha256, size }: WantedContent,
+): Promise<void> {
+  const isEnough = async () => (await disk.freeBytes(folder)) >= size * 2
+  if (await isEnough()) return
+  await discardContent(gateway, sha256)
+  if (!(await isEnough())) throw new LocalFault('no_space', 'no space for the release')
 }
 
 async function* readPieces(disk: Disk, path: string): AsyncGenerator<Uint8Array> {
@@ -150,22 +184,7 @@ async function unpackFile(
   const sink = disk.writeTree(folder)
   try {
     await unpackBundle({ source: readPieces(disk, file), expected, sink })
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'no_space') {
-      throw new UpdateError('no_space', 'no space for the release', { cause: error })
-    }
-    throw error
   } finally {
     sink.close()
   }
-}
-
-/** A bundle whose `seaworthy.json` this device cannot follow is refused before anything is switched. */
-async function checkBundle(
-  disk: Disk,
-  folder: string,
-  environment: Readonly<Record<string, string>>,
-): Promise<void> {
-  const bytes = await disk.read(`${folder}/seaworthy.json`, bundleManifestBytesMax)
-  if (bytes !== undefined) parseBundleManifest(bytes, environment)
 }

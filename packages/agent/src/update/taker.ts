@@ -2,18 +2,18 @@
  * Takes a release that the signed rules allow: fetches and stores it, and hands it to the reconciler, at once or when the server
  * gives leave to restart. Who has no leave keeps it ready; each time the rules are asked again before anything is started.
  */
-import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
-import { UpdateError } from '../refusals.ts'
+import { LocalFault } from '../refusals.ts'
 import type { Assignment } from '../handover/messages.ts'
 import { readSlots } from '../slots/slots.ts'
-import type { Release } from '../state/device-state.ts'
+import type { DeviceState, Release } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/device-state.ts'
 import { waitingActivity } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import { commitRelease } from './planner.ts'
 import { stageRelease } from './stage.ts'
+import { isContentRefusal } from './verified.ts'
 
 /** What the server may say beside which release: when to restart into it, and whether to try once more. */
 export type Leave = Pick<Assignment, 'mayRestart' | 'attempt'>
@@ -118,9 +118,9 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
       )
     } catch (error) {
       context.activity = { state: 'idle' }
-      // hostile or lost bytes may be better next time; a genuine release that this device cannot follow will not be
-      if (error instanceof Refusal) await rememberUnusable(release, error.code)
-      if (error instanceof UpdateError) await rememberUnusable(release, error.code)
+      // whatever sources, network and fetcher do may be better next time; a genuine release that this device cannot use will not be
+      if (isContentRefusal(error)) await giveUp(release, error.code)
+      else if (error instanceof LocalFault) await tellFailure(release, error.code)
       throw error
     } finally {
       staged.abort(new Error('staged'))
@@ -141,13 +141,21 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     }
   }
 
-  const rememberUnusable = async ({ targetPath, sha256, counter }: Release, code: string) => {
+  const giveUp = async (release: Release, code: string) => {
+    const { sha256, counter } = release
+    await tellFailure(release, code, (state) => rememberFailure(state, { sha256, counter, code }))
+  }
+
+  const tellFailure = async (
+    { targetPath, sha256 }: Release,
+    code: string,
+    failedOf = (state: DeviceState) => state.failed,
+  ) => {
     const outcome = { state: 'failed', targetPath, sha256, code } as const
     await changeAndReport(context, outcome, (state) => ({
       ...state,
       outcome,
-      failed:
-        code === 'no_space' ? state.failed : rememberFailure(state, { sha256, counter, code }),
+      failed: failedOf(state),
     }))
   }
 

@@ -4,7 +4,7 @@
  */
 import { hourMs, formatInstant } from '@seaworthy/std/time'
 import { createAppRunner } from '../health/app-runner.ts'
-import { bundleManifestBytesMax, parseBundleManifest } from '../health/bundle-manifest.ts'
+import { readBundleManifest } from '../health/bundle-manifest.ts'
 import type { InstallerPorts } from '../ports.ts'
 import { callCheckIn } from '../poll/session.ts'
 import { FetchError } from '../refusals.ts'
@@ -55,9 +55,8 @@ async function keepCurrent(
   const { current, stored } = await readSlots(ports.disk, layout)
   if (current === undefined || !stored.includes(current)) return stopMsDefault
   const folder = releaseFolder(layout, current)
-  const bytes = await ports.disk.read(`${folder}/seaworthy.json`, bundleManifestBytesMax)
-  if (bytes === undefined) return stopMsDefault
-  const manifest = parseBundleManifest(bytes, config.environment)
+  const manifest = await readBundleManifest(ports.disk, folder, config.environment)
+  if (manifest === undefined) return stopMsDefault
   const running = await ports.processes.find(config.product)
   await runner.keep(
     {
