@@ -98,7 +98,7 @@ async function startOldPostgres(): Promise<OldPostgres> {
       },
     )
   for (let waitedMs = 0; psql('select 1').status !== 0; waitedMs += 100) {
-    assert.ok(waitedMs < 20_000 && child.exitCode === null, 'PostgreSQL 15 starts')
+    assert.ok(waitedMs < 120_000 && child.exitCode === null, 'PostgreSQL 15 starts')
     await systemSleep(100)
   }
   return {

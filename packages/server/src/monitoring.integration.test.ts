@@ -287,7 +287,7 @@ test('O5 a real Prometheus scrapes with the documented configuration; every pane
     for (let waitedMs = 0; ; waitedMs += 250) {
       const counted = await query('count_over_time(up{job="seaworthy"}[1m])').catch(() => [])
       if (Number(counted[0]?.value[1] ?? 0) >= 4) break
-      if (waitedMs >= 30_000) {
+      if (waitedMs >= 120_000) {
         const { activeTargets } = (await prometheus.get('/api/v1/targets')) as {
           activeTargets: { lastError: string }[]
         }

@@ -60,7 +60,7 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
     await Promise.all(installers.map((installer) => installer.follow(releases)))
     await systemSleep(100)
   }
-  const rollout = await waitForRollout(client, id, ({ state }) => state === 'finished', 30_000)
+  const rollout = await waitForRollout(client, id, ({ state }) => state === 'finished')
   assert.deepEqual(
     rollout.waves.map(({ state, inFlightCount, failedCount }) => [
       state,

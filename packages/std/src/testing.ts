@@ -8,7 +8,7 @@ import { systemSleep } from './time.ts'
 export async function waitUntil(
   what: string | (() => Promise<string>),
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs
   while (!(await holds())) {

@@ -69,7 +69,6 @@ async function awaitRunning(agent: TestAgent, release: TownRelease): Promise<voi
       const { state } = await readDevice(agent)
       return state?.committed?.sha256 === release.sha256 && state.update === null
     },
-    60_000,
   )
 }
 
@@ -84,7 +83,6 @@ async function awaitRefusal(agent: TestAgent, code: string, since: number): Prom
         .split('\n')
         .some((line) => line.includes('"event":"refused"') && line.includes(`"code":"${code}"`))
     },
-    30_000,
   )
 }
 

@@ -36,7 +36,6 @@ test('V12 D13 devices of a coordinated fleet restart one after the other; power 
     await waitUntil(
       '1.0.0 everywhere',
       async () => (await countCommitted(agents, one.sha256)) === 3,
-      90_000,
     )
     const reboot = { strategy: 'coordinated', slots: 1, ttlSeconds: null } as const
     await town.client.api.call(setFleet, {
@@ -78,7 +77,6 @@ test('V12 D13 devices of a coordinated fleet restart one after the other; power 
         }
         return (await countCommitted(agents, two.sha256)) === 3
       },
-      120_000,
     )
     assert.ok(fallen !== undefined, 'one lost its power in its trial')
     assert.equal(onTrialMax, 1)

@@ -51,11 +51,11 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
         const isReady = update.state === 'installing' && update.code === 'waiting_for_restart'
         return isReady && update.sha256 === sha256
       })
-    await waitUntil(`update ${i} is ready`, () => isWaiting(0), 90_000)
+    await waitUntil(`update ${i} is ready`, () => isWaiting(0))
     agent.cutPower()
     const [reportsBefore, requestsBefore] = [origin.reports.length, origin.requests.length]
     agent.start()
-    await waitUntil(`update ${i} is ready still`, () => isWaiting(reportsBefore), 90_000)
+    await waitUntil(`update ${i} is ready still`, () => isWaiting(reportsBefore))
     assert.ok(!origin.requests.slice(requestsBefore).some((request) => request.includes(layer)))
     assert.ok(reported() < i, 'nothing was started without leave')
     checkDevice()
@@ -88,7 +88,6 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
         async () =>
           `update ${i} after killing ${victim}; ${JSON.stringify(await agent.status().catch(String))}; ${origin.requests.slice(-8).join()}; ${JSON.stringify(agent.processes())}\n${agent.log.slice(-12).join('')}`,
         () => reported() >= i || (victim === 'app' && isRolledBack(version)),
-        90_000,
       )
       checkDevice()
       if (reported() < i) {
@@ -98,7 +97,6 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
       await waitUntil(
         'it answers',
         async () => (await agent.readVersion())?.startsWith(version) === true,
-        90_000,
       )
       assert.equal(agent.processes().app.length, 1, 'exactly one application runs')
     }

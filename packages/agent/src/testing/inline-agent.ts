@@ -153,6 +153,7 @@ function namedProcesses(running: Set<string>, isHealthy: (sha256: string) => boo
     isAlive: async (app) => running.has(app.sha256),
     ended: (app, signal) =>
       new Promise((resolve, reject) => {
+        if (!running.has(app.sha256)) return resolve()
         endings.set(app.id, resolve)
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       }),

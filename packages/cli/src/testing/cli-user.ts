@@ -2,11 +2,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import type { CliPorts } from '../ports.ts'
 import type { Outcome, RunningCommand } from './ports.ts'
 import { startCommand } from './ports.ts'
+import type { Scope } from './scope.ts'
 
 export interface CliUser {
   folder: string
@@ -28,7 +28,7 @@ const passphrase = 'correct horse battery staple'
 
 /** `changes` replace ports; the network is real unless they say otherwise. */
 export async function createCliUser(
-  t: TestContext,
+  t: Scope,
   name: string,
   changes: Partial<CliPorts> = {},
 ): Promise<CliUser> {

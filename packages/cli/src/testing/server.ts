@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Scope } from './scope.ts'
 
 export interface RunningServer {
   url: string
@@ -17,10 +17,10 @@ export interface RunningServer {
   restart(): Promise<void>
 }
 
-const startMsMax = 60_000
+const startMsMax = 120_000
 
 /** Starts `seaworthy up` through the launcher, on a folder that goes with the test. */
-export async function startServer(t: TestContext): Promise<RunningServer> {
+export async function startServer(t: Scope): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
   // As root, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)

@@ -12,7 +12,7 @@ import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import type { Db } from '../db/connection.ts'
 import { openDb } from '../db/connection.ts'
-import { layDatabase, startTestCluster } from './prepared-database.ts'
+import { startTestCluster } from './prepared-database.ts'
 import type { TestServer } from './server.ts'
 import { startTestServer } from './server.ts'
 
@@ -35,7 +35,6 @@ export interface SharedServices {
 
 export async function startSharedServices(): Promise<SharedServices> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-replicas-'))
-  await layDatabase(root)
   const cluster = await startTestCluster(root)
   const { socketFile } = cluster
   const address = { kind: 'socket', socketFile, database: 'seaworthy' } as const

@@ -177,7 +177,7 @@ export async function waitForRollout(
   client: TestClient,
   rolloutId: string,
   isWanted: (rollout: RolloutView) => boolean,
-  maxMs = 10_000,
+  maxMs = 120_000,
 ): Promise<RolloutView> {
   for (let waitedMs = 0; ; waitedMs += 50) {
     const rollout = await client.api.call(showRollout, { params: { rolloutId } })

@@ -46,7 +46,7 @@ export interface TestServer {
   log(): string
 }
 
-const startMs = 30_000
+const startMs = 120_000
 
 /** Resolves when it answers; rejects with its output when it ends before. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {

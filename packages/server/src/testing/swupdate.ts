@@ -129,7 +129,7 @@ identify: ( { name = "board"; value = "test"; } );
 export async function waitFor<T>(
   client: Swupdate,
   isDone: () => Promise<T | undefined>,
-  timeoutMs = 40_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   for (let waitedMs = 0; waitedMs < timeoutMs; waitedMs += 200) {
     const found = await isDone()

@@ -280,7 +280,6 @@ async function awaitOutcome(
       else if (state.failed.some(({ sha256 }) => sha256 === release.sha256)) outcome = 'rolled-back'
       return outcome !== undefined
     },
-    120_000,
   )
   return outcome!
 }
@@ -297,7 +296,6 @@ async function awaitReady(town: Town): Promise<void> {
   await waitUntil(
     async () => `the server is well again\n${town.server.log().slice(-4000)}`,
     isReady,
-    60_000,
   )
 }
 

@@ -1,0 +1,16 @@
+/** How long something lasts that a test uses: one test, or all of a file. */
+import { after } from 'node:test'
+
+/** A test's own context is one. */
+export interface Scope {
+  after(end: () => Promise<void>): void
+}
+
+/** To be called at the top of a file: what is made in it ends after the last test, the last thing first. */
+export function openFileScope(): Scope {
+  const endings: (() => Promise<void>)[] = []
+  after(async () => {
+    for (const end of endings.toReversed()) await end()
+  })
+  return { after: (end) => void endings.push(end) }
+}
