@@ -6,11 +6,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { skipWithout } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
+import type { Scope } from './testing/scope.ts'
+import { openFileScope } from './testing/scope.ts'
 import { startServer } from './testing/server.ts'
 
 const execute = promisify(execFile)
@@ -32,7 +34,7 @@ interface ProposalJson {
 }
 
 /** A server, three key holders on machines of their own, and a release published by two of them. */
-async function publishFirstRelease(t: TestContext) {
+async function publishFirstRelease(t: Scope) {
   const server = await startServer(t)
   const login = (token: string) => ['login', server.url, '--pin', server.pin, '--token', token]
   const ann = await createCliUser(t, 'ann')
@@ -94,8 +96,16 @@ async function publishFirstRelease(t: TestContext) {
   return { server, ann, ben, eve, root, both, login }
 }
 
+/** The stories follow one another in one world: each names what it needs of those before it. */
+const scope = openFileScope()
+let world: Awaited<ReturnType<typeof publishFirstRelease>>
+
+before(async () => {
+  world = await publishFirstRelease(scope)
+})
+
 test('from login to a release that two of three signers published, one of them without network', async (t) => {
-  const { ann, ben, eve, root, login, server } = await publishFirstRelease(t)
+  const { ann, ben, eve, root, login, server } = world
   const files = { 'bin/app': '#!/bin/sh\n:\n', 'bin/tool': 'new', 'seaworthy.json': '{}' }
   const app = await writeApplication(ann, 'app-2', files)
   await ann.ok('release', 'create', 'web', '2.0', '--platform', 'linux/amd64', '--from', app)
@@ -202,8 +212,8 @@ test('from login to a release that two of three signers published, one of them w
   )
 })
 
-test('fleets, provisioning keys, tokens and devices', async (t) => {
-  const { ann, root, server } = await publishFirstRelease(t)
+test('fleets, provisioning keys, tokens and devices', async () => {
+  const { ann, root, server } = world
   await ann.ok('fleet', 'create', 'lab', '--product', 'web', '--channel', 'stable', '--poll', '30m')
   await ann.ok('fleet', 'set', 'lab', '--pin-version', '1.0', '--updates', 'off')
   const fleets = await ann.json<object[]>('fleet', 'list')
@@ -261,8 +271,9 @@ test('fleets, provisioning keys, tokens and devices', async (t) => {
   assert.match(await ann.ok('token', 'list'), /bootstrap|refreshed|admin/)
 })
 
-test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what its own checks refuse', async (t) => {
-  const { ann, ben, eve, both } = await publishFirstRelease(t)
+test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what its own checks refuse', async () => {
+  const { ann, ben, eve, both } = world
+  // 2.0 was published by the first story.
   const newKey = ann.file('new-key')
   await ann.ok('key', 'create', newKey)
   const eveKey = await eve.json<{ keyId: string }>('key', 'show', eve.file('key.pub'))
@@ -282,7 +293,7 @@ test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what
     /does not name one key/,
   )
 
-  const open = await ann.json<ProposalJson>('withdraw', 'web', '1.0', '--channel', 'stable')
+  const open = await ann.json<ProposalJson>('withdraw', 'web', '2.0', '--channel', 'stable')
   assert.match(
     await eve.fails(2, 'proposal', 'sign', open.id, '--key', eve.file('key')),
     /not paired/,
@@ -295,16 +306,16 @@ test('keys are rotated, roles renewed, releases withdrawn; a signer refuses what
     await ben.fails(3, 'proposal', 'sign', open.id, '--key', ben.file('key')),
     /\(proposal_outdated\)/,
   )
-  const again = await ann.json<ProposalJson>('withdraw', 'web', '1.0', '--channel', 'stable')
+  const again = await ann.json<ProposalJson>('withdraw', 'web', '2.0', '--channel', 'stable')
   await ann.ok('proposal', 'reject', again.id, '--reason', 'changed our minds')
-  await ann.ok('withdraw', 'web', '1.0', '--channel', 'stable', ...both)
-  assert.match(await ann.fails(5, 'release', 'verify', 'web', '1.0'), /nobody has signed it/)
+  await ann.ok('withdraw', 'web', '2.0', '--channel', 'stable', ...both)
+  assert.match(await ann.fails(5, 'release', 'verify', 'web', '2.0'), /nobody has signed it/)
 })
 
 test('T8 an exported release is checked with sha256sum and openssl alone, and any change is noticed', async (t) => {
   if (skipWithout(t, 'openssl', 'bash')) return
-  const { server, ann, ben, root, both } = await publishFirstRelease(t)
-  const newKey = ann.file('new-key')
+  const { server, ann, ben, root, both } = world
+  const newKey = ann.file('newer-key')
   await ann.ok('key', 'create', newKey)
   await ann.ok('trust', 'rotate', 'root', '--add', newKey, ...both)
   const folder = ben.file('export')
@@ -401,7 +412,7 @@ async function serveImage(t: TestContext) {
 }
 
 test('a release is made from a file, an OCI layout or a registry, and the same input gives the same release', async (t) => {
-  const { ann, both } = await publishFirstRelease(t)
+  const { ann, both } = world
   interface Made {
     digest: string
     kind: string
@@ -510,8 +521,8 @@ test('a release is made from a file, an OCI layout or a registry, and the same i
   )
 })
 
-test('a proposal that was overtaken is made anew', async (t) => {
-  const { ann, ben, both } = await publishFirstRelease(t)
+test('a proposal that was overtaken is made anew', async () => {
+  const { ann, ben, both } = world
   const first = await ann.json<ProposalJson>(
     'withdraw',
     'web',

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { ProblemError } from '@seaworthy/api/problems'
 import { applyProposal } from '@seaworthy/api/proposals'
 import { createFleet } from '@seaworthy/api/fleets'
@@ -39,29 +39,49 @@ import {
   submit,
 } from './testing/index.ts'
 
-async function withServer(
-  work: (ctx: {
-    server: TestServer
-    client: TestClient
-    signers: Signer[]
-    thief: Db
-  }) => Promise<void>,
-): Promise<void> {
+interface World {
+  readonly server: TestServer
+  readonly client: TestClient
+  readonly signers: Signer[]
+  readonly thief: Db
+  readonly close: () => Promise<void>
+}
+
+async function openWorld(): Promise<World> {
   const server = await startTestServer()
   const client = createTestClient(server)
-  try {
-    const { signers } = await setUpTrust(client)
-    const thief = server.openDatabase()
-    try {
-      await work({ server, client, signers, thief })
-    } finally {
+  const { signers } = await setUpTrust(client)
+  const thief = server.openDatabase()
+  return {
+    server,
+    client,
+    signers,
+    thief,
+    async close() {
       await thief.close()
-    }
-  } finally {
-    client.close()
-    await server.stop()
+      client.close()
+      await server.stop()
+    },
   }
 }
+
+/** For what spoils its server. */
+async function withServer(work: (world: World) => Promise<void>): Promise<void> {
+  const world = await openWorld()
+  try {
+    await work(world)
+  } finally {
+    await world.close()
+  }
+}
+
+/** For what leaves one in which the other tests still mean what they say; each has versions of its own. */
+let shared: World
+
+before(async () => {
+  shared = await openWorld()
+})
+after(() => shared.close())
 
 const refused = (code: string) => (error: unknown) => {
   assert.ok(error instanceof ProblemError, String(error))
@@ -160,70 +180,70 @@ test('T10 a first root that was replaced, with everything below it, is not the a
   }
 })
 
-test('T10 a proposal whose document was changed in the database has no signatures any more', () =>
-  withServer(async ({ server, client, signers, thief }) => {
-    const release = await pushRelease(client, server.adminToken, '1.0.0')
-    const proposal = await propose(client, publishIntent(release))
-    await submit(client, proposal)
-    await sign(client, proposal, signers)
-    const [row] = await thief.reader.sql<{ document: Uint8Array }[]>`
+test('T10 a proposal whose document was changed in the database has no signatures any more', async () => {
+  const { server, client, signers, thief } = shared
+  const release = await pushRelease(client, server.adminToken, '10.0.0')
+  const proposal = await propose(client, publishIntent(release))
+  await submit(client, proposal)
+  await sign(client, proposal, signers)
+  const [row] = await thief.reader.sql<{ document: Uint8Array }[]>`
       select document from proposals where id = ${proposal.id}`
-    const text = utf8Decode(row!.document).replaceAll('"security":false', '"security":true')
-    const changed = formatProposal(await parseProposal(utf8Encode(text)))
-    await thief.write(
-      ({ sql }) =>
-        sql`update proposals set document = ${Buffer.from(changed)} where id = ${proposal.id}`,
-    )
-    const apply = client.api.call(applyProposal, { params: { proposalId: proposal.id } })
-    await assert.rejects(apply, refused('proposal_incomplete'))
-  }))
+  const text = utf8Decode(row!.document).replaceAll('"security":false', '"security":true')
+  const changed = formatProposal(await parseProposal(utf8Encode(text)))
+  await thief.write(
+    ({ sql }) =>
+      sql`update proposals set document = ${Buffer.from(changed)} where id = ${proposal.id}`,
+  )
+  const apply = client.api.call(applyProposal, { params: { proposalId: proposal.id } })
+  await assert.rejects(apply, refused('proposal_incomplete'))
+})
 
-test('T10 a fleet row changed to another channel changes only what that row says, never what is signed', () =>
-  withServer(async ({ server, client, signers, thief }) => {
-    await publishRelease(client, await pushRelease(client, server.adminToken, '1.0.0'), signers)
-    const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-    await thief.write(async ({ sql }) => {
-      await sql`update fleets set channel = 'nightly'`
-      await sql`select pg_notify('fleets', '')`
-    })
-    // A channel that nobody signed has no releases; the device would refuse another channel's anyway.
-    await waitUntil('nothing is assigned', async () => {
-      return (await report(client, device)).assignment === null
-    })
-  }))
+test('T10 a fleet row changed to another channel changes only what that row says, never what is signed', async () => {
+  const { server, client, signers, thief } = shared
+  await publishRelease(client, await pushRelease(client, server.adminToken, '11.0.0'), signers)
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  await thief.write(async ({ sql }) => {
+    await sql`update fleets set channel = 'nightly'`
+    await sql`select pg_notify('fleets', '')`
+  })
+  // A channel that nobody signed has no releases; the device would refuse another channel's anyway.
+  await waitUntil('nothing is assigned', async () => {
+    return (await report(client, device)).assignment === null
+  })
+})
 
-test('T6 proposals: outdated is refused, below threshold is refused, twice is refused', () =>
-  withServer(async ({ server, client, signers }) => {
-    const first = await pushRelease(client, server.adminToken, '1.0.0')
-    const second = await pushRelease(client, server.adminToken, '1.1.0')
-    const [a, b] = [
-      await propose(client, publishIntent(first)),
-      await propose(client, publishIntent(second)),
-    ]
-    for (const proposal of [a, b]) await submit(client, proposal)
-    await sign(client, a, signers.slice(0, 1))
-    const apply = (id: string) => client.api.call(applyProposal, { params: { proposalId: id } })
-    await assert.rejects(apply(a.id), refused('proposal_incomplete'))
-    await sign(client, a, signers.slice(1))
-    await sign(client, b, signers)
-    const results = await Promise.allSettled([apply(a.id), apply(b.id), apply(a.id)])
-    const done = results.filter(({ status }) => status === 'fulfilled')
-    assert.equal(done.length, 1)
-    for (const result of results) {
-      if (result.status === 'rejected') {
-        const { code } = result.reason as ProblemError
-        assert.ok(['proposal_outdated', 'proposal_closed'].includes(code), code)
-      }
+test('T6 proposals: outdated is refused, below threshold is refused, twice is refused', async () => {
+  const { server, client, signers } = shared
+  const first = await pushRelease(client, server.adminToken, '12.0.0')
+  const second = await pushRelease(client, server.adminToken, '12.1.0')
+  const [a, b] = [
+    await propose(client, publishIntent(first)),
+    await propose(client, publishIntent(second)),
+  ]
+  for (const proposal of [a, b]) await submit(client, proposal)
+  await sign(client, a, signers.slice(0, 1))
+  const apply = (id: string) => client.api.call(applyProposal, { params: { proposalId: id } })
+  await assert.rejects(apply(a.id), refused('proposal_incomplete'))
+  await sign(client, a, signers.slice(1))
+  await sign(client, b, signers)
+  const results = await Promise.allSettled([apply(a.id), apply(b.id), apply(a.id)])
+  const done = results.filter(({ status }) => status === 'fulfilled')
+  assert.equal(done.length, 1)
+  for (const result of results) {
+    if (result.status === 'rejected') {
+      const { code } = result.reason as ProblemError
+      assert.ok(['proposal_outdated', 'proposal_closed'].includes(code), code)
     }
-  }))
+  }
+})
 
-test('T1 a release whose content is not in the store cannot be proposed', () =>
-  withServer(async ({ server, client }) => {
-    const release = await pushRelease(client, server.adminToken, '1.0.0')
-    const ghost = { ...release, sha256: 'e'.repeat(64) }
-    const proposal = await propose(client, publishIntent(ghost))
-    await assert.rejects(submit(client, proposal), refused('release_content_missing'))
-  }))
+test('T1 a release whose content is not in the store cannot be proposed', async () => {
+  const { server, client } = shared
+  const release = await pushRelease(client, server.adminToken, '13.0.0')
+  const ghost = { ...release, sha256: 'e'.repeat(64) }
+  const proposal = await propose(client, publishIntent(ghost))
+  await assert.rejects(submit(client, proposal), refused('release_content_missing'))
+})
 
 async function readLog(client: TestClient): Promise<Checkpoint> {
   const { logVerifierKey } = await client.api.call(showServer, {})
@@ -265,48 +285,49 @@ function contactOf(
   }
 }
 
-test('T9 every action is an entry, provable under a checkpoint that only grows', () =>
-  withServer(async ({ server, client, signers, thief }) => {
-    const first = await awaitWholeLog(client, thief)
-    await publishRelease(client, await pushRelease(client, server.adminToken, '1.0.0'), signers)
-    await assert.rejects(
-      client.api.call(createFleet, { body: { name: 'shops', product: 'acme', channel: 'stable' } }),
+test('T9 every action is an entry, provable under a checkpoint that only grows', async () => {
+  const { server, client, signers, thief } = shared
+  const first = await awaitWholeLog(client, thief)
+  await publishRelease(client, await pushRelease(client, server.adminToken, '14.0.0'), signers)
+  const published = (await fetchCurrent(client)).roles.get('acme.stable')!.signed.version
+  await assert.rejects(
+    client.api.call(createFleet, { body: { name: 'shops', product: 'acme', channel: 'stable' } }),
+  )
+  const second = await awaitWholeLog(client, thief)
+  const contact = contactOf(client, server.adminToken, second, first)
+  assert.equal((await verifyLog(contact)).kind, 'extended')
+  const entries: { action: string; outcome: string; subject: string }[] = []
+  for await (const { bytes } of verifyEntries(contact, 0)) {
+    entries.push(JSON.parse(utf8Decode(bytes)) as (typeof entries)[number])
+  }
+  assert.equal(entries.length, second.size)
+  const has = (action: string, outcome: string, subject?: string) =>
+    entries.some(
+      (e) => e.action === action && e.outcome === outcome && (subject ?? e.subject) === e.subject,
     )
-    const second = await awaitWholeLog(client, thief)
-    const contact = contactOf(client, server.adminToken, second, first)
-    assert.equal((await verifyLog(contact)).kind, 'extended')
-    const entries: { action: string; outcome: string; subject: string }[] = []
-    for await (const { bytes } of verifyEntries(contact, 0)) {
-      entries.push(JSON.parse(utf8Decode(bytes)) as (typeof entries)[number])
-    }
-    assert.equal(entries.length, second.size)
-    const has = (action: string, outcome: string, subject?: string) =>
-      entries.some(
-        (e) => e.action === action && e.outcome === outcome && (subject ?? e.subject) === e.subject,
-      )
-    assert.ok(has('server.first-start', 'done'))
-    assert.ok(has('proposal.sign', 'done'))
-    assert.ok(has('proposal.apply', 'done'))
-    assert.ok(has('trust.publish', 'done', 'acme.stable/2'))
-    assert.ok(has('registry.push', 'done'))
-    assert.ok(has('release.create', 'done', 'acme@1.0.0'))
-    assert.ok(has('fleet.create', 'refused', 'shops'))
-  }))
+  assert.ok(has('server.first-start', 'done'))
+  assert.ok(has('proposal.sign', 'done'))
+  assert.ok(has('proposal.apply', 'done'))
+  assert.ok(has('trust.publish', 'done', `acme.stable/${published}`))
+  assert.ok(has('registry.push', 'done'))
+  assert.ok(has('release.create', 'done', 'acme@14.0.0'))
+  assert.ok(has('fleet.create', 'refused', 'shops'))
+})
 
-test('T9 an entry rewritten in the database is caught by whoever reads it', () =>
-  withServer(async ({ server, client, thief }) => {
-    const current = await awaitWholeLog(client, thief)
-    await thief.write(
-      ({ sql }) =>
-        sql`update audit_entries set entry = ${Buffer.from('{"nothing":"happened"}')} where leaf_index = 1`,
-    )
-    await assert.rejects(
-      async () => {
-        for await (const _ of verifyEntries(contactOf(client, server.adminToken, current), 0));
-      },
-      (error: LogError) => error.code === 'entry_mismatch',
-    )
-  }))
+test('T9 an entry rewritten in the database is caught by whoever reads it', async () => {
+  const { server, client, thief } = shared
+  const current = await awaitWholeLog(client, thief)
+  await thief.write(
+    ({ sql }) =>
+      sql`update audit_entries set entry = ${Buffer.from('{"nothing":"happened"}')} where leaf_index = 1`,
+  )
+  await assert.rejects(
+    async () => {
+      for await (const _ of verifyEntries(contactOf(client, server.adminToken, current), 0));
+    },
+    (error: LogError) => error.code === 'entry_mismatch',
+  )
+})
 
 test('T9 a restored old database is noticed: by clients that looked before, and by the server itself', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'seaworthy-restore-'))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -94,84 +94,114 @@ function checkIn(client: TestClient, device: TestDevice, agentVersion = '0.1.0')
   })
 }
 
-async function inWorld(
-  { isStuck, ratio }: { isStuck: boolean; ratio: string },
-  work: (world: {
-    receiver: Receiver
-    signers: Signer[]
-    server: TestServer
-    client: TestClient
-    device: TestDevice
-  }) => Promise<void>,
-): Promise<void> {
+interface World {
+  readonly receiver: Receiver
+  readonly signers: Signer[]
+  readonly server: TestServer
+  readonly client: TestClient
+  readonly device: TestDevice
+  readonly close: () => Promise<void>
+}
+
+interface WorldOptions {
+  readonly isStuck: boolean
+  readonly ratio: string
+}
+
+async function openWorld({ isStuck, ratio }: WorldOptions): Promise<World> {
   const receiver = await startReceiver(isStuck)
   const args = ['--otlp-endpoint', receiver.url, '--trace-ratio', ratio]
   const server = await startTestServer({ args })
   const client = createTestClient(server)
-  try {
-    const { signers } = await setUpTrust(client)
-    const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-    await work({ receiver, signers, server, client, device })
-  } finally {
-    client.close()
-    await server.stop()
-    await receiver.close()
+  const { signers } = await setUpTrust(client)
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  return {
+    receiver,
+    signers,
+    server,
+    client,
+    device,
+    async close() {
+      client.close()
+      await server.stop()
+      await receiver.close()
+    },
   }
 }
 
-test('O5 a check-in is one trace: request, authentication, and the batch that carried it', () =>
-  inWorld({ isStuck: false, ratio: '1' }, async ({ receiver, server, client, device }) => {
-    const secret = '9.9.9-said-in-a-report'
-    assert.equal((await checkIn(client, device, secret)).status, 200)
-    let request: ReceivedSpan | undefined
-    let batch: ReceivedSpan | undefined
-    await waitUntil('the check-in and its batch are exported', () => {
-      const spans = receiver.spans()
-      request = spans.find((span) => span.traceId === traceId && span.name === 'device.check-in')
-      batch = spans.find(({ links }) => links.some(({ spanId }) => spanId === request?.spanId))
-      return request !== undefined && batch !== undefined
-    })
+async function inWorld(
+  options: WorldOptions,
+  work: (world: World) => Promise<void>,
+): Promise<void> {
+  const world = await openWorld(options)
+  try {
+    await work(world)
+  } finally {
+    await world.close()
+  }
+}
+
+/** Everything is recorded and taken. */
+let shared: World
+
+before(async () => {
+  shared = await openWorld({ isStuck: false, ratio: '1' })
+})
+after(() => shared.close())
+
+test('O5 a check-in is one trace: request, authentication, and the batch that carried it', async () => {
+  const { receiver, server, client, device } = shared
+  const secret = '9.9.9-said-in-a-report'
+  assert.equal((await checkIn(client, device, secret)).status, 200)
+  let request: ReceivedSpan | undefined
+  let batch: ReceivedSpan | undefined
+  await waitUntil('the check-in and its batch are exported', () => {
     const spans = receiver.spans()
-    const childrenOf = (span: ReceivedSpan | undefined) =>
-      spans.filter(({ parentSpanId }) => parentSpanId === span?.spanId).map(({ name }) => name)
-    assert.equal(request?.parentSpanId, parentId, 'the device’s own span is above it')
-    assert.equal(request.kind, 2)
-    assert.ok(BigInt(request.endTimeUnixNano) > BigInt(request.startTimeUnixNano))
-    const attributes = new Map(request.attributes.map(({ key, value }) => [key, value]))
-    assert.deepEqual(attributes.get('http.response.status_code'), { intValue: '200' })
-    assert.ok(childrenOf(request).includes('authenticate'))
-    assert.equal(batch?.name, 'check-in.batch')
-    assert.ok(spans.some(({ name }) => name === 'task'))
-    assert.ok(spans.some(({ name }) => name === 'database.transaction'))
+    request = spans.find((span) => span.traceId === traceId && span.name === 'device.check-in')
+    batch = spans.find(({ links }) => links.some(({ spanId }) => spanId === request?.spanId))
+    return request !== undefined && batch !== undefined
+  })
+  const spans = receiver.spans()
+  const childrenOf = (span: ReceivedSpan | undefined) =>
+    spans.filter(({ parentSpanId }) => parentSpanId === span?.spanId).map(({ name }) => name)
+  assert.equal(request?.parentSpanId, parentId, 'the device’s own span is above it')
+  assert.equal(request.kind, 2)
+  assert.ok(BigInt(request.endTimeUnixNano) > BigInt(request.startTimeUnixNano))
+  const attributes = new Map(request.attributes.map(({ key, value }) => [key, value]))
+  assert.deepEqual(attributes.get('http.response.status_code'), { intValue: '200' })
+  assert.ok(childrenOf(request).includes('authenticate'))
+  assert.equal(batch?.name, 'check-in.batch')
+  assert.ok(spans.some(({ name }) => name === 'task'))
+  assert.ok(spans.some(({ name }) => name === 'database.transaction'))
 
-    const everything = receiver.bodies.join('\n')
-    const never = [secret, device.id, device.accessToken, server.adminToken, 'linux/amd64']
-    for (const text of never) assert.ok(!everything.includes(text), text)
-    const { sum } = await scrape(client, server.adminToken)
-    assert.ok(sum('seaworthy_trace_spans_exported_total') > 0)
-    assert.equal(sum('seaworthy_trace_spans_dropped_total'), 0)
-  }))
+  const everything = receiver.bodies.join('\n')
+  const never = [secret, device.id, device.accessToken, server.adminToken, 'linux/amd64']
+  for (const text of never) assert.ok(!everything.includes(text), text)
+  const { sum } = await scrape(client, server.adminToken)
+  assert.ok(sum('seaworthy_trace_spans_exported_total') > 0)
+  assert.equal(sum('seaworthy_trace_spans_dropped_total'), 0)
+})
 
-test('O5 a decision about a rollout is a span of the check-in that waits for it', () =>
-  inWorld({ isStuck: false, ratio: '1' }, async ({ receiver, signers, server, client }) => {
-    await publishAll(client, server.adminToken, signers, ['1.0.0'])
-    const [installer] = await makeFleet(client, server.url, 'tills', 1)
-    const body = { fleet: 'tills', version: '1.0.0', policy: policyOf() }
-    const { id } = await client.api.call(createRollout, { body })
-    await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-    assert.notEqual(await installer!.ask(), null)
-    const settling = () => receiver.spans().find(({ name }) => name === 'rollout.settle')
-    const parent = () => receiver.spans().find(({ spanId }) => spanId === settling()?.parentSpanId)
-    // It ends last, and spans are sent in the order in which they end.
-    await waitUntil('the check-in is exported', () => parent() !== undefined)
-    assert.equal(parent()?.name, 'device.check-in')
-    const below = receiver.spans().filter(({ parentSpanId }) => parentSpanId === settling()?.spanId)
-    assert.deepEqual(
-      below.map(({ name }) => name),
-      ['database.transaction'],
-    )
-    assert.ok(!receiver.bodies.join('').includes(id))
-  }))
+test('O5 a decision about a rollout is a span of the check-in that waits for it', async () => {
+  const { receiver, signers, server, client } = shared
+  await publishAll(client, server.adminToken, signers, ['1.0.0'])
+  const [installer] = await makeFleet(client, server.url, 'tills', 1)
+  const body = { fleet: 'tills', version: '1.0.0', policy: policyOf() }
+  const { id } = await client.api.call(createRollout, { body })
+  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+  assert.notEqual(await installer!.ask(), null)
+  const settling = () => receiver.spans().find(({ name }) => name === 'rollout.settle')
+  const parent = () => receiver.spans().find(({ spanId }) => spanId === settling()?.parentSpanId)
+  // It ends last, and spans are sent in the order in which they end.
+  await waitUntil('the check-in is exported', () => parent() !== undefined)
+  assert.equal(parent()?.name, 'device.check-in')
+  const below = receiver.spans().filter(({ parentSpanId }) => parentSpanId === settling()?.spanId)
+  assert.deepEqual(
+    below.map(({ name }) => name),
+    ['database.transaction'],
+  )
+  assert.ok(!receiver.bodies.join('').includes(id))
+})
 
 test('O5 a collector that takes connections and never answers delays nobody', () =>
   inWorld({ isStuck: true, ratio: '1' }, async ({ server, client, device }) => {
