@@ -9,6 +9,7 @@ import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import manifest from '../package.json' with { type: 'json' }
 import type { Ports } from './app/app.ts'
+import { CertificateError } from './app/first-start.ts'
 import { createHealth } from './app/health.ts'
 import { createExchangeEnd } from './app/metrics/exchange.ts'
 import { createMeter } from './app/metrics/meter.ts'
@@ -94,6 +95,7 @@ async function runPrimary({
       StartError,
       PostgresError,
       SealError,
+      CertificateError,
       MigrationError,
       ObjectStoreError,
       DatabaseError,

@@ -21,6 +21,10 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
       'a further name of this server in its certificate, repeatable',
       collect,
     )
+    .option(
+      '--renew-certificate',
+      'when a --name is not in the certificate, make a new one under the same key',
+    )
     .option('--workers <count>', 'processes that answer requests (default: one per core)')
     .option(
       '--master-key-file <file>',
@@ -28,10 +32,13 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
     )
     .option('--log-level <level>', 'debug, info, warn or error')
     .option('--ready-file <file>', 'write URL and pin as JSON here once the server answers')
-    .action(async (options: Record<string, string | string[]>) => up(ports, options))
+    .action(async (options: Record<string, string | string[] | true>) => up(ports, options))
 }
 
-async function up(ports: CliPorts, options: Record<string, string | string[]>): Promise<void> {
+async function up(
+  ports: CliPorts,
+  options: Record<string, string | string[] | true>,
+): Promise<void> {
   const flags = [
     ['data-dir', 'dataDir'],
     ['listen', 'listen'],
@@ -45,8 +52,11 @@ async function up(ports: CliPorts, options: Record<string, string | string[]>): 
   ] as const
   const args = flags.flatMap(([flag, name]) => {
     const value = options[name]
-    return value === undefined ? [] : [value].flat().flatMap((one) => [`--${flag}`, one])
+    return value === undefined || value === true
+      ? []
+      : [value].flat().flatMap((one) => [`--${flag}`, one])
   })
+  if (options['renewCertificate'] === true) args.push('--renew-certificate')
   const exitCode = await ports.runForeground(findServer(), args)
   if (exitCode !== 0) throw new ExitCodeError(exitCode)
 }

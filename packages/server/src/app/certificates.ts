@@ -1,4 +1,4 @@
-/** The server's certificate and the CA that signs it, made once at the first start. */
+/** The server's certificate and the CA that signs it: made at the first start, and anew under the same key when names are added. */
 import './reflect-metadata.ts'
 import { isIP } from 'node:net'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -6,19 +6,48 @@ import type { Random } from '@seaworthy/std/random'
 import { dayMs } from '@seaworthy/std/time'
 import * as x509 from '@peculiar/x509'
 
-/** Ten years: the CA's key is gone, so a new certificate means a new CA and new pins. */
+/** Ten years: the CA's key is gone, so a new certificate means a new CA. */
 const certificateLifetimeMs = 3650 * dayMs
 
-/** The CA's private key is made unextractable and is gone when this returns: it can sign nothing ever again. */
-export async function createCertificates(options: {
-  names: readonly string[]
-  now: Date
-  random: Random
-}): Promise<{ keyPem: string; certificatePem: string; caPem: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const usages: ('sign' | 'verify')[] = ['sign', 'verify']
-  const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const usages: ('sign' | 'verify')[] = ['sign', 'verify']
+
+interface CertificateOptions {
+  readonly names: readonly string[]
+  readonly now: Date
+  readonly random: Random
+}
+
+export interface Certificates {
+  readonly certificatePem: string
+  readonly caPem: string
+}
+
+/** A new key with its certificate. */
+export async function createCertificates(
+  options: CertificateOptions,
+): Promise<Certificates & { readonly keyPem: string }> {
   const keys = await crypto.subtle.generateKey(algorithm, true, usages)
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return {
+    keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+    ...(await certify(keys.publicKey, options)),
+  }
+}
+
+/** Another certificate of the key that `certificatePem` is of: pins, which are of the key, stay right. */
+export async function recertify(
+  certificatePem: string,
+  options: CertificateOptions,
+): Promise<Certificates> {
+  const { rawData } = new x509.X509Certificate(certificatePem).publicKey
+  const publicKey = await crypto.subtle.importKey('spki', rawData, algorithm, true, ['verify'])
+  return certify(publicKey, options)
+}
+
+/** The CA's private key is made unextractable and is gone when this returns: it can sign nothing ever again. */
+async function certify(publicKey: CryptoKey, options: CertificateOptions): Promise<Certificates> {
+  const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)
   const notBefore = new Date(options.now.getTime() - dayMs)
   const notAfter = new Date(options.now.getTime() + certificateLifetimeMs)
   const serial = () => `01${hexEncode(options.random.bytes(15))}`
@@ -48,7 +77,7 @@ export async function createCertificates(options: {
       notBefore,
       notAfter,
       signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
+      publicKey,
       signingKey: caKeys.privateKey,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
@@ -58,15 +87,10 @@ export async function createCertificates(options: {
           names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
         ),
         await x509.AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        await x509.SubjectKeyIdentifierExtension.create(publicKey),
       ],
     },
     crypto,
   )
-  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
-  return {
-    keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
-    certificatePem: certificate.toString('pem'),
-    caPem: ca.toString('pem'),
-  }
+  return { certificatePem: certificate.toString('pem'), caPem: ca.toString('pem') }
 }

@@ -3,14 +3,16 @@
  * is dropped), the keys of the online roles, of the log and of tokens. All private halves are sealed.
  */
 import { createHash, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { base64UrlEncode, hexDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
+import { invariant } from '@seaworthy/std/refusal'
 import type { NoteSigner } from '@seaworthy/trust/tlog'
 import { createNoteKey } from '@seaworthy/trust/tlog'
 import { createOnlineKey, onlineRoles, readKeyPair, sealKeyPair } from './online-keys.ts'
 import type { MasterKey, SecretName } from '../config/secrets.ts'
 import type { ReadTx, WriteTx } from '../db/connection.ts'
-import { insertFact, insertSecret, readFact, readSecret } from '../db/secrets.ts'
+import { insertFact, insertSecret, readFact, readSecret, updateFact } from '../db/secrets.ts'
 
 export interface OnlineSecrets {
   readonly tlsKeyPem: string
@@ -51,6 +53,38 @@ export async function createOnlineSecrets(
   await store('device-token-key', random.bytes(32))
   await store('registry-token-key', random.bytes(32))
   await insertFact(tx, 'log-id', hexEncode(random.bytes(8)))
+}
+
+/** The names and addresses that a certificate is for. */
+export function namesOf(certificatePem: string): string[] {
+  const { subjectAltName = '' } = new X509Certificate(certificatePem)
+  return subjectAltName.split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, ''))
+}
+
+/** Whether clients that ask for the server by this name or address find it in the certificate. */
+export function isNamedBy(certificatePem: string, name: string): boolean {
+  const certificate = new X509Certificate(certificatePem)
+  return isIP(name) === 0
+    ? certificate.checkHost(name, { subject: 'never' }) !== undefined
+    : certificate.checkIP(name) !== undefined
+}
+
+/**
+ * A new certificate under the same key, for the names it had and those given, by a new CA whose key is dropped as the first
+ * one's was. Whoever pinned the key notices nothing; whoever trusts `/ca.crt` fetches it anew.
+ */
+export async function renewCertificate(
+  tx: WriteTx,
+  before: string,
+  options: { names: readonly string[]; now: Date; random: Random },
+): Promise<{ names: readonly string[] }> {
+  const { recertify } = await import('./certificates.ts')
+  const names = [...new Set([...options.names, ...namesOf(before)])]
+  const made = await recertify(before, { ...options, names })
+  invariant(pinOf(made.certificatePem) === pinOf(before), 'the key stays the same')
+  await updateFact(tx, 'certificate', made.certificatePem)
+  await updateFact(tx, 'ca', made.caPem)
+  return { names: namesOf(made.certificatePem) }
 }
 
 /** Throws `SealError` when the master key is another one, or the database was changed. */

@@ -16,6 +16,8 @@ export interface Config {
   readonly blobs: BlobPlace
   /** Names and addresses in the server certificate, beyond localhost. */
   readonly names: readonly string[]
+  /** Whether the certificate is made anew, under the same key, when it lacks one of them. */
+  readonly renewsCertificate: boolean
   readonly workersCount: number
   readonly logLevel: LogLevel
   readonly masterKeyFile: string
@@ -43,7 +45,8 @@ export function checkConfig(env: Env, machine: { cwd: string; coresCount: number
     listen: parseListen(env.listen ?? '127.0.0.1:8443'),
     databaseUrl: env.databaseUrl ?? null,
     blobs: parseBlobs(env, { ...machine, dataDir }),
-    names: env.names,
+    names: env.names.map((name) => name.toLowerCase()),
+    renewsCertificate: env.renewsCertificate,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
     masterKeyFile:
@@ -111,11 +114,26 @@ function parseCount(option: string, text: string | undefined, byDefault: number)
   return Number(text)
 }
 
+/** A name that clients can put into a URL, and that then means this server. */
 function checkName(name: string): void {
   const isHost =
-    /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$/.test(
+    /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/.test(
       name,
     )
-  if (!isHost && isIP(name) === 0)
-    throw new UsageError(`--name: ${name} is no host name or address`)
+  if (!isHost && isIP(name) === 0) {
+    throw new UsageError(
+      `--name: ${name} is no host name or address that a certificate can have; give it without scheme, port, * and _`,
+    )
+  }
+  const url = URL.parse(`https://${isIP(name) === 6 ? `[${name}]` : name}`)
+  if (url === null) throw new UsageError(`--name: no client can ask for https://${name}`)
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(name) === 0 && host !== name.toLowerCase()) {
+    throw new UsageError(`--name: clients take ${name} for the address ${host}: give that`)
+  }
+  if (host === '0.0.0.0' || host === '::') {
+    throw new UsageError(
+      `--name: ${name} is every address of this machine and no client’s way to it: give the address or name that clients use`,
+    )
+  }
 }

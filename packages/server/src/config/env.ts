@@ -10,6 +10,7 @@ export interface Env {
   readonly s3Endpoint: string | undefined
   readonly s3Region: string | undefined
   readonly names: readonly string[]
+  readonly renewsCertificate: boolean
   readonly workers: string | undefined
   readonly logLevel: string | undefined
   readonly masterKeyFile: string | undefined
@@ -30,6 +31,7 @@ Run the server.
   --blobs DIR|s3://…      where release content is kept (default DATA-DIR/blobs); in object storage:
                           s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME
   --name HOST             a further name or address of this server, for its certificate (repeatable)
+  --renew-certificate     when a --name is not in the certificate, make a new one under the same key
   --workers N             worker processes (default: one per core)
   --master-key-file FILE  key that seals the online secrets (default DATA-DIR/master.key)
   --ready-file FILE       written once the server answers: JSON with url, pin, pid, tokenFile
@@ -66,6 +68,7 @@ export function readEnv(
         'database-url': string,
         blobs: string,
         name: { type: 'string', multiple: true },
+        'renew-certificate': { type: 'boolean' },
         workers: string,
         'log-level': string,
         'master-key-file': string,
@@ -89,6 +92,7 @@ export function readEnv(
     s3Endpoint: variables['SEAWORTHY_S3_ENDPOINT'],
     s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
     names,
+    renewsCertificate: values['renew-certificate'] ?? false,
     workers: values.workers ?? variables['SEAWORTHY_WORKERS'],
     logLevel: values['log-level'] ?? variables['SEAWORTHY_LOG_LEVEL'],
     masterKeyFile: values['master-key-file'] ?? variables['SEAWORTHY_MASTER_KEY_FILE'],

@@ -48,6 +48,10 @@ export async function insertFact({ sql }: WriteTx, name: string, value: string):
   await sql`insert into server_facts (name, value) values (${name}, ${value})`
 }
 
+export async function updateFact({ sql }: WriteTx, name: string, value: string): Promise<void> {
+  await sql`update server_facts set value = ${value} where name = ${name}`
+}
+
 /** One first start at a time, whichever process comes first. */
 export async function lockFirstStart({ sql }: WriteTx): Promise<void> {
   await sql`select pg_advisory_xact_lock(7403002)`
