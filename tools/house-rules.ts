@@ -152,6 +152,41 @@ export const houseRules: Rule[] = [
     ],
   },
   banCalls(
+    'bodies of requests are read in server/src/http/bodies.ts, within their limits',
+    [
+      {
+        pattern: /\b(?:req|request)\.(?:iterator|pipe|read|resume)\s*\(/g,
+        instead: 'readBytes or readPieces (http/bodies.ts)',
+      },
+      {
+        pattern: /\b(?:req|request)\.(?:on|once)\s*\(/g,
+        instead: 'readBytes or readPieces (http/bodies.ts)',
+      },
+      {
+        pattern: /\bof (?:req|request)\b(?!\.)/g,
+        instead: 'readBytes or readPieces (http/bodies.ts)',
+      },
+    ],
+    {
+      caught: [
+        ['packages/server/src/http/a.ts', 'for await (const piece of req) parts.push(piece)'],
+        ['packages/server/src/http/a.ts', 'for await (const p of request as Body) use(p)'],
+        ['packages/server/src/http/registry/a.ts', 'const pieces = request.iterator({})'],
+        ['packages/server/src/http/a.ts', "req.on('data', take)"],
+        ['packages/server/src/http/a.ts', 'req.pipe(file)'],
+      ],
+      passes: [
+        ['packages/server/src/http/a.ts', 'for (const name of request.headers) use(name)'],
+        ['packages/server/src/http/bodies.ts', 'for await (const piece of req) use(piece)'],
+        ['packages/cli/src/a.ts', 'for await (const piece of request) use(piece)'],
+      ],
+    },
+    (file) =>
+      file.path.startsWith('packages/server/src/http/') &&
+      file.path !== 'packages/server/src/http/bodies.ts' &&
+      !file.isTest,
+  ),
+  banCalls(
     'only main.ts reads the environment',
     [{ pattern: /\bprocess\.env\b|\bprocess\[/g, instead: 'take configuration' }],
     {

@@ -5,7 +5,7 @@ import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { createRegistryHandler } from '@seaworthy/server/http/registry'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
-import { systemClock } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
 
 const store = await openDiskStore(process.argv[2]!, { clock: systemClock, random: systemRandom })
 const handler = createRegistryHandler<string>({
@@ -17,7 +17,9 @@ const handler = createRegistryHandler<string>({
   roots: async () => [],
   onEvent: async () => {},
   authorize: async () => ({ kind: 'allowed', actor: 'bench' }),
-  issueToken: async () => undefined,
+  issueToken: async () => ({ kind: 'unauthorized' }),
+  clock: systemClock,
+  sleep: systemSleep,
 })
 const server = createServer((request, response) => void handler(request, response))
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))

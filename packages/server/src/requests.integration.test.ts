@@ -5,17 +5,87 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { connect as connectPlain } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect } from 'node:tls'
 import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
 import { createFleet } from '@seaworthy/api/fleets'
+import { routes } from '@seaworthy/api/routes'
 import { showSelf } from '@seaworthy/api/server'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { TestClient, TestServer } from './testing/index.ts'
 import { createTestClient, pushBlob, setUpTrust, startTestServer } from './testing/index.ts'
 
 let server: TestServer
 let client: TestClient
+/** They take as long as the server lets them: the other tests run meanwhile. */
+let slowKnocks: SlowKnock[]
+
+interface SlowKnock {
+  readonly name: string
+  readonly socket: Socket
+  readonly stop: () => void
+}
+
+/** A stranger at every door and with every method: each has said what it wants, and its body drips in without an end. */
+async function knockSlowly(port: number): Promise<SlowKnock[]> {
+  const ofRoutes = routes.map(({ method, path }) => `${method} ${path.replace(/:\w+/g, 'x')}`)
+  const elsewhere = [
+    ...['/v2/', '/v2/token', '/v2/acme/manifests/latest', '/v2/acme/tags/list'],
+    ...['/v2/acme/blobs/uploads/', '/v2/acme/blobs/uploads/x', '/v2/nothing'],
+    ...['/tuf/timestamp.json', '/tuf/1.root.json', '/log/checkpoint', '/log/tile/entries/000'],
+    ...['/fleetlock/v1/pre-reboot', '/fleetlock/v1/steady-state', '/omaha/v1/update'],
+    ...['/omaha/v1/files/token/name', '/DEFAULT/controller/v1/x'],
+    ...[
+      '/DEFAULT/controller/v1/x/configData',
+      '/DEFAULT/controller/v1/x/deploymentBase/1/feedback',
+    ],
+    ...['/openapi.json', '/ca.crt', '/healthz', '/readyz', '/metrics', '/nothing'],
+  ].flatMap((path) =>
+    ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => `${method} ${path}`),
+  )
+  const body = ['Content-Type: application/json', 'Content-Length: 1000']
+  const chunked = ['Content-Type: application/x-www-form-urlencoded', 'Transfer-Encoding: chunked']
+  const open = () =>
+    new Promise<Socket>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, rejectUnauthorized: false }
+      const socket = connect(options, () => resolve(socket))
+      socket.once('error', reject)
+    })
+  const knocks = [...ofRoutes, ...elsewhere].flatMap((start, i) =>
+    start.startsWith('GET') && i % 2 === 0
+      ? [{ start, headers: body, drip: ' ' }]
+      : [
+          { start, headers: body, drip: ' ' },
+          { start, headers: chunked, drip: '1\r\nx\r\n' },
+        ],
+  )
+  const drip = (name: string, socket: Socket, text: string): SlowKnock => {
+    socket.on('error', () => undefined)
+    socket.resume()
+    const timer = setInterval(() => socket.write(text), 500)
+    const stop = () => {
+      clearInterval(timer)
+      socket.destroy()
+    }
+    socket.once('close', stop)
+    return { name, socket, stop }
+  }
+  const begun: SlowKnock[] = []
+  for (const { start, headers, drip: text } of knocks) {
+    const socket = await open()
+    socket.write(`${start} HTTP/1.1\r\nHost: a\r\n${headers.join('\r\n')}\r\n\r\n`)
+    begun.push(drip(`${start} ${headers[1]}`, socket, text))
+  }
+  const late = await open()
+  late.write('POST /v1/device/check-in HTTP/1.1\r\nHost: a\r\n')
+  begun.push(drip('headers', late, 'X-More: 1\r\n'))
+  const mute = connectPlain({ host: '127.0.0.1', port })
+  begun.push({ ...drip('handshake', mute, ''), name: 'handshake' })
+  return begun
+}
 
 before(async () => {
   server = await startTestServer({ workers: 2, args: ['--name', 'ship.example'] })
@@ -23,8 +93,10 @@ before(async () => {
   const { port } = new URL(server.url)
   server = { ...server, url: `https://127.0.0.1:${port}` }
   client = createTestClient(server)
+  slowKnocks = await knockSlowly(Number(port))
 })
 after(async () => {
+  for (const { stop } of slowKnocks) stop()
   client.close()
   await server.stop()
 })
@@ -233,4 +305,49 @@ test('registry clients trade a token for a short-lived one with what they asked 
     mine.close()
     await own.stop()
   }
+})
+
+test('A9 somebody who guesses credentials at /v2/token has to wait too, and locks nobody out', async () => {
+  const ask = async (credential: string, form: boolean) => {
+    const body = new URLSearchParams({
+      grant_type: 'password',
+      username: 'x',
+      password: credential,
+    })
+    const basic = `Basic ${Buffer.from(`x:${credential}`).toString('base64')}`
+    return form
+      ? client.send('POST', '/v2/token', { body: body.toString() })
+      : client.send('GET', '/v2/token', { headers: { authorization: basic } })
+  }
+  // The public half is right, so that it is the administrator's account that is tried.
+  const guess = `${server.adminToken.slice(0, -64)}${'0'.repeat(64)}`
+  for (const form of [false, true]) {
+    let answer = await ask(guess, form)
+    for (let i = 0; i < 300 && answer.status !== 429; i++) answer = await ask(guess, form)
+    assert.equal(answer.status, 429)
+    assert.equal(answer.headers['retry-after'], '60')
+    assert.equal(
+      (answer.json() as { errors: { code: string }[] }).errors[0]!.code,
+      'TOOMANYREQUESTS',
+    )
+    assert.equal((await ask(server.adminToken, form)).status, 200)
+  }
+  const assertion = `${'a'.repeat(20)}.${'a'.repeat(20)}.${'a'.repeat(20)}`
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ assertion })
+  let status = 0
+  for (let i = 0; i < 300 && status !== 429; i++) {
+    status = (await client.send('POST', '/v1/device/token', { headers, body })).status
+  }
+  assert.equal(status, 429)
+})
+
+test('A9 slow body: whoever drips a body at any door, without a credential, is sent away', async () => {
+  assert.ok(slowKnocks.length > 200, `${slowKnocks.length} knocks`)
+  const open = () => slowKnocks.filter(({ socket }) => !socket.closed).map(({ name }) => name)
+  await waitUntil(
+    async () => `these connections end: ${open().join(', ')}`,
+    () => open().length === 0,
+    60_000,
+  )
 })

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls'
 import { createZones } from '@seaworthy/fleet/rollouts'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import { invariant } from '@seaworthy/std/refusal'
-import { minuteMs, secondMs } from '@seaworthy/std/time'
+import { secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/blob-store.ts'
 import { openBlobStore } from './app/blob-store.ts'
@@ -40,6 +40,7 @@ import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
 import { createDoors } from './http/index.ts'
 import type { CheckInConnections } from './http/check-in-connections.ts'
+import { connectionLimits } from './http/limits.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
@@ -112,17 +113,19 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       cert: app.secrets.certificatePem,
       minVersion: 'TLSv1.3',
       ticketKeys: deriveTicketKeys(app.secrets.tlsKeyPem),
-      maxHeaderSize: 16 * 1024,
-      headersTimeout: 10 * secondMs,
-      // Uploads may take long; bodies of routes and idle connections have limits of their own.
+      handshakeTimeout: connectionLimits.handshakeMs,
+      maxHeaderSize: connectionLimits.headersBytesMax,
+      headersTimeout: connectionLimits.headersMs,
+      connectionsCheckingInterval: connectionLimits.checkEveryMs,
+      // Uploads may take long: every body has limits of its own (`http/bodies.ts`).
       requestTimeout: 0,
-      keepAliveTimeout: 65 * secondMs,
+      keepAliveTimeout: connectionLimits.keepAliveMs,
     },
     doors.requests,
   )
   openQuickDoor(server, doors.checkIns)
-  server.maxHeadersCount = 100
-  server.timeout = 2 * minuteMs
+  server.maxHeadersCount = connectionLimits.headersCountMax
+  server.timeout = connectionLimits.silenceMs
   server.listen(config.listen.port, config.listen.host)
   await once(server, 'listening')
   return {

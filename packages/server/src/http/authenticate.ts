@@ -7,6 +7,8 @@ import type { Actor } from '../app/actors.ts'
 import { anonymous } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { identify } from '../app/sign-in.ts'
+import { tryLimits } from './limits.ts'
+import { networkOf } from './networks.ts'
 import { HttpError } from './problems.ts'
 
 export function bearerOf(req: IncomingMessage): string | undefined {
@@ -28,10 +30,9 @@ export async function authenticate(
   if (auth === 'public' || auth === 'device-assertion') return anonymous
   const bearer = bearerOf(req)
   if (bearer === undefined) throw refusal('this needs a credential')
-  const address = req.socket.remoteAddress ?? ''
   const actor = await identify(app, bearer, now)
   if (actor === undefined) {
-    limiter.countWrong(address)
+    limiter.countWrong(req, bearer)
     throw refusal('the credential is not valid')
   }
   return actor
@@ -43,14 +44,17 @@ function refusal(publicMessage: string): HttpError {
   })
 }
 
-/** Wrong credentials per address and minute. Right ones always pass: many devices may share an address with a stranger. */
+/**
+ * Wrong credentials per minute, of one address and for one account, at every door. Right ones always pass: many devices may share an
+ * address with a stranger, and a stranger who knows the public half of a credential locks nobody out.
+ */
 export interface AttemptLimiter {
-  /** Throws `too_many_requests` when the address has sent too many in this minute. */
-  countWrong(address: string): void
+  /** Throws `too_many_requests` when the address has sent, or the account has been tried with, too many in this minute. */
+  countWrong(req: Pick<IncomingMessage, 'socket'>, credential?: string): void
 }
 
-const wrongPerMinuteMax = 60
-const addressesMax = 10_000
+/** How many addresses and accounts are counted apart; the others are counted as one. */
+const countedMax = 20_000
 
 export function createAttemptLimiter(clock: Clock): AttemptLimiter {
   let minute = 0
@@ -61,15 +65,25 @@ export function createAttemptLimiter(clock: Clock): AttemptLimiter {
     minute = now
     wrong = new Map()
   }
+  const count = (name: string) => {
+    const key = wrong.size < countedMax || wrong.has(name) ? name : 'others'
+    const attempts = (wrong.get(key) ?? 0) + 1
+    wrong.set(key, attempts)
+    return attempts
+  }
   return {
-    countWrong(address) {
+    countWrong({ socket }, credential) {
       turn()
-      const count = (wrong.get(address) ?? 0) + 1
-      if (wrong.size < addressesMax || wrong.has(address)) wrong.set(address, count)
-      if (count <= wrongPerMinuteMax) return
-      throw new HttpError('too_many_requests', 'too many wrong credentials from this address', {
-        headers: { 'retry-after': '60' },
+      const account = /^(sw[a-z]?_[0-9a-z]{26})_/.exec(credential ?? '')?.[1]
+      const ofAddress = count(networkOf(socket.remoteAddress ?? ''))
+      const ofAccount = account === undefined ? 0 : count(account)
+      if (Math.max(ofAddress, ofAccount) <= tryLimits.wrongPerMinute) return
+      const whose = ofAddress > tryLimits.wrongPerMinute ? 'from this address' : 'for this account'
+      throw new HttpError('too_many_requests', `too many wrong credentials ${whose}`, {
+        headers: { 'retry-after': String(retryAfterSeconds) },
       })
     },
   }
 }
+
+export const retryAfterSeconds = minuteMs / 1000

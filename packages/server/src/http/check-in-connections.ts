@@ -11,11 +11,12 @@ import type { Actor } from '../app/actors.ts'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { identifyDevice } from '../app/sign-in.ts'
+import { readArrived } from './bodies.ts'
 import { readCheckInRequest } from './check-in-request.ts'
 import { explainFailure } from './dispatch.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { RequestMeter } from './metrics.ts'
-import { readArrived, securityHeaders } from './request.ts'
+import { securityHeaders } from './request.ts'
 
 export interface ConnectionTimes {
   /** From the handshake to the first request. */

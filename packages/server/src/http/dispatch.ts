@@ -2,24 +2,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Route } from '@seaworthy/api/route'
 import { noMembers, nothing } from '@seaworthy/api/route'
+import { Refusal } from '@seaworthy/std/refusal'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
 import { recordRefusal } from '../app/refused-attempts.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
+import { refuseBody } from './bodies.ts'
 import type { Endpoint } from './endpoint.ts'
+import { bodyLimits } from './limits.ts'
 import { nameRoute } from './metrics.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
-import {
-  parseJson,
-  readJsonText,
-  refuseBody,
-  sendProblem,
-  sendReply,
-  setSecurityHeaders,
-} from './request.ts'
+import { parseJson, readJsonText, sendProblem, sendReply, setSecurityHeaders } from './request.ts'
 
 /** Answers paths below `prefix` by itself, problems aside. */
 export interface RawHandler {
@@ -77,7 +73,12 @@ export function createDispatcher(
       actor,
       now,
     }
-    sendReply(res, route.status, await endpoint.run(app, call))
+    try {
+      sendReply(res, route.status, await endpoint.run(app, call))
+    } catch (error) {
+      if (route.auth === 'device-assertion' && isWrongAssertion(error)) limiter.countWrong(req)
+      throw error
+    }
   }
 
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
@@ -141,11 +142,18 @@ function methodRefusal(methods: readonly string[]): HttpError {
   })
 }
 
+/** A guess, as a wrong token is one. */
+function isWrongAssertion(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'assertion_invalid'
+}
+
 async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {
   const { route, quickBody } = endpoint
   if (route.body === nothing) refuseBody(req)
   const text =
-    route.body === nothing ? undefined : await readJsonText(req, route.bodyBytesMax, app.sleep)
+    route.body === nothing
+      ? undefined
+      : await readJsonText(req, { ...bodyLimits.route, bytesMax: route.bodyBytesMax }, app)
   const quick = text === undefined ? undefined : quickBody?.(text)
   if (quick !== undefined) return quick as never
   return parse(route.body, text === undefined ? undefined : parseJson(text), 'body')

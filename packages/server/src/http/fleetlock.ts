@@ -11,11 +11,12 @@ import type { LockClient } from '../app/fleetlock.ts'
 import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/fleetlock.ts'
 import type { SlotRefusal } from '../app/reboot-locks.ts'
 import type { AttemptLimiter } from './authenticate.ts'
+import { readBytes } from './bodies.ts'
 import type { RawHandler } from './dispatch.ts'
+import { bodyLimits } from './limits.ts'
 import { problemOf } from './problems.ts'
-import { readBytes, sendBytes } from './request.ts'
+import { sendBytes } from './request.ts'
 
-const bodyBytesMax = 4096
 const groupForm = /^[a-zA-Z0-9.-]{1,63}$/
 /** Case-sensitive, of any printable characters. */
 const idForm = /^[\x21-\x7e]{1,128}$/
@@ -73,7 +74,7 @@ async function answerRequest(
   }
   const now = app.clock.now()
   const client = await authenticate(app, limiter, req, now)
-  const { id, group } = parseBody(await readBytes(req, bodyBytesMax, app.sleep))
+  const { id, group } = parseBody(await readBytes(req, bodyLimits.fleetlock, app))
   if (group !== client.fleet) {
     throw new FleetLockError(
       403,
@@ -104,7 +105,7 @@ async function authenticate(
   if (credential === undefined) throw refusal('send a credential of the fleet or of the device')
   const client = await identifyLockClient(app, credential, now)
   if (client !== undefined) return client
-  limiter.countWrong(req.socket.remoteAddress ?? '')
+  limiter.countWrong(req, credential)
   throw refusal('the credential is not valid')
 }
 

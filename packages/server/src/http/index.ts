@@ -8,6 +8,7 @@ import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
 import { createAttemptLimiter } from './authenticate.ts'
+import { dropUnwantedBodies } from './bodies.ts'
 import { createCheckInConnections } from './check-in-connections.ts'
 import type { CheckInConnections } from './check-in-connections.ts'
 import { createOwnEndpoints } from './device.ts'
@@ -92,7 +93,7 @@ export function createDoors(app: App): Doors {
   const ownCheckIn = endpoints.find(({ route }) => route.name === checkIn.name)
   invariant(ownCheckIn !== undefined, 'every route is mounted')
   return {
-    requests: measureRequests(meter, traceRequests(app, listener)),
+    requests: measureRequests(meter, traceRequests(app, dropUnwantedBodies(listener, app.sleep))),
     checkIns: createCheckInConnections(app, ownCheckIn, meter),
   }
 }

@@ -5,24 +5,27 @@ import type { App } from '../app/app.ts'
 import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/registry.ts'
 import { listNeededDigests } from '../app/releases.ts'
 import type { AttemptLimiter } from './authenticate.ts'
-import { bearerOf } from './authenticate.ts'
+import { bearerOf, retryAfterSeconds } from './authenticate.ts'
+import { bodyLimits } from './limits.ts'
 import { HttpError } from './problems.ts'
 import type {
   AuthorizeResult,
+  IssueResult,
   RegistryAccess,
   RegistryPorts,
   TokenRequest,
 } from './registry/index.ts'
 
-const uploadBytesMax = 64 * 1024 ** 3
 const service = 'seaworthy'
 
 export function createRegistryPorts(app: App, limiter: AttemptLimiter): RegistryPorts<Actor> {
   return {
     store: app.store,
     service,
-    uploadBytesMax,
+    uploadBytesMax: bodyLimits.upload.bytesMax,
     log: app.log,
+    clock: app.clock,
+    sleep: app.sleep,
     authorize: (request, access) => authorize(app, limiter, request, access),
     issueToken: (request) => issueToken(app, limiter, request),
     onEvent: ({ kind, actor, repository, ...facts }) =>
@@ -49,9 +52,7 @@ async function authorize(
     case 'not_asked':
       return { kind: 'unauthorized' }
     case 'unknown':
-      return isBarred(limiter, request)
-        ? { kind: 'too_many_requests', retryAfterSeconds: 60 }
-        : { kind: 'unauthorized' }
+      return refuseWrong(limiter, request, bearer)
   }
 }
 
@@ -64,21 +65,23 @@ function readBearer(request: IncomingMessage): string | undefined {
   }
 }
 
-/** Counts a wrong credential; true when there were too many. */
-function isBarred(limiter: AttemptLimiter, request: IncomingMessage): boolean {
+/** Counts a wrong credential. */
+function refuseWrong(limiter: AttemptLimiter, request: IncomingMessage, credential: string) {
   try {
-    limiter.countWrong(request.socket.remoteAddress ?? '')
-    return false
+    limiter.countWrong(request, credential)
+    return { kind: 'unauthorized' } as const
   } catch (error) {
-    if (error instanceof HttpError) return true
-    throw error
+    if (!(error instanceof HttpError)) throw error
+    return { kind: 'too_many_requests', retryAfterSeconds } as const
   }
 }
 
-async function issueToken(app: App, limiter: AttemptLimiter, token: TokenRequest) {
-  const { secret, scopes, request } = token
-  if (secret === undefined) return undefined
-  const issued = await tradeCredential(app, secret, scopes, app.clock.now())
-  if (issued === undefined) isBarred(limiter, request)
-  return issued
+async function issueToken(
+  app: App,
+  limiter: AttemptLimiter,
+  { secret, scopes, request }: TokenRequest,
+): Promise<IssueResult> {
+  if (secret === undefined) return { kind: 'unauthorized' }
+  const token = await tradeCredential(app, secret, scopes, app.clock.now())
+  return token === undefined ? refuseWrong(limiter, request, secret) : { kind: 'issued', token }
 }

@@ -1,20 +1,19 @@
 /** Reading a request within its limits, and writing the answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import type { Sleep } from '@seaworthy/std/time'
+import type { BodyPorts } from './bodies.ts'
+import { readBytes } from './bodies.ts'
+import type { BodyLimits } from './limits.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
 
-const bodyTimeoutMs = 20_000
-
 /** The text of a JSON body, not parsed yet. Refuses other content types, longer bodies and slow senders before it reads on. */
 export async function readJsonText(
   req: IncomingMessage,
-  bytesMax: number,
-  sleep: Sleep,
+  limits: BodyLimits,
+  ports: BodyPorts,
 ): Promise<string> {
   const type = req.headers['content-type'] ?? ''
   if (type !== 'application/json' && !/^application\/json *(; *charset=utf-8 *)?$/i.test(type)) {
@@ -23,7 +22,7 @@ export async function readJsonText(
   if (req.headers['content-encoding'] !== undefined) {
     throw new HttpError('unsupported_media_type', 'send the body without a content coding')
   }
-  const bytes = await readBytes(req, bytesMax, sleep)
+  const bytes = await readBytes(req, limits, ports)
   try {
     return utf8Decode(bytes)
   } catch (cause) {
@@ -44,60 +43,6 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** The bytes of the body. Refuses longer bodies and slow senders before it reads on. */
-export async function readBytes(
-  req: IncomingMessage,
-  bytesMax: number,
-  sleep: Sleep,
-): Promise<Buffer> {
-  const declared = Number(req.headers['content-length'] ?? '0')
-  const tooLarge = () =>
-    new HttpError('body_too_large', `the body may have at most ${bytesMax} bytes`, {
-      headers: { connection: 'close' },
-    })
-  if (declared > bytesMax) throw tooLarge()
-  // Nearly always the whole body came with the headers: then it needs neither waiting nor a timer.
-  if (!req.complete) await nextTurn()
-  if (req.complete) {
-    const bytes = readArrived(req)
-    if (bytes.length > bytesMax) throw tooLarge()
-    return bytes
-  }
-  const done = new AbortController()
-  const parts: Buffer[] = []
-  let length = 0
-  const receive = async () => {
-    for await (const part of req as AsyncIterable<Buffer>) {
-      length += part.length
-      if (length > bytesMax) throw tooLarge()
-      parts.push(part)
-    }
-    return Buffer.concat(parts)
-  }
-  const timeOut = async (): Promise<never> => {
-    await sleep(bodyTimeoutMs, done.signal)
-    throw new HttpError('body_timed_out', 'the body did not arrive in time', {
-      headers: { connection: 'close' },
-    })
-  }
-  try {
-    return await Promise.race([receive(), timeOut()])
-  } finally {
-    done.abort()
-  }
-}
-
-/** All that has come so far; one `read` may give only the first part of it. */
-export function readArrived(stream: Readable): Buffer {
-  const parts: Buffer[] = []
-  for (let part: unknown; (part = stream.read()) !== null;) parts.push(part as Buffer)
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
 /** A name or an address, and perhaps a port. */
 export const hostHeader = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
 
@@ -108,16 +53,6 @@ export function originOf(req: IncomingMessage): string {
     throw new HttpError('invalid_request', 'the Host header is needed')
   }
   return `https://${host}`
-}
-
-/** A changing route without a body must not get one. */
-export function refuseBody(req: IncomingMessage): void {
-  const length = req.headers['content-length']
-  if (req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')) {
-    throw new HttpError('invalid_request', 'this route takes no body', {
-      headers: { connection: 'close' },
-    })
-  }
 }
 
 /** Of every answer. */

@@ -7,6 +7,7 @@ import {
   readObject,
 } from '@seaworthy/server/ddi-requests'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import { systemClock } from '@seaworthy/std/time'
 import { Refusal } from '@seaworthy/std/refusal'
 import { Readable } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
@@ -14,7 +15,7 @@ import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 
 /** Never comes: no body takes that long here. */
-const sleepForever = () => new Promise<void>(() => {})
+const ports = { clock: systemClock, sleep: () => new Promise<void>(() => {}) }
 
 export function createDdiTargets(): FuzzTarget[] {
   const progress = { cnt: 3, of: 4 }
@@ -41,7 +42,7 @@ export function createDdiTargets(): FuzzTarget[] {
       weight: 3,
       run: async (bytes) => {
         const request = Object.assign(Readable.from([Buffer.from(bytes)]), { headers: {} })
-        const body = await readObject(request as unknown as IncomingMessage, sleepForever)
+        const body = await readObject(request as unknown as IncomingMessage, ports)
         const readers = [parseFeedback, parseAttributes, parseInstalled]
         const refusals: Refusal[] = []
         for (const read of readers) {

@@ -10,6 +10,7 @@ import { parseBasic, parseScopes } from '@seaworthy/server/registry-tokens'
 import { parseJson, readJsonText } from '@seaworthy/server/request'
 import { isRepositoryName } from '@seaworthy/oci/names'
 import { base64UrlEncode, hexDecode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { systemClock } from '@seaworthy/std/time'
 import { BodyTooLongError } from '@seaworthy/std/http'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { parseIntent, parseProposal, parseSignatureFile } from '@seaworthy/trust/tuf'
@@ -38,7 +39,7 @@ const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
 const hasBody = (route: Route) => !route.body.safeParse(undefined).success
 
 /** Never comes: no body takes that long here. */
-const sleepForever = () => new Promise<void>(() => {})
+const ports = { clock: systemClock, sleep: () => new Promise<void>(() => {}) }
 
 /** As the server does it: bounded body, then the schema, then, for proposals, the format that `trust` knows. */
 function bodyTarget(route: Route, sample: unknown): FuzzTarget {
@@ -54,8 +55,8 @@ function bodyTarget(route: Route, sample: unknown): FuzzTarget {
       })
       const text = await readJsonText(
         request as unknown as IncomingMessage,
-        route.bodyBytesMax,
-        sleepForever,
+        { bytesMax: route.bodyBytesMax, pace: { graceMs: 20_000, bytesPerSecondMin: 1 } },
+        ports,
       )
       const value = parseJson(text)
       const body = route.body.parse(value) as Record<string, unknown>

@@ -1,15 +1,13 @@
 /** How much one device may tell: a client that has gone wild costs others nothing. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
+import { tryLimits } from '../limits.ts'
 import { HttpError } from '../problems.ts'
 
 export interface FeedbackLimiter {
   /** Throws `too_many_requests` for a device that has told too much within this minute, by this worker's count. */
   admit(deviceId: string): void
 }
-
-/** A client tells each step and each few percent; far less than two a second. */
-const perMinuteMax = 120
 
 export function createFeedbackLimiter(clock: Clock): FeedbackLimiter {
   let minute = 0
@@ -23,7 +21,7 @@ export function createFeedbackLimiter(clock: Clock): FeedbackLimiter {
       }
       const count = (counts.get(deviceId) ?? 0) + 1
       counts.set(deviceId, count)
-      if (count <= perMinuteMax) return
+      if (count <= tryLimits.messagesPerMinute) return
       throw new HttpError('too_many_requests', 'too many messages of this device in a minute', {
         headers: { 'retry-after': '60' },
       })

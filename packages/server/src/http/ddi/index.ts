@@ -30,6 +30,7 @@ import { createFeedbackLimiter } from './feedback-limiter.ts'
 import type { Link } from './replies.ts'
 import { viewBase, viewCancel, viewConfirmation, viewDeployment, viewFiles } from './replies.ts'
 import {
+  credentialOf,
   identifyController,
   parseActionId,
   parseAttributes,
@@ -66,7 +67,7 @@ export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler
       const identity = await identifyController(app, req, controllerId)
       if (identity === undefined) {
         app.metrics.refusals.add(1, 'unauthenticated')
-        attempts.countWrong(req.socket.remoteAddress ?? '')
+        attempts.countWrong(req, credentialOf(req))
         sendUnauthorized(res)
         return
       }
@@ -158,7 +159,7 @@ async function receiveFeedback(
   const id = requireActionId(idText)
   limiter.admit(identity.deviceId)
   await requirePlace(call)
-  await take(app, identity, id, parseFeedback(await readObject(req, app.sleep)), now)
+  await take(app, identity, id, parseFeedback(await readObject(req, app)), now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
 
@@ -166,7 +167,7 @@ async function receiveAttributes(call: Call): Promise<void> {
   const { app, req, res, identity, limiter, now } = call
   limiter.admit(identity.deviceId)
   await requirePlace(call)
-  const attributes = parseAttributes(await readObject(req, app.sleep))
+  const attributes = parseAttributes(await readObject(req, app))
   await takeAttributes(app, identity, attributes, now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
@@ -175,7 +176,7 @@ async function receiveInstalled(call: Call): Promise<void> {
   const { app, req, res, identity, limiter, now } = call
   limiter.admit(identity.deviceId)
   await requirePlace(call)
-  const named = parseInstalled(await readObject(req, app.sleep))
+  const named = parseInstalled(await readObject(req, app))
   if (!(await takeInstalled(app, identity, named, now))) throw notFound()
   res.writeHead(201, { 'content-length': '0' }).end()
 }

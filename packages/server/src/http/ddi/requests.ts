@@ -8,9 +8,11 @@ import { detailsMax, executions, results } from '../../app/ddi/feedback.ts'
 import { registerBehind } from '../../app/foreign-devices.ts'
 import type { ForeignIdentity } from '../../app/foreign-identities.ts'
 import { externalIdField } from '@seaworthy/api/foreign-devices'
+import type { BodyPorts } from '../bodies.ts'
+import { readBytes } from '../bodies.ts'
+import { bodyLimits } from '../limits.ts'
 import { findUnstorable } from '../plain-json.ts'
 import { HttpError } from '../problems.ts'
-import { readBytes } from '../request.ts'
 
 export interface Target {
   readonly tenant: string
@@ -41,6 +43,10 @@ export function parseTarget(path: string): Target | undefined {
 
 const authorizationForm = /^(TargetToken|GatewayToken)\s+(\S{1,128})$/i
 
+export function credentialOf(req: IncomingMessage): string | undefined {
+  return authorizationForm.exec(req.headers.authorization ?? '')?.[2]
+}
+
 /**
  * Whose credential it is. A token is good for its own device and no other; a gateway's for those that it has registered,
  * which may happen here. Headers that a proxy could set vouch for nobody.
@@ -62,14 +68,12 @@ export async function identifyController(
   return gateway && registerBehind(app, gateway.id, controllerId)
 }
 
-const bodyBytesMax = 256 * 1024
-
 /** A JSON object, whatever the content type says: clients differ. Throws `invalid_request`, `body_too_large`. */
 export async function readObject(
   req: IncomingMessage,
-  sleep: App['sleep'],
+  ports: BodyPorts,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readBytes(req, bodyBytesMax, sleep)
+  const bytes = await readBytes(req, bodyLimits.ddi, ports)
   let value: unknown
   try {
     value = JSON.parse(utf8Decode(bytes))

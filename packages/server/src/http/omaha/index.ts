@@ -16,19 +16,20 @@ import { isAppOf } from '../../app/omaha/apps.ts'
 import { findOfferedFile, openDoor, takeStatement } from '../../app/omaha/offers.ts'
 import { recordRefusal } from '../../app/refused-attempts.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
+import { readBytes } from '../bodies.ts'
 import type { RawHandler } from '../dispatch.ts'
 import type { FeedbackLimiter } from '../ddi/feedback-limiter.ts'
 import { createFeedbackLimiter } from '../ddi/feedback-limiter.ts'
+import { bodyLimits } from '../limits.ts'
 import { HttpError, problemOf } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
-import { originOf, readBytes, sendBytes } from '../request.ts'
+import { originOf, sendBytes } from '../request.ts'
 import type { AppReply, AppStatus, CheckReply } from './replies.ts'
 import { formatReply } from './replies.ts'
 import type { OmahaApp, OmahaRequest } from './requests.ts'
 import { parseOmahaRequest } from './requests.ts'
 import { XmlError } from './xml.ts'
 
-const bodyBytesMax = 64 * 1024
 const updatePath = /^\/omaha\/v1\/update(?:\/(swd_[0-9a-z_]{1,120}))?\/?$/
 const filePath = /^\/omaha\/v1\/files\/([A-Za-z0-9._-]{1,2000})\/([^/]{1,256})$/
 const versionForm = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
@@ -64,12 +65,12 @@ async function route(
   requireMethod(req, 'POST')
   const identity = await identify(app, req, update[1])
   if (identity === undefined) {
-    attempts.countWrong(req.socket.remoteAddress ?? '')
+    attempts.countWrong(req, credentialOf(req, update[1]))
     return sendUnauthorized(res)
   }
   limiter.admit(identity.deviceId)
   const origin = originOf(req)
-  const request = parseBody(app, identity, await readBytes(req, bodyBytesMax, app.sleep))
+  const request = parseBody(app, identity, await readBytes(req, bodyLimits.omaha, app))
   const replies = await answerRequest({ app, identity, origin, now: app.clock.now() }, request)
   if (replies === 'revoked') return sendUnauthorized(res)
   sendXml(res, 200, formatReply(replies))
@@ -87,11 +88,14 @@ async function identify(
   req: IncomingMessage,
   tokenOfPath: string | undefined,
 ): Promise<ForeignIdentity | undefined> {
+  const identity = await app.foreignIdentities.identifyDevice(credentialOf(req, tokenOfPath))
+  return identity?.protocol === 'omaha' ? identity : undefined
+}
+
+function credentialOf(req: IncomingMessage, tokenOfPath: string | undefined): string {
   const basic = /^Basic ([A-Za-z0-9+/=]{1,512})$/i.exec(req.headers.authorization ?? '')
   const pair = basic === null ? '' : Buffer.from(basic[1]!, 'base64').toString('utf8')
-  const token = tokenOfPath ?? pair.slice(pair.indexOf(':') + 1)
-  const identity = await app.foreignIdentities.identifyDevice(token)
-  return identity?.protocol === 'omaha' ? identity : undefined
+  return tokenOfPath ?? pair.slice(pair.indexOf(':') + 1)
 }
 
 function parseBody(app: App, { deviceId }: ForeignIdentity, bytes: Uint8Array): OmahaRequest {

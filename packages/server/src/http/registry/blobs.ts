@@ -5,9 +5,11 @@ import { digestAlgorithm } from '@seaworthy/oci/digests'
 import { isRepositoryName } from '@seaworthy/oci/names'
 import { isNeededByRelease } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
+import { hasBody, readPieces } from '../bodies.ts'
+import { bodyLimits } from '../limits.ts'
 import { RegistryError } from './errors.ts'
 import type { RegistryPorts } from './ports.ts'
-import { parseByteRange, parseChunkRange, requestPieces, requireDigest } from './requests.ts'
+import { parseByteRange, parseChunkRange, requireDigest } from './requests.ts'
 
 export interface Call<Actor> {
   ports: RegistryPorts<Actor>
@@ -147,10 +149,7 @@ async function receive<Actor>(
 ): Promise<number> {
   const { ports, request, repository } = call
   const size = await ports.store.uploadSize(repository, uploadId)
-  const hasBody =
-    request.headers['transfer-encoding'] !== undefined ||
-    Number(request.headers['content-length'] ?? 0) > 0
-  if (!hasBody) return size
+  if (!hasBody(request)) return size
   const range = parseChunkRange(request)
   const elsewhere = (at: number) =>
     new RegistryError(416, 'BLOB_UPLOAD_INVALID', 'the upload is at another offset', {
@@ -179,7 +178,7 @@ function append<Actor>(
 ): Promise<number> {
   return ports.store.appendUpload(repository, uploadId, {
     offset,
-    source: requestPieces(request),
+    source: readPieces(request, { ...bodyLimits.upload, bytesMax: ports.uploadBytesMax }, ports),
     sizeMax: ports.uploadBytesMax,
     ...(digest === undefined ? {} : { algorithm: digestAlgorithm(digest) }),
   })

@@ -17,7 +17,7 @@ import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
-import { systemClock } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { createRegistryHandler } from './index.ts'
 
 describe('registry clients', () => {
@@ -33,6 +33,8 @@ describe('registry clients', () => {
     const handler = createRegistryHandler<string>({
       store,
       log: silentLog,
+      clock: systemClock,
+      sleep: systemSleep,
       service: 'registry.test',
       uploadBytesMax: 1e9,
       tokenUrl: () => `http://${host}/v2/token`,
@@ -44,9 +46,9 @@ describe('registry clients', () => {
           : { kind: 'unauthorized' },
       issueToken: async ({ secret, scopes }) => {
         asked.push(...scopes.map((s) => `${s.repository}:${s.actions.join(',')}`))
-        return secret === 'a-secret'
-          ? { token: 'the-token', expiresInSeconds: 300, issuedAt: new Date() }
-          : undefined
+        if (secret !== 'a-secret') return { kind: 'unauthorized' }
+        const token = { token: 'the-token', expiresInSeconds: 300, issuedAt: new Date() }
+        return { kind: 'issued', token }
       },
     })
     server.on('request', (request, response) => void handler(request, response))

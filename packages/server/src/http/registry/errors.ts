@@ -5,6 +5,8 @@ import type { ManifestRefusal } from '@seaworthy/oci/manifests'
 import type { StoreRefusal } from '@seaworthy/oci/store'
 import { ObjectStoreError } from '@seaworthy/oci/store/s3'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { HttpRefusal } from '../problems.ts'
+import { HttpError } from '../problems.ts'
 
 export type RegistryErrorCode =
   | 'BLOB_UNKNOWN'
@@ -65,6 +67,18 @@ const answers = {
   endless_data: [413, 'SIZE_INVALID'],
 } as const satisfies Record<Mapped, readonly [number, RegistryErrorCode]>
 
+/** Bodies that break the limits of the door. */
+const bodyAnswers = {
+  body_too_large: [413, 'SIZE_INVALID'],
+  body_timed_out: [408, 'UNSUPPORTED'],
+} as const satisfies Partial<Record<HttpRefusal, readonly [number, RegistryErrorCode]>>
+
+export function tooManyRequests(retryAfterSeconds: number): RegistryError {
+  return new RegistryError(429, 'TOOMANYREQUESTS', 'too many requests', {
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  })
+}
+
 /** The answer to an error, or `undefined` for a bug or a failure of the world. */
 export function toRegistryError(error: unknown): RegistryError | undefined {
   if (error instanceof RegistryError) return error
@@ -72,6 +86,11 @@ export function toRegistryError(error: unknown): RegistryError | undefined {
     const message = 'the store of content does not answer at the moment'
     const headers = { 'retry-after': '5' }
     return new RegistryError(503, 'UNSUPPORTED', message, { headers, cause: error })
+  }
+  if (error instanceof HttpError && Object.hasOwn(bodyAnswers, error.code)) {
+    const [status, code] = bodyAnswers[error.code as keyof typeof bodyAnswers]
+    const { headers, message } = error
+    return new RegistryError(status, code, message, { headers: { ...headers } })
   }
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return undefined
   if (!Object.hasOwn(answers, error.code)) return undefined

@@ -15,7 +15,7 @@ import {
   sendUploadStatus,
   startUpload,
 } from './blobs.ts'
-import { RegistryError, sendRegistryError, toRegistryError } from './errors.ts'
+import { RegistryError, sendRegistryError, tooManyRequests, toRegistryError } from './errors.ts'
 import { deleteManifest, putManifest, sendManifest, sendReferrers, sendTags } from './manifests.ts'
 import type { RegistryAccess, RegistryAction, RegistryPorts } from './ports.ts'
 import type { Resource } from './requests.ts'
@@ -25,6 +25,7 @@ import { answerTokenRequest } from './tokens.ts'
 export type {
   AuthorizeResult,
   IssuedToken,
+  IssueResult,
   RegistryAccess,
   RegistryAction,
   RegistryEvent,
@@ -32,9 +33,6 @@ export type {
   TokenRequest,
   TokenScope,
 } from './ports.ts'
-
-/** So much of a refused body is read, so that the client gets to read the answer. */
-const drainBytesMax = 8 * 1024 * 1024
 
 /** Answers requests whose path is `/v2` or below. Never rejects. */
 export function createRegistryHandler<Actor>(
@@ -48,7 +46,6 @@ export function createRegistryHandler<Actor>(
     } catch (error) {
       answerFailure(ports, request, response, error)
     }
-    drainRest(request)
   }
 }
 
@@ -72,18 +69,6 @@ function answerFailure<Actor>(
   }
   if (known) sendRegistryError(response, known)
   else response.writeHead(500, { 'content-length': 0 }).end()
-}
-
-/** A body that nobody wanted is read for a while, then the connection ends. */
-function drainRest(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return
-  let length = 0
-  request.on('data', (piece: Uint8Array) => {
-    length += piece.length
-    if (length > drainBytesMax) request.destroy()
-  })
-  request.on('error', () => {})
-  request.resume()
 }
 
 async function answer<Actor>(
@@ -171,9 +156,7 @@ async function authorize<Actor>(
     case 'denied':
       throw new RegistryError(403, 'DENIED', 'not allowed')
     case 'too_many_requests':
-      throw new RegistryError(429, 'TOOMANYREQUESTS', 'too many requests', {
-        headers: { 'retry-after': String(result.retryAfterSeconds) },
-      })
+      throw tooManyRequests(result.retryAfterSeconds)
     default:
       return unreachable(result)
   }

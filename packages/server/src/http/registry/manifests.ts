@@ -4,10 +4,12 @@ import type { Descriptor } from '@seaworthy/oci/manifests'
 import { manifestArtifactType, manifestSizeMax, mediaTypes } from '@seaworthy/oci/manifests'
 import { parseManifestReference } from '@seaworthy/oci/names'
 import { isNeededByRelease } from '@seaworthy/oci/store/collect'
+import { readBytes } from '../bodies.ts'
+import { bodyLimits } from '../limits.ts'
 import type { Call } from './blobs.ts'
 import { RegistryError, sendJson } from './errors.ts'
 import type { RegistryEvent } from './ports.ts'
-import { parsePageSize, readRequestBody } from './requests.ts'
+import { parsePageSize } from './requests.ts'
 
 const tagsPageMax = 10_000
 /** A referrers answer must fit where a manifest fits. */
@@ -43,7 +45,7 @@ export async function putManifest<Actor>(call: Call<Actor>, reference: string): 
   const parsed = parseManifestReference(reference)
   if (!parsed) throw new RegistryError(400, 'MANIFEST_INVALID', 'neither a digest nor a tag')
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]!.trim()
-  const bytes = await readRequestBody(request, manifestSizeMax)
+  const bytes = await readBytes(request, bodyLimits.manifest, ports)
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
+import type { Clock, Sleep } from '@seaworthy/std/time'
 
 export type RegistryAction = 'pull' | 'push' | 'delete'
 
@@ -53,12 +54,18 @@ export interface IssuedToken {
   issuedAt: Date
 }
 
+export type IssueResult =
+  | { kind: 'issued'; token: IssuedToken }
+  /** No credentials, or wrong ones: 401. */
+  | { kind: 'unauthorized' }
+  | { kind: 'too_many_requests'; retryAfterSeconds: number }
+
 export interface RegistryPorts<Actor> {
   store: RegistryStore
   /** Called after the name was checked and before anything is looked up. */
   authorize(request: IncomingMessage, access: RegistryAccess): Promise<AuthorizeResult<Actor>>
-  /** `undefined` when the credentials are wrong; scopes that are not allowed are left out of the token, not refused. */
-  issueToken(request: TokenRequest): Promise<IssuedToken | undefined>
+  /** Scopes that are not allowed are left out of the token, not refused. */
+  issueToken(request: TokenRequest): Promise<IssueResult>
   /** Awaited before the change is answered for. */
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */
@@ -69,4 +76,6 @@ export interface RegistryPorts<Actor> {
   /** Bytes of one blob. */
   uploadBytesMax: number
   log: Log
+  clock: Clock
+  sleep: Sleep
 }

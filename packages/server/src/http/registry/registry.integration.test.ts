@@ -42,6 +42,8 @@ async function serve(store: RegistryStore): Promise<World> {
   const handler = createRegistryHandler<string>({
     store,
     log: silentLog,
+    clock: systemClock,
+    sleep: systemSleep,
     service: 'registry.test',
     uploadBytesMax: 50_000_000,
     tokenUrl: () => `${world.url}/v2/token`,
@@ -57,8 +59,9 @@ async function serve(store: RegistryStore): Promise<World> {
       return { kind: 'allowed', actor: token }
     },
     async issueToken({ secret }) {
-      if (secret !== 'all-pass' && secret !== 'read-pass') return undefined
-      return { token: `token-${secret}`, expiresInSeconds: 300, issuedAt: new Date(0) }
+      if (secret !== 'all-pass' && secret !== 'read-pass') return { kind: 'unauthorized' }
+      const token = { token: `token-${secret}`, expiresInSeconds: 300, issuedAt: new Date(0) }
+      return { kind: 'issued', token }
     },
   })
   world.server.on('request', (request, response) => void handler(request, response))

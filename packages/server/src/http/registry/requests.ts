@@ -82,28 +82,6 @@ export function requireDigest(text: string | null): Digest {
   return text
 }
 
-/** The whole body, at most `bytesMax`. */
-export async function readRequestBody(
-  request: IncomingMessage,
-  bytesMax: number,
-): Promise<Uint8Array> {
-  const tooLarge = () => new RegistryError(413, 'SIZE_INVALID', `at most ${bytesMax} bytes`)
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge()
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const piece of requestPieces(request)) {
-    length += piece.length
-    if (length > bytesMax) throw tooLarge()
-    parts.push(piece)
-  }
-  return Buffer.concat(parts)
-}
-
-/** The body's pieces; leaving the loop early does not destroy the connection, so that an answer can still be given. */
-export function requestPieces(request: IncomingMessage): AsyncIterable<Uint8Array> {
-  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-}
-
 /** `Content-Range: <first>-<last>` of a chunk (distribution-spec, "Pushing a blob in chunks"), inclusive. `undefined` when there is none. */
 export function parseChunkRange(
   request: IncomingMessage,

@@ -3,11 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { formatInstant } from '@seaworthy/std/time'
 import { base64Decode, utf8Decode } from '@seaworthy/std/bytes'
 import { isRepositoryName } from '@seaworthy/oci/names'
-import { RegistryError, sendJson } from './errors.ts'
+import { readBytes } from '../bodies.ts'
+import { bodyLimits } from '../limits.ts'
+import { RegistryError, sendJson, tooManyRequests } from './errors.ts'
 import type { RegistryAction, RegistryPorts, TokenRequest, TokenScope } from './ports.ts'
-import { readRequestBody } from './requests.ts'
 
-const formBytesMax = 16 * 1024
 const secretLengthMax = 8192
 const scopesMax = 32
 
@@ -66,24 +66,26 @@ export async function answerTokenRequest<Actor>(
     }
   } else if (request.method === 'POST') {
     const form = new URLSearchParams(
-      Buffer.from(await readRequestBody(request, formBytesMax)).toString('utf8'),
+      (await readBytes(request, bodyLimits.registryToken, ports)).toString('utf8'),
     )
     wanted = readForm(form, request)
   } else {
     throw new RegistryError(405, 'UNSUPPORTED', 'GET or POST', { headers: { allow: 'GET, POST' } })
   }
-  const issued = await ports.issueToken(wanted)
-  if (!issued) {
+  const answer = await ports.issueToken(wanted)
+  if (answer.kind === 'too_many_requests') throw tooManyRequests(answer.retryAfterSeconds)
+  if (answer.kind === 'unauthorized') {
     throw new RegistryError(401, 'UNAUTHORIZED', 'the credentials are not valid', {
       headers: { 'www-authenticate': `Basic realm="${ports.service}"` },
     })
   }
+  const { token, expiresInSeconds, issuedAt } = answer.token
   const body = {
-    token: issued.token,
-    access_token: issued.token,
+    token,
+    access_token: token,
     token_type: 'Bearer',
-    expires_in: issued.expiresInSeconds,
-    issued_at: formatInstant(issued.issuedAt),
+    expires_in: expiresInSeconds,
+    issued_at: formatInstant(issuedAt),
     ...(request.method === 'POST' ? { scope: formatScopes(wanted.scopes) } : {}),
   }
   sendJson(response, 200, body, { 'cache-control': 'no-store' })
