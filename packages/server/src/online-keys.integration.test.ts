@@ -47,8 +47,8 @@ async function provisionDevice(): Promise<TufClient> {
   }
   const anchor = (await fetchMetadata('1.root.json', 1_000_000))!
   const store = memoryStateStore()
-  const options = { anchor, profile: 'strict' } as const
-  await createTrustState({ ...options, notBefore: systemClock.now() }, store)
+  const options = { anchor, profile: 'strict', notBefore: systemClock.now() } as const
+  await createTrustState(options, store)
   const clock = new ManualClock(systemClock.now())
   return openTufClient(options, { clock, store, fetchMetadata })
 }

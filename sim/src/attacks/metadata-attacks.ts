@@ -1,7 +1,8 @@
 /** Attacks on metadata, by whoever holds the online keys and by whoever holds nothing but the wire. */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import { parseInstant } from '@seaworthy/std/time'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { TimestampSigned } from '@seaworthy/trust/tuf'
+import { expiryOf } from '@seaworthy/trust/tuf'
 import type { Attack } from './attack.ts'
 
 const versionMax = 2 ** 31 - 1
@@ -135,13 +136,30 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
       }),
   },
   'claim-time': {
-    usage: 'claim-time INSTANT: with the online keys, a timestamp signed then and valid for a day',
+    usage:
+      'claim-time INSTANT: with the online keys, a snapshot and a timestamp signed then and valid as long as they may',
     async run(attacker, given) {
       const signedAt = given.next('instant')
-      const expires = `${new Date(parseInstant(signedAt).getTime() + 86_400_000).toISOString().slice(0, 19)}Z`
+      const expires = (role: string) => formatInstant(expiryOf(role, parseInstant(signedAt)))
       await attacker.publish({
-        timestamp: (signed): TimestampSigned => ({ ...signed, expires, seaworthy: { signedAt } }),
+        snapshot: (signed) => ({ ...signed, expires: expires('snapshot') }),
+        timestamp: (signed): TimestampSigned => ({
+          ...signed,
+          expires: expires('timestamp'),
+          seaworthy: { signedAt },
+        }),
       })
     },
+  },
+  'outlive-keys': {
+    usage:
+      'outlive-keys: with the online keys, a timestamp that says nothing of its time and is valid for a year',
+    run: (attacker) =>
+      attacker.publish({
+        timestamp: ({ seaworthy: _unsaid, ...signed }): TimestampSigned => ({
+          ...signed,
+          expires: formatInstant(expiryOf('root', attacker.world.time.now())),
+        }),
+      }),
   },
 }

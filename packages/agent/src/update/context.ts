@@ -1,5 +1,5 @@
 /** What the parts of the installer share: ports, settings, durable state, and what is going on right now. */
-import { formatInstant } from '@seaworthy/std/time'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { equalBytes } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -99,9 +99,14 @@ export async function recordRefusals(
   }
 }
 
+/** When a timestamp was last verified, by the device's own clock as it stands now: age is what the reader makes of it. */
 export function currentVerifiedAt(context: InstallerContext): string | null {
-  const { roles, verifiedAt } = context.trust.client.status()
-  return roles.length > 0 ? formatInstant(verifiedAt) : context.store.state.timestampVerifiedAt
+  const { sinceVerifiedMs } = context.trust.client.status()
+  const now = context.ports.clock.now()
+  if (sinceVerifiedMs !== undefined) return formatInstant(new Date(now.getTime() - sinceVerifiedMs))
+  const stored = context.store.state.timestampVerifiedAt
+  // a clock that was set back since it was written must not show an age below nothing
+  return stored !== null && parseInstant(stored) > now ? formatInstant(now) : stored
 }
 
 export function publishStatus(context: InstallerContext): void {

@@ -42,7 +42,7 @@ export function createPoller(context: InstallerContext): Poller {
   const { gateway } = ports
 
   const trustedNow = () =>
-    new Date(Math.max(ports.clock.now().getTime(), trust.client.status().verifiedAt.getTime()))
+    new Date(Math.max(ports.clock.now().getTime(), trust.client.status().timeFloor.getTime()))
 
   const session = { ...ports, signer, server: config.server ?? '', now: trustedNow }
 

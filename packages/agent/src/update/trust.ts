@@ -54,10 +54,11 @@ export async function openTrust(
   isFresh: boolean,
 ): Promise<DeviceTrust> {
   const store = createStore(ports.disk, settings.trustFolder)
-  const options = { anchor: settings.anchor, profile: 'strict' } as const
+  const { anchor, builtAt: notBefore } = settings
+  const options = { anchor, profile: 'strict', notBefore } as const
   const isEmpty = ((await store.read('a')) ?? (await store.read('b'))) === undefined
   if (isFresh && isEmpty) {
-    await createTrustState({ ...options, notBefore: settings.builtAt }, store)
+    await createTrustState(options, store)
   }
   let source = 0
   const fetchMetadata: FetchMetadata = async (name, bytesMax) => {

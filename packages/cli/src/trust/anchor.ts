@@ -22,7 +22,7 @@ export interface Anchor {
 }
 
 /** A moment that has certainly passed when this program runs: the floor of the first verified time. */
-const builtAt = new Date('2026-01-01T00:00:00Z')
+export const builtAt = new Date('2026-01-01T00:00:00Z')
 const stateBytesMax = 256 * 1024 * 1024
 
 export function rootDigestOf(bytes: Uint8Array): string {

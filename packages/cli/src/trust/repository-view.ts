@@ -28,7 +28,7 @@ import { CliError } from '../failure.ts'
 import { formatSpan } from '../output/format.ts'
 import type { Session } from '../session.ts'
 import type { Anchor } from './anchor.ts'
-import { ensureAnchor, trustStore } from './anchor.ts'
+import { builtAt, ensureAnchor, trustStore } from './anchor.ts'
 
 export interface RepositoryView {
   /** `undefined` while the server has no root. */
@@ -54,7 +54,7 @@ export async function openRepository(
   const anchor = await ensureAnchor(context, session)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
   const client = await openTufClient(
-    { anchor: anchor.bytes, profile: 'strict', acceptExpiredOffline: true },
+    { anchor: anchor.bytes, profile: 'strict', notBefore: builtAt, acceptExpiredOffline: true },
     {
       clock: context.ports.clock,
       store: trustStore(session.folder, context),

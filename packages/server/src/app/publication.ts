@@ -1,5 +1,5 @@
 /** Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's transaction, verified as a whole. */
-import { formatInstant, hourMs } from '@seaworthy/std/time'
+import { formatInstant } from '@seaworthy/std/time'
 import type { Metadata, RootSigned, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
 import {
   buildSnapshot,
@@ -15,6 +15,8 @@ import type { WriteTx } from '../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../db/metadata.ts'
 import type { App } from './app.ts'
 import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
+import { renewalDue } from './renewals.ts'
+import type { OnlineTimes } from './renewals.ts'
 import type { TrustState } from './trust-plane.ts'
 import { loadTrustState, sha256Hex } from './trust-plane.ts'
 
@@ -28,10 +30,6 @@ export interface SignedDocument {
   readonly version: number
   readonly bytes: Uint8Array
 }
-
-/** Times after which the online roles are made anew although nothing changed. */
-const timestampRenewalMs = hourMs
-const snapshotRenewalShare = 0.4
 
 /**
  * `before` must have been loaded in this transaction, under `lockPublication`. Everything is loaded and verified again
@@ -80,7 +78,7 @@ interface Signing {
 export async function renewMetadata(app: App): Promise<void> {
   const known = await app.trust.freshState()
   const now = app.clock.now()
-  if (known === undefined || !whatIsDue(known, now).isAnything) return
+  if (known === undefined || !renewalDue(onlineTimes(known), now).isAnything) return
   const renewed = await app.db.write(async (tx) => {
     await lockPublication(tx)
     const state = await loadTrustState(tx, app.masterKey)
@@ -91,13 +89,11 @@ export async function renewMetadata(app: App): Promise<void> {
   await app.trust.reload()
 }
 
-function whatIsDue(state: TrustState, now: Date): { isAnything: boolean; isSnapshotDue: boolean } {
-  const { publishedAt, snapshot } = state
-  const snapshotAge = shareUsed(snapshot.signed.expires, publishedAt.get('snapshot'), now)
-  const timestampAgeMs = now.getTime() - (publishedAt.get('timestamp')?.getTime() ?? 0)
-  const isSnapshotDue = snapshotAge >= snapshotRenewalShare
-  const isTimestampDue = timestampAgeMs < 0 || timestampAgeMs >= timestampRenewalMs
-  return { isAnything: isSnapshotDue || isTimestampDue, isSnapshotDue }
+function onlineTimes({ publishedAt, snapshot, timestamp }: TrustState): OnlineTimes {
+  return {
+    snapshot: { publishedAt: publishedAt.get('snapshot'), expires: snapshot.signed.expires },
+    timestamp: { publishedAt: publishedAt.get('timestamp'), expires: timestamp.signed.expires },
+  }
 }
 
 async function renewDueRoles(
@@ -106,7 +102,7 @@ async function renewDueRoles(
   before: TrustState,
   now: Date,
 ): Promise<string[]> {
-  const { isAnything, isSnapshotDue } = whatIsDue(before, now)
+  const { isAnything, isSnapshotDue } = renewalDue(onlineTimes(before), now)
   if (!isAnything) return []
   const renewed: SignedDocument[] = []
   const signing: Signing = { tx, masterKey: deps.masterKey, root: before.root.signed, now }
@@ -130,13 +126,6 @@ async function renewDueRoles(
   await loadTrustState(tx, deps.masterKey)
   await notifyMetadata(tx)
   return renewed.map(({ role }) => role)
-}
-
-/** Part of the lifetime that has passed, 0 to 1 and beyond; 1 when it is not known when it began. */
-export function shareUsed(expires: string, issuedAt: Date | undefined, now: Date): number {
-  if (issuedAt === undefined) return 1
-  const wholeMs = new Date(expires).getTime() - issuedAt.getTime()
-  return wholeMs <= 0 ? 1 : (now.getTime() - issuedAt.getTime()) / wholeMs
 }
 
 async function makeSnapshot(

@@ -93,7 +93,7 @@ async function verifyRows(
   }
   const set = await TrustedSet.fromRoot(rootRows[0]!.bytes, {
     profile: 'strict',
-    startAt: ignoreExpiry,
+    startAt: () => ignoreExpiry,
     limits: defaultTufLimits,
   })
   const roots = [set.root]

@@ -3,7 +3,7 @@ import type { TrustStatus } from '@seaworthy/api/trust'
 import { parseInstant } from '@seaworthy/std/time'
 import type { RoleKeys } from '@seaworthy/trust/tuf'
 import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
-import { shareUsed } from './publication.ts'
+import { shareUsed } from './renewals.ts'
 import type { TrustState } from './trust-plane.ts'
 
 type RoleView = TrustStatus['roles'][number]

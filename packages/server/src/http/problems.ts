@@ -142,6 +142,7 @@ const trustTable = {
   signature_threshold: notGenuine('Not enough signatures'),
   rollback: notGenuine('Older than what is trusted'),
   freeze: notGenuine('Expired'),
+  lifetime_exceeded: notGenuine('Valid for too long'),
   mix_and_match: notGenuine('Metadata that does not belong together'),
   wrong_length: notGenuine('Wrong length'),
   wrong_hash: notGenuine('Wrong hash'),

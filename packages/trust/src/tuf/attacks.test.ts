@@ -229,7 +229,7 @@ test('T7 time poisoning: a signed time beyond all expiries is not believed, and 
     await signMetadata(repository.timestamp, repository.signers.get('timestamp')!),
   )
   await sync()
-  assert.deepEqual(client.status().verifiedAt, start)
+  assert.deepEqual(client.status().timeFloor, start)
 })
 
 test('a device without a clock takes the signed time as a floor', async () => {
@@ -237,7 +237,7 @@ test('a device without a clock takes the signed time as a floor', async () => {
   repository.now = new Date(start.getTime() + 12 * hourMs)
   await repository.publish()
   await sync()
-  assert.deepEqual(client.status().verifiedAt, repository.now)
+  assert.deepEqual(client.status().timeFloor, repository.now)
 })
 
 test('T7 mix and match: another snapshot than the timestamp names is refused', async () => {

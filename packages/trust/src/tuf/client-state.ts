@@ -26,8 +26,13 @@ export interface ClientState {
   readonly roots: readonly Uint8Array[]
   /** Newest trusted bytes by role: `timestamp`, `snapshot`, `targets` and delegated roles. */
   readonly roles: ReadonlyMap<string, Uint8Array>
-  /** The latest time at which all metadata was verified: the clock may not fall below it. */
+  /** The latest time at which all metadata was verified: the clock may not fall below it while the same online keys count. */
   readonly verifiedAt: Date
+  /**
+   * Version of the root since which these online keys count (`LearntTime`). Absent in states of earlier versions of this program:
+   * it is taken for the keys of the newest stored root.
+   */
+  readonly verifiedUnder?: number
 }
 
 const format = 'seaworthy-trust-state-v1'
@@ -43,6 +48,7 @@ export async function formatClientState(state: ClientState): Promise<Uint8Array<
       roots: state.roots.map((root) => base64Encode(root)),
       roles,
       verifiedAt: formatInstant(state.verifiedAt),
+      ...(state.verifiedUnder === undefined ? {} : { verifiedUnder: state.verifiedUnder }),
     }),
   )
   return utf8Encode(`${body}\n${await trailer(body)}\n`)
@@ -65,12 +71,13 @@ export async function parseClientState(bytes: Uint8Array): Promise<ClientState> 
     }
     const json = parseJson(utf8Encode(body), { bytesMax: stateBytesMax, depthMax: 3 })
     if (!isJsonObject(json) || json['format'] !== format) throw unreadable('an unknown format')
-    const { generation, roots, roles, verifiedAt } = json
+    const { generation, roots, roles, verifiedAt, verifiedUnder } = json
     if (
       typeof generation !== 'number' ||
       !Array.isArray(roots) ||
       roots.length === 0 ||
-      !isJsonObject(roles)
+      !isJsonObject(roles) ||
+      (verifiedUnder !== undefined && typeof verifiedUnder !== 'number')
     ) {
       throw unreadable('members are missing')
     }
@@ -80,6 +87,7 @@ export async function parseClientState(bytes: Uint8Array): Promise<ClientState> 
       roots: roots.map(decode),
       roles: new Map(Object.entries(roles).map(([role, value]) => [role, decode(value)])),
       verifiedAt: parseInstant(verifiedAt as string),
+      ...(verifiedUnder === undefined ? {} : { verifiedUnder }),
     }
   } catch (cause) {
     if (isTrustError(cause, 'state_unreadable')) throw cause

@@ -84,9 +84,12 @@ test('T7 cache as anchor: a history that does not contain the pinned root is ref
   const stranger = await createRepositorySimulator(now)
   const { store } = await provisionClient(stranger, new ManualClock(now))
   const ports = { clock: new ManualClock(now), store, fetchMetadata: repository.fetchMetadata }
-  await assert.rejects(openTufClient({ anchor: repository.anchor, profile: 'strict' }, ports), {
-    code: 'root_chain_broken',
-  })
+  await assert.rejects(
+    openTufClient({ anchor: repository.anchor, profile: 'strict', notBefore: now }, ports),
+    {
+      code: 'root_chain_broken',
+    },
+  )
 })
 
 test('T7 cache as anchor: roots written into the state by somebody else are refused', async () => {
@@ -108,7 +111,7 @@ test('a newer pinned root may stand in the middle of the stored history', async 
   await client.refresh()
   const anchor = repository.files.get('2.root.json')!
   const ports = { clock: new ManualClock(now), store, fetchMetadata: repository.fetchMetadata }
-  const later = await openTufClient({ anchor, profile: 'strict' }, ports)
+  const later = await openTufClient({ anchor, profile: 'strict', notBefore: now }, ports)
   await later.refresh()
 })
 
@@ -165,8 +168,8 @@ test('power cut at every write: the state is that before or after, and rollback 
   await repository.rotateKeys('root', 3, 2)
   for (let cutAt = 0; cutAt < 4; cutAt++) {
     const store = memoryStateStore()
-    const options = { anchor: repository.anchor, profile: 'strict' } as const
-    await createTrustState({ ...options, notBefore: now }, store)
+    const options = { anchor: repository.anchor, profile: 'strict', notBefore: now } as const
+    await createTrustState(options, store)
     let writes = 0
     const failing = {
       read: (slot: 'a' | 'b') => store.read(slot),
@@ -240,7 +243,7 @@ test('signers can see expired offline roles in order to renew them; expired onli
   const { store } = await provisionClient(repository, new ManualClock(now))
   const later = new Date(now.getTime() + 400 * dayMs)
   const clock = new ManualClock(later)
-  const options = { anchor: repository.anchor, profile: 'strict' } as const
+  const options = { anchor: repository.anchor, profile: 'strict', notBefore: now } as const
   const ports = { clock, store, fetchMetadata: repository.fetchMetadata }
   const signer = await openTufClient({ ...options, acceptExpiredOffline: true }, ports)
   await assert.rejects(signer.refresh(), { code: 'freeze' })

@@ -15,6 +15,8 @@ import { lintDelegator } from './layout.ts'
 import { defaultTufLimits } from './metadata.ts'
 import type { Metadata, Profile, TargetsSigned, TufLimits } from './metadata.ts'
 import { channelRole } from './names.ts'
+import { timeAfter, timeFloor } from './time-floor.ts'
+import type { OfflineTime } from './time-floor.ts'
 import { TrustedSet } from './trusted-set.ts'
 
 export interface TufClientOptions {
@@ -22,6 +24,8 @@ export interface TufClientOptions {
   readonly anchor: Uint8Array
   readonly profile: Profile
   readonly limits?: TufLimits
+  /** A time that has certainly passed, such as the build date of this program. */
+  readonly notBefore: Date
   /**
    * Never on a device: takes root and targets roles that have expired, so that signers can see and renew
    * them. Timestamp and snapshot must be fresh all the same; `status` tells what has expired.
@@ -37,7 +41,7 @@ export interface TufClientPorts {
 
 /** What an operator should hear of, though nothing was refused. */
 export type TufNotice =
-  /** The clock stands before the last verified time, which was used in its place. */
+  /** The clock stands before what has certainly passed or was verified, which was used in its place. */
   | { readonly code: 'clock_behind'; readonly byMs: number }
   /** Since the last cycle the clock moved otherwise than time did. */
   | { readonly code: 'clock_jumped'; readonly byMs: number }
@@ -56,7 +60,10 @@ export interface TrustedFile {
 }
 
 export interface TufStatus {
-  readonly verifiedAt: Date
+  /** No clock below it is believed. */
+  readonly timeFloor: Date
+  /** Since the last successful cycle of this process began, whatever the clock did meanwhile. */
+  readonly sinceVerifiedMs: number | undefined
   /** As trusted after the last successful cycle, in the order root, timestamp, snapshot, targets, others. */
   readonly roles: readonly RoleStatus[]
 }
@@ -83,18 +90,17 @@ export interface TufClient {
 const clockToleranceMs = 5 * minuteMs
 
 /**
- * Makes the first generation of the state; provisioning alone calls it. `notBefore` is a time that has
- * certainly passed, such as the build date. Throws `state_unreadable` when any state is there already,
- * and the anchor's own faults.
+ * Makes the first generation of the state; provisioning alone calls it. Throws `state_unreadable` when
+ * any state is there already, and the anchor's own faults.
  */
 export async function createTrustState(
-  options: TufClientOptions & { readonly notBefore: Date },
+  options: TufClientOptions,
   store: StateStore,
 ): Promise<void> {
   if ((await store.read('a')) ?? (await store.read('b'))) {
     throw trustError('state_unreadable', 'there is a trust state already: it is not overwritten')
   }
-  await startSet(options, options.notBefore)
+  const { root } = await startSet(options, () => options.notBefore)
   await store.write(
     'a',
     await formatClientState({
@@ -102,11 +108,15 @@ export async function createTrustState(
       roots: [options.anchor],
       roles: new Map(),
       verifiedAt: options.notBefore,
+      verifiedUnder: root.signed.version,
     }),
   )
 }
 
-function startSet(options: TufClientOptions, startAt: Date): Promise<TrustedSet> {
+function startSet(
+  options: TufClientOptions,
+  startAt: (set: TrustedSet) => Date,
+): Promise<TrustedSet> {
   const { profile, limits = defaultTufLimits, acceptExpiredOffline = false } = options
   return TrustedSet.fromRoot(options.anchor, { profile, startAt, limits, acceptExpiredOffline })
 }
@@ -127,7 +137,7 @@ export async function openTufClient(
 
   let slot: StateSlot = read.slot
   let generation = read.state.generation
-  let verifiedAt = read.state.verifiedAt
+  let { verifiedAt, verifiedUnder } = read.state
   let roots = read.state.roots.slice(anchorAt)
   const roles = new Map(read.state.roles)
   let isChanged = false
@@ -135,11 +145,17 @@ export async function openTufClient(
   let set: TrustedSet | undefined
   let lastCycle: { wallMs: number; monotonicMs: number } | undefined
   /** Of the last successful cycle of this process. */
-  let lastVerified: { startMs: number; monotonicMs: number } | undefined
+  let lastVerified: { startMs: number; monotonicMs: number; onlineKeysSince: number } | undefined
 
   const persist = async () => {
     if (!isChanged) return
-    const state: ClientState = { generation: generation + 1, roots, roles, verifiedAt }
+    const state: ClientState = {
+      generation: generation + 1,
+      roots,
+      roles,
+      verifiedAt,
+      ...(verifiedUnder === undefined ? {} : { verifiedUnder }),
+    }
     slot = await writeClientState(ports.store, slot, state)
     generation++
     isChanged = false
@@ -163,27 +179,38 @@ export async function openTufClient(
     },
   }
 
-  const noticeClock = (now: Date): TufNotice[] => {
-    const notices: TufNotice[] = []
+  const noticeJump = (now: Date): TufNotice[] => {
     const monotonicMs = ports.clock.monotonicMs()
-    if (lastCycle) {
-      const byMs = now.getTime() - lastCycle.wallMs - (monotonicMs - lastCycle.monotonicMs)
-      if (Math.abs(byMs) > clockToleranceMs) notices.push({ code: 'clock_jumped', byMs })
-    }
+    const before = lastCycle
     lastCycle = { wallMs: now.getTime(), monotonicMs }
-    const behindMs = verifiedAt.getTime() - now.getTime()
-    if (behindMs > 0) notices.push({ code: 'clock_behind', byMs: behindMs })
-    return notices
+    if (!before) return []
+    const byMs = now.getTime() - before.wallMs - (monotonicMs - before.monotonicMs)
+    return Math.abs(byMs) > clockToleranceMs ? [{ code: 'clock_jumped', byMs }] : []
   }
 
-  /** What time it must be at least: a wall clock that was set back takes nothing of the time that has passed since. */
-  const elapsedToMs = () =>
-    lastVerified === undefined
-      ? 0
-      : lastVerified.startMs + (ports.clock.monotonicMs() - lastVerified.monotonicMs)
+  const offlineTime = ({ root }: TrustedSet): OfflineTime => ({
+    notBefore: options.notBefore,
+    root: root.signed,
+    profile: options.profile,
+  })
+
+  /**
+   * What time it must be at least under this set's root: a wall clock that was set back takes nothing of the time that has passed
+   * since the last cycle, as long as the same online keys count.
+   */
+  const floorOf = (current: TrustedSet): Date => {
+    const { onlineKeysSince } = current
+    const learnt = { at: verifiedAt, onlineKeysSince: verifiedUnder ?? onlineKeysSince }
+    const floor = timeFloor(offlineTime(current), learnt, onlineKeysSince)
+    if (lastVerified?.onlineKeysSince !== onlineKeysSince) return floor
+    const elapsedMs = ports.clock.monotonicMs() - lastVerified.monotonicMs
+    return new Date(Math.max(floor.getTime(), lastVerified.startMs + elapsedMs))
+  }
 
   /** The anchor and the stored history. A history that does not verify was altered. */
-  const walkHistory = async (startAt: Date) => {
+  const walkHistory = async (now: Date) => {
+    const startAt = (current: TrustedSet) =>
+      new Date(Math.max(now.getTime(), floorOf(current).getTime()))
     const started = await startSet(options, startAt)
     try {
       for (const root of roots.slice(1)) await started.updateRoot(root)
@@ -191,22 +218,31 @@ export async function openTufClient(
       if (!isTrustError(cause)) throw cause
       throw trustError('state_unreadable', 'the stored root history does not verify', { cause })
     }
+    // a state of an earlier version: its time goes with the keys that count as far as it knows
+    verifiedUnder ??= started.onlineKeysSince
     return started
   }
 
-  /** Later than any time verified before, but never than what all trusted metadata allows. */
-  const raiseVerifiedAt = (current: TrustedSet, startAt: Date) => {
-    const signedAt = current.timestamp?.signed.seaworthy?.signedAt
-    const bound = Math.min(...statusOf(current).map(({ expiresAt }) => expiresAt.getTime()))
-    const claimed = signedAt === undefined ? 0 : parseInstant(signedAt).getTime()
-    const raisedMs = Math.max(
-      verifiedAt.getTime(),
-      startAt.getTime(),
-      claimed < bound ? claimed : 0,
-    )
+  const rememberTime = (current: TrustedSet, ownAt: Date) => {
+    const { startAt, onlineKeysSince, timestamp } = current
+    const expiries = statusOf(current).map(({ expiresAt }) => expiresAt.getTime())
+    const after = timeAfter({
+      offline: offlineTime(current),
+      ownAt,
+      startAt,
+      timestamp: timestamp!.signed,
+      expiresAt: new Date(Math.min(...expiries)),
+    })
+    lastVerified = {
+      startMs: startAt.getTime(),
+      monotonicMs: ports.clock.monotonicMs(),
+      onlineKeysSince,
+    }
     // one write a minute at most: the floor needs no finer steps
-    if (raisedMs - verifiedAt.getTime() < minuteMs) return
-    verifiedAt = new Date(raisedMs)
+    const isSame = verifiedUnder === onlineKeysSince
+    if (isSame && after.getTime() - verifiedAt.getTime() < minuteMs) return
+    verifiedAt = after
+    verifiedUnder = onlineKeysSince
     isChanged = true
   }
 
@@ -239,16 +275,13 @@ export async function openTufClient(
       keepAfter(async () => {
         set = undefined
         const now = ports.clock.now()
-        const notices = noticeClock(now)
-        if (isGenerationLost) notices.push({ code: 'state_generation_lost' })
-        const startAt = new Date(Math.max(now.getTime(), verifiedAt.getTime(), elapsedToMs()))
-        const next = await walkHistory(startAt)
+        const notices = noticeJump(now)
+        const next = await walkHistory(now)
         await refreshTrustedSet(next, cyclePorts)
-        raiseVerifiedAt(next, startAt)
-        lastVerified = {
-          startMs: startAt.getTime(),
-          monotonicMs: ports.clock.monotonicMs(),
-        }
+        const behindMs = next.startAt.getTime() - now.getTime()
+        if (behindMs > 0) notices.push({ code: 'clock_behind', byMs: behindMs })
+        if (isGenerationLost) notices.push({ code: 'state_generation_lost' })
+        rememberTime(next, now)
         forgetGoneRoles(next)
         set = next
         isGenerationLost = false
@@ -278,7 +311,13 @@ export async function openTufClient(
         return metadata
       }),
     trustedFiles: () => trustedFilesOf(requireSet(), roots.slice(1)),
-    status: () => ({ verifiedAt, roles: set ? statusOf(set) : [] }),
+    status: () => ({
+      timeFloor: set
+        ? floorOf(set)
+        : new Date(Math.max(verifiedAt.getTime(), options.notBefore.getTime())),
+      sinceVerifiedMs: lastVerified && ports.clock.monotonicMs() - lastVerified.monotonicMs,
+      roles: set ? statusOf(set) : [],
+    }),
   }
 }
 

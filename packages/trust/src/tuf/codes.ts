@@ -14,6 +14,8 @@ export const trustCodes = [
   'rollback',
   /** Expired at the start of the cycle. */
   'freeze',
+  /** A timestamp or snapshot that would be valid for longer than one may be. */
+  'lifetime_exceeded',
   /** Metadata that does not belong to the trusted snapshot or timestamp. */
   'mix_and_match',
   'wrong_length',

@@ -40,7 +40,7 @@ export async function initPlainClient(
 }
 
 function startPlainSet(root: Uint8Array, { profile, now }: PlainClientOptions) {
-  return TrustedSet.fromRoot(root, { profile, startAt: now, limits })
+  return TrustedSet.fromRoot(root, { profile, startAt: () => now, limits })
 }
 
 /**

@@ -59,7 +59,8 @@ export async function verifyChain(
   const from = roots.findIndex((bytes) => equalBytes(bytes, anchor))
   if (from < 0) throw trustError('root_chain_broken', 'the chain does not contain the pinned root')
   // no expiry is looked at here, so the time does not matter
-  const set = await TrustedSet.fromRoot(anchor, { profile: 'strict', startAt: new Date(0), limits })
+  const startAt = () => new Date(0)
+  const set = await TrustedSet.fromRoot(anchor, { profile: 'strict', startAt, limits })
   for (const bytes of roots.slice(from + 1)) await set.updateRoot(bytes)
   const roles = new Map<string, Metadata<TargetsSigned>>()
   // `targets`, then products, then channels: a delegator comes before those it delegates to

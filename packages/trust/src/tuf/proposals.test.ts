@@ -139,8 +139,8 @@ async function world() {
     ({ kind: 'publish', content: { ...content, version, ...more } }) as const
   const device = async () => {
     const store = memoryStateStore()
-    const options = { anchor, profile: 'strict' } as const
-    await createTrustState({ ...options, notBefore: now }, store)
+    const options = { anchor, profile: 'strict', notBefore: now } as const
+    await createTrustState(options, store)
     const client = await openTufClient(options, {
       clock: new ManualClock(now),
       store,

@@ -269,8 +269,12 @@ export async function provisionClient(
   reopen: () => Promise<TufClient>
 }> {
   const store = memoryStateStore()
-  const options = { anchor: repository.anchor, profile: 'strict' } as const
-  await createTrustState({ ...options, notBefore: repository.now }, store)
+  const options = {
+    anchor: repository.anchor,
+    profile: 'strict',
+    notBefore: repository.now,
+  } as const
+  await createTrustState(options, store)
   const reopen = () =>
     openTufClient(options, { clock, store, fetchMetadata: repository.fetchMetadata })
   return { client: await reopen(), store, reopen }

@@ -22,11 +22,12 @@ import type {
 import { parseMetadata } from './parse-metadata.ts'
 import { keySetOf, verifyThreshold } from './threshold.ts'
 import type { KeyRing } from './threshold.ts'
+import { outlivesMaximum } from './time-floor.ts'
 
 export interface TrustedSetOptions {
   readonly profile: Profile
-  /** The time of the whole cycle. */
-  readonly startAt: Date
+  /** The time of the whole cycle, asked for once: when all roots are known, because a newer root may void what was known of it. */
+  readonly startAt: (set: TrustedSet) => Date
   readonly limits: TufLimits
   /** Never on a device: takes root and targets roles that have expired. For those who have to renew them. */
   readonly acceptExpiredOffline?: boolean
@@ -35,6 +36,8 @@ export interface TrustedSetOptions {
 export class TrustedSet {
   readonly #options: TrustedSetOptions
   #root: Metadata<RootSigned>
+  #onlineKeysSince: number
+  #startAt: Date | undefined
   #timestamp: Metadata<TimestampSigned> | undefined
   /** The snapshot of an earlier cycle: good for comparison only. */
   #previousSnapshot: Metadata<SnapshotSigned> | undefined
@@ -44,6 +47,7 @@ export class TrustedSet {
   private constructor(options: TrustedSetOptions, root: Metadata<RootSigned>) {
     this.#options = options
     this.#root = root
+    this.#onlineKeysSince = root.signed.version
   }
 
   /** 5.2: starts from a root that is trusted for what it is: the anchor. It must still be signed by its own keys. */
@@ -55,6 +59,16 @@ export class TrustedSet {
 
   get root(): Metadata<RootSigned> {
     return this.#root
+  }
+
+  /** Version of the root since which the keys of timestamp and snapshot are what they are now. */
+  get onlineKeysSince(): number {
+    return this.#onlineKeysSince
+  }
+
+  /** The time of the cycle. From the first question on, no further root is taken. */
+  get startAt(): Date {
+    return (this.#startAt ??= this.#options.startAt(this))
   }
 
   get timestamp(): Metadata<TimestampSigned> | undefined {
@@ -77,6 +91,7 @@ export class TrustedSet {
    * are dropped (5.3.11), so that a fast-forward attack ends with the keys it used; says whether it did.
    */
   async updateRoot(bytes: Uint8Array): Promise<{ droppedOnlineRoles: boolean }> {
+    if (this.#startAt) throw new Error('roots come before the time of the cycle is fixed')
     const next = await this.#parse('root', bytes)
     await verifyThreshold(rootRing(this.#root.signed, 'root'), next, 'root, with the old keys,')
     await verifyThreshold(rootRing(next.signed, 'root'), next, 'root, with its own keys,')
@@ -95,6 +110,7 @@ export class TrustedSet {
     }
     this.#root = next
     if (droppedOnlineRoles) {
+      this.#onlineKeysSince = next.signed.version
       this.#timestamp = undefined
       this.#previousSnapshot = undefined
     }
@@ -128,6 +144,7 @@ export class TrustedSet {
       }
       if (next.signed.version === trusted.signed.version) {
         this.#refuseExpired(trusted.signed, 'timestamp')
+        this.#refuseLongLived(trusted.signed, trusted.signed)
         return false
       }
       // 5.4.3.2
@@ -138,6 +155,7 @@ export class TrustedSet {
     }
     // 5.4.4
     this.#refuseExpired(next.signed, 'timestamp')
+    this.#refuseLongLived(next.signed, next.signed)
     this.#timestamp = next
     return true
   }
@@ -153,6 +171,7 @@ export class TrustedSet {
     const meta = this.#namedSnapshot()
     if (stored.signed.version !== meta.version) return false
     if (this.#isExpired(stored.signed) || !(await isFile(stored.bytes, meta))) return false
+    if (this.#isLongLived(stored.signed, this.#timestamp!.signed)) return false
     this.#snapshot = stored
     return true
   }
@@ -180,6 +199,7 @@ export class TrustedSet {
     }
     // 5.5.6
     this.#refuseExpired(next.signed, 'snapshot')
+    this.#refuseLongLived(next.signed, this.#timestamp!.signed)
     this.#snapshot = next
   }
 
@@ -259,7 +279,21 @@ export class TrustedSet {
   }
 
   #isExpired(signed: AnySigned): boolean {
-    return parseInstant(signed.expires).getTime() <= this.#options.startAt.getTime()
+    return parseInstant(signed.expires).getTime() <= this.startAt.getTime()
+  }
+
+  /** Whoever has an online key for a moment must not make metadata of it that lasts longer than ours. */
+  #refuseLongLived(signed: TimestampSigned | SnapshotSigned, timestamp: TimestampSigned): void {
+    if (!this.#isLongLived(signed, timestamp)) return
+    throw trustError(
+      'lifetime_exceeded',
+      `${signed._type} ${signed.version} would be valid until ${signed.expires}, longer than a ${signed._type} may be`,
+    )
+  }
+
+  #isLongLived(signed: TimestampSigned | SnapshotSigned, timestamp: TimestampSigned): boolean {
+    if (this.#options.profile !== 'strict') return false
+    return outlivesMaximum(signed._type, signed.expires, timestamp, this.startAt)
   }
 }
 

@@ -277,7 +277,7 @@ async function refreshOnce(repository: RepositorySimulator): Promise<Slots> {
 /** Whole cycles of the device's client against somebody who holds the online keys and serves what they like. */
 function clientTargets(repository: RepositorySimulator, slots: Slots): FuzzTarget[] {
   const clock = new ManualClock(startAt)
-  const options = { anchor: repository.anchor, profile: 'strict' } as const
+  const options = { anchor: repository.anchor, profile: 'strict', notBefore: startAt } as const
   const openWith = async (state: Slots, served = new Map<string, Uint8Array>()) => {
     const own = memoryStateStore()
     for (const [slot, bytes] of state) own.slots.set(slot, bytes)
@@ -347,6 +347,7 @@ function clientTargets(repository: RepositorySimulator, slots: Slots): FuzzTarge
     roots: [base64Encode(repository.anchor)],
     roles: { timestamp: roles['timestamp'] },
     verifiedAt: '2026-03-01T12:00:00Z',
+    verifiedUnder: 1,
   })
   return [
     cycle('timestamp'),
