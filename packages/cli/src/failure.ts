@@ -117,7 +117,14 @@ const endings: Readonly<Record<string, Ending>> = {
   ],
   // keys
   wrong_passphrase: ['failed', 'Try again; `--passphrase-file` reads the passphrase from a file.'],
-  freeze: ['refused', 'Metadata has expired: the server is down, cut off, or holds back news.'],
+  freeze: [
+    'refused',
+    'Look at the clock of this machine first. If it is right, the server is down, cut off, or holds back news; where its online keys were stolen or said a wrong time, the next root ends it: `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+  ],
+  lifetime_exceeded: [
+    'refused',
+    'The clock of the server was wrong, or its online keys were stolen: the next root ends them, `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+  ],
 }
 
 /** Says how a failed command ends. Bugs and the unexpected end in `failed`. */

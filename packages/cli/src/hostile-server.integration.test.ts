@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { hash } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
-import { ManualClock } from '@seaworthy/std/time'
+import { dayMs, ManualClock } from '@seaworthy/std/time'
 import type { CliPorts } from './ports.ts'
 import { createCliUser } from './testing/cli-user.ts'
+import type { CliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
 
 /** Changes the text of a reply: `undefined` leaves it as it is. */
@@ -151,4 +154,75 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   )
   fake = undefined
   assert.match(await user.ok('proposal', 'apply', open.id), /Published: Publish web 1 on stable/)
+})
+
+/** What a cycle with a forged time leaves behind: the floor just before root expires, vouched for by the keys that count now. */
+async function poisonClock(user: CliUser): Promise<void> {
+  const servers = user.file('config/servers')
+  for (const name of await readdir(servers)) {
+    for (const slot of ['a', 'b']) {
+      const path = join(servers, name, 'trust', `state-${slot}`)
+      const [body = ''] = (await readFile(path, 'utf8').catch(() => '')).split('\n')
+      if (body === '') continue
+      const verifiedAt = `${new Date(Date.now() + 364 * dayMs).toISOString().slice(0, 19)}Z`
+      const poisoned = JSON.stringify({ ...(JSON.parse(body) as object), verifiedAt })
+      const digest = hash('sha256', poisoned, 'hex')
+      await writeFile(path, `${poisoned}\n${poisoned.length} sha256:${digest}\n`)
+    }
+  }
+}
+
+test('T7 T6 forged clock: owners whose command line can verify the roots alone replace online keys, with signatures made elsewhere, and are healed by it', async (t) => {
+  const server = await startServer(t)
+  let isCut = false
+  const user = await createCliUser(t, 'user', {
+    createTransport: (options) => {
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const cutting: Transport = (request) =>
+        isCut && request.url.endsWith('/tuf/timestamp.json')
+          ? Promise.resolve({ status: 404, headers: {}, body: bodyOf('') })
+          : transport(request)
+      return { transport: cutting, close }
+    },
+  })
+  await user.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  for (const name of ['a', 'b']) await user.ok('key', 'create', user.file(name))
+  const rootKeys = ['--root-key', user.file('a'), '--root-key', user.file('b')]
+  await user.ok('trust', 'init', ...rootKeys, '--threshold', '2')
+  await user.ok('trust', 'status')
+
+  await poisonClock(user)
+  assert.match(
+    await user.fails(3, 'trust', 'status'),
+    /has expired at .*trust rotate timestamp --new-online-key/s,
+  )
+  // somebody who logs in anew has the same state, until root voids the key
+  await user.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  await user.fails(3, 'trust', 'status')
+
+  const proposed = await user.json<{ id: string }>(
+    'trust',
+    'rotate',
+    'timestamp',
+    '--new-online-key',
+  )
+  const [file, signatures] = [user.file('proposal.json'), user.file('proposal.signatures')]
+  await user.ok('proposal', 'export', proposed.id, '-o', file)
+  const signing = ['--key', user.file('a'), '--key', user.file('b'), '-o', signatures]
+  await user.ok('proposal', 'sign', file, ...signing)
+  assert.match(await user.ok('proposal', 'import', signatures), /Published/)
+  await user.ok('trust', 'status')
+
+  // a server that holds back everything but the roots
+  isCut = true
+  await user.fails(3, 'trust', 'status')
+  const both = ['--sign-with', user.file('a'), '--sign-with', user.file('b')]
+  const { exitCode, out, err } = await user.run(
+    ...['trust', 'rotate', 'snapshot', '--new-online-key', ...both],
+  )
+  assert.equal(exitCode, 0, err)
+  assert.match(err, /WARNING: .*cannot be verified \(metadata_missing.*roots can/s)
+  assert.match(out, /Published/)
+  isCut = false
+  await user.ok('trust', 'status')
 })

@@ -25,8 +25,14 @@ import { readBounded, writeDurably } from '../state/files.ts'
 import { readOfflineProposal } from '../trust/offline.ts'
 import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
-import { fetchProposal, propose, publishProposal, submitSignatures } from '../trust/proposing.ts'
-import { fetchRootHistory, openRepository } from '../trust/repository-view.ts'
+import {
+  changedRoles,
+  fetchProposal,
+  propose,
+  publishProposal,
+  submitSignatures,
+} from '../trust/proposing.ts'
+import { fetchRootHistory, openForRoles } from '../trust/repository-view.ts'
 import type { JudgedProposal } from '../trust/signing.ts'
 import {
   describeMissing,
@@ -149,7 +155,7 @@ async function judgeOnline(
   proposalId: string,
 ): Promise<JudgedProposal & { view: ProposalView; changes: string[] }> {
   const { view, proposal } = await fetchProposal(session, proposalId)
-  const { current } = await openRepository(context, session)
+  const { current } = await openForRoles(context, session, changedRoles(proposal))
   const changes = await describeProposedFiles(proposal, current, (product) =>
     productContent(session, product),
   )
@@ -221,7 +227,7 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
 async function exportProposal(context: Context, id: string, output: string): Promise<void> {
   await withSession(context, async (session) => {
     const { proposal } = await fetchProposal(session, id)
-    const view = await openRepository(context, session)
+    const view = await openForRoles(context, session, changedRoles(proposal))
     const content = await packContent(proposal, view.current, (product) =>
       productContent(session, product),
     )
@@ -252,7 +258,7 @@ async function importSignatures(
   await withSession(context, async (session) => {
     for (const file of parsed) {
       const { view, proposal } = await fetchProposal(session, file.proposal)
-      const { current } = await openRepository(context, session)
+      const { current } = await openForRoles(context, session, changedRoles(proposal))
       const latest = await session.client.call(addProposalSignatures, {
         params: { proposalId: file.proposal },
         body: { signatures: { ...file } },
@@ -274,7 +280,7 @@ async function rebase(context: Context, id: string, options: ProposalOptions): P
   requireSigning(signers)
   await withSession(context, async (session) => {
     const { view, proposal } = await fetchProposal(session, id)
-    const { current } = await openRepository(context, session)
+    const { current } = await openForRoles(context, session, changedRoles(proposal))
     const renewed = await rebaseProposal(proposal, current, context.ports.clock.now())
     await propose(context, session, {
       intent: proposal.intent,

@@ -24,7 +24,7 @@ import { withSession } from '../session.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
 import { propose } from '../trust/proposing.ts'
 import type { RepositoryView } from '../trust/repository-view.ts'
-import { openRepository, requireRepository } from '../trust/repository-view.ts'
+import { openForRoot, openRepository, requireAnchored } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
 import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
@@ -167,7 +167,11 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
     })
   }
   await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, productsOf([role]))
+    const { current } = requireAnchored(
+      isOfRoot(role)
+        ? await openForRoot(context, session)
+        : await openRepository(context, session, productsOf([role])),
+    )
     const before = currentAuthority(role, current)
     if (before === undefined) throw new CliError('notFound', `there is no role ${role}`)
     const changed = await changeAuthority(before, {
@@ -197,7 +201,7 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, [])
+    const { current } = requireAnchored(await openForRoot(context, session))
     const online = await session.client.call(createOnlineKey, { params: { role } })
     await propose(context, session, {
       intent: { kind: 'rotate', role, authority: onlineAuthority(online[role]) },
@@ -208,6 +212,11 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
       leaveOpen: !options.apply,
     })
   })
+}
+
+/** New keys of these are in the root alone; those of `targets` need its content signed anew. */
+function isOfRoot(role: string): boolean {
+  return role === 'root' || role === 'snapshot' || role === 'timestamp'
 }
 
 /** A key id may be cut short as long as it names one key of the role. */
@@ -224,7 +233,11 @@ async function renew(context: Context, roles: string[], options: ProposalOptions
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, productsOf(roles))
+    const { current } = requireAnchored(
+      roles.every((role) => role === 'root')
+        ? await openForRoot(context, session)
+        : await openRepository(context, session, productsOf(roles)),
+    )
     await propose(context, session, {
       intent: { kind: 'renew', roles },
       current,

@@ -23,7 +23,7 @@ import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { createPassphraseSource } from '../keys/key-files.ts'
 import type { Session } from '../session.ts'
 import { ensureAnchor, rootDigestOf } from './anchor.ts'
-import { createMetadataFetch, openRepository } from './repository-view.ts'
+import { createMetadataFetch, openForRoles } from './repository-view.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
 
@@ -150,9 +150,10 @@ export async function publishProposal(
 async function findUnpublished(
   context: Context,
   session: Session,
-  { documents }: Proposal,
+  proposal: Proposal,
 ): Promise<string | undefined> {
-  const { current } = await openRepository(context, session)
+  const { documents } = proposal
+  const { current } = await openForRoles(context, session, changedRoles(proposal))
   for (const { role, signed } of documents) {
     const served = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
     if (served === undefined || served.version < signed.version) return role
@@ -185,6 +186,10 @@ async function anchorFirstRoot(
     `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
   )
   return true
+}
+
+export function changedRoles({ documents }: Proposal): string[] {
+  return documents.map(({ role }) => role)
 }
 
 /** A proposal as the server holds it; nothing of it is believed before it was checked. */

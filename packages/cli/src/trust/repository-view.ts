@@ -53,14 +53,7 @@ export async function openRepository(
 ): Promise<RepositoryView> {
   const anchor = await ensureAnchor(context, session)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
-  const client = await openTufClient(
-    { anchor: anchor.bytes, profile: 'strict', notBefore: builtAt, acceptExpiredOffline: true },
-    {
-      clock: context.ports.clock,
-      store: trustStore(session.folder, context),
-      fetchMetadata: createMetadataFetch(session),
-    },
-  )
+  const client = await openClient(context, session, anchor)
   for (const notice of await client.refresh()) context.warn(`Note: ${describeNotice(notice)}`)
   await loadRoles(client, products)
   const now = context.ports.clock.now()
@@ -72,9 +65,58 @@ export async function openRepository(
       ),
     )
   }
+  return await viewOf(client, anchor)
+}
+
+function openClient(context: Context, session: Session, anchor: Anchor): Promise<TufClient> {
+  return openTufClient(
+    { anchor: anchor.bytes, profile: 'strict', notBefore: builtAt, acceptExpiredOffline: true },
+    {
+      clock: context.ports.clock,
+      store: trustStore(session.folder, context),
+      fetchMetadata: createMetadataFetch(session),
+    },
+  )
+}
+
+async function viewOf(client: TufClient, anchor: Anchor): Promise<RepositoryView> {
   const { roots, roles } = await readTrusted(client)
   const all = [await parseMetadata('root', anchor.bytes, 'strict'), ...roots]
   return { anchor, current: { root: all.at(-1), roles }, roots: all, files: client.trustedFiles() }
+}
+
+/**
+ * As `openRepository`, for changes of nothing but the root: they have to be possible when nothing else can be verified, because
+ * they are what ends stolen, lost and mistaken online keys. Then the roots alone are seen, and a warning says so.
+ */
+export async function openForRoot(context: Context, session: Session): Promise<RepositoryView> {
+  try {
+    return await openRepository(context, session)
+  } catch (error) {
+    if (!isTrustError(error)) throw error
+    if (error.code === 'state_unreadable' || error.code === 'root_chain_broken') throw error
+    const anchor = await ensureAnchor(context, session)
+    if (anchor === undefined) throw error
+    const client = await openClient(context, session, anchor)
+    await client.refreshRoots()
+    context.warn(
+      context.paint.yellow(
+        `WARNING: what the server's online keys say cannot be verified (${error.code}: ${error.message}). The roots can, and nothing else is needed to change the root.`,
+      ),
+    )
+    return await viewOf(client, anchor)
+  }
+}
+
+/** Opens what is needed to judge changes of these roles. */
+export function openForRoles(
+  context: Context,
+  session: Session,
+  roles: Iterable<string>,
+): Promise<RepositoryView> {
+  return [...roles].every((role) => role === 'root')
+    ? openForRoot(context, session)
+    : openRepository(context, session)
 }
 
 /** As `openRepository`, for commands that make no sense without a root. */
@@ -83,7 +125,11 @@ export async function requireRepository(
   session: Session,
   products: readonly string[] | 'all' = 'all',
 ): Promise<RepositoryView & { anchor: Anchor }> {
-  const view = await openRepository(context, session, products)
+  return requireAnchored(await openRepository(context, session, products))
+}
+
+/** Throws while the server has no root. */
+export function requireAnchored(view: RepositoryView): RepositoryView & { anchor: Anchor } {
   const { anchor } = view
   if (anchor !== undefined) return { ...view, anchor }
   throw new CliError('refused', 'the server has no trust root yet', {

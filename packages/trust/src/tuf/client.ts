@@ -9,7 +9,7 @@ import type { Clock } from '@seaworthy/std/time'
 import { readClientState, writeClientState, formatClientState } from './client-state.ts'
 import type { ClientState, StateSlot, StateStore } from './client-state.ts'
 import { isTrustError, trustError } from './codes.ts'
-import { findTarget, loadRole, refreshTrustedSet, roleFileName } from './cycle.ts'
+import { findTarget, loadRole, refreshRoots, refreshTrustedSet, roleFileName } from './cycle.ts'
 import type { CyclePorts, FetchMetadata, FoundTarget } from './cycle.ts'
 import { lintDelegator } from './layout.ts'
 import { defaultTufLimits } from './metadata.ts'
@@ -74,6 +74,11 @@ export interface TufClient {
    * was verified before the failure is kept, so that an attacker cannot make it be forgotten.
    */
   refresh(): Promise<readonly TufNotice[]>
+  /**
+   * The roots alone (5.3), whether expired or not, for those who have to sign the next one: what the online keys say, or do not say
+   * any more, plays no part. Afterwards nothing but `trustedFiles` and `status` has an answer.
+   */
+  refreshRoots(): Promise<void>
   /** Searches the delegations. Throws `target_unknown`. Needs a successful `refresh` before. */
   findTarget(path: string): Promise<FoundTarget>
   /**
@@ -286,6 +291,13 @@ export async function openTufClient(
         set = next
         isGenerationLost = false
         return notices
+      }),
+    refreshRoots: () =>
+      keepAfter(async () => {
+        set = undefined
+        const next = await walkHistory(ports.clock.now())
+        await refreshRoots(next, cyclePorts)
+        set = next
       }),
     findTarget: (path) =>
       keepAfter(async () => {

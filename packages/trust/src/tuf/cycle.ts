@@ -42,14 +42,18 @@ export function roleFileName(role: string): string {
 
 /** Runs 5.3 to 5.6 for the top-level roles. Throws `TrustError`s, and what the ports throw. */
 export async function refreshTrustedSet(set: TrustedSet, ports: CyclePorts): Promise<void> {
-  await refreshRoot(set, ports)
+  await refreshRoots(set, ports)
+  set.finishRoot()
   await refreshTimestamp(set, ports)
   await refreshSnapshot(set, ports)
   await loadRole(set, ports, 'targets', set.targetsRing())
 }
 
-/** 5.3 */
-async function refreshRoot(set: TrustedSet, { fetchMetadata, cache, limits }: CyclePorts) {
+/** 5.3.2 to 5.3.9: every newer root there is. Whether the newest has expired is not asked here. */
+export async function refreshRoots(
+  set: TrustedSet,
+  { fetchMetadata, cache, limits }: CyclePorts,
+): Promise<void> {
   for (let i = 0; i < limits.rootsPerCycleMax; i++) {
     const name = `${set.root.signed.version + 1}.root.json`
     const bytes = await fetchBounded(fetchMetadata, name, limits.rootBytesMax)
@@ -58,7 +62,6 @@ async function refreshRoot(set: TrustedSet, { fetchMetadata, cache, limits }: Cy
     await cache.keep('root', bytes)
     if (droppedOnlineRoles) await cache.dropOnlineRoles()
   }
-  set.finishRoot()
 }
 
 /** 5.4 */

@@ -6,6 +6,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { parseInstant } from '@seaworthy/std/time'
 import { isTrustError } from './codes.ts'
 import { canonicalJson } from './json.ts'
+import type { JsonObject } from './json.ts'
 import { lintLayout } from './layout.ts'
 import { lifetimes } from './lifetimes.ts'
 import { lintSigned } from './lint.ts'
@@ -17,6 +18,7 @@ import { ringAfter, sha256Hex, signedAfter } from './proposal.ts'
 import type { CurrentMetadata, Proposal, ProposalDocument, ProposalIntent } from './proposal.ts'
 import { channelMarks, parseRelease } from './release.ts'
 import { findSigners } from './threshold.ts'
+import type { KeyRing } from './threshold.ts'
 
 export type ProblemCode =
   | 'outdated'
@@ -206,6 +208,21 @@ function readRelease(path: string, target: TargetsSigned['targets'][string]) {
   }
 }
 
+/** Whether the documents leave keys and threshold of a role of the current root as they are. */
+function hasSameRing(
+  role: string,
+  documents: readonly ProposalDocument[],
+  current: CurrentMetadata,
+): boolean {
+  const [before, after] = [ringAfter(role, [], current), ringAfter(role, documents, current)]
+  const describe = (ring: KeyRing) =>
+    canonicalJson({
+      threshold: ring.role.threshold,
+      keys: ring.role.keyids.map((id) => ({ id, key: { ...ring.keys[id] } as JsonObject })),
+    }).toHex()
+  return before !== undefined && after !== undefined && describe(before) === describe(after)
+}
+
 /**
  * Whoever gets other keys must still be signed well enough by them, or be signed anew in the same
  * proposal; whoever is newly delegated to must come into being with it.
@@ -225,7 +242,10 @@ async function checkDelegated(
     if (documents.some((document) => document.role === child)) continue
     const metadata = current.roles.get(child)
     if (!metadata) {
-      const isKnown = knownBefore.some((delegated) => delegated.name === child)
+      // A signer who sees the roots alone cannot look at it, and need not where nothing changes for it.
+      const isKnown =
+        knownBefore.some((delegated) => delegated.name === child) ||
+        (role === 'root' && hasSameRing(child, documents, current))
       if (!isKnown) add('role_missing', `${child} does not exist and is not in the proposal`)
       continue
     }
