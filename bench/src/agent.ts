@@ -10,14 +10,10 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { buildAgent } from '@seaworthy/agent/build'
 import type { TestAgent } from '@seaworthy/agent/testing/agent'
-import {
-  createTestAgent,
-  freePort,
-  makeTestFolder,
-  writeTestApp,
-} from '@seaworthy/agent/testing/agent'
+import { createTestAgent, makeTestFolder, writeTestApp } from '@seaworthy/agent/testing/agent'
 import type { TestOrigin } from '@seaworthy/agent/testing/origin'
 import { startTestOrigin } from '@seaworthy/agent/testing/origin'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, timed } from './lib/measure.ts'
@@ -181,7 +177,7 @@ async function downloadAndStart(
   source: string,
   folder: string,
 ): Promise<number> {
-  const port = await freePort()
+  const port = await claimPort()
   let app: ChildProcess | undefined
   const ms = await timed(async () => {
     const response = await fetch(`${origin.url}/v2/${origin.product}/blobs/${digest}`)

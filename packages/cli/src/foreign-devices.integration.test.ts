@@ -47,7 +47,7 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   await ann.fails(3, ...device)
   const made = await ann.json<{ device: DeviceView; token: string }>(...device, '--name', 'gate-1')
   assert.match(await ann.fails(3, ...device, '--name', 'gate-1'), /external_id_taken/)
-  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 120_000 })
   t.after(() => close())
   const ask = async (authorization: string, path: string, controller = 'gate-1') => {
     const url = `${server.url}/gates/controller/v1/${controller}${path}`

@@ -29,7 +29,7 @@ function lyingTransport(
   fake: () => Fake | undefined,
 ): CliPorts['createTransport'] {
   return (options) => {
-    const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+    const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
     const lying: Transport = async (request) => {
       const invented = fake()?.(request)
       if (invented !== undefined) return { status: 200, headers: {}, body: bodyOf(invented) }

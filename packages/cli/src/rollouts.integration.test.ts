@@ -408,7 +408,7 @@ async function refuseLies(
   const lies: [from: string, to: string][] = []
   const zoe = await createCliUser(t, 'zoe', {
     createTransport: (options) => {
-      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
       const lying: Transport = async (request) => {
         const response = await transport(request)
         if (!request.url.includes('/v1/rollouts')) return response

@@ -4,11 +4,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
@@ -31,15 +30,6 @@ interface OldPostgres {
   readonly otherCaFile: string
   createDatabase(name: string): Promise<void>
   stop(): Promise<void>
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function startOldPostgres(): Promise<OldPostgres> {
@@ -72,7 +62,7 @@ async function startOldPostgres(): Promise<OldPostgres> {
     { ...options, encoding: 'utf8' },
   )
   assert.equal(made.status, 0, made.stderr)
-  const port = await findPort()
+  const port = await claimPort()
   const settings = {
     // The second address is one that the certificate does not name.
     listen_addresses: '127.0.0.1,127.0.0.2',

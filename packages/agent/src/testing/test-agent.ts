@@ -11,9 +11,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { base64Encode } from '@seaworthy/std/bytes'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { askSocket } from '../system/status-socket.ts'
 import type { TestOrigin } from './test-origin.ts'
 import { testProvisioningKey } from './test-origin.ts'
@@ -24,16 +24,6 @@ export function makeTestFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(`${tmpdir()}/seaworthy-agent-`)
   chmodSync(path, 0o755)
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' ? address!.port : 0))
-    })
-  })
 }
 
 export type AppBehaviour = 'healthy' | 'unhealthy' | 'crashing' | 'turns-bad'
@@ -107,7 +97,7 @@ export async function createTestAgent(
 ): Promise<TestAgent> {
   const stateDir = `${folder}/state`
   const configPath = `${folder}/agent.json`
-  const port = await freePort()
+  const port = await claimPort()
   mkdirSync(folder, { recursive: true })
   writeFileSync(
     configPath,

@@ -38,7 +38,7 @@ export async function createCliUser(
   const start = (...args: string[]) =>
     startCommand(['--config-dir', join(folder, 'config'), '--yes', ...args], {
       environment: { SEAWORTHY_PASSPHRASE: passphrase },
-      createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 20_000 }),
+      createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 120_000 }),
       ...changes,
     })
   const run = (...args: string[]) => start(...args).ended

@@ -45,7 +45,7 @@ export async function gatherCrowd(
   server: Pick<RunningServer, 'url' | 'pin'>,
   options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },
 ): Promise<Crowd> {
-  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 20_000 })
+  const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 120_000 })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
   const devices: CrowdDevice[] = []
   for (let i = 0; i < options.count; i++) {

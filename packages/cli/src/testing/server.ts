@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Scope } from './scope.ts'
 
 export interface RunningServer {
@@ -24,7 +25,7 @@ export async function startServer(t: Scope): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
   // As root, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)
-  let running = runServer(folder, '127.0.0.1:0')
+  let running = runServer(folder, `127.0.0.1:${await claimPort()}`)
   t.after(async () => {
     await running.stop()
     await rm(folder, { recursive: true, force: true })

@@ -52,7 +52,7 @@ export function createTestClient(
 ): TestClient {
   const { transport, close } = httpsTransport({
     pin: server.pin,
-    idleTimeoutMs: 20_000,
+    idleTimeoutMs: 120_000,
     connectionsMax: 256,
   })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { silentLog } from '@seaworthy/std/log'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Db } from '../db/connection.ts'
 import { openDb } from '../db/connection.ts'
@@ -17,10 +18,10 @@ export interface TestServerOptions {
   readonly workers?: number
   /** An existing data folder, which then stays; without it there is a new one that `stop` and `kill` remove. */
   readonly dataDir?: string
-  /** Of the port to listen on; 0 takes a free one. */
+  /** To listen on; without it one that stays its own while it is away. */
   readonly port?: number
   readonly args?: readonly string[]
-  /** Whether it makes its database itself, instead of starting on a copy. */
+  /** Whether it makes its database itself, instead of starting on a copy, and takes any free port. */
   readonly isFirstStart?: boolean
   /** Variables beyond those of this process. */
   readonly env?: Readonly<Record<string, string>>
@@ -54,6 +55,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const usesOwn =
     options.args?.includes('--database-url') !== true && options.env?.['DATABASE_URL'] === undefined
   if (usesOwn && options.isFirstStart !== true) await layDatabase(base)
+  const port = options.port ?? (options.isFirstStart === true ? 0 : await claimPort())
   const readyFile = join(base, 'ready.json')
   await rm(readyFile, { force: true })
   await rm(`${readyFile}.token`, { force: true })
@@ -61,7 +63,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     process.execPath,
     [
       fileURLToPath(new URL('../main.ts', import.meta.url)),
-      ...['--data-dir', base, '--listen', `127.0.0.1:${options.port ?? 0}`],
+      ...['--data-dir', base, '--listen', `127.0.0.1:${port}`],
       ...['--workers', String(options.workers ?? 1), '--ready-file', readyFile],
       ...(options.args ?? []),
     ],

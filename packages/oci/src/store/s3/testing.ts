@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { findProgram, lacks } from '@seaworthy/std/testing/programs'
@@ -33,15 +32,6 @@ const bucket = 'releases'
 /** Why tests with a real object store cannot run here, or `false`. */
 export const lacksObjectStore = () => lacks('versitygw')
 
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 /** Resolves when it answers. */
 export async function startObjectStore(): Promise<TestObjectStore> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-s3-'))
@@ -52,7 +42,7 @@ export async function startObjectStore(): Promise<TestObjectStore> {
     accessKeyId: `KEY${hexEncode(systemRandom.bytes(8)).toUpperCase()}`,
     secretAccessKey: hexEncode(systemRandom.bytes(20)),
   }
-  const port = await findPort()
+  const port = await claimPort()
   const endpoint = `http://127.0.0.1:${port}`
   const child = spawn(
     findProgram('versitygw')!,

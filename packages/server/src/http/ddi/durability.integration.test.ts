@@ -1,10 +1,8 @@
 /** Workers that die between what a client said and what follows from it (O1): nothing acknowledged is lost. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { showDevice } from '@seaworthy/api/devices'
 import { setFleet } from '@seaworthy/api/fleets'
 import { createRollout, showRollout } from '@seaworthy/api/rollouts'
@@ -28,7 +26,7 @@ let client: TestClient
 
 before(async () => {
   // A port of its own: a free one is free again when no worker is left.
-  server = await startTestServer({ workers: 2, port: await findPort() })
+  server = await startTestServer({ workers: 2, port: await claimPort() })
   client = createTestClient(server)
   const { signers } = await setUpTrust(client)
   const files = { 'firmware.swu': randomBytes(1000) }
@@ -38,15 +36,6 @@ after(async () => {
   client.close()
   await server.stop()
 })
-
-async function findPort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
-  listener.close()
-  await once(listener, 'close')
-  return port
-}
 
 /** Again until a worker answers. */
 async function insist(unit: AddedController, method: string, path: string, body?: object) {
