@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TestAgent } from './testing/test-agent.ts'
@@ -47,6 +48,58 @@ test(
     assert.deepEqual(accountOf(app[0]!), { uid: 65_534, groups: [] })
     const trust = statSync(`${agent.stateDir}/trust`)
     assert.deepEqual([trust.uid, trust.mode & 0o777], [0, 0o700])
+  },
+)
+
+test(
+  'V3 T7 on a machine without accounts for it nothing but the installer runs as root, and a configured root is the one exception',
+  { skip },
+  async () => {
+    const fresh = await startTestOrigin(`${folder.path}/fresh-origin`)
+    await fresh.release('1.0.0', writeTestApp(`${folder.path}/fresh-app`, '1.0.0'))
+    // no `user`: the configuration says nothing
+    const device = await createTestAgent(`${folder.path}/fresh`, fresh, { user: undefined })
+    try {
+      device.start()
+      await waitUntil('committed', () => fresh.reports.at(-1)?.report.committedCounter === 1)
+      const { installer, fetcher, app } = device.processes()
+      assert.equal(accountOf(installer[0]!).uid, 0)
+      assert.deepEqual(accountOf(fetcher[0]!), { uid: 65_521, groups: [] })
+      assert.deepEqual(accountOf(app[0]!), { uid: 65_522, groups: [] })
+      await device.stop()
+      const config = JSON.parse(readFileSync(device.configPath, 'utf8')) as object
+      writeFileSync(device.configPath, JSON.stringify({ ...config, user: 'root' }))
+      device.start()
+      // its status comes through the fetcher's socket: whoever answers there has given up root before
+      await waitUntil('the application runs again', async () => {
+        const status = await device.status().catch(() => undefined)
+        return status?.['application'] instanceof Object && device.processes().app.length > 0
+      })
+      assert.equal(accountOf(device.processes().app[0]!).uid, 0)
+      assert.equal(accountOf(device.processes().fetcher[0]!).uid, 65_521)
+    } finally {
+      await device.stop()
+      device.cutPower()
+      await fresh.close()
+    }
+  },
+)
+
+test(
+  'V3 a folder that the fetcher cannot reach is said in one sentence, at once',
+  { skip },
+  async () => {
+    const closed = `${folder.path}/closed`
+    const device = await createTestAgent(closed, origin)
+    chmodSync(closed, 0o700)
+    const main = new URL('main.ts', import.meta.url).pathname
+    const args = ['run', '--config', device.configPath, '--state-dir', device.stateDir]
+    const { status, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
+    assert.equal(status, 2)
+    assert.match(
+      stderr,
+      /^seaworthy-agent: \S+\/fetch is closed to .+\(chmod o\+x\), or choose another --state-dir\n$/,
+    )
   },
 )
 

@@ -26,9 +26,9 @@ export interface AgentConfig {
   runDir: string
   /** Values for `${NAME}` in `seaworthy.json`, also given to the application. */
   environment: Readonly<Record<string, string>>
-  /** Account the application runs as, where the agent runs as root; `seaworthy-app` unless named, where that account exists. */
+  /** Account the application runs as, where the agent runs as root; unless named `seaworthy-app`, or a number where there is none. Root only if named. */
   user?: string
-  /** Account the fetcher runs as, where the agent runs as root; `seaworthy` unless named, where that account exists. */
+  /** Account the fetcher runs as, where the agent runs as root; unless named `seaworthy`, or a number where there is none. Never root. */
   fetchUser?: string
   platform: string
   hardware?: string

@@ -1,4 +1,5 @@
 /** The program `seaworthy-agent`: a supervisor that is a shell script, the installer, the fetcher, and a probe. */
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Refusal } from '@seaworthy/std/refusal'
 import { agentVersion } from './version.ts'
@@ -23,6 +24,8 @@ const { values, positionals } = parseArgs({
   options: {
     config: { type: 'string' },
     'state-dir': { type: 'string' },
+    /** For the agent's own processes. */
+    account: { type: 'string' },
     json: { type: 'boolean' },
     help: { type: 'boolean' },
     version: { type: 'boolean' },
@@ -30,10 +33,18 @@ const { values, positionals } = parseArgs({
 })
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
+/** The agent's own processes have another working directory. */
+const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(path))
 const options = {
   configPath:
     text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
-  stateDir: text(values['state-dir']),
+  stateDir: absolute(text(values['state-dir'])),
+}
+
+/** Once all of a process's code is loaded, and before it reads anything. */
+async function giveUpRoot(): Promise<void> {
+  const accounts = await import('./system/accounts.ts')
+  accounts.giveUpRoot(text(values['account']))
 }
 
 async function main(command: string): Promise<number> {
@@ -57,10 +68,12 @@ async function main(command: string): Promise<number> {
     }
     case 'fetcher': {
       const { runFetcher } = await import('./system/fetcher-main.ts')
+      await giveUpRoot()
       return runFetcher()
     }
     case 'probe': {
       const { serveProbe } = await import('./system/http-probe.ts')
+      await giveUpRoot()
       await serveProbe(positionals[1]!, process.stdin, (line) => process.stdout.write(line))
       return 0
     }

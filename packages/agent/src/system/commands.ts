@@ -1,6 +1,8 @@
 /** With which rights and how much memory each process of the agent is started (RFD 10). */
 import { realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Account } from './accounts.ts'
+import { formatIds } from './accounts.ts'
 
 export interface AgentOptions {
   configPath: string
@@ -11,6 +13,18 @@ export interface AgentOptions {
 const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v8-pool-size=0']
 /** Saves a fifth, but has no WebAssembly, which running from the sources needs. */
 const packagedFlags = ['--lite-mode']
+/**
+ * Without what the permission model lets through: databases that open any path, foreign functions, native code, storage in a file, a
+ * debugger that a signal opens. Each process adds the few rights that it needs.
+ */
+const wallFlags = [
+  '--permission',
+  '--no-experimental-sqlite',
+  '--no-experimental-webstorage',
+  '--no-experimental-ffi',
+  '--no-addons',
+  '--disable-sigusr1',
+]
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 
 /** The file that this process runs, and the folders that its code may be read from. */
@@ -30,7 +44,7 @@ export function installerCommand({ configPath, stateDir }: AgentOptions): string
     process.execPath,
     ...quietFlags,
     ...flags,
-    '--permission',
+    ...wallFlags,
     '--allow-child-process',
     '--allow-fs-read=*',
     '--allow-fs-write=*',
@@ -43,32 +57,42 @@ export function installerCommand({ configPath, stateDir }: AgentOptions): string
 }
 
 /** The network, its own folder, its own socket; no child process, no worker, no add-on. */
-export function fetcherCommand(fetchFolder: string, runDir: string): string[] {
+export function fetcherCommand(
+  fetchFolder: string,
+  runDir: string,
+  account: Account | undefined,
+): string[] {
   const { main, readable, flags } = codePlaces()
   return [
     process.execPath,
     ...quietFlags,
     ...flags,
-    '--permission',
+    ...wallFlags,
     '--allow-net',
     ...[...readable, fetchFolder, runDir].map((folder) => `--allow-fs-read=${folder}`),
     ...[fetchFolder, runDir].map((folder) => `--allow-fs-write=${folder}`),
     main,
     'fetcher',
+    ...accountOption(account),
   ]
 }
 
 /** The network and nothing else; lives for one trial. */
-export function probeCommand(): string[] {
+export function probeCommand(account: Account | undefined): string[] {
   const { main, readable, flags } = codePlaces()
   return [
     process.execPath,
     ...quietFlags,
     ...flags,
-    '--permission',
+    ...wallFlags,
     '--allow-net',
     ...readable.map((folder) => `--allow-fs-read=${folder}`),
     main,
     'probe',
+    ...accountOption(account),
   ]
+}
+
+function accountOption(account: Account | undefined): string[] {
+  return account === undefined ? [] : ['--account', formatIds(account)]
 }

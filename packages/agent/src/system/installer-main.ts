@@ -23,12 +23,12 @@ import type { Installer } from '../update/installer.ts'
 import { openInstaller } from '../update/installer.ts'
 import { runUnreadable } from '../update/unreadable.ts'
 import { agentVersion, builtAt } from '../version.ts'
-import { chooseAccount } from './accounts.ts'
+import type { Account, Accounts } from './accounts.ts'
+import { checkAccount, chooseAccounts } from './accounts.ts'
 import { createDisk, syncByCall, syncByProgram } from './disk.ts'
 import type { AgentOptions } from './commands.ts'
 import { fetcherCommand, probeCommand } from './commands.ts'
 import { lockState } from './lock.ts'
-import type { Account } from './processes.ts'
 import { createProcesses } from './processes.ts'
 import { readConfig } from './read-config.ts'
 import { superviseLives } from './supervise.ts'
@@ -45,12 +45,16 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const config = readConfig(options)
   const layout = layoutOf(config.stateDir, config.product)
   const isRoot = process.getuid?.() === 0
-  const appAccount = chooseAccount(isRoot, config.user, 'seaworthy-app', 'user')
-  const fetchAccount = chooseAccount(isRoot, config.fetchUser, 'seaworthy', 'fetchUser')
-  if (isRoot && appAccount === undefined) log.warn('application-runs-as-root')
-  if (isRoot && fetchAccount === undefined) log.warn('fetcher-runs-as-root')
-  makeFolders(config, layout, fetchAccount, appAccount)
+  const accounts = chooseAccounts(isRoot, config)
+  makeFolders(config, layout, accounts)
   lockState(layout.root)
+  if (accounts === undefined) log.warn('one-account-for-all')
+  else {
+    checkAccount(accounts.fetcher, layout.fetch)
+    checkAccount(accounts.fetcher, config.runDir)
+    checkAccount(accounts.application, layout.appData)
+    if (accounts.application.uid === 0) log.warn('application-runs-as-root')
+  }
 
   const disk = createDisk(process.permission === undefined ? syncByCall : syncByProgram)
   const sources = await sourcesOf(config, async (path) => readFileSync(path, 'utf8'))
@@ -62,7 +66,12 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   })
   const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile) }
   const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
-    liveFetcher(fetcherCommand(layout.fetch, config.runDir), link, fetchAccount, end.signal, log),
+    liveFetcher(
+      fetcherCommand(layout.fetch, config.runDir, accounts?.fetcher),
+      link,
+      end.signal,
+      log,
+    ),
   )
   const stopAll = () => end.abort(new Error('stopped'))
   try {
@@ -74,9 +83,9 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
       processes: createProcesses({
         stateDir: layout.root,
-        probeCommand: probeCommand(),
+        probeCommand: probeCommand(accounts?.probe),
         sleep: systemSleep,
-        ...(appAccount === undefined ? {} : { account: appAccount }),
+        ...(accounts === undefined ? {} : { account: accounts.application }),
       }),
     }
     const settings = {
@@ -123,12 +132,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   }
 }
 
-function makeFolders(
-  config: AgentConfig,
-  layout: Layout,
-  fetchAccount: Account | undefined,
-  appAccount: Account | undefined,
-): void {
+function makeFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
   const owned = (path: string, mode: number, account: Account | undefined) => {
     mkdirSync(path, { recursive: true, mode })
     chmodSync(path, mode)
@@ -136,10 +140,10 @@ function makeFolders(
   }
   owned(layout.root, 0o755, undefined)
   owned(layout.trust, 0o700, undefined)
-  owned(layout.fetch, 0o755, fetchAccount)
-  owned(config.runDir, 0o755, fetchAccount)
+  owned(layout.fetch, 0o755, accounts?.fetcher)
+  owned(config.runDir, 0o755, accounts?.fetcher)
   owned(layout.releases, 0o755, undefined)
-  owned(layout.appData, 0o750, appAccount)
+  owned(layout.appData, 0o750, accounts?.application)
 }
 
 /** To whoever asks at the socket, and into a file for when nobody listens there. */
@@ -158,11 +162,10 @@ function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatu
 async function liveFetcher(
   [program, ...args]: string[],
   link: GatewayLink,
-  account: Account | undefined,
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
-  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'], env: {}, ...account })
+  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'], env: {}, cwd: '/' })
   const ended = new Promise<void>((resolve, reject) => {
     child.once('exit', () => resolve())
     child.once('error', reject)

@@ -10,18 +10,14 @@ import type { Sleep } from '@seaworthy/std/time'
 import type { AppProcess, AppSpec, HealthCheck, HealthProbe, Processes } from '../ports.ts'
 import { ProcessError } from '../ports.ts'
 import { layoutOf } from '../state/layout.ts'
-
-export interface Account {
-  uid: number
-  gid: number
-}
+import type { Account } from './accounts.ts'
 
 export interface ProcessSettings {
   /** Whom the application runs as; `undefined`: the agent's own account. */
-  account?: Account
+  account?: Pick<Account, 'uid' | 'gid'>
   /** Tells apart several agents on one machine. */
   stateDir: string
-  /** Runs an HTTP probe as a separate, unprivileged process: program and arguments before the URL. */
+  /** Runs an HTTP probe as a separate process that gives up root by itself: program and arguments before the URL. */
   probeCommand: readonly string[]
   sleep: Sleep
 }
@@ -62,7 +58,8 @@ function pidOf(app: AppProcess): number {
 
 export function createProcesses(settings: ProcessSettings): Processes {
   const children = new Map<string, ChildProcess>()
-  const account = settings.account ?? {}
+  const account =
+    settings.account === undefined ? {} : { uid: settings.account.uid, gid: settings.account.gid }
   const ownUid = settings.account?.uid ?? process.getuid?.()
 
   const environmentOf = (spec: AppSpec): Record<string, string> => ({
@@ -256,7 +253,6 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
     const started = spawn(program!, [...args, url], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: {},
-      ...settings.account,
     })
     const lost = () => {
       if (child === started) child = undefined

@@ -110,6 +110,8 @@ export async function createTestAgent(
       channel: origin.channel,
       pollSeconds: 3600,
       environment: { PORT: String(port) },
+      // the Node that the application is started with may lie where only root can read it
+      ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
       ...config,
     }),
     { mode: 0o600 },

@@ -1,5 +1,5 @@
 /** Three devices on this machine: a real agent each, with its own folder and its own port for the application. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,6 +42,8 @@ export async function startDevice(options: {
   const appData = join(folder, 'node-red')
   const stateDir = join(folder, 'state')
   await mkdir(appData, { recursive: true })
+  // whatever the umask says: the fetcher has an account of its own
+  await chmod(folder, 0o711)
   const port = await findFreePort()
   const configFile = join(folder, 'agent.json')
   const config = {
@@ -49,6 +51,8 @@ export async function startDevice(options: {
     name,
     pollSeconds: 1,
     environment: { PORT: String(port), NODE: options.node, DATA: appData },
+    // started by root, the demo's own Node and folders may be closed to others: the devices say so, as they must
+    ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
   }
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 })
   const events: DeviceEvent[] = []
