@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Starts the agent with the Node it needs: this one if it is new enough, otherwise the one that npm installed.
+// Starts the agent with the Node it needs: this one if it is new enough, otherwise the one that npm installed. The one file that
+// `build/main.ts` makes has its own check.
 import { existsSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -8,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 const main = join(here, '../src/main.ts')
 
-if (Number(process.versions.node.split('.')[0]) >= 26) {
+const nodeMajorMin = 26
+
+if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) {
   process.argv[1] = main
   await import('../src/main.ts')
 } else {
@@ -23,8 +26,10 @@ function findNode(from) {
     const candidate = join(folder, 'node_modules/.bin/node')
     if (existsSync(candidate)) return candidate
     if (folder === dirname(folder)) {
-      process.stderr.write('seaworthy-agent: needs Node 26 (npm ci installs it)\n')
-      process.exit(1)
+      process.stderr.write(
+        `seaworthy-agent: needs Node ${nodeMajorMin} or newer, which npm ci installs, and this is Node ${process.versions.node} at ${process.execPath}\n`,
+      )
+      process.exit(2)
     }
   }
 }

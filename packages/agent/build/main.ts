@@ -7,6 +7,23 @@ export interface BuiltAgent {
   bytes: number
 }
 
+/** The first Node that has all of it: `Uint8Array.fromHex`, zstd, and a permission model that denies the network. */
+const nodeMajorMin = 26
+
+/**
+ * Runs before anything of the agent is loaded, on any Node that knows modules: without a static import of what an older Node lacks, and
+ * in syntax that it reads, it can say what is missing. Nothing of the file is printed.
+ */
+const start = `#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+const agentFile = fileURLToPath(import.meta.url)
+const require = createRequire(import.meta.url)
+if (Number(process.versions.node.split('.')[0]) < ${nodeMajorMin}) {
+  process.stderr.write('seaworthy-agent: needs Node ${nodeMajorMin} or newer, and this is Node ' + process.versions.node + ' at ' + process.execPath + '\\n')
+  process.exit(2)
+}`
+
 export async function buildAgent(out: string): Promise<BuiltAgent> {
   await mkdir(out, { recursive: true })
   const file = `${out}/seaworthy-agent.mjs`
@@ -15,12 +32,13 @@ export async function buildAgent(out: string): Promise<BuiltAgent> {
     outfile: file,
     bundle: true,
     platform: 'node',
-    format: 'esm',
-    target: 'node24',
+    format: 'iife',
+    target: 'node18',
+    define: { 'import.meta.filename': 'agentFile' },
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: start },
     metafile: true,
     logLevel: 'warning',
   })

@@ -95,7 +95,9 @@ main(positionals[0] ?? '').then(
     process.stderr.write(
       `seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`,
     )
-    if (!isRefusal && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    // what the system says is no bug, and its stack helps nobody
+    const isBug = error instanceof Error && !('code' in error)
+    if (isBug) process.stderr.write(`${error.stack}\n`)
     process.exit(isRefusal ? 2 : 1)
   },
 )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import { buildAgent } from '../build/main.ts'
@@ -51,12 +51,87 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
   }
 })
 
-test('usage and configuration faults exit with 2 and name what is wrong', () => {
+test('V1 the one file says in one sentence that a Node is too old, before it loads anything', async () => {
+  const { file } = await buildAgent(`${folder.path}/old-node`)
+  const [start, rest] = readFileSync(file, 'utf8').split('"use strict"') as [string, string]
+  assert.equal(start.match(/^import /gm)?.length, 2)
+  assert.doesNotMatch(
+    rest,
+    /^import /m,
+    'what an older Node lacks would end in a listing of the file',
+  )
+  const pretended = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.9.0' } })`
+  const preload = `data:text/javascript,${encodeURIComponent(pretended)}`
+  const run = spawnSync(process.execPath, ['--import', preload, file, 'run'], { encoding: 'utf8' })
+  assert.equal(run.status, 2)
+  assert.equal(
+    run.stderr,
+    `seaworthy-agent: needs Node 26 or newer, and this is Node 24.9.0 at ${process.execPath}\n`,
+  )
+})
+
+/** Until it ends by itself, which must be at once. */
+function runOnce(args: readonly string[], account: { uid?: number; gid?: number } = {}) {
   const main = new URL('main.ts', import.meta.url).pathname
-  const config = `${folder.path}/bad.json`
-  writeFileSync(config, JSON.stringify({ product: 'gauge', channel: 'stable', root: 'short' }))
-  const run = spawnSync(process.execPath, [main, 'run', '--config', config], { encoding: 'utf8' })
-  assert.deepEqual([run.status, run.stderr.includes('root: expected')], [2, true])
-  assert.equal(spawnSync(process.execPath, [main, 'fly']).status, 2)
-  assert.equal(spawnSync(process.execPath, [main, '--help']).status, 0)
+  const options = { encoding: 'utf8', timeout: 60_000, cwd: '/', ...account } as const
+  return spawnSync(process.execPath, [main, ...args], options)
+}
+
+test('A1 what starting over cannot heal ends with 2, one sentence, and no stack', async () => {
+  const origin = await startTestOrigin(folder.path)
+  const agent = await createTestAgent(`${folder.path}/faults`, origin, { user: undefined })
+  const good = JSON.parse(readFileSync(agent.configPath, 'utf8')) as object
+  const faults: [object, RegExp][] = [
+    [{ root: 'short' }, /^seaworthy-agent: root: expected .*\n$/],
+    [
+      { root: 'a'.repeat(64) },
+      /^seaworthy-agent: root: the root file .* has the digest [0-9a-f]{64}: .*\n$/,
+    ],
+    [
+      { rootInline: undefined, rootFile: folder.path },
+      /^seaworthy-agent: rootFile: .* cannot be read.*\n$/,
+    ],
+    [
+      { ca: '/nowhere/ca.pem' },
+      /^seaworthy-agent: ca: \/nowhere\/ca\.pem cannot be read \(ENOENT\)\n$/,
+    ],
+  ]
+  try {
+    for (const [change, said] of faults) {
+      writeFileSync(agent.configPath, JSON.stringify({ ...good, ...change }))
+      const run = runOnce(['run', '--config', agent.configPath, '--state-dir', agent.stateDir])
+      assert.equal(run.status, 2, run.stderr)
+      assert.match(run.stderr, said)
+    }
+    assert.deepEqual(agent.processes(), { installer: [], fetcher: [], app: [] })
+    const run = runOnce(['run', '--config', '/nowhere/agent.json'])
+    assert.equal(run.status, 2)
+    assert.match(
+      run.stderr,
+      /^seaworthy-agent: \/nowhere\/agent\.json cannot be read \(ENOENT\): .*\n$/,
+    )
+    assert.equal(runOnce(['fly']).status, 2)
+    assert.equal(runOnce(['--help']).status, 0)
+  } finally {
+    await origin.close()
+  }
+})
+
+test('A1 an ordinary user without --state-dir is told so once', async () => {
+  const config = `${folder.path}/ordinary.json`
+  writeFileSync(
+    config,
+    JSON.stringify({
+      ...{ server: 'http://127.0.0.1:9', product: 'gauge', channel: 'stable' },
+      // a folder that only root may make, whatever lies in the usual place on this machine
+      ...{ root: 'a'.repeat(64), stateDir: '/root-only-seaworthy' },
+    }),
+  )
+  const isRoot = process.getuid?.() === 0
+  const run = runOnce(['run', '--config', config], isRoot ? { uid: 65_534, gid: 65_534 } : {})
+  assert.equal(run.status, 2)
+  assert.equal(
+    run.stderr,
+    'seaworthy-agent: /root-only-seaworthy cannot be used by this account (EACCES): start the agent as root, or keep everything elsewhere with --state-dir DIR\n',
+  )
 })

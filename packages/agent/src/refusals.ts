@@ -1,7 +1,12 @@
 /** Why the agent says no or gives up, beside the codes of `@seaworthy/trust/tuf` and of the bundle reader: reported by these names. */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 
-export type ConfigRefusal = 'config_unreadable' | 'config_malformed' | 'account_unusable'
+/** Nothing that starting over could heal: exit code 2, which the supervisor takes for the end. */
+export type ConfigRefusal =
+  | 'config_unreadable'
+  | 'config_malformed'
+  | 'account_unusable'
+  | 'folder_unusable'
 
 /** Why a trial of a release ended, beside what its content was refused for. */
 export type TrialFailure =

@@ -21,9 +21,10 @@ const wallFlags = [
   '--permission',
   '--no-experimental-sqlite',
   '--no-experimental-webstorage',
-  '--no-experimental-ffi',
   '--no-addons',
   '--disable-sigusr1',
+  // the first Node of our minimum has neither the functions nor the option
+  ...['--no-experimental-ffi'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)),
 ]
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 

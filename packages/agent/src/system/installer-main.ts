@@ -46,8 +46,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const layout = layoutOf(config.stateDir, config.product)
   const isRoot = process.getuid?.() === 0
   const accounts = chooseAccounts(isRoot, config)
-  makeFolders(config, layout, accounts)
-  lockState(layout.root)
+  prepareFolders(config, layout, accounts)
   if (accounts === undefined) log.warn('one-account-for-all')
   else {
     checkAccount(accounts.fetcher, layout.fetch)
@@ -57,7 +56,8 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   }
 
   const disk = createDisk(process.permission === undefined ? syncByCall : syncByProgram)
-  const sources = await sourcesOf(config, async (path) => readFileSync(path, 'utf8'))
+  const sources = await sourcesOf(config, async (path) => readPem(path))
+  const anchor = await loadAnchor(config, layout, disk)
   const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
   const end = new AbortController()
   const link = createGateway({
@@ -75,7 +75,6 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   )
   const stopAll = () => end.abort(new Error('stopped'))
   try {
-    const anchor = await loadAnchor(config, layout, disk)
     const installerPorts: InstallerPorts = {
       ...ports,
       disk,
@@ -130,6 +129,35 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
     stopAll()
     await fetching
   }
+}
+
+/** What this account cannot use is said at once: starting over would not make it better. Throws `Refusal<ConfigRefusal>`. */
+function prepareFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
+  try {
+    makeFolders(config, layout, accounts)
+    lockState(layout.root)
+  } catch (cause) {
+    const { code = '', path = config.stateDir } = cause as NodeJS.ErrnoException
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOENT', 'EEXIST'].includes(code)) throw cause
+    throw new Refusal<ConfigRefusal>(
+      'folder_unusable',
+      `${path} cannot be used by this account (${code}): start the agent as root, or keep everything elsewhere with --state-dir DIR`,
+      { cause },
+    )
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    return refuseMember(`ca: ${path} cannot be read`, cause)
+  }
+}
+
+function refuseMember(what: string, cause?: unknown): never {
+  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+  throw new Refusal<ConfigRefusal>('config_malformed', `${what}${code}`, { cause })
 }
 
 function makeFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
@@ -187,22 +215,42 @@ async function liveFetcher(
 /** The pinned root: from the configuration the first time, from then on from the installer's own copy; its digest counts, not its place. */
 async function loadAnchor(config: AgentConfig, layout: Layout, disk: Disk): Promise<Uint8Array> {
   const copy = `${layout.trust}/anchor.json`
-  const isPinned = (bytes: Uint8Array | undefined): bytes is Uint8Array =>
-    bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === config.root
   const kept = await disk.read(copy, rootBytesMax)
-  if (isPinned(kept)) return kept
-  const given =
-    config.rootInline !== undefined
-      ? base64Decode(config.rootInline)
-      : config.rootFile === undefined
-        ? undefined
-        : await disk.read(config.rootFile, rootBytesMax)
-  if (!isPinned(given)) {
-    throw new Refusal<ConfigRefusal>(
-      'config_malformed',
-      'root: no root file with this digest in rootFile or rootInline',
+  if (kept !== undefined && sha256Of(kept) === config.root) return kept
+  const given = await readGivenRoot(config, disk)
+  if (given === undefined) {
+    return refuseMember(
+      'root: there is no root file to hold against it: give rootFile or rootInline',
+    )
+  }
+  if (sha256Of(given) !== config.root) {
+    return refuseMember(
+      `root: the root file that was given has the digest ${sha256Of(given)}: correct the one that is wrong`,
     )
   }
   await replaceFile(disk, copy, given, 0o400)
   return given
+}
+
+async function readGivenRoot(
+  { rootInline, rootFile }: AgentConfig,
+  disk: Disk,
+): Promise<Uint8Array | undefined> {
+  if (rootInline !== undefined) {
+    try {
+      return base64Decode(rootInline)
+    } catch (cause) {
+      return refuseMember('rootInline: not Base64', cause)
+    }
+  }
+  if (rootFile === undefined) return undefined
+  try {
+    return await disk.read(rootFile, rootBytesMax)
+  } catch (cause) {
+    return refuseMember(`rootFile: ${rootFile} cannot be read`, cause)
+  }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -14,7 +14,12 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
   try {
     bytes = readFileSync(configPath)
   } catch (cause) {
-    throw new Refusal<ConfigRefusal>('config_unreadable', `${configPath} cannot be read`, { cause })
+    const { code } = cause as NodeJS.ErrnoException
+    throw new Refusal<ConfigRefusal>(
+      'config_unreadable',
+      `${configPath} cannot be read (${code ?? 'failed'}): name the configuration with --config FILE`,
+      { cause },
+    )
   }
   if (bytes.length > configBytesMax) {
     throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
