@@ -2,6 +2,7 @@
  * Everything the agent does to the world, as interfaces: a simulation replaces each of them. Paths are absolute; nothing in
  * `update`, `slots`, `state`, `poll` and `health` touches a file, a process or a clock except through these.
  */
+import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock, Sleep } from '@seaworthy/std/time'
@@ -105,12 +106,6 @@ export interface AppSpec {
   command: readonly string[]
   environment: Readonly<Record<string, string>>
 }
-
-export type HealthCheck =
-  | { kind: 'http'; url: string }
-  | { kind: 'exec'; command: readonly string[] }
-  /** No check was declared: being alive is all that can be asked for. */
-  | { kind: 'alive' }
 
 export interface HealthProbe {
   /** One probe; never rejects, at most 10 s. */

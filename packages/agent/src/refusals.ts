@@ -21,8 +21,6 @@ export type TrialFailure =
 export type ContentFailure =
   | 'release_malformed'
   | 'wrong_platform'
-  | 'manifest_malformed'
-  | 'environment_missing'
   /** Reading it failed in a way that nobody foresaw. */
   | 'content_unusable'
 

@@ -25,7 +25,7 @@ import { startServer } from './testing/server.ts'
 async function release(user: CliUser, version: string, keys: readonly string[]): Promise<void> {
   const folder = user.file(`app-${version}`)
   await mkdir(folder)
-  await writeFile(join(folder, 'seaworthy.json'), '{}')
+  await writeFile(join(folder, 'seaworthy.json'), '{"start":["./app"]}')
   await writeFile(join(folder, 'version.txt'), version)
   const from = ['--platform', 'linux/amd64', '--from', folder]
   await user.ok('release', 'create', 'web', version, ...from)

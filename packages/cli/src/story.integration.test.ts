@@ -88,7 +88,7 @@ async function publishFirstRelease(t: Scope) {
   await ann.ok('channel', 'create', 'web', 'stable', ...channelKeys, '--threshold', '2', ...both)
   const app = await writeApplication(ann, 'app-1', {
     'bin/app': '#!/bin/sh\n',
-    'seaworthy.json': '{}',
+    'seaworthy.json': '{"start":["./bin/app"]}',
     'data.txt': 'one',
   })
   await ann.ok('release', 'create', 'web', '1.0', '--platform', 'linux/amd64', '--from', app)
@@ -106,7 +106,21 @@ before(async () => {
 
 test('from login to a release that two of three signers published, one of them without network', async (t) => {
   const { ann, ben, eve, root, login, server } = world
-  const files = { 'bin/app': '#!/bin/sh\n:\n', 'bin/tool': 'new', 'seaworthy.json': '{}' }
+  const manifest = '{"start":["./bin/app"]}'
+  const files = { 'bin/app': '#!/bin/sh\n:\n', 'bin/tool': 'new', 'seaworthy.json': manifest }
+  const broken = await writeApplication(ann, 'app-broken', { 'seaworthy.json': '{"start":7}' })
+  const platform = ['--platform', 'linux/amd64']
+  const refused = await ann.fails(
+    3,
+    'release',
+    'create',
+    'web',
+    '2.0',
+    ...platform,
+    '--from',
+    broken,
+  )
+  assert.match(refused, /seaworthy\.json: start: expected 1 to 256 texts/)
   const app = await writeApplication(ann, 'app-2', files)
   await ann.ok('release', 'create', 'web', '2.0', '--platform', 'linux/amd64', '--from', app)
   const proposed = await ann.json<ProposalJson>(

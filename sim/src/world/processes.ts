@@ -1,5 +1,6 @@
 /** The applications of one machine. What they do is written in the first line of their program, as it lies on the disk when they start. */
-import type { AppProcess, AppSpec, HealthCheck, Processes } from '@seaworthy/agent/ports'
+import type { AppProcess, AppSpec, Processes } from '@seaworthy/agent/ports'
+import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import { ProcessError } from '@seaworthy/agent/ports'
 import { secondMs } from '@seaworthy/std/time'
 import type { Sleep } from '@seaworthy/std/time'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
-import { parseBundleManifest } from './bundle-manifest.ts'
+import { parseBundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { Observation } from './verdict.ts'
 import { observe, probeIntervalMs, startTrial } from './verdict.ts'
 

@@ -1,5 +1,4 @@
 /** Parsers of the agent: configuration, bundle manifest, messages between its processes, its state on disk. */
-import { parseBundleManifest } from '@seaworthy/agent/bundle-manifest'
 import { parseConfig, withoutProvisioningKey } from '@seaworthy/agent/config'
 import { openDeviceKey } from '@seaworthy/agent/device-key'
 import { encodeGeneration } from '@seaworthy/agent/generations'
@@ -8,6 +7,7 @@ import type { RequestKind } from '@seaworthy/agent/messages'
 import { asMembers, parseEvent, parseFailure, parseReply } from '@seaworthy/agent/messages'
 import type { Disk } from '@seaworthy/agent/ports'
 import { emptyState, openState } from '@seaworthy/agent/state'
+import { parseBundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { base64Encode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { generateKeyPair } from '@seaworthy/trust/keys'
 import type { FuzzTarget } from '../target.ts'

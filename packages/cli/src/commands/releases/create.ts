@@ -7,6 +7,7 @@ import type { ProductView } from '@seaworthy/api/products'
 import { showProduct } from '@seaworthy/api/products'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
+import { checkFolderManifest } from '@seaworthy/oci/bundle/manifest'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { Layout } from '@seaworthy/oci/layout'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
@@ -16,6 +17,7 @@ import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/c
 import type { PlatformSource } from '@seaworthy/oci/release'
 import { buildRelease } from '@seaworthy/oci/release'
 import { TransportError } from '@seaworthy/std/http'
+import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
@@ -137,12 +139,28 @@ async function openSource(
     return { kind: 'content', source: layout, digest: (await layout.resolve(name)).digest }
   }
   const stats = await stat(text)
-  if (stats.isDirectory()) return { kind: 'folder', path: text }
+  if (stats.isDirectory()) {
+    await checkManifest(text)
+    return { kind: 'folder', path: text }
+  }
   if (!stats.isFile()) throw new CliError('usage', `${text} is neither a file nor a folder`)
   // A single file is a bundle that holds this file.
   await mkdir(work)
   await copyFile(text, join(work, basename(text)))
   return { kind: 'folder', path: work }
+}
+
+/** What every device would refuse is refused before anybody signs it. */
+async function checkManifest(folder: string): Promise<void> {
+  try {
+    await checkFolderManifest(folder)
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    throw new CliError('refused', cause.message, {
+      wayOut: `Correct it in ${folder}: a device would refuse this release.`,
+      cause,
+    })
+  }
 }
 
 async function openRegistrySource(

@@ -1,0 +1,156 @@
+/** `seaworthy.json` at the root of a bundle (INTERFACES.md, "Release content"): signed, and yet read strictly. */
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+
+export type BundleManifestRefusal = 'manifest_malformed' | 'environment_missing'
+
+export type HealthCheck =
+  | { kind: 'http'; url: string }
+  | { kind: 'exec'; command: readonly string[] }
+  /** No check was declared: being alive is all that can be asked for. */
+  | { kind: 'alive' }
+
+export interface BundleManifest {
+  /** Program and arguments; a path that starts with `./` lies in the release. */
+  start: readonly string[]
+  health: HealthCheck
+  windowSeconds: number
+  stopSeconds: number
+}
+
+export const bundleManifestName = 'seaworthy.json'
+export const bundleManifestBytesMax = 64 * 1024
+const windowSecondsDefault = 120
+const stopSecondsDefault = 20
+
+function refuse(what: string, cause?: unknown): never {
+  throw new Refusal<BundleManifestRefusal>('manifest_malformed', `seaworthy.json: ${what}`, {
+    cause,
+  })
+}
+
+type Members = Record<string, unknown>
+
+function members(value: unknown, name: string, known: readonly string[]): Members {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse(`${name} is not an object`)
+  }
+  for (const member of Object.keys(value)) {
+    if (!known.includes(member)) refuse(`${name}: unknown member ${JSON.stringify(member)}`)
+  }
+  return value as Members
+}
+
+function command(value: unknown, name: string): string[] {
+  const fits =
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= 256 &&
+    value.every((item) => typeof item === 'string' && item.length <= 8192 && !item.includes('\0'))
+  if (!fits) return refuse(`${name}: expected 1 to 256 texts`)
+  const [program] = value as string[]
+  if (program === '' || program!.includes('=')) return refuse(`${name}: not a program`)
+  return value as string[]
+}
+
+function seconds(value: unknown, name: string, preset: number): number {
+  if (value === undefined) return preset
+  if (typeof value !== 'number' || !(value > 0) || value > 86_400) {
+    return refuse(`${name}: expected seconds, more than 0 and at most 86400`)
+  }
+  return value
+}
+
+const placeholder = /\$\{([^}]*)\}/g
+
+/** Of one text with its values filled in: a value may be long and be named often. What the system takes at once is not much more. */
+const filledLengthMax = 64 * 1024
+
+/** Values by name; `undefined` where nobody knows them yet, because no device is asked. */
+type Environment = Readonly<Record<string, string>> | undefined
+
+/** `${NAME}` becomes the value from the agent's configuration; a name without one refuses the release. */
+function substitute(text: string, environment: Environment): string {
+  let length = text.length
+  return text.replace(placeholder, (_all, name: string) => {
+    if (environment === undefined) return '1'
+    if (!Object.hasOwn(environment, name)) {
+      throw new Refusal<BundleManifestRefusal>(
+        'environment_missing',
+        `seaworthy.json needs ${JSON.stringify(name.slice(0, 64))}, which the configuration does not set`,
+      )
+    }
+    length += environment[name]!.length
+    if (length > filledLengthMax) refuse('a text is too long once its values are filled in')
+    return environment[name]!
+  })
+}
+
+function parseHealth(value: unknown, environment: Environment) {
+  if (value === undefined) {
+    return { check: { kind: 'alive' } as const, windowSeconds: windowSecondsDefault }
+  }
+  const { http, exec, windowSeconds } = members(value, 'health', ['http', 'exec', 'windowSeconds'])
+  const window = seconds(windowSeconds, 'health.windowSeconds', windowSecondsDefault)
+  if (http !== undefined && exec !== undefined) return refuse('health: http or exec, not both')
+  if (exec !== undefined) {
+    return {
+      check: { kind: 'exec', command: command(exec, 'health.exec') } as const,
+      windowSeconds: window,
+    }
+  }
+  if (http === undefined) return { check: { kind: 'alive' } as const, windowSeconds: window }
+  if (typeof http !== 'string') return refuse('health.http: expected a URL')
+  const url = URL.parse(substitute(http, environment))
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    return refuse('health.http: expected http://… or https://…')
+  }
+  return { check: { kind: 'http', url: url.href } as const, windowSeconds: window }
+}
+
+/** Throws `Refusal<BundleManifestRefusal>`. A `sandbox` this version cannot enforce is refused, never ignored. */
+export function parseBundleManifest(bytes: Uint8Array, environment: Environment): BundleManifest {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8Decode(bytes))
+  } catch (cause) {
+    return refuse('not JSON', cause)
+  }
+  const root = members(value, 'the file', ['start', 'health', 'stopSeconds', 'sandbox'])
+  if (root['sandbox'] !== undefined) members(root['sandbox'], 'sandbox', [])
+  const { check, windowSeconds } = parseHealth(root['health'], environment)
+  return {
+    start: command(root['start'], 'start').map((item) => substitute(item, environment)),
+    health: check,
+    windowSeconds,
+    stopSeconds: seconds(root['stopSeconds'], 'stopSeconds', stopSecondsDefault),
+  }
+}
+
+/**
+ * Before a folder is packed: whether the `seaworthy.json` in it is one that a device can follow; none is none. Throws
+ * `Refusal<'manifest_malformed'>`. Which values a device has for `${NAME}` nobody knows here.
+ */
+export async function checkFolderManifest(folder: string): Promise<void> {
+  let file
+  try {
+    file = await open(
+      `${folder}/${bundleManifestName}`,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    )
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return
+    return refuse(code === 'ELOOP' ? 'a link, not a file' : `cannot be read (${code})`, error)
+  }
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) refuse('not a file')
+    if (stats.size > bundleManifestBytesMax) refuse(`longer than ${bundleManifestBytesMax} bytes`)
+    parseBundleManifest(await file.readFile(), undefined)
+  } finally {
+    await file.close()
+  }
+}
