@@ -39,7 +39,7 @@ function refuse(what: string): never {
 
 export type FindAccount = (name: string) => Account | undefined
 
-export const findAccount: FindAccount = (name) => {
+const findAccount: FindAccount = (name) => {
   for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
     const fields = line.split(':')
     if (fields[0] === name) return { uid: Number(fields[2]), gid: Number(fields[3]), name }

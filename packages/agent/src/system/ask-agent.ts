@@ -81,5 +81,7 @@ function formatStatus(status: Record<string, unknown>): string {
     ]),
   ]
   if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
-  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join('')
+  // a fetcher that was taken over writes what it likes: not to the terminal of whoever asks
+  const harmless = (value: string) => value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD')
+  return rows.map(([name, value]) => `${name.padEnd(12)} ${harmless(value)}\n`).join('')
 }
