@@ -42,5 +42,6 @@ test('the whole demo without a registry: says so, installs, updates in waves, ro
     assert.equal(count(`refused: ${code}`), 3, code)
   }
   assert.match(output, /every device still runs 1\.1\.0/)
+  assert.match(output, /the mirror is hostile still: it spoiled [3-9]\d* downloads/)
   assert.match(output, /Done in \d+ s\./)
 })

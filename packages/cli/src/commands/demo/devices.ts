@@ -13,6 +13,8 @@ export interface DeviceEvent {
   event: string
   code?: string
   targetPath?: string
+  /** Where content could not be had from. */
+  source?: string
 }
 
 export interface DemoDevice {
@@ -33,6 +35,8 @@ export async function startDevice(options: {
   name: string
   folder: string
   config: object
+  /** Asked before the server. */
+  mirror: string
   node: string
   ports: CliPorts
   processes: Processes
@@ -50,6 +54,7 @@ export async function startDevice(options: {
     ...options.config,
     name,
     pollSeconds: 1,
+    mirrors: [options.mirror],
     environment: { PORT: String(port), NODE: options.node, DATA: appData },
     // started by root, the demo's own Node and folders may be closed to others: the devices say so, as they must
     ...(process.getuid?.() === 0 ? { user: 'root' } : {}),

@@ -9,6 +9,8 @@ import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
 import type { DemoDevice } from './devices.ts'
 import { findFreePort, startDevice } from './devices.ts'
+import type { Mirror } from './mirror.ts'
+import { startMirror } from './mirror.ts'
 import type { People } from './people.ts'
 import { gatherPeople } from './people.ts'
 import type { Running } from './processes.ts'
@@ -23,6 +25,18 @@ const underWay: readonly string[] = ['downloading', 'installing', 'watching']
 
 /** Plays the whole story; resolves with the server that runs at its end. */
 export async function playStory(story: Story): Promise<{ server: Server; loginLine: string }> {
+  const mirror = await startMirror()
+  try {
+    return await playChapters(story, mirror)
+  } finally {
+    mirror.close()
+  }
+}
+
+async function playChapters(
+  story: Story,
+  mirror: Mirror,
+): Promise<{ server: Server; loginLine: string }> {
   const { stage } = story
   const { ports } = story.context
   const passphrase = base64UrlEncode(ports.random.bytes(18))
@@ -55,7 +69,7 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
 
   stage.chapter(`${application.title} ${application.releases[0].version} to three devices`)
   await publish(story, people, application, 0)
-  const devices = await bringDevices(story, people)
+  const devices = await bringDevices(story, people, mirror)
   await awaitVersion(story, devices, application, 0)
 
   const { product, releases } = application
@@ -78,6 +92,9 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
   const { version } = releases[1]
   await attackDevices(story, { server, application, devices, version })
+  await stage.step('take the mirror as well: it breaks off after garbage from now on', async () =>
+    mirror.turnHostile(),
+  )
 
   stage.chapter('The owners take their server back')
   const again = await stage.step('start the server again on its data', () =>
@@ -93,7 +110,25 @@ export async function playStory(story: Story): Promise<{ server: Server; loginLi
   )
   await awaitVersion(story, devices, application, 3)
   await mended.finished
+  await proveMirror(story, mirror, devices)
   return { server: again, loginLine }
+}
+
+/** The mirror is hostile still: it spoiled what it could, and no update for it. Throws when it was not even asked. */
+async function proveMirror(
+  { stage }: Story,
+  mirror: Mirror,
+  devices: readonly DemoDevice[],
+): Promise<void> {
+  for (const device of devices) {
+    const wasLeft = device.events.some(
+      (one) => one.event === 'source-failed' && one.source === mirror.url,
+    )
+    if (!wasLeft) throw new CliError('failed', `${device.name} did not ask the hostile mirror`)
+  }
+  stage.tell(
+    `the mirror is hostile still: it spoiled ${mirror.spoiledCount} downloads, and each device went on to the server at once`,
+  )
 }
 
 async function startServer(story: Story, listen?: string): Promise<Server> {
@@ -240,7 +275,11 @@ async function publish(
   })
 }
 
-async function bringDevices(story: Story, { owner }: People): Promise<DemoDevice[]> {
+async function bringDevices(
+  story: Story,
+  { owner }: People,
+  mirror: Mirror,
+): Promise<DemoDevice[]> {
   const { stage, folder, context, processes } = story
   const configFile = join(folder, 'agent.json')
   await owner.seaworthy(
@@ -255,6 +294,7 @@ async function bringDevices(story: Story, { owner }: People): Promise<DemoDevice
         name,
         folder: join(folder, name),
         config,
+        mirror: mirror.url,
         node: process.execPath,
         ports: context.ports,
         processes,
