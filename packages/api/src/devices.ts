@@ -28,6 +28,8 @@ export const deviceView = z.object({
   registeredAt: instant,
   lastSeenAt: instant.nullable(),
   running: runningField.nullable(),
+  /** What a device of another protocol says it runs, where nobody has signed that for its channel. */
+  unsignedVersion: z.string().max(128).nullable(),
   update: z
     .object({ state: updateState, targetPath: z.string().optional(), code: z.string().optional() })
     .nullable(),

@@ -79,7 +79,7 @@ async function list(context: Context, fleet: string | undefined): Promise<void> 
           { title: 'id', text: (d) => d.id },
           { title: 'name', text: (d) => d.name ?? '-', isShrinkable: true },
           { title: 'fleet', text: (d) => d.fleet },
-          { title: 'running', text: (d) => d.running?.version ?? '-', isShrinkable: true },
+          { title: 'running', text: describeVersion, isShrinkable: true },
           { title: 'update', text: describeUpdate, isShrinkable: true },
           { title: 'refused', text: (d) => d.lastRefusal?.code ?? '-' },
           { title: 'seen', text: (d) => formatAgo(d.lastSeenAt, now) },
@@ -217,7 +217,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     [
       'running',
       view.running === null
-        ? 'nothing yet'
+        ? (describeUnsigned(view) ?? 'nothing yet')
         : `${view.running.product} ${view.running.version}, counter ${view.running.counter}`,
     ],
     ['digest', view.running === null ? undefined : `sha256:${view.running.sha256}`],
@@ -239,6 +239,15 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     ['seen', formatAgo(view.lastSeenAt, now)],
     ['registered', view.registeredAt],
   ])
+}
+
+function describeVersion(view: DeviceView): string {
+  return view.running?.version ?? describeUnsigned(view) ?? '-'
+}
+
+/** What the machine calls what it runs: nobody has signed that. */
+function describeUnsigned({ unsignedVersion }: DeviceView): string | undefined {
+  return unsignedVersion === null ? undefined : `${harmless(unsignedVersion)} (not signed)`
 }
 
 function describeUpdate({ update }: DeviceView): string {

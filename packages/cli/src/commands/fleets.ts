@@ -175,7 +175,7 @@ function describeSpread(context: Context, now: Spread, history: readonly Spread[
     `${formatCount(now.devicesCount, 'device')}, ${now.seenCount} heard from within the last day`,
     ...context.table<Spread['versions'][number]>(
       [
-        { title: 'version', text: (v) => v.version ?? 'nothing yet', isShrinkable: true },
+        { title: 'version', text: (v) => v.version ?? 'nothing signed', isShrinkable: true },
         { title: 'devices', text: (v) => String(v.count), align: 'right' },
         { title: 'share', text: (v) => `${percent(v.count)} %`, align: 'right' },
         {

@@ -390,6 +390,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     registeredAt: formatInstant(device.registeredAt),
     lastSeenAt: instantOrNull(device.seenAt),
     running: report?.running ?? null,
+    unsignedVersion: report?.unsignedVersion ?? null,
     update: report?.update ?? null,
     timestampAgeSeconds:
       report === null || report.timestampVerifiedAt === null

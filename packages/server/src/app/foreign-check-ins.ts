@@ -9,6 +9,7 @@ import { hexEncode } from '@seaworthy/std/bytes'
 import { formatInstant } from '@seaworthy/std/time'
 import { storeReports } from '../db/check-ins.ts'
 import type { Db, WriteTx } from '../db/connection.ts'
+import type { StoredReport } from '../db/devices.ts'
 import type { ForeignPoll, ForeignState } from '../db/foreign-check-ins.ts'
 import { lockForeignState, writeForeignPolls } from '../db/foreign-check-ins.ts'
 import type { App, Ports } from './app.ts'
@@ -85,7 +86,7 @@ async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
 }
 
 /** What a foreign device is taken to say before it has said anything. */
-function firstReport({ protocol, platform }: ForeignState, now: Date): DeviceReport {
+function firstReport({ protocol, platform }: ForeignState, now: Date): StoredReport {
   return {
     sequence: 0,
     at: formatInstant(now),
@@ -118,6 +119,8 @@ export interface ForeignNews {
   readonly update: DeviceReport['update']
   /** `null`: it runs something that nobody has signed for its channel. */
   readonly running?: DeviceReport['running'] | undefined
+  /** What it calls that; told with every `running` that is `null`. */
+  readonly unsignedVersion?: string | null
   /** Where it goes by what runs there now; otherwise it is the highest that ran there. */
   readonly committedCounter?: number | undefined
   readonly floor?: number | undefined
@@ -147,8 +150,10 @@ export async function storeNews(
 ): Promise<ForeignState> {
   const before = state.report ?? firstReport(state, now)
   const running = news.running === undefined ? before.running : news.running
-  const report: DeviceReport = {
-    ...before,
+  const { unsignedVersion: saidBefore, ...known } = before
+  const unsigned = news.unsignedVersion === undefined ? (saidBefore ?? null) : news.unsignedVersion
+  const report: StoredReport = {
+    ...known,
     sequence: before.sequence + 1,
     at: formatInstant(now),
     running,
@@ -157,6 +162,7 @@ export async function storeNews(
     floor: news.floor ?? before.floor,
     update: news.update,
     ...(news.bootId === undefined ? {} : { bootId: news.bootId }),
+    ...(running !== null || unsigned === null ? {} : { unsignedVersion: unsigned }),
   }
   await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
   return { ...state, report }

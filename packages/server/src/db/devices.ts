@@ -19,9 +19,12 @@ export interface DeviceRow {
   readonly registeredAt: Date
 }
 
+/** What a device said last. One of another protocol may run what nobody has signed: then this is what it calls that. */
+export type StoredReport = DeviceReport & { readonly unsignedVersion?: string }
+
 export interface DeviceWithState extends DeviceRow {
   readonly seenAt: Date | null
-  readonly report: DeviceReport | null
+  readonly report: StoredReport | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`

@@ -2,9 +2,9 @@
  * Polls of foreign devices, many in one statement: each is checked against its row once more, so that a token that was
  * replaced or a device that was removed is refused also where the notification of it was missed.
  */
-import type { DeviceReport } from '@seaworthy/api/device'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { DdiActionState } from './ddi-actions.ts'
+import type { StoredReport } from './devices.ts'
 import type { ForeignProtocol } from './foreign-devices.ts'
 
 export interface ForeignPoll {
@@ -32,7 +32,7 @@ export interface ForeignState {
   readonly hardware: string | null
   readonly tags: Readonly<Record<string, string>>
   /** `null` before its first poll. */
-  readonly report: DeviceReport | null
+  readonly report: StoredReport | null
   /** Copy of its updates, as `device_states` has it. */
   readonly updates: readonly unknown[]
   readonly hasAttributes: boolean

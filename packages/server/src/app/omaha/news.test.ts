@@ -104,14 +104,19 @@ test('a version that nobody has signed: only what is newer by its number lies ab
     ['1.5.0', 2],
     ['2.0', 3],
     ['2.0.0+nightly', 3],
+    // A release candidate is followed by its release.
+    ['1.0.0-rc.10', 1],
+    ['2.0.0-rc.10', 2],
+    ['20261129101500', 3],
+    ['1.0.0.0.0.0.0.1', 2],
     ['9', 3],
     ['developer', 0],
   ] as const
   for (const [version, floor] of floors) {
     const news = readNews(offered('idle'), says([], { version }), releases)
     assert.deepEqual(
-      [news?.running, news?.floor, news?.committedCounter],
-      [null, floor, 0],
+      [news?.running, news?.unsignedVersion, news?.floor, news?.committedCounter],
+      [null, version, floor, 0],
       version,
     )
   }
@@ -132,15 +137,22 @@ test('D6 whatever a client says, in any order: what it runs is what it says it r
   })
   fc.assert(
     fc.property(fc.array(statement, { maxLength: 12 }), (statements) => {
-      let report = offered('idle')
+      let report: Parameters<typeof readNews>[0] = offered('idle')
       for (const said of statements) {
         const news = readNews(report, said, releases)
         if (news !== null) {
-          const { bootId, ...rest } = news
-          report = { ...report, ...rest, ...(bootId === null ? {} : { bootId }) }
+          const { bootId, unsignedVersion, ...rest } = news
+          const { unsignedVersion: _, ...before } = report
+          report = {
+            ...before,
+            ...rest,
+            ...(bootId === null ? {} : { bootId }),
+            ...(unsignedVersion === null ? {} : { unsignedVersion }),
+          }
         }
         const running = releases.find(({ version }) => version === said.version) ?? null
         assert.deepEqual(report.running, running)
+        assert.equal(report.unsignedVersion, running === null ? said.version : undefined)
         assert.equal(report.update.sha256, two.sha256)
         const silent = { ...said, events: [] }
         assert.equal(readNews(report, silent, releases), null)

@@ -3,6 +3,7 @@
  * lost, repeated or late; the version that the machine runs is told with every request, and decides.
  */
 import type { DeviceReport } from '@seaworthy/api/device'
+import { compareVersions, parseVersion } from './versions.ts'
 
 export interface OmahaEvent {
   readonly type: number
@@ -31,6 +32,8 @@ export interface KnownRelease {
 export interface OmahaNews {
   readonly update: DeviceReport['update']
   readonly running: DeviceReport['running']
+  /** What it says it runs, where nobody has signed that for its channel. */
+  readonly unsignedVersion: string | null
   readonly committedCounter: number
   readonly floor: number
   readonly bootId: string | null
@@ -44,15 +47,17 @@ const rollbackErrorCode = 44
 
 /** `null` when nothing has changed since `report`. */
 export function readNews(
-  report: DeviceReport,
+  report: DeviceReport & { readonly unsignedVersion?: string },
   said: OmahaStatement,
   releases: readonly KnownRelease[],
 ): OmahaNews | null {
   const running = releases.find(({ version }) => version === said.version) ?? null
   const update = readUpdate(report, said, running)
   const floor = running === null ? floorOf(said.version, releases) : 0
+  const unsignedVersion = running === null ? said.version : null
   const isSame =
     isSameRunning(report.running, running) &&
+    (report.unsignedVersion ?? null) === unsignedVersion &&
     report.floor === floor &&
     report.update.state === update.state &&
     report.update.code === update.code
@@ -60,6 +65,7 @@ export function readNews(
   return {
     update,
     running: running && pickRunning(running),
+    unsignedVersion,
     committedCounter: running?.counter ?? 0,
     floor,
     bootId: said.bootId,
@@ -155,27 +161,16 @@ function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null
 
 /**
  * A machine that runs a version which nobody has signed for this channel (the one that it was made with) gets only what is
- * newer by its number. Versions that are no numbers cannot be compared: it gets anything.
+ * newer by its version. Versions that are no numbers cannot be compared: it gets anything.
  */
 function floorOf(version: string, releases: readonly KnownRelease[]): number {
-  const own = readNumbers(version)
+  const own = parseVersion(version)
   if (own === null) return 0
-  const newer = releases.filter((release) => isNewer(readNumbers(release.version), own))
+  const newer = releases.filter((release) => {
+    const other = parseVersion(release.version)
+    return other === null || compareVersions(other, own) > 0
+  })
   const counters = (newer.length > 0 ? newer : releases).map(({ counter }) => counter)
   if (counters.length === 0) return 0
   return newer.length > 0 ? Math.min(...counters) : Math.max(...counters) + 1
-}
-
-function readNumbers(version: string): readonly number[] | null {
-  const match = /^\d{1,9}(?:\.\d{1,9}){0,5}/.exec(version)
-  return match && match[0].split('.').map(Number)
-}
-
-function isNewer(a: readonly number[] | null, b: readonly number[]): boolean {
-  if (a === null) return true
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
-    if (difference !== 0) return difference > 0
-  }
-  return false
 }

@@ -199,8 +199,16 @@ test('D6 only newer releases are offered, also to a machine whose version nobody
   assert.equal((await check(client, beyond.machine)).status, 'noupdate')
   const there = await addMachine({ version: '2.0.0' })
   assert.equal((await check(client, there.machine)).status, 'noupdate', 'held at 1.0.0, runs 2.0.0')
+  const candidate = await addMachine({ version: '1.0.0-rc.10' })
+  assert.equal((await check(client, candidate.machine)).version, '1.0.0', 'its release is newer')
   const strange = await addMachine({ version: 'developer' })
   assert.equal((await check(client, strange.machine)).version, '1.0.0')
+  const shown = await show(strange.id)
+  assert.deepEqual([shown.running, shown.unsignedVersion], [null, 'developer'])
+  strange.machine.version = '1.0.0'
+  await check(client, strange.machine)
+  const known = await show(strange.id)
+  assert.deepEqual([known.running?.version, known.unsignedVersion], ['1.0.0', null])
 })
 
 test('D6 traps: both addresses, the token in the path, the app id in any spelling, which is echoed', async () => {
@@ -246,6 +254,7 @@ test('D6 traps: a wrong version, no machine id and another protocol are said in 
   const { id, machine } = await addMachine()
   const cases = [
     [{ ...machine, version: 'a b' }, 'error-invalidVersion', 'error-internal'],
+    [{ ...machine, version: '1'.repeat(129) }, 'error-invalidVersion', 'error-internal'],
     [{ ...machine, machineId: '' }, 'error-internal', 'error-internal'],
   ] as const
   for (const [asking, app, status] of cases) {

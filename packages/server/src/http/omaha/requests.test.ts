@@ -43,13 +43,24 @@ test('what is no number is no event that anybody knows', () => {
   assert.deepEqual([event.type, event.result], [-1, -1])
 })
 
-test('D6 attack: too many apps or events, and attributes that are too long, are refused', () => {
+test('D6 fault: an app whose attributes are too long is there all the same, and they say nothing', () => {
+  const long = '1'.repeat(129)
+  const request = parseOmahaRequest(
+    `<request protocol="3.0"><app appid="a${long}" version="${long}" machineid="${long}" bootid="${long}"><event eventtype="3" eventresult="2" previousversion="${long}" errorcode="${long}"/><updatecheck/></app></request>`,
+  )
+  const [app] = request.apps
+  assert.deepEqual(
+    [app!.appId, app!.version, app!.machineId, app!.bootId],
+    [`a${long}`, '', '', null],
+  )
+  assert.deepEqual(app!.events, [{ type: 3, result: 2, errorCode: 0, previousVersion: null }])
+})
+
+test('D6 attack: too many apps or events are refused', () => {
   const refused = [
     '<response/>',
     `<request>${'<app/>'.repeat(21)}</request>`,
     `<request><app>${'<event/>'.repeat(21)}</app></request>`,
-    `<request><app appid="${'a'.repeat(129)}"/></request>`,
-    `<request><app machineid="${'a'.repeat(129)}"/></request>`,
   ]
   for (const text of refused) assert.throws(() => parseOmahaRequest(text), XmlError)
 })

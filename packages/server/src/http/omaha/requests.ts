@@ -40,7 +40,8 @@ function readApp(app: XmlElement): OmahaApp {
   const has = (wanted: string) => app.children.some(({ name }) => name === wanted)
   const bootId = readText(app, 'bootid').slice(0, 64)
   return {
-    appId: readText(app, 'appid'),
+    // Echoed, so that the client finds its answer; its length is that of the body at most.
+    appId: app.attributes.get('appid') ?? '',
     version: readText(app, 'version'),
     machineId: readText(app, 'machineid'),
     bootId: /^[\x20-\x7e]+$/.test(bootId) ? bootId : null,
@@ -71,8 +72,8 @@ function readNumber(element: XmlElement, name: string): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : -1
 }
 
+/** What is too long says nothing, as if it were not there: the app is answered all the same. */
 function readText({ attributes }: XmlElement, name: string): string {
   const value = attributes.get(name) ?? ''
-  if (value.length > textLengthMax) throw new XmlError(`${name} is too long`)
-  return value
+  return value.length > textLengthMax ? '' : value
 }
