@@ -91,6 +91,18 @@ export const showForeignDevice = defineRoute({
   }),
 })
 
+export const cancelForeignDevice = defineRoute({
+  name: 'foreign-device.cancel',
+  method: 'POST',
+  path: '/v1/foreign-devices/:deviceId/cancel',
+  auth: 'actor',
+  summary:
+    'End, without an answer of the client, the action that a DDI device was asked to stop; what its client still says of it is refused.',
+  params: deviceParams,
+  body: z.strictObject({}),
+  reply: z.object({ device: deviceView, action: actionView }),
+})
+
 export const gatewayTokenView = z.object({
   id: idField('gateway'),
   fleet: nameField,

@@ -101,6 +101,7 @@ async function inFleet(
         floor: 1,
         activity: { state: 'idle', sha256: null, code: null },
         sequence: 1,
+        heldBack: null,
         ...changes,
       })
       return answer.release !== null

@@ -124,6 +124,7 @@ async function makeFleet(
         floor: 1,
         activity: { state: 'idle', sha256: null, code: null },
         sequence: 1,
+        heldBack: null,
       },
     }
   })

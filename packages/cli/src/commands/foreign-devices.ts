@@ -1,6 +1,7 @@
 /** `seaworthy device create|rotate|actions`: devices that speak another system's protocol. */
 import type { Command } from 'commander'
 import {
+  cancelForeignDevice,
   createForeignDevice,
   rotateForeignDevice,
   showForeignDevice,
@@ -8,6 +9,7 @@ import {
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import { collectPairs, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -52,6 +54,13 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
       rotate(createContext(ports, command), id),
     )
   device
+    .command('cancel <device>')
+    .description('end what a device behind DDI was asked to stop and has not')
+    .option('--force', 'without an answer of its client: what that still says of it is refused')
+    .action(async (id: string, options: { force?: boolean }, command: Command) =>
+      cancel(createContext(ports, command), id, options),
+    )
+  device
     .command('actions <device>')
     .description('show what a device behind DDI says of itself and of its last actions')
     .action(async (id: string, _options: object, command: Command) =>
@@ -80,6 +89,25 @@ async function rotate(context: Context, deviceId: string): Promise<void> {
   await context.confirm(`Replace the token of ${deviceId}? The device needs the new one.`)
   await withSession(context, async ({ client }) => {
     showToken(context, await client.call(rotateForeignDevice, { params: { deviceId }, body: {} }))
+  })
+}
+
+async function cancel(
+  context: Context,
+  deviceId: string,
+  { force = false }: { force?: boolean },
+): Promise<void> {
+  if (!force) {
+    throw new CliError('usage', 'its client is asked already, and answers when it polls', {
+      wayOut: `Without its answer: seaworthy device cancel ${deviceId} --force.`,
+    })
+  }
+  await withSession(context, async ({ client }) => {
+    const ended = await client.call(cancelForeignDevice, { params: { deviceId }, body: {} })
+    const { id, version } = ended.action
+    context.show(ended, () => [
+      `Ended action ${id} (${version}). At its next poll the device may be offered something else.`,
+    ])
   })
 }
 

@@ -46,6 +46,12 @@ test('D3 where several reasons hold, the first by rank is the answer', () => {
       ({ policy }) => ({ policy: { ...policy, perPeriod: { updatesMax: 1, seconds: 1e6 } } }),
     ],
     ['rate', ({ policy }) => ({ policy: { ...policy, rate: { kind: 'constant', perMinute: 1 } } })],
+    ...(['cancel_pending', 'restart_not_allowed', 'not_asked'] as const).map(
+      (reason): (typeof spoilers)[number] => [
+        reason,
+        ({ facts }) => ({ facts: { ...facts, heldBack: { reason, exceptSha256: null } } }),
+      ],
+    ),
   ]
   // From the last by rank to the first: each hides those before it.
   let world = {

@@ -1,7 +1,7 @@
 /** Whether a rollout may be offered to a device now: one rule, for the snapshot in memory and for the row under lock. */
 import { periodLeftCount, rateOpensMs } from './pace.ts'
 import { placeOf, thresholdOf } from './place.ts'
-import type { CheckInFacts, Rollout } from './rollout.ts'
+import type { CheckInFacts, HeldBack, Rollout } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
 import { isUnderWay } from './update-states.ts'
 import { hasReached, isNewerThanRollout } from './updates.ts'
@@ -26,6 +26,10 @@ export const admissionReasons = [
   'in_flight_max',
   'period_max',
   'rate',
+  // Everything else would let it pass.
+  'cancel_pending',
+  'restart_not_allowed',
+  'not_asked',
 ] as const
 export type AdmissionReason = (typeof admissionReasons)[number]
 
@@ -82,7 +86,16 @@ export function admitDevice(
   }
   if (periodLeftCount(rollout, at) <= 0) return refused('period_max', wave)
   if (at.getTime() < rateOpensMs(rollout)) return refused('rate', wave)
+  if (isHeldBack(rollout, facts)) return refused(facts.heldBack.reason, wave)
   return { kind: 'admitted', wave }
+}
+
+/** Whether the rollout's release could not be shown to the device now. */
+function isHeldBack(
+  rollout: Pick<Rollout, 'sha256'>,
+  facts: CheckInFacts,
+): facts is CheckInFacts & { readonly heldBack: HeldBack } {
+  return facts.heldBack !== null && facts.heldBack.exceptSha256 !== rollout.sha256
 }
 
 /**

@@ -162,6 +162,8 @@ export function chooseNext(
       const { wave } = admission
       return { kind: 'offer', from: rollout, release, wave, overtakes: current?.update ?? null }
     }
+    // It would be offered this one, if only it could be shown: nothing else takes its place.
+    if (admission.reason === facts.heldBack?.reason) return nothing(admission.reason, rollout.id)
     best ??= nothing(admission.reason, rollout.id)
   }
   const baseline = chooseBaseline(facts, fleet, rollouts, releases)

@@ -22,6 +22,7 @@ export { updateStates, weekdays } from './rollout.ts'
 export type {
   CheckInFacts,
   Gate,
+  HeldBack,
   Rate,
   Rollout,
   RolloutPolicy,

@@ -86,6 +86,7 @@ export function factsOf(changes: Partial<CheckInFacts> = {}): CheckInFacts {
     floor: 1,
     activity: { state: 'idle', sha256: null, code: null },
     sequence: 5,
+    heldBack: null,
     updates: [],
     ...changes,
   }

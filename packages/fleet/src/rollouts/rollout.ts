@@ -197,6 +197,16 @@ export interface Update {
   readonly endedAt: Date | null
 }
 
+/**
+ * Why an offer could not reach a device although it is heard: nothing counts as offered that was not shown. Devices of
+ * other protocols are held back so; ours are shown whatever they are granted.
+ */
+export interface HeldBack {
+  readonly reason: 'cancel_pending' | 'restart_not_allowed' | 'not_asked'
+  /** The release that the device has in hand, which it is shown all the same; `null`: none. */
+  readonly exceptSha256: string | null
+}
+
 /** What the decision knows of a device at its check-in. A lying device hurts itself alone. */
 export interface CheckInFacts {
   readonly deviceId: string
@@ -225,6 +235,7 @@ export interface CheckInFacts {
     readonly code: string | null
   }
   readonly sequence: number
+  readonly heldBack: HeldBack | null
   /**
    * At most one for each of the fleet's rollouts that is active or paused, or that has ended with updates still under
    * way. Those that have ended are among them: attempts and waits are counted from them.

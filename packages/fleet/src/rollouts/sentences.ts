@@ -145,6 +145,16 @@ export function sayAdmission(
         opensAt,
       )
     }
+    case 'cancel_pending':
+      return say(
+        `not yet: its client has another release in hand, and ${version} can be shown to it only when it has said that it stopped, or when its time to say so is over`,
+      )
+    case 'restart_not_allowed':
+      return say(
+        `not yet: the rule of the fleet for restarts does not let it restart now, and its client would restart into ${version} by itself`,
+      )
+    case 'not_asked':
+      return say(`due: it is offered ${version} when it next asks for one`)
     default:
       return unreachable(reason)
   }

@@ -154,14 +154,20 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       floor: 1,
       activity: { state: 'idle', sha256: null, code: null },
       sequence: 1,
+      heldBack: null,
       updates: [],
     },
     wanted: null,
   }))
   const rowsOf = (match: (update: Update) => boolean) => [...rows.values()].filter(match)
 
-  const checkOffer = (rollout: Rollout, { before, after }: UpdateChange) => {
+  const checkOffer = (rollout: Rollout, { before, after, deviceId }: UpdateChange) => {
     const { policy, id } = rollout
+    const { heldBack } = devices.find(({ facts }) => facts.deviceId === deviceId)!.facts
+    assert.ok(
+      heldBack === null || heldBack.exceptSha256 === rollout.sha256,
+      'offered what cannot be shown',
+    )
     const at = after.offeredAt
     const of = rowsOf(({ rolloutId }) => rolloutId === id)
     const underWay = of.filter(isUnderWay).length
@@ -238,6 +244,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       case 'check-ins': {
         const batch = asking.map((index, i) => {
           live(devices[index]!, pick + i * 31)
+          holdBack(devices[index]!, pick + index * 17)
           const { facts } = devices[index]!
           return { ...facts, updates: rowsOf((u) => u.deviceId === facts.deviceId) }
         })
@@ -349,6 +356,14 @@ function live(device: Device, chance: number): void {
         activity: { state: 'committed', sha256, code: null },
       }
   }
+}
+
+/** Now and then it has a release in hand that it is to stop first, or may not restart, or only tells. */
+function holdBack(device: Device, chance: number): void {
+  const reasons = ['cancel_pending', 'restart_not_allowed', 'not_asked'] as const
+  const exceptSha256 = chance % 2 === 0 ? null : releaseOf(2 + (chance % 3)).sha256
+  const heldBack = chance % 7 < 5 ? null : { reason: reasons[chance % 3]!, exceptSha256 }
+  device.facts = { ...device.facts, heldBack }
 }
 
 function countMembers(

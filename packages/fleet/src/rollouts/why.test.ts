@@ -376,6 +376,21 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
       ],
     },
   ],
+  [
+    'cancel_pending',
+    'not yet: its client has another release in hand, and 1.2.0 can be shown to it only when it has said that it stopped, or when its time to say so is over',
+    { facts: { heldBack: { reason: 'cancel_pending', exceptSha256: null } } },
+  ],
+  [
+    'restart_not_allowed',
+    'not yet: the rule of the fleet for restarts does not let it restart now, and its client would restart into 1.2.0 by itself',
+    { facts: { heldBack: { reason: 'restart_not_allowed', exceptSha256: null } } },
+  ],
+  [
+    'not_asked',
+    'due: it is offered 1.2.0 when it next asks for one',
+    { facts: { heldBack: { reason: 'not_asked', exceptSha256: null } } },
+  ],
 ]
 
 test('D5 why: one sentence with the facts for every state of a device', () => {

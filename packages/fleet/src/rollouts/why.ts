@@ -220,6 +220,9 @@ function sayAnswer(
     case 'in_flight_max':
     case 'period_max':
     case 'rate':
+    case 'cancel_pending':
+    case 'restart_not_allowed':
+    case 'not_asked':
       return say('nothing: its rollout has ended meanwhile')
     default:
       return unreachable(reason)

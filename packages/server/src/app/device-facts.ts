@@ -21,6 +21,7 @@ export function factsOf(
     floor,
     activity: { state, sha256, code },
     sequence,
+    heldBack: null,
     updates: parseUpdates(stored.updates),
   }
 }

@@ -4,12 +4,12 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
-import type { Answer, CheckInFacts } from '@seaworthy/fleet/rollouts'
+import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { formatInstant } from '@seaworthy/std/time'
 import { storeReports } from '../db/check-ins.ts'
-import type { Db, WriteTx } from '../db/connection.ts'
 import type { StoredReport } from '../db/devices.ts'
+import type { Db, WriteTx } from '../db/connection.ts'
 import type { ForeignPoll, ForeignState } from '../db/foreign-check-ins.ts'
 import { lockForeignState, writeForeignPolls } from '../db/foreign-check-ins.ts'
 import type { App, Ports } from './app.ts'
@@ -168,14 +168,25 @@ export async function storeNews(
   return { ...state, report }
 }
 
-/** What comes next for the device, decided and written as for one of ours (RFD 12). Throws `unavailable`. */
+/** What was only told, not asked, is never answered with an offer, so none is made. */
+export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
+
+/** The client would restart into an offer by itself, and may not restart now. */
+export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
+
+/**
+ * What comes next for the device, decided and written as for one of ours (RFD 12). With `heldBack` nothing is granted
+ * that could not be shown (RFD 13). Throws `unavailable`.
+ */
 export async function decideForeign(
   app: App,
   state: ForeignState,
+  heldBack: HeldBack | null,
   now: Date,
 ): Promise<{ answer: Answer; fleet: FleetPolicy }> {
   const fleet = await policyOf(app, state.fleet)
-  const answer = await decideFor(app, factsOf(state, fleet, now), fleet, now)
+  const facts = factsOf(state, fleet, heldBack, now)
+  const answer = await decideFor(app, facts, fleet, now)
   app.metrics.decisions.add(1, answer.reason)
   return { answer, fleet }
 }
@@ -188,7 +199,12 @@ export function activityOf(
   return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
 }
 
-function factsOf(state: ForeignState, fleet: FleetPolicy, now: Date): CheckInFacts {
+function factsOf(
+  state: ForeignState,
+  fleet: FleetPolicy,
+  heldBack: HeldBack | null,
+  now: Date,
+): CheckInFacts {
   const { update, running, committedCounter, floor, sequence } =
     state.report ?? firstReport(state, now)
   return {
@@ -209,6 +225,7 @@ function factsOf(state: ForeignState, fleet: FleetPolicy, now: Date): CheckInFac
       code: update.code ?? null,
     },
     sequence,
+    heldBack,
     updates: parseUpdates(state.updates),
   }
 }

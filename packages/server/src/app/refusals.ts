@@ -20,6 +20,7 @@ export type ServerRefusal =
   | 'action_not_found'
   | 'action_closed'
   | 'action_quota'
+  | 'cancel_not_pending'
   | 'confirmation_not_needed'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'

@@ -1,20 +1,28 @@
 /** Why a device gets what it gets, in one sentence with the facts; read in one consistent state. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
-import type { CheckInFacts, RolloutRefusal, Update, Why } from '@seaworthy/fleet/rollouts'
-import { explain, explainRollout as explainOne, rankRollouts } from '@seaworthy/fleet/rollouts'
+import type { CheckInFacts, HeldBack, RolloutRefusal, Update, Why } from '@seaworthy/fleet/rollouts'
+import {
+  explain,
+  explainRollout as explainOne,
+  mayRestart,
+  rankRollouts,
+} from '@seaworthy/fleet/rollouts'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import type { ReadTx } from '../db/connection.ts'
+import { getOpenDdiAction } from '../db/ddi-actions.ts'
 import type { DeviceWithState } from '../db/devices.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
+import { countHolders, listLocksOfDevice } from '../db/reboot-locks.ts'
 import { getRollout, listUnsettledRolloutsOf } from '../db/rollouts.ts'
 import { listUpdates } from '../db/updates.ts'
 import type { Actor } from './actors.ts'
 import { requireFleet } from './actors.ts'
 import type { App } from './app.ts'
+import { heldBackBy } from './ddi/cancels.ts'
 import { findDevice } from './devices.ts'
-import { activityOf } from './foreign-check-ins.ts'
+import { activityOf, noRestart } from './foreign-check-ins.ts'
 import { instantOrNull } from './views.ts'
 
 type Deps = Pick<App, 'db' | 'releases' | 'zones'>
@@ -28,14 +36,14 @@ export async function explainDevice(
 ): Promise<WhyView> {
   const { zones } = app
   return app.db.readSnapshot(async (tx) => {
-    const { device, fleet } = await readDevice(tx, actor, asked.deviceId)
+    const { device, fleet, heldBack } = await readDevice(app, tx, actor, asked.deviceId, now)
     const rollouts = await listUnsettledRolloutsOf(tx, fleet.name)
     const updates = await listUpdates(tx, {
       rollouts: rollouts.map(({ id }) => id),
       devices: [device.id],
     })
     const releases = app.releases.of(fleet)
-    const facts = factsOf(device, fleet, updates)
+    const facts = factsOf(device, fleet, heldBack, updates)
     const ranked = rankRollouts(rollouts, releases)
     const why = explain(facts, fleet, ranked, releases, now, zones, asked.timeZone)
     return viewWhy(device.id, why)
@@ -57,13 +65,13 @@ export async function explainRollout(
       throw new Refusal<RolloutRefusal>('rollout_not_found', message)
     }
     requireFleet(actor, { name: rollout.fleet, product: rollout.product })
-    const { device, fleet } = await readDevice(tx, actor, asked.deviceId)
+    const { device, fleet, heldBack } = await readDevice(app, tx, actor, asked.deviceId, now)
     if (fleet.name !== rollout.fleet) {
       const message = `the device is in the fleet ${fleet.name}, the rollout is of ${rollout.fleet}`
       throw new Refusal<DeviceRefusal>('device_not_found', message)
     }
     const updates = await listUpdates(tx, { rollouts: [rollout.id], devices: [device.id] })
-    const facts = factsOf(device, fleet, updates)
+    const facts = factsOf(device, fleet, heldBack, updates)
     const releases = app.releases.of(fleet)
     const why = explainOne(facts, fleet, rollout, releases, now, zones, asked.timeZone)
     return viewWhy(device.id, why)
@@ -71,20 +79,39 @@ export async function explainRollout(
 }
 
 async function readDevice(
+  app: Pick<Deps, 'zones'>,
   tx: ReadTx,
   actor: Actor,
   id: string,
-): Promise<{ device: DeviceWithState; fleet: FleetRow }> {
+  now: Date,
+): Promise<{ device: DeviceWithState; fleet: FleetRow; heldBack: HeldBack | null }> {
   const device = await findDevice(tx, actor, id)
   const fleet = await getFleet(tx, device.fleet)
   invariant(fleet !== undefined, 'a device is in a fleet')
-  return { device, fleet }
+  return { device, fleet, heldBack: await readHeldBack(app, tx, device, fleet, now) }
+}
+
+/** What would keep an offer from the device at its next check-in, beside the rollouts. */
+async function readHeldBack(
+  { zones }: Pick<Deps, 'zones'>,
+  tx: ReadTx,
+  { id, protocol, tags }: DeviceWithState,
+  { name, reboot }: FleetRow,
+  now: Date,
+): Promise<HeldBack | null> {
+  if (protocol === 'ddi') return heldBackBy((await getOpenDdiAction(tx, id)) ?? null)
+  if (protocol !== 'omaha' || reboot.strategy === 'immediate') return null
+  const isHolder = (await listLocksOfDevice(tx, id)).length > 0
+  const holders = reboot.strategy === 'coordinated' ? await countHolders(tx, name) : 0
+  const { allowed } = mayRestart(reboot, holders, isHolder, tags, now, zones)
+  return allowed ? null : noRestart
 }
 
 /** As its next check-in would have them, if it said the same again. */
 function factsOf(
   device: DeviceWithState,
   fleet: FleetRow,
+  heldBack: HeldBack | null,
   updates: readonly Update[],
 ): CheckInFacts {
   const { report } = device
@@ -103,6 +130,7 @@ function factsOf(
       code: report?.update.code ?? null,
     },
     sequence: report?.sequence ?? 0,
+    heldBack,
     updates,
   }
 }

@@ -17,6 +17,8 @@ export interface DdiActionRow {
   readonly attempt: number | null
   readonly state: DdiActionState
   readonly isCancelRejected: boolean
+  /** Since when its client is asked to cancel. */
+  readonly cancelAskedAt: Date | null
   readonly statusesCount: number
   /** The last ones, newest first. */
   readonly messages: readonly string[]
@@ -27,6 +29,7 @@ export interface DdiActionRow {
 
 const columns = (sql: ReadTx['sql']) => sql`
   device, id, product, version, sha256, counter, rollout, attempt, state, is_cancel_rejected as "isCancelRejected",
+  cancel_asked_at as "cancelAskedAt",
   statuses_count as "statusesCount", messages, created_at as "createdAt", changed_at as "changedAt",
   closed_at as "closedAt"`
 
@@ -47,6 +50,16 @@ export async function getDdiAction(
 ): Promise<DdiActionRow | undefined> {
   const [row] = await sql<DdiActionRow[]>`
     select ${columns(sql)} from ddi_actions where device = ${device} and id = ${id}`
+  return row
+}
+
+/** At most one of a device is not closed. */
+export async function getOpenDdiAction(
+  { sql }: ReadTx,
+  device: string,
+): Promise<DdiActionRow | undefined> {
+  const [row] = await sql<DdiActionRow[]>`
+    select ${columns(sql)} from ddi_actions where device = ${device} and closed_at is null`
   return row
 }
 
@@ -80,14 +93,14 @@ export async function askToCancel(
   now: Date,
 ): Promise<boolean> {
   const rows = await sql`
-    update ddi_actions set state = 'canceling', changed_at = ${now}
+    update ddi_actions set state = 'canceling', cancel_asked_at = ${now}, changed_at = ${now}
     where device = ${device} and id = ${id} and state = 'running' and not is_cancel_rejected`
   return rows.count === 1
 }
 
 export async function writeDdiAction({ sql }: WriteTx, row: DdiActionRow): Promise<void> {
   await sql`
-    update ddi_actions set state = ${row.state}, is_cancel_rejected = ${row.isCancelRejected},
+    update ddi_actions set state = ${row.state}, is_cancel_rejected = ${row.isCancelRejected}, cancel_asked_at = ${row.cancelAskedAt},
       statuses_count = ${row.statusesCount}, messages = ${sql.json([...row.messages])}, changed_at = ${row.changedAt},
       closed_at = ${row.closedAt}
     where device = ${row.device} and id = ${row.id}`

@@ -20,6 +20,8 @@ export interface OpenAction {
   readonly rollout: string | null
   readonly state: Extract<DdiActionState, 'running' | 'canceling'>
   readonly isCancelRejected: boolean
+  /** ISO 8601; `null` unless its client is asked to cancel. */
+  readonly cancelAskedAt: string | null
   readonly statusesCount: number
 }
 
@@ -45,7 +47,7 @@ const facts = (sql: ReadTx['sql']) => sql`
   d.id as device, d.fleet, d.protocol, d.platform, d.hardware, d.tags, r.report,
   coalesce(s.updates, '[]') as updates, f.attributes_at is not null as "hasAttributes",
   (select jsonb_build_object('id', a.id, 'sha256', a.sha256, 'rollout', a.rollout, 'state', a.state,
-      'isCancelRejected', a.is_cancel_rejected, 'statusesCount', a.statuses_count)
+      'isCancelRejected', a.is_cancel_rejected, 'cancelAskedAt', a.cancel_asked_at, 'statusesCount', a.statuses_count)
     from ddi_actions a where a.device = d.id and a.closed_at is null) as action,
   (select max(a.id) from ddi_actions a where a.device = d.id and a.state = 'finished') as "installedAction"`
 

@@ -19,6 +19,7 @@ ddi_actions.messages jsonb not null default '[]'::jsonb
 ddi_actions.created_at timestamp with time zone not null
 ddi_actions.changed_at timestamp with time zone not null
 ddi_actions.closed_at timestamp with time zone
+ddi_actions.cancel_asked_at timestamp with time zone
 device_reports.device text not null
 device_reports.sequence bigint not null
 device_reports.report bytea not null
@@ -240,6 +241,7 @@ updates.ended_at timestamp with time zone
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
+ddi_actions: CHECK (((state = 'canceling'::text) = (cancel_asked_at IS NOT NULL)))
 ddi_actions: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 ddi_actions: CHECK ((id > 0))
 ddi_actions: PRIMARY KEY (device, id)

@@ -1,4 +1,5 @@
 import {
+  cancelForeignDevice,
   createForeignDevice,
   createGatewayToken,
   listGatewayTokens,
@@ -6,7 +7,8 @@ import {
   rotateForeignDevice,
   showForeignDevice,
 } from '@seaworthy/api/foreign-devices'
-import { listActions } from '../app/ddi/actions.ts'
+import { listActions, viewAction } from '../app/ddi/actions.ts'
+import { forceCancel } from '../app/ddi/cancels.ts'
 import { viewDevice } from '../app/devices.ts'
 import * as foreign from '../app/foreign-devices.ts'
 import { instantOrNull } from '../app/views.ts'
@@ -41,6 +43,17 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
         reply: { device: viewDevice(made.device), token: made.token },
         detail: { fleet: made.device.fleet },
         afterCommit: () => app.foreignIdentities.forget(params.deviceId),
+      }
+    },
+  ),
+  audited(
+    cancelForeignDevice,
+    { permission: 'device:write', subject: (call) => call.params.deviceId },
+    async (_app, tx, { actor, params }) => {
+      const { device, action } = await forceCancel(tx, actor, params.deviceId)
+      return {
+        reply: { device: viewDevice(device), action: viewAction(action) },
+        detail: { fleet: device.fleet, action: action.id, version: action.version },
       }
     },
   ),

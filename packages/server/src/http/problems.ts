@@ -117,6 +117,7 @@ const serverTable = {
   action_not_found: no(404, 'No such action'),
   action_closed: no(410, 'The action is closed'),
   action_quota: no(429, 'Too many statuses'),
+  cancel_not_pending: no(409, 'Nothing is being cancelled'),
   confirmation_not_needed: no(409, 'Nothing waits for confirmation'),
 } satisfies Record<ServerRefusal, Mapped>
 

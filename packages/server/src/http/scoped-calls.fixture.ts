@@ -228,6 +228,7 @@ export async function makeScopedCalls(
       ],
     ],
     ['foreign-device.show', [async () => ({ params: { deviceId: await foreign() } })]],
+    ['foreign-device.cancel', [async () => ({ params: { deviceId: await foreign() }, body: {} })]],
     ['foreign-device.rotate', [async () => ({ params: { deviceId: await foreign() }, body: {} })]],
     [
       'gateway-token.create',

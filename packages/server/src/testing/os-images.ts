@@ -62,8 +62,9 @@ export async function publishOsImage(
   client: TestClient,
   release: PushedRelease,
   signers: readonly Signer[],
+  options: { readonly security?: boolean } = {},
 ): Promise<void> {
-  const intent = publishIntent(release)
+  const intent = publishIntent(release, options)
   if (intent.kind !== 'publish') throw new Error('not an intent to publish')
   const content = { ...intent.content, kind: 'os-image' as const, platforms: ['linux/arm64'] }
   await carryOut(client, { ...intent, content }, signers)

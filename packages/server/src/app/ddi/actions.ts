@@ -3,6 +3,7 @@ import type { ReplyInputOf } from '@seaworthy/api/route'
 import type { showForeignDevice } from '@seaworthy/api/foreign-devices'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
+import type { DdiActionRow } from '../../db/ddi-actions.ts'
 import { getDdiAction, listDdiActions } from '../../db/ddi-actions.ts'
 import { getPlace } from '../../db/foreign-devices.ts'
 import type { App } from '../app.ts'
@@ -14,14 +15,18 @@ const actionsShownMax = 20
 /** The last ones, newest first; none for a device of another protocol. */
 export async function listActions(tx: ReadTx, deviceId: string): Promise<ActionView[]> {
   const rows = await listDdiActions(tx, deviceId, actionsShownMax)
-  return rows.map((row) => ({
+  return rows.map(viewAction)
+}
+
+export function viewAction(row: DdiActionRow): ActionView {
+  return {
     id: row.id,
     version: row.version,
     state: row.state,
     createdAt: formatInstant(row.createdAt),
     changedAt: formatInstant(row.changedAt),
     messages: [...row.messages],
-  }))
+  }
 }
 
 /** Whether the client is to be asked to cancel this action. */

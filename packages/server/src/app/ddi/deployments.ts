@@ -12,13 +12,14 @@ import { askToCancel, getDdiAction, insertDdiAction, writeDdiAction } from '../.
 import { getForeignDevice, replaceAttributes } from '../../db/foreign-devices.ts'
 import type { App } from '../app.ts'
 import type { ForeignState, OpenAction } from '../foreign-check-ins.ts'
-import { decideForeign, lockForeign, storeNews } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, notAsked, storeNews } from '../foreign-check-ins.ts'
 import type { ForeignIdentity } from '../foreign-identities.ts'
 import { decideRestart, releaseSlot } from '../reboot-locks.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { refusalOf } from '../refusals.ts'
 import type { ReleaseFile } from '../release-files.ts'
 import { findReleaseFiles } from '../release-files.ts'
+import { endOverdueCancel, heldBackBy } from './cancels.ts'
 import type { Effect, Feedback } from './feedback.ts'
 import { applyCancelFeedback, applyFeedback, statusesMax } from './feedback.ts'
 
@@ -33,8 +34,9 @@ export interface Agenda {
 
 /** Decides, and has written what follows from it. */
 export async function answerPoll(app: App, state: ForeignState, now: Date): Promise<Agenda> {
-  const { answer, fleet } = await decideForeign(app, state, now)
-  const action = await followAnswer(app, state, answer, now)
+  const current = await endOverdueCancel(app, state, now)
+  const { answer, fleet } = await decideForeign(app, current, heldBackBy(current.action), now)
+  const action = await followAnswer(app, current, answer, now)
   return {
     fleet,
     deployment: action?.state === 'running' ? action.id : null,
@@ -205,7 +207,7 @@ async function change(
 /** What was said is kept: whoever said it need not repeat it because the engine could not be asked just now. */
 async function settleNews(app: App, state: ForeignState, now: Date): Promise<void> {
   try {
-    await decideForeign(app, state, now)
+    await decideForeign(app, state, notAsked, now)
   } catch (thrown) {
     const error = refusalOf(thrown)
     if (!(error instanceof Refusal) || error.code !== 'unavailable') throw thrown

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DdiActionRow } from '../../db/ddi-actions.ts'
 import type { Execution, Feedback, Result } from './feedback.ts'
-import { applyCancelFeedback, applyFeedback, executions } from './feedback.ts'
+import { applyCancelFeedback, applyFeedback, executions, isCancelOverdue } from './feedback.ts'
 
 const at = new Date('2026-11-22T00:00:00Z')
 const now = new Date('2026-11-22T01:00:00Z')
@@ -17,6 +17,7 @@ const action: DdiActionRow = {
   attempt: null,
   state: 'running',
   isCancelRejected: false,
+  cancelAskedAt: null,
   statusesCount: 3,
   messages: ['before'],
   createdAt: at,
@@ -60,14 +61,15 @@ test('each word of a client does what the table says', () => {
 })
 
 test('a wish to cancel ends when the client says so, and not by anything else', () => {
-  const canceling: DdiActionRow = { ...action, state: 'canceling' }
+  const canceling: DdiActionRow = { ...action, state: 'canceling', cancelAskedAt: at }
   const table: readonly [Execution, Result, DdiActionRow['state'], string | null][] = [
     ['closed', 'success', 'canceled', 'idle'],
     ['closed', 'none', 'canceled', 'idle'],
     ['closed', 'failure', 'failed', 'failed'],
     ['rejected', 'success', 'running', null],
     ['proceeding', 'none', 'canceling', null],
-    ['canceled', 'success', 'canceling', null],
+    ['canceled', 'success', 'canceled', 'idle'],
+    ['canceled', 'none', 'canceled', 'idle'],
     ['scheduled', 'none', 'canceling', null],
   ]
   for (const [execution, finished, state, update] of table) {
@@ -76,7 +78,23 @@ test('a wish to cancel ends when the client says so, and not by anything else', 
     assert.equal(effect.news?.update.state ?? null, update, execution)
     assert.equal(effect.news?.running, undefined)
     assert.equal(effect.action.isCancelRejected, execution === 'rejected')
+    assert.equal(effect.action.cancelAskedAt, state === 'canceling' ? at : null, execution)
   }
+})
+
+test('D7 fault: a client that says on the deployment that it cancelled has answered the wish to cancel', () => {
+  const canceling: DdiActionRow = { ...action, state: 'canceling', cancelAskedAt: at }
+  const { action: after, news } = applyFeedback(canceling, say('canceled'), now)
+  assert.deepEqual([after.state, after.closedAt, news?.update.state], ['canceled', now, 'idle'])
+})
+
+test('D7 a wish to cancel has three polls and at least a quarter of an hour to be answered', () => {
+  const minutesOn = (minutes: number) => new Date(at.getTime() + minutes * 60_000)
+  const isOverdue = (pollSeconds: number, minutes: number) =>
+    isCancelOverdue({ cancelAskedAt: at }, { pollSeconds }, minutesOn(minutes))
+  assert.deepEqual([isOverdue(60, 14.9), isOverdue(60, 15)], [false, true])
+  assert.deepEqual([isOverdue(3600, 179), isOverdue(3600, 180)], [false, true])
+  assert.equal(isCancelOverdue({ cancelAskedAt: null }, { pollSeconds: 1 }, minutesOn(1e6)), false)
 })
 
 test('messages are kept newest first, cut, and not for ever', () => {

@@ -1,4 +1,6 @@
-/** What a DDI client says about an action, and what follows from it. Pure. */
+/** What a DDI client says about an action, or does not say in time, and what follows from it. Pure. */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { DdiActionRow } from '../../db/ddi-actions.ts'
 import type { ForeignNews } from '../foreign-check-ins.ts'
 
@@ -53,9 +55,12 @@ export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Dat
     case 'proceeding':
     case 'resumed':
       return { action: noted, news: working(action, 'installing', feedback) }
+    case 'canceled':
+      return action.state === 'canceling'
+        ? close(noted, 'canceled', stopped, now)
+        : { action: noted, news: null }
     case 'scheduled':
     case 'rejected':
-    case 'canceled':
       return { action: noted, news: null }
   }
 }
@@ -65,12 +70,48 @@ export function applyCancelFeedback(action: DdiActionRow, feedback: Feedback, no
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
   if (execution === 'rejected') {
-    return { action: { ...noted, state: 'running', isCancelRejected: true }, news: null }
+    const goesOn = { state: 'running', isCancelRejected: true, cancelAskedAt: null } as const
+    return { action: { ...noted, ...goesOn }, news: null }
   }
+  if (execution === 'canceled') return close(noted, 'canceled', stopped, now)
   if (execution !== 'closed') return { action: noted, news: null }
   return finished === 'failure'
     ? close(noted, 'failed', failed(action, feedback), now)
-    : close(noted, 'canceled', { update: { state: 'idle' } }, now)
+    : close(noted, 'canceled', stopped, now)
+}
+
+const stopped: ForeignNews = { update: { state: 'idle' } }
+
+/** A client has three polls to answer a wish to cancel, and at least this long. */
+const cancelMsMin = 15 * minuteMs
+const cancelPolls = 3
+
+function cancelTimeoutMs({ pollSeconds }: Pick<FleetPolicy, 'pollSeconds'>): number {
+  return Math.max(cancelMsMin, cancelPolls * pollSeconds * secondMs)
+}
+
+/** Whether the client has been asked to cancel for so long that no answer is waited for any more. */
+export function isCancelOverdue(
+  action: { readonly cancelAskedAt: Date | null },
+  fleet: Pick<FleetPolicy, 'pollSeconds'>,
+  now: Date,
+): boolean {
+  const { cancelAskedAt } = action
+  return cancelAskedAt !== null && now.getTime() - cancelAskedAt.getTime() >= cancelTimeoutMs(fleet)
+}
+
+/** The end of an action that its client did not stop when it was asked to; what it still says of it is refused. */
+export function endUnanswered(
+  action: DdiActionRow,
+  how: 'timed-out' | 'forced',
+  now: Date,
+): Effect {
+  const said =
+    how === 'forced'
+      ? 'ended by a person, without an answer of the client'
+      : 'ended by the server: the client did not answer the wish to cancel in time'
+  const noted = { ...action, messages: [said, ...action.messages].slice(0, messagesKeptMax) }
+  return close({ ...noted, changedAt: now }, 'canceled', stopped, now)
 }
 
 function note(action: DdiActionRow, { details }: Feedback, now: Date): DdiActionRow {
@@ -89,7 +130,7 @@ function close(
   news: ForeignNews,
   now: Date,
 ): Effect {
-  return { action: { ...action, state, closedAt: now }, news }
+  return { action: { ...action, state, cancelAskedAt: null, closedAt: now }, news }
 }
 
 function working(

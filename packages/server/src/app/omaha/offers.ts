@@ -12,7 +12,7 @@ import { bindExternalId } from '../../db/foreign-devices.ts'
 import type { App } from '../app.ts'
 import { openToken, signToken } from '../device-tokens.ts'
 import type { ForeignState } from '../foreign-check-ins.ts'
-import { decideForeign, lockForeign, storeNews } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, noRestart, notAsked, storeNews } from '../foreign-check-ins.ts'
 import type { ForeignIdentity } from '../foreign-identities.ts'
 import { decideRestart, releaseSlot } from '../reboot-locks.ts'
 import type { ReleaseFile } from '../release-files.ts'
@@ -82,9 +82,31 @@ export async function takeStatement(
   now: Date,
 ): Promise<Outcome> {
   const current = await storeStatement(app, by, state, said, now)
-  const { answer, fleet } = await decideForeign(app, current, now)
+  const { answer, fleet } = isCheck
+    ? await decideCheck(app, current, now)
+    : await decideForeign(app, current, notAsked, now)
   const offer = isCheck ? await makeOffer(app, current, fleet, answer.release, now) : null
   return { fleet, offer }
+}
+
+/**
+ * The client restarts into what it is offered without asking again, so nothing is granted before the fleet's rule for
+ * restarts lets it: what would be granted is asked about first.
+ */
+async function decideCheck(app: App, state: ForeignState, now: Date) {
+  const isFree = app.fleets.get(state.fleet)?.reboot.strategy === 'immediate'
+  const decided = await decideForeign(app, state, isFree ? null : noRestart, now)
+  const { answer, fleet } = decided
+  if (answer.reason !== noRestart.reason) return decided
+  const rollouts = app.rollouts.of(fleet)
+  const wanted = rollouts.find(({ rollout }) => rollout.id === answer.rolloutId)?.release ?? null
+  if (wanted === null || !(await mayInstall(app, state, fleet, wanted, now))) return decided
+  const granted = await decideForeign(app, state, null, now)
+  // Somebody else was granted the last place meanwhile.
+  if (granted.answer.release?.sha256 !== wanted.sha256) {
+    await app.db.write((tx) => releaseSlot(tx, state.device))
+  }
+  return granted
 }
 
 async function storeStatement(
@@ -135,7 +157,7 @@ async function makeOffer(
       release: targetPath,
     })
     const refused = await storeUpdate(app, state, update, now)
-    if (refused !== undefined) await decideForeign(app, refused, now)
+    if (refused !== undefined) await decideForeign(app, refused, notAsked, now)
     return null
   }
   if (!isUnderWay && !(isSame && update?.state === 'idle')) {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { cancelForeignDevice } from '@seaworthy/api/foreign-devices'
+import { ProblemError } from '@seaworthy/api/problems'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { abortRollout, createRollout, showRollout } from '@seaworthy/api/rollouts'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
@@ -31,10 +33,10 @@ before(async () => {
   server = await startTestServer()
   client = createTestClient(server)
   ;({ signers } = await setUpTrust(client))
-  for (const version of ['1.0', '2.0', '3.0']) {
+  for (const version of ['1.0', '2.0', '3.0', 'urgent']) {
     const files = { 'firmware.swu': randomBytes(1000) }
     const pushed = await pushOsImage(client, server.adminToken, version, files)
-    await publishOsImage(client, pushed, signers)
+    await publishOsImage(client, pushed, signers, { security: version === 'urgent' })
   }
 })
 after(async () => {
@@ -84,6 +86,8 @@ test('D7 an update goes through its states as the client tells them, and retries
   await tell(unit, path, 'closed', 'failure', { code: 7 })
   const failed = (await updateOf(unit))?.events.find(({ state }) => state === 'failed')
   assert.deepEqual([failed?.code, failed?.attempt], ['ddi_7', 1])
+  // A next attempt is made when it polls and is shown one, not when it tells of the failure.
+  assert.equal((await updateOf(unit))?.state, 'failed')
   const second = await awaitAction(unit)
   assert.equal(second, first + 1)
   assert.deepEqual([(await updateOf(unit))?.state, (await updateOf(unit))?.attempt], ['offered', 2])
@@ -139,6 +143,78 @@ test('D7 another rollout takes over: the first action is cancelled before the se
   assert.equal(second, first + 1)
   const { body } = await unit.send('GET', `/deploymentBase/${second}`)
   assert.equal(body.deployment.chunks[0].version, '2.0')
+})
+
+test('D7 fault: a client that never answers a cancel takes no place in the next rollout and fails none', async () => {
+  const { fleet, units } = await makeFleet('mute', 'answers')
+  const [mute, answers] = units as [AddedController, AddedController]
+  const first = await begin(fleet, '1.0')
+  for (const unit of units) await awaitAction(unit)
+  await client.api.call(abortRollout, { params: { rolloutId: first }, body: {} })
+  const rolloutId = await begin(fleet, '2.0', policyOf({ safeMode: true }))
+  const cancel = await awaitCancel(answers)
+  await awaitCancel(mute)
+  const params = { deviceId: mute.deviceId }
+  await waitUntil('it is due but for the cancel', async () => {
+    assert.deepEqual((await mute.send('GET', '')).body._links.deploymentBase, undefined)
+    return (await client.api.call(explainDevice, { params })).code === 'cancel_pending'
+  })
+  const before = await client.api.call(showRollout, { params: { rolloutId } })
+  assert.equal(before.waves[0]?.offeredCount, 0)
+  assert.equal((await updateOf(mute))?.rolloutId, first)
+  // The place that the mute one did not take is free for the other.
+  assert.equal(await tell(answers, cancel, 'canceled'), 200)
+  const next = await awaitAction(answers)
+  await tell(answers, `/deploymentBase/${next}`, 'closed', 'success')
+  assert.equal(await pollAction(mute), undefined)
+  const { action } = await client.api.call(cancelForeignDevice, { params, body: {} })
+  assert.deepEqual([action.id, action.state], [1, 'canceled'])
+  assert.equal(await tell(mute, '/cancelAction/1', 'closed', 'success'), 410)
+  assert.equal(await awaitAction(mute), 2)
+  const after = await client.api.call(showRollout, { params: { rolloutId } })
+  assert.deepEqual([after.waves[0]?.offeredCount, after.waves[0]?.failedCount], [2, 0])
+  await assert.rejects(
+    client.api.call(cancelForeignDevice, { params, body: {} }),
+    (error) => error instanceof ProblemError && error.code === 'cancel_not_pending',
+  )
+})
+
+test('D7 fault: a cancel that nobody answers ends when its time is over, and the next action follows', async () => {
+  const { fleet, units } = await makeFleet('mute-for-long')
+  const unit = units[0]!
+  const rolloutId = await begin(fleet, '1.0')
+  const first = await awaitAction(unit)
+  await client.api.call(abortRollout, { params: { rolloutId }, body: {} })
+  await begin(fleet, '2.0')
+  await awaitCancel(unit)
+  assert.equal(await pollAction(unit), undefined)
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`
+        update ddi_actions set cancel_asked_at = cancel_asked_at - interval '15 minutes' where device = ${unit.deviceId}`,
+    )
+  } finally {
+    await db.close()
+  }
+  assert.equal(await awaitAction(unit), first + 1)
+  assert.equal(await tell(unit, `/cancelAction/${first}`, 'closed', 'success'), 410)
+})
+
+test('D7 fault: an emergency counts for a client only when that has stopped what it had in hand', async () => {
+  const { fleet, units } = await makeFleet('interrupted')
+  const unit = units[0]!
+  const rolloutId = await begin(fleet, '1.0')
+  const first = await awaitAction(unit)
+  await tell(unit, `/deploymentBase/${first}`, 'download')
+  const emergency = await begin(fleet, 'urgent', policyOf({ isEmergency: true }))
+  const cancel = await awaitCancel(unit)
+  assert.equal((await updateOf(unit))?.rolloutId, rolloutId)
+  const offered = await client.api.call(showRollout, { params: { rolloutId: emergency } })
+  assert.equal(offered.waves[0]?.offeredCount, 0)
+  await tell(unit, cancel, 'closed', 'success')
+  assert.equal(await awaitAction(unit), first + 1)
+  assert.equal((await updateOf(unit))?.rolloutId, emergency)
 })
 
 test('V12 outside of the window the update is skipped, and what has begun to be installed is not', async () => {

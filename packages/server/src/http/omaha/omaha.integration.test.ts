@@ -8,7 +8,7 @@ import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign
 import { setOmahaApp } from '@seaworthy/api/omaha'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { createRollout, listRolloutUpdates, showRollout } from '@seaworthy/api/rollouts'
-import { showFleetVersions } from '@seaworthy/api/updates'
+import { explainDevice, showFleetVersions } from '@seaworthy/api/updates'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { TestClient, TestServer } from '../../testing/index.ts'
@@ -429,6 +429,31 @@ test('D6 D2 rollouts decide for Omaha devices too: one at a time, history, failu
     items.map(({ state, code }) => [state, code]),
     [['failed', 'omaha_12']],
   )
+})
+
+test('D13 fault: a machine that may not restart, or only tells, takes no place in a rollout', async () => {
+  const fleet = await makeFleet({ follow: 'rollouts', reboot: { strategy: 'off' } })
+  const { id, token } = await addForeignDevice(client, { protocol: 'omaha', fleet })
+  const machine = createMachine(token)
+  await check(client, machine)
+  const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
+  const made = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
+  const params = { rolloutId: made.id }
+  await waitForRollout(client, made.id, ({ waves: [wave] }) => wave?.state === 'open')
+  const offered = async () =>
+    (await client.api.call(showRollout, { params })).waves[0]?.offeredCount
+  const why = async () => (await client.api.call(explainDevice, { params: { deviceId: id } })).code
+  assert.equal((await check(client, machine)).status, 'noupdate')
+  assert.deepEqual([await offered(), await why()], [0, 'restart_not_allowed'])
+  const reboot = { strategy: 'coordinated', slots: 1, ttlSeconds: null } as const
+  await client.api.call(setFleet, { params: { fleet }, body: { reboot } })
+  await waitUntil('it may restart', async () => (await why()) === 'due')
+  await tell(client, machine, 13, 1)
+  assert.equal(await offered(), 0, 'it told, and asked for nothing')
+  await waitUntil('an offer', async () => (await check(client, machine)).status === 'ok')
+  assert.equal(await offered(), 1)
+  const { items } = await client.api.call(listRebootLocks, { params: { fleet } })
+  assert.equal(items.length, 1)
 })
 
 test('D6 a release without files for the machine fails at once instead of when its time is over', async () => {
