@@ -191,6 +191,24 @@ export function parseConfig(
   return config
 }
 
+/** Its public half: what the server knows the key by. */
+export function provisioningKeyId(provisioningKey: string): string {
+  return `provisioning_${provisioningKey.split('_')[1]}`
+}
+
+/** The provisioning key of a configuration file; `undefined` when it holds none, or is being written at the moment. */
+export function findProvisioningKey(bytes: Uint8Array): string | undefined {
+  try {
+    const member = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')['provisioningKey']
+    return member === undefined ? undefined : checks.provisioningKey(member, 'provisioningKey')
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof Refusal) {
+      return undefined
+    }
+    throw error
+  }
+}
+
 /** The same file without its provisioning key, the order of its members kept; `undefined` when it holds none. */
 export function withoutProvisioningKey(bytes: Uint8Array): string | undefined {
   const members = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')

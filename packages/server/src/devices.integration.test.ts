@@ -240,7 +240,15 @@ test('V4 a removed device is refused at once, on every worker, and its key never
     const pull = await by.send('GET', '/v2/acme/tags/list', { token: device.accessToken })
     assert.ok([401, 403].includes(pull.status), String(pull.status))
   }
+  // Who asks for a token is told why there is none: it may come back with a new key (and not with this one).
+  const assertion = await makeAssertion(device.signer, device.id, server.url)
+  await assert.rejects(
+    client.api.call(createDeviceToken, { body: { assertion } }),
+    refused('device_removed'),
+  )
   await assert.rejects(register(client, key, device.signer), refused('device_removed'))
+  const back = await register(client, key, signer)
+  assert.notEqual(back.deviceId, device.id)
   assert.ok(signer.keyId !== device.signer.keyId)
 })
 

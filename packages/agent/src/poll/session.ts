@@ -14,7 +14,10 @@ export interface SessionPorts {
   now: () => Date
 }
 
-/** Asks for a token where the fetcher has none or the server takes it no longer, once. Throws `FetchError`. */
+/**
+ * Asks for a token where the fetcher has none or the server takes it no longer, once. A removed device may
+ * have come back, and its token be the old one: it asks for a new one then too. Throws `FetchError`.
+ */
 export async function callCheckIn(
   { gateway, signer, random, server, now }: SessionPorts,
   deviceId: string,
@@ -23,7 +26,8 @@ export async function callCheckIn(
   try {
     return await gateway.ask({ kind: 'check-in', body })
   } catch (error) {
-    if (!(error instanceof FetchError) || error.code !== 'token_needed') throw error
+    if (!(error instanceof FetchError)) throw error
+    if (error.code !== 'token_needed' && error.problem !== 'device_removed') throw error
   }
   const assertion = await signAssertion(signer, { deviceId, audience: server, now: now(), random })
   await gateway.ask({ kind: 'token', assertion })

@@ -6,6 +6,7 @@ import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
 import { readGenerations, writeGeneration } from './generations.ts'
+import type { Identity, KeyFile } from './identity.ts'
 import { findStateFault } from './state-form.ts'
 
 export interface Release {
@@ -54,6 +55,14 @@ export interface SignedReport {
 
 export interface DeviceState {
   deviceId: string | null
+  /** Of the device key. */
+  keyFile: KeyFile
+  /** Id of the provisioning key that it was registered with; `null` where that was not written down. */
+  registeredWith: string | null
+  /** Since when the server says that the device was removed. */
+  removedAt: string | null
+  /** Who the device was before it registered anew. */
+  former: Identity | null
   committed: Release | null
   /** The one committed before it, still stored; `null` when there is none or it lies below the floor. */
   fallback: Release | null
@@ -81,6 +90,10 @@ export interface DeviceState {
 
 export const emptyState: DeviceState = {
   deviceId: null,
+  keyFile: 'device.key',
+  registeredWith: null,
+  removedAt: null,
+  former: null,
   committed: null,
   fallback: null,
   committedCounter: 0,

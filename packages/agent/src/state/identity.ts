@@ -4,18 +4,37 @@ import type { Disk } from '../ports.ts'
 import type { Layout } from './layout.ts'
 import { replaceFile } from './replace-file.ts'
 
-const deviceIdForm = /^device_[0-9a-hjkmnp-tv-z]{26}$/
+export type KeyFile = 'device.key' | 'device.key.2'
 
-export async function writeIdentity(disk: Disk, layout: Layout, deviceId: string): Promise<void> {
-  await replaceFile(disk, `${layout.trust}/identity`, utf8Encode(deviceId))
+export interface Identity {
+  readonly deviceId: string
+  /** Name of the file of its key, in the trust folder. */
+  readonly keyFile: KeyFile
+}
+
+const identityForm = /^(device_[0-9a-hjkmnp-tv-z]{26})(?:\n(device\.key(?:\.2)?))?$/
+
+/** Two take turns: a device that registers anew keeps the key that it had. */
+export function otherKeyFile(keyFile: KeyFile): KeyFile {
+  return keyFile === 'device.key' ? 'device.key.2' : 'device.key'
+}
+
+export async function writeIdentity(
+  disk: Disk,
+  layout: Layout,
+  { deviceId, keyFile }: Identity,
+): Promise<void> {
+  const text = keyFile === 'device.key' ? deviceId : `${deviceId}\n${keyFile}`
+  await replaceFile(disk, `${layout.trust}/identity`, utf8Encode(text))
 }
 
 /** `undefined` when there is none, or none that can be read. */
-export async function readIdentity(disk: Disk, layout: Layout): Promise<string | undefined> {
+export async function readIdentity(disk: Disk, layout: Layout): Promise<Identity | undefined> {
   try {
     const bytes = await disk.read(`${layout.trust}/identity`, 64)
-    const text = bytes && utf8Decode(bytes)
-    return text !== undefined && deviceIdForm.test(text) ? text : undefined
+    const match = bytes && identityForm.exec(utf8Decode(bytes))
+    if (match === undefined || match === null) return undefined
+    return { deviceId: match[1]!, keyFile: match[2] === 'device.key.2' ? match[2] : 'device.key' }
   } catch {
     // what is asked for here is needed only after something worse was found
     return undefined

@@ -17,6 +17,8 @@ const isListOf =
   (value) =>
     Array.isArray(value) && value.every(isForm)
 
+const isKeyFile: Form = (value) => value === 'device.key' || value === 'device.key.2'
+
 const isRelease: Form = (value) =>
   isObject(value) &&
   isText(value['targetPath']) &&
@@ -33,6 +35,12 @@ const isUpdate: Form = (value) =>
 
 const forms: { [K in keyof DeviceState]: Form } = {
   deviceId: isNullOr(isText),
+  keyFile: isKeyFile,
+  registeredWith: isNullOr(isText),
+  removedAt: isNullOr(isText),
+  former: isNullOr(
+    (value) => isObject(value) && isText(value['deviceId']) && isKeyFile(value['keyFile']),
+  ),
   committed: isNullOr(isRelease),
   fallback: isNullOr(isRelease),
   committedCounter: isCounter,

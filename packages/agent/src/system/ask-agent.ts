@@ -50,9 +50,16 @@ function formatStatus(status: Record<string, unknown>): string {
     | { isAlive: boolean; exits: number }
     | null
     | undefined
+  const removedAt = status['removedAt']
   const rows: [string, string][] = [
     ['agent', status['isRunning'] === true ? 'running' : 'not running'],
     ['device', textOr(status['deviceId'], 'not registered')],
+    ...(typeof removedAt === 'string'
+      ? ([
+          ['removed', `the server says so since ${removedAt}; what runs goes on`],
+          ['', 'to register anew, put a fresh provisioningKey into agent.json'],
+        ] satisfies [string, string][])
+      : []),
     ['channel', `${String(status['product'])}/${String(status['channel'])}`],
     [
       'release',

@@ -42,6 +42,8 @@ export interface InlineAgent {
 
 export interface InlineOptions {
   config?: Partial<AgentConfig>
+  /** A configuration file, of which the agent reads and destroys the provisioning key. */
+  configPath?: string
   limits?: RateLimits
   clock?: Clock
   /** Wraps the fetcher: what a hijacked one would answer. */
@@ -114,6 +116,7 @@ export async function startInlineAgent(
     },
     {
       config,
+      ...(options.configPath === undefined ? {} : { configPath: options.configPath }),
       layout,
       sources,
       anchor: origin.repository.anchor,

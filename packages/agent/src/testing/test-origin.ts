@@ -19,8 +19,17 @@ import type { RepositorySimulator } from '@seaworthy/trust/tuf/simulator'
 import { createRepositorySimulator } from '@seaworthy/trust/tuf/simulator'
 
 export const testProvisioningKey = `swp_${'0'.repeat(26)}_${'a'.repeat(64)}`
-const provisioningId = `provisioning_${'0'.repeat(26)}`
-const deviceId = `device_${'0'.repeat(26)}`
+/** Each makes one device. */
+export const freshProvisioningKey = (letter: string): string =>
+  `swp_${letter.repeat(26)}_${letter.repeat(64)}`
+
+interface KnownDevice {
+  readonly id: string
+  readonly key: PublicKey
+  readonly keyId: string
+  readonly provisioningKey: string
+  isRemoved: boolean
+}
 
 export interface ReceivedReport {
   report: Record<string, unknown> & {
@@ -43,6 +52,12 @@ export interface TestOrigin {
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number
+  /** Of the last registration. */
+  deviceId(): string
+  /** As an operator removes a device. */
+  removeDevice(id: string): void
+  /** As after an older backup was restored: the device was never registered, those removed after it are there. */
+  restore(id: string): void
   /** Looks at each request first; `true` when it has answered. */
   intercept:
     | ((request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>)
@@ -74,7 +89,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
   await repository.addChannel(product, channel)
   /** Files by what stands behind `/v2/<product>/` and `/tuf/targets/`. */
   const blobs = new Map<string, { path: string; mediaType: string }>()
-  let device: PublicKey | undefined
+  const devices: KnownDevice[] = []
   let lastSequence = 0
   let releases = 0
 
@@ -87,6 +102,15 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     pollSeconds: 3600,
     reports: [],
     registrations: 0,
+    deviceId: () => devices.at(-1)?.id ?? '',
+    removeDevice(id) {
+      devices.find((device) => device.id === id)!.isRemoved = true
+    },
+    restore(id) {
+      const index = devices.findIndex((device) => device.id === id)
+      devices.splice(index + 1)
+      devices[index]!.isRemoved = false
+    },
     intercept: undefined,
     requests: [],
     async release(version, source, options = {}) {
@@ -145,24 +169,46 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       }),
   }
 
-  const isGenuine = async (message: Uint8Array, signature: string) =>
-    device !== undefined &&
-    isSignedBy(parsePublicKey(device), new Uint8Array(message), hexEncode(base64Decode(signature)))
+  const isGenuine = async (device: KnownDevice, message: Uint8Array, signature: string) =>
+    isSignedBy(
+      parsePublicKey(device.key),
+      new Uint8Array(message),
+      hexEncode(base64Decode(signature)),
+    )
 
-  const calls: Record<string, (body: never) => Promise<{ status: number; reply: unknown }>> = {
-    async '/v1/device/register'(body: { publicKey: PublicKey; proof: string }) {
-      const isSame = device !== undefined && (await keyId(device)) === (await keyId(body.publicKey))
-      if (device !== undefined && !isSame) return problem(403, 'provisioning_key_used_up')
-      device = body.publicKey
+  /** `bearer` is what the request was sent with. */
+  const calls: Record<
+    string,
+    (body: never, bearer: string) => Promise<{ status: number; reply: unknown }>
+  > = {
+    async '/v1/device/register'(
+      body: { publicKey: PublicKey; proof: string },
+      provisioningKey: string,
+    ) {
+      const id = await keyId(body.publicKey)
+      let device = devices.find((known) => known.keyId === id)
+      if (device?.isRemoved === true) return problem(403, 'device_removed')
+      if (device !== undefined && device.provisioningKey !== provisioningKey) {
+        return problem(409, 'device_already_registered')
+      }
+      const isUsed = devices.some((known) => known.provisioningKey === provisioningKey)
+      if (device === undefined && isUsed) return problem(403, 'provisioning_key_used_up')
+      const made = {
+        id: `device_${String(devices.length).repeat(26).slice(0, 26)}`,
+        key: body.publicKey,
+        keyId: id,
+        provisioningKey,
+        isRemoved: false,
+      }
+      const provisioningId = `provisioning_${provisioningKey.split('_')[1]}`
+      const statement = utf8Encode(`seaworthy-register-v1\n${provisioningId}\n${id}`)
+      if (!(await isGenuine(made, statement, body.proof))) return problem(403, 'proof_invalid')
       origin.registrations++
-      const statement = utf8Encode(
-        `seaworthy-register-v1\n${provisioningId}\n${await keyId(device)}`,
-      )
-      if (!(await isGenuine(statement, body.proof))) return problem(403, 'proof_invalid')
+      if (device === undefined) devices.push((device = made))
       return {
         status: 201,
         reply: {
-          deviceId,
+          deviceId: device.id,
           fleet: 'test',
           product,
           channel,
@@ -174,28 +220,31 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     async '/v1/device/token'({ assertion }: { assertion: string }) {
       const [header, claims, signature] = assertion.split('.') as [string, string, string]
       const signed = hexEncode(Uint8Array.fromBase64(signature, { alphabet: 'base64url' }))
+      const { iss } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { iss: string }
+      const device = devices.find(({ id }) => id === iss)
       const fits =
         device !== undefined &&
-        (await isSignedBy(parsePublicKey(device), utf8Encode(`${header}.${claims}`), signed))
-      if (!fits) return problem(401, 'unauthenticated')
+        (await isSignedBy(parsePublicKey(device.key), utf8Encode(`${header}.${claims}`), signed))
+      if (!fits) return problem(401, 'assertion_invalid')
+      if (device.isRemoved) return problem(403, 'device_removed')
       return {
         status: 200,
         reply: {
-          accessToken: 'test-token',
+          accessToken: `token-of-${device.id}`,
           expiresAt: formatInstant(new Date(Date.now() + 3_600_000)),
         },
       }
     },
-    async '/v1/device/check-in'({
-      report,
-      signature,
-    }: {
-      report: ReceivedReport['report']
-      signature?: string
-    }) {
+    async '/v1/device/check-in'(
+      { report, signature }: { report: ReceivedReport['report']; signature?: string },
+      bearer: string,
+    ) {
+      const device = devices.find(({ id }) => bearer === `token-of-${id}`)
+      if (device === undefined) return problem(401, 'unauthenticated')
+      if (device.isRemoved) return problem(403, 'device_removed')
       if (signature !== undefined) {
         const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
-        if (!(await isGenuine(message, signature))) return problem(403, 'signature_invalid')
+        if (!(await isGenuine(device, message, signature))) return problem(403, 'signature_invalid')
         lastSequence = Math.max(lastSequence, report.sequence)
       }
       origin.reports.push({ report, isSigned: signature !== undefined })
@@ -231,12 +280,9 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     if (call !== undefined) {
       const parts: Buffer[] = []
       for await (const part of request) parts.push(part as Buffer)
-      const isKnown = path.endsWith('check-in')
-        ? request.headers.authorization === 'Bearer test-token'
-        : true
-      const { status, reply } = isKnown
-        ? await call(JSON.parse(Buffer.concat(parts).toString()) as never)
-        : problem(401, 'unauthenticated')
+      const bearer = (request.headers.authorization ?? '').replace('Bearer ', '')
+      const body = JSON.parse(Buffer.concat(parts).toString()) as never
+      const { status, reply } = await call(body, bearer)
       const type = status >= 400 ? 'application/problem+json' : 'application/json'
       response.writeHead(status, { 'content-type': type }).end(JSON.stringify(reply))
       return

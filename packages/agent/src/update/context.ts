@@ -120,6 +120,7 @@ export function describeStatus(context: InstallerContext): Readonly<Record<strin
   return {
     agentVersion,
     deviceId: state.deviceId,
+    removedAt: state.removedAt,
     keyId: context.signer.keyId,
     product: config.product,
     channel: config.channel,

@@ -57,12 +57,14 @@ export async function openInstaller(
   const { current, stored } = await readSlots(disk, layout)
   const isFresh = current === undefined && stored.length === 0
   const store = await openState(disk, `${layout.trust}/device-state`, isFresh)
-  const { deviceId } = store.state
-  if (deviceId !== null && (await readIdentity(disk, layout)) !== deviceId) {
-    await writeIdentity(disk, layout, deviceId)
+  const { deviceId, keyFile } = store.state
+  if (deviceId !== null) {
+    const told = await readIdentity(disk, layout)
+    const isRight = told?.deviceId === deviceId && told.keyFile === keyFile
+    if (!isRight) await writeIdentity(disk, layout, { deviceId, keyFile })
   }
   const isUntouched = isFresh && deviceId === null && store.state.committedCounter === 0
-  const signer = await openDeviceKey(disk, `${layout.trust}/device.key`, isUntouched)
+  const signer = await openDeviceKey(disk, `${layout.trust}/${keyFile}`, isUntouched)
   const trust = await openTrust(
     ports,
     {
@@ -120,7 +122,7 @@ export async function openInstaller(
       } catch (error) {
         if (!isWorldsFault(error)) throw error
         failures++
-        context.lastError = error.code
+        context.lastError = store.state.removedAt === null ? error.code : 'device_removed'
         ports.log.warn('server-not-reached', { error })
         waitMs = waitAfterFailure(failures, error)
       }

@@ -5,15 +5,11 @@
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
 import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
-import { utf8Encode } from '@seaworthy/std/bytes'
-import { configBytesMax, withoutProvisioningKey } from '../config.ts'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
 import { callCheckIn } from '../poll/session.ts'
-import { signRegistration } from '../state/device-key.ts'
-import { writeIdentity } from '../state/identity.ts'
-import { replaceFile } from '../state/replace-file.ts'
 import { buildReport } from '../state/reports.ts'
+import { createMembership } from './membership.ts'
 import { createTaker } from './taker.ts'
 import { isContentRefusal } from './verified.ts'
 import type { InstallerContext } from './context.ts'
@@ -37,70 +33,35 @@ const sequenceJump = 1000
 const pollSecondsMax = 24 * 3600
 
 export function createPoller(context: InstallerContext): Poller {
-  const { ports, settings, store, signer, trust } = context
+  const { ports, settings, store, trust } = context
   const { config } = settings
-  const { gateway } = ports
 
   const trustedNow = () =>
     new Date(Math.max(ports.clock.now().getTime(), trust.client.status().timeFloor.getTime()))
 
-  const session = { ...ports, signer, server: config.server ?? '', now: trustedNow }
+  const session = () => ({
+    ...ports,
+    signer: context.signer,
+    server: config.server ?? '',
+    now: trustedNow,
+  })
 
-  const destroyProvisioningKey = async () => {
-    delete config.provisioningKey
-    const path = settings.configPath
-    if (path === undefined) return
-    const bytes = await ports.disk.read(path, configBytesMax)
-    const rest = bytes && withoutProvisioningKey(bytes)
-    if (rest !== undefined) await replaceFile(ports.disk, path, utf8Encode(rest), 0o600)
-  }
-
-  const register = async () => {
-    const { provisioningKey } = config
-    if (provisioningKey === undefined) {
-      throw new Refusal(
-        'not_provisioned',
-        'the device is not registered and has no provisioning key',
-      )
-    }
-    const id = `provisioning_${provisioningKey.split('_')[1]}`
-    const { deviceId, product, channel } = await gateway.ask({
-      kind: 'register',
-      provisioningKey,
-      body: {
-        publicKey: signer.key,
-        proof: await signRegistration(signer, id),
-        platform: config.platform,
-        agentVersion: settings.agentVersion,
-        ...(config.name === undefined ? {} : { name: config.name }),
-        ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
-        ...(config.tags === undefined ? {} : { tags: config.tags }),
-      },
-    })
-    if (product !== config.product)
-      throw trustError('wrong_product', `the server's fleet runs ${product}`)
-    if (channel !== config.channel)
-      throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
-    await store.change((state) => ({ ...state, deviceId }))
-    await writeIdentity(ports.disk, settings.layout, deviceId)
-    ports.log.info('registered', { deviceId })
-  }
-
-  const ensureIdentity = async (): Promise<string> => {
-    if (store.state.deviceId === null) await register()
-    // also after a crash between the two: whoever is registered needs no provisioning key any more
-    if (config.provisioningKey !== undefined) await destroyProvisioningKey()
-    return store.state.deviceId!
-  }
+  const membership = createMembership(context, trustedNow)
 
   /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
   const checkInOnce = async (
     body: Readonly<Record<string, unknown>>,
   ): Promise<FetcherReplies['check-in'] | undefined> => {
     try {
-      return await callCheckIn(session, await ensureIdentity(), body)
+      const deviceId = await membership.ensure()
+      const reply = await callCheckIn(session(), deviceId, body)
+      await membership.confirm()
+      return reply
     } catch (error) {
       if (!(error instanceof FetchError)) throw error
+      if (error.problem !== undefined && (await membership.onRefused(error.problem))) {
+        return undefined
+      }
       if (error.problem === 'report_signature_missing') {
         await changeAndReport(context, context.activity, (state) => state)
       } else if (error.problem === 'report_sequence_reused') {

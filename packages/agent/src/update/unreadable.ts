@@ -34,7 +34,7 @@ export async function runUnreadable(
     agentVersion,
     product: config.product,
     channel: config.channel,
-    deviceId: (await readIdentity(ports.disk, layout)) ?? null,
+    deviceId: (await readIdentity(ports.disk, layout))?.deviceId ?? null,
     application: runner.kept ?? null,
     lastError: code,
   })
@@ -79,9 +79,10 @@ async function tellServer(
   code: string,
 ): Promise<void> {
   const { layout, config, agentVersion } = settings
-  const deviceId = await readIdentity(ports.disk, layout)
-  if (config.server === undefined || deviceId === undefined) return
-  const signer = await openDeviceKey(ports.disk, `${layout.trust}/device.key`, false)
+  const identity = await readIdentity(ports.disk, layout)
+  if (config.server === undefined || identity === undefined) return
+  const { deviceId, keyFile } = identity
+  const signer = await openDeviceKey(ports.disk, `${layout.trust}/${keyFile}`, false)
   const now = ports.clock.now()
   const report = buildReport(
     { ...emptyState, refusals: [{ code, at: formatInstant(now) }] },

@@ -27,6 +27,7 @@ import {
   getDevice,
   getDeviceByKey,
   insertDevice,
+  isRemovedDevice,
   isRemovedKey,
   lockOwnMetadata,
   removeDevice,
@@ -125,6 +126,7 @@ export async function issueAccessToken(
 ): Promise<{ accessToken: string; expiresAt: Date }> {
   const deviceId = readAssertionIssuer(assertion)
   const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined && (await isRemovedDevice(app.db.reader, deviceId))) throw removed()
   if (!device?.publicKey) {
     throw new Refusal<DeviceRefusal>('assertion_invalid', 'the assertion is of no known device')
   }

@@ -142,6 +142,12 @@ export async function removeDevice({ sql }: WriteTx, id: string, now: Date): Pro
   return true
 }
 
+/** It was registered once; nothing else of it is remembered but its key. */
+export async function isRemovedDevice({ sql }: ReadTx, id: string): Promise<boolean> {
+  const rows = await sql`select 1 from removed_devices where device = ${id}`
+  return rows.length > 0
+}
+
 export async function isRemovedKey({ sql }: ReadTx, keyId: string): Promise<boolean> {
   const rows = await sql`select 1 from removed_devices where key_id = ${keyId}`
   return rows.length > 0

@@ -1,0 +1,174 @@
+/** V4: what becomes of a device that its server says was removed, whether the server tells the truth or not. */
+import assert from 'node:assert/strict'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { after, afterEach, beforeEach, test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
+import type { InlineAgent } from './testing/inline-agent.ts'
+import { startInlineAgent } from './testing/inline-agent.ts'
+import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
+import type { TestOrigin } from './testing/test-origin.ts'
+import {
+  freshProvisioningKey,
+  startTestOrigin,
+  testProvisioningKey,
+} from './testing/test-origin.ts'
+
+const folder = makeTestFolder()
+let origin: TestOrigin
+let agent: InlineAgent
+let count = 0
+let configPath: string
+let sha256: string
+
+const start = async () => {
+  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, { configPath })
+}
+
+beforeEach(async () => {
+  origin = await startTestOrigin(`${folder.path}/${++count}`)
+  const app = writeTestApp(`${folder.path}/${count}/app`, '1.0.0', 'healthy', {
+    windowSeconds: 0.2,
+  })
+  ;({ sha256 } = await origin.release('1.0.0', app, { counter: 7, floor: 5 }))
+  configPath = `${folder.path}/${count}/agent.json`
+  writeKey(testProvisioningKey)
+  await start()
+  await waitUntil('release 1 committed', () => agent.status().committedCounter === 7)
+  await waitUntil('the provisioning key is gone', () => readKey() === undefined)
+})
+afterEach(async () => {
+  await agent.stop()
+  await origin.close()
+})
+after(() => folder.remove())
+
+function writeKey(provisioningKey: string): void {
+  writeFileSync(configPath, JSON.stringify({ provisioningKey }), { mode: 0o600 })
+}
+
+const readKey = () =>
+  (JSON.parse(readFileSync(configPath, 'utf8')) as { provisioningKey?: string }).provisioningKey
+
+const requestsTo = (path: string) =>
+  origin.requests.filter((request) => request.endsWith(path)).length
+
+/** A poll that the server refuses makes no report, but it asks for a token. */
+const pollInVain = async () => {
+  const before = requestsTo('/v1/device/token')
+  agent.installer.pollNow()
+  await waitUntil('asked again', () => requestsTo('/v1/device/token') > before)
+}
+
+const pollWell = async () => {
+  const before = origin.reports.length
+  agent.installer.pollNow()
+  await waitUntil('a report', () => origin.reports.length > before)
+}
+
+const remove = async (id: string) => {
+  origin.removeDevice(id)
+  agent.installer.pollNow()
+  await waitUntil('the device knows', () => agent.status()['removedAt'] !== null)
+}
+
+/** What no answer of a server may take from a device. */
+function assertUnharmed(): void {
+  const status = agent.status()
+  assert.deepEqual([status.committedCounter, status['floor']], [7, 5])
+  assert.equal((status['committed'] as { sha256: string }).sha256, sha256)
+  assert.deepEqual([...agent.running], [sha256])
+}
+
+test('V4 a removed device says so, runs on, and registers anew with a fresh key: counter, floor and release stay', async () => {
+  const first = origin.deviceId()
+  await remove(first)
+  await pollInVain()
+  assert.equal(agent.status().lastError, 'device_removed')
+  assert.equal(origin.registrations, 1)
+  assertUnharmed()
+
+  const told = origin.reports.findLast(({ isSigned }) => isSigned)!.report.sequence
+  writeKey(freshProvisioningKey('1'))
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => origin.registrations === 2)
+  await waitUntil('taken', () => agent.status()['removedAt'] === null)
+  await waitUntil('the key is spent', () => readKey() === undefined)
+  const second = origin.deviceId()
+  assert.notEqual(second, first)
+  assert.equal(agent.status()['deviceId'], second)
+  assert.equal(statSync(`${agent.layout.trust}/device.key.2`).mode & 0o777, 0o600)
+  // The new device's first signed statement says what runs, by the new key, and goes on counting.
+  const newest = () =>
+    origin.reports.findLast((item) => item.isSigned && item.report.sequence > told)
+  await waitUntil('a signed statement', () => newest() !== undefined)
+  const { report } = newest()!
+  assert.equal(report.running?.version, '1.0.0')
+  assert.equal(report.committedCounter, 7)
+  assertUnharmed()
+
+  await agent.stop()
+  await start()
+  await pollWell()
+  assert.equal(agent.status()['deviceId'], second)
+  assert.equal(origin.registrations, 2)
+})
+
+test('V4 a removed device comes back again and again, each time with another key and another fresh provisioning key', async () => {
+  const ids = [origin.deviceId()]
+  const keyIds = [agent.status()['keyId']]
+  for (const letter of ['1', '2', '3']) {
+    await remove(ids.at(-1)!)
+    writeKey(freshProvisioningKey(letter))
+    agent.installer.pollNow()
+    await waitUntil('back', () => agent.status()['removedAt'] === null)
+    await pollWell()
+    ids.push(origin.deviceId())
+    keyIds.push(agent.status()['keyId'])
+  }
+  assert.equal(new Set(ids).size, 4)
+  assert.equal(new Set(keyIds).size, 4)
+  assertUnharmed()
+})
+
+test('V4 attack: a server that calls a device removed costs it nothing but asking again', async () => {
+  const id = origin.deviceId()
+  await remove(id)
+  for (let i = 0; i < 3; i++) await pollInVain()
+  assertUnharmed()
+  origin.restore(id)
+  await pollWell()
+  await waitUntil('known again', () => agent.status()['removedAt'] === null)
+  assert.equal(agent.status()['deviceId'], id)
+  assert.equal(origin.registrations, 1)
+  assertUnharmed()
+})
+
+test('V4 attack: a device that a lie made register anew is taken under its former identity by a server that knows only that', async () => {
+  const id = origin.deviceId()
+  await remove(id)
+  writeKey(freshProvisioningKey('1'))
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => agent.status()['removedAt'] === null)
+  await pollWell()
+  // The genuine server is back: it never removed the device, and never heard of the other one.
+  origin.restore(id)
+  agent.installer.pollNow()
+  await waitUntil('itself again', () => agent.status()['deviceId'] === id)
+  await pollWell()
+  assertUnharmed()
+  await agent.stop()
+  await start()
+  await pollWell()
+  assert.equal(agent.status()['deviceId'], id)
+})
+
+test('V4 a fresh provisioning key stays unspent while the server knows the device, restarts included', async () => {
+  const fresh = freshProvisioningKey('1')
+  writeKey(fresh)
+  await pollWell()
+  await agent.stop()
+  await start()
+  await pollWell()
+  assert.equal(readKey(), fresh)
+  assert.equal(origin.registrations, 1)
+})

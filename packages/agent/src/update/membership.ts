@@ -1,0 +1,222 @@
+/**
+ * Who the device is to its server: registration, and what becomes of it when the server says that the device was removed. That is
+ * only the server's word, and a server may lie. So it ends nothing: what runs goes on running, counter and floor stay, the
+ * identity is kept and asked with again at every poll. Only a provisioning key that somebody has put into the configuration since
+ * makes the device register anew, with a new device key; the identity before that is kept beside it, for a server that knows
+ * the old one and not the new.
+ */
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { trustError } from '@seaworthy/trust/tuf'
+import {
+  configBytesMax,
+  findProvisioningKey,
+  provisioningKeyId,
+  withoutProvisioningKey,
+} from '../config.ts'
+import { FetchError } from '../refusals.ts'
+import { openDeviceKey, signAssertion, signRegistration } from '../state/device-key.ts'
+import type { Identity } from '../state/identity.ts'
+import { otherKeyFile, writeIdentity } from '../state/identity.ts'
+import { replaceFile } from '../state/replace-file.ts'
+import { withSignedReport } from '../state/reports.ts'
+import type { InstallerContext } from './context.ts'
+import { publishStatus, reportFacts } from './context.ts'
+
+export interface Membership {
+  /** Whom to ask as; registers where the device never was. Throws `Refusal<'not_provisioned'>`, `FetchError`, `TrustError`. */
+  ensure(): Promise<string>
+  /** The server took a check-in: it knows this device, whatever was said before. */
+  confirm(): Promise<void>
+  /** The server refuses the identity by this code. True when there is another one to ask with now. */
+  onRefused(problem: string): Promise<boolean>
+}
+
+/** By which the server says that it does not know the identity, or no longer. */
+const refusedIdentity = ['device_removed', 'assertion_invalid']
+/** By which it says that the device key, not the provisioning key, is in the way. */
+const refusedKey = ['device_removed', 'device_already_registered']
+
+export function createMembership(context: InstallerContext, now: () => Date): Membership {
+  const { ports, settings, store } = context
+  const { config, layout } = settings
+  const { disk, gateway, log } = ports
+
+  const keyPath = (identity: Pick<Identity, 'keyFile'>) => `${layout.trust}/${identity.keyFile}`
+
+  /** As the file says now: whoever puts a key there need not restart the agent. */
+  const readProvisioningKey = async (): Promise<string | undefined> => {
+    if (settings.configPath === undefined) return config.provisioningKey
+    const bytes = await disk.read(settings.configPath, configBytesMax)
+    return bytes && findProvisioningKey(bytes)
+  }
+
+  const isSpent = (key: string | undefined) =>
+    key !== undefined && provisioningKeyId(key) === store.state.registeredWith
+
+  /** One that this device has not registered with. */
+  const readFreshKey = async (): Promise<string | undefined> => {
+    const key = await readProvisioningKey()
+    return isSpent(key) ? undefined : key
+  }
+
+  /** The key that the device was registered with, and no other: a fresh one stays until it was used. */
+  const destroySpentKey = async () => {
+    if (isSpent(config.provisioningKey)) delete config.provisioningKey
+    const path = settings.configPath
+    if (path === undefined) return
+    const bytes = await disk.read(path, configBytesMax)
+    if (bytes === undefined || !isSpent(findProvisioningKey(bytes))) return
+    const rest = withoutProvisioningKey(bytes)
+    if (rest !== undefined) await replaceFile(disk, path, utf8Encode(rest), 0o600)
+  }
+
+  /** Whether the key of a registration that the server has not taken a check-in for yet may still be there. */
+  let mayHoldSpentKey = false
+
+  const askToRegister = async (signer: Signer, provisioningKey: string): Promise<string> => {
+    const { deviceId, product, channel } = await gateway.ask({
+      kind: 'register',
+      provisioningKey,
+      body: {
+        publicKey: signer.key,
+        proof: await signRegistration(signer, provisioningKeyId(provisioningKey)),
+        platform: config.platform,
+        agentVersion: settings.agentVersion,
+        ...(config.name === undefined ? {} : { name: config.name }),
+        ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
+        ...(config.tags === undefined ? {} : { tags: config.tags }),
+      },
+    })
+    if (product !== config.product)
+      throw trustError('wrong_product', `the server's fleet runs ${product}`)
+    if (channel !== config.channel)
+      throw trustError('wrong_channel', `the server's fleet follows ${channel}`)
+    return deviceId
+  }
+
+  const register = async () => {
+    const provisioningKey = await readProvisioningKey()
+    if (provisioningKey === undefined) {
+      throw new Refusal(
+        'not_provisioned',
+        'the device is not registered and has no provisioning key',
+      )
+    }
+    const deviceId = await askToRegister(context.signer, provisioningKey)
+    const registeredWith = provisioningKeyId(provisioningKey)
+    await store.change((state) => ({ ...state, deviceId, registeredWith }))
+    await writeIdentity(disk, layout, { deviceId, keyFile: store.state.keyFile })
+    log.info('registered', { deviceId })
+  }
+
+  const present = (): Identity => ({
+    deviceId: store.state.deviceId!,
+    keyFile: store.state.keyFile,
+  })
+
+  /** From now on the device is `identity`; the one before is kept. What was not heard yet is said again by the new key. */
+  const become = async (
+    identity: Identity,
+    signer: Signer,
+    registeredWith: string | null,
+  ): Promise<void> => {
+    const former = present()
+    await store.change((state) =>
+      withSignedReport(
+        { ...state, ...identity, registeredWith, former, removedAt: null, outbox: [] },
+        reportFacts(context),
+        signer,
+        ports.clock.now(),
+      ),
+    )
+    context.signer = signer
+    await writeIdentity(disk, layout, identity)
+  }
+
+  /** A device key that the server has never seen: each attempt goes on with the one that the attempt before has made. */
+  const registerAnew = async (provisioningKey: string) => {
+    const keyFile = otherKeyFile(store.state.keyFile)
+    if (store.state.former?.keyFile === keyFile) {
+      await store.change((state) => ({ ...state, former: null }))
+      await disk.remove(keyPath({ keyFile }))
+    }
+    const signer = await openDeviceKey(disk, keyPath({ keyFile }), true)
+    let deviceId: string
+    try {
+      deviceId = await askToRegister(signer, provisioningKey)
+    } catch (error) {
+      if (error instanceof FetchError && refusedKey.includes(error.problem ?? '')) {
+        await disk.remove(keyPath({ keyFile }))
+      }
+      throw error
+    }
+    const before = store.state.deviceId
+    await become({ deviceId, keyFile }, signer, provisioningKeyId(provisioningKey))
+    mayHoldSpentKey = true
+    await signIn({ deviceId, keyFile }, signer)
+    log.info('registered-anew', { deviceId, before })
+  }
+
+  const signIn = async ({ deviceId }: Identity, signer: Signer) => {
+    const options = { deviceId, audience: config.server ?? '', now: now(), random: ports.random }
+    await gateway.ask({ kind: 'token', assertion: await signAssertion(signer, options) })
+  }
+
+  /** A server that was set back, or lied, may know the identity before. */
+  const goBack = async (): Promise<boolean> => {
+    const { former, registeredWith } = store.state
+    if (former === null) return false
+    const signer = await openDeviceKey(disk, keyPath(former), false)
+    try {
+      await signIn(former, signer)
+    } catch (error) {
+      if (error instanceof FetchError && error.problem !== undefined) return false
+      throw error
+    }
+    await become(former, signer, registeredWith)
+    log.warn('former-identity-taken', { deviceId: former.deviceId })
+    return true
+  }
+
+  const noteRemoval = async () => {
+    if (store.state.removedAt !== null) return
+    const removedAt = formatInstant(ports.clock.now())
+    await store.change((state) => ({ ...state, removedAt }))
+    log.warn('device-removed', {
+      deviceId: store.state.deviceId,
+      why: 'the server says that this device was removed; what runs goes on, and nothing new comes',
+      wayOut: 'put a fresh provisioningKey into the configuration: the device then registers anew',
+    })
+    publishStatus(context)
+  }
+
+  return {
+    async ensure() {
+      if (store.state.deviceId === null) await register()
+      // also after a crash between the two
+      if (isSpent(config.provisioningKey)) await destroySpentKey()
+      return store.state.deviceId!
+    },
+    async confirm() {
+      if (mayHoldSpentKey) await destroySpentKey()
+      mayHoldSpentKey = false
+      if (store.state.removedAt === null) return
+      await store.change((state) => ({ ...state, removedAt: null }))
+      log.info('device-known-again', { deviceId: store.state.deviceId })
+      publishStatus(context)
+    },
+    async onRefused(problem) {
+      if (!refusedIdentity.includes(problem)) return false
+      if (await goBack()) return true
+      if (problem !== 'device_removed') return false
+      await noteRemoval()
+      const provisioningKey = await readFreshKey()
+      if (provisioningKey === undefined) return false
+      await registerAnew(provisioningKey)
+      return true
+    },
+  }
+}
