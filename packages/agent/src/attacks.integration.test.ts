@@ -248,6 +248,34 @@ test('T7 D9 a hostile mirror that breaks off after garbage: the honest server de
   }
 })
 
+test('T7 D9 a hostile mirror that sends just enough to be kept is left for the server', async () => {
+  const mirror = await startTestOrigin(`${folder.path}/${count}/mirror`)
+  try {
+    await startAtFive({
+      config: { mirrors: [{ url: mirror.url }] },
+      limits: { windowMs: 500, bytesPerSecondMin: 1024, deadlineBaseMs: 600_000 },
+    })
+    const six = await origin.release('6.0.0', app('6.0.0', 400_000), { counter: 6 })
+    let sent = 0
+    mirror.intercept = (request, response) => {
+      if (!request.url!.includes('/blobs/')) return false
+      response.writeHead(200, { 'content-length': six.layer.size })
+      const timer = setInterval(() => {
+        sent += 512
+        response.write(Buffer.alloc(512))
+      }, 100)
+      response.on('close', () => clearInterval(timer))
+      return true
+    }
+    agent.installer.pollNow()
+    await waitUntil('committed', () => agent.status().committedCounter === 6)
+    assert.ok(sent < six.layer.size / 2, `it was left after ${sent} bytes`)
+    assert.deepEqual(agent.status().refusals, [])
+  } finally {
+    await mirror.close()
+  }
+})
+
 test('T7 D9 a source whose earlier bytes were garbage gets a clean try within the same poll', async () => {
   await startAtFive()
   const six = await origin.release('6.0.0', app('6.0.0', 100_000), { counter: 6 })

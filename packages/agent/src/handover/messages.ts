@@ -37,6 +37,8 @@ export type FetcherRequest =
       accept?: string
       sha256: string
       size: number
+      /** There are other sources: this one is left sooner than if it were the only one. */
+      isHurried: boolean
     }
   /** What is there of the named content, from one source or from all, was not genuine or is no longer wanted. */
   | { kind: 'discard'; sha256: string; source?: number }

@@ -24,6 +24,7 @@ import type { FetchFailure } from '../refusals.ts'
 import { FetchError } from '../refusals.ts'
 import { asFetchError, download } from './download.ts'
 import type { RateLimits } from './rate.ts'
+import { hurried } from './rate.ts'
 
 export interface FetcherPorts {
   clock: Clock
@@ -105,21 +106,25 @@ export function createFetcher(
     const file = contentName(request.sha256, source)
     const path = `${settings.fetchFolder}/${file}`
     let shown = -1
+    const limits = request.isHurried ? hurried(ports.limits) : ports.limits
     const attempt = () =>
-      download(ports, {
-        transport,
-        url: `${source.url}${request.path}`,
-        headers: headersFor(source.isServer, request.accept),
-        path,
-        size: request.size,
-        isLimit: false,
-        onProgress: (bytes) => {
-          const percent = request.size === 0 ? 100 : Math.floor((bytes / request.size) * 100)
-          if (percent === shown) return
-          shown = percent
-          emit({ kind: 'progress', sha256: request.sha256, percent })
+      download(
+        { ...ports, limits },
+        {
+          transport,
+          url: `${source.url}${request.path}`,
+          headers: headersFor(source.isServer, request.accept),
+          path,
+          size: request.size,
+          isLimit: false,
+          onProgress: (bytes) => {
+            const percent = request.size === 0 ? 100 : Math.floor((bytes / request.size) * 100)
+            if (percent === shown) return
+            shown = percent
+            emit({ kind: 'progress', sha256: request.sha256, percent })
+          },
         },
-      })
+      )
     // what was there of it may be why the source says what it says: without it, it is asked again at once
     const wasThere = (await sizeOf(path)) > 0
     for (let isAgain = false; ; isAgain = true) {

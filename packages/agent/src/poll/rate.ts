@@ -14,6 +14,14 @@ export const rateLimits: RateLimits = {
   deadlineBaseMs: 120_000,
 }
 
+/** How much faster a source must be while there are others to ask. */
+const hurriedTimes = 32
+
+/** One that sends just enough to be kept could hold an update up for days; where there are others, it must do better. */
+export function hurried(limits: RateLimits): RateLimits {
+  return { ...limits, bytesPerSecondMin: limits.bytesPerSecondMin * hurriedTimes }
+}
+
 interface Sample {
   atMs: number
   bytes: number

@@ -51,16 +51,19 @@ async function fromSources<T>(
   take: (path: string) => Promise<T>,
 ): Promise<T> {
   let worst: unknown
-  for (const source of sourceOrder(settings.sources, 'content')) {
+  const slow = new Set<number>()
+  for (const { source, isHurried, isSecond } of attemptsAt(settings.sources)) {
+    if (isSecond && !slow.has(source)) continue
     for (let isAgain = false; ; isAgain = true) {
       let isContinued = false
       try {
-        const reply = await gateway.ask({ kind: 'content', source, ...wanted })
+        const reply = await gateway.ask({ kind: 'content', source, isHurried, ...wanted })
         isContinued = reply.isContinued
         return await take(`${settings.fetchFolder}/${reply.file}`)
       } catch (error) {
         const isWrong = isTrustError(error)
         if (!isWrong && !(error instanceof FetchError)) throw error
+        if (error instanceof FetchError && error.code === 'slow_retrieval') slow.add(source)
         log.warn('source-failed', { source: settings.sources[source]!.url, error })
         if (isWrong) await discardContent(gateway, wanted.sha256, source)
         if (!(worst instanceof TrustError)) worst = asTrustError(error)
@@ -69,6 +72,25 @@ async function fromSources<T>(
     }
   }
   throw worst
+}
+
+interface Attempt {
+  source: number
+  isHurried: boolean
+  isSecond: boolean
+}
+
+/**
+ * Every source in its turn, and those that were slow once more with all patience, the server first: where all are slow, the network is,
+ * and each goes on where it stopped.
+ */
+function attemptsAt(sources: readonly SourceSettings[]): Attempt[] {
+  const order = sourceOrder(sources, 'content')
+  const isHurried = order.length > 1
+  const first = order.map((source) => ({ source, isHurried, isSecond: false }))
+  if (!isHurried) return first
+  const second = order.toReversed().map((source) => ({ source, isHurried: false, isSecond: true }))
+  return [...first, ...second]
 }
 
 /** Of one source, or of all. What the fetcher does not do, it only does not do: nothing here depends on it. */
