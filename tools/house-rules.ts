@@ -203,6 +203,23 @@ export const houseRules: Rule[] = [
     },
   ),
   banCalls(
+    'folders are made with makeFolders',
+    [
+      {
+        pattern: /\bmkdir(?:Sync)?\([^\n;]*?\brecursive:/g,
+        instead: 'it never ends below /proc; makeFolders (oci/folders) does',
+      },
+    ],
+    {
+      caught: [
+        at('await mkdir(path, { recursive: true })'),
+        at('mkdirSync(join(a, b), { mode, recursive: true })'),
+      ],
+      passes: [at('await mkdir(path)'), at('makeFolders(path)\nrm(path, { recursive: true })')],
+    },
+    (file) => !file.isTest && file.path.startsWith('packages/'),
+  ),
+  banCalls(
     'no state at the level of a module',
     [
       {

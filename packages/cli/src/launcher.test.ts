@@ -26,12 +26,15 @@ function makeCheckout(t: TestContext) {
   cpSync(join(root, 'packages/cli/bin'), bin, { recursive: true })
   const path = join(folder, 'path')
   mkdirSync(path)
-  for (const name of ['sh', 'dirname', 'readlink'])
+  for (const name of ['sh', 'dirname', 'readlink', 'uname'])
     symlinkSync(`/usr/bin/${name}`, join(path, name))
   return {
     /** Puts a program called `node` there, which prints and ends so. */
     addNode: (where: 'pinned' | 'path', text: string, exitCode = 0) => {
-      const file = join(folder, where === 'path' ? 'path/node' : 'node_modules/.bin/node')
+      const file = join(
+        folder,
+        where === 'path' ? 'path/node' : `node_modules/node-linux-${process.arch}/bin/node`,
+      )
       mkdirSync(dirname(file), { recursive: true })
       const script = `#!/bin/sh\nprintf '%s\\n' '${text}' >&${exitCode === 0 ? 1 : 2}\nexit ${exitCode}\n`
       writeFileSync(file, script, { mode: 0o755 })

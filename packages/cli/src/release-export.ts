@@ -10,7 +10,7 @@
  * Nothing in it needs trust: it is as good as the root digest that whoever checks it got elsewhere.
  */
 import { hash } from 'node:crypto'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64Encode, concatBytes, hexDecode } from '@seaworthy/std/bytes'
 import { encodeFileList, formatSha256Sums } from '@seaworthy/oci/bundle/file-list'
@@ -24,6 +24,7 @@ import type { PublicKey } from '@seaworthy/trust/keys'
 import type { AnySigned, Metadata, Release, RoleKeys, RootSigned } from '@seaworthy/trust/tuf'
 import { canonicalJson, channelRole, roleFileName } from '@seaworthy/trust/tuf'
 import { createReadStream } from 'node:fs'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { readRelease } from './release-changes.ts'
 import type { RepositoryView } from './trust/repository-view.ts'
 
@@ -41,7 +42,7 @@ export interface ExportInput {
 /** Writes the folder, which must be empty or new. */
 export async function writeExport(input: ExportInput): Promise<void> {
   const { folder, release } = input
-  await mkdir(folder, { recursive: true })
+  makeFolders(folder)
   await writeLayout(input)
   await writeRepository(input)
   const roles = listRoles(input)
@@ -70,7 +71,7 @@ async function writeLayout({ folder, release, source, random, onProgress }: Expo
 /** `tuf/` and `tuf/targets/` as a repository with consistent snapshots serves them. */
 async function writeRepository({ folder, release, view, roots, source }: ExportInput) {
   const tuf = join(folder, 'tuf')
-  await mkdir(tuf, { recursive: true })
+  makeFolders(tuf)
   for (const root of roots) {
     await writeFile(join(tuf, `${root.signed.version}.root.json`), root.bytes)
   }
@@ -94,7 +95,7 @@ async function writeRepository({ folder, release, view, roots, source }: ExportI
       release.channel,
       `${digest}.${release.version}`,
     )
-    await mkdir(dirname(path), { recursive: true })
+    makeFolders(dirname(path))
     await writeFile(path, bytes)
   }
 }
@@ -165,7 +166,7 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
 }
 
 async function writeSignatures(folder: string, { name, metadata, keys }: SignedRole) {
-  await mkdir(folder, { recursive: true })
+  makeFolders(folder)
   await writeFile(join(folder, `${name}.signed.json`), canonicalJson(metadata.signed))
   for (const { keyid, sig } of metadata.signatures) {
     const key = Object.hasOwn(keys, keyid) ? keys[keyid] : undefined
@@ -190,7 +191,7 @@ async function writeFileLists({ folder, release, source }: ExportInput) {
   for (const [platform, artifact] of fileLists) {
     const files = await readFileList(source, artifact)
     const path = join(folder, 'files', platform.replaceAll('/', '-'))
-    await mkdir(dirname(path), { recursive: true })
+    makeFolders(dirname(path))
     await writeFile(`${path}.json`, encodeFileList(files))
     await writeFile(`${path}.sha256sums`, formatSha256Sums(files))
   }

@@ -1,7 +1,8 @@
 /** OCI image layouts (image-spec, image-layout.md): a folder with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`. */
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from './folders.ts'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -42,7 +43,7 @@ function blobPath(path: string, digest: Digest): string {
 
 /** Makes an empty layout, or opens the one that is there. */
 export async function createLayout(path: string, random: Random): Promise<Layout> {
-  await mkdir(join(path, 'blobs', 'sha256'), { recursive: true })
+  makeFolders(join(path, 'blobs', 'sha256'))
   const layout = layoutAt(path, random)
   if ((await ifPresent(stat(join(path, 'oci-layout')))) === undefined) {
     await layout.writeIndex([])
@@ -177,7 +178,7 @@ function layoutAt(path: string, random: Random): Layout {
         await file.writeFile(piece)
       })
       await file.close()
-      await mkdir(join(path, 'blobs', digestAlgorithm(written)), { recursive: true })
+      makeFolders(join(path, 'blobs', digestAlgorithm(written)))
       await rename(temporary, blobPath(path, written))
       return written
     } catch (error) {

@@ -23,8 +23,9 @@ import { readBlobCredentials, SealError } from './config/secrets.ts'
 import { DatabaseError } from './db/address.ts'
 import { MigrationError } from './db/migrate.ts'
 import { PostgresError } from './postgres/index.ts'
-import { startPrimary, StartError } from './primary.ts'
+import { startPrimary } from './primary.ts'
 import { createServer } from './server.ts'
+import { StartError } from './start-checks.ts'
 import type { FromWorker, StartMessage, ToWorker } from './workers.ts'
 
 function makePorts(level: LogLevel): Ports {
@@ -90,7 +91,6 @@ async function runPrimary({
     await primary.stop()
     process.exit(0)
   } catch (error) {
-    ports.log.error('server.failed', { error })
     const isExpected = [
       StartError,
       PostgresError,
@@ -101,6 +101,8 @@ async function runPrimary({
       DatabaseError,
     ].some((type) => error instanceof type)
     const why = error instanceof Error ? error.message : String(error)
+    // What was expected is said in one sentence; the stack is for what was not.
+    if (!isExpected) ports.log.error('server.failed', { error })
     process.stderr.write(
       `seaworthy: the server did not start: ${isExpected ? why : `${why} (see the log above)`}\n`,
     )

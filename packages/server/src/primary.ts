@@ -1,9 +1,10 @@
 /** The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises the workers. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { createServer as createSocketServer } from 'node:net'
 import { dirname } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { Ports } from './app/app.ts'
 import { openBlobStore } from './app/blob-store.ts'
@@ -16,6 +17,13 @@ import { createDatabase, openDb } from './db/connection.ts'
 import { migrate } from './db/migrate.ts'
 import type { PostgresCluster } from './postgres/index.ts'
 import { findAccount, startCluster } from './postgres/index.ts'
+import {
+  checkDatabaseOwner,
+  checkPort,
+  openDataDir,
+  StartError,
+  useFolder,
+} from './start-checks.ts'
 import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {
@@ -33,25 +41,31 @@ export interface Primary {
   stop(): Promise<void>
 }
 
-/** Something is wrong with where or how it was started, and the message says what to do. */
-export class StartError extends Error {
-  override readonly name = 'StartError'
-}
-
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, ports, machine } = options
-  const unlock = await holdDataDir(config.dataDir, machine.uid)
+  options.print(`Seaworthy ${options.version} starts on ${config.dataDir}`)
+  const unlock = await holdDataDir(config.dataDir)
   let cluster: PostgresCluster | undefined
   try {
+    await checkPort(config.listen)
+    await openDataDir(config.dataDir, machine.uid)
     // What is wrong with the store is said now, not by every worker.
-    const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
-    blobs.close()
+    const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
+    const { close } = await (config.blobs.kind === 'folder'
+      ? useFolder('--blobs', config.blobs.folder, open)
+      : open())
+    close()
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
     const database = await addressOf(config, cluster)
     if (cluster !== undefined) {
       await createDatabase({ ...database, database: 'postgres' }, ports.log)
     }
+    options.print('Preparing the database')
     const started = await prepareDatabase(options, database)
+    const count = config.workersCount
+    options.print(
+      `Starting ${count} ${count === 1 ? 'process that answers' : 'processes that answer'}`,
+    )
     const workers = startWorkers(
       { kind: 'start', config, database, version: options.version },
       ports,
@@ -81,10 +95,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
 }
 
 /** One server per data folder on a host. The lock is a name that ends with the process, however it ends. */
-async function holdDataDir(dataDir: string, uid: number): Promise<() => void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o711 })
-  // As root, PostgreSQL's own account must be able to pass; everything private in it is closed by itself.
-  await chmod(dataDir, uid === 0 ? 0o711 : 0o700)
+async function holdDataDir(dataDir: string): Promise<() => void> {
   const name = createHash('sha256').update(dataDir).digest('hex')
   const lock = createSocketServer()
   try {
@@ -100,13 +111,11 @@ async function holdDataDir(dataDir: string, uid: number): Promise<() => void> {
   return () => lock.close()
 }
 
-async function startEmbedded({ config, ports, machine }: PrimaryOptions): Promise<PostgresCluster> {
-  return startCluster({
-    dataDir: config.dataDir,
-    account: machine.uid === 0 ? await findAccount() : null,
-    arch: machine.arch,
-    ports,
-  })
+async function startEmbedded(options: PrimaryOptions): Promise<PostgresCluster> {
+  const { config, ports, machine, print } = options
+  const account = machine.uid === 0 ? await findAccount() : null
+  await checkDatabaseOwner(config.dataDir, account?.uid ?? machine.uid)
+  return startCluster({ dataDir: config.dataDir, account, arch: machine.arch, ports, print })
 }
 
 async function addressOf(
@@ -151,7 +160,7 @@ async function announce(
 }
 
 async function writePrivate(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  makeFolders(dirname(path))
   await rm(`${path}.new`, { force: true })
   const file = await open(`${path}.new`, 'wx', 0o600)
   try {

@@ -8,7 +8,6 @@ import type { FileHandle } from 'node:fs/promises'
 import {
   chmod,
   lstat,
-  mkdir,
   open,
   readdir,
   readlink,
@@ -17,6 +16,7 @@ import {
   statfs,
   symlink,
 } from 'node:fs/promises'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { Disk, DiskEntry, DiskWriter, TreeWriter } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 
@@ -237,7 +237,7 @@ export function createDisk(sync: SyncPaths): Disk {
     },
     remove: (path) => attempt(path, rm(path, { recursive: true, force: true })),
     async makeFolder(path, mode) {
-      await attempt(path, mkdir(path, { recursive: true, mode }))
+      await attempt(path, Promise.try(makeFolders, path, mode))
     },
     async list(path) {
       try {

@@ -1,7 +1,8 @@
 /** The installer as a process: root where the agent runs as root, without network. It starts the fetcher and the application. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { base64Decode } from '@seaworthy/std/bytes'
 import { jsonLog } from '@seaworthy/std/log'
 import type { Log } from '@seaworthy/std/log'
@@ -134,7 +135,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
 /** What this account cannot use is said at once: starting over would not make it better. Throws `Refusal<ConfigRefusal>`. */
 function prepareFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
   try {
-    makeFolders(config, layout, accounts)
+    makeAgentFolders(config, layout, accounts)
     lockState(layout.root)
   } catch (cause) {
     const { code = '', path = config.stateDir } = cause as NodeJS.ErrnoException
@@ -160,9 +161,13 @@ function refuseMember(what: string, cause?: unknown): never {
   throw new Refusal<ConfigRefusal>('config_malformed', `${what}${code}`, { cause })
 }
 
-function makeFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
+function makeAgentFolders(
+  config: AgentConfig,
+  layout: Layout,
+  accounts: Accounts | undefined,
+): void {
   const owned = (path: string, mode: number, account: Account | undefined) => {
-    mkdirSync(path, { recursive: true, mode })
+    makeFolders(path, mode)
     chmodSync(path, mode)
     if (account !== undefined) chownSync(path, account.uid, account.gid)
   }

@@ -1,7 +1,7 @@
 /** `seaworthy key …`: the keys of people, made and kept on their own machine. */
 import type { Command } from 'commander'
-import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { KeyAlgorithm } from '@seaworthy/trust/keys'
 import { formatPublicKeyFile, generateKeyPair, keyId, sealKeyFile } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
@@ -60,7 +60,7 @@ async function createKey(context: Context, file: string, options: CreateOptions)
     { argon2id, random: ports.random },
   )
   pkcs8.fill(0)
-  await mkdir(dirname(path), { recursive: true })
+  makeFolders(dirname(path))
   await writeDurably(path, sealed, { random: ports.random, isNew: true })
   await writeDurably(publicPath, await formatPublicKeyFile(key), {
     random: ports.random,

@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { isPin } from '@seaworthy/oci/transport'
 import { BodyTooLongError, isRedirect, readBody } from '@seaworthy/std/http'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
@@ -106,7 +107,7 @@ function clientOptions(ports: CliPorts, options: TufOptions): { profile: Profile
 
 async function init(ports: CliPorts, options: TufOptions, file: string): Promise<void> {
   const root = await readBounded(file, defaultTufLimits.rootBytesMax)
-  await mkdir(options.metadataDir, { recursive: true })
+  makeFolders(options.metadataDir)
   await initPlainClient(root, clientOptions(ports, options), metadataFolder(ports, options))
 }
 
@@ -132,7 +133,7 @@ async function download(context: Context, options: TufOptions): Promise<void> {
   if (names.length === 0) throw new CliError('usage', '--target-name is missing')
   await withTransport(ports, options, async (transport) => {
     const client = await refreshWith(ports, options, transport)
-    await mkdir(folder, { recursive: true })
+    makeFolders(folder)
     for (const name of names) {
       const found = await client.findTarget(name)
       const path = join(folder, found.fileName)

@@ -1,15 +1,16 @@
 /** Files that survive a crash whole, and bounded reads. Everything written here is for its owner alone. */
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
 
 /** Makes the folder and its parents, readable by the owner alone. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  makeFolders(path, 0o700)
 }
 
 export interface WriteOptions {

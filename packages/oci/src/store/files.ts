@@ -1,6 +1,7 @@
 /** Small steps on a disk whose power may go at any moment: each is whole or absent afterwards, and durable when it returns. */
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolders } from '../folders.ts'
 
 export function hasErrorCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
@@ -27,7 +28,7 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** Makes the folder and its parents, each durable. */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true })
+  const first = makeFolders(path)
   if (first === undefined) return
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     await syncDirectory(dirname(made))

@@ -6,7 +6,6 @@ import {
   chmod,
   cp,
   lstat,
-  mkdir,
   readdir,
   readFile,
   readlink,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, parse } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
 
 export class PostgresError extends Error {
   override readonly name = 'PostgresError'
@@ -43,7 +43,7 @@ export async function prepareBinaries(
   const source = await findNative(machine.arch)
   const native = await reachableNative(source, stateDir, account)
   const libraries = join(stateDir, 'lib')
-  await mkdir(libraries, { recursive: true, mode: 0o755 })
+  makeFolders(libraries, 0o755)
   for (const { from, to } of await readLinks(native)) await ensureLink(from, join(libraries, to))
   return {
     initdb: join(native, 'bin', 'initdb'),

@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import { backOffMs } from '@seaworthy/std/retry'
@@ -40,6 +41,8 @@ export interface ClusterOptions {
   readonly account: Account | null
   readonly arch: string
   readonly ports: PostgresPorts
+  /** Lines for the person who waits. */
+  readonly print: (line: string) => void
 }
 
 const socketPathMax = 100
@@ -54,7 +57,7 @@ const stopTimeoutMs = 30_000
 export async function startCluster(options: ClusterOptions): Promise<PostgresCluster> {
   const { dataDir, account, ports } = options
   const stateDir = join(dataDir, 'postgresql')
-  await mkdir(stateDir, { recursive: true, mode: 0o711 })
+  makeFolders(stateDir, 0o711)
   await chmod(stateDir, 0o711)
   if (account !== null) {
     const obstacle = await findObstacle(stateDir, account)
@@ -64,8 +67,12 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
       )
     }
   }
-  const binaries = await prepareBinaries(stateDir, account, { arch: options.arch })
   const clusterDir = join(stateDir, 'data')
+  const isNew = !(await exists(clusterDir))
+  options.print(
+    isNew ? 'Making a PostgreSQL database, which takes a moment' : 'Starting PostgreSQL',
+  )
+  const binaries = await prepareBinaries(stateDir, account, { arch: options.arch })
   const socketDir = await prepareSocketDir(stateDir, account)
   await createCluster(binaries, clusterDir, account, ports.log)
   await endOrphan(clusterDir, ports)
@@ -127,11 +134,13 @@ function socketDirOf(stateDir: string): string {
 
 async function prepareSocketDir(stateDir: string, account: Account | null): Promise<string> {
   const directory = socketDirOf(stateDir)
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  makeFolders(directory, 0o700)
   const facts = await lstat(directory)
   const owner = process.getuid?.() ?? 0
   if (!facts.isDirectory() || (facts.uid !== owner && facts.uid !== account?.uid)) {
-    throw new PostgresError(`${directory} belongs to somebody else; remove it`)
+    throw new PostgresError(
+      `PostgreSQL's socket would go to ${directory}, which belongs to another account (uid ${facts.uid}): start the server as that account, or choose a --data-dir with a shorter path`,
+    )
   }
   await chmod(directory, 0o700)
   if (account !== null) await chown(directory, account.uid, account.gid)

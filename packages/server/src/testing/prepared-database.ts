@@ -23,7 +23,13 @@ export async function startTestCluster(dataDir: string): Promise<PostgresCluster
   await chmod(dataDir, 0o711)
   const ports = { log: silentLog, clock: systemClock, sleep: systemSleep, random: systemRandom }
   const account = process.getuid?.() === 0 ? await findAccount() : null
-  const cluster = await startCluster({ dataDir, account, arch: process.arch, ports })
+  const cluster = await startCluster({
+    dataDir,
+    account,
+    arch: process.arch,
+    ports,
+    print: () => undefined,
+  })
   const { socketFile } = cluster
   await createDatabase({ kind: 'socket', socketFile, database: 'postgres' }, silentLog)
   return cluster

@@ -2,9 +2,10 @@
  * What the demo ships: Node-RED in an older and a newer version from the npm registry, or, where that cannot be
  * reached, a small application that comes with the project. And the newer one once more, broken.
  */
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { RunProgram } from './processes.ts'
 
 export interface DemoRelease {
@@ -47,7 +48,7 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<A
     nodeRedVersions.map((version) => [version, join(folder, `node-red-${version}`)]),
   )
   for (const version of nodeRedVersions) {
-    await mkdir(folders[version]!, { recursive: true })
+    makeFolders(folders[version]!)
     await runProgram('npm', [
       'install',
       '--prefix',

@@ -1,8 +1,9 @@
 /** Three devices on this machine: a real agent each, with its own folder and its own port for the application. */
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { readBody } from '@seaworthy/std/http'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { CliPorts } from '../../ports.ts'
@@ -45,7 +46,7 @@ export async function startDevice(options: {
   const { name, folder, ports } = options
   const appData = join(folder, 'node-red')
   const stateDir = join(folder, 'state')
-  await mkdir(appData, { recursive: true })
+  makeFolders(appData)
   // whatever the umask says: the fetcher has an account of its own
   await chmod(folder, 0o711)
   const port = await findFreePort()

@@ -1,7 +1,7 @@
 /** The people of the demo: one who runs releases, and three signers whose keys the server never sees. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolders } from '@seaworthy/oci/folders'
 import type { Environment, Processes } from './processes.ts'
 
 export interface Person {
@@ -50,7 +50,7 @@ export async function gatherPeople(
   const owner = person(join(folder, 'owner'))
   const createSigner = async (number: number): Promise<Signer> => {
     const own = join(folder, `signer-${number}`)
-    await mkdir(own, { recursive: true })
+    makeFolders(own)
     return {
       name: `signer ${number}`,
       folder: own,

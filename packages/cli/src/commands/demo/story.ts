@@ -1,7 +1,8 @@
 /** The demo, chapter by chapter: everything in it is real, and done as a user would do it. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
 import { CliError } from '../../failure.ts'
 import type { Application } from './applications.ts'
@@ -136,7 +137,7 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
   const dataDir = join(folder, 'server')
   const address = listen ?? `127.0.0.1:${await findFreePort()}`
   const readyFile = join(folder, 'server-ready.json')
-  await mkdir(dataDir, { recursive: true })
+  makeFolders(dataDir)
   await rm(readyFile, { force: true })
   const running = processes.start({
     file: process.execPath,

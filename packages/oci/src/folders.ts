@@ -1,0 +1,36 @@
+/** Folders with their parents. Node's own recursive `mkdir` never ends below /proc, where nothing can be made. */
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+const hasCode = (error: unknown, code: string) =>
+  error instanceof Error && 'code' in error && error.code === code
+
+/**
+ * Makes the folder and the parents that it lacks; gives the topmost one that it made, or `undefined` where all were there. Throws
+ * the system's error, at once.
+ */
+export function makeFolders(path: string, mode = 0o777): string | undefined {
+  const isMade = tryToMake(path, mode)
+  if (isMade !== undefined) return isMade ? path : undefined
+  const first = dirname(path) === path ? undefined : makeFolders(dirname(path), mode)
+  // The parent is there now. Whatever is missing still cannot be made.
+  try {
+    mkdirSync(path, { mode })
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+  return first ?? path
+}
+
+/** Whether it was made; `undefined` when a parent is missing. */
+function tryToMake(path: string, mode: number): boolean | undefined {
+  try {
+    mkdirSync(path, { mode })
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    // A read-only or foreign parent does not matter where the folder is there already.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false
+    throw error
+  }
+}

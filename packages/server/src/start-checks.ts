@@ -1,0 +1,73 @@
+/** What is looked at before anything is made: a server that cannot run leaves nothing behind, and says why in one sentence. */
+import { chmod, stat } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { makeFolders } from '@seaworthy/oci/folders'
+import { describeSystemError, findSystemCode } from '@seaworthy/std/system-errors'
+
+/** Something is wrong with where or how it was started, and the message says what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** Throws `StartError` where the workers could not listen. Port 0 is always free. */
+export async function checkPort({ host, port }: { host: string; port: number }): Promise<void> {
+  const probe = createServer()
+  try {
+    probe.listen(port, host)
+    await once(probe, 'listening')
+  } catch (cause) {
+    const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    const why = describeSystemError(cause)
+    if (why === undefined) throw cause
+    const wayOut =
+      findSystemCode(cause) === 'EACCES'
+        ? 'choose a port from 1024 with --listen, or let systemd or CAP_NET_BIND_SERVICE allow it'
+        : 'stop it, or choose another address or port with --listen'
+    throw new StartError(`cannot listen on ${where}: ${why}; ${wayOut}`, { cause })
+  } finally {
+    probe.close()
+  }
+}
+
+/** The folder, made and closed to others. Throws `StartError` where it cannot be used. */
+export async function openDataDir(dataDir: string, uid: number): Promise<void> {
+  await useFolder('--data-dir', dataDir, async () => {
+    makeFolders(dataDir, 0o711)
+    const { uid: owner } = await stat(dataDir)
+    if (uid !== 0 && owner !== uid) {
+      throw new StartError(
+        `the data folder ${dataDir} belongs to another account (uid ${owner}, this is uid ${uid}): run the server as that account, or choose another --data-dir`,
+      )
+    }
+    // As root, PostgreSQL's own account must be able to pass; everything private in it is closed by itself.
+    await chmod(dataDir, uid === 0 ? 0o711 : 0o700)
+  })
+}
+
+/** A database that another account made cannot be opened by this one. `account` is PostgreSQL's. */
+export async function checkDatabaseOwner(dataDir: string, account: number): Promise<void> {
+  const facts = await stat(join(dataDir, 'postgresql', 'data')).catch(() => undefined)
+  if (facts === undefined || facts.uid === account) return
+  throw new StartError(
+    `the database in ${dataDir} was made by another account (uid ${facts.uid}; now PostgreSQL would run as uid ${account}): start the server as it was started before, or choose another --data-dir`,
+  )
+}
+
+/** What the system says against a folder that an option names becomes one sentence that names both. */
+export async function useFolder<T>(
+  option: string,
+  folder: string,
+  use: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await use()
+  } catch (cause) {
+    const why = cause instanceof StartError ? undefined : describeSystemError(cause)
+    if (why === undefined) throw cause
+    throw new StartError(`${option} ${folder} cannot be used: ${why}; choose another folder`, {
+      cause,
+    })
+  }
+}
