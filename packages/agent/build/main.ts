@@ -1,5 +1,6 @@
 /** `node packages/agent/build/main.ts OUT`: the whole agent as one file, OUT/seaworthy-agent.mjs, that needs only Node beside it. */
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
+import { makeFolders } from '@seaworthy/oci/folders'
 import { build } from 'esbuild'
 
 export interface BuiltAgent {
@@ -25,7 +26,7 @@ if (Number(process.versions.node.split('.')[0]) < ${nodeMajorMin}) {
 }`
 
 export async function buildAgent(out: string): Promise<BuiltAgent> {
-  await mkdir(out, { recursive: true })
+  makeFolders(out)
   const file = `${out}/seaworthy-agent.mjs`
   const result = await build({
     entryPoints: [new URL('../src/main.ts', import.meta.url).pathname],
