@@ -10,6 +10,7 @@ import {
   type Lock,
 } from './dependency-rules.ts'
 import { findDeadLinks } from './link-rules.ts'
+import { findUnknownUpOptions } from './option-rules.ts'
 import { listFiles, repositoryRoot } from './source-tree.ts'
 
 interface PackageFile {
@@ -148,6 +149,16 @@ test('links in the documentation lead somewhere', () => {
     findDeadLinks(path, read, exists).map((target) => `${path}: ${target}`),
   )
   assert.deepEqual(dead, [])
+})
+
+test('every option of `seaworthy up` that a document names exists', () => {
+  const documents = listFiles().filter((path) => path.endsWith('.md'))
+  const unknown = documents.flatMap((path) =>
+    findUnknownUpOptions(readText(path)).map((name) => `${path}: --${name}`),
+  )
+  assert.deepEqual(unknown, [])
+  const text = '`seaworthy up --otlp-endpoint http://x --trace-ration 1` and `--other`'
+  assert.deepEqual(findUnknownUpOptions(text), ['trace-ration'])
 })
 
 test('dead links are found, and only those', () => {

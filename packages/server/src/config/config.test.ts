@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { upOptions } from '@seaworthy/api/up-options'
 import { seededRandom } from '@seaworthy/std/random'
 import { checkConfig } from './config.ts'
-import { readEnv, UsageError } from './env.ts'
+import { readEnv, usage, UsageError } from './env.ts'
 import { loadMasterKey, readBlobCredentials, SealError, secretPurposes } from './secrets.ts'
 import type { SecretName } from './secrets.ts'
 
@@ -29,6 +30,18 @@ test('options stand above variables', () => {
   assert.deepEqual(read([], variables).names, ['a.example', 'b.example'])
   assert.deepEqual(read(['--name', 'c.example'], variables).names, ['c.example'])
   assert.deepEqual(read(['--listen', '[::1]:0']).listen, { host: '::1', port: 0 })
+})
+
+test('the server reads every option of the table that the command line is built from, and every variable', () => {
+  for (const option of upOptions) {
+    assert.match(usage, new RegExp(`^  --${option.name} `, 'm'))
+    const none = readEnv([], {})
+    const byOption = readEnv([`--${option.name}`, ...('value' in option ? ['here'] : [])], {})
+    assert.notDeepEqual(byOption, none, option.name)
+    if (!('variable' in option)) continue
+    assert.deepEqual(readEnv([], { [option.variable]: 'here' }), byOption, option.variable)
+    assert.ok(usage.includes(option.variable))
+  }
 })
 
 test('O5 traces go nowhere unless somebody says where', () => {

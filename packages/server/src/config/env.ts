@@ -1,5 +1,7 @@
 /** What the command line and the environment say, as text; nothing is checked here beyond its form. */
 import { parseArgs } from 'node:util'
+import type { UpOption, UpOptionName } from '@seaworthy/api/up-options'
+import { upOptions, upVariablesText, wrap } from '@seaworthy/api/up-options'
 
 export interface Env {
   readonly dataDir: string | undefined
@@ -20,32 +22,21 @@ export interface Env {
   readonly help: boolean
 }
 
+const column = 26
+
 export const usage = `Usage: seaworthy up [options]
 
 Run the server.
 
-  --data-dir DIR          where everything is kept (default ./seaworthy-data)
-  --listen HOST:PORT      address and port; port 0 takes a free one (default 127.0.0.1:8443)
-  --database-url URL      a PostgreSQL (15 or newer) to use instead of the embedded one:
-                          postgres://USER@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE
-  --blobs DIR|s3://…      where release content is kept (default DATA-DIR/blobs); in object storage:
-                          s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME
-  --name HOST             a further name or address of this server, for its certificate (repeatable)
-  --renew-certificate     when a --name is not in the certificate, make a new one under the same key
-  --workers N             worker processes (default: one per core)
-  --master-key-file FILE  key that seals the online secrets (default DATA-DIR/master.key)
-  --ready-file FILE       written once the server answers: JSON with url, pin, pid, tokenFile
-  --log-level LEVEL       debug, info, warn or error (default info)
-  --otlp-endpoint URL     send traces to this OpenTelemetry collector (OTLP over HTTP); without it there are none
-  --trace-ratio RATIO     share of the requests that are traced, 0 to 1 (default 1)
-  --help                  show this text
+${[...upOptions, { name: 'help', text: 'show this text' }]
+  .map((option) => {
+    const { name, value, text }: UpOption = option
+    const head = `  --${name} ${value?.toUpperCase() ?? ''}`.padEnd(column)
+    return `${head}${wrap(text, ' '.repeat(column))}`
+  })
+  .join('\n')}
 
-Each option may be given as an environment variable too: SEAWORTHY_DATA_DIR, SEAWORTHY_LISTEN,
-DATABASE_URL, SEAWORTHY_BLOBS, SEAWORTHY_NAMES (separated by commas), SEAWORTHY_WORKERS,
-SEAWORTHY_MASTER_KEY_FILE, SEAWORTHY_LOG_LEVEL, OTEL_EXPORTER_OTLP_ENDPOINT, SEAWORTHY_TRACE_RATIO.
-Credentials of object storage come from variables alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT say what --blobs leaves out. The password of
-the database is better in DATABASE_URL or PGPASSWORD than on the command line, where others may see it.
+${upVariablesText}
 `
 
 export class UsageError extends Error {
@@ -57,24 +48,20 @@ export function readEnv(
   argv: readonly string[],
   variables: Readonly<Record<string, string | undefined>>,
 ): Env {
-  const string = { type: 'string' } as const
-  let values
+  let values: Record<string, string | boolean | (string | boolean)[] | undefined>
   try {
     values = parseArgs({
       args: [...argv],
       options: {
-        'data-dir': string,
-        listen: string,
-        'database-url': string,
-        blobs: string,
-        name: { type: 'string', multiple: true },
-        'renew-certificate': { type: 'boolean' },
-        workers: string,
-        'log-level': string,
-        'master-key-file': string,
-        'ready-file': string,
-        'otlp-endpoint': string,
-        'trace-ratio': string,
+        ...Object.fromEntries(
+          upOptions.map((option) => [
+            option.name,
+            {
+              type: 'value' in option ? ('string' as const) : ('boolean' as const),
+              multiple: 'isRepeatable' in option,
+            },
+          ]),
+        ),
         help: { type: 'boolean', short: 'h' },
       },
       strict: true,
@@ -83,22 +70,29 @@ export function readEnv(
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : 'wrong options', { cause })
   }
-  const names = values.name ?? (variables['SEAWORTHY_NAMES'] ?? '').split(',').filter(Boolean)
+  const read = (wanted: Exclude<UpOptionName, 'name'>): string | undefined => {
+    const option: UpOption = upOptions.find(({ name }) => name === wanted)!
+    const given = values[wanted]
+    if (typeof given === 'string') return given
+    return option.variable === undefined ? undefined : variables[option.variable]
+  }
+  const given = [values['name'] ?? []].flat().filter((name) => typeof name === 'string')
+  const listed = (variables['SEAWORTHY_NAMES'] ?? '').split(',').filter(Boolean)
   return {
-    dataDir: values['data-dir'] ?? variables['SEAWORTHY_DATA_DIR'],
-    listen: values.listen ?? variables['SEAWORTHY_LISTEN'],
-    databaseUrl: values['database-url'] ?? variables['DATABASE_URL'],
-    blobs: values.blobs ?? variables['SEAWORTHY_BLOBS'],
+    dataDir: read('data-dir'),
+    listen: read('listen'),
+    databaseUrl: read('database-url'),
+    blobs: read('blobs'),
     s3Endpoint: variables['SEAWORTHY_S3_ENDPOINT'],
     s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
-    names,
-    renewsCertificate: values['renew-certificate'] ?? false,
-    workers: values.workers ?? variables['SEAWORTHY_WORKERS'],
-    logLevel: values['log-level'] ?? variables['SEAWORTHY_LOG_LEVEL'],
-    masterKeyFile: values['master-key-file'] ?? variables['SEAWORTHY_MASTER_KEY_FILE'],
-    readyFile: values['ready-file'],
-    otlpEndpoint: values['otlp-endpoint'] ?? variables['OTEL_EXPORTER_OTLP_ENDPOINT'],
-    traceRatio: values['trace-ratio'] ?? variables['SEAWORTHY_TRACE_RATIO'],
-    help: values.help ?? false,
+    names: given.length > 0 ? given : listed,
+    renewsCertificate: values['renew-certificate'] === true,
+    workers: read('workers'),
+    logLevel: read('log-level'),
+    masterKeyFile: read('master-key-file'),
+    readyFile: read('ready-file'),
+    otlpEndpoint: read('otlp-endpoint'),
+    traceRatio: read('trace-ratio'),
+    help: values['help'] === true,
   }
 }

@@ -1,0 +1,107 @@
+/** The options of `seaworthy up`: the command line and the server beside it build their own side from this one table. */
+
+export interface UpOption {
+  readonly name: string
+  /** What it takes, as help shows it; absent for a switch. */
+  readonly value?: string
+  readonly text: string
+  /** The environment variable that says the same; a list there is separated by commas. */
+  readonly variable?: string
+  readonly isRepeatable?: true
+}
+
+export const upOptions = [
+  {
+    name: 'data-dir',
+    value: 'dir',
+    variable: 'SEAWORTHY_DATA_DIR',
+    text: 'where everything is kept (default: ./seaworthy-data)',
+  },
+  {
+    name: 'listen',
+    value: 'host:port',
+    variable: 'SEAWORTHY_LISTEN',
+    text: 'address to listen on; port 0 takes a free one (default: 127.0.0.1:8443)',
+  },
+  {
+    name: 'database-url',
+    value: 'url',
+    variable: 'DATABASE_URL',
+    text: 'a PostgreSQL of your own (15 or newer) instead of the embedded one: postgres://USER@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE',
+  },
+  {
+    name: 'blobs',
+    value: 'place',
+    variable: 'SEAWORTHY_BLOBS',
+    text: 'where releases are stored: a folder (default: below the data folder), or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME',
+  },
+  {
+    name: 'name',
+    value: 'host',
+    variable: 'SEAWORTHY_NAMES',
+    text: 'a further name or address of this server in its certificate, repeatable',
+    isRepeatable: true,
+  },
+  {
+    name: 'renew-certificate',
+    text: 'when a --name is not in the certificate, make a new one under the same key',
+  },
+  {
+    name: 'workers',
+    value: 'count',
+    variable: 'SEAWORTHY_WORKERS',
+    text: 'processes that answer requests (default: one per core)',
+  },
+  {
+    name: 'master-key-file',
+    value: 'file',
+    variable: 'SEAWORTHY_MASTER_KEY_FILE',
+    text: 'the key that seals online secrets (default: in the data folder)',
+  },
+  {
+    name: 'ready-file',
+    value: 'file',
+    text: 'write url, pin, pid and tokenFile as JSON here once the server answers',
+  },
+  {
+    name: 'log-level',
+    value: 'level',
+    variable: 'SEAWORTHY_LOG_LEVEL',
+    text: 'debug, info, warn or error (default: info)',
+  },
+  {
+    name: 'otlp-endpoint',
+    value: 'url',
+    variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    text: 'send traces to this OpenTelemetry collector, by OTLP over HTTP (default: no traces)',
+  },
+  {
+    name: 'trace-ratio',
+    value: 'ratio',
+    variable: 'SEAWORTHY_TRACE_RATIO',
+    text: 'share of the requests that are traced, 0 to 1 (default: 1)',
+  },
+] as const satisfies readonly UpOption[]
+
+export type UpOptionName = (typeof upOptions)[number]['name']
+
+/** What stands below the options in the help of both. */
+export const upVariablesText = `Each option may be given as an environment variable too:
+${wrap(upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', '))}.
+SEAWORTHY_NAMES is separated by commas. Credentials of object storage come from variables alone:
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT
+say what --blobs leaves out. The password of the database is better in DATABASE_URL or PGPASSWORD
+than on the command line, where others may see it.`
+
+/** At most 98 columns wide. */
+export function wrap(text: string, indent = ''): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > 98) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${indent}`)
+}
