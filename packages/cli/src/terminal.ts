@@ -1,5 +1,6 @@
 /** The terminal at the other end of stdin: hidden input and questions. Answers go to no log. */
 import { createInterface } from 'node:readline'
+import { StringDecoder } from 'node:string_decoder'
 import type { ReadStream } from 'node:tty'
 import type { Prompt, Screen } from './ports.ts'
 import { CliError } from './failure.ts'
@@ -35,7 +36,8 @@ export function createPrompt(input: ReadStream, screen: Screen): Prompt {
   }
 }
 
-const secretLengthMax = 4096
+/** Beyond every limit on secrets; what is longer is refused by whoever asked, not cut to something else. */
+const secretLengthMax = 16_384
 
 /**
  * One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed behind it is put
@@ -44,21 +46,16 @@ const secretLengthMax = 4096
 function readHidden(input: ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
+    // A character may come in two pieces.
+    const decoder = new StringDecoder('utf8')
     const end = (act: () => void) => {
       input.off('data', onChunk)
       input.pause()
       act()
     }
     const onChunk = (chunk: Buffer) => {
-      const characters = Array.from(chunk.toString('utf8'))
-      for (const [i, character] of characters.entries()) {
-        if (character === '\r' || character === '\n') {
-          return end(() => {
-            const rest = characters.slice(i + 1).join('')
-            if (rest !== '') input.unshift(Buffer.from(rest))
-            resolve(text)
-          })
-        }
+      const at = chunk.findIndex((byte) => byte === 0x0d || byte === 0x0a)
+      for (const character of decoder.write(at < 0 ? chunk : chunk.subarray(0, at))) {
         if (character === '\u0003' || character === '\u0004') {
           return end(() => reject(new CliError('failed', 'interrupted')))
         }
@@ -66,6 +63,11 @@ function readHidden(input: ReadStream): Promise<string> {
           text = Array.from(text).slice(0, -1).join('')
         else if (text.length < secretLengthMax) text += character
       }
+      if (at < 0) return
+      end(() => {
+        if (at + 1 < chunk.length) input.unshift(chunk.subarray(at + 1))
+        resolve(text)
+      })
     }
     input.resume()
     input.on('data', onChunk)

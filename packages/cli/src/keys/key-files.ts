@@ -8,6 +8,7 @@ import { keyFileBytesMax, keyId, openKeyFile, parsePublicKeyFile } from '@seawor
 import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
 import { readBounded } from '../state/files.ts'
+import { readPassphrase } from './passphrases.ts'
 
 const argon2Async = promisify(argon2)
 
@@ -91,8 +92,6 @@ export interface PassphraseSource {
   read(path: string): Promise<string>
 }
 
-const passphraseBytesMax = 4096
-
 /**
  * `--passphrase-file` once for all keys, or once per key in their order; else SEAWORTHY_PASSPHRASE; else a hidden prompt.
  */
@@ -114,10 +113,12 @@ export function createPassphraseSource(
         return await readPassphraseFile(file)
       }
       const fromEnvironment = ports.environment['SEAWORTHY_PASSPHRASE']
-      if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment
+      if (fromEnvironment !== undefined && fromEnvironment !== '') {
+        return readPassphrase(fromEnvironment, 'SEAWORTHY_PASSPHRASE')
+      }
       if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
       const [passphrase] = await ports.prompt.askSecrets([`Passphrase of ${path}: `])
-      return passphrase!
+      return readPassphrase(passphrase!, path)
     },
   }
 }
@@ -128,14 +129,16 @@ export async function readNewPassphrase(
   path: string,
   file: string | undefined,
 ): Promise<string> {
-  const given =
-    file === undefined ? ports.environment['SEAWORTHY_PASSPHRASE'] : await readPassphraseFile(file)
-  if (given !== undefined && given !== '') return checkPassphrase(given)
+  if (file !== undefined) return checkPassphrase(await readPassphraseFile(file))
+  const given = ports.environment['SEAWORTHY_PASSPHRASE']
+  if (given !== undefined && given !== '') {
+    return checkPassphrase(readPassphrase(given, 'SEAWORTHY_PASSPHRASE'))
+  }
   if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
   const questions = [`New passphrase for ${path}: `, 'The same again: ']
   const [first, second] = await ports.prompt.askSecrets(questions)
   if (first !== second) throw new CliError('failed', 'the two passphrases differ; no key was made')
-  return checkPassphrase(first!)
+  return checkPassphrase(readPassphrase(first!, path))
 }
 
 const passphraseLengthMin = 8
@@ -147,10 +150,11 @@ function checkPassphrase(passphrase: string): string {
   return passphrase
 }
 
+/** Room for further lines, which are not read. */
+const passphraseFileBytesMax = 64 * 1024
+
 async function readPassphraseFile(path: string): Promise<string> {
-  const line = utf8Decode(await readBounded(path, passphraseBytesMax)).split(/\r?\n/, 1)[0]!
-  if (line === '') throw new CliError('usage', `${path}: its first line is empty`)
-  return line
+  return readPassphrase(await readBounded(path, passphraseFileBytesMax), path)
 }
 
 function nobodyToAsk(path: string): CliError {
