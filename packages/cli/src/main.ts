@@ -20,7 +20,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interruption.signal.aborted) process.exit(130)
     interruption.abort()
     // Hidden input and running requests end by themselves; anything else gets a moment.
-    void systemSleep(cleanUpMs).then(() => process.exit(130))
+    void systemSleep(cleanUpMs).then(() => {
+      process.stderr.write('seaworthy: interrupted before it could clean up\n')
+      process.exit(130)
+    })
   })
 }
 // `seaworthy device list | head` is no error.

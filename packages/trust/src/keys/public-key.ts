@@ -90,6 +90,21 @@ export async function readForeignKey(value: unknown): Promise<VerifyingKey | und
   }
 }
 
+/**
+ * Why `readForeignKey` makes nothing of a key that the specification may well allow; `undefined` for one that it reads. The text
+ * holds nothing but printable ASCII of what the key says.
+ */
+export async function whyKeyIsUnusable(value: unknown): Promise<string | undefined> {
+  if ((await readForeignKey(value)) !== undefined) return undefined
+  const key = readShape(value)
+  if (key === undefined) return 'it has no keytype, scheme and keyval.public'
+  const kind = `${key.keytype}/${key.scheme}`.replaceAll(/[^\x21-\x7e]/g, '?').slice(0, 60)
+  const isKnown = (key.keytype === 'ed25519' && key.scheme === 'ed25519') || foreignAlgorithm(key)
+  return isKnown
+    ? `its public part is no sound key of ${kind}`
+    : `keys of ${kind} are not supported here`
+}
+
 function readShape(value: unknown): PublicKey | undefined {
   if (!isJsonObject(value) || !isJsonObject(value['keyval'])) return undefined
   const { keytype, scheme } = value

@@ -1,5 +1,5 @@
 /** Who has signed: distinct public keys are counted, never key ids and never signatures. */
-import { isSignedBy, readForeignKey } from '../keys/public-key.ts'
+import { isSignedBy, readForeignKey, whyKeyIsUnusable } from '../keys/public-key.ts'
 import { trustError } from './codes.ts'
 import type { KeyMap, RoleKeys, TufSignature } from './metadata.ts'
 
@@ -42,9 +42,23 @@ export async function verifyThreshold(
   if (!Number.isInteger(threshold) || threshold < 1 || signers.length < threshold) {
     throw trustError(
       'signature_threshold',
-      `${roleName} is signed by ${signers.length} of the ${threshold} keys it needs`,
+      `${roleName} is signed by ${signers.length} of the ${threshold} keys it needs${await describeUnusable(ring)}`,
     )
   }
+}
+
+const unusableShown = 3
+
+/** Without it, a signature by a key that we cannot use would look like one that is missing. */
+async function describeUnusable({ keys, role }: KeyRing): Promise<string> {
+  const reasons: string[] = []
+  for (const id of role.keyids) {
+    const why = Object.hasOwn(keys, id) ? await whyKeyIsUnusable(keys[id]) : undefined
+    if (why !== undefined) reasons.push(`the key ${id.slice(0, 16)} cannot be used: ${why}`)
+  }
+  const rest = reasons.length - unusableShown
+  const more = rest > 0 ? [`and ${rest} more like it`] : []
+  return [...reasons.slice(0, unusableShown), ...more].map((text) => `; ${text}`).join('')
 }
 
 /** The public keys of a role, comparable: a rotation is a change of this set (specification 5.3.11). */

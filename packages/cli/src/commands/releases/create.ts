@@ -1,6 +1,5 @@
 /** `seaworthy release create`: from folders, layouts or registries to a registered release. */
-import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, mkdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ProductView } from '@seaworthy/api/products'
@@ -23,6 +22,7 @@ import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { withSession } from '../../session.ts'
+import { makeWorkFolder } from '../../state/work-folders.ts'
 import { describeRelease } from './view.ts'
 
 export interface CreateOptions {
@@ -49,7 +49,7 @@ export async function createReleaseFrom(
   const { existing, kind } = await findProduct(context, product, version)
   const isRaw =
     raw === true || kind === 'os-image' || sources.every((source) => rawFile.test(source))
-  const work = await mkdtemp(join(tmpdir(), 'seaworthy-release-'))
+  const { folder: work, remove } = await makeWorkFolder('release', context.ports)
   const closers: (() => void)[] = []
   try {
     const layout = await createLayout(join(work, 'layout'), context.ports.random)
@@ -83,7 +83,7 @@ export async function createReleaseFrom(
     })
   } finally {
     for (const close of closers) close()
-    await rm(work, { recursive: true, force: true })
+    await remove()
   }
 }
 
@@ -206,7 +206,10 @@ async function buildWithProgress(
   const built = await buildRelease({
     ...release,
     layout,
-    onProgress: ({ bytes }) => progress.update((doneBytes += bytes)),
+    onProgress: ({ bytes }) => {
+      context.ports.signal.throwIfAborted()
+      progress.update((doneBytes += bytes))
+    },
   })
   progress.finish()
   return built
@@ -224,7 +227,10 @@ async function pushWithProgress(
     source: layout,
     target,
     digest,
-    onProgress: (bytes) => progress.update((doneBytes += bytes), totalBytes),
+    onProgress: (bytes) => {
+      context.ports.signal.throwIfAborted()
+      progress.update((doneBytes += bytes), totalBytes)
+    },
   })
   progress.finish()
   context.say(`Pushed ${formatBytes(totalBytes)}, what was there already included.`)
