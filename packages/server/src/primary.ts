@@ -51,10 +51,10 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     await openDataDir(config.dataDir, machine.uid)
     // What is wrong with the store is said now, not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
-    const { close } = await (config.blobs.kind === 'folder'
+    const blobs = await (config.blobs.kind === 'folder'
       ? useFolder('--blobs', config.blobs.folder, open)
       : open())
-    close()
+    blobs.close()
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
     const database = await addressOf(config, cluster)
     if (cluster !== undefined) {

@@ -1,7 +1,7 @@
 /** One reading of a passphrase, wherever it comes from: the same keys typed, stored in a file or put into the environment open the same key. */
 import { CliError } from '../failure.ts'
 
-export const passphraseBytesMax = 4096
+const passphraseBytesMax = 4096
 
 /**
  * The first line, without its end and without a byte order mark in front. Throws `CliError` where that is empty, too long, or was

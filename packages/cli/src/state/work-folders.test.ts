@@ -13,11 +13,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '@seaworthy/std/time'
-import { makeWorkFolder, sweepWorkFolders } from './work-folders.ts'
+import { makeWorkFolder } from './work-folders.ts'
 
 test('what a killed command left behind is swept, and nothing that is used, recent or somebody else’s', async (t) => {
   const parent = mkdtempSync(join(tmpdir(), 'seaworthy-sweep-'))
-  t.after(() => rmSync(parent, { recursive: true }))
+  const { TMPDIR } = process.env
+  process.env['TMPDIR'] = parent
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = TMPDIR
+    rmSync(parent, { recursive: true })
+  })
   const gone = spawnSync(process.execPath, ['--version']).pid
   const make = (name: string) => {
     mkdirSync(join(parent, name, 'layout'), { recursive: true })
@@ -32,10 +38,16 @@ test('what a killed command left behind is swept, and nothing that is used, rece
     make('somewhere'),
   ]
   symlinkSync(join(parent, 'somewhere'), join(parent, `seaworthy-release-${gone}-linked`))
-  const later = (minutes: number) => new Date(systemClock.now().getTime() + minutes * 60_000)
-  await sweepWorkFolders(parent, later(9))
+  const sweep = (minutes: number) =>
+    makeWorkFolder('release', {
+      clock: {
+        ...systemClock,
+        now: () => new Date(systemClock.now().getTime() + minutes * 60_000),
+      },
+    })
+  await sweep(9)
   assert.ok(existsSync(left), 'a command in another container may still use it')
-  await sweepWorkFolders(parent, later(11))
+  await sweep(11)
   assert.ok(!existsSync(left))
   for (const path of kept) assert.ok(existsSync(path), path)
   assert.ok(lstatSync(join(parent, `seaworthy-release-${gone}-linked`)).isSymbolicLink())

@@ -10,7 +10,7 @@ import type { Clock } from '@seaworthy/std/time'
 
 export interface WorkFolder {
   folder: string
-  remove(): Promise<void>
+  remove: () => Promise<void>
 }
 
 const form = /^seaworthy-[a-z]+-(\d{1,10})-[A-Za-z0-9]{6}$/
@@ -27,7 +27,7 @@ export async function makeWorkFolder(
 }
 
 /** Removes what processes of this account left in `parent`, which no longer run and have not touched it for a while. */
-export async function sweepWorkFolders(parent: string, now: Date): Promise<void> {
+async function sweepWorkFolders(parent: string, now: Date): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = Number(form.exec(name)?.[1])
     if (Number.isNaN(pid) || isRunning(pid)) continue
