@@ -1,46 +1,24 @@
 import { execFileSync } from 'node:child_process'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDirectorySink, syncTree } from '@seaworthy/oci/bundle/directory'
 import { packBundle } from '@seaworthy/oci/bundle/pack'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
-import { randomBelow, seededRandom } from '@seaworthy/std/random'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, takeTurns, timed } from './lib/measure.ts'
+import { fileCount, makeProgramFolder } from './lib/program-folder.ts'
 
 export const title =
   'verify, unpack and sync a bundle of 220 MB, against sha256sum and zstd -d | tar -x'
-
-const fileCount = 3000
-const totalBytes = 220_000_000
-
-/** Files of many sizes whose content compresses to about a third, as programs do. */
-async function makeFolder(folder: string): Promise<void> {
-  const random = seededRandom(2026)
-  const words = Array.from({ length: 4000 }, () =>
-    Buffer.from(random.bytes(2 + randomBelow(random, 9))),
-  )
-  const weights = Array.from({ length: fileCount }, () => random.fraction() ** 4 + 0.01)
-  const sum = weights.reduce((a, b) => a + b, 0)
-  for (const [i, weight] of weights.entries()) {
-    if (i % 100 === 0) await mkdir(join(folder, `d${i / 100}`), { recursive: true })
-    const size = Math.round((weight / sum) * totalBytes)
-    const parts: Buffer[] = []
-    for (let length = 0; length < size; length += parts.at(-1)!.length) {
-      parts.push(words[Math.floor(4000 * random.fraction() ** 2)]!)
-    }
-    await writeFile(join(folder, `d${Math.floor(i / 100)}`, `f${i}`), Buffer.concat(parts))
-  }
-}
 
 export async function run(log: (line: string) => void): Promise<Comparison[]> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-bench-'))
   try {
     const input = join(root, 'input')
     const file = join(root, 'bundle.tar.zst')
-    await makeFolder(input)
+    await makeProgramFolder(input)
     const output = createWriteStream(file)
     const packMs = performance.now()
     const packed = await packBundle(

@@ -9,6 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { after, beforeEach, afterEach, test } from 'node:test'
+import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
+import { craftLayer } from '@seaworthy/oci/crafted-release'
 import { waitUntil } from '@seaworthy/std/testing'
 import { ManualClock } from '@seaworthy/std/time'
 import { FetchError } from './refusals.ts'
@@ -16,7 +18,7 @@ import type { InlineAgent, InlineOptions } from './testing/inline-agent.ts'
 import { startInlineAgent } from './testing/inline-agent.ts'
 import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
 import type { TestOrigin } from './testing/test-origin.ts'
-import { startTestOrigin } from './testing/test-origin.ts'
+import { startTestOrigin, testPlatform } from './testing/test-origin.ts'
 
 const folder = makeTestFolder()
 let origin: TestOrigin
@@ -511,4 +513,36 @@ test('T7 freeze: withheld metadata installs nothing and is told', async () => {
   await waitUntil('told', () => agent.status().lastError === 'unreachable')
   assert.equal(agent.status().committedCounter, 0)
   assert.equal(agent.status()['timestampVerifiedAt'], null)
+})
+
+test('T11 a release whose file list is not its layer, or that has none, is not installed, and reported once', async () => {
+  const five = await startAtFive()
+  const file = { path: 'bin/app', isExecutable: true }
+  const { layer } = craftLayer([{ ...file, content: 'back door' }])
+  const listed = craftLayer([{ ...file, content: 'honest' }]).files
+  const lies: Omit<CraftedBundle, 'platform'>[] = [
+    { layer, listed },
+    { layer },
+    { layer, listed, filedUnder: '..' },
+    { layer, listed: Buffer.from('no list') },
+  ]
+  for (const [i, lie] of lies.entries()) {
+    const { sha256 } = await origin.release(`6.0.${i}`, '', {
+      counter: 6 + i,
+      bundles: [{ platform: testPlatform, ...lie }],
+    })
+    agent.installer.pollNow()
+    await waitUntil('failed with file_list_mismatch', () =>
+      origin.reports.some(
+        ({ report, isSigned }) =>
+          isSigned &&
+          report.update.code === 'file_list_mismatch' &&
+          report.update.sha256 === sha256,
+      ),
+    )
+    assert.deepEqual([...agent.running], [five])
+    assert.deepEqual(readdirSync(agent.layout.releases), [five])
+    assert.deepEqual(readdirSync(agent.layout.incoming), [])
+  }
+  assert.equal(agent.status().committedCounter, 5)
 })

@@ -21,6 +21,8 @@ export type TrialFailure =
 export type ContentFailure =
   | 'release_malformed'
   | 'wrong_platform'
+  /** The signed list of files is missing, or is not exactly what the bundle unpacks to. */
+  | 'file_list_mismatch'
   /** Reading it failed in a way that nobody foresaw. */
   | 'content_unusable'
 

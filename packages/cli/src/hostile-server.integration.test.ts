@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import type { ContentTarget } from '@seaworthy/oci/content'
+import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
@@ -17,7 +20,7 @@ import { startServer } from './testing/server.ts'
 type Lie = (request: HttpRequest, text: string) => string | undefined
 
 /** Answers by itself, without asking the real server. */
-type Fake = (request: HttpRequest) => string | undefined
+type Fake = (request: HttpRequest) => string | { bytes: Uint8Array; type: string } | undefined
 
 async function* bodyOf(content: string | Uint8Array) {
   yield typeof content === 'string' ? utf8Encode(content) : content
@@ -32,7 +35,13 @@ function lyingTransport(
     const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
     const lying: Transport = async (request) => {
       const invented = fake()?.(request)
-      if (invented !== undefined) return { status: 200, headers: {}, body: bodyOf(invented) }
+      if (typeof invented === 'string') {
+        return { status: 200, headers: {}, body: bodyOf(invented) }
+      }
+      if (invented !== undefined) {
+        const headers = { 'content-type': invented.type }
+        return { status: 200, headers, body: bodyOf(invented.bytes) }
+      }
       const response = await transport(request)
       const current = lie()
       if (current === undefined || response.status >= 300) return response
@@ -154,6 +163,20 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   )
   fake = undefined
   assert.match(await user.ok('proposal', 'apply', open.id), /Published: Publish web 1 on stable/)
+
+  // T11 A back-doored layer beside the honest list: a server that lets it in gets nobody to sign it.
+  const crafted = await craftLyingRelease('2')
+  lie = (request, text) =>
+    request.url.endsWith('/products/web/releases/2')
+      ? text.replaceAll(digests['2']!, crafted.digest)
+      : undefined
+  fake = (request) => crafted.content.get(request.url.split('/').at(-1)!)
+  const refusal =
+    /the file list of linux\/amd64 is not what its layer holds.*\(file_list_mismatch\)/
+  assert.match(await user.fails(3, 'publish', 'web', '2', '--channel', 'stable', ...both), refusal)
+  assert.match(await user.fails(3, 'release', 'diff', 'web', '1', '2'), refusal)
+  const waiting = await user.json<unknown[]>('proposal', 'list', '--state', 'open')
+  assert.deepEqual(waiting, [])
 })
 
 /** What a cycle with a forged time leaves behind: the floor just before root expires, vouched for by the keys that count now. */
@@ -226,3 +249,23 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
   isCut = false
   await user.ok('trust', 'status')
 })
+
+/** A release whose list is that of other content, as a hostile registry serves it: by digest. */
+async function craftLyingRelease(version: string) {
+  const content = new Map<string, { bytes: Uint8Array; type: string }>()
+  const file = { path: 'bin/app', isExecutable: true }
+  const layer = craftLayer([{ ...file, content: '#!/bin/sh\nnc -l 4444 | sh &\n' }]).layer
+  const listed = craftLayer([{ ...file, content: `#!/bin/sh\n# ${version}\n` }]).files
+  const target: ContentTarget = {
+    hasBlob: async () => false,
+    async putBlob({ digest }, open) {
+      content.set(digest, { bytes: await buffer(open()), type: 'application/octet-stream' })
+    },
+    async putManifest({ digest, bytes, mediaType }) {
+      content.set(digest, { bytes, type: mediaType })
+    },
+  }
+  const bundles = [{ platform: 'linux/amd64', layer, listed }]
+  const { descriptor } = await craftRelease(target, { product: 'web', version, bundles })
+  return { digest: descriptor.digest, content }
+}

@@ -1,128 +1,232 @@
-/** What changes on a device from one release to the next, read from file lists that the signed digests cover. */
+/**
+ * What changes on a device from one release to the next, of trees that were computed from the content. Lines that begin with `!`
+ * deserve a second look: they come first and are never left out, however many there are.
+ */
+import { posix } from 'node:path'
 import type { FileEntry, FileList } from '@seaworthy/oci/bundle/file-list'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
-import type { ContentSource } from '@seaworthy/oci/content'
-import type { Digest } from '@seaworthy/oci/digests'
-import { verifyBytes } from '@seaworthy/oci/digests'
-import type { Release } from '@seaworthy/oci/release'
-import { parseRelease, readFileList } from '@seaworthy/oci/release'
-import { formatBytes, harmless } from './output/format.ts'
+import { describeCommands, describeStart } from './bundle-commands.ts'
+import { formatBytes, formatCount, harmless } from './output/format.ts'
+import type { ImagePart, PlatformTree, ReleaseTree } from './release-trees.ts'
 
 export interface PlatformChange {
   platform: string
   /** New, gone, or on both sides. */
   presence: 'added' | 'removed' | 'kept'
-  /** False for images and containers, which have no file list: then nothing is compared. */
-  hasFileList: boolean
+  /** `unchecked`: the content could not be looked at, and nothing else here says anything. */
+  content: 'files' | 'image' | 'unchecked'
   bytesBefore: number
   bytesAfter: number
   added: readonly FileEntry[]
   removed: readonly FileEntry[]
   changed: readonly { before: FileEntry; after: FileEntry }[]
+  /** What deserves a second look, in words. */
+  alerts: readonly string[]
+  /** What was not computed, in words. */
+  unchecked: readonly string[]
+  /** The command that starts the application of a bundle, as JSON. */
+  start: string | undefined
+  /** Files of an image. */
+  parts: readonly (ImagePart & { isNew: boolean })[]
 }
 
-/** The index of a release by its digest, verified. */
-export async function readRelease(source: ContentSource, digest: Digest): Promise<Release> {
-  const { bytes } = await source.readManifest(digest)
-  verifyBytes(bytes, { digest, size: bytes.length })
-  return parseRelease(bytes)
+const nothing: PlatformTree & { kind: 'files' } = {
+  kind: 'files',
+  files: { entries: [] },
+  bytes: 0,
+  manifest: undefined,
 }
 
 /** Platform by platform; `before` is left out for the first release of a channel. */
-export async function compareReleases(
-  source: ContentSource,
-  before: Release | undefined,
-  after: Release,
-): Promise<PlatformChange[]> {
+export function compareTrees(
+  before: ReleaseTree | undefined,
+  after: ReleaseTree,
+): PlatformChange[] {
   const platforms = new Set([...(before?.platforms.keys() ?? []), ...after.platforms.keys()])
-  const changes: PlatformChange[] = []
-  for (const platform of [...platforms].toSorted()) {
-    const [old, now] = [before, after].map((release) => release?.fileLists.get(platform))
-    const oldFiles = await readFiles(source, old)
-    const newFiles = await readFiles(source, now)
-    const difference =
-      now === undefined
-        ? { added: [], removed: [], changed: [] }
-        : diffFileLists(oldFiles, newFiles)
-    const wasThere = before?.platforms.has(platform) ?? false
-    changes.push({
+  return [...platforms].toSorted().map((platform) => {
+    const old = before?.platforms.get(platform)
+    const now = after.platforms.get(platform)
+    const isFirst = before === undefined
+    const base = {
       platform,
-      presence: !after.platforms.has(platform) ? 'removed' : wasThere ? 'kept' : 'added',
-      hasFileList: now !== undefined,
-      bytesBefore: totalBytes(oldFiles),
-      bytesAfter: totalBytes(newFiles),
+      bytesBefore: old?.bytes ?? 0,
+      bytesAfter: now?.bytes ?? 0,
+      ...{
+        added: [],
+        removed: [],
+        changed: [],
+        alerts: [],
+        unchecked: [],
+        parts: [],
+        start: undefined,
+      },
+    }
+    if (now === undefined) {
+      return {
+        ...base,
+        presence: 'removed',
+        content: 'files',
+        alerts: ['no longer in the release'],
+      }
+    }
+    const presence = old === undefined ? 'added' : 'kept'
+    const alerts = presence === 'added' && !isFirst ? ['is new in the release'] : []
+    if (now.kind === 'unchecked') {
+      return { ...base, presence, content: 'unchecked', alerts, unchecked: [now.reason] }
+    }
+    const jump = presence === 'kept' ? describeJump(base) : []
+    if (now.kind === 'image') {
+      if (old?.kind === 'files') alerts.push('was a bundle of files, is an image')
+      const oldDigests = new Set(old?.kind === 'image' ? old.parts.map(({ digest }) => digest) : [])
+      const parts = now.parts.map((part) => ({ ...part, isNew: !oldDigests.has(part.digest) }))
+      return { ...base, presence, content: 'image', alerts: [...alerts, ...jump], parts }
+    }
+    if (old?.kind === 'image') alerts.push('was an image, is a bundle of files')
+    const compared = old?.kind === 'files' ? old : nothing
+    const difference = diffFileLists(compared.files, now.files)
+    return {
+      ...base,
+      presence,
+      content: 'files',
       ...difference,
-    })
-  }
-  return changes
+      start: describeStart(now.manifest),
+      alerts: [
+        ...alerts,
+        ...jump,
+        ...describeCommands(isFirst ? undefined : compared.manifest, now),
+        ...(isFirst ? [] : describeEntries(difference, now.files)),
+      ],
+      unchecked:
+        old?.kind === 'unchecked'
+          ? [
+              `what it is compared with could not be computed: ${old.reason}. All of it is shown as new`,
+            ]
+          : [],
+    }
+  })
 }
 
-async function readFiles(
-  source: ContentSource,
-  artifact: Parameters<typeof readFileList>[1] | undefined,
-): Promise<FileList> {
-  return artifact === undefined ? { entries: [] } : await readFileList(source, artifact)
-}
-
-function totalBytes({ entries }: FileList): number {
-  return entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.size : 0), 0)
-}
-
-const entriesShownMax = 60
 /** A release that grows by more than this share, and by more than a mebibyte, is marked. */
 const jumpShare = 0.5
 const jumpBytesMin = 1024 * 1024
 
-/** Lines for people; `!` marks what deserves a second look. */
-export function describeChanges(
-  changes: readonly PlatformChange[],
-  entriesMax = entriesShownMax,
-): string[] {
-  return changes.flatMap((change) => describePlatform(change, entriesMax))
+function describeJump({ bytesBefore, bytesAfter }: { bytesBefore: number; bytesAfter: number }) {
+  const grownBytes = bytesAfter - bytesBefore
+  const isJump = grownBytes > jumpBytesMin && grownBytes > bytesBefore * jumpShare
+  return isJump ? [`${formatBytes(grownBytes)} more than before`] : []
 }
 
-function describePlatform(change: PlatformChange, entriesMax: number): string[] {
-  const { platform, presence, added, removed, changed } = change
-  if (presence === 'removed') return [`! ${platform}: no longer in the release`]
-  if (!change.hasFileList) return [`${platform}: an image, whose content has no file list`]
-  const grownBytes = change.bytesAfter - change.bytesBefore
-  const isJump =
-    presence === 'kept' && grownBytes > jumpBytesMin && grownBytes > change.bytesBefore * jumpShare
-  const lines = [
-    `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
-      `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
-    ...(isJump ? [`  ! ${formatBytes(grownBytes)} more than before`] : []),
+function describeEntries(
+  { added, changed }: Pick<PlatformChange, 'added' | 'changed'>,
+  after: FileList,
+): string[] {
+  const executables = new Set(after.entries.filter(isExecutable).map(({ path }) => path))
+  return [
+    ...changed.flatMap((change) => describeAlert(change)),
+    ...added.flatMap((entry) => {
+      const why = [
+        ...(isExecutable(entry) ? ['new executable'] : []),
+        ...(entry.type === 'symlink' && executables.has(linkedPath(entry))
+          ? ['new name of an executable']
+          : []),
+        ...(entry.path.includes('/') ? [] : ['new at the root']),
+      ]
+      return why.length === 0 ? [] : [`+ ${describeEntry(entry)}: ${why.join(', ')}`]
+    }),
   ]
-  const entries = [
-    ...changed.map(describeChanged),
-    ...removed.map((entry) => `  - ${describeEntry(entry)}`),
-    ...added.map(
-      (entry) =>
-        `  + ${describeEntry(entry)}${isExecutable(entry) && presence === 'kept' ? '  ! new executable' : ''}`,
-    ),
-  ]
-  lines.push(...entries.slice(0, entriesMax))
-  if (entries.length > entriesMax) lines.push(`  … and ${entries.length - entriesMax} more`)
-  return lines.map(harmless)
+}
+
+function describeAlert({ before, after }: PlatformChange['changed'][number]): string[] {
+  if (before.type !== after.type) {
+    return [`~ ${after.path}: was a ${before.type}, is a ${after.type}`]
+  }
+  if (before.type === 'file' && after.type === 'file' && before.mode !== after.mode) {
+    return [`${describeChanged({ before, after })}: mode ${before.mode} -> ${after.mode}`]
+  }
+  if (before.type === 'symlink' && after.type === 'symlink') {
+    return [`~ ${after.path}: leads to ${after.target} instead of ${before.target}`]
+  }
+  return []
 }
 
 function isExecutable(entry: FileEntry): boolean {
   return entry.type === 'file' && entry.mode === '0755'
 }
 
-function describeChanged({ before, after }: { before: FileEntry; after: FileEntry }): string {
-  if (before.type !== after.type) {
-    return `  ! ${after.path}: was a ${before.type}, is a ${after.type}`
+/** Where a link leads, when no other link is on the way. */
+function linkedPath({ path, target }: FileEntry & { type: 'symlink' }): string {
+  return posix.join(posix.dirname(path), target)
+}
+
+const entriesShownMax = 60
+
+export interface DescribedChanges {
+  lines: readonly string[]
+  /** What nobody has looked at; a signature needs a word about it. */
+  unchecked: readonly string[]
+}
+
+/** Lines for people: all `!` of all platforms, then the entries of each, at most 60 where not all are asked for. */
+export function describeChanges(
+  changes: readonly PlatformChange[],
+  { all = false }: { all?: boolean | undefined } = {},
+): DescribedChanges {
+  const alerts = changes.flatMap(({ platform, alerts: own }) =>
+    own.map((alert) => `! ${platform}  ${alert}`),
+  )
+  const unchecked = changes.flatMap(({ platform, unchecked: own }) =>
+    own.map((what) => `${platform}: ${what}`),
+  )
+  const lines = [
+    ...unchecked.map((what) => `! NOT CHECKED  ${what}`),
+    ...alerts,
+    ...changes.flatMap((change) => describePlatform(change, all ? Infinity : entriesShownMax)),
+  ]
+  return { lines: lines.map(harmless), unchecked: unchecked.map(harmless) }
+}
+
+function describePlatform(change: PlatformChange, entriesMax: number): string[] {
+  const { platform, presence, content, added, removed, changed, parts } = change
+  if (presence === 'removed') return []
+  if (content === 'unchecked') {
+    return [`${platform}: NOT CHECKED, said to have ${formatBytes(change.bytesAfter)}`]
   }
+  if (content === 'image') {
+    return [
+      `${platform}: an image, ${formatBytes(change.bytesAfter)} read and hashed here; no file tree can be shown of it`,
+      ...parts.map(
+        ({ name, digest, size, isNew }) =>
+          `  ${isNew ? '+' : '='} ${name === undefined ? '' : `${name}  `}${formatBytes(size)}  ${digest}`,
+      ),
+    ]
+  }
+  const entries = [
+    // A first release has nothing that it could be compared with: what can run comes first.
+    ...added.filter(isExecutable).map((entry) => `  + ${describeEntry(entry)}`),
+    ...changed.map((one) => `  ${describeChanged(one)}`),
+    ...removed.map((entry) => `  - ${describeEntry(entry)}`),
+    ...added.filter((entry) => !isExecutable(entry)).map((entry) => `  + ${describeEntry(entry)}`),
+  ]
+  const shownMax = Math.max(entriesMax, added.filter(isExecutable).length)
+  const left = entries.length - shownMax
+  return [
+    `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
+      `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
+    ...(change.start === undefined ? [] : [`  starts ${change.start}`]),
+    ...entries.slice(0, shownMax),
+    ...(left > 0 ? [`  … and ${left} more (--all shows them)`] : []),
+  ]
+}
+
+function describeChanged({ before, after }: PlatformChange['changed'][number]): string {
   if (before.type === 'file' && after.type === 'file') {
-    const mode = before.mode === after.mode ? '' : `  ! mode ${before.mode} -> ${after.mode}`
     const size =
       before.size === after.size
         ? formatBytes(after.size)
         : `${formatBytes(before.size)} -> ${formatBytes(after.size)}`
-    return `  ~ ${after.path}  ${size}${mode}`
+    return `~ ${after.path}  ${size}`
   }
-  return `  ~ ${describeEntry(after)}`
+  return `~ ${describeEntry(after)}`
 }
 
 function describeEntry(entry: FileEntry): string {
@@ -134,4 +238,26 @@ function describeEntry(entry: FileEntry): string {
     case 'symlink':
       return `${entry.path} -> ${entry.target}`
   }
+}
+
+/** What a release carries that no device looks at, and what the release before said wrongly about itself. */
+export function describeRest(before: ReleaseTree | undefined, after: ReleaseTree): string[] {
+  const { others } = after
+  const lies = before?.lies ?? []
+  return [
+    ...lies.map(
+      (lie) => `! ${before!.version}, with which it is compared, lies about its content: ${lie}`,
+    ),
+    ...(others.length === 0
+      ? []
+      : [
+          `It also carries ${formatCount(others.length, 'document')} that no device looks at and nobody has checked:`,
+          ...others
+            .slice(0, entriesShownMax)
+            .map(
+              ({ artifactType, mediaType, size, digest }) =>
+                `  ${artifactType ?? mediaType}  ${formatBytes(size)}  ${digest}`,
+            ),
+        ]),
+  ].map(harmless)
 }

@@ -13,19 +13,24 @@ import { hash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64Encode, concatBytes, hexDecode } from '@seaworthy/std/bytes'
+import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import { encodeFileList, formatSha256Sums } from '@seaworthy/oci/bundle/file-list'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent } from '@seaworthy/oci/content'
 import { createDigester } from '@seaworthy/oci/digests'
 import { createLayout } from '@seaworthy/oci/layout'
-import { readFileList } from '@seaworthy/oci/release'
+import {
+  computeBundleFiles,
+  readReleaseOutline,
+  requireFileLists,
+} from '@seaworthy/oci/release-content'
 import type { Random } from '@seaworthy/std/random'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import type { AnySigned, Metadata, Release, RoleKeys, RootSigned } from '@seaworthy/trust/tuf'
 import { canonicalJson, channelRole, roleFileName } from '@seaworthy/trust/tuf'
 import { createReadStream } from 'node:fs'
 import { makeFolders } from '@seaworthy/oci/folders'
-import { readRelease } from './release-changes.ts'
+import { fileBelow } from './state/file-below.ts'
 import type { RepositoryView } from './trust/repository-view.ts'
 
 export interface ExportInput {
@@ -73,7 +78,7 @@ async function writeRepository({ folder, release, view, roots, source }: ExportI
   const tuf = join(folder, 'tuf')
   makeFolders(tuf)
   for (const root of roots) {
-    await writeFile(join(tuf, `${root.signed.version}.root.json`), root.bytes)
+    await writeFile(fileBelow(tuf, `${root.signed.version}.root.json`), root.bytes)
   }
   const wanted = new Set([
     'targets',
@@ -83,12 +88,12 @@ async function writeRepository({ folder, release, view, roots, source }: ExportI
   for (const { name, bytes } of view.files) {
     const role = /^(?:\d+\.)?(.+)\.json$/.exec(name)?.[1] ?? ''
     if (wanted.has(role) || role === 'timestamp' || role === 'snapshot') {
-      await writeFile(join(tuf, name), bytes)
+      await writeFile(fileBelow(tuf, name), bytes)
     }
   }
   const { bytes } = await source.readManifest(`sha256:${release.sha256}`)
   for (const digest of [release.sha256, release.sha512]) {
-    const path = join(
+    const path = fileBelow(
       tuf,
       'targets',
       release.product,
@@ -167,12 +172,12 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
 
 async function writeSignatures(folder: string, { name, metadata, keys }: SignedRole) {
   makeFolders(folder)
-  await writeFile(join(folder, `${name}.signed.json`), canonicalJson(metadata.signed))
+  await writeFile(fileBelow(folder, `${name}.signed.json`), canonicalJson(metadata.signed))
   for (const { keyid, sig } of metadata.signatures) {
     const key = Object.hasOwn(keys, keyid) ? keys[keyid] : undefined
     if (key === undefined) continue
-    await writeFile(join(folder, `${name}.${keyid}.sig`), hexDecode(sig))
-    await writeFile(join(folder, `${keyid}.pem`), formatPem(key))
+    await writeFile(fileBelow(folder, `${name}.${keyid}.sig`), hexDecode(sig))
+    await writeFile(fileBelow(folder, `${keyid}.pem`), formatPem(key))
   }
 }
 
@@ -186,14 +191,21 @@ function formatPem({ keytype, keyval }: PublicKey): string {
   return `-----BEGIN PUBLIC KEY-----\n${base64Encode(spki)}\n-----END PUBLIC KEY-----\n`
 }
 
+/** Computed from the layers, and not taken over from whoever made the release. */
 async function writeFileLists({ folder, release, source }: ExportInput) {
-  const { fileLists } = await readRelease(source, `sha256:${release.sha256}`)
-  for (const [platform, artifact] of fileLists) {
-    const files = await readFileList(source, artifact)
-    const path = join(folder, 'files', platform.replaceAll('/', '-'))
-    makeFolders(dirname(path))
-    await writeFile(`${path}.json`, encodeFileList(files))
-    await writeFile(`${path}.sha256sums`, formatSha256Sums(files))
+  const outline = await readReleaseOutline(source, `sha256:${release.sha256}`)
+  requireFileLists(outline)
+  for (const bundle of outline.platforms) {
+    if (bundle.kind !== 'bundle') continue
+    const computed = await computeBundleFiles(source, bundle)
+    requireSameFiles(bundle, computed)
+    const name = bundle.platform.replaceAll('/', '-')
+    makeFolders(join(folder, 'files'))
+    await writeFile(fileBelow(folder, 'files', `${name}.json`), encodeFileList(computed.files))
+    await writeFile(
+      fileBelow(folder, 'files', `${name}.sha256sums`),
+      formatSha256Sums(computed.files),
+    )
   }
 }
 
@@ -270,7 +282,7 @@ function formatInstructions(
     '',
     '## 4. The files of a bundle',
     '',
-    '`files/PLATFORM.sha256sums` comes from the file list below the index. Unpack the layer of a platform and check:',
+    '`files/PLATFORM.sha256sums` was computed from the layer, and is what the file list below the index says. Unpack the layer of a platform and check:',
     '',
     '```sh',
     'mkdir unpacked && zstd -d < oci/blobs/sha256/LAYER | tar -x -C unpacked',

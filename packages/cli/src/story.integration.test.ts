@@ -153,8 +153,8 @@ test('from login to a release that two of three signers published, one of them w
   const shown = await offline.ok('proposal', 'show', eve.file('proposal.json'), '--root', root)
   assert.match(shown, /\+ release web\/stable\/2\.0/)
   assert.match(shown, /counter 2, floor 1, security/)
-  assert.match(shown, /File tree of web 2\.0, compared with 1\.0/)
-  assert.match(shown, /\+ bin\/tool {2}3 B {2}executable {2}! new executable/)
+  assert.match(shown, /File tree of web 2\.0, compared with 1\.0: 17 B, computed here/)
+  assert.match(shown, /! linux\/amd64 {2}\+ bin\/tool {2}3 B {2}executable: new executable/)
   assert.match(shown, /- data\.txt/)
   assert.match(shown, /~ bin\/app {2}10 B -> 12 B/)
   await offline.ok(
@@ -488,7 +488,8 @@ test('a release is made from a file, an OCI layout or a registry, and the same i
   assert.equal(pulled.kind, 'container')
   const published = await ann.ok('publish', 'web', 'pulled', '--channel', 'stable', ...both)
   assert.match(published, /container for linux\/amd64/)
-  assert.match(published, /an image, whose content has no file list/)
+  assert.match(published, /! linux\/amd64 {2}was a bundle of files, is an image/)
+  assert.match(published, /an image, 20 B read and hashed here; no file tree can be shown of it/)
   assert.match(
     await ann.fails(
       2,

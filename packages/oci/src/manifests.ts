@@ -330,9 +330,15 @@ function orderDescriptor(descriptor: Descriptor) {
   }
 }
 
+const platformForm = /^([a-z0-9]{1,32})\/([a-z0-9_]{1,32})(?:\/([a-z0-9]{1,32}))?$/
+
+export function isPlatformName(text: string): boolean {
+  return platformForm.test(text)
+}
+
 /** `linux/amd64`, `linux/arm/v7`. Throws `SyntaxError`. */
 export function parsePlatformName(text: string): Platform {
-  const match = /^([a-z0-9]{1,32})\/([a-z0-9_]{1,32})(?:\/([a-z0-9]{1,32}))?$/.exec(text)
+  const match = platformForm.exec(text)
   if (!match) throw new SyntaxError('not a platform such as linux/amd64')
   const platform: Platform = { os: match[1]!, architecture: match[2]! }
   if (match[3] !== undefined) platform.variant = match[3]

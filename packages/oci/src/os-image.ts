@@ -81,6 +81,7 @@ export function parseOsImage(bytes: Uint8Array): readonly OsImageFile[] {
     if (name === undefined || !nameForm.test(name) || names.has(name)) {
       throw malformed('a file of the image has no name of its own')
     }
+    if (descriptor.urls !== undefined) throw malformed(`${name} lies elsewhere`)
     names.add(name)
     return { name, descriptor }
   })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -7,21 +7,25 @@ import { seededRandom } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { ManualClock } from '@seaworthy/std/time'
 import { createDirectorySink } from './bundle/directory.ts'
-import { diffFileLists } from './bundle/file-list.ts'
+import { diffFileLists, parseFileListManifest } from './bundle/file-list.ts'
 import { unpackBundle } from './bundle/unpack.ts'
 import { copyContent, storeContent } from './content.ts'
 import { digestHex, verifyBytes } from './digests.ts'
 import { createLayout, openLayout } from './layout.ts'
+import type { PlatformSource } from './release.ts'
 import {
   buildRelease,
   bundleArtifactType,
   parseBundleManifest,
   parseRelease,
-  readFileList,
+  readListDocument,
   releaseArtifactType,
 } from './release.ts'
+import { readReleaseOutline, verifyReleaseContent } from './release-content.ts'
 import { requireClosure } from './store/collect.ts'
 import { createMemoryStore } from './store/memory.ts'
+import type { CraftedBundle } from './crafted-release.ts'
+import { craftLayer, craftRelease } from './crafted-release.ts'
 
 const hasCode =
   (code: string, kind: typeof Refusal | typeof TrustError = Refusal) =>
@@ -47,7 +51,7 @@ describe('releases', () => {
   })
   const build = async (
     name: string,
-    platforms = [folder('arm64'), folder('amd64')],
+    platforms: { platform: string; source: PlatformSource }[] = [folder('arm64'), folder('amd64')],
     version = '1.0',
   ) => {
     const layout = await createLayout(join(root, name), random)
@@ -115,8 +119,11 @@ describe('releases', () => {
   it('B7 B4 lists files, covered by the index, and shows what changed', async () => {
     const { layout, release } = await build('list')
     const lists = parseRelease(release.bytes).fileLists
-    const amd64 = await readFileList(layout, lists.get('linux/amd64')!)
-    const arm64 = await readFileList(layout, lists.get('linux/arm64')!)
+    const read = async (platform: string) => {
+      const { bytes } = await layout.readManifest(lists.get(platform)!.digest)
+      return await readListDocument(layout, parseFileListManifest(bytes).list)
+    }
+    const [amd64, arm64] = [await read('linux/amd64'), await read('linux/arm64')]
     assert.deepEqual(
       amd64.entries.map((e) => e.path),
       ['app', 'seaworthy.json'],
@@ -138,11 +145,54 @@ describe('releases', () => {
       layout: target,
     })
     assert.deepEqual(taken.platforms, ['linux/arm64'])
+    await verifyReleaseContent(target, await readReleaseOutline(target, taken.descriptor.digest))
     const absent = { platform: 'linux/riscv64', source }
     await assert.rejects(
       buildRelease({ product: 'kiosk', version: '1', platforms: [absent], layout: target }),
       hasCode('platform_absent'),
     )
+  })
+
+  it('T11 a bundle taken over with a file list that is not its layer is refused, and one without gets its own', async () => {
+    const layout = await createLayout(join(root, 'handed-over'), random)
+    const bundle = {
+      platform: 'linux/amd64',
+      layer: craftLayer([{ path: 'a', content: 'x' }]).layer,
+    }
+    const listed = craftLayer([{ path: 'a', content: 'y' }]).files
+    const craft = async (given: CraftedBundle) => {
+      const version = '1.0'
+      const index = await craftRelease(layout, { product: 'kiosk', version, bundles: [given] })
+      const source = { kind: 'content' as const, source: layout, digest: index.descriptor.digest }
+      return { platform: 'linux/amd64', source }
+    }
+    await assert.rejects(
+      build('handed-lying', [await craft({ ...bundle, listed })]),
+      hasCode('file_list_mismatch'),
+    )
+    const { layout: target, release } = await build('handed-plain', [await craft(bundle)])
+    const { digest } = release.descriptor
+    await verifyReleaseContent(target, await readReleaseOutline(target, digest))
+  })
+
+  it('says which modes a bundle does not carry', async () => {
+    const path = join(root, 'special')
+    await mkdir(path)
+    for (const [name, mode] of [
+      ['su', 0o4755],
+      ['wall', 0o2755],
+      ['secret', 0o600],
+    ] as const) {
+      await writeFile(join(path, name), name)
+      await chmod(join(path, name), mode)
+    }
+    const special = { platform: 'linux/amd64', source: { kind: 'folder' as const, path } }
+    const { release } = await build('dropped', [special])
+    assert.deepEqual(release.dropped.map(({ path: name, what }) => `${name} ${what}`).toSorted(), [
+      'secret private',
+      'su set-uid',
+      'wall set-gid',
+    ])
   })
 
   it('refuses platforms that are none, or given twice, or not given', async () => {

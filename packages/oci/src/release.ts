@@ -3,16 +3,19 @@
  * covers every byte below it. The same input gives the same digest on any machine with the same zstd.
  */
 import { Refusal } from '@seaworthy/std/refusal'
-import type { FileList } from './bundle/file-list.ts'
+import type { FileEntry, FileList, FileListRefusal } from './bundle/file-list.ts'
 import {
   encodeFileList,
   fileListBytesMax,
   fileListMediaType,
   parseFileList,
+  parseFileListManifest,
 } from './bundle/file-list.ts'
+import { computeBundleContents, requireSameFiles } from './bundle/contents.ts'
+import type { DroppedMode } from './bundle/pack.ts'
 import { bundleEncoder, packBundle } from './bundle/pack.ts'
 import type { ContentSource } from './content.ts'
-import { copyContent, missing, putBytes } from './content.ts'
+import { copyContent, putBytes } from './content.ts'
 import type { Digest } from './digests.ts'
 import { verifyBytes, verifyStream } from './digests.ts'
 import type { Layout } from './layout.ts'
@@ -21,6 +24,7 @@ import {
   emptyBytes,
   encodeManifest,
   formatPlatform,
+  isPlatformName,
   mediaTypes,
   parseManifest,
   parsePlatformName,
@@ -65,6 +69,8 @@ export interface BuiltRelease {
   descriptor: Descriptor
   bytes: Uint8Array
   platforms: readonly string[]
+  /** What folders had that a bundle does not carry. */
+  dropped: readonly (DroppedMode & { platform: string })[]
 }
 
 /** Throws `Refusal<ReleaseRefusal | PackRefusal | OsImageRefusal>` and what `copyContent` throws. */
@@ -79,12 +85,14 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   await putBytes(layout, emptyBytes, mediaTypes.empty)
   const images: Descriptor[] = []
   const artifacts: Descriptor[] = []
+  const dropped: BuiltRelease['dropped'][number][] = []
   for (const { platform: name, source } of platforms) {
     const onProgress = (bytes: number) => options.onProgress?.({ platform: name, bytes })
     const platform = readPlatform(name)
     if (source.kind === 'folder') {
       const built = await buildBundle(layout, source.path, name, onProgress)
       images.push({ ...built.image.descriptor, platform })
+      dropped.push(...built.dropped.map((one) => ({ ...one, platform: name })))
       artifacts.push({
         ...built.files.descriptor,
         annotations: { [releaseAnnotations.platform]: name },
@@ -95,7 +103,13 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
       await putManifest(layout, image)
       images.push({ ...image.descriptor, platform })
     } else {
-      images.push({ ...(await copyPlatform(layout, source, name, onProgress)), platform })
+      const copied = await copyPlatform(layout, source, name, onProgress)
+      images.push({ ...copied.descriptor, platform })
+      if (copied.files !== undefined)
+        artifacts.push({
+          ...copied.files.descriptor,
+          annotations: { [releaseAnnotations.platform]: name },
+        })
     }
   }
   const index = encodeManifest({
@@ -110,7 +124,11 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   })
   await putManifest(layout, index)
   await layout.writeIndex([{ descriptor: index.descriptor, name: version }])
-  return { descriptor: index.descriptor, bytes: index.bytes, platforms: names }
+  return { descriptor: index.descriptor, bytes: index.bytes, platforms: names, dropped }
+}
+
+export function releaseMalformed(what: string): Refusal<ReleaseRefusal> {
+  return new Refusal<ReleaseRefusal>('release_malformed', what)
 }
 
 function readPlatform(name: string) {
@@ -130,7 +148,11 @@ async function buildBundle(
   folder: string,
   platform: string,
   onProgress: (bytes: number) => void,
-): Promise<{ image: EncodedManifest; files: EncodedManifest }> {
+): Promise<{
+  image: EncodedManifest
+  files: EncodedManifest
+  dropped: readonly DroppedMode[]
+}> {
   let packed: Awaited<ReturnType<typeof packBundle>> | undefined
   const bundle = await layout.putStream(async (write) => {
     packed = await packBundle(folder, async (piece) => {
@@ -138,7 +160,7 @@ async function buildBundle(
       onProgress(piece.length)
     })
   })
-  const { tarBytes, files } = packed!
+  const { tarBytes, files, dropped } = packed!
   const config = await putBytes(layout, emptyBytes, mediaTypes.empty)
   const image = encodeManifest({
     kind: 'manifest',
@@ -153,17 +175,27 @@ async function buildBundle(
     },
   })
   await putManifest(layout, image)
+  const list = await putFileList(layout, platform, image.descriptor, files)
+  return { image, files: list, dropped }
+}
+
+async function putFileList(
+  layout: Layout,
+  platform: string,
+  image: Descriptor,
+  files: FileList,
+): Promise<EncodedManifest> {
   const list = encodeManifest({
     kind: 'manifest',
     mediaType: mediaTypes.manifest,
     artifactType: fileListMediaType,
-    config,
+    config: await putBytes(layout, emptyBytes, mediaTypes.empty),
     layers: [await putBytes(layout, encodeFileList(files), fileListMediaType)],
-    subject: image.descriptor,
+    subject: image,
     annotations: { [releaseAnnotations.platform]: platform },
   })
   await putManifest(layout, list)
-  return { image, files: list }
+  return list
 }
 
 /** Takes over an image; of an index only the platform's. */
@@ -172,7 +204,7 @@ async function copyPlatform(
   { source, digest }: PlatformSource & { kind: 'content' },
   platform: string,
   onProgress: (bytes: number) => void,
-): Promise<Descriptor> {
+): Promise<{ descriptor: Descriptor; files: EncodedManifest | undefined }> {
   let wanted = digest
   const top = await source.readManifest(digest)
   verifyBytes(top.bytes, { digest, size: top.bytes.length })
@@ -194,7 +226,57 @@ async function copyPlatform(
     size: bytes.length,
   }
   if (image.artifactType !== undefined) descriptor.artifactType = image.artifactType
-  return descriptor
+  if (image.artifactType !== bundleArtifactType) return { descriptor, files: undefined }
+  const list = await findHandedList(source, manifest, platform)
+  return {
+    descriptor,
+    files: await listHandedBundle(layout, platform, descriptor, { bytes, list }),
+  }
+}
+
+/** The list that whoever hands the content over wrote beside it. */
+async function findHandedList(
+  source: ContentSource,
+  top: Manifest,
+  platform: string,
+): Promise<Descriptor | undefined> {
+  const artifact =
+    top.kind === 'index'
+      ? top.manifests.find(
+          ({ artifactType, annotations }) =>
+            artifactType === fileListMediaType &&
+            annotations?.[releaseAnnotations.platform] === platform,
+        )
+      : undefined
+  if (artifact === undefined) return undefined
+  const { bytes } = await source.readManifest(artifact.digest)
+  verifyBytes(bytes, artifact)
+  return parseFileListManifest(bytes).list
+}
+
+/** The list of a bundle that was packed elsewhere is computed from its layer; one that came along must be the same. */
+async function listHandedBundle(
+  layout: Layout,
+  platform: string,
+  image: Descriptor,
+  handed: { bytes: Uint8Array; list: Descriptor | undefined },
+): Promise<EncodedManifest> {
+  const { layer, manifest } = parseBundleManifest(handed.bytes)
+  const named = manifest.annotations?.[releaseAnnotations.platform]
+  if (named !== undefined && named !== platform) {
+    throw releaseMalformed(
+      `the bundle for ${platform} calls itself one for ${JSON.stringify(named)}`,
+    )
+  }
+  const entries: FileEntry[] = []
+  const computed = await computeBundleContents({
+    source: layout.readBlob(layer),
+    expected: layer,
+    onEntry: (entry) => void entries.push(entry),
+  })
+  const unpackedBytes = manifest.annotations?.[releaseAnnotations.unpackedSize]
+  requireSameFiles({ platform, list: handed.list ?? computed.list, unpackedBytes }, computed)
+  return await putFileList(layout, platform, image, { entries })
 }
 
 export interface Release {
@@ -203,8 +285,10 @@ export interface Release {
   index: ImageIndex
   /** One manifest per platform, by the platform's name. */
   platforms: ReadonlyMap<string, Descriptor>
-  /** The file list artifacts of the platforms that are bundles. */
+  /** The file list artifacts, by the platform of the release that each is filed under. */
   fileLists: ReadonlyMap<string, Descriptor>
+  /** Why a file list artifact is none of `fileLists`. A release that is to be signed or installed has none of them. */
+  fileListFaults: readonly string[]
 }
 
 /** Reads a release's index, whose bytes must have been verified. Throws `Refusal<ReleaseRefusal | ManifestRefusal>`. */
@@ -221,20 +305,39 @@ export function parseRelease(bytes: Uint8Array): Release {
     throw new Refusal<ReleaseRefusal>('release_malformed', 'the index is not one of a release')
   }
   const platforms = new Map<string, Descriptor>()
-  const fileLists = new Map<string, Descriptor>()
   for (const descriptor of index.manifests) {
-    const listed = descriptor.annotations?.[releaseAnnotations.platform]
-    if (descriptor.platform) {
-      const name = formatPlatform(descriptor.platform)
-      if (platforms.has(name)) {
-        throw new Refusal<ReleaseRefusal>('release_malformed', `two manifests for ${name}`)
-      }
-      platforms.set(name, descriptor)
-    } else if (descriptor.artifactType === fileListMediaType && listed !== undefined) {
-      fileLists.set(listed, descriptor)
+    if (descriptor.platform === undefined) continue
+    const name = formatPlatform(descriptor.platform)
+    if (!isPlatformName(name)) {
+      throw new Refusal<ReleaseRefusal>(
+        'release_malformed',
+        `${JSON.stringify(name)} is no platform`,
+      )
     }
+    if (platforms.has(name)) {
+      throw new Refusal<ReleaseRefusal>('release_malformed', `two manifests for ${name}`)
+    }
+    platforms.set(name, descriptor)
   }
-  return { product, version, index, platforms, fileLists }
+  return { product, version, index, platforms, ...sortFileLists(index, platforms) }
+}
+
+/** Only a name of a platform of the release leads to a file list: the text beside it is the builder's. */
+function sortFileLists({ manifests }: ImageIndex, platforms: ReadonlyMap<string, Descriptor>) {
+  const fileLists = new Map<string, Descriptor>()
+  const fileListFaults: string[] = []
+  for (const descriptor of manifests) {
+    if (descriptor.platform !== undefined || descriptor.artifactType !== fileListMediaType) continue
+    const name = descriptor.annotations?.[releaseAnnotations.platform]
+    if (name === undefined || !platforms.has(name)) {
+      fileListFaults.push(
+        `a file list is filed under ${JSON.stringify(name ?? '')}, which is no platform of the release`,
+      )
+    } else if (fileLists.has(name)) {
+      fileListFaults.push(`two file lists are filed under ${name}`)
+    } else fileLists.set(name, descriptor)
+  }
+  return { fileLists, fileListFaults }
 }
 
 /** The one layer of a bundle's manifest, whose bytes must have been verified. Throws `Refusal<ReleaseRefusal | ManifestRefusal>`. */
@@ -245,21 +348,21 @@ export function parseBundleManifest(bytes: Uint8Array): { layer: Descriptor; man
     manifest.kind !== 'manifest' ||
     manifest.artifactType !== bundleArtifactType ||
     manifest.layers.length !== 1 ||
-    layer?.mediaType !== mediaTypes.layerTarZstd
+    layer?.mediaType !== mediaTypes.layerTarZstd ||
+    // What lies elsewhere is in no copy of the release, and nobody would check it.
+    layer.urls !== undefined
   ) {
     throw new Refusal<ReleaseRefusal>('release_malformed', 'the manifest is not one of a bundle')
   }
   return { layer, manifest }
 }
 
-/** The list of files of a bundle, read and verified through its artifact. */
-export async function readFileList(source: ContentSource, artifact: Descriptor): Promise<FileList> {
-  const { bytes, mediaType } = await source.readManifest(artifact.digest)
-  verifyBytes(bytes, artifact)
-  const manifest = parseManifest(bytes, mediaType)
-  const layer = manifest.kind === 'manifest' ? manifest.layers[0] : undefined
-  if (!layer || layer.size > fileListBytesMax) return missing(artifact.digest)
+/** The document of a file list, verified; whether it is what the bundle holds is for `release-content.ts`. Throws `Refusal<FileListRefusal | ContentRefusal>`, `TrustError`. */
+export async function readListDocument(source: ContentSource, list: Descriptor): Promise<FileList> {
+  if (list.size > fileListBytesMax) {
+    throw new Refusal<FileListRefusal>('file_list_too_large', 'the file list is too large')
+  }
   const parts: Uint8Array[] = []
-  for await (const piece of verifyStream(source.readBlob(layer), layer)) parts.push(piece)
+  for await (const piece of verifyStream(source.readBlob(list), list)) parts.push(piece)
   return parseFileList(concatBytes(...parts))
 }

@@ -31,6 +31,7 @@ import { createOmahaAppTable } from './app/omaha/apps.ts'
 import { createRebootLockTable } from './app/reboot-locks.ts'
 import { createRefusalLimiter } from './app/refused-attempts.ts'
 import { createReleaseFileLists } from './app/release-files.ts'
+import { createVerifiedReleases } from './app/verified-releases.ts'
 import { createReleaseTable, createRolloutTable } from './app/rollout-table.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
 import { createSettlements } from './app/updates.ts'
@@ -214,6 +215,7 @@ async function createApp(
     omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices, ports),
     releaseFiles: createReleaseFileLists(),
+    verifiedReleases: createVerifiedReleases(),
     foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db, ports), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,

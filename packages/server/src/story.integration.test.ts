@@ -2,21 +2,28 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { ProblemError } from '@seaworthy/api/problems'
 import { listProducts } from '@seaworthy/api/products'
-import { showRelease } from '@seaworthy/api/releases'
+import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { showTrustStatus } from '@seaworthy/api/trust'
+import { craftLayer } from '@seaworthy/oci/crafted-release'
 import type { Signer } from '@seaworthy/trust/keys'
+import type { PublishedContent } from '@seaworthy/trust/tuf'
 import type { PushedRelease, TestClient, TestDevice, TestServer } from './testing/index.ts'
 import {
   addDevice,
   carryOut,
   createTestClient,
   makeProvisioningKey,
+  propose,
+  publishIntent,
   publishRelease,
+  pushCrafted,
   pushRelease,
   report,
   setUpTrust,
   startTestServer,
+  submit,
 } from './testing/index.ts'
 
 let server: TestServer
@@ -63,6 +70,60 @@ test('B10 a release is pushed through the registry, registered and published', a
     ['linux/amd64'],
   )
 })
+
+test('T11 a release that is not what is said of it is neither registered nor proposed', async () => {
+  const { layer } = craftLayer([{ path: 'app', content: 'back door' }])
+  const listed = craftLayer([{ path: 'app', content: 'honest' }]).files
+  const lying = { platform: 'linux/amd64', layer, listed }
+  const truth = { ...lying, listed: craftLayer([{ path: 'app', content: 'back door' }]).files }
+  const body = (bytes: Uint8Array, version: string) => ({
+    version,
+    digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+  })
+  const params = { product: 'acme' }
+  const refused = (code: string) => (error: unknown) =>
+    error instanceof ProblemError && error.code === code && error.status === 422
+  for (const [version, bundle, code] of [
+    ['6.0.0', lying, 'file_list_mismatch'],
+    ['6.0.1', { platform: 'linux/amd64', layer }, 'file_list_mismatch'],
+    ['6.0.2', { ...lying, filedUnder: '..' }, 'file_list_mismatch'],
+    ['6.0.3', { ...lying, layer: new Uint8Array([1, 2, 3]) }, 'release_malformed'],
+  ] as const) {
+    const pushed = await pushCrafted(client, server.adminToken, { version, bundles: [bundle] })
+    await assert.rejects(
+      client.api.call(createRelease, { params, body: body(pushed.bytes, version) }),
+      refused(code),
+    )
+    // A proposal needs no registration: what it lists is looked at all the same.
+    await assert.rejects(proposeRelease(version, pushed.bytes), refused(code))
+  }
+  const { bytes } = await pushCrafted(client, server.adminToken, {
+    version: '6.0.4',
+    bundles: [truth],
+  })
+  for (const lie of [
+    { kind: 'container' as const },
+    { platforms: ['linux/amd64', 'linux/arm64'] },
+    { length: bytes.length + 1 },
+    { sha512: 'a'.repeat(128) },
+    { version: '6.0.5' },
+  ]) {
+    await assert.rejects(proposeRelease('6.0.4', bytes, lie), refused('release_mismatch'))
+  }
+})
+
+async function proposeRelease(
+  version: string,
+  index: Uint8Array,
+  lie: Partial<PublishedContent> = {},
+): Promise<void> {
+  const hex = (name: string) => createHash(name).update(index).digest('hex')
+  const hashes = { sha256: hex('sha256'), sha512: hex('sha512') }
+  const intent = publishIntent({ version, index, ...hashes, layer: index })
+  assert.ok(intent.kind === 'publish')
+  const content = { ...intent.content, ...lie }
+  await submit(client, await propose(client, { kind: 'publish', content }))
+}
 
 test('T1 the target is served under both its hashes, immutable, and by entity tag', async () => {
   for (const hash of [release.sha256, release.sha512]) {

@@ -6,7 +6,13 @@ import { fileListMediaType, encodeFileList } from '@seaworthy/oci/bundle/file-li
 import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { packBundle } from '@seaworthy/oci/bundle/pack'
 import type { Descriptor } from '@seaworthy/oci/manifests'
-import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
+import {
+  emptyBytes,
+  emptyDescriptor,
+  encodeManifest,
+  formatPlatform,
+  mediaTypes,
+} from '@seaworthy/oci/manifests'
 import { concatBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 
@@ -59,6 +65,7 @@ export async function buildRelease(options: {
     return { layer: concatBytes(...pieces), files: bundle.files }
   })
 
+  const platform = options.platform ?? { os: 'linux', architecture: 'amd64' }
   const content = new Map<string, Uint8Array<ArrayBuffer>>()
   const store = (bytes: Uint8Array, mediaType: string): Descriptor => {
     const digest = digestOf(bytes)
@@ -80,6 +87,7 @@ export async function buildRelease(options: {
     artifactType: fileListMediaType,
     config: emptyDescriptor,
     layers: [store(encodeFileList(packed.files), fileListMediaType)],
+    subject: bundle.descriptor,
   })
   const index = encodeManifest({
     kind: 'index',
@@ -90,9 +98,13 @@ export async function buildRelease(options: {
       {
         ...store(bundle.bytes, mediaTypes.manifest),
         artifactType: bundleType,
-        platform: options.platform ?? { os: 'linux', architecture: 'amd64' },
+        platform,
       },
-      { ...store(list.bytes, mediaTypes.manifest), artifactType: fileListMediaType },
+      {
+        ...store(list.bytes, mediaTypes.manifest),
+        artifactType: fileListMediaType,
+        annotations: { 'dev.seaworthy.platform': formatPlatform(platform) },
+      },
     ],
   })
   store(index.bytes, mediaTypes.index)

@@ -12,6 +12,8 @@ import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import { buildRelease } from '@seaworthy/oci/release'
 import { createLayout } from '@seaworthy/oci/layout'
+import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
+import { craftRelease } from '@seaworthy/oci/crafted-release'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
@@ -73,6 +75,8 @@ export interface TestOrigin {
       platforms?: string[]
       assign?: boolean
       channel?: string
+      /** Bundles with whatever a builder says of them, in place of the folder. */
+      bundles?: readonly CraftedBundle[]
     },
   ): Promise<{ sha256: string; layer: { digest: string; size: number } }>
   close(): Promise<void>
@@ -116,15 +120,19 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     async release(version, source, options = {}) {
       const layoutFolder = `${folder}/layout-${++releases}`
       const platforms = options.platforms ?? [testPlatform]
-      const built = await buildRelease({
-        product,
-        version,
-        platforms: platforms.map((platform) => ({
-          platform,
-          source: { kind: 'folder', path: source },
-        })),
-        layout: await createLayout(layoutFolder, systemRandom),
-      })
+      const layout = await createLayout(layoutFolder, systemRandom)
+      const built =
+        options.bundles === undefined
+          ? await buildRelease({
+              product,
+              version,
+              platforms: platforms.map((platform) => ({
+                platform,
+                source: { kind: 'folder', path: source },
+              })),
+              layout,
+            })
+          : await craftRelease(layout, { product, version, bundles: options.bundles })
       const place = (digest: string) => `${layoutFolder}/blobs/${digest.replace(':', '/')}`
       const hex = built.descriptor.digest.slice(7)
       const into = options.channel ?? channel

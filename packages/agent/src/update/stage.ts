@@ -3,9 +3,16 @@
  * digest that the one above names, the index with the digest in the signed target.
  */
 import { digestAlgorithm, digestHex } from '@seaworthy/oci/digests'
-import type { Descriptor, ImageManifest } from '@seaworthy/oci/manifests'
+import type { Descriptor, ImageIndex, ImageManifest } from '@seaworthy/oci/manifests'
 import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
+import { createListingSink } from '@seaworthy/oci/bundle/contents'
+import {
+  createFileListDigester,
+  fileListMediaType,
+  parseFileListManifest,
+} from '@seaworthy/oci/bundle/file-list'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
+import { Refusal } from '@seaworthy/std/refusal'
 import type { Release } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
@@ -44,8 +51,13 @@ function wantDocument(path: string, descriptor: Pick<Descriptor, 'digest' | 'siz
   return { path, sha256: sha256Of(descriptor as Descriptor), size: descriptor.size }
 }
 
-/** The manifest of the bundle for this platform, as the index names it. Throws `Refusal`. */
-function findBundle(bytes: Uint8Array, release: Release, platform: string): Descriptor {
+interface FoundBundle {
+  image: Descriptor
+  fileList: Descriptor
+}
+
+/** The manifests of the bundle for this platform and of its file list, as the index names them. Throws `Refusal`. */
+function findBundle(bytes: Uint8Array, release: Release, platform: string): FoundBundle {
   const index = parseManifest(bytes, mediaTypes.index)
   if (index.kind !== 'index' || index.artifactType !== releaseType)
     return malformed('not the index of a release')
@@ -60,18 +72,49 @@ function findBundle(bytes: Uint8Array, release: Release, platform: string): Desc
       entry.platform !== undefined &&
       formatPlatform(entry.platform) === platform,
   )
-  const [descriptor] = fitting
-  return descriptor !== undefined && fitting.length === 1
-    ? descriptor
+  const [image] = fitting
+  return image !== undefined && fitting.length === 1
+    ? { image, fileList: findFileList(index, platform) }
     : refuseContent('wrong_platform', `the release has not exactly one bundle for ${platform}`)
 }
 
-/** The layer of the bundle for this platform. Throws `ContentRefusal`, `TrustError`, `FetchError`. */
+const lying = (what: string) => refuseContent('file_list_mismatch', what)
+
+/** The one file list that is filed under this platform. */
+function findFileList({ manifests }: ImageIndex, platform: string): Descriptor {
+  const filed = manifests.filter(
+    (entry) =>
+      entry.artifactType === fileListMediaType &&
+      entry.platform === undefined &&
+      entry.annotations?.['dev.seaworthy.platform'] === platform,
+  )
+  const [list] = filed
+  return list !== undefined && filed.length === 1
+    ? list
+    : lying(`the release has not exactly one file list for ${platform}`)
+}
+
+/** The document with the files of `image`; only its digest is of use here. Throws `Refusal`. */
+function readListManifest(bytes: Uint8Array, image: Descriptor): Descriptor {
+  let found: ReturnType<typeof parseFileListManifest>
+  try {
+    found = parseFileListManifest(bytes)
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    return refuseContent('file_list_mismatch', 'the file list is none', cause)
+  }
+  const { list, subject } = found
+  return subject === undefined || subject.digest === image.digest
+    ? list
+    : lying('the file list is that of another bundle')
+}
+
+/** The layer of the bundle for this platform, and the list of its files. Throws `ContentRefusal`, `TrustError`, `FetchError`. */
 async function findLayer(
   ports: ContentPorts,
   settings: StageSettings,
   release: Release,
-): Promise<{ layer: Descriptor; wanted: WantedContent }> {
+): Promise<{ layer: Descriptor; list: Descriptor; wanted: WantedContent }> {
   const { product, channel, version } = release
   const wantedIndex = await new Verified(release).read(({ sha256, length }) =>
     wantDocument(`/tuf/targets/${product}/${channel}/${sha256}.${encodeURIComponent(version)}`, {
@@ -81,16 +124,21 @@ async function findLayer(
   )
   const index = await obtainDocument(ports, settings, wantedIndex)
   const found = await index.read((bytes) => {
-    const descriptor = findBundle(bytes, release, settings.platform)
-    const wanted = wantDocument(`/v2/${product}/manifests/${descriptor.digest}`, descriptor)
-    return { mediaType: descriptor.mediaType, wanted }
+    const { image, fileList } = findBundle(bytes, release, settings.platform)
+    const want = (descriptor: Descriptor) => ({
+      ...wantDocument(`/v2/${product}/manifests/${descriptor.digest}`, descriptor),
+      accept: descriptor.mediaType,
+    })
+    return { image, wantedImage: want(image), wantedList: want(fileList) }
   })
-  const { mediaType, wanted } = found
-  const manifest = await obtainDocument(ports, settings, { ...wanted, accept: mediaType })
+  const { image, wantedImage, wantedList } = found
+  const listManifest = await obtainDocument(ports, settings, wantedList)
+  const list = await listManifest.read((bytes) => readListManifest(bytes, image))
+  const manifest = await obtainDocument(ports, settings, wantedImage)
   return manifest.read((bytes) => {
-    const [layer] = layersOf(parseManifest(bytes, mediaType) as ImageManifest)
+    const [layer] = layersOf(parseManifest(bytes, image.mediaType) as ImageManifest)
     const path = `/v2/${product}/blobs/${layer!.digest}`
-    return { layer: layer!, wanted: { path, sha256: sha256Of(layer!), size: layer!.size } }
+    return { layer: layer!, list, wanted: { path, sha256: sha256Of(layer!), size: layer!.size } }
   })
 }
 
@@ -120,7 +168,7 @@ export async function stageRelease(
     if (kind !== 'bundle') malformed(`this agent installs bundles, not ${kind}`)
   })
   onPhase('downloading')
-  const { layer, wanted } = await findLayer(ports, settings, release)
+  const { layer, list, wanted } = await findLayer(ports, settings, release)
   await assertSpace(ports, settings.incoming, wanted)
   const file = await obtainFile(ports, settings, wanted)
   onPhase('installing')
@@ -129,7 +177,7 @@ export async function stageRelease(
       const folder = stagingFolder(layout, release.sha256)
       await removeStaging(disk, layout)
       await disk.makeFolder(folder, 0o755)
-      await unpackFile(disk, path, folder, layer)
+      await unpackFile(disk, path, folder, { layer, list })
       // one that this device cannot follow is refused before anything is switched
       await readBundleManifest(disk, folder, settings.environment)
       await disk.remove(path)
@@ -179,12 +227,21 @@ async function unpackFile(
   disk: Disk,
   file: string,
   folder: string,
-  expected: Descriptor,
+  { layer, list }: { layer: Descriptor; list: Descriptor },
 ): Promise<void> {
   const sink = disk.writeTree(folder)
+  const files = createFileListDigester()
   try {
-    await unpackBundle({ source: readPieces(disk, file), expected, sink })
+    await unpackBundle({
+      source: readPieces(disk, file),
+      expected: layer,
+      sink: createListingSink((entry) => files.add(entry), sink),
+    })
   } finally {
     sink.close()
+  }
+  const unpacked = files.finish()
+  if (unpacked.digest !== list.digest || unpacked.size !== list.size) {
+    lying('what was unpacked is not what the file list of the release says')
   }
 }

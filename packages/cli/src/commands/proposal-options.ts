@@ -11,6 +11,13 @@ export function addSigningOptions(command: Command): Command {
   )
 }
 
+/** For commands that show content before it is signed. */
+export function addContentOptions(command: Command): Command {
+  return command
+    .option('--all', 'show every entry of the file trees, however many')
+    .option('--unchecked', 'sign even what this machine could not compute from the content')
+}
+
 export function addPassphraseOption(command: Command): Command {
   return command.option(
     '--passphrase-file <file>',

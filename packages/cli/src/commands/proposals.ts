@@ -22,9 +22,11 @@ import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
 import { readBounded, writeDurably } from '../state/files.ts'
+import type { OfflineOptions } from '../trust/offline.ts'
 import { readOfflineProposal } from '../trust/offline.ts'
+import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
-import type { ProposalOptions } from '../trust/proposing.ts'
+import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
 import {
   changedRoles,
   fetchProposal,
@@ -40,7 +42,7 @@ import {
   showProposalText,
   signWithKeys,
 } from '../trust/signing.ts'
-import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
+import { addContentOptions, addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
 export function addProposalCommands(program: Command, ports: CliPorts): void {
   const proposal = program.command('proposal').description('what waits for offline signatures')
@@ -55,20 +57,25 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     .command('show <id-or-file>')
     .description('what it would change, checked against what was verified here')
     .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
-    .action(async (target: string, options: { root?: string }, command: Command) =>
-      show(createContext(ports, command), target, options.root),
+    .option('--content <dir>', contentText, collect)
+    .option('--all', 'show every entry of the file trees, however many')
+    .action(async (target: string, options: OfflineOptions, command: Command) =>
+      show(createContext(ports, command), target, options),
     )
   addPassphraseOption(
-    proposal
-      .command('sign <id-or-file>')
-      .description('sign it; with an exported file this needs no network')
-      .requiredOption('--key <key-file>', 'the key to sign with, repeatable', collect)
-      .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
-      .option(
-        '-o, --output <file>',
-        'for a file: where the signatures go (default: FILE.signatures)',
-      )
-      .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
+    addContentOptions(
+      proposal
+        .command('sign <id-or-file>')
+        .description('sign it; with an exported file this needs no network')
+        .requiredOption('--key <key-file>', 'the key to sign with, repeatable', collect)
+        .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
+        .option('--content <dir>', contentText, collect)
+        .option(
+          '-o, --output <file>',
+          'for a file: where the signatures go (default: FILE.signatures)',
+        )
+        .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
+    ),
   ).action(async (target: string, options: SignOptions, command: Command) =>
     sign(createContext(ports, command), target, options),
   )
@@ -86,11 +93,13 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     .action(async (files: string[], options: { apply: boolean }, command: Command) =>
       importSignatures(createContext(ports, command), files, options),
     )
-  addSigningOptions(
-    proposal
-      .command('rebase <id>')
-      .description('make it anew on what is published now; earlier signatures do not count'),
-  ).action(async (id: string, options: ProposalOptions, command: Command) =>
+  addContentOptions(
+    addSigningOptions(
+      proposal
+        .command('rebase <id>')
+        .description('make it anew on what is published now; earlier signatures do not count'),
+    ),
+  ).action(async (id: string, options: ProposalOptions & ContentOptions, command: Command) =>
     rebase(createContext(ports, command), id, options),
   )
   proposal
@@ -111,9 +120,11 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
 const states = ['open', 'applied', 'rejected', 'outdated'] as const
 type State = (typeof states)[number]
 
-interface SignOptions {
+const contentText =
+  'for a file that does not carry the content: an exported release or OCI layout, repeatable'
+
+interface SignOptions extends OfflineOptions, ContentOptions {
   key: string[]
-  root?: string
   output?: string
   passphraseFile?: string[]
   apply: boolean
@@ -153,40 +164,44 @@ async function judgeOnline(
   context: Context,
   session: Session,
   proposalId: string,
-): Promise<JudgedProposal & { view: ProposalView; changes: string[] }> {
+  { all }: ContentOptions,
+): Promise<JudgedProposal & { view: ProposalView; content: ShownContent }> {
   const { view, proposal } = await fetchProposal(session, proposalId)
   const { current } = await openForRoles(context, session, changedRoles(proposal))
-  const changes = await describeProposedFiles(proposal, current, (product) =>
-    productContent(session, product),
+  const content = await describeProposedFiles(
+    context,
+    { proposal, current },
+    (product) => productContent(session, product),
+    { all, mayMiss: false },
   )
-  return { view, proposal, current, changes }
+  return { view, proposal, current, content }
 }
 
-async function show(context: Context, target: string, root: string | undefined): Promise<void> {
+async function show(context: Context, target: string, options: OfflineOptions): Promise<void> {
   if (!isId('proposal', target)) {
-    const judged = await readOfflineProposal(context, target, root)
-    return await showJudged(context, judged, judged.changes)
+    const judged = await readOfflineProposal(context, target, options)
+    return await showJudged(context, judged, judged.content)
   }
   await withSession(context, async (session) => {
-    const judged = await judgeOnline(context, session, target)
-    await showJudged(context, judged, judged.changes, judged.view)
+    const judged = await judgeOnline(context, session, target, options)
+    await showJudged(context, judged, judged.content, judged.view)
   })
 }
 
 async function showJudged(
   context: Context,
   judged: JudgedProposal,
-  changes: readonly string[],
+  content: ShownContent,
   view?: ProposalView,
 ): Promise<void> {
   const { proposal, current } = judged
   const isOpen = view === undefined || view.state === 'open'
   const problems = isOpen ? await checkProposal(proposal, current, context.ports.clock.now()) : []
   if (context.options.json) {
-    return context.show({ view: view ?? null, proposal, problems }, () => [])
+    return context.show({ view: view ?? null, proposal, problems, content }, () => [])
   }
-  await showProposalText(context, judged, changes)
-  if (view !== undefined) context.say(`State: ${view.state}`)
+  await showProposalText(context, judged, content)
+  if (view !== undefined) context.say(`State, as the server says: ${view.state}`)
   for (const problem of problems)
     context.say(context.paint.red(`Refused: ${formatProblem(problem)}`))
   if (isOpen && problems.length === 0) {
@@ -198,11 +213,12 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
   const keys = await readNamedKeys(options.key)
   requireSigning(keys)
   const passphrases = createPassphraseSource(context.ports, options.passphraseFile)
-  const signing = { passphrases, isStrict: true }
+  const signing = { passphrases, isStrict: true, acceptUnchecked: options.unchecked }
   if (!isId('proposal', target)) {
-    const judged = await readOfflineProposal(context, target, options.root)
-    await showProposalText(context, judged, judged.changes)
-    const { files } = await signWithKeys(context, judged, keys, signing)
+    const judged = await readOfflineProposal(context, target, options)
+    const { unchecked } = judged.content
+    await showProposalText(context, judged, judged.content)
+    const { files } = await signWithKeys(context, judged, keys, { ...signing, unchecked })
     const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
     const path = options.output ?? `${target}.signatures`
     await writeDurably(path, formatSignatureFile(file), {
@@ -214,9 +230,10 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
     ])
   }
   await withSession(context, async (session) => {
-    const judged = await judgeOnline(context, session, target)
-    await showProposalText(context, judged, judged.changes)
-    const signed = await signWithKeys(context, judged, keys, signing)
+    const judged = await judgeOnline(context, session, target, options)
+    const { unchecked } = judged.content
+    await showProposalText(context, judged, judged.content)
+    const signed = await signWithKeys(context, judged, keys, { ...signing, unchecked })
     await submitSignatures(context, session, signed, {
       view: judged.view,
       leaveOpen: !options.apply,
@@ -231,7 +248,7 @@ async function exportProposal(context: Context, id: string, output: string): Pro
     const content = await packContent(proposal, view.current, (product) =>
       productContent(session, product),
     )
-    const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content } }
+    const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content.evidence } }
     const whole =
       view.anchor === undefined
         ? withContent
@@ -239,9 +256,17 @@ async function exportProposal(context: Context, id: string, output: string): Pro
     const bytes = formatProposal(whole)
     await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
     const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`
-    context.show({ file: output, proposal: id, bytes: bytes.length }, () => [
-      `${output} holds the proposal with everything needed to check it. Without network:`,
-      `  seaworthy proposal sign ${output} --key FILE${root}`,
+    const isWhole = content.left.length === 0
+    const carry = isWhole ? '' : ' --content DIR'
+    context.show({ file: output, proposal: id, bytes: bytes.length, left: content.left }, () => [
+      ...(isWhole
+        ? [`${output} holds the proposal with everything needed to check it. Without network:`]
+        : [
+            `${output} holds the proposal, but not all of its content, which is too large. Carry along, in DIR, an`,
+            'OCI layout with the release and the one before it: without it what changes on devices is NOT CHECKED.',
+            ...content.left.map((digest) => `  left out: ${digest}`),
+          ]),
+      `  seaworthy proposal sign ${output} --key FILE${root}${carry}`,
       'Take the digest of the root from your own notes, not from this screen.',
     ])
   })
@@ -275,7 +300,11 @@ async function importSignatures(
 }
 
 /** The same intent as a new proposal: nobody has signed the new content. */
-async function rebase(context: Context, id: string, options: ProposalOptions): Promise<void> {
+async function rebase(
+  context: Context,
+  id: string,
+  options: ProposalOptions & ContentOptions,
+): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   await withSession(context, async (session) => {
@@ -289,9 +318,13 @@ async function rebase(context: Context, id: string, options: ProposalOptions): P
       isStrict: true,
       passphraseFiles: options.passphraseFile,
       evidence: proposal.evidence,
-      changes: await describeProposedFiles(renewed, current, (product) =>
-        productContent(session, product),
+      content: await describeProposedFiles(
+        context,
+        { proposal: renewed, current },
+        (product) => productContent(session, product),
+        { all: options.all, mayMiss: false },
       ),
+      acceptUnchecked: options.unchecked,
       leaveOpen: !options.apply,
     })
     if (view.state === 'open') {

@@ -43,6 +43,6 @@ export function shortDigest(digest: string): string {
 }
 
 /** `1 release`, `2 releases`. */
-export function formatCount(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+export function formatCount(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`
 }

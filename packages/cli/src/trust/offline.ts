@@ -1,5 +1,4 @@
 /** Reading an exported proposal without network: everything is verified from a root that the signer knows. */
-import { Refusal } from '@seaworthy/std/refusal'
 import { noMetadata, parseProposal, verifyChain, wireJson } from '@seaworthy/trust/tuf'
 import type { Proposal } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
@@ -7,11 +6,19 @@ import { CliError } from '../failure.ts'
 import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
 import { readBounded } from '../state/files.ts'
 import { readAnchor, rootDigestOf } from './anchor.ts'
-import { describeProposedFiles, packedContent } from './proposed-content.ts'
+import type { ShownContent } from './proposed-content.ts'
+import { carriedContent, describeProposedFiles } from './proposed-content.ts'
 import type { JudgedProposal } from './signing.ts'
 
 const proposalBytesMax = 64 * 1024 * 1024
 const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
+
+export interface OfflineOptions {
+  root?: string
+  /** Folders with content that the file does not carry. */
+  content?: string[]
+  all?: boolean
+}
 
 /**
  * The proposal of a file, with the metadata that its chain proves from the anchor: `--root`, else the root this program is anchored
@@ -20,8 +27,8 @@ const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
 export async function readOfflineProposal(
   context: Context,
   path: string,
-  rootOption: string | undefined,
-): Promise<JudgedProposal & { changes: string[] }> {
+  options: OfflineOptions,
+): Promise<JudgedProposal & { content: ShownContent }> {
   const proposal = await parseProposal(await readBounded(path, proposalBytesMax))
   const current =
     proposal.chain === undefined
@@ -30,11 +37,16 @@ export async function readOfflineProposal(
           await findAnchorAmong(
             context,
             proposal.chain.roots.map((root) => wireJson(root)),
-            rootOption,
+            options.root,
           ),
           proposal.chain,
         )
-  return { proposal, current, changes: await describePackedFiles(proposal, current) }
+  const source = await carriedContent(context, proposal, options.content ?? [])
+  const content = await describeProposedFiles(context, { proposal, current }, () => source, {
+    all: options.all,
+    mayMiss: true,
+  })
+  return { proposal, current, content }
 }
 
 /** Only the proposal that makes the first root has nothing that could vouch for it. */
@@ -82,17 +94,4 @@ async function readRememberedAnchor(context: Context): Promise<Uint8Array> {
   throw new CliError('usage', 'no root is known here that could vouch for the file', {
     wayOut: 'Give the digest you noted when the root was made: --root sha256:….',
   })
-}
-
-async function describePackedFiles(
-  proposal: Proposal,
-  current: JudgedProposal['current'],
-): Promise<string[]> {
-  try {
-    const content = packedContent(proposal)
-    return await describeProposedFiles(proposal, current, () => content)
-  } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== 'content_missing') throw error
-    return ['! The file does not carry the file lists: what changes on devices cannot be shown.']
-  }
 }

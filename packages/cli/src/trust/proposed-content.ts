@@ -1,20 +1,32 @@
-/** The content that a proposal is about: file trees against what the channel has now, online or out of an exported file. */
+/**
+ * The content that a proposal is about, looked at by whoever signs: file trees computed from the content itself, against what the
+ * channel has now. The content comes from the server, out of the exported file, or from a folder that was carried along.
+ */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { missing } from '@seaworthy/oci/content'
-import type { Digest } from '@seaworthy/oci/digests'
+import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
+import { verifyStream } from '@seaworthy/oci/digests'
 import { parseJson } from '@seaworthy/oci/json'
+import { openLayout } from '@seaworthy/oci/layout'
 import { mediaTypes } from '@seaworthy/oci/manifests'
-import type { CurrentMetadata, JsonObject, Proposal } from '@seaworthy/trust/tuf'
+import type { ReleaseClaims, ReleaseOutline } from '@seaworthy/oci/release-content'
+import { readReleaseOutline, requireClaims } from '@seaworthy/oci/release-content'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { CurrentMetadata, JsonObject, Proposal, Release } from '@seaworthy/trust/tuf'
 import { isJsonObject, listReleases, roleKindOf } from '@seaworthy/trust/tuf'
-import { compareReleases, describeChanges, readRelease } from '../release-changes.ts'
+import type { Context } from '../context.ts'
+import { formatBytes, harmless } from '../output/format.ts'
+import { compareTrees, describeChanges, describeRest } from '../release-changes.ts'
+import type { ReleaseTree, TreeReader } from '../release-trees.ts'
+import { createTreeReader, isMissing } from '../release-trees.ts'
 
 interface ProposedRelease {
-  product: string
-  version: string
-  sha256: string
-  /** Of the release that devices of the channel have before. */
-  beforeSha256: string | undefined
+  release: Release
+  /** The release that devices of the channel have before, as signed. */
+  before: Release | undefined
 }
 
 /** Releases that the proposal's channel documents would add. */
@@ -22,88 +34,238 @@ function listProposed({ documents }: Proposal, current: CurrentMetadata): Propos
   return documents.flatMap(({ role, signed }) => {
     const kind = roleKindOf(role)
     if (kind?.kind !== 'channel' || signed._type !== 'targets') return []
-    const before = current.roles.get(role)?.signed
-    const listed = before === undefined ? [] : listReleases(before).releases
+    const metadata = current.roles.get(role)?.signed
+    const listed = metadata === undefined ? [] : listReleases(metadata).releases
     return listReleases(signed)
       .releases.filter(({ path }) => !listed.some((release) => release.path === path))
-      .map(({ product, version, sha256 }) => ({
-        product,
-        version,
-        sha256,
-        beforeSha256: listed[0]?.sha256,
-      }))
+      .map((release) => ({ release, before: listed[0] }))
   })
 }
 
 type OpenContent = (product: string) => ContentSource
 
-/** Lines about the file trees of all releases that would be added; verified by the digests that would be signed. */
+export interface ShownContent {
+  lines: readonly string[]
+  /** What was not computed here: a signature needs a word about it. */
+  unchecked: readonly string[]
+}
+
+export interface ShowOptions {
+  /** Every entry, however many. */
+  all?: boolean | undefined
+  /** Whether content of the new release may be missing, to be marked as unchecked. */
+  mayMiss: boolean
+}
+
+/** Lines about the content of all releases that would be added. Throws where a document beside the content says something else. */
 export async function describeProposedFiles(
-  proposal: Proposal,
-  current: CurrentMetadata,
+  context: Context,
+  judged: { proposal: Proposal; current: CurrentMetadata },
   open: OpenContent,
-): Promise<string[]> {
+  options: ShowOptions,
+): Promise<ShownContent> {
   const lines: string[] = []
-  for (const { product, version, sha256, beforeSha256 } of listProposed(proposal, current)) {
-    const source = open(product)
-    const before =
-      beforeSha256 === undefined ? undefined : await readRelease(source, `sha256:${beforeSha256}`)
-    const after = await readRelease(source, `sha256:${sha256}`)
-    lines.push(
-      `File tree of ${product} ${version}${before === undefined ? ' (the channel has no release yet)' : `, compared with ${before.version}`}`,
-      ...describeChanges(await compareReleases(source, before, after)).map((line) => `  ${line}`),
+  const unchecked: string[] = []
+  for (const { release, before } of listProposed(judged.proposal, judged.current)) {
+    const shown = await describeContentChange(
+      context,
+      open(release.product),
+      { claims: release, sha256: release.sha256, before: before?.sha256 },
+      options,
     )
+    lines.push(...shown.lines)
+    unchecked.push(...shown.unchecked)
   }
-  return lines
+  return { lines, unchecked }
+}
+
+/** What would be signed about a release, where its content is, and the release that is compared with. */
+export interface ContentChange {
+  claims: ReleaseClaims
+  sha256: string
+  before: string | undefined
+}
+
+export async function describeContentChange(
+  context: Context,
+  source: ContentSource,
+  { claims, sha256, before }: ContentChange,
+  options: ShowOptions,
+): Promise<ShownContent> {
+  const reader = createTreeReader(context, source)
+  const name = `${claims.product} ${claims.version}`
+  try {
+    const outline = await ifThere(reader.outline(`sha256:${sha256}`), options.mayMiss)
+    if (outline === undefined) {
+      const what = `${name}: not even its index (sha256:${sha256}) is here: platforms, kind and sizes are the proposer's word`
+      return { lines: [`! NOT CHECKED  ${what}`].map(harmless), unchecked: [what] }
+    }
+    requireClaims(outline, claims)
+    const after = await reader.tree(outline, 'proposed', options.mayMiss)
+    const old = before === undefined ? undefined : await readBefore(reader, before)
+    return describeTrees(name, after, old, options)
+  } finally {
+    reader.finish()
+  }
+}
+
+/** The release before was signed once: whatever it is, it must not keep a better one from being signed. */
+async function readBefore(
+  reader: TreeReader,
+  sha256: string,
+): Promise<ReleaseTree | { reason: string }> {
+  try {
+    return await reader.tree(await reader.outline(`sha256:${sha256}`), 'before', true)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { reason: error.message }
+  }
+}
+
+function describeTrees(
+  name: string,
+  after: ReleaseTree,
+  old: ReleaseTree | { reason: string } | undefined,
+  options: ShowOptions,
+): ShownContent {
+  const before = old !== undefined && 'platforms' in old ? old : undefined
+  const bytes = [...after.platforms.values()].reduce((sum, tree) => sum + tree.bytes, 0)
+  const title =
+    old === undefined
+      ? ' (the channel has no release yet)'
+      : before === undefined
+        ? ''
+        : `, compared with ${before.version}`
+  const unread =
+    old !== undefined && 'reason' in old
+      ? [`the release before cannot be read (${old.reason}): all of ${name} is shown as new`]
+      : []
+  const { lines, unchecked } = describeChanges(compareTrees(before, after), options)
+  return {
+    lines: [
+      harmless(
+        `File tree of ${name}${title}: ${formatBytes(bytes)}, computed here from the content`,
+      ),
+      ...unread.map((what) => `  ! NOT CHECKED  ${harmless(what)}`),
+      ...lines.map((line) => `  ${line}`),
+      ...describeRest(before, after).map((line) => `  ${line}`),
+    ],
+    unchecked: [...unread, ...unchecked],
+  }
+}
+
+async function ifThere<T>(value: Promise<T>, mayMiss: boolean): Promise<T | undefined> {
+  try {
+    return await value
+  } catch (error) {
+    if (!mayMiss || !isMissing(error)) throw error
+    return undefined
+  }
 }
 
 const contentMember = 'content'
 /** More than this is left out of an export: the file stays one that can be carried and read. */
 const contentBytesMax = 32 * 1024 * 1024
 
-/** What `describeProposedFiles` reads, by digest, to go into an exported proposal: it needs no trust. */
+export interface PackedContent {
+  /** To go into the evidence of an exported proposal. It needs no trust. */
+  evidence: JsonObject
+  /** Digests of what did not fit. */
+  left: readonly Digest[]
+}
+
+/** What a signer without network computes from: documents first, then what fits of the content, that of the new releases before the old. */
 export async function packContent(
   proposal: Proposal,
   current: CurrentMetadata,
   open: OpenContent,
-): Promise<JsonObject> {
+): Promise<PackedContent> {
   const kept: Record<string, string> = {}
+  const left: Digest[] = []
   let bytesTotal = 0
   const keep = (digest: Digest, bytes: Uint8Array) => {
+    if (Object.hasOwn(kept, digest)) return
     bytesTotal += bytes.length
-    if (bytesTotal <= contentBytesMax) kept[digest] = base64Encode(bytes)
+    kept[digest] = base64Encode(bytes)
   }
-  await describeProposedFiles(proposal, current, (product) => recordReads(open(product), keep))
-  return Object.keys(kept).length === 0 ? {} : { [contentMember]: kept }
+  const fits = (size: number) => bytesTotal + size <= contentBytesMax
+  const proposed = listProposed(proposal, current)
+  const wanted: { source: ContentSource; expected: ExpectedContent }[] = []
+  for (const { release, before } of [
+    ...proposed.map(({ release }) => ({ release, before: false })),
+    ...proposed.flatMap(({ before }) =>
+      before === undefined ? [] : [{ release: before, before: true }],
+    ),
+  ]) {
+    const source = open(release.product)
+    const recording: ContentSource = {
+      ...source,
+      async readManifest(digest) {
+        const content = await source.readManifest(digest)
+        if (fits(content.bytes.length)) keep(digest, content.bytes)
+        else left.push(digest)
+        return content
+      },
+    }
+    const outline = await readForPacking(recording, release.sha256, before)
+    if (outline === undefined) continue
+    for (const expected of listContent(outline, before)) wanted.push({ source, expected })
+  }
+  for (const { source, expected } of wanted) {
+    if (Object.hasOwn(kept, expected.digest)) continue
+    if (!fits(expected.size)) {
+      left.push(expected.digest)
+      continue
+    }
+    const parts: Uint8Array[] = []
+    try {
+      for await (const piece of verifyStream(source.readBlob(expected), expected)) parts.push(piece)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      left.push(expected.digest)
+      continue
+    }
+    keep(expected.digest, concatBytes(...parts))
+  }
+  return { evidence: Object.keys(kept).length === 0 ? {} : { [contentMember]: kept }, left }
 }
 
-function recordReads(
+async function readForPacking(
   source: ContentSource,
-  keep: (digest: Digest, bytes: Uint8Array) => void,
-): ContentSource {
-  return {
-    async readManifest(digest) {
-      const content = await source.readManifest(digest)
-      keep(digest, content.bytes)
-      return content
-    },
-    async *readBlob(expected) {
-      const parts: Uint8Array[] = []
-      for await (const piece of source.readBlob(expected)) parts.push(piece)
-      const bytes = concatBytes(...parts)
-      keep(expected.digest, bytes)
-      yield bytes
-    },
+  sha256: string,
+  isBefore: boolean,
+): Promise<ReleaseOutline | undefined> {
+  try {
+    return await readReleaseOutline(source, `sha256:${sha256}`)
+  } catch (error) {
+    if (!isBefore || !(error instanceof Refusal)) throw error
+    return undefined
   }
+}
+
+/** Layers and lists of bundles; images only where they are new. */
+function listContent(outline: ReleaseOutline, isBefore: boolean): ExpectedContent[] {
+  return outline.platforms.flatMap((platform): ExpectedContent[] => {
+    if (platform.kind !== 'bundle') {
+      return isBefore ? [] : platform.parts.map(({ descriptor }) => descriptor)
+    }
+    return platform.list === undefined ? [platform.layer] : [platform.list, platform.layer]
+  })
 }
 
 /** The content inside an exported proposal. Whoever reads it checks every byte against its digest. */
-export function packedContent({ evidence }: Proposal): ContentSource {
+function packedContent({ evidence }: Proposal): ContentSource {
   const packed = evidence[contentMember]
   const read = (digest: Digest): Uint8Array => {
     const text = isJsonObject(packed) && Object.hasOwn(packed, digest) ? packed[digest] : undefined
     if (typeof text !== 'string') return missing(digest)
-    return base64Decode(text)
+    try {
+      return base64Decode(text)
+    } catch (cause) {
+      throw new Refusal('proposal_malformed', `the content ${digest} in the file is not Base64`, {
+        cause,
+      })
+    }
   }
   return {
     async readManifest(digest) {
@@ -118,10 +280,61 @@ export function packedContent({ evidence }: Proposal): ContentSource {
 
 /** Ours always say themselves what they are. */
 function mediaTypeOf(bytes: Uint8Array): string {
-  const manifest = parseJson(bytes)
+  let manifest: ReturnType<typeof parseJson>
+  try {
+    manifest = parseJson(bytes)
+  } catch {
+    // Whoever parses it says what is wrong, after its digest was found right.
+    return mediaTypes.index
+  }
   const type =
     typeof manifest === 'object' && manifest !== null && !Array.isArray(manifest)
       ? manifest['mediaType']
       : undefined
   return typeof type === 'string' ? type : mediaTypes.index
+}
+
+/** The proposal's own content, then the folders carried along: exported releases or OCI layouts. */
+export async function carriedContent(
+  context: Context,
+  proposal: Proposal,
+  folders: readonly string[],
+): Promise<ContentSource> {
+  const sources: ContentSource[] = [packedContent(proposal)]
+  for (const folder of folders) {
+    const inner = join(folder, 'oci')
+    const isExport = await stat(join(inner, 'oci-layout')).then(
+      () => true,
+      () => false,
+    )
+    sources.push(await openLayout(isExport ? inner : folder, context.ports.random))
+  }
+  return firstOf(sources)
+}
+
+/** Reads from the first source that has it. */
+function firstOf(sources: readonly ContentSource[]): ContentSource {
+  return {
+    async readManifest(digest) {
+      for (const source of sources) {
+        const found = await ifThere(source.readManifest(digest), true)
+        if (found !== undefined) return found
+      }
+      return missing(digest)
+    },
+    async *readBlob(expected) {
+      for (const source of sources) {
+        const pieces = source.readBlob(expected)[Symbol.asyncIterator]()
+        const first = await ifThere(pieces.next(), true)
+        if (first === undefined) continue
+        if (first.done !== true) yield first.value
+        for (;;) {
+          const next = await pieces.next()
+          if (next.done === true) return
+          yield next.value
+        }
+      }
+      missing(expected.digest)
+    },
+  }
 }

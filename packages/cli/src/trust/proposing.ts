@@ -24,6 +24,7 @@ import { createPassphraseSource } from '../keys/key-files.ts'
 import type { Session } from '../session.ts'
 import { ensureAnchor, rootDigestOf } from './anchor.ts'
 import { createMetadataFetch, openForRoles } from './repository-view.ts'
+import type { ShownContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
 
@@ -36,8 +37,9 @@ export interface ProposeInput {
   isStrict: boolean
   passphraseFiles: readonly string[] | undefined
   evidence?: JsonObject
-  /** What else a person should see, such as changes of the file tree. */
-  changes?: readonly string[]
+  /** What a person should see of the content. */
+  content?: ShownContent
+  acceptUnchecked?: boolean | undefined
   /** Submit and sign, but leave publishing to somebody else. */
   leaveOpen?: boolean
 }
@@ -47,6 +49,12 @@ export interface ProposalOptions {
   signWith?: string[]
   passphraseFile?: string[]
   apply: boolean
+}
+
+/** Of those that show content. */
+export interface ContentOptions {
+  all?: boolean
+  unchecked?: boolean
 }
 
 /** Carries out an intent as far as the keys at hand go, and says what is left. */
@@ -64,11 +72,14 @@ export async function propose(
   })
   const judged = { proposal, current }
   await requireSound(context, judged)
-  await showProposalText(context, judged, input.changes ?? [])
+  const content = input.content ?? { lines: [], unchecked: [] }
+  await showProposalText(context, judged, content)
   const passphrases: PassphraseSource = createPassphraseSource(context.ports, input.passphraseFiles)
   const signed = await signWithKeys(context, judged, input.keys, {
     passphrases,
     isStrict: input.isStrict,
+    unchecked: content.unchecked,
+    acceptUnchecked: input.acceptUnchecked,
   })
   const created = await session.client.call(createProposal, {
     body: { proposal: { ...proposal } },

@@ -14,6 +14,7 @@ import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { openSigner } from '../keys/key-files.ts'
+import type { ShownContent } from './proposed-content.ts'
 
 /** A proposal, and the verified metadata it is judged by. */
 export interface JudgedProposal {
@@ -25,12 +26,12 @@ export interface JudgedProposal {
 export async function showProposalText(
   context: Context,
   { proposal, current }: JudgedProposal,
-  changes: readonly string[],
+  { lines }: Pick<ShownContent, 'lines'>,
 ): Promise<void> {
   const write = context.options.json ? context.warn : context.say
   for (const line of await describeProposal(proposal, current)) write(line)
-  if (changes.length > 0) write('')
-  for (const line of changes) write(line)
+  if (lines.length > 0) write('')
+  for (const line of lines) write(line)
 }
 
 /** Throws `proposal_outdated` or `proposal_refused` when our own checks find anything. */
@@ -46,6 +47,15 @@ export async function requireSound(
   throw new Refusal(code, problems.map(formatProblem).join('; '))
 }
 
+/** Nobody signs by habit what was not looked at: a yes to everything does not mean this. */
+function requireChecked(unchecked: readonly string[], isAccepted: boolean | undefined): void {
+  if (unchecked.length === 0 || isAccepted === true) return
+  throw new CliError('refused', `NOT CHECKED: ${unchecked.join('; ')}`, {
+    wayOut:
+      'Bring the content along (--content DIR, a folder of `seaworthy release export` or an OCI layout), or say that you sign it all the same: --unchecked.',
+  })
+}
+
 export interface SignedProposal extends JudgedProposal {
   files: SignatureFile[]
 }
@@ -58,7 +68,13 @@ export async function signWithKeys(
   context: Context,
   judged: JudgedProposal,
   keys: readonly NamedKey[],
-  options: { passphrases: PassphraseSource; isStrict: boolean },
+  options: {
+    passphrases: PassphraseSource
+    isStrict: boolean
+    /** What was not computed here, as it was shown. */
+    unchecked: readonly string[]
+    acceptUnchecked?: boolean | undefined
+  },
 ): Promise<SignedProposal> {
   const { current } = judged
   let { proposal } = judged
@@ -67,6 +83,7 @@ export async function signWithKeys(
   const useful = keys.filter((key) => options.isStrict || authorised.has(key.keyId))
   const files: SignatureFile[] = []
   if (useful.length === 0) return { proposal, current, files }
+  requireChecked(options.unchecked, options.acceptUnchecked)
   await context.confirm(
     `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}?`,
   )

@@ -1,7 +1,14 @@
-/** The list of what is in a bundle, as an artifact of the release, for people, for differences and for `sha256sum -c`. */
+/**
+ * The list of what is in a bundle, as an artifact of the release, for people, for differences and for `sha256sum -c`. It has one
+ * byte form, so that whoever has the bundle can say by one digest whether the list is exactly what the bundle holds.
+ */
+import { createHash } from 'node:crypto'
 import { Refusal } from '@seaworthy/std/refusal'
+import type { ExpectedContent } from '../digests.ts'
 import type { Json } from '../json.ts'
 import { parseJson } from '../json.ts'
+import type { Descriptor } from '../manifests.ts'
+import { mediaTypes, parseManifest } from '../manifests.ts'
 import { comparePaths, findPathFault, findTargetFault } from '../tar/format.ts'
 
 export const fileListMediaType = 'application/vnd.seaworthy.files.v1+json'
@@ -18,18 +25,57 @@ export interface FileList {
   entries: readonly FileEntry[]
 }
 
-export type FileListRefusal = 'file_list_malformed' | 'file_list_too_large'
+export type FileListRefusal =
+  | 'file_list_malformed'
+  | 'file_list_too_large'
+  /** A bundle has no file list, or one that is not exactly what its layer holds, or a list belongs to no platform. */
+  | 'file_list_mismatch'
 
 function refuse(what: string): never {
   throw new Refusal<FileListRefusal>('file_list_malformed', what)
 }
 
+const listHead = '{"format":"seaworthy-files-v1","entries":['
+const listTail = '\n]}\n'
+
+/** An entry's line, which is preceded by a comma where it is not the first. */
+function formatEntry(entry: FileEntry, isFirst: boolean): string {
+  return `${isFirst ? '' : ','}\n${JSON.stringify(orderEntry(entry))}`
+}
+
 /** One entry a line, so that ordinary tools can search and compare it. */
 export function encodeFileList({ entries }: FileList): Uint8Array<ArrayBuffer> {
-  const lines = entries.map((entry) => JSON.stringify(orderEntry(entry)))
-  return new TextEncoder().encode(
-    `{"format":"seaworthy-files-v1","entries":[${lines.length ? '\n' : ''}${lines.join(',\n')}\n]}\n`,
-  )
+  const lines = entries.map((entry, i) => formatEntry(entry, i === 0))
+  return new TextEncoder().encode(`${listHead}${lines.join('')}${listTail}`)
+}
+
+/** Digest and size of `encodeFileList` of entries that come one by one, without keeping them. */
+export interface FileListDigester {
+  add(entry: FileEntry): void
+  /** May be called once. */
+  finish(): ExpectedContent
+}
+
+export function createFileListDigester(): FileListDigester {
+  const state = createHash('sha256')
+  let size = 0
+  let isFirst = true
+  const update = (text: string) => {
+    const bytes = Buffer.from(text)
+    size += bytes.length
+    state.update(bytes)
+  }
+  update(listHead)
+  return {
+    add(entry) {
+      update(formatEntry(entry, isFirst))
+      isFirst = false
+    },
+    finish() {
+      update(listTail)
+      return { digest: `sha256:${state.digest('hex')}`, size }
+    },
+  }
 }
 
 function orderEntry(entry: FileEntry): FileEntry {
@@ -88,6 +134,25 @@ function parseEntry(value: Json): FileEntry {
     return { type, path, target }
   }
   return refuse(`${path} is of no known type`)
+}
+
+/**
+ * The document inside a file list's own manifest, whose bytes must have been verified, and the bundle that it says it describes.
+ * Throws `Refusal<FileListRefusal | ManifestRefusal>`.
+ */
+export function parseFileListManifest(bytes: Uint8Array): {
+  list: Descriptor
+  subject: Descriptor | undefined
+} {
+  const manifest = parseManifest(bytes, mediaTypes.manifest)
+  if (manifest.kind !== 'manifest' || manifest.artifactType !== fileListMediaType) {
+    return refuse('the manifest is not one of a file list')
+  }
+  const [list, ...others] = manifest.layers
+  if (list?.mediaType !== fileListMediaType || others.length > 0) {
+    return refuse('the manifest of a file list names exactly one document')
+  }
+  return { list, subject: manifest.subject }
 }
 
 export interface FileListDifference {

@@ -47,6 +47,14 @@ export interface PackedBundle extends StoredBlob {
   /** Bytes of the tar before compression. */
   tarBytes: number
   files: FileList
+  dropped: readonly DroppedMode[]
+}
+
+/** What a file or folder had that no bundle carries: a program that needs it will miss it on devices. */
+export interface DroppedMode {
+  path: string
+  /** `private`: others could not read it here, and can on devices. */
+  what: 'set-uid' | 'set-gid' | 'sticky' | 'private'
 }
 
 function refuse(code: PackRefusal, what: string): never {
@@ -62,7 +70,8 @@ export async function packBundle(
   write: (piece: Uint8Array) => Promise<void>,
   limits: TarLimits = defaultTarLimits,
 ): Promise<PackedBundle> {
-  const entries = await scanFolder(folder, limits)
+  const dropped: DroppedMode[] = []
+  const entries = await scanFolder(folder, limits, dropped)
   const tarBytes = entries.reduce((sum, entry) => sum + entryBytes(entry), endBytes)
   const files: FileEntry[] = []
   const digester = createDigester()
@@ -93,10 +102,14 @@ export async function packBundle(
   }
   await compressing
   const size = digester.byteCount
-  return { digest: digester.finish(), size, tarBytes, files: { entries: files } }
+  return { digest: digester.finish(), size, tarBytes, files: { entries: files }, dropped }
 }
 
-async function scanFolder(folder: string, limits: TarLimits): Promise<TarEntry[]> {
+async function scanFolder(
+  folder: string,
+  limits: TarLimits,
+  dropped: DroppedMode[],
+): Promise<TarEntry[]> {
   const entries: TarEntry[] = []
   let totalBytes = 0
   const root = await lstat(folder).catch((cause: unknown) => {
@@ -116,7 +129,7 @@ async function scanFolder(folder: string, limits: TarLimits): Promise<TarEntry[]
       const fault = findPathFault(path)
       if (fault) return refuse(fault, `${JSON.stringify(path)} cannot be in a bundle`)
       if (entries.length >= limits.entriesMax) return refuse('too_many_entries', 'too many entries')
-      const entry = await readEntry(folder, path)
+      const entry = await readEntry(folder, path, dropped)
       entries.push(entry)
       if (entry.kind === 'directory') await scan(path)
       if (entry.kind !== 'file') continue
@@ -133,8 +146,9 @@ async function scanFolder(folder: string, limits: TarLimits): Promise<TarEntry[]
   return entries
 }
 
-async function readEntry(folder: string, path: string): Promise<TarEntry> {
+async function readEntry(folder: string, path: string, dropped: DroppedMode[]): Promise<TarEntry> {
   const stats = await lstat(`${folder}/${path}`)
+  dropped.push(...listDropped(path, stats))
   if (stats.isDirectory()) return { kind: 'directory', path }
   if (stats.isFile()) return fileEntry(path, stats)
   if (!stats.isSymbolicLink()) {
@@ -149,6 +163,17 @@ async function readEntry(folder: string, path: string): Promise<TarEntry> {
   const fault = findTargetFault(target)
   if (fault) return refuse(fault, `the link ${path} leads to ${JSON.stringify(target)}`)
   return { kind: 'symlink', path, target }
+}
+
+function listDropped(path: string, stats: Stats): DroppedMode[] {
+  if (!stats.isDirectory() && !stats.isFile()) return []
+  const found: DroppedMode['what'][] = []
+  if ((stats.mode & 0o4000) !== 0) found.push('set-uid')
+  // On folders it only says which group new files get.
+  if ((stats.mode & 0o2000) !== 0 && stats.isFile()) found.push('set-gid')
+  if ((stats.mode & 0o1000) !== 0) found.push('sticky')
+  if ((stats.mode & (stats.isFile() ? 0o004 : 0o001)) === 0) found.push('private')
+  return found.map((what) => ({ path, what }))
 }
 
 function fileEntry(path: string, stats: Stats): TarEntry {

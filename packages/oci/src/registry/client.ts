@@ -340,6 +340,13 @@ function checkReference(reference: string): void {
   if (!isDigest(reference) && !isTag(reference)) refuse('not_found', 'neither a digest nor a tag')
 }
 
+function asMissing(error: unknown, digest: Digest): unknown {
+  const isMissing = error instanceof Refusal && error.code === 'not_found'
+  return isMissing
+    ? new Refusal<ContentRefusal>('content_missing', `${digest} is not there`, { cause: error })
+    : error
+}
+
 /** One repository of a registry as source and target of `copyContent`. */
 export function registryContent(
   client: RegistryClient,
@@ -350,11 +357,16 @@ export function registryContent(
       try {
         return await client.getManifest(repository, digest)
       } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'not_found') throw error
-        throw new Refusal<ContentRefusal>('content_missing', `${digest} is not there`)
+        throw asMissing(error, digest)
       }
     },
-    readBlob: (expected) => client.getBlob(repository, expected),
+    async *readBlob(expected) {
+      try {
+        yield* client.getBlob(repository, expected)
+      } catch (error) {
+        throw asMissing(error, expected.digest)
+      }
+    },
     async hasBlob({ digest, size }) {
       return (await client.headBlob(repository, digest))?.size === size
     },

@@ -68,6 +68,8 @@ export interface TarSink {
 export interface TarSummary {
   entryCount: number
   fileBytes: number
+  /** Of the whole archive, headers included. */
+  tarBytes: number
 }
 
 function refuse(code: TarRefusal, what: string): never {
@@ -98,6 +100,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   let zeroBlocks = 0
   let lastPath = ''
   let fileBytes = 0
+  let tarBytes = 0
   let namesBytes = 0
   let headerBytes: Uint8Array[] = []
 
@@ -274,6 +277,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
 
   return {
     push(piece) {
+      tarBytes += piece.length
       const [at, pending] = advance(piece, 0)
       return pending && pushRest(piece, at, pending)
     },
@@ -281,7 +285,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
       if (state !== 'end') refuse('tar_truncated', 'the archive has no end')
       const escape = findEscape(tree)
       if (escape !== undefined) refuse('symlink_escapes', `the link ${escape} leads out`)
-      return { entryCount: tree.size, fileBytes }
+      return { entryCount: tree.size, fileBytes, tarBytes }
     },
   }
 }

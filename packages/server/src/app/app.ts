@@ -22,6 +22,7 @@ import type { Tracer } from './traces/spans.ts'
 import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
 import type { TrustPlane } from './trust-plane.ts'
 import type { Settlements } from './updates.ts'
+import type { VerifiedReleases } from './verified-releases.ts'
 
 /** The transaction that a use case works in; what it does there is for `app` alone to know. */
 export type { WriteTx } from '../db/connection.ts'
@@ -52,6 +53,7 @@ export interface App extends Ports {
   readonly foreignIdentities: ForeignIdentities
   readonly foreignCheckIns: ForeignCheckIns
   readonly releaseFiles: ReleaseFileLists
+  readonly verifiedReleases: VerifiedReleases
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter

@@ -17,15 +17,18 @@ export interface Change {
   readonly afterCommit?: () => void | Promise<void>
 }
 
-/** Work and audit entry in one transaction; a refusal is recorded in one of its own, and thrown on. */
+/** Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of its own, and thrown on. */
 export async function changeAudited<C extends Change>(
   app: App,
   attempt: Attempt,
   work: (tx: WriteTx) => Promise<C>,
+  /** What takes long and changes nothing: no transaction is open meanwhile. */
+  before?: () => Promise<void>,
 ): Promise<C> {
   const { actor, action, subject } = attempt
   let change: C
   try {
+    await before?.()
     change = await app.db.write(async (tx) => {
       const result = await work(tx)
       if (result.isUnchanged === true) return result

@@ -1,13 +1,20 @@
 /** What lies below a release's OCI index in the store: read from the content itself, never from a list beside it. */
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import { storeContent } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
-import type { ImageIndex, Manifest } from '@seaworthy/oci/manifests'
-import { formatPlatform, manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import type { ImageIndex } from '@seaworthy/oci/manifests'
+import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import type { ReleaseKind, ReleaseOutline } from '@seaworthy/oci/release-content'
+import {
+  readReleaseOutline,
+  requireClaims,
+  verifyReleaseContent,
+} from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import { requireClosure } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
-
-export type ReleaseKind = 'bundle' | 'container' | 'os-image'
+import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
+import type { App } from './app.ts'
 
 export interface ReleaseContent {
   readonly kind: ReleaseKind
@@ -18,14 +25,8 @@ export interface ReleaseContent {
   readonly platforms: readonly { platform: string; digest: string; bytes: number }[]
 }
 
-const releaseType = 'application/vnd.seaworthy.release.v1+json'
-const kindTypes: Readonly<Record<string, ReleaseKind>> = {
-  'application/vnd.seaworthy.bundle.v1+json': 'bundle',
-  'application/vnd.seaworthy.os-image.v1+json': 'os-image',
-}
-
 /** Throws `release_content_missing` unless the index and everything below it are in the product's repository. */
-export async function requireContent(
+async function requireContent(
   store: RegistryStore,
   product: string,
   digest: Digest,
@@ -38,68 +39,74 @@ export async function requireContent(
   }
 }
 
-/** Throws `release_content_missing` or `release_malformed`. */
+/** Throws `release_content_missing`, `release_malformed` or `file_list_mismatch`. */
 export async function describeContent(
-  store: RegistryStore,
-  release: { product: string; version: string; digest: Digest },
+  app: ContentDeps,
+  wanted: { product: string; version: string; digest: Digest },
 ): Promise<ReleaseContent> {
-  const { product, version, digest } = release
-  await requireContent(store, product, digest)
-  const stored = await store.getManifest(product, digest)
-  if (stored === undefined) throw malformed('the index is gone')
-  const index = parseManifest(stored.bytes, stored.mediaType)
-  if (index.kind !== 'index' || index.artifactType !== releaseType) {
-    throw malformed(`the digest is not of an image index with artifactType ${releaseType}`)
-  }
-  if (
-    index.annotations?.['dev.seaworthy.product'] !== product ||
-    index.annotations['dev.seaworthy.version'] !== version
-  ) {
+  const { product, version, digest } = wanted
+  await requireContent(app.store, product, digest)
+  const outline = await verifyContent(app, product, digest)
+  const { release, kind, length } = outline
+  if (release.product !== product || release.version !== version) {
     throw malformed('the index is annotated with another product or version')
   }
-  return summarize(store, product, index, stored.bytes.length)
-}
-
-async function summarize(
-  store: RegistryStore,
-  product: string,
-  index: ImageIndex,
-  length: number,
-): Promise<ReleaseContent> {
-  const platforms: { platform: string; digest: string; bytes: number }[] = []
-  const kinds = new Set<ReleaseKind>()
-  let totalBytes = 0
-  for (const child of index.manifests) {
-    const manifest = await readManifest(store, product, child.digest)
-    const bytes = child.size + manifestChildren(manifest).reduce((sum, { size }) => sum + size, 0)
-    totalBytes += bytes
-    // Descriptions such as file lists have their own type; what runs is a bundle, an OS image or a plain image.
-    const kind =
-      manifest.artifactType === undefined ? 'container' : kindTypes[manifest.artifactType]
-    if (child.platform === undefined || kind === undefined) continue
-    kinds.add(kind)
-    platforms.push({ platform: formatPlatform(child.platform), digest: child.digest, bytes })
-  }
-  const [kind, ...others] = kinds
-  if (kind === undefined || others.length > 0) {
-    throw malformed('the index holds no platform, or platforms of different kinds')
-  }
-  if (new Set(platforms.map(({ platform }) => platform)).size !== platforms.length) {
-    throw malformed('the index names a platform twice')
-  }
+  const { totalBytes, byDigest } = await countBytes(app.store, product, release.index)
+  const platforms = outline.platforms.map(({ platform, manifest: { digest: child } }) => ({
+    platform,
+    digest: child,
+    bytes: byDigest.get(child)!,
+  }))
   return { kind, length, totalBytes, platforms }
 }
 
-async function readManifest(
-  store: RegistryStore,
-  product: string,
-  digest: Digest,
-): Promise<Manifest> {
-  const stored = await store.getManifest(product, digest)
-  if (stored === undefined) throw malformed(`${digest} is gone`)
-  return parseManifest(stored.bytes, stored.mediaType)
+/** Bytes below each manifest of an index, and of all of them. */
+async function countBytes(store: RegistryStore, product: string, index: ImageIndex) {
+  const byDigest = new Map<Digest, number>()
+  let totalBytes = 0
+  for (const child of index.manifests) {
+    const stored = await store.getManifest(product, child.digest)
+    if (stored === undefined) throw malformed(`${child.digest} is gone`)
+    const children = manifestChildren(parseManifest(stored.bytes, stored.mediaType))
+    const bytes = children.reduce((sum, { size }) => sum + size, child.size)
+    byDigest.set(child.digest, bytes)
+    totalBytes += bytes
+  }
+  return { totalBytes, byDigest }
 }
 
-function malformed(publicMessage: string): Refusal<ReleaseRefusal> {
-  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage)
+/**
+ * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, `release_malformed`,
+ * `file_list_mismatch` or `release_mismatch`.
+ */
+export async function verifyClaims(app: ContentDeps, release: SignedRelease): Promise<void> {
+  const digest = `sha256:${release.sha256}` as const
+  await requireContent(app.store, release.product, digest)
+  requireClaims(await verifyContent(app, release.product, digest), release)
+}
+
+type ContentDeps = Pick<App, 'store' | 'verifiedReleases'>
+
+/** Reads every bundle of a release once in the life of a worker: what a digest names never changes. */
+async function verifyContent(
+  { store, verifiedReleases }: ContentDeps,
+  product: string,
+  digest: Digest,
+): Promise<ReleaseOutline> {
+  const source = storeContent(store, product)
+  try {
+    const outline = await readReleaseOutline(source, digest)
+    await verifiedReleases.once(`${product}/${digest}`, () => verifyReleaseContent(source, outline))
+    return outline
+  } catch (cause) {
+    if (!(cause instanceof Refusal) || cause.code === 'file_list_mismatch') throw cause
+    if (cause.code === 'content_missing') {
+      throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
+    }
+    throw malformed(cause.message, cause)
+  }
+}
+
+function malformed(publicMessage: string, cause?: unknown): Refusal<ReleaseRefusal> {
+  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage, { cause })
 }

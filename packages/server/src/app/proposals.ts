@@ -45,7 +45,7 @@ import { insertSecret } from '../db/secrets.ts'
 import type { Actor } from './actors.ts'
 import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from './actors.ts'
 import type { App } from './app.ts'
-import { requireContent } from './content.ts'
+import { verifyClaims } from './content.ts'
 import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
 import { publish } from './publication.ts'
 import type { ServerRefusal } from './refusals.ts'
@@ -243,7 +243,7 @@ async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promis
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
-/** Whatever is newly listed must be in the store whole, under the hash that is signed for. */
+/** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
 async function checkContent(app: App, proposal: Proposal, current: CurrentMetadata): Promise<void> {
   for (const { role, signed } of proposal.documents) {
     if (signed._type !== 'targets' || roleKindOf(role)?.kind !== 'channel') continue
@@ -252,9 +252,30 @@ async function checkContent(app: App, proposal: Proposal, current: CurrentMetada
       const isListed =
         Object.hasOwn(listed, release.path) &&
         listed[release.path]!.hashes['sha256'] === release.sha256
-      if (!isListed) await requireContent(app.store, release.product, `sha256:${release.sha256}`)
+      if (!isListed) await verifyClaims(app, release)
     }
   }
+}
+
+/** Reads what a proposal is about before anything is locked: `submitProposal` finds it read. */
+export async function verifySubmitted(app: App, actor: Actor, submitted: unknown): Promise<void> {
+  const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
+  requireReachToChange(actor, proposal)
+  await readContentAhead(app, proposal)
+}
+
+/** The same for a proposal that is stored, and may have been read by another worker alone. */
+export async function verifyStored(app: App, actor: Actor, id: string): Promise<void> {
+  const { row, proposal } = await openRow(await getProposal(app.db.reader, id))
+  requireReachToChange(actor, proposal)
+  if (row.state === 'open') await readContentAhead(app, proposal)
+}
+
+async function readContentAhead(app: App, proposal: Proposal): Promise<void> {
+  const current = currentOf(await app.trust.freshState())
+  // What breaks a rule is refused for that, without anything being read for it.
+  if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return
+  await checkContent(app, proposal, current)
 }
 
 /** The product of a product's or channel's role; `undefined` for the top-level ones. */

@@ -23,7 +23,24 @@ import type { TrustState } from './trust-plane.ts'
 import type { Page, PageQuery } from './views.ts'
 import { readPage } from './views.ts'
 
-/** The same digest under the same version again changes nothing. Throws `release_exists`, `release_content_missing`. */
+/** Reads the whole of a release that is to be registered. Throws as `createRelease` does, which then finds it read. */
+export async function verifyNewRelease(
+  app: App,
+  actor: Actor,
+  wanted: { product: string; version: string; digest: string },
+): Promise<void> {
+  requireWholeProduct(actor, wanted.product)
+  requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
+  await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) })
+}
+
+function parseSha256(text: string): Digest {
+  const digest = parseDigest(text)
+  if (digest.startsWith('sha256:')) return digest
+  throw new Refusal<ReleaseRefusal>('release_malformed', 'a release has a sha256 digest')
+}
+
+/** The same digest under the same version again changes nothing. Throws `release_exists`, and what `describeContent` throws. */
 export async function createRelease(
   app: App,
   tx: WriteTx,
@@ -34,11 +51,8 @@ export async function createRelease(
   const { product, version } = wanted
   requireWholeProduct(actor, product)
   requireKnownProduct(actor, await app.trust.freshState(), product)
-  const digest = parseDigest(wanted.digest)
-  if (!digest.startsWith('sha256:')) {
-    throw new Refusal<ReleaseRefusal>('release_malformed', 'a release has a sha256 digest')
-  }
-  const content = await describeContent(app.store, { product, version, digest })
+  const digest = parseSha256(wanted.digest)
+  const content = await describeContent(app, { product, version, digest })
   const row: ReleaseRow = {
     product,
     version,

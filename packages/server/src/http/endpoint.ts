@@ -42,6 +42,8 @@ interface Options<R extends Route> {
   readonly permission: Permission
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
+  /** What takes long and changes nothing: it is done before the transaction, and its refusals are recorded like those of the work. */
+  readonly before?: (app: App, call: AuditedCall<R>) => Promise<void>
 }
 
 export interface Done<R extends Route> extends Change {
@@ -68,7 +70,12 @@ export function audited<R extends Route>(
       action: route.name,
       subject: options.subject(call),
     }
-    const { reply } = await changeAudited(app, attempt, (tx) => work(app, tx, call))
+    const { reply } = await changeAudited(
+      app,
+      attempt,
+      (tx) => work(app, tx, call),
+      options.before && (async () => await options.before!(app, call)),
+    )
     return reply
   }
   const { permission } = options

@@ -80,6 +80,8 @@ const releaseTable = {
   release_not_found: no(404, 'No such release'),
   release_content_missing: no(409, 'Content of the release is missing'),
   release_malformed: no(422, 'Not a release'),
+  release_mismatch: no(422, 'The content is not what is said of it'),
+  file_list_mismatch: no(422, 'The file list is not what the bundle holds'),
 } satisfies Record<ReleaseRefusal, Mapped>
 
 const rolloutTable = {

@@ -13,7 +13,11 @@ import type { Endpoint } from './endpoint.ts'
 export const proposalEndpoints: readonly Endpoint[] = [
   audited(
     createProposal,
-    { permission: 'proposal:write', subject: (call) => proposalIdOf(call.body.proposal) },
+    {
+      permission: 'proposal:write',
+      subject: (call) => proposalIdOf(call.body.proposal),
+      before: (app, { actor, body }) => proposals.verifySubmitted(app, actor, body.proposal),
+    },
     async (app, tx, { actor, body }) => {
       const now = await tx.now()
       const stored = await proposals.submitProposal(app, tx, actor, body.proposal, now)
@@ -48,7 +52,11 @@ export const proposalEndpoints: readonly Endpoint[] = [
   ),
   audited(
     applyProposal,
-    { permission: 'proposal:apply', subject: (call) => call.params.proposalId },
+    {
+      permission: 'proposal:apply',
+      subject: (call) => call.params.proposalId,
+      before: (app, { actor, params }) => proposals.verifyStored(app, actor, params.proposalId),
+    },
     async (app, tx, { actor, params }) => {
       const now = await tx.now()
       const applied = await proposals.applyProposal(app, tx, actor, params.proposalId, now)

@@ -10,6 +10,8 @@ export const releaseEndpoints: readonly Endpoint[] = [
     {
       permission: 'release:write',
       subject: ({ params, body }) => `${params.product}@${body.version}`,
+      before: (app, { actor, params, body }) =>
+        releases.verifyNewRelease(app, actor, { ...params, ...body }),
     },
     async (app, tx, { actor, params, body }) => {
       const now = await tx.now()

@@ -10,6 +10,7 @@ export {
   publishIntent,
   publishRelease,
   pushBlob,
+  pushCrafted,
   pushRelease,
   setUpTrust,
   sign,

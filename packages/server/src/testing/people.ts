@@ -1,12 +1,16 @@
 /** What people do with a server in tests: keys that it never sees, proposals built on verified metadata, releases. */
 import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import type { ApiClient } from '@seaworthy/api/client'
 import { createClient } from '@seaworthy/api/client'
 import { createFleet, createProvisioningKey } from '@seaworthy/api/fleets'
 import { addProposalSignatures, applyProposal, createProposal } from '@seaworthy/api/proposals'
 import { createRelease } from '@seaworthy/api/releases'
 import { showOnlineKeys } from '@seaworthy/api/trust'
-import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
+import type { ContentTarget } from '@seaworthy/oci/content'
+import type { EncodedManifest } from '@seaworthy/oci/manifests'
+import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
+import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
@@ -194,38 +198,37 @@ export interface PushedRelease {
   readonly layer: Uint8Array
 }
 
-/** Pushes a one-platform bundle release through `/v2/` and registers it. Its layer is no real bundle. */
+/** Pushes a one-platform bundle release through `/v2/` and registers it. */
 export async function pushRelease(
   client: TestClient,
   token: string,
   version: string,
 ): Promise<PushedRelease> {
-  const layer = utf8Encode(`the content of ${version}`)
-  const layerDigest = `sha256:${sha256(layer)}` as const
-  await pushBlob(client, token, emptyBytes)
-  await pushBlob(client, token, layer)
-  const manifest = encodeManifest({
-    kind: 'manifest',
-    mediaType: mediaTypes.manifest,
-    artifactType: 'application/vnd.seaworthy.bundle.v1+json',
-    config: emptyDescriptor,
-    layers: [{ mediaType: mediaTypes.layerTarZstd, digest: layerDigest, size: layer.length }],
-  })
-  await pushManifest(client, token, manifest.bytes, mediaTypes.manifest)
-  const { bytes: index } = encodeManifest({
-    kind: 'index',
-    mediaType: mediaTypes.index,
-    artifactType: 'application/vnd.seaworthy.release.v1+json',
-    manifests: [{ ...manifest.descriptor, platform: { os: 'linux', architecture: 'amd64' } }],
-    annotations: { 'dev.seaworthy.product': 'acme', 'dev.seaworthy.version': version },
-  })
-  await pushManifest(client, token, index, mediaTypes.index)
+  const { layer, files } = craftLayer([{ path: 'version', content: version }])
+  const bundles = [{ platform: 'linux/amd64', layer, listed: files }]
+  const { bytes: index } = await pushCrafted(client, token, { version, bundles })
   await client.as(token).call(createRelease, {
     params: { product: 'acme' },
     body: { version, digest: `sha256:${sha256(index)}` },
   })
   const sha512 = createHash('sha512').update(index).digest('hex')
   return { version, index, sha256: sha256(index), sha512, layer }
+}
+
+/** Pushes bundles of `acme` with whatever is said of them, and registers nothing. */
+export async function pushCrafted(
+  client: TestClient,
+  token: string,
+  release: { version: string; bundles: readonly CraftedBundle[] },
+): Promise<EncodedManifest> {
+  const target: ContentTarget = {
+    hasBlob: async () => false,
+    async putBlob(_expected, open) {
+      await pushBlob(client, token, await buffer(open()))
+    },
+    putManifest: ({ bytes, mediaType }) => pushManifest(client, token, bytes, mediaType),
+  }
+  return await craftRelease(target, { product: 'acme', ...release })
 }
 
 export async function pushBlob(

@@ -19,7 +19,8 @@ import { createRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
 import { createLayout } from '@seaworthy/oci/layout'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
-import { buildRelease, parseRelease, readFileList } from '@seaworthy/oci/release'
+import { buildRelease } from '@seaworthy/oci/release'
+import { computeBundleFiles, readReleaseOutline } from '@seaworthy/oci/release-content'
 import type { PushedRelease, TestClient, TestServer } from '@seaworthy/server/testing'
 import {
   createTestClient,
@@ -161,8 +162,9 @@ async function buildTownRelease(
   await town.client
     .as(town.adminToken)
     .call(createRelease, { params: { product }, body: { version, digest: descriptor.digest } })
-  const list = parseRelease(bytes).fileLists.get('linux/amd64')
-  const { entries } = await readFileList(layout, list!)
+  const [bundle] = (await readReleaseOutline(layout, descriptor.digest)).platforms
+  if (bundle?.kind !== 'bundle') throw new Error('the release holds no bundle')
+  const { entries } = (await computeBundleFiles(layout, bundle)).files
   const hash = (name: string) => createHash(name).update(bytes).digest('hex')
   return {
     version,

@@ -41,6 +41,7 @@ test('the whole demo without a registry: says so, installs, updates in waves, ro
   for (const code of ['counter_below_committed', 'signature_threshold', 'rollback']) {
     assert.equal(count(`refused: ${code}`), 3, code)
   }
+  assert.equal(count('does not sign: file_list_mismatch'), 3)
   assert.match(output, /every device still runs 1\.1\.0/)
   assert.match(output, /the mirror is hostile still: it spoiled [3-9]\d* downloads/)
   assert.match(output, /Done in \d+ s\./)

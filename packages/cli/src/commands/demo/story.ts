@@ -8,6 +8,7 @@ import { CliError } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
+import { attackSigners } from './lying-builder.ts'
 import type { DemoDevice } from './devices.ts'
 import { findFreePort, startDevice } from './devices.ts'
 import type { Mirror } from './mirror.ts'
@@ -89,6 +90,9 @@ async function playChapters(
   stage.chapter(`A release that fails its health check: ${releases[2].version}`)
   await publish(story, people, application, 2)
   await playBrokenRelease(story, people, devices, application)
+
+  stage.chapter('The builder lies: a back door in the layer, the honest file list beside it')
+  await attackSigners(story, people, application)
 
   stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
   const { version } = releases[1]

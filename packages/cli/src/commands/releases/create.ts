@@ -13,13 +13,13 @@ import { createLayout, openLayout } from '@seaworthy/oci/layout'
 import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
 import { parseRegistryReference } from '@seaworthy/oci/names'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
-import type { PlatformSource } from '@seaworthy/oci/release'
+import type { BuiltRelease, PlatformSource } from '@seaworthy/oci/release'
 import { buildRelease } from '@seaworthy/oci/release'
 import { TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
-import { formatBytes } from '../../output/format.ts'
+import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { withSession } from '../../session.ts'
 import { makeWorkFolder } from '../../state/work-folders.ts'
@@ -67,6 +67,7 @@ export async function createReleaseFrom(
         wayOut: 'A version never changes: choose another one.',
       })
     }
+    for (const line of describeDropped(built.dropped)) context.warn(line)
     await withSession(context, async (session) => {
       await pushWithProgress(context, layout, {
         digest: built.descriptor.digest,
@@ -213,6 +214,29 @@ async function buildWithProgress(
   })
   progress.finish()
   return built
+}
+
+const droppedShownMax = 20
+
+/** What a folder has that devices will not: said before it is pushed, since a program may need it. */
+function describeDropped(dropped: BuiltRelease['dropped']): string[] {
+  const special = dropped.filter(({ what }) => what !== 'private')
+  const hidden = dropped.filter(({ what }) => what === 'private')
+  const left = special.length - droppedShownMax
+  return [
+    ...(special.length === 0
+      ? []
+      : ['Dropped, for a bundle carries no such modes; what needs them will not work on devices:']),
+    ...special
+      .slice(0, droppedShownMax)
+      .map(({ platform, path, what }) => `  ${what} of ${path} (${platform})`),
+    ...(left > 0 ? [`  … and ${left} more`] : []),
+    ...(hidden.length === 0
+      ? []
+      : [
+          `Dropped: ${formatCount(hidden.length, 'entry', 'entries')} that others could not read here, ${hidden[0]!.path} among them; on devices everybody can.`,
+        ]),
+  ].map(harmless)
 }
 
 async function pushWithProgress(

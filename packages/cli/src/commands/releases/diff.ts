@@ -3,7 +3,8 @@ import { showRelease } from '@seaworthy/api/releases'
 import { parseDigest } from '@seaworthy/oci/digests'
 import type { Context } from '../../context.ts'
 import { productContent } from '../../registry.ts'
-import { compareReleases, describeChanges, readRelease } from '../../release-changes.ts'
+import { compareTrees, describeChanges, describeRest } from '../../release-changes.ts'
+import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 
 export async function diffReleases(
@@ -14,13 +15,20 @@ export async function diffReleases(
 ): Promise<void> {
   await withSession(context, async (session) => {
     const source = productContent(session, product)
-    const [before, after] = await Promise.all(
+    const reader = createTreeReader(context, source)
+    const outlines = await Promise.all(
       versions.map(async (version) => {
         const view = await session.client.call(showRelease, { params: { product, version } })
-        return await readRelease(source, parseDigest(view.digest))
+        return await reader.outline(parseDigest(view.digest))
       }),
     )
-    const changes = await compareReleases(source, before, after!)
-    context.show(changes, () => describeChanges(changes, options.all ? Infinity : undefined))
+    const before = await reader.tree(outlines[0]!, 'before', true)
+    const after = await reader.tree(outlines[1]!, 'proposed', false)
+    reader.finish()
+    const changes = compareTrees(before, after)
+    context.show(changes, () => [
+      ...describeChanges(changes, options).lines,
+      ...describeRest(before, after),
+    ])
   })
 }

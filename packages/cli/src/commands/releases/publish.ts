@@ -1,10 +1,9 @@
 /** `seaworthy publish` and `seaworthy withdraw`: what a channel lists, as a proposal. */
 import type { Command } from 'commander'
 import { showRelease } from '@seaworthy/api/releases'
-import { hash } from 'node:crypto'
 import type { ContentSource } from '@seaworthy/oci/content'
-import { parseDigest, verifyBytes } from '@seaworthy/oci/digests'
-import { parseRelease } from '@seaworthy/oci/release'
+import { digestHex, parseDigest } from '@seaworthy/oci/digests'
+import { readReleaseOutline } from '@seaworthy/oci/release-content'
 import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trust/tuf'
 import { channelRole, listReleases } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
@@ -14,27 +13,29 @@ import { readNamedKeys } from '../../keys/key-files.ts'
 import { collect, wholeNumber } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { productContent } from '../../registry.ts'
-import { compareReleases, describeChanges, readRelease } from '../../release-changes.ts'
 import { withSession } from '../../session.ts'
-import type { ProposalOptions } from '../../trust/proposing.ts'
+import { describeContentChange } from '../../trust/proposed-content.ts'
+import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { propose } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
-import { addSigningOptions } from '../proposal-options.ts'
+import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 
 export function addPublishCommands(program: Command, ports: CliPorts): void {
-  addSigningOptions(
-    program
-      .command('publish <product> <version>')
-      .description('propose a release for a channel; its keys decide')
-      .requiredOption('--channel <name>', 'the channel that shall list it')
-      .option(
-        '--floor <counter>',
-        'once it is committed, nothing with a lower counter may run again (default: as before)',
-        wholeNumber(1, 2 ** 31 - 1),
-      )
-      .option('--security', 'it fixes a vulnerability')
-      .option('--hardware <name>', 'for this hardware alone, repeatable', collect),
+  addContentOptions(
+    addSigningOptions(
+      program
+        .command('publish <product> <version>')
+        .description('propose a release for a channel; its keys decide')
+        .requiredOption('--channel <name>', 'the channel that shall list it')
+        .option(
+          '--floor <counter>',
+          'once it is committed, nothing with a lower counter may run again (default: as before)',
+          wholeNumber(1, 2 ** 31 - 1),
+        )
+        .option('--security', 'it fixes a vulnerability')
+        .option('--hardware <name>', 'for this hardware alone, repeatable', collect),
+    ),
   ).action(async (product: string, version: string, options: PublishOptions, command: Command) =>
     publish(createContext(ports, command), product, version, options),
   )
@@ -52,7 +53,7 @@ interface WithdrawOptions extends ProposalOptions {
   channel: string
 }
 
-interface PublishOptions extends WithdrawOptions {
+interface PublishOptions extends WithdrawOptions, ContentOptions {
   floor?: number
   security?: boolean
   hardware?: string[]
@@ -87,7 +88,13 @@ async function publish(
       keys: signers,
       isStrict: true,
       passphraseFiles: options.passphraseFile,
-      changes: await describeFileChanges(source, before?.sha256, content.sha256),
+      content: await describeContentChange(
+        context,
+        source,
+        { claims: content, sha256: content.sha256, before: before?.sha256 },
+        { all: options.all, mayMiss: false },
+      ),
+      acceptUnchecked: options.unchecked,
       leaveOpen: !options.apply,
     })
   })
@@ -96,18 +103,10 @@ async function publish(
 /** What gets signed about the content is computed here from its bytes; the server's view only says where to look. */
 export async function describeContent(
   source: ContentSource,
-  view: {
-    product: string
-    version: string
-    kind: PublishedContent['kind']
-    digest: string
-    channel: string
-  },
+  view: { product: string; version: string; digest: string; channel: string },
 ): Promise<PublishedContent> {
   const digest = parseDigest(view.digest)
-  const { bytes } = await source.readManifest(digest)
-  verifyBytes(bytes, { digest, size: bytes.length })
-  const release = parseRelease(bytes)
+  const { release, kind, length, sha512 } = await readReleaseOutline(source, digest)
   if (release.product !== view.product || release.version !== view.version) {
     throw new CliError(
       'refused',
@@ -118,32 +117,15 @@ export async function describeContent(
     product: view.product,
     channel: view.channel,
     version: view.version,
-    kind: view.kind,
+    kind,
     platforms: [...release.platforms.keys()].toSorted(),
     hardware: [],
     security: false,
     floor: 0,
-    length: bytes.length,
-    sha256: hash('sha256', bytes, 'hex'),
-    sha512: hash('sha512', bytes, 'hex'),
+    length,
+    sha256: digestHex(digest),
+    sha512,
   }
-}
-
-/** The file tree of a new release against the one that devices of the channel have now. */
-export async function describeFileChanges(
-  source: ContentSource,
-  beforeSha256: string | undefined,
-  afterSha256: string,
-): Promise<string[]> {
-  const before =
-    beforeSha256 === undefined ? undefined : await readRelease(source, `sha256:${beforeSha256}`)
-  const after = await readRelease(source, `sha256:${afterSha256}`)
-  return [
-    before === undefined
-      ? 'File tree (the channel has no release yet)'
-      : `File tree, compared with ${before.version}`,
-    ...describeChanges(await compareReleases(source, before, after)).map((line) => `  ${line}`),
-  ]
 }
 
 /** The release of a channel with the highest counter, as signed. */

@@ -5,7 +5,10 @@ import { hash } from 'node:crypto'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { ContentSource, ContentTarget } from '@seaworthy/oci/content'
 import { copyContent } from '@seaworthy/oci/content'
+import type { ExpectedContent } from '@seaworthy/oci/digests'
+import { verifyBytes } from '@seaworthy/oci/digests'
 import { openLayout } from '@seaworthy/oci/layout'
+import { readReleaseOutline, requireClaims } from '@seaworthy/oci/release-content'
 import type {
   CurrentMetadata,
   Metadata,
@@ -24,6 +27,7 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
+import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
 import { findAnchorAmong } from '../../trust/offline.ts'
@@ -45,8 +49,8 @@ export async function verifyReleaseOnline(
     const view = await requireRepository(context, session, [product])
     const release = findSigned(view.current, product, version, options.channel)
     requireFresh(context, view, [product, channelRole(product, release.channel)])
-    const bytes = await verifyContent(context, productContent(session, product), release)
-    report(context, { release, bytes, rootDigest: view.anchor.digest, notes: [] })
+    const content = await verifyContent(context, productContent(session, product), release)
+    report(context, { release, ...content, rootDigest: view.anchor.digest, notes: [] })
   })
 }
 
@@ -71,10 +75,10 @@ export async function verifyExport(
   })
   const release = findSigned(current, product, version, options.channel ?? channel)
   const layout = await openLayout(join(folder, 'oci'), context.ports.random)
-  const bytes = await verifyContent(context, layout, release)
+  const content = await verifyContent(context, layout, release)
   report(context, {
     release,
-    bytes,
+    ...content,
     rootDigest: hash('sha256', anchor, 'hex'),
     notes: listExpired(current, context.ports.clock.now()),
   })
@@ -117,21 +121,40 @@ async function readMetadataFolder(folder: string) {
   return { roots, roles }
 }
 
-/** Reads every byte of the release and checks it against what was signed. Gives their number. */
+interface VerifiedContent {
+  bytes: number
+  /** Bundles whose file list is exactly what their layer holds. */
+  bundles: readonly string[]
+}
+
+/** Reads every byte of the release and checks it against what was signed, and what is said of the bytes against the bytes. */
 async function verifyContent(
   context: Context,
   source: ContentSource,
   release: Release,
-): Promise<number> {
-  const progress = context.progress('verify')
-  const index = await source.readManifest(`sha256:${release.sha256}`)
-  if (index.bytes.length !== release.length)
-    throw trustError('wrong_length', 'the index has another length than signed')
+): Promise<VerifiedContent> {
+  const digest = `sha256:${release.sha256}` as const
+  const index = await source.readManifest(digest)
+  verifyBytes(index.bytes, { digest, size: release.length })
   if (hash('sha512', index.bytes, 'hex') !== release.sha512)
     throw trustError('wrong_hash', 'the index has another SHA-512 than signed')
+  const outline = await readReleaseOutline(source, digest)
+  requireClaims(outline, release)
   let bytes = index.bytes.length
+  const reader = createTreeReader(context, source)
+  const { platforms } = await reader.tree(outline, 'proposed', false)
+  reader.finish()
+  const keyOf = (expected: ExpectedContent) => `${expected.digest} ${expected.size}`
+  const read = new Set(
+    outline.platforms.flatMap((platform) =>
+      platform.kind === 'bundle'
+        ? [keyOf(platform.layer)]
+        : platform.parts.map(({ descriptor }) => keyOf(descriptor)),
+    ),
+  )
+  const progress = context.progress('verify')
   const nowhere: ContentTarget = {
-    hasBlob: async () => false,
+    hasBlob: async (expected) => read.has(keyOf(expected)),
     async putBlob(_expected, open) {
       for await (const _ of open()) continue
     },
@@ -140,11 +163,12 @@ async function verifyContent(
   await copyContent({
     source,
     target: nowhere,
-    digest: `sha256:${release.sha256}`,
+    digest,
     onProgress: (more) => progress.update((bytes += more)),
   })
   progress.finish()
-  return bytes
+  const bundles = [...platforms].filter(([, tree]) => tree.kind === 'files').map(([name]) => name)
+  return { bytes, bundles }
 }
 
 function listExpired({ root, roles }: CurrentMetadata, now: Date): string[] {
@@ -160,12 +184,12 @@ function listExpired({ root, roles }: CurrentMetadata, now: Date): string[] {
 
 function report(
   context: Context,
-  result: { release: Release; bytes: number; rootDigest: string; notes: readonly string[] },
+  result: VerifiedContent & { release: Release; rootDigest: string; notes: readonly string[] },
 ): void {
-  const { release, bytes, rootDigest, notes } = result
+  const { release, bytes, bundles, rootDigest, notes } = result
   const { product, channel, version, counter, floor, sha256, platforms } = release
   context.show(
-    { product, channel, version, counter, floor, sha256, bytes, rootDigest, notes },
+    { product, channel, version, counter, floor, sha256, bytes, bundles, rootDigest, notes },
     () => [
       ...context.fields([
         ['release', release.path],
@@ -174,6 +198,9 @@ function report(
         ['digest', `sha256:${sha256}`],
         ['root', `sha256:${rootDigest}`],
         ['checked', `${formatBytes(bytes)}, every byte`],
+        ...(bundles.length === 0
+          ? []
+          : [['file lists', `exactly what the layers hold: ${bundles.join(' ')}`] as const]),
       ]),
       ...notes,
       context.paint.green('Genuine: signed for this channel by a chain of keys from the root.'),

@@ -19,10 +19,11 @@ import { createPassphraseSource } from '../../keys/key-files.ts'
 import { productContent } from '../../registry.ts'
 import type { Session } from '../../session.ts'
 import { collectPages } from '../../session.ts'
-import type { ProposalOptions } from '../../trust/proposing.ts'
+import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { fetchProposal, propose, submitSignatures } from '../../trust/proposing.ts'
 import { describeMissing, showProposalText, signWithKeys } from '../../trust/signing.ts'
-import { describeContent, describeFileChanges } from '../releases/publish.ts'
+import { describeContentChange } from '../../trust/proposed-content.ts'
+import { describeContent } from '../releases/publish.ts'
 
 export interface WayBack {
   /** The version whose content comes again. */
@@ -139,7 +140,7 @@ interface PublishInput {
   way: WayBack
   rollout: RolloutView
   current: CurrentMetadata
-  options: ProposalOptions & { security?: boolean }
+  options: ProposalOptions & ContentOptions & { security?: boolean }
   signers: readonly NamedKey[]
 }
 
@@ -156,7 +157,19 @@ export async function publishAgain(
   }
   const source = productContent(session, rollout.product)
   const content = await ensureRelease(context, session, source, input)
-  const changes = await describeFileChanges(source, rollout.sha256, content.sha256)
+  if (!signedReleases(input.current, rollout).some(({ sha256 }) => sha256 === rollout.sha256)) {
+    context.warn(
+      context.paint.yellow(
+        `WARNING: ${rollout.channel} does not list ${rollout.version} any more: that the fleet runs it, and so what it is compared with, is the server's word`,
+      ),
+    )
+  }
+  const shown = await describeContentChange(
+    context,
+    source,
+    { claims: content, sha256: content.sha256, before: rollout.sha256 },
+    { all: input.options.all, mayMiss: false },
+  )
   // one document in JSON comes at the very end
   const quiet: Context = { ...context, show: () => {} }
   const open = await findOpenProposal(session, rollout, content)
@@ -168,19 +181,25 @@ export async function publishAgain(
       isStrict: true,
       passphraseFiles: input.options.passphraseFile,
       evidence: { wayBackOf: rollout.id, contentOf: way.before },
-      changes,
+      content: shown,
+      acceptUnchecked: input.options.unchecked,
       leaveOpen: !input.options.apply,
     })
     return view.state === 'applied'
   }
   const judged = { proposal: open.proposal, current: input.current }
-  await showProposalText(context, judged, changes)
+  await showProposalText(context, judged, shown)
   if (input.signers.length === 0 && !open.view.complete) {
     for (const line of await describeMissing(judged)) context.say(line)
     return false
   }
   const passphrases = createPassphraseSource(context.ports, input.options.passphraseFile)
-  const signed = await signWithKeys(context, judged, input.signers, { passphrases, isStrict: true })
+  const signed = await signWithKeys(context, judged, input.signers, {
+    passphrases,
+    isStrict: true,
+    unchecked: shown.unchecked,
+    acceptUnchecked: input.options.unchecked,
+  })
   const { state } = await submitSignatures(quiet, session, signed, {
     view: open.view,
     leaveOpen: !input.options.apply,
@@ -223,9 +242,8 @@ async function ensureRelease(
       body: { version: way.version, digest },
     })
   }
-  const { kind } = registered
   return {
-    ...(await describeContent(content, { product, version: way.version, kind, digest, channel })),
+    ...(await describeContent(content, { product, version: way.version, digest, channel })),
     hardware: way.signed?.hardware ?? [],
     security: options.security ?? false,
   }

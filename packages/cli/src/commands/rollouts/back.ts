@@ -8,7 +8,7 @@ import type { Context } from '../../context.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
 import type { Session } from '../../session.ts'
 import { collectPages, withSession } from '../../session.ts'
-import type { ProposalOptions } from '../../trust/proposing.ts'
+import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
 import type { WayBack } from './back-release.ts'
@@ -18,7 +18,7 @@ import { policyOf } from './policy-options.ts'
 import { describePolicy } from './policy-words.ts'
 import { describeFollowUp, describeRollout } from './view.ts'
 
-export interface BackOptions extends PolicyOptions, ProposalOptions {
+export interface BackOptions extends PolicyOptions, ProposalOptions, ContentOptions {
   to?: string
   releaseVersion?: string
   security?: boolean

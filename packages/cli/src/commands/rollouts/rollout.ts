@@ -15,7 +15,7 @@ import { oneOf, wholeNumber } from '../../options.ts'
 import { formatAgo } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withSession } from '../../session.ts'
-import { addSigningOptions } from '../proposal-options.ts'
+import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 import type { BackOptions } from './back.ts'
 import { goBack } from './back.ts'
 import type { CreateOptions } from './create.ts'
@@ -148,7 +148,7 @@ function addBackCommand(rollout: Command, ports: CliPorts): void {
     .option('--to <version>', 'the version to go back to (default: what the fleet ran before)')
     .option('--release-version <version>', 'its name when it comes again (default: VERSION-again)')
     .option('--security', 'sign it as a security release, as --emergency needs it')
-  addPolicyOptions(addSigningOptions(back), { waves: '100%', bake: '0s' })
+  addPolicyOptions(addContentOptions(addSigningOptions(back)), { waves: '100%', bake: '0s' })
     .option('--dry-run', 'say what would be done; change nothing')
     .addHelpText('after', backText)
     .action(async (id: string, options: BackOptions, command: Command) =>

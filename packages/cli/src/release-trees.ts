@@ -1,0 +1,168 @@
+/**
+ * What is in a release, computed on this machine from the content itself. What could not be computed is named as such, and never
+ * replaced by what a document beside the content says.
+ */
+import type { FileList } from '@seaworthy/oci/bundle/file-list'
+import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
+import type { ContentSource } from '@seaworthy/oci/content'
+import type { Digest } from '@seaworthy/oci/digests'
+import { verifyStream } from '@seaworthy/oci/digests'
+import type { Descriptor } from '@seaworthy/oci/manifests'
+import type {
+  BundlePlatform,
+  ImagePlatform,
+  ReleaseKind,
+  ReleaseOutline,
+} from '@seaworthy/oci/release-content'
+import {
+  computeBundleFiles,
+  describeListLie,
+  readReleaseOutline,
+  requireFileLists,
+} from '@seaworthy/oci/release-content'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Context } from './context.ts'
+
+export interface ImagePart {
+  name: string | undefined
+  digest: Digest
+  /** Bytes, counted; of a release that was signed before, as its manifest says. */
+  size: number
+}
+
+export type PlatformTree =
+  | {
+      kind: 'files'
+      files: FileList
+      /** Of the files together. */
+      bytes: number
+      /** `seaworthy.json`, where it is a plain file of a possible length. */
+      manifest: Uint8Array | undefined
+    }
+  /** An image: bytes without a file tree that could be shown. */
+  | { kind: 'image'; parts: readonly ImagePart[]; bytes: number }
+  | { kind: 'unchecked'; reason: string; bytes: number }
+
+export interface ReleaseTree {
+  product: string
+  version: string
+  kind: ReleaseKind
+  platforms: ReadonlyMap<string, PlatformTree>
+  /** What the index carries besides, that no device looks at. */
+  others: readonly Descriptor[]
+  /** What a release that was signed before says wrongly about itself. */
+  lies: readonly string[]
+}
+
+/** `proposed` refuses a release whose documents say something else than its content; `before` was signed and only tells of it. */
+export type Purpose = 'proposed' | 'before'
+
+export interface TreeReader {
+  outline(digest: Digest): Promise<ReleaseOutline>
+  /**
+   * Content that is not there is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise. Throws
+   * `file_list_mismatch`, `release_malformed` and what the content's readers throw.
+   */
+  tree(outline: ReleaseOutline, purpose: Purpose, mayMiss: boolean): Promise<ReleaseTree>
+  /** The last state of the progress stays on the screen. */
+  finish(): void
+}
+
+/** Reads every layer once, however many platforms and releases share it. */
+export function createTreeReader(context: Context, source: ContentSource): TreeReader {
+  const known = new Map<Digest, Awaited<ReturnType<typeof computeBundleFiles>>>()
+  const progress = context.progress('check')
+  let doneBytes = 0
+  let totalBytes = 0
+  const onBytes = (bytes: number) => progress.update((doneBytes += bytes), totalBytes)
+
+  const readBundle = async (bundle: BundlePlatform) => {
+    const { digest, size } = bundle.layer
+    const before = known.get(digest)
+    if (before !== undefined) return before
+    totalBytes += size
+    const computed = await computeBundleFiles(source, bundle, onBytes)
+    known.set(digest, computed)
+    return computed
+  }
+
+  const readTree = async (
+    platform: BundlePlatform,
+    purpose: Purpose,
+    lies: string[],
+  ): Promise<PlatformTree> => {
+    const computed = await readBundle(platform)
+    try {
+      requireSameFiles(platform, computed)
+    } catch (error) {
+      const lie =
+        platform.list === undefined
+          ? undefined
+          : await describeListLie(source, platform.list, computed.files).catch(missingText)
+      if (purpose === 'before')
+        lies.push(...(lie === undefined ? [] : [`${platform.platform}: ${lie}`]))
+      else if (lie === undefined) throw error
+      else requireSameFiles(platform, computed, lie)
+    }
+    const { files, fileBytes: bytes, manifest } = computed
+    return { kind: 'files', files, bytes, manifest }
+  }
+
+  const readImage = async ({ parts }: ImagePlatform, purpose: Purpose): Promise<PlatformTree> => {
+    const sizes = parts.map(({ descriptor }) => descriptor.size)
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    if (purpose === 'proposed') {
+      totalBytes += bytes
+      for (const { descriptor } of parts) {
+        for await (const piece of verifyStream(source.readBlob(descriptor), descriptor)) {
+          onBytes(piece.length)
+        }
+      }
+    }
+    const shown = parts.map(({ name, descriptor: { digest, size } }) => ({ name, digest, size }))
+    return { kind: 'image', parts: shown, bytes }
+  }
+
+  return {
+    outline: (digest) => readReleaseOutline(source, digest),
+    async tree(outline, purpose, mayMiss) {
+      if (purpose === 'proposed') requireFileLists(outline)
+      const lies = [...outline.faults]
+      const platforms = new Map<string, PlatformTree>()
+      for (const platform of outline.platforms) {
+        try {
+          const tree =
+            platform.kind === 'bundle'
+              ? await readTree(platform, purpose, lies)
+              : await readImage(platform, purpose)
+          platforms.set(platform.platform, tree)
+        } catch (error) {
+          if (!mayMiss || !isMissing(error)) throw error
+          const reason = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest}) is not here`
+          platforms.set(platform.platform, {
+            kind: 'unchecked',
+            reason,
+            bytes: claimedBytes(platform),
+          })
+        }
+      }
+      const { product, version } = outline.release
+      return { product, version, kind: outline.kind, platforms, others: outline.others, lies }
+    },
+    finish: () => progress.finish(),
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'content_missing'
+}
+
+function missingText(error: unknown): undefined {
+  if (!isMissing(error)) throw error
+  return undefined
+}
+
+function claimedBytes(platform: BundlePlatform | ImagePlatform): number {
+  if (platform.kind === 'bundle') return platform.layer.size
+  return platform.parts.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
+}

@@ -1,0 +1,123 @@
+/**
+ * Releases as a builder with a token can push them: any layer beside any file list, filed under any name. For the demonstration's
+ * attack and for tests; honest releases are made by `buildRelease`.
+ */
+import { hash } from 'node:crypto'
+import { zstdCompressSync } from 'node:zlib'
+import type { FileEntry, FileList } from './bundle/file-list.ts'
+import { encodeFileList, fileListMediaType } from './bundle/file-list.ts'
+import type { ContentTarget } from './content.ts'
+import { putBytes } from './content.ts'
+import type { Annotations, Descriptor, EncodedManifest } from './manifests.ts'
+import { emptyBytes, encodeManifest, mediaTypes, parsePlatformName } from './manifests.ts'
+import { bundleArtifactType, releaseAnnotations, releaseArtifactType } from './release.ts'
+import { comparePaths, encodeEntry, endBytes, paddingAfter } from './tar/format.ts'
+
+export interface CraftedFile {
+  path: string
+  content: string
+  isExecutable?: boolean
+}
+
+export interface CraftedLayer {
+  layer: Uint8Array
+  /** What is really in it. */
+  files: FileList
+  tarBytes: number
+}
+
+/** A layer with these files and the folders above them. */
+export function craftLayer(files: readonly CraftedFile[]): CraftedLayer {
+  const entries = new Map<string, FileEntry>()
+  const contents = new Map<string, Buffer>()
+  for (const { path, content, isExecutable = false } of files) {
+    const names = path.split('/')
+    for (let i = 1; i < names.length; i++) {
+      const folder = names.slice(0, i).join('/')
+      entries.set(folder, { type: 'directory', path: folder, mode: '0755' })
+    }
+    const bytes = Buffer.from(content)
+    const mode = isExecutable ? '0755' : '0644'
+    const sha256 = hash('sha256', bytes, 'hex')
+    entries.set(path, { type: 'file', path, size: bytes.length, mode, sha256 })
+    contents.set(path, bytes)
+  }
+  const sorted = [...entries.values()].toSorted((a, b) => comparePaths(a.path, b.path))
+  const parts = sorted.flatMap((entry) => {
+    const { path } = entry
+    if (entry.type !== 'file') return [encodeEntry({ kind: 'directory', path })]
+    const { size } = entry
+    const header = encodeEntry({ kind: 'file', path, size, isExecutable: entry.mode === '0755' })
+    return [header, contents.get(path)!, Buffer.alloc(paddingAfter(size))]
+  })
+  const tar = Buffer.concat([...parts, Buffer.alloc(endBytes)])
+  return { layer: zstdCompressSync(tar), files: { entries: sorted }, tarBytes: tar.length }
+}
+
+export interface CraftedBundle {
+  platform: string
+  layer: Uint8Array
+  /** What the list beside the layer says: files, or the bytes of a document of any kind. No list when left out. */
+  listed?: FileList | Uint8Array
+  /** The platform that the list is filed under, where it is another one. */
+  filedUnder?: string
+  /** The bundle that the list is said to be of, where it is another one. */
+  subject?: Descriptor
+  /** Of the bundle's manifest. */
+  annotations?: Annotations
+}
+
+/** Puts a release of bundles under what is said of them. */
+export async function craftRelease(
+  target: ContentTarget,
+  release: { product: string; version: string; bundles: readonly CraftedBundle[] },
+): Promise<EncodedManifest> {
+  const config = await putBytes(target, emptyBytes, mediaTypes.empty)
+  const put = async (encoded: EncodedManifest) => {
+    const { mediaType, digest } = encoded.descriptor
+    await target.putManifest({ bytes: encoded.bytes, mediaType, digest })
+    return encoded
+  }
+  const images: Descriptor[] = []
+  const lists: Descriptor[] = []
+  for (const bundle of release.bundles) {
+    const { platform, listed } = bundle
+    const { descriptor: image } = await put(
+      encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        artifactType: bundleArtifactType,
+        config,
+        layers: [await putBytes(target, bundle.layer, mediaTypes.layerTarZstd)],
+        ...(bundle.annotations === undefined ? {} : { annotations: bundle.annotations }),
+      }),
+    )
+    images.push({ ...image, platform: parsePlatformName(platform) })
+    if (listed === undefined) continue
+    const document = listed instanceof Uint8Array ? listed : encodeFileList(listed)
+    const { descriptor: list } = await put(
+      encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        artifactType: fileListMediaType,
+        config,
+        layers: [await putBytes(target, document, fileListMediaType)],
+        subject: bundle.subject ?? image,
+      }),
+    )
+    const filedUnder = bundle.filedUnder ?? platform
+    lists.push({ ...list, annotations: { [releaseAnnotations.platform]: filedUnder } })
+  }
+  return await put(
+    encodeManifest({
+      kind: 'index',
+      mediaType: mediaTypes.index,
+      artifactType: releaseArtifactType,
+      manifests: [...images, ...lists],
+      annotations: {
+        [releaseAnnotations.product]: release.product,
+        [releaseAnnotations.version]: release.version,
+      },
+    }),
+  )
+}

@@ -1,0 +1,291 @@
+/**
+ * A release read from its content: what runs on each platform, and whether every document beside the content says exactly what the
+ * content is. File lists, kinds, platforms and sizes are the builder's words until this has looked; a digest covers a lie as well as
+ * the truth.
+ */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { BundleContents } from './bundle/contents.ts'
+import { computeBundleContents, requireSameFiles } from './bundle/contents.ts'
+import type { FileEntry, FileList, FileListRefusal } from './bundle/file-list.ts'
+import { diffFileLists, parseFileListManifest } from './bundle/file-list.ts'
+import type { ContentSource } from './content.ts'
+import { digestHex, digestOf, verifyBytes } from './digests.ts'
+import type { Descriptor } from './manifests.ts'
+import { parseManifest } from './manifests.ts'
+import { osImageArtifactType, parseOsImage } from './os-image.ts'
+import type { Release } from './release.ts'
+import {
+  bundleArtifactType,
+  parseBundleManifest,
+  parseRelease,
+  readListDocument,
+  releaseAnnotations,
+  releaseMalformed,
+} from './release.ts'
+
+/** What would be signed about a release is not what its index says. */
+export type ReleaseContentRefusal = 'release_mismatch'
+
+export type ReleaseKind = 'bundle' | 'container' | 'os-image'
+
+/** Content that was not read yet: names, sizes and digests are what the manifests say. */
+export interface BundlePlatform {
+  kind: 'bundle'
+  platform: string
+  manifest: Descriptor
+  layer: Descriptor
+  /** The document that says what is in the layer. */
+  list: Descriptor | undefined
+  /** What the manifest says the unpacked archive has. */
+  unpackedBytes: string | undefined
+}
+
+export interface ImagePlatform {
+  kind: 'container' | 'os-image'
+  platform: string
+  manifest: Descriptor
+  /** Everything the manifest names, with its file name where it has one. */
+  parts: readonly { name: string | undefined; descriptor: Descriptor }[]
+}
+
+export interface ReleaseOutline {
+  release: Release
+  /** Bytes of the index. */
+  length: number
+  /** SHA-512 of the index, hexadecimal. */
+  sha512: string
+  kind: ReleaseKind
+  /** In the order of their names. */
+  platforms: readonly (BundlePlatform | ImagePlatform)[]
+  /** What the index carries besides; no device looks at it. */
+  others: readonly Descriptor[]
+  /** Why the file lists cannot be those of the bundles; `requireFileLists` refuses a release that has any. */
+  faults: readonly string[]
+}
+
+/** Reads index and manifests, verified; no layer. Throws `Refusal<ReleaseRefusal | ManifestRefusal | ContentRefusal | OsImageRefusal>`, `TrustError`. */
+export async function readReleaseOutline(
+  source: ContentSource,
+  digest: Descriptor['digest'],
+): Promise<ReleaseOutline> {
+  const { bytes } = await source.readManifest(digest)
+  verifyBytes(bytes, { digest, size: bytes.length })
+  const release = parseRelease(bytes)
+  const faults = [...release.fileListFaults]
+  const platforms: (BundlePlatform | ImagePlatform)[] = []
+  for (const [platform, manifest] of [...release.platforms].toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  )) {
+    const found = await readPlatform(source, platform, manifest)
+    if (found.kind === 'bundle') {
+      const list = await findList(source, release, found)
+      if (typeof list === 'string') faults.push(list)
+      else found.list = list
+    } else if (release.fileLists.has(platform)) {
+      faults.push(`${platform} has a file list, but is no bundle`)
+    }
+    platforms.push(found)
+  }
+  const kinds = new Set(platforms.map(({ kind }) => kind))
+  const [kind] = kinds
+  if (kind === undefined || kinds.size > 1) {
+    throw releaseMalformed('the index holds no platform, or platforms of different kinds')
+  }
+  const used = new Set([...release.platforms.values(), ...release.fileLists.values()])
+  const others = release.index.manifests.filter((descriptor) => !used.has(descriptor))
+  const sha512 = digestHex(digestOf(bytes, 'sha512'))
+  return { release, length: bytes.length, sha512, kind, platforms, others, faults }
+}
+
+async function readPlatform(
+  source: ContentSource,
+  platform: string,
+  manifest: Descriptor,
+): Promise<BundlePlatform | ImagePlatform> {
+  const { bytes } = await source.readManifest(manifest.digest)
+  verifyBytes(bytes, manifest)
+  const parsed = parseManifest(bytes, manifest.mediaType)
+  const { artifactType, annotations } = parsed
+  // Devices choose by what the index calls it, and read what the manifest is.
+  if (manifest.artifactType !== undefined && manifest.artifactType !== artifactType) {
+    const isOurs = [manifest.artifactType, artifactType].some(
+      (type) => type === bundleArtifactType || type === osImageArtifactType,
+    )
+    if (isOurs) throw releaseMalformed(`the index calls ${platform} something else than it is`)
+  }
+  if (artifactType === bundleArtifactType) {
+    const { layer } = parseBundleManifest(bytes)
+    if (manifest.artifactType === undefined) {
+      throw releaseMalformed(`the index does not say that ${platform} is a bundle`)
+    }
+    const named = annotations?.[releaseAnnotations.platform]
+    if (named !== undefined && named !== platform) {
+      throw releaseMalformed(
+        `the bundle of ${platform} calls itself one for ${JSON.stringify(named)}`,
+      )
+    }
+    const unpackedBytes = annotations?.[releaseAnnotations.unpackedSize]
+    return { kind: 'bundle', platform, manifest, layer, list: undefined, unpackedBytes }
+  }
+  if (artifactType === osImageArtifactType) {
+    const parts = parseOsImage(bytes)
+    return { kind: 'os-image', platform, manifest, parts }
+  }
+  if (artifactType !== undefined) {
+    throw releaseMalformed(`${platform} is neither a bundle nor an image`)
+  }
+  if (parsed.kind === 'index') throw releaseMalformed(`${platform} is an index within the index`)
+  const parts = [parsed.config, ...parsed.layers].map((descriptor) => ({
+    name: undefined,
+    descriptor,
+  }))
+  return { kind: 'container', platform, manifest, parts }
+}
+
+/** The document of a bundle's file list, or what is wrong with it. */
+async function findList(
+  source: ContentSource,
+  release: Release,
+  { platform, manifest }: BundlePlatform,
+): Promise<Descriptor | string> {
+  const artifact = release.fileLists.get(platform)
+  if (artifact === undefined) return `the bundle of ${platform} has no file list`
+  const { bytes } = await source.readManifest(artifact.digest)
+  verifyBytes(bytes, artifact)
+  try {
+    const { list, subject } = parseFileListManifest(bytes)
+    if (subject === undefined || subject.digest === manifest.digest) return list
+    return `the file list of ${platform} is that of another bundle`
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return `the file list of ${platform} is none: ${error.message}`
+  }
+}
+
+/** Throws `file_list_mismatch` unless every bundle has exactly one file list and no other list is there. Their content is for `requireSameFiles`. */
+export function requireFileLists({ faults }: ReleaseOutline): void {
+  if (faults.length > 0) throw new Refusal<FileListRefusal>('file_list_mismatch', faults.join('; '))
+}
+
+/** The files of a bundle, computed from its layer. Throws as `computeBundleContents` does, and what the source throws. */
+export async function computeBundleFiles(
+  source: ContentSource,
+  { layer }: BundlePlatform,
+  onBytes?: (bytes: number) => void,
+): Promise<BundleContents & { files: FileList }> {
+  const entries: FileEntry[] = []
+  const contents = await computeBundleContents({
+    source: counted(source.readBlob(layer), onBytes),
+    expected: layer,
+    onEntry: (entry) => void entries.push(entry),
+  })
+  return { ...contents, files: { entries } }
+}
+
+async function* counted(
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    onBytes?.(piece.length)
+    yield piece
+  }
+}
+
+/** Where a list first says something else than the content, for people; `undefined` when the list cannot be read. */
+export async function describeListLie(
+  source: ContentSource,
+  list: Descriptor,
+  computed: FileList,
+): Promise<string | undefined> {
+  let listed: FileList
+  try {
+    listed = await readListDocument(source, list)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return error.message
+  }
+  const { added, removed, changed } = diffFileLists(listed, computed)
+  const count = added.length + removed.length + changed.length
+  const more = count > 1 ? `, and ${count - 1} more` : ''
+  if (changed[0] !== undefined) {
+    const { before, after } = changed[0]
+    return `it says ${describeBriefly(before)}, the layer holds ${describeBriefly(after)}${more}`
+  }
+  if (added[0] !== undefined) return `the layer holds ${describeBriefly(added[0])} besides${more}`
+  if (removed[0] !== undefined) {
+    return `it says ${describeBriefly(removed[0])}, which the layer does not hold${more}`
+  }
+  return 'it is not in the one form of a file list'
+}
+
+function describeBriefly(entry: FileEntry): string {
+  const path = JSON.stringify(entry.path)
+  switch (entry.type) {
+    case 'file':
+      return `${path} with ${entry.size} bytes, mode ${entry.mode}, SHA-256 ${entry.sha256.slice(0, 12)}…`
+    case 'directory':
+      return `the folder ${path}`
+    case 'symlink':
+      return `the link ${path} to ${JSON.stringify(entry.target)}`
+  }
+}
+
+/**
+ * For whoever lets a release in: everything that the manifests and lists say is exactly what the layers hold. Bundles are read to
+ * their ends; images of other kinds have nothing beside them that could say otherwise. Throws as `readReleaseOutline` and
+ * `computeBundleContents` do, and `file_list_mismatch`.
+ */
+export async function verifyReleaseContent(
+  source: ContentSource,
+  outline: ReleaseOutline,
+): Promise<void> {
+  requireFileLists(outline)
+  const known = new Map<string, BundleContents>()
+  for (const platform of outline.platforms) {
+    if (platform.kind !== 'bundle') continue
+    const { layer } = platform
+    const computed =
+      known.get(layer.digest) ??
+      (await computeBundleContents({ source: source.readBlob(layer), expected: layer }))
+    known.set(layer.digest, computed)
+    requireSameFiles(platform, computed)
+  }
+}
+
+/** What a channel's keys are asked to sign about a release. */
+export interface ReleaseClaims {
+  product: string
+  version: string
+  kind: string
+  platforms: readonly string[]
+  length: number
+  sha512: string
+}
+
+/** Throws `release_mismatch` unless the claims are exactly what index and manifests say. */
+export function requireClaims(
+  { release, kind, length, sha512 }: ReleaseOutline,
+  claims: ReleaseClaims,
+): void {
+  const found = {
+    product: release.product,
+    version: release.version,
+    kind,
+    platforms: [...release.platforms.keys()].toSorted().join(' '),
+    length: String(length),
+    sha512,
+  }
+  const claimed = {
+    ...claims,
+    platforms: claims.platforms.toSorted().join(' '),
+    length: String(claims.length),
+  }
+  for (const name of Object.keys(found) as (keyof typeof found)[]) {
+    if (claimed[name] === found[name]) continue
+    throw new Refusal<ReleaseContentRefusal>(
+      'release_mismatch',
+      `what is to be signed says ${name} ${JSON.stringify(claimed[name])}, but the content says ${JSON.stringify(found[name])}`,
+    )
+  }
+}
