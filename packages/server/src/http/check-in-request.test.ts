@@ -7,6 +7,7 @@ import { readCheckInRequest } from './check-in-request.ts'
 
 const body = '{"report":{}}'
 const lines = [
+  'accept-encoding: identity',
   'accept: application/json',
   'authorization: Bearer eyJ.eyJ.abc-_~+/=',
   'content-type: application/json',

@@ -45,6 +45,8 @@ export function readCheckInRequest(bytes: string): CheckInRequest | undefined {
       case 'connection':
         if (value !== 'keep-alive') return undefined
         break
+      // No answer to a check-in is coded, whatever codings are asked for.
+      case 'accept-encoding':
       case 'accept':
       case 'user-agent':
         if (!printable.test(value)) return undefined
