@@ -79,11 +79,18 @@ test('O5 totals are of all workers, whichever is asked, and outlive a worker tha
     }
     const isReplaced = async () => {
       const { sum } = await scrape(client, server.adminToken)
-      return sum(restarts) === 1 && (await processes()) === 'primary worker-1 worker-2'
+      seen = `${sum(restarts)} restarts, ${await processes()}`
+      return seen === '1 restarts, primary worker-1 worker-2'
     }
+    let seen = ''
     // A request that the killed worker had in hand gets no answer.
-    await waitUntil('a successor takes the name of the worker that was killed', () =>
-      isReplaced().catch(() => false),
+    await waitUntil(
+      async () => `a successor takes the name of the worker that was killed; ${seen}`,
+      () =>
+        isReplaced().catch((error: unknown) => {
+          seen = String(error)
+          return false
+        }),
     )
     assert.equal(await healthz(), 30)
     await sendApart(server, '/healthz', 5)
