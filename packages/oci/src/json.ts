@@ -1,18 +1,30 @@
-/** A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, numbers that are exact integers or refused. */
+/** A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, and no number that is read as another. */
 import { utf8Decode } from '@seaworthy/std/bytes'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
-const depthMax = 16
+export interface JsonLimits {
+  readonly depthMax: number
+  /** What a number that is no exact integer is: a fault, or `NaN`, for documents with members of others. */
+  readonly otherNumbers: 'refused' | 'nan'
+}
+
+/** For documents of which we know every member. */
+export const strictJson: JsonLimits = { depthMax: 16, otherNumbers: 'refused' }
+/** For documents in which anybody may have members of their own. Whoever needs an integer must ask for one: `NaN` is a number too. */
+export const openJson: JsonLimits = { depthMax: 64, otherNumbers: 'nan' }
+
 /** The longest text of an exact integer that anybody writes. */
 const numberTextMax = 24
 const number = /^-?(?:0|[1-9][0-9]*)(?:\.0+)?(?![0-9.eE+-])/
+/** RFC 8259, section 6, in any length. */
+const anyNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9.eE+-])/y
 
 /**
  * Throws `SyntaxError` for everything that is not one JSON text (RFC 8259) in UTF-8 without byte order mark and with distinct
  * member names. Objects have no prototype. The caller bounds the length before.
  */
-export function parseJson(bytes: Uint8Array): Json {
+export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): Json {
   let text: string
   try {
     text = utf8Decode(bytes)
@@ -49,11 +61,17 @@ export function parseJson(bytes: Uint8Array): Json {
   }
   const parseNumber = (): number => {
     const match = number.exec(text.slice(at, at + numberTextMax))
-    if (!match) throw new SyntaxError(`unexpected character at ${at}`)
-    at += match[0].length
-    const value = Number(match[0])
-    if (!Number.isSafeInteger(value)) throw new SyntaxError('not an exact integer')
-    return value
+    const value = Number(match?.[0])
+    if (match !== null && Number.isSafeInteger(value)) {
+      at += match[0].length
+      return value
+    }
+    anyNumber.lastIndex = at
+    const other = anyNumber.exec(text)
+    if (other === null) throw new SyntaxError(`unexpected character at ${at}`)
+    if (limits.otherNumbers === 'refused') throw new SyntaxError('not an exact integer')
+    at += other[0].length
+    return Number.NaN
   }
   const parseArray = (depth: number): Json[] => {
     const items: Json[] = []
@@ -96,7 +114,7 @@ export function parseJson(bytes: Uint8Array): Json {
   }
   /** Reads one value and the white space on both sides of it. */
   const parseValue = (depth: number): Json => {
-    if (depth > depthMax) throw new SyntaxError('nested too deeply')
+    if (depth > limits.depthMax) throw new SyntaxError('nested too deeply')
     skipSpace()
     let value: Json
     switch (text.charAt(at)) {

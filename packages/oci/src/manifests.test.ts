@@ -13,6 +13,7 @@ import {
   manifestArtifactType,
   manifestChildren,
   mediaTypes,
+  namedContent,
   parseManifest,
   parsePlatformName,
 } from './manifests.ts'
@@ -112,7 +113,11 @@ describe('manifests', () => {
       json({ ...base, config: { ...emptyDescriptor, size: -1 } }),
       'manifest_malformed',
     ],
-    ['fraction', json({ ...base, config: { ...emptyDescriptor, size: 1.5 } }), 'manifest_not_json'],
+    [
+      'fraction',
+      json({ ...base, config: { ...emptyDescriptor, size: 1.5 } }),
+      'manifest_malformed',
+    ],
     [
       'MD5',
       json({ ...base, config: { ...emptyDescriptor, digest: 'md5:00' } }),
@@ -135,6 +140,55 @@ describe('manifests', () => {
   for (const [name, bytes, code] of cases) {
     it(`T7 ${name}: ${code}`, () => assert.throws(() => parseManifest(bytes), refused(code)))
   }
+
+  it('T7 what is wrong with a manifest is said by its right name', () => {
+    const many = Array.from({ length: 5000 }, () => emptyDescriptor)
+    for (const [bytes, why] of [
+      [json({ ...base, config: { ...emptyDescriptor, size: 1.5 } }), /config\.size is not a whole/],
+      [utf8Encode(`{"x":${'['.repeat(70)}`), /nested too deeply/],
+      [utf8Encode('{"a":1,"a":2}'), /a member name occurs twice/],
+      [json({ ...base, layers: many }), /layers has 5000 entries/],
+    ] as const) {
+      assert.throws(() => parseManifest(bytes), { message: why })
+    }
+  })
+
+  it('T7 members of others are passed over, whatever they hold; null is nothing; annotations have any length', () => {
+    const foreign =
+      '"x":[1.5,-1e400,123456789012345678901234567890,{"urls":null}],"y":{"size":"no"}'
+    const insert = (text: string) =>
+      text.replace(/\{"(?=schemaVersion|mediaType)/g, `{${foreign},"`)
+    const text = insert(Buffer.from(good.bytes).toString())
+    assert.deepEqual(parseManifest(utf8Encode(text)), parseManifest(good.bytes))
+    const nulls = { urls: null, data: null, platform: null, annotations: null, artifactType: null }
+    const layer = { mediaType: 'a/b', digest: digestOf(utf8Encode('x')), size: 1, ...nulls }
+    const withNulls = parseManifest(
+      json({ ...base, layers: [layer], manifests: null, subject: null, mediaType: null }),
+      mediaTypes.manifest,
+    )
+    assert.deepEqual(withNulls, parseManifest(good.bytes))
+    const bare = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: null, layers: null }
+    const empty = parseManifest(json({ ...bare, config: null, annotations: { a: null, b: 'c' } }))
+    assert.ok(empty.kind === 'index')
+    assert.deepEqual(empty.manifests, [])
+    assert.deepEqual({ ...empty.annotations }, { b: 'c' })
+    const long = { a: 'x'.repeat(1_000_000) }
+    assert.deepEqual({ ...parseManifest(json({ ...base, annotations: long })).annotations }, long)
+  })
+
+  it('layers that may live elsewhere are named, and need not be stored; without an address they do', () => {
+    const layerOf = (urls?: string[]) => ({
+      mediaType: 'a/b',
+      digest: emptyDescriptor.digest,
+      size: 2,
+      urls,
+    })
+    const layers = [layerOf(), layerOf([]), layerOf(['https://elsewhere.example/'])]
+    const config = { ...emptyDescriptor, urls: ['https://elsewhere.example/'] }
+    const parsed = parseManifest(json({ ...base, config, layers }))
+    assert.equal(namedContent(parsed).length, 4)
+    assert.equal(manifestChildren(parsed).length, 3)
+  })
 
   it('refuses a media type other than the one announced', () => {
     assert.throws(() => parseManifest(good.bytes, mediaTypes.index), refused('manifest_media_type'))

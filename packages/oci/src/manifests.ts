@@ -1,12 +1,13 @@
 /**
  * Image manifests, image indexes and descriptors (image-spec 1.1), read strictly from hostile bytes and built byte for byte the same
- * everywhere. Docker's schema 2 forms are read too, since registries hold them. What content a blob has is not looked at here.
+ * everywhere. Docker's schema 2 forms are read too, since registries hold them. Members that the specification does not know are passed over,
+ * whatever they hold, and `null` is the same as nothing, as the programs write that build manifests. What content a blob has is not looked at.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from './digests.ts'
 import { digestOf, isDigest } from './digests.ts'
 import type { Json } from './json.ts'
-import { parseJson } from './json.ts'
+import { openJson, parseJson } from './json.ts'
 
 export const mediaTypes = {
   index: 'application/vnd.oci.image.index.v1+json',
@@ -22,8 +23,6 @@ export const mediaTypes = {
 export const manifestSizeMax = 4 * 1024 * 1024
 export const blobSizeMax = 1024 ** 4
 const descriptorsMax = 4096
-const annotationsMax = 1024
-const textMax = 64 * 1024
 
 export type Annotations = Readonly<Record<string, string>>
 
@@ -95,8 +94,12 @@ function asObject(value: Json | undefined, what: string): Members {
 }
 
 function asText(value: Json | undefined, what: string): string {
-  if (typeof value !== 'string' || value.length > textMax) return refuse(`${what} is not a text`)
-  return value
+  return typeof value === 'string' ? value : refuse(`${what} is not a text`)
+}
+
+/** A member, or `undefined` where it is left out, in either way. */
+function memberOf(members: Members, name: string): Json | undefined {
+  return members[name] ?? undefined
 }
 
 const mediaTypeForm =
@@ -113,23 +116,25 @@ function asMediaType(value: Json | undefined, what: string): string {
 }
 
 function parseAnnotations(value: Json | undefined): Annotations | undefined {
-  if (value === undefined || value === null) return undefined
+  if (value === undefined) return undefined
   const members = asObject(value, 'annotations')
-  const names = Object.keys(members)
-  if (names.length > annotationsMax) return refuse('too many annotations')
   const annotations: Record<string, string> = Object.create(null)
-  for (const name of names) annotations[name] = asText(members[name], `annotation ${name}`)
+  for (const name of Object.keys(members)) {
+    const text = memberOf(members, name)
+    if (text === undefined) continue
+    annotations[name] = asText(text, `annotation ${name.slice(0, 200)}`)
+  }
   return annotations
 }
 
 function parsePlatform(value: Json | undefined): Platform | undefined {
-  if (value === undefined || value === null) return undefined
+  if (value === undefined) return undefined
   const members = asObject(value, 'platform')
   const platform: Platform = {
     os: asText(members['os'], 'platform.os'),
     architecture: asText(members['architecture'], 'platform.architecture'),
   }
-  const variant = members['variant']
+  const variant = memberOf(members, 'variant')
   if (variant !== undefined && variant !== '')
     platform.variant = asText(variant, 'platform.variant')
   return platform
@@ -140,26 +145,28 @@ function parseDescriptor(value: Json | undefined, what: string): Descriptor {
   const digest = members['digest']
   if (typeof digest !== 'string' || !isDigest(digest)) return refuse(`${what} has no digest`)
   const size = members['size']
-  if (typeof size !== 'number' || size < 0 || size > blobSizeMax) {
-    return refuse(`${what} has no size`)
+  if (typeof size !== 'number') return refuse(`${what} has no size`)
+  if (!Number.isSafeInteger(size) || size < 0 || size > blobSizeMax) {
+    return refuse(`${what}.size is not a whole number from 0 to ${blobSizeMax}`)
   }
   const descriptor: Descriptor = {
     mediaType: asMediaType(members['mediaType'], `${what}.mediaType`),
     digest,
     size,
   }
-  const artifactType = members['artifactType']
+  const artifactType = memberOf(members, 'artifactType')
   if (artifactType !== undefined && artifactType !== '') {
     descriptor.artifactType = asMediaType(artifactType, `${what}.artifactType`)
   }
-  const annotations = parseAnnotations(members['annotations'])
+  const annotations = parseAnnotations(memberOf(members, 'annotations'))
   if (annotations !== undefined) descriptor.annotations = annotations
-  const platform = parsePlatform(members['platform'])
+  const platform = parsePlatform(memberOf(members, 'platform'))
   if (platform !== undefined) descriptor.platform = platform
-  if (members['data'] !== undefined) descriptor.data = parseData(members['data'], descriptor, what)
-  const urls = members['urls']
-  if (urls !== undefined && urls !== null) {
-    descriptor.urls = asArray(urls, 16, `${what}.urls`).map((url) => asText(url, `${what}.urls`))
+  const data = memberOf(members, 'data')
+  if (data !== undefined) descriptor.data = parseData(data, descriptor, what)
+  const urls = memberOf(members, 'urls')
+  if (urls !== undefined) {
+    descriptor.urls = asArray(urls, `${what}.urls`).map((url) => asText(url, `${what}.urls`))
   }
   return descriptor
 }
@@ -176,10 +183,18 @@ function parseData(value: Json, { digest, size }: Descriptor, what: string): str
   return value
 }
 
-function asArray(value: Json | undefined, itemsMax: number, what: string): Json[] {
-  if (!Array.isArray(value)) return refuse(`${what} is not a list`)
-  if (value.length > itemsMax) return refuse(`${what} is too long`)
-  return value
+function asArray(value: Json | undefined, what: string): Json[] {
+  return Array.isArray(value) ? value : refuse(`${what} is not a list`)
+}
+
+/** Programs in Go write an empty list as `null`; a list that is not there at all is a fault. */
+function parseDescriptors(members: Members, name: string): Descriptor[] {
+  if (members[name] === null) return []
+  const items = asArray(members[name], name)
+  if (items.length > descriptorsMax) {
+    return refuse(`${name} has ${items.length} entries, and at most ${descriptorsMax} are taken`)
+  }
+  return items.map((item, i) => parseDescriptor(item, `${name}[${i}]`))
 }
 
 const indexTypes: readonly string[] = [mediaTypes.index, mediaTypes.dockerList]
@@ -200,15 +215,16 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   }
   let root: Json
   try {
-    root = parseJson(bytes)
+    root = parseJson(bytes, openJson)
   } catch (cause) {
-    throw new Refusal<ManifestRefusal>('manifest_not_json', 'the manifest is not strict JSON', {
+    const why = cause instanceof SyntaxError ? cause.message : 'it cannot be read'
+    throw new Refusal<ManifestRefusal>('manifest_not_json', `the manifest is not JSON: ${why}`, {
       cause,
     })
   }
   const members = asObject(root, 'the manifest')
   if (members['schemaVersion'] !== 2) return refuse('schemaVersion is not 2')
-  const own = members['mediaType']
+  const own = memberOf(members, 'mediaType')
   const type = own === undefined ? mediaType : asMediaType(own, 'mediaType')
   if (type === undefined || !isManifestMediaType(type) || (mediaType ?? type) !== type) {
     throw new Refusal<ManifestRefusal>('manifest_media_type', 'the media types do not agree')
@@ -217,21 +233,21 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
 }
 
 function parseIndex(members: Members, mediaType: string): ImageIndex {
-  if (members['layers'] !== undefined || members['config'] !== undefined) {
+  if (['layers', 'config'].some((name) => memberOf(members, name) !== undefined)) {
     return refuse('an index has no layers and no config')
   }
   return {
     kind: 'index',
     mediaType,
-    manifests: asArray(members['manifests'], descriptorsMax, 'manifests').map((item, i) =>
-      parseDescriptor(item, `manifests[${i}]`),
-    ),
+    manifests: parseDescriptors(members, 'manifests'),
     ...parseShared(members),
   }
 }
 
 function parseImage(members: Members, mediaType: string): ImageManifest {
-  if (members['manifests'] !== undefined) return refuse('an image manifest has no manifests')
+  if (memberOf(members, 'manifests') !== undefined) {
+    return refuse('an image manifest has no manifests')
+  }
   const config = parseDescriptor(members['config'], 'config')
   const shared = parseShared(members)
   if (config.mediaType === mediaTypes.empty && shared.artifactType === undefined) {
@@ -241,23 +257,20 @@ function parseImage(members: Members, mediaType: string): ImageManifest {
     kind: 'manifest',
     mediaType,
     config,
-    layers: asArray(members['layers'], descriptorsMax, 'layers').map((item, i) =>
-      parseDescriptor(item, `layers[${i}]`),
-    ),
+    layers: parseDescriptors(members, 'layers'),
     ...shared,
   }
 }
 
 function parseShared(members: Members) {
   const shared: { artifactType?: string; subject?: Descriptor; annotations?: Annotations } = {}
-  const artifactType = members['artifactType']
+  const artifactType = memberOf(members, 'artifactType')
   if (artifactType !== undefined && artifactType !== '') {
     shared.artifactType = asMediaType(artifactType, 'artifactType')
   }
-  const subject = members['subject']
-  if (subject !== undefined && subject !== null)
-    shared.subject = parseDescriptor(subject, 'subject')
-  const annotations = parseAnnotations(members['annotations'])
+  const subject = memberOf(members, 'subject')
+  if (subject !== undefined) shared.subject = parseDescriptor(subject, 'subject')
+  const annotations = parseAnnotations(memberOf(members, 'annotations'))
   if (annotations !== undefined) shared.annotations = annotations
   return shared
 }
@@ -268,10 +281,20 @@ export function manifestArtifactType(manifest: Manifest): string | undefined {
   return manifest.kind === 'manifest' ? manifest.config.mediaType : undefined
 }
 
-/** The descriptors below a manifest that must be stored with it; layers that only live elsewhere (`urls`) are left out, and so is the subject. */
+/** The descriptors below a manifest that must be stored with it: its subject need not be, nor layers that may live elsewhere. */
 export function manifestChildren(manifest: Manifest): readonly Descriptor[] {
-  if (manifest.kind === 'index') return manifest.manifests
-  return [manifest.config, ...manifest.layers.filter((layer) => layer.urls === undefined)]
+  return namedContent(manifest).filter((child) => !isForeign(manifest, child))
+}
+
+/** All descriptors below a manifest. What of it is stored is needed for as long as the manifest is. */
+export function namedContent(manifest: Manifest): readonly Descriptor[] {
+  return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers]
+}
+
+/** A layer that can be had elsewhere. Many push it all the same, so that it can be pulled without that place. */
+export function isForeign(manifest: Manifest, child: Descriptor): boolean {
+  const isLayer = manifest.kind === 'manifest' && child !== manifest.config
+  return isLayer && child.urls !== undefined && child.urls.length > 0
 }
 
 export interface EncodedManifest {

@@ -3,7 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
 import type { Manifest } from '../manifests.ts'
-import { manifestChildren } from '../manifests.ts'
+import { isForeign, namedContent } from '../manifests.ts'
 import type { RegistryStore, StoreRefusal } from './index.ts'
 import { parseStoredManifest } from './index.ts'
 
@@ -134,7 +134,7 @@ export async function collectGarbage(
     for (const [digest, manifest] of manifests) {
       content.add(digest)
       if (manifest === 'damaged') continue
-      for (const child of manifestChildren(manifest)) {
+      for (const child of namedContent(manifest)) {
         blobs.add(child.digest)
         content.add(child.digest)
       }
@@ -171,7 +171,7 @@ export async function isNeededByRelease(
   if (marked.has(digest)) return true
   return [...marked].some((known) => {
     const manifest = manifests.get(known)!
-    return manifest !== 'damaged' && manifestChildren(manifest).some((c) => c.digest === digest)
+    return manifest !== 'damaged' && namedContent(manifest).some((c) => c.digest === digest)
   })
 }
 
@@ -194,12 +194,13 @@ export async function requireClosure(
       throw new Refusal<StoreRefusal>('manifest_unknown', `the repository has no manifest ${next}`)
     }
     const manifest = parseStoredManifest(stored)
-    for (const child of manifestChildren(manifest)) {
+    for (const child of namedContent(manifest)) {
       if (manifest.kind === 'index') {
         waiting.push(child.digest)
         continue
       }
       const blob = await store.statBlob(repository, child.digest)
+      if (blob === undefined && isForeign(manifest, child)) continue
       if (blob?.size !== child.size) {
         throw new Refusal<StoreRefusal>(
           'manifest_child_unknown',

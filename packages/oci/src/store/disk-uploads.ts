@@ -11,7 +11,15 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import type { Digest, DigestAlgorithm, Digester } from '../digests.ts'
 import { createDigester, digestAlgorithm } from '../digests.ts'
-import { hasErrorCode, ifPresent, listNames, readText, writeDurably } from './files.ts'
+import {
+  hasErrorCode,
+  ifPresent,
+  listNames,
+  privateFile,
+  privateFolder,
+  readText,
+  writeDurably,
+} from './files.ts'
 import type { AppendOptions, StoreRefusal } from './index.ts'
 
 const batchBytes = 1024 * 1024
@@ -140,7 +148,7 @@ export function createDiskUploads(
   async function joinParts(folder: string, parts: readonly Part[], algorithm: DigestAlgorithm) {
     const digester = createDigester(algorithm)
     const whole = join(folder, newName())
-    const output = await open(whole, 'wx')
+    const output = await open(whole, 'wx', privateFile)
     try {
       for (const { name } of parts) {
         const part = (await ifPresent(open(join(folder, name), 'r'))) ?? unknown()
@@ -175,7 +183,7 @@ export function createDiskUploads(
     async create(repository) {
       const uploadId = hexEncode(ports.random.bytes(16))
       const folder = join(root, uploadId)
-      await mkdir(folder)
+      await mkdir(folder, { mode: privateFolder })
       await writeDurably(join(folder, 'repository'), repository, join(folder, newName()))
       await touch(folder)
       return uploadId
@@ -197,7 +205,7 @@ export function createDiskUploads(
       const follows = known?.byteCount === offset ? known : undefined
       const digester = follows ?? createDigester(options.algorithm)
       const temporary = join(folder, newName())
-      const file = await open(temporary, 'wx')
+      const file = await open(temporary, 'wx', privateFile)
       let failure: { error: unknown } | undefined
       try {
         await receive(file, folder, digester, options)

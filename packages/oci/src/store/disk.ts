@@ -4,7 +4,7 @@
  * So kill -9 and power cuts leave nothing to repair. The time of a file's last change is the time of its last use, for the sweep.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { open, readFile, rename, stat } from 'node:fs/promises'
+import { chmod, open, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -28,6 +28,7 @@ import {
   makeDirectory,
   markUsed,
   moveDurably,
+  privateFolder,
   readText,
   removeDurably,
   removeIfUnused,
@@ -60,6 +61,9 @@ export async function openDiskStore(
   for (const folder of [contentRoot, repositoryRoot, uploadRoot, temporaryRoot]) {
     await makeDirectory(folder)
   }
+  // A folder of an earlier version was open to every account of the host, and what lies below it still is.
+  const { mode, uid } = await stat(root)
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(root, privateFolder)
   const newPath = () => join(temporaryRoot, hexEncode(ports.random.bytes(16)))
   const format = await readText(join(root, 'format'))
   if (format === undefined) await writeDurably(join(root, 'format'), formatText, newPath())

@@ -3,6 +3,10 @@ import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promi
 import { dirname, join } from 'node:path'
 import { makeFolders } from '../folders.ts'
 
+/** Content is for those whom the registry lets read it, not for every account of the host. */
+export const privateFile = 0o600
+export const privateFolder = 0o700
+
 export function hasErrorCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
@@ -28,7 +32,7 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** Makes the folder and its parents, each durable. */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = makeFolders(path)
+  const first = makeFolders(path, privateFolder)
   if (first === undefined) return
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     await syncDirectory(dirname(made))
@@ -48,7 +52,7 @@ export async function writeDurably(
   bytes: Uint8Array | string,
   temporary: string,
 ): Promise<void> {
-  const file = await open(temporary, 'wx')
+  const file = await open(temporary, 'wx', privateFile)
   try {
     await file.writeFile(bytes)
     await file.datasync()

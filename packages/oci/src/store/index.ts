@@ -10,7 +10,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from '../digests.ts'
 import { digestAlgorithm, digestOf } from '../digests.ts'
 import type { Descriptor, Manifest } from '../manifests.ts'
-import { manifestArtifactType, manifestChildren, parseManifest } from '../manifests.ts'
+import { isForeign, manifestArtifactType, namedContent, parseManifest } from '../manifests.ts'
 import { isTag } from '../names.ts'
 
 export type StoreRefusal =
@@ -161,8 +161,8 @@ export async function requireChildren(
   has: (child: Descriptor, kind: 'blob' | 'manifest') => Promise<boolean>,
 ): Promise<void> {
   const kind = manifest.kind === 'index' ? 'manifest' : 'blob'
-  for (const child of manifestChildren(manifest)) {
-    if (!(await has(child, kind))) {
+  for (const child of namedContent(manifest)) {
+    if (!(await has(child, kind)) && !isForeign(manifest, child)) {
       throw new Refusal<StoreRefusal>(
         'manifest_child_unknown',
         `the repository has no ${kind} ${child.digest} of that size`,

@@ -293,6 +293,47 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
       }),
     )
     it(
+      'T7 keeps a layer that may live elsewhere for as long as a manifest names it, where somebody pushed it',
+      withStore(async (world) => {
+        const { store, clock } = world
+        const pushed = await putBytes(store, 'product', utf8Encode('pushed, for offline use'))
+        const absent = { ...pushed, digest: digestOf(utf8Encode('never pushed')) }
+        await putBytes(store, 'product', emptyBytes)
+        const urls = ['https://elsewhere.example/layer']
+        const { bytes, descriptor } = encodeManifest({
+          kind: 'manifest',
+          mediaType: mediaTypes.manifest,
+          artifactType: 'application/x-test',
+          config: emptyDescriptor,
+          layers: [
+            { ...pushed, urls },
+            { ...absent, urls },
+          ],
+        })
+        await store.putManifest('product', { bytes, tag: 'stable' })
+        clock.advance(2 * hourMs)
+        await collect(world)
+        assert.ok(await store.statBlob('product', pushed.digest))
+        const roots = [descriptor.digest]
+        assert.ok(await isNeededByRelease(store, 'product', pushed.digest, roots))
+        await requireClosure(store, 'product', descriptor.digest)
+        await store.deleteTag('product', 'stable')
+        clock.advance(2 * hourMs)
+        await collect(world)
+        assert.equal(await store.statBlob('product', pushed.digest), undefined)
+        const own = encodeManifest({
+          kind: 'manifest',
+          mediaType: mediaTypes.manifest,
+          config: pushed,
+          layers: [{ ...absent, urls: [] }],
+        })
+        await assert.rejects(
+          store.putManifest('product', { bytes: own.bytes }),
+          hasCode('manifest_child_unknown'),
+        )
+      }),
+    )
+    it(
       'lists tags in order and in pages',
       withStore(async ({ store }) => {
         for (const tag of ['b', 'a', 'C', '10', '9']) await putImage(store, 'product', 'x', { tag })
