@@ -37,9 +37,8 @@ export async function decideRegistryAccess(
   if (actor === undefined) return { kind: 'unknown' }
   if (access.repository === null) return { kind: 'allowed', actor }
   // A traded token has at most what was asked for when it was traded, and never more than its holder has now.
-  const isAsked =
-    traded === undefined || isWithin(traded['access'], access.repository, access.action)
-  if (!isAsked) return { kind: 'not_asked' }
+  const answer = traded && answerOf(traded['access'], access.repository, access.action)
+  if (answer === 'denied' || answer === 'not_asked') return { kind: answer }
   return (await mayUse(app, actor, access.repository, access.action))
     ? { kind: 'allowed', actor }
     : { kind: 'denied' }
@@ -55,12 +54,14 @@ export async function tradeCredential(
   const actor = await identify(app, secret, now)
   if (actor === undefined) return undefined
   const access = []
-  for (const { repository, actions } of scopes) {
-    const allowed = []
-    for (const action of actions) {
-      if (await mayUse(app, actor, repository, action)) allowed.push(action)
+  for (const { repository, actions: asked } of scopes) {
+    const actions: Action[] = []
+    const denied: Action[] = []
+    for (const action of asked) {
+      const isAllowed = await mayUse(app, actor, repository, action)
+      ;(isAllowed ? actions : denied).push(action)
     }
-    access.push({ repository, actions: allowed })
+    access.push({ repository, actions, denied })
   }
   const exp = Math.floor((now.getTime() + tokenLifetimeMs) / 1000)
   const token = signToken(app.secrets.registryTokenKey, registryAudience, {
@@ -71,16 +72,15 @@ export async function tradeCredential(
   return { token, expiresInSeconds: tokenLifetimeMs / 1000, issuedAt: now }
 }
 
-function isWithin(granted: unknown, repository: string, action: Action): boolean {
-  return (
-    Array.isArray(granted) &&
-    granted.some(
-      (entry: { repository?: unknown; actions?: unknown }) =>
-        entry.repository === repository &&
-        Array.isArray(entry.actions) &&
-        entry.actions.includes(action),
-    )
-  )
+/** What came of asking for it when the token was traded. Whoever was denied it need not ask again. */
+function answerOf(granted: unknown, repository: string, action: Action) {
+  const entries = Array.isArray(granted)
+    ? (granted as { repository?: unknown; actions?: unknown; denied?: unknown }[])
+    : []
+  const lists = (actions: unknown) => Array.isArray(actions) && actions.includes(action)
+  const ofRepository = entries.filter((entry) => entry.repository === repository)
+  if (ofRepository.some(({ actions }) => lists(actions))) return 'granted'
+  return ofRepository.some(({ denied }) => lists(denied)) ? 'denied' : 'not_asked'
 }
 
 /** The holder of a traded token, if the credential it was traded for still stands. */

@@ -2,14 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
 import { digestAlgorithm } from '@seaworthy/oci/digests'
-import { isRepositoryName } from '@seaworthy/oci/names'
 import { isNeededByRelease } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
 import { hasBody, readPieces } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
+import { challenge, pullOf } from './challenges.ts'
 import { RegistryError } from './errors.ts'
 import type { RegistryPorts } from './ports.ts'
-import { parseByteRange, parseChunkRange, requireDigest } from './requests.ts'
+import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './requests.ts'
 
 export interface Call<Actor> {
   ports: RegistryPorts<Actor>
@@ -92,14 +92,19 @@ export async function deleteBlob<Actor>(call: Call<Actor>, digest: Digest): Prom
 export async function startUpload<Actor>(call: Call<Actor>): Promise<void> {
   const { ports, request, repository, query } = call
   const { store } = ports
-  const mount = query.get('mount')
-  const from = query.get('from')
-  if (mount !== null && from !== null && isRepositoryName(from)) {
-    const digest = requireDigest(mount)
-    const access = await ports.authorize(request, { repository: from, action: 'pull' })
+  const mount = parseMount(query)
+  if (mount !== undefined) {
+    const { digest, from } = mount
+    const source = pullOf(from)
+    const access = await ports.authorize(request, source)
+    // A token that was not asked for the source: whoever holds it asks again, for both.
+    if (access.kind === 'unauthorized') {
+      throw challenge(ports, request, [{ repository, action: 'push' }, source])
+    }
     if (access.kind === 'allowed' && (await store.mountBlob(repository, digest, from))) {
       return sendCreated(call, digest)
     }
+    // Who may not read the source uploads the blob like any other.
   }
   const wanted = query.get('digest')
   const digest = wanted === null ? undefined : requireDigest(wanted)

@@ -15,11 +15,12 @@ import {
   sendUploadStatus,
   startUpload,
 } from './blobs.ts'
-import { RegistryError, sendRegistryError, tooManyRequests, toRegistryError } from './errors.ts'
+import { pullOf, requireAccess } from './challenges.ts'
+import { RegistryError, sendRegistryError, toRegistryError } from './errors.ts'
 import { deleteManifest, putManifest, sendManifest, sendReferrers, sendTags } from './manifests.ts'
-import type { RegistryAccess, RegistryAction, RegistryPorts } from './ports.ts'
+import type { RegistryAction, RegistryPorts } from './ports.ts'
 import type { Resource } from './requests.ts'
-import { parseTarget } from './requests.ts'
+import { parseMount, parseTarget } from './requests.ts'
 import { answerTokenRequest } from './tokens.ts'
 
 export type {
@@ -80,12 +81,14 @@ async function answer<Actor>(
   if (resource.kind === 'token') return answerTokenRequest(ports, request, response, query)
   const action = actionOf(resource, request.method ?? '')
   if (resource.kind === 'base') {
-    await authorize(ports, request, { repository: null })
+    await requireAccess(ports, request, { repository: null })
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 }).end('{}')
     return
   }
   const { repository } = resource
-  const actor = await authorize(ports, request, { repository, action })
+  const mount = resource.kind === 'uploads' ? parseMount(query) : undefined
+  const alsoNeeded = mount === undefined ? [] : [pullOf(mount.from)]
+  const actor = await requireAccess(ports, request, { repository, action }, alsoNeeded)
   const call: Call<Actor> = { ports, actor, request, response, repository, query }
   const { method } = request
   switch (resource.kind) {
@@ -131,39 +134,4 @@ function actionOf(resource: Exclude<Resource, { kind: 'token' }>, method: string
   throw new RegistryError(405, 'UNSUPPORTED', 'the endpoint does not take this method', {
     headers: { allow: Object.keys(allowed).join(', ') },
   })
-}
-
-/** Throws 401 with a challenge, 403 or 429 unless the port allows it. */
-async function authorize<Actor>(
-  ports: RegistryPorts<Actor>,
-  request: IncomingMessage,
-  access: RegistryAccess,
-): Promise<Actor> {
-  const result = await ports.authorize(request, access)
-  switch (result.kind) {
-    case 'allowed':
-      return result.actor
-    case 'unauthorized': {
-      const scope =
-        access.repository === null
-          ? ''
-          : `,scope="repository:${access.repository}:${scopeActions[access.action]}"`
-      const challenge = `Bearer realm="${ports.tokenUrl(request)}",service="${ports.service}"${scope}`
-      throw new RegistryError(401, 'UNAUTHORIZED', 'credentials are needed', {
-        headers: { 'www-authenticate': challenge },
-      })
-    }
-    case 'denied':
-      throw new RegistryError(403, 'DENIED', 'not allowed')
-    case 'too_many_requests':
-      throw tooManyRequests(result.retryAfterSeconds)
-    default:
-      return unreachable(result)
-  }
-}
-
-const scopeActions: Readonly<Record<RegistryAction, string>> = {
-  pull: 'pull',
-  push: 'pull,push',
-  delete: 'pull,push,delete',
 }

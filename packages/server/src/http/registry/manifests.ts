@@ -1,9 +1,12 @@
 /** Manifests, tags and referrers (distribution-spec end-3, end-7 to end-9, end-12). */
 import type { Digest } from '@seaworthy/oci/digests'
+import { digestOf } from '@seaworthy/oci/digests'
 import type { Descriptor } from '@seaworthy/oci/manifests'
 import { manifestArtifactType, manifestSizeMax, mediaTypes } from '@seaworthy/oci/manifests'
 import { parseManifestReference } from '@seaworthy/oci/names'
+import type { RegistryStore } from '@seaworthy/oci/store'
 import { isNeededByRelease } from '@seaworthy/oci/store/collect'
+import { Refusal } from '@seaworthy/std/refusal'
 import { readBytes } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
 import type { Call } from './blobs.ts'
@@ -49,7 +52,8 @@ export async function putManifest<Actor>(call: Call<Actor>, reference: string): 
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,
-    digest: parsed.kind === 'digest' ? parsed.digest : undefined,
+    digest:
+      parsed.kind === 'digest' ? parsed.digest : await knownDigest(ports.store, repository, bytes),
     tag: parsed.kind === 'tag' ? parsed.tag : undefined,
   })
   const event: RegistryEvent<Actor> = {
@@ -72,6 +76,21 @@ export async function putManifest<Actor>(call: Call<Actor>, reference: string): 
       ...(manifest.subject ? { 'oci-subject': manifest.subject.digest } : {}),
     })
     .end()
+}
+
+/** A manifest that was pushed by its SHA-512 keeps that name when it is tagged; others have their SHA-256. */
+async function knownDigest(store: RegistryStore, repository: string, bytes: Uint8Array) {
+  for (const algorithm of ['sha256', 'sha512'] as const) {
+    const digest = digestOf(bytes, algorithm)
+    try {
+      if ((await store.peekManifest(repository, digest)) !== undefined) return digest
+    } catch (error) {
+      // The same bytes again: they heal it.
+      if (error instanceof Refusal && error.code === 'content_damaged') return digest
+      throw error
+    }
+  }
+  return undefined
 }
 
 /** By tag: the tag alone. By digest: the manifest and its tags, unless a signed release needs it. */

@@ -287,6 +287,34 @@ function walk(
       }
     })
 
+    it('end-7: a manifest that was pushed by its SHA-512 keeps that name when it is tagged', async () => {
+      await push('sums', '{}')
+      const { bytes } = encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        artifactType: 'application/x-sums',
+        config: emptyDescriptor,
+        layers: [],
+      })
+      const headers = { 'content-type': mediaTypes.manifest }
+      const digest = digestOf(bytes, 'sha512')
+      const put = async (reference: string) => {
+        const answer = await call('PUT', `/v2/sums/manifests/${reference}`, {
+          body: bytes,
+          headers,
+        })
+        assert.equal(answer.status, 201)
+        assert.equal(answer.headers.get('docker-content-digest'), digest)
+      }
+      await put(digest)
+      await put('tagged')
+      for (const method of ['HEAD', 'GET']) {
+        const answer = await call(method, '/v2/sums/manifests/tagged')
+        assert.equal(answer.headers.get('docker-content-digest'), digest)
+        assert.equal(answer.headers.get('etag'), `"${digest}"`)
+      }
+    })
+
     it('end-11: mounts what the actor may read, else begins an upload', async () => {
       const { digest } = await push('from/here', 'to be mounted')
       const mount = (from: string) =>

@@ -124,3 +124,11 @@ export function parsePageSize(text: string | null, max: number): number {
   if (!/^\d{1,9}$/.test(text)) throw new RegistryError(400, 'UNSUPPORTED', 'n is not a number')
   return Math.min(max, Number(text))
 }
+
+/** `?mount=<digest>&from=<repository>` of a POST (end-11); `undefined` when nothing is to be mounted. */
+export function parseMount(query: URLSearchParams): { digest: Digest; from: string } | undefined {
+  const mount = query.get('mount')
+  const from = query.get('from')
+  if (mount === null || from === null || !isRepositoryName(from)) return undefined
+  return { digest: requireDigest(mount), from }
+}
