@@ -13,6 +13,7 @@ import { createFleet } from '@seaworthy/api/fleets'
 import { routes } from '@seaworthy/api/routes'
 import { showSelf } from '@seaworthy/api/server'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
+import { digestOf } from '@seaworthy/oci/digests'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TestClient, TestServer } from './testing/index.ts'
@@ -293,9 +294,15 @@ test('registry clients trade a token for a short-lived one with what they asked 
     const traded = await mine.send('GET', path, { headers: basic(own.adminToken) })
     const { token } = traded.json() as { token: string }
     await pushBlob(mine, token, new Uint8Array([4, 5, 6]))
+    const blobs = join(own.dataDir, 'blobs')
+    for (const entry of await readdir(blobs, { recursive: true, withFileTypes: true })) {
+      const { mode } = await stat(join(entry.parentPath, entry.name))
+      assert.equal(mode & 0o077, 0, `${entry.name} is for its owner alone`)
+    }
     const elsewhere = await mine.send('GET', '/v2/other/tags/list', { token })
     assert.equal(elsewhere.status, 401)
     assert.equal((await mine.send('GET', '/v1/whoami', { token })).status, 401)
+    await mountAsClientsDo(mine, own.adminToken, token)
     const challenge = await mine.send('GET', '/v2/')
     assert.match(
       challenge.headers['www-authenticate']!,
@@ -304,6 +311,73 @@ test('registry clients trade a token for a short-lived one with what they asked 
   } finally {
     mine.close()
     await own.stop()
+  }
+})
+
+/** What oras, crane and regctl do: they try with the token that they have, and then with one for what the challenge names. */
+async function mountAsClientsDo(mine: TestClient, secret: string, token: string): Promise<void> {
+  const bytes = new Uint8Array([7, 8, 9])
+  await pushBlob(mine, token, bytes)
+  const digest = digestOf(bytes)
+  const trade = async (credential: string, challenge: string) => {
+    const scope = /scope="([^"]*)"/.exec(challenge)![1]!
+    const authorization = `Basic ${Buffer.from(`any:${credential}`).toString('base64')}`
+    const path = `/v2/token?${new URLSearchParams({ service: 'seaworthy', scope }).toString()}`
+    const traded = await mine.send('GET', path, { headers: { authorization } })
+    return { scope, token: (traded.json() as { token: string }).token }
+  }
+  const mount = (by?: string) => {
+    const query = new URLSearchParams({ mount: digest, from: 'acme' })
+    return mine.send(
+      'POST',
+      `/v2/copies/blobs/uploads/?${query.toString()}`,
+      by === undefined ? {} : { token: by },
+    )
+  }
+  const scopes = 'repository:copies:pull,push repository:acme:pull'
+  const first = await mount()
+  assert.equal(first.status, 401)
+  const both = await trade(secret, first.headers['www-authenticate']!)
+  assert.equal(both.scope, scopes)
+  assert.equal((await mount(both.token)).status, 201)
+  // A token for the target alone, as a push begins with.
+  const target = await trade(secret, 'scope="repository:copies:pull,push"')
+  const second = await mount(target.token)
+  assert.equal(second.status, 401)
+  assert.match(second.headers['www-authenticate']!, new RegExp(`scope="${scopes}"`))
+  // Whoever may not read the source is not sent round in circles: the blob is uploaded.
+  const body = { name: 'x', role: 'builder' as const, products: ['copies'], lifetimeSeconds: 600 }
+  const builder = await mine.api.call(createToken, { body })
+  const third = await mount((await trade(builder.token, `scope="${scopes}"`)).token)
+  assert.equal(third.status, 202)
+  const denied = await mine.send('GET', `/v2/acme/blobs/${digest}`, {
+    token: (await trade(builder.token, `scope="${scopes}"`)).token,
+  })
+  assert.equal(denied.status, 403)
+}
+
+test('A9 a request with two Host headers, or one that is none, is refused; a name with an underscore is one', async () => {
+  const { port } = new URL(server.url)
+  const ask = (...hosts: string[]) =>
+    new Promise<{ status: number; challenge: string }>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+      socket.on('error', reject)
+      const lines = hosts.map((host) => `Host: ${host}\r\n`).join('')
+      socket.end(`GET /v2/ HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`)
+      let text = ''
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      socket.on('end', () =>
+        resolve({
+          status: Number(text.split(' ')[1]),
+          challenge: /^www-authenticate: (.*)\r$/im.exec(text)?.[1] ?? '',
+        }),
+      )
+    })
+  const underscore = await ask('update_server:8443')
+  assert.equal(underscore.status, 401)
+  assert.match(underscore.challenge, /realm="https:\/\/update_server:8443\/v2\/token"/)
+  for (const hosts of [['a', 'b'], ['a', 'a'], ['a b'], ['a"x'], ['a/b'], ['user@a'], []]) {
+    assert.equal((await ask(...hosts)).status, 400, hosts.join())
   }
 })
 

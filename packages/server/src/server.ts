@@ -42,6 +42,7 @@ import { openDb } from './db/connection.ts'
 import { createDoors } from './http/index.ts'
 import type { CheckInConnections } from './http/check-in-connections.ts'
 import { connectionLimits } from './http/limits.ts'
+import { createContentCheck } from './tasks/check-content.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
@@ -92,6 +93,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createLogSequencer(app, keeper, memory),
     createMetadataRenewal(app),
     createLifetimeAlarms(app),
+    createContentCheck(app),
     createGarbageCollection(app),
     createAssertionExpiry(app),
     createDeviceCounts(app),

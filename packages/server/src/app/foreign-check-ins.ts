@@ -16,7 +16,7 @@ import type { App, Ports } from './app.ts'
 import { checkInTimes, createBatches } from './batches.ts'
 import { policyOf } from './devices.ts'
 import type { ForeignIdentity } from './foreign-identities.ts'
-import { refuseOverload } from './overload.ts'
+import { refuseOverload, slowdownOf } from './overload.ts'
 import { parseUpdates } from './update-changes.ts'
 import { decideFor } from './updates.ts'
 
@@ -28,6 +28,8 @@ export interface ForeignCheckIns {
    * `OverloadRefusal` when too many wait.
    */
   poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
+  /** By how much these devices should poll less often: 1 while all is well. */
+  slowdown(): number
 }
 
 interface Waiting {
@@ -47,6 +49,7 @@ export function createForeignCheckIns(
     write: (batch) => writeBatch(db, batch),
   })
   return {
+    slowdown: () => slowdownOf(batches.backlog()),
     async poll(identity, now) {
       refuseOverload(batches.backlog(), ports.random)
       return await new Promise((resolve, reject) => {

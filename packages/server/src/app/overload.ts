@@ -59,3 +59,12 @@ export function slowdownOf({ oldestMs }: Backlog): number {
   const share = (oldestMs - slowFromMs) / (oldestMaxMs - slowFromMs)
   return 1 + (slowdownMax - 1) * Math.min(1, Math.max(0, share))
 }
+
+/** The interval that a device is told: longer while its kind of check-ins, or the other, waits to be stored. */
+export function slowedPollSeconds(
+  queues: Readonly<Record<'checkIns' | 'foreignCheckIns', { slowdown(): number }>>,
+  pollSeconds: number,
+): number {
+  const slowdown = Math.max(queues.checkIns.slowdown(), queues.foreignCheckIns.slowdown())
+  return Math.ceil(pollSeconds * slowdown)
+}

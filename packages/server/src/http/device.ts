@@ -8,6 +8,7 @@ import {
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/assertions.ts'
 import * as devices from '../app/devices.ts'
+import { slowedPollSeconds } from '../app/overload.ts'
 import { findProductKind } from '../app/products.ts'
 import { createIdleCheckInReader } from './check-in-body.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
@@ -48,7 +49,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
         const reply = await devices.checkIn(app, actor.id, body, now)
         return {
           assignment: reply.assignment,
-          pollSeconds: Math.ceil(reply.pollSeconds * app.checkIns.slowdown()),
+          pollSeconds: slowedPollSeconds(app, reply.pollSeconds),
           configVersion: 0,
           commands: [],
           serverTime: formatInstant(now),

@@ -15,7 +15,14 @@ import { nameRoute } from './metrics.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError, problemOf } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
-import { parseJson, readJsonText, sendProblem, sendReply, setSecurityHeaders } from './request.ts'
+import {
+  parseJson,
+  readJsonText,
+  requireOneHost,
+  sendProblem,
+  sendReply,
+  setSecurityHeaders,
+} from './request.ts'
 
 /** Answers paths below `prefix` by itself, problems aside. */
 export interface RawHandler {
@@ -82,6 +89,7 @@ export function createDispatcher(
   }
 
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    requireOneHost(req)
     const url = req.url ?? '/'
     const mark = url.indexOf('?')
     const path = mark < 0 ? url : url.slice(0, mark)

@@ -31,7 +31,7 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     onEvent: ({ kind, actor, repository, ...facts }) =>
       recordRegistryChange(app, { kind, actor, repository, facts }),
     roots: () => listNeededDigests(app),
-    tokenUrl: (request) => `https://${request.headers.host ?? 'localhost'}/v2/token`,
+    tokenUrl: (request) => `https://${request.headers.host || 'localhost'}/v2/token`,
   }
 }
 

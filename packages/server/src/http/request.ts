@@ -43,16 +43,31 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** A name or an address, and perhaps a port. */
-export const hostHeader = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
+/** A name or an address, and perhaps a port. Names of containers have underscores. */
+export const hostHeader = /^[A-Za-z0-9._~-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
 
 /** Where the client has reached us: links must lead there again. */
 export function originOf(req: IncomingMessage): string {
   const host = req.headers.host ?? ''
-  if (!hostHeader.test(host)) {
-    throw new HttpError('invalid_request', 'the Host header is needed')
-  }
+  if (host === '') throw new HttpError('invalid_request', 'the Host header is needed')
   return `https://${host}`
+}
+
+/** RFC 9112, 3.2: one Host header at most, and a proper one. Node keeps the first of several, a proxy perhaps the last. */
+export function requireOneHost({ headers: { host = '' }, rawHeaders }: IncomingMessage): void {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    if (name.length === 4 && name.toLowerCase() === 'host') count++
+  }
+  const fault =
+    count > 1
+      ? 'more than one Host header'
+      : host === '' || hostHeader.test(host)
+        ? ''
+        : 'the Host header is neither a name nor an address'
+  if (fault !== '')
+    throw new HttpError('invalid_request', fault, { headers: { connection: 'close' } })
 }
 
 /** Of every answer. */

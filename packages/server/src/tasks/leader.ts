@@ -12,6 +12,8 @@ export interface Task {
   /** The longest wait between two runs. */
   readonly everyMs: number
   readonly run: () => Promise<void>
+  /** Parts whose health it reports. Whoever leads next reports them anew. */
+  readonly healthParts?: readonly string[]
 }
 
 export interface LeaderTasks {
@@ -81,7 +83,9 @@ export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks 
     } finally {
       lost.abort()
       await Promise.all(running)
-      for (const { name } of tasks) app.health.report(`task:${name}`, null)
+      for (const { name, healthParts = [] } of tasks) {
+        for (const part of [`task:${name}`, ...healthParts]) app.health.report(part, null)
+      }
       await leadership.release().catch((error: unknown) => logLoss(log, error))
     }
   }

@@ -68,6 +68,7 @@ export function observeForeignCheckIns(
   { checkIns: counter }: Pick<Metrics, 'checkIns'>,
 ): ForeignCheckIns {
   return {
+    slowdown: () => checkIns.slowdown(),
     async poll(identity, now) {
       const state = await checkIns.poll(identity, now)
       counter.add(1, state === undefined ? 'unknown_device' : 'stored', identity.protocol)

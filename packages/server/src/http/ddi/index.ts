@@ -19,6 +19,7 @@ import {
 } from '../../app/ddi/deployments.ts'
 import type { ForeignState } from '../../app/foreign-check-ins.ts'
 import type { ForeignIdentity } from '../../app/foreign-identities.ts'
+import { slowedPollSeconds } from '../../app/overload.ts'
 import type { ServerRefusal } from '../../app/refusals.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import type { RawHandler } from '../dispatch.ts'
@@ -122,7 +123,8 @@ async function sendBase(call: Call): Promise<void> {
   const state = await poll(call)
   if (state === undefined) return sendUnauthorized(call.res)
   requireTenant(call.tenant, state.fleet)
-  send(call, viewBase(await answerPoll(app, state, now), link))
+  const agenda = await answerPoll(app, state, now)
+  send(call, viewBase(agenda, slowedPollSeconds(app, agenda.fleet.pollSeconds), link))
 }
 
 /** The device is heard; `undefined` when its row says that the credential is no longer good. */

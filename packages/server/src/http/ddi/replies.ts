@@ -15,10 +15,10 @@ function formatSleep(pollSeconds: number): string {
   return `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`
 }
 
-export function viewBase(agenda: Agenda, link: Link): object {
-  const { fleet, deployment, cancel, installed, wantsAttributes } = agenda
+export function viewBase(agenda: Agenda, pollSeconds: number, link: Link): object {
+  const { deployment, cancel, installed, wantsAttributes } = agenda
   return {
-    config: { polling: { sleep: formatSleep(fleet.pollSeconds) } },
+    config: { polling: { sleep: formatSleep(pollSeconds) } },
     _links: {
       ...(cancel === null ? {} : { cancelAction: link(`cancelAction/${cancel}`) }),
       // `c` is for caches that ignore headers: it changes with the action.

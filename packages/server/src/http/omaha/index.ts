@@ -14,6 +14,7 @@ import type { ForeignState } from '../../app/foreign-check-ins.ts'
 import type { ForeignIdentity } from '../../app/foreign-identities.ts'
 import { isAppOf } from '../../app/omaha/apps.ts'
 import { findOfferedFile, openDoor, takeStatement } from '../../app/omaha/offers.ts'
+import { slowedPollSeconds } from '../../app/overload.ts'
 import { recordRefusal } from '../../app/refused-attempts.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import { readBytes } from '../bodies.ts'
@@ -160,7 +161,8 @@ async function answerRequest(
     } else if (!versionForm.test(asked.version)) {
       replies.push(refuse(asked, 'error-invalidVersion'))
     } else if (hasAnswered) {
-      replies.push(accept(asked, { status: 'noupdate', pollSeconds: fleet.pollSeconds }))
+      const pollSeconds = slowedPollSeconds(app, fleet.pollSeconds)
+      replies.push(accept(asked, { status: 'noupdate', pollSeconds }))
     } else {
       hasAnswered = true
       replies.push(accept(asked, await answerApp(call, state, asked)))
@@ -172,7 +174,7 @@ async function answerRequest(
 async function answerApp(call: Call, state: ForeignState, asked: OmahaApp): Promise<CheckReply> {
   const { app, identity, origin, now } = call
   const { fleet, offer } = await takeStatement(app, identity, state, asked, asked.isCheck, now)
-  const { pollSeconds } = fleet
+  const pollSeconds = slowedPollSeconds(app, fleet.pollSeconds)
   if (offer === null) return { status: 'noupdate', pollSeconds }
   return { status: 'ok', pollSeconds, offer, codebase: `${origin}/omaha/v1/files/${offer.token}/` }
 }
