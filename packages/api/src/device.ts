@@ -11,6 +11,7 @@ import {
   publicKeyField,
   sha256Hex,
   tagMap,
+  text,
   versionField,
 } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
@@ -26,10 +27,10 @@ export const registerDevice = defineRoute({
     publicKey: publicKeyField,
     /** Signature of the device key over `seaworthy-register-v1\n<provisioning key id>\n<keyid>`; shows possession. */
     proof: base64Field(128),
-    name: z.string().min(1).max(128).optional(),
+    name: text(128, 1).optional(),
     platform: platformField,
-    hardware: z.string().max(128).optional(),
-    agentVersion: z.string().max(64),
+    hardware: text(128).optional(),
+    agentVersion: text(64),
     tags: tagMap.optional(),
   }),
   reply: z.object({
@@ -51,7 +52,7 @@ export const createDeviceToken = defineRoute({
   summary: 'Trade an assertion signed by the device key for an access token of one hour.',
   body: z.strictObject({
     /** Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin, `iat`, `exp` at most 300 s later, `jti`. */
-    assertion: z.string().max(2048),
+    assertion: text(2048),
   }),
   reply: z.object({ accessToken: z.string(), expiresAt: instant }),
 })
@@ -61,7 +62,7 @@ export const refusalField = z.strictObject({
   code: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
   at: instant,
   /** Of the release or role concerned. */
-  subject: z.string().max(256).optional(),
+  subject: text(256).optional(),
 })
 
 export const updateState = z.enum([
@@ -93,19 +94,19 @@ export const reportField = z.strictObject({
   floor: z.number().int().min(0),
   update: z.strictObject({
     state: updateState,
-    targetPath: z.string().max(300).optional(),
+    targetPath: text(300).optional(),
     sha256: sha256Hex.optional(),
     /** 0 to 100 while downloading. */
     percent: z.number().int().min(0).max(100).optional(),
-    code: z.string().max(64).optional(),
+    code: text(64).optional(),
   }),
-  metadata: z.record(z.string().max(130), z.number().int().min(1)),
+  metadata: z.record(text(130), z.number().int().min(1)),
   /** When the device last verified a timestamp; the freeze alarm counts from here. */
   timestampVerifiedAt: instant.nullable(),
   refusals: z.array(refusalField).max(32),
-  agentVersion: z.string().max(64),
+  agentVersion: text(64),
   platform: platformField,
-  bootId: z.string().max(64).optional(),
+  bootId: text(64).optional(),
 })
 export type DeviceReport = z.output<typeof reportField>
 
@@ -127,7 +128,7 @@ export const checkIn = defineRoute({
     assignment: z
       .object({
         /** `<product>/<channel>/<version>` */
-        targetPath: z.string().max(300),
+        targetPath: text(300),
         sha256: sha256Hex,
         /** False: make it ready, and wait for a later answer that says true before restarting into it (V12). */
         mayRestart: z.boolean().optional(),
@@ -151,7 +152,7 @@ export const setOwnMetadata = defineRoute({
   auth: 'device',
   summary: "Change the device's own name and tags.",
   body: z.strictObject({
-    name: z.string().min(1).max(128).optional(),
+    name: text(128, 1).optional(),
     tags: tagMap.optional(),
   }),
   reply: nothing,

@@ -10,6 +10,7 @@ import {
   platformField,
   publicKeyField,
   tagMap,
+  text,
 } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
@@ -29,7 +30,7 @@ export const deviceView = z.object({
   lastSeenAt: instant.nullable(),
   running: runningField.nullable(),
   /** What a device of another protocol says it runs, where nobody has signed that for its channel. */
-  unsignedVersion: z.string().max(128).nullable(),
+  unsignedVersion: text(128).nullable(),
   update: z
     .object({ state: updateState, targetPath: z.string().optional(), code: z.string().optional() })
     .nullable(),
@@ -71,7 +72,7 @@ export const setDevice = defineRoute({
   summary: "Change a device's name, tags or fleet.",
   params: deviceParams,
   body: z.strictObject({
-    name: z.string().min(1).max(128).optional(),
+    name: text(128, 1).optional(),
     tags: tagMap.optional(),
     fleet: nameField.optional(),
   }),

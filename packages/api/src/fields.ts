@@ -1,6 +1,30 @@
 /** Fields that several resources share, with their limits. */
 import { z } from 'zod'
 
+/** Free text. Its length is counted in Unicode characters, as JSON Schema and PostgreSQL count. */
+export const text = (max: number, min = 0) =>
+  z
+    .string()
+    .refine(
+      (value) => value.length >= min && isWithin(value, max),
+      min === 0 ? `at most ${max} characters` : `${min} to ${max} characters`,
+    )
+    .meta({ ...(min === 0 ? {} : { minLength: min }), maxLength: max })
+
+/** A text has at least half as many characters as it has UTF-16 units. */
+function isWithin(value: string, max: number): boolean {
+  if (value.length <= max) return true
+  return value.length <= 2 * max && Array.from(value).length <= max
+}
+
+/** A whole number in a query, written in one way: no sign, no space, no leading zero, no exponent. */
+export const wholeInQuery = (min: number, max: number) =>
+  z.preprocess(
+    (value) =>
+      typeof value === 'string' && /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : value,
+    z.number().int().min(min).max(max),
+  )
+
 export const nameField = z
   .string()
   .regex(
@@ -8,10 +32,12 @@ export const nameField = z
     'a name of a-z, 0-9 and -, starting with a letter, at most 63 characters',
   )
 
-export const productName = nameField.refine(
-  (name) => !['root', 'targets', 'snapshot', 'timestamp'].includes(name),
-  'root, targets, snapshot and timestamp are names of TUF roles',
-)
+export const productName = z
+  .string()
+  .regex(
+    /^(?!(?:root|targets|snapshot|timestamp)$)[a-z][a-z0-9-]{0,62}$/,
+    'a name of a-z, 0-9 and -, starting with a letter, at most 63 characters, and not root, targets, snapshot or timestamp, which are TUF roles',
+  )
 
 export const versionField = z
   .string()
@@ -28,22 +54,22 @@ export const idField = <K extends string>(kind: K) =>
 export const productKind = z.enum(['bundle', 'container', 'os-image'])
 /** A TUF key object, canonical form checked by `trust`. */
 export const publicKeyField = z.strictObject({
-  keytype: z.string().max(32),
-  scheme: z.string().max(64),
-  keyval: z.strictObject({ public: z.string().max(2048) }),
+  keytype: text(32),
+  scheme: text(64),
+  keyval: z.strictObject({ public: text(2048) }),
 })
 /** Bytes as base64 with padding. */
 export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
 const tagsMax = 64
 export const tagMap = z
-  .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), z.string().max(255))
+  .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), text(255))
   .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
   .meta({ maxProperties: tagsMax })
 
 /** Lists come in pages: `after` is the last item's id or name of the page before. */
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).optional(),
-  after: z.string().max(255).optional(),
+  limit: wholeInQuery(1, 1000).optional(),
+  after: text(255).optional(),
 })
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().nullable() })

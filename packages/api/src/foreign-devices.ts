@@ -12,6 +12,7 @@ import {
   pageQuery,
   platformField,
   tagMap,
+  text,
   versionField,
 } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
@@ -21,10 +22,7 @@ const deviceParams = z.strictObject({ deviceId: idField('device') })
 const fleetParams = z.strictObject({ fleet: nameField })
 
 /** What a client calls itself: any text of at most 128 characters without control characters. */
-export const externalIdField = z
-  .string()
-  .max(128)
-  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u)
+export const externalIdField = z.string().regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,128}$/u)
 
 const tokenReply = z.object({
   device: deviceView,
@@ -45,7 +43,7 @@ export const createForeignDevice = defineRoute({
     /** DDI: the controller id, needed. Omaha: the machine id; without it the first machine that uses the token. */
     externalId: externalIdField.optional(),
     platform: platformField,
-    hardware: z.string().max(128).optional(),
+    hardware: text(128).optional(),
     tags: tagMap.optional(),
   }),
   reply: tokenReply,
@@ -125,7 +123,7 @@ export const createGatewayToken = defineRoute({
   body: z.strictObject({
     uses: z.number().int().min(1).max(1_000_000),
     platform: platformField,
-    hardware: z.string().max(128).optional(),
+    hardware: text(128).optional(),
   }),
   reply: z.object({ view: gatewayTokenView, token: z.string() }),
   status: 201,

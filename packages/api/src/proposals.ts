@@ -1,6 +1,6 @@
 /** Proposals: metadata that waits for offline signatures. The document format is `trust`'s; here it is carried. */
 import { z } from 'zod'
-import { idField, instant, pageOf, pageQuery } from './fields.ts'
+import { idField, instant, pageOf, pageQuery, text } from './fields.ts'
 import { defineRoute } from './route.ts'
 
 export const proposalState = z.enum(['open', 'applied', 'rejected', 'outdated'])
@@ -95,6 +95,6 @@ export const rejectProposal = defineRoute({
   auth: 'actor',
   summary: 'Close a proposal for good without publishing it.',
   params: proposalParams,
-  body: z.strictObject({ reason: z.string().min(1).max(1000) }),
+  body: z.strictObject({ reason: text(1000, 1) }),
   reply: proposalView,
 })

@@ -1,7 +1,7 @@
 /** Who may restart at the moment: the slots of fleets whose restarts are coordinated, and keys for FleetLock clients (D13). */
 import { z } from 'zod'
 import { updateState } from './device.ts'
-import { idField, instant, nameField, pageOf, pageQuery } from './fields.ts'
+import { idField, instant, nameField, pageOf, pageQuery, text } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
 const fleetParams = z.strictObject({ fleet: nameField })
@@ -50,7 +50,7 @@ export const releaseRebootLock = defineRoute({
   summary:
     'Take a slot from whoever holds it. The holder is not told: it may be in the middle of its restart.',
   params: z.strictObject({ rebootLockId: idField('lock') }),
-  body: z.strictObject({ reason: z.string().min(1).max(500) }),
+  body: z.strictObject({ reason: text(500, 1) }),
   reply: rebootLockView,
 })
 

@@ -8,6 +8,7 @@ import {
   pageQuery,
   productName,
   sha256Hex,
+  text,
   versionField,
 } from './fields.ts'
 import { defineRoute } from './route.ts'
@@ -54,7 +55,7 @@ const waveField = z.strictObject({
     z.strictObject({
       kind: z.literal('tag'),
       key: z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/),
-      value: z.string().max(255),
+      value: text(255),
     }),
   ]),
   needsApproval: z.boolean(),
@@ -189,7 +190,7 @@ export const showRollout = defineRoute({
   reply: rolloutView,
 })
 
-const reasonBody = z.strictObject({ reason: z.string().max(500).optional() })
+const reasonBody = z.strictObject({ reason: text(500).optional() })
 
 export const pauseRollout = defineRoute({
   name: 'rollout.pause',

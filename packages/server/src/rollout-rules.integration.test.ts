@@ -459,7 +459,7 @@ test('D5 why: a device is told in one sentence what it waits for', async () => {
   assert.equal(waiting.wave, 2)
   await assert.rejects(
     client.api.call(explainDevice, { params, query: { timeZone: 'Mars/Olympus' } }),
-    refused('invalid_request'),
+    refused('time_zone_unknown'),
   )
 })
 

@@ -32,14 +32,19 @@ interface Definition {
   valueType?: z.ZodType
   innerType?: z.ZodType
   in?: z.ZodType
+  out?: z.ZodType
   options?: z.ZodType[]
   values?: unknown[]
   entries?: Record<string, unknown>
 }
 
+function definitionOf(schema: z.ZodType): Definition {
+  return (schema as unknown as { _zod: { def: Definition } })._zod.def
+}
+
 /** Throws when the schema has a part that this does not know how to fill. */
 export function exampleOf(schema: z.ZodType): unknown {
-  const definition = (schema as unknown as { _zod: { def: Definition } })._zod.def
+  const definition = definitionOf(schema)
   const candidates = candidatesFor(definition)
   const found = candidates.find((value) => schema.safeParse(value).success)
   if (found === undefined && definition.type !== 'undefined') {
@@ -63,8 +68,12 @@ function candidatesFor(definition: Definition): unknown[] {
     case 'default':
     case 'readonly':
       return [exampleOf(definition.innerType!)]
-    case 'pipe':
-      return [exampleOf(definition.in!)]
+    case 'pipe': {
+      // A transformation in front of a schema takes what the schema takes, perhaps as text.
+      if (definitionOf(definition.in!).type !== 'transform') return [exampleOf(definition.in!)]
+      const example = exampleOf(definition.out!)
+      return [String(example), example]
+    }
     case 'union':
       return definition.options!.map(exampleOf)
     case 'tuple':

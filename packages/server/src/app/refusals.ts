@@ -22,6 +22,7 @@ export type ServerRefusal =
   | 'action_quota'
   | 'cancel_not_pending'
   | 'confirmation_not_needed'
+  | 'time_zone_unknown'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 

@@ -1,7 +1,6 @@
 /** Every request comes through here: found, authenticated, authorized, parsed, done, answered; in this order. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Route } from '@seaworthy/api/route'
-import { noMembers, nothing } from '@seaworthy/api/route'
+import { nothing } from '@seaworthy/api/route'
 import { Refusal } from '@seaworthy/std/refusal'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
@@ -12,7 +11,7 @@ import { refuseBody } from './bodies.ts'
 import type { Endpoint } from './endpoint.ts'
 import { bodyLimits } from './limits.ts'
 import { nameRoute } from './metrics.ts'
-import { findUnstorable } from './plain-json.ts'
+import { parsePart, readQuery } from './parse-part.ts'
 import { HttpError, problemOf } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
 import {
@@ -70,12 +69,8 @@ export function createDispatcher(
       throw error
     }
     const call = {
-      params: parse(route.params, params, 'path'),
-      query: parse(
-        route.query,
-        query === '' ? {} : Object.fromEntries(new URLSearchParams(query)),
-        'query',
-      ),
+      params: parsePart(route.params, params, 'path'),
+      query: parsePart(route.query, readQuery(query), 'query'),
       body: await readBody(app, endpoint, req),
       actor,
       now,
@@ -164,27 +159,7 @@ async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Pro
       : await readJsonText(req, { ...bodyLimits.route, bytesMax: route.bodyBytesMax }, app)
   const quick = text === undefined ? undefined : quickBody?.(text)
   if (quick !== undefined) return quick as never
-  return parse(route.body, text === undefined ? undefined : parseJson(text), 'body')
-}
-
-function parse(schema: Route['params'], value: unknown, place: string): never {
-  // The schema of most routes, for which there is nothing to look at.
-  if (schema === noMembers && isEmpty(value)) return value as never
-  const fault = place === 'body' ? undefined : findUnstorable(value)
-  if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data as never
-  throw new HttpError('invalid_request', `the ${place} is not of the agreed form`, {
-    issues: parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
-      path: [place, ...path.map(String)].join('.').slice(0, 200),
-      message: message.slice(0, 300),
-    })),
-  })
-}
-
-function isEmpty(value: unknown): boolean {
-  for (const _ in value as object) return false
-  return true
+  return parsePart(route.body, text === undefined ? undefined : parseJson(text), 'body')
 }
 
 interface Matcher {

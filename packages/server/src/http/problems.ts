@@ -120,6 +120,7 @@ const serverTable = {
   action_closed: no(410, 'The action is closed'),
   action_quota: no(429, 'Too many statuses'),
   cancel_not_pending: no(409, 'Nothing is being cancelled'),
+  time_zone_unknown: no(422, 'No such time zone'),
   confirmation_not_needed: no(409, 'Nothing waits for confirmation'),
 } satisfies Record<ServerRefusal, Mapped>
 

@@ -1,0 +1,39 @@
+/** The parts of a request against the schemas of its route: what `openapi.json` says is what is taken here (`openapi.test.ts`). */
+import type { Route } from '@seaworthy/api/route'
+import { noMembers } from '@seaworthy/api/route'
+import { findUnstorable } from './plain-json.ts'
+import { HttpError } from './problems.ts'
+
+/** Throws `invalid_request` unless the value has the form; the text of a body was looked at by `parseJson` already. */
+export function parsePart(
+  schema: Route['params'],
+  value: unknown,
+  place: 'path' | 'query' | 'body',
+): never {
+  // The schema of most routes, for which there is nothing to look at.
+  if (schema === noMembers && isEmpty(value)) return value as never
+  const fault = place === 'body' ? undefined : findUnstorable(value)
+  if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data as never
+  throw new HttpError('invalid_request', `the ${place} is not of the agreed form`, {
+    issues: parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
+      path: [place, ...path.map(String)].join('.').slice(0, 200),
+      message: message.slice(0, 300),
+    })),
+  })
+}
+
+/** The parameters behind `?`, each given once. */
+export function readQuery(query: string): Readonly<Record<string, string>> {
+  if (query === '') return {}
+  const pairs = [...new URLSearchParams(query)]
+  const values = Object.fromEntries(pairs)
+  if (Object.keys(values).length === pairs.length) return values
+  throw new HttpError('invalid_request', 'the query: a parameter is given more than once')
+}
+
+function isEmpty(value: unknown): boolean {
+  for (const _ in value as object) return false
+  return true
+}
