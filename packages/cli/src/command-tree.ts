@@ -46,14 +46,16 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
 ]
 
 const exitText = `
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.`
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
+With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
-export function createProgram(ports: CliPorts): Command {
+/** With `isJson`, the messages of commander are left to whoever runs the program. */
+export function createProgram(ports: CliPorts, { isJson = false } = {}): Command {
   const program = new Command('seaworthy')
     .description(
       'Ships software to fleets of Linux machines without trusting the servers in the middle.',
     )
-    .option('--json', 'print data as JSON')
+    .option('--json', 'print data as JSON, and an error as one line of JSON')
     .option('--server <name>', 'the paired server to talk to (default: the one of the last login)')
     .option(
       '--config-dir <dir>',
@@ -67,12 +69,12 @@ export function createProgram(ports: CliPorts): Command {
     .addHelpText('after', exitText)
     .showSuggestionAfterError()
   for (const add of additions) add(program, ports)
-  settle(program, ports)
+  settle(program, ports, isJson)
   return program
 }
 
 /** The same ways for every command below: no exit, no own printing, the width of the terminal. */
-function settle(command: Command, ports: CliPorts): void {
+function settle(command: Command, ports: CliPorts, isJson: boolean): void {
   command
     .exitOverride()
     .configureOutput({
@@ -82,8 +84,10 @@ function settle(command: Command, ports: CliPorts): void {
       getErrHelpWidth: () => (ports.err.isTerminal ? ports.err.columns : 100),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      outputError: (text, write) => write(text.replace(/^error: /, 'seaworthy: usage: ')),
+      outputError: (text, write) => {
+        if (!isJson) write(text.replace(/^error: /, 'seaworthy: usage: '))
+      },
     })
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
-  for (const child of command.commands) settle(child, ports)
+  for (const child of command.commands) settle(child, ports, isJson)
 }

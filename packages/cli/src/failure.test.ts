@@ -75,3 +75,47 @@ test('help and version are no failures', async () => {
   assert.equal((await runCommand(['device', 'list', '--help'])).exitCode, 0)
   assert.equal((await runCommand(['--version'])).exitCode, 0)
 })
+
+test('with --json every error is one line of JSON with code and message, usage errors too', async () => {
+  const errorOf = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { exitCode, out, err } = await runCommand(args)
+    assert.equal(out, '')
+    assert.match(err, /^[^\n]*\n$/)
+    return { ...(JSON.parse(err) as Record<string, unknown>), ended: exitCode }
+  }
+  assert.deepEqual(await errorOf('--json', 'device', 'list', '--config-dir', '/nonexistent'), {
+    command: 'device list',
+    exitCode: 2,
+    code: 'usage',
+    message: 'not paired with a server',
+    wayOut: 'Run the `seaworthy login …` line that `seaworthy up` printed.',
+    ended: 2,
+  })
+  const missing = await errorOf('key', 'show', '/nonexistent/key', '--json')
+  assert.deepEqual([missing['code'], missing['ended']], ['ENOENT', 5])
+  const usage = await errorOf('--json', 'device', 'list', '--flet', 'x')
+  assert.deepEqual([usage['code'], usage['command'], usage['ended']], ['usage', 'usage', 2])
+  assert.match(String(usage['message']), /^unknown option '--flet'/)
+  const short = await errorOf(
+    '--json',
+    'token',
+    'create',
+    'a',
+    '--role',
+    'builder',
+    '--expires',
+    '3s',
+  )
+  assert.match(String(short['message']), /--expires.*Not a duration from 1m to 366d\./)
+})
+
+test('a lifetime out of bounds is answered with the bounds, not with the path of a schema', async () => {
+  const { exitCode, err } = await runCommand([
+    ...['provisioning-key', 'create', '--fleet', 'f', '--expires', '3s'],
+  ])
+  assert.equal(exitCode, 2)
+  assert.match(
+    err,
+    /--expires <duration>' argument '3s' is invalid\. Not a duration from 1m to 365d\./,
+  )
+})

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { systemRandom } from '@seaworthy/std/random'
 import { skipWithout } from '@seaworthy/std/testing/programs'
 import { createCliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
@@ -69,5 +71,62 @@ test('D6 the steps of the guide lead to an offer at the address of update.conf, 
   assert.deepEqual(
     devices.map(({ protocol }) => protocol),
     ['omaha'],
+  )
+
+  await t.test('what is not there yet is said with the proposal that waits for it', async () => {
+    const create = ['product', 'create', 'kiosk', '--kind', 'bundle', ...signed]
+    const { id } = await ann.json<{ id: string }>(...create, '--no-apply')
+    const channel = ['channel', 'create', 'kiosk', 'stable', '--key', ann.file('key')]
+    assert.equal(
+      await ann.fails(5, ...channel, '--threshold', '1'),
+      `seaworthy: channel create: there is no product kiosk yet: ${id} (Create product kiosk) waits to be published\nPublish it with \`seaworthy proposal apply ${id}\`.\n`,
+    )
+    const again = await ann.fails(3, ...create)
+    assert.match(again, new RegExp(`this was proposed already: ${id} \\(Create product kiosk\\)`))
+    assert.match(
+      again,
+      new RegExp(`seaworthy proposal apply ${id}.*seaworthy proposal reject ${id}`),
+    )
+    const open = await ann.json<unknown[]>('proposal', 'list', '--state', 'open')
+    assert.equal(open.length, 1, 'no second one was made')
+  })
+
+  await t.test('a product or channel that does not exist is named with those that do', async () => {
+    assert.match(
+      await ann.fails(5, 'publish', 'oss', '3815.2.1', '--channel', 'stable', ...signed),
+      /there is no product oss\nThe products are: os\.\n$/,
+    )
+    assert.match(
+      await ann.fails(5, 'publish', 'os', '3815.2.1', '--channel', 'stabel', ...signed),
+      /os has no channel stabel\nThe channels of os are: stable\.\n$/,
+    )
+  })
+
+  await t.test(
+    'an interrupted release create ends at once and leaves nothing behind',
+    async (t) => {
+      const temporary = ann.file('tmp')
+      await mkdir(temporary)
+      const end = new AbortController()
+      // Names of new files are drawn by chance: the first one after the work folder is there says that packing has begun.
+      const random = {
+        ...systemRandom,
+        bytes: (count: number) => {
+          if (readdirSync(temporary).length > 0) end.abort()
+          return systemRandom.bytes(count)
+        },
+      }
+      const packing = await createCliUser(t, 'packing', { signal: end.signal, random })
+      await cp(ann.file('config'), packing.file('config'), { recursive: true })
+      const { TMPDIR } = process.env
+      process.env['TMPDIR'] = temporary
+      t.after(() => {
+        if (TMPDIR === undefined) delete process.env['TMPDIR']
+        else process.env['TMPDIR'] = TMPDIR
+      })
+      const failed = await packing.fails(1, 'release', 'create', 'os', '3815.2.2', ...from)
+      assert.equal(failed, 'seaworthy: release create: interrupted\n')
+      assert.deepEqual(readdirSync(temporary), [])
+    },
   )
 })

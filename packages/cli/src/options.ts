@@ -25,6 +25,15 @@ export function durationOption(text: string): number {
   }
 }
 
+/** Milliseconds, at least `least` and at most `most`, which are written as the user would. */
+export function durationBetween(least: string, most: string): (text: string) => number {
+  return (text) => {
+    const ms = durationOption(text)
+    if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
+    throw new InvalidArgumentError(`Not a duration from ${least} to ${most}.`)
+  }
+}
+
 /** `name=value`, repeatable, into a map. */
 export function collectPairs(
   text: string,

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { TransportError } from '@seaworthy/std/http'
 import { describeError } from '@seaworthy/std/log'
 import { createProgram } from './command-tree.ts'
-import type { ExitCode } from './failure.ts'
+import type { ExitCode, Failure } from './failure.ts'
 import { describeFailure, ExitCodeError, exitCodes } from './failure.ts'
 import { harmless } from './output/format.ts'
 import { createPaint } from './output/paint.ts'
@@ -12,7 +12,10 @@ import type { CliPorts } from './ports.ts'
 
 /** Runs the command line to its end. Never throws, never exits; gives the exit code. */
 export async function runCli(args: readonly string[], ports: CliPorts): Promise<ExitCode> {
-  const program = createProgram(ports)
+  const isJson = args
+    .slice(0, args.includes('--') ? args.indexOf('--') : undefined)
+    .includes('--json')
+  const program = createProgram(ports, { isJson })
   let running = 'start'
   program.hook('preAction', (_program, action) => {
     running = commandPath(action)
@@ -21,11 +24,17 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
     await program.parseAsync(args, { from: 'user' })
     return exitCodes.done
   } catch (error) {
-    if (error instanceof CommanderError)
-      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.done
+      const why = error.message.replace(/^error: /, '')
+      if (isJson) writeJson(ports, 'usage', { exitCode: exitCodes.usage, why })
+      return exitCodes.usage
+    }
     if (error instanceof ExitCodeError) return error.exitCode as ExitCode
-    reportFailure(error, running, program, ports)
-    return describeFailure(error).exitCode
+    const failure = describeEnd(error, ports)
+    if (isJson) writeJson(ports, running, failure)
+    else reportFailure(error, failure, { what: running, program, ports })
+    return failure.exitCode
   }
 }
 
@@ -36,20 +45,45 @@ function commandPath(command: Command): string {
   return names.join(' ')
 }
 
-function reportFailure(error: unknown, what: string, program: Command, ports: CliPorts): void {
+function describeEnd(error: unknown, { signal }: CliPorts): Failure {
+  const isInterruption =
+    error === signal.reason || (error instanceof TransportError && error.code === 'aborted')
+  if (!signal.aborted || !isInterruption) return describeFailure(error)
+  return { exitCode: exitCodes.failed, why: 'interrupted' }
+}
+
+/** What each exit code means, where no code says more. */
+const codeOfExit: Readonly<Record<ExitCode, string>> = {
+  0: 'done',
+  1: 'failed',
+  2: 'usage',
+  3: 'refused',
+  4: 'not_allowed',
+  5: 'not_found',
+  6: 'unreachable',
+}
+
+/** For scripts: one line, the last of the error stream. */
+function writeJson(
+  ports: CliPorts,
+  command: string,
+  { exitCode, code, why, wayOut }: Failure,
+): void {
+  const error = { command, exitCode, code: code ?? codeOfExit[exitCode], message: why, wayOut }
+  ports.err.write(`${JSON.stringify(error)}\n`)
+}
+
+function reportFailure(
+  error: unknown,
+  failure: Failure,
+  { what, program, ports }: { what: string; program: Command; ports: CliPorts },
+): void {
   const options = program.opts<{ verbose?: boolean; color?: boolean }>()
-  const failure = describeFailure(error)
   const paint = createPaint({
     isTerminal: ports.err.isTerminal,
     wantsColour: options.color ?? true,
     noColor: ports.environment['NO_COLOR'],
   })
-  const isInterruption =
-    error === ports.signal.reason || (error instanceof TransportError && error.code === 'aborted')
-  if (ports.signal.aborted && isInterruption) {
-    ports.err.write(`seaworthy: ${what}: interrupted\n`)
-    return
-  }
   const code = failure.code === undefined ? '' : ` (${harmless(failure.code)})`
   ports.err.write(`${paint.red(`seaworthy: ${what}:`)} ${harmless(failure.why)}${code}\n`)
   if (failure.wayOut !== undefined) ports.err.write(`${failure.wayOut}\n`)

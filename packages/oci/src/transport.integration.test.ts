@@ -21,6 +21,26 @@ const listen = (server: Server) =>
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
   )
 
+describe('a server that cannot be reached', () => {
+  it('is named with its address, and with what the system said', async () => {
+    const nobody = createPlainServer()
+    const port = await listen(nobody as Server)
+    await new Promise((resolve) => nobody.close(resolve))
+    const { transport, close } = httpsTransport({ idleTimeoutMs: 5000 })
+    const reach = (url: string) => transport({ method: 'GET', url })
+    await assert.rejects(reach(`https://127.0.0.1:${port}/`), {
+      code: 'unreachable',
+      message: `127.0.0.1:${port} could not be reached: nothing listens there (ECONNREFUSED)`,
+    })
+    await assert.rejects(reach(`https://localhost:${port}/`), /:\d+ could not be reached: nothing/)
+    await assert.rejects(
+      reach('https://nobody.invalid/'),
+      /^TransportError: nobody\.invalid could not be reached: .* \((?:ENOTFOUND|EAI_AGAIN)\)$/,
+    )
+    close()
+  })
+})
+
 describe('httpsTransport', { skip: lacks('openssl') }, () => {
   let folder: string
   let certificate: string

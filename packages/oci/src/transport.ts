@@ -14,6 +14,7 @@ import { connect } from 'node:tls'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
 import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
+import { describeSystemError } from '@seaworthy/std/system-errors'
 
 export interface HttpsTransportOptions {
   /** Trust exactly the certificate with this public key, `sha256:<base64url of SHA-256 of the SPKI DER>`, whatever its name, issuer and dates. */
@@ -239,5 +240,24 @@ function asTransportError(cause: unknown, signal: AbortSignal | undefined): Erro
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     return new TransportError('tls', 'the server could not prove who it is', { cause })
   }
-  return new TransportError('unreachable', 'the server could not be reached', { cause })
+  return new TransportError('unreachable', describeUnreachable(cause), { cause })
+}
+
+/** Names the address that was tried and what the system said: both are the caller's own, nothing of the other side is in it. */
+function describeUnreachable(cause: unknown): string {
+  const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause
+  const { address, port, hostname } = (first ?? {}) as Record<string, unknown>
+  const host = typeof address === 'string' ? address : hostname
+  const where =
+    typeof host !== 'string'
+      ? 'the server'
+      : typeof port !== 'number'
+        ? host
+        : host.includes(':')
+          ? `[${host}]:${port}`
+          : `${host}:${port}`
+  const why = describeSystemError(first)
+  return why === undefined
+    ? `${where} could not be reached`
+    : `${where} could not be reached: ${why}`
 }

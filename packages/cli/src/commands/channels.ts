@@ -11,6 +11,7 @@ import type { ProposalOptions } from '../trust/proposing.ts'
 import { propose } from '../trust/proposing.ts'
 import { requireRepository } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
+import { requireRole } from '../trust/waiting.ts'
 import { channelTable } from './products.ts'
 import { addSigningOptions } from './proposal-options.ts'
 import { authority } from './trust.ts'
@@ -57,6 +58,7 @@ async function create(
   const own = authority('--threshold', keys, options.threshold)
   await withSession(context, async (session) => {
     const { current } = await requireRepository(context, session, [product])
+    await requireRole(session, current, product)
     await propose(context, session, {
       intent: { kind: 'channel-create', product, channel, authority: own },
       current,

@@ -9,7 +9,7 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { drawBar, drawCurve } from '../output/bars.ts'
 import { formatCount, formatSpan } from '../output/format.ts'
-import { durationOption, oneOf, onOff } from '../options.ts'
+import { durationBetween, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
@@ -65,7 +65,11 @@ interface CreateOptions extends PolicyOptions {
 
 function addPolicyOptions(command: Command): Command {
   return command
-    .option('--poll <duration>', 'how often devices ask, for example 1h', durationOption)
+    .option(
+      '--poll <duration>',
+      'how often devices ask, for example 1h',
+      durationBetween('1s', '7d'),
+    )
     .option('--pin-version <version>', 'hold the fleet at this version')
     .option('--updates <on|off>', 'off stops new assignments', onOff)
     .option(

@@ -13,7 +13,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
-import { durationOption, wholeNumber } from '../options.ts'
+import { durationBetween, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
@@ -29,7 +29,12 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
     .description('make a key; it is shown once')
     .requiredOption('--fleet <name>', 'the fleet that devices join with it')
     .option('--uses <count>', 'how many devices may register', wholeNumber(1, 1_000_000), 1)
-    .option('--expires <duration>', 'lifetime, for example 7d', durationOption, 7 * dayMs)
+    .option(
+      '--expires <duration>',
+      'lifetime, for example 7d',
+      durationBetween('1m', '365d'),
+      7 * dayMs,
+    )
     .option('--agent-config <file>', 'also write a ready agent.json, key and trust anchor included')
     .action(async (options: CreateOptions, command: Command) =>
       create(createContext(ports, command), options),

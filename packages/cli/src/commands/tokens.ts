@@ -6,7 +6,7 @@ import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
-import { collect, durationOption, oneOf } from '../options.ts'
+import { collect, durationBetween, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, tokenPath, withSession } from '../session.ts'
 import { writeDurably } from '../state/files.ts'
@@ -21,7 +21,12 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     .requiredOption('--role <role>', roleName.options.join(', '), oneOf<Role>(...roleName.options))
     .option('--product <name>', 'limit it to this product, repeatable', collect)
     .option('--fleet <name>', 'limit it to this fleet, repeatable', collect)
-    .option('--expires <duration>', 'lifetime, for example 30d', durationOption, 90 * dayMs)
+    .option(
+      '--expires <duration>',
+      'lifetime, for example 30d',
+      durationBetween('1m', '366d'),
+      90 * dayMs,
+    )
     .action(async (name: string, options: CreateOptions, command: Command) =>
       create(createContext(ports, command), name, options),
     )

@@ -26,6 +26,7 @@ import { propose } from '../trust/proposing.ts'
 import type { RepositoryView } from '../trust/repository-view.ts'
 import { openForRoot, openRepository, requireAnchored } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
+import { requireRole } from '../trust/waiting.ts'
 import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
 const thresholdOption = wholeNumber(1, 100)
@@ -173,7 +174,12 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
         : await openRepository(context, session, productsOf([role])),
     )
     const before = currentAuthority(role, current)
-    if (before === undefined) throw new CliError('notFound', `there is no role ${role}`)
+    if (before === undefined) {
+      await requireRole(session, current, role)
+      throw new CliError('notFound', `there is no role ${role}`, {
+        wayOut: 'See `seaworthy trust status` for the roles.',
+      })
+    }
     const changed = await changeAuthority(before, {
       add: added.map(({ key }) => key),
       remove: await Promise.all((options.remove ?? []).map((text) => findKeyId(before, text))),

@@ -27,6 +27,7 @@ import { createMetadataFetch, openForRoles } from './repository-view.ts'
 import type { ShownContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
+import { refuseSecond } from './waiting.ts'
 
 export interface ProposeInput {
   intent: ProposalIntent
@@ -70,6 +71,7 @@ export async function propose(
     now,
     ...(input.evidence === undefined ? {} : { evidence: input.evidence }),
   })
+  await refuseSecond(session, proposal)
   const judged = { proposal, current }
   await requireSound(context, judged)
   const content = input.content ?? { lines: [], unchecked: [] }

@@ -124,6 +124,24 @@ describe('bundle', () => {
     assert.equal((await pack(folder)).digest, packed.digest)
   })
 
+  it('a file that cannot be read is called that, and not changed meanwhile', async () => {
+    const folder = join(root, 'unreadable')
+    await mkdir(folder)
+    await writeFile(join(folder, 'secret'), 'x', { mode: 0 })
+    for (const passed of [root, folder]) await chmod(passed, 0o755)
+    const isRoot = process.geteuid!() === 0
+    if (isRoot) process.seteuid!(65_534)
+    try {
+      await assert.rejects(pack(folder), (error: unknown) => {
+        assert.ok(hasCode('source_unreadable')(error))
+        assert.equal((error as Error).message, 'secret cannot be read: permission denied (EACCES)')
+        return true
+      })
+    } finally {
+      if (isRoot) process.seteuid!(0)
+    }
+  })
+
   it('refuses what cannot be in a bundle', async () => {
     const check = async (
       name: string,

@@ -9,6 +9,7 @@ import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { constants as zlibConstants, createZstdCompress } from 'node:zlib'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
+import { describeSystemError, findSystemCode } from '@seaworthy/std/system-errors'
 import type { StoredBlob } from '../store/index.ts'
 import { createDigester } from '../digests.ts'
 import type { TarEntry } from '../tar/format.ts'
@@ -29,6 +30,7 @@ import type { FileEntry, FileList } from './file-list.ts'
 export type PackRefusal =
   | 'source_not_directory'
   | 'source_changed'
+  | 'source_unreadable'
   | 'entry_kind'
   | 'path_unsafe'
   | 'path_too_long'
@@ -212,7 +214,14 @@ async function* readFileExactly(
     throw new Refusal<PackRefusal>('source_changed', `${entry.path} changed meanwhile`, { cause })
   }
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW
-  const file = await open(`${folder}/${entry.path}`, flags).catch(changed)
+  const file = await open(`${folder}/${entry.path}`, flags).catch((cause: unknown) => {
+    // Gone, or a link by now: it was a file when the folder was read.
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(findSystemCode(cause) ?? '')) return changed(cause)
+    const why = describeSystemError(cause)
+    if (why === undefined) throw cause
+    const message = `${entry.path} cannot be read: ${why}`
+    throw new Refusal<PackRefusal>('source_unreadable', message, { cause })
+  })
   try {
     const stats = await file.stat()
     if (!stats.isFile() || stats.size !== entry.size) changed()

@@ -19,6 +19,7 @@ import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { propose } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
+import { requireRole } from '../../trust/waiting.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 
 export function addPublishCommands(program: Command, ports: CliPorts): void {
@@ -69,7 +70,7 @@ async function publish(
   requireSigning(signers)
   await withSession(context, async (session) => {
     const { current } = await requireRepository(context, session, [product])
-    requireChannel(current, product, options.channel)
+    await requireRole(session, current, channelRole(product, options.channel))
     const view = await session.client.call(showRelease, { params: { product, version } })
     const source = productContent(session, product)
     const content = await describeContent(source, { ...view, channel: options.channel })
@@ -134,13 +135,6 @@ function newestOf(current: CurrentMetadata, product: string, channel: string): R
   return metadata && listReleases(metadata.signed).releases[0]
 }
 
-function requireChannel(current: CurrentMetadata, product: string, channel: string): void {
-  if (current.roles.has(channelRole(product, channel))) return
-  throw new CliError('notFound', `${product} has no channel ${channel}`, {
-    wayOut: `Create it with \`seaworthy channel create ${product} ${channel} --key … --threshold …\`.`,
-  })
-}
-
 async function withdraw(
   context: Context,
   product: string,
@@ -151,7 +145,7 @@ async function withdraw(
   requireSigning(signers)
   await withSession(context, async (session) => {
     const { current } = await requireRepository(context, session, [product])
-    requireChannel(current, product, options.channel)
+    await requireRole(session, current, channelRole(product, options.channel))
     await propose(context, session, {
       intent: { kind: 'withdraw', product, channel: options.channel, version },
       current,

@@ -1,0 +1,83 @@
+/** What open proposals explain: a role that is not there yet, and a change that somebody has proposed already. The server says so; nothing is believed but the hint. */
+import type { ProposalView } from '@seaworthy/api/proposals'
+import { listProposals } from '@seaworthy/api/proposals'
+import type { CurrentMetadata, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
+import { delegatorOf, roleKindOf } from '@seaworthy/trust/tuf'
+import { CliError } from '../failure.ts'
+import { harmless } from '../output/format.ts'
+import type { Session } from '../session.ts'
+
+/** Throws unless the repository has the role; says which proposal would make it, or what there is instead. */
+export async function requireRole(
+  { client }: Pick<Session, 'client'>,
+  current: CurrentMetadata,
+  role: string,
+): Promise<void> {
+  if (current.roles.has(role)) return
+  const kind = roleKindOf(role)
+  if (kind?.kind === 'channel' && !current.roles.has(kind.product)) {
+    return await requireRole({ client }, current, kind.product)
+  }
+  const what =
+    kind?.kind === 'channel'
+      ? `${kind.product} has no channel ${kind.channel}`
+      : `there is no product ${role}`
+  const { items } = await client.call(listProposals, { query: { state: 'open', limit: 100 } })
+  const waiting = items.find(({ roles }) => roles.some((one) => one.role === role))
+  if (waiting !== undefined) {
+    throw new CliError('notFound', `${what} yet: ${describeOpen(waiting)}`, {
+      wayOut: goOnWith(waiting),
+    })
+  }
+  throw new CliError('notFound', what, { wayOut: listSiblings(current, role) })
+}
+
+function listSiblings(current: CurrentMetadata, role: string): string {
+  const delegator = delegatorOf(role) ?? 'targets'
+  const prefix = delegator === 'targets' ? '' : `${delegator}.`
+  const names = [...current.roles.keys()]
+    .filter((name) => delegatorOf(name) === delegator)
+    .map((name) => name.slice(prefix.length))
+    .toSorted()
+  const nouns = prefix === '' ? 'products' : `channels of ${delegator}`
+  const create =
+    prefix === ''
+      ? `seaworthy product create ${role} --kind KIND`
+      : `seaworthy channel create ${delegator} ${role.slice(prefix.length)} --key FILE --threshold COUNT`
+  return names.length === 0
+    ? `There are no ${nouns}. Create it with \`${create}\`.`
+    : `The ${nouns} are: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}.`
+}
+
+/** Kinds of which a second one with the same title says the same once more. */
+const onlyOnce: readonly ProposalIntent['kind'][] = [
+  'product-create',
+  'channel-create',
+  'publish',
+  'withdraw',
+]
+
+/** Throws where an open proposal does the same: two would take signatures from each other. */
+export async function refuseSecond(
+  { client }: Pick<Session, 'client'>,
+  { kind, title }: Pick<Proposal, 'kind' | 'title'>,
+): Promise<void> {
+  if (!onlyOnce.includes(kind)) return
+  const { items } = await client.call(listProposals, { query: { state: 'open', limit: 100 } })
+  const same = items.find((one) => one.kind === kind && one.title === title)
+  if (same === undefined) return
+  throw new CliError('refused', `this was proposed already: ${describeOpen(same)}`, {
+    wayOut: `${goOnWith(same)} Or end that one: \`seaworthy proposal reject ${same.id} --reason TEXT\`.`,
+  })
+}
+
+function describeOpen({ id, title, complete }: ProposalView): string {
+  const waits = complete ? 'waits to be published' : 'waits for signatures'
+  return `${id} (${harmless(title)}) ${waits}`
+}
+
+function goOnWith({ id, complete }: ProposalView): string {
+  return complete
+    ? `Publish it with \`seaworthy proposal apply ${id}\`.`
+    : `Sign it with \`seaworthy proposal sign ${id} --key FILE\`; \`seaworthy proposal show ${id}\` says who has yet to.`
+}
