@@ -74,7 +74,9 @@ export function createContext(ports: CliPorts, command: Command): Context {
         })
       }
       if (!(await ports.prompt.askYesNo(question)))
-        throw new CliError('failed', 'not confirmed; nothing was done')
+        throw new CliError('failed', 'not confirmed; nothing was done', {
+          wayOut: 'Answer y, or give --yes.',
+        })
     },
   }
 }

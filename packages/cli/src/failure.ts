@@ -22,6 +22,13 @@ export class CliError extends Error {
   readonly exitCode: ExitCode
   readonly wayOut: string | undefined
 
+  /** A usage error says in its message what is taken; whatever else goes wrong needs a way out. */
+  constructor(exit: 'usage', message: string, options?: { wayOut?: string; cause?: unknown })
+  constructor(
+    exit: Exclude<keyof typeof exitCodes, 'done' | 'usage'>,
+    message: string,
+    options: { wayOut: string; cause?: unknown },
+  )
   constructor(
     exit: Exclude<keyof typeof exitCodes, 'done'>,
     message: string,
@@ -43,6 +50,13 @@ export class ExitCodeError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** The way out of what only a fault of ours or a lying server can bring about. */
+export const reportIt = 'This should not happen: repeat it with --verbose, and report what it says.'
+
+/** The way out where the server answers something else than what was signed or asked for. */
+export const doNotTrust =
+  'Do not go on with this server until you know why: it is faulty, was replaced, or lies.'
 
 export interface Failure {
   exitCode: ExitCode

@@ -5,7 +5,7 @@ import type { Transport } from '@seaworthy/std/http'
 import type { ApiClient } from '@seaworthy/api/client'
 import { createClient } from '@seaworthy/api/client'
 import type { Context } from './context.ts'
-import { CliError } from './failure.ts'
+import { CliError, doNotTrust } from './failure.ts'
 import type { PairedServer } from './state/config.ts'
 import { chooseServer, configFolder, readConfig, serverFolder } from './state/config.ts'
 import type { LogCheck, LogSettings } from './state/audit-log.ts'
@@ -105,7 +105,7 @@ export async function collectPages<T>(
     const page = await fetchPage({ limit: pageSize, ...(after === undefined ? {} : { after }) })
     items.push(...page.items)
     if (page.next !== null && page.next === after)
-      throw new CliError('failed', 'the list does not end')
+      throw new CliError('failed', 'the list does not end', { wayOut: doNotTrust })
     after = page.next ?? undefined
   } while (after !== undefined && items.length < itemsMax)
   return items

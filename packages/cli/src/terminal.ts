@@ -57,7 +57,9 @@ function readHidden(input: ReadStream): Promise<string> {
       const at = chunk.findIndex((byte) => byte === 0x0d || byte === 0x0a)
       for (const character of decoder.write(at < 0 ? chunk : chunk.subarray(0, at))) {
         if (character === '\u0003' || character === '\u0004') {
-          return end(() => reject(new CliError('failed', 'interrupted')))
+          return end(() =>
+            reject(new CliError('failed', 'interrupted', { wayOut: 'Nothing was done.' })),
+          )
         }
         if (character === '\u007f' || character === '\b')
           text = Array.from(text).slice(0, -1).join('')

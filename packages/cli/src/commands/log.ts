@@ -40,7 +40,10 @@ async function verify(
   { since, entries: wantsEntries }: VerifyOptions,
 ): Promise<void> {
   await withSession(context, async ({ log }) => {
-    if (log === undefined) throw new CliError('notFound', 'the server has no audit log yet')
+    if (log === undefined)
+      throw new CliError('notFound', 'the server has no audit log yet', {
+        wayOut: 'Its first entry makes it: try again in a moment.',
+      })
     const { checkpoint, verdict } = log
     if (since > checkpoint.size) {
       throw new CliError(

@@ -172,7 +172,9 @@ async function* fetchTarget(
   const response = await get(transport, url, path)
   if (response.status !== 200) {
     await closeBody(response)
-    throw new CliError('failed', `${path}: the repository answers ${response.status}`)
+    throw new CliError('failed', `${path}: the repository answers ${response.status}`, {
+      wayOut: 'Check --metadata-url and --target-base-url, and whether the repository is complete.',
+    })
   }
   const progress = context.progress(path)
   let length = 0
@@ -220,7 +222,9 @@ function createMetadataFetch(base: string, transport: Transport): FetchMetadata 
     await closeBody(response)
     // Stores without permission to list answer 403 for what does not exist (specification 5.3.3 knows "not found" alone).
     if (response.status === 404 || response.status === 403) return undefined
-    throw new CliError('failed', `${name}: the repository answers ${response.status}`)
+    throw new CliError('failed', `${name}: the repository answers ${response.status}`, {
+      wayOut: 'Check --metadata-url and --target-base-url, and whether the repository is complete.',
+    })
   }
 }
 

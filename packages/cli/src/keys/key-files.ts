@@ -80,7 +80,9 @@ export async function openSigner(named: NamedKey, passphrases: PassphraseSource)
   try {
     const signer = await openKeyFile(bytes, passphrase, { argon2id })
     if (signer.keyId !== named.keyId)
-      throw new CliError('failed', `${named.path} changed while it was read`)
+      throw new CliError('failed', `${named.path} changed while it was read`, {
+        wayOut: 'Try again once nobody writes to it.',
+      })
     return signer
   } catch (cause) {
     throw nameFile(named.path, cause)
@@ -137,7 +139,10 @@ export async function readNewPassphrase(
   if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
   const questions = [`New passphrase for ${path}: `, 'The same again: ']
   const [first, second] = await ports.prompt.askSecrets(questions)
-  if (first !== second) throw new CliError('failed', 'the two passphrases differ; no key was made')
+  if (first !== second)
+    throw new CliError('failed', 'the two passphrases differ; no key was made', {
+      wayOut: 'Try again, and type the same twice.',
+    })
   return checkPassphrase(readPassphrase(first!, path))
 }
 
@@ -145,7 +150,9 @@ const passphraseLengthMin = 8
 
 function checkPassphrase(passphrase: string): string {
   if (passphrase.length < passphraseLengthMin) {
-    throw new CliError('refused', `a passphrase has at least ${passphraseLengthMin} characters`)
+    throw new CliError('refused', `a passphrase has at least ${passphraseLengthMin} characters`, {
+      wayOut: 'Choose a longer one: several words are better than one.',
+    })
   }
   return passphrase
 }

@@ -119,6 +119,8 @@ function fetchLogFile({ url, transport, token, signal }: LogSettings): FetchLogF
     if (response.status === 200) return await readBody(response, bytesMax)
     for await (const _ of response.body) break
     if (response.status === 404) return undefined
-    throw new CliError('failed', `the audit log answers ${response.status} for ${path}`)
+    throw new CliError('failed', `the audit log answers ${response.status} for ${path}`, {
+      wayOut: 'Try again; if it stays so, ask whoever runs the server for its log.',
+    })
   }
 }

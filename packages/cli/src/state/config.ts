@@ -87,16 +87,12 @@ export function chooseServer(
   const server = name === undefined ? undefined : config.servers[name]
   if (name === undefined || server === undefined) {
     const known = Object.keys(config.servers).join(', ')
-    throw new CliError(
-      name === undefined ? 'usage' : 'notFound',
-      name === undefined ? 'not paired with a server' : `not paired with a server called ${name}`,
-      {
-        wayOut:
-          known === ''
-            ? 'Run the `seaworthy login …` line that `seaworthy up` printed.'
-            : `Known servers: ${known}.`,
-      },
-    )
+    const wayOut =
+      known === ''
+        ? 'Run the `seaworthy login …` line that `seaworthy up` printed.'
+        : `Known servers: ${known}.`
+    if (name === undefined) throw new CliError('usage', 'not paired with a server', { wayOut })
+    throw new CliError('notFound', `not paired with a server called ${name}`, { wayOut })
   }
   return { name, server }
 }

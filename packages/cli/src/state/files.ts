@@ -90,7 +90,10 @@ export async function readBounded(
       if (bytesRead === 0) break
       parts.push(part.subarray(0, bytesRead))
       length += bytesRead
-      if (length > maxBytes) throw new CliError('failed', `${path}: longer than ${maxBytes} bytes`)
+      if (length > maxBytes)
+        throw new CliError('failed', `${path}: longer than ${maxBytes} bytes`, {
+          wayOut: 'It is not the file that this takes: check the path.',
+        })
     }
     const whole = new Uint8Array(length)
     let offset = 0

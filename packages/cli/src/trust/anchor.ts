@@ -91,7 +91,10 @@ async function findRoot({ server, transport, expected }: AnchorInput): Promise<A
     const digest = rootDigestOf(bytes)
     if (expected === undefined || digest === expected) return { digest, bytes }
   }
-  throw new CliError('refused', `none of the first roots is sha256:${expected}`)
+  throw new CliError('refused', `none of the first roots is sha256:${expected}`, {
+    wayOut:
+      'Compare the digest with whoever made the root; if it is right, this is not their server.',
+  })
 }
 
 async function fetchRoot(
@@ -103,7 +106,9 @@ async function fetchRoot(
   if (response.status === 200) return await readBody(response, defaultTufLimits.rootBytesMax)
   for await (const _ of response.body) break
   if (response.status === 404) return undefined
-  throw new CliError('failed', `the server answers ${response.status} for ${version}.root.json`)
+  throw new CliError('failed', `the server answers ${response.status} for ${version}.root.json`, {
+    wayOut: 'Try again; if it stays so, ask whoever runs the server for its log.',
+  })
 }
 
 /** Writes anchor and first trust state. An anchor that lies there from an interrupted login must be the same. */
@@ -112,7 +117,10 @@ async function keepAnchor(context: Context, folder: string, anchor: Anchor): Pro
   const { random } = context.ports
   const before = await readIfThere(path, defaultTufLimits.rootBytesMax)
   if (before !== undefined && rootDigestOf(before) !== anchor.digest) {
-    throw new CliError('refused', `${path} holds another root, sha256:${rootDigestOf(before)}`)
+    throw new CliError('refused', `${path} holds another root, sha256:${rootDigestOf(before)}`, {
+      wayOut:
+        'Either the file is of another server, or this server replaced its root: find out which before going on.',
+    })
   }
   await makePrivateFolder(join(folder, 'trust'))
   const store = trustStore(folder, context)

@@ -18,7 +18,7 @@ import {
   parseProposal,
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
-import { CliError } from '../failure.ts'
+import { CliError, doNotTrust } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { createPassphraseSource } from '../keys/key-files.ts'
 import type { Session } from '../session.ts'
@@ -135,7 +135,10 @@ export async function publishProposal(
   const isOver = () => clock.monotonicMs() - startedMs > visibleMsMax
   if (proposal.kind === 'trust-init') {
     while (!(await anchorFirstRoot(context, session, proposal))) {
-      if (isOver()) throw new CliError('refused', 'the server does not serve the first root')
+      if (isOver())
+        throw new CliError('refused', 'the server does not serve the first root', {
+          wayOut: doNotTrust,
+        })
       await sleep(visiblePollMs, signal)
     }
   }
@@ -153,6 +156,7 @@ export async function publishProposal(
       throw new CliError(
         'refused',
         `the server says it published ${missing}, but does not serve it`,
+        { wayOut: doNotTrust },
       )
     }
     await sleep(visiblePollMs, signal)
@@ -175,6 +179,7 @@ async function findUnpublished(
     throw new CliError(
       'refused',
       `the server serves another ${role} than the one it was given to publish`,
+      { wayOut: doNotTrust },
     )
   }
   return undefined
@@ -193,7 +198,10 @@ async function anchorFirstRoot(
   const root = proposal.documents.find(({ role }) => role === 'root')
   const isSame =
     root !== undefined && equalBytes(canonicalJson(served.signed), canonicalJson(root.signed))
-  if (!isSame) throw new CliError('refused', 'the first root that is served is not the one signed')
+  if (!isSame)
+    throw new CliError('refused', 'the first root that is served is not the one signed', {
+      wayOut: doNotTrust,
+    })
   await ensureAnchor(context, session, rootDigestOf(served.bytes))
   context.say(
     `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
@@ -213,7 +221,9 @@ export async function fetchProposal(
   const reply = await session.client.call(showProposal, { params: { proposalId } })
   const proposal = await parseProposal(utf8Encode(JSON.stringify(reply.proposal)))
   if (proposal.id !== proposalId) {
-    throw new CliError('refused', `the server answered with another proposal, ${proposal.id}`)
+    throw new CliError('refused', `the server answered with another proposal, ${proposal.id}`, {
+      wayOut: doNotTrust,
+    })
   }
   return { view: reply.view, proposal }
 }

@@ -228,7 +228,9 @@ export function createMetadataFetch({ transport, server }: Session): FetchMetada
     }
     for await (const _ of response.body) break
     if (response.status === 404) return undefined
-    throw new CliError('failed', `the server answers ${response.status} for ${name}`)
+    throw new CliError('failed', `the server answers ${response.status} for ${name}`, {
+      wayOut: 'Try again; if it stays so, ask whoever runs the server for its log.',
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 /** The attack on the devices, with everything the server had. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CliError } from '../../failure.ts'
+import { CliError, reportIt } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import type { DemoDevice } from './devices.ts'
 import type { Running } from './processes.ts'
@@ -69,7 +69,9 @@ export async function attackDevices(
   for (const device of devices) {
     const version = await device.askVersion()
     if (version !== scene.version) {
-      throw new CliError('refused', `${device.name} runs ${version}: the promise is broken`)
+      throw new CliError('refused', `${device.name} runs ${version}: the promise is broken`, {
+        wayOut: reportIt,
+      })
     }
   }
   stage.tell(`every device still runs ${scene.version}, as its owners signed it`)

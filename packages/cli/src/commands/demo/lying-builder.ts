@@ -17,7 +17,7 @@ import {
   verifyChain,
   wireJson,
 } from '@seaworthy/trust/tuf'
-import { CliError } from '../../failure.ts'
+import { CliError, reportIt } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import type { People, Person } from './people.ts'
 import type { Story } from './scene.ts'
@@ -115,7 +115,8 @@ async function proposeHonestly(
 /** What a hostile server can do with an open proposal: the same id, name and chain, other content. */
 async function swapContent(exported: Proposal, content: PublishedContent): Promise<Proposal> {
   const { chain } = exported
-  if (chain === undefined) throw new CliError('failed', 'the proposal carries no chain')
+  if (chain === undefined)
+    throw new CliError('failed', 'the proposal carries no chain', { wayOut: reportIt })
   const current = await verifyChain(wireJson(chain.roots[0]!), chain)
   const { id } = exported
   const now = new Date(exported.createdAt)
@@ -129,5 +130,7 @@ async function requireRefusal(person: Person, args: readonly string[]): Promise<
     if (error instanceof Error && error.message.includes(`(${code})`)) return
     throw error
   }
-  throw new CliError('refused', `nobody minded: seaworthy ${args.slice(0, 2).join(' ')}`)
+  throw new CliError('refused', `nobody minded: seaworthy ${args.slice(0, 2).join(' ')}`, {
+    wayOut: reportIt,
+  })
 }

@@ -1,5 +1,5 @@
 /** The demo's rollouts: one device first, the others once it has stayed well, and nobody else when it has not. */
-import { CliError } from '../../failure.ts'
+import { CliError, reportIt } from '../../failure.ts'
 import type { People } from './people.ts'
 import { fleet } from './scene.ts'
 import type { Story } from './scene.ts'
@@ -36,7 +36,7 @@ export async function rollOut(
   const finished = watching.then((how) => {
     if (how === 'exit code 0') return true
     if (how === 'exit code 3') return false
-    throw new CliError('failed', `the rollout could not be watched (${how})`)
+    throw new CliError('failed', `the rollout could not be watched (${how})`, { wayOut: reportIt })
   })
   return { id, finished }
 }
@@ -50,7 +50,8 @@ export async function askWhy(
   const list = await owner.seaworthy('--json', 'device', 'list', '--fleet', fleet)
   const devices = JSON.parse(list) as { id: string; name: string | null }[]
   const device = devices.find(({ name }) => name === deviceName)
-  if (device === undefined) throw new CliError('failed', `the server does not know ${deviceName}`)
+  if (device === undefined)
+    throw new CliError('failed', `the server does not know ${deviceName}`, { wayOut: reportIt })
   const why = await owner.seaworthy('--json', 'rollout', 'why', rolloutId, device.id)
   return (JSON.parse(why) as { sentence: string }).sentence
 }

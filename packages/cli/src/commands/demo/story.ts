@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
-import { CliError } from '../../failure.ts'
+import { CliError, reportIt } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
@@ -85,7 +85,8 @@ async function playChapters(
     () => rollOut(story, people, `${product}@${releases[1].version}`, oneFirst),
   )
   await awaitVersion(story, devices, application, 1)
-  if (!(await update.finished)) throw new CliError('failed', 'the update was stopped')
+  if (!(await update.finished))
+    throw new CliError('failed', 'the update was stopped', { wayOut: reportIt })
 
   stage.chapter(`A release that fails its health check: ${releases[2].version}`)
   await publish(story, people, application, 2)
@@ -129,7 +130,10 @@ async function proveMirror(
     const wasLeft = device.events.some(
       (one) => one.event === 'source-failed' && one.source === mirror.url,
     )
-    if (!wasLeft) throw new CliError('failed', `${device.name} did not ask the hostile mirror`)
+    if (!wasLeft)
+      throw new CliError('failed', `${device.name} did not ask the hostile mirror`, {
+        wayOut: reportIt,
+      })
   }
   stage.tell(
     `the mirror is hostile still: it spoiled ${mirror.spoiledCount} downloads, and each device went on to the server at once`,
@@ -183,7 +187,8 @@ async function untilThere<T>(
 async function logIn(server: Server, people: People): Promise<string> {
   const log = await readFile(join(server.dataDir, '..', 'server.log'), 'utf8')
   const line = /^.*\bseaworthy (login .*)$/m.exec(log)?.[1]
-  if (line === undefined) throw new CliError('failed', 'the server printed no login line')
+  if (line === undefined)
+    throw new CliError('failed', 'the server printed no login line', { wayOut: reportIt })
   await people.owner.seaworthy(...line.trim().split(/\s+/))
   return `npx seaworthy ${line.trim()}`
 }
@@ -191,7 +196,8 @@ async function logIn(server: Server, people: People): Promise<string> {
 /** Finds the proposal's id in what a command printed as JSON. */
 function proposalIn(output: string): string {
   const id = /"(proposal_[0-9a-z]{26})"/.exec(output)?.[1]
-  if (id === undefined) throw new CliError('failed', 'the command made no proposal')
+  if (id === undefined)
+    throw new CliError('failed', 'the command made no proposal', { wayOut: reportIt })
   return id
 }
 
@@ -330,7 +336,8 @@ async function playBrokenRelease(
     'rollout: one device first, and the first failure stops it',
     () => rollOut(story, people, `${product}@${version}`, oneFirst),
   )
-  if (await finished) throw new CliError('failed', 'the broken release was not stopped')
+  if (await finished)
+    throw new CliError('failed', 'the broken release was not stopped', { wayOut: reportIt })
   const isTried = (device: DemoDevice) => device.events.some((one) => one.targetPath === targetPath)
   const wanted = { targetPath, event: 'rolled-back', answers: releases[1].answers } as const
   const [spared] = devices.filter((device) => !isTried(device))
@@ -338,7 +345,8 @@ async function playBrokenRelease(
     if (isTried(device)) await awaitEvent(story, device, wanted)
     else stage.device(device.name, 'good', `was not touched; ${await answerOf(device)}`)
   }
-  if (spared === undefined) throw new CliError('failed', 'every device tried the broken release')
+  if (spared === undefined)
+    throw new CliError('failed', 'every device tried the broken release', { wayOut: reportIt })
   stage.tell(`why ${spared.name} is not offered it: ${await askWhy(people, id, spared.name)}`)
 }
 

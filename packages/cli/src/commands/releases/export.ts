@@ -76,5 +76,8 @@ async function requireEmpty(folder: string): Promise<void> {
     if (isMissing(error)) return []
     throw error
   })
-  if (entries.length > 0) throw new CliError('refused', `${folder} is not empty`)
+  if (entries.length > 0)
+    throw new CliError('refused', `${folder} is not empty`, {
+      wayOut: 'Name a new folder, or empty that one.',
+    })
 }

@@ -8,7 +8,7 @@ import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trus
 import { channelRole, listReleases } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
-import { CliError } from '../../failure.ts'
+import { CliError, doNotTrust } from '../../failure.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
 import { collect, wholeNumber } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
@@ -112,6 +112,7 @@ export async function describeContent(
     throw new CliError(
       'refused',
       `the server offers ${release.product} ${release.version} as ${view.product} ${view.version}`,
+      { wayOut: doNotTrust },
     )
   }
   return {

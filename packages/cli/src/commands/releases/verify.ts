@@ -108,13 +108,20 @@ async function readMetadataFolder(folder: string) {
   const roots: Metadata<RootSigned>[] = []
   const roles = new Map<string, Metadata<TargetsSigned>>()
   const names = await readdir(folder)
-  if (names.length > filesMax) throw new CliError('refused', `${folder} holds too many files`)
+  if (names.length > filesMax)
+    throw new CliError('refused', `${folder} holds too many files`, {
+      wayOut:
+        'It is no export of `seaworthy release export`, or somebody added to it: export it again.',
+    })
   for (const name of names) {
     const role = /^\d{1,10}\.([a-z][a-z0-9.-]{0,126})\.json$/.exec(name)?.[1]
     if (role === undefined || role === 'snapshot') continue
     const bytes = await readBounded(join(folder, name), defaultTufLimits.targetsBytesMax)
     if (role === 'root') roots.push(await parseMetadata('root', bytes, 'strict'))
-    else if (roles.has(role)) throw new CliError('refused', `${folder} holds ${role} twice`)
+    else if (roles.has(role))
+      throw new CliError('refused', `${folder} holds ${role} twice`, {
+        wayOut: 'Somebody added to the export: export it again.',
+      })
     else roles.set(role, await parseMetadata('targets', bytes, 'strict'))
   }
   roots.sort((a, b) => a.signed.version - b.signed.version)

@@ -13,7 +13,7 @@ import { releaseAnnotations } from '@seaworthy/oci/release'
 import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trust/tuf'
 import { channelRole, listReleases } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
-import { CliError } from '../../failure.ts'
+import { CliError, doNotTrust } from '../../failure.ts'
 import type { NamedKey } from '../../keys/key-files.ts'
 import { createPassphraseSource } from '../../keys/key-files.ts'
 import { productContent } from '../../registry.ts'
@@ -133,6 +133,7 @@ function requireGenuine({ version, sha256, counter }: RolloutView, signed: Relea
   throw new CliError(
     'refused',
     `the server describes ${version} otherwise than its channel signed it`,
+    { wayOut: doNotTrust },
   )
 }
 
@@ -264,7 +265,9 @@ async function renameIndex(
     annotations?.[releaseAnnotations.product] === product &&
     annotations[releaseAnnotations.version] === before
   if (!isIt) {
-    throw new CliError('refused', `the server offers something else as ${product} ${before}`)
+    throw new CliError('refused', `the server offers something else as ${product} ${before}`, {
+      wayOut: doNotTrust,
+    })
   }
   return encodeManifest({
     ...index,
