@@ -24,7 +24,7 @@ const listen = (server: Server) =>
 describe('a server that cannot be reached', () => {
   it('is named with its address, and with what the system said', async () => {
     const nobody = createPlainServer()
-    const port = await listen(nobody as Server)
+    const port = await listen(nobody)
     await new Promise((resolve) => nobody.close(resolve))
     const { transport, close } = httpsTransport({ idleTimeoutMs: 5000 })
     const reach = (url: string) => transport({ method: 'GET', url })
