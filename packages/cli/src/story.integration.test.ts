@@ -153,7 +153,7 @@ test('from login to a release that two of three signers published, one of them w
   const shown = await offline.ok('proposal', 'show', eve.file('proposal.json'), '--root', root)
   assert.match(shown, /\+ release web\/stable\/2\.0/)
   assert.match(shown, /counter 2, floor 1, security/)
-  assert.match(shown, /File tree of web 2\.0, compared with 1\.0: 17 B, computed here/)
+  assert.match(shown, /File tree of web 2\.0, compared with 1\.0: 38 B, computed here/)
   assert.match(shown, /! linux\/amd64 {2}\+ bin\/tool {2}3 B {2}executable: new executable/)
   assert.match(shown, /- data\.txt/)
   assert.match(shown, /~ bin\/app {2}10 B -> 12 B/)

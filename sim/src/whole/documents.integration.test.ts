@@ -1,0 +1,255 @@
+/**
+ * Every command that README and docs show in an `sh` block is run as it stands, in a shell, against a server that such a command
+ * started; only names, ports and what a person fills in are the test's own. What is not run stands in `notRun`, with the reason.
+ * Blocks without a language are not read: those of docs/OTHER-CLIENTS.md need the clients themselves, which swupdate, rauc, omaha and
+ * reboot-locks .integration.test.ts start.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { makeTestFolder } from '@seaworthy/agent/testing/agent'
+import { waitUntil } from '@seaworthy/std/testing'
+import { lacks } from '@seaworthy/std/testing/programs'
+import type { DocumentCommand } from './testing/document-commands.ts'
+import { readCommandBlocks } from './testing/document-commands.ts'
+import type { Ended } from './testing/program.ts'
+import { runProgram } from './testing/program.ts'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const documents = [
+  'README.md',
+  'docs/OPERATIONS.md',
+  'docs/ROLLOUTS.md',
+  'docs/VERIFY-BY-HAND.md',
+] as const
+
+/** The beginning of a command, and why it is not run here. */
+const notRun: readonly (readonly [command: string, why: string])[] = [
+  ['npm ci && npm run demo', 'tools/bare-debian/check installs; demo.integration.test.ts plays it'],
+  ['npm cit', 'this test is a part of it'],
+  ['useradd ', 'accounts of the machine; packages/agent/src/accounts.integration.test.ts has some'],
+  ['node seaworthy-agent.mjs ', 'packages/agent/src/packaged.integration.test.ts runs that file'],
+  ['npx seaworthy rollout watch ROLLOUT', 'waits for half an hour; rollouts.integration.test.ts'],
+  ['openssl pkeyutl', 'for each key and role: foreign-clients.integration.test.ts, VERIFY.md'],
+  ['openssl dgst', 'for each key and role: foreign-clients.integration.test.ts, VERIFY.md'],
+  ['(cd ', 'in the exported folder: foreign-clients.integration.test.ts, VERIFY.md'],
+  ['mkdir unpacked', 'in the exported folder: foreign-clients.integration.test.ts, VERIFY.md'],
+  ['cmp files/', 'LIST is found in a manifest by hand'],
+  ['for r in BEFORE', 'the layers of two releases of the reader'],
+  ['diff -r --brief', 'the layers of two releases of the reader'],
+]
+
+describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () => {
+  const { path: folder, remove } = makeTestFolder()
+  const file = (...names: string[]) => join(folder, ...names)
+  /** What a person fills in, by what stands in the text. */
+  const values = new Map<string, string>()
+  const left = new Map<string, DocumentCommand>()
+  const blocks = new Map<string, DocumentCommand[][]>()
+  let stopServer: (() => Promise<void>) | undefined
+  let environment: Record<string, string> = {}
+
+  before(async () => {
+    for (const path of documents) {
+      const found = readCommandBlocks(path, readFileSync(join(root, path), 'utf8'))
+      blocks.set(path, found)
+      for (const command of found.flat()) left.set(command.place, command)
+    }
+    mkdirSync(file('bin'))
+    // As in the checkout, whose programs npx finds; a person is there who says yes.
+    const seaworthy = `exec ${join(root, 'node_modules/.bin/seaworthy')} --config-dir ${file('config')} --yes "$@"`
+    const shims = {
+      seaworthy,
+      npx: `[ "$1" = seaworthy ] || { program=$1; shift; exec ${join(root, 'node_modules/.bin')}/$program "$@"; }\nshift\n${seaworthy}`,
+    }
+    for (const [name, script] of Object.entries(shims)) {
+      writeFileSync(file('bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    }
+    environment = {
+      PATH: `${file('bin')}:${process.env['PATH']}`,
+      NO_COLOR: '1',
+      SEAWORTHY_PASSPHRASE: 'of these tests',
+    }
+    symlinkSync(join(root, 'packages'), file('packages'))
+    const probe = createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as AddressInfo
+    probe.close()
+    for (const [text, own] of [
+      ['0.0.0.0:8443', `127.0.0.1:${port}`],
+      ['updates.example.org:8443', `localhost:${port}`],
+      ['updates.example.org', 'localhost'],
+      ['seaworthy.example:8443', `localhost:${port}`],
+      ['https://SERVER/', `https://localhost:${port}/`],
+      ['/etc/prometheus/', `${file('prometheus')}/`],
+    ] as const)
+      values.set(text, own)
+    mkdirSync(file('prometheus'))
+  })
+  after(async () => {
+    await stopServer?.()
+    remove()
+  })
+
+  const fillIn = (text: string) =>
+    [...values].reduce((filled, [name, own]) => filled.replaceAll(name, own), text)
+
+  async function shell(command: string): Promise<Ended> {
+    return runProgram('bash', ['-c', command], { cwd: folder, environment })
+  }
+
+  async function ok(command: string): Promise<string> {
+    const { exitCode, out, err } = await shell(command)
+    assert.equal(exitCode, 0, `${command}\n${out}${err}`)
+    for (const name of ['PROPOSAL', 'ROLLOUT'] as const) {
+      const id = new RegExp(`\\b${name.toLowerCase()}_[0-9a-z]{26}\\b`).exec(out)?.[0]
+      if (id !== undefined) values.set(name, id)
+    }
+    return out
+  }
+
+  /** Runs the commands of a block, one after the other. `between` sees what each has printed. */
+  async function runBlock(
+    path: (typeof documents)[number],
+    beginning: string,
+    between: (out: string, text: string) => Promise<void> = async () => {},
+  ): Promise<void> {
+    const block = blocks.get(path)!.find(([first]) => first?.text.startsWith(beginning))
+    assert.ok(block, `${path} has a block that begins with ${beginning}`)
+    for (const { place, text } of block) {
+      assert.ok(left.delete(place), `${place} is run once`)
+      if (notRun.some(([command]) => text.startsWith(command))) continue
+      await between(await ok(fillIn(text)), text)
+    }
+  }
+
+  /** “Everything that matters goes the same way”: the second key holder signs what still waits. */
+  async function secondSigns(out: string): Promise<void> {
+    const id = /seaworthy proposal sign (proposal_\w{26}) --key FILE/.exec(out)?.[1]
+    if (id !== undefined) await ok(`npx seaworthy proposal sign ${id} --key two.key`)
+  }
+
+  function writeApplication(version: string): void {
+    const { 1: description } = /```json\n(\{ "start".*\})\n```/.exec(
+      readFileSync(join(root, 'README.md'), 'utf8'),
+    )!
+    mkdirSync(file('my-application', 'bin'), { recursive: true })
+    writeFileSync(file('my-application', 'seaworthy.json'), description!)
+    writeFileSync(file('my-application', 'bin', 'app'), `#!/bin/sh\necho ${version}\n`)
+    chmodSync(file('my-application', 'bin', 'app'), 0o755)
+  }
+
+  async function createRelease(version: string): Promise<void> {
+    writeApplication(version)
+    const from = '--platform linux/amd64 --from ./my-application'
+    await ok(fillIn(`npx seaworthy release create gateway ${version} ${from}`))
+  }
+
+  async function createDevice(name: string): Promise<string> {
+    const kind = `--protocol ddi --name ${name} --platform linux/amd64`
+    const out = await ok(fillIn(`npx seaworthy --json device create --fleet harbour ${kind}`))
+    return /device_[0-9a-z]{26}/.exec(out)![0]
+  }
+
+  async function startServer(): Promise<void> {
+    const command = blocks
+      .get('README.md')!
+      .find(([first]) => first?.text.startsWith('npx seaworthy up'))![0]!
+    left.delete(command.place)
+    const child = spawn('bash', ['-c', `exec ${fillIn(command.text)}`], {
+      cwd: folder,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const ended = once(child, 'exit')
+    stopServer = async () => {
+      child.kill('SIGTERM')
+      await ended
+    }
+    let out = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => (out += text.toString()))
+    const line = () => /seaworthy login (\S+) --pin (\S+) --token (\S+)/.exec(out)
+    await waitUntil(
+      async () => `a login line\n${out}`,
+      () => line() !== null || child.exitCode !== null,
+      60_000,
+    )
+    const [, , pin, token] = line() ?? []
+    assert.ok(pin !== undefined && token !== undefined, out)
+    values.set('--pin sha256:… --token …', `--pin ${pin} --token ${token}`)
+  }
+
+  it('README: a server, keys, a first release, a fleet and a rollout', async () => {
+    await runBlock('README.md', 'npm ci')
+    await runBlock('README.md', 'npm cit')
+    await startServer()
+    await runBlock('README.md', 'npx seaworthy login')
+    await runBlock('README.md', 'npx seaworthy key create')
+    // The two others, each on their own machine.
+    for (const name of ['two', 'three']) await ok(`npx seaworthy key create ${name}.key`)
+    await runBlock('README.md', 'npx seaworthy trust init')
+    writeApplication('1.0.0')
+    await runBlock('README.md', 'npx seaworthy product create', secondSigns)
+    await runBlock('README.md', 'npx seaworthy fleet create')
+    await createRelease('1.1.0')
+    values.set('DEVICE', await createDevice('d1'))
+    await runBlock('README.md', 'npx seaworthy fleet set', secondSigns)
+  })
+
+  it('ROLLOUTS: each recipe', async () => {
+    const path = 'docs/ROLLOUTS.md'
+    // The recipes begin where README has not been yet: with a product and a fleet of their own.
+    values.set('gateway', 'portal')
+    values.set('harbour', 'bay')
+    for (const command of [
+      'npx seaworthy product create gateway --kind bundle --sign-with one.key',
+      'npx seaworthy channel create gateway stable --key one.key --key two.key.pub --threshold 2 --sign-with one.key',
+      'npx seaworthy fleet create harbour --product gateway --channel stable',
+    ])
+      await secondSigns(await ok(fillIn(command)))
+    for (const version of ['1.0.0', '1.1.0', '1.1.1']) await createRelease(version)
+    const publish = 'npx seaworthy publish gateway 1.0.0 --channel stable --sign-with one.key'
+    await secondSigns(await ok(fillIn(publish)))
+    values.set('DEVICE', await createDevice('d2'))
+    const abort = async (out: string) => {
+      await secondSigns(out)
+      const id = /rollout_[0-9a-z]{26}/.exec(out)?.[0]
+      if (id !== undefined) await shell(`npx seaworthy rollout abort ${id} --reason done`)
+    }
+    for (const beginning of blocks.get(path)!.map(([first]) => first!.text)) {
+      await runBlock(path, beginning, abort)
+    }
+  })
+
+  it('OPERATIONS: the token and the certificate that Prometheus needs', async () => {
+    await runBlock('docs/OPERATIONS.md', 'seaworthy token create')
+    assert.match(readFileSync(file('prometheus', 'seaworthy-ca.crt'), 'utf8'), /BEGIN CERTIFICATE/)
+  })
+
+  it('VERIFY-BY-HAND: an export, and a stock TUF client', async () => {
+    values.delete('gateway')
+    const path = 'docs/VERIFY-BY-HAND.md'
+    await runBlock(path, 'npx seaworthy release export')
+    await ok(
+      'cp gateway-1.0.0/tuf/1.root.json . && cp prometheus/seaworthy-ca.crt ca.crt && mkdir metadata',
+    )
+    environment = { ...environment, NODE_EXTRA_CA_CERTS: file('ca.crt') }
+    await runBlock(path, 'npx seaworthy tuf')
+    for (const [first] of blocks.get(path)!)
+      if (left.has(first!.place)) await runBlock(path, first!.text)
+  })
+
+  it('no command is left out in silence', () => {
+    assert.deepEqual(
+      [...left.values()].map(({ place, text }) => `${place} ${text}`),
+      [],
+    )
+  })
+})
