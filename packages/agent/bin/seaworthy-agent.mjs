@@ -23,7 +23,8 @@ if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) {
 
 function findNode(from) {
   for (let folder = from; ; folder = dirname(folder)) {
-    const candidate = join(folder, 'node_modules/.bin/node')
+    // Not `.bin/node`: npm 9 removes it with the package for the other architecture (RFD 22).
+    const candidate = join(folder, `node_modules/node-linux-${process.arch}/bin/node`)
     if (existsSync(candidate)) return candidate
     if (folder === dirname(folder)) {
       process.stderr.write(
