@@ -86,6 +86,13 @@ export const rolloutPolicyField = z.strictObject({
     .int()
     .min(60)
     .max(30 * 86400),
+  /** A device that was not heard from for so long is not waited for; null: every device is. */
+  silentAfterSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(90 * 86400)
+    .nullable(),
   safeMode: z.boolean(),
   failuresMax: z.number().int().min(0).max(100_000_000).nullable(),
   onFailure: z.enum(['pause', 'abort']),
@@ -106,7 +113,10 @@ export const waveView = z.object({
   /** From 1, as people count. */
   number: z.number().int(),
   state: z.enum(['waiting', 'awaiting_approval', 'open', 'passed']),
+  /** Devices that belong to it; null until they were counted. */
   membersCount: count.nullable(),
+  /** Of those, offered nothing yet and not heard from. */
+  silentCount: count.nullable(),
   openedAt: instant.nullable(),
   /** Since when its success condition has held. */
   successSince: instant.nullable(),

@@ -279,3 +279,61 @@ test('T9 a change and its audit entry carry one time, the database’s, whatever
   ]
   assert.ok(now.getTime() - times[0]!.getTime() < hourMs)
 })
+
+test('D3 fault: a device that is off holds up no wave, and one that is heard from is in the smallest share', () => {
+  const gate = { successPercentMin: 95, successOf: 'ended', sampleMin: 10 } as const
+  const waves = [
+    waveOf({ kind: 'percent', percent: 0.000001 }, gate),
+    waveOf({ kind: 'percent', percent: 100 }, gate),
+  ]
+  return inFleet('silent', '2026-03-01T00:00:00Z', { waves }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const setSeen = (number: number, at: Date) =>
+      db.write(
+        ({ sql }) => sql`
+          update device_states set seen_at = ${at} where device = ${`device_silent_${number}`}`,
+      )
+    const waveCounts = async () => {
+      const { waves: counted = [], firstPlace } = (await readRollout(db, rollout)) ?? {}
+      return [firstPlace !== null, ...counted.map((w) => [w.waitingCount, w.silentCount])]
+    }
+    clock.advance(2 * dayMs)
+    const recount = async () => {
+      clock.advance(11_000)
+      await decider.countMembers()
+      await decider.move()
+      await decider.countMembers()
+      await decider.move()
+    }
+    for (const number of [1, 2, 3]) await setSeen(number, new Date('2026-03-01T00:00:00Z'))
+    await recount()
+    assert.deepEqual(await waveCounts(), [false, [0, 0], [0, 3]])
+    // A wave without devices has passed; the next one has three, and nothing is known of any.
+    assert.equal((await readRollout(db, rollout))?.wavesOpenCount, 2)
+    const again = await decider.create(newer, policyOf({ waves }))
+    for (const number of [1, 2]) await setSeen(number, clock.now())
+    await recount()
+    const fresh = await readRollout(db, again)
+    assert.equal(fresh?.wavesOpenCount, 1, 'one of those that are heard from goes first')
+    assert.deepEqual([fresh?.waves[0]?.waitingCount, fresh?.waves[1]?.silentCount], [1, 1])
+    const offered: number[] = []
+    for (const number of [1, 2]) if (await ask(number)) offered.push(number)
+    const before = await readRollout(db, again)
+    assert.deepEqual([before?.waves[0]?.offeredCount, before?.waves[1]?.offeredCount], [1, 0])
+    const { sha256, counter } = newer
+    const done = {
+      running: { product: 'acme', sha256, counter },
+      committedCounter: counter,
+      activity: { state: 'committed', sha256, code: null },
+      sequence: 2,
+    } as const
+    for (const number of [1, 2]) await ask(number, done)
+    await recount()
+    await ask(1, done)
+    await ask(2, done)
+    await recount()
+    // Two of three have ended, and the third is off.
+    const after = await readRollout(db, again)
+    assert.deepEqual([after?.state, after?.waves[1]?.silentCount], ['finished', 1])
+  })
+})

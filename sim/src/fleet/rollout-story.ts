@@ -3,6 +3,7 @@
  * that has an hour twice. Real application code and a real PostgreSQL; the story's own time, which only this file moves.
  * Same seed, same story.
  */
+import { membersOf } from '@seaworthy/fleet/rollouts'
 import { seededRandom } from '@seaworthy/std/random'
 import type { CrowdDevice } from './crowd.ts'
 import { createCrowd, hear, instantOf, liveUntil, reportOf } from './crowd.ts'
@@ -56,6 +57,7 @@ const policyOf = (devicesCount: number) => {
       ],
     },
     timeoutSeconds: 7200,
+    silentAfterSeconds: 86_400,
     safeMode: false,
     failuresMax: null,
     onFailure: 'pause',
@@ -185,7 +187,7 @@ class FleetStory {
     }
     if (rollout.wavesOpenCount !== this.#wavesOpenCount) {
       this.#wavesOpenCount = rollout.wavesOpenCount
-      const { membersCount } = rollout.waves[rollout.wavesOpenCount - 1]!
+      const membersCount = membersOf(rollout, rollout.wavesOpenCount - 1)
       this.#say(minute, `wave ${rollout.wavesOpenCount} of 5 opens for ${membersCount} devices`)
       planWave(this.#misfortunes, this.#town, rollout.wavesOpenCount, minute, this.#random)
     }

@@ -30,6 +30,7 @@ export function rollPolicy(dice: Dice): RolloutPolicy {
     rate: rollRate(dice),
     windows: null,
     timeoutSeconds: 60 + dice.roll(240),
+    silentAfterSeconds: 86_400,
     safeMode: dice.oneIn(8),
     failuresMax: dice.oneIn(3) ? dice.roll(5) : null,
     onFailure: dice.oneIn(5) ? 'abort' : 'pause',

@@ -13,6 +13,7 @@ export function makeWave(
     number,
     state,
     membersCount: null,
+    silentCount: null,
     openedAt: null,
     successSince: null,
     approvedAt: null,

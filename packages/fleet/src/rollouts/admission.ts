@@ -69,6 +69,9 @@ export function admitDevice(
   const wave = update?.wave ?? waveOf(rollout, facts)
   if (wave === null) return refused('not_taking_part', null)
   const hasFailed = update !== null && update.state !== 'superseded'
+  if (update !== null && !hasFailed && roomOf(rollout, wave) === 0) {
+    return refused('not_taking_part', wave)
+  }
   if (hasFailed && update.attempt >= policy.attempts.max) {
     return refused('attempts_used_up', wave)
   }
@@ -113,14 +116,27 @@ export function waveOf(
     const { members } = rollout.policy.waves[index]!
     if (members.kind === 'percent') {
       place ??= placeOf(rollout.id, device.deviceId)
-      if (place < thresholdOf(members.percent)) return index
+      if (place < thresholdOf(members.percent) || isFirst(rollout, place)) return index
     } else if (members.kind === 'tag') {
       if (device.tags[members.key] === members.value) return index
-    } else if (waves === 'all' && rollout.waves[index]!.offeredCount < members.count) {
+    } else if (waves === 'all' && roomOf(rollout, index) > 0) {
       return index
     }
   }
   return null
+}
+
+/** How many more devices the wave takes in. A device that left it without a verdict leaves its room to another. */
+export function roomOf(rollout: Rollout, wave: number): number {
+  const { members } = rollout.policy.waves[wave]!
+  if (members.kind !== 'count') return Infinity
+  const { offeredCount, supersededCount } = rollout.waves[wave]!
+  return Math.max(0, members.count - (offeredCount - supersededCount))
+}
+
+/** Whether every share of the fleet takes the place in, however small: no wave by percentage is left without a device. */
+function isFirst({ firstPlace }: Rollout, place: number): boolean {
+  return place === firstPlace
 }
 
 /** From when on the next attempt may follow one that failed. */

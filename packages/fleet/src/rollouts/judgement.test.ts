@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { judgeFailures } from './judgement.ts'
+import type { WaveChanges } from './rollout.fixture.ts'
 import { gate, rolloutOf, secondsOn, startAt } from './rollout.fixture.ts'
-import type { Gate, RolloutPolicy, WaveProgress } from './rollout.ts'
+import type { Gate, RolloutPolicy } from './rollout.ts'
 import { resume } from './transitions.ts'
 
 const now = secondsOn(60)
@@ -17,7 +18,7 @@ const gated = (changes: Partial<Gate>): Partial<RolloutPolicy> => ({
 })
 
 test('D3 which figures stop a rollout, and with which words', () => {
-  const cases: [Partial<RolloutPolicy>, Partial<WaveProgress>, string | null, string | null][] = [
+  const cases: [Partial<RolloutPolicy>, WaveChanges, string | null, string | null][] = [
     [gated({}), { healthyCount: 95, failedCount: 5 }, null, null],
     [
       gated({}),

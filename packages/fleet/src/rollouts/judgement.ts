@@ -1,6 +1,7 @@
 /** Whether failures stop a rollout. Failures that a person accepted by resuming are left out everywhere. */
 import type { Rollout, StopCode } from './rollout.ts'
 import { newFailuresCount, rolloutTime } from './rollout-time.ts'
+import { countsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent } from './words.ts'
 
 /** The rollout paused or aborted, with the figures in its reason; `null` while nothing speaks against going on. */
@@ -48,15 +49,14 @@ function judge(rollout: Rollout): { code: StopCode; reason: string } | null {
   return null
 }
 
-/** The wave's updates with a verdict, accepted failures left out. */
-export function endedIn(
+/**
+ * The wave's updates with a verdict, accepted failures left out. `isAll`: nobody else is waited for, as far as is known:
+ * to stop too early does no harm.
+ */
+function endedIn(
   rollout: Rollout,
   wave: number,
-): { healthy: number; failed: number; ended: number; isAll: boolean } {
-  const progress = rollout.waves[wave]!
-  const healthy = progress.healthyCount
-  const failed = progress.failedCount - progress.failuresAcceptedCount
-  const isAll =
-    progress.membersCount !== null && healthy + progress.failedCount >= progress.membersCount
-  return { healthy, failed, ended: healthy + failed, isAll }
+): { failed: number; ended: number; isAll: boolean } {
+  const { healthy, failed, underWay, waiting } = countsOf(rollout, wave)
+  return { failed, ended: healthy + failed, isAll: underWay === 0 && waiting?.min === 0 }
 }

@@ -1,53 +1,112 @@
-/** Counting the devices that belong to each wave: what a gate's share of members is of. */
+/** Counting the devices that wait in each wave: with those that have an update, they are the set that gates are of. */
 import { isRunnable } from '../devices/assignment.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { waveOf } from './admission.ts'
+import { roomOf, waveOf } from './admission.ts'
+import { placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 
 /** One device of the fleet, with its update in the rollout if there is one. */
 export type MemberFacts = Pick<
   CheckInFacts,
-  'deviceId' | 'platform' | 'hardware' | 'tags' | 'running'
-> & { readonly update: Pick<Update, 'wave' | 'state'> | null }
+  'deviceId' | 'platform' | 'hardware' | 'tags' | 'running' | 'floor'
+> & {
+  /** When it was heard from last; since it was registered where it never was. */
+  readonly heardAt: Date
+  readonly update: Pick<Update, 'wave' | 'state'> | null
+}
+
+export interface MemberCounts {
+  readonly waves: readonly { readonly waiting: number; readonly silent: number }[]
+  readonly firstPlace: number | null
+}
 
 export interface MemberCounter {
   /** Once for each device of the fleet. */
   add(device: MemberFacts): void
-  /** Members by wave. */
-  counts(): number[]
+  counts(): MemberCounts
+}
+
+/** Whether gates do not wait for the device. */
+export function isSilent(
+  { silentAfterSeconds }: Pick<Rollout['policy'], 'silentAfterSeconds'>,
+  heardAt: Date,
+  now: Date,
+): boolean {
+  return (
+    silentAfterSeconds !== null && now.getTime() - heardAt.getTime() > silentAfterSeconds * 1000
+  )
 }
 
 /**
- * A device with an update belongs to its wave, unless that was superseded; of the others those that could run the
- * release and take part. A wave by count has those that it was offered to, and room for as many more of the fleet's
- * devices as its count leaves.
+ * Of the fleet's devices, those that could run the release and take part wait, unless they have an update; one that was
+ * superseded waits for another offer in its wave. A wave by count has room for as many as its count leaves, and those
+ * that are heard from ask first.
  */
-export function createMemberCounter(rollout: Rollout, release: ReleaseFacts): MemberCounter {
+export function createMemberCounter(
+  rollout: Rollout,
+  release: ReleaseFacts,
+  now: Date,
+): MemberCounter {
   const { waves } = rollout.policy
-  const counted = waves.map(() => 0)
-  let othersCount = 0
+  // Which place is the first is known when all were counted.
+  const byShare = { ...rollout, firstPlace: null }
+  const firstPercent = waves.findIndex(({ members }) => members.kind === 'percent')
+  const heard = waves.map(() => 0)
+  const silent = waves.map(() => 0)
+  const others = { heard: 0, silent: 0 }
+  let first: { place: number; wave: number | null; isWaiting: boolean } | null = null
+
+  const note = (deviceId: string, wave: number | null, isWaiting: boolean) => {
+    if (firstPercent === -1) return
+    const place = placeOf(rollout.id, deviceId)
+    if (first === null || place < first.place) first = { place, wave, isWaiting }
+  }
   return {
     add(device) {
-      if (device.update !== null) {
-        if (device.update.state !== 'superseded') counted[device.update.wave]! += 1
-        return
+      const { update, deviceId } = device
+      if (update !== null && update.state !== 'superseded') {
+        return note(deviceId, update.wave, false)
       }
-      if (rollout.fromSha256 !== null && device.running?.sha256 !== rollout.fromSha256) return
-      if (!isRunnable(release, device, rollout)) return
-      othersCount += 1
-      const wave = waveOf(rollout, device, 'without-counts')
-      if (wave !== null) counted[wave]! += 1
+      if (!takesPart(rollout, release, device)) return
+      const isHeard = !isSilent(rollout.policy, device.heardAt, now)
+      if (update === null) others[isHeard ? 'heard' : 'silent'] += 1
+      const wave = update?.wave ?? waveOf(byShare, device, 'without-counts')
+      if (wave !== null) (isHeard ? heard : silent)[wave]! += 1
+      if (isHeard) note(deviceId, wave, update === null)
     },
     counts() {
-      let left = othersCount
-      return waves.map(({ members }, wave) => {
-        if (members.kind !== 'count') return counted[wave]!
-        const room = Math.max(0, members.count - rollout.waves[wave]!.offeredCount)
-        const taken = Math.min(room, left)
-        left -= taken
-        // Devices may have been offered it since the rollout was read.
-        return Math.min(members.count, counted[wave]! + taken)
-      })
+      const waiting = [...heard]
+      if (first?.isWaiting === true && (first.wave === null || first.wave > firstPercent)) {
+        if (first.wave !== null) waiting[first.wave]! -= 1
+        waiting[firstPercent]! += 1
+      }
+      const left = { ...others }
+      return {
+        firstPlace: first?.place ?? null,
+        waves: waves.map(({ members }, wave) => {
+          if (members.kind !== 'count') return { waiting: waiting[wave]!, silent: silent[wave]! }
+          let room = roomOf(rollout, wave)
+          const take = (count: number) => {
+            const taken = Math.min(room, count)
+            room -= taken
+            return taken
+          }
+          const again = take(waiting[wave]!)
+          const taken = take(left.heard)
+          left.heard -= taken
+          const silentAgain = take(silent[wave]!)
+          const silentTaken = take(left.silent)
+          left.silent -= silentTaken
+          return { waiting: again + taken, silent: silentAgain + silentTaken }
+        }),
+      }
     },
   }
+}
+
+function takesPart(rollout: Rollout, release: ReleaseFacts, device: MemberFacts): boolean {
+  const { running, floor } = device
+  if (rollout.fromSha256 !== null && running?.sha256 !== rollout.fromSha256) return false
+  if (running !== null && running.product !== rollout.product) return false
+  return floor <= rollout.counter && isRunnable(release, device, rollout)
 }

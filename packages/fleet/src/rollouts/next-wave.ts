@@ -2,7 +2,8 @@
 import { bakedMs, isApproved, successOf } from './planner.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
-import { formatPercent, formatSpan, formatWhen } from './words.ts'
+import { contradictionOf, countsOf, verdictsOf } from './wave-counts.ts'
+import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
 
 export interface Outlook {
   /** A clause that begins with what is waited for: `wave 2 of 4 opens when …`. */
@@ -72,18 +73,43 @@ function conditionOf(rollout: Rollout, wave: number): string {
   return `${share} of wave ${wave + 1}'s ended updates ${bake === '' ? 'are healthy' : `have been healthy${bake}`}`
 }
 
-/** `now 91 %`, `now 97 % since 13:50 CEST`, `now 3 of at least 10 ended`. */
+/** `now 91 %`, `now 97 % since 13:50 CEST`, `now 3 of at least 10 have ended, and 2 silent devices are not waited for`. */
 function standOf(rollout: Rollout, wave: number, timeZone: string, now: Date): string {
-  const { gate } = rollout.policy.waves[wave]!
-  const { successSince, membersCount } = rollout.waves[wave]!
-  const { percent, of } = successOf(rollout, wave)
-  if (percent === null) {
-    if (gate.successOf === 'members') return 'its devices are being counted'
-    const needed = membersCount === null ? gate.sampleMin : Math.min(gate.sampleMin, membersCount)
-    return `now ${of} of at least ${needed} have ended`
+  const wrong = contradictionOf(rollout)
+  if (wrong !== null) {
+    return `nothing can be said, because its counters contradict each other (${wrong})`
   }
-  const since = successSince === null ? '' : ` since ${formatWhen(successSince, now, timeZone)}`
-  return `now ${formatPercent(Math.min(percent, 100))}${since}`
+  const { gate } = rollout.policy.waves[wave]!
+  const { successSince } = rollout.waves[wave]!
+  const { percent, of } = successOf(rollout, wave)
+  const counts = countsOf(rollout, wave)
+  const isOfMembers = gate.successOf === 'members'
+  const silence = isOfMembers ? '' : sayNotWaitedFor(counts.silent)
+  if (percent !== null) {
+    const since = successSince === null ? '' : ` since ${formatWhen(successSince, now, timeZone)}`
+    return `now ${formatPercent(percent)}${since}${silence}`
+  }
+  if (counts.waiting === null && isOfMembers) return 'its devices are being counted'
+  const { underWay, waiting, silent } = counts
+  const isNobodyLeft = underWay === 0 && waiting?.max === 0 && verdictsOf(counts) === 0
+  if (isNobodyLeft) {
+    return `nothing is known of the release, because none of its ${formatDevices(silent)} has been heard from${sayLately(rollout)}`
+  }
+  if (isOfMembers) return `now 0 of ${formatDevices(of)}`
+  const heard = waiting && of + underWay + waiting.min
+  const needed = heard === null ? gate.sampleMin : Math.min(gate.sampleMin, Math.max(heard, 1))
+  return `now ${of} of at least ${needed} have ended${silence}`
+}
+
+function sayNotWaitedFor(silent: number): string {
+  if (silent === 0) return ''
+  return silent === 1
+    ? ', and 1 silent device is not waited for'
+    : `, and ${silent} silent devices are not waited for`
+}
+
+function sayLately({ policy: { silentAfterSeconds } }: Rollout): string {
+  return silentAfterSeconds === null ? '' : ` for ${formatSpan(silentAfterSeconds)}`
 }
 
 /** What happens next, in one sentence with the figures. */

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { waveOf as waveOfDevice } from './admission.ts'
 import { createMemberCounter } from './members.ts'
+import { describeNext } from './next-wave.ts'
 import { placeOf, thresholdOf } from './place.ts'
-import { applyStep, planRollout } from './planner.ts'
-import { gate, releaseOf, rolloutOf, runs, secondsOn, startAt } from './rollout.fixture.ts'
-import type { Gate, Rollout, RolloutPolicy, Wave, WaveProgress } from './rollout.ts'
+import { applyStep, isCountMissing, planRollout, successOf } from './planner.ts'
+import type { WaveChanges } from './rollout.fixture.ts'
+import {
+  factsOf,
+  gate,
+  progressOf,
+  releaseOf,
+  rolloutOf,
+  runs,
+  secondsOn,
+  startAt,
+} from './rollout.fixture.ts'
+import type { Gate, Rollout, RolloutPolicy, Wave } from './rollout.ts'
 import { approveWave } from './transitions.ts'
 
 const signed = { isReleaseSigned: true }
@@ -27,9 +39,9 @@ const waveOf = (percent: number, changes: Partial<Gate> = {}, needsApproval = fa
 })
 const two: Partial<RolloutPolicy> = { waves: [waveOf(10), waveOf(100)] }
 const closed = { wavesOpenCount: 0 }
-const progress = (rollout: Rollout, wave: number, changes: Partial<WaveProgress>): Rollout => ({
+const progress = (rollout: Rollout, wave: number, changes: WaveChanges): Rollout => ({
   ...rollout,
-  waves: rollout.waves.with(wave, { ...rollout.waves[wave]!, ...changes }),
+  waves: rollout.waves.with(wave, progressOf(rollout.waves[wave]!, changes)),
 })
 
 test('D3 a rollout from its start to its end', () => {
@@ -39,13 +51,13 @@ test('D3 a rollout from its start to its end', () => {
   assert.equal(rollout.wavesOpenCount, 1)
   rollout = progress(rollout, 0, { membersCount: 100, healthyCount: 94 })
   assert.deepEqual(plan(rollout, 10), [])
-  rollout = run(progress(rollout, 0, { healthyCount: 95 }), 20)
+  rollout = run(progress(rollout, 0, { membersCount: 100, healthyCount: 95 }), 20)
   assert.deepEqual(rollout.waves[0]!.successSince, secondsOn(20))
   assert.deepEqual(plan(rollout, 79), [])
   // The condition breaks and holds again: the bake begins anew.
-  rollout = run(progress(rollout, 0, { healthyCount: 94 }), 79)
+  rollout = run(progress(rollout, 0, { membersCount: 100, healthyCount: 94 }), 79)
   assert.equal(rollout.waves[0]!.successSince, null)
-  rollout = run(progress(rollout, 0, { healthyCount: 96 }), 85)
+  rollout = run(progress(rollout, 0, { membersCount: 100, healthyCount: 96 }), 85)
   assert.deepEqual(plan(rollout, 144), [])
   rollout = run(rollout, 145)
   assert.deepEqual([rollout.wavesOpenCount, rollout.waves[1]!.openedAt], [2, secondsOn(145)])
@@ -69,7 +81,7 @@ test('D3 a wave that needs approval waits for it, the first one too', () => {
 
 test('D3 a share of ended updates counts once the sample is there, or nobody is left', () => {
   const ofEnded = { waves: [waveOf(100, { successOf: 'ended', sampleMin: 10 })] }
-  const steps = (wave: Partial<WaveProgress>) => plan(rolloutOf(ofEnded, {}, wave), 10)
+  const steps = (wave: WaveChanges) => plan(rolloutOf(ofEnded, {}, wave), 10)
   assert.deepEqual(steps({ healthyCount: 9 }), [])
   assert.deepEqual(steps({ healthyCount: 10 }), ['note_success 0'])
   assert.deepEqual(steps({ healthyCount: 9, failedCount: 1 }), [])
@@ -123,12 +135,14 @@ test('D3 who belongs to which wave, and how many', () => {
     hardware: null,
     tags: index < 3 ? { ring: 'canary' } : {},
     running: runs(1),
+    floor: 1,
+    heardAt: startAt,
     update: null,
   })
   const count = (of: Rollout, changes: (index: number) => object = () => ({}), length = 100) => {
-    const counter = createMemberCounter(of, releaseOf(2))
+    const counter = createMemberCounter(of, releaseOf(2), startAt)
     for (let i = 0; i < length; i += 1) counter.add({ ...device(i), ...changes(i) })
-    return counter.counts()
+    return counter.counts().waves.map(({ waiting }) => waiting)
   }
   const half = Array.from({ length: 97 }, (_, i) => `device_${i + 3}`).filter(
     (id) => placeOf('rollout_a', id) < thresholdOf(50),
@@ -138,14 +152,180 @@ test('D3 who belongs to which wave, and how many', () => {
   assert.equal(count(rollout, undefined, 4)[0], 4)
   const arm = count(rollout, (i) => (i < 3 ? { platform: 'linux/arm64' } : {}))
   assert.equal(arm[1], 0)
-  // Whoever has an update belongs to its wave, unless it was superseded.
+  // Whoever has an update waits no longer, unless it was superseded.
   const offered = progress(rollout, 0, { offeredCount: 5 })
   const states = count(offered, (i) =>
     i < 5 ? { update: { wave: 0, state: i === 0 ? 'superseded' : 'committed' } } : {},
   )
-  assert.deepEqual([states[0], states[1]], [4, 0])
+  assert.deepEqual([states[0], states[1]], [1, 0])
   const back = count({ ...rollout, fromSha256: runs(2).sha256 }, (i) =>
     i < 10 ? { running: runs(2) } : {},
   )
   assert.equal(back[1]! + back[2]! + back[3]!, 10)
+})
+
+const ended: Partial<Gate> = { bakeSeconds: 0, successOf: 'ended', sampleMin: 10 }
+const thenAll = (
+  members: Wave['members'],
+  changes: Partial<Gate> = {},
+): Partial<RolloutPolicy> => ({
+  waves: [{ ...waveOf(1, { ...ended, ...changes }), members }, waveOf(100, ended)],
+})
+const canaries = { kind: 'tag', key: 'ring', value: 'canary' } as const
+
+test('D3 fault: devices that are off hold up no wave of 1, 4 or 12, and none opens of which nothing is known', () => {
+  for (const [members, silent] of [
+    [4, 1],
+    [4, 3],
+    [12, 1],
+    [12, 5],
+    [12, 11],
+  ] as const) {
+    const heard = members - silent
+    const after = (wave: WaveChanges) =>
+      plan(rolloutOf(thenAll(canaries), {}, { waitingCount: 0, silentCount: silent, ...wave }), 9)
+    assert.deepEqual(after({ healthyCount: heard }), ['note_success 0', 'open_wave 1'])
+    if (heard > 1 && heard < 11) {
+      assert.deepEqual(after({ healthyCount: heard - 1, inFlightCount: 1 }), [])
+      assert.deepEqual(after({ healthyCount: heard - 1, waitingCount: 1 }), [])
+    }
+  }
+  // All of it is silent: nothing is known, however small the share that is asked for.
+  for (const silentCount of [1, 4, 12]) {
+    for (const successOf of ['ended', 'members'] as const) {
+      const gates = { successOf, successPercentMin: 0 }
+      const wave = { waitingCount: 0, silentCount }
+      assert.deepEqual(plan(rolloutOf(thenAll(canaries, gates), {}, wave), 9), [])
+    }
+  }
+  // A wave of one that is heard is that one's verdict.
+  const one = (wave: WaveChanges) =>
+    plan(rolloutOf(thenAll(canaries), {}, { membersCount: 1, ...wave }), 9)
+  assert.deepEqual(one({}), [])
+  assert.deepEqual(one({ healthyCount: 1 }), ['note_success 0', 'open_wave 1'])
+  assert.deepEqual(one({ failedCount: 1 }), [])
+  // Of members each counts, silent or not.
+  const ofMembers = thenAll(canaries, { successOf: 'members' })
+  assert.deepEqual(
+    plan(rolloutOf(ofMembers, {}, { waitingCount: 0, silentCount: 1, healthyCount: 3 }), 9),
+    [],
+  )
+})
+
+test('D3 fault: healthy devices that left the fleet open no gate for those under way', () => {
+  const ofMembers = thenAll({ kind: 'percent', percent: 50 }, { successOf: 'members' })
+  // Five were offered it: three are healthy and gone, and the two that are left have not ended.
+  const left = { healthyCount: 3, inFlightCount: 2, waitingCount: 0, silentCount: 0 }
+  assert.deepEqual(plan(rolloutOf(ofMembers, {}, left), 9), [])
+  assert.equal(successOf(rolloutOf(ofMembers, {}, left), 0).percent, 60)
+  assert.deepEqual(
+    plan(rolloutOf(thenAll({ kind: 'percent', percent: 50 }), {}, left), 9),
+    [],
+    'nor is all of the wave said to have ended',
+  )
+})
+
+test('D3 fault: whoever was offered it since the last count is counted once, and never in favour of the gate', () => {
+  const ofMembers = thenAll({ kind: 'percent', percent: 50 }, { successOf: 'members' })
+  const stale = rolloutOf(
+    ofMembers,
+    {},
+    { healthyCount: 3, waitingCount: 3, silentCount: 0, movedSinceCount: 3 },
+  )
+  assert.deepEqual(plan(stale, 9), [])
+  assert.equal(isCountMissing(stale), true)
+  const counted = progress(stale, 0, { healthyCount: 3, waitingCount: 0, movedSinceCount: 0 })
+  assert.deepEqual(plan(counted, 9), ['note_success 0', 'open_wave 1'])
+  assert.equal(isCountMissing(counted), false)
+})
+
+test('D3 counters that contradict each other open nothing, and the rollout says so', () => {
+  const done = { membersCount: 10, healthyCount: 10, successSince: startAt }
+  for (const wrong of [
+    { offeredCount: 2 },
+    { inFlightCount: -1 },
+    { failuresAcceptedCount: 1 },
+    { silentCount: -1 },
+  ]) {
+    const made = rolloutOf(two, {}, done)
+    const rollout = { ...made, waves: made.waves.with(0, { ...made.waves[0]!, ...wrong }) }
+    assert.deepEqual(plan(rollout, 1000), [], JSON.stringify(wrong))
+    assert.match(describeNext(rollout, startAt), /counters contradict each other/)
+  }
+  const rollout = rolloutOf(two, {}, { ...done, offeredCount: 2 })
+  assert.deepEqual(planRollout(rollout, startAt, { isReleaseSigned: false }), [
+    { kind: 'withdraw' },
+  ])
+})
+
+test('D3 fault: a share of the fleet takes in at least one device that is heard from', () => {
+  const rollout = rolloutOf({ waves: [waveOf(0.001), waveOf(0.01), waveOf(100)] })
+  const device = (index: number, changes: object = {}) => ({
+    ...factsOf({ deviceId: `device_${index}` }),
+    heardAt: startAt,
+    update: null,
+    ...changes,
+  })
+  const count = (changes: (index: number) => object = () => ({}), of = rollout) => {
+    const counter = createMemberCounter(of, releaseOf(2), secondsOn(90_000))
+    for (let i = 0; i < 97; i += 1)
+      counter.add(device(i, { heardAt: secondsOn(90_000), ...changes(i) }))
+    return counter.counts()
+  }
+  const byPlace = Array.from({ length: 97 }, (_, i) => i).toSorted(
+    (a, b) => placeOf('rollout_a', `device_${a}`) - placeOf('rollout_a', `device_${b}`),
+  )
+  const [first = 0, second = 0] = byPlace
+  const all = count()
+  assert.deepEqual(
+    all.waves.map(({ waiting }) => waiting),
+    [1, 0, 96],
+  )
+  assert.equal(all.firstPlace, placeOf('rollout_a', `device_${first}`))
+  const waves = (index: number, firstPlace: number | null) =>
+    waveOfDevice({ ...rollout, firstPlace }, factsOf({ deviceId: `device_${index}` }))
+  assert.deepEqual([waves(first, null), waves(first, all.firstPlace)], [2, 0])
+  assert.equal(waves(second, all.firstPlace), 2)
+  // One that is off is passed over, and does not hold up the wave.
+  const passed = count((i) => (i === first ? { heardAt: startAt } : {}))
+  assert.equal(passed.firstPlace, placeOf('rollout_a', `device_${second}`))
+  assert.deepEqual([passed.waves[0], passed.waves[2]!.silent], [{ waiting: 1, silent: 0 }, 1])
+  // Whoever takes part already remains the first.
+  const update = { wave: 0, state: 'committed' as const }
+  const going = count((i) => (i === first ? { heardAt: startAt, update } : {}))
+  assert.equal(going.firstPlace, all.firstPlace)
+  assert.deepEqual(going.waves[0], { waiting: 0, silent: 0 })
+  // Nobody at all, or nobody that is heard from.
+  assert.equal(count(() => ({ heardAt: startAt })).firstPlace, null)
+  assert.equal(count(() => ({ platform: 'linux/riscv64' })).firstPlace, null)
+})
+
+test('D3 a wave by count waits for those that are heard from, and without any of them nothing is known', () => {
+  const rollout = rolloutOf({
+    waves: [{ ...waveOf(1), members: { kind: 'count', count: 5 } }, waveOf(100)],
+  })
+  const count = (heard: number, silent: number) => {
+    const counter = createMemberCounter(rollout, releaseOf(2), secondsOn(90_000))
+    for (let i = 0; i < heard + silent; i += 1) {
+      const heardAt = i < heard ? secondsOn(90_000) : startAt
+      counter.add({ ...factsOf({ deviceId: `device_${i}` }), heardAt, update: null })
+    }
+    return counter.counts().waves[0]
+  }
+  assert.deepEqual(count(9, 9), { waiting: 5, silent: 0 })
+  assert.deepEqual(count(3, 1), { waiting: 3, silent: 1 })
+  assert.deepEqual(count(0, 9), { waiting: 0, silent: 5 })
+})
+
+test('D3 members that cannot be offered the release are not waited for', () => {
+  const rollout = rolloutOf()
+  const counter = createMemberCounter(rollout, releaseOf(2), startAt)
+  for (const changes of [
+    { floor: 3 },
+    { running: { ...runs(1), product: 'other' } },
+    { platform: 'linux/arm64' },
+  ]) {
+    counter.add({ ...factsOf(changes), heardAt: startAt, update: null })
+  }
+  assert.deepEqual(counter.counts(), { firstPlace: null, waves: [{ waiting: 0, silent: 0 }] })
 })

@@ -1,9 +1,10 @@
 /** What a rollout should do next by itself, as steps. Planning again after they were applied plans nothing. */
 import { unreachable } from '@seaworthy/std/refusal'
-import { endedIn, judgeFailures } from './judgement.ts'
+import { judgeFailures } from './judgement.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { withdraw } from './transitions.ts'
+import { contradictionOf, countsOf, membersMaxOf, verdictsOf } from './wave-counts.ts'
 
 export type Step =
   | { readonly kind: 'open_wave'; readonly wave: number }
@@ -64,22 +65,37 @@ function isSuccess(rollout: Rollout, wave: number): boolean {
   return percent !== null && percent >= rollout.policy.waves[wave]!.gate.successPercentMin
 }
 
-/** The wave's share of healthy devices by its gate; `null` while it cannot be said. Accepted failures are left out. */
+/**
+ * The wave's share of healthy devices by its gate; `null` while it cannot be said: what is above and below the line are of
+ * one set, and at most the devices that there are, so that no gate opens too early. Nothing can be said of a wave that
+ * has devices, of which none has a verdict. A wave without devices has nobody to wait for.
+ */
 export function successOf(
   rollout: Rollout,
   wave: number,
 ): { healthy: number; of: number; percent: number | null } {
   const { gate } = rollout.policy.waves[wave]!
-  const { membersCount, failuresAcceptedCount } = rollout.waves[wave]!
-  const { healthy, ended, isAll } = endedIn(rollout, wave)
-  if (gate.successOf === 'members') {
-    const of = Math.max(0, (membersCount ?? 0) - failuresAcceptedCount)
-    if (membersCount === null) return { healthy, of, percent: null }
-    return { healthy, of, percent: of === 0 ? 100 : (healthy / of) * 100 }
-  }
-  const isJudged = ended >= gate.sampleMin || isAll
-  if (!isJudged) return { healthy, of: ended, percent: null }
-  return { healthy, of: ended, percent: ended === 0 ? 100 : (healthy / ended) * 100 }
+  const counts = countsOf(rollout, wave)
+  const { healthy, failed, underWay, accepted, waiting } = counts
+  const members = membersMaxOf(counts)
+  const isOfMembers = gate.successOf === 'members'
+  const of = isOfMembers ? (members ?? 0) - accepted : healthy + failed
+  const unknown = { healthy, of, percent: null }
+  const isAll = underWay === 0 && waiting?.max === 0
+  if (isOfMembers ? members === null : of < gate.sampleMin && !isAll) return unknown
+  if (verdictsOf(counts) === 0 && members !== 0) return unknown
+  return { healthy, of, percent: of === 0 ? 100 : (healthy / of) * 100 }
+}
+
+/** Whether a gate would be met if those that were offered something since the last count stood in it no longer. */
+export function isCountMissing(rollout: Rollout): boolean {
+  const wave = rollout.wavesOpenCount - 1
+  const progress = rollout.waves[wave]
+  if (rollout.state !== 'active' || progress === undefined) return false
+  const { waiting } = countsOf(rollout, wave)
+  if (waiting === null || waiting.min === waiting.max || isSuccess(rollout, wave)) return false
+  const counted = { ...progress, waitingCount: waiting.min, movedSinceCount: 0 }
+  return isSuccess({ ...rollout, waves: rollout.waves.with(wave, counted) }, wave)
 }
 
 function nextStep(rollout: Rollout, now: Date, isReleaseSigned: boolean): Step | null {
@@ -87,6 +103,7 @@ function nextStep(rollout: Rollout, now: Date, isReleaseSigned: boolean): Step |
   if (!isReleaseSigned) return { kind: 'withdraw' }
   if (rollout.state === 'paused') return null
   if (judgeFailures(rollout, now) !== null) return { kind: 'stop' }
+  if (contradictionOf(rollout) !== null) return null
   const at = rolloutTime(rollout, now)
   const wave = rollout.wavesOpenCount - 1
   if (wave < 0) {

@@ -10,6 +10,7 @@ const daySeconds = 24 * 60 * minuteSeconds
 const wavesMax = 50
 const attemptsMax = 10
 const timeoutSecondsMax = 30 * daySeconds
+const silentAfterSecondsMax = 90 * daySeconds
 const bakeSecondsMax = 90 * daySeconds
 /** One in 16 hours to one a millisecond. */
 const perMinuteLimits = { min: 0.001, max: 60_000 }
@@ -35,6 +36,7 @@ export const policyDefaults: RolloutPolicy = {
   rate: null,
   windows: null,
   timeoutSeconds: 2 * 60 * minuteSeconds,
+  silentAfterSeconds: daySeconds,
   safeMode: false,
   failuresMax: null,
   onFailure: 'pause',
@@ -61,6 +63,14 @@ export function checkPolicy(policy: RolloutPolicy, zones: Zones): void {
   if (policy.rate !== null) checkRate(policy.rate)
   if (policy.windows !== null) checkWindows('windows', policy.windows, zones)
   checkCount('timeoutSeconds', policy.timeoutSeconds, minuteSeconds, timeoutSecondsMax)
+  if (policy.silentAfterSeconds !== null) {
+    checkCount(
+      'silentAfterSeconds',
+      policy.silentAfterSeconds,
+      minuteSeconds,
+      silentAfterSecondsMax,
+    )
+  }
   if (policy.failuresMax !== null) checkCount('failuresMax', policy.failuresMax, 0)
   checkCount('attempts.max', policy.attempts.max, 1, attemptsMax)
   checkCount('attempts.waitSeconds', policy.attempts.waitSeconds, 0, 30 * daySeconds)

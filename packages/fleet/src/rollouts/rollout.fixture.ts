@@ -55,11 +55,25 @@ export const fleetOf = (changes: Partial<FleetPolicy> = {}): FleetPolicy => ({
   ...changes,
 })
 
+/** Counters of a wave as they may be together: of `membersCount` devices all the others wait. */
+export type WaveChanges = Partial<WaveProgress> & { readonly membersCount?: number }
+
+export function progressOf(before: WaveProgress, changes: WaveChanges): WaveProgress {
+  const { membersCount, ...given } = changes
+  const after = { ...before, ...given }
+  const taking = after.inFlightCount + after.healthyCount + after.failedCount
+  return {
+    ...after,
+    offeredCount: given.offeredCount ?? taking + after.supersededCount,
+    ...(membersCount === undefined ? {} : { waitingCount: membersCount - taking, silentCount: 0 }),
+  }
+}
+
 /** Of release 1.2.0, begun, with its first wave open. */
 export function rolloutOf(
   policy: Partial<RolloutPolicy> = {},
   changes: Partial<Rollout> = {},
-  wave: Partial<WaveProgress> = {},
+  wave: WaveChanges = {},
 ): Rollout {
   const made = createRollout({
     id: 'rollout_a',
@@ -71,7 +85,7 @@ export function rolloutOf(
     wayBackOf: null,
     now: startAt,
   })
-  const progress = { ...made.waves[0]!, openedAt: startAt, ...wave }
+  const progress = progressOf(made.waves[0]!, { openedAt: startAt, ...wave })
   return { ...made, wavesOpenCount: 1, waves: made.waves.with(0, progress), ...changes }
 }
 

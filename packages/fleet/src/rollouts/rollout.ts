@@ -18,7 +18,10 @@ export interface Gate {
   readonly successOf: 'members' | 'ended'
   /** Above this share of failures among the wave's ended updates the rollout pauses or aborts; `null`: never. */
   readonly failurePercentMax: number | null
-  /** So many updates of the wave must have ended (or all its members') before a share of ended ones is judged. */
+  /**
+   * So many updates of the wave must have ended before a share of ended ones is judged; or all of it, but for devices
+   * that are silent.
+   */
   readonly sampleMin: number
 }
 
@@ -76,6 +79,11 @@ export interface RolloutPolicy {
    * that it waits for leave to restart does not count.
    */
   readonly timeoutSeconds: number
+  /**
+   * A device that has not been heard from for so long is silent: a share of ended updates does not wait for it. `null`:
+   * it waits for every device.
+   */
+  readonly silentAfterSeconds: number | null
   /** One device at a time until the first is healthy, and the first failure stops. */
   readonly safeMode: boolean
   /** Error budget: more failed devices than this, over all waves, stop the rollout; `null`: no budget. */
@@ -99,8 +107,15 @@ export type StopCode =
   | 'release_withdrawn'
 
 export interface WaveProgress {
-  /** Devices that belong to it (for a count: its count); `null` until they were counted. */
-  readonly membersCount: number | null
+  /**
+   * Members that were offered nothing yet and are heard from, as they were counted last, and those whose update has ended
+   * without a verdict since; `null` until they were counted.
+   */
+  readonly waitingCount: number | null
+  /** Members that were offered nothing yet and are silent. */
+  readonly silentCount: number | null
+  /** So many have got an update, or lost one without a verdict, since that count began: they may not wait any more. */
+  readonly movedSinceCount: number
   readonly openedAt: Date | null
   /** Since when the success condition has held without a break. */
   readonly successSince: Date | null
@@ -159,6 +174,11 @@ export interface Rollout {
   readonly rateNextMs: number | null
   /** Failures that ended at or before this instant count as accepted; `null`: none were. */
   readonly failuresAcceptedAt: Date | null
+  /**
+   * The lowest place of a device that is heard from or takes part already: every wave by percentage takes that one in,
+   * however small its share. `null` until devices were counted, and where there is none.
+   */
+  readonly firstPlace: number | null
 }
 
 /** States of one device's update (D5). The last five are ends. */

@@ -176,9 +176,12 @@ function sayWaveNotOpen(asked: Asked, wave: number): { sentence: string; earlies
   }
 }
 
-function sayNotTakingPart({ facts, rollout }: Asked): string {
+function sayNotTakingPart({ facts, rollout, update }: Asked): string {
   if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {
     return `nothing: only devices take part that run the release which ${rollout.version} goes back from, and this one does not`
+  }
+  if (update !== null) {
+    return `nothing: it left ${nameWave(rollout, update.wave)}, and another device has taken its place there`
   }
   const percents = rollout.policy.waves.flatMap(({ members }) =>
     members.kind === 'percent' ? [members.percent] : [],

@@ -20,7 +20,9 @@ export interface NewRollout {
 }
 
 const untouched: WaveProgress = {
-  membersCount: null,
+  waitingCount: null,
+  silentCount: null,
+  movedSinceCount: 0,
   openedAt: null,
   successSince: null,
   approvedAt: null,
@@ -70,6 +72,7 @@ export function createRollout(wanted: NewRollout): Rollout {
     periodOfferedCount: 0,
     rateNextMs: null,
     failuresAcceptedAt: null,
+    firstPlace: null,
   }
 }
 

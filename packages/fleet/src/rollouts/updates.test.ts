@@ -133,7 +133,9 @@ test('D5 counters move with every legal change of state, and no other is possibl
         assert.throws(move, /invariant broken/, `${from} → ${to}`)
         continue
       }
-      const expected = rolloutOf({}, {}, { offeredCount: 1, [counterOf(to)]: 1 })
+      const isMove = (from === 'superseded') !== (to === 'superseded')
+      const again = isMove ? { movedSinceCount: 1 } : {}
+      const expected = rolloutOf({}, {}, { offeredCount: 1, [counterOf(to)]: 1, ...again })
       assert.deepEqual(move().waves, expected.waves, `${from} → ${to}`)
     }
   }

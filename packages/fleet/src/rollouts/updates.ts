@@ -119,6 +119,10 @@ export function moveCounters(rollout: Rollout, before: Update | null, after: Upd
   const progress = rollout.waves[after.wave]
   invariant(progress !== undefined, 'an update counts in a wave of its rollout')
   const counts = { ...progress }
+  const [waited, waits] = [isWaitingFor(before), isWaitingFor(after)]
+  if (waited !== waits) counts.movedSinceCount += 1
+  // It may be counted among those that wait already, or have left.
+  if (!waited && waits && counts.waitingCount !== null) counts.waitingCount += 1
   if (before === null) {
     counts.offeredCount += 1
   } else {
@@ -137,6 +141,11 @@ export function moveCounters(rollout: Rollout, before: Update | null, after: Upd
     clockAt: rolloutTime(rollout, after.changedAt),
     revision: rollout.revision + 1,
   }
+}
+
+/** Whether a device with such an update is counted among those that wait for their offer. */
+function isWaitingFor(update: Pick<Update, 'state'> | null): boolean {
+  return update === null || update.state === 'superseded'
 }
 
 /** A failure that a person has seen and accepted by resuming. */

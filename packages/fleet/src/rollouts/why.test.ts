@@ -10,6 +10,7 @@ import {
   fleetOf,
   gate,
   policyOf,
+  progressOf,
   releaseOf,
   rolloutOf,
   runs,
@@ -299,9 +300,10 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
         rolloutOf(four, {
           wavesOpenCount: 2,
           waves: [0, 1, 2, 3].map((wave) => ({
-            ...rolloutOf(four).waves[wave]!,
-            membersCount: 100,
-            healthyCount: wave === 1 ? 91 : 0,
+            ...progressOf(rolloutOf(four).waves[wave]!, {
+              membersCount: 100,
+              healthyCount: wave === 1 ? 91 : 0,
+            }),
           })),
         }),
       ],

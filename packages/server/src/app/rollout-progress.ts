@@ -9,6 +9,7 @@ import {
   findRelease,
   nextBaseline,
   planRollout,
+  successOf,
 } from '@seaworthy/fleet/rollouts'
 import { appendAudit } from '../db/audit.ts'
 import type { WriteTx } from '../db/connection.ts'
@@ -89,8 +90,15 @@ async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollou
     action: 'rollout.open-wave',
     subject: after.id,
     outcome: 'done',
-    detail: { ...describeProgress(after), wave: step.wave + 1 },
+    detail: { ...describeProgress(after), wave: step.wave + 1, gate: describeGate(before, step) },
   })
+}
+
+/** By which figures the wave before let it open. */
+function describeGate(before: Rollout, { wave }: { wave: number }) {
+  if (wave === 0) return null
+  const { healthy, of } = successOf(before, wave - 1)
+  return { healthy, of, silent: before.waves[wave - 1]!.silentCount }
 }
 
 /** Page by page, each rollout's in a transaction of its own. */

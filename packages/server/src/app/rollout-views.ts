@@ -1,7 +1,7 @@
 /** Rollouts as the API and the audit log show them. */
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { Rollout } from '@seaworthy/fleet/rollouts'
-import { describeNext } from '@seaworthy/fleet/rollouts'
+import { describeNext, membersOf } from '@seaworthy/fleet/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { instantOrNull } from './views.ts'
@@ -52,7 +52,8 @@ function viewWave(rollout: Rollout, index: number): RolloutView['waves'][number]
   return {
     number: index + 1,
     state: stateOfWave(rollout, index),
-    membersCount: wave.membersCount,
+    membersCount: membersOf(rollout, index),
+    silentCount: wave.silentCount,
     openedAt: instantOrNull(wave.openedAt),
     successSince: instantOrNull(wave.successSince),
     approvedAt: instantOrNull(wave.approvedAt),

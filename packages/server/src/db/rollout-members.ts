@@ -11,9 +11,10 @@ export async function listFleetMembers(
   page: { fleet: string; after: string; limit: number },
 ): Promise<FleetMember[]> {
   return sql<FleetMember[]>`
-    select d.id as "deviceId", d.platform, d.hardware, d.tags,
+    select d.id as "deviceId", d.platform, d.hardware, d.tags, coalesce(s.seen_at, d.registered_at) as "heardAt",
+      coalesce((r.report -> 'floor')::bigint, 0) as floor,
       case when jsonb_typeof(r.report -> 'running') = 'object' then r.report -> 'running' end as running
-    from devices d left join last_reports r on r.device = d.id
+    from devices d left join last_reports r on r.device = d.id left join device_states s on s.device = d.id
     where d.fleet = ${page.fleet} and d.id > ${page.after} order by d.id limit ${page.limit}`
 }
 

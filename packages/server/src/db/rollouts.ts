@@ -11,10 +11,11 @@ const columns = (sql: ReadTx['sql']) => sql`
   r.created_at as "createdAt", r.created_by as "createdBy", r.start_at as "startAt", r.ended_at as "endedAt",
   r.clock_at as "clockAt", r.waves_open_count as "wavesOpenCount", r.period_index as "periodIndex",
   r.period_offered_count as "periodOfferedCount", r.rate_next_ms as "rateNextMs",
-  r.failures_accepted_at as "failuresAcceptedAt"`
+  r.failures_accepted_at as "failuresAcceptedAt", r.first_place as "firstPlace"`
 
 const waveColumns = (sql: ReadTx['sql']) => sql`
-  w.members_count as "membersCount", w.opened_at as "openedAt", w.success_since as "successSince",
+  w.waiting_count as "waitingCount", w.silent_count as "silentCount", w.moved_since_count as "movedSinceCount",
+  w.opened_at as "openedAt", w.success_since as "successSince",
   w.approved_at as "approvedAt", w.approved_by as "approvedBy", w.offered_count as "offeredCount",
   w.in_flight_count as "inFlightCount", w.healthy_count as "healthyCount", w.failed_count as "failedCount",
   w.failures_accepted_count as "failuresAcceptedCount", w.superseded_count as "supersededCount"`
@@ -132,12 +133,12 @@ export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise
   await sql`
     insert into rollouts (id, fleet, product, channel, version, sha256, counter, policy, from_sha256, way_back_of,
       state, stop_code, stop_reason, revision, created_at, created_by, start_at, ended_at, clock_at,
-      waves_open_count, period_index, period_offered_count, rate_next_ms, failures_accepted_at, is_settled)
+      waves_open_count, period_index, period_offered_count, rate_next_ms, failures_accepted_at, first_place, is_settled)
     values (${row.id}, ${row.fleet}, ${row.product}, ${row.channel}, ${row.version}, ${row.sha256}, ${row.counter},
       ${sql.json(row.policy as never)}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
       ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
       ${row.clockAt}, ${row.wavesOpenCount}, ${row.periodIndex}, ${row.periodOfferedCount}, ${row.rateNextMs},
-      ${row.failuresAcceptedAt}, ${isSettled(rollout)})`
+      ${row.failuresAcceptedAt}, ${row.firstPlace}, ${isSettled(rollout)})`
   for (const [index, wave] of waves.entries()) await writeWave(sql, row.id, index, wave)
 }
 
@@ -153,7 +154,7 @@ export async function writeRollout(
       revision = ${after.revision}, start_at = ${after.startAt}, ended_at = ${after.endedAt},
       clock_at = ${after.clockAt}, waves_open_count = ${after.wavesOpenCount}, period_index = ${after.periodIndex},
       period_offered_count = ${after.periodOfferedCount}, rate_next_ms = ${after.rateNextMs},
-      failures_accepted_at = ${after.failuresAcceptedAt}, is_settled = ${isSettled(after)}
+      failures_accepted_at = ${after.failuresAcceptedAt}, first_place = ${after.firstPlace}, is_settled = ${isSettled(after)}
     where id = ${after.id}`
   for (const [index, wave] of after.waves.entries()) {
     if (!isSameWave(before.waves[index], wave)) await writeWave(sql, after.id, index, wave)
@@ -167,13 +168,14 @@ async function writeWave(
   wave: WaveProgress,
 ): Promise<void> {
   await sql`
-    insert into rollout_waves as w (rollout, wave, members_count, opened_at, success_since, approved_at, approved_by,
-      offered_count, in_flight_count, healthy_count, failed_count, failures_accepted_count, superseded_count)
-    values (${rollout}, ${index}, ${wave.membersCount}, ${wave.openedAt}, ${wave.successSince}, ${wave.approvedAt},
-      ${wave.approvedBy}, ${wave.offeredCount}, ${wave.inFlightCount}, ${wave.healthyCount}, ${wave.failedCount},
+    insert into rollout_waves as w (rollout, wave, waiting_count, silent_count, moved_since_count, opened_at,
+      success_since, approved_at, approved_by, offered_count, in_flight_count, healthy_count, failed_count,
+      failures_accepted_count, superseded_count)
+    values (${rollout}, ${index}, ${wave.waitingCount}, ${wave.silentCount}, ${wave.movedSinceCount}, ${wave.openedAt},
+      ${wave.successSince}, ${wave.approvedAt}, ${wave.approvedBy}, ${wave.offeredCount}, ${wave.inFlightCount}, ${wave.healthyCount}, ${wave.failedCount},
       ${wave.failuresAcceptedCount}, ${wave.supersededCount})
-    on conflict (rollout, wave) do update set members_count = excluded.members_count,
-      opened_at = excluded.opened_at, success_since = excluded.success_since, approved_at = excluded.approved_at,
+    on conflict (rollout, wave) do update set waiting_count = excluded.waiting_count,
+      silent_count = excluded.silent_count, moved_since_count = excluded.moved_since_count, opened_at = excluded.opened_at, success_since = excluded.success_since, approved_at = excluded.approved_at,
       approved_by = excluded.approved_by, offered_count = excluded.offered_count,
       in_flight_count = excluded.in_flight_count, healthy_count = excluded.healthy_count,
       failed_count = excluded.failed_count, failures_accepted_count = excluded.failures_accepted_count,
@@ -189,7 +191,9 @@ function isSameWave(a: WaveProgress | undefined, b: WaveProgress): boolean {
   return (
     a === b ||
     (a !== undefined &&
-      a.membersCount === b.membersCount &&
+      a.waitingCount === b.waitingCount &&
+      a.silentCount === b.silentCount &&
+      a.movedSinceCount === b.movedSinceCount &&
       a.openedAt?.getTime() === b.openedAt?.getTime() &&
       a.successSince?.getTime() === b.successSince?.getTime() &&
       a.approvedAt?.getTime() === b.approvedAt?.getTime() &&

@@ -82,6 +82,11 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
     ...{ db, clock, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },
     health: { hasProblem: () => false },
+    log: {
+      error(event: string, facts?: object): never {
+        throw new Error(`${event} ${JSON.stringify(facts)}`)
+      },
+    },
   }
   const reload = () => void rollouts.reload().catch(onFailure)
   await fleets.reload()

@@ -39,6 +39,7 @@ export interface PolicyOptions extends ZoneOptions {
   rate?: OrNone<Rate>
   window?: WindowSpan[]
   timeout?: number
+  silentAfter?: OrNone<number>
   safeMode?: boolean
   failureBudget?: OrNone<number>
   onFailure?: RolloutPolicy['onFailure']
@@ -51,6 +52,8 @@ const countMax = 100_000_000
 const fileBytesMax = 256 * 1024
 
 const gateDefault = policyDefaults.waves[0]!.gate
+
+const silentAfterDefault = policyDefaults.silentAfterSeconds ?? 0
 
 /** As the help says them. */
 const defaultTexts = {
@@ -139,6 +142,11 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
       durationOption,
     )
     .option(
+      '--silent-after <duration>',
+      `a device not heard from for so long holds up no wave, or none to wait for every device (default: ${formatDuration(silentAfterDefault * 1000)})`,
+      orNone(durationOption),
+    )
+    .option(
       '--attempts <count>',
       `tries of each device (default: ${attempts.max})`,
       wholeNumber(1, 10),
@@ -168,6 +176,7 @@ export async function policyOf(options: PolicyOptions): Promise<Policy> {
     rate: limited(options.rate, base.rate),
     windows: windowsFrom(base.windows, options),
     timeoutSeconds: given(secondsOf(options.timeout), base.timeoutSeconds),
+    silentAfterSeconds: limited(secondsOrNone(options.silentAfter), base.silentAfterSeconds),
     safeMode: given(options.safeMode, base.safeMode),
     failuresMax: limited(options.failureBudget, base.failuresMax),
     onFailure: given(options.onFailure, base.onFailure),
@@ -265,6 +274,10 @@ function given<T>(option: T | undefined, otherwise: T): T {
 function limited<T>(option: OrNone<T> | undefined, otherwise: T | null): T | null {
   if (option === undefined) return otherwise
   return option === 'none' ? null : option
+}
+
+function secondsOrNone(ms: OrNone<number> | undefined): OrNone<number> | undefined {
+  return ms === 'none' ? ms : secondsOf(ms)
 }
 
 function secondsOf(ms: number | undefined): number | undefined {

@@ -59,9 +59,10 @@ function describeWave(members: WaveMembers, index: number, devicesCount: number 
   switch (members.kind) {
     case 'percent': {
       const { percent } = members
-      const about = devicesCount === undefined ? '' : aboutDevices((percent / 100) * devicesCount)
-      if (percent === 100) return `the whole fleet${about}`
-      return `${index === 0 ? '' : 'up to '}${percent} % of the fleet${about}`
+      if (percent === 100) {
+        return `the whole fleet${devicesCount === undefined ? '' : `, ${formatCount(devicesCount, 'device')}`}`
+      }
+      return `${index === 0 ? '' : 'up to '}${percent} % of the fleet${aboutDevices(percent, devicesCount)}`
     }
     case 'count':
       return `${index === 0 ? 'the' : 'further'} ${formatCount(members.count, 'device')}: the first that ask`
@@ -70,11 +71,16 @@ function describeWave(members: WaveMembers, index: number, devicesCount: number 
   }
 }
 
-function aboutDevices(count: number): string {
-  return `, about ${formatCount(Math.round(count), 'device')}`
+/** Places are drawn by the id that the rollout gets, so that only their number can be said, roughly; never none. */
+function aboutDevices(percent: number, devicesCount: number | undefined): string {
+  if (devicesCount === undefined) return ''
+  if (devicesCount === 0) return ', which has no device'
+  const count = Math.max(1, Math.round((percent / 100) * devicesCount))
+  return `, about ${formatCount(count, 'device')}, at least one`
 }
 
-function describeGates({ waves, onFailure }: RolloutPolicy): string[] {
+function describeGates(policy: RolloutPolicy): string[] {
+  const { waves, onFailure } = policy
   const gates = waves.map(({ gate }) => gate)
   return [
     ...describeRuns(
@@ -96,8 +102,20 @@ function describeGates({ waves, onFailure }: RolloutPolicy): string[] {
         `such a share counts once ${formatCount(sampleMin, 'update')} or all of the wave have ended.`,
       (name) => `${name}:`,
     ),
+    describeSilence(policy),
     ...describeRuns(gates, describeLimbo, (name) => `Note on ${name.toLowerCase()}:`, true),
   ]
+}
+
+/** Whom gates wait for. */
+function describeSilence({ waves, silentAfterSeconds }: RolloutPolicy): string {
+  const isOfMembers = waves.every(({ gate }) => gate.successOf === 'members')
+  if (silentAfterSeconds === null)
+    return 'Each wave waits for all of its devices, heard from or not.'
+  const span = seconds(silentAfterSeconds)
+  return isOfMembers
+    ? `A device not heard from for ${span} counts as a member all the same.`
+    : `A device not heard from for ${span} is not waited for; a wave opens only when at least one device of the wave before has ended.`
 }
 
 /** Failures that are too many to pass and too few to stop would leave a wave open until a person decides; empty where there are none. */

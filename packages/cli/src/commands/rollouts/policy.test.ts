@@ -37,6 +37,7 @@ const full = [
   ['--time-zone', 'device'],
   ['--fallback-time-zone', 'Europe/Berlin'],
   ['--timeout', '24h'],
+  ['--silent-after', '6h'],
   ['--attempts', '3'],
   ['--retry-after', '1h'],
   ['--emergency'],
@@ -77,6 +78,7 @@ test('without options the policy is the default; each option changes what it nam
       ],
     },
     timeoutSeconds: 86_400,
+    silentAfterSeconds: 21_600,
     safeMode: true,
     failuresMax: 0,
     onFailure: 'abort',
@@ -123,6 +125,7 @@ test('what cannot be meant is a usage error that says so', async () => {
     [/time zone without a window/, '--time-zone', 'UTC'],
     [/without a second attempt/, '--retry-after', '1h'],
     [/timeoutSeconds/, '--timeout', '5s'],
+    [/silentAfterSeconds/, '--silent-after', '5s'],
     [/One of pause, abort/, '--on-failure', 'cry'],
   ]
   for (const [expected, ...args] of wrong) {

@@ -1,0 +1,77 @@
+/**
+ * The one set of devices that the gates of a wave are of: those with an update in it, whether or not they are in the fleet
+ * still, and those that wait for their offer. A device whose update ended without a verdict and that left is in neither.
+ */
+import type { Rollout, WaveProgress } from './rollout.ts'
+
+export interface WaveCounts {
+  readonly underWay: number
+  readonly healthy: number
+  /** Failed, and no person has accepted that. */
+  readonly failed: number
+  /** Failures that a person accepted: left out of every share, above and below the line. */
+  readonly accepted: number
+  /**
+   * Heard from and not offered anything yet: at least and at most, because who was offered something since the last count,
+   * or left, may stand in it still. `null` until they were counted.
+   */
+  readonly waiting: { readonly min: number; readonly max: number } | null
+  readonly silent: number
+}
+
+export function countsOf(rollout: Rollout, wave: number): WaveCounts {
+  const progress = rollout.waves[wave]!
+  const { failedCount, failuresAcceptedCount, waitingCount, movedSinceCount } = progress
+  return {
+    underWay: progress.inFlightCount,
+    healthy: progress.healthyCount,
+    failed: failedCount - failuresAcceptedCount,
+    accepted: failuresAcceptedCount,
+    waiting:
+      waitingCount === null
+        ? null
+        : { min: Math.max(0, waitingCount - movedSinceCount), max: waitingCount },
+    silent: progress.silentCount ?? 0,
+  }
+}
+
+/** Updates with a verdict, accepted failures among them: what is known of the release in this wave. */
+export function verdictsOf({ healthy, failed, accepted }: WaveCounts): number {
+  return healthy + failed + accepted
+}
+
+/** All devices of the wave, at most; `null` until they were counted. */
+export function membersMaxOf(counts: WaveCounts): number | null {
+  const { waiting, underWay, silent } = counts
+  return waiting && verdictsOf(counts) + underWay + waiting.max + silent
+}
+
+/** All devices of the wave as far as is known, for people; `null` until they were counted. */
+export function membersOf(rollout: Rollout, wave: number): number | null {
+  const counts = countsOf(rollout, wave)
+  const { waiting, underWay, silent } = counts
+  return waiting && verdictsOf(counts) + underWay + waiting.min + silent
+}
+
+/** Counters that cannot all be true, in words; `null` where they can. No gate is judged by such counters. */
+export function contradictionOf({ waves }: Pick<Rollout, 'waves'>): string | null {
+  for (const [wave, progress] of waves.entries()) {
+    const wrong = contradictionIn(progress)
+    if (wrong !== null) return `wave ${wave + 1}: ${wrong}`
+  }
+  return null
+}
+
+function contradictionIn(wave: WaveProgress): string | null {
+  const { offeredCount, inFlightCount, healthyCount, failedCount, supersededCount } = wave
+  const { failuresAcceptedCount, waitingCount, silentCount, movedSinceCount } = wave
+  const parts = [inFlightCount, healthyCount, failedCount, supersededCount]
+  const all = [...parts, failuresAcceptedCount, waitingCount ?? 0, silentCount ?? 0]
+  if ([...all, movedSinceCount].some((count) => count < 0)) return 'a count is below 0'
+  const sum = parts.reduce((total, count) => total + count, 0)
+  if (sum !== offeredCount) return `${offeredCount} updates, and ${sum} by their states`
+  if (failuresAcceptedCount > failedCount) {
+    return `${failuresAcceptedCount} failures accepted of ${failedCount}`
+  }
+  return null
+}
