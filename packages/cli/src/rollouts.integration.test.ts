@@ -197,7 +197,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   )
   assert.match(
     dry,
-    /2 {2}up to 50 % of the fleet, about 6 devices\n +3 {2}the whole fleet.*once a person/,
+    /2 {2}up to 50 % of the fleet, about 6 devices, at least one\n +3 {2}the whole fleet.*once a person/,
   )
   assert.equal((await ann.json<RolloutView[]>('rollout', 'list', '--state', 'active')).length, 0)
   const [canary, ...others] = devices as [CrowdDevice, ...CrowdDevice[]]

@@ -61,6 +61,7 @@ export async function checkLimits(
     from update_events e join updates u on u.rollout = e.rollout and u.device = e.device
     where e.rollout = ${id} order by e.id`
   checkEvents(rollout, events)
+  await checkGates(db, rollout, events)
   const eventId = events.at(-1)?.id ?? 0
   const offers = events.filter(({ state }) => state === 'offered')
   const fresh = offers.filter((event) => event.id > before.eventId)
@@ -101,6 +102,37 @@ async function checkCounters(db: Db, rollout: Rollout): Promise<void> {
     if (index >= rollout.wavesOpenCount) assert.equal(offered, 0, 'a wave that is not open')
   }
   assert.ok(inFlight <= (policy.inFlightMax ?? Infinity), `${inFlight} in flight`)
+}
+
+interface Opening {
+  /** From 1. */
+  readonly wave: number
+  readonly gate: { readonly healthy: number; readonly of: number } | null
+}
+
+/** By the log's own figures no wave opened on less than the rule of the one before, and those figures are of real updates. */
+async function checkGates(db: Db, rollout: Rollout, events: readonly Event[]): Promise<void> {
+  const openings = await db.reader.sql<{ detail: Opening }[]>`
+    select convert_from(entry, 'UTF8')::jsonb -> 'detail' as detail from audit_entries
+    where convert_from(entry, 'UTF8')::jsonb ->> 'subject' = ${rollout.id}
+      and convert_from(entry, 'UTF8')::jsonb ->> 'action' = 'rollout.open-wave'`
+  assert.equal(openings.length, rollout.wavesOpenCount, 'each wave opened once')
+  for (const { detail } of openings) {
+    const { wave, gate } = detail
+    if (gate === null) continue
+    const before = wave - 2
+    const { healthy, of } = gate
+    const { successPercentMin } = rollout.policy.waves[before]!.gate
+    assert.ok(healthy <= of, `${healthy} healthy of ${of}`)
+    assert.ok(healthy * 100 >= of * successPercentMin, 'a gate that was not met')
+    const openedAt = rollout.waves[wave - 1]!.openedAt!
+    const known = events.filter((event) => event.wave === before && event.at <= openedAt)
+    const committed = known.filter(({ state }) => state === 'committed').length
+    assert.ok(committed >= healthy, `${committed} had committed, and the gate counted ${healthy}`)
+    if (!known.some(({ state }) => state === 'offered')) continue
+    const verdicts = known.filter(({ state }) => state === 'committed' || ends.includes(state))
+    assert.ok(verdicts.length > 0, 'a wave that had devices was passed with nothing known')
+  }
 }
 
 function checkEvents(rollout: Rollout, events: readonly Event[]): void {

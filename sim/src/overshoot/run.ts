@@ -74,6 +74,7 @@ export async function runOvershoot(
         await killSome(world)
         totals.killsCount += 1
       }
+      if (dice.oneIn(12)) await removeOne(world)
       await Promise.all(others)
       const outcomes = await asking.all
       totals.checkInsCount += outcomes.length
@@ -227,6 +228,17 @@ function live(device: SimDevice, dice: Dice): void {
       activity: { state: 'committed', sha256, code: null },
     }
   }
+}
+
+/** A device leaves for good, whatever it is just doing. */
+async function removeOne({ dice, devices, replicas }: World): Promise<void> {
+  const index = dice.roll(devices.length)
+  const [device] = devices.splice(index, 1)
+  // Over a connection that was killed: perhaps it is gone, perhaps it is silent from now on.
+  await dice
+    .pick(replicas)
+    .remove(device!.facts.deviceId)
+    .catch(() => undefined)
 }
 
 /** The leader's work, now and then by two at once: one that does not know yet that it leads no longer. */

@@ -95,7 +95,12 @@ test('D3 the first wave that takes a device in is its wave, and its update keeps
   const used = { ...open, waves: open.waves.with(1, { ...open.waves[1]!, offeredCount: 2 }) }
   assert.equal(admit(used), 2)
   const before = updateOf({ wave: 1, state: 'superseded', endedAt: startAt })
-  assert.equal(admit(used, factsOf({ updates: [before] })), 1)
+  const mine = factsOf({ updates: [before] })
+  const left = { ...used.waves[1]!, supersededCount: 1 }
+  assert.equal(admit({ ...used, waves: used.waves.with(1, left) }, mine), 1)
+  // One that left without a verdict leaves its room to another.
+  assert.equal(admit({ ...used, waves: used.waves.with(1, left) }), 1)
+  assert.equal(admit(used, mine), 'not_taking_part')
   // A tag of that name that nobody set is no tag.
   const inherited = rolloutOf({ waves: [wave({ kind: 'tag', key: 'constructor', value: 'x' })] })
   assert.equal(admit(inherited), 'not_taking_part')

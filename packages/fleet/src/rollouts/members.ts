@@ -57,7 +57,10 @@ export function createMemberCounter(
   let first: { place: number; wave: number | null; isWaiting: boolean } | null = null
 
   const note = (deviceId: string, wave: number | null, isWaiting: boolean) => {
-    if (firstPercent === -1) return
+    const isByPercent = wave !== null && waves[wave]!.members.kind === 'percent'
+    // Whoever a tag or a count has taken is not of a share of the fleet.
+    const isOther = !isByPercent && (!isWaiting || (wave !== null && wave < firstPercent))
+    if (firstPercent === -1 || isOther) return
     const place = placeOf(rollout.id, deviceId)
     if (first === null || place < first.place) first = { place, wave, isWaiting }
   }

@@ -153,7 +153,7 @@ test('D3 who belongs to which wave, and how many', () => {
   const arm = count(rollout, (i) => (i < 3 ? { platform: 'linux/arm64' } : {}))
   assert.equal(arm[1], 0)
   // Whoever has an update waits no longer, unless it was superseded.
-  const offered = progress(rollout, 0, { offeredCount: 5 })
+  const offered = progress(rollout, 0, { offeredCount: 5, supersededCount: 1 })
   const states = count(offered, (i) =>
     i < 5 ? { update: { wave: 0, state: i === 0 ? 'superseded' : 'committed' } } : {},
   )
@@ -295,6 +295,22 @@ test('D3 fault: a share of the fleet takes in at least one device that is heard 
   const going = count((i) => (i === first ? { heardAt: startAt, update } : {}))
   assert.equal(going.firstPlace, all.firstPlace)
   assert.deepEqual(going.waves[0], { waiting: 0, silent: 0 })
+  // A tag or a count takes it before: then the share has the next one.
+  const tagged = rolloutOf({
+    waves: [
+      { ...waveOf(1), members: { kind: 'tag', key: 'ring', value: 'canary' } },
+      waveOf(0.001),
+      waveOf(100),
+    ],
+  })
+  const canary = count((i) => (i === first ? { tags: { ring: 'canary' } } : {}), tagged)
+  assert.equal(canary.firstPlace, passed.firstPlace)
+  assert.deepEqual(
+    canary.waves.map(({ waiting }) => waiting),
+    [1, 1, 95],
+  )
+  const taken = count((i) => (i === first ? { update } : {}), tagged)
+  assert.equal(taken.firstPlace, passed.firstPlace)
   // Nobody at all, or nobody that is heard from.
   assert.equal(count(() => ({ heardAt: startAt })).firstPlace, null)
   assert.equal(count(() => ({ platform: 'linux/riscv64' })).firstPlace, null)

@@ -141,6 +141,13 @@ test('D5 counters move with every legal change of state, and no other is possibl
   }
 })
 
+test('D3 fault: a wave whose only device leaves without a verdict is not without devices until it was counted again', () => {
+  const counted = rolloutOf({}, {}, { inFlightCount: 1, waitingCount: 0, silentCount: 0 })
+  const left = supersedeUpdate(updateOf(), counted, 'device_moved', now)!
+  const [wave] = moveCounters(counted, updateOf(), left).waves
+  assert.deepEqual([wave!.waitingCount, wave!.movedSinceCount], [1, 1])
+})
+
 test('D4 a next attempt takes an accepted failure back, and its new failure is a new one', () => {
   const accepted = rolloutOf(
     { attempts: { max: 2, waitSeconds: 0 } },

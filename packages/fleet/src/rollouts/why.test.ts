@@ -5,6 +5,7 @@ import type { ReleaseFacts } from '../releases/index.ts'
 import { admissionReasons } from './admission.ts'
 import { rankRollouts } from './decision.ts'
 import { describeNext } from './next-wave.ts'
+import type { WaveChanges } from './rollout.fixture.ts'
 import {
   factsOf,
   fleetOf,
@@ -496,4 +497,33 @@ test('D5 instants and durations in words', () => {
   assert.equal(formatWhen(new Date('2027-01-01T00:00:00Z'), now, 'UTC'), 'Fri 1 Jan 2027 00:00 UTC')
   const spans = [0, 45, 1800, 5400, 86_400, 90_061].map(formatSpan)
   assert.deepEqual(spans, ['0 s', '45 s', '30 min', '1 h 30 min', '1 d', '1 d 1 h 1 min 1 s'])
+})
+
+test('D5 why: a device that is silent is told so where gates do not wait for it, and what a wave knows of it', () => {
+  const rollout = rolloutOf(four, {}, { waitingCount: 0, silentCount: 1 })
+  const say = (heardAt: Date, of = rollout) =>
+    explainRollout(factsOf(), fleetOf(), of, releases, now, zones, 'UTC', heardAt).sentence
+  const silence =
+    '; it has not been heard from since Sat 21 Nov 12:00 UTC, and a share of ended updates does not wait for it'
+  assert.ok(say(secondsOn(-2 * 86_400)).endsWith(silence), say(secondsOn(-2 * 86_400)))
+  assert.ok(!say(secondsOn(-3600)).includes('heard from since'))
+  const never = rolloutOf({ ...four, silentAfterSeconds: null })
+  assert.ok(!say(secondsOn(-2 * 86_400), never).includes('heard from since'))
+  const ofEnded = percents(1, 100).map((wave) => ({
+    ...wave,
+    gate: { ...wave.gate, successOf: 'ended' as const, sampleMin: 10 },
+  }))
+  const next = (wave: WaveChanges) => describeNext(rolloutOf({ waves: ofEnded }, {}, wave), now)
+  assert.match(
+    next({ waitingCount: 0, silentCount: 4 }),
+    /; nothing is known of the release, because none of its 4 devices has been heard from for 1 d, /,
+  )
+  assert.match(
+    next({ waitingCount: 1, silentCount: 1, healthyCount: 2 }),
+    /; now 2 of at least 3 have ended, and 1 silent device is not waited for, /,
+  )
+  assert.match(
+    next({ waitingCount: 0, silentCount: 2, healthyCount: 2 }),
+    /; now 100 %, and 2 silent devices are not waited for, /,
+  )
 })

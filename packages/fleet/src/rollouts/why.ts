@@ -7,12 +7,14 @@ import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
 import type { Answer, AnswerReason, FleetRollout } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
+import { isSilent } from './members.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
 import type { Asked } from './sentences.ts'
 import { sayAdmission, sayUpdate } from './sentences.ts'
 import { isUnderWay } from './update-states.ts'
+import { formatWhen } from './words.ts'
 import type { Zones } from './zones.ts'
 
 /** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */
@@ -34,7 +36,7 @@ export interface Why {
 
 /**
  * Over everything that could decide it, in the order of decision. `rollouts` as for `decideUpdate`; `timeZone` is an
- * IANA name that exists, for times in the sentence.
+ * IANA name that exists, for times in the sentence. `heardAt` is when the device was heard from last.
  */
 export function explain(
   facts: CheckInFacts,
@@ -44,6 +46,7 @@ export function explain(
   now: Date,
   zones: Zones,
   timeZone: string,
+  heardAt: Date | null = null,
 ): Why {
   const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
   const decider =
@@ -51,7 +54,7 @@ export function explain(
       ? choice.from
       : rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
   if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
-    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone)
+    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone, heardAt)
   }
   const answer = choice.kind === 'offer' ? nothingKnown : choice
   const { code, sentence } = sayAnswer(answer, facts, fleet, releases, decider)
@@ -74,17 +77,43 @@ export function explainRollout(
   now: Date,
   zones: Zones,
   timeZone: string,
+  heardAt: Date | null = null,
 ): Why {
   const update = updateIn(rollout, facts)
   const asked: Asked = { facts, rollout, update, now, zones, timeZone }
   const wave = update?.wave ?? waveOf(rollout, facts)
+  const said = sayRollout(asked, fleet, releases)
+  const isSilentNow = heardAt !== null && isSilent(rollout.policy, heardAt, now)
+  const silence =
+    isSilentNow && isWaiting(said.code)
+      ? `; it has not been heard from since ${formatWhen(heardAt, now, timeZone)}, and a share of ended updates does not wait for it`
+      : ''
   const byPercent = rollout.policy.waves.some(({ members }) => members.kind === 'percent')
   return {
-    ...sayRollout(asked, fleet, releases),
+    ...said,
+    sentence: `${said.sentence}${silence}`,
     rolloutId: rollout.id,
     wave,
     placePercent: byPercent ? percentOf(placeOf(rollout.id, facts.deviceId)) : null,
   }
+}
+
+/** Whether it is still to be offered the release. */
+function isWaiting(code: WhyCode): boolean {
+  const waiting: readonly WhyCode[] = [
+    'due',
+    'wave_not_open',
+    'not_started',
+    'paused',
+    'window_closed',
+    'in_flight_max',
+    'period_max',
+    'rate',
+    'safe_mode',
+    'cancel_pending',
+    'restart_not_allowed',
+  ]
+  return waiting.includes(code)
 }
 
 type Said = Pick<Why, 'code' | 'sentence' | 'earliestAt'>

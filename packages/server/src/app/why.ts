@@ -45,7 +45,16 @@ export async function explainDevice(
     const releases = app.releases.of(fleet)
     const facts = factsOf(device, fleet, heldBack, updates)
     const ranked = rankRollouts(rollouts, releases)
-    const why = explain(facts, fleet, ranked, releases, now, zones, asked.timeZone)
+    const why = explain(
+      facts,
+      fleet,
+      ranked,
+      releases,
+      now,
+      zones,
+      asked.timeZone,
+      device.seenAt ?? device.registeredAt,
+    )
     return viewWhy(device.id, why)
   })
 }
@@ -73,7 +82,16 @@ export async function explainRollout(
     const updates = await listUpdates(tx, { rollouts: [rollout.id], devices: [device.id] })
     const facts = factsOf(device, fleet, heldBack, updates)
     const releases = app.releases.of(fleet)
-    const why = explainOne(facts, fleet, rollout, releases, now, zones, asked.timeZone)
+    const why = explainOne(
+      facts,
+      fleet,
+      rollout,
+      releases,
+      now,
+      zones,
+      asked.timeZone,
+      device.seenAt ?? device.registeredAt,
+    )
     return viewWhy(device.id, why)
   })
 }

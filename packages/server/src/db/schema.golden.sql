@@ -158,7 +158,6 @@ rollout_samples.at timestamp with time zone not null
 rollout_samples.waves jsonb not null
 rollout_waves.rollout text not null
 rollout_waves.wave integer not null
-rollout_waves.members_count bigint
 rollout_waves.members_counted_at timestamp with time zone
 rollout_waves.opened_at timestamp with time zone
 rollout_waves.success_since timestamp with time zone
@@ -170,6 +169,9 @@ rollout_waves.healthy_count bigint not null default 0
 rollout_waves.failed_count bigint not null default 0
 rollout_waves.failures_accepted_count bigint not null default 0
 rollout_waves.superseded_count bigint not null default 0
+rollout_waves.waiting_count bigint
+rollout_waves.silent_count bigint
+rollout_waves.moved_since_count bigint not null default 0
 rollouts.id text not null
 rollouts.fleet text not null
 rollouts.product text not null
@@ -195,6 +197,7 @@ rollouts.period_offered_count bigint not null
 rollouts.rate_next_ms double precision
 rollouts.failures_accepted_at timestamp with time zone
 rollouts.is_settled boolean not null
+rollouts.first_place bigint
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
@@ -301,10 +304,13 @@ rollout_waves: CHECK (((failures_accepted_count >= 0) AND (failures_accepted_cou
 rollout_waves: CHECK ((failed_count >= 0))
 rollout_waves: CHECK ((healthy_count >= 0))
 rollout_waves: CHECK ((in_flight_count >= 0))
+rollout_waves: CHECK ((moved_since_count >= 0))
 rollout_waves: CHECK ((offered_count >= 0))
 rollout_waves: PRIMARY KEY (rollout, wave)
 rollout_waves: FOREIGN KEY (rollout) REFERENCES rollouts(id)
+rollout_waves: CHECK ((silent_count >= 0))
 rollout_waves: CHECK ((superseded_count >= 0))
+rollout_waves: CHECK ((waiting_count >= 0))
 rollouts: FOREIGN KEY (fleet) REFERENCES fleets(name)
 rollouts: CHECK ((period_offered_count >= 0))
 rollouts: PRIMARY KEY (id)

@@ -74,7 +74,7 @@ function waveColumns(view: RolloutView): Column<WaveView>[] {
     { title: 'wave', text: (w) => String(w.number), align: 'right' },
     { title: 'members', text: (w) => describeMembers(view.policy.waves[w.number - 1]!.members) },
     { title: 'state', text: (w) => waveStates[w.state] },
-    { title: 'devices', text: (w) => String(w.membersCount ?? '-'), align: 'right' },
+    { title: 'devices', text: describeDevices, align: 'right' },
     { title: 'offered', text: (w) => String(w.offeredCount), align: 'right' },
     { title: 'in flight', text: (w) => String(w.inFlightCount), align: 'right' },
     { title: 'healthy', text: (w) => String(w.healthyCount), align: 'right' },
@@ -84,6 +84,12 @@ function waveColumns(view: RolloutView): Column<WaveView>[] {
     columns.push({ title: 'approved', text: (w) => w.approvedBy ?? '-', isShrinkable: true })
   }
   return columns
+}
+
+/** `12`, or `12, 3 silent`. */
+function describeDevices({ membersCount, silentCount }: WaveView): string {
+  if (membersCount === null) return '-'
+  return silentCount ? `${membersCount}, ${silentCount} silent` : String(membersCount)
 }
 
 /** What there is to do after making one. */

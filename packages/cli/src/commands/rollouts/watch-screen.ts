@@ -98,6 +98,7 @@ function drawWave(
     `${wave.healthyCount}/${wave.membersCount ?? '?'}`,
     wave.inFlightCount === 0 ? undefined : `${wave.inFlightCount} in flight`,
     wave.failedCount === 0 ? undefined : `${wave.failedCount} failed`,
+    wave.silentCount ? `${wave.silentCount} silent` : undefined,
   ].filter((part) => part !== undefined)
   const head = `${String(wave.number).padStart(2)} ${waveStates[wave.state].padEnd(10)} ${cut(harmless(members), 16).padEnd(6)} `
   const tail = ` ${counts.join('  ')}`
@@ -183,7 +184,7 @@ export function describeChange(before: RolloutView | undefined, after: RolloutVi
 
 function describeCounts(wave: WaveView): string {
   const of = wave.membersCount === null ? '' : ` of ${wave.membersCount}`
-  return `${wave.healthyCount}${of} healthy, ${wave.inFlightCount} in flight, ${wave.failedCount} failed, ${wave.offeredCount} offered`
+  return `${wave.healthyCount}${of} healthy, ${wave.inFlightCount} in flight, ${wave.failedCount} failed, ${wave.offeredCount} offered${wave.silentCount ? `, ${wave.silentCount} silent` : ''}`
 }
 
 /** At blanks; at most `linesMax` lines, the last of them cut. */
