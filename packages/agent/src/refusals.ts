@@ -61,12 +61,15 @@ export class FetchError extends Error {
   /** Of a refusal by the server, its own code. */
   readonly problem: string | undefined
   readonly retryAfterSeconds: number | undefined
+  /** Of a refused assertion: what to sign in place of a time. */
+  readonly challenge: string | undefined
 
   constructor(
     code: FetchFailure,
     options: {
       problem?: string | undefined
       retryAfterSeconds?: number | undefined
+      challenge?: string | undefined
       cause?: unknown
     } = {},
   ) {
@@ -74,6 +77,7 @@ export class FetchError extends Error {
     this.code = code
     this.problem = options.problem
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.challenge = options.challenge
   }
 }
 

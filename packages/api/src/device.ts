@@ -51,7 +51,10 @@ export const createDeviceToken = defineRoute({
   auth: 'device-assertion',
   summary: 'Trade an assertion signed by the device key for an access token of one hour.',
   body: z.strictObject({
-    /** Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin, `iat`, `exp` at most 300 s later, `jti`. */
+    /**
+     * Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin, `iat` by the device's own clock, `exp` at
+     * most 300 s later, `jti`; `nonce` where a refusal gave a challenge, which then stands for the clock.
+     */
     assertion: text(2048),
   }),
   reply: z.object({ accessToken: z.string(), expiresAt: instant }),

@@ -36,6 +36,8 @@ export const deviceView = z.object({
     .nullable(),
   /** Seconds since the device last verified a timestamp, as of its last report; null before the first. */
   timestampAgeSeconds: z.number().int().nullable(),
+  /** How far its clock was ahead of the server's when it last got a token, negative when behind; null for other protocols. */
+  clockOffsetSeconds: z.number().int().nullable(),
   lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
 })
 export type DeviceView = z.output<typeof deviceView>
@@ -46,7 +48,11 @@ export const listDevices = defineRoute({
   path: '/v1/devices',
   auth: 'actor',
   summary: 'List devices.',
-  query: pageQuery.extend({ fleet: nameField.optional() }),
+  query: pageQuery.extend({
+    fleet: nameField.optional(),
+    /** Only devices whose clock is off by more than a minute. */
+    clock: z.enum(['off']).optional(),
+  }),
   reply: pageOf(deviceView),
 })
 

@@ -9,6 +9,11 @@ export const problemSchema = z.object({
   detail: z.string(),
   /** For `invalid_request`: where, and what is expected there. */
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  /**
+   * For `assertion_expired`, `assertion_too_early` and `assertion_challenge_invalid`: sign an assertion that carries it as `nonce`, and
+   * the clock of the device is not asked for.
+   */
+  challenge: z.string().max(512).optional(),
 })
 export type Problem = z.output<typeof problemSchema>
 

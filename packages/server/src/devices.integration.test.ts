@@ -25,6 +25,7 @@ import {
   pushRelease,
   register,
   report,
+  scrape,
   setUpTrust,
   signReport,
   startTestServer,
@@ -107,22 +108,87 @@ test('V4 an assertion is good for one token, for this server, for five minutes',
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
   await assert.rejects(call(good), refused('assertion_replayed'))
   const now = Math.floor(Date.now() / 1000)
-  const spoiled: Record<string, unknown>[] = [
-    { aud: 'https://evil.example' },
-    { exp: now - 1, iat: now - 100 },
-    { exp: now + 4000 },
-    { iat: now + 1000, exp: now + 1100 },
-    { sub: `device_${'0'.repeat(26)}` },
-    { jti: 'short' },
+  const stranger = `device_${'0'.repeat(26)}`
+  const spoiled: readonly (readonly [code: string, changes: Record<string, unknown>])[] = [
+    ['assertion_audience_wrong', { aud: 'https://evil.example' }],
+    ['assertion_expired', { exp: now - 1, iat: now - 100 }],
+    ['assertion_invalid', { exp: now + 4000 }],
+    ['assertion_too_early', { iat: now + 1000, exp: now + 1100 }],
+    ['assertion_invalid', { sub: stranger }],
+    ['assertion_device_unknown', { iss: stranger, sub: stranger }],
+    ['assertion_invalid', { jti: 'short' }],
+    ['assertion_challenge_invalid', { nonce: 'made-up' }],
   ]
-  for (const changes of spoiled) {
+  for (const [code, changes] of spoiled) {
     const assertion = await makeAssertion(signer, deviceId, server.url, changes)
-    await assert.rejects(call(assertion), refused('assertion_invalid'))
+    await assert.rejects(call(assertion), refused(code))
   }
   const thief = await generateSigner('ed25519')
-  const stolen = await makeAssertion(thief, deviceId, server.url)
-  await assert.rejects(call(stolen), refused('assertion_invalid'))
+  const stolen = await makeAssertion(thief, deviceId, server.url, { iat: 0, exp: 300 })
+  await assert.rejects(call(stolen), (error: unknown) => {
+    refused('assertion_signature_invalid')(error)
+    // only who has shown the key is told what to sign next
+    assert.equal((error as ProblemError).problem.challenge, undefined)
+    return true
+  })
   await assert.rejects(call('a.b.c'), refused('assertion_invalid'))
+})
+
+test('D8 V4 a clock that is wrong in either direction: the device asks all the same, and its clock is shown, listed, counted and logged', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  const key = await makeProvisioningKey(client, 10)
+  const dayMs = 86_400_000
+  const shown = new Map<string, number>()
+  for (const offset of [61, 2 * 86_400, -3 * 86_400, -now]) {
+    const signer = await generateSigner('ed25519')
+    const { deviceId } = await register(client, key, signer)
+    const asserting = (changes: Record<string, unknown> = {}) =>
+      makeAssertion(signer, deviceId, server.url, {
+        iat: now + offset,
+        exp: now + offset + 300,
+        ...changes,
+      })
+    const call = (assertion: string, by = client) =>
+      by.api.call(createDeviceToken, { body: { assertion } })
+    let challenge: string | undefined
+    await assert.rejects(call(await asserting()), (error: unknown) => {
+      refused(offset > 0 ? 'assertion_too_early' : 'assertion_expired')(error)
+      challenge = (error as ProblemError).problem.challenge
+      return true
+    })
+    const good = await asserting({ nonce: challenge })
+    // of the other worker as good as of the one that gave the challenge, once
+    const { accessToken } = await call(good, other)
+    await assert.rejects(call(good), refused('assertion_replayed'))
+    const at = new Date((now + offset) * 1000).toISOString().slice(0, 19)
+    await report(
+      client,
+      { id: deviceId, signer, accessToken },
+      {
+        at: `${at}Z`,
+        // a floor of the time that lies above the clock
+        timestampVerifiedAt: `${new Date(Date.parse(`${at}Z`) + dayMs).toISOString().slice(0, 19)}Z`,
+      },
+    )
+    const view = await client.api.call(showDevice, { params: { deviceId } })
+    assert.ok(Math.abs(view.clockOffsetSeconds! - offset) < 120, String(view.clockOffsetSeconds))
+    assert.equal(view.timestampAgeSeconds, 0)
+    shown.set(deviceId, offset)
+    const line = server
+      .log()
+      .split('\n')
+      .find((one) => one.includes('device.assertion-refused') && one.includes(deviceId))
+    assert.match(line ?? '', offset > 0 ? /assertion_too_early/ : /assertion_expired/)
+    // the challenge of one device is worth nothing to another
+    const thief = await addDevice(client, server.url, key)
+    const foreign = await makeAssertion(thief.signer, thief.id, server.url, { nonce: challenge })
+    await assert.rejects(call(foreign), refused('assertion_challenge_invalid'))
+  }
+  const listed = await client.api.call(listDevices, { query: { clock: 'off' } })
+  assert.deepEqual(listed.items.map(({ id }) => id).toSorted(), [...shown.keys()].toSorted())
+  const { sum } = await scrape(client, server.adminToken)
+  const off = (direction: string) => sum('seaworthy_devices_clock_off', { direction })
+  assert.deepEqual([off('ahead'), off('behind')], [2, 2])
 })
 
 test('D8 forged version reports are refused: what runs changes by signature alone', async () => {

@@ -180,7 +180,7 @@ test('T10 a device key swapped in the database locks the device out and lets nob
     const assertion = await makeAssertion(key, deviceId, town.server.url)
     await assert.rejects(
       town.client.api.call(createDeviceToken, { body: { assertion } }),
-      isProblem('assertion_invalid'),
+      isProblem('assertion_signature_invalid'),
     )
     agent.cutPower()
     agent.start()

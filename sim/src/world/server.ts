@@ -44,6 +44,14 @@ export interface DeviceRecord {
   isRemoved: boolean
 }
 
+interface AssertionClaims {
+  sub: string
+  aud: string
+  iat: number
+  exp: number
+  nonce?: string
+}
+
 interface Fleet {
   product: string
   channel: string
@@ -121,31 +129,40 @@ export function createSimServer(options: {
   const giveToken = async (request: HttpRequest): Promise<Reply> => {
     const body = createDeviceToken.body.safeParse(await readJson(request))
     if (!body.success) return problem(400, 'invalid_request')
-    const deviceId = await verifyAssertion(body.data.assertion)
-    if (deviceId === undefined) return problem(401, 'not_authenticated')
+    const claims = await verifyAssertion(body.data.assertion)
+    if (claims === undefined) return problem(401, 'not_authenticated')
+    const { sub: deviceId, iat, exp, nonce } = claims
+    // as the server does, in a form that needs no key: whoever answers with it has asked just before
+    const seconds = Math.floor(now().getTime() / 1000)
+    const challenge = `${deviceId}-${Math.floor(seconds / 300)}`
+    if (nonce !== undefined && nonce !== challenge) {
+      return problem(401, 'assertion_challenge_invalid', { challenge })
+    }
+    if (nonce === undefined && exp <= seconds) {
+      return problem(401, 'assertion_expired', { challenge })
+    }
+    if (nonce === undefined && iat > seconds + 60) {
+      return problem(401, 'assertion_too_early', { challenge })
+    }
     const accessToken = hexEncode(random.bytes(16))
     const expiresAt = new Date(now().getTime() + hourMs)
     tokens.set(accessToken, { deviceId, expiresAt })
     return json(200, { accessToken, expiresAt: formatInstant(expiresAt) })
   }
 
-  /** The device that made it, `undefined` when none of ours did. */
-  const verifyAssertion = async (assertion: string): Promise<string | undefined> => {
+  /** What a device of ours claims in it, `undefined` when none did. */
+  const verifyAssertion = async (assertion: string): Promise<AssertionClaims | undefined> => {
     const [head, claims, signature, ...rest] = assertion.split('.')
     if (!head || !claims || !signature || rest.length > 0) return undefined
     try {
-      const { sub, aud, exp } = JSON.parse(utf8Decode(base64UrlDecode(claims))) as {
-        sub: string
-        aud: string
-        exp: number
-      }
+      const claimed = JSON.parse(utf8Decode(base64UrlDecode(claims))) as AssertionClaims
+      const { sub, aud } = claimed
       const device = devices.get(sub)
       if (device === undefined || device.isRemoved || aud !== origin) return undefined
-      if (exp * 1000 < now().getTime()) return undefined
       const key = parsePublicKey(device.publicKey)
       const signed = utf8Encode(`${head}.${claims}`)
       const isGenuine = await isSignedBy(key, signed, hexEncode(base64UrlDecode(signature)))
-      return isGenuine ? sub : undefined
+      return isGenuine ? claimed : undefined
     } catch {
       // not a token at all: answered like a wrong one
       return undefined
@@ -271,8 +288,8 @@ function json(status: number, value: unknown): Reply {
   return { status, headers, body: utf8Encode(JSON.stringify(value)) }
 }
 
-function problem(status: number, code: string): Reply {
-  const body = { type: 'about:blank', title: code, status, code, detail: code }
+function problem(status: number, code: string, more: { challenge?: string } = {}): Reply {
+  const body = { type: 'about:blank', title: code, status, code, detail: code, ...more }
   return {
     status,
     headers: { 'content-type': problemMediaType },

@@ -92,6 +92,7 @@ const fileName = /^[a-z0-9][a-z0-9._-]{0,127}$/
 const deviceId = /^device_[0-9a-hjkmnp-tv-z]{26}$/
 const label = /^[a-z][a-z0-9-]{0,62}$/
 const sha256 = /^[0-9a-f]{64}$/
+const challengeForm = /^[A-Za-z0-9._-]{1,512}$/
 const problemCode = /^[a-z][a-z0-9_]{0,63}$/
 const retrySecondsMax = 1_000_000
 
@@ -184,6 +185,7 @@ export interface WireFailure {
   code: FetchFailure
   problem?: string
   retryAfterSeconds?: number
+  challenge?: string
 }
 
 /** What is said of a failure: words of a server only where they have the form of a code, else nothing of them. */
@@ -191,13 +193,15 @@ export function formFailure(failure: {
   code: FetchFailure
   problem?: string | undefined
   retryAfterSeconds?: number | undefined
+  challenge?: string | undefined
 }): WireFailure {
   const formed: WireFailure = { code: failure.code }
-  const { problem, retryAfterSeconds } = failure
+  const { problem, retryAfterSeconds, challenge } = failure
   if (problem !== undefined && problemCode.test(problem)) formed.problem = problem
   if (retryAfterSeconds !== undefined && retryAfterSeconds >= 0) {
     formed.retryAfterSeconds = Math.min(Math.ceil(retryAfterSeconds), retrySecondsMax)
   }
+  if (challenge !== undefined && challengeForm.test(challenge)) formed.challenge = challenge
   return formed
 }
 
@@ -209,6 +213,9 @@ export function parseFailure(value: unknown): WireFailure {
   if (members['problem'] !== undefined) failure.problem = text(members, 'problem', problemCode)
   if (members['retryAfterSeconds'] !== undefined) {
     failure.retryAfterSeconds = whole(members, 'retryAfterSeconds', 0, retrySecondsMax)
+  }
+  if (members['challenge'] !== undefined) {
+    failure.challenge = text(members, 'challenge', challengeForm)
   }
   return failure
 }

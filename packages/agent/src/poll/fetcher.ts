@@ -238,7 +238,13 @@ function isNoSpace(error: unknown): boolean {
 function describeError(error: unknown): FetchError {
   if (error instanceof ProblemError) {
     const { status, code: problem, retryAfterSeconds } = error
-    return new FetchError(failureOf(status), { problem, retryAfterSeconds, cause: error })
+    const { challenge } = error.problem
+    return new FetchError(failureOf(status), {
+      problem,
+      retryAfterSeconds,
+      challenge,
+      cause: error,
+    })
   }
   if (error instanceof MalformedReplyError)
     return new FetchError('malformed_reply', { cause: error })

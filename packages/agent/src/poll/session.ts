@@ -11,7 +11,34 @@ export interface SessionPorts {
   random: Random
   /** Origin of the server. */
   server: string
+  /** The device's own clock, right or wrong. */
   now: () => Date
+}
+
+/**
+ * Asks for a token as this device. Where the clock of the device or of the server is wrong, the server refuses with a challenge,
+ * which is signed in place of a time. Throws `FetchError`.
+ */
+export async function askForToken(
+  { gateway, signer, random, server, now }: SessionPorts,
+  deviceId: string,
+): Promise<void> {
+  const ask = async (challenge?: string) => {
+    const assertion = await signAssertion(signer, {
+      deviceId,
+      audience: server,
+      now: now(),
+      random,
+      ...(challenge === undefined ? {} : { challenge }),
+    })
+    await gateway.ask({ kind: 'token', assertion })
+  }
+  try {
+    await ask()
+  } catch (error) {
+    if (!(error instanceof FetchError) || error.challenge === undefined) throw error
+    await ask(error.challenge)
+  }
 }
 
 /**
@@ -19,17 +46,16 @@ export interface SessionPorts {
  * have come back, and its token be the old one: it asks for a new one then too. Throws `FetchError`.
  */
 export async function callCheckIn(
-  { gateway, signer, random, server, now }: SessionPorts,
+  session: SessionPorts,
   deviceId: string,
   body: Readonly<Record<string, unknown>>,
 ): Promise<FetcherReplies['check-in']> {
   try {
-    return await gateway.ask({ kind: 'check-in', body })
+    return await session.gateway.ask({ kind: 'check-in', body })
   } catch (error) {
     if (!(error instanceof FetchError)) throw error
     if (error.code !== 'token_needed' && error.problem !== 'device_removed') throw error
   }
-  const assertion = await signAssertion(signer, { deviceId, audience: server, now: now(), random })
-  await gateway.ask({ kind: 'token', assertion })
-  return gateway.ask({ kind: 'check-in', body })
+  await askForToken(session, deviceId)
+  return session.gateway.ask({ kind: 'check-in', body })
 }

@@ -64,10 +64,20 @@ export async function signReport(
 
 const assertionSeconds = 300
 
-/** A compact JWT (RFC 7519, EdDSA) that a token is given for. All claims are the installer's own. */
+/**
+ * A compact JWT (RFC 7519, EdDSA) that a token is given for. The claims are the installer's own, but for a challenge of the server
+ * that makes it good whatever the clock of the device says, for one server and as long as the challenge is good.
+ */
 export async function signAssertion(
   signer: Signer,
-  options: { deviceId: string; audience: string; now: Date; random: Random },
+  options: {
+    deviceId: string
+    audience: string
+    /** By the device's own clock, so that the server sees how far it is off. */
+    now: Date
+    random: Random
+    challenge?: string
+  },
 ): Promise<string> {
   const issuedAt = Math.floor(options.now.getTime() / 1000)
   const claims = {
@@ -77,6 +87,7 @@ export async function signAssertion(
     iat: issuedAt,
     exp: issuedAt + assertionSeconds,
     jti: base64UrlEncode(options.random.bytes(16)),
+    ...(options.challenge === undefined ? {} : { nonce: options.challenge }),
   }
   const encode = (part: unknown) => base64UrlEncode(utf8Encode(JSON.stringify(part)))
   const input = `${encode({ alg: 'EdDSA', typ: 'JWT' })}.${encode(claims)}`

@@ -16,8 +16,9 @@ import {
   provisioningKeyId,
   withoutProvisioningKey,
 } from '../config.ts'
+import { askForToken } from '../poll/session.ts'
 import { FetchError } from '../refusals.ts'
-import { openDeviceKey, signAssertion, signRegistration } from '../state/device-key.ts'
+import { openDeviceKey, signRegistration } from '../state/device-key.ts'
 import type { Identity } from '../state/identity.ts'
 import { otherKeyFile, writeIdentity } from '../state/identity.ts'
 import { replaceFile } from '../state/replace-file.ts'
@@ -35,11 +36,17 @@ export interface Membership {
 }
 
 /** By which the server says that it does not know the identity, or no longer. */
-const refusedIdentity = ['device_removed', 'assertion_invalid']
+const refusedIdentity = [
+  'device_removed',
+  'assertion_device_unknown',
+  'assertion_signature_invalid',
+  // earlier servers say it of all of these
+  'assertion_invalid',
+]
 /** By which it says that the device key, not the provisioning key, is in the way. */
 const refusedKey = ['device_removed', 'device_already_registered']
 
-export function createMembership(context: InstallerContext, now: () => Date): Membership {
+export function createMembership(context: InstallerContext): Membership {
   const { ports, settings, store } = context
   const { config, layout } = settings
   const { disk, gateway, log } = ports
@@ -161,8 +168,8 @@ export function createMembership(context: InstallerContext, now: () => Date): Me
   }
 
   const signIn = async ({ deviceId }: Identity, signer: Signer) => {
-    const options = { deviceId, audience: config.server ?? '', now: now(), random: ports.random }
-    await gateway.ask({ kind: 'token', assertion: await signAssertion(signer, options) })
+    const now = () => ports.clock.now()
+    await askForToken({ ...ports, signer, server: config.server ?? '', now }, deviceId)
   }
 
   /** A server that was set back, or lied, may know the identity before. */

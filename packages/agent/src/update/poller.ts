@@ -36,17 +36,14 @@ export function createPoller(context: InstallerContext): Poller {
   const { ports, settings, store, trust } = context
   const { config } = settings
 
-  const trustedNow = () =>
-    new Date(Math.max(ports.clock.now().getTime(), trust.client.status().timeFloor.getTime()))
-
   const session = () => ({
     ...ports,
     signer: context.signer,
     server: config.server ?? '',
-    now: trustedNow,
+    now: () => ports.clock.now(),
   })
 
-  const membership = createMembership(context, trustedNow)
+  const membership = createMembership(context)
 
   /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
   const checkInOnce = async (

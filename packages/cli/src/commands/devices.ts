@@ -7,7 +7,7 @@ import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatAgo, formatCount, formatSpan, harmless } from '../output/format.ts'
+import { formatCount, formatPast, formatSpan, harmless } from '../output/format.ts'
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
@@ -21,8 +21,9 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list devices with what they run')
     .option('--fleet <name>', 'of this fleet alone')
-    .action(async (options: { fleet?: string }, command: Command) =>
-      list(createContext(ports, command), options.fleet),
+    .option('--clock-off', 'only those whose clock is off by more than a minute')
+    .action(async (options: ListOptions, command: Command) =>
+      list(createContext(ports, command), options),
     )
   device
     .command('show <device>')
@@ -61,16 +62,25 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     )
 }
 
+interface ListOptions {
+  fleet?: string
+  clockOff?: boolean
+}
+
 interface SetOptions {
   name?: string
   tag?: Record<string, string>
   fleet?: string
 }
 
-async function list(context: Context, fleet: string | undefined): Promise<void> {
+async function list(context: Context, { fleet, clockOff }: ListOptions): Promise<void> {
+  const filter = {
+    ...(fleet === undefined ? {} : { fleet }),
+    ...(clockOff === true ? ({ clock: 'off' } as const) : {}),
+  }
   await withSession(context, async ({ client }) => {
     const devices = await collectPages((query) =>
-      client.call(listDevices, { query: { ...query, ...(fleet === undefined ? {} : { fleet }) } }),
+      client.call(listDevices, { query: { ...query, ...filter } }),
     )
     const now = context.ports.clock.now()
     context.show(devices, () => [
@@ -82,11 +92,11 @@ async function list(context: Context, fleet: string | undefined): Promise<void> 
           { title: 'running', text: describeVersion, isShrinkable: true },
           { title: 'update', text: describeUpdate, isShrinkable: true },
           { title: 'refused', text: (d) => d.lastRefusal?.code ?? '-' },
-          { title: 'seen', text: (d) => formatAgo(d.lastSeenAt, now) },
+          { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now) },
         ],
         devices,
       ),
-      ...(devices.length === 0
+      ...(devices.length === 0 && clockOff !== true
         ? ['No devices yet: see `seaworthy provisioning-key create --help`.']
         : []),
     ])
@@ -226,7 +236,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
       'last refusal',
       view.lastRefusal === null
         ? undefined
-        : `${view.lastRefusal.code}, ${formatAgo(view.lastRefusal.at, now)}`,
+        : `${view.lastRefusal.code}, ${formatPast(view.lastRefusal.at, now)}`,
     ],
     [
       'metadata age',
@@ -236,7 +246,8 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
           : undefined
         : formatSpan(view.timestampAgeSeconds * 1000),
     ],
-    ['seen', formatAgo(view.lastSeenAt, now)],
+    ['clock', describeClock(view)],
+    ['seen', formatPast(view.lastSeenAt, now)],
     ['registered', view.registeredAt],
   ])
 }
@@ -248,6 +259,16 @@ function describeVersion(view: DeviceView): string {
 /** What the machine calls what it runs: nobody has signed that. */
 function describeUnsigned({ unsignedVersion }: DeviceView): string | undefined {
   return unsignedVersion === null ? undefined : `${harmless(unsignedVersion)} (not signed)`
+}
+
+/** More than this and the server calls it off. */
+const clockOffSeconds = 60
+
+function describeClock({ clockOffsetSeconds: offset }: DeviceView): string | undefined {
+  if (offset === null) return undefined
+  if (Math.abs(offset) <= clockOffSeconds) return 'right'
+  const span = formatSpan(Math.abs(offset) * 1000)
+  return `${span} ${offset > 0 ? 'ahead of' : 'behind'} the server's, when it last got a token`
 }
 
 function describeUpdate({ update }: DeviceView): string {

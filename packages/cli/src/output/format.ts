@@ -1,5 +1,6 @@
 /** Values as people read them. Text from elsewhere is made harmless before it reaches a terminal. */
 import { printable } from '@seaworthy/std/printable'
+import { formatInstant } from '@seaworthy/std/time'
 
 export { printable as harmless }
 
@@ -34,6 +35,12 @@ export function formatAgo(instant: string | null, now: Date): string {
   const ms = now.getTime() - Date.parse(instant)
   if (Number.isNaN(ms)) return printable(instant)
   return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(-ms)}`
+}
+
+/** The same for what has certainly happened: where a clock says otherwise, the clock is wrong. */
+export function formatPast(instant: string | null, now: Date): string {
+  if (instant === null) return 'never'
+  return formatAgo(Date.parse(instant) > now.getTime() ? formatInstant(now) : instant, now)
 }
 
 /** The first 12 hexadecimal digits, for tables; never for comparing. */

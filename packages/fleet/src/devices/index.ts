@@ -9,7 +9,18 @@ export type DeviceRefusal =
   | 'device_removed'
   | 'device_already_registered'
   | 'proof_invalid'
+  /** Out of form. */
   | 'assertion_invalid'
+  | 'assertion_device_unknown'
+  | 'assertion_signature_invalid'
+  /** Made for a server of another name. */
+  | 'assertion_audience_wrong'
+  /** The clock of the device is behind, or the assertion is old. */
+  | 'assertion_expired'
+  /** The clock of the device is ahead. */
+  | 'assertion_too_early'
+  /** Not a challenge of this server for this device, or one that is over. */
+  | 'assertion_challenge_invalid'
   | 'assertion_replayed'
   | 'report_signature_invalid'
   | 'report_signature_missing'

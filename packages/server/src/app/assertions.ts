@@ -7,16 +7,40 @@ import { isId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, parsePublicKey } from '@seaworthy/trust/keys'
+import { openToken, signToken } from './device-tokens.ts'
 
 export interface Assertion {
   readonly deviceId: string
   readonly jti: string
+  /** From then on it could not be used again anyway. */
   readonly expiresAt: Date
+  /** How far the device's own clock is ahead of ours; negative when it is behind. */
+  readonly clockOffsetSeconds: number
+}
+
+/**
+ * The clock of the device, or of this server, is wrong. The device need not know the time to ask: it signs the challenge instead.
+ */
+export class ClockRefusal extends Refusal<DeviceRefusal> {
+  readonly challenge: string
+  readonly clockOffsetSeconds: number
+
+  constructor(
+    code: 'assertion_expired' | 'assertion_too_early' | 'assertion_challenge_invalid',
+    message: string,
+    facts: { challenge: string; clockOffsetSeconds: number },
+  ) {
+    super(code, message)
+    this.challenge = facts.challenge
+    this.clockOffsetSeconds = facts.clockOffsetSeconds
+  }
 }
 
 const lifetimeSecondsMax = 300
 /** Clocks of devices are rarely exact. */
 const skewSeconds = 60
+const challengeAudience = 'seaworthy-assertion-challenge'
+const int32Max = 2 ** 31 - 1
 
 /** The device that an assertion claims to come from; nothing of it is believed before `verifyAssertion`. */
 export function readAssertionIssuer(assertion: string): string {
@@ -26,30 +50,81 @@ export function readAssertionIssuer(assertion: string): string {
   return deviceId
 }
 
+export interface AssertionRules {
+  readonly isOwnOrigin: (origin: string) => boolean
+  /** Of this server and its replicas, for the challenges they give. */
+  readonly challengeKey: Uint8Array
+  readonly now: Date
+}
+
 /**
- * Throws `assertion_invalid` unless the assertion is by `key`, for one of this server's own names, and neither too
- * early, too late nor valid for too long. That it was not used before is the caller's to check.
+ * Throws unless the assertion is by `key`, for one of this server's own names, valid for a short time, and of now: by the device's
+ * clock, or because it carries a challenge that this server gave this device just before. Only who has shown the key is told of the
+ * clock. That it was not used before is the caller's to check.
  */
 export async function verifyAssertion(
   assertion: string,
   key: PublicKey,
-  options: { isOwnOrigin: (origin: string) => boolean; now: Date },
+  { isOwnOrigin, challengeKey, now }: AssertionRules,
 ): Promise<Assertion> {
   const { input, header, claims, signature } = split(assertion)
   const verifying = parsePublicKey(key)
   const algorithm = verifying.algorithm === 'ed25519' ? 'EdDSA' : 'ES256'
-  if (header['alg'] !== algorithm || header['crit'] !== undefined) throw invalid('alg')
-  if (!(await isJwsBy(verifying, input, signature))) throw invalid('the signature')
-  const { iss, sub, aud, iat, exp, jti } = claims
-  const nowSeconds = options.now.getTime() / 1000
+  const isGenuine =
+    header['alg'] === algorithm &&
+    header['crit'] === undefined &&
+    (await isJwsBy(verifying, input, signature))
+  if (!isGenuine) {
+    throw new Refusal<DeviceRefusal>(
+      'assertion_signature_invalid',
+      'the assertion is not signed by the key of the device',
+    )
+  }
+  const { iss, sub, aud, iat, exp, jti, nonce } = claims
   if (typeof iss !== 'string' || iss !== sub) throw invalid('sub')
-  if (typeof aud !== 'string' || !options.isOwnOrigin(aud)) throw invalid('aud')
   if (!isSeconds(iat) || !isSeconds(exp)) throw invalid('iat or exp')
   if (exp <= iat || exp - iat > lifetimeSecondsMax) throw invalid('a lifetime of more than 300 s')
-  if (exp <= nowSeconds) throw invalid('exp: it is over')
-  if (iat > nowSeconds + skewSeconds) throw invalid('iat: it is in the future')
   if (typeof jti !== 'string' || !/^[A-Za-z0-9_-]{16,64}$/.test(jti)) throw invalid('jti')
-  return { deviceId: iss, jti, expiresAt: new Date(exp * 1000) }
+  if (typeof aud !== 'string' || !isOwnOrigin(aud)) {
+    throw new Refusal<DeviceRefusal>(
+      'assertion_audience_wrong',
+      'the assertion is for a server of another name: compare `server` in agent.json with the names of this server',
+    )
+  }
+  const nowSeconds = Math.floor(now.getTime() / 1000)
+  const offset = Math.max(-int32Max, Math.min(int32Max, iat - nowSeconds))
+  const refuse = (code: ConstructorParameters<typeof ClockRefusal>[0], message: string) =>
+    new ClockRefusal(code, message, {
+      challenge: makeChallenge(challengeKey, iss, nowSeconds),
+      clockOffsetSeconds: offset,
+    })
+  const verified = { deviceId: iss, jti, clockOffsetSeconds: offset }
+  if (nonce !== undefined) {
+    const isOurs =
+      typeof nonce === 'string' &&
+      openToken(challengeKey, challengeAudience, nonce, now)?.['sub'] === iss
+    if (!isOurs)
+      throw refuse('assertion_challenge_invalid', 'the challenge is not, or no longer, good')
+    return { ...verified, expiresAt: new Date((nowSeconds + lifetimeSecondsMax) * 1000) }
+  }
+  if (exp <= nowSeconds) {
+    throw refuse(
+      'assertion_expired',
+      `the assertion was over ${nowSeconds - exp} s ago by the clock of this server`,
+    )
+  }
+  if (iat > nowSeconds + skewSeconds) {
+    throw refuse(
+      'assertion_too_early',
+      `the assertion was made ${iat - nowSeconds} s from now by the clock of this server`,
+    )
+  }
+  return { ...verified, expiresAt: new Date(exp * 1000) }
+}
+
+/** Nothing is stored for it: whoever answers within its lifetime has asked this server, or a replica of it, just before. */
+function makeChallenge(key: Uint8Array, deviceId: string, nowSeconds: number): string {
+  return signToken(key, challengeAudience, { sub: deviceId, exp: nowSeconds + lifetimeSecondsMax })
 }
 
 /** Whether an origin such as `https://ship.example:8443` names the holder of this certificate, at any port. */
@@ -107,7 +182,7 @@ async function isJwsBy(key: VerifyingKey, input: string, signature: Uint8Array):
 }
 
 function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 function invalid(what: string): Refusal<DeviceRefusal> {

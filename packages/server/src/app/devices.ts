@@ -41,7 +41,7 @@ import { takeProvisioningUse } from '../db/provisioning-keys.ts'
 import type { Actor } from './actors.ts'
 import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
-import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
+import { ClockRefusal, readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
 import { TooOftenRefusal } from './overload.ts'
 import { factsOf } from './device-facts.ts'
@@ -117,7 +117,7 @@ export async function registerDevice(
   return { device: known, fleet: knownFleet, isNew: false }
 }
 
-/** Throws `assertion_invalid`, `assertion_replayed`, `device_removed`. */
+/** Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the reason. */
 export async function issueAccessToken(
   app: App,
   assertion: string,
@@ -125,23 +125,64 @@ export async function issueAccessToken(
   now: Date,
 ): Promise<{ accessToken: string; expiresAt: Date }> {
   const deviceId = readAssertionIssuer(assertion)
-  const device = await getDevice(app.db.reader, deviceId)
-  if (device === undefined && (await isRemovedDevice(app.db.reader, deviceId))) throw removed()
-  if (!device?.publicKey) {
-    throw new Refusal<DeviceRefusal>('assertion_invalid', 'the assertion is of no known device')
-  }
-  const verified = await verifyAssertion(assertion, device.publicKey, { isOwnOrigin, now })
-  const isFirstUse = await app.db.write((tx) =>
-    useAssertion(tx, { device: deviceId, jti: verified.jti, expiresAt: verified.expiresAt }),
-  )
-  if (!isFirstUse) {
-    throw new Refusal<DeviceRefusal>('assertion_replayed', 'the assertion was used before')
+  try {
+    await acceptAssertion(app, deviceId, assertion, isOwnOrigin, now)
+  } catch (error) {
+    if (error instanceof Refusal) logRefusedAssertion(app, deviceId, error)
+    throw error
   }
   const expiresAt = new Date(now.getTime() + accessTokenLifetimeMs)
   const exp = Math.floor(expiresAt.getTime() / 1000)
   const accessToken = signToken(app.secrets.deviceTokenKey, deviceAudience, { sub: deviceId, exp })
   app.metrics.deviceTokens.add(1)
   return { accessToken, expiresAt: new Date(exp * 1000) }
+}
+
+async function acceptAssertion(
+  app: App,
+  deviceId: string,
+  assertion: string,
+  isOwnOrigin: (origin: string) => boolean,
+  now: Date,
+): Promise<void> {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined && (await isRemovedDevice(app.db.reader, deviceId))) throw removed()
+  if (!device?.publicKey) {
+    throw new Refusal<DeviceRefusal>(
+      'assertion_device_unknown',
+      'the assertion is of no known device',
+    )
+  }
+  const challengeKey = app.secrets.deviceTokenKey
+  const rules = { isOwnOrigin, challengeKey, now }
+  const verified = await verifyAssertion(assertion, device.publicKey, rules)
+  const { clockOffsetSeconds } = verified
+  const before = device.clockOffsetSeconds
+  const isMoved =
+    before === null || Math.abs(before - clockOffsetSeconds) > clockOffsetUnnoticedSeconds
+  const isFirstUse = await app.db.write(async (tx) => {
+    if (!(await useAssertion(tx, { device: deviceId, ...verified }))) return false
+    if (isMoved) await db.setClockOffset(tx, deviceId, clockOffsetSeconds)
+    return true
+  })
+  if (!isFirstUse) {
+    throw new Refusal<DeviceRefusal>('assertion_replayed', 'the assertion was used before')
+  }
+}
+
+/** A smaller change of a device's clock is not written down: most of them move by a second now and then. */
+const clockOffsetUnnoticedSeconds = 5
+
+/** Of each device a few a minute; of devices that nobody knows together as many. */
+function logRefusedAssertion(app: App, deviceId: string, error: Refusal): void {
+  const isUnknown = error.code === 'assertion_device_unknown'
+  if (!app.refusals.admits(`assertion ${isUnknown ? 'unknown' : deviceId}`)) return
+  app.log.warn('device.assertion-refused', {
+    device: deviceId,
+    code: error.code,
+    reason: error.message,
+    ...(error instanceof ClockRefusal ? { clockOffsetSeconds: error.clockOffsetSeconds } : {}),
+  })
 }
 
 export interface CheckInReply {
@@ -397,13 +438,18 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     timestampAgeSeconds:
       report === null || report.timestampVerifiedAt === null
         ? null
-        : Math.round(
-            (parseInstant(report.at).getTime() -
-              parseInstant(report.timestampVerifiedAt).getTime()) /
-              1000,
-          ),
+        : ageSeconds(report.at, report.timestampVerifiedAt),
+    clockOffsetSeconds: device.clockOffsetSeconds,
     lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
   }
+}
+
+/** By one clock, which may have been set back between the two: an age is never below nothing. */
+function ageSeconds(at: string, since: string): number {
+  return Math.max(
+    0,
+    Math.round((parseInstant(at).getTime() - parseInstant(since).getTime()) / 1000),
+  )
 }
 
 /** Assertions need to be remembered for as long as they could be used again. */
@@ -415,10 +461,13 @@ export async function forgetExpiredAssertions(app: App): Promise<void> {
 export async function listDevices(
   tx: ReadTx,
   actor: Actor,
-  query: PageQuery & { readonly fleet?: string | undefined },
+  query: PageQuery & {
+    readonly fleet?: string | undefined
+    readonly clock?: 'off' | undefined
+  },
 ): Promise<Page<DeviceView>> {
   const { fleets, products } = grantOf(actor)
-  const scope = { fleet: query.fleet ?? null, fleets, products }
+  const scope = { fleet: query.fleet ?? null, isClockOff: query.clock === 'off', fleets, products }
   const page = await readPage(
     query,
     (limit) => db.listDevices(tx, { ...scope, after: query.after ?? '', limit }),

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { Refusal } from '@seaworthy/std/refusal'
 import { seededRandom } from '@seaworthy/std/random'
 import { generateSigner } from '@seaworthy/trust/keys'
-import { readAssertionIssuer, verifyAssertion } from './assertions.ts'
+import { makeAssertion } from '../testing/index.ts'
+import { ClockRefusal, readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { createCredential, isSameSecret, parseCredential } from './credentials.ts'
 import { createTokenReader, openToken, signToken } from './device-tokens.ts'
 
@@ -107,7 +108,7 @@ test('V4 whatever is sent as a token or an assertion is refused with a code, nev
       assert.equal(openToken(key, 'seaworthy-device', text, now), undefined)
       assert.throws(() => readAssertionIssuer(text), isRefused)
       await assert.rejects(
-        verifyAssertion(text, publicKey, { isOwnOrigin: () => true, now }),
+        verifyAssertion(text, publicKey, { isOwnOrigin: () => true, challengeKey: key, now }),
         isRefused,
       )
     }),
@@ -116,5 +117,44 @@ test('V4 whatever is sent as a token or an assertion is refused with a code, nev
 })
 
 function isRefused(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'assertion_invalid'
+  return (
+    error instanceof Refusal &&
+    ['assertion_invalid', 'assertion_signature_invalid'].includes(error.code as string)
+  )
 }
+
+test('D8 V4 a challenge stands for the clock for five minutes, for its device and its key alone', async () => {
+  const signer = await generateSigner('ed25519')
+  const deviceId = `device_${'0'.repeat(26)}`
+  const assertion = (changes: Record<string, unknown>, by = signer) =>
+    makeAssertion(by, deviceId, 'https://a', { iat: 0, exp: 300, ...changes })
+  const verify = async (text: string, at = now, challengeKey = key) =>
+    verifyAssertion(text, signer.key, { isOwnOrigin: () => true, challengeKey, now: at })
+  const refusal = async (promise: Promise<unknown>): Promise<ClockRefusal> => {
+    const error: unknown = await promise.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    assert.ok(error instanceof ClockRefusal, String(error))
+    return error
+  }
+  const first = await refusal(verify(await assertion({})))
+  assert.equal(first.code, 'assertion_expired')
+  assert.equal(first.clockOffsetSeconds, -now.getTime() / 1000)
+  const nonce = first.challenge
+  const good = await assertion({ nonce })
+  const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+  assert.equal((await verify(good)).expiresAt.getTime(), later(300).getTime())
+  // whatever time it claims, what is remembered of it is remembered for as long as the challenge lasts
+  const ahead = await assertion({ nonce, iat: 9e12, exp: 9e12 + 300 })
+  const verified = await verify(ahead, later(299))
+  assert.ok(verified.expiresAt.getTime() >= later(300).getTime())
+  assert.equal(verified.clockOffsetSeconds, 2 ** 31 - 1)
+  const old = await refusal(verify(good, later(300)))
+  assert.equal(old.code, 'assertion_challenge_invalid')
+  // and may be answered in its turn
+  await verify(await assertion({ nonce: old.challenge }), later(301))
+  await refusal(verify(good, now, seededRandom(9).bytes(32)))
+  const lasting = await assertion({ nonce, exp: 301 })
+  await assert.rejects(verify(lasting), { code: 'assertion_invalid' })
+})

@@ -23,6 +23,8 @@ export interface DeviceRow {
 export type StoredReport = DeviceReport & { readonly unsignedVersion?: string }
 
 export interface DeviceWithState extends DeviceRow {
+  /** How far its clock was ahead of ours when it last got a token; `null` before that, and for other protocols. */
+  readonly clockOffsetSeconds: number | null
   readonly seenAt: Date | null
   readonly report: StoredReport | null
 }
@@ -34,9 +36,23 @@ const columns = (sql: ReadTx['sql']) => sql`
 
 /** The last report with the times of the last check-in, which are kept apart from it. */
 const state = (sql: ReadTx['sql']) => sql`
-  s.seen_at as "seenAt", r.report || jsonb_build_object(
+  d.clock_offset_seconds as "clockOffsetSeconds", s.seen_at as "seenAt", r.report || jsonb_build_object(
     'at', to_char(s.reported_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'timestampVerifiedAt', to_char(s.verified_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) as report`
+
+/** The condition of the index `devices_clock_off`, word for word. */
+const clockIsOff = (sql: ReadTx['sql']) => sql`abs(clock_offset_seconds) > 60`
+
+/** Devices whose clock is off by more than a minute. */
+export async function countClocksOff({
+  sql,
+}: ReadTx): Promise<{ readonly ahead: number; readonly behind: number }> {
+  const [row] = await sql<[{ ahead: number; behind: number }]>`
+    select count(*) filter (where clock_offset_seconds > 0) as ahead,
+      count(*) filter (where clock_offset_seconds < 0) as behind
+    from devices where ${clockIsOff(sql)}`
+  return row
+}
 
 /** False when a device with that key exists already. */
 export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<boolean> {
@@ -81,6 +97,8 @@ export async function listDevices(
     after: string
     limit: number
     fleet: string | null
+    /** Only devices whose clock is off by more than a minute. */
+    isClockOff: boolean
     fleets: readonly string[] | null
     products: readonly string[] | null
   },
@@ -90,6 +108,7 @@ export async function listDevices(
     from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
       left join last_reports r on r.device = d.id
     where d.id > ${page.after}
+      ${page.isClockOff ? sql`and ${clockIsOff(sql)}` : sql``}
       and (${page.fleet}::text is null or d.fleet = ${page.fleet})
       and (${page.fleets === null ? null : [...page.fleets]}::text[] is null
         or d.fleet = any(${page.fleets === null ? null : [...page.fleets]}::text[]))
@@ -170,6 +189,14 @@ export async function useAssertion(
     insert into assertion_ids (device, jti, expires_at)
     values (${assertion.device}, ${assertion.jti}, ${assertion.expiresAt}) on conflict do nothing`
   return rows.count === 1
+}
+
+export async function setClockOffset(
+  { sql }: WriteTx,
+  device: string,
+  seconds: number,
+): Promise<void> {
+  await sql`update devices set clock_offset_seconds = ${seconds} where id = ${device}`
 }
 
 export async function deleteExpiredAssertions({ sql }: WriteTx, now: Date): Promise<number> {

@@ -47,6 +47,7 @@ devices.provisioning_key text
 devices.registered_at timestamp with time zone not null
 devices.protocol text not null default 'agent'::text
 devices.own_changes_used_until timestamp with time zone
+devices.clock_offset_seconds integer
 fleet_samples.fleet text not null
 fleet_samples.at timestamp with time zone not null
 fleet_samples.devices_count bigint not null
@@ -336,6 +337,7 @@ CREATE UNIQUE INDEX ddi_actions_open ON public.ddi_actions USING btree (device) 
 CREATE UNIQUE INDEX ddi_actions_pkey ON public.ddi_actions USING btree (device, id)
 CREATE UNIQUE INDEX device_reports_pkey ON public.device_reports USING btree (device, sequence)
 CREATE UNIQUE INDEX device_states_pkey ON public.device_states USING btree (device)
+CREATE INDEX devices_clock_off ON public.devices USING btree (id) WHERE (abs(clock_offset_seconds) > 60)
 CREATE INDEX devices_fleet ON public.devices USING btree (fleet, id)
 CREATE UNIQUE INDEX devices_key_id_key ON public.devices USING btree (key_id)
 CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)

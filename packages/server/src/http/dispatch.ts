@@ -1,6 +1,7 @@
 /** Every request comes through here: found, authenticated, authorized, parsed, done, answered; in this order. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { nothing } from '@seaworthy/api/route'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
 import { requirePermission } from '../app/actors.ts'
 import type { App } from '../app/app.ts'
@@ -145,9 +146,15 @@ function methodRefusal(methods: readonly string[]): HttpError {
   })
 }
 
-/** A guess, as a wrong token is one. */
+const wrongAssertion: readonly DeviceRefusal[] = [
+  'assertion_invalid',
+  'assertion_device_unknown',
+  'assertion_signature_invalid',
+]
+
+/** A guess, as a wrong token is one. What a device has signed is none, however wrong its clock is. */
 function isWrongAssertion(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'assertion_invalid'
+  return error instanceof Refusal && wrongAssertion.includes(error.code as DeviceRefusal)
 }
 
 async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {

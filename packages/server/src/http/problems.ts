@@ -11,6 +11,7 @@ import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
+import { ClockRefusal } from '../app/assertions.ts'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/overload.ts'
 import { TooOftenRefusal } from '../app/overload.ts'
@@ -67,7 +68,13 @@ const deviceTable = {
   device_removed: no(403, 'The device was removed'),
   device_already_registered: no(409, 'The device is registered already'),
   proof_invalid: no(422, 'The proof of possession is not valid'),
-  assertion_invalid: no(401, 'The assertion is not valid'),
+  assertion_invalid: no(401, 'The assertion is not of the agreed form'),
+  assertion_device_unknown: no(401, 'The assertion is of no known device'),
+  assertion_signature_invalid: no(401, 'The assertion is not signed by the device'),
+  assertion_audience_wrong: no(401, 'The assertion is for another server'),
+  assertion_expired: no(401, 'The assertion is over'),
+  assertion_too_early: no(401, 'The assertion is from the future'),
+  assertion_challenge_invalid: no(401, 'The challenge in the assertion is not valid'),
   assertion_replayed: no(401, 'The assertion was used before'),
   report_signature_invalid: no(422, 'The signature of the report is not valid'),
   report_signature_missing: no(422, 'The report must be signed'),
@@ -233,6 +240,7 @@ export function problemOf(thrown: unknown): ProblemReply {
       problem: {
         ...problem(mapped.status, mapped.title, code, message),
         ...(isHttpError && error.issues !== undefined ? { issues: error.issues } : {}),
+        ...(error instanceof ClockRefusal ? { challenge: error.challenge } : {}),
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),

@@ -4,6 +4,7 @@ import { hourMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import { roleKindOf } from '@seaworthy/trust/tuf'
 import { pingDatabase } from '../../db/connection.ts'
 import { readLogState } from '../../db/log.ts'
+import { countClocksOff } from '../../db/devices.ts'
 import type { RolloutCounts } from '../../db/metrics.ts'
 import { listRolloutCounts, readLogBacklog } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
@@ -88,19 +89,32 @@ async function readStored(app: App) {
   const { reader } = app.db
   const ping = await pingDatabase(app.db, leaderLockKey)
   if (ping === 'unreachable') return undefined
-  const [log, backlog, rollouts] = await Promise.all([
+  const [log, clocksOff, backlog, rollouts] = await Promise.all([
     readLogState(reader),
+    countClocksOff(reader),
     readLogBacklog(reader, backlogMax),
     listRolloutCounts(reader, new Date(app.clock.now().getTime() - rolloutShownMs), rolloutsMax),
   ])
-  return { hasLeader: ping === 'well', log, backlog, rollouts }
+  return { hasLeader: ping === 'well', log, clocksOff, backlog, rollouts }
 }
 
 type Stored = NonNullable<Awaited<ReturnType<typeof readStored>>>
 
 function describeStored(meter: Meter, stored: Stored, now: Date): void {
-  const { hasLeader, log, backlog, rollouts } = stored
+  const { hasLeader, log, clocksOff, backlog, rollouts } = stored
   describeRollouts(meter, rollouts)
+  show(
+    meter,
+    'seaworthy_devices_clock_off',
+    'Devices whose clock was more than a minute ahead or behind when they last got a token.',
+    [
+      ['direction'],
+      [
+        { value: clocksOff.ahead, labels: ['ahead'] },
+        { value: clocksOff.behind, labels: ['behind'] },
+      ],
+    ],
+  )
   show(
     meter,
     'seaworthy_leader_elected',
