@@ -520,16 +520,21 @@ test('T11 a release whose file list is not its layer, or that has none, is not i
   const file = { path: 'bin/app', isExecutable: true }
   const { layer } = craftLayer([{ ...file, content: 'back door' }])
   const listed = craftLayer([{ ...file, content: 'honest' }]).files
-  const lies: Omit<CraftedBundle, 'platform'>[] = [
-    { layer, listed },
-    { layer },
-    { layer, listed, filedUnder: '..' },
-    { layer, listed: Buffer.from('no list') },
+  const truth = craftLayer([{ ...file, content: 'back door' }]).files
+  const lies: Omit<CraftedBundle, 'platform'>[][] = [
+    [{ layer, listed }],
+    [{ layer }],
+    [{ layer, listed, filedUnder: '..' }],
+    [{ layer, listed: Buffer.from('no list') }],
+    [
+      { layer, listed: truth },
+      { layer, listed: truth, filedUnder: '..' },
+    ],
   ]
   for (const [i, lie] of lies.entries()) {
     const { sha256 } = await origin.release(`6.0.${i}`, '', {
       counter: 6 + i,
-      bundles: [{ platform: testPlatform, ...lie }],
+      bundles: lie.map((one, n) => ({ platform: [testPlatform, 'linux/s390x'][n]!, ...one })),
     })
     agent.installer.pollNow()
     await waitUntil('failed with file_list_mismatch', () =>

@@ -1,4 +1,5 @@
 /** What `seaworthy.json` makes a device run, and what it declares besides, read from the content of a bundle. */
+import { posix } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { PlatformTree } from './release-trees.ts'
 
@@ -46,6 +47,18 @@ export function describeCommands(
 /** The command that starts the application, as the bundle says it. */
 export function describeStart(manifest: Uint8Array | undefined): string | undefined {
   return manifest === undefined ? undefined : readMembers(manifest)?.get('start')
+}
+
+/** Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need no execute bit. */
+export function listNamedPaths(manifest: Uint8Array | undefined): ReadonlySet<string> {
+  const named = new Set<string>()
+  const members = manifest === undefined ? undefined : readMembers(manifest)
+  for (const name of ['start', 'health.exec']) {
+    const value: unknown = JSON.parse(members?.get(name) ?? '[]')
+    if (!Array.isArray(value)) continue
+    for (const word of value) if (typeof word === 'string') named.add(posix.normalize(word))
+  }
+  return named
 }
 
 /** Names and values as text, those of `health` by themselves. Read as devices read it; `undefined` when it is no JSON object. */

@@ -206,6 +206,7 @@ test('B7 lines that deserve a second look come first and are never cut, however 
     start('/bin/sh', '-c', './bin/app'),
     { path: 'tools/run', content: 'x', isExecutable: true },
     { path: 'zz', content: 'z' },
+    { path: 'tools/x  1 B', content: 'looks like two columns' },
     ...many.map((name) => ({ path: `a/${name}`, content: `${name}!` })),
     ...many.map((name) => ({ path: `z/${name}`, content: name, isExecutable: true })),
   ])
@@ -216,12 +217,13 @@ test('B7 lines that deserve a second look come first and are never cut, however 
   const lines = (await user.ok(...show(path))).split('\n')
   const tree = lines.slice(lines.findIndex((line) => line.startsWith('File tree of web 2.0')) + 1)
   const alerts = tree.filter((line) => line.startsWith('  ! '))
-  assert.equal(alerts.length, 300 + 4)
+  assert.equal(alerts.length, 300 + 5)
   assert.deepEqual(tree.slice(0, alerts.length), alerts)
   for (const alert of [
     '  ! linux/amd64  seaworthy.json: start was ["./bin/app"], is ["/bin/sh","-c","./bin/app"]',
     '  ! linux/amd64  ~ tools/run  1 B: mode 0644 -> 0755',
     '  ! linux/amd64  + zz  1 B: new at the root',
+    '  ! linux/amd64  ~ bin/app  10 B -> 12 B: seaworthy.json runs it',
     '  ! linux/amd64  + z/: new at the root',
     '  ! linux/amd64  + z/299  3 B  executable: new executable',
   ]) {
@@ -231,6 +233,7 @@ test('B7 lines that deserve a second look come first and are never cut, however 
   const all = await user.ok(...show(path, '--all'))
   assert.doesNotMatch(all, /… and/)
   assert.match(all, /~ a\/299 {2}3 B -> 4 B/)
+  assert.match(all, /\+ "tools\/x {2}1 B" {2}22 B/)
 })
 
 test('T11 a release that was signed with a lie does not keep a better one from being signed, and verify says what it is', async (t) => {

@@ -3,9 +3,9 @@
  * deserve a second look: they come first and are never left out, however many there are.
  */
 import { posix } from 'node:path'
-import type { FileEntry, FileList } from '@seaworthy/oci/bundle/file-list'
+import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
-import { describeCommands, describeStart } from './bundle-commands.ts'
+import { describeCommands, describeStart, listNamedPaths } from './bundle-commands.ts'
 import { formatBytes, formatCount, harmless } from './output/format.ts'
 import type { ImagePart, PlatformTree, ReleaseTree } from './release-trees.ts'
 
@@ -94,7 +94,7 @@ export function compareTrees(
         ...alerts,
         ...jump,
         ...describeCommands(isFirst ? undefined : compared.manifest, now),
-        ...(isFirst ? [] : describeEntries(difference, now.files)),
+        ...(isFirst ? [] : describeEntries(difference, now)),
       ],
       unchecked:
         old?.kind === 'unchecked'
@@ -118,14 +118,21 @@ function describeJump({ bytesBefore, bytesAfter }: { bytesBefore: number; bytesA
 
 function describeEntries(
   { added, changed }: Pick<PlatformChange, 'added' | 'changed'>,
-  after: FileList,
+  { files: after, manifest }: PlatformTree & { kind: 'files' },
 ): string[] {
+  const named = listNamedPaths(manifest)
   const executables = new Set(after.entries.filter(isExecutable).map(({ path }) => path))
   return [
-    ...changed.flatMap((change) => describeAlert(change)),
+    ...changed.flatMap((change) => {
+      const alert = describeAlert(change)
+      return alert.length === 0 && named.has(change.after.path)
+        ? [`${describeChanged(change)}: seaworthy.json runs it`]
+        : alert
+    }),
     ...added.flatMap((entry) => {
       const why = [
         ...(isExecutable(entry) ? ['new executable'] : []),
+        ...(named.has(entry.path) ? ['seaworthy.json runs it'] : []),
         ...(entry.type === 'symlink' && executables.has(linkedPath(entry))
           ? ['new name of an executable']
           : []),
@@ -138,13 +145,15 @@ function describeEntries(
 
 function describeAlert({ before, after }: PlatformChange['changed'][number]): string[] {
   if (before.type !== after.type) {
-    return [`~ ${after.path}: was a ${before.type}, is a ${after.type}`]
+    return [`~ ${showPath(after.path)}: was a ${before.type}, is a ${after.type}`]
   }
   if (before.type === 'file' && after.type === 'file' && before.mode !== after.mode) {
     return [`${describeChanged({ before, after })}: mode ${before.mode} -> ${after.mode}`]
   }
   if (before.type === 'symlink' && after.type === 'symlink') {
-    return [`~ ${after.path}: leads to ${after.target} instead of ${before.target}`]
+    return [
+      `~ ${showPath(after.path)}: leads to ${showPath(after.target)} instead of ${showPath(before.target)}`,
+    ]
   }
   return []
 }
@@ -224,19 +233,24 @@ function describeChanged({ before, after }: PlatformChange['changed'][number]): 
       before.size === after.size
         ? formatBytes(after.size)
         : `${formatBytes(before.size)} -> ${formatBytes(after.size)}`
-    return `~ ${after.path}  ${size}`
+    return `~ ${showPath(after.path)}  ${size}`
   }
   return `~ ${describeEntry(after)}`
+}
+
+/** A path as it is, or in quotes where blanks, quotes or backslashes could pass for what stands around it. */
+function showPath(path: string): string {
+  return /[\s"\\]|[:!]$/.test(path) ? JSON.stringify(path) : path
 }
 
 function describeEntry(entry: FileEntry): string {
   switch (entry.type) {
     case 'file':
-      return `${entry.path}  ${formatBytes(entry.size)}${entry.mode === '0755' ? '  executable' : ''}`
+      return `${showPath(entry.path)}  ${formatBytes(entry.size)}${entry.mode === '0755' ? '  executable' : ''}`
     case 'directory':
-      return `${entry.path}/`
+      return `${showPath(entry.path)}/`
     case 'symlink':
-      return `${entry.path} -> ${entry.target}`
+      return `${showPath(entry.path)} -> ${showPath(entry.target)}`
   }
 }
 

@@ -76,8 +76,15 @@ function parseVersion(bytes: Uint8Array): string | undefined {
 function layoutAt(path: string, random: Random): Layout {
   const newPath = () => join(path, 'blobs', `.new-${hexEncode(random.bytes(8))}`)
 
+  /** A layout may come from anybody: a link to a device or a pipe would be read without end. */
+  const sizeOf = async (file: string): Promise<number | undefined> => {
+    const stats = await ifPresent(stat(file))
+    if (stats === undefined || stats.isFile()) return stats?.size
+    throw new Refusal<LayoutRefusal>('layout_malformed', `${file} is not a file`)
+  }
+
   const readBounded = async (file: string): Promise<Uint8Array | undefined> => {
-    const size = (await ifPresent(stat(file)))?.size
+    const size = await sizeOf(file)
     if (size === undefined) return undefined
     if (size > manifestSizeMax) {
       throw new Refusal<LayoutRefusal>('layout_malformed', 'a manifest of the layout is too large')
@@ -127,7 +134,7 @@ function layoutAt(path: string, random: Random): Layout {
     },
     async *readBlob({ digest }) {
       const file = blobPath(path, digest)
-      if ((await ifPresent(stat(file))) === undefined) missing(digest)
+      if ((await sizeOf(file)) === undefined) missing(digest)
       for await (const piece of createReadStream(file, { highWaterMark: readBytes })) {
         yield piece as Uint8Array
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -193,6 +193,17 @@ describe('releases', () => {
       'su set-uid',
       'wall set-gid',
     ])
+  })
+
+  it('a layout with a pipe or a device in the place of a blob is refused, and not waited for', async () => {
+    const { layout, release } = await build('piped')
+    const { digest } = release.descriptor
+    const path = join(layout.path, 'blobs', 'sha256', digestHex(digest))
+    await rm(path)
+    await symlink('/dev/zero', path)
+    await assert.rejects(layout.readManifest(digest), hasCode('layout_malformed'))
+    const pieces = layout.readBlob({ digest, size: 1 })[Symbol.asyncIterator]()
+    await assert.rejects(pieces.next(), hasCode('layout_malformed'))
   })
 
   it('refuses platforms that are none, or given twice, or not given', async () => {

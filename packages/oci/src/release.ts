@@ -10,6 +10,8 @@ import {
   fileListMediaType,
   parseFileList,
   parseFileListManifest,
+  platformAnnotation,
+  sortFileLists,
 } from './bundle/file-list.ts'
 import { computeBundleContents, requireSameFiles } from './bundle/contents.ts'
 import type { DroppedMode } from './bundle/pack.ts'
@@ -37,7 +39,7 @@ export const bundleArtifactType = 'application/vnd.seaworthy.bundle.v1+json'
 export const releaseAnnotations = {
   product: 'dev.seaworthy.product',
   version: 'dev.seaworthy.version',
-  platform: 'dev.seaworthy.platform',
+  platform: platformAnnotation,
   encoder: 'dev.seaworthy.bundle.encoder',
   unpackedSize: 'dev.seaworthy.bundle.unpacked-size',
 } as const
@@ -319,25 +321,7 @@ export function parseRelease(bytes: Uint8Array): Release {
     }
     platforms.set(name, descriptor)
   }
-  return { product, version, index, platforms, ...sortFileLists(index, platforms) }
-}
-
-/** Only a name of a platform of the release leads to a file list: the text beside it is the builder's. */
-function sortFileLists({ manifests }: ImageIndex, platforms: ReadonlyMap<string, Descriptor>) {
-  const fileLists = new Map<string, Descriptor>()
-  const fileListFaults: string[] = []
-  for (const descriptor of manifests) {
-    if (descriptor.platform !== undefined || descriptor.artifactType !== fileListMediaType) continue
-    const name = descriptor.annotations?.[releaseAnnotations.platform]
-    if (name === undefined || !platforms.has(name)) {
-      fileListFaults.push(
-        `a file list is filed under ${JSON.stringify(name ?? '')}, which is no platform of the release`,
-      )
-    } else if (fileLists.has(name)) {
-      fileListFaults.push(`two file lists are filed under ${name}`)
-    } else fileLists.set(name, descriptor)
-  }
-  return { fileLists, fileListFaults }
+  return { product, version, index, platforms, ...sortFileLists(index, new Set(platforms.keys())) }
 }
 
 /** The one layer of a bundle's manifest, whose bytes must have been verified. Throws `Refusal<ReleaseRefusal | ManifestRefusal>`. */

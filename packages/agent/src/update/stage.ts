@@ -8,8 +8,8 @@ import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manife
 import { createListingSink } from '@seaworthy/oci/bundle/contents'
 import {
   createFileListDigester,
-  fileListMediaType,
   parseFileListManifest,
+  sortFileLists,
 } from '@seaworthy/oci/bundle/file-list'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -80,18 +80,17 @@ function findBundle(bytes: Uint8Array, release: Release, platform: string): Foun
 
 const lying = (what: string) => refuseContent('file_list_mismatch', what)
 
-/** The one file list that is filed under this platform. */
-function findFileList({ manifests }: ImageIndex, platform: string): Descriptor {
-  const filed = manifests.filter(
-    (entry) =>
-      entry.artifactType === fileListMediaType &&
-      entry.platform === undefined &&
-      entry.annotations?.['dev.seaworthy.platform'] === platform,
+/** The one file list that is filed under this platform; a release in which another is filed under none is refused too. */
+function findFileList(index: ImageIndex, platform: string): Descriptor {
+  const platforms = new Set(
+    index.manifests.flatMap((entry) =>
+      entry.platform === undefined ? [] : [formatPlatform(entry.platform)],
+    ),
   )
-  const [list] = filed
-  return list !== undefined && filed.length === 1
-    ? list
-    : lying(`the release has not exactly one file list for ${platform}`)
+  const { fileLists, fileListFaults } = sortFileLists(index, platforms)
+  const [fault] = fileListFaults
+  if (fault !== undefined) return lying(fault)
+  return fileLists.get(platform) ?? lying(`the release has no file list for ${platform}`)
 }
 
 /** The document with the files of `image`; only its digest is of use here. Throws `Refusal`. */

@@ -7,7 +7,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
 import type { Json } from '../json.ts'
 import { parseJson } from '../json.ts'
-import type { Descriptor } from '../manifests.ts'
+import type { Descriptor, ImageIndex } from '../manifests.ts'
 import { mediaTypes, parseManifest } from '../manifests.ts'
 import { comparePaths, findPathFault, findTargetFault } from '../tar/format.ts'
 
@@ -153,6 +153,37 @@ export function parseFileListManifest(bytes: Uint8Array): {
     return refuse('the manifest of a file list names exactly one document')
   }
   return { list, subject: manifest.subject }
+}
+
+/** The platform that a manifest belongs to, where its descriptor has no `platform` member. */
+export const platformAnnotation = 'dev.seaworthy.platform'
+
+export interface SortedFileLists {
+  /** By the platform of the release that each is filed under. */
+  fileLists: ReadonlyMap<string, Descriptor>
+  /** Why the others are none of these. */
+  fileListFaults: readonly string[]
+}
+
+/** The file list artifacts of a release's index. Only the name of a platform leads to one: the text beside it is the builder's. */
+export function sortFileLists(
+  { manifests }: ImageIndex,
+  platforms: ReadonlySet<string>,
+): SortedFileLists {
+  const fileLists = new Map<string, Descriptor>()
+  const fileListFaults: string[] = []
+  for (const descriptor of manifests) {
+    if (descriptor.platform !== undefined || descriptor.artifactType !== fileListMediaType) continue
+    const name = descriptor.annotations?.[platformAnnotation]
+    if (name === undefined || !platforms.has(name)) {
+      fileListFaults.push(
+        `a file list is filed under ${JSON.stringify(name ?? '')}, which is no platform of the release`,
+      )
+    } else if (fileLists.has(name)) {
+      fileListFaults.push(`two file lists are filed under ${name}`)
+    } else fileLists.set(name, descriptor)
+  }
+  return { fileLists, fileListFaults }
 }
 
 export interface FileListDifference {

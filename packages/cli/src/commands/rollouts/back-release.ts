@@ -292,7 +292,7 @@ async function findRelease(
 async function findOpenProposal(
   session: Session,
   { product, channel }: RolloutView,
-  { version, sha256 }: PublishedContent,
+  wanted: PublishedContent,
 ) {
   const open = await collectPages((query) =>
     session.client.call(listProposals, { query: { ...query, state: 'open' } }),
@@ -306,8 +306,12 @@ async function findOpenProposal(
     const isSame =
       content.product === product &&
       content.channel === channel &&
-      content.version === version &&
-      content.sha256 === sha256
+      content.version === wanted.version &&
+      content.sha256 === wanted.sha256 &&
+      content.sha512 === wanted.sha512 &&
+      content.length === wanted.length &&
+      content.kind === wanted.kind &&
+      content.platforms.toSorted().join(' ') === wanted.platforms.join(' ')
     if (isSame) return found
   }
   return undefined
