@@ -3,15 +3,18 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createListingSink } from '@seaworthy/oci/bundle/contents'
 import { createDirectorySink, syncTree } from '@seaworthy/oci/bundle/directory'
+import { createFileListDigester, encodeFileList } from '@seaworthy/oci/bundle/file-list'
 import { packBundle } from '@seaworthy/oci/bundle/pack'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
+import { digestOf } from '@seaworthy/oci/digests'
 import type { Comparison } from './lib/measure.ts'
 import { medianOf, takeTurns, timed } from './lib/measure.ts'
 import { fileCount, makeProgramFolder } from './lib/program-folder.ts'
 
 export const title =
-  'verify, unpack and sync a bundle of 220 MB, against sha256sum and zstd -d | tar -x'
+  'verify, unpack, list and sync a bundle of 220 MB, against sha256sum and zstd -d | tar -x'
 
 export async function run(log: (line: string) => void): Promise<Comparison[]> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-bench-'))
@@ -28,6 +31,7 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
     )
     await new Promise<void>((resolve) => output.end(resolve))
     await rm(input, { recursive: true })
+    const listed = digestOf(encodeFileList(packed.files))
     const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
     log(
       `${fileCount} files, ${megabytes(packed.tarBytes)}, ${megabytes(packed.size)} compressed in ${((performance.now() - packMs) / 1000).toFixed(1)} s`,
@@ -43,7 +47,10 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
     }
     const unpackOurs = async (folder: string) => {
       const source = createReadStream(file, { highWaterMark: 1024 * 1024 })
-      await unpackBundle({ source, expected: packed, sink: createDirectorySink(folder) })
+      const files = createFileListDigester()
+      const sink = createListingSink((entry) => files.add(entry), createDirectorySink(folder))
+      await unpackBundle({ source, expected: packed, sink })
+      if (files.finish().digest !== listed) throw new Error('another tree than was packed')
     }
     const unpackTheirs = async (folder: string) => {
       execFileSync(
