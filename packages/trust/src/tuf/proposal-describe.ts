@@ -7,7 +7,7 @@ import type { KeyMap, RoleKeys, TargetFile, TargetsSigned } from './metadata.ts'
 import { topLevelRoles } from './metadata.ts'
 import { proposalProgress } from './proposal-sign.ts'
 import type { CurrentMetadata, Proposal, ProposalDocument } from './proposal.ts'
-import { channelMarks, parseRelease } from './release.ts'
+import { channelMarks, listReleases, parseRelease } from './release.ts'
 
 /** Lines for a terminal. Nothing in them can move the cursor or hide text: what is not printable is escaped. */
 export async function describeProposal(
@@ -121,6 +121,10 @@ function describeReleases(before: TargetsSigned | undefined, after: TargetsSigne
     const [was, is] = [channelMarks(before), channelMarks(after)]
     if (is.floorHighest > was.floorHighest) {
       lines.push(`  ! raises the floor from ${was.floorHighest} to ${is.floorHighest}`)
+      for (const { path, counter } of listReleases(after).releases) {
+        if (counter >= is.floorHighest || counter < was.floorHighest) continue
+        lines.push(`  ! ends release ${path}, counter ${counter}: no device takes it from then on`)
+      }
     }
   }
   return lines

@@ -60,6 +60,21 @@ test('T7 device rules: each mismatch has its code', () => {
   assert.equal(findRelease(listing, 'acme/stable/2', { ...device, hardware: 'box-2' }).counter, 6)
 })
 
+test('T7 D12 a new device below the floor that its channel signs: nothing is installed, assigned or not', () => {
+  const raised = { ...release, version: '2', counter: 6, floor: 6, platforms: ['linux/riscv64'] }
+  const both = listReleases(channelWith(release, raised))
+  const fresh = { ...device, committedCounter: 0, floor: 0 }
+  assert.equal(both.floor, 6)
+  const path = 'acme/stable/1.0.0'
+  assert.throws(() => findRelease(both, path, fresh), { code: 'below_floor' })
+  assert.equal(chooseRelease(both, fresh), undefined)
+  // the mark outlives the release that set it
+  const withdrawn = { ...channelWith(release), seaworthy: { counterHighest: 6, floorHighest: 6 } }
+  const listing = listReleases(withdrawn)
+  assert.throws(() => findRelease(listing, path, fresh), { code: 'below_floor' })
+  assert.equal(chooseRelease(listing, fresh), undefined)
+})
+
 test('without an assignment the newest that fits is chosen, or none', () => {
   const listing = listReleases(
     channelWith(

@@ -148,6 +148,8 @@ const malformed = (path: string, what: string) =>
 export interface ReleaseListing {
   /** Newest first: by falling counter. */
   readonly releases: readonly Release[]
+  /** The highest floor that the channel has ever signed: it binds every device, also one that has committed nothing. */
+  readonly floor: number
   /** Targets that are no releases: they can never be chosen. */
   readonly malformed: readonly { readonly path: string; readonly message: string }[]
 }
@@ -165,6 +167,7 @@ export function listReleases(channel: TargetsSigned): ReleaseListing {
     }
   }
   return {
+    floor: Math.max(channel.seaworthy?.floorHighest ?? 0, ...releases.map(({ floor }) => floor)),
     releases: releases.toSorted((a, b) => b.counter - a.counter || (a.path < b.path ? -1 : 1)),
     malformed: rejected,
   }
@@ -172,16 +175,13 @@ export function listReleases(channel: TargetsSigned): ReleaseListing {
 
 /** The highest counter and floor that a channel has ever listed; 0 for none. Only these marks outlive a withdrawal. */
 export function channelMarks(channel: TargetsSigned): ChannelMarks {
-  const { releases } = listReleases(channel)
+  const { releases, floor } = listReleases(channel)
   return {
     counterHighest: Math.max(
       channel.seaworthy?.counterHighest ?? 0,
       ...releases.map(({ counter }) => counter),
     ),
-    floorHighest: Math.max(
-      channel.seaworthy?.floorHighest ?? 0,
-      ...releases.map(({ floor }) => floor),
-    ),
+    floorHighest: floor,
   }
 }
 
@@ -222,15 +222,19 @@ export function findRelease(listing: ReleaseListing, path: string, device: Devic
     if (wrong) throw trustError('release_malformed', wrong.message)
     throw trustError('target_unknown', 'the channel does not list this release')
   }
-  verifyRelease(release, device)
+  verifyRelease(release, boundBy(listing, device))
   return release
+}
+
+function boundBy(listing: ReleaseListing, device: DeviceFacts): DeviceFacts {
+  return { ...device, floor: Math.max(device.floor, listing.floor) }
 }
 
 /** Without an assignment: the newest release of its channel that the device may take, if there is one. */
 export function chooseRelease(listing: ReleaseListing, device: DeviceFacts): Release | undefined {
   return listing.releases.find((release) => {
     try {
-      verifyRelease(release, device)
+      verifyRelease(release, boundBy(listing, device))
       return true
     } catch (error) {
       if (!isTrustError(error)) throw error
