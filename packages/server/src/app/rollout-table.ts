@@ -8,10 +8,10 @@ import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
 import { rankRollouts } from '@seaworthy/fleet/rollouts'
 import type { Sleep } from '@seaworthy/std/time'
 import type { Release } from '@seaworthy/trust/tuf'
-import { channelRole } from '@seaworthy/trust/tuf'
+import { channelMarks, channelRole } from '@seaworthy/trust/tuf'
 import type { Db } from '../db/connection.ts'
 import { getRollouts, listUnsettledRollouts } from '../db/rollouts.ts'
-import type { TrustPlane } from './trust-plane.ts'
+import type { TrustState } from './trust-plane.ts'
 
 export interface RolloutTable {
   /**
@@ -129,7 +129,10 @@ function isSettled({ state, waves }: Rollout): boolean {
   return hasEnded && waves.every(({ inFlightCount }) => inFlightCount === 0)
 }
 
-/** The signed releases of a fleet's channel as `fleet` sees them. */
+/**
+ * The signed releases of a fleet's channel as `fleet` sees them. What lies below the floor that the channel signs is left out:
+ * no device may take it, and those that check nothing of ours must not be offered it.
+ */
 export interface ReleaseTable {
   of(fleet: Pick<FleetPolicy, 'product' | 'channel'>): readonly ReleaseFacts[]
 }
@@ -137,16 +140,23 @@ export interface ReleaseTable {
 const noReleases: readonly ReleaseFacts[] = []
 
 /** Follows the verified metadata in memory; made anew for a channel only when that has changed. */
-export function createReleaseTable(trust: Pick<TrustPlane, 'state'>): ReleaseTable {
+export function createReleaseTable(trust: {
+  readonly state: () => Pick<TrustState, 'roles' | 'releases'> | undefined
+}): ReleaseTable {
   const made = new Map<string, { from: readonly Release[]; releases: readonly ReleaseFacts[] }>()
   return {
     of({ product, channel }) {
       const role = channelRole(product, channel)
-      const from = trust.state()?.releases.get(role)
-      if (from === undefined) return noReleases
+      const state = trust.state()
+      const from = state?.releases.get(role)
+      const metadata = state?.roles.get(role)
+      if (from === undefined || metadata === undefined) return noReleases
       const known = made.get(role)
       if (known?.from === from) return known.releases
-      const releases = from.map((release) => ({ ...release, targetPath: release.path }))
+      const floor = channelMarks(metadata.signed).floorHighest
+      const releases = from
+        .filter(({ counter }) => counter >= floor)
+        .map((release) => ({ ...release, targetPath: release.path }))
       made.set(role, { from, releases })
       return releases
     },

@@ -132,7 +132,7 @@ function requireRelease(
   if (release !== undefined) return release
   throw refusal(
     'release_not_published',
-    `${version} is not published on ${channelRole(fleet.product, fleet.channel)}`,
+    `${version} is not published on ${channelRole(fleet.product, fleet.channel)}, or lies below the floor that the channel signs`,
   )
 }
 
