@@ -38,6 +38,8 @@ export const deviceView = z.object({
   timestampAgeSeconds: z.number().int().nullable(),
   /** How far its clock was ahead of the server's when it last got a token, negative when behind; null for other protocols. */
   clockOffsetSeconds: z.number().int().nullable(),
+  /** Since when two machines seem to use its identity; null while there is no sign of it. */
+  identitySharedSince: instant.nullable(),
   lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
 })
 export type DeviceView = z.output<typeof deviceView>
@@ -52,6 +54,8 @@ export const listDevices = defineRoute({
     fleet: nameField.optional(),
     /** Only devices whose clock is off by more than a minute. */
     clock: z.enum(['off']).optional(),
+    /** Those alone whose identity two machines seem to use. */
+    identity: z.enum(['shared']).optional(),
   }),
   reply: pageOf(deviceView),
 })
@@ -81,6 +85,8 @@ export const setDevice = defineRoute({
     name: text(128, 1).optional(),
     tags: tagMap.optional(),
     fleet: nameField.optional(),
+    /** Whoever shared its identity was found and turned off: tokens are given again. */
+    identityShared: z.literal(false).optional(),
   }),
   reply: deviceView,
 })

@@ -48,6 +48,8 @@ export const fleetView = z.object({
   /** What the last finished rollout brought; devices that join later get it at once. */
   baselineVersion: versionField.nullable(),
   reboot: rebootPolicyField,
+  /** When two machines seem to use one identity: `tell` people, or `stop` both until somebody has decided. */
+  sharedIdentity: z.enum(['tell', 'stop']),
   devicesCount: z.number().int(),
   createdAt: instant,
 })
@@ -64,6 +66,7 @@ const fleetPolicy = {
   updatesEnabled: z.boolean().optional(),
   follow: z.enum(['newest', 'rollouts']).optional(),
   reboot: rebootPolicyField.optional(),
+  sharedIdentity: z.enum(['tell', 'stop']).optional(),
 }
 
 export const createFleet = defineRoute({

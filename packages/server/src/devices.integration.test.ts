@@ -14,7 +14,7 @@ import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
-import type { TestClient, TestServer } from './testing/index.ts'
+import type { TestClient, TestDevice, TestServer } from './testing/index.ts'
 import {
   addDevice,
   createTestClient,
@@ -316,6 +316,69 @@ test('V4 a removed device is refused at once, on every worker, and its key never
   const back = await register(client, key, signer)
   assert.notEqual(back.deviceId, device.id)
   assert.ok(signer.keyId !== device.signer.keyId)
+})
+
+const isShared = async (deviceId: string) => {
+  const view = await client.api.call(showDevice, { params: { deviceId } })
+  const { items } = await client.api.call(listDevices, {
+    query: { identity: 'shared', limit: 1000 },
+  })
+  const isListed = items.some(({ id }) => id === deviceId)
+  assert.equal(view.identitySharedSince !== null, isListed)
+  return isListed
+}
+
+test('D8 attack: two machines under one identity are noticed, told of, and stopped where the fleet says so', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const peer = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  for (let turn = 0; turn < 6; turn++) {
+    await report(client, device, { bootId: 'boot-a', sequence: turn })
+    await report(other, device, { bootId: 'boot-b', sequence: 1000 + turn })
+    await report(other, peer, { bootId: `boot-${turn}`, sequence: turn })
+    await report(client, peer, { bootId: `boot-${turn}`, sequence: turn })
+  }
+  assert.ok(await isShared(device.id))
+  assert.ok(!(await isShared(peer.id)))
+  assert.match(server.log(), /device\.identity-shared/)
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+    const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
+    assert.equal(told.length, 1)
+  } finally {
+    await db.close()
+  }
+  // Told only, until the fleet says that such are stopped.
+  await report(client, device, { bootId: 'boot-a', sequence: 6 })
+  const params = { fleet: 'shops' }
+  await client.api.call(setFleet, { params, body: { sharedIdentity: 'stop' } })
+  const signIn = async (by: TestClient, { id, signer }: TestDevice) => {
+    const assertion = await makeAssertion(signer, id, server.url)
+    return by.api.call(createDeviceToken, { body: { assertion } })
+  }
+  const isStopped = (by: TestClient) =>
+    signIn(by, device).then(
+      () => false,
+      (error: unknown) => refused('identity_shared')(error),
+    )
+  for (const by of [client, other, client, other]) {
+    await waitUntil('nobody gets a token', () => isStopped(by))
+    await assert.rejects(report(by, device), refused('unauthenticated'))
+  }
+  await report(other, peer)
+  await signIn(client, peer)
+  // An operator has turned one machine off.
+  const settled = { params: { deviceId: device.id }, body: { identityShared: false } } as const
+  assert.equal((await client.api.call(setDevice, settled)).identitySharedSince, null)
+  await waitUntil('it gets a token again', async () => !(await isStopped(client)))
+  await waitUntil('it is taken again', () =>
+    report(client, device, { bootId: 'boot-a', sequence: 7 }).then(
+      () => true,
+      () => false,
+    ),
+  )
+  assert.ok(!(await isShared(device.id)))
+  await client.api.call(setFleet, { params, body: { sharedIdentity: 'tell' } })
 })
 
 test('D9 D2 a pinned or switched-off fleet stops assignments on every worker', async () => {

@@ -34,6 +34,7 @@ import { createReleaseFileLists } from './app/release-files.ts'
 import { createVerifiedReleases } from './app/verified-releases.ts'
 import { createReleaseTable, createRolloutTable } from './app/rollout-table.ts'
 import { createTrustPlane } from './app/trust-plane.ts'
+import { createStoppedDevices } from './app/identity-sharing.ts'
 import { createSettlements } from './app/updates.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
@@ -212,6 +213,7 @@ async function createApp(
     }),
     fleets: createFleetTable(db),
     removedDevices,
+    stoppedDevices: createStoppedDevices(db),
     zones,
     rebootLocks: createRebootLockTable(db),
     omahaApps: createOmahaAppTable(db),
@@ -246,6 +248,7 @@ async function subscribe(
     ['metadata', app.trust.reload],
     ['fleets', app.fleets.reload],
     ['removed_device', app.removedDevices.reload],
+    ['stopped_devices', app.stoppedDevices.reload],
     ['rollouts', app.rollouts.reload],
     ['reboot_locks', app.rebootLocks.reload],
     ['omaha_apps', app.omahaApps.reload],

@@ -22,6 +22,7 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .description('list devices with what they run')
     .option('--fleet <name>', 'of this fleet alone')
     .option('--clock-off', 'only those whose clock is off by more than a minute')
+    .option('--shared-identity', 'those alone whose identity two machines seem to use')
     .action(async (options: ListOptions, command: Command) =>
       list(createContext(ports, command), options),
     )
@@ -51,6 +52,10 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .option('--name <name>', 'a name for people')
     .option('--tag <name=value>', 'set the tags, repeatable; replaces those it had', collectPairs)
     .option('--fleet <name>', 'move it to another fleet')
+    .option(
+      '--identity-settled',
+      'the other machine that used its identity is off: it counts as one device again',
+    )
     .action(async (id: string, options: SetOptions, command: Command) =>
       set(createContext(ports, command), id, options),
     )
@@ -65,22 +70,28 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
 interface ListOptions {
   fleet?: string
   clockOff?: boolean
+  sharedIdentity?: boolean
 }
 
 interface SetOptions {
+  identitySettled?: boolean
   name?: string
   tag?: Record<string, string>
   fleet?: string
 }
 
-async function list(context: Context, { fleet, clockOff }: ListOptions): Promise<void> {
-  const filter = {
+async function list(
+  context: Context,
+  { fleet, clockOff, sharedIdentity }: ListOptions,
+): Promise<void> {
+  const wanted = {
     ...(fleet === undefined ? {} : { fleet }),
     ...(clockOff === true ? ({ clock: 'off' } as const) : {}),
+    ...(sharedIdentity === true ? { identity: 'shared' as const } : {}),
   }
   await withSession(context, async ({ client }) => {
     const devices = await collectPages((query) =>
-      client.call(listDevices, { query: { ...query, ...filter } }),
+      client.call(listDevices, { query: { ...query, ...wanted } }),
     )
     const now = context.ports.clock.now()
     context.show(devices, () => [
@@ -91,12 +102,16 @@ async function list(context: Context, { fleet, clockOff }: ListOptions): Promise
           { title: 'fleet', text: (d) => d.fleet },
           { title: 'running', text: describeVersion, isShrinkable: true },
           { title: 'update', text: describeUpdate, isShrinkable: true },
-          { title: 'refused', text: (d) => d.lastRefusal?.code ?? '-' },
+          {
+            title: 'refused',
+            text: (d) =>
+              d.identitySharedSince === null ? (d.lastRefusal?.code ?? '-') : 'identity_shared',
+          },
           { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now) },
         ],
         devices,
       ),
-      ...(devices.length === 0 && clockOff !== true
+      ...(devices.length === 0 && Object.keys(wanted).length === 0
         ? ['No devices yet: see `seaworthy provisioning-key create --help`.']
         : []),
     ])
@@ -180,12 +195,13 @@ function codeOf({ code }: { code: string | null }): string {
 async function set(
   context: Context,
   deviceId: string,
-  { name, tag, fleet }: SetOptions,
+  { name, tag, fleet, identitySettled }: SetOptions,
 ): Promise<void> {
   const body = {
     ...(name === undefined ? {} : { name }),
     ...(tag === undefined ? {} : { tags: tag }),
     ...(fleet === undefined ? {} : { fleet }),
+    ...(identitySettled === true ? { identityShared: false as const } : {}),
   }
   if (Object.keys(body).length === 0) {
     throw new CliError('usage', 'nothing to change was given', {
@@ -247,6 +263,12 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
         : formatSpan(view.timestampAgeSeconds * 1000),
     ],
     ['clock', describeClock(view)],
+    [
+      'identity',
+      view.identitySharedSince === null
+        ? undefined
+        : `two machines seem to use it, since ${view.identitySharedSince}: turn one off, then device set --identity-settled`,
+    ],
     ['seen', formatPast(view.lastSeenAt, now)],
     ['registered', view.registeredAt],
   ])

@@ -51,6 +51,7 @@ export function addFleetCommands(program: Command, ports: CliPorts): void {
 
 interface PolicyOptions extends ZoneOptions {
   follow?: FleetView['follow']
+  sharedIdentity?: FleetView['sharedIdentity']
   reboot?: RebootOption
   poll?: number
   pinVersion?: string
@@ -82,6 +83,11 @@ function addPolicyOptions(command: Command): Command {
       'when devices may restart into a release: immediate, off, "window:SPAN;SPAN" or "coordinated:slots=N,ttl=1h;SPAN", with spans such as mon-fri 22:00-04:00',
       parseReboot,
     )
+    .option(
+      '--shared-identity <what>',
+      'when two machines seem to use one identity: tell people, or stop both until you decide',
+      oneOf('tell', 'stop'),
+    )
     .option('--time-zone <zone>', 'of the spans: a name, or device for its own (default: UTC)')
     .option(
       '--fallback-time-zone <zone>',
@@ -90,7 +96,7 @@ function addPolicyOptions(command: Command): Command {
 }
 
 function policyOf(options: PolicyOptions) {
-  const { poll, pinVersion, unpin, updates, follow } = options
+  const { poll, pinVersion, unpin, updates, follow, sharedIdentity } = options
   const reboot = rebootPolicyOf(options.reboot, options)
   if (pinVersion !== undefined && unpin) {
     throw new CliError('usage', '--pin-version and --unpin say opposite things')
@@ -102,6 +108,7 @@ function policyOf(options: PolicyOptions) {
     ...(updates === undefined ? {} : { updatesEnabled: updates }),
     ...(follow === undefined ? {} : { follow }),
     ...(reboot === undefined ? {} : { reboot }),
+    ...(sharedIdentity === undefined ? {} : { sharedIdentity }),
   }
 }
 
@@ -226,6 +233,7 @@ function describe(context: Context, view: FleetView): string[] {
     ['version', describeVersion(view)],
     ['restarts', describeReboot(view.reboot)],
     ['updates', view.updatesEnabled ? 'on' : 'off'],
+    ['shared identity', view.sharedIdentity === 'stop' ? 'stops both machines' : 'is told'],
     ['poll every', formatSpan(view.pollSeconds * 1000)],
     ['devices', String(view.devicesCount)],
     ['created', view.createdAt],

@@ -1,6 +1,8 @@
 /** Devices: what one should run next, and why a request of one is refused. Pure; it verifies no signature. */
 export { spend } from './allowance.ts'
 export type { Allowance, Spending } from './allowance.ts'
+export { mayMatter, noTrace, traceIdentity } from './identity.ts'
+export type { IdentityTrace, ReportPosition } from './identity.ts'
 export { chooseAssignment, isRunnable } from './assignment.ts'
 export type { Assignment, ReportFacts } from './assignment.ts'
 
@@ -26,3 +28,4 @@ export type DeviceRefusal =
   | 'report_signature_missing'
   | 'report_sequence_reused'
   | 'changes_too_often'
+  | 'identity_shared'

@@ -44,6 +44,7 @@ export interface App extends Ports {
   readonly trust: TrustPlane
   readonly fleets: FleetTable
   readonly removedDevices: RemovedDevices
+  readonly stoppedDevices: StoppedDevices
   readonly releases: ReleaseTable
   readonly rollouts: RolloutTable
   readonly settlements: Settlements
@@ -73,6 +74,12 @@ export interface FleetTable {
 export interface RemovedDevices {
   has(deviceId: string): boolean
   add(deviceId: string): void
+  readonly reload: () => Promise<void>
+}
+
+/** Devices that get no token until a person has decided who has their identity. */
+export interface StoppedDevices {
+  has(deviceId: string): boolean
   readonly reload: () => Promise<void>
 }
 

@@ -12,12 +12,15 @@ import type {
   WrittenCheckIn,
 } from '../db/check-ins.ts'
 import { storeReports, writeIdleCheckIns, writeSignedReports } from '../db/check-ins.ts'
+import type { Log } from '@seaworthy/std/log'
 import type { Ports } from './app.ts'
 import type { Arrival, CheckInObserver } from './metrics/check-ins.ts'
 import { checkInTimes, createBatches } from './batches.ts'
 import type { Backlog } from './overload.ts'
 import { joinBacklogs, refuseOverload, slowdownOf } from './overload.ts'
 import { digestReport } from './report-digest.ts'
+import type { FollowedReport } from './identity-sharing.ts'
+import { followIdentities, tellOfSharing } from './identity-sharing.ts'
 
 export interface CheckInInput {
   readonly checkIn: {
@@ -59,7 +62,7 @@ const newsTimes = { usualMs: 20, fewMs: 20 }
 export function createCheckIns(
   db: Db,
   observer: CheckInObserver,
-  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'>,
 ): CheckIns {
   const write =
     (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: readonly Waiting[]) => {
@@ -75,7 +78,7 @@ export function createCheckIns(
   const keyOf = ({ row }: Waiting) => row.device
   const news = createBatches<Waiting>(ports, {
     ...{ keyOf, times: newsTimes },
-    write: write((batch) => writeNews(db, batch)),
+    write: write((batch) => writeNews(db, ports.log, batch)),
   })
   const idle = createBatches<Waiting>(ports, {
     ...{ keyOf, times: checkInTimes },
@@ -120,8 +123,8 @@ function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): I
   }
 }
 
-async function writeNews(db: Db, batch: readonly Waiting[]): Promise<void> {
-  const { written, conflicts } = await db.write(async (tx) => {
+async function writeNews(db: Db, log: Log, batch: readonly Waiting[]): Promise<void> {
+  const { written, conflicts, shared } = await db.write(async (tx) => {
     const signed = batch.flatMap((waiting) => waiting.signed ?? [])
     const reused = await writeSignedReports(tx, signed)
     const rows = batch.flatMap(({ row, checkIn, signed: own }) =>
@@ -129,19 +132,31 @@ async function writeNews(db: Db, batch: readonly Waiting[]): Promise<void> {
         ? []
         : { ...row, report: JSON.stringify(checkIn.report), isSigned: own !== undefined },
     )
+    const stored = await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt)
     return {
       conflicts: reused,
-      written: await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt),
+      written: stored,
+      shared: await followIdentities(tx, batch.flatMap(followedReport(stored))),
     }
   })
+  tellOfSharing(log, shared)
   for (const { row, resolve } of batch) {
     if (conflicts.has(row.device)) resolve({ kind: 'sequence_reused' })
     else resolve(outcomeOf(written.get(row.device)))
   }
 }
 
+function followedReport(stored: ReadonlyMap<string, WrittenCheckIn>) {
+  return ({ row: { device }, checkIn }: Waiting): FollowedReport[] => {
+    const written = stored.get(device)
+    if (written?.isAccepted !== true || written.before === null) return []
+    const { bootId = null, sequence } = checkIn.report
+    return [{ device, fleet: written.fleet, before: written.before, after: { bootId, sequence } }]
+  }
+}
+
 function outcomeOf(written: WrittenCheckIn | undefined): CheckInOutcome {
   if (written === undefined) return { kind: 'unknown_device' }
-  const { isAccepted, ...facts } = written
+  const { isAccepted, before: _, ...facts } = written
   return isAccepted ? { kind: 'stored', ...facts } : { kind: 'signature_missing' }
 }

@@ -1,5 +1,4 @@
 /** Devices: registration, tokens, check-ins, and what people see and change of them. */
-import { isDeepStrictEqual } from 'node:util'
 import type { DeviceReport } from '@seaworthy/api/device'
 import { reportField } from '@seaworthy/api/device'
 import type { DeviceView } from '@seaworthy/api/devices'
@@ -11,12 +10,11 @@ import {
   utf8Decode,
   utf8Encode,
 } from '@seaworthy/std/bytes'
-import type { Allowance, DeviceRefusal } from '@seaworthy/fleet/devices'
-import { spend } from '@seaworthy/fleet/devices'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal, unreachable } from '@seaworthy/std/refusal'
-import { formatInstant, minuteMs, parseInstant, secondMs } from '@seaworthy/std/time'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
@@ -29,13 +27,13 @@ import {
   insertDevice,
   isRemovedDevice,
   isRemovedKey,
-  lockOwnMetadata,
   removeDevice,
   updateDevice,
   useAssertion,
 } from '../db/devices.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
+import { notifyStoppedDevices, settleSharedIdentity } from '../db/identity-traces.ts'
 import { rememberRemoved } from '../db/foreign-devices.ts'
 import { takeProvisioningUse } from '../db/provisioning-keys.ts'
 import type { Actor } from './actors.ts'
@@ -43,8 +41,8 @@ import { grantOf, requireFleet } from './actors.ts'
 import type { App } from './app.ts'
 import { ClockRefusal, readAssertionIssuer, verifyAssertion } from './assertions.ts'
 import { accessTokenLifetimeMs, deviceAudience, signToken } from './device-tokens.ts'
-import { TooOftenRefusal } from './overload.ts'
 import { factsOf } from './device-facts.ts'
+import { isAsBefore } from './device-metadata.ts'
 import { leaveFleet } from './leave-fleet.ts'
 import { decideRestart } from './reboot-locks.ts'
 import { decideFor } from './updates.ts'
@@ -156,6 +154,12 @@ async function acceptAssertion(
   const challengeKey = app.secrets.deviceTokenKey
   const rules = { isOwnOrigin, challengeKey, now }
   const verified = await verifyAssertion(assertion, device.publicKey, rules)
+  if (app.stoppedDevices.has(deviceId)) {
+    throw new Refusal<DeviceRefusal>(
+      'identity_shared',
+      'two machines use the identity of this device: an operator must decide which one it is',
+    )
+  }
   const { clockOffsetSeconds } = verified
   const before = device.clockOffsetSeconds
   const isMoved =
@@ -319,6 +323,8 @@ export async function findDevice(
 }
 
 export interface DeviceChange {
+  /** The machines that shared its identity were sorted out. */
+  readonly identityShared?: false | undefined
   readonly name?: string | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
   readonly fleet?: string | undefined
@@ -333,7 +339,9 @@ export async function changeDevice(
 ): Promise<{ device: DeviceWithState; isUnchanged: boolean }> {
   const device = await findDevice(tx, actor, deviceId)
   const isUnchanged =
-    isAsBefore(device, change) && (change.fleet === undefined || change.fleet === device.fleet)
+    isAsBefore(device, change) &&
+    (change.fleet === undefined || change.fleet === device.fleet) &&
+    (change.identityShared === undefined || device.sharedSince === null)
   if (isUnchanged) return { device, isUnchanged }
   if (change.fleet !== undefined && change.fleet !== device.fleet) {
     const fleet = await getFleet(tx, change.fleet)
@@ -347,43 +355,10 @@ export async function changeDevice(
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)
+  if (change.identityShared === false) await settleSharedIdentity(tx, deviceId)
+  // Also of a device that has moved to a fleet with another policy.
+  if (device.sharedSince !== null) await notifyStoppedDevices(tx)
   return { device: await findDevice(tx, actor, deviceId), isUnchanged }
-}
-
-/** Whoever has a device's key has the log of everybody to write into: some changes at once, then four an hour. */
-const ownChanges: Allowance = { burst: 10, everyMs: 15 * minuteMs }
-
-/** A device changes its own name and tags; answers whether anything is different now. Throws `device_removed`, `changes_too_often`. */
-export async function changeOwnMetadata(
-  tx: WriteTx,
-  deviceId: string,
-  change: Omit<DeviceChange, 'fleet'>,
-): Promise<boolean> {
-  const before = await lockOwnMetadata(tx, deviceId)
-  if (before === undefined) throw removed()
-  if (isAsBefore(before, change)) return false
-  const now = await tx.now()
-  const spending = spend(before.usedUntil?.getTime() ?? 0, ownChanges, now.getTime())
-  if (!spending.isAllowed) {
-    const seconds = Math.ceil(spending.waitMs / secondMs)
-    throw new TooOftenRefusal<DeviceRefusal>(
-      'changes_too_often',
-      `the device has changed its name and tags too often: it may do so again in ${seconds} s`,
-      seconds,
-    )
-  }
-  await updateDevice(tx, deviceId, { ...change, usedUntil: new Date(spending.usedUntilMs) })
-  return true
-}
-
-function isAsBefore(
-  before: Pick<DeviceRow, 'name' | 'tags'>,
-  { name, tags }: Omit<DeviceChange, 'fleet'>,
-): boolean {
-  return (
-    (name === undefined || name === before.name) &&
-    (tags === undefined || isDeepStrictEqual({ ...tags }, { ...before.tags }))
-  )
 }
 
 /** Removes a device; its credential is refused from the commit on. Throws `device_not_found`. */
@@ -440,6 +415,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
         ? null
         : ageSeconds(report.at, report.timestampVerifiedAt),
     clockOffsetSeconds: device.clockOffsetSeconds,
+    identitySharedSince: instantOrNull(device.sharedSince),
     lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
   }
 }
@@ -464,10 +440,17 @@ export async function listDevices(
   query: PageQuery & {
     readonly fleet?: string | undefined
     readonly clock?: 'off' | undefined
+    readonly identity?: 'shared' | undefined
   },
 ): Promise<Page<DeviceView>> {
   const { fleets, products } = grantOf(actor)
-  const scope = { fleet: query.fleet ?? null, isClockOff: query.clock === 'off', fleets, products }
+  const scope = {
+    fleet: query.fleet ?? null,
+    isClockOff: query.clock === 'off',
+    isShared: query.identity === 'shared',
+    fleets,
+    products,
+  }
   const page = await readPage(
     query,
     (limit) => db.listDevices(tx, { ...scope, after: query.after ?? '', limit }),

@@ -11,6 +11,7 @@ import type { ReadTx, WriteTx } from '../db/connection.ts'
 import * as db from '../db/fleets.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../db/fleets.ts'
+import { notifyStoppedDevices } from '../db/identity-traces.ts'
 import * as keys from '../db/provisioning-keys.ts'
 import type { ProvisioningKeyRow } from '../db/provisioning-keys.ts'
 import {
@@ -34,6 +35,7 @@ export interface FleetChange {
   readonly updatesEnabled?: boolean | undefined
   readonly follow?: FleetPolicy['follow'] | undefined
   readonly reboot?: RebootPolicy | undefined
+  readonly sharedIdentity?: FleetRow['sharedIdentity'] | undefined
 }
 
 /** Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`, `out_of_scope`. */
@@ -62,6 +64,7 @@ export async function createFleet(
     follow: wanted.follow ?? 'newest',
     baseline: null,
     reboot: wanted.reboot ?? { strategy: 'immediate' },
+    sharedIdentity: wanted.sharedIdentity ?? 'tell',
     createdAt: now,
   }
   checkRebootPolicy(row.reboot, zones)
@@ -93,10 +96,12 @@ export async function setFleet(
     updatesEnabled: change.updatesEnabled ?? before.updatesEnabled,
     follow: change.follow ?? before.follow,
     reboot: change.reboot ?? before.reboot,
+    sharedIdentity: change.sharedIdentity ?? before.sharedIdentity,
   }
   checkRebootPolicy(row.reboot, zones)
   if (before.follow === 'rollouts' && row.follow === 'newest') await requireNoRollouts(tx, name)
   await updateFleet(tx, row)
+  if (row.sharedIdentity !== before.sharedIdentity) await notifyStoppedDevices(tx)
   await notifyFleets(tx)
   return row
 }
@@ -169,6 +174,7 @@ export function viewFleet(row: FleetRow, devicesCount: number): FleetView {
     updatesEnabled: row.updatesEnabled,
     follow: row.follow,
     baselineVersion: row.baseline?.version ?? null,
+    sharedIdentity: row.sharedIdentity,
     reboot: structuredClone(row.reboot) as FleetView['reboot'],
     devicesCount,
     createdAt: formatInstant(row.createdAt),

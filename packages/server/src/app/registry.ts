@@ -87,7 +87,8 @@ function answerOf(granted: unknown, repository: string, action: Action) {
 async function findHolder(app: App, id: unknown, now: Date): Promise<Actor | undefined> {
   if (typeof id !== 'string') return undefined
   if (id.startsWith('device_')) {
-    return app.removedDevices.has(id) ? undefined : { kind: 'device', id }
+    const hasEnded = app.removedDevices.has(id) || app.stoppedDevices.has(id)
+    return hasEnded ? undefined : { kind: 'device', id }
   }
   const token = await getToken(app.db.reader, id)
   return token === undefined || hasEnded(token, now) ? undefined : { kind: 'token', id, token }

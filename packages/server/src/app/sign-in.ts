@@ -44,12 +44,14 @@ export async function identify(app: App, bearer: string, now: Date): Promise<Act
 
 /** The device whose access token this is, or `undefined`; from memory. */
 export function identifyDevice(
-  app: Pick<App, 'readDeviceToken' | 'removedDevices'>,
+  app: Pick<App, 'readDeviceToken' | 'removedDevices' | 'stoppedDevices'>,
   bearer: string,
   now: Date,
 ): Actor | undefined {
   const id = app.readDeviceToken(bearer, now)?.['sub']
-  if (typeof id !== 'string' || app.removedDevices.has(id)) return undefined
+  if (typeof id !== 'string' || app.removedDevices.has(id) || app.stoppedDevices.has(id)) {
+    return undefined
+  }
   return { kind: 'device', id }
 }
 

@@ -3,6 +3,7 @@
  * one index look-up, writes one narrow row in place, and answers what the decision needs. Devices that say something new,
  * or for the first time, take the way of `storeReports`. Plan and figures: `check-ins.plan.md`.
  */
+import type { ReportPosition } from '@seaworthy/fleet/devices'
 import type { WriteTx } from './connection.ts'
 
 export interface IdleCheckIn {
@@ -41,6 +42,8 @@ export interface DeviceFacts {
 export interface WrittenCheckIn extends DeviceFacts {
   /** False when the report says something new about what runs without a signature: then it was not stored. */
   readonly isAccepted: boolean
+  /** Where the report stood that it follows; `null` for the first one. */
+  readonly before: ReportPosition | null
 }
 
 const textOid = 25
@@ -135,6 +138,8 @@ export async function storeReports(
       ) as g (device, digest, reported, verified, report, is_signed)
     ), known as (
       select g.*, d.fleet, d.hardware, d.tags,
+        case when r.report is not null then jsonb_build_object(
+          'bootId', r.report -> 'bootId', 'sequence', r.report -> 'sequence') end as before,
         g.is_signed or (
           g.report -> 'running' = coalesce(r.report -> 'running', 'null')
           and g.report -> 'committedCounter' = coalesce(r.report -> 'committedCounter', '0')
@@ -153,7 +158,7 @@ export async function storeReports(
         hardware = excluded.hardware, tags = excluded.tags
       returning device, updates
     )
-    select k.device, k.fleet, k.hardware, k.tags, k.accepted as "isAccepted", coalesce(s.updates, '[]') as updates
+    select k.device, k.fleet, k.hardware, k.tags, k.accepted as "isAccepted", k.before, coalesce(s.updates, '[]') as updates
     from known k left join states s on s.device = k.device`
   return new Map(rows.map(({ device, ...rest }) => [device, rest]))
 }

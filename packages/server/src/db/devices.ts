@@ -27,6 +27,8 @@ export interface DeviceWithState extends DeviceRow {
   readonly clockOffsetSeconds: number | null
   readonly seenAt: Date | null
   readonly report: StoredReport | null
+  /** Since when two machines seem to use its identity. */
+  readonly sharedSince: Date | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
@@ -36,7 +38,8 @@ const columns = (sql: ReadTx['sql']) => sql`
 
 /** The last report with the times of the last check-in, which are kept apart from it. */
 const state = (sql: ReadTx['sql']) => sql`
-  d.clock_offset_seconds as "clockOffsetSeconds", s.seen_at as "seenAt", r.report || jsonb_build_object(
+  d.clock_offset_seconds as "clockOffsetSeconds", s.seen_at as "seenAt", t.shared_since as "sharedSince",
+  r.report || jsonb_build_object(
     'at', to_char(s.reported_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'timestampVerifiedAt', to_char(s.verified_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) as report`
 
@@ -71,6 +74,7 @@ export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWith
   const [row] = await sql<DeviceWithState[]>`
     select ${columns(sql)}, ${state(sql)}
     from devices d left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
+      left join identity_traces t on t.device = d.id
     where d.id = ${id}`
   return row
 }
@@ -101,14 +105,16 @@ export async function listDevices(
     isClockOff: boolean
     fleets: readonly string[] | null
     products: readonly string[] | null
+    isShared: boolean
   },
 ): Promise<DeviceWithState[]> {
   return sql<DeviceWithState[]>`
     select ${columns(sql)}, ${state(sql)}
     from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
-      left join last_reports r on r.device = d.id
+      left join last_reports r on r.device = d.id left join identity_traces t on t.device = d.id
     where d.id > ${page.after}
       ${page.isClockOff ? sql`and ${clockIsOff(sql)}` : sql``}
+      and (not ${page.isShared}::boolean or t.shared_since is not null)
       and (${page.fleet}::text is null or d.fleet = ${page.fleet})
       and (${page.fleets === null ? null : [...page.fleets]}::text[] is null
         or d.fleet = any(${page.fleets === null ? null : [...page.fleets]}::text[]))

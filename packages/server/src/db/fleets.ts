@@ -4,12 +4,13 @@ import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface FleetRow extends FleetPolicy {
+  readonly sharedIdentity: 'tell' | 'stop'
   readonly createdAt: Date
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   name, product, channel, poll_seconds as "pollSeconds", pinned_version as "pinnedVersion",
-  updates_enabled as "updatesEnabled", follow, reboot,
+  updates_enabled as "updatesEnabled", follow, reboot, shared_identity as "sharedIdentity",
   case when baseline_version is not null
     then jsonb_build_object('version', baseline_version, 'sha256', baseline_sha256, 'counter', baseline_counter)
     end as baseline,
@@ -18,9 +19,9 @@ const columns = (sql: ReadTx['sql']) => sql`
 export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<boolean> {
   const inserted = await sql`
     insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, follow, reboot,
-      created_at)
+      shared_identity, created_at)
     values (${row.name}, ${row.product}, ${row.channel}, ${row.pollSeconds}, ${row.pinnedVersion},
-      ${row.updatesEnabled}, ${row.follow}, ${sql.json(row.reboot as never)}, ${row.createdAt})
+      ${row.updatesEnabled}, ${row.follow}, ${sql.json(row.reboot as never)}, ${row.sharedIdentity}, ${row.createdAt})
     on conflict do nothing`
   return inserted.count === 1
 }
@@ -36,11 +37,11 @@ export async function lockFleet({ sql }: WriteTx, name: string): Promise<FleetRo
   return row
 }
 
-export async function updateFleet({ sql }: WriteTx, row: FleetPolicy): Promise<void> {
+export async function updateFleet({ sql }: WriteTx, row: FleetRow): Promise<void> {
   await sql`
     update fleets set poll_seconds = ${row.pollSeconds}, pinned_version = ${row.pinnedVersion},
       updates_enabled = ${row.updatesEnabled}, follow = ${row.follow},
-      reboot = ${sql.json(row.reboot as never)}
+      reboot = ${sql.json(row.reboot as never)}, shared_identity = ${row.sharedIdentity}
     where name = ${row.name}`
 }
 

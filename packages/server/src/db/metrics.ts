@@ -22,13 +22,15 @@ export async function readLogBacklog({ sql }: ReadTx, max: number): Promise<LogB
 export interface DeviceCounts {
   readonly registered: number
   readonly seen: number
+  readonly identityShared: number
 }
 
 /** Reads every row of both tables: for one worker, now and then. */
 export async function countDevices({ sql }: ReadTx, seenSince: Date): Promise<DeviceCounts> {
   const [row] = await sql<[DeviceCounts]>`
     select (select count(*) from devices) as registered,
-      (select count(*) from device_states where seen_at >= ${seenSince}) as seen`
+      (select count(*) from device_states where seen_at >= ${seenSince}) as seen,
+      (select count(*) from identity_traces where shared_since is not null) as "identityShared"`
   return row
 }
 

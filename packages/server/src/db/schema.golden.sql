@@ -71,6 +71,7 @@ fleets.baseline_version text
 fleets.baseline_sha256 text
 fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
 fleets.baseline_counter bigint
+fleets.shared_identity text not null default 'tell'::text
 foreign_devices.device text not null
 foreign_devices.protocol text not null
 foreign_devices.external_id text
@@ -88,6 +89,10 @@ gateway_tokens.uses_left integer not null
 gateway_tokens.created_at timestamp with time zone not null
 gateway_tokens.created_by text not null
 gateway_tokens.revoked_at timestamp with time zone
+identity_traces.device text not null
+identity_traces.left_boots jsonb not null
+identity_traces.went_back_at jsonb not null
+identity_traces.shared_since timestamp with time zone
 last_reports.device text not null
 last_reports.report jsonb not null
 lifetime_alarms.role text not null
@@ -275,6 +280,8 @@ foreign_devices: CHECK ((protocol = ANY (ARRAY['ddi'::text, 'omaha'::text])))
 gateway_tokens: FOREIGN KEY (fleet) REFERENCES fleets(name)
 gateway_tokens: PRIMARY KEY (id)
 gateway_tokens: CHECK ((uses_left >= 0))
+identity_traces: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+identity_traces: PRIMARY KEY (device)
 last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 last_reports: PRIMARY KEY (device)
 lifetime_alarms: PRIMARY KEY (role, version, level)
@@ -350,6 +357,8 @@ CREATE INDEX foreign_devices_gateway ON public.foreign_devices USING btree (gate
 CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (device)
 CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
 CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)
+CREATE UNIQUE INDEX identity_traces_pkey ON public.identity_traces USING btree (device)
+CREATE INDEX identity_traces_shared ON public.identity_traces USING btree (device) WHERE (shared_since IS NOT NULL)
 CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)

@@ -7,6 +7,7 @@ import {
 } from '@seaworthy/api/device'
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/assertions.ts'
+import { changeOwnMetadata } from '../app/device-metadata.ts'
 import * as devices from '../app/devices.ts'
 import { slowedPollSeconds } from '../app/overload.ts'
 import { findProductKind } from '../app/products.ts'
@@ -62,7 +63,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       setOwnMetadata,
       { permission: 'device-self:metadata', subject: (call) => call.actor.id },
       async (_app, tx, { actor, body }) => {
-        const isChanged = await devices.changeOwnMetadata(tx, actor.id, body)
+        const isChanged = await changeOwnMetadata(tx, actor.id, body)
         return {
           reply: undefined,
           detail: { name: body.name ?? null, tags: body.tags ?? null },

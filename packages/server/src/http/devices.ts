@@ -22,7 +22,12 @@ export const deviceEndpoints: readonly Endpoint[] = [
       const { device, isUnchanged } = await devices.changeDevice(tx, actor, params.deviceId, body)
       return {
         reply: devices.viewDevice(device),
-        detail: { name: device.name, fleet: device.fleet, tags: { ...device.tags } },
+        detail: {
+          name: device.name,
+          fleet: device.fleet,
+          tags: { ...device.tags },
+          ...(body.identityShared === undefined ? {} : { identityShared: body.identityShared }),
+        },
         isUnchanged,
       }
     },

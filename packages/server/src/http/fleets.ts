@@ -46,6 +46,7 @@ export const fleetEndpoints: readonly Endpoint[] = [
           updatesEnabled: row.updatesEnabled,
           follow: row.follow,
           rebootStrategy: row.reboot.strategy,
+          sharedIdentity: row.sharedIdentity,
         },
         afterCommit: () => app.fleets.reload(),
       }

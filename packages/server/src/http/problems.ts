@@ -79,6 +79,7 @@ const deviceTable = {
   report_signature_invalid: no(422, 'The signature of the report is not valid'),
   report_signature_missing: no(422, 'The report must be signed'),
   report_sequence_reused: no(409, 'The sequence number was used for another report'),
+  identity_shared: no(403, 'Two machines use this identity'),
   changes_too_often: no(429, 'Too many changes'),
 } satisfies Record<DeviceRefusal, Mapped>
 

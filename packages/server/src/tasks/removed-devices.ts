@@ -16,6 +16,7 @@ export function watchRemovedDevices(app: App): () => Promise<void> {
       try {
         await app.sleep(everyMs, end.signal)
         await app.removedDevices.reload()
+        await app.stoppedDevices.reload()
       } catch (error) {
         if (!end.signal.aborted) app.log.warn('removed-devices.not-refreshed', { error })
       }

@@ -15,6 +15,7 @@ import type {
 import { abort, createRollout, createZones, pause, resume } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import { invariant } from '@seaworthy/std/refusal'
+import { silentLog } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock } from '@seaworthy/std/time'
 import { systemSleep } from '@seaworthy/std/time'
@@ -77,7 +78,9 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const rollouts = createRolloutTable({ db, releases, sleep: systemSleep, onFailure })
   const settlements = createSettlements({ db, zones, rollouts, releases })
   const fleets = createFleetTable(db)
-  const checkIns = createCheckIns(db, unobserved, { clock, random, sleep: systemSleep })
+  const checkIns = createCheckIns(db, unobserved, {
+    ...{ clock, random, sleep: systemSleep, log: silentLog },
+  })
   const app = {
     ...{ db, clock, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },

@@ -1,5 +1,6 @@
 /** How many devices there are, counted by the leading worker now and then. */
 import { hourMs, minuteMs } from '@seaworthy/std/time'
+import type { DeviceCounts } from '../../db/metrics.ts'
 import { countDevices } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
 import type { Meter } from './meter.ts'
@@ -12,7 +13,7 @@ const staleMs = 15 * minuteMs
 
 /** Counts as often as the share of time allows; to be called every minute. */
 export function createDeviceCounter(app: App): () => Promise<void> {
-  let counted: { registered: number; seen: number; atMs: number } | undefined
+  let counted: (DeviceCounts & { atMs: number }) | undefined
   let dueMs = 0
   const isFresh = (nowMs: number) => counted !== undefined && nowMs - counted.atMs < staleMs
   const gauge = (name: string, help: string, read: () => number) =>
@@ -23,6 +24,11 @@ export function createDeviceCounter(app: App): () => Promise<void> {
   gauge('seaworthy_devices_seen', 'Devices that have checked in within the last hour.', () => {
     return counted!.seen
   })
+  gauge(
+    'seaworthy_devices_identity_shared',
+    'Devices whose identity two machines seem to use.',
+    () => counted!.identityShared,
+  )
   return async () => {
     const startedMs = app.clock.monotonicMs()
     if (startedMs < dueMs) return
