@@ -91,7 +91,7 @@ export interface TufClient {
   status(): TufStatus
 }
 
-/** A deviation of the clock that is no jump: time zone daemons and slow disks. */
+/** A deviation of the clock that is not worth a word: time daemons that steer it, and slow disks. */
 const clockToleranceMs = 5 * minuteMs
 
 /**
@@ -284,7 +284,7 @@ export async function openTufClient(
         const next = await walkHistory(now)
         await refreshTrustedSet(next, cyclePorts)
         const behindMs = next.startAt.getTime() - now.getTime()
-        if (behindMs > 0) notices.push({ code: 'clock_behind', byMs: behindMs })
+        if (behindMs > clockToleranceMs) notices.push({ code: 'clock_behind', byMs: behindMs })
         if (isGenerationLost) notices.push({ code: 'state_generation_lost' })
         rememberTime(next, now)
         forgetGoneRoles(next)
