@@ -203,9 +203,10 @@ export async function pushRelease(
   client: TestClient,
   token: string,
   version: string,
+  platform = 'linux/amd64',
 ): Promise<PushedRelease> {
   const { layer, files } = craftLayer([{ path: 'version', content: version }])
-  const bundles = [{ platform: 'linux/amd64', layer, listed: files }]
+  const bundles = [{ platform, layer, listed: files }]
   const { bytes: index } = await pushCrafted(client, token, { version, bundles })
   await client.as(token).call(createRelease, {
     params: { product: 'acme' },

@@ -265,10 +265,10 @@ test('V12 where restarts are coordinated as many install at once as there are sl
 })
 
 test('D7 a release without files for the device fails at once, once an attempt, and is seen', async () => {
-  const bundle = await pushRelease(client, server.adminToken, '4.0')
+  // A bundle for the device's platform has no files that its client could fetch.
+  const bundle = await pushRelease(client, server.adminToken, '4.0', 'linux/arm64')
   const intent = publishIntent(bundle)
   if (intent.kind !== 'publish') throw new Error('not an intent to publish')
-  // Signed as if it were for the device's platform.
   const content = { ...intent.content, platforms: ['linux/arm64'] }
   await carryOut(client, { ...intent, content }, signers)
   const { fleet, units } = await makeFleet('no-files')

@@ -463,7 +463,7 @@ test('D6 a release without files for the machine fails at once instead of when i
     body: { protocol: 'omaha', platform: 'linux/arm64' },
   })
   const version = '3.0.0'
-  const bundle = await pushRelease(client, server.adminToken, version)
+  const bundle = await pushRelease(client, server.adminToken, version, 'linux/arm64')
   const intent = publishIntent(bundle)
   assert.ok(intent.kind === 'publish')
   await carryOut(
