@@ -17,6 +17,7 @@ import {
   pushOsImage,
   setUpTrust,
   startTestServer,
+  waitForRollout,
 } from '../../testing/index.ts'
 
 const devicesCount = 24
@@ -103,11 +104,8 @@ test('O1 D7 kill -9 of workers while devices report loses nothing that was ackno
   assert.equal(acknowledged.size, devicesCount)
   // What was said and not settled is settled at the next poll.
   for (const unit of units) assert.equal((await insist(unit, 'GET', '')).status, 200)
-  let rollout = await client.api.call(showRollout, { params: { rolloutId } })
-  for (let i = 0; i < 100 && rollout.state !== 'finished'; i++) {
-    await systemSleep(100)
-    rollout = await client.api.call(showRollout, { params: { rolloutId } })
-  }
+  await waitForRollout(client, rolloutId, ({ state }) => state === 'finished')
+  const rollout = await client.api.call(showRollout, { params: { rolloutId } })
   const [wave] = rollout.waves
   assert.deepEqual(
     [rollout.state, wave?.healthyCount, wave?.inFlightCount, wave?.failedCount],
