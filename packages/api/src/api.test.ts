@@ -32,6 +32,7 @@ const fleet = {
   updatesEnabled: true,
   follow: 'newest',
   baselineVersion: null,
+  sharedIdentity: 'tell',
   reboot: { strategy: 'immediate' },
   devicesCount: 0,
   createdAt: '2026-01-01T00:00:00Z',

@@ -114,3 +114,23 @@ test('a batch has at most one item of each key, in the order of the keys, and no
   assert.deepEqual(written, [['a', 'b', 'c'], ['b'], ['b']])
   assert.equal(batches.backlog().count, 0)
 })
+
+test('A9 attack: one caller who comes thousands of times keeps nobody else from the next batch', async () => {
+  const clock = new ManualClock(new Date(0))
+  const written: string[][] = []
+  const batches = createBatches<string>(
+    { clock, sleep: clock.sleep },
+    {
+      keyOf: (item) => item,
+      times: { usualMs: 0, fewMs: 0 },
+      async write(batch) {
+        written.push([...batch])
+        await clock.sleep(1)
+      },
+    },
+  )
+  for (let i = 0; i < 3000; i++) batches.add('loud')
+  batches.add('quiet')
+  while (written.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(written[0], ['loud', 'quiet'])
+})

@@ -91,16 +91,19 @@ export function createBatches<T>(
   }
 }
 
-/** At most one item of each key; a second one of the same key waits for the next batch. */
+/**
+ * At most one item of each key; a second one of the same key waits for the next batch. The whole queue is looked through: one
+ * caller who comes a thousand times keeps nobody else from the batch.
+ */
 function takeBatch<T>(queue: readonly Added<T>[]): { batch: Added<T>[]; rest: Added<T>[] } {
-  const sorted = queue
-    .slice(0, batchMax)
-    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-  const batch: Added<T>[] = []
-  const again: Added<T>[] = []
-  for (const added of sorted) {
-    if (batch.at(-1)?.key === added.key) again.push(added)
-    else batch.push(added)
+  const batch = new Map<string, Added<T>>()
+  const rest: Added<T>[] = []
+  for (const added of queue) {
+    if (batch.size < batchMax && !batch.has(added.key)) batch.set(added.key, added)
+    else rest.push(added)
   }
-  return { batch, rest: [...again, ...queue.slice(batchMax)] }
+  return {
+    batch: [...batch.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    rest,
+  }
 }

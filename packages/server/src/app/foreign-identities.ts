@@ -8,6 +8,7 @@ import type { ForeignDeviceRow, ForeignProtocol } from '../db/foreign-devices.ts
 import { getGatewayToken, listDevicesBehind, listForeignDevices } from '../db/foreign-devices.ts'
 import type { Ports, RemovedDevices } from './app.ts'
 import { createBatches } from './batches.ts'
+import { refuseOverload } from './overload.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
 
 export interface ForeignIdentity {
@@ -50,7 +51,7 @@ const gatewaysMax = 10_000
 export function createForeignIdentities(
   db: Db,
   removed: RemovedDevices,
-  ports: Pick<Ports, 'clock' | 'sleep'>,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
 ): ForeignIdentities {
   const devices = createMemory<Known<ForeignIdentity>>(devicesMax, ports, async (ids) => {
     const rows = await listForeignDevices(db.reader, ids)
@@ -160,10 +161,12 @@ interface LookUp<T> {
  */
 function createMemory<T>(
   max: number,
-  ports: Pick<Ports, 'clock' | 'sleep'>,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
 ): Memory<T> {
   const entries = new Map<string, T>()
+  /** Whoever asks for what is being looked up waits for the same answer. */
+  const asked = new Map<string, Promise<T | undefined>>()
   let forgottenCount = 0
   const lookUps = createBatches<LookUp<T>>(ports, {
     keyOf: ({ id }) => id,
@@ -190,15 +193,28 @@ function createMemory<T>(
     async get(id) {
       const known = entries.get(id)
       if (known !== undefined) return known
-      return await new Promise((resolve, reject) => lookUps.add({ id, resolve, reject }))
+      const underWay = asked.get(id)
+      if (underWay !== undefined) return await underWay
+      refuseOverload(lookUps.backlog(), ports.random)
+      const lookUp = new Promise<T | undefined>((resolve, reject) =>
+        lookUps.add({ id, resolve, reject }),
+      )
+      asked.set(id, lookUp)
+      try {
+        return await lookUp
+      } finally {
+        if (asked.get(id) === lookUp) asked.delete(id)
+      }
     },
     forget(id) {
       forgottenCount++
       entries.delete(id)
+      asked.delete(id)
     },
     clear() {
       forgottenCount++
       entries.clear()
+      asked.clear()
     },
   }
 }
