@@ -209,14 +209,20 @@ function describePlatform(change: PlatformChange, entriesMax: number): string[] 
       ),
     ]
   }
-  const entries = [
-    // A first release has nothing that it could be compared with: what can run comes first.
+  const describe = (one: PlatformChange['changed'][number]) => `  ${describeChanged(one)}`
+  const runs = ({ after }: PlatformChange['changed'][number]) => isExecutable(after)
+  // What can run comes first and is never cut, new or changed.
+  const executables = [
     ...added.filter(isExecutable).map((entry) => `  + ${describeEntry(entry)}`),
-    ...changed.map((one) => `  ${describeChanged(one)}`),
+    ...changed.filter(runs).map(describe),
+  ]
+  const entries = [
+    ...executables,
+    ...changed.filter((one) => !runs(one)).map(describe),
     ...removed.map((entry) => `  - ${describeEntry(entry)}`),
     ...added.filter((entry) => !isExecutable(entry)).map((entry) => `  + ${describeEntry(entry)}`),
   ]
-  const shownMax = Math.max(entriesMax, added.filter(isExecutable).length)
+  const shownMax = Math.max(entriesMax, executables.length)
   const left = entries.length - shownMax
   return [
     `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
