@@ -70,7 +70,7 @@ export interface TreeReader {
 
 /** Reads every layer once, however many platforms and releases share it. */
 export function createTreeReader(context: Context, source: ContentSource): TreeReader {
-  const known = new Map<Digest, Awaited<ReturnType<typeof computeBundleFiles>>>()
+  const known = new Map<string, Awaited<ReturnType<typeof computeBundleFiles>>>()
   const progress = context.progress('check')
   let doneBytes = 0
   let totalBytes = 0
@@ -78,11 +78,12 @@ export function createTreeReader(context: Context, source: ContentSource): TreeR
 
   const readBundle = async (bundle: BundlePlatform) => {
     const { digest, size } = bundle.layer
-    const before = known.get(digest)
+    const key = `${digest} ${size}`
+    const before = known.get(key)
     if (before !== undefined) return before
     totalBytes += size
     const computed = await computeBundleFiles(source, bundle, onBytes)
-    known.set(digest, computed)
+    known.set(key, computed)
     return computed
   }
 

@@ -52,6 +52,21 @@ const backDoored = craftLayer([
   { path: 'seaworthy.json', content: '{"start":["./bin/app"]}' },
 ])
 
+it('T11 a layer that two platforms share has the size that each of them says', async () => {
+  const { source, digest } = await craft(
+    { platform, layer: honest.layer, listed: honest.files },
+    { platform: 'linux/arm64', layer: honest.layer, listed: honest.files },
+  )
+  const outline = await readReleaseOutline(source, digest)
+  await verifyReleaseContent(source, outline)
+  const platforms = outline.platforms.map((one, i) =>
+    one.kind === 'bundle' && i === 1
+      ? { ...one, layer: { ...one.layer, size: one.layer.size + 1 } }
+      : one,
+  )
+  await assert.rejects(verifyReleaseContent(source, { ...outline, platforms }))
+})
+
 describe('T11 a release is what its content is, whatever is written beside it', () => {
   it('a back-doored layer beside the honest list is file_list_mismatch, and the lie is named', async () => {
     await verify(await craft({ platform, layer: honest.layer, listed: honest.files }))
