@@ -111,9 +111,11 @@ async function list(
         ],
         devices,
       ),
-      ...(devices.length === 0 && Object.keys(wanted).length === 0
-        ? ['No devices yet: see `seaworthy provisioning-key create --help`.']
-        : []),
+      ...(devices.length > 0
+        ? []
+        : clockOff === true || sharedIdentity === true
+          ? ['No device is like that.']
+          : ['No devices yet: see `seaworthy provisioning-key create --help`.']),
     ])
   })
 }
