@@ -107,7 +107,7 @@ export function createMembership(context: InstallerContext): Membership {
   const register = async () => {
     const provisioningKey = await readProvisioningKey()
     if (provisioningKey === undefined) {
-      throw new Refusal(
+      throw new Refusal<'not_provisioned'>(
         'not_provisioned',
         'the device is not registered and has no provisioning key',
       )

@@ -15,7 +15,13 @@ import { mediaTypes } from '@seaworthy/oci/manifests'
 import type { ReleaseClaims, ReleaseOutline } from '@seaworthy/oci/release-content'
 import { readReleaseOutline, requireClaims } from '@seaworthy/oci/release-content'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { CurrentMetadata, JsonObject, Proposal, Release } from '@seaworthy/trust/tuf'
+import type {
+  CurrentMetadata,
+  JsonObject,
+  Proposal,
+  ProposalRefusal,
+  Release,
+} from '@seaworthy/trust/tuf'
 import { isJsonObject, listReleases, roleKindOf } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
@@ -262,9 +268,13 @@ function packedContent({ evidence }: Proposal): ContentSource {
     try {
       return base64Decode(text)
     } catch (cause) {
-      throw new Refusal('proposal_malformed', `the content ${digest} in the file is not Base64`, {
-        cause,
-      })
+      throw new Refusal<ProposalRefusal>(
+        'proposal_malformed',
+        `the content ${digest} in the file is not Base64`,
+        {
+          cause,
+        },
+      )
     }
   }
   return {
