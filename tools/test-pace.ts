@@ -10,16 +10,16 @@ export const longFiles: Readonly<Record<string, number>> = {
   'sim/src/whole/break-in.integration.test.ts': 70,
   'packages/cli/src/rollouts.integration.test.ts': 45,
   'sim/src/whole/coordinated-restarts.integration.test.ts': 40,
-  'packages/server/src/tampering.integration.test.ts': 40,
+  'packages/server/src/app/trust/tampering.integration.test.ts': 40,
   'sim/src/whole/stop.integration.test.ts': 35,
   'packages/agent/src/crash.integration.test.ts': 34,
   'packages/agent/src/agent.integration.test.ts': 34,
   'sim/src/power-cuts.integration.test.ts': 31,
   'sim/src/fuzz/fuzz.integration.test.ts': 30,
-  'packages/server/src/traces.integration.test.ts': 30,
+  'packages/server/src/app/traces/traces.integration.test.ts': 30,
   'packages/cli/src/story.integration.test.ts': 28,
-  'packages/server/src/durability.integration.test.ts': 28,
-  'packages/server/src/check-in-connections.integration.test.ts': 25,
+  'packages/server/src/db/durability.integration.test.ts': 28,
+  'packages/server/src/http/check-in-connections.integration.test.ts': 25,
   'packages/oci/src/store/s3/faults.integration.test.ts': 25,
   'packages/cli/src/hostile-server.integration.test.ts': 25,
   'packages/agent/src/attacks.integration.test.ts': 20,
@@ -27,7 +27,7 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/server/src/http/ddi/swupdate.integration.test.ts': 20,
   'packages/server/src/http/ddi/rauc.integration.test.ts': 20,
   'sim/src/overshoot.integration.test.ts': 20,
-  'packages/server/src/database-url.integration.test.ts': 20,
+  'packages/server/src/config/database-url.integration.test.ts': 20,
   'packages/server/src/http/ddi/durability.integration.test.ts': 20,
   'packages/cli/src/main.integration.test.ts': 20,
   'packages/oci/src/store/s3/s3.integration.test.ts': 18,
@@ -35,8 +35,8 @@ export const longFiles: Readonly<Record<string, number>> = {
 
 /** They measure time, or load the machine so much that others would be measured: they run one by one when all others have ended. */
 export const aloneFiles: readonly string[] = [
-  'packages/server/src/overload.integration.test.ts',
-  'packages/server/src/replicas.integration.test.ts',
+  'packages/server/src/app/worker/overload.integration.test.ts',
+  'packages/server/src/app/worker/leadership.integration.test.ts',
 ]
 
 export const needsMachineAlone = (path: string): boolean => aloneFiles.includes(path)

@@ -1,6 +1,6 @@
 /** Devices as people see them. */
 import { z } from 'zod'
-import { reportField, runningField, updateState } from './device.ts'
+import { reportField, runningField, updateState } from './device-self.ts'
 import {
   idField,
   instant,

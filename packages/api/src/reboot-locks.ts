@@ -1,6 +1,6 @@
 /** Who may restart at the moment: the slots of fleets whose restarts are coordinated, and keys for FleetLock clients (D13). */
 import { z } from 'zod'
-import { updateState } from './device.ts'
+import { updateState } from './device-self.ts'
 import { idField, instant, nameField, pageOf, pageQuery, text } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 

@@ -1,5 +1,5 @@
 /** Every route there is, in the order of openapi.json. */
-import * as device from './device.ts'
+import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
@@ -29,7 +29,7 @@ export const routes: readonly Route[] = [
   rollouts,
   updates,
   foreignDevices,
-  device,
+  deviceSelf,
 ].flatMap((resource) => Object.values(resource).filter(isRoute))
 
 function isRoute(value: unknown): value is Route {

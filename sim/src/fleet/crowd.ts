@@ -2,7 +2,7 @@
  * A fleet of devices that live by the wire contract alone: they poll, do what they are assigned, and report it signed. A share of
  * them is bad: the new release fails its health check on them. Everything about a device follows from the seed.
  */
-import type { DeviceReport } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant, minuteMs } from '@seaworthy/std/time'
 

@@ -2,7 +2,7 @@
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Rollout, RolloutPolicy, Windows } from '@seaworthy/fleet/rollouts'
 import { createZones, windowAt } from '@seaworthy/fleet/rollouts'
-import type { DeviceReport } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Db, Decider, TestDatabase } from '@seaworthy/server/testing'
 import { openDecider, readRollout, startTestDatabase } from '@seaworthy/server/testing'
 import { invariant } from '@seaworthy/std/refusal'

@@ -2,8 +2,8 @@
  * An honest server, as devices meet it: registration, tokens, check-ins with the real rules of `fleet`, and the shelf. It is a model
  * of the wire contract (`api`), not of the server's storage. Whoever took the server over changes what it answers.
  */
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
-import type { DeviceReport } from '@seaworthy/api/device'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { chooseAssignment } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'

@@ -3,7 +3,7 @@
  * the installer. It keeps what it downloads in its own folder and names the file.
  */
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import { ProblemError } from '@seaworthy/api/problems'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
 import { utf8Encode } from '@seaworthy/std/bytes'

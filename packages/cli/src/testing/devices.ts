@@ -1,7 +1,7 @@
 /** Devices that register, check in and say they have done what they were told; nothing is installed. */
 import { createClient } from '@seaworthy/api/client'
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
-import type { DeviceReport } from '@seaworthy/api/device'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import {

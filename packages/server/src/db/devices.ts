@@ -1,5 +1,5 @@
 /** Devices, their newest state, their signed reports, and what remains of removed ones. */
-import type { DeviceReport } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import type { ReadTx, WriteTx } from './connection.ts'
 

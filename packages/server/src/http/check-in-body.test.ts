@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { checkIn } from '@seaworthy/api/device'
-import { digestReport } from '../app/report-digest.ts'
+import { checkIn } from '@seaworthy/api/device-self'
+import { digestReport } from '../app/devices/report-digest.ts'
 import { createIdleCheckInReader } from './check-in-body.ts'
 
 const instant = fc

@@ -3,9 +3,9 @@
  * one of these, and the schema costs ten times as much. Anything else, right or wrong, is for the schema to judge;
  * what is recognised here it would accept, with the same value (`check-in-body.test.ts`).
  */
-import type { checkIn, DeviceReport } from '@seaworthy/api/device'
+import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
-import { digestForm, digestReport } from '../app/report-digest.ts'
+import { digestForm, digestReport } from '../app/devices/report-digest.ts'
 
 const whole = '(?:0|[1-9][0-9]{0,14})'
 const positive = '[1-9][0-9]{0,14}'

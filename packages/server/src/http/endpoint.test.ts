@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFleet, listFleets } from '@seaworthy/api/fleets'
-import { checkIn } from '@seaworthy/api/device'
+import { checkIn } from '@seaworthy/api/device-self'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

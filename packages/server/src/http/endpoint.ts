@@ -4,11 +4,11 @@
  */
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { Actor } from '../app/actors.ts'
+import type { Actor } from '../app/access/actors.ts'
 import type { App, WriteTx } from '../app/app.ts'
-import type { Change } from '../app/audited.ts'
-import { changeAudited } from '../app/audited.ts'
-import { recordRefusal } from '../app/refused-attempts.ts'
+import type { Change } from '../app/access/audited.ts'
+import { changeAudited } from '../app/access/audited.ts'
+import { recordRefusal } from '../app/access/refused-attempts.ts'
 
 const sealed = Symbol('made by this module')
 

@@ -7,9 +7,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
-import type { LockClient } from '../app/fleetlock.ts'
-import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/fleetlock.ts'
-import type { SlotRefusal } from '../app/reboot-locks.ts'
+import type { LockClient } from '../app/restarts/fleetlock.ts'
+import {
+  identifyLockClient,
+  lockBeforeReboot,
+  unlockWhenSteady,
+} from '../app/restarts/fleetlock.ts'
+import type { SlotRefusal } from '../app/restarts/restarts.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { readBytes } from './bodies.ts'
 import type { RawHandler } from './dispatch.ts'

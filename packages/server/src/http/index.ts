@@ -3,7 +3,7 @@
  * ask; what is asked for is done in `app`.
  */
 import type { RequestListener } from 'node:http'
-import { checkIn } from '@seaworthy/api/device'
+import { checkIn } from '@seaworthy/api/device-self'
 import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
@@ -11,7 +11,7 @@ import { createAttemptLimiter } from './authenticate.ts'
 import { dropUnwantedBodies } from './bodies.ts'
 import { createCheckInConnections } from './check-in-connections.ts'
 import type { CheckInConnections } from './check-in-connections.ts'
-import { createOwnEndpoints } from './device.ts'
+import { createOwnEndpoints } from './device-self.ts'
 import { createDdiHandler } from './ddi/index.ts'
 import { deviceEndpoints } from './devices.ts'
 import type { RawHandler } from './dispatch.ts'

@@ -3,10 +3,10 @@
  * and has no scope: entries are verified by the bundle, so a log with entries left out would verify for nobody.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { requirePermission, requireUnscoped } from '../app/actors.ts'
+import { requirePermission, requireUnscoped } from '../app/access/actors.ts'
 import type { App } from '../app/app.ts'
-import { readCheckpoint, readLogTile } from '../app/audit-log.ts'
-import { shareRuns } from '../app/joined-runs.ts'
+import { readCheckpoint, readLogTile } from '../app/access/audit-log.ts'
+import { shareRuns } from '../app/worker/joined-runs.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import type { RawHandler } from './dispatch.ts'

@@ -7,7 +7,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Refusal } from '@seaworthy/std/refusal'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { hourMs } from '@seaworthy/std/time'
-import { requirePermission, requireUnscoped } from '../app/actors.ts'
+import { requirePermission, requireUnscoped } from '../app/access/actors.ts'
 import type { App } from '../app/app.ts'
 import {
   chooseFormat,
@@ -17,7 +17,7 @@ import {
 } from '../app/metrics/exposition.ts'
 import { collectFacts } from '../app/metrics/facts.ts'
 import { refusalOf } from '../app/refusals.ts'
-import { sha256Hex } from '../app/trust-plane.ts'
+import { sha256Hex } from '../app/trust/trust-plane.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate, bearerOf } from './authenticate.ts'
 import type { RawHandler } from './dispatch.ts'

@@ -1,5 +1,5 @@
 import { setOmahaApp } from '@seaworthy/api/omaha'
-import * as apps from '../app/omaha/apps.ts'
+import * as apps from '../app/foreign/omaha/apps.ts'
 import { audited } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

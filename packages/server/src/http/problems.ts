@@ -11,10 +11,10 @@ import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
-import { ClockRefusal } from '../app/assertions.ts'
+import { ClockRefusal } from '../app/access/assertions.ts'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
-import type { OverloadRefusal } from '../app/overload.ts'
-import { TooOftenRefusal } from '../app/overload.ts'
+import type { OverloadRefusal } from '../app/worker/overload.ts'
+import { TooOftenRefusal } from '../app/worker/overload.ts'
 import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */

@@ -1,5 +1,5 @@
 import { listProducts, showProduct } from '@seaworthy/api/products'
-import * as products from '../app/products.ts'
+import * as products from '../app/trust/products.ts'
 import { read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

@@ -6,7 +6,7 @@ import {
   rejectProposal,
   showProposal,
 } from '@seaworthy/api/proposals'
-import * as proposals from '../app/proposals.ts'
+import * as proposals from '../app/trust/proposals.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

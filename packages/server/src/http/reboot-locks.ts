@@ -5,8 +5,8 @@ import {
   releaseRebootLock,
   revokeFleetLockKey,
 } from '@seaworthy/api/reboot-locks'
-import * as keys from '../app/fleetlock.ts'
-import * as holders from '../app/reboot-lock-holders.ts'
+import * as keys from '../app/restarts/fleetlock.ts'
+import * as holders from '../app/restarts/reboot-locks.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

@@ -1,9 +1,13 @@
 /** The registry's questions, put to `app` in the name of whoever asks. */
 import type { IncomingMessage } from 'node:http'
-import type { Actor } from '../app/actors.ts'
+import type { Actor } from '../app/access/actors.ts'
 import type { App } from '../app/app.ts'
-import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/registry.ts'
-import { listNeededDigests } from '../app/releases.ts'
+import {
+  decideRegistryAccess,
+  recordRegistryChange,
+  tradeCredential,
+} from '../app/access/registry.ts'
+import { listNeededDigests } from '../app/trust/releases.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { bearerOf, retryAfterSeconds } from './authenticate.ts'
 import { bodyLimits } from './limits.ts'

@@ -1,5 +1,5 @@
 import { createRelease, listReleases, showRelease } from '@seaworthy/api/releases'
-import * as releases from '../app/releases.ts'
+import * as releases from '../app/trust/releases.ts'
 import { viewPage } from '../app/views.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'

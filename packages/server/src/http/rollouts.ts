@@ -11,9 +11,9 @@ import {
   showRolloutHistory,
 } from '@seaworthy/api/rollouts'
 import { parseInstant } from '@seaworthy/std/time'
-import { describeProgress, viewRollout } from '../app/rollout-views.ts'
-import * as rollouts from '../app/rollouts.ts'
-import * as updates from '../app/update-history.ts'
+import { describeProgress, viewRollout } from '../app/rollouts/rollout-views.ts'
+import * as rollouts from '../app/rollouts/rollouts.ts'
+import * as updates from '../app/rollouts/updates.ts'
 import { explainRollout as explain } from '../app/why.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'

@@ -3,7 +3,7 @@ import { describeRoutes } from '@seaworthy/api/openapi'
 import { routes } from '@seaworthy/api/routes'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { App } from '../app/app.ts'
-import { checkReadiness } from '../app/leadership.ts'
+import { checkReadiness } from '../app/worker/leadership.ts'
 import type { RawHandler } from './dispatch.ts'
 import { sendBytes, sendJson } from './request.ts'
 

@@ -1,6 +1,6 @@
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { secondMs } from '@seaworthy/std/time'
-import * as tokens from '../app/tokens.ts'
+import * as tokens from '../app/access/tokens.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

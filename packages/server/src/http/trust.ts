@@ -3,9 +3,9 @@ import {
   showOnlineKeys,
   showTrustStatus,
 } from '@seaworthy/api/trust'
-import { requireUnscoped } from '../app/actors.ts'
-import { addOnlineKey, newestOnlineKeys } from '../app/online-keys.ts'
-import { viewTrustStatus } from '../app/trust-status.ts'
+import { requireUnscoped } from '../app/access/actors.ts'
+import { addOnlineKey, newestOnlineKeys } from '../app/trust/online-keys.ts'
+import { viewTrustStatus } from '../app/trust/trust-status.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

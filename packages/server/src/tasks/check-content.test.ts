@@ -10,7 +10,7 @@ import { openDiskStore } from '@seaworthy/oci/store/disk'
 import { jsonLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
-import { createHealth } from '../app/health.ts'
+import { createHealth } from '../app/worker/health.ts'
 import { createContentCheck } from './check-content.ts'
 
 test('O1 content of a signed release that is missing on disk is said by /readyz and in the log, until it is there again', async (t) => {

@@ -1,6 +1,6 @@
 /** A device as the server meets it: registers, signs in, checks in. It installs nothing. */
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device'
-import type { DeviceReport } from '@seaworthy/api/device'
+import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
 import {
   base64Encode,

@@ -1,5 +1,5 @@
 /** Devices that take updates as told, and policies to try: what tests of rollouts share. */
-import type { DeviceReport } from '@seaworthy/api/device'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { showRollout } from '@seaworthy/api/rollouts'
 import type { RolloutView } from '@seaworthy/api/rollouts'

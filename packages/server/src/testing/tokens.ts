@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
-import { deviceAudience, signToken } from '../app/device-tokens.ts'
+import { deviceAudience, signToken } from '../app/access/device-tokens.ts'
 import type { SecretName } from '../config/secrets.ts'
 import { loadMasterKey } from '../config/secrets.ts'
 import type { Db } from '../db/connection.ts'

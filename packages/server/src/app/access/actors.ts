@@ -1,0 +1,83 @@
+/** Who knocks, and what they may do. */
+import type { Grant, Permission } from '@seaworthy/fleet/access'
+import {
+  devicePermissions,
+  permissionsOf,
+  provisioningKeyPermissions,
+  reachesEverything,
+  reachesFleet,
+  reachesProduct,
+  reachesWholeProduct,
+} from '@seaworthy/fleet/access'
+import type { AccessRefusal } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { ProvisioningKeyRow } from '../../db/provisioning-keys.ts'
+import type { TokenRow } from '../../db/tokens.ts'
+
+export type Actor =
+  | { readonly kind: 'token'; readonly id: string; readonly token: TokenRow }
+  | { readonly kind: 'device'; readonly id: string }
+  | { readonly kind: 'provisioning-key'; readonly id: string; readonly key: ProvisioningKeyRow }
+  | { readonly kind: 'anonymous'; readonly id: 'anonymous' }
+
+export const anonymous: Actor = { kind: 'anonymous', id: 'anonymous' }
+
+/** Throws `permission_denied` unless the actor's role (or kind) has the permission. */
+export function requirePermission(actor: Actor, permission: Permission): void {
+  if (!permissionsOfActor(actor).includes(permission)) {
+    throw new Refusal<AccessRefusal>('permission_denied', `this needs the permission ${permission}`)
+  }
+}
+
+function permissionsOfActor(actor: Actor): readonly Permission[] {
+  switch (actor.kind) {
+    case 'token':
+      return permissionsOf(actor.token.role)
+    case 'device':
+      return devicePermissions
+    case 'provisioning-key':
+      return provisioningKeyPermissions
+    case 'anonymous':
+      // The assertion in the body is the credential; it is verified before anything happens.
+      return ['device-self:sign-in']
+  }
+}
+
+/** What the token reaches; devices and the like have scopes of their own and never come here. */
+export function grantOf(actor: Actor): Grant {
+  if (actor.kind === 'token') return actor.token
+  throw new Refusal<AccessRefusal>('permission_denied', 'this needs a token')
+}
+
+/** Throws `out_of_scope`. */
+export function requireProduct(actor: Actor, product: string): void {
+  if (!reachesProduct(grantOf(actor), product)) {
+    throw new Refusal<AccessRefusal>('out_of_scope', `the token does not reach ${product}`)
+  }
+}
+
+/** For changes of what all fleets of a product share. Throws `out_of_scope`. */
+export function requireWholeProduct(actor: Actor, product: string): void {
+  requireProduct(actor, product)
+  if (reachesWholeProduct(grantOf(actor), product)) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    `this concerns every fleet of ${product}: it needs a token that is not limited to fleets`,
+  )
+}
+
+/** For what is of the whole installation; `what` begins the sentence. Throws `out_of_scope`. */
+export function requireUnscoped(actor: Actor, what: string): void {
+  if (reachesEverything(grantOf(actor))) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    `${what} the whole installation: this needs a token without a scope`,
+  )
+}
+
+/** Throws `out_of_scope`. */
+export function requireFleet(actor: Actor, fleet: { name: string; product: string }): void {
+  if (!reachesFleet(grantOf(actor), fleet)) {
+    throw new Refusal<AccessRefusal>('out_of_scope', `the token does not reach ${fleet.name}`)
+  }
+}

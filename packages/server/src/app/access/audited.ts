@@ -1,0 +1,50 @@
+/** A change and its entry in the audit log: both or neither. */
+import type { JsonValue } from '@seaworthy/trust/tuf'
+import { appendAudit } from '../../db/audit.ts'
+import type { App, WriteTx } from '../app.ts'
+import type { Attempt } from './refused-attempts.ts'
+import { recordRefusal } from './refused-attempts.ts'
+
+/** What a change tells the log about itself. */
+export interface Change {
+  /** Where it is known only afterwards. */
+  readonly subject?: string
+  /** Digests and short facts; never a secret. */
+  readonly detail?: Readonly<Record<string, JsonValue>>
+  /** Everything is as it was before: then there is nothing to record. */
+  readonly isUnchanged?: boolean
+  /** Runs after the commit, before the reply. */
+  readonly afterCommit?: () => void | Promise<void>
+}
+
+/** Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of its own, and thrown on. */
+export async function changeAudited<C extends Change>(
+  app: App,
+  attempt: Attempt,
+  work: (tx: WriteTx) => Promise<C>,
+  /** What takes long and changes nothing: no transaction is open meanwhile. */
+  before?: () => Promise<void>,
+): Promise<C> {
+  const { actor, action, subject } = attempt
+  let change: C
+  try {
+    await before?.()
+    change = await app.db.write(async (tx) => {
+      const result = await work(tx)
+      if (result.isUnchanged === true) return result
+      await appendAudit(tx, {
+        actor: actor.id,
+        action,
+        subject: result.subject ?? subject,
+        outcome: 'done',
+        ...(result.detail === undefined ? {} : { detail: result.detail }),
+      })
+      return result
+    })
+  } catch (error) {
+    await recordRefusal(app, error, attempt)
+    throw error
+  }
+  await change.afterCommit?.()
+  return change
+}

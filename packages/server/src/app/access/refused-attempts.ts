@@ -1,0 +1,57 @@
+/** Refused attempts of somebody who was recognised go into the audit log; noise of strangers only into the log file. */
+import { spend } from '@seaworthy/fleet/devices'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { minuteMs } from '@seaworthy/std/time'
+import { appendAudit } from '../../db/audit.ts'
+import type { Actor } from './actors.ts'
+import type { App, Ports } from '../app.ts'
+import { OverloadRefusal } from '../worker/overload.ts'
+
+export interface Attempt {
+  readonly actor: Actor
+  readonly action: string
+  readonly subject: string
+}
+
+/** Entries per actor and worker: a refused client in a loop must not fill the log, however long it goes on. */
+const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
+const actorsMax = 100_000
+
+export interface RefusalLimiter {
+  /** Whether this actor's refusal may still be recorded. */
+  admits(actor: string): boolean
+}
+
+export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
+  // In the order of their last entry.
+  const usedUntilMs = new Map<string, number>()
+  return {
+    admits(actor) {
+      const nowMs = clock.monotonicMs()
+      const spending = spend(usedUntilMs.get(actor) ?? 0, refusalAllowance, nowMs)
+      if (!spending.isAllowed) return false
+      usedUntilMs.delete(actor)
+      if (usedUntilMs.size >= actorsMax) usedUntilMs.delete(usedUntilMs.keys().next().value!)
+      usedUntilMs.set(actor, spending.usedUntilMs)
+      return true
+    },
+  }
+}
+
+export async function recordRefusal(app: App, error: unknown, attempt: Attempt): Promise<void> {
+  if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
+  // Nobody did anything wrong, and writing it down would be more load.
+  if (error instanceof OverloadRefusal) return
+  const { actor, action, subject } = attempt
+  app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })
+  if (actor.kind === 'anonymous' || !app.refusals.admits(actor.id)) return
+  await app.db.write((tx) =>
+    appendAudit(tx, {
+      actor: actor.id,
+      action,
+      subject,
+      outcome: 'refused',
+      detail: { code: String(error.code) },
+    }),
+  )
+}

@@ -1,0 +1,150 @@
+/** Who may do what in the registry, the tokens its clients trade their credentials for, and what changed there. */
+import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
+import { minuteMs } from '@seaworthy/std/time'
+import { appendAudit } from '../../db/audit.ts'
+import { getDevice } from '../../db/devices.ts'
+import { getFleet } from '../../db/fleets.ts'
+import { getToken } from '../../db/tokens.ts'
+import type { Actor } from './actors.ts'
+import type { App } from '../app.ts'
+import { openToken, registryAudience, signToken } from './device-tokens.ts'
+import { hasEnded, identify } from './sign-in.ts'
+
+const tokenLifetimeMs = 5 * minuteMs
+
+type Action = 'pull' | 'push' | 'delete'
+
+export type RegistryDecision =
+  | { readonly kind: 'allowed'; readonly actor: Actor }
+  /** The credential is nobody's. */
+  | { readonly kind: 'unknown' }
+  /** The token was not traded for this: its holder may ask for another. */
+  | { readonly kind: 'not_asked' }
+  | { readonly kind: 'denied' }
+
+/** Without a repository: may the holder of the credential use the registry at all? */
+export async function decideRegistryAccess(
+  app: App,
+  bearer: string,
+  access: { repository: string; action: Action } | { repository: null },
+  now: Date,
+): Promise<RegistryDecision> {
+  const traded = openToken(app.secrets.registryTokenKey, registryAudience, bearer, now)
+  const actor =
+    traded === undefined
+      ? await identify(app, bearer, now)
+      : await findHolder(app, traded['sub'], now)
+  if (actor === undefined) return { kind: 'unknown' }
+  if (access.repository === null) return { kind: 'allowed', actor }
+  // A traded token has at most what was asked for when it was traded, and never more than its holder has now.
+  const answer = traded && answerOf(traded['access'], access.repository, access.action)
+  if (answer === 'denied' || answer === 'not_asked') return { kind: answer }
+  return (await mayUse(app, actor, access.repository, access.action))
+    ? { kind: 'allowed', actor }
+    : { kind: 'denied' }
+}
+
+/** A short-lived token for those of the scopes that the credential allows; `undefined` when the credential is nobody's. */
+export async function tradeCredential(
+  app: App,
+  secret: string,
+  scopes: readonly { repository: string; actions: readonly Action[] }[],
+  now: Date,
+): Promise<{ token: string; expiresInSeconds: number; issuedAt: Date } | undefined> {
+  const actor = await identify(app, secret, now)
+  if (actor === undefined) return undefined
+  const access = []
+  for (const { repository, actions: asked } of scopes) {
+    const actions: Action[] = []
+    const denied: Action[] = []
+    for (const action of asked) {
+      const isAllowed = await mayUse(app, actor, repository, action)
+      ;(isAllowed ? actions : denied).push(action)
+    }
+    access.push({ repository, actions, denied })
+  }
+  const exp = Math.floor((now.getTime() + tokenLifetimeMs) / 1000)
+  const token = signToken(app.secrets.registryTokenKey, registryAudience, {
+    sub: actor.id,
+    access,
+    exp,
+  })
+  return { token, expiresInSeconds: tokenLifetimeMs / 1000, issuedAt: now }
+}
+
+/** What came of asking for it when the token was traded. Whoever was denied it need not ask again. */
+function answerOf(granted: unknown, repository: string, action: Action) {
+  const entries = Array.isArray(granted)
+    ? (granted as { repository?: unknown; actions?: unknown; denied?: unknown }[])
+    : []
+  const lists = (actions: unknown) => Array.isArray(actions) && actions.includes(action)
+  const ofRepository = entries.filter((entry) => entry.repository === repository)
+  if (ofRepository.some(({ actions }) => lists(actions))) return 'granted'
+  return ofRepository.some(({ denied }) => lists(denied)) ? 'denied' : 'not_asked'
+}
+
+/** The holder of a traded token, if the credential it was traded for still stands. */
+async function findHolder(app: App, id: unknown, now: Date): Promise<Actor | undefined> {
+  if (typeof id !== 'string') return undefined
+  if (id.startsWith('device_')) {
+    const hasEnded = app.removedDevices.has(id) || app.stoppedDevices.has(id)
+    return hasEnded ? undefined : { kind: 'device', id }
+  }
+  const token = await getToken(app.db.reader, id)
+  return token === undefined || hasEnded(token, now) ? undefined : { kind: 'token', id, token }
+}
+
+/** Roles push and pull within their scope, and what they push is of the whole product; a device pulls what its own fleet's product is made of (V4). */
+async function mayUse(
+  app: App,
+  actor: Actor,
+  repository: string,
+  action: Action,
+): Promise<boolean> {
+  switch (actor.kind) {
+    case 'token':
+      return (
+        permissionsOf(actor.token.role).includes(`registry:${action}`) &&
+        (action === 'pull' ? reachesProduct : reachesWholeProduct)(actor.token, repository)
+      )
+    case 'device': {
+      if (action !== 'pull') return false
+      const device = await getDevice(app.db.reader, actor.id)
+      const fleet = device && (await getFleet(app.db.reader, device.fleet))
+      return fleet?.product === repository
+    }
+    case 'provisioning-key':
+    case 'anonymous':
+      return false
+  }
+}
+
+const changeActions = {
+  manifest_put: 'registry.push',
+  manifest_deleted: 'registry.delete-manifest',
+  tag_deleted: 'registry.delete-tag',
+  blob_deleted: 'registry.delete-blob',
+} as const
+
+export interface RegistryChange {
+  readonly kind: keyof typeof changeActions
+  readonly actor: Actor
+  readonly repository: string
+  /** With a `digest`, or for a tag its `tag`. */
+  readonly facts: { readonly digest: string } | { readonly tag: string }
+}
+
+/** An entry of the audit log, with all of the facts. */
+export async function recordRegistryChange(app: App, change: RegistryChange): Promise<void> {
+  const { kind, actor, repository, facts } = change
+  const subject = 'digest' in facts ? `${repository}@${facts.digest}` : `${repository}:${facts.tag}`
+  await app.db.write((tx) =>
+    appendAudit(tx, {
+      actor: actor.id,
+      action: changeActions[kind],
+      subject,
+      outcome: 'done',
+      detail: { repository, ...facts },
+    }),
+  )
+}

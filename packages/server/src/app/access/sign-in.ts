@@ -1,0 +1,79 @@
+/** From a credential to whoever holds it. */
+import { minuteMs } from '@seaworthy/std/time'
+import { appendAudit } from '../../db/audit.ts'
+import { getProvisioningKey } from '../../db/provisioning-keys.ts'
+import { getToken, touchToken } from '../../db/tokens.ts'
+import type { Actor } from './actors.ts'
+import type { App } from '../app.ts'
+import { isSameSecret, parseCredential } from './credentials.ts'
+
+/** How often `last used` is written, at most. */
+const touchEveryMs = minuteMs
+
+/** Whoever the credential belongs to, or `undefined`. */
+export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
+  if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
+  const credential = parseCredential(bearer)
+  if (credential === undefined) return undefined
+  // Foreign devices, their gateways and FleetLock clients have doors of their own.
+  if (['device', 'gateway', 'fleetlock'].includes(credential.kind)) return undefined
+  if (credential.kind === 'provisioning') {
+    const key = await getProvisioningKey(app.db.reader, credential.id)
+    if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {
+      return undefined
+    }
+    if (hasEnded(key, now)) {
+      await recordEnded(app, key.id)
+      return undefined
+    }
+    return { kind: 'provisioning-key', id: key.id, key }
+  }
+  const token = await getToken(app.db.reader, credential.id)
+  if (token === undefined || !isSameSecret(token.secretSha256, credential.secretSha256)) {
+    return undefined
+  }
+  if (hasEnded(token, now)) {
+    await recordEnded(app, token.id)
+    return undefined
+  }
+  const isTouchDue =
+    token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= touchEveryMs
+  if (isTouchDue) await app.db.write((tx) => touchToken(tx, token.id, now))
+  return { kind: 'token', id: token.id, token }
+}
+
+/** The device whose access token this is, or `undefined`; from memory. */
+export function identifyDevice(
+  app: Pick<App, 'readDeviceToken' | 'removedDevices' | 'stoppedDevices'>,
+  bearer: string,
+  now: Date,
+): Actor | undefined {
+  const id = app.readDeviceToken(bearer, now)?.['sub']
+  if (typeof id !== 'string' || app.removedDevices.has(id) || app.stoppedDevices.has(id)) {
+    return undefined
+  }
+  return { kind: 'device', id }
+}
+
+/** Whether a credential was revoked or has expired. */
+export function hasEnded(
+  credential: { readonly revokedAt: Date | null; readonly expiresAt: Date },
+  now: Date,
+): boolean {
+  return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
+}
+
+/** Somebody uses a credential that was right once: worth a line in the audit log. */
+async function recordEnded(app: App, id: string): Promise<void> {
+  app.log.warn('credential.ended', { id })
+  if (!app.refusals.admits(id)) return
+  await app.db.write((tx) =>
+    appendAudit(tx, {
+      actor: id,
+      action: 'server.sign-in',
+      subject: id,
+      outcome: 'refused',
+      detail: { code: 'credential_ended' },
+    }),
+  )
+}

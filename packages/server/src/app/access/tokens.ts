@@ -1,0 +1,138 @@
+/** API tokens: made, traded, revoked. */
+import type { AccessRefusal, Role } from '@seaworthy/fleet/access'
+import { checkGrant, coversGrant } from '@seaworthy/fleet/access'
+import type { TokenView } from '@seaworthy/api/tokens'
+import { Refusal } from '@seaworthy/std/refusal'
+import { newId } from '@seaworthy/std/ids'
+import { formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/tokens.ts'
+import type { TokenRow } from '../../db/tokens.ts'
+import { getToken, insertToken, revokeToken } from '../../db/tokens.ts'
+import type { Actor } from './actors.ts'
+import { grantOf } from './actors.ts'
+import type { Ports } from '../app.ts'
+import { createCredential } from './credentials.ts'
+import type { ServerRefusal } from '../refusals.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { instantOrNull, readPage, viewPage } from '../views.ts'
+
+export interface NewToken {
+  readonly name: string
+  readonly role: Role
+  readonly products: readonly string[] | null
+  readonly fleets: readonly string[] | null
+  readonly lifetimeMs: number
+}
+
+export interface IssuedToken {
+  readonly row: TokenRow
+  /** Shown once, stored nowhere. */
+  readonly token: string
+}
+
+/** Throws `grant_exceeds_own`. */
+export async function createToken(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  actor: Actor,
+  wanted: NewToken,
+  now: Date,
+): Promise<IssuedToken> {
+  checkGrant(grantOf(actor), wanted)
+  return issueToken(tx, ports, { ...wanted, createdBy: actor.id }, now)
+}
+
+/** Without any check: the first start gives the first token to whoever reads its output. */
+export async function issueToken(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  wanted: NewToken & { createdBy: string },
+  now: Date,
+): Promise<IssuedToken> {
+  const id = newId('token', now, random)
+  const credential = createCredential('token', id, random)
+  const row: TokenRow = {
+    id,
+    name: wanted.name,
+    role: wanted.role,
+    products: wanted.products,
+    fleets: wanted.fleets,
+    secretSha256: credential.secretSha256,
+    createdAt: now,
+    createdBy: wanted.createdBy,
+    expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
+    lastUsedAt: null,
+    revokedAt: null,
+  }
+  await insertToken(tx, row)
+  return { row, token: credential.text }
+}
+
+/** The same rights for the same length of time again; the old token ends at once. */
+export async function refreshToken(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  actor: Actor,
+  now: Date,
+): Promise<IssuedToken> {
+  if (actor.kind !== 'token') {
+    throw new Refusal<AccessRefusal>('permission_denied', 'only a token can be refreshed')
+  }
+  const { token } = actor
+  if (!(await revokeToken(tx, token.id, now))) throw notFound()
+  const lifetimeMs = token.expiresAt.getTime() - token.createdAt.getTime()
+  return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
+}
+
+/** Whoever may not give a token may not revoke it. Throws `token_not_found`, `out_of_scope`. */
+export async function endToken(
+  tx: WriteTx,
+  actor: Actor,
+  tokenId: string,
+  now: Date,
+): Promise<void> {
+  const token = await getToken(tx, tokenId)
+  if (token === undefined) throw notFound()
+  if (!coversGrant(grantOf(actor), token)) {
+    throw new Refusal<AccessRefusal>(
+      'out_of_scope',
+      `${tokenId} reaches further than the token of this request: only who could give it may revoke it`,
+    )
+  }
+  if (!(await revokeToken(tx, tokenId, now))) throw notFound()
+}
+
+function notFound(): Refusal<ServerRefusal> {
+  return new Refusal<ServerRefusal>('token_not_found', 'no such token, or it was revoked before')
+}
+
+export function viewToken(row: TokenRow): TokenView {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    products: row.products === null ? null : [...row.products],
+    fleets: row.fleets === null ? null : [...row.fleets],
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    expiresAt: formatInstant(row.expiresAt),
+    lastUsedAt: instantOrNull(row.lastUsedAt),
+  }
+}
+
+/** Those that still work and reach no further than the actor, by id. */
+export async function listTokens(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+  now: Date,
+): Promise<Page<TokenView>> {
+  const { products, fleets } = grantOf(actor)
+  const page = await readPage(
+    query,
+    (limit) => db.listTokens(tx, { after: query.after ?? '', limit, now, products, fleets }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewToken)
+}

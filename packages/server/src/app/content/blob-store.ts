@@ -1,0 +1,46 @@
+/** The store of release content that the configuration names. */
+import type { RegistryStore } from '@seaworthy/oci/store'
+import { openDiskStore } from '@seaworthy/oci/store/disk'
+import type { S3Credentials } from '@seaworthy/oci/store/s3'
+import { createS3Client, openS3Store } from '@seaworthy/oci/store/s3'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { invariant } from '@seaworthy/std/refusal'
+import { secondMs } from '@seaworthy/std/time'
+import type { BlobPlace } from '../../config/config.ts'
+import type { Ports } from '../app.ts'
+
+export interface OpenBlobStore {
+  readonly store: RegistryStore
+  /** Ends its connections. */
+  close(): void
+}
+
+const idleTimeoutMs = 30 * secondMs
+/** Of one worker; uploads and downloads hold one each. */
+const connectionsMax = 64
+
+/** Throws `ObjectStoreError` when object storage cannot be reached or used. */
+export async function openBlobStore(
+  place: BlobPlace,
+  credentials: S3Credentials | null,
+  ports: Ports,
+): Promise<OpenBlobStore> {
+  const { clock, random, sleep } = ports
+  if (place.kind === 'folder') {
+    return { store: await openDiskStore(place.folder, { clock, random }), close: () => undefined }
+  }
+  invariant(credentials !== null, 'credentials were read with the configuration')
+  const { transport, close } = httpsTransport({
+    // The configuration admits it for this machine alone.
+    allowPlain: place.endpoint?.startsWith('http:') ?? false,
+    idleTimeoutMs,
+    connectionsMax,
+  })
+  const client = createS3Client(place, credentials, { transport, clock, sleep, random })
+  try {
+    return { store: await openS3Store(client, { clock, random }), close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}

@@ -1,0 +1,112 @@
+/** What lies below a release's OCI index in the store: read from the content itself, never from a list beside it. */
+import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import { storeContent } from '@seaworthy/oci/content'
+import type { Digest } from '@seaworthy/oci/digests'
+import type { ImageIndex } from '@seaworthy/oci/manifests'
+import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import type { ReleaseKind, ReleaseOutline } from '@seaworthy/oci/release-content'
+import {
+  readReleaseOutline,
+  requireClaims,
+  verifyReleaseContent,
+} from '@seaworthy/oci/release-content'
+import type { RegistryStore } from '@seaworthy/oci/store'
+import { requireClosure } from '@seaworthy/oci/store/collect'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
+import type { App } from '../app.ts'
+
+export interface ReleaseContent {
+  readonly kind: ReleaseKind
+  /** Of the index, in bytes. */
+  readonly length: number
+  /** Of everything below the index together, in bytes. */
+  readonly totalBytes: number
+  readonly platforms: readonly { platform: string; digest: string; bytes: number }[]
+}
+
+/** Throws `release_content_missing` unless the index and everything below it are in the product's repository. */
+async function requireContent(
+  store: RegistryStore,
+  product: string,
+  digest: Digest,
+): Promise<void> {
+  try {
+    await requireClosure(store, product, digest)
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
+  }
+}
+
+/** Throws `release_content_missing`, `release_malformed` or `file_list_mismatch`. */
+export async function describeContent(
+  app: ContentDeps,
+  wanted: { product: string; version: string; digest: Digest },
+): Promise<ReleaseContent> {
+  const { product, version, digest } = wanted
+  await requireContent(app.store, product, digest)
+  const outline = await verifyContent(app, product, digest)
+  const { release, kind, length } = outline
+  if (release.product !== product || release.version !== version) {
+    throw malformed('the index is annotated with another product or version')
+  }
+  const { totalBytes, byDigest } = await countBytes(app.store, product, release.index)
+  const platforms = outline.platforms.map(({ platform, manifest: { digest: child } }) => ({
+    platform,
+    digest: child,
+    bytes: byDigest.get(child)!,
+  }))
+  return { kind, length, totalBytes, platforms }
+}
+
+/** Bytes below each manifest of an index, and of all of them. */
+async function countBytes(store: RegistryStore, product: string, index: ImageIndex) {
+  const byDigest = new Map<Digest, number>()
+  let totalBytes = 0
+  for (const child of index.manifests) {
+    const stored = await store.getManifest(product, child.digest)
+    if (stored === undefined) throw malformed(`${child.digest} is gone`)
+    const children = manifestChildren(parseManifest(stored.bytes, stored.mediaType))
+    const bytes = children.reduce((sum, { size }) => sum + size, child.size)
+    byDigest.set(child.digest, bytes)
+    totalBytes += bytes
+  }
+  return { totalBytes, byDigest }
+}
+
+/**
+ * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, `release_malformed`,
+ * `file_list_mismatch` or `release_mismatch`.
+ */
+export async function verifyClaims(app: ContentDeps, release: SignedRelease): Promise<void> {
+  const digest = `sha256:${release.sha256}` as const
+  await requireContent(app.store, release.product, digest)
+  requireClaims(await verifyContent(app, release.product, digest), release)
+}
+
+type ContentDeps = Pick<App, 'store' | 'verifiedReleases'>
+
+/** Reads every bundle of a release once in the life of a worker: what a digest names never changes. */
+async function verifyContent(
+  { store, verifiedReleases }: ContentDeps,
+  product: string,
+  digest: Digest,
+): Promise<ReleaseOutline> {
+  const source = storeContent(store, product)
+  try {
+    const outline = await readReleaseOutline(source, digest)
+    await verifiedReleases.once(`${product}/${digest}`, () => verifyReleaseContent(source, outline))
+    return outline
+  } catch (cause) {
+    if (!(cause instanceof Refusal) || cause.code === 'file_list_mismatch') throw cause
+    if (cause.code === 'content_missing') {
+      throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
+    }
+    throw malformed(cause.message, cause)
+  }
+}
+
+function malformed(publicMessage: string, cause?: unknown): Refusal<ReleaseRefusal> {
+  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage, { cause })
+}

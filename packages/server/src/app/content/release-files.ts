@@ -1,0 +1,151 @@
+/**
+ * The plain files of releases that are operating system images. Which bytes a file has follows from the signed metadata alone:
+ * the target's hash is that of the index, the index names the platform's manifest, the manifest names the file, each by its
+ * digest, each verified when it is read. Names and digests in the database are not looked at (T10).
+ */
+import { createHash } from 'node:crypto'
+import type { Digest } from '@seaworthy/oci/digests'
+import { parseDigest, verifyStream } from '@seaworthy/oci/digests'
+import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
+import type { OsImageFile } from '@seaworthy/oci/os-image'
+import { osImageArtifactType, parseOsImage } from '@seaworthy/oci/os-image'
+import type { RegistryStore } from '@seaworthy/oci/store'
+import { Refusal } from '@seaworthy/std/refusal'
+import { hexEncode } from '@seaworthy/std/bytes'
+import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { WriteTx } from '../../db/connection.ts'
+import { insertFileHashes, listFileHashes } from '../../db/release-files.ts'
+import type { ReleaseRow } from '../../db/releases.ts'
+import type { App } from '../app.ts'
+
+export interface ReleaseFile {
+  readonly product: string
+  readonly name: string
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+  /** Hex, each. The last two are for old clients' checks of the transfer and vouch for nothing. */
+  readonly sha256: string
+  readonly sha1: string
+  readonly md5: string
+}
+
+/** Reads every file once, against its digest. Nothing for other kinds of releases. Throws `release_malformed`. */
+export async function measureReleaseFiles(
+  app: Pick<App, 'store'>,
+  tx: WriteTx,
+  release: Pick<ReleaseRow, 'product' | 'kind' | 'platforms'>,
+  now: Date,
+): Promise<void> {
+  if (release.kind !== 'os-image') return
+  const { product } = release
+  const files: OsImageFile[] = []
+  for (const { digest } of release.platforms) {
+    files.push(...(await readFiles(app.store, product, parseDigest(digest))))
+  }
+  const digests = files.map(({ descriptor }) => descriptor.digest)
+  const known = new Set((await listFileHashes(tx, digests)).map(({ digest }) => digest))
+  for (const { descriptor } of files) {
+    if (known.has(descriptor.digest)) continue
+    known.add(descriptor.digest)
+    const blob = await app.store.openBlob(product, descriptor.digest)
+    if (blob === undefined) {
+      throw new Refusal<ReleaseRefusal>('release_content_missing', `${descriptor.digest} is gone`)
+    }
+    const [sha1, md5] = [createHash('sha1'), createHash('md5')]
+    try {
+      for await (const piece of verifyStream(blob.read(), descriptor)) {
+        sha1.update(piece)
+        md5.update(piece)
+      }
+    } finally {
+      await blob.close()
+    }
+    const { digest, size } = descriptor
+    await insertFileHashes(tx, { digest, size, sha1: sha1.digest(), md5: md5.digest() }, now)
+  }
+}
+
+/** Lists of files that were found once: a client that streams asks for one of them with every range. */
+export interface ReleaseFileLists {
+  get(key: string): readonly ReleaseFile[] | undefined
+  set(key: string, files: readonly ReleaseFile[]): void
+}
+
+const listsMax = 200
+
+export function createReleaseFileLists(): ReleaseFileLists {
+  const lists = new Map<string, readonly ReleaseFile[]>()
+  return {
+    get: (key) => lists.get(key),
+    set(key, files) {
+      if (lists.size >= listsMax) lists.delete(lists.keys().next().value!)
+      lists.set(key, files)
+    },
+  }
+}
+
+type Deps = Pick<App, 'store' | 'db' | 'releaseFiles'>
+
+/**
+ * The files of a signed release for a platform, in the order of its manifest; none when the release is no operating system image
+ * or has nothing for the platform, or when hashes of one of them are missing. `sha256` is that of the signed target.
+ */
+export async function findReleaseFiles(
+  app: Deps,
+  release: { readonly product: string; readonly sha256: string },
+  platform: string,
+): Promise<readonly ReleaseFile[]> {
+  // What a digest names never changes.
+  const key = `${release.product}/${release.sha256}/${platform}`
+  const known = app.releaseFiles.get(key)
+  if (known !== undefined) return known
+  const files = await readReleaseFiles(app, release, platform)
+  if (files.length > 0) app.releaseFiles.set(key, files)
+  return files
+}
+
+async function readReleaseFiles(
+  app: Deps,
+  { product, sha256 }: { readonly product: string; readonly sha256: string },
+  platform: string,
+): Promise<readonly ReleaseFile[]> {
+  const stored = await app.store.getManifest(product, `sha256:${sha256}`)
+  if (stored === undefined) return []
+  const index = parseManifest(stored.bytes, mediaTypes.index)
+  if (index.kind !== 'index') return []
+  const child = index.manifests.find(
+    (one) => one.platform !== undefined && formatPlatform(one.platform) === platform,
+  )
+  const files = child === undefined ? [] : await readFiles(app.store, product, child.digest)
+  const digests = files.map(({ descriptor }) => descriptor.digest)
+  const rows = await listFileHashes(app.db.reader, digests)
+  const hashes = new Map(rows.map((row) => [row.digest, row]))
+  const found: ReleaseFile[] = []
+  for (const { name, descriptor } of files) {
+    const { digest, size } = descriptor
+    const row = hashes.get(digest)
+    if (row === undefined || !digest.startsWith('sha256:')) return []
+    const hex = { sha1: hexEncode(row.sha1), md5: hexEncode(row.md5) }
+    found.push({ product, name, digest, size, sha256: digest.slice('sha256:'.length), ...hex })
+  }
+  return found
+}
+
+async function readFiles(
+  store: RegistryStore,
+  product: string,
+  manifest: Digest,
+): Promise<readonly OsImageFile[]> {
+  const stored = await store.getManifest(product, manifest)
+  if (stored === undefined) {
+    throw new Refusal<ReleaseRefusal>('release_content_missing', `${manifest} is gone`)
+  }
+  try {
+    const { artifactType } = parseManifest(stored.bytes, stored.mediaType)
+    return artifactType === osImageArtifactType ? parseOsImage(stored.bytes) : []
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    throw new Refusal<ReleaseRefusal>('release_malformed', cause.message, { cause })
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Check-ins of one worker, written in micro-batches (`batches.ts`). Each is acknowledged only after its batch was committed.
+ * What a device has said before takes one statement for the whole batch (`db/check-ins.ts`); whoever says something new, or
+ * signs, goes on to a second one, for which nobody else waits (RFD 7).
+ */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { Db } from '../../db/connection.ts'
+import type {
+  DeviceFacts,
+  IdleCheckIn,
+  SignedReportWrite,
+  WrittenCheckIn,
+} from '../../db/check-ins.ts'
+import { storeReports, writeIdleCheckIns, writeSignedReports } from '../../db/check-ins.ts'
+import type { Log } from '@seaworthy/std/log'
+import type { Ports } from '../app.ts'
+import type { Arrival, CheckInObserver } from '../metrics/check-ins.ts'
+import { checkInTimes, createBatches } from '../worker/batches.ts'
+import type { Backlog } from '../worker/overload.ts'
+import { joinBacklogs, refuseOverload, slowdownOf } from '../worker/overload.ts'
+import { digestReport } from './report-digest.ts'
+import type { FollowedReport } from './identity-sharing.ts'
+import { followIdentities, tellOfSharing } from './identity-sharing.ts'
+
+export interface CheckInInput {
+  readonly checkIn: {
+    readonly device: string
+    readonly seenAt: Date
+    readonly report: DeviceReport
+    /** `digestReport(report)`, where it is known already. */
+    readonly digest?: string | undefined
+  }
+  /** `undefined` for an idle check-in that rides on its token alone. */
+  readonly signed: SignedReportWrite | undefined
+}
+
+export type CheckInOutcome =
+  | ({ readonly kind: 'stored' } & DeviceFacts)
+  | { readonly kind: 'unknown_device' }
+  | { readonly kind: 'signature_missing' }
+  | { readonly kind: 'sequence_reused' }
+
+export interface CheckIns {
+  /** To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many wait. */
+  admit(): void
+  /** Accepts it in any case; resolves when it is durable. */
+  submit(input: CheckInInput): Promise<CheckInOutcome>
+  /** By how much devices should poll less often at the moment: 1 to 4. */
+  slowdown(): number
+}
+
+interface Waiting extends CheckInInput {
+  readonly row: IdleCheckIn
+  readonly arrival: Arrival
+  readonly resolve: (outcome: CheckInOutcome) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Something new is rarely said by many at a time, and somebody may watch it. */
+const newsTimes = { usualMs: 20, fewMs: 20 }
+
+export function createCheckIns(
+  db: Db,
+  observer: CheckInObserver,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'>,
+): CheckIns {
+  const write =
+    (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: readonly Waiting[]) => {
+      try {
+        await observer.batch(
+          batch.map(({ arrival }) => arrival),
+          () => work(batch),
+        )
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+  const keyOf = ({ row }: Waiting) => row.device
+  const news = createBatches<Waiting>(ports, {
+    ...{ keyOf, times: newsTimes },
+    write: write((batch) => writeNews(db, ports.log, batch)),
+  })
+  const idle = createBatches<Waiting>(ports, {
+    ...{ keyOf, times: checkInTimes },
+    write: write(async (batch) => {
+      const facts = await db.writeRows((tx) =>
+        writeIdleCheckIns(
+          tx,
+          batch.map(({ row }) => row),
+          batch.at(-1)!.checkIn.seenAt,
+        ),
+      )
+      for (const [i, waiting] of batch.entries()) {
+        const known = facts[i]
+        if (known === undefined) news.add(waiting)
+        else waiting.resolve({ kind: 'stored', ...known })
+      }
+    }),
+  })
+  const backlog = (): Backlog => joinBacklogs(idle.backlog(), news.backlog())
+  observer.watchQueue(backlog)
+  return {
+    admit: () => refuseOverload(backlog(), ports.random),
+    slowdown: () => slowdownOf(backlog()),
+    submit: (input) =>
+      new Promise((resolve, reject) => {
+        const row = describeCheckIn(input.checkIn)
+        const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
+        if (input.signed === undefined) idle.add(waiting)
+        else news.add(waiting)
+      }),
+  }
+}
+
+/** What changes each time, and a digest of the rest. */
+function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): IdleCheckIn {
+  const { at, timestampVerifiedAt } = report
+  return {
+    device,
+    digest: digest ?? digestReport(report),
+    reportedAtSeconds: Date.parse(at) / 1000,
+    verifiedAtSeconds: timestampVerifiedAt === null ? null : Date.parse(timestampVerifiedAt) / 1000,
+  }
+}
+
+async function writeNews(db: Db, log: Log, batch: readonly Waiting[]): Promise<void> {
+  const { written, conflicts, shared } = await db.write(async (tx) => {
+    const signed = batch.flatMap((waiting) => waiting.signed ?? [])
+    const reused = await writeSignedReports(tx, signed)
+    const rows = batch.flatMap(({ row, checkIn, signed: own }) =>
+      reused.has(row.device)
+        ? []
+        : { ...row, report: JSON.stringify(checkIn.report), isSigned: own !== undefined },
+    )
+    const stored = await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt)
+    return {
+      conflicts: reused,
+      written: stored,
+      shared: await followIdentities(tx, batch.flatMap(followedReport(stored))),
+    }
+  })
+  tellOfSharing(log, shared)
+  for (const { row, resolve } of batch) {
+    if (conflicts.has(row.device)) resolve({ kind: 'sequence_reused' })
+    else resolve(outcomeOf(written.get(row.device)))
+  }
+}
+
+function followedReport(stored: ReadonlyMap<string, WrittenCheckIn>) {
+  return ({ row: { device }, checkIn }: Waiting): FollowedReport[] => {
+    const written = stored.get(device)
+    if (written?.isAccepted !== true || written.before === null) return []
+    const { bootId = null, sequence } = checkIn.report
+    return [{ device, fleet: written.fleet, before: written.before, after: { bootId, sequence } }]
+  }
+}
+
+function outcomeOf(written: WrittenCheckIn | undefined): CheckInOutcome {
+  if (written === undefined) return { kind: 'unknown_device' }
+  const { isAccepted, before: _, ...facts } = written
+  return isAccepted ? { kind: 'stored', ...facts } : { kind: 'signature_missing' }
+}

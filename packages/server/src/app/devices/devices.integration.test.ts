@@ -1,0 +1,409 @@
+/** Devices at the door: provisioning keys, tokens, reports, removal. Two workers, so that memory of one is not enough. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ProblemError } from '@seaworthy/api/problems'
+import { createDeviceToken, readOwnApplication, setOwnMetadata } from '@seaworthy/api/device-self'
+import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import {
+  createFleet,
+  listProvisioningKeys,
+  revokeProvisioningKey,
+  setFleet,
+} from '@seaworthy/api/fleets'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { Signer } from '@seaworthy/trust/keys'
+import type { TestClient, TestDevice, TestServer } from '../../testing/index.ts'
+import {
+  addDevice,
+  createTestClient,
+  makeAssertion,
+  makeProvisioningKey,
+  makeReport,
+  publishRelease,
+  pushRelease,
+  register,
+  report,
+  scrape,
+  setUpTrust,
+  signReport,
+  startTestServer,
+} from '../../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+/** A second connection, which the other worker may have. */
+let other: TestClient
+let signers: Signer[]
+
+before(async () => {
+  server = await startTestServer({ workers: 2 })
+  client = createTestClient(server)
+  other = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+})
+after(async () => {
+  client.close()
+  other.close()
+  await server.stop()
+})
+
+const refused = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof ProblemError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+test('V4 many devices at once take exactly as many uses as the provisioning key has', async () => {
+  const key = await makeProvisioningKey(client, 5)
+  const candidates = await Promise.all(Array.from({ length: 12 }, () => generateSigner('ed25519')))
+  const results = await Promise.allSettled(
+    candidates.map((signer, i) => register(i % 2 === 0 ? client : other, key, signer)),
+  )
+  const registered = results.filter(({ status }) => status === 'fulfilled')
+  assert.equal(registered.length, 5)
+  for (const result of results) {
+    if (result.status === 'rejected') refused('provisioning_key_used_up')(result.reason)
+  }
+  const params = { fleet: 'shops' }
+  const { items } = await client.api.call(listProvisioningKeys, { params })
+  assert.ok(items.some(({ usesLeft }) => usesLeft === 0))
+})
+
+test('V4 the same key registers once: repetitions, also at the same time, answer the same device', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const signer = await generateSigner('p256')
+  const replies = await Promise.all(
+    Array.from({ length: 6 }, (_, i) => register(i % 2 === 0 ? client : other, key, signer)),
+  )
+  assert.equal(new Set(replies.map(({ deviceId }) => deviceId)).size, 1)
+  const second = await makeProvisioningKey(client, 1)
+  await assert.rejects(register(client, second, signer), refused('device_already_registered'))
+})
+
+test('V4 a registration without possession of the key is refused', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const [mine, theirs] = [await generateSigner('ed25519'), await generateSigner('ed25519')]
+  const forged: Signer = { ...mine, sign: (message) => theirs.sign(message) }
+  await assert.rejects(register(client, key, forged), refused('proof_invalid'))
+})
+
+test('V4 a revoked provisioning key makes no further device', async () => {
+  const key = await makeProvisioningKey(client, 3)
+  const provisioningKeyId = `provisioning_${key.split('_')[1]}`
+  await register(client, key, await generateSigner('ed25519'))
+  await client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
+  const late = await generateSigner('ed25519')
+  await assert.rejects(register(client, key, late), refused('unauthenticated'))
+})
+
+test('V4 an assertion is good for one token, for this server, for five minutes', async () => {
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, await makeProvisioningKey(client, 1), signer)
+  const call = (assertion: string, by = client) =>
+    by.api.call(createDeviceToken, { body: { assertion } })
+  const good = await makeAssertion(signer, deviceId, server.url)
+  const results = await Promise.allSettled([call(good), call(good, other), call(good)])
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  await assert.rejects(call(good), refused('assertion_replayed'))
+  const now = Math.floor(Date.now() / 1000)
+  const stranger = `device_${'0'.repeat(26)}`
+  const spoiled: readonly (readonly [code: string, changes: Record<string, unknown>])[] = [
+    ['assertion_audience_wrong', { aud: 'https://evil.example' }],
+    ['assertion_expired', { exp: now - 1, iat: now - 100 }],
+    ['assertion_invalid', { exp: now + 4000 }],
+    ['assertion_too_early', { iat: now + 1000, exp: now + 1100 }],
+    ['assertion_invalid', { sub: stranger }],
+    ['assertion_device_unknown', { iss: stranger, sub: stranger }],
+    ['assertion_invalid', { jti: 'short' }],
+    ['assertion_challenge_invalid', { nonce: 'made-up' }],
+  ]
+  for (const [code, changes] of spoiled) {
+    const assertion = await makeAssertion(signer, deviceId, server.url, changes)
+    await assert.rejects(call(assertion), refused(code))
+  }
+  const thief = await generateSigner('ed25519')
+  const stolen = await makeAssertion(thief, deviceId, server.url, { iat: 0, exp: 300 })
+  await assert.rejects(call(stolen), (error: unknown) => {
+    refused('assertion_signature_invalid')(error)
+    // only who has shown the key is told what to sign next
+    assert.equal((error as ProblemError).problem.challenge, undefined)
+    return true
+  })
+  await assert.rejects(call('a.b.c'), refused('assertion_invalid'))
+})
+
+test('D8 V4 a clock that is wrong in either direction: the device asks all the same, and its clock is shown, listed, counted and logged', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  const key = await makeProvisioningKey(client, 10)
+  const dayMs = 86_400_000
+  const shown = new Map<string, number>()
+  for (const offset of [61, 2 * 86_400, -3 * 86_400, -now]) {
+    const signer = await generateSigner('ed25519')
+    const { deviceId } = await register(client, key, signer)
+    const asserting = (changes: Record<string, unknown> = {}) =>
+      makeAssertion(signer, deviceId, server.url, {
+        iat: now + offset,
+        exp: now + offset + 300,
+        ...changes,
+      })
+    const call = (assertion: string, by = client) =>
+      by.api.call(createDeviceToken, { body: { assertion } })
+    let challenge: string | undefined
+    await assert.rejects(call(await asserting()), (error: unknown) => {
+      refused(offset > 0 ? 'assertion_too_early' : 'assertion_expired')(error)
+      challenge = (error as ProblemError).problem.challenge
+      return true
+    })
+    const good = await asserting({ nonce: challenge })
+    // of the other worker as good as of the one that gave the challenge, once
+    const { accessToken } = await call(good, other)
+    await assert.rejects(call(good), refused('assertion_replayed'))
+    const at = new Date((now + offset) * 1000).toISOString().slice(0, 19)
+    await report(
+      client,
+      { id: deviceId, signer, accessToken },
+      {
+        at: `${at}Z`,
+        // a floor of the time that lies above the clock
+        timestampVerifiedAt: `${new Date(Date.parse(`${at}Z`) + dayMs).toISOString().slice(0, 19)}Z`,
+      },
+    )
+    const view = await client.api.call(showDevice, { params: { deviceId } })
+    assert.ok(Math.abs(view.clockOffsetSeconds! - offset) < 120, String(view.clockOffsetSeconds))
+    assert.equal(view.timestampAgeSeconds, 0)
+    shown.set(deviceId, offset)
+    const line = server
+      .log()
+      .split('\n')
+      .find((one) => one.includes('device.assertion-refused') && one.includes(deviceId))
+    assert.match(line ?? '', offset > 0 ? /assertion_too_early/ : /assertion_expired/)
+    // the challenge of one device is worth nothing to another
+    const thief = await addDevice(client, server.url, key)
+    const foreign = await makeAssertion(thief.signer, thief.id, server.url, { nonce: challenge })
+    await assert.rejects(call(foreign), refused('assertion_challenge_invalid'))
+  }
+  const listed = await client.api.call(listDevices, { query: { clock: 'off' } })
+  assert.deepEqual(listed.items.map(({ id }) => id).toSorted(), [...shown.keys()].toSorted())
+  const { sum } = await scrape(client, server.adminToken)
+  const off = (direction: string) => sum('seaworthy_devices_clock_off', { direction })
+  assert.deepEqual([off('ahead'), off('behind')], [2, 2])
+})
+
+test('D8 forged version reports are refused: what runs changes by signature alone', async () => {
+  const release = await pushRelease(client, server.adminToken, '1.0.0')
+  await publishRelease(client, release, signers)
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }
+  const claim = { sequence: 1, running, committedCounter: 1 }
+  await assert.rejects(report(client, device, claim), refused('report_signature_missing'))
+  const thief = { ...device, signer: await generateSigner('ed25519') }
+  await assert.rejects(report(client, thief, claim, true), refused('report_signature_invalid'))
+  const stored = await report(client, device, claim, true)
+  assert.equal(stored.acknowledgedSequence, 1)
+  // The same again after a lost answer is fine; another report under the same number is not.
+  const body = makeReport(claim)
+  const signature = await signReport(device.signer, body)
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.deepEqual(view.running, running)
+  assert.equal(view.reports.length, 1)
+  assert.equal(view.reports[0]!.report.committedCounter, 1)
+  await assert.rejects(
+    report(client, device, { ...claim, committedCounter: 7 }, true),
+    refused('report_sequence_reused'),
+  )
+  assert.ok(signature.length > 0)
+})
+
+test('V4 a device changes its own metadata and reads its own application', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const own = client.as(device.accessToken)
+  await own.call(setOwnMetadata, { body: { name: 'till 4', tags: { site: 'kiel' } } })
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.deepEqual([view.name, view.tags], ['till 4', { site: 'kiel' }])
+  const application = await own.call(readOwnApplication, {})
+  assert.deepEqual([application.product, application.channel], ['acme', 'stable'])
+})
+
+test('T9 attack: one device’s key grows the audit log by a bounded number of bounded entries', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const own = client.as(device.accessToken)
+  const db = server.openDatabase()
+  try {
+    const entries = async () => {
+      const rows = await db.reader.sql<
+        { entry: Uint8Array }[]
+      >`select entry from audit_entries order by id`
+      return rows.filter(({ entry }) => utf8Decode(entry).includes(device.id))
+    }
+    const before = (await entries()).length
+    const long = Object.fromEntries(
+      Array.from({ length: 64 }, (_, i) => [`t${i}`, 'x'.repeat(255)]),
+    )
+    let refusedCount = 0
+    for (let i = 0; i < 60; i++) {
+      try {
+        await own.call(setOwnMetadata, { body: { tags: { ...long, t0: String(i) } } })
+      } catch (error) {
+        refused('changes_too_often')(error)
+        refusedCount += 1
+      }
+    }
+    const found = await entries()
+    assert.equal(refusedCount, 50)
+    // Ten changes; refusals are recorded up to a limit of their own.
+    assert.ok(found.length - before <= 10 + 2 * 30, String(found.length - before))
+    assert.ok(found.every(({ entry }) => entry.length < 1000))
+    // Nothing is different: nothing is recorded, and nothing of the allowance is used.
+    const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+    const body = { name: 'till 9', tags: { site: 'kiel' } }
+    for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
+    const [row] = await db.reader.sql<{ count: number }[]>`
+      select count(*) as count from audit_entries
+      where position(${quiet.id} in convert_from(entry, 'UTF8')) > 0
+        and position('device.set-metadata' in convert_from(entry, 'UTF8')) > 0`
+    assert.equal(row!.count, 1)
+  } finally {
+    await db.close()
+  }
+})
+
+test('T9 what is repeated and changes nothing is not recorded again', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, key, signer)
+  for (let i = 0; i < 5; i++) assert.equal((await register(client, key, signer)).deviceId, deviceId)
+  const params = { deviceId }
+  for (let i = 0; i < 5; i++) await client.api.call(setDevice, { params, body: { name: 'till 5' } })
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql<
+      { entry: Uint8Array }[]
+    >`select entry from audit_entries order by id`
+    const own = rows.map(({ entry }) => utf8Decode(entry)).filter((text) => text.includes(deviceId))
+    assert.deepEqual(
+      own.map((text) => (JSON.parse(text) as { action: string }).action),
+      ['device.register', 'devices.set'],
+    )
+  } finally {
+    await db.close()
+  }
+})
+
+test('V4 a removed device is refused at once, on every worker, and its key never comes back', async () => {
+  const key = await makeProvisioningKey(client, 2)
+  const signer = await generateSigner('ed25519')
+  const device = await addDevice(client, server.url, key)
+  await report(other, device)
+  await client.api.call(removeDevice, { params: { deviceId: device.id } })
+  for (const by of [client, other, client, other]) {
+    await assert.rejects(report(by, device), (error: unknown) => {
+      assert.ok(error instanceof ProblemError)
+      assert.ok(['unauthenticated', 'device_removed'].includes(error.code), error.code)
+      return true
+    })
+    const pull = await by.send('GET', '/v2/acme/tags/list', { token: device.accessToken })
+    assert.ok([401, 403].includes(pull.status), String(pull.status))
+  }
+  // Who asks for a token is told why there is none: it may come back with a new key (and not with this one).
+  const assertion = await makeAssertion(device.signer, device.id, server.url)
+  await assert.rejects(
+    client.api.call(createDeviceToken, { body: { assertion } }),
+    refused('device_removed'),
+  )
+  await assert.rejects(register(client, key, device.signer), refused('device_removed'))
+  const back = await register(client, key, signer)
+  assert.notEqual(back.deviceId, device.id)
+  assert.ok(signer.keyId !== device.signer.keyId)
+})
+
+const isShared = async (deviceId: string) => {
+  const view = await client.api.call(showDevice, { params: { deviceId } })
+  const { items } = await client.api.call(listDevices, {
+    query: { identity: 'shared', limit: 1000 },
+  })
+  const isListed = items.some(({ id }) => id === deviceId)
+  assert.equal(view.identitySharedSince !== null, isListed)
+  return isListed
+}
+
+test('D8 attack: two machines under one identity are noticed, told of, and stopped where the fleet says so', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const peer = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  for (let turn = 0; turn < 6; turn++) {
+    await report(client, device, { bootId: 'boot-a', sequence: turn })
+    await report(other, device, { bootId: 'boot-b', sequence: 1000 + turn })
+    await report(other, peer, { bootId: `boot-${turn}`, sequence: turn })
+    await report(client, peer, { bootId: `boot-${turn}`, sequence: turn })
+  }
+  assert.ok(await isShared(device.id))
+  assert.ok(!(await isShared(peer.id)))
+  assert.match(server.log(), /device\.identity-shared/)
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+    const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
+    assert.equal(told.length, 1)
+  } finally {
+    await db.close()
+  }
+  // Told only, until the fleet says that such are stopped.
+  await report(client, device, { bootId: 'boot-a', sequence: 6 })
+  const params = { fleet: 'shops' }
+  await client.api.call(setFleet, { params, body: { sharedIdentity: 'stop' } })
+  const signIn = async (by: TestClient, { id, signer }: TestDevice) => {
+    const assertion = await makeAssertion(signer, id, server.url)
+    return by.api.call(createDeviceToken, { body: { assertion } })
+  }
+  const isStopped = (by: TestClient) =>
+    signIn(by, device).then(
+      () => false,
+      (error: unknown) => refused('identity_shared')(error),
+    )
+  for (const by of [client, other, client, other]) {
+    await waitUntil('nobody gets a token', () => isStopped(by))
+    await assert.rejects(report(by, device), refused('unauthenticated'))
+  }
+  await report(other, peer)
+  await signIn(client, peer)
+  // An operator has turned one machine off.
+  const settled = { params: { deviceId: device.id }, body: { identityShared: false } } as const
+  assert.equal((await client.api.call(setDevice, settled)).identitySharedSince, null)
+  await waitUntil('it gets a token again', async () => !(await isStopped(client)))
+  await waitUntil('it is taken again', () =>
+    report(client, device, { bootId: 'boot-a', sequence: 7 }).then(
+      () => true,
+      () => false,
+    ),
+  )
+  assert.ok(!(await isShared(device.id)))
+  await client.api.call(setFleet, { params, body: { sharedIdentity: 'tell' } })
+})
+
+test('D9 D2 a pinned or switched-off fleet stops assignments on every worker', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  assert.notEqual((await report(client, device)).assignment, null)
+  const params = { fleet: 'shops' }
+  await client.api.call(setFleet, { params, body: { updatesEnabled: false, pollSeconds: 7 } })
+  await waitUntil('it is told', async () => (await report(other, device)).pollSeconds === 7)
+  assert.equal((await report(other, device)).assignment, null)
+  assert.equal((await report(client, device)).assignment, null)
+  await client.api.call(setFleet, { params, body: { updatesEnabled: true } })
+})
+
+test('D1 lists come in pages; a device moves only within its product', async () => {
+  const page = await client.api.call(listDevices, { query: { limit: 2 } })
+  assert.equal(page.items.length, 2)
+  assert.equal(page.next, page.items[1]!.id)
+  const rest = await client.api.call(listDevices, { query: { limit: 1000, after: page.next } })
+  assert.ok(rest.items.length > 0 && rest.items.every(({ id }) => id > page.next!))
+  await client.api.call(createFleet, { body: { name: 'labs', product: 'acme', channel: 'stable' } })
+  const deviceId = page.items[0]!.id
+  const moved = await client.api.call(setDevice, { params: { deviceId }, body: { fleet: 'labs' } })
+  assert.equal(moved.fleet, 'labs')
+  await assert.rejects(
+    client.api.call(setDevice, { params: { deviceId }, body: { fleet: 'absent' } }),
+    refused('fleet_not_found'),
+  )
+})

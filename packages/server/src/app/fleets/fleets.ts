@@ -1,0 +1,228 @@
+/** Fleets and their provisioning keys. */
+import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
+import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
+import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
+import { checkRebootPolicy } from '@seaworthy/fleet/rollouts'
+import { newId } from '@seaworthy/std/ids'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import { channelRole } from '@seaworthy/trust/tuf'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/fleets.ts'
+import type { FleetRow } from '../../db/fleets.ts'
+import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../../db/fleets.ts'
+import { notifyStoppedDevices } from '../../db/identity-traces.ts'
+import * as keys from '../../db/provisioning-keys.ts'
+import type { ProvisioningKeyRow } from '../../db/provisioning-keys.ts'
+import {
+  getProvisioningKey,
+  insertProvisioningKey,
+  revokeProvisioningKey,
+} from '../../db/provisioning-keys.ts'
+import { lockFleetRollouts } from '../../db/rollouts.ts'
+import type { Actor } from '../access/actors.ts'
+import { grantOf, requireFleet } from '../access/actors.ts'
+import type { App, Ports } from '../app.ts'
+import { createCredential } from '../access/credentials.ts'
+import type { TrustState } from '../trust/trust-plane.ts'
+import { requireTrust } from '../trust/trust-plane.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage, viewPage } from '../views.ts'
+
+export interface FleetChange {
+  readonly pollSeconds?: number | undefined
+  readonly pinnedVersion?: string | null | undefined
+  readonly updatesEnabled?: boolean | undefined
+  readonly follow?: FleetPolicy['follow'] | undefined
+  readonly reboot?: RebootPolicy | undefined
+  readonly sharedIdentity?: FleetRow['sharedIdentity'] | undefined
+}
+
+/** Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`, `out_of_scope`. */
+export async function createFleet(
+  tx: WriteTx,
+  { zones }: Pick<App, 'zones'>,
+  actor: Actor,
+  trust: TrustState | undefined,
+  wanted: FleetChange & { name: string; product: string; channel: string },
+  now: Date,
+): Promise<FleetRow> {
+  requireFleet(actor, wanted)
+  if (!requireTrust(trust).roles.has(channelRole(wanted.product, wanted.channel))) {
+    throw new Refusal<FleetRefusal>(
+      'channel_not_found',
+      `${wanted.product} has no published channel ${wanted.channel}`,
+    )
+  }
+  const row: FleetRow = {
+    name: wanted.name,
+    product: wanted.product,
+    channel: wanted.channel,
+    pollSeconds: wanted.pollSeconds ?? pollSecondsDefault,
+    pinnedVersion: wanted.pinnedVersion ?? null,
+    updatesEnabled: wanted.updatesEnabled ?? true,
+    follow: wanted.follow ?? 'newest',
+    baseline: null,
+    reboot: wanted.reboot ?? { strategy: 'immediate' },
+    sharedIdentity: wanted.sharedIdentity ?? 'tell',
+    createdAt: now,
+  }
+  checkRebootPolicy(row.reboot, zones)
+  if (!(await insertFleet(tx, row))) {
+    throw new Refusal<FleetRefusal>('fleet_exists', `there is a fleet ${wanted.name}`)
+  }
+  await notifyFleets(tx)
+  return row
+}
+
+/** Throws `fleet_not_found`, `out_of_scope`. */
+export async function findFleet(tx: ReadTx, actor: Actor, name: string): Promise<FleetRow> {
+  return checkFleet(await getFleet(tx, name), actor, name)
+}
+
+/** Throws `fleet_not_found`, `out_of_scope`, `fleet_has_rollouts`, `rollout_policy_invalid`. */
+export async function setFleet(
+  tx: WriteTx,
+  { zones }: Pick<App, 'zones'>,
+  actor: Actor,
+  name: string,
+  change: FleetChange,
+): Promise<FleetRow> {
+  const before = checkFleet(await lockFleet(tx, name), actor, name)
+  const row: FleetRow = {
+    ...before,
+    pollSeconds: change.pollSeconds ?? before.pollSeconds,
+    pinnedVersion: change.pinnedVersion === undefined ? before.pinnedVersion : change.pinnedVersion,
+    updatesEnabled: change.updatesEnabled ?? before.updatesEnabled,
+    follow: change.follow ?? before.follow,
+    reboot: change.reboot ?? before.reboot,
+    sharedIdentity: change.sharedIdentity ?? before.sharedIdentity,
+  }
+  checkRebootPolicy(row.reboot, zones)
+  if (before.follow === 'rollouts' && row.follow === 'newest') await requireNoRollouts(tx, name)
+  await updateFleet(tx, row)
+  if (row.sharedIdentity !== before.sharedIdentity) await notifyStoppedDevices(tx)
+  await notifyFleets(tx)
+  return row
+}
+
+/** Throws `fleet_has_rollouts`. The fleet must be locked, so that none is being made. */
+async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
+  const rollouts = await lockFleetRollouts(tx, fleet)
+  const ids = rollouts.flatMap(({ id, state }) =>
+    state === 'active' || state === 'paused' ? [id] : [],
+  )
+  if (ids.length === 0) return
+  throw new Refusal<FleetRefusal>(
+    'fleet_has_rollouts',
+    `rollouts of ${fleet} are under way: abort ${ids.join(', ')} first`,
+  )
+}
+
+function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): FleetRow {
+  if (row === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
+  requireFleet(actor, row)
+  return row
+}
+
+export async function createProvisioningKey(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  actor: Actor,
+  wanted: { fleet: string; uses: number; lifetimeMs: number },
+  now: Date,
+): Promise<{ row: ProvisioningKeyRow; key: string }> {
+  const fleet = await findFleet(tx, actor, wanted.fleet)
+  const id = newId('provisioning', now, random)
+  const credential = createCredential('provisioning', id, random)
+  const row: ProvisioningKeyRow = {
+    id,
+    fleet: fleet.name,
+    secretSha256: credential.secretSha256,
+    usesLeft: wanted.uses,
+    expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
+    createdAt: now,
+    createdBy: actor.id,
+    revokedAt: null,
+  }
+  await insertProvisioningKey(tx, row)
+  return { row, key: credential.text }
+}
+
+/** Throws `provisioning_key_not_found`, `out_of_scope`. */
+export async function endProvisioningKey(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  now: Date,
+): Promise<void> {
+  const row = await getProvisioningKey(tx, id)
+  const refusal = () =>
+    new Refusal<FleetRefusal>('provisioning_key_not_found', 'no such key, or it was revoked before')
+  if (row === undefined) throw refusal()
+  await findFleet(tx, actor, row.fleet)
+  if (!(await revokeProvisioningKey(tx, id, now))) throw refusal()
+}
+
+export function viewFleet(row: FleetRow, devicesCount: number): FleetView {
+  return {
+    name: row.name,
+    product: row.product,
+    channel: row.channel,
+    pollSeconds: row.pollSeconds,
+    pinnedVersion: row.pinnedVersion,
+    updatesEnabled: row.updatesEnabled,
+    follow: row.follow,
+    baselineVersion: row.baseline?.version ?? null,
+    sharedIdentity: row.sharedIdentity,
+    reboot: structuredClone(row.reboot) as FleetView['reboot'],
+    devicesCount,
+    createdAt: formatInstant(row.createdAt),
+  }
+}
+
+export function viewProvisioningKey(row: ProvisioningKeyRow): ProvisioningKeyView {
+  return {
+    id: row.id,
+    fleet: row.fleet,
+    usesLeft: row.usesLeft,
+    expiresAt: formatInstant(row.expiresAt),
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+  }
+}
+
+export async function showFleet(tx: ReadTx, row: FleetRow): Promise<FleetView> {
+  return viewFleet(row, await db.countFleetDevices(tx, row.name))
+}
+
+/** Those within the actor's scope, by name. */
+export async function listFleets(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+): Promise<Page<FleetView>> {
+  const { products, fleets } = grantOf(actor)
+  const page = await readPage(
+    query,
+    (limit) => db.listFleets(tx, { after: query.after ?? '', limit, products, fleets }),
+    (row) => row.name,
+  )
+  return viewPage(page, (row) => viewFleet(row, row.devicesCount))
+}
+
+/** Those of a fleet that still make devices. Throws `fleet_not_found`, `out_of_scope`. */
+export async function listProvisioningKeys(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery & { readonly fleet: string },
+  now: Date,
+): Promise<Page<ProvisioningKeyView>> {
+  const { name } = await findFleet(tx, actor, query.fleet)
+  const page = await readPage(
+    query,
+    (limit) => keys.listProvisioningKeys(tx, { fleet: name, after: query.after ?? '', limit, now }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewProvisioningKey)
+}

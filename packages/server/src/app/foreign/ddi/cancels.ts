@@ -1,0 +1,85 @@
+/**
+ * The end of actions that their clients are to stop. A client is asked, and answers in its own time; one that does not
+ * answer is held back from further offers only until its time to answer is over, or until a person ends it.
+ */
+import type { HeldBack } from '@seaworthy/fleet/rollouts'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { WriteTx } from '../../../db/connection.ts'
+import type { DdiActionRow } from '../../../db/ddi-actions.ts'
+import { getOpenDdiAction, writeDdiAction } from '../../../db/ddi-actions.ts'
+import type { DeviceWithState } from '../../../db/devices.ts'
+import type { Actor } from '../../access/actors.ts'
+import type { App } from '../../app.ts'
+import type { ForeignState } from '../foreign-check-ins.ts'
+import { lockForeign, storeNews } from '../foreign-check-ins.ts'
+import { findForeignDevice } from '../foreign-devices.ts'
+import { releaseSlot } from '../../restarts/restarts.ts'
+import type { ServerRefusal } from '../../refusals.ts'
+import { endUnanswered, isCancelOverdue } from './feedback.ts'
+
+/** What a client has in hand must end before another release can be shown to it, and so before that is granted. */
+export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null): HeldBack | null {
+  if (action === null) return null
+  const exceptSha256 = action.state === 'running' ? action.sha256 : null
+  return { reason: 'cancel_pending', exceptSha256 }
+}
+
+/** At a poll: an action whose client has not answered the wish to cancel in time ends, and nothing holds the device back. */
+export async function endOverdueCancel(
+  app: App,
+  state: ForeignState,
+  now: Date,
+): Promise<ForeignState> {
+  const fleet = app.fleets.get(state.fleet)
+  const askedAt = state.action?.cancelAskedAt ?? null
+  if (fleet === undefined || askedAt === null) return state
+  if (!isCancelOverdue({ cancelAskedAt: new Date(askedAt) }, fleet, now)) return state
+  const ended = await app.db.write(async (tx) => {
+    const locked = await lockForeign(tx, state.device, now)
+    const action = await getOpenDdiAction(tx, state.device)
+    if (locked === undefined || action === undefined || !isCancelOverdue(action, fleet, now)) return
+    return (await endAction(tx, locked, action, 'timed-out', now)).state
+  })
+  // Somebody else ended it meanwhile: the next poll shows what comes then.
+  if (ended === undefined) return state
+  app.log.warn('ddi.cancel-timed-out', { device: state.device, action: state.action?.id })
+  return ended
+}
+
+async function endAction(
+  tx: WriteTx,
+  state: ForeignState,
+  action: DdiActionRow,
+  how: 'timed-out' | 'forced',
+  now: Date,
+): Promise<{ state: ForeignState; closed: DdiActionRow }> {
+  const { action: closed, news } = endUnanswered(action, how, now)
+  await writeDdiAction(tx, closed)
+  await releaseSlot(tx, state.device)
+  const after = news === null ? state : await storeNews(tx, state, news, now)
+  return { state: { ...after, action: null }, closed }
+}
+
+/**
+ * Ends the open action of a device whose client was asked to stop it and has not, or would not: a person has seen to it.
+ * Throws `device_not_found`, `out_of_scope`, `device_has_no_token`, `cancel_not_pending`.
+ */
+export async function forceCancel(
+  tx: WriteTx,
+  actor: Actor,
+  deviceId: string,
+): Promise<{ device: DeviceWithState; action: DdiActionRow }> {
+  const now = await tx.now()
+  const { device } = await findForeignDevice(tx, actor, deviceId)
+  const state = await lockForeign(tx, deviceId, now)
+  const action = await getOpenDdiAction(tx, deviceId)
+  const isPending = action?.state === 'canceling' || action?.isCancelRejected === true
+  if (state === undefined || action === undefined || !isPending) {
+    throw new Refusal<ServerRefusal>(
+      'cancel_not_pending',
+      `nothing of ${deviceId} is being cancelled: abort the rollout that it takes part in, and its client is asked to stop when it polls`,
+    )
+  }
+  const { closed } = await endAction(tx, state, action, 'forced', now)
+  return { device, action: closed }
+}

@@ -1,0 +1,277 @@
+/**
+ * What a DDI device is to install: the engine's answer as an action with a number, and the files of the release. One action
+ * of a device is open at a time; when the answer is another one, the client is asked to cancel first.
+ */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type { Answer } from '@seaworthy/fleet/rollouts'
+import { Refusal } from '@seaworthy/std/refusal'
+import { channelRole } from '@seaworthy/trust/tuf'
+import type { DdiActionRow } from '../../../db/ddi-actions.ts'
+import {
+  askToCancel,
+  getDdiAction,
+  insertDdiAction,
+  writeDdiAction,
+} from '../../../db/ddi-actions.ts'
+import { getForeignDevice, replaceAttributes } from '../../../db/foreign-devices.ts'
+import type { App } from '../../app.ts'
+import type { ForeignState, OpenAction } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, notAsked, storeNews } from '../foreign-check-ins.ts'
+import type { ForeignIdentity } from '../foreign-identities.ts'
+import { decideRestart, releaseSlot } from '../../restarts/restarts.ts'
+import type { ServerRefusal } from '../../refusals.ts'
+import { refusalOf } from '../../refusals.ts'
+import type { ReleaseFile } from '../../content/release-files.ts'
+import { findReleaseFiles } from '../../content/release-files.ts'
+import { endOverdueCancel, heldBackBy } from './cancels.ts'
+import type { Effect, Feedback } from './feedback.ts'
+import { applyCancelFeedback, applyFeedback, statusesMax } from './feedback.ts'
+
+/** What a poll is answered with. */
+export interface Agenda {
+  readonly fleet: FleetPolicy
+  readonly deployment: number | null
+  readonly cancel: number | null
+  readonly installed: number | null
+  readonly wantsAttributes: boolean
+}
+
+/** Decides, and has written what follows from it. */
+export async function answerPoll(app: App, state: ForeignState, now: Date): Promise<Agenda> {
+  const current = await endOverdueCancel(app, state, now)
+  const { answer, fleet } = await decideForeign(app, current, heldBackBy(current.action), now)
+  const action = await followAnswer(app, current, answer, now)
+  return {
+    fleet,
+    deployment: action?.state === 'running' ? action.id : null,
+    cancel: action?.state === 'canceling' ? action.id : null,
+    installed: state.installedAction,
+    wantsAttributes: !state.hasAttributes,
+  }
+}
+
+type Shown = Pick<OpenAction, 'id' | 'state'> | null
+
+async function followAnswer(
+  app: App,
+  state: ForeignState,
+  { release, reason, rolloutId }: Answer,
+  now: Date,
+): Promise<Shown> {
+  const { action, device } = state
+  if (action !== null) {
+    if (action.state === 'canceling' || release?.sha256 === action.sha256) return action
+    // Updates switched off: what has begun goes on, what has not is not shown.
+    if (reason === 'updates_disabled') return action.statusesCount > 0 ? action : null
+    if (action.isCancelRejected) return action
+    await app.db.write((tx) => askToCancel(tx, device, action.id, now))
+    return { id: action.id, state: 'canceling' }
+  }
+  if (release === null) return null
+  const files = await findReleaseFiles(app, release, state.platform)
+  if (files.length === 0) {
+    await refuseOffer(app, state, release, now)
+    return null
+  }
+  const made = await app.db.write((tx) =>
+    insertDdiAction(tx, { ...release, device, rollout: rolloutId, createdAt: now }),
+  )
+  // Another poll of the device made one at the same time: the next answer shows it.
+  return made === undefined ? null : { id: made.id, state: 'running' }
+}
+
+/** What has no files for the device fails at once, in everybody's sight, instead of when its time is over. */
+async function refuseOffer(
+  app: App,
+  { device }: ForeignState,
+  { sha256, targetPath }: ReleaseFacts,
+  now: Date,
+): Promise<void> {
+  const code = 'image_without_files'
+  app.log.warn('ddi.release-refused', { device, code, release: targetPath })
+  const changed = await app.db.write(async (tx) => {
+    const locked = await lockForeign(tx, device, now)
+    return locked && storeNews(tx, locked, { update: { state: 'failed', sha256, code } }, now)
+  })
+  if (changed !== undefined) await settleNews(app, changed, now)
+}
+
+export interface Deployment {
+  readonly action: DdiActionRow
+  readonly files: readonly ReleaseFile[]
+}
+
+/**
+ * An action and the files of its release, which must be in the signed metadata now (T10). `undefined` where there is none
+ * of that number, or it was cancelled.
+ */
+export async function findDeployment(
+  app: App,
+  device: Pick<ForeignState, 'device' | 'fleet' | 'platform'>,
+  id: number,
+): Promise<Deployment | undefined> {
+  const action = await getDdiAction(app.db.reader, device.device, id)
+  if (action === undefined || action.state === 'canceling' || action.state === 'canceled') return
+  const fleet = app.fleets.get(device.fleet)
+  const role = fleet && channelRole(fleet.product, fleet.channel)
+  const signed = role === undefined ? undefined : app.trust.state()?.releases.get(role)
+  const isSigned = signed?.some(
+    ({ product, version, sha256 }) =>
+      product === action.product && version === action.version && sha256 === action.sha256,
+  )
+  if (isSigned !== true) return undefined
+  return { action, files: await findReleaseFiles(app, action, device.platform) }
+}
+
+/**
+ * Whether the client may install now: one of these clients downloads, installs and restarts in one go, so that the fleet's
+ * rule for restarts holds from the first byte on. What is being installed already is not stopped.
+ */
+export async function mayInstall(
+  app: App,
+  state: ForeignState,
+  action: DdiActionRow,
+  now: Date,
+): Promise<boolean> {
+  const fleet = app.fleets.get(state.fleet)
+  const { report } = state
+  if (fleet === undefined || report === null) return false
+  if (report.update.state === 'installing' && report.update.sha256 === action.sha256) return true
+  const { mayRestart } = await decideRestart(
+    app,
+    {
+      fleet,
+      deviceId: state.device,
+      tags: state.tags,
+      report: {
+        ...report,
+        update: { state: 'installing', sha256: action.sha256, code: 'waiting_for_restart' },
+      },
+      isSigned: true,
+      assigned: action,
+    },
+    now,
+  )
+  return mayRestart ?? true
+}
+
+/** Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`, `device_removed`. */
+export async function takeFeedback(
+  app: App,
+  identity: ForeignIdentity,
+  id: number,
+  feedback: Feedback,
+  now: Date,
+): Promise<void> {
+  await change(app, identity, id, now, (action) => applyFeedback(action, feedback, now))
+}
+
+/** Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody cancels. */
+export async function takeCancelFeedback(
+  app: App,
+  identity: ForeignIdentity,
+  id: number,
+  feedback: Feedback,
+  now: Date,
+): Promise<void> {
+  await change(app, identity, id, now, (action) => {
+    if (action.state !== 'canceling') throw notFound()
+    return applyCancelFeedback(action, feedback, now)
+  })
+}
+
+/** First what was said, then what the engine makes of it; a crash between the two is mended by the next poll. */
+async function change(
+  app: App,
+  identity: ForeignIdentity,
+  id: number,
+  now: Date,
+  apply: (action: DdiActionRow) => Effect,
+): Promise<void> {
+  const { deviceId: device } = identity
+  const changed = await app.db.write(async (tx) => {
+    const state = await lockForeign(tx, device, now, identity)
+    const action = await getDdiAction(tx, device, id)
+    if (state === undefined || action === undefined) throw notFound()
+    if (action.closedAt !== null) {
+      throw new Refusal<ServerRefusal>('action_closed', 'the action is closed')
+    }
+    if (action.statusesCount >= statusesMax) {
+      throw new Refusal<ServerRefusal>('action_quota', `more than ${statusesMax} statuses`)
+    }
+    const effect = apply(action)
+    await writeDdiAction(tx, effect.action)
+    // What has ended needs no leave to restart any more.
+    if (effect.action.closedAt !== null) await releaseSlot(tx, device)
+    return effect.news === null ? undefined : storeNews(tx, state, effect.news, now)
+  })
+  if (changed !== undefined) await settleNews(app, changed, now)
+}
+
+/** What was said is kept: whoever said it need not repeat it because the engine could not be asked just now. */
+async function settleNews(app: App, state: ForeignState, now: Date): Promise<void> {
+  try {
+    await decideForeign(app, state, notAsked, now)
+  } catch (thrown) {
+    const error = refusalOf(thrown)
+    if (!(error instanceof Refusal) || error.code !== 'unavailable') throw thrown
+    app.log.warn('ddi.settled-later', { device: state.device, error: thrown })
+  }
+}
+
+/** The client says what runs there already: a signed release of its fleet's channel. False when it is none. */
+export async function takeInstalled(
+  app: App,
+  identity: ForeignIdentity,
+  named: { readonly name: string; readonly version: string },
+  now: Date,
+): Promise<boolean> {
+  const changed = await app.db.write(async (tx) => {
+    const state = await lockForeign(tx, identity.deviceId, now, identity)
+    const fleet = state && app.fleets.get(state.fleet)
+    if (state === undefined || fleet === undefined || fleet.product !== named.name) return undefined
+    const role = channelRole(fleet.product, fleet.channel)
+    const releases = app.trust.state()?.releases.get(role) ?? []
+    const release = releases.find(({ version }) => version === named.version)
+    if (release === undefined) return undefined
+    const { product, version, sha256, counter } = release
+    const running = { product, version, sha256, counter }
+    return storeNews(tx, state, { update: { state: 'idle' }, running }, now)
+  })
+  if (changed === undefined) return false
+  await settleNews(app, changed, now)
+  return true
+}
+
+export type AttributeMode = 'merge' | 'replace' | 'remove'
+
+const attributesMax = 100
+
+/** Throws `action_quota`, `action_not_found` for a device that was removed. */
+export async function takeAttributes(
+  app: App,
+  identity: ForeignIdentity,
+  { mode, data }: { mode: AttributeMode; data: Readonly<Record<string, string>> },
+  now: Date,
+): Promise<void> {
+  const { deviceId: device } = identity
+  await app.db.write(async (tx) => {
+    const state = await lockForeign(tx, device, now, identity)
+    if (state === undefined) throw notFound()
+    const before =
+      mode === 'replace' ? {} : ((await getForeignDevice(tx, device))?.attributes ?? {})
+    const after =
+      mode === 'remove'
+        ? Object.fromEntries(Object.entries(before).filter(([key]) => !Object.hasOwn(data, key)))
+        : { ...before, ...data }
+    if (Object.keys(after).length > attributesMax) {
+      throw new Refusal<ServerRefusal>('action_quota', `more than ${attributesMax} attributes`)
+    }
+    await replaceAttributes(tx, device, after, now)
+  })
+}
+
+function notFound(): Refusal<ServerRefusal> {
+  return new Refusal<ServerRefusal>('action_not_found', 'the device has no such action')
+}

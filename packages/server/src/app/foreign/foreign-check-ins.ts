@@ -1,0 +1,234 @@
+/**
+ * Devices of other protocols ask and tell by the same rules as ours: what they tell becomes a report like an agent's, and
+ * what they get is decided by the same engine. Their reports carry no signature: the token is all that vouches for them.
+ */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
+import { hexEncode } from '@seaworthy/std/bytes'
+import { formatInstant } from '@seaworthy/std/time'
+import { storeReports } from '../../db/check-ins.ts'
+import type { StoredReport } from '../../db/devices.ts'
+import type { Db, WriteTx } from '../../db/connection.ts'
+import type { ForeignPoll, ForeignState } from '../../db/foreign-check-ins.ts'
+import { lockForeignState, writeForeignPolls } from '../../db/foreign-check-ins.ts'
+import type { App, Ports } from '../app.ts'
+import { checkInTimes, createBatches } from '../worker/batches.ts'
+import { policyOf } from '../devices/devices.ts'
+import type { ForeignIdentity } from './foreign-identities.ts'
+import { refuseOverload, slowdownOf } from '../worker/overload.ts'
+import { parseUpdates } from '../rollouts/update-changes.ts'
+import { decideFor } from '../rollouts/settlements.ts'
+
+export type { ForeignState, OpenAction } from '../../db/foreign-check-ins.ts'
+
+export interface ForeignCheckIns {
+  /**
+   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. Throws
+   * `OverloadRefusal` when too many wait.
+   */
+  poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
+  /** By how much these devices should poll less often: 1 while all is well. */
+  slowdown(): number
+}
+
+interface Waiting {
+  readonly poll: ForeignPoll
+  readonly seenAt: Date
+  readonly resolve: (state: ForeignState | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createForeignCheckIns(
+  db: Db,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
+): ForeignCheckIns {
+  const batches = createBatches<Waiting>(ports, {
+    keyOf: ({ poll }) => poll.device,
+    times: checkInTimes,
+    write: (batch) => writeBatch(db, batch),
+  })
+  return {
+    slowdown: () => slowdownOf(batches.backlog()),
+    async poll(identity, now) {
+      refuseOverload(batches.backlog(), ports.random)
+      return await new Promise((resolve, reject) => {
+        batches.add({ poll: pollOf(identity), seenAt: now, resolve, reject })
+      })
+    },
+  }
+}
+
+function pollOf({ deviceId, gatewayId, secretSha256 }: ForeignIdentity): ForeignPoll {
+  const secret = secretSha256 === null ? null : hexEncode(secretSha256)
+  return { device: deviceId, secretSha256: secret, gateway: gatewayId }
+}
+
+async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
+  try {
+    const seenAt = batch.at(-1)!.seenAt
+    const polls = batch.map(({ poll }) => poll)
+    const states = await db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt))
+    const news = [...states.values()].filter(({ report }) => report === null)
+    if (news.length > 0) {
+      await db.write((tx) =>
+        storeReports(
+          tx,
+          news.map((state) => wholeCheckIn(state.device, firstReport(state, seenAt), seenAt)),
+          seenAt,
+        ),
+      )
+    }
+    for (const { poll, resolve } of batch) {
+      const state = states.get(poll.device)
+      resolve(state && { ...state, report: state.report ?? firstReport(state, seenAt) })
+    }
+  } catch (error) {
+    for (const { reject } of batch) reject(error)
+  }
+}
+
+/** What a foreign device is taken to say before it has said anything. */
+function firstReport({ protocol, platform }: ForeignState, now: Date): StoredReport {
+  return {
+    sequence: 0,
+    at: formatInstant(now),
+    running: null,
+    committedCounter: 0,
+    floor: 0,
+    update: { state: 'idle' },
+    metadata: {},
+    timestampVerifiedAt: null,
+    refusals: [],
+    agentVersion: protocol,
+    platform,
+  }
+}
+
+function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
+  return {
+    device,
+    // Its polls say nothing that could be compared.
+    digest: '',
+    reportedAtSeconds: Math.floor(now.getTime() / 1000),
+    verifiedAtSeconds: null,
+    report: JSON.stringify(report),
+    isSigned: true,
+  }
+}
+
+/** What a device said about itself: its update, and what it runs where that has changed. */
+export interface ForeignNews {
+  readonly update: DeviceReport['update']
+  /** `null`: it runs something that nobody has signed for its channel. */
+  readonly running?: DeviceReport['running'] | undefined
+  /** What it calls that; told with every `running` that is `null`. */
+  readonly unsignedVersion?: string | null
+  /** Where it goes by what runs there now; otherwise it is the highest that ran there. */
+  readonly committedCounter?: number | undefined
+  readonly floor?: number | undefined
+  readonly bootId?: string | undefined
+}
+
+/**
+ * The device's present state, locked until the end of the transaction; `undefined` for one that was removed, and when the
+ * credential `by` is no longer its own.
+ */
+export async function lockForeign(
+  tx: WriteTx,
+  deviceId: string,
+  now: Date,
+  by?: ForeignIdentity,
+): Promise<ForeignState | undefined> {
+  const state = await lockForeignState(tx, deviceId, by && pollOf(by))
+  return state && { ...state, report: state.report ?? firstReport(state, now) }
+}
+
+/** Stores what a locked device said as its next report. */
+export async function storeNews(
+  tx: WriteTx,
+  state: ForeignState,
+  news: ForeignNews,
+  now: Date,
+): Promise<ForeignState> {
+  const before = state.report ?? firstReport(state, now)
+  const running = news.running === undefined ? before.running : news.running
+  const { unsignedVersion: saidBefore, ...known } = before
+  const unsigned = news.unsignedVersion === undefined ? (saidBefore ?? null) : news.unsignedVersion
+  const report: StoredReport = {
+    ...known,
+    sequence: before.sequence + 1,
+    at: formatInstant(now),
+    running,
+    committedCounter:
+      news.committedCounter ?? Math.max(before.committedCounter, running?.counter ?? 0),
+    floor: news.floor ?? before.floor,
+    update: news.update,
+    ...(news.bootId === undefined ? {} : { bootId: news.bootId }),
+    ...(running !== null || unsigned === null ? {} : { unsignedVersion: unsigned }),
+  }
+  await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
+  return { ...state, report }
+}
+
+/** What was only told, not asked, is never answered with an offer, so none is made. */
+export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
+
+/** The client would restart into an offer by itself, and may not restart now. */
+export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
+
+/**
+ * What comes next for the device, decided and written as for one of ours (RFD 12). With `heldBack` nothing is granted
+ * that could not be shown (RFD 13). Throws `unavailable`.
+ */
+export async function decideForeign(
+  app: App,
+  state: ForeignState,
+  heldBack: HeldBack | null,
+  now: Date,
+): Promise<{ answer: Answer; fleet: FleetPolicy }> {
+  const fleet = await policyOf(app, state.fleet)
+  const facts = factsOf(state, fleet, heldBack, now)
+  const answer = await decideFor(app, facts, fleet, now)
+  app.metrics.decisions.add(1, answer.reason)
+  return { answer, fleet }
+}
+
+/** Nobody counts attempts of a fleet that follows its channel: there what failed once is not offered again for ever. */
+export function activityOf(
+  { follow }: Pick<FleetPolicy, 'follow'>,
+  state: DeviceReport['update']['state'],
+): DeviceReport['update']['state'] {
+  return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
+}
+
+function factsOf(
+  state: ForeignState,
+  fleet: FleetPolicy,
+  heldBack: HeldBack | null,
+  now: Date,
+): CheckInFacts {
+  const { update, running, committedCounter, floor, sequence } =
+    state.report ?? firstReport(state, now)
+  return {
+    deviceId: state.device,
+    platform: state.platform,
+    hardware: state.hardware,
+    tags: state.tags,
+    running: running && {
+      product: running.product,
+      sha256: running.sha256,
+      counter: running.counter,
+    },
+    committedCounter,
+    floor,
+    activity: {
+      state: activityOf(fleet, update.state),
+      sha256: update.sha256 ?? null,
+      code: update.code ?? null,
+    },
+    sequence,
+    heldBack,
+    updates: parseUpdates(state.updates),
+  }
+}

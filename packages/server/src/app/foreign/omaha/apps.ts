@@ -1,0 +1,59 @@
+/** App ids of Omaha clients: the name of a product, or the one identifier that was set for it. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Db, WriteTx } from '../../../db/connection.ts'
+import { listOmahaApps, writeOmahaApp } from '../../../db/omaha-apps.ts'
+import type { Actor } from '../../access/actors.ts'
+import { requireWholeProduct } from '../../access/actors.ts'
+import type { ServerRefusal } from '../../refusals.ts'
+import type { TrustState } from '../../trust/trust-plane.ts'
+import { requireTrust } from '../../trust/trust-plane.ts'
+
+/** In memory, refreshed by notification. */
+export interface OmahaAppTable {
+  /** The identifier that was set for the product. */
+  get(product: string): string | undefined
+  readonly reload: () => Promise<void>
+}
+
+export function createOmahaAppTable(db: Db): OmahaAppTable {
+  let ids = new Map<string, string>()
+  return {
+    get: (product) => ids.get(product),
+    async reload() {
+      const rows = await listOmahaApps(db.reader)
+      ids = new Map(rows.map(({ product, appId }) => [product, appId]))
+    },
+  }
+}
+
+/** Clients write it with or without braces, in any case. */
+function normalizeAppId(spelling: string): string {
+  return spelling.replaceAll(/^[{\s]+|[}\s]+$/g, '').toLowerCase()
+}
+
+export function isAppOf(table: OmahaAppTable, product: string, spelling: string): boolean {
+  const appId = normalizeAppId(spelling)
+  return appId === product || (appId !== '' && appId === table.get(product))
+}
+
+/** Throws `product_not_found`, `out_of_scope`. */
+export async function setOmahaApp(
+  tx: WriteTx,
+  actor: Actor,
+  trust: TrustState | undefined,
+  wanted: { readonly product: string; readonly appId: string },
+  now: Date,
+): Promise<{ product: string; appId: string }> {
+  requireWholeProduct(actor, wanted.product)
+  if (!requireTrust(trust).roles.has(wanted.product)) {
+    throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${wanted.product}`)
+  }
+  const appId = normalizeAppId(wanted.appId)
+  await writeOmahaApp(tx, {
+    product: wanted.product,
+    appId,
+    changedAt: now,
+    changedBy: actor.id,
+  })
+  return { product: wanted.product, appId }
+}

@@ -1,0 +1,176 @@
+/**
+ * What an Omaha client says with a request, and what follows from it for its update. Pure. Events are best effort: they may be
+ * lost, repeated or late; the version that the machine runs is told with every request, and decides.
+ */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import { compareVersions, parseVersion } from './versions.ts'
+
+export interface OmahaEvent {
+  readonly type: number
+  readonly result: number
+  /** Unsigned, without the flag bits above 27. */
+  readonly errorCode: number
+  /** `null` where it was not sent, or says nothing: `""`, `0.0.0.0`. */
+  readonly previousVersion: string | null
+}
+
+export interface OmahaStatement {
+  readonly version: string
+  readonly bootId: string | null
+  readonly events: readonly OmahaEvent[]
+}
+
+/** A signed release of the channel of the device's fleet. */
+export interface KnownRelease {
+  readonly product: string
+  readonly version: string
+  readonly sha256: string
+  readonly counter: number
+}
+
+/** What is new about the device; members as in its report. */
+export interface OmahaNews {
+  readonly update: DeviceReport['update']
+  readonly running: DeviceReport['running']
+  /** What it says it runs, where nobody has signed that for its channel. */
+  readonly unsignedVersion: string | null
+  readonly committedCounter: number
+  readonly floor: number
+  readonly bootId: string | null
+}
+
+const ranks = { idle: 0, downloading: 1, installing: 2, restarting: 3 } as const
+type Ranked = keyof typeof ranks
+
+/** An update of which the machine says that it fell back to what it ran before. */
+const rollbackErrorCode = 44
+
+/** `null` when nothing has changed since `report`. */
+export function readNews(
+  report: DeviceReport & { readonly unsignedVersion?: string },
+  said: OmahaStatement,
+  releases: readonly KnownRelease[],
+): OmahaNews | null {
+  const running = releases.find(({ version }) => version === said.version) ?? null
+  const update = readUpdate(report, said, running)
+  const floor = running === null ? floorOf(said.version, releases) : 0
+  const unsignedVersion = running === null ? said.version : null
+  const isSame =
+    isSameRunning(report.running, running) &&
+    (report.unsignedVersion ?? null) === unsignedVersion &&
+    report.floor === floor &&
+    report.update.state === update.state &&
+    report.update.code === update.code
+  if (isSame) return null
+  return {
+    update,
+    running: running && pickRunning(running),
+    unsignedVersion,
+    committedCounter: running?.counter ?? 0,
+    floor,
+    bootId: said.bootId,
+  }
+}
+
+function readUpdate(
+  report: DeviceReport,
+  said: OmahaStatement,
+  running: KnownRelease | null,
+): DeviceReport['update'] {
+  const { sha256 } = report.update
+  if (sha256 === undefined) return report.update
+  if (running?.sha256 === sha256) return { ...bare(report.update), state: 'committed' }
+  return said.events.reduce(
+    (update, event) => applyEvent(update, event, said.version),
+    fellBack(report, said) ? ended(report.update, 'rolled_back', rollbackErrorCode) : report.update,
+  )
+}
+
+/** It was to restart into the new release, has restarted, and still runs another. */
+function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boolean {
+  return (
+    update.state === 'restarting' &&
+    bootId !== undefined &&
+    said.bootId !== null &&
+    bootId !== said.bootId
+  )
+}
+
+/** Pairs that nobody knows say nothing. A state never goes back, and an end stays until the next offer. */
+function applyEvent(
+  update: DeviceReport['update'],
+  { type, result, errorCode, previousVersion }: OmahaEvent,
+  version: string,
+): DeviceReport['update'] {
+  switch (`${type}/${result}`) {
+    case '13/1':
+      return forward(update, 'downloading')
+    case '14/1':
+      return forward(update, 'installing')
+    case '3/1':
+      return forward(update, 'restarting')
+    case '3/2':
+      // It says that it has restarted after an update, into what it ran before: that is no success.
+      return update.state === 'restarting' && previousVersion === version
+        ? ended(update, 'rolled_back', rollbackErrorCode)
+        : update
+    case '3/0':
+      // It may fall back also after it was well.
+      if (errorCode === rollbackErrorCode) return ended(update, 'rolled_back', errorCode)
+      return isEnd(update.state) ? update : ended(update, 'failed', errorCode)
+    case '3/9':
+      return isEnd(update.state)
+        ? update
+        : { ...bare(update), state: 'idle', code: `omaha_${errorCode}` }
+    default:
+      return update
+  }
+}
+
+function forward(update: DeviceReport['update'], state: Ranked): DeviceReport['update'] {
+  const now = Object.hasOwn(ranks, update.state) ? ranks[update.state as Ranked] : Infinity
+  return now < ranks[state] ? { ...bare(update), state } : update
+}
+
+function isEnd(state: string): boolean {
+  return !Object.hasOwn(ranks, state)
+}
+
+function ended(
+  update: DeviceReport['update'],
+  state: 'failed' | 'rolled_back',
+  errorCode: number,
+): DeviceReport['update'] {
+  return { ...bare(update), state, code: `omaha_${errorCode}` }
+}
+
+function bare({ targetPath, sha256 }: DeviceReport['update']) {
+  return {
+    ...(targetPath === undefined ? {} : { targetPath }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  }
+}
+
+function pickRunning({ product, version, sha256, counter }: KnownRelease) {
+  return { product, version, sha256, counter }
+}
+
+function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null): boolean {
+  return before?.sha256 === now?.sha256 && before?.counter === now?.counter
+}
+
+/**
+ * A machine that runs a version which nobody has signed for this channel (the one that it was made with) gets only what is
+ * newer by its version. Versions that are no numbers cannot be compared: it gets anything.
+ */
+function floorOf(version: string, releases: readonly KnownRelease[]): number {
+  const own = parseVersion(version)
+  if (own === null) return 0
+  const newer = releases.filter((release) => {
+    const other = parseVersion(release.version)
+    return other === null || compareVersions(other, own) > 0
+  })
+  const counters = (newer.length > 0 ? newer : releases).map(({ counter }) => counter)
+  if (counters.length === 0) return 0
+  return newer.length > 0 ? Math.min(...counters) : Math.max(...counters) + 1
+}

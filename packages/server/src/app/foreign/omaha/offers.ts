@@ -1,0 +1,236 @@
+/**
+ * What an Omaha client gets: the engine's answer, as a release with its files and an address that is good for hours. The client
+ * downloads, installs and restarts without asking again, so the fleet's rule for restarts holds from the offer on.
+ */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import { hourMs } from '@seaworthy/std/time'
+import type { WriteTx } from '../../../db/connection.ts'
+import { getDevice, updateDevice } from '../../../db/devices.ts'
+import { bindExternalId } from '../../../db/foreign-devices.ts'
+import type { App } from '../../app.ts'
+import { openToken, signToken } from '../../access/device-tokens.ts'
+import type { ForeignState } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, noRestart, notAsked, storeNews } from '../foreign-check-ins.ts'
+import type { ForeignIdentity } from '../foreign-identities.ts'
+import { decideRestart, releaseSlot } from '../../restarts/restarts.ts'
+import type { ReleaseFile } from '../../content/release-files.ts'
+import { findReleaseFiles } from '../../content/release-files.ts'
+import type { OmahaStatement } from './news.ts'
+import { readNews } from './news.ts'
+
+/** Whose credential it is, if the machine that sends it is the one that used it first; notes that it was heard. */
+export async function openDoor(
+  app: App,
+  identity: ForeignIdentity,
+  machineId: string,
+  now: Date,
+): Promise<ForeignState | 'revoked' | 'other-machine'> {
+  const { deviceId, externalId } = identity
+  if (externalId !== null && externalId !== machineId) return 'other-machine'
+  const state = await app.foreignCheckIns.poll(identity, now)
+  if (state === undefined) {
+    app.foreignIdentities.forget(deviceId)
+    return 'revoked'
+  }
+  if (externalId === null) {
+    const isBound = await app.db.write((tx) => bindMachine(tx, identity, machineId, now))
+    app.foreignIdentities.forget(deviceId)
+    if (!isBound) return 'other-machine'
+  }
+  return state
+}
+
+/** Nobody has named a device that was added without its machine id: it gets that for its name. */
+async function bindMachine(
+  tx: WriteTx,
+  by: ForeignIdentity,
+  machineId: string,
+  now: Date,
+): Promise<boolean> {
+  const { deviceId } = by
+  // The device's row first, as whoever removes it does.
+  if ((await lockForeign(tx, deviceId, now, by)) === undefined) return false
+  if (!(await bindExternalId(tx, deviceId, machineId))) return false
+  const device = await getDevice(tx, deviceId)
+  if (device?.name === null) await updateDevice(tx, deviceId, { name: machineId })
+  return true
+}
+
+export interface Offer {
+  readonly release: ReleaseFacts
+  /** The first is what the client installs. */
+  readonly files: readonly ReleaseFile[]
+  /** For the path of the files' address. */
+  readonly token: string
+}
+
+export interface Outcome {
+  readonly fleet: FleetPolicy
+  /** `null`: nothing new for it. */
+  readonly offer: Offer | null
+}
+
+/** Takes in what was said, and decides; an offer is made only to a machine that asks for one. */
+export async function takeStatement(
+  app: App,
+  by: ForeignIdentity,
+  state: ForeignState,
+  said: OmahaStatement,
+  isCheck: boolean,
+  now: Date,
+): Promise<Outcome> {
+  const current = await storeStatement(app, by, state, said, now)
+  const { answer, fleet } = isCheck
+    ? await decideCheck(app, current, now)
+    : await decideForeign(app, current, notAsked, now)
+  const offer = isCheck ? await makeOffer(app, current, fleet, answer.release, now) : null
+  return { fleet, offer }
+}
+
+/**
+ * The client restarts into what it is offered without asking again, so nothing is granted before the fleet's rule for
+ * restarts lets it: what would be granted is asked about first.
+ */
+async function decideCheck(app: App, state: ForeignState, now: Date) {
+  const isFree = app.fleets.get(state.fleet)?.reboot.strategy === 'immediate'
+  const decided = await decideForeign(app, state, isFree ? null : noRestart, now)
+  const { answer, fleet } = decided
+  if (answer.reason !== noRestart.reason) return decided
+  const rollouts = app.rollouts.of(fleet)
+  const wanted = rollouts.find(({ rollout }) => rollout.id === answer.rolloutId)?.release ?? null
+  if (wanted === null || !(await mayInstall(app, state, fleet, wanted, now))) return decided
+  const granted = await decideForeign(app, state, null, now)
+  // Somebody else was granted the last place meanwhile.
+  if (granted.answer.release?.sha256 !== wanted.sha256) {
+    await app.db.write((tx) => releaseSlot(tx, state.device))
+  }
+  return granted
+}
+
+async function storeStatement(
+  app: App,
+  by: ForeignIdentity,
+  state: ForeignState,
+  said: OmahaStatement,
+  now: Date,
+): Promise<ForeignState> {
+  const fleet = app.fleets.get(state.fleet)
+  const releases = fleet === undefined ? [] : app.releases.of(fleet)
+  if (state.report === null || readNews(state.report, said, releases) === null) return state
+  const stored = await app.db.write(async (tx) => {
+    const locked = await lockForeign(tx, state.device, now, by)
+    const news = locked?.report ? readNews(locked.report, said, releases) : null
+    if (locked === undefined || news === null) return locked
+    // What has ended needs no leave to restart any more.
+    if (['committed', 'failed', 'rolled_back'].includes(news.update.state)) {
+      await releaseSlot(tx, state.device)
+    }
+    return storeNews(tx, locked, { ...news, bootId: news.bootId ?? undefined }, now)
+  })
+  return stored ?? state
+}
+
+async function makeOffer(
+  app: App,
+  state: ForeignState,
+  fleet: FleetPolicy,
+  release: ReleaseFacts | null,
+  now: Date,
+): Promise<Offer | null> {
+  const update = state.report?.update
+  const isSame = release !== null && update?.sha256 === release.sha256
+  // Installed already, and only the restart is missing.
+  if (isSame && update?.state === 'restarting') return null
+  const isUnderWay = isSame && (update?.state === 'downloading' || update?.state === 'installing')
+  if (!isUnderWay && !(await mayInstall(app, state, fleet, release, now))) return null
+  if (release === null) return null
+  const files = await findReleaseFiles(app, release, state.platform)
+  if (files.length === 0) {
+    // It fails at once, in everybody's sight, instead of when its time is over.
+    const { targetPath, sha256 } = release
+    const update = { state: 'failed', targetPath, sha256, code: 'image_without_files' } as const
+    app.log.warn('omaha.release-refused', {
+      device: state.device,
+      code: update.code,
+      release: targetPath,
+    })
+    const refused = await storeUpdate(app, state, update, now)
+    if (refused !== undefined) await decideForeign(app, refused, notAsked, now)
+    return null
+  }
+  if (!isUnderWay && !(isSame && update?.state === 'idle')) {
+    const { targetPath, sha256 } = release
+    await storeUpdate(app, state, { state: 'idle', targetPath, sha256 }, now)
+  }
+  return { release, files, token: signFileToken(app, state.device, release, now) }
+}
+
+async function storeUpdate(
+  app: App,
+  { device }: ForeignState,
+  update: DeviceReport['update'],
+  now: Date,
+): Promise<ForeignState | undefined> {
+  return app.db.write(async (tx) => {
+    const locked = await lockForeign(tx, device, now)
+    return locked && storeNews(tx, locked, { update }, now)
+  })
+}
+
+/** As for one of our agents that is ready and waits; a slot that it holds for something else is given back. */
+async function mayInstall(
+  app: App,
+  { device, tags, report }: ForeignState,
+  fleet: FleetPolicy,
+  release: ReleaseFacts | null,
+  now: Date,
+): Promise<boolean> {
+  if (report === null) return false
+  const sha256 = release?.sha256 ?? report.update.sha256
+  if (sha256 === undefined) return false
+  const update = { state: 'installing', code: 'waiting_for_restart', sha256 } as const
+  const { mayRestart } = await decideRestart(
+    app,
+    {
+      fleet,
+      deviceId: device,
+      tags,
+      report: { ...report, update },
+      isSigned: true,
+      assigned: release,
+    },
+    now,
+  )
+  return mayRestart ?? true
+}
+
+const fileAudience = 'seaworthy-omaha-file'
+/** A slow download with pauses; after it the client asks again and gets a new address. */
+const fileTokenMs = 12 * hourMs
+
+function signFileToken(app: App, device: string, release: ReleaseFacts, now: Date): string {
+  const exp = Math.floor((now.getTime() + fileTokenMs) / 1000)
+  const claims = { sub: device, release: release.sha256, exp }
+  return signToken(app.secrets.deviceTokenKey, fileAudience, claims)
+}
+
+/** The file behind such an address: of a release that is in the signed metadata now (T10). Writes nothing. */
+export async function findOfferedFile(
+  app: App,
+  token: string,
+  name: string,
+  now: Date,
+): Promise<ReleaseFile | undefined> {
+  const claims = openToken(app.secrets.deviceTokenKey, fileAudience, token, now)
+  const deviceId = claims?.['sub']
+  if (typeof deviceId !== 'string' || app.removedDevices.has(deviceId)) return undefined
+  const device = await getDevice(app.db.reader, deviceId)
+  const fleet = device && app.fleets.get(device.fleet)
+  if (device === undefined || fleet === undefined) return undefined
+  const release = app.releases.of(fleet).find(({ sha256 }) => sha256 === claims!['release'])
+  if (release === undefined) return undefined
+  const files = await findReleaseFiles(app, release, device.platform)
+  return files.find((file) => file.name === name)
+}

@@ -1,0 +1,175 @@
+/** What FleetLock clients ask (`/fleetlock/v1/…`): a slot before their restart, and to give it back when they are well. */
+import type { FleetLockKeyView } from '@seaworthy/api/reboot-locks'
+import { newId } from '@seaworthy/std/ids'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { getDevice } from '../../db/devices.ts'
+import * as db from '../../db/reboot-locks.ts'
+import type { FleetLockKeyRow } from '../../db/reboot-locks.ts'
+import {
+  deleteLock,
+  findDeviceOfClient,
+  getFleetLockKey,
+  getHolder,
+  insertFleetLockKey,
+  isUpdateUnfinished,
+  notifyLocks,
+  revokeFleetLockKey,
+} from '../../db/reboot-locks.ts'
+import type { Actor } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import { createCredential, isSameSecret, parseCredential } from '../access/credentials.ts'
+import { findFleet } from '../fleets/fleets.ts'
+import type { RebootLockRefusal } from '../refusals.ts'
+import type { SlotAnswer, SlotHolder } from './restarts.ts'
+import { acquireSlot } from './restarts.ts'
+import { identify } from '../access/sign-in.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage, viewPage } from '../views.ts'
+
+/** Who sends the request: a device by its own credential, or whoever has a key of the fleet. */
+export type LockClient =
+  | {
+      readonly kind: 'device'
+      readonly fleet: string
+      readonly device: string
+      readonly tags: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'client'; readonly fleet: string; readonly key: string }
+
+/** Whoever the credential belongs to, or `undefined`. */
+export async function identifyLockClient(
+  app: App,
+  credential: string,
+  now: Date,
+): Promise<LockClient | undefined> {
+  const parsed = parseCredential(credential)
+  if (parsed?.kind === 'fleetlock') {
+    const key = await getFleetLockKey(app.db.reader, parsed.id)
+    if (key === undefined || !isSameSecret(key.secretSha256, parsed.secretSha256)) return undefined
+    return key.revokedAt === null ? { kind: 'client', fleet: key.fleet, key: key.id } : undefined
+  }
+  const id = await identifyDevice(app, credential, now)
+  const device = id === undefined ? undefined : await getDevice(app.db.reader, id)
+  if (device === undefined) return undefined
+  return { kind: 'device', fleet: device.fleet, device: device.id, tags: device.tags }
+}
+
+/** One of our agents by its access token, or a device of another system by its own. */
+async function identifyDevice(
+  app: App,
+  credential: string,
+  now: Date,
+): Promise<string | undefined> {
+  const foreign = await app.foreignIdentities.identifyDevice(credential)
+  if (foreign !== undefined) return foreign.deviceId
+  const actor = await identify(app, credential, now)
+  return actor?.kind === 'device' ? actor.id : undefined
+}
+
+/** A device is one holder, whatever it calls itself; clients of a key are told apart by their ids. */
+async function holderOf(app: App, client: LockClient, id: string): Promise<SlotHolder> {
+  const asked = { fleet: client.fleet, sha256: null, sequence: null }
+  if (client.kind === 'device') {
+    return { ...asked, kind: 'device', holder: client.device, device: client.device }
+  }
+  const device = await findDeviceOfClient(app.db.reader, client.fleet, id)
+  return { ...asked, kind: 'client', holder: id, device }
+}
+
+/** Granted again and again to whoever holds it. */
+export async function lockBeforeReboot(
+  app: App,
+  client: LockClient,
+  id: string,
+  now: Date,
+): Promise<SlotAnswer> {
+  const holder = await holderOf(app, client, id)
+  const tags = client.kind === 'device' ? client.tags : {}
+  const answer = await app.db.write((tx) => acquireSlot(app, tx, holder, tags, now))
+  if (answer.kind === 'granted' && answer.isHeld) await app.rebootLocks.reload()
+  return answer
+}
+
+/**
+ * Gives the slot back. `not-healthy`: the holder is a device of ours in the middle of an update, whose end decides; a client
+ * without a slot is told that all is well, since some do not look for updates before.
+ */
+export async function unlockWhenSteady(
+  app: App,
+  client: LockClient,
+  id: string,
+): Promise<'steady' | 'not-healthy'> {
+  const holder = await holderOf(app, client, id)
+  const held = await getHolder(app.db.reader, holder)
+  if (held === undefined) return 'steady'
+  const device = held.device ?? holder.device
+  if (device !== null && (await isUpdateUnfinished(app.db.reader, device))) return 'not-healthy'
+  await app.db.write(async (tx) => {
+    if (await deleteLock(tx, held.id)) await notifyLocks(tx)
+  })
+  await app.rebootLocks.reload()
+  return 'steady'
+}
+
+/** A key of the fleet, shown once. Throws `fleet_not_found`, `out_of_scope`. */
+export async function createFleetLockKey(
+  tx: WriteTx,
+  { random }: Pick<App, 'random'>,
+  actor: Actor,
+  fleetName: string,
+  now: Date,
+): Promise<{ row: FleetLockKeyRow; key: string }> {
+  const fleet = await findFleet(tx, actor, fleetName)
+  const id = newId('fleetlock', now, random)
+  const credential = createCredential('fleetlock', id, random)
+  const row: FleetLockKeyRow = {
+    id,
+    fleet: fleet.name,
+    secretSha256: credential.secretSha256,
+    createdAt: now,
+    createdBy: actor.id,
+    revokedAt: null,
+  }
+  await insertFleetLockKey(tx, row)
+  return { row, key: credential.text }
+}
+
+/** Those of a fleet that still open its door. Throws `fleet_not_found`, `out_of_scope`. */
+export async function listFleetLockKeys(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery & { readonly fleet: string },
+): Promise<Page<FleetLockKeyView>> {
+  const { name } = await findFleet(tx, actor, query.fleet)
+  const page = await readPage(
+    query,
+    (limit) => db.listFleetLockKeys(tx, { fleet: name, after: query.after ?? '', limit }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewFleetLockKey)
+}
+
+/** Throws `fleetlock_key_not_found`, `out_of_scope`. */
+export async function endFleetLockKey(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  now: Date,
+): Promise<void> {
+  const row = await getFleetLockKey(tx, id)
+  const refusal = () =>
+    new Refusal<RebootLockRefusal>(
+      'fleetlock_key_not_found',
+      'no such key, or it was revoked before',
+    )
+  if (row === undefined) throw refusal()
+  await findFleet(tx, actor, row.fleet)
+  if (!(await revokeFleetLockKey(tx, id, now))) throw refusal()
+}
+
+export function viewFleetLockKey(row: FleetLockKeyRow): FleetLockKeyView {
+  const { id, fleet, createdAt, createdBy } = row
+  return { id, fleet, createdAt: formatInstant(createdAt), createdBy }
+}

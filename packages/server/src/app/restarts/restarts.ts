@@ -1,0 +1,201 @@
+/**
+ * Who may restart at the moment (D13, V12, RFD 14). A fleet's slots are counted under one row lock, so that there are
+ * never more holders than slots, on however many replicas they are asked for. What is in memory only sorts out who has
+ * nothing to hope for. A slot is given back when the update has ended well or not, never because the device came up again.
+ */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
+import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
+import { mayRestart } from '@seaworthy/fleet/rollouts'
+import { newId } from '@seaworthy/std/ids'
+import type { Db, WriteTx } from '../../db/connection.ts'
+import type { RebootLockRow } from '../../db/reboot-locks.ts'
+import {
+  countHolders,
+  deleteLock,
+  getHolder,
+  insertLock,
+  keepInFleet,
+  listHoldersOfAll,
+  listLocksOfDevice,
+  lockRebootGroup,
+  notifyLocks,
+  touchLock,
+} from '../../db/reboot-locks.ts'
+import type { App } from '../app.ts'
+
+/** What every worker knows of the slots: for looking before asking, never for granting. */
+export interface RebootLockTable {
+  /** How many hold a slot of the fleet. */
+  count(fleet: string): number
+  /** Whether the device holds one in any fleet. */
+  isHolder(deviceId: string): boolean
+  readonly reload: () => Promise<void>
+}
+
+export function createRebootLockTable(db: Db): RebootLockTable {
+  let counts = new Map<string, number>()
+  let devices = new Set<string>()
+  return {
+    count: (fleet) => counts.get(fleet) ?? 0,
+    isHolder: (deviceId) => devices.has(deviceId),
+    async reload() {
+      const holders = await listHoldersOfAll(db.reader)
+      const counted = new Map<string, number>()
+      for (const { fleet } of holders) counted.set(fleet, (counted.get(fleet) ?? 0) + 1)
+      counts = counted
+      devices = new Set(holders.flatMap(({ kind, holder }) => (kind === 'device' ? [holder] : [])))
+    },
+  }
+}
+
+export type SlotHolder = Pick<
+  RebootLockRow,
+  'fleet' | 'kind' | 'holder' | 'device' | 'sha256' | 'sequence'
+>
+
+type RestartRefusal = Exclude<RestartReason, 'allowed' | 'held'>
+export type SlotRefusal = RestartRefusal | 'device_left'
+
+export type SlotAnswer =
+  /** `isHeld` is false where the fleet's strategy knows no slots and allows it now. */
+  | { readonly kind: 'granted'; readonly isHeld: boolean }
+  | { readonly kind: 'refused'; readonly reason: SlotRefusal }
+
+/** Whoever holds a slot gets it again, also when slots were taken away or the window has closed meanwhile. */
+export async function acquireSlot(
+  app: Pick<App, 'random' | 'zones'>,
+  tx: WriteTx,
+  holder: SlotHolder,
+  tags: Readonly<Record<string, string>>,
+  now: Date,
+): Promise<SlotAnswer> {
+  // First of all, as whoever removes or moves the device does: two that lock in the same order never wait for each other.
+  if (holder.device !== null && !(await keepInFleet(tx, holder.device, holder.fleet))) {
+    return { kind: 'refused', reason: 'device_left' }
+  }
+  const policy = await lockRebootGroup(tx, holder.fleet)
+  if (policy === undefined) return { kind: 'refused', reason: 'off' }
+  if (policy.strategy === 'coordinated') {
+    const held = await getHolder(tx, holder)
+    // Somebody may be giving it back at this very moment: only a row that is still there counts.
+    if (held !== undefined && (await touchLock(tx, { ...holder, id: held.id, askedAt: now }))) {
+      return { kind: 'granted', isHeld: true }
+    }
+  }
+  const holdersCount = policy.strategy === 'coordinated' ? await countHolders(tx, holder.fleet) : 0
+  const verdict = judge(app.zones, policy, holdersCount, tags, now)
+  if (verdict !== undefined) return { kind: 'refused', reason: verdict }
+  if (policy.strategy !== 'coordinated') return { kind: 'granted', isHeld: false }
+  const id = newId('lock', now, app.random)
+  await insertLock(tx, { ...holder, id, takenAt: now, askedAt: now, alarmedAt: null })
+  await notifyLocks(tx)
+  return { kind: 'granted', isHeld: true }
+}
+
+/** Why a device that holds no slot may not restart now, or `undefined` when it may. */
+function judge(
+  zones: Zones,
+  policy: RebootPolicy,
+  holdersCount: number,
+  tags: Readonly<Record<string, string>>,
+  now: Date,
+): RestartRefusal | undefined {
+  const { reason } = mayRestart(policy, holdersCount, false, tags, now, zones)
+  return reason === 'allowed' || reason === 'held' ? undefined : reason
+}
+
+/** For a device whose update has timed out, was overtaken, or that leaves its fleet: whatever it holds is free again. */
+export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> {
+  for (const { id } of await listLocksOfDevice(tx, deviceId)) {
+    if (await deleteLock(tx, id)) await notifyLocks(tx)
+  }
+}
+
+/** The code with which one of our agents says that it is ready and waits for leave to restart. */
+const waitingCode = 'waiting_for_restart'
+/** A device that waits asks at least so often. */
+const waitingPollSecondsMax = 60
+
+export interface RestartQuestion {
+  readonly fleet: FleetPolicy
+  readonly deviceId: string
+  readonly tags: Readonly<Record<string, string>>
+  readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
+  /** A report that says something new; idle ones repeat what was said before. */
+  readonly isSigned: boolean
+  /** What this check-in is answered with. */
+  readonly assigned: { readonly sha256: string } | null
+}
+
+export interface RestartAnswer {
+  /** `undefined`: the strategy lays no restriction on anybody. */
+  readonly mayRestart: boolean | undefined
+  readonly pollSecondsMax: number
+}
+
+/** At a check-in of one of our agents: gives back its slot when the report shows that it is over, and takes one when it waits. */
+export async function decideRestart(
+  app: App,
+  question: RestartQuestion,
+  now: Date,
+): Promise<RestartAnswer> {
+  const { fleet, deviceId, tags, report, assigned } = question
+  const policy = fleet.reboot
+  const isHolder = app.rebootLocks.isHolder(deviceId)
+  const isEnd = ['committed', 'rolled_back', 'failed'].includes(report.update.state)
+  const isPerhapsOver = question.isSigned && isEnd && policy.strategy === 'coordinated'
+  if (isHolder || isPerhapsOver) await releaseWhatIsOver(app, question)
+  const isWaiting = assigned !== null && waitsFor(report, assigned.sha256)
+  const pollSecondsMax = isWaiting ? waitingPollSecondsMax : Infinity
+  if (policy.strategy === 'immediate') return { mayRestart: undefined, pollSecondsMax }
+  if (assigned === null) return { mayRestart: undefined, pollSecondsMax }
+  if (policy.strategy !== 'coordinated') {
+    const mayNow = judge(app.zones, policy, 0, tags, now) === undefined
+    return { mayRestart: mayNow, pollSecondsMax }
+  }
+  const count = app.rebootLocks.count(fleet.name)
+  const hasNoHope = !isHolder && judge(app.zones, policy, count, tags, now) !== undefined
+  if (!isWaiting || hasNoHope) return { mayRestart: false, pollSecondsMax }
+  const holder: SlotHolder = {
+    fleet: fleet.name,
+    kind: 'device',
+    holder: deviceId,
+    device: deviceId,
+    sha256: assigned.sha256,
+    sequence: report.sequence,
+  }
+  const answer = await app.db.write((tx) => acquireSlot(app, tx, holder, tags, now))
+  if (answer.kind === 'granted' && answer.isHeld && !isHolder) await app.rebootLocks.reload()
+  return { mayRestart: answer.kind === 'granted', pollSecondsMax }
+}
+
+async function releaseWhatIsOver(app: App, question: RestartQuestion): Promise<void> {
+  const locks = await listLocksOfDevice(app.db.reader, question.deviceId)
+  const over = locks.filter((lock) => isOver(lock, question))
+  if (over.length === 0) return
+  await app.db.write(async (tx) => {
+    for (const { id } of over) await deleteLock(tx, id)
+    await notifyLocks(tx)
+  })
+  await app.rebootLocks.reload()
+}
+
+/**
+ * A lock that FleetLock took is FleetLock's to give back. An end counts only when it was reported after the slot was asked
+ * for: a device that comes up in the middle of its trial still tells of the update before it.
+ */
+function isOver(lock: RebootLockRow, { fleet, report, assigned }: RestartQuestion): boolean {
+  if (lock.fleet !== fleet.name) return true
+  if (lock.kind !== 'device' || lock.sha256 === null) return false
+  const { update, running } = report
+  if (waitsFor(report, lock.sha256)) return assigned?.sha256 !== lock.sha256
+  if (lock.sequence !== null && report.sequence <= lock.sequence) return false
+  const isItsEnd =
+    update.sha256 === lock.sha256 && ['committed', 'rolled_back', 'failed'].includes(update.state)
+  return isItsEnd || (running?.sha256 === lock.sha256 && update.state !== 'watching')
+}
+
+function waitsFor({ update }: Pick<DeviceReport, 'update'>, sha256: string): boolean {
+  return update.state === 'installing' && update.code === waitingCode && update.sha256 === sha256
+}

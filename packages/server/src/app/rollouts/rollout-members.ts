@@ -1,0 +1,137 @@
+/** How many devices wait in each wave, for gates that ask whether nobody else is to come. */
+import type { MemberCounter, MemberCounts, Rollout } from '@seaworthy/fleet/rollouts'
+import {
+  contradictionOf,
+  createMemberCounter,
+  findRelease,
+  isCountMissing,
+} from '@seaworthy/fleet/rollouts'
+import {
+  listFleetMembers,
+  listMembersCounted,
+  listMembersWithUpdates,
+  writeMembersCounted,
+} from '../../db/rollout-members.ts'
+import {
+  listUnsettledRollouts,
+  lockRollouts,
+  notifyRollouts,
+  writeRollout,
+} from '../../db/rollouts.ts'
+import { secondMs } from '@seaworthy/std/time'
+import type { App } from '../app.ts'
+
+type Deps = Pick<App, 'db' | 'releases' | 'clock'> & {
+  readonly log: Pick<App['log'], 'error'>
+  readonly rollouts: Pick<App['rollouts'], 'put'>
+}
+
+const pageSize = 10_000
+const recountMs = 10 * secondMs
+/** Counting takes at most one part in so many of the time. */
+const restFactor = 99
+
+/** When each fleet may be counted again, by the clock that only grows. Kept by whoever counts from time to time. */
+export type CountingTimes = Map<string, number>
+
+/**
+ * Counts the rollouts that were never counted, again those whose count is ten seconds old, and at once those of which a
+ * gate waits for nothing but that.
+ */
+export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): Promise<void> {
+  const { db, clock } = deps
+  const all = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
+  const active = all.filter(({ state }) => state === 'active' || state === 'paused')
+  const countedAt = await listMembersCounted(
+    db.reader,
+    active.map(({ id }) => id),
+  )
+  for (const [fleet, rollouts] of Map.groupBy(active, (rollout) => rollout.fleet)) {
+    const isNew = rollouts.some(({ id }) => !countedAt.has(id))
+    const oldest = Math.min(...rollouts.map(({ id }) => countedAt.get(id)?.getTime() ?? 0))
+    const isDue =
+      clock.now().getTime() - oldest >= recountMs || rollouts.some((one) => isCountMissing(one))
+    const mayCount = clock.monotonicMs() >= (restUntilMs.get(fleet) ?? 0)
+    if (!isNew && !(isDue && mayCount)) continue
+    const startedMs = clock.monotonicMs()
+    await countMembers(deps, rollouts)
+    const endedMs = clock.monotonicMs()
+    restUntilMs.set(fleet, endedMs + (endedMs - startedMs) * restFactor)
+  }
+}
+
+/**
+ * Counts rollouts of one fleet in one pass over its devices, without a lock and with other work in between: what was
+ * said of a device that moved meanwhile is put right by the next count.
+ */
+async function countMembers(deps: Deps, rollouts: readonly Rollout[]): Promise<void> {
+  const { db, releases, clock, log } = deps
+  const startedAt = clock.now()
+  const counters = new Map<string, MemberCounter>()
+  for (const rollout of rollouts) {
+    const release = findRelease(rollout, releases.of(rollout))
+    if (release !== null) counters.set(rollout.id, createMemberCounter(rollout, release, startedAt))
+  }
+  const { fleet } = rollouts[0]!
+  for (let after = '', isMore = counters.size > 0; isMore;) {
+    const page = await listFleetMembers(db.reader, { fleet, after, limit: pageSize })
+    const upTo = page.at(-1)?.deviceId ?? after
+    for (const [rollout, counter] of counters) {
+      const updates = await listMembersWithUpdates(db.reader, { rollout, after, upTo })
+      for (const device of page) {
+        counter.add({ ...device, update: updates.get(device.deviceId) ?? null })
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    isMore = page.length === pageSize
+    after = upTo
+  }
+  const at = clock.now()
+  const changed = await db.write(async (tx) => {
+    const changes: Rollout[] = []
+    for (const before of await lockRollouts(tx, [...counters.keys()])) {
+      const counts = counters.get(before.id)!.counts()
+      const known = rollouts.find(({ id }) => id === before.id)!
+      const after = setMembers(before, known, counts)
+      await writeRollout(tx, before, after)
+      await writeMembersCounted(tx, before.id, at)
+      if (after !== before) changes.push(after)
+      const wrong = contradictionOf(after)
+      if (wrong !== null) log.error('rollout.counters-wrong', { rollout: after.id, wrong })
+    }
+    await notifyRollouts(
+      tx,
+      changes.map(({ id }) => id),
+    )
+    return changes
+  })
+  deps.rollouts.put(changed)
+}
+
+/** Who got an update while it was counted, or lost one, may or may not stand in the count. */
+function setMembers(rollout: Rollout, known: Rollout, counts: MemberCounts): Rollout {
+  const waves = rollout.waves.map((progress, wave) => {
+    const { waiting, silent } = counts.waves[wave]!
+    const before = known.waves[wave]!
+    const moved = Math.max(0, progress.movedSinceCount - before.movedSinceCount)
+    const left = Math.max(0, progress.supersededCount - before.supersededCount)
+    return {
+      ...progress,
+      waitingCount: waiting + Math.min(left, moved),
+      silentCount: silent,
+      movedSinceCount: moved,
+    }
+  })
+  const { firstPlace } = counts
+  const isSame =
+    firstPlace === rollout.firstPlace &&
+    waves.every(({ waitingCount, silentCount, movedSinceCount }, wave) => {
+      const before = rollout.waves[wave]!
+      return (
+        waitingCount === before.waitingCount &&
+        silentCount === before.silentCount &&
+        movedSinceCount === before.movedSinceCount
+      )
+    })
+  return isSame ? rollout : { ...rollout, firstPlace, waves, revision: rollout.revision + 1 }
+}

@@ -1,0 +1,153 @@
+/**
+ * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts end. Planned on what
+ * is read without a lock, and planned again under it, because only that counts.
+ */
+import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
+import {
+  applyStep,
+  endUpdates,
+  findRelease,
+  nextBaseline,
+  planRollout,
+  successOf,
+} from '@seaworthy/fleet/rollouts'
+import { appendAudit } from '../../db/audit.ts'
+import type { WriteTx } from '../../db/connection.ts'
+import { lockFleet, notifyFleets, setBaseline } from '../../db/fleets.ts'
+import {
+  listUnsettledRollouts,
+  lockRollouts,
+  notifyRollouts,
+  writeRollout,
+} from '../../db/rollouts.ts'
+import { listOverdueUpdates, listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
+import type { App } from '../app.ts'
+import { countEnded } from '../metrics/settlements.ts'
+import { releaseSlot } from '../restarts/restarts.ts'
+import { describeProgress } from './rollout-views.ts'
+import { auditStop, parseUpdates, writeWorked } from './update-changes.ts'
+
+type Deps = Pick<App, 'db' | 'clock' | 'releases'> & {
+  readonly trust: Pick<App['trust'], 'freshState'>
+  readonly health: Pick<App['health'], 'hasProblem'>
+  readonly rollouts: Pick<App['rollouts'], 'put'>
+  readonly metrics?: Pick<App['metrics'], 'updatesEnded'>
+}
+
+const overduePageMax = 1000
+
+/** One round; idempotent, and safe to be stopped anywhere. */
+export async function moveRollouts(app: Deps): Promise<void> {
+  await timeOutUpdates(app)
+  const rollouts = await app.db.readSnapshot((tx) => listUnsettledRollouts(tx))
+  if (rollouts.length === 0) return
+  // A release that was published a moment ago is no withdrawn one.
+  const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null
+  if (rollouts.some(isUnsigned)) await app.trust.freshState()
+  for (const rollout of rollouts) {
+    if (planFor(app, rollout, app.clock.now()).length > 0) await moveRollout(app, rollout)
+  }
+}
+
+/** While the stored metadata does not verify nothing is taken for withdrawn: what is offered verifies by itself. */
+function planFor(app: Pick<Deps, 'releases' | 'health'>, rollout: Rollout, now: Date): Step[] {
+  const isReleaseSigned =
+    app.health.hasProblem('metadata') || findRelease(rollout, app.releases.of(rollout)) !== null
+  return planRollout(rollout, now, { isReleaseSigned })
+}
+
+async function moveRollout(app: Deps, known: Rollout): Promise<void> {
+  const moved = await app.db.write(async (tx) => {
+    // First the fleet, as everybody does who needs both.
+    const fleet = await lockFleet(tx, known.fleet)
+    const [before] = await lockRollouts(tx, [known.id])
+    if (before === undefined || fleet === undefined) return undefined
+    const now = await tx.now()
+    let after = before
+    for (const step of planFor(app, before, now)) {
+      const next = applyStep(after, step, now)
+      await auditStep(tx, step, after, next)
+      after = next
+    }
+    if (after === before) return undefined
+    await writeRollout(tx, before, after)
+    const baseline = nextBaseline(fleet.baseline, after)
+    if (baseline !== null && baseline !== fleet.baseline) {
+      await setBaseline(tx, fleet.name, baseline)
+      await notifyFleets(tx)
+    }
+    await notifyRollouts(tx, [after.id])
+    return after
+  })
+  if (moved !== undefined) app.rollouts.put([moved])
+}
+
+async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollout): Promise<void> {
+  await auditStop(tx, before, after)
+  if (step.kind !== 'open_wave') return
+  await appendAudit(tx, {
+    actor: 'server',
+    action: 'rollout.open-wave',
+    subject: after.id,
+    outcome: 'done',
+    detail: { ...describeProgress(after), wave: step.wave + 1, gate: describeGate(before, step) },
+  })
+}
+
+/** By which figures the wave before let it open. */
+function describeGate(before: Rollout, { wave }: { wave: number }) {
+  if (wave === 0) return null
+  const { healthy, of } = successOf(before, wave - 1)
+  return { healthy, of, silent: before.waves[wave - 1]!.silentCount }
+}
+
+/** Page by page, each rollout's in a transaction of its own. */
+async function timeOutUpdates(app: Deps): Promise<void> {
+  for (;;) {
+    const overdue = await listOverdueUpdates(app.db.reader, app.clock.now(), overduePageMax)
+    let endedCount = 0
+    for (const [rollout, updates] of Map.groupBy(overdue, ({ rolloutId }) => rolloutId)) {
+      const devices = updates.map(({ deviceId }) => deviceId)
+      endedCount += await timeOutUpdatesOf(app, rollout, devices)
+    }
+    // None: by the database's clock their time is not up yet.
+    if (overdue.length < overduePageMax || endedCount === 0) return
+  }
+}
+
+/** Answers how many ended. */
+async function timeOutUpdatesOf(
+  app: Deps,
+  id: string,
+  devices: readonly string[],
+): Promise<number> {
+  const moved = await app.db.write(async (tx) => {
+    const [before] = await lockRollouts(tx, [id])
+    if (before === undefined) return undefined
+    const copies = await lockDeviceUpdates(tx, devices)
+    const updates = await listUpdates(tx, { rollouts: [id], devices })
+    const end = { kind: 'timed_out' } as const
+    const { rollout, changes } = endUpdates(before, updates, end, await tx.now())
+    const ended = new Map(changes.map(({ deviceId, after }) => [deviceId, after]))
+    await writeWorked(tx, {
+      before: [before],
+      after: changes.length === 0 ? [] : [rollout],
+      changes,
+      stored: copies,
+      updates: new Map(
+        [...copies].map(([device, copy]) => {
+          const known = parseUpdates(copy.updates)
+          const after = ended.get(device)
+          if (after === undefined) return [device, known]
+          return [device, [...known.filter(({ rolloutId }) => rolloutId !== id), after]]
+        }),
+      ),
+    })
+    for (const device of ended.keys()) await releaseSlot(tx, device)
+    return { rollout, changes }
+  })
+  if (moved === undefined) return 0
+  app.rollouts.put([moved.rollout])
+  if (app.metrics !== undefined) countEnded(app.metrics.updatesEnded, moved.changes)
+  return moved.changes.length
+}

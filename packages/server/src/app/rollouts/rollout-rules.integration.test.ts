@@ -1,0 +1,481 @@
+/** What stops, overtakes and ends rollouts, through the real server: each test in a fleet of its own. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { checkIn } from '@seaworthy/api/device-self'
+import { setFleet, showFleet } from '@seaworthy/api/fleets'
+import { removeDevice, setDevice } from '@seaworthy/api/devices'
+import {
+  abortRollout,
+  approveRollout,
+  createRollout,
+  explainRollout,
+  listRollouts,
+  listRolloutUpdates,
+  pauseRollout,
+  resumeRollout,
+  showRollout,
+} from '@seaworthy/api/rollouts'
+import type { RolloutView } from '@seaworthy/api/rollouts'
+import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { TransportError } from '@seaworthy/std/http'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemSleep } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import type {
+  Db,
+  Installer,
+  PublishedRelease,
+  TestClient,
+  TestServer,
+} from '../../testing/index.ts'
+import {
+  carryOut,
+  createTestClient,
+  makeFleet,
+  makeReport,
+  policyOf,
+  publishAll,
+  readRollout,
+  setUpTrust,
+  signReport,
+  startTestServer,
+  waitForRollout,
+  waveOf,
+} from '../../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+let db: Db
+let signers: Signer[]
+let first: PublishedRelease
+let second: PublishedRelease
+let security: PublishedRelease
+let last: PublishedRelease
+let back: PublishedRelease
+let all: PublishedRelease[]
+
+before(async () => {
+  server = await startTestServer({ workers: 2 })
+  client = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+  const versions = ['1.0.0', '1.1.0', '1.1.1-security', '1.2.0', '1.0.0-again']
+  all = await publishAll(client, server.adminToken, signers, versions)
+  ;[first, second, security, last, back] = all as [
+    PublishedRelease,
+    PublishedRelease,
+    PublishedRelease,
+    PublishedRelease,
+    PublishedRelease,
+  ]
+  db = server.openDatabase()
+})
+
+after(async () => {
+  await db.close()
+  client.close()
+  await server.stop()
+})
+
+async function begin(
+  fleet: string,
+  release: PublishedRelease,
+  policy: Parameters<typeof policyOf>[0] = {},
+  wayBackOf?: string,
+): Promise<string> {
+  const { id } = await client.api.call(createRollout, {
+    body: {
+      fleet,
+      version: release.version,
+      policy: policyOf(policy),
+      ...(wayBackOf === undefined ? {} : { wayBackOf }),
+    },
+  })
+  await waitForRollout(client, id, ({ waves }) => waves[0]?.state !== 'waiting')
+  return id
+}
+
+/** Asks until it is told to run the release: a worker may not have heard of the rollout yet. */
+async function askUntil(installer: Installer, release: PublishedRelease): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if ((await installer.ask()) === release.sha256) return
+  }
+  assert.fail(`it was never told to run ${release.version}`)
+}
+
+const show = (rolloutId: string) => client.api.call(showRollout, { params: { rolloutId } })
+const refused = (code: string) => (error: unknown) => (error as { code?: string }).code === code
+const inFlight = ({ waves }: RolloutView) => waves.reduce((sum, w) => sum + w.inFlightCount, 0)
+
+test('D3 a paused rollout offers nothing, updates under way go on; resumed it offers again; aborted it ends', async () => {
+  const [a, b, c] = (await makeFleet(client, server.url, 'steered', 3)) as [
+    Installer,
+    Installer,
+    Installer,
+  ]
+  const id = await begin('steered', first)
+  const params = { rolloutId: id }
+  await askUntil(a, first)
+  const paused = await client.api.call(pauseRollout, { params, body: { reason: 'lunch' } })
+  assert.deepEqual(
+    [paused.state, paused.stopCode, paused.stopReason],
+    ['paused', 'by_person', 'lunch'],
+  )
+  assert.equal(await b.ask(), null)
+  assert.equal(await a.say('watching', first), first.sha256, 'who has begun is told to go on')
+  await assert.rejects(
+    client.api.call(pauseRollout, { params, body: {} }),
+    refused('rollout_not_active'),
+  )
+  await client.api.call(resumeRollout, { params, body: {} })
+  await askUntil(b, first)
+  await a.commit(first)
+  const aborted = await client.api.call(abortRollout, { params, body: { reason: 'enough' } })
+  assert.equal(aborted.state, 'aborted')
+  assert.equal(await c.ask(), null)
+  assert.equal(await b.ask(), null, 'who has not begun to install stays')
+  const { items } = await client.api.call(listRolloutUpdates, { params, query: {} })
+  assert.deepEqual(items.map(({ state }) => state).toSorted(), ['committed', 'superseded'])
+  await assert.rejects(
+    client.api.call(resumeRollout, { params, body: {} }),
+    refused('rollout_ended'),
+  )
+})
+
+test('D4 the failure that breaks the gate pauses the rollout before the next device is offered anything', async () => {
+  const devices = await makeFleet(client, server.url, 'gated', 8)
+  const gate = { failurePercentMax: 30, sampleMin: 3 }
+  const id = await begin('gated', first, {
+    waves: [waveOf({ kind: 'percent', percent: 100 }, gate)],
+    inFlightMax: 4,
+  })
+  const [a, b, c, d] = devices as [Installer, Installer, Installer, Installer]
+  for (const device of [a, b, c, d]) await askUntil(device, first)
+  await a.commit(first)
+  await b.say('failed', first, 'out_of_space')
+  assert.equal((await show(id)).state, 'active', 'two have ended, and the gate wants three')
+  await c.say('rolled_back', first, 'unhealthy')
+  const rollout = await show(id)
+  assert.deepEqual([rollout.state, rollout.stopCode], ['paused', 'failure_gate'])
+  assert.match(rollout.stopReason ?? '', /2 of 3 ended updates failed/)
+  assert.equal(await devices[5]?.ask(), null)
+  const { items } = await client.api.call(listDeviceUpdates, {
+    params: { deviceId: b.device.id },
+    query: {},
+  })
+  assert.equal(items[0]?.code, 'out_of_space')
+  // Who resumes has accepted these failures.
+  await client.api.call(resumeRollout, { params: { rolloutId: id }, body: {} })
+  await askUntil(devices[6]!, first)
+})
+
+test('D4 safe mode: one device at a time until the first is healthy, and the first failure stops', async () => {
+  const [a, b, c] = (await makeFleet(client, server.url, 'safe', 3)) as [
+    Installer,
+    Installer,
+    Installer,
+  ]
+  const id = await begin('safe', first, { safeMode: true, onFailure: 'abort' })
+  await askUntil(a, first)
+  assert.equal(await b.ask(), null)
+  await a.commit(first)
+  await askUntil(b, first)
+  await askUntil(c, first)
+  await b.say('failed', first, 'unhealthy')
+  const rollout = await show(id)
+  assert.deepEqual([rollout.state, rollout.stopCode], ['aborted', 'safe_mode'])
+})
+
+test('D11 an emergency overtakes what has not begun to install, and needs a signed security release', async () => {
+  const [a, b] = (await makeFleet(client, server.url, 'urgent', 2)) as [Installer, Installer]
+  const planned = await begin('urgent', second)
+  await askUntil(a, second)
+  await askUntil(b, second)
+  await a.say('downloading', second)
+  await b.say('installing', second)
+  await assert.rejects(
+    begin('urgent', last, { isEmergency: true }),
+    refused('release_not_security'),
+  )
+  await begin('urgent', security, { isEmergency: true })
+  await askUntil(a, security)
+  assert.equal(await b.ask(), second.sha256, 'who installs already finishes that first')
+  await b.commit(second)
+  await askUntil(b, security)
+  const { items } = await client.api.call(listRolloutUpdates, {
+    params: { rolloutId: planned },
+    query: {},
+  })
+  const own = items.find(({ deviceId }) => deviceId === a.device.id)
+  assert.deepEqual([own?.state, own?.code], ['superseded', 'overtaken'])
+})
+
+test('D12 the way back takes only devices that run the bad release, and ends its rollout', async () => {
+  const [a, b] = (await makeFleet(client, server.url, 'returning', 2)) as [Installer, Installer]
+  const bad = await begin('returning', last)
+  await askUntil(a, last)
+  await a.follow(all)
+  assert.equal(a.running(), last.sha256)
+  await assert.rejects(begin('returning', second, {}, bad), refused('way_back_not_possible'))
+  const id = await begin('returning', back, {}, bad)
+  assert.equal((await show(bad)).state, 'aborted')
+  await askUntil(a, back)
+  assert.equal(await b.ask(), null)
+  const why = await client.api.call(explainRollout, {
+    params: { rolloutId: id, deviceId: b.device.id },
+    query: {},
+  })
+  assert.equal(why.code, 'not_taking_part')
+  await a.commit(back)
+  await waitForRollout(client, id, ({ state }) => state === 'finished')
+})
+
+test('D3 a wave that needs approval waits for a person', async () => {
+  const [a] = (await makeFleet(client, server.url, 'approved', 1)) as [Installer]
+  const wave = { ...waveOf({ kind: 'percent', percent: 100 }), needsApproval: true }
+  const id = await begin('approved', first, { waves: [wave] })
+  assert.equal((await show(id)).waves[0]?.state, 'awaiting_approval')
+  assert.equal(await a.ask(), null)
+  const params = { rolloutId: id }
+  const approved = await client.api.call(approveRollout, { params, body: { wave: 1 } })
+  assert.match(approved.waves[0]?.approvedBy ?? '', /^token_/)
+  await waitForRollout(client, id, ({ waves }) => waves[0]?.state === 'open')
+  await askUntil(a, first)
+})
+
+test('D4 a removed device frees its place in flight, a moved one too', async () => {
+  const [a, b, c] = (await makeFleet(client, server.url, 'leaving', 3)) as [
+    Installer,
+    Installer,
+    Installer,
+  ]
+  await makeFleet(client, server.url, 'arriving', 1)
+  const id = await begin('leaving', first, { inFlightMax: 1 })
+  await askUntil(a, first)
+  assert.equal(await b.ask(), null)
+  await client.api.call(removeDevice, { params: { deviceId: a.device.id } })
+  assert.equal(inFlight(await show(id)), 0)
+  await askUntil(b, first)
+  const params = { deviceId: b.device.id }
+  await client.api.call(setDevice, { params, body: { fleet: 'arriving' } })
+  await askUntil(c, first)
+  assert.equal(await b.ask(), null)
+  const { items } = await client.api.call(listRolloutUpdates, {
+    params: { rolloutId: id },
+    query: {},
+  })
+  const codes = new Map(items.map(({ deviceId, code }) => [deviceId, code]))
+  assert.equal(codes.get(a.device.id), 'device_removed')
+  assert.equal(codes.get(b.device.id), 'device_moved')
+})
+
+test('D4 late and repeated reports end no later attempt', async () => {
+  const [a] = (await makeFleet(client, server.url, 'retrying', 1)) as [Installer]
+  const id = await begin('retrying', first, { attempts: { max: 3, waitSeconds: 0 } })
+  await askUntil(a, first)
+  assert.equal(a.attempt(), undefined)
+  await a.say('downloading', first)
+  // The second attempt is offered on the report that tells how the first ended.
+  assert.equal(await a.say('failed', first, 'no_network'), first.sha256)
+  const params = { rolloutId: id }
+  const list = () => client.api.call(listRolloutUpdates, { params, query: {} })
+  assert.deepEqual(
+    (await list()).items.map(({ attempt, state }) => [attempt, state]),
+    [[2, 'offered']],
+  )
+  assert.equal(a.attempt(), 2, 'the device is told that it is a further one')
+  assert.equal(await a.ask(), first.sha256, 'the same report again')
+  assert.equal(a.attempt(), 2)
+  await a.say('downloading', first)
+  await a.repeat(1, 'failed', first).catch(refused('report_sequence_reused'))
+  assert.deepEqual(
+    (await list()).items.map(({ attempt, state }) => [attempt, state]),
+    [[2, 'downloading']],
+  )
+})
+
+test('D2 a device that asks two workers at once gets one answer and one row', async () => {
+  const devices = await makeFleet(client, server.url, 'twice', 4)
+  const id = await begin('twice', first, { inFlightMax: 2 })
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(devices.flatMap((device) => [device.ask(), device.ask(), device.ask()]))
+  }
+  const told = await Promise.all(devices.map((device) => device.ask()))
+  assert.equal(told.filter((sha256) => sha256 === first.sha256).length, 2)
+  const rollout = await show(id)
+  assert.equal(inFlight(rollout), 2)
+  const { items } = await client.api.call(listRolloutUpdates, {
+    params: { rolloutId: id },
+    query: {},
+  })
+  assert.deepEqual(
+    items.map(({ attempt, state }) => [attempt, state]),
+    [
+      [1, 'offered'],
+      [1, 'offered'],
+    ],
+  )
+})
+
+test('T10 a rollout changed in the database to what nobody signed is offered to nobody', async () => {
+  const changes = [
+    { fleet: 'forged-sha256', column: 'sha256', value: 'f'.repeat(64) },
+    { fleet: 'forged-counter', column: 'counter', value: '99' },
+    { fleet: 'forged-version', column: 'version', value: '9.9.9' },
+  ]
+  for (const { fleet, column, value } of changes) {
+    const [a] = (await makeFleet(client, server.url, fleet, 1)) as [Installer]
+    const id = await begin(fleet, first)
+    await db.write(async ({ sql }) => {
+      await sql.unsafe(
+        `update rollouts set ${column} = '${value}', revision = revision + 1 where id = '${id}'`,
+      )
+      await sql`select pg_notify('rollouts', ${id})`
+    })
+    const rollout = await waitForRollout(client, id, ({ state }) => state === 'aborted')
+    assert.equal(rollout.stopCode, 'release_withdrawn', column)
+    assert.equal(await a.ask(), null)
+  }
+})
+
+test('D3 a fleet in which a rollout runs does not go back to the newest release, and refusals name the way out', async () => {
+  await makeFleet(client, server.url, 'strict', 1)
+  const id = await begin('strict', second)
+  const params = { fleet: 'strict' }
+  const follow = (value: 'newest' | 'rollouts') =>
+    client.api.call(setFleet, { params, body: { follow: value } })
+  await assert.rejects(follow('newest'), (error) => {
+    return refused('fleet_has_rollouts')(error) && String(error).includes(id)
+  })
+  await assert.rejects(begin('strict', second), refused('rollout_exists'))
+  await assert.rejects(begin('strict', first), refused('release_not_newer'))
+  await assert.rejects(
+    begin('strict', { ...first, version: '7.7.7' }),
+    refused('release_not_published'),
+  )
+  const gap = [waveOf({ kind: 'percent', percent: 50 }), waveOf({ kind: 'percent', percent: 10 })]
+  await assert.rejects(begin('strict', last, { waves: gap }), refused('rollout_policy_invalid'))
+  await client.api.call(abortRollout, { params: { rolloutId: id }, body: {} })
+  await follow('newest')
+  await assert.rejects(begin('strict', last), (error) => {
+    return refused('fleet_follows_newest')(error) && String(error).includes('--follow rollouts')
+  })
+  const { items } = await client.api.call(listRollouts, { query: { fleet: 'strict' } })
+  assert.deepEqual(
+    items.map((rollout) => rollout.id),
+    [id],
+  )
+  assert.equal((await client.api.call(showFleet, { params })).follow, 'newest')
+})
+
+test('D4 forged reports: failures told by devices that were offered nothing, or without their key, stop no rollout', async () => {
+  const [a, b, c] = (await makeFleet(client, server.url, 'forged', 3)) as [
+    Installer,
+    Installer,
+    Installer,
+  ]
+  const gate = { failurePercentMax: 0, sampleMin: 1 }
+  const id = await begin('forged', first, {
+    waves: [waveOf({ kind: 'percent', percent: 100 }, gate)],
+    inFlightMax: 1,
+    failuresMax: 0,
+  })
+  await askUntil(a, first)
+  for (let i = 0; i < 5; i++) await b.say('failed', first, 'forged')
+  const forged = makeReport({ sequence: 9, update: { state: 'failed', sha256: first.sha256 } })
+  await assert.rejects(
+    client.as(a.device.accessToken).call(checkIn, {
+      body: { report: forged, signature: await signReport(c.device.signer, forged) },
+    }),
+    refused('report_signature_invalid'),
+  )
+  const rollout = await show(id)
+  assert.deepEqual(
+    [rollout.state, inFlight(rollout), rollout.waves[0]?.failedCount],
+    ['active', 1, 0],
+  )
+  await a.commit(first)
+  assert.equal((await show(id)).waves[0]?.healthyCount, 1)
+})
+
+test('O1 kill -9 of workers between a report and its decision leaves every counter right', async () => {
+  const devices = await makeFleet(client, server.url, 'killed', 12)
+  const id = await begin('killed', first, { inFlightMax: 5, attempts: { max: 10, waitSeconds: 0 } })
+  for (let round = 0; round < 2; round++) {
+    const asking = devices.map((device) => followForAWhile(device))
+    await systemSleep((systemRandom.bytes(1)[0]! / 256) * 60)
+    const pids = await server.workerPids()
+    process.kill(pids[round % pids.length]!, 'SIGKILL')
+    await Promise.all(asking)
+    const rollout = await readRollout(db, id)
+    const rows = await db.reader.sql<{ state: string; count: number }[]>`
+      select state, count(*) as count from updates where rollout = ${id} group by state`
+    const count = (isWanted: (state: string) => boolean) =>
+      rows.reduce((sum, row) => sum + (isWanted(row.state) ? row.count : 0), 0)
+    const [wave] = rollout!.waves
+    assert.equal(
+      wave?.offeredCount,
+      count(() => true),
+    )
+    assert.equal(
+      wave?.healthyCount,
+      count((state) => state === 'committed'),
+    )
+    const isOver = (state: string) => ['committed', 'failed', 'rolled_back'].includes(state)
+    assert.equal(
+      wave?.inFlightCount,
+      count((state) => !isOver(state)),
+    )
+    assert.ok((wave?.inFlightCount ?? 0) <= 5)
+  }
+  const isFinished = async () => {
+    try {
+      return (await show(id)).state === 'finished'
+    } catch (error) {
+      // Both workers may be starting again: then nobody answers for a moment. Any other error is one.
+      if (error instanceof TransportError && error.code === 'unreachable') return false
+      throw error
+    }
+  }
+  for (let tries = 0; tries < 200 && !(await isFinished()); tries++) {
+    await Promise.all(devices.map((device) => followForAWhile(device)))
+    await systemSleep(50)
+  }
+  assert.equal((await show(id)).state, 'finished')
+})
+
+/** A request that a killed worker had in hand gets no answer; it is not waited for. */
+async function followForAWhile(device: Installer): Promise<void> {
+  const followed = device.follow(all).catch(() => systemSleep(50))
+  await Promise.race([followed, systemSleep(2000)])
+}
+
+test('D5 why: a device is told in one sentence what it waits for', async () => {
+  const [a] = (await makeFleet(client, server.url, 'asking', 1)) as [Installer]
+  const params = { deviceId: a.device.id }
+  const why = async () => client.api.call(explainDevice, { params, query: {} })
+  assert.equal((await why()).code, 'no_rollout')
+  const waves = [
+    waveOf({ kind: 'tag', key: 'ring', value: 'early' }, { successOf: 'ended', bakeSeconds: 1800 }),
+    waveOf({ kind: 'percent', percent: 100 }),
+  ]
+  await begin('asking', first, { waves })
+  const waiting = await why()
+  assert.equal(waiting.code, 'wave_not_open')
+  assert.match(waiting.sentence, /wave 2 of 2 opens when/)
+  assert.equal(waiting.wave, 2)
+  await assert.rejects(
+    client.api.call(explainDevice, { params, query: { timeZone: 'Mars/Olympus' } }),
+    refused('time_zone_unknown'),
+  )
+})
+
+test('T10 a withdrawn release ends its rollout, and devices are told to stay', async () => {
+  const [a] = (await makeFleet(client, server.url, 'withdrawn', 1)) as [Installer]
+  const id = await begin('withdrawn', security)
+  await askUntil(a, security)
+  const { version } = security
+  await carryOut(client, { kind: 'withdraw', product: 'acme', channel: 'stable', version }, signers)
+  const rollout = await waitForRollout(client, id, ({ state }) => state === 'aborted')
+  assert.equal(rollout.stopCode, 'release_withdrawn')
+  assert.equal(await a.ask(), null)
+})

@@ -1,0 +1,345 @@
+/** What rollouts do as time passes, on a real PostgreSQL and in a time that the test moves. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { silentLog } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/std/time'
+import { anonymous } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import { changeAudited } from '../access/audited.ts'
+import { createRefusalLimiter } from '../access/refused-attempts.ts'
+import { takeSamples, thinOldSamples } from './samples.ts'
+import type { Db, Decider, DeviceFacts, TestDatabase } from '../../testing/index.ts'
+import {
+  openDecider,
+  policyOf,
+  readRollout,
+  startTestDatabase,
+  waveOf,
+} from '../../testing/index.ts'
+
+let database: TestDatabase
+let db: Db
+
+before(async () => {
+  database = await startTestDatabase()
+  db = database.open()
+})
+
+after(async () => {
+  await db.close()
+  await database.stop()
+})
+
+const release: ReleaseFacts = {
+  product: 'acme',
+  channel: 'stable',
+  version: '2.0.0',
+  targetPath: 'acme/stable/2.0.0',
+  sha256: '2'.repeat(64),
+  counter: 2,
+  floor: 1,
+  platforms: ['linux/amd64'],
+  hardware: [],
+  security: false,
+}
+
+const newer: ReleaseFacts = {
+  ...release,
+  version: '3.0.0',
+  targetPath: 'acme/stable/3.0.0',
+  sha256: '3'.repeat(64),
+  counter: 3,
+}
+
+interface World {
+  readonly clock: ManualClock
+  readonly decider: Decider
+  readonly rollout: string
+  /** Of device number … */
+  readonly ask: (number: number, changes?: Partial<DeviceFacts>) => Promise<boolean>
+}
+
+async function inFleet(
+  fleet: string,
+  startAt: string,
+  policy: Partial<RolloutPolicy>,
+  work: (world: World) => Promise<void>,
+): Promise<void> {
+  const clock = new ManualClock(new Date(startAt))
+  const idOf = (number: number) => `device_${fleet}_${number}`
+  const ids = [1, 2, 3].map(idOf)
+  await db.write(async ({ sql }) => {
+    await sql`
+      insert into fleets (name, product, channel, poll_seconds, updates_enabled, follow, created_at)
+      values (${fleet}, 'acme', 'stable', 60, true, 'rollouts', now())`
+    await sql`
+      insert into devices (id, fleet, key_id, public_key, provisioning_key, platform, agent_version, tags,
+        registered_at)
+      select id, ${fleet}, id, '{}', 'none', 'linux/amd64', '0', '{}', now()
+      from unnest(${sql.array(ids, 25)}) as d (id)`
+    await sql`
+      insert into device_states (device, seen_at, reported_at, digest, fleet, tags)
+      select id, now(), now(), '', ${fleet}, '{}' from unnest(${sql.array(ids, 25)}) as d (id)`
+  })
+  const releases = [release, newer]
+  const random = systemRandom
+  const decider = await openDecider({
+    ...{ db: database.open(), clock, random, fleet },
+    releases: () => releases,
+  })
+  try {
+    const rollout = await decider.create(release, policyOf(policy))
+    await decider.move()
+    await decider.countMembers()
+    const ask = async (number: number, changes: Partial<DeviceFacts> = {}) => {
+      const answer = await decider.checkIn({
+        deviceId: idOf(number),
+        platform: 'linux/amd64',
+        hardware: null,
+        tags: {},
+        running: { product: 'acme', sha256: '1'.repeat(64), counter: 1 },
+        committedCounter: 1,
+        floor: 1,
+        activity: { state: 'idle', sha256: null, code: null },
+        sequence: 1,
+        heldBack: null,
+        ...changes,
+      })
+      return answer.release !== null
+    }
+    await work({ clock, decider, rollout, ask })
+  } finally {
+    await decider.close()
+  }
+}
+
+const committed: Partial<DeviceFacts> = {
+  running: { product: 'acme', sha256: release.sha256, counter: 2 },
+  committedCounter: 2,
+  activity: { state: 'committed', sha256: release.sha256, code: null },
+  sequence: 2,
+}
+
+test('D3 updates are offered in the window alone, by the wall clock of its zone, also across a change of the clocks', () => {
+  // Sunday, 29 March 2026: 02:00 CET is followed by 03:00 CEST.
+  const windows = {
+    timeZone: 'Europe/Berlin',
+    fallbackTimeZone: 'UTC',
+    spans: [{ days: ['sun'], from: '03:30', to: '04:00' }],
+  } as const
+  return inFleet('windows', '2026-03-29T00:45:00Z', { windows }, async ({ clock, ask }) => {
+    assert.equal(await ask(1), false, '01:45 CET')
+    clock.advance(45 * minuteMs)
+    assert.equal(
+      await ask(1),
+      true,
+      '03:30 CEST is an hour and three quarters later by the clock on the wall',
+    )
+    clock.advance(30 * minuteMs)
+    assert.equal(await ask(2), false, '04:00 CEST')
+    assert.equal(await ask(1), true, 'who was offered it in time keeps it')
+  })
+})
+
+test('D4 an update that does not end in time has timed out, frees its place and counts as a failure', () => {
+  const policy = { inFlightMax: 1, timeoutSeconds: 3600, failuresMax: 0 }
+  return inFleet('timeouts', '2026-03-01T00:00:00Z', policy, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    assert.equal(await ask(1), true)
+    clock.advance(hourMs - 1000)
+    await decider.move()
+    assert.equal((await readRollout(db, rollout))?.waves[0]?.inFlightCount, 1)
+    clock.advance(1000)
+    await decider.move()
+    const after = await readRollout(db, rollout)
+    assert.deepEqual(
+      [after?.state, after?.stopCode, after?.waves[0]?.inFlightCount, after?.waves[0]?.failedCount],
+      ['paused', 'error_budget', 0, 1],
+    )
+    assert.equal(await ask(2), false)
+  })
+})
+
+test('D3 a clock that jumps back opens no period and no wave again', () => {
+  const policy = {
+    perPeriod: { updatesMax: 1, seconds: 3600 },
+    waves: [
+      waveOf({ kind: 'count', count: 2 }, { bakeSeconds: 600 }),
+      waveOf({ kind: 'percent', percent: 100 }),
+    ],
+  }
+  return inFleet('jumps', '2026-03-01T00:00:00Z', policy, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    assert.equal(await ask(1), true)
+    clock.advance(2 * hourMs)
+    assert.equal(await ask(2), true)
+    clock.jumpTo(new Date('2026-02-01T00:00:00Z'))
+    assert.equal(await ask(3), false)
+    for (const number of [1, 2]) await ask(number, committed)
+    await decider.countMembers()
+    await decider.move()
+    clock.jumpTo(new Date('2026-03-01T02:09:59Z'))
+    await decider.move()
+    assert.equal((await readRollout(db, rollout))?.wavesOpenCount, 1)
+    clock.jumpTo(new Date('2026-03-01T02:10:00Z'))
+    await decider.move()
+    assert.equal((await readRollout(db, rollout))?.wavesOpenCount, 2)
+  })
+})
+
+test('D5 samples: one a minute where something changed, one an hour after a day, one a day after a month', () =>
+  inFleet('samples', '2026-03-01T00:00:00Z', {}, async ({ clock, rollout, ask }) => {
+    const app = { db, clock }
+    const count = async () => {
+      const [row] = await db.reader.sql<{ rollouts: number; fleets: number }[]>`
+        select (select count(*) from rollout_samples where rollout = ${rollout}) as rollouts,
+          (select count(*) from fleet_samples where fleet = 'samples') as fleets`
+      return [row?.rollouts, row?.fleets]
+    }
+    await takeSamples(app)
+    await takeSamples(app)
+    assert.deepEqual(await count(), [1, 1])
+    clock.advance(5 * minuteMs)
+    await takeSamples(app)
+    assert.deepEqual(await count(), [1, 2], 'nothing happened in the rollout')
+    await ask(1)
+    await takeSamples(app)
+    assert.deepEqual(await count(), [2, 2])
+    for (let i = 0; i < 22; i++) {
+      clock.advance(5 * minuteMs)
+      await takeSamples(app)
+    }
+    assert.equal((await count())[1], 24, 'two hours, one in five minutes')
+    await thinOldSamples(app)
+    assert.equal((await count())[1], 24)
+    clock.advance(2 * dayMs)
+    await thinOldSamples(app)
+    assert.deepEqual(await count(), [1, 2], 'one for each hour')
+    clock.advance(40 * dayMs)
+    await thinOldSamples(app)
+    assert.deepEqual(await count(), [1, 1], 'one for the day')
+  }))
+
+test('D12 an older rollout that ends last leaves the baseline where it is', () => {
+  const waves = [waveOf({ kind: 'percent', percent: 100 }, { bakeSeconds: 3600 })]
+  return inFleet('baselines', '2026-03-01T00:00:00Z', { waves }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const later = await decider.create(newer, policyOf())
+    await decider.move()
+    await decider.countMembers()
+    const { sha256, counter } = newer
+    for (const number of [1, 2, 3]) {
+      await ask(number)
+      await ask(number, {
+        running: { product: 'acme', sha256, counter },
+        committedCounter: counter,
+        activity: { state: 'committed', sha256, code: null },
+        sequence: 2,
+      })
+    }
+    const readBaseline = async () => {
+      const [row] = await db.reader.sql`
+        select baseline_version as version, baseline_counter as counter from fleets where name = 'baselines'`
+      return row
+    }
+    await decider.countMembers()
+    await decider.move()
+    assert.equal((await readRollout(db, later))?.state, 'finished')
+    assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
+    clock.advance(hourMs)
+    await decider.move()
+    assert.equal((await readRollout(db, rollout))?.state, 'finished')
+    assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
+  })
+})
+
+test('T9 a change and its audit entry carry one time, the database’s, whatever the clock of the replica says', async () => {
+  const clock = new ManualClock(new Date('2020-01-01T00:00:00Z'))
+  const app = { db, clock, log: silentLog, refusals: createRefusalLimiter(clock) } as unknown as App
+  const attempt = {
+    actor: anonymous,
+    action: 'test.change',
+    subject: newId('token', clock.now(), systemRandom),
+  }
+  const times: Date[] = []
+  await changeAudited(app, attempt, async (tx) => {
+    times.push(await tx.now())
+    // Longer than the second in which an entry tells its time.
+    await tx.sql`select pg_sleep(1.1)`
+    times.push(await tx.now())
+    return {}
+  })
+  const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+  const [entry] = rows
+    .map((row) => JSON.parse(utf8Decode(row.entry)) as { at: string; subject: string })
+    .filter(({ subject }) => subject === attempt.subject)
+  assert.deepEqual(times[1], times[0])
+  assert.equal(entry?.at, formatInstant(times[0]!))
+  const [{ now }] = (await db.reader.sql`select clock_timestamp() as now`) as unknown as [
+    { now: Date },
+  ]
+  assert.ok(now.getTime() - times[0]!.getTime() < hourMs)
+})
+
+test('D3 fault: a device that is off holds up no wave, and one that is heard from is in the smallest share', () => {
+  const gate = { successPercentMin: 95, successOf: 'ended', sampleMin: 10 } as const
+  const waves = [
+    waveOf({ kind: 'percent', percent: 0.000001 }, gate),
+    waveOf({ kind: 'percent', percent: 100 }, gate),
+  ]
+  return inFleet('silent', '2026-03-01T00:00:00Z', { waves }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const setSeen = (number: number, at: Date) =>
+      db.write(
+        ({ sql }) => sql`
+          update device_states set seen_at = ${at} where device = ${`device_silent_${number}`}`,
+      )
+    const waveCounts = async () => {
+      const { waves: counted = [], firstPlace } = (await readRollout(db, rollout)) ?? {}
+      return [firstPlace !== null, ...counted.map((w) => [w.waitingCount, w.silentCount])]
+    }
+    clock.advance(2 * dayMs)
+    const recount = async () => {
+      clock.advance(11_000)
+      await decider.countMembers()
+      await decider.move()
+      await decider.countMembers()
+      await decider.move()
+    }
+    for (const number of [1, 2, 3]) await setSeen(number, new Date('2026-03-01T00:00:00Z'))
+    await recount()
+    assert.deepEqual(await waveCounts(), [false, [0, 0], [0, 3]])
+    // A wave without devices has passed; the next one has three, and nothing is known of any.
+    assert.equal((await readRollout(db, rollout))?.wavesOpenCount, 2)
+    const again = await decider.create(newer, policyOf({ waves }))
+    for (const number of [1, 2]) await setSeen(number, clock.now())
+    await recount()
+    const fresh = await readRollout(db, again)
+    assert.equal(fresh?.wavesOpenCount, 1, 'one of those that are heard from goes first')
+    assert.deepEqual([fresh?.waves[0]?.waitingCount, fresh?.waves[1]?.silentCount], [1, 1])
+    const offered: number[] = []
+    for (const number of [1, 2]) if (await ask(number)) offered.push(number)
+    const before = await readRollout(db, again)
+    assert.deepEqual([before?.waves[0]?.offeredCount, before?.waves[1]?.offeredCount], [1, 0])
+    const { sha256, counter } = newer
+    const done = {
+      running: { product: 'acme', sha256, counter },
+      committedCounter: counter,
+      activity: { state: 'committed', sha256, code: null },
+      sequence: 2,
+    } as const
+    for (const number of [1, 2]) await ask(number, done)
+    await recount()
+    await ask(1, done)
+    await ask(2, done)
+    await recount()
+    // Two of three have ended, and the third is off.
+    const after = await readRollout(db, again)
+    assert.deepEqual([after?.state, after?.waves[1]?.silentCount], ['finished', 1])
+  })
+})

@@ -1,0 +1,300 @@
+/** Rollouts as people make and steer them. Every change is written under the rollout's lock (RFD 12). */
+import type { RolloutView } from '@seaworthy/api/rollouts'
+import type { FleetRefusal } from '@seaworthy/fleet/fleets'
+import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type {
+  Rollout,
+  RolloutPolicy,
+  RolloutRefusal,
+  RolloutState,
+} from '@seaworthy/fleet/rollouts'
+import {
+  abort,
+  approveWave as approve,
+  checkPolicy,
+  createRollout as begin,
+  pause,
+  resume,
+} from '@seaworthy/fleet/rollouts'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { JsonValue } from '@seaworthy/trust/tuf'
+import { channelRole } from '@seaworthy/trust/tuf'
+import type { WriteTx } from '../../db/connection.ts'
+import type { FleetRow } from '../../db/fleets.ts'
+import { lockFleet } from '../../db/fleets.ts'
+import * as db from '../../db/rollouts.ts'
+import {
+  insertRollout,
+  lockFleetRollouts,
+  lockRollouts,
+  notifyRollouts,
+  writeRollout,
+} from '../../db/rollouts.ts'
+import type { Actor } from '../access/actors.ts'
+import { grantOf, requireFleet } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import { viewRollout } from './rollout-views.ts'
+import { requireTrust, sha256Hex } from '../trust/trust-plane.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage, viewPage } from '../views.ts'
+
+export interface WantedRollout {
+  readonly fleet: string
+  readonly version: string
+  readonly policy: RolloutPolicy
+  readonly startAt: Date | null
+  readonly wayBackOf: string | null
+}
+
+export interface CreatedRollout {
+  readonly rollout: Rollout
+  /** It, and the one that it goes back from. */
+  readonly changed: readonly Rollout[]
+  /** For the audit log. */
+  readonly detail: Readonly<Record<string, JsonValue>>
+}
+
+/**
+ * Throws `fleet_not_found`, `out_of_scope`, `fleet_follows_newest`, `release_not_published`, `release_not_newer`,
+ * `release_not_security`, `rollout_exists`, `rollout_policy_invalid`, `way_back_not_possible`.
+ */
+export async function createRollout(
+  app: Pick<App, 'trust' | 'releases' | 'zones' | 'random'>,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: WantedRollout,
+): Promise<CreatedRollout> {
+  const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
+  checkPolicy(wanted.policy, app.zones)
+  requireTrust(await app.trust.freshState())
+  const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
+  if (wanted.policy.isEmergency && !release.security) {
+    throw refusal(
+      'release_not_security',
+      `an emergency rollout needs a release that was signed as a security release; ${release.version} was not`,
+    )
+  }
+  const others = await lockFleetRollouts(tx, fleet.name, wanted.wayBackOf)
+  const back =
+    wanted.wayBackOf === null ? null : requireWayBack(others, fleet, release, wanted.wayBackOf)
+  const running = others.filter(
+    ({ id, fleet: name, state }) =>
+      name === fleet.name && id !== back?.id && (state === 'active' || state === 'paused'),
+  )
+  requireNewer(release, fleet, running, wanted.policy.isEmergency)
+  const now = await tx.now()
+  const rollout = begin({
+    id: newId('rollout', now, app.random),
+    fleet: fleet.name,
+    release,
+    policy: wanted.policy,
+    createdBy: actor.id,
+    startAt: wanted.startAt,
+    wayBackOf: back,
+    now,
+  })
+  const changed = [rollout]
+  await insertRollout(tx, rollout)
+  if (back !== null) {
+    if (back.state === 'active' || back.state === 'paused') {
+      const ended = abort(back, `the way back ${rollout.id} takes its place`, now)
+      await writeRollout(tx, back, ended)
+      changed.push(ended)
+    }
+  }
+  await notifyRollouts(
+    tx,
+    changed.map(({ id }) => id),
+  )
+  return { rollout, changed, detail: describeCreation(rollout) }
+}
+
+async function requireFleetOnRollouts(tx: WriteTx, actor: Actor, name: string): Promise<FleetRow> {
+  const fleet = await lockFleet(tx, name)
+  if (fleet === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
+  requireFleet(actor, fleet)
+  if (fleet.follow === 'rollouts') return fleet
+  throw refusal(
+    'fleet_follows_newest',
+    `${name} follows the newest release: seaworthy fleet set ${name} --follow rollouts`,
+  )
+}
+
+function requireRelease(
+  releases: readonly ReleaseFacts[],
+  fleet: FleetRow,
+  version: string,
+): ReleaseFacts {
+  const release = releases.find((candidate) => candidate.version === version)
+  if (release !== undefined) return release
+  throw refusal(
+    'release_not_published',
+    `${version} is not published on ${channelRole(fleet.product, fleet.channel)}, or lies below the floor that the channel signs`,
+  )
+}
+
+/** Newer than the baseline and than what other rollouts bring; an emergency overtakes those. */
+function requireNewer(
+  release: ReleaseFacts,
+  fleet: FleetRow,
+  running: readonly Rollout[],
+  isEmergency: boolean,
+): void {
+  const same = running.find(
+    ({ sha256, counter }) => sha256 === release.sha256 && counter === release.counter,
+  )
+  if (same !== undefined) {
+    throw refusal('rollout_exists', `${same.id} brings ${release.version} to ${fleet.name} already`)
+  }
+  const { baseline } = fleet
+  if (baseline !== null && release.counter <= baseline.counter) {
+    throw refusal(
+      'release_not_newer',
+      `${fleet.name} has ${baseline.version} already, which is not older`,
+    )
+  }
+  const newer = isEmergency ? undefined : running.find(({ counter }) => counter > release.counter)
+  if (newer !== undefined) {
+    throw refusal(
+      'release_not_newer',
+      `${newer.id} brings ${newer.version}, which is newer: abort it first, or publish a newer release`,
+    )
+  }
+}
+
+/** The rollout to go back from. `release` must be one that a device running that rollout's release takes. */
+function requireWayBack(
+  locked: readonly Rollout[],
+  fleet: FleetRow,
+  release: ReleaseFacts,
+  id: string,
+): Rollout {
+  const back = locked.find((rollout) => rollout.id === id)
+  if (back === undefined || back.fleet !== fleet.name) {
+    throw refusal('rollout_not_found', `${fleet.name} has no rollout ${id}`)
+  }
+  if (release.counter <= back.counter || release.sha256 === back.sha256) {
+    throw refusal(
+      'way_back_not_possible',
+      `devices that run ${back.version} take newer releases alone: publish the old content again under a new version, and go back to that`,
+    )
+  }
+  return back
+}
+
+/** Reads one consistent state. Throws `rollout_not_found`, `out_of_scope`. */
+export async function findRollout(
+  app: Pick<App, 'db'>,
+  actor: Actor,
+  id: string,
+): Promise<Rollout> {
+  const rollout = await app.db.readSnapshot((tx) => db.getRollout(tx, id))
+  return requireReached(rollout, actor, id)
+}
+
+function requireReached(rollout: Rollout | undefined, actor: Actor, id: string): Rollout {
+  if (rollout === undefined) throw refusal('rollout_not_found', `there is no rollout ${id}`)
+  requireFleet(actor, { name: rollout.fleet, product: rollout.product })
+  return rollout
+}
+
+/** Throws `rollout_not_found`, `out_of_scope`, and what the change throws. */
+async function changeRollout(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  change: (rollout: Rollout, now: Date) => Rollout,
+): Promise<Rollout> {
+  const [locked] = await lockRollouts(tx, [id])
+  const before = requireReached(locked, actor, id)
+  const after = change(before, await tx.now())
+  await writeRollout(tx, before, after)
+  await notifyRollouts(tx, [id])
+  return after
+}
+
+/** Throws `rollout_not_active`, `rollout_ended`. */
+export function pauseRollout(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  reason: string | null,
+): Promise<Rollout> {
+  return changeRollout(tx, actor, id, (rollout, now) => pause(rollout, reason, now))
+}
+
+/** Failures so far count as accepted. Throws `rollout_not_paused`, `rollout_ended`. */
+export function resumeRollout(tx: WriteTx, actor: Actor, id: string): Promise<Rollout> {
+  return changeRollout(tx, actor, id, resume)
+}
+
+/** Throws `rollout_ended`. */
+export function abortRollout(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  reason: string | null,
+): Promise<Rollout> {
+  return changeRollout(tx, actor, id, (rollout, now) => abort(rollout, reason, now))
+}
+
+/** `wave` is an index. Throws `wave_needs_no_approval`, `wave_approved_already`, `rollout_ended`. */
+export function approveWave(tx: WriteTx, actor: Actor, id: string, wave: number): Promise<Rollout> {
+  return changeRollout(tx, actor, id, (rollout, now) => approve(rollout, wave, actor.id, now))
+}
+
+/** Newest first, those within the actor's scope. */
+export async function listRollouts(
+  app: Pick<App, 'db' | 'releases' | 'zones'>,
+  actor: Actor,
+  query: PageQuery & {
+    readonly fleet?: string | undefined
+    readonly state?: RolloutState | undefined
+  },
+  now: Date,
+): Promise<Page<RolloutView>> {
+  const { fleets, products } = grantOf(actor)
+  const { after = null, fleet = null, state = null } = query
+  const page = await app.db.readSnapshot((tx) =>
+    readPage(
+      query,
+      (limit) => db.listRollouts(tx, { after, limit, fleet, state, fleets, products }),
+      ({ id }) => id,
+    ),
+  )
+  return viewPage(page, (rollout) => viewRollout(rollout, now))
+}
+
+function describeCreation(rollout: Rollout): Readonly<Record<string, JsonValue>> {
+  return {
+    fleet: rollout.fleet,
+    product: rollout.product,
+    channel: rollout.channel,
+    version: rollout.version,
+    sha256: rollout.sha256,
+    counter: rollout.counter,
+    policySha256: sha256Hex(utf8Encode(JSON.stringify(sortMembers(rollout.policy)))),
+    waves: rollout.policy.waves.length,
+    isEmergency: rollout.policy.isEmergency,
+    wayBackOf: rollout.wayBackOf,
+    startAt: formatInstant(rollout.startAt),
+  }
+}
+
+/** Members of objects by name, so that the digest does not depend on who wrote the policy down. */
+function sortMembers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortMembers)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sortMembers(member)]),
+  )
+}
+
+function refusal(code: RolloutRefusal, message: string): Refusal<RolloutRefusal> {
+  return new Refusal<RolloutRefusal>(code, message)
+}

@@ -1,0 +1,162 @@
+/**
+ * What a device gets at a check-in, whatever protocol it speaks: from memory where nothing can change, otherwise under
+ * the locks of its fleet's rollouts, many devices in one transaction (RFD 12). A caller answers a device only after
+ * `decideFor` has resolved.
+ */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Answer, CheckInFacts, Settled, Zones } from '@seaworthy/fleet/rollouts'
+import { decideUpdate, rankRollouts, settleRollouts } from '@seaworthy/fleet/rollouts'
+import { invariant } from '@seaworthy/std/refusal'
+import type { Db, WriteTx } from '../../db/connection.ts'
+import { isSerializationFailure, isUnreachable } from '../../db/connection.ts'
+import { getFleet } from '../../db/fleets.ts'
+import { lockFleetRollouts } from '../../db/rollouts.ts'
+import { listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
+import type { App } from '../app.ts'
+import type { SettlementObserver } from '../metrics/settlements.ts'
+import { refusalOf } from '../refusals.ts'
+import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
+import { writeWorked } from './update-changes.ts'
+
+/** Decides, and has written what follows from it. Throws `unavailable` when that could not be written. */
+export async function decideFor(
+  app: Pick<App, 'rollouts' | 'releases' | 'settlements' | 'zones'>,
+  facts: CheckInFacts,
+  fleet: FleetPolicy,
+  now: Date,
+): Promise<Answer> {
+  const decision = decideUpdate(
+    facts,
+    fleet,
+    app.rollouts.of(fleet),
+    app.releases.of(fleet),
+    now,
+    app.zones,
+  )
+  if (decision.kind === 'answer') return decision
+  return app.settlements.settle(fleet.name, facts)
+}
+
+/** What one worker has to write of its check-ins, gathered by fleet: while one transaction is on its way the next one fills. */
+export interface Settlements {
+  /** Resolves after the commit. */
+  settle(fleet: string, facts: CheckInFacts): Promise<Answer>
+}
+
+interface SettlementDeps {
+  readonly db: Db
+  readonly zones: Zones
+  readonly rollouts: Pick<RolloutTable, 'put'>
+  readonly releases: ReleaseTable
+  /** Where nobody counts there is none. */
+  readonly observer?: SettlementObserver
+}
+
+interface Waiting {
+  readonly facts: CheckInFacts
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+
+const batchMax = 500
+
+export function createSettlements(deps: SettlementDeps): Settlements {
+  const queues = new Map<string, Waiting[]>()
+
+  const settleAll = async (fleet: string, queue: Waiting[]) => {
+    // After the other check-ins of the same batch.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (queue.length > 0) await settleBatch(deps, fleet, takeBatch(queue))
+    queues.delete(fleet)
+  }
+  return {
+    settle: (fleet, facts) =>
+      new Promise((resolve, reject) => {
+        const waiting = { facts, resolve, reject }
+        const queue = queues.get(fleet)
+        if (queue !== undefined) {
+          queue.push(waiting)
+          return
+        }
+        const begun = [waiting]
+        queues.set(fleet, begun)
+        void settleAll(fleet, begun)
+      }),
+  }
+}
+
+/** Takes at most one check-in of each device from the front. */
+function takeBatch(queue: Waiting[]): Waiting[] {
+  const batch = new Map<string, Waiting>()
+  const rest: Waiting[] = []
+  for (const waiting of queue.splice(0)) {
+    const { deviceId } = waiting.facts
+    if (batch.size < batchMax && !batch.has(deviceId)) batch.set(deviceId, waiting)
+    else rest.push(waiting)
+  }
+  queue.push(...rest)
+  return [...batch.values()]
+}
+
+async function settleBatch(
+  deps: SettlementDeps,
+  fleet: string,
+  batch: readonly Waiting[],
+): Promise<void> {
+  const facts = batch.map((waiting) => waiting.facts)
+  try {
+    const settle = () => settleOrRetry(deps, fleet, facts)
+    const settled = await (deps.observer?.settle(facts.length, settle) ?? settle())
+    deps.rollouts.put(settled.rollouts)
+    for (const { facts: of, resolve } of batch) {
+      resolve(settled.answers.get(of.deviceId) ?? stay)
+    }
+  } catch (error) {
+    for (const { reject } of batch) reject(refusalOf(error))
+  }
+}
+
+/** For a device that was removed or moved meanwhile: it asks again. */
+const stay: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
+
+/** A transaction that was lost to the connection may have been committed or not: to settle again changes nothing twice. */
+async function settleOrRetry(
+  deps: SettlementDeps,
+  fleet: string,
+  batch: readonly CheckInFacts[],
+): Promise<Settled> {
+  const settle = () => deps.db.write((tx) => settleUnderLock(deps, tx, fleet, batch))
+  try {
+    return await settle()
+  } catch (error) {
+    if (!isUnreachable(error) && !isSerializationFailure(error)) throw error
+    return settle()
+  }
+}
+
+async function settleUnderLock(
+  deps: SettlementDeps,
+  tx: WriteTx,
+  fleetName: string,
+  batch: readonly CheckInFacts[],
+): Promise<Settled> {
+  const devices = batch.map(({ deviceId }) => deviceId)
+  const rollouts = await lockFleetRollouts(tx, fleetName)
+  const fleet = await getFleet(tx, fleetName)
+  invariant(fleet !== undefined, 'fleets are never removed')
+  const stored = await lockDeviceUpdates(tx, devices)
+  const updates = Map.groupBy(
+    await listUpdates(tx, { rollouts: rollouts.map(({ id }) => id), devices }),
+    ({ deviceId }) => deviceId,
+  )
+  // Who was removed or moved since the report was stored is no longer decided about here.
+  const present = batch
+    .filter(({ deviceId }) => stored.get(deviceId)?.fleet === fleetName)
+    .map((facts) => ({ ...facts, updates: updates.get(facts.deviceId) ?? [] }))
+  const releases = deps.releases.of(fleet)
+  const ranked = rankRollouts(rollouts, releases)
+  const settled = settleRollouts(fleet, ranked, releases, present, await tx.now(), deps.zones)
+  const { rollouts: after, changes, updates: copies } = settled
+  await writeWorked(tx, { before: rollouts, after, changes, updates: copies, stored })
+  return settled
+}

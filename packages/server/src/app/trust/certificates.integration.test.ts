@@ -1,0 +1,107 @@
+/** What becomes of the server's certificate after the first start, on a real PostgreSQL. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { connect } from 'node:tls'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { silentLog } from '@seaworthy/std/log'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { CertificateError, prepareServer } from './first-start.ts'
+import type { OnlineSecrets } from './online-secrets.ts'
+import { isNamedBy } from './online-secrets.ts'
+import type { Db, TestDatabase } from '../../testing/index.ts'
+import { startTestDatabase } from '../../testing/index.ts'
+
+let database: TestDatabase
+let db: Db
+let folder: string
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'seaworthy-certificate-'))
+  database = await startTestDatabase()
+  db = database.open()
+})
+after(async () => {
+  await db.close()
+  await database.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const start = async (names: readonly string[], renewsCertificate = false, host = '0.0.0.0') => {
+  const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log: silentLog }
+  const config = {
+    masterKeyFile: join(folder, 'master.key'),
+    names,
+    renewsCertificate,
+    listen: { host, port: 0 },
+  }
+  return (await prepareServer(db, config, ports)).secrets
+}
+
+/** Whether a client that trusts this CA certificate alone takes the server for the holder of the name. */
+async function isTaken(secrets: OnlineSecrets, ca: string, name: string): Promise<boolean> {
+  const server = createServer({ key: secrets.tlsKeyPem, cert: secrets.certificatePem })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const socket = connect({ host: '127.0.0.1', port, ca, servername: name })
+  try {
+    await once(socket, 'secureConnect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+    server.close()
+  }
+}
+
+test('O1 a name that is given after the first start is refused in words, or comes into a new certificate under the same key', async () => {
+  const first = await start(['ship.example'])
+  assert.ok(await isTaken(first, first.caPem, 'ship.example'))
+  const names = ['fleet.example', '192.0.2.7']
+  await assert.rejects(start(names), (error) => {
+    assert.ok(error instanceof CertificateError)
+    assert.match(error.message, /does not name fleet\.example, 192\.0\.2\.7/)
+    assert.match(error.message, /for ship\.example, localhost/)
+    assert.match(error.message, /--renew-certificate/)
+    return true
+  })
+  const unchanged = await start(['ship.example'])
+  assert.equal(unchanged.certificatePem, first.certificatePem)
+
+  const renewed = await start(names, true)
+  assert.equal(renewed.pin, first.pin)
+  assert.equal(renewed.tlsKeyPem, first.tlsKeyPem)
+  assert.notEqual(renewed.caPem, first.caPem)
+  for (const name of ['fleet.example', 'ship.example', 'localhost']) {
+    assert.ok(await isTaken(renewed, renewed.caPem, name), name)
+  }
+  assert.ok(!(await isTaken(renewed, first.caPem, 'ship.example')))
+  assert.ok(!(await isTaken(renewed, renewed.caPem, 'other.example')))
+
+  // The option may stay in the unit file: nothing is made anew while nothing is missing.
+  assert.equal((await start(names, true)).certificatePem, renewed.certificatePem)
+  assert.equal((await start([], true)).certificatePem, renewed.certificatePem)
+  const rows = await db.reader.sql<
+    { entry: Uint8Array }[]
+  >`select entry from audit_entries order by id`
+  const entries = rows.map(({ entry }) => JSON.parse(utf8Decode(entry)) as { action: string })
+  assert.equal(entries.filter(({ action }) => action === 'server.renew-certificate').length, 1)
+})
+
+test('O1 the address that the server listens on is in its certificate, at the first start and when it is made anew', async () => {
+  const before = await start([])
+  assert.ok(!isNamedBy(before.certificatePem, '192.0.2.9'))
+  // It may be behind something else: said in the log, and nothing changes.
+  assert.equal((await start([], false, '192.0.2.9')).certificatePem, before.certificatePem)
+  const renewed = await start([], true, '192.0.2.9')
+  assert.ok(isNamedBy(renewed.certificatePem, '192.0.2.9'))
+  assert.equal(renewed.pin, before.pin)
+})

@@ -1,0 +1,145 @@
+/** The first start on a database: keys, certificate, log, and one token for whoever reads the output. */
+import { invariant } from '@seaworthy/std/refusal'
+import { dayMs } from '@seaworthy/std/time'
+import type { Config } from '../../config/config.ts'
+import { loadMasterKey } from '../../config/secrets.ts'
+import { appendAudit } from '../../db/audit.ts'
+import type { Db, WriteTx } from '../../db/connection.ts'
+import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
+import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
+import type { Ports } from '../app.ts'
+import { createLog } from '../access/audit-log.ts'
+import { onlineRoles, openOnlineKeys } from './online-keys.ts'
+import type { OnlineSecrets } from './online-secrets.ts'
+import {
+  createOnlineSecrets,
+  isNamedBy,
+  loadOnlineSecrets,
+  namesOf,
+  renewCertificate,
+} from './online-secrets.ts'
+import { issueToken } from '../access/tokens.ts'
+
+const bootstrapLifetimeMs = 90 * dayMs
+
+export interface Started {
+  readonly secrets: OnlineSecrets
+  /**
+   * Until somebody has signed in for the first time, every start makes a new token and ends the one before: a crash
+   * before it was read locks nobody out.
+   */
+  readonly bootstrapToken: string | null
+}
+
+/** The server was told to answer by a name that its certificate does not have; the message says what to do. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+}
+
+/**
+ * Idempotent; several hosts may start on one database at once. Throws `SealError` on a wrong master key, `CertificateError`
+ * on a name that the certificate lacks.
+ */
+export async function prepareServer(
+  db: Db,
+  config: Pick<Config, 'masterKeyFile' | 'names' | 'listen' | 'renewsCertificate'>,
+  ports: Ports,
+): Promise<Started> {
+  const { random, log } = ports
+  return db.write(async (tx) => {
+    await lockFirstStart(tx)
+    const now = await tx.now()
+    const isFirst = !(await hasSecrets(tx))
+    // Of several hosts that start at once, the first alone may make a key; the others need a copy of it.
+    const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
+    if (isFirst) {
+      await createOnlineSecrets(tx, masterKey, { names: namesWanted(config), now, random })
+      await appendAudit(tx, {
+        actor: 'server',
+        action: 'server.first-start',
+        subject: 'server',
+        outcome: 'done',
+      })
+    }
+    await ensureNamed(tx, config, ports)
+    const secrets = await loadOnlineSecrets(tx, masterKey)
+    // A key that cannot be opened is said now, not when the first timestamp runs out.
+    for (const role of onlineRoles) await openOnlineKeys(tx, masterKey, role)
+    if (isFirst) {
+      await createLog(tx, { signer: secrets.logSigner, origin: secrets.logOrigin }, now)
+      log.info('server.first-start', { pin: secrets.pin })
+    }
+    return { secrets, bootstrapToken: await issueBootstrapToken(tx, ports, now) }
+  })
+}
+
+/** The names given, and the address listened on where it is one: without a name it is what clients are told. */
+function namesWanted({ names, listen }: Pick<Config, 'names' | 'listen'>): string[] {
+  return ['0.0.0.0', '::'].includes(listen.host) ? [...names] : [...names, listen.host]
+}
+
+/** A name that no client would find in the certificate is refused, or the certificate is made anew with it. */
+async function ensureNamed(
+  tx: WriteTx,
+  config: Pick<Config, 'names' | 'listen' | 'renewsCertificate'>,
+  { random, log }: Ports,
+): Promise<void> {
+  const before = await readFact(tx, 'certificate')
+  invariant(before !== undefined, 'the first start made the certificate')
+  const wanted = namesWanted(config)
+  if (wanted.every((name) => isNamedBy(before, name))) return
+  if (!config.renewsCertificate) {
+    const unnamed = config.names.filter((name) => !isNamedBy(before, name))
+    if (unnamed.length === 0) {
+      // It may be behind something that has the right name.
+      log.warn('server.listens-unnamed', { host: config.listen.host, names: namesOf(before) })
+      return
+    }
+    const missing = unnamed.join(', ')
+    throw new CertificateError(
+      `the certificate of this server was made at its first start, for ${namesOf(before).join(', ')}. ` +
+        `It does not name ${missing}, so clients would refuse it there. Start with --renew-certificate to get ` +
+        'a new one under the same key: pins stay right, and whoever trusts /ca.crt fetches it anew. Or leave ' +
+        `out ${unnamed.map((name) => `--name ${name}`).join(' ')}.`,
+    )
+  }
+  const renewed = await renewCertificate(tx, before, {
+    names: wanted,
+    now: await tx.now(),
+    random,
+  })
+  await appendAudit(tx, {
+    actor: 'server',
+    action: 'server.renew-certificate',
+    subject: 'server',
+    outcome: 'done',
+    detail: { names: [...renewed.names] },
+  })
+  log.info('server.certificate-renewed', { names: renewed.names })
+}
+
+async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promise<string | null> {
+  if (await wasAnyTokenUsed(tx)) return null
+  await revokeAllTokens(tx, now)
+  const issued = await issueToken(
+    tx,
+    ports,
+    {
+      name: 'bootstrap',
+      role: 'admin',
+      products: null,
+      fleets: null,
+      lifetimeMs: bootstrapLifetimeMs,
+      createdBy: 'server',
+    },
+    now,
+  )
+  await appendAudit(tx, {
+    actor: 'server',
+    action: 'token.create',
+    subject: issued.row.id,
+    outcome: 'done',
+    detail: { name: 'bootstrap', role: 'admin' },
+  })
+  return issued.token
+}

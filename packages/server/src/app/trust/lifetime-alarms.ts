@@ -1,0 +1,34 @@
+/** Tells people in time when a role of the metadata runs out. */
+import { appendAudit } from '../../db/audit.ts'
+import { insertLifetimeAlarm } from '../../db/metadata.ts'
+import type { App } from '../app.ts'
+import { viewRoles } from './trust-status.ts'
+
+const levels = { none: 0, notice: 50, warning: 80, critical: 95, expired: 100 } as const
+
+/** Each level of each version once: in the log file and in the audit log. */
+export async function raiseLifetimeAlarms(app: App): Promise<void> {
+  const state = await app.trust.freshState()
+  if (state === undefined) return
+  const now = app.clock.now()
+  for (const { role, version, alarm, expiresAt, usedPercent } of viewRoles(state, now)) {
+    const level = levels[alarm]
+    if (level === 0) continue
+    const isNew = await app.db.write(async (tx) => {
+      const at = await tx.now()
+      if (!(await insertLifetimeAlarm(tx, { role, version, level, at }))) return false
+      await appendAudit(tx, {
+        actor: 'server',
+        action: 'trust.lifetime-alarm',
+        subject: `${role}/${version}`,
+        outcome: 'alarm',
+        detail: { level, alarm, expiresAt },
+      })
+      return true
+    })
+    if (!isNew) continue
+    const fields = { role, version, alarm, expiresAt, usedPercent }
+    if (level >= 95) app.log.error('trust.lifetime-alarm', fields)
+    else app.log.warn('trust.lifetime-alarm', fields)
+  }
+}

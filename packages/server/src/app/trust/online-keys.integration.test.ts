@@ -1,0 +1,94 @@
+/** Replacing the keys that lie on the server, as after a break-in (T6). */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ProblemError } from '@seaworthy/api/problems'
+import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
+import { readBody } from '@seaworthy/std/http'
+import { ManualClock, systemClock } from '@seaworthy/std/time'
+import type { Signer } from '@seaworthy/trust/keys'
+import { keyId } from '@seaworthy/trust/keys'
+import type { TufClient } from '@seaworthy/trust/tuf'
+import { createTrustState, openTufClient } from '@seaworthy/trust/tuf'
+import { memoryStateStore } from '@seaworthy/trust/tuf/simulator'
+import { listSecretVersions } from '../../db/secrets.ts'
+import type { TestClient, TestServer } from '../../testing/index.ts'
+import {
+  carryOut,
+  createTestClient,
+  propose,
+  setUpTrust,
+  startTestServer,
+  submit,
+} from '../../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+let signers: Signer[]
+let device: TufClient
+
+before(async () => {
+  server = await startTestServer()
+  client = createTestClient(server)
+  ;({ signers } = await setUpTrust(client))
+  device = await provisionDevice()
+  await device.refresh()
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
+/** A device's view of the repository, anchored at the first root. */
+async function provisionDevice(): Promise<TufClient> {
+  const fetchMetadata = async (name: string, bytesMax: number) => {
+    const response = await client.transport({ method: 'GET', url: `${server.url}/tuf/${name}` })
+    const bytes = await readBody(response, bytesMax)
+    return response.status === 200 ? bytes : undefined
+  }
+  const anchor = (await fetchMetadata('1.root.json', 1_000_000))!
+  const store = memoryStateStore()
+  const options = { anchor, profile: 'strict', notBefore: systemClock.now() } as const
+  await createTrustState(options, store)
+  const clock = new ManualClock(systemClock.now())
+  return openTufClient(options, { clock, store, fetchMetadata })
+}
+
+async function countSecrets(name: string): Promise<number> {
+  const db = server.openDatabase()
+  try {
+    return (await listSecretVersions(db.reader, name)).length
+  } finally {
+    await db.close()
+  }
+}
+
+for (const role of ['snapshot', 'timestamp'] as const) {
+  test(`T6 a new ${role} key counts when a root names it; the old one is destroyed; a device just follows`, async () => {
+    const before = await client.api.call(showOnlineKeys, {})
+    const online = await client.api.call(createOnlineKey, { params: { role } })
+    assert.notDeepEqual(online[role], before[role])
+    assert.equal(await countSecrets(`${role}-key`), 2)
+    // made, but not named yet: the old one goes on signing
+    await device.refresh()
+    const authority = { keys: online[role], threshold: 1 }
+    await carryOut(client, { kind: 'rotate', role, authority }, signers)
+    assert.equal(await countSecrets(`${role}-key`), 1)
+    const { roles } = await client.api.call(showTrustStatus, {})
+    const named = roles.find((view) => view.role === role)!.keyIds
+    assert.deepEqual(named, [await keyId(online[role][0]!)])
+    await device.refresh()
+  })
+}
+
+test('T6 a root that names an online key which the server does not have is refused', async () => {
+  const strangers = { keys: [signers[0]!.key], threshold: 1 }
+  const proposal = await propose(client, {
+    kind: 'rotate',
+    role: 'timestamp',
+    authority: strangers,
+  })
+  await assert.rejects(
+    submit(client, proposal),
+    (error: ProblemError) => error.code === 'online_keys_not_named',
+  )
+})

@@ -1,0 +1,106 @@
+/** Products and channels as the signed metadata has them. */
+import type { ProductView } from '@seaworthy/api/products'
+import { reachesProduct } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
+import { newestReleaseKind } from '../../db/releases.ts'
+import type { Actor } from '../access/actors.ts'
+import { grantOf, requireProduct } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import type { ServerRefusal } from '../refusals.ts'
+import type { TrustState } from './trust-plane.ts'
+import { delegatedNames, requireTrust } from './trust-plane.ts'
+import { roleKeys } from './trust-status.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage } from '../views.ts'
+
+/** In the order of their names, those that the actor reaches. */
+export async function listProducts(
+  app: App,
+  actor: Actor,
+  query: PageQuery,
+): Promise<Page<ProductView>> {
+  const state = await app.trust.freshState()
+  const names = listProductNames(state).filter(
+    (name) => name > (query.after ?? '') && reachesProduct(grantOf(actor), name),
+  )
+  const page = await readPage(
+    query,
+    async (limit) => names.slice(0, limit),
+    (name) => name,
+  )
+  const items = []
+  for (const name of page.items) items.push(await describe(app, requireTrust(state), name))
+  return { items, next: page.next }
+}
+
+/** Throws `product_not_found`, `out_of_scope`. */
+export async function findProduct(app: App, actor: Actor, product: string): Promise<ProductView> {
+  const state = await app.trust.freshState()
+  requireKnownProduct(actor, state, product)
+  return describe(app, requireTrust(state), product)
+}
+
+/** What the product's releases are; a bundle before there is any. */
+export async function findProductKind(app: App, product: string): Promise<ProductView['kind']> {
+  const state = app.trust.state()
+  if (state !== undefined && listProductNames(state).includes(product)) {
+    return (await describe(app, state, product)).kind
+  }
+  return (await newestReleaseKind(app.db.reader, product)) ?? 'bundle'
+}
+
+/** Throws `product_not_found`, `out_of_scope`. */
+export function requireKnownProduct(
+  actor: Actor,
+  state: TrustState | undefined,
+  product: string,
+): void {
+  requireProduct(actor, product)
+  if (listProductNames(state).includes(product)) return
+  throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${product}`)
+}
+
+function listProductNames(state: TrustState | undefined): string[] {
+  return state === undefined ? [] : delegatedNames(state.roles.get('targets')).toSorted()
+}
+
+async function describe(app: App, state: TrustState, product: string): Promise<ProductView> {
+  return viewProduct(state, product, await newestReleaseKind(app.db.reader, product))
+}
+
+/** `kind` is the one of its newest release anywhere, then of its newest registered one; a bundle before there is any. */
+function viewProduct(
+  state: TrustState,
+  product: string,
+  registeredKind: ProductView['kind'] | undefined,
+): ProductView {
+  const channels = delegatedNames(state.roles.get(product)).toSorted()
+  const releases = channels.flatMap((role) => state.releases.get(role) ?? [])
+  const newest = releases.toSorted((a, b) => b.counter - a.counter)[0]
+  return {
+    name: product,
+    kind: newest?.kind ?? registeredKind ?? 'bundle',
+    role: viewRole(state, product),
+    channels: channels.map((role) => {
+      const [first] = state.releases.get(role) ?? []
+      return {
+        name: role.slice(product.length + 1),
+        role: viewRole(state, role),
+        newest: first === undefined ? null : { version: first.version, counter: first.counter },
+      }
+    }),
+  }
+}
+
+function viewRole(state: TrustState, role: string): ProductView['role'] {
+  const signed = state.roles.get(role)?.signed
+  if (signed === undefined) throw new Error(`${role} is not in the verified metadata`)
+  const { keyids, threshold } = roleKeys(state, role)
+  return {
+    role,
+    version: signed.version,
+    keyIds: [...keyids],
+    threshold,
+    expiresAt: signed.expires,
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * Proposals: stored as submitted, signed from afar, applied in one transaction. Each step verifies again from the
+ * anchored chain; what the row says about a proposal is never believed.
+ */
+import type { ProposalView } from '@seaworthy/api/proposals'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { isId } from '@seaworthy/std/ids'
+import { invariant, Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type {
+  CurrentMetadata,
+  JsonObject,
+  JsonValue,
+  PreparedFile,
+  Proposal,
+  ProposalRefusal,
+} from '@seaworthy/trust/tuf'
+import {
+  checkProposal,
+  formatProblem,
+  formatProposal,
+  listReleases,
+  mergeSignatures,
+  noMetadata,
+  parseProposal,
+  parseSignatureFile,
+  prepareProposal,
+  proposalProgress,
+  roleKindOf,
+  withChain,
+} from '@seaworthy/trust/tuf'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { lockPublication } from '../../db/metadata.ts'
+import * as db from '../../db/proposals.ts'
+import type { ProposalRow, ProposalState } from '../../db/proposals.ts'
+import {
+  closeProposal,
+  getProposal,
+  insertProposal,
+  lockOpenProposals,
+  lockProposal,
+  setProposalDocument,
+} from '../../db/proposals.ts'
+import { insertSecret } from '../../db/secrets.ts'
+import type { Actor } from '../access/actors.ts'
+import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import { verifyClaims } from '../content/content.ts'
+import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
+import { publish } from './publication.ts'
+import type { ServerRefusal } from '../refusals.ts'
+import type { TrustState } from './trust-plane.ts'
+import { loadTrustState, sha256, sha256Hex } from './trust-plane.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage } from '../views.ts'
+
+export interface StoredProposal {
+  readonly row: ProposalRow
+  readonly proposal: Proposal
+}
+
+function currentOf(state: TrustState | undefined): CurrentMetadata {
+  return state === undefined ? noMetadata : { root: state.root, roles: state.roles }
+}
+
+/** Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin. */
+export async function submitProposal(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  submitted: unknown,
+  now: Date,
+): Promise<StoredProposal> {
+  const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
+  if (!isId('proposal', proposal.id)) {
+    throw new Refusal<ProposalRefusal>('proposal_malformed', 'the id is not of the form proposal_…')
+  }
+  requireReachToChange(actor, proposal)
+  const current = currentOf(await loadTrustState(tx, app.masterKey))
+  const problems = await checkProposal(proposal, current, now)
+  if (problems.length > 0) {
+    const isOutdated = problems.some(({ code }) => code === 'outdated')
+    throw new Refusal<ProposalRefusal>(
+      isOutdated ? 'proposal_outdated' : 'proposal_refused',
+      problems.map(formatProblem).join('; '),
+    )
+  }
+  await checkOnlineKeys(app, tx, proposal)
+  await checkContent(app, proposal, current)
+  const { chain: _chain, ...kept } = proposal
+  const row: ProposalRow = {
+    id: proposal.id,
+    kind: proposal.kind,
+    title: proposal.title,
+    state: 'open',
+    document: formatProposal(await keepGenuineSignatures(kept, current)),
+    createdAt: now,
+    createdBy: actor.id,
+  }
+  if (!(await insertProposal(tx, row))) {
+    throw new Refusal<ServerRefusal>(
+      'proposal_exists',
+      'a proposal of that id was submitted before',
+    )
+  }
+  return { row, proposal: await readDocument(row) }
+}
+
+/** Throws `proposal_not_found`, `out_of_scope`. */
+export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promise<StoredProposal> {
+  const stored = await openRow(await getProposal(tx, id))
+  requireReachToRead(actor, stored.proposal)
+  return stored
+}
+
+/** Newest first; proposals beyond the actor's scope are left out. */
+export async function listProposals(
+  app: App,
+  actor: Actor,
+  query: PageQuery & { readonly state?: ProposalState | undefined },
+): Promise<Page<ProposalView>> {
+  const filter = { before: query.after ?? null, state: query.state ?? null }
+  const page = await readPage(
+    query,
+    (limit) => db.listProposals(app.db.reader, { ...filter, limit }),
+    (row) => row.id,
+  )
+  const state = await app.trust.freshState()
+  const items: ProposalView[] = []
+  for (const row of page.items) {
+    const proposal = await readDocument(row)
+    if (isReached(actor, proposal)) items.push(await viewProposal({ row, proposal }, state))
+  }
+  return { items, next: page.next }
+}
+
+function isReached(actor: Actor, proposal: Proposal): boolean {
+  try {
+    requireReachToRead(actor, proposal)
+    return true
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'out_of_scope') return false
+    throw error
+  }
+}
+
+/** As JSON, with the chain that lets a machine without network check it. */
+export function exportProposal(
+  { proposal }: StoredProposal,
+  state: TrustState | undefined,
+): JsonObject {
+  const whole = state === undefined ? proposal : withChain(proposal, state.roots, state.roles)
+  return JSON.parse(utf8Decode(formatProposal(whole))) as JsonObject
+}
+
+/** Adds signatures, each of which is verified before it counts. Throws what `mergeSignatures` throws. */
+export async function addSignatures(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  file: unknown,
+): Promise<StoredProposal & { signedBy: string[] }> {
+  const stored = await lockOpen(tx, actor, id)
+  const parsed = parseSignatureFile(utf8Encode(JSON.stringify(file)))
+  const current = currentOf(await loadTrustState(tx, app.masterKey))
+  const proposal = await mergeSignatures(stored.proposal, parsed, current)
+  const document = formatProposal(proposal)
+  await setProposalDocument(tx, id, document)
+  const signedBy = [...new Set(parsed.signatures.map((signature) => signature.keyid))]
+  return { row: { ...stored.row, document }, proposal, signedBy }
+}
+
+export interface AppliedProposal extends StoredProposal {
+  readonly files: readonly PreparedFile[]
+}
+
+/**
+ * Publishes a complete proposal. Throws `proposal_incomplete`, `proposal_outdated`, `proposal_refused`,
+ * `release_content_missing`, `online_keys_not_named`; then nothing has changed.
+ */
+export async function applyProposal(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  now: Date,
+): Promise<AppliedProposal> {
+  await lockPublication(tx)
+  const stored = await lockOpen(tx, actor, id)
+  const state = await loadTrustState(tx, app.masterKey)
+  const current = currentOf(state)
+  const files = await prepareProposal(stored.proposal, current, now)
+  await checkOnlineKeys(app, tx, stored.proposal)
+  await checkContent(app, stored.proposal, current)
+  if (state === undefined) await sealAnchor(app, tx, files, now)
+  await publish(tx, app, state, { documents: files, actor: actor.id, now })
+  await closeProposal(tx, id, { state: 'applied', at: now, reason: null })
+  await closeOutdated(app, tx, now)
+  return { row: { ...stored.row, state: 'applied' }, proposal: stored.proposal, files }
+}
+
+/** Closes an open proposal for good. */
+export async function rejectProposal(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  reason: string,
+  now: Date,
+): Promise<StoredProposal> {
+  const stored = await lockOpen(tx, actor, id)
+  await closeProposal(tx, id, { state: 'rejected', at: now, reason })
+  return { row: { ...stored.row, state: 'rejected' }, proposal: stored.proposal }
+}
+
+/** The first root is the anchor of everything: its hash is sealed, so that no database row can replace it. */
+async function sealAnchor(
+  app: App,
+  tx: WriteTx,
+  files: readonly PreparedFile[],
+  now: Date,
+): Promise<void> {
+  const root = files.find((file) => file.role === 'root')
+  invariant(root !== undefined, 'the first proposal brings the root')
+  const sealed = app.masterKey.seal('trust-anchor', 1, sha256(root.bytes))
+  await insertSecret(tx, { name: 'trust-anchor', version: 1, sealed, createdAt: now })
+}
+
+/** Open proposals that the new metadata has overtaken: they could only be refused from now on. */
+async function closeOutdated(app: App, tx: WriteTx, now: Date): Promise<void> {
+  const current = currentOf(await loadTrustState(tx, app.masterKey))
+  for (const row of await lockOpenProposals(tx)) {
+    const problems = await checkProposal(await readDocument(row), current, now)
+    if (!problems.some(({ code }) => code === 'outdated')) continue
+    await closeProposal(tx, row.id, { state: 'outdated', at: now, reason: null })
+  }
+}
+
+/** A root that does not name this server's keys could not be followed by a snapshot or a timestamp of ours. */
+async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promise<void> {
+  const root = proposal.documents.find(({ role }) => role === 'root')?.signed
+  if (root?._type !== 'root') return
+  for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
+}
+
+/** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
+async function checkContent(app: App, proposal: Proposal, current: CurrentMetadata): Promise<void> {
+  for (const { role, signed } of proposal.documents) {
+    if (signed._type !== 'targets' || roleKindOf(role)?.kind !== 'channel') continue
+    const listed = current.roles.get(role)?.signed.targets ?? {}
+    for (const release of listReleases(signed).releases) {
+      const isListed =
+        Object.hasOwn(listed, release.path) &&
+        listed[release.path]!.hashes['sha256'] === release.sha256
+      if (!isListed) await verifyClaims(app, release)
+    }
+  }
+}
+
+/** Reads what a proposal is about before anything is locked: `submitProposal` finds it read. */
+export async function verifySubmitted(app: App, actor: Actor, submitted: unknown): Promise<void> {
+  const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
+  requireReachToChange(actor, proposal)
+  await readContentAhead(app, proposal)
+}
+
+/** The same for a proposal that is stored, and may have been read by another worker alone. */
+export async function verifyStored(app: App, actor: Actor, id: string): Promise<void> {
+  const { row, proposal } = await openRow(await getProposal(app.db.reader, id))
+  requireReachToChange(actor, proposal)
+  if (row.state === 'open') await readContentAhead(app, proposal)
+}
+
+async function readContentAhead(app: App, proposal: Proposal): Promise<void> {
+  const current = currentOf(await app.trust.freshState())
+  // What breaks a rule is refused for that, without anything being read for it.
+  if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return
+  await checkContent(app, proposal, current)
+}
+
+/** The product of a product's or channel's role; `undefined` for the top-level ones. */
+function productOfRole(role: string): string | undefined {
+  const kind = roleKindOf(role)
+  return kind?.kind === 'channel' || kind?.kind === 'product' ? kind.product : undefined
+}
+
+/** A token for some products sees what concerns those products; the top-level roles concern all. */
+function requireReachToRead(actor: Actor, proposal: Proposal): void {
+  for (const { role } of proposal.documents) {
+    const product = productOfRole(role)
+    if (product !== undefined) requireProduct(actor, product)
+    else if (grantOf(actor).products !== null) requireUnscoped(actor, `${role} is of`)
+  }
+}
+
+/** What is published reaches every fleet of its product, and the top-level roles reach everything. */
+function requireReachToChange(actor: Actor, proposal: Proposal): void {
+  for (const { role } of proposal.documents) {
+    const product = productOfRole(role)
+    if (product === undefined) requireUnscoped(actor, `${role} is of`)
+    else requireWholeProduct(actor, product)
+  }
+}
+
+async function keepGenuineSignatures(
+  proposal: Proposal,
+  current: CurrentMetadata,
+): Promise<Proposal> {
+  const progress = await proposalProgress(proposal, current)
+  return {
+    ...proposal,
+    documents: proposal.documents.map((document) => {
+      const genuine = new Set(
+        progress.filter(({ role }) => role === document.role).flatMap(({ signedBy }) => signedBy),
+      )
+      const signatures = document.signatures.filter(({ keyid }) => genuine.has(keyid))
+      return { ...document, signatures }
+    }),
+  }
+}
+
+async function openRow(row: ProposalRow | undefined): Promise<StoredProposal> {
+  if (row === undefined) {
+    throw new Refusal<ServerRefusal>('proposal_not_found', 'there is no such proposal')
+  }
+  return { row, proposal: await readDocument(row) }
+}
+
+/** An open proposal that the actor may change, locked. */
+async function lockOpen(tx: WriteTx, actor: Actor, id: string): Promise<StoredProposal> {
+  const stored = await openRow(await lockProposal(tx, id))
+  requireReachToChange(actor, stored.proposal)
+  requireOpen(stored.row)
+  return stored
+}
+
+function readDocument(row: ProposalRow): Promise<Proposal> {
+  return parseProposal(row.document)
+}
+
+function requireOpen(row: ProposalRow): void {
+  if (row.state === 'open') return
+  if (row.state === 'outdated') {
+    throw new Refusal<ProposalRefusal>('proposal_outdated', 'newer metadata was published since')
+  }
+  throw new Refusal<ServerRefusal>('proposal_closed', `the proposal is ${row.state}`)
+}
+
+/** What a person sees of a proposal; thresholds are counted again each time. */
+export async function viewProposal(
+  { row, proposal }: StoredProposal,
+  state: TrustState | undefined,
+): Promise<ProposalView> {
+  const progress = await proposalProgress(proposal, currentBefore(proposal, row.state, state))
+  const roles = proposal.documents.map(({ role, signed, signatures }) => {
+    const own = progress.filter((entry) => entry.role === role)
+    return {
+      role,
+      version: signed.version,
+      signedKeyIds: signatures.map(({ keyid }) => keyid),
+      threshold: Math.max(0, ...own.map(({ threshold }) => threshold)),
+      complete: row.state === 'applied' || (own.length > 0 && own.every(({ isMet }) => isMet)),
+    }
+  })
+  return {
+    id: row.id,
+    kind: row.kind,
+    title: row.title,
+    state: row.state,
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    roles,
+    complete: roles.every(({ complete }) => complete),
+  }
+}
+
+/** For an applied root proposal the old keys are those of the root before it. */
+function currentBefore(
+  proposal: Proposal,
+  rowState: ProposalState,
+  state: TrustState | undefined,
+): CurrentMetadata {
+  const current = currentOf(state)
+  if (rowState !== 'applied' || state === undefined) return current
+  const replaced = proposal.base['root']?.version
+  const root = state.roots.find(({ signed }) => signed.version === replaced)
+  return root === undefined ? current : { ...current, root }
+}
+
+/** For the audit entry: what exactly was proposed, signed or published. */
+export function describeProposalFacts({
+  row,
+  proposal,
+}: StoredProposal): Record<string, JsonValue> {
+  return {
+    kind: row.kind,
+    sha256: sha256Hex(row.document),
+    roles: proposal.documents.map(({ role, signed }) => `${role}/${signed.version}`),
+  }
+}

@@ -1,0 +1,138 @@
+/** Registered releases, and what channels say about them. */
+import type { ReleaseView } from '@seaworthy/api/releases'
+import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { Digest } from '@seaworthy/oci/digests'
+import { parseDigest } from '@seaworthy/oci/digests'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { WriteTx } from '../../db/connection.ts'
+import type { ReleaseRow } from '../../db/releases.ts'
+import {
+  getRelease,
+  insertRelease,
+  listReleaseDigests,
+  listReleases as listReleaseRows,
+} from '../../db/releases.ts'
+import type { Actor } from '../access/actors.ts'
+import { requireWholeProduct } from '../access/actors.ts'
+import type { App } from '../app.ts'
+import { describeContent } from '../content/content.ts'
+import { measureReleaseFiles } from '../content/release-files.ts'
+import { requireKnownProduct } from './products.ts'
+import type { TrustState } from './trust-plane.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { readPage } from '../views.ts'
+
+/** Reads the whole of a release that is to be registered. Throws as `createRelease` does, which then finds it read. */
+export async function verifyNewRelease(
+  app: App,
+  actor: Actor,
+  wanted: { product: string; version: string; digest: string },
+): Promise<void> {
+  requireWholeProduct(actor, wanted.product)
+  requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
+  await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) })
+}
+
+function parseSha256(text: string): Digest {
+  const digest = parseDigest(text)
+  if (digest.startsWith('sha256:')) return digest
+  throw new Refusal<ReleaseRefusal>('release_malformed', 'a release has a sha256 digest')
+}
+
+/** The same digest under the same version again changes nothing. Throws `release_exists`, and what `describeContent` throws. */
+export async function createRelease(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: { product: string; version: string; digest: string },
+  now: Date,
+): Promise<{ row: ReleaseRow; isNew: boolean }> {
+  const { product, version } = wanted
+  requireWholeProduct(actor, product)
+  requireKnownProduct(actor, await app.trust.freshState(), product)
+  const digest = parseSha256(wanted.digest)
+  const content = await describeContent(app, { product, version, digest })
+  const row: ReleaseRow = {
+    product,
+    version,
+    kind: content.kind,
+    digest,
+    length: content.length,
+    totalBytes: content.totalBytes,
+    platforms: content.platforms,
+    createdAt: now,
+    createdBy: actor.id,
+  }
+  await measureReleaseFiles(app, tx, row, now)
+  if (await insertRelease(tx, row)) return { row, isNew: true }
+  const known = await getRelease(tx, product, version)
+  if (known?.digest === digest) return { row: known, isNew: false }
+  throw new Refusal<ReleaseRefusal>(
+    'release_exists',
+    `${product} has another release ${version} already`,
+  )
+}
+
+/** Newest first. Throws `product_not_found`, `out_of_scope`. */
+export async function listReleases(
+  app: App,
+  actor: Actor,
+  product: string,
+  query: PageQuery,
+): Promise<Page<ReleaseRow>> {
+  requireKnownProduct(actor, await app.trust.freshState(), product)
+  return readPage(
+    query,
+    (limit) => listReleaseRows(app.db.reader, { product, after: query.after ?? null, limit }),
+    (row) => row.version,
+  )
+}
+
+/** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
+export async function findRelease(
+  app: App,
+  actor: Actor,
+  product: string,
+  version: string,
+): Promise<ReleaseRow> {
+  requireKnownProduct(actor, await app.trust.freshState(), product)
+  const row = await getRelease(app.db.reader, product, version)
+  if (row !== undefined) return row
+  throw new Refusal<ReleaseRefusal>('release_not_found', `${product} has no release ${version}`)
+}
+
+export function viewRelease(row: ReleaseRow, state: TrustState | undefined): ReleaseView {
+  const channels: ReleaseView['channels'] = []
+  for (const releases of state?.releases.values() ?? []) {
+    for (const release of releases) {
+      const isSame =
+        release.product === row.product &&
+        release.version === row.version &&
+        `sha256:${release.sha256}` === row.digest
+      if (isSame) channels.push({ channel: release.channel, counter: release.counter })
+    }
+  }
+  return {
+    product: row.product,
+    version: row.version,
+    kind: row.kind,
+    digest: row.digest,
+    length: row.length,
+    totalBytes: row.totalBytes,
+    platforms: row.platforms.map((platform) => ({ ...platform })),
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    channels,
+  }
+}
+
+/** What garbage collection must keep: every registered release and every signed target. */
+export async function listNeededDigests(app: App): Promise<Set<Digest>> {
+  const needed = new Set<Digest>()
+  for (const { digest } of await listReleaseDigests(app.db.reader)) needed.add(parseDigest(digest))
+  for (const releases of (await app.trust.freshState())?.releases.values() ?? []) {
+    for (const { sha256 } of releases) needed.add(`sha256:${sha256}`)
+  }
+  return needed
+}

@@ -1,0 +1,229 @@
+/**
+ * The published metadata in memory, verified from its anchor. The database is not believed: what is loaded must form
+ * the whole chain from the first root, whose hash is sealed under the master key. What does not verify is not served
+ * and not acted upon; the last state that did verify stays, and the alarm is raised (T10).
+ */
+import { createHash } from 'node:crypto'
+import { equalBytes } from '@seaworthy/std/bytes'
+import type { Log } from '@seaworthy/std/log'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type {
+  Metadata,
+  Release,
+  RootSigned,
+  SnapshotSigned,
+  TargetsSigned,
+  TimestampSigned,
+  TrustCode,
+} from '@seaworthy/trust/tuf'
+import {
+  defaultTufLimits,
+  delegatorOf,
+  listReleases,
+  parseMetadata,
+  roleKindOf,
+  TrustedSet,
+  verifyThreshold,
+} from '@seaworthy/trust/tuf'
+import type { MasterKey } from '../../config/secrets.ts'
+import type { Db, ReadTx } from '../../db/connection.ts'
+import type { MetadataRow } from '../../db/metadata.ts'
+import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../db/metadata.ts'
+import { readSecret } from '../../db/secrets.ts'
+import type { Health } from '../app.ts'
+import type { ServerRefusal } from '../refusals.ts'
+import { shareRuns } from '../worker/joined-runs.ts'
+
+export interface TrustState {
+  /** Every root from the first, oldest first. */
+  readonly roots: readonly Metadata<RootSigned>[]
+  readonly root: Metadata<RootSigned>
+  readonly timestamp: Metadata<TimestampSigned>
+  readonly snapshot: Metadata<SnapshotSigned>
+  /** `targets`, products and channels by role name. */
+  readonly roles: ReadonlyMap<string, Metadata<TargetsSigned>>
+  /** Signed releases by channel role, newest first. */
+  readonly releases: ReadonlyMap<string, readonly Release[]>
+  /** When each role's present version was published. */
+  readonly publishedAt: ReadonlyMap<string, Date>
+}
+
+export interface TrustPlane {
+  /** `undefined` before `trust init`. */
+  readonly state: () => TrustState | undefined
+  /** The state including everything committed before the call, whichever worker did it. */
+  readonly freshState: () => Promise<TrustState | undefined>
+  readonly reload: () => Promise<void>
+  /** A version that is no longer the newest, if it still verifies with the present keys. */
+  readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
+}
+
+/** A server that was off for long has expired metadata that it must load in order to renew it. */
+const ignoreExpiry = new Date(0)
+
+/** Throws `TrustError` when the rows are not one whole chain from the sealed anchor. */
+export async function loadTrustState(
+  tx: ReadTx,
+  masterKey: MasterKey,
+): Promise<TrustState | undefined> {
+  const rows = await listCurrentMetadata(tx)
+  const anchor = await readSecret(tx, 'trust-anchor')
+  if (rows.length === 0 && anchor === undefined) return undefined
+  const rootRows = rows.filter((row) => row.role === 'root')
+  const first = rootRows[0]
+  if (first === undefined || anchor === undefined) {
+    throw new TrustError<TrustCode>('root_chain_broken', 'the stored roots have no anchor')
+  }
+  const sealed = masterKey.open('trust-anchor', anchor.version, anchor.sealed)
+  if (!equalBytes(sha256(first.bytes), sealed)) {
+    throw new TrustError<TrustCode>('root_chain_broken', 'the first root is not the anchored one')
+  }
+  return verifyRows(rows, rootRows)
+}
+
+async function verifyRows(
+  rows: readonly MetadataRow[],
+  rootRows: readonly MetadataRow[],
+): Promise<TrustState> {
+  const current = new Map(rows.map((row) => [row.role, row]))
+  const bytesOf = (role: string): Uint8Array => {
+    const row = current.get(role)
+    if (row !== undefined) return row.bytes
+    throw new TrustError<TrustCode>('metadata_missing', `the database lacks ${role}`)
+  }
+  const set = await TrustedSet.fromRoot(rootRows[0]!.bytes, {
+    profile: 'strict',
+    startAt: () => ignoreExpiry,
+    limits: defaultTufLimits,
+  })
+  const roots = [set.root]
+  for (const row of rootRows.slice(1)) {
+    await set.updateRoot(row.bytes)
+    roots.push(set.root)
+  }
+  await set.updateTimestamp(bytesOf('timestamp'))
+  await set.updateSnapshot(bytesOf('snapshot'))
+  await set.updateRole('targets', set.targetsRing(), bytesOf('targets'))
+  for (const delegator of ['targets', ...delegatedNames(set.roles.get('targets'))]) {
+    for (const role of delegatedNames(set.roles.get(delegator))) {
+      if (delegatorOf(role) !== delegator) continue
+      await set.updateRole(role, set.delegatedRing(delegator, role)!, bytesOf(role))
+    }
+  }
+  const { timestamp, snapshot } = set
+  if (timestamp === undefined || snapshot === undefined) throw new Error('the set is not whole')
+  const releases = new Map<string, readonly Release[]>()
+  for (const [role, metadata] of set.roles) {
+    if (roleKindOf(role)?.kind === 'channel') {
+      releases.set(role, listReleases(metadata.signed).releases)
+    }
+  }
+  return {
+    roots,
+    root: set.root,
+    timestamp,
+    snapshot,
+    roles: new Map(set.roles),
+    releases,
+    publishedAt: new Map([...current].map(([role, row]) => [role, row.publishedAt])),
+  }
+}
+
+export function delegatedNames(metadata: Metadata<TargetsSigned> | undefined): string[] {
+  return metadata?.signed.delegations?.roles?.map(({ name }) => name) ?? []
+}
+
+export function createTrustPlane(deps: {
+  db: Db
+  masterKey: MasterKey
+  log: Log
+  health: Health
+}): TrustPlane {
+  const { db, masterKey, log, health } = deps
+  let state: TrustState | undefined
+  let running: Promise<void> | undefined
+  let isWanted = false
+
+  const loadOnce = async () => {
+    try {
+      const loaded = await db.readSnapshot((tx) => loadTrustState(tx, masterKey))
+      const isOlder =
+        state !== undefined &&
+        (loaded?.timestamp.signed.version ?? 0) < state.timestamp.signed.version
+      if (isOlder) {
+        throw new TrustError<TrustCode>('rollback', 'the database has older metadata than before')
+      }
+      state = loaded
+      health.report('metadata', null)
+    } catch (error) {
+      const isTampered = error instanceof TrustError || (error as Error).name === 'SealError'
+      if (!isTampered) throw error
+      log.error('metadata.tampered', { error })
+      health.report('metadata', `the stored metadata does not verify: ${(error as Error).message}`)
+    }
+  }
+  /** One at a time; whoever asks while one runs gets a run that began after the question. */
+  const reload = async (): Promise<void> => {
+    if (running !== undefined) {
+      isWanted = true
+      await running
+      if (!isWanted) return running
+      isWanted = false
+    }
+    running = loadOnce().finally(() => (running = undefined))
+    return running
+  }
+
+  const lookUp = shareRuns(() => newestTimestampVersion(db.reader))
+  return {
+    state: () => state,
+    reload,
+    async freshState() {
+      const newest = await lookUp()
+      if (newest !== (state?.timestamp.signed.version ?? 0)) await reload()
+      return state
+    },
+    async olderVersion(role, version) {
+      const ring = ringOf(state, role)
+      const bytes = ring && (await getMetadata(db.reader, role, version))
+      if (bytes === undefined) return undefined
+      const type = role === 'snapshot' ? 'snapshot' : 'targets'
+      try {
+        const metadata = await parseMetadata(type, bytes, 'strict', defaultTufLimits)
+        await verifyThreshold(ring!, metadata, role)
+        return metadata.signed.version === version ? metadata.bytes : undefined
+      } catch (error) {
+        if (!(error instanceof TrustError)) throw error
+        log.warn('metadata.older-version-refused', { role, version, error })
+        return undefined
+      }
+    },
+  }
+}
+
+function ringOf(state: TrustState | undefined, role: string) {
+  if (state === undefined) return undefined
+  if (role === 'snapshot' || role === 'targets') {
+    return { keys: state.root.signed.keys, role: state.root.signed.roles[role] }
+  }
+  const delegations = state.roles.get(delegatorOf(role) ?? '')?.signed.delegations
+  const delegated = delegations?.roles?.find(({ name }) => name === role)
+  return delegations && delegated ? { keys: delegations.keys, role: delegated } : undefined
+}
+
+/** Throws `not_initialized`. */
+export function requireTrust(state: TrustState | undefined): TrustState {
+  if (state !== undefined) return state
+  throw new Refusal<ServerRefusal>(
+    'not_initialized',
+    'there is no root yet: run `seaworthy trust init`',
+  )
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest()
+}
+
+export function sha256Hex(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

@@ -1,0 +1,109 @@
+/**
+ * Micro-batches: many callers share one write. One batch is on its way at a time; what arrives meanwhile waits for the next
+ * one. When that begins is decided in `gathering.ts`, and at once when `worthwhile` rows wait. A batch has at most one item
+ * of each key, in the order of the keys, so that rows are always locked in one order. Nothing that was added is dropped; the
+ * owner asks `backlog` before it adds more than can be written.
+ */
+import type { Ports } from '../app.ts'
+import type { GatheringTimes } from './gathering.ts'
+import { lateFromShare, learnFrom, startGathering } from './gathering.ts'
+import type { Backlog } from './overload.ts'
+
+export interface Batches<T> {
+  add(item: T): void
+  /** Items that are in no batch yet; the age is that of the oldest that is not written yet. */
+  backlog(): Backlog
+}
+
+export interface BatchesOptions<T> {
+  readonly keyOf: (item: T) => string
+  readonly times: GatheringTimes
+  /** Must not throw: failures belong to the items. */
+  readonly write: (batch: readonly T[]) => Promise<void>
+}
+
+interface Added<T> {
+  readonly item: T
+  readonly key: string
+  readonly sinceMs: number
+}
+
+/** While a few devices come, it is the wake-ups that cost, and nobody is in a hurry. */
+export const checkInTimes: GatheringTimes = { usualMs: 20, fewMs: 150 }
+
+const batchMax = 1000
+/** As many rows as a commit costs twice: waiting for more gains little. */
+const worthwhile = 64
+
+export function createBatches<T>(
+  { clock, sleep }: Pick<Ports, 'clock' | 'sleep'>,
+  { keyOf, times, write }: BatchesOptions<T>,
+): Batches<T> {
+  let queue: Added<T>[] = []
+  let isWriting = false
+  let gathering = startGathering(times)
+  let begunMs = -Infinity
+  /** When the oldest of the batch that is being written came. */
+  let underWayMs: number | undefined
+  let wake: (() => void) | undefined
+
+  /** Answers whether it waited to the end. */
+  const gather = async (): Promise<boolean> => {
+    const waitMs = begunMs + gathering.waitMs - clock.monotonicMs()
+    if (queue.length >= worthwhile || !(waitMs > 0)) return false
+    const enough = Promise.withResolvers<void>()
+    wake = enough.resolve
+    await Promise.race([sleep(waitMs), enough.promise])
+    wake = undefined
+    return queue.length < worthwhile
+  }
+  const writeAll = async () => {
+    while (queue.length > 0) {
+      const hasWaited = await gather()
+      const nowMs = clock.monotonicMs()
+      const lateFromMs = begunMs + lateFromShare * gathering.waitMs
+      const { batch, rest } = takeBatch(queue)
+      queue = rest
+      const lateCount = batch.filter(({ sinceMs }) => sinceMs > lateFromMs).length
+      const begun = { count: batch.length, lateCount, hasWaited, beforeMs: begunMs, nowMs }
+      gathering = learnFrom(gathering, begun, times)
+      begunMs = nowMs
+      underWayMs = Math.min(...batch.map(({ sinceMs }) => sinceMs))
+      await write(batch.map(({ item }) => item))
+      underWayMs = undefined
+    }
+    isWriting = false
+  }
+  return {
+    add(item) {
+      queue.push({ item, key: keyOf(item), sinceMs: clock.monotonicMs() })
+      if (queue.length === worthwhile) wake?.()
+      if (isWriting) return
+      isWriting = true
+      // Other requests that have arrived already are read first.
+      setImmediate(() => void writeAll())
+    },
+    backlog() {
+      const sinceMs = underWayMs ?? queue[0]?.sinceMs
+      const oldestMs = sinceMs === undefined ? 0 : clock.monotonicMs() - sinceMs
+      return { count: queue.length, oldestMs }
+    },
+  }
+}
+
+/**
+ * At most one item of each key; a second one of the same key waits for the next batch. The whole queue is looked through: one
+ * caller who comes a thousand times keeps nobody else from the batch.
+ */
+function takeBatch<T>(queue: readonly Added<T>[]): { batch: Added<T>[]; rest: Added<T>[] } {
+  const batch = new Map<string, Added<T>>()
+  const rest: Added<T>[] = []
+  for (const added of queue) {
+    if (batch.size < batchMax && !batch.has(added.key)) batch.set(added.key, added)
+    else rest.push(added)
+  }
+  return {
+    batch: [...batch.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    rest,
+  }
+}

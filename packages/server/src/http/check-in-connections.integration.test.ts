@@ -1,0 +1,245 @@
+/** The quick door for idle check-ins: the same answers as through Node's HTTP, and anything else goes there. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { after, before, test } from 'node:test'
+import { connect } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import { createClient } from '@seaworthy/api/client'
+import { checkIn } from '@seaworthy/api/device-self'
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import { removeDevice } from '@seaworthy/api/devices'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { createIdleCheckInReader } from './check-in-body.ts'
+import { readCheckInRequest } from './check-in-request.ts'
+import type { TestClient, TestDevice, TestServer } from '../testing/index.ts'
+import {
+  createTestClient,
+  fillFleet,
+  makeReport,
+  setUpTrust,
+  startTestServer,
+} from '../testing/index.ts'
+import { scrape } from '../testing/scrape.ts'
+
+let server: TestServer
+let client: TestClient
+let devices: TestDevice[]
+const openedMs = performance.now()
+let silent: Promise<unknown>
+
+before(async () => {
+  server = await startTestServer({ workers: 1 })
+  client = createTestClient(server)
+  await setUpTrust(client)
+  devices = await fillFleet(client, server.url, 3)
+  const socket = await open()
+  silent = once(socket, 'close')
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
+async function open(): Promise<TLSSocket> {
+  const { port } = new URL(server.url)
+  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+  socket.on('error', () => undefined)
+  await once(socket, 'secureConnect')
+  return socket
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: Record<string, unknown>
+  /** Ours are in small letters, Node's are not. */
+  readonly isQuick: boolean
+}
+
+/** Reads so many answers from the connection, in order. */
+async function readAnswers(socket: TLSSocket, count: number): Promise<Answer[]> {
+  const answers: Answer[] = []
+  let text = ''
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    text += (chunk as Buffer).toString('latin1')
+    for (;;) {
+      const end = text.indexOf('\r\n\r\n')
+      const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN)
+      if (end < 0 || text.length < end + 4 + length) break
+      const [status, ...lines] = text.slice(0, end).split('\r\n')
+      const pairs = lines.map((line): [string, string] => {
+        const colon = line.indexOf(': ')
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)]
+      })
+      answers.push({
+        status: Number(status!.split(' ')[1]),
+        headers: Object.fromEntries(pairs),
+        body: JSON.parse(text.slice(end + 4, end + 4 + length)) as Record<string, unknown>,
+        isQuick: lines.some((line) => line.startsWith('date: ')),
+      })
+      text = text.slice(end + 4 + length)
+    }
+    if (answers.length >= count) break
+  }
+  return answers
+}
+
+function requestOf(token: string, report: DeviceReport, ...more: string[]): string {
+  const body = JSON.stringify({ report })
+  const lines = [
+    'POST /v1/device/check-in HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Content-Type: application/json',
+    `Authorization: Bearer ${token}`,
+    `Content-Length: ${body.length}`,
+    ...more,
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n${body}`
+}
+
+async function ask(request: string): Promise<Answer> {
+  const socket = await open()
+  socket.write(request)
+  const [answer] = await readAnswers(socket, 1)
+  socket.destroy()
+  return answer!
+}
+
+test('O1 through the quick door and through Node the answers are the same, refusals too', async () => {
+  const [first, removed] = devices as [TestDevice, TestDevice]
+  const report = makeReport()
+  await client.as(first.accessToken).call(checkIn, { body: { report } })
+  await client.as(removed.accessToken).call(checkIn, { body: { report } })
+  await client.api.call(removeDevice, { params: { deviceId: removed.id } })
+  const news = { ...report, committedCounter: 7 }
+  for (const [token, said, status, isQuick] of [
+    [first.accessToken, report, 200, true],
+    [first.accessToken, news, 422, true],
+    [`${first.accessToken.slice(0, -2)}AA`, report, 401, false],
+    [removed.accessToken, report, 401, false],
+  ] as const) {
+    const quick = await ask(requestOf(token, said))
+    const other = await ask(requestOf(token, said, 'X-Other: 1'))
+    assert.equal(quick.isQuick, isQuick)
+    assert.equal(other.isQuick, false)
+    assert.equal(quick.status, status)
+    const comparable = ({ status: code, headers, body }: Answer) => ({
+      status: code,
+      headers: { ...headers, date: Number.isNaN(Date.parse(headers['date']!)) },
+      body: { ...body, serverTime: typeof body['serverTime'] },
+    })
+    assert.deepEqual(comparable(quick), comparable(other))
+  }
+})
+
+test('O5 check-ins of the quick door are counted with the others', async () => {
+  const read = async () => {
+    const { sum } = await scrape(client, server.adminToken)
+    return sum('seaworthy_http_requests_total', { route: 'device.check-in', status: '2xx' })
+  }
+  const before = await read()
+  const request = requestOf(devices[0]!.accessToken, makeReport())
+  assert.ok((await ask(request)).isQuick)
+  assert.equal(await read(), before + 1)
+})
+
+test('O1 one connection: check-ins, then something else, then check-ins; two at once are answered in order', async () => {
+  const { accessToken } = devices[0]!
+  const request = requestOf(accessToken, makeReport())
+  const other = `GET /v1/device/application HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${accessToken}\r\n\r\n`
+  const socket = await open()
+  for (const isQuick of [true, true]) {
+    socket.write(request)
+    const [answer] = await readAnswers(socket, 1)
+    assert.deepEqual([answer!.status, answer!.isQuick], [200, isQuick])
+  }
+  socket.write(request)
+  socket.write(other)
+  const [first, second] = await readAnswers(socket, 2)
+  assert.ok('assignment' in first!.body)
+  assert.equal(second!.body['fleet'], 'shops')
+  socket.write(request)
+  const [third] = await readAnswers(socket, 1)
+  assert.deepEqual([third!.status, third!.isQuick], [200, false])
+  socket.destroy()
+})
+
+test('O1 check-ins sent together, cut into pieces or followed by a closed connection lose nothing', async () => {
+  const { accessToken } = devices[0]!
+  const request = requestOf(accessToken, makeReport())
+  const together = await open()
+  together.write(request + request)
+  assert.deepEqual(
+    (await readAnswers(together, 2)).map(({ status }) => status),
+    [200, 200],
+  )
+  const hurried = await open()
+  for (let i = 0; i < 20; i++) {
+    hurried.write(request.slice(0, 300))
+    hurried.write(request.slice(300))
+    hurried.write(request)
+    if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const answers = await readAnswers(hurried, 40)
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+  const later = await open()
+  for (let i = 0; i < 40; i++) {
+    later.write(request)
+    if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.deepEqual(
+    new Set((await readAnswers(later, 40)).map(({ status }) => status)),
+    new Set([200]),
+  )
+  const pieces = await open()
+  for (let at = 0; at < request.length; at += 100) {
+    pieces.write(request.slice(at, at + 100))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal((await readAnswers(pieces, 1))[0]!.status, 200)
+  const gone = await open()
+  gone.write(request)
+  gone.destroy()
+  for (const socket of [together, hurried, later, pieces]) socket.destroy()
+  assert.equal((await ask(request)).status, 200)
+})
+
+test('O1 what our own transport sends is what the quick door takes', async () => {
+  let received = ''
+  const listener = createServer((socket) => {
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+      socket.end('HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { transport, close } = httpsTransport({ idleTimeoutMs: 5000, allowPlain: true })
+  const baseUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
+  const api = createClient({ transport, baseUrl, token: async () => 'eyJ.x.y' })
+  await assert.rejects(api.call(checkIn, { body: { report: makeReport({ bootId: 'a' }) } }))
+  close()
+  listener.close()
+  const request = readCheckInRequest(received)
+  assert.equal(request?.bearer, 'eyJ.x.y')
+  assert.ok(createIdleCheckInReader()(request.body))
+})
+
+test('A6 slowloris: a connection on which nobody says anything is closed after ten seconds', async () => {
+  await silent
+  const seconds = (performance.now() - openedMs) / 1000
+  assert.ok(seconds > 9 && seconds < 60, `${seconds}`)
+})
+
+test('O1 a server that stops lets go of connections on which nobody waits', async () => {
+  const own = await startTestServer({ workers: 1 })
+  const { port } = new URL(own.url)
+  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const startMs = performance.now()
+  const closed = once(socket.resume(), 'close').then(() => performance.now() - startMs)
+  await Promise.all([own.stop(), closed])
+  // A device that says nothing is let go of after ten seconds otherwise.
+  assert.ok((await closed) < 9000, 'it waited for the connection')
+})

@@ -1,0 +1,85 @@
+import {
+  checkIn,
+  createDeviceToken,
+  readOwnApplication,
+  registerDevice,
+  setOwnMetadata,
+} from '@seaworthy/api/device-self'
+import { formatInstant } from '@seaworthy/std/time'
+import { createOriginCheck } from '../app/access/assertions.ts'
+import { changeOwnMetadata } from '../app/devices/device-metadata.ts'
+import * as devices from '../app/devices/devices.ts'
+import { slowedPollSeconds } from '../app/worker/overload.ts'
+import { findProductKind } from '../app/trust/products.ts'
+import { createIdleCheckInReader } from './check-in-body.ts'
+import { audited, read, recordedElsewhere } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] {
+  const isOwnOrigin = createOriginCheck(certificatePem)
+  return [
+    audited(
+      registerDevice,
+      { permission: 'device-self:register', subject: (call) => call.actor.id },
+      async (app, tx, { actor, body }) => {
+        const now = await tx.now()
+        const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
+        return {
+          reply: {
+            deviceId: device.id,
+            fleet: fleet.name,
+            product: fleet.product,
+            channel: fleet.channel,
+            kind: await findProductKind(app, fleet.product),
+            serverTime: formatInstant(now),
+          },
+          subject: device.id,
+          detail: { keyId: device.keyId, fleet: fleet.name },
+          isUnchanged: !isNew,
+        }
+      },
+    ),
+    recordedElsewhere(createDeviceToken, 'device-self:sign-in', async (app, { body, now }) => {
+      const issued = await devices.issueAccessToken(app, body.assertion, isOwnOrigin, now)
+      return { accessToken: issued.accessToken, expiresAt: formatInstant(issued.expiresAt) }
+    }),
+    recordedElsewhere(
+      checkIn,
+      'device-self:update',
+      async (app, { actor, body, now }) => {
+        const reply = await devices.checkIn(app, actor.id, body, now)
+        return {
+          assignment: reply.assignment,
+          pollSeconds: slowedPollSeconds(app, reply.pollSeconds),
+          configVersion: 0,
+          commands: [],
+          serverTime: formatInstant(now),
+          acknowledgedSequence: reply.acknowledgedSequence,
+        }
+      },
+      createIdleCheckInReader(),
+    ),
+    audited(
+      setOwnMetadata,
+      { permission: 'device-self:metadata', subject: (call) => call.actor.id },
+      async (_app, tx, { actor, body }) => {
+        const isChanged = await changeOwnMetadata(tx, actor.id, body)
+        return {
+          reply: undefined,
+          detail: { name: body.name ?? null, tags: body.tags ?? null },
+          isUnchanged: !isChanged,
+        }
+      },
+    ),
+    read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
+      const fleet = await devices.findOwnFleet(app, actor.id)
+      return {
+        fleet: fleet.name,
+        product: fleet.product,
+        channel: fleet.channel,
+        kind: await findProductKind(app, fleet.product),
+        pollSeconds: fleet.pollSeconds,
+      }
+    }),
+  ]
+}
