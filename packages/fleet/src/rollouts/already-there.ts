@@ -3,19 +3,19 @@ import { waveOf } from './admission.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime, updateIn } from './rollout-time.ts'
 import { isUnderWay } from './update-states.ts'
-import { hasReached, isNewerThanRollout } from './updates.ts'
+import { hasReached } from './updates.ts'
 
 /**
- * The update, committed, of a member of an open wave that runs the release or a newer one, be it that it was never
- * offered it, be it that its attempt counted as failed or superseded; otherwise `null`. Waves by count take in only
- * devices that were offered something, and a way back only those that came from the bad release.
+ * The update, committed, of a member of an open wave that runs this very release, be it that it was never offered it, be
+ * it that its attempt counted as failed or superseded; otherwise `null`. A newer release says nothing about this one: it
+ * makes no update, and what failed stays failed. Waves by count take in only devices that were offered something, and a
+ * way back only those that came from the bad release.
  */
 export function alreadyThere(rollout: Rollout, facts: CheckInFacts, now: Date): Update | null {
   if (rollout.state !== 'active' && rollout.state !== 'paused') return null
-  const isThere = hasReached(rollout, facts)
-  if (!isThere && !isNewerThanRollout(rollout, facts)) return null
+  if (!hasReached(rollout, facts)) return null
   const update = updateIn(rollout, facts)
-  const code = isThere ? 'already_running' : 'newer'
+  const code = 'already_running'
   const at = rolloutTime(rollout, now)
   if (update !== null) {
     if (isUnderWay(update) || update.state === 'committed') return null

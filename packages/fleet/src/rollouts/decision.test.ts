@@ -129,8 +129,8 @@ test('T10 a release that is not signed with that digest and counter is neither o
 
 test('T7 rollback: a rollout to an older release, or below the floor, offers nothing', () => {
   const nothing = [null, 'not_newer']
-  const newer = { committedCounter: 3, updates: [under(2, { state: 'committed', code: 'newer' })] }
-  assert.deepEqual(decide([rolloutTo(2)], newer), [null, 'already_running'])
+  const newer = { committedCounter: 3, updates: [under(2, { state: 'superseded', code: 'newer' })] }
+  assert.deepEqual(decide([rolloutTo(2)], newer), nothing)
   assert.deepEqual(decide([rolloutTo(2, { wavesOpenCount: 0 })], { committedCounter: 3 }), nothing)
   assert.deepEqual(decide([rolloutTo(2)], { floor: 3 }), nothing)
   assert.deepEqual(decide([rolloutTo(2)], { floor: 3, updates: [under(2)] }), nothing)

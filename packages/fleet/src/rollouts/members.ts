@@ -4,12 +4,14 @@ import type { ReleaseFacts } from '../releases/index.ts'
 import { roomOf, waveOf } from './admission.ts'
 import { placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { isNewerThanRollout } from './updates.ts'
 
 /** One device of the fleet, with its update in the rollout if there is one. */
 export type MemberFacts = Pick<
   CheckInFacts,
-  'deviceId' | 'platform' | 'hardware' | 'tags' | 'running' | 'floor'
+  'deviceId' | 'platform' | 'hardware' | 'tags' | 'running' | 'committedCounter' | 'floor'
 > & {
+  readonly activity: Pick<CheckInFacts['activity'], 'state'>
   /** When it was heard from last; since it was registered where it never was. */
   readonly heardAt: Date
   readonly update: Pick<Update, 'wave' | 'state'> | null
@@ -111,5 +113,6 @@ function takesPart(rollout: Rollout, release: ReleaseFacts, device: MemberFacts)
   const { running, floor } = device
   if (rollout.fromSha256 !== null && running?.sha256 !== rollout.fromSha256) return false
   if (running !== null && running.product !== rollout.product) return false
+  if (isNewerThanRollout(rollout, device)) return false
   return floor <= rollout.counter && isRunnable(release, device, rollout)
 }

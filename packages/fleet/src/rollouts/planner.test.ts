@@ -135,7 +135,9 @@ test('D3 who belongs to which wave, and how many', () => {
     hardware: null,
     tags: index < 3 ? { ring: 'canary' } : {},
     running: runs(1),
+    committedCounter: 1,
     floor: 1,
+    activity: { state: 'idle' as const },
     heardAt: startAt,
     update: null,
   })
@@ -152,6 +154,9 @@ test('D3 who belongs to which wave, and how many', () => {
   assert.equal(count(rollout, undefined, 4)[0], 4)
   const arm = count(rollout, (i) => (i < 3 ? { platform: 'linux/arm64' } : {}))
   assert.equal(arm[1], 0)
+  // Who has gone beyond the release waits for nothing.
+  const beyond = count(rollout, (i) => (i < 3 ? { committedCounter: 3 } : {}))
+  assert.deepEqual([beyond[0], beyond[1]], [5, 0])
   // Whoever has an update waits no longer, unless it was superseded.
   const offered = progress(rollout, 0, { offeredCount: 5, supersededCount: 1 })
   const states = count(offered, (i) =>

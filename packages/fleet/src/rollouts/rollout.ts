@@ -124,13 +124,13 @@ export interface WaveProgress {
   /** Devices with an update in this wave: the sum of the next four. */
   readonly offeredCount: number
   readonly inFlightCount: number
-  /** Committed, or found to run the release (or a newer one) already. */
+  /** Committed, or found to run this very release already. */
   readonly healthyCount: number
   /** Rolled back, failed or timed out, with no attempt left or waiting for the next one. */
   readonly failedCount: number
   /** Of the failed ones: those that a person accepted by resuming. Left out of gates, budget and safe mode. */
   readonly failuresAcceptedCount: number
-  /** Ended without a verdict: overtaken, removed, moved to another fleet, aborted. */
+  /** Ended without a verdict: overtaken, removed, moved to another fleet, aborted, gone beyond the release. */
   readonly supersededCount: number
 }
 

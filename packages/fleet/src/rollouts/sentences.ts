@@ -7,7 +7,7 @@ import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves } from './rollout-time.ts'
-import { isWaitingForRestart } from './update-states.ts'
+import { counterOf, isWaitingForRestart } from './update-states.ts'
 import { windowAt } from './windows.ts'
 import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
 import type { Zones } from './zones.ts'
@@ -44,9 +44,7 @@ export function sayUpdate({ rollout, now, timeZone }: Asked, update: Update): st
     case 'watching':
       return `under way: it runs ${version} ${since} and watches its health (${attempt}); ${until}`
     case 'committed':
-      return update.code === 'newer'
-        ? `healthy: it runs a newer release than ${version} ${since}`
-        : `healthy: it runs ${version} ${since} (${nameWave(rollout, update.wave)})`
+      return `healthy: it runs ${version} ${since} (${nameWave(rollout, update.wave)})`
     case 'rolled_back':
     case 'failed':
     case 'timed_out':
@@ -76,7 +74,7 @@ export function sayAdmission(
       return say(`up to date: it runs ${version} already`)
     case 'not_newer':
       return say(
-        `nothing: it has reached counter ${Math.max(facts.running?.counter ?? 0, facts.committedCounter, facts.floor)}, and ${version} has ${rollout.counter}`,
+        `nothing: it has reached counter ${Math.max(facts.running?.counter ?? 0, facts.committedCounter, facts.floor)}, and ${version} has ${rollout.counter}${sayWithoutVerdict(update)}`,
       )
     case 'under_way':
       return say('under way')
@@ -198,6 +196,14 @@ function inWindow({ rollout, facts, zones }: Asked, at: Date): Date | null {
   if (windows === null) return at
   const state = windowAt(windows, facts.tags, rolloutTime(rollout, at), zones)
   return state.isOpen ? at : state.changesAt
+}
+
+/** What a rollout counts of a device that has gone beyond its release. */
+function sayWithoutVerdict(update: Update | null): string {
+  if (update === null) return ''
+  return counterOf(update.state) === 'failedCount'
+    ? `; that does not undo that its last attempt ${endWords(update)}`
+    : '; that is no verdict on this release, so the rollout counts it neither as healthy nor as failed'
 }
 
 function endWords(update: Update | null): string {

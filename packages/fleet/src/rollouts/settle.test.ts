@@ -35,6 +35,7 @@ interface Action {
     | 'approve'
     | 'leave'
     | 'join'
+    | 'go-beyond'
   readonly pick: number
   readonly devices: readonly number[]
 }
@@ -134,6 +135,7 @@ const anyAction: fc.Arbitrary<Action> = fc.record({
     { weight: 7, arbitrary: fc.constant('plan' as const) },
     { weight: 1, arbitrary: fc.constant('leave' as const) },
     { weight: 1, arbitrary: fc.constant('join' as const) },
+    { weight: 1, arbitrary: fc.constant('go-beyond' as const) },
     { weight: 2, arbitrary: fc.constant('time-outs' as const) },
     { weight: 1, arbitrary: fc.constant('pause' as const) },
     { weight: 5, arbitrary: fc.constant('resume' as const) },
@@ -239,22 +241,34 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
     )
   }
 
+  /** Healthy is who runs that very release, and nothing else takes a failure back but the next attempt. */
+  const checkVerdict = (rollout: Rollout, { before, after, deviceId }: UpdateChange) => {
+    const { running } = devices.find(({ facts }) => facts.deviceId === deviceId)!.facts
+    const isThere = running?.sha256 === rollout.sha256 && running.counter === rollout.counter
+    if (after.state === 'committed') assert.ok(isThere, 'counted as healthy on another release')
+    const hadFailed = before !== null && counterOf(before.state) === 'failedCount'
+    if (hadFailed && !isUnderWay(after)) assert.equal(after.state, 'committed')
+  }
+
   const count = (rollout: Rollout): Rollout => {
     const here = devices.filter(({ isHere }) => isHere)
     const { policy, id } = rollout
-    const list = here.flatMap(({ facts: { deviceId, tags }, heardAt }): Counted[] => {
-      const [row] = rowsOf((u) => u.rolloutId === id && u.deviceId === deviceId)
-      if (row !== undefined && row.state !== 'superseded') return []
-      const first = policy.waves.findIndex(({ members }) =>
-        members.kind === 'tag'
-          ? tags[members.key] === members.value
-          : members.kind === 'count' || placeOf(id, deviceId) < thresholdOf(members.percent),
-      )
-      const isByCount = policy.waves[first]?.members.kind === 'count'
-      const silentMs = (policy.silentAfterSeconds ?? Infinity) * 1000
-      const isHeard = now.getTime() - heardAt.getTime() <= silentMs
-      return [{ deviceId, wave: row?.wave ?? (isByCount ? null : first), isHeard }]
-    })
+    const list = here.flatMap(
+      ({ facts: { deviceId, tags, committedCounter }, heardAt }): Counted[] => {
+        const [row] = rowsOf((u) => u.rolloutId === id && u.deviceId === deviceId)
+        if (committedCounter > rollout.counter) return []
+        if (row !== undefined && row.state !== 'superseded') return []
+        const first = policy.waves.findIndex(({ members }) =>
+          members.kind === 'tag'
+            ? tags[members.key] === members.value
+            : members.kind === 'count' || placeOf(id, deviceId) < thresholdOf(members.percent),
+        )
+        const isByCount = policy.waves[first]?.members.kind === 'count'
+        const silentMs = (policy.silentAfterSeconds ?? Infinity) * 1000
+        const isHeard = now.getTime() - heardAt.getTime() <= silentMs
+        return [{ deviceId, wave: row?.wave ?? (isByCount ? null : first), isHeard }]
+      },
+    )
     const after = countMembers(rollout, here, rowsOf, now)
     const share = policy.waves.findIndex(({ members }) => members.kind === 'percent')
     const isFirst = ({ deviceId, wave }: Counted) =>
@@ -308,6 +322,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       const key = `${rolloutId} ${deviceId}`
       assert.deepEqual(rows.get(key) ?? null, before)
       rows.set(key, after)
+      checkVerdict(rollouts.get(rolloutId)!, change)
       const counter = counterOf(after.state)
       if (counter === 'failedCount') failures.get(rolloutId)!.add(deviceId)
       else failures.get(rolloutId)!.delete(deviceId)
@@ -352,6 +367,20 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       case 'join':
         devices[pick % devicesCount]!.isHere = true
         return
+      case 'go-beyond': {
+        const device = devices[pick % devicesCount]!
+        const counter = releases.length
+        const { sha256 } = releaseOf(counter)
+        device.wanted = null
+        device.facts = {
+          ...device.facts,
+          sequence: device.facts.sequence + 1,
+          running: { product: 'acme', sha256, counter },
+          committedCounter: counter,
+          activity: { state: 'committed', sha256, code: null },
+        }
+        return
+      }
       case 'count':
         rollouts.set(rollout.id, count(rollout))
         return

@@ -34,7 +34,7 @@ test('D4 whatever state an update under way is in, each report leads to one next
     [{ activity: works('watching'), running: runs(2) }, 'watching', null],
     [{ activity: works('committed'), running: runs(2), committedCounter: 2 }, 'committed', null],
     [{ running: runs(2) }, 'committed', null],
-    [{ running: runs(3), committedCounter: 3 }, 'committed', 'newer'],
+    [{ running: runs(3), committedCounter: 3 }, 'superseded', 'newer'],
     [{ activity: works('rolled_back', 2, 'health'), sequence: 6 }, 'rolled_back', 'health'],
     [{ activity: works('failed', 2, 'no_space'), sequence: 6 }, 'failed', 'no_space'],
   ]
@@ -166,11 +166,34 @@ test('D4 a next attempt takes an accepted failure back, and its new failure is a
   assert.deepEqual([after!.failedCount, after!.failuresAcceptedCount], [1, 0])
 })
 
+test('D3 fault: a newer release is no verdict on an older one, and erases no failure of it', () => {
+  for (const gone of [
+    { running: runs(3), committedCounter: 3 },
+    { running: runs(3) },
+    { committedCounter: 3 },
+  ]) {
+    assert.equal(alreadyThere(rollout, factsOf(gone), now), null, 'without an update')
+    for (const state of updateStates) {
+      const update = updateOf({ state, endedAt: isUnderWay({ state }) ? null : startAt })
+      const facts = factsOf({ ...gone, updates: [update] })
+      assert.equal(alreadyThere(rollout, facts, now), null, state)
+      const after = advanceUpdate(update, rollout, facts, now)
+      if (!isUnderWay(update)) assert.equal(after, null, state)
+      else assert.deepEqual([after?.state, after?.code], ['superseded', 'newer'], state)
+    }
+  }
+  // Only that very release, seen running, takes a failure back.
+  const there = { running: runs(2), committedCounter: 2, updates: [updateOf({ state: 'failed' })] }
+  assert.equal(alreadyThere(rollout, factsOf(there), now)?.state, 'committed')
+  const counted = rolloutOf({}, {}, { inFlightCount: 1 })
+  const wrong = updateOf({ state: 'committed', code: 'newer' })
+  assert.throws(() => moveCounters(counted, updateOf(), wrong), /invariant broken/)
+})
+
 test('D5 a member of an open wave that runs the release already counts as healthy', () => {
   const there = factsOf({ running: runs(2), committedCounter: 2 })
   const found = alreadyThere(rollout, there, now)!
   assert.deepEqual([found.state, found.code, found.attempt], ['committed', 'already_running', 1])
-  assert.equal(alreadyThere(rollout, factsOf({ committedCounter: 3 }), now)?.code, 'newer')
   const has = (update: Partial<Update>) => factsOf({ ...there, updates: [updateOf(update)] })
   assert.equal(alreadyThere(rollout, has({ state: 'timed_out' }), now)?.state, 'committed')
   const nobody: [string, Rollout, CheckInFacts][] = [

@@ -24,8 +24,13 @@ export function hasReached(rollout: Rollout, facts: CheckInFacts): boolean {
   )
 }
 
-/** Whether the device has gone beyond the rollout's release. */
-export function isNewerThanRollout(rollout: Rollout, facts: CheckInFacts): boolean {
+/** Whether the device has gone beyond the rollout's release, which says nothing about that release. */
+export function isNewerThanRollout(
+  rollout: Pick<Rollout, 'product' | 'counter'>,
+  facts: Pick<CheckInFacts, 'committedCounter' | 'running'> & {
+    readonly activity: Pick<CheckInFacts['activity'], 'state'>
+  },
+): boolean {
   if (facts.committedCounter > rollout.counter) return true
   const { running } = facts
   return (
@@ -50,7 +55,7 @@ export function advanceUpdate(
   if (!isUnderWay(update)) return null
   const at = rolloutTime(rollout, now)
   if (hasReached(rollout, facts)) return endUpdate(update, 'committed', null, at)
-  if (isNewerThanRollout(rollout, facts)) return endUpdate(update, 'committed', 'newer', at)
+  if (isNewerThanRollout(rollout, facts)) return endUpdate(update, 'superseded', 'newer', at)
   const { state, code } = facts.activity
   const isOurs = facts.activity.sha256 === rollout.sha256
   const isOfThisAttempt =
@@ -109,12 +114,17 @@ export type SupersedeCode =
   | 'release_withdrawn'
   | 'device_removed'
   | 'device_moved'
+  | 'newer'
 
 /** The rollout with its counters as they are once `after` stands where `before` stood. */
 export function moveCounters(rollout: Rollout, before: Update | null, after: Update): Rollout {
   invariant(
     before === null || before.wave === after.wave,
     'an update counts in the same wave for ever',
+  )
+  invariant(
+    after.state !== 'committed' || after.code !== 'newer',
+    'a newer release is no verdict on this one',
   )
   const progress = rollout.waves[after.wave]
   invariant(progress !== undefined, 'an update counts in a wave of its rollout')

@@ -196,9 +196,24 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
     },
   ],
   [
-    'committed',
-    'healthy: it runs a newer release than 1.2.0 since 13:00 CET',
-    { facts: { updates: [updateOf({ state: 'committed', code: 'newer' })] } },
+    'not_newer',
+    'nothing: it has reached counter 3, and 1.2.0 has 2; that is no verdict on this release, so the rollout counts it neither as healthy nor as failed',
+    {
+      facts: {
+        committedCounter: 3,
+        updates: [updateOf({ state: 'superseded', code: 'newer', endedAt: secondsOn(0) })],
+      },
+    },
+  ],
+  [
+    'not_newer',
+    'nothing: it has reached counter 3, and 1.2.0 has 2; that does not undo that its last attempt rolled back (health)',
+    {
+      facts: {
+        committedCounter: 3,
+        updates: [updateOf({ state: 'rolled_back', code: 'health', endedAt: secondsOn(0) })],
+      },
+    },
   ],
   [
     'attempts_used_up',

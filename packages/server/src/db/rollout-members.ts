@@ -13,6 +13,8 @@ export async function listFleetMembers(
   return sql<FleetMember[]>`
     select d.id as "deviceId", d.platform, d.hardware, d.tags, coalesce(s.seen_at, d.registered_at) as "heardAt",
       coalesce((r.report -> 'floor')::bigint, 0) as floor,
+      coalesce((r.report -> 'committedCounter')::bigint, 0) as "committedCounter",
+      jsonb_build_object('state', coalesce(r.report -> 'update' ->> 'state', 'idle')) as activity,
       case when jsonb_typeof(r.report -> 'running') = 'object' then r.report -> 'running' end as running
     from devices d left join last_reports r on r.device = d.id left join device_states s on s.device = d.id
     where d.fleet = ${page.fleet} and d.id > ${page.after} order by d.id limit ${page.limit}`

@@ -80,6 +80,13 @@ function waveColumns(view: RolloutView): Column<WaveView>[] {
     { title: 'healthy', text: (w) => String(w.healthyCount), align: 'right' },
     { title: 'failed', text: (w) => String(w.failedCount), align: 'right' },
   ]
+  if (view.waves.some((wave) => wave.supersededCount > 0)) {
+    columns.push({
+      title: 'no verdict',
+      text: (w) => String(w.supersededCount),
+      align: 'right',
+    })
+  }
   if (view.waves.some((wave) => wave.approvedBy !== null)) {
     columns.push({ title: 'approved', text: (w) => w.approvedBy ?? '-', isShrinkable: true })
   }

@@ -225,7 +225,7 @@ test('D5 samples: one a minute where something changed, one an hour after a day,
     assert.deepEqual(await count(), [1, 1], 'one for the day')
   }))
 
-test('D12 an older rollout that ends last leaves the baseline where it is', () => {
+test('D3 D12 fault: devices that went beyond an older rollout are no verdict for it, and it ends last without moving the baseline back', () => {
   const waves = [waveOf({ kind: 'percent', percent: 100 }, { bakeSeconds: 3600 })]
   return inFleet('baselines', '2026-03-01T00:00:00Z', { waves }, async (world) => {
     const { clock, decider, rollout, ask } = world
@@ -233,14 +233,20 @@ test('D12 an older rollout that ends last leaves the baseline where it is', () =
     await decider.move()
     await decider.countMembers()
     const { sha256, counter } = newer
+    const gone = {
+      running: { product: 'acme', sha256, counter },
+      committedCounter: counter,
+      activity: { state: 'committed', sha256, code: null },
+      sequence: 2,
+    } as const
     for (const number of [1, 2, 3]) {
       await ask(number)
-      await ask(number, {
-        running: { product: 'acme', sha256, counter },
-        committedCounter: counter,
-        activity: { state: 'committed', sha256, code: null },
-        sequence: 2,
-      })
+      await ask(number, gone)
+      await db.write(
+        ({ sql }) => sql`
+          insert into last_reports (device, report)
+          values (${`device_baselines_${number}`}, ${sql.json({ ...gone, floor: 1 })})`,
+      )
     }
     const readBaseline = async () => {
       const [row] = await db.reader.sql`
@@ -251,6 +257,12 @@ test('D12 an older rollout that ends last leaves the baseline where it is', () =
     await decider.move()
     assert.equal((await readRollout(db, later))?.state, 'finished')
     assert.deepEqual({ ...(await readBaseline()) }, { version: '3.0.0', counter: 3 })
+    const older = await readRollout(db, rollout)
+    const [wave] = older?.waves ?? []
+    assert.deepEqual(
+      [wave?.healthyCount, wave?.failedCount, wave?.waitingCount, older?.state],
+      [0, 0, 0, 'active'],
+    )
     clock.advance(hourMs)
     await decider.move()
     assert.equal((await readRollout(db, rollout))?.state, 'finished')
