@@ -3,7 +3,7 @@
  * replaced by what a document beside the content says.
  */
 import type { FileList } from '@seaworthy/oci/bundle/file-list'
-import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
+import { requireBundleManifest, requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import type { ContentSource } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
 import { verifyStream } from '@seaworthy/oci/digests'
@@ -61,7 +61,7 @@ export interface TreeReader {
   outline(digest: Digest): Promise<ReleaseOutline>
   /**
    * Content that is not there is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise. Throws
-   * `file_list_mismatch`, `release_malformed` and what the content's readers throw.
+   * `Refusal<ReleaseFault>`.
    */
   tree(outline: ReleaseOutline, purpose: Purpose, mayMiss: boolean): Promise<ReleaseTree>
   /** The last state of the progress stays on the screen. */
@@ -69,7 +69,10 @@ export interface TreeReader {
 }
 
 /** Reads every layer once, however many platforms and releases share it. */
-export function createTreeReader(context: Context, source: ContentSource): TreeReader {
+export function createTreeReader(
+  context: Pick<Context, 'progress'>,
+  source: ContentSource,
+): TreeReader {
   const known = new Map<string, Awaited<ReturnType<typeof computeBundleFiles>>>()
   const progress = context.progress('check')
   let doneBytes = 0
@@ -105,6 +108,7 @@ export function createTreeReader(context: Context, source: ContentSource): TreeR
       else if (lie === undefined) throw error
       else requireSameFiles(platform, computed, lie)
     }
+    if (purpose === 'proposed') requireBundleManifest(platform.platform, computed)
     const { files, fileBytes: bytes, manifest } = computed
     return { kind: 'files', files, bytes, manifest }
   }

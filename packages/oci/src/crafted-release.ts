@@ -8,9 +8,16 @@ import type { FileEntry, FileList } from './bundle/file-list.ts'
 import { encodeFileList, fileListMediaType } from './bundle/file-list.ts'
 import type { ContentTarget } from './content.ts'
 import { putBytes } from './content.ts'
-import type { Annotations, Descriptor, EncodedManifest } from './manifests.ts'
+import { digestOf } from './digests.ts'
+import type {
+  Annotations,
+  Descriptor,
+  EncodedManifest,
+  ImageIndex,
+  ImageManifest,
+} from './manifests.ts'
 import { emptyBytes, encodeManifest, mediaTypes, parsePlatformName } from './manifests.ts'
-import { bundleArtifactType, releaseAnnotations, releaseArtifactType } from './release.ts'
+import { bundleArtifactType, releaseAnnotations, releaseArtifactType } from './release-index.ts'
 import { comparePaths, encodeEntry, endBytes, paddingAfter } from './tar/format.ts'
 
 export interface CraftedFile {
@@ -58,39 +65,61 @@ export interface CraftedBundle {
   platform: string
   layer: Uint8Array
   /** What the list beside the layer says: files, or the bytes of a document of any kind. No list when left out. */
-  listed?: FileList | Uint8Array
+  listed?: FileList | Uint8Array | undefined
   /** The platform that the list is filed under, where it is another one. */
   filedUnder?: string
   /** The bundle that the list is said to be of, where it is another one. */
   subject?: Descriptor
   /** Of the bundle's manifest. */
   annotations?: Annotations
+  /** What of the bundle is named by its SHA-512 digest. */
+  sha512?: 'layer' | 'manifest' | 'list'
+  /** Another manifest than the one of this bundle. */
+  alter?: (manifest: ImageManifest) => ImageManifest
 }
 
 /** Puts a release of bundles under what is said of them. */
 export async function craftRelease(
   target: ContentTarget,
-  release: { product: string; version: string; bundles: readonly CraftedBundle[] },
+  release: {
+    product: string
+    version: string
+    bundles: readonly CraftedBundle[]
+    /** Another index than the one of these bundles. */
+    alter?: (index: ImageIndex) => ImageIndex
+  },
 ): Promise<EncodedManifest> {
   const config = await putBytes(target, emptyBytes, mediaTypes.empty)
-  const put = async (encoded: EncodedManifest) => {
-    const { mediaType, digest } = encoded.descriptor
+  const put = async (encoded: EncodedManifest, isSha512 = false) => {
+    const { mediaType } = encoded.descriptor
+    const digest = isSha512 ? digestOf(encoded.bytes, 'sha512') : encoded.descriptor.digest
     await target.putManifest({ bytes: encoded.bytes, mediaType, digest })
-    return encoded
+    return { ...encoded, descriptor: { ...encoded.descriptor, digest } }
+  }
+  const putLayer = async ({ layer, sha512 }: CraftedBundle) => {
+    if (sha512 !== 'layer') return await putBytes(target, layer, mediaTypes.layerTarZstd)
+    const expected = { digest: digestOf(layer, 'sha512'), size: layer.length }
+    await target.putBlob(expected, async function* () {
+      yield layer
+    })
+    return { mediaType: mediaTypes.layerTarZstd, ...expected }
   }
   const images: Descriptor[] = []
   const lists: Descriptor[] = []
   for (const bundle of release.bundles) {
-    const { platform, listed } = bundle
+    const { platform, listed, alter = (manifest) => manifest } = bundle
     const { descriptor: image } = await put(
-      encodeManifest({
-        kind: 'manifest',
-        mediaType: mediaTypes.manifest,
-        artifactType: bundleArtifactType,
-        config,
-        layers: [await putBytes(target, bundle.layer, mediaTypes.layerTarZstd)],
-        ...(bundle.annotations === undefined ? {} : { annotations: bundle.annotations }),
-      }),
+      encodeManifest(
+        alter({
+          kind: 'manifest',
+          mediaType: mediaTypes.manifest,
+          artifactType: bundleArtifactType,
+          config,
+          layers: [await putLayer(bundle)],
+          ...(bundle.annotations === undefined ? {} : { annotations: bundle.annotations }),
+        }),
+      ),
+      bundle.sha512 === 'manifest',
     )
     images.push({ ...image, platform: parsePlatformName(platform) })
     if (listed === undefined) continue
@@ -104,20 +133,24 @@ export async function craftRelease(
         layers: [await putBytes(target, document, fileListMediaType)],
         subject: bundle.subject ?? image,
       }),
+      bundle.sha512 === 'list',
     )
     const filedUnder = bundle.filedUnder ?? platform
     lists.push({ ...list, annotations: { [releaseAnnotations.platform]: filedUnder } })
   }
+  const { alter = (index) => index } = release
   return await put(
-    encodeManifest({
-      kind: 'index',
-      mediaType: mediaTypes.index,
-      artifactType: releaseArtifactType,
-      manifests: [...images, ...lists],
-      annotations: {
-        [releaseAnnotations.product]: release.product,
-        [releaseAnnotations.version]: release.version,
-      },
-    }),
+    encodeManifest(
+      alter({
+        kind: 'index',
+        mediaType: mediaTypes.index,
+        artifactType: releaseArtifactType,
+        manifests: [...images, ...lists],
+        annotations: {
+          [releaseAnnotations.product]: release.product,
+          [releaseAnnotations.version]: release.version,
+        },
+      }),
+    ),
   )
 }

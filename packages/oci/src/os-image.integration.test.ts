@@ -9,7 +9,8 @@ import { digestOf } from './digests.ts'
 import { createLayout } from './layout.ts'
 import { emptyDescriptor, encodeManifest, mediaTypes } from './manifests.ts'
 import { osImageArtifactType, parseOsImage } from './os-image.ts'
-import { buildRelease, parseRelease } from './release.ts'
+import { buildRelease } from './release.ts'
+import { parseRelease } from './release-index.ts'
 
 const hasCode = (code: string) => (error: unknown) =>
   error instanceof Refusal && error.code === code

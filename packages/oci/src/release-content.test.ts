@@ -9,7 +9,7 @@ import { encodeFileList } from './bundle/file-list.ts'
 import type { ContentSource } from './content.ts'
 import { storeContent } from './content.ts'
 import { digestHex, digestOf } from './digests.ts'
-import { parseRelease, releaseAnnotations } from './release.ts'
+import { parseRelease, releaseAnnotations } from './release-index.ts'
 import {
   computeBundleFiles,
   describeListLie,
@@ -20,6 +20,7 @@ import {
 import { createMemoryStore } from './store/memory.ts'
 import type { CraftedBundle, CraftedFile } from './crafted-release.ts'
 import { craftLayer, craftRelease } from './crafted-release.ts'
+import { unusableReleases } from './unusable-releases.ts'
 
 const platform = 'linux/amd64'
 
@@ -65,6 +66,29 @@ it('T11 a layer that two platforms share has the size that each of them says', a
       : one,
   )
   await assert.rejects(verifyReleaseContent(source, { ...outline, platforms }))
+})
+
+describe('T11 what a device would refuse for good is refused before it is signed', () => {
+  for (const { name, code, put } of unusableReleases) {
+    it(`${code}: ${name}`, async () => {
+      const { source } = await craft()
+      const { bytes, descriptor } = await put(source)
+      const check = async () => {
+        const outline = await readReleaseOutline(source, descriptor.digest)
+        requireClaims(outline, { ...claimsOf(bytes), platforms: [platform] })
+        await verifyReleaseContent(source, outline)
+      }
+      await assert.rejects(check(), refused(code))
+    })
+  }
+})
+
+const claimsOf = (index: Uint8Array) => ({
+  product: 'web',
+  version: '1.0',
+  kind: 'bundle',
+  length: index.length,
+  sha512: digestHex(digestOf(index, 'sha512')),
 })
 
 describe('T11 a release is what its content is, whatever is written beside it', () => {

@@ -5,26 +5,45 @@
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { BundleContents } from './bundle/contents.ts'
-import { computeBundleContents, requireSameFiles } from './bundle/contents.ts'
+import {
+  computeBundleContents,
+  requireBundleManifest,
+  requireSameFiles,
+} from './bundle/contents.ts'
 import type { FileEntry, FileList, FileListRefusal } from './bundle/file-list.ts'
 import { diffFileLists, parseFileListManifest } from './bundle/file-list.ts'
+import type { BundleManifestRefusal } from './bundle/manifest.ts'
+import type { UnpackRefusal } from './bundle/unpack.ts'
 import type { ContentSource } from './content.ts'
 import { digestHex, digestOf, verifyBytes } from './digests.ts'
-import type { Descriptor } from './manifests.ts'
+import type { Descriptor, ManifestRefusal } from './manifests.ts'
 import { parseManifest } from './manifests.ts'
+import type { OsImageRefusal } from './os-image.ts'
 import { osImageArtifactType, parseOsImage } from './os-image.ts'
-import type { Release } from './release.ts'
+import { readListDocument } from './release.ts'
+import type { Release, ReleaseContentRefusal, ReleaseIndexRefusal } from './release-index.ts'
 import {
   bundleArtifactType,
-  parseBundleManifest,
+  parseBundleOf,
   parseRelease,
-  readListDocument,
   releaseAnnotations,
   releaseMalformed,
-} from './release.ts'
+  releaseMismatch,
+  requireDocument,
+} from './release-index.ts'
+import type { TarRefusal } from './tar/read.ts'
 
-/** What would be signed about a release is not what its index says. */
-export type ReleaseContentRefusal = 'release_mismatch'
+/** Why content is refused wherever a release is let in, signed or installed. A device gives the same code. */
+export type ReleaseFault =
+  | ReleaseIndexRefusal
+  | ReleaseContentRefusal
+  | FileListRefusal
+  | ManifestRefusal
+  | OsImageRefusal
+  | TarRefusal
+  | UnpackRefusal
+  /** `environment_missing` is the device's alone: only it knows its values. */
+  | Exclude<BundleManifestRefusal, 'environment_missing'>
 
 export type ReleaseKind = 'bundle' | 'container' | 'os-image'
 
@@ -102,6 +121,9 @@ async function readPlatform(
   platform: string,
   manifest: Descriptor,
 ): Promise<BundlePlatform | ImagePlatform> {
+  if (manifest.artifactType === bundleArtifactType) {
+    requireDocument(manifest, `the manifest of the bundle for ${platform}`)
+  }
   const { bytes } = await source.readManifest(manifest.digest)
   verifyBytes(bytes, manifest)
   const parsed = parseManifest(bytes, manifest.mediaType)
@@ -111,13 +133,10 @@ async function readPlatform(
     const isOurs = [manifest.artifactType, artifactType].some(
       (type) => type === bundleArtifactType || type === osImageArtifactType,
     )
-    if (isOurs) throw releaseMalformed(`the index calls ${platform} something else than it is`)
+    if (isOurs) throw releaseMismatch(`the index calls ${platform} something else than it is`)
   }
   if (artifactType === bundleArtifactType) {
-    const { layer } = parseBundleManifest(bytes)
-    if (manifest.artifactType === undefined) {
-      throw releaseMalformed(`the index does not say that ${platform} is a bundle`)
-    }
+    const { layer } = parseBundleOf(platform, manifest, bytes)
     const named = annotations?.[releaseAnnotations.platform]
     if (named !== undefined && named !== platform) {
       throw releaseMalformed(
@@ -150,6 +169,7 @@ async function findList(
 ): Promise<Descriptor | string> {
   const artifact = release.fileLists.get(platform)
   if (artifact === undefined) return `the bundle of ${platform} has no file list`
+  requireDocument(artifact, `the manifest of the file list of ${platform}`)
   const { bytes } = await source.readManifest(artifact.digest)
   verifyBytes(bytes, artifact)
   try {
@@ -232,9 +252,9 @@ function describeBriefly(entry: FileEntry): string {
 }
 
 /**
- * For whoever lets a release in: everything that the manifests and lists say is exactly what the layers hold. Bundles are read to
- * their ends; images of other kinds have nothing beside them that could say otherwise. Throws as `readReleaseOutline` and
- * `computeBundleContents` do, and `file_list_mismatch`.
+ * For whoever lets a release in: everything that the manifests and lists say is exactly what the layers hold, and devices can
+ * follow it. Bundles are read to their ends; images of other kinds have nothing beside them that could say otherwise. Throws as
+ * `readReleaseOutline` and `computeBundleContents` do, `file_list_mismatch`, and `manifest_malformed`.
  */
 export async function verifyReleaseContent(
   source: ContentSource,
@@ -252,6 +272,7 @@ export async function verifyReleaseContent(
       (await computeBundleContents({ source: source.readBlob(layer), expected: layer }))
     known.set(key, computed)
     requireSameFiles(platform, computed)
+    requireBundleManifest(platform.platform, computed)
   }
 }
 
@@ -285,8 +306,7 @@ export function requireClaims(
   }
   for (const name of Object.keys(found) as (keyof typeof found)[]) {
     if (claimed[name] === found[name]) continue
-    throw new Refusal<ReleaseContentRefusal>(
-      'release_mismatch',
+    throw releaseMismatch(
       `what is to be signed says ${name} ${JSON.stringify(claimed[name])}, but the content says ${JSON.stringify(found[name])}`,
     )
   }

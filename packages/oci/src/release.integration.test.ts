@@ -13,19 +13,19 @@ import { copyContent, storeContent } from './content.ts'
 import { digestHex, verifyBytes } from './digests.ts'
 import { createLayout, openLayout } from './layout.ts'
 import type { PlatformSource } from './release.ts'
+import { buildRelease, readListDocument } from './release.ts'
 import {
-  buildRelease,
   bundleArtifactType,
   parseBundleManifest,
   parseRelease,
-  readListDocument,
   releaseArtifactType,
-} from './release.ts'
+} from './release-index.ts'
 import { readReleaseOutline, verifyReleaseContent } from './release-content.ts'
 import { requireClosure } from './store/collect.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { CraftedBundle } from './crafted-release.ts'
 import { craftLayer, craftRelease } from './crafted-release.ts'
+import { unusablePlatform, unusableReleases } from './unusable-releases.ts'
 
 const hasCode =
   (code: string, kind: typeof Refusal | typeof TrustError = Refusal) =>
@@ -60,6 +60,23 @@ describe('releases', () => {
   }
   const makeStore = () =>
     createMemoryStore({ clock: new ManualClock(new Date(0)), random: seededRandom(2) })
+
+  it('T11 a bundle from elsewhere that devices would refuse for good makes no release', async () => {
+    const taken = unusableReleases.filter(({ name }) =>
+      /^it has (?:no|two) layer|^its (?:layer|manifest|archive|seaworthy)/.test(name),
+    )
+    assert.ok(taken.length > 15)
+    for (const [i, { name, code, put }] of taken.entries()) {
+      const source = storeContent(makeStore(), 'web')
+      const { digest } = (await put(source)).descriptor
+      const platform = { platform: unusablePlatform, source: { kind: 'content', source, digest } }
+      await assert.rejects(
+        build(`unusable-${i}`, [platform as { platform: string; source: PlatformSource }]),
+        hasCode(code),
+        name,
+      )
+    }
+  })
 
   it('B6 B9 the same input gives the same index, whatever the order of platforms', async () => {
     const one = await build('one')

@@ -10,10 +10,12 @@ import {
   fileListMediaType,
   parseFileList,
   parseFileListManifest,
-  platformAnnotation,
-  sortFileLists,
 } from './bundle/file-list.ts'
-import { computeBundleContents, requireSameFiles } from './bundle/contents.ts'
+import {
+  computeBundleContents,
+  requireBundleManifest,
+  requireSameFiles,
+} from './bundle/contents.ts'
 import type { DroppedMode } from './bundle/pack.ts'
 import { bundleEncoder, packBundle } from './bundle/pack.ts'
 import type { ContentSource } from './content.ts'
@@ -21,35 +23,33 @@ import { copyContent, putBytes } from './content.ts'
 import type { Digest } from './digests.ts'
 import { verifyBytes, verifyStream } from './digests.ts'
 import type { Layout } from './layout.ts'
-import type { Descriptor, EncodedManifest, ImageIndex, Manifest } from './manifests.ts'
+import type { Descriptor, EncodedManifest, Manifest } from './manifests.ts'
 import {
   emptyBytes,
   encodeManifest,
   formatPlatform,
-  isPlatformName,
   mediaTypes,
   parseManifest,
   parsePlatformName,
 } from './manifests.ts'
 import { buildOsImage } from './os-image.ts'
+import type { ReleaseIndexRefusal } from './release-index.ts'
+import {
+  bundleArtifactType,
+  parseBundleManifest,
+  releaseAnnotations,
+  releaseArtifactType,
+  releaseMalformed,
+  requireDocument,
+} from './release-index.ts'
 import { concatBytes } from '@seaworthy/std/bytes'
-
-export const releaseArtifactType = 'application/vnd.seaworthy.release.v1+json'
-export const bundleArtifactType = 'application/vnd.seaworthy.bundle.v1+json'
-export const releaseAnnotations = {
-  product: 'dev.seaworthy.product',
-  version: 'dev.seaworthy.version',
-  platform: platformAnnotation,
-  encoder: 'dev.seaworthy.bundle.encoder',
-  unpackedSize: 'dev.seaworthy.bundle.unpacked-size',
-} as const
 
 export type ReleaseRefusal =
   | 'platform_name'
   | 'platform_twice'
   | 'platform_absent'
   | 'no_platform'
-  | 'release_malformed'
+  | ReleaseIndexRefusal
 
 /** A folder becomes a bundle; files become an operating system image, as they are; content elsewhere (an image, or an index that has one for the platform) is taken over as it is. */
 export type PlatformSource =
@@ -127,10 +127,6 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   await putManifest(layout, index)
   await layout.writeIndex([{ descriptor: index.descriptor, name: version }])
   return { descriptor: index.descriptor, bytes: index.bytes, platforms: names, dropped }
-}
-
-export function releaseMalformed(what: string): Refusal<ReleaseRefusal> {
-  return new Refusal<ReleaseRefusal>('release_malformed', what)
 }
 
 function readPlatform(name: string) {
@@ -263,6 +259,7 @@ async function listHandedBundle(
   image: Descriptor,
   handed: { bytes: Uint8Array; list: Descriptor | undefined },
 ): Promise<EncodedManifest> {
+  requireDocument(image, `the manifest of the bundle for ${platform}`)
   const { layer, manifest } = parseBundleManifest(handed.bytes)
   const named = manifest.annotations?.[releaseAnnotations.platform]
   if (named !== undefined && named !== platform) {
@@ -278,67 +275,8 @@ async function listHandedBundle(
   })
   const unpackedBytes = manifest.annotations?.[releaseAnnotations.unpackedSize]
   requireSameFiles({ platform, list: handed.list ?? computed.list, unpackedBytes }, computed)
+  requireBundleManifest(platform, computed)
   return await putFileList(layout, platform, image, { entries })
-}
-
-export interface Release {
-  product: string
-  version: string
-  index: ImageIndex
-  /** One manifest per platform, by the platform's name. */
-  platforms: ReadonlyMap<string, Descriptor>
-  /** The file list artifacts, by the platform of the release that each is filed under. */
-  fileLists: ReadonlyMap<string, Descriptor>
-  /** Why a file list artifact is none of `fileLists`. A release that is to be signed or installed has none of them. */
-  fileListFaults: readonly string[]
-}
-
-/** Reads a release's index, whose bytes must have been verified. Throws `Refusal<ReleaseRefusal | ManifestRefusal>`. */
-export function parseRelease(bytes: Uint8Array): Release {
-  const index = parseManifest(bytes, mediaTypes.index)
-  const product = index.annotations?.[releaseAnnotations.product]
-  const version = index.annotations?.[releaseAnnotations.version]
-  if (
-    index.kind !== 'index' ||
-    index.artifactType !== releaseArtifactType ||
-    product === undefined ||
-    version === undefined
-  ) {
-    throw new Refusal<ReleaseRefusal>('release_malformed', 'the index is not one of a release')
-  }
-  const platforms = new Map<string, Descriptor>()
-  for (const descriptor of index.manifests) {
-    if (descriptor.platform === undefined) continue
-    const name = formatPlatform(descriptor.platform)
-    if (!isPlatformName(name)) {
-      throw new Refusal<ReleaseRefusal>(
-        'release_malformed',
-        `${JSON.stringify(name)} is no platform`,
-      )
-    }
-    if (platforms.has(name)) {
-      throw new Refusal<ReleaseRefusal>('release_malformed', `two manifests for ${name}`)
-    }
-    platforms.set(name, descriptor)
-  }
-  return { product, version, index, platforms, ...sortFileLists(index, new Set(platforms.keys())) }
-}
-
-/** The one layer of a bundle's manifest, whose bytes must have been verified. Throws `Refusal<ReleaseRefusal | ManifestRefusal>`. */
-export function parseBundleManifest(bytes: Uint8Array): { layer: Descriptor; manifest: Manifest } {
-  const manifest = parseManifest(bytes, mediaTypes.manifest)
-  const layer = manifest.kind === 'manifest' ? manifest.layers[0] : undefined
-  if (
-    manifest.kind !== 'manifest' ||
-    manifest.artifactType !== bundleArtifactType ||
-    manifest.layers.length !== 1 ||
-    layer?.mediaType !== mediaTypes.layerTarZstd ||
-    // What lies elsewhere is in no copy of the release, and nobody would check it.
-    layer.urls !== undefined
-  ) {
-    throw new Refusal<ReleaseRefusal>('release_malformed', 'the manifest is not one of a bundle')
-  }
-  return { layer, manifest }
 }
 
 /** The document of a file list, verified; whether it is what the bundle holds is for `release-content.ts`. Throws `Refusal<FileListRefusal | ContentRefusal>`, `TrustError`. */

@@ -87,7 +87,7 @@ test('T11 a release that is not what is said of it is neither registered nor pro
     ['6.0.0', lying, 'file_list_mismatch'],
     ['6.0.1', { platform: 'linux/amd64', layer }, 'file_list_mismatch'],
     ['6.0.2', { ...lying, filedUnder: '..' }, 'file_list_mismatch'],
-    ['6.0.3', { ...lying, layer: new Uint8Array([1, 2, 3]) }, 'release_malformed'],
+    ['6.0.3', { ...lying, layer: new Uint8Array([1, 2, 3]) }, 'zstd_damaged'],
   ] as const) {
     const pushed = await pushCrafted(client, server.adminToken, { version, bundles: [bundle] })
     await assert.rejects(

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { parseBundleManifest, parseRelease } from '@seaworthy/oci/release'
+import { parseBundleManifest, parseRelease } from '@seaworthy/oci/release-index'
 import { publishRelease } from '@seaworthy/server/testing'
 import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import type { CommandLine } from './testing/program.ts'

@@ -37,9 +37,6 @@ export interface WantedContent {
 }
 
 const pieceBytes = 1024 * 1024
-/** Documents that are read into memory: index and manifests. */
-export const documentBytesMax = 4 * 1024 * 1024
-
 /**
  * The sources one after the other. What a source sent is kept for that source alone (`poll/fetcher.ts`): a hostile one spoils its own
  * download and no other's. Where wrong bytes began in an earlier attempt, the source gets a clean try at once.

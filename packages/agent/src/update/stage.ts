@@ -2,16 +2,18 @@
  * From a signed release to a folder that is stored whole: index, the one manifest for this platform, its layers; each with the
  * digest that the one above names, the index with the digest in the signed target.
  */
-import { digestAlgorithm, digestHex } from '@seaworthy/oci/digests'
-import type { Descriptor, ImageIndex, ImageManifest } from '@seaworthy/oci/manifests'
-import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
+import { digestHex } from '@seaworthy/oci/digests'
+import type { Descriptor } from '@seaworthy/oci/manifests'
 import { createListingSink } from '@seaworthy/oci/bundle/contents'
-import {
-  createFileListDigester,
-  parseFileListManifest,
-  sortFileLists,
-} from '@seaworthy/oci/bundle/file-list'
+import { createFileListDigester, parseFileListManifest } from '@seaworthy/oci/bundle/file-list'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
+import {
+  bundleArtifactType,
+  parseBundleOf,
+  parseRelease,
+  releaseMismatch,
+  requireDocument,
+} from '@seaworthy/oci/release-index'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Release } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
@@ -21,17 +23,8 @@ import type { Layout } from '../state/layout.ts'
 import { readBundleManifest } from '../health/bundle-manifest.ts'
 import { finishStaging, removeStaging, stagingFolder } from '../slots/slots.ts'
 import type { ContentPorts, ContentSettings, WantedContent } from './content.ts'
-import {
-  discardContent,
-  documentBytesMax,
-  localFault,
-  obtainDocument,
-  obtainFile,
-} from './content.ts'
+import { discardContent, localFault, obtainDocument, obtainFile } from './content.ts'
 import { refuseContent, Verified } from './verified.ts'
-
-const bundleType = 'application/vnd.seaworthy.bundle.v1+json'
-const releaseType = 'application/vnd.seaworthy.release.v1+json'
 
 export interface StageSettings extends ContentSettings {
   layout: Layout
@@ -41,14 +34,9 @@ export interface StageSettings extends ContentSettings {
 
 const malformed = (what: string) => refuseContent('release_malformed', what)
 
-function sha256Of(descriptor: Descriptor): string {
-  if (digestAlgorithm(descriptor.digest) !== 'sha256') malformed('a digest other than sha256')
-  return digestHex(descriptor.digest)
-}
-
-function wantDocument(path: string, descriptor: Pick<Descriptor, 'digest' | 'size'>) {
-  if (descriptor.size > documentBytesMax) malformed('a document of more than 4 MiB')
-  return { path, sha256: sha256Of(descriptor as Descriptor), size: descriptor.size }
+function wantDocument(path: string, descriptor: Pick<Descriptor, 'digest' | 'size'>, what: string) {
+  requireDocument(descriptor, what)
+  return { path, sha256: digestHex(descriptor.digest), size: descriptor.size }
 }
 
 interface FoundBundle {
@@ -57,40 +45,27 @@ interface FoundBundle {
 }
 
 /** The manifests of the bundle for this platform and of its file list, as the index names them. Throws `Refusal`. */
-function findBundle(bytes: Uint8Array, release: Release, platform: string): FoundBundle {
-  const index = parseManifest(bytes, mediaTypes.index)
-  if (index.kind !== 'index' || index.artifactType !== releaseType)
-    return malformed('not the index of a release')
-  const named = index.annotations ?? {}
-  const isOther =
-    named['dev.seaworthy.product'] !== release.product ||
-    named['dev.seaworthy.version'] !== release.version
-  if (isOther) return malformed('the index names another product or version than the signed target')
-  const fitting = index.manifests.filter(
-    (entry) =>
-      entry.artifactType === bundleType &&
-      entry.platform !== undefined &&
-      formatPlatform(entry.platform) === platform,
-  )
-  const [image] = fitting
-  return image !== undefined && fitting.length === 1
-    ? { image, fileList: findFileList(index, platform) }
-    : refuseContent('wrong_platform', `the release has not exactly one bundle for ${platform}`)
+function findBundle(bytes: Uint8Array, signed: Release, platform: string): FoundBundle {
+  const release = parseRelease(bytes)
+  if (release.product !== signed.product || release.version !== signed.version) {
+    throw releaseMismatch('the index names another product or version than the signed target')
+  }
+  const image =
+    release.platforms.get(platform) ??
+    refuseContent('wrong_platform', `the release has no bundle for ${platform}`)
+  if (image.artifactType !== bundleArtifactType) {
+    throw releaseMismatch(`the index does not say that ${platform} is a bundle`)
+  }
+  return { image, fileList: findFileList(release, platform) }
 }
 
 const lying = (what: string) => refuseContent('file_list_mismatch', what)
 
 /** The one file list that is filed under this platform; a release in which another is filed under none is refused too. */
-function findFileList(index: ImageIndex, platform: string): Descriptor {
-  const platforms = new Set(
-    index.manifests.flatMap((entry) =>
-      entry.platform === undefined ? [] : [formatPlatform(entry.platform)],
-    ),
-  )
-  const { fileLists, fileListFaults } = sortFileLists(index, platforms)
-  const [fault] = fileListFaults
+function findFileList(release: ReturnType<typeof parseRelease>, platform: string): Descriptor {
+  const [fault] = release.fileListFaults
   if (fault !== undefined) return lying(fault)
-  return fileLists.get(platform) ?? lying(`the release has no file list for ${platform}`)
+  return release.fileLists.get(platform) ?? lying(`the release has no file list for ${platform}`)
 }
 
 /** The document with the files of `image`; only its digest is of use here. Throws `Refusal`. */
@@ -116,39 +91,35 @@ async function findLayer(
 ): Promise<{ layer: Descriptor; list: Descriptor; wanted: WantedContent }> {
   const { product, channel, version } = release
   const wantedIndex = await new Verified(release).read(({ sha256, length }) =>
-    wantDocument(`/tuf/targets/${product}/${channel}/${sha256}.${encodeURIComponent(version)}`, {
-      digest: `sha256:${sha256}`,
-      size: length,
-    }),
+    wantDocument(
+      `/tuf/targets/${product}/${channel}/${sha256}.${encodeURIComponent(version)}`,
+      { digest: `sha256:${sha256}`, size: length },
+      'the index of the release',
+    ),
   )
   const index = await obtainDocument(ports, settings, wantedIndex)
   const found = await index.read((bytes) => {
     const { image, fileList } = findBundle(bytes, release, settings.platform)
-    const want = (descriptor: Descriptor) => ({
-      ...wantDocument(`/v2/${product}/manifests/${descriptor.digest}`, descriptor),
+    const want = (descriptor: Descriptor, what: string) => ({
+      ...wantDocument(`/v2/${product}/manifests/${descriptor.digest}`, descriptor, what),
       accept: descriptor.mediaType,
     })
-    return { image, wantedImage: want(image), wantedList: want(fileList) }
+    return {
+      image,
+      wantedImage: want(image, `the manifest of the bundle for ${settings.platform}`),
+      wantedList: want(fileList, `the manifest of the file list of ${settings.platform}`),
+    }
   })
   const { image, wantedImage, wantedList } = found
   const listManifest = await obtainDocument(ports, settings, wantedList)
   const list = await listManifest.read((bytes) => readListManifest(bytes, image))
   const manifest = await obtainDocument(ports, settings, wantedImage)
   return manifest.read((bytes) => {
-    const [layer] = layersOf(parseManifest(bytes, image.mediaType) as ImageManifest)
-    const path = `/v2/${product}/blobs/${layer!.digest}`
-    return { layer: layer!, list, wanted: { path, sha256: sha256Of(layer!), size: layer!.size } }
+    const { layer } = parseBundleOf(settings.platform, image, bytes)
+    const { digest, size } = layer
+    const path = `/v2/${product}/blobs/${digest}`
+    return { layer, list, wanted: { path, sha256: digestHex(digest), size } }
   })
-}
-
-function layersOf(manifest: ImageManifest): readonly Descriptor[] {
-  if (manifest.kind !== 'manifest' || manifest.artifactType !== bundleType)
-    malformed('not a bundle')
-  if (manifest.layers.length !== 1) malformed('a bundle has exactly one layer')
-  for (const layer of manifest.layers) {
-    if (layer.mediaType !== mediaTypes.layerTarZstd) malformed('a layer of another kind')
-  }
-  return manifest.layers
 }
 
 /**

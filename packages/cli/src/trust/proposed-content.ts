@@ -93,7 +93,7 @@ export interface ContentChange {
 }
 
 export async function describeContentChange(
-  context: Context,
+  context: Pick<Context, 'progress'>,
   source: ContentSource,
   { claims, sha256, before }: ContentChange,
   options: ShowOptions,

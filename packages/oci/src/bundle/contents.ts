@@ -8,6 +8,8 @@ import type { ExpectedContent } from '../digests.ts'
 import type { TarLimits, TarSink } from '../tar/read.ts'
 import type { FileEntry, FileListRefusal } from './file-list.ts'
 import { createFileListDigester } from './file-list.ts'
+import type { BundleManifestRefusal } from './manifest.ts'
+import { bundleManifestBytesMax, bundleManifestName, parseBundleManifest } from './manifest.ts'
 import { unpackBundle } from './unpack.ts'
 
 /** Gives each entry to `onEntry` as it ends, and everything that it gets to `next`. */
@@ -44,20 +46,29 @@ export function createListingSink(onEntry: (entry: FileEntry) => void, next?: Ta
   }
 }
 
-/** Keeps the content of one file, as long as it is no longer than `bytesMax`, and gives everything on to `next`. */
-export function createKeepingSink(
-  wanted: { path: string; bytesMax: number },
-  next: TarSink,
-): TarSink & { kept(): Uint8Array | undefined } {
+/** What lies at the path of `seaworthy.json`: a file of a possible length, or what is wrong with it. */
+type FoundManifest = { bytes: Uint8Array } | { fault: string }
+
+/** Keeps `seaworthy.json`, and gives everything on to `next`. */
+function createKeepingSink(next: TarSink): TarSink & { found(): FoundManifest | undefined } {
   const pieces: Uint8Array[] = []
-  let isKept = false
   let isKeeping = false
+  let found: FoundManifest | 'file' | undefined
   return {
-    makeDirectory: (path) => next.makeDirectory(path),
-    makeSymlink: (path, target) => next.makeSymlink(path, target),
+    makeDirectory(path) {
+      if (path === bundleManifestName) found = { fault: 'a folder, not a file' }
+      return next.makeDirectory(path)
+    },
+    makeSymlink(path, target) {
+      if (path === bundleManifestName) found = { fault: 'a link, not a file' }
+      return next.makeSymlink(path, target)
+    },
     beginFile(path, size, isExecutable) {
-      isKeeping = path === wanted.path && size <= wanted.bytesMax
-      isKept ||= isKeeping
+      isKeeping = path === bundleManifestName && size <= bundleManifestBytesMax
+      if (isKeeping) found = 'file'
+      else if (path === bundleManifestName) {
+        found = { fault: `longer than ${bundleManifestBytesMax} bytes` }
+      }
       return next.beginFile(path, size, isExecutable)
     },
     writeFile(piece) {
@@ -65,7 +76,7 @@ export function createKeepingSink(
       return next.writeFile(piece)
     },
     endFile: () => next.endFile(),
-    kept: () => (isKept ? Buffer.concat(pieces) : undefined),
+    found: () => (found === 'file' ? { bytes: Buffer.concat(pieces) } : found),
   }
 }
 
@@ -78,10 +89,9 @@ export interface BundleContents {
   tarBytes: number
   /** The content of `seaworthy.json` at the root, `undefined` when there is no such file or it is too long to be one. */
   manifest: Uint8Array | undefined
+  /** What else lies in its place, which no device takes. */
+  manifestFault: string | undefined
 }
-
-const bundleManifestName = 'seaworthy.json'
-const bundleManifestBytesMax = 64 * 1024
 
 /** Reads the layer to its end, verified. Throws what `unpackBundle` throws; nothing of what `onEntry` got counts then. */
 export async function computeBundleContents(options: {
@@ -96,17 +106,43 @@ export async function computeBundleContents(options: {
     digester.add(entry)
     onEntry?.(entry)
   })
-  const sink = createKeepingSink(
-    { path: bundleManifestName, bytesMax: bundleManifestBytesMax },
-    listing,
-  )
+  const sink = createKeepingSink(listing)
   const { fileBytes, tarBytes } = await unpackBundle({
     source,
     expected,
     sink,
     ...(limits === undefined ? {} : { limits }),
   })
-  return { list: digester.finish(), fileBytes, tarBytes, manifest: sink.kept() }
+  const found = sink.found()
+  return {
+    list: digester.finish(),
+    fileBytes,
+    tarBytes,
+    manifest: found !== undefined && 'bytes' in found ? found.bytes : undefined,
+    manifestFault: found !== undefined && 'fault' in found ? found.fault : undefined,
+  }
+}
+
+/** Throws `manifest_malformed` when the bundle's `seaworthy.json` is one that every device would refuse. */
+export function requireBundleManifest(
+  platform: string,
+  { manifest, manifestFault }: BundleContents,
+): void {
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new Refusal<BundleManifestRefusal>(
+      'manifest_malformed',
+      `no device takes the bundle of ${platform}: ${what}`,
+      { cause },
+    )
+  }
+  if (manifestFault !== undefined) refuse(`${bundleManifestName}: ${manifestFault}`)
+  if (manifest === undefined) return
+  try {
+    parseBundleManifest(manifest, undefined)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    refuse(error.message, error)
+  }
 }
 
 /** Throws `file_list_mismatch` unless a bundle's documents say exactly what was computed from its layer. */

@@ -104,6 +104,10 @@ function parseHealth(value: unknown, environment: Environment) {
   if (http === undefined) return { check: { kind: 'alive' } as const, windowSeconds: window }
   if (typeof http !== 'string') return refuse('health.http: expected a URL')
   const url = URL.parse(substitute(http, environment))
+  // Whether values that only the device has make it one, the device alone can say.
+  if (url === null && environment === undefined && http.search(placeholder) >= 0) {
+    return { check: { kind: 'http', url: http } as const, windowSeconds: window }
+  }
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     return refuse('health.http: expected http://… or https://…')
   }

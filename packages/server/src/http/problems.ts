@@ -8,6 +8,7 @@ import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
@@ -91,6 +92,39 @@ const releaseTable = {
   release_mismatch: no(422, 'The content is not what is said of it'),
   file_list_mismatch: no(422, 'The file list is not what the bundle holds'),
 } satisfies Record<ReleaseRefusal, Mapped>
+
+/** What a device would refuse for good, by the code that the device would give. */
+const contentTable = {
+  release_malformed: releaseTable.release_malformed,
+  release_mismatch: releaseTable.release_mismatch,
+  file_list_mismatch: releaseTable.file_list_mismatch,
+  file_list_malformed: notGenuine('Not a file list'),
+  file_list_too_large: notGenuine('The file list is too large'),
+  manifest_malformed: notGenuine('A manifest is malformed'),
+  manifest_not_json: notGenuine('A manifest is not JSON'),
+  manifest_too_large: notGenuine('A manifest is too large'),
+  manifest_media_type: notGenuine('The media types of a manifest do not agree'),
+  file_name: notGenuine('No name for a file of an image'),
+  file_name_twice: notGenuine('Two files of an image have one name'),
+  os_image_malformed: notGenuine('Not an operating system image'),
+  zstd_damaged: notGenuine('A bundle cannot be decompressed'),
+  tar_truncated: notGenuine('The archive of a bundle is cut off'),
+  tar_header: notGenuine('The archive of a bundle is none'),
+  tar_not_canonical: notGenuine('The archive of a bundle is not in the one form'),
+  tar_pax: notGenuine('The archive of a bundle is not in the one form'),
+  tar_padding: notGenuine('The archive of a bundle is not in the one form'),
+  tar_trailing_bytes: notGenuine('The archive of a bundle goes on behind its end'),
+  entry_kind: notGenuine('A bundle holds what is no file, folder or link'),
+  entry_order: notGenuine('The archive of a bundle is not in order'),
+  entry_duplicate: notGenuine('A bundle holds an entry twice'),
+  entry_parent: notGenuine('An entry of a bundle is in no folder'),
+  path_unsafe: notGenuine('A path in a bundle is not safe'),
+  path_too_long: notGenuine('A path in a bundle is too long'),
+  symlink_escapes: notGenuine('A link leads out of its bundle'),
+  file_too_large: notGenuine('A file in a bundle is too large'),
+  total_too_large: notGenuine('A bundle is too large'),
+  too_many_entries: notGenuine('A bundle holds too many entries'),
+} satisfies Record<ReleaseFault, Mapped>
 
 const rolloutTable = {
   rollout_not_found: no(404, 'No such rollout'),
@@ -195,6 +229,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...fleetTable,
   ...deviceTable,
   ...releaseTable,
+  ...contentTable,
   ...rolloutTable,
   ...serverTable,
   ...rebootLockTable,

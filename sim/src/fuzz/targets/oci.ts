@@ -24,7 +24,7 @@ import {
   parseRelease,
   releaseAnnotations,
   releaseArtifactType,
-} from '@seaworthy/oci/release'
+} from '@seaworthy/oci/release-index'
 import type { TarSink } from '@seaworthy/oci/tar'
 import { createTarReader } from '@seaworthy/oci/tar'
 import { encodeEntry, endBytes, paddingAfter } from '@seaworthy/oci/tar-format'

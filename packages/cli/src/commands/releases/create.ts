@@ -148,17 +148,18 @@ async function openSource(
   // A single file is a bundle that holds this file.
   await mkdir(work)
   await copyFile(text, join(work, basename(text)))
+  await checkManifest(work, text)
   return { kind: 'folder', path: work }
 }
 
 /** What every device would refuse is refused before anybody signs it. */
-async function checkManifest(folder: string): Promise<void> {
+async function checkManifest(folder: string, named = folder): Promise<void> {
   try {
     await checkFolderManifest(folder)
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
     throw new CliError('refused', cause.message, {
-      wayOut: `Correct it in ${folder}: a device would refuse this release.`,
+      wayOut: `Correct it in ${named}: a device would refuse this release.`,
       cause,
     })
   }

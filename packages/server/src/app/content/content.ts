@@ -39,7 +39,7 @@ async function requireContent(
   }
 }
 
-/** Throws `release_content_missing`, `release_malformed` or `file_list_mismatch`. */
+/** Throws `release_content_missing`, and `Refusal<ReleaseFault>`. */
 export async function describeContent(
   app: ContentDeps,
   wanted: { product: string; version: string; digest: Digest },
@@ -49,7 +49,10 @@ export async function describeContent(
   const outline = await verifyContent(app, product, digest)
   const { release, kind, length } = outline
   if (release.product !== product || release.version !== version) {
-    throw malformed('the index is annotated with another product or version')
+    throw new Refusal<ReleaseRefusal>(
+      'release_mismatch',
+      `the index names ${release.product} ${release.version}, and ${product} ${version} is to be registered: push it as what it is`,
+    )
   }
   const { totalBytes, byDigest } = await countBytes(app.store, product, release.index)
   const platforms = outline.platforms.map(({ platform, manifest: { digest: child } }) => ({
@@ -76,8 +79,7 @@ async function countBytes(store: RegistryStore, product: string, index: ImageInd
 }
 
 /**
- * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, `release_malformed`,
- * `file_list_mismatch` or `release_mismatch`.
+ * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, and `Refusal<ReleaseFault>`.
  */
 export async function verifyClaims(app: ContentDeps, release: SignedRelease): Promise<void> {
   const digest = `sha256:${release.sha256}` as const
@@ -99,14 +101,14 @@ async function verifyContent(
     await verifiedReleases.once(`${product}/${digest}`, () => verifyReleaseContent(source, outline))
     return outline
   } catch (cause) {
-    if (!(cause instanceof Refusal) || cause.code === 'file_list_mismatch') throw cause
-    if (cause.code === 'content_missing') {
+    if (!(cause instanceof Refusal)) throw cause
+    if (cause.code === 'content_missing' || cause.code === 'content_damaged') {
       throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
     }
-    throw malformed(cause.message, cause)
+    throw cause
   }
 }
 
-function malformed(publicMessage: string, cause?: unknown): Refusal<ReleaseRefusal> {
-  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage, { cause })
+function malformed(publicMessage: string): Refusal<ReleaseRefusal> {
+  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage)
 }

@@ -1,0 +1,247 @@
+/**
+ * Releases of one bundle that a device refuses for good, each with its one fault. For tests: whoever lets a release in, signs it or
+ * checks it refuses each of them by the code that the device would give.
+ */
+import { zstdCompressSync } from 'node:zlib'
+import type { ContentTarget } from './content.ts'
+import type { CraftedBundle, CraftedFile } from './crafted-release.ts'
+import { craftLayer, craftRelease } from './crafted-release.ts'
+import type { EncodedManifest, ImageIndex } from './manifests.ts'
+import { mediaTypes } from './manifests.ts'
+import { encodeEntry, endBytes } from './tar/format.ts'
+import type { TarEntry } from './tar/format.ts'
+
+export interface UnusableRelease {
+  name: string
+  code: string
+  put: (target: ContentTarget) => Promise<EncodedManifest>
+}
+
+export const unusablePlatform = 'linux/amd64'
+const product = 'web'
+const version = '1.0'
+
+const program: CraftedFile = { path: 'bin/app', content: '#!/bin/sh\n', isExecutable: true }
+const started: CraftedFile = { path: 'seaworthy.json', content: '{"start":["./bin/app"]}' }
+
+interface Fault {
+  files?: readonly CraftedFile[]
+  /** Entries without content, in place of files. */
+  entries?: readonly TarEntry[]
+  /** Bytes behind the entries. */
+  tail?: Uint8Array
+  bundle?: Partial<CraftedBundle>
+  index?: (index: ImageIndex) => ImageIndex
+}
+
+function craft(target: ContentTarget, { files, entries, tail, bundle, index }: Fault) {
+  const honest = craftLayer(files ?? [program, started])
+  const layer =
+    entries === undefined && tail === undefined
+      ? honest.layer
+      : zstdCompressSync(
+          Buffer.concat([...(entries ?? []).map(encodeEntry), tail ?? Buffer.alloc(endBytes)]),
+        )
+  const one = { platform: unusablePlatform, layer, listed: honest.files, ...bundle }
+  return craftRelease(target, {
+    product,
+    version,
+    bundles: [one],
+    ...(index === undefined ? {} : { alter: index }),
+  })
+}
+
+const empty = { kind: 'file', size: 0, isExecutable: false } as const
+const link = (path: string, target: string): TarEntry => ({ kind: 'symlink', path, target })
+const listedLink = (target: string) => ({
+  entries: [{ type: 'symlink' as const, path: 'seaworthy.json', target }],
+})
+
+const faults: readonly [name: string, code: string, fault: Fault][] = [
+  ['its layer is named by a SHA-512 digest', 'release_malformed', { bundle: { sha512: 'layer' } }],
+  [
+    'its manifest is named by a SHA-512 digest',
+    'release_malformed',
+    { bundle: { sha512: 'manifest' } },
+  ],
+  [
+    'its file list is named by a SHA-512 digest',
+    'release_malformed',
+    { bundle: { sha512: 'list' } },
+  ],
+  [
+    'it has two layers',
+    'release_malformed',
+    { bundle: { alter: (m) => ({ ...m, layers: [...m.layers, ...m.layers] }) } },
+  ],
+  ['it has no layer', 'release_malformed', { bundle: { alter: (m) => ({ ...m, layers: [] }) } }],
+  [
+    'its layer is of another kind',
+    'release_malformed',
+    {
+      bundle: {
+        alter: (m) => ({
+          ...m,
+          layers: m.layers.map((layer) => ({ ...layer, mediaType: 'application/gzip' })),
+        }),
+      },
+    },
+  ],
+  [
+    'its layer lies elsewhere',
+    'release_malformed',
+    {
+      bundle: {
+        alter: (m) => ({
+          ...m,
+          layers: m.layers.map((layer) => ({ ...layer, urls: ['https://example.org/'] })),
+        }),
+      },
+    },
+  ],
+  [
+    'its index is none of a release',
+    'release_malformed',
+    { index: (index) => ({ ...index, artifactType: 'application/x' }) },
+  ],
+  [
+    'its index names another product',
+    'release_mismatch',
+    {
+      index: (index) => ({
+        ...index,
+        annotations: { ...index.annotations, 'dev.seaworthy.product': 'kiosk' },
+      }),
+    },
+  ],
+  [
+    'its index names another version',
+    'release_mismatch',
+    {
+      index: (index) => ({
+        ...index,
+        annotations: { ...index.annotations, 'dev.seaworthy.version': '1.1' },
+      }),
+    },
+  ],
+  [
+    'its index has two manifests for the platform',
+    'release_malformed',
+    { index: (index) => ({ ...index, manifests: [...index.manifests, index.manifests[0]!] }) },
+  ],
+  [
+    'its index names a platform that is none',
+    'release_malformed',
+    {
+      index: (index) => ({
+        ...index,
+        manifests: [
+          ...index.manifests,
+          { ...index.manifests[0]!, platform: { os: '..', architecture: 'x' } },
+        ],
+      }),
+    },
+  ],
+  [
+    'its index does not say that it is a bundle',
+    'release_mismatch',
+    {
+      index: (index) => ({
+        ...index,
+        manifests: index.manifests.map(({ artifactType, ...rest }) =>
+          rest.platform === undefined ? { ...rest, artifactType: artifactType! } : rest,
+        ),
+      }),
+    },
+  ],
+  [
+    'its index calls a bundle what is none',
+    'release_mismatch',
+    {
+      bundle: { alter: (m) => ({ ...m, artifactType: 'application/x' }) },
+      index: (index) => ({
+        ...index,
+        manifests: index.manifests.map((one) =>
+          one.platform === undefined
+            ? one
+            : { ...one, artifactType: 'application/vnd.seaworthy.bundle.v1+json' },
+        ),
+      }),
+    },
+  ],
+  [
+    'its index calls the media type of a manifest another',
+    'manifest_media_type',
+    {
+      index: (index) => ({
+        ...index,
+        manifests: index.manifests.map((one) =>
+          one.platform === undefined ? one : { ...one, mediaType: mediaTypes.dockerManifest },
+        ),
+      }),
+    },
+  ],
+  ['it has no file list', 'file_list_mismatch', { bundle: { listed: undefined } }],
+  ['its file list is filed elsewhere', 'file_list_mismatch', { bundle: { filedUnder: '..' } }],
+  ['its file list is none', 'file_list_mismatch', { bundle: { listed: Buffer.from('none') } }],
+  ['its file list is another', 'file_list_mismatch', { bundle: { listed: { entries: [] } } }],
+  ['its layer is not compressed', 'zstd_damaged', { bundle: { layer: Buffer.from('no bundle') } }],
+  ['its archive is cut off', 'tar_truncated', { entries: [link('a', 'b')], tail: Buffer.alloc(0) }],
+  [
+    'its archive goes on behind the end',
+    'tar_trailing_bytes',
+    { tail: Buffer.alloc(endBytes + 512) },
+  ],
+  ['its archive is none', 'tar_header', { tail: Buffer.alloc(512, 'x') }],
+  [
+    'its archive has an entry twice',
+    'entry_duplicate',
+    { entries: [link('a', 'b'), link('a', 'b')] },
+  ],
+  ['its archive is out of order', 'entry_order', { entries: [link('b', 'a'), link('a', 'b')] }],
+  [
+    'its archive has an entry without a folder',
+    'entry_parent',
+    { entries: [{ ...empty, path: 'x/y' }] },
+  ],
+  ['its archive has a link that leads out', 'symlink_escapes', { entries: [link('a', '../../x')] }],
+  [
+    'its seaworthy.json is a link',
+    'manifest_malformed',
+    {
+      entries: [link('seaworthy.json', 'x')],
+      bundle: { listed: listedLink('x') },
+    },
+  ],
+  [
+    'its seaworthy.json is a folder',
+    'manifest_malformed',
+    { files: [program, { path: 'seaworthy.json/x', content: '' }] },
+  ],
+  [
+    'its seaworthy.json is too long',
+    'manifest_malformed',
+    { files: [program, { ...started, content: `${started.content}${' '.repeat(70_000)}` }] },
+  ],
+  [
+    'its seaworthy.json is not JSON',
+    'manifest_malformed',
+    { files: [program, { ...started, content: 'start' }] },
+  ],
+  [
+    'its seaworthy.json has a member that nobody knows',
+    'manifest_malformed',
+    { files: [program, { ...started, content: '{"start":["./bin/app"],"root":true}' }] },
+  ],
+  [
+    'its seaworthy.json starts nothing',
+    'manifest_malformed',
+    { files: [program, { ...started, content: '{}' }] },
+  ],
+]
+
+export const unusableReleases: readonly UnusableRelease[] = faults.map(([name, code, fault]) => ({
+  name,
+  code,
+  put: (target) => craft(target, fault),
+}))
