@@ -1,6 +1,6 @@
 /**
  * What a device remembers of the repository, in one file of two generations: the whole root history
- * from its anchor, the newest trusted files, and the latest time it verified. A trailer of length and
+ * from its anchor, the newest trusted files, the marks of their versions, and the latest time it verified. A trailer of length and
  * hash tells a torn file from a whole one. No file at all is as unreadable as a broken one: only
  * provisioning makes the first generation.
  */
@@ -9,6 +9,7 @@ import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import { isTrustError, trustError } from './codes.ts'
 import { isJsonObject, parseJson, wireJson } from './json.ts'
 import type { JsonValue } from './json.ts'
+import type { StoredMarks, VersionMark } from './version-marks.ts'
 
 export type StateSlot = 'a' | 'b'
 
@@ -33,6 +34,8 @@ export interface ClientState {
    * it is taken for the keys of the newest stored root.
    */
   readonly verifiedUnder?: number
+  /** Of the offline roles. Absent in states of earlier versions of this program: they are learnt from `roles`. */
+  readonly marks?: StoredMarks
 }
 
 const format = 'seaworthy-trust-state-v1'
@@ -49,6 +52,7 @@ export async function formatClientState(state: ClientState): Promise<Uint8Array<
       roles,
       verifiedAt: formatInstant(state.verifiedAt),
       ...(state.verifiedUnder === undefined ? {} : { verifiedUnder: state.verifiedUnder }),
+      ...(state.marks === undefined ? {} : { marks: formatMarks(state.marks) }),
     }),
   )
   return utf8Encode(`${body}\n${await trailer(body)}\n`)
@@ -58,6 +62,33 @@ async function trailer(body: string): Promise<string> {
   const bytes = utf8Encode(body)
   const digest = await crypto.subtle.digest('SHA-256', bytes)
   return `${bytes.length} sha256:${hexEncode(new Uint8Array(digest))}`
+}
+
+/** `VERSION KEY KEY…` for each ring: no deeper than earlier versions of this program can read. */
+function formatMarks(marks: StoredMarks): Record<string, string[]> {
+  const texts = Object.create(null) as Record<string, string[]>
+  for (const [name, list] of marks) {
+    texts[name] = list.map(({ version, keys }) => [version, ...keys].join(' '))
+  }
+  return texts
+}
+
+/** Throws what is not `state_unreadable` yet for anything that `formatMarks` has not made. */
+function parseMarks(json: JsonValue): StoredMarks {
+  if (!isJsonObject(json)) throw new SyntaxError('marks are no object')
+  const readMark = (value: JsonValue): VersionMark => {
+    const [version, ...keys] = typeof value === 'string' ? value.split(' ') : []
+    const number = Number(version)
+    if (!Number.isSafeInteger(number) || number < 1 || keys.length === 0) {
+      throw new SyntaxError('a mark is out of form')
+    }
+    return { version: number, keys }
+  }
+  const readMarks = ([name, list]: [string, JsonValue]) => {
+    if (!Array.isArray(list)) throw new SyntaxError('marks are no list')
+    return [name, list.map(readMark)] as const
+  }
+  return new Map(Object.entries(json).map(readMarks))
 }
 
 /** Throws `state_unreadable` for anything that `formatClientState` has not written. */
@@ -71,7 +102,7 @@ export async function parseClientState(bytes: Uint8Array): Promise<ClientState> 
     }
     const json = parseJson(utf8Encode(body), { bytesMax: stateBytesMax, depthMax: 3 })
     if (!isJsonObject(json) || json['format'] !== format) throw unreadable('an unknown format')
-    const { generation, roots, roles, verifiedAt, verifiedUnder } = json
+    const { generation, roots, roles, verifiedAt, verifiedUnder, marks } = json
     if (
       typeof generation !== 'number' ||
       !Array.isArray(roots) ||
@@ -88,6 +119,7 @@ export async function parseClientState(bytes: Uint8Array): Promise<ClientState> 
       roles: new Map(Object.entries(roles).map(([role, value]) => [role, decode(value)])),
       verifiedAt: parseInstant(verifiedAt as string),
       ...(verifiedUnder === undefined ? {} : { verifiedUnder }),
+      ...(marks === undefined ? {} : { marks: parseMarks(marks) }),
     }
   } catch (cause) {
     if (isTrustError(cause, 'state_unreadable')) throw cause

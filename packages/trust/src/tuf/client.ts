@@ -14,10 +14,12 @@ import type { CyclePorts, FetchMetadata, FoundTarget } from './cycle.ts'
 import { lintDelegator } from './layout.ts'
 import { defaultTufLimits } from './metadata.ts'
 import type { Metadata, Profile, TargetsSigned, TufLimits } from './metadata.ts'
+import { parseMetadata } from './parse-metadata.ts'
 import { channelRole } from './names.ts'
 import { timeAfter, timeFloor } from './time-floor.ts'
 import type { OfflineTime } from './time-floor.ts'
 import { TrustedSet } from './trusted-set.ts'
+import { learnMarks, VersionMarks } from './version-marks.ts'
 
 export interface TufClientOptions {
   /** The pinned root, exactly as provisioned. */
@@ -114,6 +116,7 @@ export async function createTrustState(
       roles: new Map(),
       verifiedAt: options.notBefore,
       verifiedUnder: root.signed.version,
+      marks: new Map(),
     }),
   )
 }
@@ -121,9 +124,16 @@ export async function createTrustState(
 function startSet(
   options: TufClientOptions,
   startAt: (set: TrustedSet) => Date,
+  marks?: VersionMarks,
 ): Promise<TrustedSet> {
   const { profile, limits = defaultTufLimits, acceptExpiredOffline = false } = options
-  return TrustedSet.fromRoot(options.anchor, { profile, startAt, limits, acceptExpiredOffline })
+  return TrustedSet.fromRoot(options.anchor, {
+    profile,
+    startAt,
+    limits,
+    acceptExpiredOffline,
+    ...(marks === undefined ? {} : { marks }),
+  })
 }
 
 /**
@@ -147,6 +157,10 @@ export async function openTufClient(
   const roles = new Map(read.state.roles)
   let isChanged = false
   let isGenerationLost = read.isGenerationLost
+  let areMarksKnown = read.state.marks !== undefined
+  const marks = new VersionMarks(read.state.marks ?? new Map(), () => {
+    isChanged = true
+  })
   let set: TrustedSet | undefined
   let lastCycle: { wallMs: number; monotonicMs: number } | undefined
   /** Of the last successful cycle of this process. */
@@ -160,6 +174,7 @@ export async function openTufClient(
       roles,
       verifiedAt,
       ...(verifiedUnder === undefined ? {} : { verifiedUnder }),
+      ...(areMarksKnown ? { marks: marks.stored } : {}),
     }
     slot = await writeClientState(ports.store, slot, state)
     generation++
@@ -216,7 +231,7 @@ export async function openTufClient(
   const walkHistory = async (now: Date) => {
     const startAt = (current: TrustedSet) =>
       new Date(Math.max(now.getTime(), floorOf(current).getTime()))
-    const started = await startSet(options, startAt)
+    const started = await startSet(options, startAt, marks)
     try {
       for (const root of roots.slice(1)) await started.updateRoot(root)
     } catch (cause) {
@@ -225,6 +240,15 @@ export async function openTufClient(
     }
     // a state of an earlier version: its time goes with the keys that count as far as it knows
     verifiedUnder ??= started.onlineKeysSince
+    if (!areMarksKnown) {
+      const { profile, limits } = options
+      await learnMarks(marks, started.root.signed, async (role) => {
+        const bytes = roles.get(role)
+        return bytes && parseMetadata('targets', bytes, profile, limits)
+      })
+      areMarksKnown = true
+      isChanged = true
+    }
     return started
   }
 
@@ -251,7 +275,7 @@ export async function openTufClient(
     isChanged = true
   }
 
-  /** Roles that the snapshot no longer names need no room on the device. */
+  /** Roles that the snapshot no longer names need no room on the device. Their marks stay. */
   const forgetGoneRoles = (current: TrustedSet) => {
     for (const role of roles.keys()) {
       if (role === 'timestamp' || role === 'snapshot') continue

@@ -4,10 +4,9 @@
  */
 import { isTrustError, trustError } from './codes.ts'
 import { matchDelegations } from './delegations.ts'
-import type { MatchingDelegation } from './delegations.ts'
 import type { FileMeta, Metadata, TargetFile, TargetsSigned, TufLimits } from './metadata.ts'
-import type { KeyRing } from './threshold.ts'
 import type { TrustedSet } from './trusted-set.ts'
+import type { DelegatedRing } from './version-marks.ts'
 
 /**
  * Fetches one metadata file by its percent-encoded name, as in `3.root.json`. `undefined`: the
@@ -105,9 +104,9 @@ export async function loadRole(
   set: TrustedSet,
   { fetchMetadata, cache, limits }: CyclePorts,
   role: string,
-  ring: KeyRing,
+  ring: DelegatedRing,
 ): Promise<Metadata<TargetsSigned>> {
-  const meta = set.namedRole(role)
+  const meta = await set.namedRoleOf(role, ring)
   const known = set.roles.get(role)?.bytes ?? (await cache.read(role))
   if (known) {
     try {
@@ -143,8 +142,8 @@ export async function findTarget(
   ports: CyclePorts,
   path: string,
 ): Promise<FoundTarget | undefined> {
-  const toVisit: MatchingDelegation[] = [
-    { name: 'targets', terminating: false, ring: set.targetsRing() },
+  const toVisit: { name: string; ring: DelegatedRing }[] = [
+    { name: 'targets', ring: set.targetsRing() },
   ]
   const visited = new Set<string>()
   while (visited.size <= ports.limits.delegationsPerLookupMax) {
@@ -158,7 +157,9 @@ export async function findTarget(
     }
     const children = await matchDelegations(signed.delegations, path)
     if (children.some((child) => child.terminating)) toVisit.length = 0
-    toVisit.push(...children.toReversed())
+    for (const { name, ring } of children.toReversed()) {
+      toVisit.push({ name, ring: { ...ring, delegator: next.name } })
+    }
   }
   return undefined
 }

@@ -23,6 +23,7 @@ import { parseMetadata } from './parse-metadata.ts'
 import { keySetOf, verifyThreshold } from './threshold.ts'
 import type { KeyRing } from './threshold.ts'
 import { outlivesMaximum } from './time-floor.ts'
+import type { DelegatedRing, VersionMarks } from './version-marks.ts'
 
 export interface TrustedSetOptions {
   readonly profile: Profile
@@ -31,6 +32,8 @@ export interface TrustedSetOptions {
   readonly limits: TufLimits
   /** Never on a device: takes root and targets roles that have expired. For those who have to renew them. */
   readonly acceptExpiredOffline?: boolean
+  /** What is remembered of the offline roles beyond snapshots. Without: the specification's client, which remembers nothing more. */
+  readonly marks?: VersionMarks
 }
 
 export class TrustedSet {
@@ -213,6 +216,13 @@ export class TrustedSet {
     return meta[file]!
   }
 
+  /** As `namedRole`; `rollback` where the snapshot names a version below the mark that the keys of `ring` have set. */
+  async namedRoleOf(role: string, ring: DelegatedRing): Promise<FileMeta> {
+    const meta = this.namedRole(role)
+    await this.#options.marks?.refuseOlder(role, ring, meta.version)
+    return meta
+  }
+
   /** What the trusted timestamp says about the snapshot. */
   namedSnapshot(): FileMeta {
     return this.#namedSnapshot()
@@ -220,14 +230,14 @@ export class TrustedSet {
 
   /**
    * 5.6.2 to 5.6.5, for `targets` and every delegated role: the file the snapshot names, signed by the
-   * keys that `ring` demands. A role reached through two delegators must satisfy each of them.
+   * keys that `ring` demands, and of no version below its mark. A role reached through two delegators must satisfy each of them.
    */
   async updateRole(
     role: string,
-    ring: KeyRing,
+    ring: DelegatedRing,
     bytes: Uint8Array,
   ): Promise<Metadata<TargetsSigned>> {
-    const meta = this.namedRole(role)
+    const meta = await this.namedRoleOf(role, ring)
     await verifyFile(bytes, meta, role)
     const trusted = this.#roles.get(role)
     const next =
@@ -241,6 +251,8 @@ export class TrustedSet {
         `${role} ${next.signed.version} where the snapshot names ${meta.version}`,
       )
     }
+    // also when it has expired: an older one that has not would be no better
+    await this.#options.marks?.raise(role, ring, next.signed.version)
     // 5.6.5
     this.#refuseExpired(next.signed, role)
     this.#roles.set(role, next)
@@ -248,13 +260,14 @@ export class TrustedSet {
   }
 
   /** The keys of the top-level targets role. */
-  targetsRing(): KeyRing {
-    return rootRing(this.#root.signed, 'targets')
+  targetsRing(): DelegatedRing {
+    return { ...rootRing(this.#root.signed, 'targets'), delegator: 'root' }
   }
 
   /** The keys that the trusted metadata of `delegator` names for `role`; `undefined` when it does not. */
-  delegatedRing(delegator: string, role: string): KeyRing | undefined {
-    return findKeyRing(this.#roles.get(delegator)?.signed.delegations, role)
+  delegatedRing(delegator: string, role: string): DelegatedRing | undefined {
+    const ring = findKeyRing(this.#roles.get(delegator)?.signed.delegations, role)
+    return ring && { ...ring, delegator }
   }
 
   #parse<T extends RoleType>(type: T, bytes: Uint8Array) {

@@ -1,0 +1,127 @@
+/**
+ * The highest version of every offline role that was verified, and by which keys. It outlives the snapshot: that goes when root
+ * replaces the online keys (specification 5.3.11), and whoever steals the new ones could otherwise show an older version of a role
+ * that has not expired, with the keys that a newer one revoked. No online key has a say in a mark, so none can drive it up.
+ */
+import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { isTrustError, trustError } from './codes.ts'
+import { findKeyRing } from './delegations.ts'
+import type { Metadata, RootSigned, TargetsSigned } from './metadata.ts'
+import { keySetOf, verifyThreshold } from './threshold.ts'
+import type { KeyRing } from './threshold.ts'
+
+/** The keys of a role as the trusted metadata of `delegator` (`root` for `targets`) lists them. */
+export interface DelegatedRing extends KeyRing {
+  readonly delegator: string
+}
+
+export interface VersionMark {
+  readonly version: number
+  /** Digests of the distinct public keys of the ring that verified it, in order. */
+  readonly keys: readonly string[]
+}
+
+/** By what `markName` makes of a role and its delegator. */
+export type StoredMarks = ReadonlyMap<string, readonly VersionMark[]>
+
+/** Only a threshold of the delegator's keys makes a further ring. Beyond this many the oldest is forgotten. */
+const ringsMax = 16
+
+/** Each delegator has marks of its own, so that one who may speak for other paths drives up nothing here. */
+function markName(role: string, delegator: string): string {
+  return JSON.stringify([delegator, role])
+}
+
+async function keysOf(ring: KeyRing): Promise<string[]> {
+  const keys: string[] = []
+  for (const material of await keySetOf(ring)) {
+    const digest = await crypto.subtle.digest('SHA-256', utf8Encode(material))
+    keys.push(hexEncode(new Uint8Array(digest)))
+  }
+  return keys.toSorted()
+}
+
+export class VersionMarks {
+  readonly #marks: Map<string, readonly VersionMark[]>
+  readonly #onRaise: () => void
+
+  /** `onRaise` is called when there is more to store. */
+  constructor(stored: StoredMarks, onRaise: () => void) {
+    this.#marks = new Map(stored)
+    this.#onRaise = onRaise
+  }
+
+  get stored(): StoredMarks {
+    return this.#marks
+  }
+
+  /**
+   * Throws `rollback` for a version below a mark. A mark counts against every ring that as many of its keys belong to as a threshold
+   * needs: what these keys signed in its day would satisfy that ring too. Holders who may start again are those of a ring
+   * that keeps fewer of them.
+   */
+  async refuseOlder(role: string, ring: DelegatedRing, version: number): Promise<void> {
+    const known = this.#marks.get(markName(role, ring.delegator))
+    if (!known) return
+    const keys = new Set(await keysOf(ring))
+    for (const mark of known) {
+      if (version >= mark.version) continue
+      const kept = mark.keys.filter((key) => keys.has(key)).length
+      if (kept < ring.role.threshold) continue
+      throw trustError(
+        'rollback',
+        `${role} ${version} is older than ${mark.version}, which the same keys have signed`,
+      )
+    }
+  }
+
+  /** For a version that `ring` has verified, whether it has expired or not. */
+  async raise(role: string, ring: DelegatedRing, version: number): Promise<void> {
+    const name = markName(role, ring.delegator)
+    const known = this.#marks.get(name) ?? []
+    const keys = await keysOf(ring)
+    if (known.some((mark) => mark.version >= version && isWithin(keys, mark.keys))) return
+    const others = known.filter((mark) => mark.version > version || !isWithin(mark.keys, keys))
+    this.#marks.set(name, [...others, { version, keys }].slice(-ringsMax))
+    this.#onRaise()
+  }
+}
+
+function isWithin(keys: readonly string[], others: readonly string[]): boolean {
+  return keys.every((key) => others.includes(key))
+}
+
+/**
+ * Raises the marks by what an earlier version of this program has stored: the roles that can be reached from `root` and still have
+ * their thresholds. Whatever does not is fetched again later, and proves nothing here.
+ */
+export async function learnMarks(
+  marks: VersionMarks,
+  root: RootSigned,
+  parseStored: (role: string) => Promise<Metadata<TargetsSigned> | undefined>,
+): Promise<void> {
+  const toVisit: { role: string; ring: DelegatedRing }[] = [
+    { role: 'targets', ring: { delegator: 'root', keys: root.keys, role: root.roles.targets } },
+  ]
+  const visited = new Set<string>()
+  for (let next = toVisit.pop(); next !== undefined; next = toVisit.pop()) {
+    const { role, ring } = next
+    if (visited.has(markName(role, ring.delegator))) continue
+    visited.add(markName(role, ring.delegator))
+    try {
+      const stored = await parseStored(role)
+      if (!stored) continue
+      await verifyThreshold(ring, stored, role)
+      const { version, delegations } = stored.signed
+      await marks.raise(role, ring, version)
+      for (const { name } of delegations?.roles ?? []) {
+        toVisit.push({
+          role: name,
+          ring: { ...findKeyRing(delegations, name)!, delegator: role },
+        })
+      }
+    } catch (error) {
+      if (!isTrustError(error)) throw error
+    }
+  }
+}
