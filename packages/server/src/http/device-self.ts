@@ -8,7 +8,8 @@ import {
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/access/assertions.ts'
 import { changeOwnMetadata } from '../app/devices/device-metadata.ts'
-import * as devices from '../app/devices/devices.ts'
+import { checkIn as takeCheckIn } from '../app/devices/check-ins.ts'
+import * as self from '../app/devices/device-self.ts'
 import { slowedPollSeconds } from '../app/worker/overload.ts'
 import { findProductKind } from '../app/trust/products.ts'
 import { createIdleCheckInReader } from './check-in-body.ts'
@@ -23,7 +24,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       { permission: 'device-self:register', subject: (call) => call.actor.id },
       async (app, tx, { actor, body }) => {
         const now = await tx.now()
-        const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
+        const { device, fleet, isNew } = await self.registerDevice(app, tx, actor, body, now)
         return {
           reply: {
             deviceId: device.id,
@@ -40,14 +41,14 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       },
     ),
     recordedElsewhere(createDeviceToken, 'device-self:sign-in', async (app, { body, now }) => {
-      const issued = await devices.issueAccessToken(app, body.assertion, isOwnOrigin, now)
+      const issued = await self.issueAccessToken(app, body.assertion, isOwnOrigin, now)
       return { accessToken: issued.accessToken, expiresAt: formatInstant(issued.expiresAt) }
     }),
     recordedElsewhere(
       checkIn,
       'device-self:update',
       async (app, { actor, body, now }) => {
-        const reply = await devices.checkIn(app, actor.id, body, now)
+        const reply = await takeCheckIn(app, actor.id, body, now)
         return {
           assignment: reply.assignment,
           pollSeconds: slowedPollSeconds(app, reply.pollSeconds),
@@ -72,7 +73,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       },
     ),
     read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
-      const fleet = await devices.findOwnFleet(app, actor.id)
+      const fleet = await self.findOwnFleet(app, actor.id)
       return {
         fleet: fleet.name,
         product: fleet.product,

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
-import type { ReleaseFile } from '../app/content/release-files.ts'
 import { writeBody } from './registry/blobs.ts'
 import { RegistryError } from './registry/errors.ts'
 import { parseByteRange } from './registry/requests.ts'
+import type { ReleaseFile } from '../app/app.ts'
 
 /**
  * Answers GET and HEAD with 200, 206, 304, 412 or 416. The entity tag is the SHA-1, as hawkBit has it. Throws

@@ -4,7 +4,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import type { Actor } from './actors.ts'
-import type { App, Ports } from '../app.ts'
+import type { App, Ports, RefusalLimiter } from '../app.ts'
 import { OverloadRefusal } from '../worker/overload.ts'
 
 export interface Attempt {
@@ -16,11 +16,6 @@ export interface Attempt {
 /** Entries per actor and worker: a refused client in a loop must not fill the log, however long it goes on. */
 const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
 const actorsMax = 100_000
-
-export interface RefusalLimiter {
-  /** Whether this actor's refusal may still be recorded. */
-  admits(actor: string): boolean
-}
 
 export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
   // In the order of their last entry.

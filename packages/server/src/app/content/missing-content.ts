@@ -2,7 +2,7 @@
 import { requireClosure } from '@seaworthy/oci/store/collect'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { TrustState } from '../trust/trust-plane.ts'
+import type { TrustState } from '../app.ts'
 
 export interface MissingContent {
   /** `<product>/<channel>/<version>` */

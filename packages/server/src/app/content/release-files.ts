@@ -16,19 +16,7 @@ import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertFileHashes, listFileHashes } from '../../db/release-files.ts'
 import type { ReleaseRow } from '../../db/releases.ts'
-import type { App } from '../app.ts'
-
-export interface ReleaseFile {
-  readonly product: string
-  readonly name: string
-  readonly digest: Digest
-  /** Bytes. */
-  readonly size: number
-  /** Hex, each. The last two are for old clients' checks of the transfer and vouch for nothing. */
-  readonly sha256: string
-  readonly sha1: string
-  readonly md5: string
-}
+import type { App, ReleaseFile, ReleaseFileLists } from '../app.ts'
 
 /** Reads every file once, against its digest. Nothing for other kinds of releases. Throws `release_malformed`. */
 export async function measureReleaseFiles(
@@ -64,12 +52,6 @@ export async function measureReleaseFiles(
     const { digest, size } = descriptor
     await insertFileHashes(tx, { digest, size, sha1: sha1.digest(), md5: md5.digest() }, now)
   }
-}
-
-/** Lists of files that were found once: a client that streams asks for one of them with every range. */
-export interface ReleaseFileLists {
-  get(key: string): readonly ReleaseFile[] | undefined
-  set(key: string, files: readonly ReleaseFile[]): void
 }
 
 const listsMax = 200

@@ -3,17 +3,11 @@
  * What a device has said before takes one statement for the whole batch (`db/check-ins.ts`); whoever says something new, or
  * signs, goes on to a second one, for which nobody else waits (RFD 7).
  */
-import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Db } from '../../db/connection.ts'
-import type {
-  DeviceFacts,
-  IdleCheckIn,
-  SignedReportWrite,
-  WrittenCheckIn,
-} from '../../db/check-ins.ts'
+import type { IdleCheckIn, WrittenCheckIn } from '../../db/check-ins.ts'
 import { storeReports, writeIdleCheckIns, writeSignedReports } from '../../db/check-ins.ts'
 import type { Log } from '@seaworthy/std/log'
-import type { Ports } from '../app.ts'
+import type { Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
 import type { Arrival, CheckInObserver } from '../metrics/check-ins.ts'
 import { checkInTimes, createBatches } from '../worker/batches.ts'
 import type { Backlog } from '../worker/overload.ts'
@@ -21,33 +15,6 @@ import { joinBacklogs, refuseOverload, slowdownOf } from '../worker/overload.ts'
 import { digestReport } from './report-digest.ts'
 import type { FollowedReport } from './identity-sharing.ts'
 import { followIdentities, tellOfSharing } from './identity-sharing.ts'
-
-export interface CheckInInput {
-  readonly checkIn: {
-    readonly device: string
-    readonly seenAt: Date
-    readonly report: DeviceReport
-    /** `digestReport(report)`, where it is known already. */
-    readonly digest?: string | undefined
-  }
-  /** `undefined` for an idle check-in that rides on its token alone. */
-  readonly signed: SignedReportWrite | undefined
-}
-
-export type CheckInOutcome =
-  | ({ readonly kind: 'stored' } & DeviceFacts)
-  | { readonly kind: 'unknown_device' }
-  | { readonly kind: 'signature_missing' }
-  | { readonly kind: 'sequence_reused' }
-
-export interface CheckIns {
-  /** To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many wait. */
-  admit(): void
-  /** Accepts it in any case; resolves when it is durable. */
-  submit(input: CheckInInput): Promise<CheckInOutcome>
-  /** By how much devices should poll less often at the moment: 1 to 4. */
-  slowdown(): number
-}
 
 interface Waiting extends CheckInInput {
   readonly row: IdleCheckIn

@@ -12,25 +12,14 @@ import type { StoredReport } from '../../db/devices.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import type { ForeignPoll, ForeignState } from '../../db/foreign-check-ins.ts'
 import { lockForeignState, writeForeignPolls } from '../../db/foreign-check-ins.ts'
-import type { App, Ports } from '../app.ts'
+import type { App, Ports, ForeignIdentity, ForeignCheckIns } from '../app.ts'
 import { checkInTimes, createBatches } from '../worker/batches.ts'
-import { policyOf } from '../devices/devices.ts'
-import type { ForeignIdentity } from './foreign-identities.ts'
+import { policyOf } from '../fleets/fleet-table.ts'
 import { refuseOverload, slowdownOf } from '../worker/overload.ts'
 import { parseUpdates } from '../rollouts/update-changes.ts'
 import { decideFor } from '../rollouts/settlements.ts'
 
 export type { ForeignState, OpenAction } from '../../db/foreign-check-ins.ts'
-
-export interface ForeignCheckIns {
-  /**
-   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. Throws
-   * `OverloadRefusal` when too many wait.
-   */
-  poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
-  /** By how much these devices should poll less often: 1 while all is well. */
-  slowdown(): number
-}
 
 interface Waiting {
   readonly poll: ForeignPoll

@@ -14,11 +14,10 @@ import type {
   GatewayTokenRow,
 } from '../../db/foreign-devices.ts'
 import type { Actor } from '../access/actors.ts'
-import type { App, Ports } from '../app.ts'
+import type { App, Ports, ForeignIdentity } from '../app.ts'
 import { createCredential } from '../access/credentials.ts'
 import { findDevice } from '../devices/devices.ts'
 import { findFleet } from '../fleets/fleets.ts'
-import type { ForeignIdentity } from './foreign-identities.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'

@@ -4,39 +4,18 @@
  * database is checked against their row once more, so that a missed notification changes nothing that is kept.
  */
 import type { Db } from '../../db/connection.ts'
-import type { ForeignDeviceRow, ForeignProtocol } from '../../db/foreign-devices.ts'
+import type { ForeignDeviceRow } from '../../db/foreign-devices.ts'
 import { getGatewayToken, listDevicesBehind, listForeignDevices } from '../../db/foreign-devices.ts'
-import type { Ports, RemovedDevices } from '../app.ts'
+import type {
+  Ports,
+  RemovedDevices,
+  ForeignIdentity,
+  GatewayIdentity,
+  ForeignIdentities,
+} from '../app.ts'
 import { createBatches } from '../worker/batches.ts'
 import { refuseOverload } from '../worker/overload.ts'
 import { isSameSecret, parseCredential } from '../access/credentials.ts'
-
-export interface ForeignIdentity {
-  readonly deviceId: string
-  readonly protocol: ForeignProtocol
-  /** `null` before its first use. */
-  readonly externalId: string | null
-  /** `null` for a device with a token of its own. */
-  readonly gatewayId: string | null
-  /** Of the token; `null` behind a gateway. */
-  readonly secretSha256: Uint8Array | null
-}
-
-export interface GatewayIdentity {
-  readonly id: string
-  readonly fleet: string
-}
-
-export interface ForeignIdentities {
-  /** The device whose own token this is; `undefined` for anything else, removed devices included. */
-  identifyDevice(token: string): Promise<ForeignIdentity | undefined>
-  identifyGateway(token: string): Promise<GatewayIdentity | undefined>
-  /** Among the devices that this gateway registered. */
-  findBehind(gatewayId: string, externalId: string): Promise<ForeignIdentity | undefined>
-  /** Something about this device or gateway has changed. */
-  forget(id: string): void
-  forgetAll(): void
-}
 
 interface Known<T> {
   readonly identity: T

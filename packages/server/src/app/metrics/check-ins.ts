@@ -1,9 +1,9 @@
 /** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
 import type { Clock } from '@seaworthy/std/time'
-import type { ForeignCheckIns } from '../foreign/foreign-check-ins.ts'
 import type { Backlog } from '../worker/overload.ts'
 import type { SpanContext, Tracer } from '../traces/spans.ts'
 import type { Metrics } from './server-metrics.ts'
+import type { ForeignCheckIns } from '../app.ts'
 
 /** One waiting check-in: for which request. */
 export interface Arrival {

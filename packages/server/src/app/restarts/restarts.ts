@@ -22,16 +22,7 @@ import {
   notifyLocks,
   touchLock,
 } from '../../db/reboot-locks.ts'
-import type { App } from '../app.ts'
-
-/** What every worker knows of the slots: for looking before asking, never for granting. */
-export interface RebootLockTable {
-  /** How many hold a slot of the fleet. */
-  count(fleet: string): number
-  /** Whether the device holds one in any fleet. */
-  isHolder(deviceId: string): boolean
-  readonly reload: () => Promise<void>
-}
+import type { App, RebootLockTable } from '../app.ts'
 
 export function createRebootLockTable(db: Db): RebootLockTable {
   let counts = new Map<string, number>()

@@ -2,7 +2,6 @@
  * Rollouts and signed releases in memory, for decisions that read no row. What is here may be a little old: it only
  * sorts out who has nothing to hope for; whoever has is decided under the lock (RFD 12).
  */
-import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
 import { rankRollouts } from '@seaworthy/fleet/rollouts'
@@ -11,21 +10,7 @@ import type { Release } from '@seaworthy/trust/tuf'
 import { channelMarks, channelRole } from '@seaworthy/trust/tuf'
 import type { Db } from '../../db/connection.ts'
 import { getRollouts, listUnsettledRollouts } from '../../db/rollouts.ts'
-import type { TrustState } from '../trust/trust-plane.ts'
-
-export interface RolloutTable {
-  /**
-   * The unsettled rollouts of a fleet (active, paused, or ended with updates under way), in the order of decision.
-   * The same array until something changes.
-   */
-  of(fleet: FleetPolicy): readonly FleetRollout[]
-  /** After a commit of this worker; an older revision than the one known changes nothing. */
-  put(rollouts: readonly Rollout[]): void
-  /** Soon: changes that come quickly one after another are read together. */
-  markChanged(id: string): void
-  /** Everything anew. */
-  readonly reload: () => Promise<void>
-}
+import type { TrustState, RolloutTable, ReleaseTable } from '../app.ts'
 
 interface Ranked {
   readonly rollouts: readonly Rollout[]
@@ -127,14 +112,6 @@ export function createRolloutTable(deps: {
 function isSettled({ state, waves }: Rollout): boolean {
   const hasEnded = state === 'finished' || state === 'aborted'
   return hasEnded && waves.every(({ inFlightCount }) => inFlightCount === 0)
-}
-
-/**
- * The signed releases of a fleet's channel as `fleet` sees them. What lies below the floor that the channel signs is left out:
- * no device may take it, and those that check nothing of ours must not be offered it.
- */
-export interface ReleaseTable {
-  of(fleet: Pick<FleetPolicy, 'product' | 'channel'>): readonly ReleaseFacts[]
 }
 
 const noReleases: readonly ReleaseFacts[] = []

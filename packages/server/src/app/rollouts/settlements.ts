@@ -12,10 +12,9 @@ import { isSerializationFailure, isUnreachable } from '../../db/connection.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import { listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
-import type { App } from '../app.ts'
+import type { App, RolloutTable, ReleaseTable, Settlements } from '../app.ts'
 import type { SettlementObserver } from '../metrics/settlements.ts'
 import { refusalOf } from '../refusals.ts'
-import type { ReleaseTable, RolloutTable } from './rollout-table.ts'
 import { writeWorked } from './update-changes.ts'
 
 /** Decides, and has written what follows from it. Throws `unavailable` when that could not be written. */
@@ -35,12 +34,6 @@ export async function decideFor(
   )
   if (decision.kind === 'answer') return decision
   return app.settlements.settle(fleet.name, facts)
-}
-
-/** What one worker has to write of its check-ins, gathered by fleet: while one transaction is on its way the next one fills. */
-export interface Settlements {
-  /** Resolves after the commit. */
-  settle(fleet: string, facts: CheckInFacts): Promise<Answer>
 }
 
 interface SettlementDeps {

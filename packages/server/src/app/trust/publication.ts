@@ -13,11 +13,10 @@ import type { MasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../../db/metadata.ts'
-import type { App } from '../app.ts'
+import type { App, TrustState } from '../app.ts'
 import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
 import { renewalDue } from './renewals.ts'
 import type { OnlineTimes } from './renewals.ts'
-import type { TrustState } from './trust-plane.ts'
 import { loadTrustState, sha256Hex } from './trust-plane.ts'
 
 export interface PublicationDeps {

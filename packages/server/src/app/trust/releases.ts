@@ -15,11 +15,10 @@ import {
 } from '../../db/releases.ts'
 import type { Actor } from '../access/actors.ts'
 import { requireWholeProduct } from '../access/actors.ts'
-import type { App } from '../app.ts'
+import type { App, TrustState } from '../app.ts'
 import { describeContent } from '../content/content.ts'
 import { measureReleaseFiles } from '../content/release-files.ts'
 import { requireKnownProduct } from './products.ts'
-import type { TrustState } from './trust-plane.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 

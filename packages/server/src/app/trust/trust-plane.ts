@@ -7,15 +7,7 @@ import { createHash } from 'node:crypto'
 import { equalBytes } from '@seaworthy/std/bytes'
 import type { Log } from '@seaworthy/std/log'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import type {
-  Metadata,
-  Release,
-  RootSigned,
-  SnapshotSigned,
-  TargetsSigned,
-  TimestampSigned,
-  TrustCode,
-} from '@seaworthy/trust/tuf'
+import type { Metadata, Release, TargetsSigned, TrustCode } from '@seaworthy/trust/tuf'
 import {
   defaultTufLimits,
   delegatorOf,
@@ -30,33 +22,9 @@ import type { Db, ReadTx } from '../../db/connection.ts'
 import type { MetadataRow } from '../../db/metadata.ts'
 import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../db/metadata.ts'
 import { readSecret } from '../../db/secrets.ts'
-import type { Health } from '../app.ts'
+import type { Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { shareRuns } from '../worker/joined-runs.ts'
-
-export interface TrustState {
-  /** Every root from the first, oldest first. */
-  readonly roots: readonly Metadata<RootSigned>[]
-  readonly root: Metadata<RootSigned>
-  readonly timestamp: Metadata<TimestampSigned>
-  readonly snapshot: Metadata<SnapshotSigned>
-  /** `targets`, products and channels by role name. */
-  readonly roles: ReadonlyMap<string, Metadata<TargetsSigned>>
-  /** Signed releases by channel role, newest first. */
-  readonly releases: ReadonlyMap<string, readonly Release[]>
-  /** When each role's present version was published. */
-  readonly publishedAt: ReadonlyMap<string, Date>
-}
-
-export interface TrustPlane {
-  /** `undefined` before `trust init`. */
-  readonly state: () => TrustState | undefined
-  /** The state including everything committed before the call, whichever worker did it. */
-  readonly freshState: () => Promise<TrustState | undefined>
-  readonly reload: () => Promise<void>
-  /** A version that is no longer the newest, if it still verifies with the present keys. */
-  readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
-}
 
 /** A server that was off for long has expired metadata that it must load in order to renew it. */
 const ignoreExpiry = new Date(0)

@@ -4,7 +4,7 @@ import { parseInstant } from '@seaworthy/std/time'
 import type { RoleKeys } from '@seaworthy/trust/tuf'
 import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
 import { shareUsed } from './renewals.ts'
-import type { TrustState } from './trust-plane.ts'
+import type { TrustState } from '../app.ts'
 
 type RoleView = TrustStatus['roles'][number]
 

@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import { findPlace, isToCancel } from '../../app/foreign/ddi/actions.ts'
-import type { App } from '../../app/app.ts'
+import type { App, ForeignIdentity } from '../../app/app.ts'
 import {
   answerPoll,
   findDeployment,
@@ -18,7 +18,6 @@ import {
   takeInstalled,
 } from '../../app/foreign/ddi/deployments.ts'
 import type { ForeignState } from '../../app/foreign/foreign-check-ins.ts'
-import type { ForeignIdentity } from '../../app/foreign/foreign-identities.ts'
 import { slowedPollSeconds } from '../../app/worker/overload.ts'
 import type { ServerRefusal } from '../../app/refusals.ts'
 import type { AttemptLimiter } from '../authenticate.ts'

@@ -1,6 +1,6 @@
 /** The documents of DDI, in the spelling that clients parse. */
 import type { Agenda, Deployment } from '../../app/foreign/ddi/deployments.ts'
-import type { ReleaseFile } from '../../app/content/release-files.ts'
+import type { ReleaseFile } from '../../app/app.ts'
 
 /** Makes a link below the controller's own address. */
 export type Link = (path: string) => { href: string }

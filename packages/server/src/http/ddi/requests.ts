@@ -1,12 +1,11 @@
 /** What DDI clients send: where, by whom, and bodies of which every unknown member is passed over. */
 import type { IncomingMessage } from 'node:http'
 import { utf8Decode } from '@seaworthy/std/bytes'
-import type { App } from '../../app/app.ts'
+import type { App, ForeignIdentity } from '../../app/app.ts'
 import type { AttributeMode } from '../../app/foreign/ddi/deployments.ts'
 import type { Execution, Feedback, Result } from '../../app/foreign/ddi/feedback.ts'
 import { detailsMax, executions, results } from '../../app/foreign/ddi/feedback.ts'
 import { registerBehind } from '../../app/foreign/foreign-devices.ts'
-import type { ForeignIdentity } from '../../app/foreign/foreign-identities.ts'
 import { externalIdField } from '@seaworthy/api/foreign-devices'
 import type { BodyPorts } from '../bodies.ts'
 import { readBytes } from '../bodies.ts'

@@ -5,15 +5,8 @@ import { listOmahaApps, writeOmahaApp } from '../../../db/omaha-apps.ts'
 import type { Actor } from '../../access/actors.ts'
 import { requireWholeProduct } from '../../access/actors.ts'
 import type { ServerRefusal } from '../../refusals.ts'
-import type { TrustState } from '../../trust/trust-plane.ts'
 import { requireTrust } from '../../trust/trust-plane.ts'
-
-/** In memory, refreshed by notification. */
-export interface OmahaAppTable {
-  /** The identifier that was set for the product. */
-  get(product: string): string | undefined
-  readonly reload: () => Promise<void>
-}
+import type { OmahaAppTable, TrustState } from '../../app.ts'
 
 export function createOmahaAppTable(db: Db): OmahaAppTable {
   let ids = new Map<string, string>()

@@ -1,0 +1,117 @@
+/** A check-in of one of our agents: its report is stored, and it hears what comes next. */
+import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import { base64Decode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal, unreachable } from '@seaworthy/std/refusal'
+import { parsePublicKey } from '@seaworthy/trust/keys'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import { getDevice } from '../../db/devices.ts'
+import type { App } from '../app.ts'
+import { policyOf } from '../fleets/fleet-table.ts'
+import { decideRestart } from '../restarts/restarts.ts'
+import { decideFor } from '../rollouts/settlements.ts'
+import { factsOf } from './device-facts.ts'
+import { requireSignature } from './device-keys.ts'
+
+export interface CheckInReply {
+  readonly assignment: {
+    targetPath: string
+    sha256: string
+    mayRestart?: boolean
+    attempt?: number
+  } | null
+  readonly fleet: FleetPolicy
+  readonly pollSeconds: number
+  readonly acknowledgedSequence: number | null
+}
+
+/**
+ * Stores the report and decides what comes next from memory. Throws `overloaded`, `report_signature_invalid`,
+ * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
+ */
+export async function checkIn(
+  app: App,
+  deviceId: string,
+  input: {
+    readonly report: DeviceReport
+    readonly signature?: string | undefined
+    /** `digestReport(report)`, where it is known already. */
+    readonly digest?: string | undefined
+  },
+  now: Date,
+): Promise<CheckInReply> {
+  app.checkIns.admit()
+  const { report, signature, digest } = input
+  const outcome = await app.checkIns.submit({
+    checkIn: { device: deviceId, seenAt: now, report, digest },
+    signed:
+      signature === undefined
+        ? undefined
+        : await verifyReport(app, deviceId, report, signature, now),
+  })
+  app.metrics.checkIns.add(1, outcome.kind, 'agent')
+  switch (outcome.kind) {
+    case 'unknown_device':
+      app.removedDevices.add(deviceId)
+      throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
+    case 'signature_missing':
+      throw new Refusal<DeviceRefusal>(
+        'report_signature_missing',
+        'a report that changes what runs must be signed by the device key',
+      )
+    case 'sequence_reused':
+      throw new Refusal<DeviceRefusal>(
+        'report_sequence_reused',
+        'this sequence number was used for another report',
+      )
+    case 'stored': {
+      const fleet = await policyOf(app, outcome.fleet)
+      const facts = factsOf(deviceId, report, outcome)
+      const { release, reason, attempt = 1 } = await decideFor(app, facts, fleet, now)
+      app.metrics.decisions.add(1, reason)
+      const isSigned = signature !== undefined
+      const restart = await decideRestart(
+        app,
+        { fleet, deviceId, tags: outcome.tags, report, isSigned, assigned: release },
+        now,
+      )
+      return {
+        assignment: release && {
+          targetPath: release.targetPath,
+          sha256: release.sha256,
+          ...(restart.mayRestart === undefined ? {} : { mayRestart: restart.mayRestart }),
+          ...(attempt === 1 ? {} : { attempt }),
+        },
+        fleet,
+        pollSeconds: Math.min(fleet.pollSeconds, restart.pollSecondsMax),
+        acknowledgedSequence: signature === undefined ? null : report.sequence,
+      }
+    }
+    default:
+      return unreachable(outcome)
+  }
+}
+
+async function verifyReport(
+  app: App,
+  deviceId: string,
+  report: DeviceReport,
+  signature: string,
+  now: Date,
+) {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (!device?.publicKey)
+    throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
+  const bytes = canonicalJson(report)
+  const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), bytes)
+  const key = parsePublicKey(device.publicKey)
+  await requireSignature(key, message, signature, 'report_signature_invalid')
+  return {
+    device: deviceId,
+    sequence: report.sequence,
+    report: bytes,
+    signature: base64Decode(signature),
+    receivedAt: now,
+  }
+}

@@ -1,0 +1,182 @@
+/** What a device does about itself: registers, signs in, asks for its application. */
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { invariant, Refusal } from '@seaworthy/std/refusal'
+import type { PublicKey } from '@seaworthy/trust/keys'
+import { keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import type { WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/devices.ts'
+import type { DeviceRow } from '../../db/devices.ts'
+import {
+  getDevice,
+  getDeviceByKey,
+  insertDevice,
+  isRemovedDevice,
+  isRemovedKey,
+  useAssertion,
+} from '../../db/devices.ts'
+import type { FleetRow } from '../../db/fleets.ts'
+import { getFleet } from '../../db/fleets.ts'
+import { takeProvisioningUse } from '../../db/provisioning-keys.ts'
+import type { Actor } from '../access/actors.ts'
+import { ClockRefusal, readAssertionIssuer, verifyAssertion } from '../access/assertions.ts'
+import { accessTokenLifetimeMs, deviceAudience, signToken } from '../access/device-tokens.ts'
+import type { App } from '../app.ts'
+import { policyOf } from '../fleets/fleet-table.ts'
+import { requireSignature } from './device-keys.ts'
+
+export interface Registration {
+  readonly publicKey: PublicKey
+  readonly proof: string
+  readonly name?: string | undefined
+  readonly platform: string
+  readonly hardware?: string | undefined
+  readonly agentVersion: string
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * The same key registers once: a repetition answers the same device and takes no further use of the provisioning key.
+ * Throws `proof_invalid`, `device_removed`, `device_already_registered`, `provisioning_key_used_up`.
+ */
+export async function registerDevice(
+  app: App,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: Registration,
+  now: Date,
+): Promise<{ device: DeviceRow; fleet: FleetRow; isNew: boolean }> {
+  invariant(actor.kind === 'provisioning-key', 'the route takes provisioning keys alone')
+  const key = parsePublicKey(wanted.publicKey)
+  const id = await keyId(key.key)
+  const message = utf8Encode(`seaworthy-register-v1\n${actor.id}\n${id}`)
+  await requireSignature(key, message, wanted.proof, 'proof_invalid')
+  const fleet = await getFleet(tx, actor.key.fleet)
+  invariant(fleet !== undefined, 'a provisioning key is of a fleet')
+  if (await isRemovedKey(tx, id)) {
+    throw new Refusal<DeviceRefusal>('device_removed', 'a device with this key was removed')
+  }
+  const device: DeviceRow = {
+    id: newId('device', now, app.random),
+    fleet: fleet.name,
+    protocol: 'agent',
+    keyId: id,
+    publicKey: key.key,
+    name: wanted.name ?? null,
+    platform: wanted.platform,
+    hardware: wanted.hardware ?? null,
+    agentVersion: wanted.agentVersion,
+    tags: wanted.tags ?? {},
+    provisioningKey: actor.id,
+    registeredAt: now,
+  }
+  if (await insertDevice(tx, device)) {
+    if (!(await takeProvisioningUse(tx, actor.id, now))) {
+      throw new Refusal<FleetRefusal>(
+        'provisioning_key_used_up',
+        'the provisioning key has no use left',
+      )
+    }
+    return { device, fleet, isNew: true }
+  }
+  const known = await getDeviceByKey(tx, id)
+  if (known === undefined || known.provisioningKey !== actor.id) {
+    throw new Refusal<DeviceRefusal>(
+      'device_already_registered',
+      'this key was registered with another provisioning key',
+    )
+  }
+  const knownFleet = await getFleet(tx, known.fleet)
+  invariant(knownFleet !== undefined, 'a device is in a fleet')
+  return { device: known, fleet: knownFleet, isNew: false }
+}
+
+/** Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the reason. */
+export async function issueAccessToken(
+  app: App,
+  assertion: string,
+  isOwnOrigin: (origin: string) => boolean,
+  now: Date,
+): Promise<{ accessToken: string; expiresAt: Date }> {
+  const deviceId = readAssertionIssuer(assertion)
+  try {
+    await acceptAssertion(app, deviceId, assertion, isOwnOrigin, now)
+  } catch (error) {
+    if (error instanceof Refusal) logRefusedAssertion(app, deviceId, error)
+    throw error
+  }
+  const expiresAt = new Date(now.getTime() + accessTokenLifetimeMs)
+  const exp = Math.floor(expiresAt.getTime() / 1000)
+  const accessToken = signToken(app.secrets.deviceTokenKey, deviceAudience, { sub: deviceId, exp })
+  app.metrics.deviceTokens.add(1)
+  return { accessToken, expiresAt: new Date(exp * 1000) }
+}
+
+async function acceptAssertion(
+  app: App,
+  deviceId: string,
+  assertion: string,
+  isOwnOrigin: (origin: string) => boolean,
+  now: Date,
+): Promise<void> {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined && (await isRemovedDevice(app.db.reader, deviceId)))
+    throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
+  if (!device?.publicKey) {
+    throw new Refusal<DeviceRefusal>(
+      'assertion_device_unknown',
+      'the assertion is of no known device',
+    )
+  }
+  const challengeKey = app.secrets.deviceTokenKey
+  const rules = { isOwnOrigin, challengeKey, now }
+  const verified = await verifyAssertion(assertion, device.publicKey, rules)
+  if (app.stoppedDevices.has(deviceId)) {
+    throw new Refusal<DeviceRefusal>(
+      'identity_shared',
+      'two machines use the identity of this device: an operator must decide which one it is',
+    )
+  }
+  const { clockOffsetSeconds } = verified
+  const before = device.clockOffsetSeconds
+  const isMoved =
+    before === null || Math.abs(before - clockOffsetSeconds) > clockOffsetUnnoticedSeconds
+  const isFirstUse = await app.db.write(async (tx) => {
+    if (!(await useAssertion(tx, { device: deviceId, ...verified }))) return false
+    if (isMoved) await db.setClockOffset(tx, deviceId, clockOffsetSeconds)
+    return true
+  })
+  if (!isFirstUse) {
+    throw new Refusal<DeviceRefusal>('assertion_replayed', 'the assertion was used before')
+  }
+}
+
+/** A smaller change of a device's clock is not written down: most of them move by a second now and then. */
+const clockOffsetUnnoticedSeconds = 5
+
+/** Of each device a few a minute; of devices that nobody knows together as many. */
+function logRefusedAssertion(app: App, deviceId: string, error: Refusal): void {
+  const isUnknown = error.code === 'assertion_device_unknown'
+  if (!app.refusals.admits(`assertion ${isUnknown ? 'unknown' : deviceId}`)) return
+  app.log.warn('device.assertion-refused', {
+    device: deviceId,
+    code: error.code,
+    reason: error.message,
+    ...(error instanceof ClockRefusal ? { clockOffsetSeconds: error.clockOffsetSeconds } : {}),
+  })
+}
+
+/** The device's own fleet. Throws `device_removed`. */
+export async function findOwnFleet(app: App, deviceId: string): Promise<FleetPolicy> {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined)
+    throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
+  return policyOf(app, device.fleet)
+}
+
+/** Assertions need to be remembered for as long as they could be used again. */
+export async function forgetExpiredAssertions(app: App): Promise<void> {
+  await app.db.write((tx) => db.deleteExpiredAssertions(tx, app.clock.now()))
+}
