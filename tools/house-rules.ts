@@ -3,19 +3,10 @@
  * that it must let through. `tidy.test.ts` runs them over the repository and over their own examples.
  */
 import { posix } from 'node:path'
+import type { Rule } from './import-rules.ts'
 import { findPattern, importRules } from './import-rules.ts'
 import { programRules } from './program-rules.ts'
 import type { SourceFile } from './source-tree.ts'
-
-export interface Rule {
-  readonly name: string
-  readonly appliesTo: (file: SourceFile) => boolean
-  readonly check: (file: SourceFile) => { line: number; text: string }[]
-  /** Path and text of files that break the rule: each must be found. */
-  readonly caught: readonly (readonly [path: string, source: string])[]
-  /** Files that come close and are right. */
-  readonly passes: readonly (readonly [path: string, source: string])[]
-}
 
 const linesMax = 500
 const isTypeScript = (file: SourceFile) => file.path.endsWith('.ts')

@@ -1,7 +1,16 @@
 /** Who may import whom: the table of docs/ARCHITECTURE.md, and the layers inside the server. */
 import { posix } from 'node:path'
-import type { Rule } from './house-rules.ts'
 import type { SourceFile } from './source-tree.ts'
+
+export interface Rule {
+  readonly name: string
+  readonly appliesTo: (file: SourceFile) => boolean
+  readonly check: (file: SourceFile) => { line: number; text: string }[]
+  /** Path and text of files that break the rule: each must be found. */
+  readonly caught: readonly (readonly [path: string, source: string])[]
+  /** Files that come close and are right. */
+  readonly passes: readonly (readonly [path: string, source: string])[]
+}
 
 /** Workspace packages each package may import. */
 const allowedPackages: Record<string, readonly string[]> = {
@@ -34,6 +43,8 @@ const packageOf = (specifier: string) => /^@seaworthy\/([^/]+)/.exec(specifier)?
 const isRelative = (specifier: string) => /^\.{1,2}(?:\/|$)/.test(specifier)
 const resolveFrom = (file: SourceFile, specifier: string) =>
   posix.join(posix.dirname(file.path), specifier)
+/** The folder of `server/src/app` that a path lies in. */
+const roomOf = (path: string) => /^packages\/server\/src\/app\/([\w-]+)\//.exec(path)?.[1]
 const layerOf = (path: string) => /^packages\/server\/src\/(\w+)\//.exec(path)?.[1] ?? ''
 
 export const importRules: Rule[] = [
@@ -189,6 +200,37 @@ export const importRules: Rule[] = [
       ['packages/server/src/http/a.ts', "import { a } from '../app/a.ts'"],
       ['packages/server/src/app/a.ts', "import { a } from '../db/a.ts'"],
       ['packages/server/src/main.ts', "import { a } from './db/a.ts'"],
+    ],
+  },
+  {
+    name: 'rooms of server/src/app are entered through their index.ts',
+    // `app.ts` names the types of its parts by their files: their indexes lead back to it.
+    appliesTo: (file) =>
+      file.path.startsWith('packages/server/') &&
+      !file.isTest &&
+      file.path !== 'packages/server/src/app/app.ts',
+    check: (file) =>
+      file.imports.flatMap(({ specifier, line }) => {
+        const path = isRelative(specifier) ? resolveFrom(file, specifier) : ''
+        const room = roomOf(path)
+        return room === undefined ||
+          room === roomOf(file.path) ||
+          path.endsWith(`/${room}/index.ts`)
+          ? []
+          : [{ line, text: `${specifier}: import what app/${room}/index.ts gives` }]
+      }),
+    caught: [
+      ['packages/server/src/http/a.ts', "import { a } from '../app/trust/a.ts'"],
+      ['packages/server/src/app/devices/a.ts', "import type { A } from '../trust/a.ts'"],
+      ['packages/server/src/server.ts', "import { a } from './app/foreign/ddi/index.ts'"],
+      ['packages/server/src/app/why.ts', "export { a } from './devices/devices.ts'"],
+    ],
+    passes: [
+      ['packages/server/src/http/a.ts', "import { a } from '../app/trust/index.ts'"],
+      ['packages/server/src/app/foreign/ddi/a.ts', "import { a } from '../a.ts'"],
+      ['packages/server/src/app/devices/a.ts', "import { a } from '../views.ts'"],
+      ['packages/server/src/app/app.ts', "import type { A } from './trust/a.ts'"],
+      ['packages/server/src/http/a.test.ts', "import { a } from '../app/trust/a.ts'"],
     ],
   },
   {

@@ -1,7 +1,7 @@
 /** A test starts only programs that it has asked for, or that every Debian has: `npm cit` must end well on any machine. */
 import { optionalProgramNames } from '../packages/std/src/testing/programs.ts'
-import type { Rule } from './house-rules.ts'
 import type { SourceFile } from './source-tree.ts'
+import type { Rule } from './import-rules.ts'
 
 /** `Essential: yes` on Debian, so they are everywhere. */
 const everywhere = /^(?:\/bin\/(?:sh|true|false)|sh|tar|sha256sum|mkfifo|id|chown|sync|stty)$/

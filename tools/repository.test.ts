@@ -9,9 +9,10 @@ import {
   listTree,
   type Lock,
 } from './dependency-rules.ts'
+import { findCircles } from './import-circles.ts'
 import { findDeadLinks } from './link-rules.ts'
 import { findUnknownUpOptions } from './option-rules.ts'
-import { listFiles, repositoryRoot } from './source-tree.ts'
+import { listFiles, placeSource, readSources, repositoryRoot } from './source-tree.ts'
 
 interface PackageFile {
   exports?: Record<string, string>
@@ -181,4 +182,17 @@ test('dead links are found, and only those', () => {
     ),
     ['d.md', 'b/c.md#no-part', '#nowhere', '../x.md', 'pic.svg', 'e.md'],
   )
+})
+
+test('no two files import each other, directly or in a circle, not even for types', () => {
+  assert.deepEqual(findCircles(readSources()), [])
+  const circle = [
+    placeSource('packages/std/src/a.ts', "import type { B } from './b/b.ts'"),
+    placeSource('packages/std/src/b/b.ts', "import { c } from './c.ts'"),
+    placeSource('packages/std/src/b/c.ts', "export { a } from '../a.ts'"),
+    placeSource('packages/std/src/d.ts', "import { a } from './a.ts'"),
+  ]
+  assert.deepEqual(findCircles(circle), [
+    ['packages/std/src/a.ts', 'packages/std/src/b/b.ts', 'packages/std/src/b/c.ts'],
+  ])
 })

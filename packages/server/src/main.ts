@@ -9,13 +9,15 @@ import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import manifest from '../package.json' with { type: 'json' }
 import type { Ports } from './app/app.ts'
-import { CertificateError } from './app/trust/first-start.ts'
-import { createHealth } from './app/worker/health.ts'
-import { createExchangeEnd } from './app/metrics/exchange.ts'
-import { createMeter } from './app/metrics/meter.ts'
-import { measureProcess } from './app/metrics/process.ts'
-import { createMetrics } from './app/metrics/server-metrics.ts'
-import type { SpanSender } from './app/traces/export.ts'
+import { CertificateError } from './app/trust/index.ts'
+import { createHealth } from './app/worker/index.ts'
+import {
+  createExchangeEnd,
+  createMeter,
+  measureProcess,
+  createMetrics,
+} from './app/metrics/index.ts'
+import type { SpanSender } from './app/traces/index.ts'
 import { checkConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
 import { readEnv, usage, UsageError } from './config/env.ts'

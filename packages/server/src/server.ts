@@ -11,32 +11,32 @@ import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import { invariant } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
-import type { OpenBlobStore } from './app/content/blob-store.ts'
-import { openBlobStore } from './app/content/blob-store.ts'
-import { createRemovedDevices } from './app/devices/removed-devices.ts'
-import { createFleetTable } from './app/fleets/fleet-table.ts'
-import { createCheckIns } from './app/devices/check-in-writes.ts'
-import { createTokenReader, deviceAudience } from './app/access/device-tokens.ts'
-import { createForeignCheckIns } from './app/foreign/foreign-check-ins.ts'
-import { createForeignIdentities } from './app/foreign/foreign-identities.ts'
-import type { SnapshotExchange } from './app/metrics/exchange.ts'
-import { observeCheckIns, observeForeignCheckIns } from './app/metrics/check-ins.ts'
-import { observeDb } from './app/metrics/observe.ts'
-import { observeSettlements } from './app/metrics/settlements.ts'
-import type { Metrics } from './app/metrics/server-metrics.ts'
-import type { SpanExporter, SpanSender } from './app/traces/export.ts'
-import { startSpanExporter } from './app/traces/export.ts'
-import { createTracer } from './app/traces/spans.ts'
-import { loadOnlineSecrets } from './app/trust/online-secrets.ts'
-import { createOmahaAppTable } from './app/foreign/omaha/apps.ts'
-import { createRebootLockTable } from './app/restarts/restarts.ts'
-import { createRefusalLimiter } from './app/access/refused-attempts.ts'
-import { createReleaseFileLists } from './app/content/release-files.ts'
-import { createVerifiedReleases } from './app/content/verified-releases.ts'
-import { createReleaseTable, createRolloutTable } from './app/rollouts/rollout-table.ts'
-import { createTrustPlane } from './app/trust/trust-plane.ts'
-import { createStoppedDevices } from './app/devices/identity-sharing.ts'
-import { createSettlements } from './app/rollouts/settlements.ts'
+import type { OpenBlobStore } from './app/content/index.ts'
+import {
+  openBlobStore,
+  createReleaseFileLists,
+  createVerifiedReleases,
+} from './app/content/index.ts'
+import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
+import { createFleetTable } from './app/fleets/index.ts'
+import { createTokenReader, deviceAudience, createRefusalLimiter } from './app/access/index.ts'
+import {
+  createForeignCheckIns,
+  createForeignIdentities,
+  createOmahaAppTable,
+} from './app/foreign/index.ts'
+import type { SnapshotExchange, Metrics } from './app/metrics/index.ts'
+import {
+  observeCheckIns,
+  observeForeignCheckIns,
+  observeDb,
+  observeSettlements,
+} from './app/metrics/index.ts'
+import type { SpanExporter, SpanSender } from './app/traces/index.ts'
+import { startSpanExporter, createTracer } from './app/traces/index.ts'
+import { loadOnlineSecrets, createTrustPlane } from './app/trust/index.ts'
+import { createRebootLockTable } from './app/restarts/index.ts'
+import { createReleaseTable, createRolloutTable, createSettlements } from './app/rollouts/index.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'

@@ -4,10 +4,8 @@ import type { Worker } from 'node:cluster'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'
-import { createCollector } from './app/metrics/collector.ts'
-import { createMeter } from './app/metrics/meter.ts'
-import type { Snapshot } from './app/metrics/meter.ts'
-import { measureProcess } from './app/metrics/process.ts'
+import { createCollector, createMeter, measureProcess } from './app/metrics/index.ts'
+import type { Snapshot } from './app/metrics/index.ts'
 import type { DatabaseAddress } from './db/address.ts'
 
 /** What a worker gets to know, before anything else. Of secrets it holds the way into the database alone. */

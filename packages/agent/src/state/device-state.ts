@@ -157,7 +157,7 @@ function parseState(content: Uint8Array): DeviceState {
     const value: unknown = JSON.parse(utf8Decode(content))
     if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
     const state: DeviceState = { ...emptyState, ...value }
-    const fault = findStateFault(state)
+    const fault = findStateFault<keyof DeviceState>(state)
     if (fault !== undefined) throw new SyntaxError(`${fault} is out of form`)
     return state
   } catch (cause) {

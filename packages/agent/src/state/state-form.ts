@@ -1,5 +1,4 @@
 /** The form of a stored device state, member by member: what another version or a mistaken hand wrote is not run on. */
-import type { DeviceState } from './device-state.ts'
 
 type Form = (value: unknown) => boolean
 
@@ -33,7 +32,7 @@ const isUpdate: Form = (value) =>
   isRelease(value['release']) &&
   isCounter(value['starts'])
 
-const forms: { [K in keyof DeviceState]: Form } = {
+const forms = {
   deviceId: isNullOr(isText),
   keyFile: isKeyFile,
   registeredWith: isNullOr(isText),
@@ -56,7 +55,7 @@ const forms: { [K in keyof DeviceState]: Form } = {
       (item['times'] === undefined || isCounter(item['times'])),
   ),
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
-  metadata: (value) => isObject(value) && Object.values(value).every(isCounter),
+  metadata: (value: unknown) => isObject(value) && Object.values(value).every(isCounter),
   timestampVerifiedAt: isNullOr(isText),
   sequence: isCounter,
   outbox: isListOf(
@@ -68,7 +67,11 @@ const forms: { [K in keyof DeviceState]: Form } = {
   ),
 }
 
-/** The first member that is not of its form, or `undefined`. */
-export function findStateFault(state: DeviceState): string | undefined {
-  return (Object.keys(forms) as (keyof DeviceState)[]).find((name) => !forms[name](state[name]))
+type StateMember = keyof typeof forms
+
+/** The first member that is not of its form, or `undefined`. `Member` is each member of the state: one without a form does not compile. */
+export function findStateFault<Member extends StateMember>(
+  state: Readonly<Record<Member | StateMember, unknown>>,
+): string | undefined {
+  return (Object.keys(forms) as StateMember[]).find((name) => !forms[name](state[name]))
 }

@@ -5,7 +5,7 @@
  */
 import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
-import { digestForm, digestReport } from '../app/devices/report-digest.ts'
+import { digestForm, digestReport } from '../app/devices/index.ts'
 
 const whole = '(?:0|[1-9][0-9]{0,14})'
 const positive = '[1-9][0-9]{0,14}'

@@ -6,12 +6,11 @@ import {
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
-import { createOriginCheck } from '../app/access/assertions.ts'
-import { changeOwnMetadata } from '../app/devices/device-metadata.ts'
-import { checkIn as takeCheckIn } from '../app/devices/check-ins.ts'
-import * as self from '../app/devices/device-self.ts'
-import { slowedPollSeconds } from '../app/worker/overload.ts'
-import { findProductKind } from '../app/trust/products.ts'
+import { createOriginCheck } from '../app/access/index.ts'
+import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.ts'
+import * as devices from '../app/devices/index.ts'
+import { slowedPollSeconds } from '../app/worker/index.ts'
+import { findProductKind } from '../app/trust/index.ts'
 import { createIdleCheckInReader } from './check-in-body.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -24,7 +23,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       { permission: 'device-self:register', subject: (call) => call.actor.id },
       async (app, tx, { actor, body }) => {
         const now = await tx.now()
-        const { device, fleet, isNew } = await self.registerDevice(app, tx, actor, body, now)
+        const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
         return {
           reply: {
             deviceId: device.id,
@@ -41,7 +40,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       },
     ),
     recordedElsewhere(createDeviceToken, 'device-self:sign-in', async (app, { body, now }) => {
-      const issued = await self.issueAccessToken(app, body.assertion, isOwnOrigin, now)
+      const issued = await devices.issueAccessToken(app, body.assertion, isOwnOrigin, now)
       return { accessToken: issued.accessToken, expiresAt: formatInstant(issued.expiresAt) }
     }),
     recordedElsewhere(
@@ -73,7 +72,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
       },
     ),
     read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
-      const fleet = await self.findOwnFleet(app, actor.id)
+      const fleet = await devices.findOwnFleet(app, actor.id)
       return {
         fleet: fleet.name,
         product: fleet.product,

@@ -1,5 +1,5 @@
 import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
-import * as devices from '../app/devices/devices.ts'
+import * as devices from '../app/devices/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

@@ -3,13 +3,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
-import { requirePermission } from '../app/access/actors.ts'
+import { requirePermission, recordRefusal } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
-import { recordRefusal } from '../app/access/refused-attempts.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import { refuseBody } from './bodies.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { Endpoint, RawHandler } from './endpoint.ts'
 import { bodyLimits } from './limits.ts'
 import { nameRoute } from './metrics.ts'
 import { parsePart, readQuery } from './parse-part.ts'
@@ -23,20 +22,6 @@ import {
   sendReply,
   setSecurityHeaders,
 } from './request.ts'
-
-/** Answers paths below `prefix` by itself, problems aside. */
-export interface RawHandler {
-  /** Ends with `/` for a tree, otherwise the one path. Where `matches` decides, only the name in the metrics. */
-  readonly prefix: string
-  readonly matches?: (path: string) => boolean
-  readonly methods: readonly string[] | null
-  readonly answer: (
-    req: IncomingMessage,
-    res: ServerResponse,
-    path: string,
-    query: URLSearchParams,
-  ) => Promise<void>
-}
 
 interface Found {
   readonly endpoint: Endpoint

@@ -2,13 +2,12 @@
  * How a route gets its work: `read` for GET, `audited` for everything that changes something. A changing route that is
  * mounted in another way does not compile, and there is no other way to make an `Endpoint`.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { Actor } from '../app/access/actors.ts'
+import type { Actor, Change } from '../app/access/index.ts'
 import type { App, WriteTx } from '../app/app.ts'
-import type { Change } from '../app/access/audited.ts'
-import { changeAudited } from '../app/access/audited.ts'
-import { recordRefusal } from '../app/access/refused-attempts.ts'
+import { changeAudited, recordRefusal } from '../app/access/index.ts'
 
 const sealed = Symbol('made by this module')
 
@@ -107,4 +106,18 @@ export function recordedElsewhere<
   }
   // What `quickBody` found besides is there whenever it read the body.
   return { route, permission, run: run as Endpoint['run'], quickBody, [sealed]: true }
+}
+
+/** Answers paths below `prefix` by itself, problems aside. */
+export interface RawHandler {
+  /** Ends with `/` for a tree, otherwise the one path. Where `matches` decides, only the name in the metrics. */
+  readonly prefix: string
+  readonly matches?: (path: string) => boolean
+  readonly methods: readonly string[] | null
+  readonly answer: (
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    query: URLSearchParams,
+  ) => Promise<void>
 }

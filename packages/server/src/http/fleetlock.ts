@@ -7,19 +7,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
-import type { LockClient } from '../app/restarts/fleetlock.ts'
-import {
-  identifyLockClient,
-  lockBeforeReboot,
-  unlockWhenSteady,
-} from '../app/restarts/fleetlock.ts'
-import type { SlotRefusal } from '../app/restarts/restarts.ts'
+import type { LockClient, SlotRefusal } from '../app/restarts/index.ts'
+import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/restarts/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { readBytes } from './bodies.ts'
-import type { RawHandler } from './dispatch.ts'
 import { bodyLimits } from './limits.ts'
 import { problemOf } from './problems.ts'
 import { sendBytes } from './request.ts'
+import type { RawHandler } from './endpoint.ts'
 
 const groupForm = /^[a-zA-Z0-9.-]{1,63}$/
 /** Case-sensitive, of any printable characters. */

@@ -8,7 +8,7 @@ import {
   showFleet,
 } from '@seaworthy/api/fleets'
 import { secondMs } from '@seaworthy/std/time'
-import * as fleets from '../app/fleets/fleets.ts'
+import * as fleets from '../app/fleets/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

@@ -7,10 +7,9 @@ import {
   rotateForeignDevice,
   showForeignDevice,
 } from '@seaworthy/api/foreign-devices'
-import { listActions, viewAction } from '../app/foreign/ddi/actions.ts'
-import { forceCancel } from '../app/foreign/ddi/cancels.ts'
-import { viewDevice } from '../app/devices/devices.ts'
-import * as foreign from '../app/foreign/foreign-devices.ts'
+import { listActions, viewAction, forceCancel } from '../app/foreign/index.ts'
+import { viewDevice } from '../app/devices/index.ts'
+import * as foreign from '../app/foreign/index.ts'
 import { instantOrNull } from '../app/views.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'

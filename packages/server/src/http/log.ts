@@ -3,15 +3,19 @@
  * and has no scope: entries are verified by the bundle, so a log with entries left out would verify for nobody.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { requirePermission, requireUnscoped } from '../app/access/actors.ts'
+import {
+  requirePermission,
+  requireUnscoped,
+  readCheckpoint,
+  readLogTile,
+} from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
-import { readCheckpoint, readLogTile } from '../app/access/audit-log.ts'
-import { shareRuns } from '../app/worker/joined-runs.ts'
+import { shareRuns } from '../app/worker/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
-import type { RawHandler } from './dispatch.ts'
 import { HttpError } from './problems.ts'
 import { sendCached } from './tuf.ts'
+import type { RawHandler } from './endpoint.ts'
 
 export function createLogHandler(app: App, limiter: AttemptLimiter): RawHandler {
   const readNewest = shareRuns(() => readCheckpoint(app.db.reader))

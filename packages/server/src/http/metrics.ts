@@ -7,21 +7,21 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Refusal } from '@seaworthy/std/refusal'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { hourMs } from '@seaworthy/std/time'
-import { requirePermission, requireUnscoped } from '../app/access/actors.ts'
+import { requirePermission, requireUnscoped } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import {
   chooseFormat,
   contentTypes,
   formatSnapshot,
   mergeSnapshots,
-} from '../app/metrics/exposition.ts'
-import { collectFacts } from '../app/metrics/facts.ts'
+  collectFacts,
+} from '../app/metrics/index.ts'
 import { refusalOf } from '../app/refusals.ts'
-import { sha256Hex } from '../app/trust/trust-plane.ts'
+import { sha256Hex } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate, bearerOf } from './authenticate.ts'
-import type { RawHandler } from './dispatch.ts'
 import { sendBytes } from './request.ts'
+import type { RawHandler } from './endpoint.ts'
 
 const rememberedMs = hourMs
 const rememberedMax = 100

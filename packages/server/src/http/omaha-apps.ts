@@ -1,5 +1,5 @@
 import { setOmahaApp } from '@seaworthy/api/omaha'
-import * as apps from '../app/foreign/omaha/apps.ts'
+import * as foreign from '../app/foreign/index.ts'
 import { audited } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -10,7 +10,7 @@ export const omahaAppEndpoints: readonly Endpoint[] = [
     async (app, tx, { actor, params, body }) => {
       const now = await tx.now()
       const wanted = { ...params, ...body }
-      const set = await apps.setOmahaApp(tx, actor, await app.trust.freshState(), wanted, now)
+      const set = await foreign.setOmahaApp(tx, actor, await app.trust.freshState(), wanted, now)
       return {
         reply: set,
         detail: { appId: set.appId },

@@ -12,10 +12,10 @@ import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
-import { ClockRefusal } from '../app/access/assertions.ts'
+import { ClockRefusal } from '../app/access/index.ts'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
-import type { OverloadRefusal } from '../app/worker/overload.ts'
-import { TooOftenRefusal } from '../app/worker/overload.ts'
+import type { OverloadRefusal } from '../app/worker/index.ts'
+import { TooOftenRefusal } from '../app/worker/index.ts'
 import { refusalOf } from '../app/refusals.ts'
 
 /** What the HTTP layer itself says no to. */

@@ -1,13 +1,13 @@
 import { listProducts, showProduct } from '@seaworthy/api/products'
-import * as products from '../app/trust/products.ts'
+import * as trust from '../app/trust/index.ts'
 import { read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const productEndpoints: readonly Endpoint[] = [
   read(listProducts, 'product:read', (app, { actor, query }) =>
-    products.listProducts(app, actor, query),
+    trust.listProducts(app, actor, query),
   ),
   read(showProduct, 'product:read', (app, { actor, params }) =>
-    products.findProduct(app, actor, params.product),
+    trust.findProduct(app, actor, params.product),
   ),
 ]

@@ -6,7 +6,7 @@ import {
   rejectProposal,
   showProposal,
 } from '@seaworthy/api/proposals'
-import * as proposals from '../app/trust/proposals.ts'
+import * as trust from '../app/trust/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -16,26 +16,26 @@ export const proposalEndpoints: readonly Endpoint[] = [
     {
       permission: 'proposal:write',
       subject: (call) => proposalIdOf(call.body.proposal),
-      before: (app, { actor, body }) => proposals.verifySubmitted(app, actor, body.proposal),
+      before: (app, { actor, body }) => trust.verifySubmitted(app, actor, body.proposal),
     },
     async (app, tx, { actor, body }) => {
       const now = await tx.now()
-      const stored = await proposals.submitProposal(app, tx, actor, body.proposal, now)
+      const stored = await trust.submitProposal(app, tx, actor, body.proposal, now)
       return {
-        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
-        detail: proposals.describeProposalFacts(stored),
+        reply: await trust.viewProposal(stored, await app.trust.freshState()),
+        detail: trust.describeProposalFacts(stored),
       }
     },
   ),
   read(listProposals, 'proposal:read', (app, { actor, query }) =>
-    proposals.listProposals(app, actor, query),
+    trust.listProposals(app, actor, query),
   ),
   read(showProposal, 'proposal:read', async (app, { actor, params }) => {
-    const stored = await proposals.findProposal(app.db.reader, actor, params.proposalId)
+    const stored = await trust.findProposal(app.db.reader, actor, params.proposalId)
     const state = await app.trust.freshState()
     return {
-      view: await proposals.viewProposal(stored, state),
-      proposal: proposals.exportProposal(stored, state),
+      view: await trust.viewProposal(stored, state),
+      proposal: trust.exportProposal(stored, state),
     }
   }),
   audited(
@@ -43,10 +43,10 @@ export const proposalEndpoints: readonly Endpoint[] = [
     { permission: 'proposal:write', subject: (call) => call.params.proposalId },
     async (app, tx, { actor, params, body }) => {
       const { proposalId } = params
-      const stored = await proposals.addSignatures(app, tx, actor, proposalId, body.signatures)
+      const stored = await trust.addSignatures(app, tx, actor, proposalId, body.signatures)
       return {
-        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
-        detail: { ...proposals.describeProposalFacts(stored), signedBy: stored.signedBy },
+        reply: await trust.viewProposal(stored, await app.trust.freshState()),
+        detail: { ...trust.describeProposalFacts(stored), signedBy: stored.signedBy },
       }
     },
   ),
@@ -55,14 +55,14 @@ export const proposalEndpoints: readonly Endpoint[] = [
     {
       permission: 'proposal:apply',
       subject: (call) => call.params.proposalId,
-      before: (app, { actor, params }) => proposals.verifyStored(app, actor, params.proposalId),
+      before: (app, { actor, params }) => trust.verifyStored(app, actor, params.proposalId),
     },
     async (app, tx, { actor, params }) => {
       const now = await tx.now()
-      const applied = await proposals.applyProposal(app, tx, actor, params.proposalId, now)
+      const applied = await trust.applyProposal(app, tx, actor, params.proposalId, now)
       return {
-        reply: await proposals.viewProposal(applied, app.trust.state()),
-        detail: proposals.describeProposalFacts(applied),
+        reply: await trust.viewProposal(applied, app.trust.state()),
+        detail: trust.describeProposalFacts(applied),
         afterCommit: () => app.trust.reload(),
       }
     },
@@ -73,10 +73,10 @@ export const proposalEndpoints: readonly Endpoint[] = [
     async (app, tx, { actor, params, body }) => {
       const now = await tx.now()
       const { proposalId } = params
-      const stored = await proposals.rejectProposal(tx, actor, proposalId, body.reason, now)
+      const stored = await trust.rejectProposal(tx, actor, proposalId, body.reason, now)
       return {
-        reply: await proposals.viewProposal(stored, await app.trust.freshState()),
-        detail: { ...proposals.describeProposalFacts(stored), reason: body.reason },
+        reply: await trust.viewProposal(stored, await app.trust.freshState()),
+        detail: { ...trust.describeProposalFacts(stored), reason: body.reason },
       }
     },
   ),

@@ -1,13 +1,9 @@
 /** The registry's questions, put to `app` in the name of whoever asks. */
 import type { IncomingMessage } from 'node:http'
-import type { Actor } from '../app/access/actors.ts'
+import type { Actor } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
-import {
-  decideRegistryAccess,
-  recordRegistryChange,
-  tradeCredential,
-} from '../app/access/registry.ts'
-import { listNeededDigests } from '../app/trust/releases.ts'
+import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/access/index.ts'
+import { listNeededDigests } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { bearerOf, retryAfterSeconds } from './authenticate.ts'
 import { bodyLimits } from './limits.ts'

@@ -11,9 +11,8 @@ import {
   showRolloutHistory,
 } from '@seaworthy/api/rollouts'
 import { parseInstant } from '@seaworthy/std/time'
-import { describeProgress, viewRollout } from '../app/rollouts/rollout-views.ts'
-import * as rollouts from '../app/rollouts/rollouts.ts'
-import * as updates from '../app/rollouts/updates.ts'
+import { describeProgress, viewRollout } from '../app/rollouts/index.ts'
+import * as rollouts from '../app/rollouts/index.ts'
 import { explainRollout as explain } from '../app/why.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -98,11 +97,11 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   ),
   read(listRolloutUpdates, 'update:read', async (app, { actor, params, query }) => {
     const { id } = await rollouts.findRollout(app, actor, params.rolloutId)
-    return updates.listRolloutUpdates(app.db.reader, id, query)
+    return rollouts.listRolloutUpdates(app.db.reader, id, query)
   }),
   read(showRolloutHistory, 'rollout:read', async (app, { actor, params }) => {
     const { id } = await rollouts.findRollout(app, actor, params.rolloutId)
-    return updates.showRolloutHistory(app.db.reader, id)
+    return rollouts.showRolloutHistory(app.db.reader, id)
   }),
   read(explainRollout, 'update:read', (app, { actor, params, query, now }) =>
     explain(app, actor, { ...params, timeZone: readTimeZone(app, query.timeZone) }, now),

@@ -3,9 +3,9 @@ import { describeRoutes } from '@seaworthy/api/openapi'
 import { routes } from '@seaworthy/api/routes'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { App } from '../app/app.ts'
-import { checkReadiness } from '../app/worker/leadership.ts'
-import type { RawHandler } from './dispatch.ts'
+import { checkReadiness } from '../app/worker/index.ts'
 import { sendBytes, sendJson } from './request.ts'
+import type { RawHandler } from './endpoint.ts'
 
 const get = ['GET', 'HEAD'] as const
 

@@ -1,7 +1,7 @@
 import { showSelf, showServer } from '@seaworthy/api/server'
 import { formatInstant } from '@seaworthy/std/time'
 import { formatNoteKey } from '@seaworthy/trust/tlog'
-import { grantOf } from '../app/access/actors.ts'
+import { grantOf } from '../app/access/index.ts'
 import { invariant } from '@seaworthy/std/refusal'
 import { read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'

@@ -1,6 +1,6 @@
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { secondMs } from '@seaworthy/std/time'
-import * as tokens from '../app/access/tokens.ts'
+import * as access from '../app/access/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -17,8 +17,8 @@ export const tokenEndpoints: readonly Endpoint[] = [
         fleets: body.fleets ?? null,
         lifetimeMs: body.lifetimeSeconds * secondMs,
       }
-      const { row, token } = await tokens.createToken(tx, app, actor, wanted, now)
-      const view = tokens.viewToken(row)
+      const { row, token } = await access.createToken(tx, app, actor, wanted, now)
+      const view = access.viewToken(row)
       return {
         reply: { view, token },
         subject: row.id,
@@ -37,19 +37,19 @@ export const tokenEndpoints: readonly Endpoint[] = [
     { permission: 'token:self', subject: (call) => call.actor.id },
     async (app, tx, { actor }) => {
       const now = await tx.now()
-      const { row, token } = await tokens.refreshToken(tx, app, actor, now)
-      return { reply: { view: tokens.viewToken(row), token }, detail: { successor: row.id } }
+      const { row, token } = await access.refreshToken(tx, app, actor, now)
+      return { reply: { view: access.viewToken(row), token }, detail: { successor: row.id } }
     },
   ),
   read(listTokens, 'token:read', (app, { actor, query, now }) =>
-    tokens.listTokens(app.db.reader, actor, query, now),
+    access.listTokens(app.db.reader, actor, query, now),
   ),
   audited(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },
     async (_app, tx, { actor, params }) => {
       const now = await tx.now()
-      await tokens.endToken(tx, actor, params.tokenId, now)
+      await access.endToken(tx, actor, params.tokenId, now)
       return { reply: undefined }
     },
   ),

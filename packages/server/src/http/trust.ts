@@ -3,9 +3,8 @@ import {
   showOnlineKeys,
   showTrustStatus,
 } from '@seaworthy/api/trust'
-import { requireUnscoped } from '../app/access/actors.ts'
-import { addOnlineKey, newestOnlineKeys } from '../app/trust/online-keys.ts'
-import { viewTrustStatus } from '../app/trust/trust-status.ts'
+import { requireUnscoped } from '../app/access/index.ts'
+import { addOnlineKey, newestOnlineKeys, viewTrustStatus } from '../app/trust/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

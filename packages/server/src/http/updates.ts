@@ -1,7 +1,7 @@
 import { explainDevice, listDeviceUpdates, showFleetVersions } from '@seaworthy/api/updates'
-import { findDevice } from '../app/devices/devices.ts'
-import { findFleet } from '../app/fleets/fleets.ts'
-import * as updates from '../app/rollouts/updates.ts'
+import { findDevice } from '../app/devices/index.ts'
+import { findFleet } from '../app/fleets/index.ts'
+import * as rollouts from '../app/rollouts/index.ts'
 import { explainDevice as explain } from '../app/why.ts'
 import { read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -13,10 +13,10 @@ export const updateEndpoints: readonly Endpoint[] = [
   ),
   read(listDeviceUpdates, 'update:read', async (app, { actor, params, query }) => {
     const { id } = await findDevice(app.db.reader, actor, params.deviceId)
-    return updates.listDeviceUpdates(app.db.reader, id, query)
+    return rollouts.listDeviceUpdates(app.db.reader, id, query)
   }),
   read(showFleetVersions, 'fleet:read', async (app, { actor, params, now }) => {
     const { name } = await findFleet(app.db.reader, actor, params.fleet)
-    return updates.showFleetVersions(app.db.reader, name, now)
+    return rollouts.showFleetVersions(app.db.reader, name, now)
   }),
 ]

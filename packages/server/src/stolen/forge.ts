@@ -18,7 +18,7 @@ import {
   releasePath,
   signMetadata,
 } from '@seaworthy/trust/tuf'
-import type { OnlineRole } from '../app/trust/online-keys.ts'
+import type { OnlineRole } from '../app/trust/index.ts'
 import type { MetadataRow } from '../db/metadata.ts'
 
 export const attacks = ['unsigned-release', 'older-metadata', 'older-release'] as const

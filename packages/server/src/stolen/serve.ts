@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import type { Server } from 'node:https'
 import { once } from 'node:events'
 import { formatInstant } from '@seaworthy/std/time'
-import type { OnlineSecrets } from '../app/trust/online-secrets.ts'
+import type { OnlineSecrets } from '../app/trust/index.ts'
 import type { StolenRepository } from './forge.ts'
 
 /** `current` is asked at every request, so that one attack can follow another. */

@@ -1,7 +1,7 @@
 /** Notices that content of signed releases is gone before devices do. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { describeMissing, findMissingContent } from '../app/content/missing-content.ts'
+import { describeMissing, findMissingContent } from '../app/content/index.ts'
 import type { Task } from './leader.ts'
 
 export function createContentCheck(app: Pick<App, 'store' | 'trust' | 'log' | 'health'>): Task {

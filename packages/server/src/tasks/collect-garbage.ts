@@ -2,8 +2,8 @@
 import { collectGarbage } from '@seaworthy/oci/store/collect'
 import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { listNeededDigests } from '../app/trust/releases.ts'
-import { forgetExpiredAssertions } from '../app/devices/device-self.ts'
+import { listNeededDigests } from '../app/trust/index.ts'
+import { forgetExpiredAssertions } from '../app/devices/index.ts'
 import type { Task } from './leader.ts'
 
 export function createGarbageCollection(app: App): Task {

@@ -1,7 +1,7 @@
 /** Numbers of devices for those who watch the server. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { createDeviceCounter } from '../app/metrics/device-counts.ts'
+import { createDeviceCounter } from '../app/metrics/index.ts'
 import type { Task } from './leader.ts'
 
 export function createDeviceCounts(app: App): Task {

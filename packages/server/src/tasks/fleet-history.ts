@@ -1,7 +1,7 @@
 /** Time series of rollouts and of the versions in fleets, and their thinning. */
 import { hourMs, minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { takeSamples, thinOldSamples } from '../app/rollouts/samples.ts'
+import { takeSamples, thinOldSamples } from '../app/rollouts/index.ts'
 import type { Task } from './leader.ts'
 
 export function createFleetHistory(app: App): Task {

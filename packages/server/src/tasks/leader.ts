@@ -5,7 +5,7 @@
 import type { Log } from '@seaworthy/std/log'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { App } from '../app/app.ts'
-import { answerWithin, leaderLockKey } from '../app/worker/leadership.ts'
+import { answerWithin, leaderLockKey } from '../app/worker/index.ts'
 
 export interface Task {
   readonly name: string

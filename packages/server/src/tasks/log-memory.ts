@@ -10,8 +10,8 @@ import { secondMs } from '@seaworthy/std/time'
 import type { TreeHead } from '@seaworthy/trust/tlog'
 import { LogError, verifyCheckpoint, verifyLog } from '@seaworthy/trust/tlog'
 import type { App } from '../app/app.ts'
-import type { LogKeeper } from '../app/access/audit-log.ts'
-import { nodeSha256, readCheckpoint, readLogTile, verifyLogState } from '../app/access/audit-log.ts'
+import type { LogKeeper } from '../app/access/index.ts'
+import { nodeSha256, readCheckpoint, readLogTile, verifyLogState } from '../app/access/index.ts'
 
 export interface LogMemory {
   /**

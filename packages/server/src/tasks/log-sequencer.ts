@@ -5,8 +5,8 @@
 import { secondMs } from '@seaworthy/std/time'
 import type { TreeHead } from '@seaworthy/trust/tlog'
 import type { App } from '../app/app.ts'
-import type { LogKeeper } from '../app/access/audit-log.ts'
-import { readCheckpoint, sequenceEntries } from '../app/access/audit-log.ts'
+import type { LogKeeper } from '../app/access/index.ts'
+import { readCheckpoint, sequenceEntries } from '../app/access/index.ts'
 import type { Task } from './leader.ts'
 import type { LogMemory } from './log-memory.ts'
 

@@ -1,8 +1,7 @@
 /** Keeps the online roles fresh, and tells people in time when an offline one runs out. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { raiseLifetimeAlarms } from '../app/trust/lifetime-alarms.ts'
-import { renewMetadata } from '../app/trust/publication.ts'
+import { raiseLifetimeAlarms, renewMetadata } from '../app/trust/index.ts'
 import type { Task } from './leader.ts'
 
 /** Timestamp hourly, snapshot before half of its lifetime has passed. Does nothing while the stored metadata does not verify. */

@@ -1,7 +1,7 @@
 /** Gives up restart slots that are held for longer than their fleet allows. */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { watchRebootLocks } from '../app/restarts/reboot-locks.ts'
+import { watchRebootLocks } from '../app/restarts/index.ts'
 import type { Task } from './leader.ts'
 
 export function createRebootLockWatch(app: App): Task {

@@ -1,9 +1,8 @@
 /** Lets rollouts go on by themselves: time-outs, gates, waves, ends. What it does is worked out anew each time. */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
-import { countDueMembers } from '../app/rollouts/rollout-members.ts'
-import type { CountingTimes } from '../app/rollouts/rollout-members.ts'
-import { moveRollouts } from '../app/rollouts/rollout-progress.ts'
+import { countDueMembers, moveRollouts } from '../app/rollouts/index.ts'
+import type { CountingTimes } from '../app/rollouts/index.ts'
 import type { Task } from './leader.ts'
 
 /** Woken by every change of a rollout as well. */

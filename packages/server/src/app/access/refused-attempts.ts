@@ -5,7 +5,7 @@ import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import type { Actor } from './actors.ts'
 import type { App, Ports, RefusalLimiter } from '../app.ts'
-import { OverloadRefusal } from '../worker/overload.ts'
+import { OverloadRefusal } from '../worker/index.ts'
 
 export interface Attempt {
   readonly actor: Actor

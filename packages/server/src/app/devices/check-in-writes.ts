@@ -8,10 +8,15 @@ import type { IdleCheckIn, WrittenCheckIn } from '../../db/check-ins.ts'
 import { storeReports, writeIdleCheckIns, writeSignedReports } from '../../db/check-ins.ts'
 import type { Log } from '@seaworthy/std/log'
 import type { Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
-import type { Arrival, CheckInObserver } from '../metrics/check-ins.ts'
-import { checkInTimes, createBatches } from '../worker/batches.ts'
-import type { Backlog } from '../worker/overload.ts'
-import { joinBacklogs, refuseOverload, slowdownOf } from '../worker/overload.ts'
+import type { Arrival, CheckInObserver } from '../metrics/index.ts'
+import {
+  checkInTimes,
+  createBatches,
+  joinBacklogs,
+  refuseOverload,
+  slowdownOf,
+} from '../worker/index.ts'
+import type { Backlog } from '../worker/index.ts'
 import { digestReport } from './report-digest.ts'
 import type { FollowedReport } from './identity-sharing.ts'
 import { followIdentities, tellOfSharing } from './identity-sharing.ts'

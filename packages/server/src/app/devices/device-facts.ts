@@ -1,7 +1,7 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { CheckInFacts } from '@seaworthy/fleet/rollouts'
 import type { WrittenCheckIn } from '../../db/check-ins.ts'
-import { parseUpdates } from '../rollouts/update-changes.ts'
+import { parseUpdates } from '../rollouts/index.ts'
 
 /** What a decision knows of a device: its report, and what its row said when that was stored. */
 export function factsOf(

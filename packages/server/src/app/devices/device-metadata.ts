@@ -7,7 +7,7 @@ import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { WriteTx } from '../../db/connection.ts'
 import type { DeviceRow } from '../../db/devices.ts'
 import { lockOwnMetadata, updateDevice } from '../../db/devices.ts'
-import { TooOftenRefusal } from '../worker/overload.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
 
 interface MetadataChange {
   readonly name?: string | undefined

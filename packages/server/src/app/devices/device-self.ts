@@ -20,11 +20,17 @@ import {
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { takeProvisioningUse } from '../../db/provisioning-keys.ts'
-import type { Actor } from '../access/actors.ts'
-import { ClockRefusal, readAssertionIssuer, verifyAssertion } from '../access/assertions.ts'
-import { accessTokenLifetimeMs, deviceAudience, signToken } from '../access/device-tokens.ts'
+import type { Actor } from '../access/index.ts'
+import {
+  ClockRefusal,
+  readAssertionIssuer,
+  verifyAssertion,
+  accessTokenLifetimeMs,
+  deviceAudience,
+  signToken,
+} from '../access/index.ts'
 import type { App } from '../app.ts'
-import { policyOf } from '../fleets/fleet-table.ts'
+import { policyOf } from '../fleets/index.ts'
 import { requireSignature } from './device-keys.ts'
 
 export interface Registration {

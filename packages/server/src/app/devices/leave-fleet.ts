@@ -6,8 +6,8 @@ import { lockDevice } from '../../db/devices.ts'
 import { lockFleet } from '../../db/fleets.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import { listOpenUpdates, lockDeviceUpdates } from '../../db/updates.ts'
-import { releaseSlot } from '../restarts/restarts.ts'
-import { writeWorked } from '../rollouts/update-changes.ts'
+import { releaseSlot } from '../restarts/index.ts'
+import { writeWorked } from '../rollouts/index.ts'
 
 /**
  * Holds, until the transaction ends, the device in its fleet (which it answers), the fleets and the rollouts of the

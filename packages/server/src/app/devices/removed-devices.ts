@@ -2,7 +2,7 @@
 import type { Db } from '../../db/connection.ts'
 import { listRemovedDevices } from '../../db/devices.ts'
 import type { RemovedDevices } from '../app.ts'
-import { accessTokenLifetimeMs } from '../access/device-tokens.ts'
+import { accessTokenLifetimeMs } from '../access/index.ts'
 
 export function createRemovedDevices(db: Db): RemovedDevices {
   let removed = new Set<string>()

@@ -20,11 +20,10 @@ import {
   revokeProvisioningKey,
 } from '../../db/provisioning-keys.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
-import type { Actor } from '../access/actors.ts'
-import { grantOf, requireFleet } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf, requireFleet, createCredential } from '../access/index.ts'
 import type { App, Ports, TrustState } from '../app.ts'
-import { createCredential } from '../access/credentials.ts'
-import { requireTrust } from '../trust/trust-plane.ts'
+import { requireTrust } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'
 

@@ -13,11 +13,11 @@ import type {
   ForeignProtocol,
   GatewayTokenRow,
 } from '../../db/foreign-devices.ts'
-import type { Actor } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
 import type { App, Ports, ForeignIdentity } from '../app.ts'
-import { createCredential } from '../access/credentials.ts'
-import { findDevice } from '../devices/devices.ts'
-import { findFleet } from '../fleets/fleets.ts'
+import { createCredential } from '../access/index.ts'
+import { findDevice } from '../devices/index.ts'
+import { findFleet } from '../fleets/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'

@@ -13,9 +13,8 @@ import type {
   GatewayIdentity,
   ForeignIdentities,
 } from '../app.ts'
-import { createBatches } from '../worker/batches.ts'
-import { refuseOverload } from '../worker/overload.ts'
-import { isSameSecret, parseCredential } from '../access/credentials.ts'
+import { createBatches, refuseOverload } from '../worker/index.ts'
+import { isSameSecret, parseCredential } from '../access/index.ts'
 
 interface Known<T> {
   readonly identity: T

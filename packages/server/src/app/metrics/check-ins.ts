@@ -1,7 +1,7 @@
 /** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
 import type { Clock } from '@seaworthy/std/time'
-import type { Backlog } from '../worker/overload.ts'
-import type { SpanContext, Tracer } from '../traces/spans.ts'
+import type { Backlog } from '../worker/index.ts'
+import type { SpanContext, Tracer } from '../traces/index.ts'
 import type { Metrics } from './server-metrics.ts'
 import type { ForeignCheckIns } from '../app.ts'
 

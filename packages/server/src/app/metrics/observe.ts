@@ -1,7 +1,7 @@
 /** Ports that count what passes through them, so that the code behind and before them need not. */
 import type { Db } from '../../db/connection.ts'
 import type { Clock } from '@seaworthy/std/time'
-import type { Tracer } from '../traces/spans.ts'
+import type { Tracer } from '../traces/index.ts'
 import type { Metrics } from './server-metrics.ts'
 
 /** The same database; transactions are counted, timed and traced, and whether this worker leads is known. */

@@ -1,7 +1,7 @@
 /** What is counted and traced of decisions about rollouts. */
 import type { UpdateChange } from '@seaworthy/fleet/rollouts'
 import { isUnderWay } from '@seaworthy/fleet/rollouts'
-import type { Tracer } from '../traces/spans.ts'
+import type { Tracer } from '../traces/index.ts'
 import type { Counter } from './meter.ts'
 import type { Metrics } from './server-metrics.ts'
 

@@ -17,14 +17,13 @@ import {
   notifyLocks,
   revokeFleetLockKey,
 } from '../../db/reboot-locks.ts'
-import type { Actor } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
 import type { App } from '../app.ts'
-import { createCredential, isSameSecret, parseCredential } from '../access/credentials.ts'
-import { findFleet } from '../fleets/fleets.ts'
+import { createCredential, isSameSecret, parseCredential, identify } from '../access/index.ts'
+import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
 import type { SlotAnswer, SlotHolder } from './restarts.ts'
 import { acquireSlot } from './restarts.ts'
-import { identify } from '../access/sign-in.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'
 

@@ -22,8 +22,8 @@ import {
 } from '../../db/rollouts.ts'
 import { listOverdueUpdates, listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
 import type { App } from '../app.ts'
-import { countEnded } from '../metrics/settlements.ts'
-import { releaseSlot } from '../restarts/restarts.ts'
+import { countEnded } from '../metrics/index.ts'
+import { releaseSlot } from '../restarts/index.ts'
 import { describeProgress } from './rollout-views.ts'
 import { auditStop, parseUpdates, writeWorked } from './update-changes.ts'
 

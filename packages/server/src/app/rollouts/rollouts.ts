@@ -33,11 +33,11 @@ import {
   notifyRollouts,
   writeRollout,
 } from '../../db/rollouts.ts'
-import type { Actor } from '../access/actors.ts'
-import { grantOf, requireFleet } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf, requireFleet } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { viewRollout } from './rollout-views.ts'
-import { requireTrust, sha256Hex } from '../trust/trust-plane.ts'
+import { requireTrust, sha256Hex } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'
 

@@ -13,7 +13,7 @@ import { getFleet } from '../../db/fleets.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import { listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
 import type { App, RolloutTable, ReleaseTable, Settlements } from '../app.ts'
-import type { SettlementObserver } from '../metrics/settlements.ts'
+import type { SettlementObserver } from '../metrics/index.ts'
 import { refusalOf } from '../refusals.ts'
 import { writeWorked } from './update-changes.ts'
 

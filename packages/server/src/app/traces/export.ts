@@ -6,7 +6,6 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Log } from '@seaworthy/std/log'
 import type { Sleep } from '@seaworthy/std/time'
 import { secondMs } from '@seaworthy/std/time'
-import type { Meter } from '../metrics/meter.ts'
 import type { Attributes, FinishedSpan, SpanKind } from './spans.ts'
 
 /** Posts one body and answers the status; rejects when there is none. */
@@ -24,11 +23,20 @@ const everyMs = 2 * secondMs
 const sendMs = 5 * secondMs
 const stopMs = 2 * secondMs
 
+/** What is needed of a meter: the counts of what was sent and lost. */
+interface SpanMeter {
+  counter(family: {
+    readonly name: string
+    readonly help: string
+    readonly labels?: readonly string[]
+  }): { add(amount: number, ...labels: string[]): void }
+}
+
 export function startSpanExporter(options: {
   readonly send: SpanSender
   readonly sleep: Sleep
   readonly log: Log
-  readonly meter: Meter
+  readonly meter: SpanMeter
   readonly resource: Attributes
 }): SpanExporter {
   const { send, sleep, log, meter, resource } = options

@@ -8,7 +8,7 @@ import type { Db, WriteTx } from '../../db/connection.ts'
 import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
 import type { Ports } from '../app.ts'
-import { createLog } from '../access/audit-log.ts'
+import { createLog, issueToken } from '../access/index.ts'
 import { onlineRoles, openOnlineKeys } from './online-keys.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import {
@@ -18,7 +18,6 @@ import {
   namesOf,
   renewCertificate,
 } from './online-secrets.ts'
-import { issueToken } from '../access/tokens.ts'
 
 const bootstrapLifetimeMs = 90 * dayMs
 

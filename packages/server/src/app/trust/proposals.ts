@@ -42,10 +42,10 @@ import {
   setProposalDocument,
 } from '../../db/proposals.ts'
 import { insertSecret } from '../../db/secrets.ts'
-import type { Actor } from '../access/actors.ts'
-import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
-import { verifyClaims } from '../content/content.ts'
+import { verifyClaims } from '../content/index.ts'
 import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
 import { publish } from './publication.ts'
 import type { ServerRefusal } from '../refusals.ts'

@@ -13,11 +13,10 @@ import {
   listReleaseDigests,
   listReleases as listReleaseRows,
 } from '../../db/releases.ts'
-import type { Actor } from '../access/actors.ts'
-import { requireWholeProduct } from '../access/actors.ts'
+import type { Actor } from '../access/index.ts'
+import { requireWholeProduct } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
-import { describeContent } from '../content/content.ts'
-import { measureReleaseFiles } from '../content/release-files.ts'
+import { describeContent, measureReleaseFiles } from '../content/index.ts'
 import { requireKnownProduct } from './products.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'

@@ -24,7 +24,7 @@ import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../
 import { readSecret } from '../../db/secrets.ts'
 import type { Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import { shareRuns } from '../worker/joined-runs.ts'
+import { shareRuns } from '../worker/index.ts'
 
 /** A server that was off for long has expired metadata that it must load in order to renew it. */
 const ignoreExpiry = new Date(0)

@@ -6,9 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
-import { findPlace, isToCancel } from '../../app/foreign/ddi/actions.ts'
-import type { App, ForeignIdentity } from '../../app/app.ts'
 import {
+  findPlace,
+  isToCancel,
   answerPoll,
   findDeployment,
   mayInstall,
@@ -16,12 +16,12 @@ import {
   takeCancelFeedback,
   takeFeedback,
   takeInstalled,
-} from '../../app/foreign/ddi/deployments.ts'
-import type { ForeignState } from '../../app/foreign/foreign-check-ins.ts'
-import { slowedPollSeconds } from '../../app/worker/overload.ts'
+} from '../../app/foreign/index.ts'
+import type { App, ForeignIdentity } from '../../app/app.ts'
+import type { ForeignState } from '../../app/foreign/index.ts'
+import { slowedPollSeconds } from '../../app/worker/index.ts'
 import type { ServerRefusal } from '../../app/refusals.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
-import type { RawHandler } from '../dispatch.ts'
 import { HttpError } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
 import { originOf, sendBytes } from '../request.ts'
@@ -39,6 +39,7 @@ import {
   parseTarget,
   readObject,
 } from './requests.ts'
+import type { RawHandler } from '../endpoint.ts'
 
 interface Call {
   readonly app: App

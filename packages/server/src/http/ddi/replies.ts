@@ -1,5 +1,5 @@
 /** The documents of DDI, in the spelling that clients parse. */
-import type { Agenda, Deployment } from '../../app/foreign/ddi/deployments.ts'
+import type { Agenda, Deployment } from '../../app/foreign/index.ts'
 import type { ReleaseFile } from '../../app/app.ts'
 
 /** Makes a link below the controller's own address. */

@@ -1,5 +1,5 @@
 /** Omaha v3 replies, in the spelling and order that update_engine parses. */
-import type { Offer } from '../../app/foreign/omaha/offers.ts'
+import type { Offer } from '../../app/foreign/index.ts'
 import { formatElement } from './xml.ts'
 
 /** What the protocol calls a status of an app. */

@@ -1,5 +1,5 @@
 /** An Omaha v3 request, out of XML that a client sent: bounded, and of all attributes those that matter here. */
-import type { OmahaEvent } from '../../app/foreign/omaha/news.ts'
+import type { OmahaEvent } from '../../app/foreign/index.ts'
 import type { XmlElement } from './xml.ts'
 import { parseXml, XmlError } from './xml.ts'
 

@@ -2,10 +2,10 @@
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Db, WriteTx } from '../../../db/connection.ts'
 import { listOmahaApps, writeOmahaApp } from '../../../db/omaha-apps.ts'
-import type { Actor } from '../../access/actors.ts'
-import { requireWholeProduct } from '../../access/actors.ts'
+import type { Actor } from '../../access/index.ts'
+import { requireWholeProduct } from '../../access/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
-import { requireTrust } from '../../trust/trust-plane.ts'
+import { requireTrust } from '../../trust/index.ts'
 import type { OmahaAppTable, TrustState } from '../../app.ts'
 
 export function createOmahaAppTable(db: Db): OmahaAppTable {

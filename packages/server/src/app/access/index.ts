@@ -1,0 +1,45 @@
+/**
+ * Who is asking and what they may do: people by tokens, devices by assertions and access tokens, and the record of what was done.
+ * Promises: a credential is kept as a hash alone and compared in constant time; whoever may not grant a right may not list or
+ * revoke it; everything audited and its audit entry are one transaction, and a refused attempt of somebody known is on record too.
+ * Not handled here: how often somebody may try (`http/authenticate`), identities of other protocols (`app/foreign`).
+ */
+export type { Actor } from './actors.ts'
+export {
+  anonymous,
+  grantOf,
+  requireFleet,
+  requirePermission,
+  requireProduct,
+  requireUnscoped,
+  requireWholeProduct,
+} from './actors.ts'
+export {
+  ClockRefusal,
+  createOriginCheck,
+  readAssertionIssuer,
+  verifyAssertion,
+} from './assertions.ts'
+export type { LogKeeper } from './audit-log.ts'
+export {
+  createLog,
+  nodeSha256,
+  readCheckpoint,
+  readLogTile,
+  sequenceEntries,
+  verifyLogState,
+} from './audit-log.ts'
+export type { Change } from './audited.ts'
+export { changeAudited } from './audited.ts'
+export { createCredential, isSameSecret, parseCredential } from './credentials.ts'
+export {
+  accessTokenLifetimeMs,
+  createTokenReader,
+  deviceAudience,
+  openToken,
+  signToken,
+} from './device-tokens.ts'
+export { createRefusalLimiter, recordRefusal } from './refused-attempts.ts'
+export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './registry.ts'
+export { identify, identifyDevice } from './sign-in.ts'
+export { createToken, endToken, issueToken, listTokens, refreshToken, viewToken } from './tokens.ts'

@@ -1,0 +1,36 @@
+/**
+ * Devices that speak hawkBit's DDI or Omaha, and gateways that speak for them. Promises: they ask and tell by the same rules as our
+ * agents, through the same engine; their reports carry no signature, so a token is all that vouches for them, and nothing they say
+ * counts for another device. Not handled here: the wire (`http/ddi`, `http/omaha`), what is offered (`app/rollouts`).
+ */
+export { findPlace, isToCancel, listActions, viewAction } from './ddi/actions.ts'
+export { forceCancel, heldBackBy } from './ddi/cancels.ts'
+export type { Agenda, AttributeMode, Deployment } from './ddi/deployments.ts'
+export {
+  answerPoll,
+  findDeployment,
+  mayInstall,
+  takeAttributes,
+  takeCancelFeedback,
+  takeFeedback,
+  takeInstalled,
+} from './ddi/deployments.ts'
+export type { Execution, Feedback, Result } from './ddi/feedback.ts'
+export { detailsMax, executions, results } from './ddi/feedback.ts'
+export type { ForeignState } from './foreign-check-ins.ts'
+export { activityOf, createForeignCheckIns, noRestart } from './foreign-check-ins.ts'
+export {
+  createForeignDevice,
+  createGatewayToken,
+  endGatewayToken,
+  findForeignDevice,
+  listGatewayTokens,
+  registerBehind,
+  rotateForeignDevice,
+  viewGatewayToken,
+} from './foreign-devices.ts'
+export { createForeignIdentities } from './foreign-identities.ts'
+export { createOmahaAppTable, isAppOf, setOmahaApp } from './omaha/apps.ts'
+export type { OmahaEvent } from './omaha/news.ts'
+export type { Offer } from './omaha/offers.ts'
+export { findOfferedFile, openDoor, takeStatement } from './omaha/offers.ts'

@@ -1,0 +1,28 @@
+/**
+ * Which device is offered which release, and when (RFD 12, 20). Promises: an answer goes out after what follows from it was written,
+ * under the locks of the fleet's rollouts; counters are right after `kill -9` at any moment; what was changed in the database to
+ * something that nobody signed is offered to nobody. The rules themselves are pure and in `fleet/rollouts`.
+ */
+export type { CountingTimes } from './rollout-members.ts'
+export { countDueMembers } from './rollout-members.ts'
+export { moveRollouts } from './rollout-progress.ts'
+export { createReleaseTable, createRolloutTable } from './rollout-table.ts'
+export { describeProgress, viewRollout } from './rollout-views.ts'
+export {
+  abortRollout,
+  approveWave,
+  createRollout,
+  findRollout,
+  listRollouts,
+  pauseRollout,
+  resumeRollout,
+} from './rollouts.ts'
+export { takeSamples, thinOldSamples } from './samples.ts'
+export { createSettlements, decideFor } from './settlements.ts'
+export { parseUpdates, writeWorked } from './update-changes.ts'
+export {
+  listDeviceUpdates,
+  listRolloutUpdates,
+  showFleetVersions,
+  showRolloutHistory,
+} from './updates.ts'

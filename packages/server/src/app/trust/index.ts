@@ -1,0 +1,37 @@
+/**
+ * Signed metadata on the server's side: what was published, what is proposed and signed, the online keys, the audit log's key and the
+ * server's certificate. Promises: what is served was verified from the sealed anchor on every load, whatever the database says;
+ * online keys sign snapshot and timestamp alone, and lie sealed under the master key. Not handled here: the rules of TUF
+ * (`trust/tuf`), content (`app/content`).
+ */
+export { CertificateError, prepareServer } from './first-start.ts'
+export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
+export type { OnlineRole } from './online-keys.ts'
+export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts'
+export type { OnlineSecrets } from './online-secrets.ts'
+export { loadOnlineSecrets } from './online-secrets.ts'
+export { findProduct, findProductKind, listProducts } from './products.ts'
+export {
+  addSignatures,
+  applyProposal,
+  describeProposalFacts,
+  exportProposal,
+  findProposal,
+  listProposals,
+  rejectProposal,
+  submitProposal,
+  verifyStored,
+  verifySubmitted,
+  viewProposal,
+} from './proposals.ts'
+export { renewMetadata } from './publication.ts'
+export {
+  createRelease,
+  findRelease,
+  listNeededDigests,
+  listReleases,
+  verifyNewRelease,
+  viewRelease,
+} from './releases.ts'
+export { createTrustPlane, requireTrust, sha256Hex } from './trust-plane.ts'
+export { viewTrustStatus } from './trust-status.ts'
