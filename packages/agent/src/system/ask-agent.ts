@@ -82,6 +82,7 @@ function formatStatus(status: Record<string, unknown>): string {
         .join(' '),
     ],
     ['timestamp', textOr(status['timestampVerifiedAt'], 'never verified')],
+    ['time', `not before ${textOr(status['timeFloor'], 'unknown')}`],
     ...refusals.map(({ code, subject }): [string, string] => [
       'refused',
       [code, subject].filter(Boolean).join(' '),

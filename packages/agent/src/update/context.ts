@@ -137,6 +137,7 @@ export function describeStatus(context: InstallerContext): Readonly<Record<strin
     failed: state.failed,
     metadata: state.metadata,
     timestampVerifiedAt: currentVerifiedAt(context),
+    timeFloor: formatInstant(context.trust.client.status().timeFloor),
     unacknowledgedReports: state.outbox.length,
     stateGenerationLost: generationLost,
     lastError: context.lastError ?? null,

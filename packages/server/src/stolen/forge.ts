@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { dayMs } from '@seaworthy/std/time'
+import { dayMs, parseInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { SnapshotSigned, TargetsSigned, TimestampSigned } from '@seaworthy/trust/tuf'
@@ -21,7 +21,12 @@ import {
 import type { OnlineRole } from '../app/trust/index.ts'
 import type { MetadataRow } from '../db/metadata.ts'
 
-export const attacks = ['unsigned-release', 'older-metadata', 'older-release'] as const
+export const attacks = [
+  'unsigned-release',
+  'older-metadata',
+  'older-release',
+  'forged-clock',
+] as const
 export type Attack = (typeof attacks)[number]
 
 export function isAttack(text: string): text is Attack {
@@ -63,24 +68,42 @@ export function createForger(loot: Loot, now: () => Date) {
   let snapshot: SnapshotSigned | undefined
   let timestamp: TimestampSigned | undefined
 
-  /** Names `file` as the channel's metadata, in a snapshot and a timestamp signed by the genuine online keys. */
-  async function republish(file: { version: number; bytes: Uint8Array }): Promise<void> {
+  /**
+   * Names `file` as the channel's metadata, in a snapshot and a timestamp signed by the genuine online keys, which say of themselves
+   * that they were signed at `signedAt`.
+   */
+  async function republish(
+    file: { version: number; bytes: Uint8Array },
+    signedAt = now(),
+  ): Promise<void> {
     snapshot ??= (await parseMetadata('snapshot', newestOf('snapshot').bytes, 'strict')).signed
     timestamp ??= (await parseMetadata('timestamp', newestOf('timestamp').bytes, 'strict')).signed
-    const expiresAt = new Date(now().getTime() + dayMs)
+    const expiresAt = new Date(signedAt.getTime() + dayMs)
     snapshot = await buildSnapshot(snapshot, new Map([[role, file]]), expiresAt)
     const bytes = await signMetadata(snapshot, loot.onlineKeys.snapshot)
     files.set(`${snapshot.version}.snapshot.json`, bytes)
     timestamp = await buildTimestamp(
       timestamp,
       { version: snapshot.version, bytes },
-      { signedAt: now(), expiresAt },
+      { signedAt, expiresAt },
     )
     files.set('timestamp.json', await signMetadata(timestamp, loot.onlineKeys.timestamp))
   }
 
   async function readChannel(): Promise<TargetsSigned> {
     return (await parseMetadata('targets', newestOf(role).bytes, 'strict')).signed
+  }
+
+  /** When the first role expires that no online key can renew: no device believes a later time. */
+  async function firstOfflineExpiry(): Promise<Date> {
+    const root = await parseMetadata('root', newestOf('root').bytes, 'strict')
+    const others = await Promise.all(
+      ['targets', loot.product, role].map((name) =>
+        parseMetadata('targets', newestOf(name).bytes, 'strict'),
+      ),
+    )
+    const expiries = [root, ...others].map(({ signed }) => parseInstant(signed.expires).getTime())
+    return new Date(Math.min(...expiries))
   }
 
   const forgers: Record<Attack, () => Promise<Assignment | null>> = {
@@ -129,6 +152,12 @@ export function createForger(loot: Loot, now: () => Date) {
       )
       if (oldest === undefined) throw new Error('the channel lists no release')
       return { targetPath: oldest.path, sha256: oldest.sha256 }
+    },
+    /** Everything as the owners left it, under a timestamp from the future: the latest that a device could believe. */
+    async 'forged-clock'() {
+      const expiresAt = await firstOfflineExpiry()
+      await republish(newestOf(role), new Date(expiresAt.getTime() - 1000))
+      return null
     },
   }
 

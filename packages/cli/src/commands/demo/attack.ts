@@ -5,6 +5,7 @@ import { CliError, reportIt } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import type { DemoDevice } from './devices.ts'
 import type { Running } from './processes.ts'
+import { forgeClock } from './forged-clock.ts'
 import { channel } from './scene.ts'
 import type { Server, Story } from './scene.ts'
 
@@ -59,13 +60,14 @@ export async function attackDevices(
     thief.order(`serve ${server.listen}`)
     await awaitWord(story, thief, said, 'serving')
   })
-  for (const { attack, title, code } of attempts) {
-    await stage.step(title, async () => {
-      thief.order(attack)
-      await awaitWord(story, thief, said, `attack ${attack}`)
-    })
+  const [first, ...others] = attempts
+  const attempt = async ({ attack, title, code }: (typeof attempts)[number]) => {
+    await stage.step(title, () => order(story, thief, said, attack))
     await Promise.all(devices.map((device) => awaitRefusal(story, device, code)))
   }
+  await attempt(first)
+  await forgeClock(story, devices, () => order(story, thief, said, 'forged-clock'))
+  for (const other of others) await attempt(other)
   for (const device of devices) {
     const version = await device.askVersion()
     if (version !== scene.version) {
@@ -76,6 +78,17 @@ export async function attackDevices(
   }
   stage.tell(`every device still runs ${scene.version}, as its owners signed it`)
   await thief.stop('SIGKILL')
+}
+
+/** Has the thief put an attack in place. */
+async function order(
+  story: Story,
+  thief: Running,
+  said: readonly string[],
+  attack: string,
+): Promise<void> {
+  thief.order(attack)
+  await awaitWord(story, thief, said, `attack ${attack}`)
 }
 
 async function awaitWord(

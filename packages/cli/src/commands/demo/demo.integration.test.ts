@@ -21,7 +21,7 @@ async function runDemo(): Promise<{ output: string; exitCode: number }> {
   return { output, exitCode }
 }
 
-test('the whole demo without a registry: says so, installs, updates in waves, rolls back, refuses the thief, recovers', async () => {
+test('T7 the whole demo without a registry: says so, installs, updates in waves, rolls back, refuses the thief and its forged clock, recovers', async () => {
   const { output, exitCode } = await runDemo()
   assert.equal(exitCode, 0, output)
   assert.match(output, /npm registry cannot be reached/)
@@ -35,12 +35,15 @@ test('the whole demo without a registry: says so, installs, updates in waves, ro
     /wave 1 \(count 1\): open\n[^]*wave 2 \(100%\): open\n[^]*the rollout is finished/,
   )
   assert.equal(count('1.1.0-moved rolled back (health_failed)'), 1)
-  assert.equal(count('was not touched'), 2)
+  assert.equal(count('was not touched; http'), 2)
   assert.match(output, /the rollout is paused: .*\(safe_mode\)/)
   assert.match(output, /why device-\d is not offered it: not yet: .*paused/)
   for (const code of ['counter_below_committed', 'signature_threshold', 'rollback']) {
     assert.equal(count(`refused: ${code}`), 3, code)
   }
+  assert.match(output, /serve a timestamp from the future, signed with both stolen keys/)
+  assert.equal(count('is not moved by it') + count('refused: signed_ahead'), 3)
+  assert.equal(count('was not touched; what time it is, its clock says'), 3)
   assert.equal(count('does not sign: file_list_mismatch'), 3)
   assert.match(output, /every device still runs 1\.1\.0/)
   assert.match(output, /the mirror is hostile still: it spoiled [3-9]\d* downloads/)

@@ -22,14 +22,14 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
     )
 }
 
-/** For a server, its PostgreSQL, three agents and their applications to end in order. */
+/** A server, its PostgreSQL, three agents and their applications have this long to end in order. */
 const cleanUpMs = 30_000
 
 async function demo(context: Context, isKept: boolean): Promise<void> {
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-demo-'))
-  // started by root, PostgreSQL and the fetchers run as others, who must get through; what is secret lies deeper
+  // Started by root, PostgreSQL and the fetchers run as others, who must get through; what is secret lies deeper
   await chmod(folder, 0o711)
   const processes = createProcesses(ports.environment)
   const stage = createStage(context)
@@ -43,7 +43,7 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
       context.paint.bold(`Done in ${seconds} s.`),
       'Three devices installed and updated a real application, one of them first; a broken release went no further',
       'than the first, which rolled it back. A stolen server could not make one of them run a byte that two of',
-      'three signers had not signed, nor go back.',
+      'three signers had not signed, nor go back, nor take a time from the future for its own.',
       '',
       `   server  ${server.url}`,
     ]
@@ -66,7 +66,7 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
     await untilAborted(ports.signal)
   } finally {
     await processes.stopAll()
-    // what went wrong can be looked at; what went well leaves nothing behind
+    // What went wrong can be looked at; what went well leaves nothing behind
     if (isOver) await rm(folder, { recursive: true, force: true })
     else context.warn(`Everything the demo did lies in ${folder}.`)
   }

@@ -18,6 +18,15 @@ export interface DeviceEvent {
   source?: string
 }
 
+/** What a demo needs of the agent's `status.json`. */
+export interface DeviceStatus {
+  readonly update?: { readonly state?: string }
+  /** Versions of the metadata that it verified last. */
+  readonly metadata?: { readonly snapshot?: number } | null
+  /** No clock below it is believed. */
+  readonly timeFloor?: string
+}
+
 export interface DemoDevice {
   readonly name: string
   /** Where its application answers. */
@@ -27,8 +36,8 @@ export interface DemoDevice {
   readonly events: readonly DeviceEvent[]
   /** The version its application says it is, over HTTP; `undefined` while it does not answer. */
   askVersion(): Promise<string | undefined>
-  /** What the agent is doing now: `downloading`, `installing`, `watching`, …; `undefined` before it says so. */
-  readActivity(): Promise<string | undefined>
+  /** What the agent says of itself; `undefined` before it says anything. */
+  readStatus(): Promise<DeviceStatus | undefined>
 }
 
 /** `config` is what `provisioning-key create --agent-config` wrote. */
@@ -47,7 +56,7 @@ export async function startDevice(options: {
   const appData = join(folder, 'node-red')
   const stateDir = join(folder, 'state')
   makeFolders(appData)
-  // whatever the umask says: the fetcher has an account of its own
+  // Whatever the umask says: the fetcher has an account of its own
   await chmod(folder, 0o711)
   const port = await findFreePort()
   const configFile = join(folder, 'agent.json')
@@ -57,7 +66,7 @@ export async function startDevice(options: {
     pollSeconds: 1,
     mirrors: [options.mirror],
     environment: { PORT: String(port), NODE: options.node, DATA: appData },
-    // started by root, the demo's own Node and folders may be closed to others: the devices say so, as they must
+    // Started by root, the demo's own Node and folders may be closed to others: the devices say so, as they must
     ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
   }
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 })
@@ -76,14 +85,11 @@ export async function startDevice(options: {
       options.onEvent(event)
     },
   })
-  const readActivity = async () => {
+  const readStatus = async () => {
     try {
-      const status = JSON.parse(await readFile(join(stateDir, 'status.json'), 'utf8')) as {
-        update?: { state?: string }
-      }
-      return status.update?.state
+      return JSON.parse(await readFile(join(stateDir, 'status.json'), 'utf8')) as DeviceStatus
     } catch {
-      // not written yet, or being written
+      // It is not written yet, or being written.
       return undefined
     }
   }
@@ -94,14 +100,14 @@ export async function startDevice(options: {
     url,
     agent,
     events,
-    readActivity,
+    readStatus,
     async askVersion() {
       try {
         const response = await transport({ method: 'GET', url: `${url}settings` })
         const settings = JSON.parse(utf8Decode(await readBody(response, 1024 * 1024))) as object
         return 'version' in settings ? String(settings.version) : undefined
       } catch {
-        // it does not answer, or not with settings: the same to whoever asks
+        // It does not answer, or not with settings: the same to whoever asks
         return undefined
       }
     },
@@ -113,7 +119,7 @@ function parseEvent(line: string): DeviceEvent | undefined {
     const parsed = JSON.parse(line) as DeviceEvent
     return typeof parsed.event === 'string' ? parsed : undefined
   } catch {
-    // the application prints what it likes
+    // The application prints what it likes
     return undefined
   }
 }

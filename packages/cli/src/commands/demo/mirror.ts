@@ -22,7 +22,7 @@ export function startMirror(): Promise<Mirror> {
       response.writeHead(404).end()
       return
     }
-    // who comes back to continue gets nothing more: what is there already can only be thrown away
+    // Whoever comes back to continue gets nothing more: what is there already can only be thrown away
     if (request.headers.range !== undefined) {
       response.destroy()
       return

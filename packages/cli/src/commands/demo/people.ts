@@ -59,7 +59,7 @@ export async function gatherPeople(
     }
   }
   const signers = await Promise.all([createSigner(1), createSigner(2), createSigner(3)])
-  // what the signers wrote down when they had made the root
+  // What the signers wrote down when they had made the root
   let root: string | undefined
   return {
     owner,
@@ -76,7 +76,7 @@ export async function gatherPeople(
           return file
         }),
       )
-      // the last signature that is needed also publishes
+      // The last signature that is needed also publishes
       await owner.seaworthy('proposal', 'import', ...signatures)
       if (root === undefined) {
         const status = JSON.parse(await owner.seaworthy('--json', 'trust', 'status')) as object

@@ -31,6 +31,7 @@ export interface Running {
   readonly pid: number
   /** Resolves when the program has ended, with how it ended. */
   readonly ended: Promise<string>
+  readonly hasEnded: boolean
   /** A line on its standard input. */
   order(line: string): void
   stop(signal?: NodeJS.Signals): Promise<void>
@@ -79,11 +80,14 @@ export function createProcesses(inherited: Environment): Processes {
     }
     const ended = waitForEnd(child)
     void ended.then(() => log.end())
-    // whoever reads its orders may be gone already
+    // Whoever reads its orders may be gone already
     child.stdin.on('error', (error) => log.write(`${error.message}\n`))
     const one: Running = {
       pid: child.pid ?? -1,
       ended,
+      get hasEnded() {
+        return child.exitCode !== null || child.signalCode !== null
+      },
       order: (line) => void child.stdin.write(`${line}\n`),
       async stop(signal = 'SIGTERM') {
         child.kill(signal)

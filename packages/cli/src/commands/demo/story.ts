@@ -8,6 +8,7 @@ import { CliError, reportIt } from '../../failure.ts'
 import type { Application } from './applications.ts'
 import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
+import { proveClocks } from './forged-clock.ts'
 import { attackSigners } from './lying-builder.ts'
 import type { DemoDevice } from './devices.ts'
 import { findFreePort, startDevice } from './devices.ts'
@@ -116,6 +117,7 @@ async function playChapters(
   )
   await awaitVersion(story, devices, application, 3)
   await mended.finished
+  await proveClocks(story, devices)
   await proveMirror(story, mirror, devices)
   return { server: again, loginLine }
 }
@@ -380,7 +382,7 @@ async function awaitEvent(
   const version = targetPath.split('/').at(-1)!
   let shown: string | undefined
   for (;;) {
-    const activity = await device.readActivity()
+    const activity = (await device.readStatus())?.update?.state
     if (activity !== shown && activity !== undefined && underWay.includes(activity)) {
       story.stage.device(device.name, 'busy', activity)
     }
@@ -402,7 +404,7 @@ async function awaitEvent(
   }
 }
 
-/** So that a person can look around later. */
+/** Tells a person who looks around later what is where. */
 export async function writeKeepNote(folder: string, lines: readonly string[]): Promise<void> {
   await writeFile(join(folder, 'README.txt'), `${lines.join('\n')}\n`)
 }
