@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TestAgent } from './testing/test-agent.ts'
@@ -102,6 +102,28 @@ test(
     )
   },
 )
+
+test('V3 T7 attack: a state or configuration in a folder that the fetcher may write is refused in one sentence, at once', async () => {
+  const device = await createTestAgent(`${folder.path}/exposed`, origin)
+  const main = new URL('main.ts', import.meta.url).pathname
+  const configPath = `${folder.path}/exposed/agent.json`
+  const config = JSON.parse(readFileSync(device.configPath, 'utf8')) as object
+  for (const [runDir, what] of [
+    [device.stateDir, `the state ${device.stateDir}/trust`],
+    [`${folder.path}/exposed`, `the state ${device.stateDir}/trust`],
+    [`${device.stateDir}/trust`, `the state ${device.stateDir}/trust`],
+  ]) {
+    writeFileSync(configPath, JSON.stringify({ ...config, stateDir: device.stateDir, runDir }))
+    const { status, stderr } = spawnSync(process.execPath, [main, 'run', '--config', configPath], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    assert.equal(status, 2, stderr)
+    const sentence = `seaworthy-agent: ${what} lies in ${runDir}, which the process that talks to the network may write: name another runDir in ${configPath}\n`
+    assert.equal(stderr, sentence)
+    assert.ok(!existsSync(`${device.stateDir}/trust`), 'nothing was made, and no owner changed')
+  }
+})
 
 test(
   'V1 an application of another account is taken over after kill -9 of the installer',

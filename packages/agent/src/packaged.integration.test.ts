@@ -26,6 +26,12 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
       'it runs',
       async () => (await agent.readVersion())?.startsWith('1.0.0') === true,
     )
+    // A state or a configuration beside the one file stays closed to the fetcher, whoever it runs as.
+    const fetcher = agent.processes().fetcher[0]!
+    const readable = readFileSync(`/proc/${fetcher}/cmdline`, 'utf8')
+      .split('\0')
+      .flatMap((word) => /^--allow-fs-read=(.*)$/.exec(word)?.[1] ?? [])
+    assert.deepEqual(readable, [main, `${agent.stateDir}/fetch`, `${agent.stateDir}/run`])
     await waitUntil('committed', async () => (await agent.status())['committedCounter'] === 1)
     const shown = spawnSync(process.execPath, [main, 'status', ...options], { encoding: 'utf8' })
     assert.equal(shown.status, 0)

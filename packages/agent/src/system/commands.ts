@@ -11,10 +11,10 @@ export interface AgentOptions {
 
 /** Small heaps: the agent's own data is a few megabytes, and idle memory is what a device pays for all day. */
 const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v8-pool-size=0']
-/** Saves a fifth, but has no WebAssembly, which running from the sources needs. */
+/** The lite mode saves a fifth, but has no WebAssembly, which running from the sources needs. */
 const packagedFlags = ['--lite-mode']
 /**
- * Without what the permission model lets through: databases that open any path, foreign functions, native code, storage in a file, a
+ * Every process goes without what the permission model lets through: databases that open any path, foreign functions, native code, storage in a file, a
  * debugger that a signal opens. Each process adds the few rights that it needs.
  */
 const wallFlags = [
@@ -23,19 +23,22 @@ const wallFlags = [
   '--no-experimental-webstorage',
   '--no-addons',
   '--disable-sigusr1',
-  // the first Node of our minimum has neither the functions nor the option
+  // The first Node of our minimum has neither the functions nor the option
   ...['--no-experimental-ffi'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)),
 ]
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 
-/** The file that this process runs, and the folders that its code may be read from. */
-function codePlaces(): { main: string; readable: string[]; flags: string[] } {
+/** The file that this process runs, and what must be readable for its code: the one file, or all packages when run from the sources. */
+export function codePlaces(): { main: string; readable: string[]; flags: string[] } {
   const here = realpathSync(import.meta.filename)
   const isBundled = !here.endsWith('.ts')
-  if (isBundled)
-    return { main: here, readable: [dirname(here)], flags: [...memoryFlags, ...packagedFlags] }
+  if (isBundled) return { main: here, readable: [here], flags: [...memoryFlags, ...packagedFlags] }
   const source = dirname(dirname(here))
-  return { main: join(source, 'main.ts'), readable: [join(source, '../../..')], flags: memoryFlags }
+  return {
+    main: join(source, 'main.ts'),
+    readable: [dirname(dirname(dirname(source)))],
+    flags: memoryFlags,
+  }
 }
 
 /** Root's work and no network: Node grants symbolic links and the whole bundle tree only together with the whole file system. */
@@ -70,7 +73,7 @@ export function fetcherCommand(
     ...flags,
     ...wallFlags,
     '--allow-net',
-    ...[...readable, fetchFolder, runDir].map((folder) => `--allow-fs-read=${folder}`),
+    ...[...readable, fetchFolder, runDir].map((path) => `--allow-fs-read=${path}`),
     ...[fetchFolder, runDir].map((folder) => `--allow-fs-write=${folder}`),
     main,
     'fetcher',
@@ -87,7 +90,7 @@ export function probeCommand(account: Account | undefined): string[] {
     ...flags,
     ...wallFlags,
     '--allow-net',
-    ...readable.map((folder) => `--allow-fs-read=${folder}`),
+    ...readable.map((path) => `--allow-fs-read=${path}`),
     main,
     'probe',
     ...accountOption(account),

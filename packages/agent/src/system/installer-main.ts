@@ -28,7 +28,8 @@ import type { Account, Accounts } from './accounts.ts'
 import { checkAccount, chooseAccounts } from './accounts.ts'
 import { createDisk, syncByCall, syncByProgram } from './disk.ts'
 import type { AgentOptions } from './commands.ts'
-import { fetcherCommand, probeCommand } from './commands.ts'
+import { codePlaces, fetcherCommand, probeCommand } from './commands.ts'
+import { realPlace, requireHidden } from './exposed.ts'
 import { lockState } from './lock.ts'
 import { createProcesses } from './processes.ts'
 import { readConfig } from './read-config.ts'
@@ -47,6 +48,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const layout = layoutOf(config.stateDir, config.product)
   const isRoot = process.getuid?.() === 0
   const accounts = chooseAccounts(isRoot, config)
+  checkPlaces(options.configPath, config, layout, accounts)
   prepareFolders(config, layout, accounts)
   if (accounts === undefined) log.warn('one-account-for-all')
   else {
@@ -130,6 +132,38 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
     stopAll()
     await fetching
   }
+}
+
+/**
+ * What the fetcher may write is its own, whoever it is; what it may only read is closed to it by the kernel where it has an account of
+ * its own. Throws `Refusal<ConfigRefusal>`.
+ */
+function checkPlaces(
+  configPath: string,
+  config: AgentConfig,
+  layout: Layout,
+  accounts: Accounts | undefined,
+): void {
+  const elsewhere = 'choose another --state-dir'
+  const kept = [
+    { what: 'the state', path: layout.trust, wayOut: elsewhere },
+    { what: 'the folder of releases', path: layout.releases, wayOut: elsewhere },
+    { what: 'the data of the application', path: layout.appData, wayOut: elsewhere },
+    {
+      what: 'the configuration',
+      path: configPath,
+      wayOut: 'move it elsewhere, and name it with --config FILE',
+    },
+  ].map((place) => ({ ...place, path: realPlace(place.path) }))
+  const written = [
+    { path: layout.fetch },
+    { path: config.runDir, wayOut: `name another runDir in ${configPath}` },
+  ].map((folder) => ({ ...folder, path: realPlace(folder.path), right: 'write' as const }))
+  const read =
+    accounts === undefined
+      ? codePlaces().readable.map((path) => ({ path, right: 'read' as const }))
+      : []
+  requireHidden([...written, ...read], kept)
 }
 
 /** What this account cannot use is said at once: starting over would not make it better. Throws `Refusal<ConfigRefusal>`. */
