@@ -31,6 +31,8 @@ export interface Context {
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[]
   fields(fields: readonly (readonly [string, string | undefined])[]): string[]
   progress(title: string): Progress
+  /** Whether somebody wants what the question offers. Where nobody is asked, or `--yes` answers, it is wanted. */
+  ask(question: string): Promise<boolean>
   /** Goes on only after a yes; without a terminal `--yes` is needed. */
   confirm(question: string): Promise<void>
 }
@@ -66,6 +68,10 @@ export function createContext(ports: CliPorts, command: Command): Context {
     fields: (fields) => formatFields(fields),
     progress: (title) =>
       createProgress({ title, screen: err, clock: ports.clock, isQuiet: settings.json }),
+    async ask(question) {
+      if (settings.yes || !ports.prompt.isInteractive) return true
+      return await ports.prompt.askYesNo(question)
+    },
     async confirm(question) {
       if (settings.yes) return
       if (!ports.prompt.isInteractive) {

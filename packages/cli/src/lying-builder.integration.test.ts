@@ -14,10 +14,12 @@ import type { PublishedContent } from '@seaworthy/trust/tuf'
 import { buildProposal, formatProposal, parseMetadata, withChain } from '@seaworthy/trust/tuf'
 import type { RepositorySimulator } from '@seaworthy/trust/tuf/simulator'
 import { createRepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+import type { Prompt } from './ports.ts'
 import { findSigned } from './commands/releases/export.ts'
 import { writeExport } from './release-export.ts'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
+import { runCommand } from './testing/ports.ts'
 import { packContent } from './trust/proposed-content.ts'
 
 /** A signer without network, and a repository in which a hostile publisher proposes what they like. */
@@ -223,13 +225,44 @@ test('B7 lines that deserve a second look come first and are never cut, however 
     '  ! linux/amd64  seaworthy.json: start was ["./bin/app"], is ["/bin/sh","-c","./bin/app"]',
     '  ! linux/amd64  ~ tools/run  1 B: mode 0644 -> 0755',
     '  ! linux/amd64  + zz  1 B: new at the root',
-    '  ! linux/amd64  ~ bin/app  10 B -> 12 B: seaworthy.json runs it',
+    '  ! linux/amd64  ~ bin/app  10 B -> 12 B: executable, seaworthy.json runs it',
     '  ! linux/amd64  + z/: new at the root',
     '  ! linux/amd64  + z/299  3 B  executable: new executable',
   ]) {
     assert.ok(alerts.includes(alert), `${alert}\n${alerts.slice(0, 5).join('\n')}`)
   }
   assert.match(tree.join('\n'), /… and \d+ more \(--all shows them\)/)
+
+  // Whoever signs reads the rest, or reads in the question that they did not. A yes to everything hides nothing.
+  const key = await makeKey(user)
+  const sign = ['proposal', 'sign', path, ...key]
+  const yes = await user.run('--yes', ...sign)
+  assert.match(yes.err, /\(key_not_authorised\)/)
+  assert.match(
+    yes.out,
+    /entries that the list left out:[^]* {2}linux\/amd64 {2}~ a\/299 {2}3 B -> 4 B/,
+  )
+  const asJson = await user.run('--yes', '--json', ...sign)
+  assert.match(asJson.err, /linux\/amd64 {2}~ a\/299/)
+  for (const wantsAll of [true, false]) {
+    const questions: string[] = []
+    const prompt: Prompt = {
+      isInteractive: true,
+      askSecrets: () => Promise.reject(new Error('not asked here')),
+      askYesNo: async (question) => {
+        questions.push(question)
+        return wantsAll && questions.length === 1
+      },
+    }
+    const { out, err } = await runCommand(sign, { prompt })
+    assert.match(err, /not confirmed; nothing was done/)
+    assert.match(
+      questions[0]!,
+      /^\d+ entries not shown: linux\/amd64: 300 changed, \d added \(.*\)\. Show them now\?$/,
+    )
+    assert.equal(out.includes('~ a/299'), wantsAll)
+    assert.equal(/with \d+ entries of the file tree unseen\?$/.test(questions[1]!), !wantsAll)
+  }
   const all = await user.ok(...show(path, '--all'))
   assert.doesNotMatch(all, /… and/)
   assert.match(all, /~ a\/299 {2}3 B -> 4 B/)

@@ -1,36 +1,137 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
-import type { PlatformChange } from './release-changes.ts'
-import { describeChanges } from './release-changes.ts'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { compareTrees, describeChanges } from './release-changes.ts'
+import type { PlatformTree, ReleaseTree } from './release-trees.ts'
 
 const file = (path: string, mode: '0644' | '0755', size: number): FileEntry => ({
   ...{ type: 'file', path, size, mode },
   sha256: 'a'.repeat(64),
 })
 
-test('T11 attack: a changed executable hidden behind many changed texts is shown, and first', () => {
-  const texts = Array.from({ length: 100 }, (_, i) => `aa/${String(i).padStart(3, '0')}.txt`)
-  const change: PlatformChange = {
-    platform: 'linux/amd64',
-    presence: 'kept',
-    content: 'files',
-    bytesBefore: 1000,
-    bytesAfter: 1000,
-    added: [],
-    removed: [],
-    changed: [
-      ...texts.map((path) => ({ before: file(path, '0644', 1), after: file(path, '0644', 2) })),
-      { before: file('bin/helper', '0755', 10), after: file('bin/helper', '0755', 11) },
-    ],
-    alerts: [],
-    unchecked: [],
-    start: undefined,
-    parts: [],
+/** A release of one platform, as if computed from its content. */
+function treeOf(
+  version: string,
+  entries: readonly FileEntry[],
+  start: readonly string[] = ['./bin/app'],
+): ReleaseTree {
+  const tree: PlatformTree = {
+    kind: 'files',
+    files: { entries },
+    bytes: 1000,
+    manifest: utf8Encode(JSON.stringify({ start })),
   }
-  const { lines } = describeChanges([change])
-  assert.match(lines[1]!, /~ bin\/helper/)
-  assert.match(lines.at(-1)!, /and 41 more \(--all shows them\)/)
-  const { lines: all } = describeChanges([change], { all: true })
-  assert.equal(all.length, 1 + 101)
+  return {
+    ...{ product: 'web', kind: 'bundle' },
+    version,
+    platforms: new Map([['linux/amd64', tree]]),
+    others: [],
+    lies: [],
+  }
+}
+
+const manifest = file('seaworthy.json', '0644', 20)
+const numbered = (count: number, name: (number: string) => string) =>
+  Array.from({ length: count }, (_, i) => name(String(i).padStart(4, '0')))
+
+test('T11 attack: a changed executable hidden behind many changed texts is marked, shown, and first', () => {
+  const texts = numbered(100, (number) => `aa/${number}.txt`)
+  const release = (size: number) =>
+    treeOf(`${size}.0`, [
+      ...texts.map((path) => file(path, '0644', size)),
+      file('bin/helper', '0755', 10 + size),
+      manifest,
+    ])
+  const changes = compareTrees(release(1), release(2))
+  const { lines, leftOut } = describeChanges(changes)
+  assert.equal(lines[0], '! linux/amd64  ~ bin/helper  11 B -> 12 B: executable')
+  assert.match(lines[3]!, /^ {2}~ bin\/helper/)
+  assert.match(
+    lines.at(-1)!,
+    /and 41 more \(--all shows them\), which neither .*: 41 changed \(41 \.txt\)$/,
+  )
+  assert.equal(leftOut.lines.length, 41)
+  const all = describeChanges(changes, { all: true })
+  assert.equal(all.lines.length, 1 + 2 + 101)
+  assert.deepEqual(all.leftOut, { lines: [], kinds: [] })
+})
+
+test('T11 attack: the script that start hands to an interpreter is never cut, in a first release neither', () => {
+  const texts = numbered(100, (number) => `aa/${number}.txt`)
+  const release = (size: number) =>
+    treeOf(
+      `${size}.0`,
+      [
+        ...texts.map((path) => file(path, '0644', size)),
+        file('zz/server.js', '0644', 10 + size),
+        { type: 'symlink', path: 'zz/tool', target: 'tool.bin' },
+        file('zz/tool.bin', '0755', 1),
+        manifest,
+      ],
+      ['node', 'zz/server.js'],
+    )
+  const [first, second] = [release(1), release(2)]
+  const shownFirst = describeChanges(compareTrees(undefined, first)).lines
+  assert.deepEqual(shownFirst.slice(2, 5), [
+    '  + zz/server.js  11 B',
+    '  + zz/tool -> tool.bin',
+    '  + zz/tool.bin  1 B  executable',
+  ])
+  assert.equal(
+    describeChanges(compareTrees(first, second)).lines[0],
+    '! linux/amd64  ~ zz/server.js  11 B -> 12 B: seaworthy.json runs it',
+  )
+})
+
+test('T11 whatever changed, each entry is either shown or left out with its kind, and nothing that can run is left out (property)', () => {
+  const path = fc
+    .tuple(fc.constantFrom('a', 'bin', 'lib/deep'), fc.nat(150), fc.constantFrom('', '.js', '.so'))
+    .map(([folder, number, ending]) => `${folder}/${number}${ending}`)
+  const entry = fc.record({
+    path,
+    mode: fc.constantFrom<'0644' | '0755'>('0644', '0644', '0644', '0755'),
+    size: fc.integer({ min: 1, max: 3 }),
+  })
+  const entries = fc
+    .uniqueArray(entry, { selector: (one) => one.path, minLength: 50, maxLength: 250 })
+    .map((all) =>
+      all
+        .map((one): FileEntry => file(one.path, one.mode, one.size))
+        .toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    )
+  fc.assert(
+    fc.property(entries, entries, path, (before, after, started) => {
+      const changes = compareTrees(
+        treeOf('1.0', before, ['node', started]),
+        treeOf('2.0', after, ['node', started]),
+      )
+      const [change] = changes
+      const { lines, leftOut } = describeChanges(changes)
+      const all = describeChanges(changes, { all: true })
+      const total = change!.added.length + change!.removed.length + change!.changed.length
+      const shown = lines.filter((line) => /^ {2}[~+-] /.test(line))
+      assert.equal(shown.length + leftOut.lines.length, total)
+      const left = leftOut.lines.map((line) => line.replace('linux/amd64', ''))
+      assert.deepEqual(
+        [...shown, ...left].toSorted(),
+        all.lines.filter((line) => /^ {2}[~+-] /.test(line)).toSorted(),
+      )
+      assert.equal(leftOut.kinds.length, leftOut.lines.length === 0 ? 0 : 1)
+      const runnable = [...change!.added, ...change!.changed.map((one) => one.after)].filter(
+        (one) => (one.type === 'file' && one.mode === '0755') || one.path === started,
+      )
+      for (const one of runnable) {
+        const isOf = (line: string) => line.includes(` ${one.path}  `)
+        assert.ok(shown.some(isOf), one.path)
+        assert.ok(
+          lines.some((line) => line.startsWith('! ') && isOf(line)),
+          one.path,
+        )
+        assert.ok(!left.some(isOf), one.path)
+      }
+    }),
+    { numRuns: 60 },
+  )
 })

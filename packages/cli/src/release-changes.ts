@@ -1,6 +1,7 @@
 /**
  * What changes on a device from one release to the next, of trees that were computed from the content. Lines that begin with `!`
- * deserve a second look: they come first and are never left out, however many there are.
+ * deserve a second look: they come first and are never left out, however many there are. The same holds for entries that a device
+ * can run. Of the others a long list shows some, and says what kind of entries the rest are.
  */
 import { posix } from 'node:path'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
@@ -24,6 +25,8 @@ export interface PlatformChange {
   alerts: readonly string[]
   /** What was not computed, in words. */
   unchecked: readonly string[]
+  /** Paths on the new side that no list leaves out: what a device can run (executables, their links, what seaworthy.json names), and seaworthy.json. */
+  neverCut: readonly string[]
   /** The command that starts the application of a bundle, as JSON. */
   start: string | undefined
   /** Files of an image. */
@@ -58,6 +61,7 @@ export function compareTrees(
         alerts: [],
         unchecked: [],
         parts: [],
+        neverCut: [],
         start: undefined,
       },
     }
@@ -89,6 +93,7 @@ export function compareTrees(
       presence,
       content: 'files',
       ...difference,
+      neverCut: [...listNeverCut(now)],
       start: describeStart(now.manifest),
       alerts: [
         ...alerts,
@@ -118,24 +123,25 @@ function describeJump({ bytesBefore, bytesAfter }: { bytesBefore: number; bytesA
 
 function describeEntries(
   { added, changed }: Pick<PlatformChange, 'added' | 'changed'>,
-  { files: after, manifest }: PlatformTree & { kind: 'files' },
+  after: PlatformTree & { kind: 'files' },
 ): string[] {
-  const named = listNamedPaths(manifest)
-  const executables = new Set(after.entries.filter(isExecutable).map(({ path }) => path))
+  const named = listNamedPaths(after.manifest)
+  const executables = listExecutables(after)
   return [
     ...changed.flatMap((change) => {
       const alert = describeAlert(change)
-      return alert.length === 0 && named.has(change.after.path)
-        ? [`${describeChanged(change)}: seaworthy.json runs it`]
-        : alert
+      if (alert.length > 0) return alert
+      const why = [
+        ...(isExecutable(change.after) ? ['executable'] : []),
+        ...(named.has(change.after.path) ? ['seaworthy.json runs it'] : []),
+      ]
+      return why.length === 0 ? [] : [`${describeChanged(change)}: ${why.join(', ')}`]
     }),
     ...added.flatMap((entry) => {
       const why = [
         ...(isExecutable(entry) ? ['new executable'] : []),
         ...(named.has(entry.path) ? ['seaworthy.json runs it'] : []),
-        ...(entry.type === 'symlink' && executables.has(linkedPath(entry))
-          ? ['new name of an executable']
-          : []),
+        ...(isLinkTo(entry, executables) ? ['new name of an executable'] : []),
         ...(entry.path.includes('/') ? [] : ['new at the root']),
       ]
       return why.length === 0 ? [] : [`+ ${describeEntry(entry)}: ${why.join(', ')}`]
@@ -162,6 +168,25 @@ function isExecutable(entry: FileEntry): boolean {
   return entry.type === 'file' && entry.mode === '0755'
 }
 
+function listExecutables({ files }: PlatformTree & { kind: 'files' }): ReadonlySet<string> {
+  return new Set(files.entries.filter(isExecutable).map(({ path }) => path))
+}
+
+function isLinkTo(entry: FileEntry, paths: ReadonlySet<string>): boolean {
+  return entry.type === 'symlink' && paths.has(linkedPath(entry))
+}
+
+function listNeverCut(tree: PlatformTree & { kind: 'files' }): ReadonlySet<string> {
+  const executables = listExecutables(tree)
+  const links = tree.files.entries.filter((entry) => isLinkTo(entry, executables))
+  return new Set([
+    ...executables,
+    ...links.map(({ path }) => path),
+    ...listNamedPaths(tree.manifest),
+    'seaworthy.json',
+  ])
+}
+
 /** Where a link leads, when no other link is on the way. */
 function linkedPath({ path, target }: FileEntry & { type: 'symlink' }): string {
   return posix.join(posix.dirname(path), target)
@@ -173,7 +198,18 @@ export interface DescribedChanges {
   lines: readonly string[]
   /** What nobody has looked at; a signature needs a word about it. */
   unchecked: readonly string[]
+  /** What a long list does not show; whoever signs sees it too, or says that they did not. */
+  leftOut: LeftOut
 }
+
+export interface LeftOut {
+  /** Every entry that is not among the lines. */
+  readonly lines: readonly string[]
+  /** How many there are of which kind, one sentence for each platform that has any. */
+  readonly kinds: readonly string[]
+}
+
+export const nothingLeftOut: LeftOut = { lines: [], kinds: [] }
 
 /** Lines for people: all `!` of all platforms, then the entries of each, at most 60 where not all are asked for. */
 export function describeChanges(
@@ -186,51 +222,122 @@ export function describeChanges(
   const unchecked = changes.flatMap(({ platform, unchecked: own }) =>
     own.map((what) => `${platform}: ${what}`),
   )
+  const entriesMax = all ? Infinity : entriesShownMax
+  const platforms = changes.map((change) => describePlatform(change, entriesMax))
   const lines = [
     ...unchecked.map((what) => `! NOT CHECKED  ${what}`),
     ...alerts,
-    ...changes.flatMap((change) => describePlatform(change, all ? Infinity : entriesShownMax)),
+    ...platforms.flatMap(({ lines: own }) => own),
   ]
-  return { lines: lines.map(harmless), unchecked: unchecked.map(harmless) }
+  const left = platforms.map(({ leftOut }) => leftOut)
+  return {
+    lines: lines.map(harmless),
+    unchecked: unchecked.map(harmless),
+    leftOut: {
+      lines: left.flatMap((own) => own.lines).map(harmless),
+      kinds: left.flatMap((own) => own.kinds).map(harmless),
+    },
+  }
 }
 
-function describePlatform(change: PlatformChange, entriesMax: number): string[] {
-  const { platform, presence, content, added, removed, changed, parts } = change
-  if (presence === 'removed') return []
+function describePlatform(
+  change: PlatformChange,
+  entriesMax: number,
+): Pick<DescribedChanges, 'lines' | 'leftOut'> {
+  const { platform, presence, content, parts } = change
+  const whole = (lines: readonly string[]) => ({ lines, leftOut: nothingLeftOut })
+  if (presence === 'removed') return whole([])
   if (content === 'unchecked') {
-    return [`${platform}: NOT CHECKED, said to have ${formatBytes(change.bytesAfter)}`]
+    return whole([`${platform}: NOT CHECKED, said to have ${formatBytes(change.bytesAfter)}`])
   }
   if (content === 'image') {
-    return [
+    return whole([
       `${platform}: an image, ${formatBytes(change.bytesAfter)} read and hashed here; no file tree can be shown of it`,
       ...parts.map(
         ({ name, digest, size, isNew }) =>
           `  ${isNew ? '+' : '='} ${name === undefined ? '' : `${name}  `}${formatBytes(size)}  ${digest}`,
       ),
-    ]
+    ])
   }
-  const describe = (one: PlatformChange['changed'][number]) => `  ${describeChanged(one)}`
-  const runs = ({ after }: PlatformChange['changed'][number]) => isExecutable(after)
-  // What can run comes first and is never cut, new or changed.
-  const executables = [
-    ...added.filter(isExecutable).map((entry) => `  + ${describeEntry(entry)}`),
-    ...changed.filter(runs).map(describe),
-  ]
-  const entries = [
-    ...executables,
-    ...changed.filter((one) => !runs(one)).map(describe),
-    ...removed.map((entry) => `  - ${describeEntry(entry)}`),
-    ...added.filter((entry) => !isExecutable(entry)).map((entry) => `  + ${describeEntry(entry)}`),
-  ]
-  const shownMax = Math.max(entriesMax, executables.length)
-  const left = entries.length - shownMax
+  const { added, removed, changed } = change
+  const entries = listEntries(change)
+  const first = entries.filter(({ isFirst }) => isFirst)
+  const others = entries.filter(({ isFirst }) => !isFirst)
+  const othersMax = Math.max(0, entriesMax - first.length)
+  const left = others.slice(othersMax)
+  const kinds = left.length === 0 ? undefined : countKinds(left)
+  return {
+    lines: [
+      `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
+        `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
+      ...(change.start === undefined ? [] : [`  starts ${change.start}`]),
+      ...[...first, ...others.slice(0, othersMax)].map(({ line }) => `  ${line}`),
+      ...(kinds === undefined
+        ? []
+        : [
+            `  … and ${left.length} more (--all shows them), which neither are executable nor run by seaworthy.json: ${kinds}`,
+          ]),
+    ],
+    leftOut: {
+      lines: left.map(({ line }) => `${platform}  ${line}`),
+      kinds: kinds === undefined ? [] : [`${platform}: ${kinds}`],
+    },
+  }
+}
+
+interface ShownEntry {
+  readonly kind: 'changed' | 'removed' | 'added'
+  readonly path: string
+  readonly isFirst: boolean
+  readonly line: string
+}
+
+/** All entries that differ, in the order in which they are shown within what no list leaves out, and within the rest. */
+function listEntries({ added, removed, changed, neverCut }: PlatformChange): ShownEntry[] {
+  const first = new Set(neverCut)
   return [
-    `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
-      `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
-    ...(change.start === undefined ? [] : [`  starts ${change.start}`]),
-    ...entries.slice(0, shownMax),
-    ...(left > 0 ? [`  … and ${left} more (--all shows them)`] : []),
+    ...changed.map((one): ShownEntry => ({
+      kind: 'changed',
+      path: one.after.path,
+      isFirst: first.has(one.after.path),
+      line: describeChanged(one),
+    })),
+    ...removed.map((entry): ShownEntry => ({
+      kind: 'removed',
+      path: entry.path,
+      isFirst: false,
+      line: `- ${describeEntry(entry)}`,
+    })),
+    ...added.map((entry): ShownEntry => ({
+      kind: 'added',
+      path: entry.path,
+      isFirst: first.has(entry.path),
+      line: `+ ${describeEntry(entry)}`,
+    })),
   ]
+}
+
+const endingsShownMax = 5
+
+/** How many entries were changed, removed and added, and which endings their names have. */
+function countKinds(entries: readonly ShownEntry[]): string {
+  const kinds = (['changed', 'removed', 'added'] as const).flatMap((kind) => {
+    const count = entries.filter((entry) => entry.kind === kind).length
+    return count === 0 ? [] : [`${count} ${kind}`]
+  })
+  const endings = new Map<string, number>()
+  for (const { path } of entries) {
+    const ending = posix.extname(path)
+    endings.set(ending, (endings.get(ending) ?? 0) + 1)
+  }
+  const sorted = [...endings].toSorted(([, a], [, b]) => b - a)
+  const named = sorted.filter(([ending]) => ending !== '').slice(0, endingsShownMax)
+  const rest = entries.length - named.reduce((sum, [, count]) => sum + count, 0)
+  const parts = [
+    ...named.map(([ending, count]) => `${count} ${ending}`),
+    ...(rest === 0 ? [] : [`${rest} ${named.length === 0 ? 'without an ending' : 'others'}`]),
+  ]
+  return `${kinds.join(', ')} (${parts.join(', ')})`
 }
 
 function describeChanged({ before, after }: PlatformChange['changed'][number]): string {
@@ -278,6 +385,9 @@ export function describeRest(before: ReleaseTree | undefined, after: ReleaseTree
               ({ artifactType, mediaType, size, digest }) =>
                 `  ${artifactType ?? mediaType}  ${formatBytes(size)}  ${digest}`,
             ),
+          ...(others.length > entriesShownMax
+            ? [`  … and ${others.length - entriesShownMax} more of them`]
+            : []),
         ]),
   ].map(harmless)
 }

@@ -216,9 +216,11 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
   const signing = { passphrases, isStrict: true, acceptUnchecked: options.unchecked }
   if (!isId('proposal', target)) {
     const judged = await readOfflineProposal(context, target, options)
-    const { unchecked } = judged.content
     await showProposalText(context, judged, judged.content)
-    const { files } = await signWithKeys(context, judged, keys, { ...signing, unchecked })
+    const { files } = await signWithKeys(context, judged, keys, {
+      ...signing,
+      content: judged.content,
+    })
     const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
     const path = options.output ?? `${target}.signatures`
     await writeDurably(path, formatSignatureFile(file), {
@@ -231,9 +233,11 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
   }
   await withSession(context, async (session) => {
     const judged = await judgeOnline(context, session, target, options)
-    const { unchecked } = judged.content
     await showProposalText(context, judged, judged.content)
-    const signed = await signWithKeys(context, judged, keys, { ...signing, unchecked })
+    const signed = await signWithKeys(context, judged, keys, {
+      ...signing,
+      content: judged.content,
+    })
     await submitSignatures(context, session, signed, {
       view: judged.view,
       leaveOpen: !options.apply,

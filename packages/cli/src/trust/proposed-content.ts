@@ -25,7 +25,8 @@ import type {
 import { isJsonObject, listReleases, roleKindOf } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
-import { compareTrees, describeChanges, describeRest } from '../release-changes.ts'
+import type { LeftOut } from '../release-changes.ts'
+import { compareTrees, describeChanges, describeRest, nothingLeftOut } from '../release-changes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
 import { createTreeReader, isMissing } from '../release-trees.ts'
 
@@ -54,7 +55,11 @@ export interface ShownContent {
   lines: readonly string[]
   /** What was not computed here: a signature needs a word about it. */
   unchecked: readonly string[]
+  /** What a long list does not show. */
+  leftOut: LeftOut
 }
+
+export const noContent: ShownContent = { lines: [], unchecked: [], leftOut: nothingLeftOut }
 
 export interface ShowOptions {
   /** Every entry, however many. */
@@ -70,8 +75,7 @@ export async function describeProposedFiles(
   open: OpenContent,
   options: ShowOptions,
 ): Promise<ShownContent> {
-  const lines: string[] = []
-  const unchecked: string[] = []
+  const all: ShownContent[] = []
   for (const { release, before } of listProposed(judged.proposal, judged.current)) {
     const shown = await describeContentChange(
       context,
@@ -79,10 +83,16 @@ export async function describeProposedFiles(
       { claims: release, sha256: release.sha256, before: before?.sha256 },
       options,
     )
-    lines.push(...shown.lines)
-    unchecked.push(...shown.unchecked)
+    all.push(shown)
   }
-  return { lines, unchecked }
+  return {
+    lines: all.flatMap(({ lines }) => lines),
+    unchecked: all.flatMap(({ unchecked }) => unchecked),
+    leftOut: {
+      lines: all.flatMap(({ leftOut }) => leftOut.lines),
+      kinds: all.flatMap(({ leftOut }) => leftOut.kinds),
+    },
+  }
 }
 
 /** What would be signed about a release, where its content is, and the release that is compared with. */
@@ -104,7 +114,7 @@ export async function describeContentChange(
     const outline = await ifThere(reader.outline(`sha256:${sha256}`), options.mayMiss)
     if (outline === undefined) {
       const what = `${name}: not even its index (sha256:${sha256}) is here: platforms, kind and sizes are the proposer's word`
-      return { lines: [`! NOT CHECKED  ${what}`].map(harmless), unchecked: [what] }
+      return { ...noContent, lines: [harmless(`! NOT CHECKED  ${what}`)], unchecked: [what] }
     }
     requireClaims(outline, claims)
     const after = await reader.tree(outline, 'proposed', options.mayMiss)
@@ -146,7 +156,7 @@ function describeTrees(
     old !== undefined && 'reason' in old
       ? [`the release before cannot be read (${old.reason}): all of ${name} is shown as new`]
       : []
-  const { lines, unchecked } = describeChanges(compareTrees(before, after), options)
+  const { lines, unchecked, leftOut } = describeChanges(compareTrees(before, after), options)
   return {
     lines: [
       harmless(
@@ -157,6 +167,7 @@ function describeTrees(
       ...describeRest(before, after).map((line) => `  ${line}`),
     ],
     unchecked: [...unread, ...unchecked],
+    leftOut,
   }
 }
 

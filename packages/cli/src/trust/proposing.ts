@@ -25,6 +25,7 @@ import type { Session } from '../session.ts'
 import { ensureAnchor, rootDigestOf } from './anchor.ts'
 import { createMetadataFetch, openForRoles } from './repository-view.ts'
 import type { ShownContent } from './proposed-content.ts'
+import { noContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
 import { refuseSecond } from './waiting.ts'
@@ -74,13 +75,13 @@ export async function propose(
   await refuseSecond(session, proposal)
   const judged = { proposal, current }
   await requireSound(context, judged)
-  const content = input.content ?? { lines: [], unchecked: [] }
+  const content = input.content ?? noContent
   await showProposalText(context, judged, content)
   const passphrases: PassphraseSource = createPassphraseSource(context.ports, input.passphraseFiles)
   const signed = await signWithKeys(context, judged, input.keys, {
     passphrases,
     isStrict: input.isStrict,
-    unchecked: content.unchecked,
+    content,
     acceptUnchecked: input.acceptUnchecked,
   })
   const created = await session.client.call(createProposal, {

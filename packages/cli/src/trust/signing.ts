@@ -14,6 +14,7 @@ import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { openSigner } from '../keys/key-files.ts'
+import { formatCount } from '../output/format.ts'
 import type { ShownContent } from './proposed-content.ts'
 
 /** A proposal, and the verified metadata it is judged by. */
@@ -56,6 +57,27 @@ function requireChecked(unchecked: readonly string[], isAccepted: boolean | unde
   })
 }
 
+/**
+ * What a long list left out is not passed over: whoever is asked may look at it first, and reads in the question that they did not.
+ * Where nobody is asked it is printed, so that the record of a signature holds everything that was signed.
+ */
+async function offerLeftOut(
+  context: Context,
+  { leftOut }: Pick<ShownContent, 'leftOut'>,
+): Promise<string> {
+  const { lines, kinds } = leftOut
+  if (lines.length === 0) return ''
+  const write = context.options.json ? context.warn : context.say
+  const count = formatCount(lines.length, 'entry', 'entries')
+  const wantsAll = await context.ask(`${count} not shown: ${kinds.join('; ')}. Show them now?`)
+  if (!wantsAll) return `, with ${count} of the file tree unseen`
+  write('')
+  write(`${count} that the list left out:`)
+  for (const line of lines) write(`  ${line}`)
+  write('')
+  return ''
+}
+
 export interface SignedProposal extends JudgedProposal {
   files: SignatureFile[]
 }
@@ -71,8 +93,8 @@ export async function signWithKeys(
   options: {
     passphrases: PassphraseSource
     isStrict: boolean
-    /** What was not computed here, as it was shown. */
-    unchecked: readonly string[]
+    /** What was shown of the content. */
+    content: ShownContent
     acceptUnchecked?: boolean | undefined
   },
 ): Promise<SignedProposal> {
@@ -83,9 +105,10 @@ export async function signWithKeys(
   const useful = keys.filter((key) => options.isStrict || authorised.has(key.keyId))
   const files: SignatureFile[] = []
   if (useful.length === 0) return { proposal, current, files }
-  requireChecked(options.unchecked, options.acceptUnchecked)
+  requireChecked(options.content.unchecked, options.acceptUnchecked)
+  const unseen = await offerLeftOut(context, options.content)
   await context.confirm(
-    `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}?`,
+    `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}${unseen}?`,
   )
   for (const key of useful) {
     const signer: Signer = await openSigner(key, options.passphrases)

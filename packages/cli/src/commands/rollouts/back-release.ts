@@ -198,7 +198,7 @@ export async function publishAgain(
   const signed = await signWithKeys(context, judged, input.signers, {
     passphrases,
     isStrict: true,
-    unchecked: shown.unchecked,
+    content: shown,
     acceptUnchecked: input.options.unchecked,
   })
   const { state } = await submitSignatures(quiet, session, signed, {
