@@ -7,6 +7,7 @@ import { createFleet, showFleet } from './fleets.ts'
 import { describeRoutes } from './openapi.ts'
 import { ProblemError } from './problems.ts'
 import { routes } from './routes.ts'
+import { expectGolden } from '../../../tools/golden.ts'
 
 function answering(status: number, body: unknown, type = 'application/json') {
   const requests: HttpRequest[] = []
@@ -77,6 +78,23 @@ test('a problem document becomes ProblemError; anything else is malformed', asyn
     MalformedReplyError,
   )
 })
+
+test('V1 the HTTP contract is what openapi.golden.json says: a changed field shows in a diff', () => {
+  const text = formatJson(JSON.parse(JSON.stringify(describeRoutes(routes, '0'))))
+  expectGolden(new URL('./openapi.golden.json', import.meta.url), `${text}\n`)
+})
+
+/** What fits on a line stands on one. */
+function formatJson(value: unknown, indent = ''): string {
+  const line = JSON.stringify(value)
+  if (typeof value !== 'object' || value === null || indent.length + line.length <= 120) return line
+  const inner = `${indent} `
+  const items = Array.isArray(value)
+    ? value.map((item) => formatJson(item, inner))
+    : Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${formatJson(one, inner)}`)
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  return `${open}\n${items.map((item) => inner + item).join(',\n')}\n${indent}${close}`
+}
 
 test('every route has its own name and its own method and path, and openapi describes each', () => {
   assert.ok(routes.length > 30, `saw ${routes.length} routes`)
