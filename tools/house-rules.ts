@@ -211,6 +211,20 @@ export const houseRules: Rule[] = [
     (file) => !file.isTest && file.path.startsWith('packages/'),
   ),
   banCalls(
+    'a refusal says of which union its code is',
+    [
+      {
+        pattern: /\bnew (?:Refusal|TrustError)\(/g,
+        instead: 'new Refusal<ReleaseRefusal>(…), the closed union of its module',
+      },
+    ],
+    {
+      caught: [at("throw new Refusal('a', 'b')"), at("const e = new TrustError('a', 'b')")],
+      passes: [at("throw new Refusal<ReleaseRefusal>('a', 'b')"), at('new MyRefusal(a)')],
+    },
+    (file) => file.path.startsWith('packages/') && !file.isTest,
+  ),
+  banCalls(
     'no state at the level of a module',
     [
       {

@@ -8,6 +8,9 @@ export type ConfigRefusal =
   | 'account_unusable'
   | 'folder_unusable'
 
+/** What the device must never forget is gone or damaged: it then does nothing at all. */
+export type StateFault = 'state_unreadable'
+
 /** Why a trial of a release ended, beside what its content was refused for. */
 export type TrialFailure =
   | 'start_failed'

@@ -17,6 +17,7 @@ import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
+import type { StateFault } from '../refusals.ts'
 import { replaceFile } from './replace-file.ts'
 
 const format = 'seaworthy-device-key-v1'
@@ -26,7 +27,7 @@ const keyFileBytesMax = 4096
 export async function openDeviceKey(disk: Disk, path: string, mayCreate: boolean): Promise<Signer> {
   const bytes = await disk.read(path, keyFileBytesMax)
   if (bytes !== undefined) return parseKeyFile(bytes)
-  if (!mayCreate) throw new TrustError('state_unreadable', 'the device key is gone')
+  if (!mayCreate) throw new TrustError<StateFault>('state_unreadable', 'the device key is gone')
   const { key, pkcs8 } = await generateKeyPair('ed25519')
   const file = JSON.stringify({ format, key, pkcs8: base64Encode(pkcs8) })
   await replaceFile(disk, path, utf8Encode(file), 0o600)
@@ -39,7 +40,7 @@ async function parseKeyFile(bytes: Uint8Array): Promise<Signer> {
     if (file.format !== format) throw new SyntaxError('unknown format')
     return await signerFromPkcs8(file.key, base64Decode(file.pkcs8))
   } catch (cause) {
-    throw new TrustError('state_unreadable', 'the device key is damaged', { cause })
+    throw new TrustError<StateFault>('state_unreadable', 'the device key is damaged', { cause })
   }
 }
 

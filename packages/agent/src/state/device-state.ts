@@ -5,6 +5,7 @@
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
+import type { StateFault } from '../refusals.ts'
 import { readGenerations, writeGeneration } from './generations.ts'
 import type { Identity, KeyFile } from './identity.ts'
 import { findStateFault } from './state-form.ts'
@@ -126,7 +127,10 @@ export interface StateStore {
 export async function openState(disk: Disk, path: string, isFresh: boolean): Promise<StateStore> {
   const generation = await readGenerations(disk, path, stateBytesMax)
   if (generation === undefined && !isFresh) {
-    throw new TrustError('state_unreadable', 'the device has run before, but its state is gone')
+    throw new TrustError<StateFault>(
+      'state_unreadable',
+      'the device has run before, but its state is gone',
+    )
   }
   let number = generation?.number ?? 0
   let state = generation === undefined ? emptyState : parseState(generation.content)
@@ -161,7 +165,9 @@ function parseState(content: Uint8Array): DeviceState {
     if (fault !== undefined) throw new SyntaxError(`${fault} is out of form`)
     return state
   } catch (cause) {
-    throw new TrustError('state_unreadable', 'the device state has no form we know', { cause })
+    throw new TrustError<StateFault>('state_unreadable', 'the device state has no form we know', {
+      cause,
+    })
   }
 }
 

@@ -6,6 +6,7 @@
 import { concatBytes, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
+import type { StateFault } from '../refusals.ts'
 import { replaceFile } from './replace-file.ts'
 
 const trailerForm = /\nseaworthy-state-v1 ([0-9]{1,15}) ([0-9]{1,9}) ([0-9a-f]{64})\n$/
@@ -70,7 +71,10 @@ export async function readGenerations(
   const newest = found.toSorted((a, b) => b.number - a.number)[0]
   if (newest !== undefined) return { ...newest, otherDamaged: damaged > 0 }
   if (damaged === 0) return undefined
-  throw new TrustError('state_unreadable', `${path} is there, but no generation of it is whole`)
+  throw new TrustError<StateFault>(
+    'state_unreadable',
+    `${path} is there, but no generation of it is whole`,
+  )
 }
 
 /** Durable when it resolves; overwrites the older of the two. */

@@ -186,5 +186,5 @@ function isSealed(bytes: Uint8Array): boolean {
 /** The same refusal, with the file's name in front. */
 function nameFile(path: string, cause: unknown): unknown {
   if (!(cause instanceof TrustError)) return cause
-  return new TrustError(cause.code as string, `${path}: ${cause.message}`, { cause })
+  return new TrustError<string>(cause.code, `${path}: ${cause.message}`, { cause })
 }

@@ -45,7 +45,10 @@ export async function requireSound(
   const code = problems.some((problem) => problem.code === 'outdated')
     ? 'proposal_outdated'
     : 'proposal_refused'
-  throw new Refusal(code, problems.map(formatProblem).join('; '))
+  throw new Refusal<'proposal_outdated' | 'proposal_refused'>(
+    code,
+    problems.map(formatProblem).join('; '),
+  )
 }
 
 /** Nobody signs by habit what was not looked at: a yes to everything does not mean this. */

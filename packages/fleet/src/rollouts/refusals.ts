@@ -12,5 +12,4 @@ export type RolloutRefusal =
   | 'release_not_security'
   | 'wave_needs_no_approval'
   | 'wave_approved_already'
-  | 'approval_by_creator'
   | 'way_back_not_possible'

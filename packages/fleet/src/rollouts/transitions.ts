@@ -39,7 +39,7 @@ const untouched: WaveProgress = {
 export function createRollout(wanted: NewRollout): Rollout {
   const { release, policy, wayBackOf, now } = wanted
   if (policy.isEmergency && !release.security) {
-    throw refusal(
+    throw new Refusal<RolloutRefusal>(
       'release_not_security',
       `only a release signed as a security release overtakes others; ${release.version} is not`,
     )
@@ -80,7 +80,7 @@ export function createRollout(wanted: NewRollout): Rollout {
 export function pause(rollout: Rollout, reason: string | null, now: Date): Rollout {
   requireNotEnded(rollout)
   if (rollout.state !== 'active') {
-    throw refusal('rollout_not_active', 'the rollout is paused already')
+    throw new Refusal<RolloutRefusal>('rollout_not_active', 'the rollout is paused already')
   }
   return stop(rollout, 'paused', 'by_person', reason, now)
 }
@@ -92,7 +92,7 @@ export function pause(rollout: Rollout, reason: string | null, now: Date): Rollo
 export function resume(rollout: Rollout, now: Date): Rollout {
   requireNotEnded(rollout)
   if (rollout.state !== 'paused') {
-    throw refusal('rollout_not_paused', 'the rollout is not paused')
+    throw new Refusal<RolloutRefusal>('rollout_not_paused', 'the rollout is not paused')
   }
   const at = rolloutTime(rollout, now)
   return {
@@ -127,25 +127,19 @@ export function withdraw(rollout: Rollout, now: Date): Rollout {
 
 /**
  * Lets a wave (by index) open once the gate before it has passed. Throws `wave_needs_no_approval`,
- * `wave_approved_already`, `approval_by_creator`, `rollout_ended`.
+ * `wave_approved_already`, `rollout_ended`.
  */
-export function approveWave(
-  rollout: Rollout,
-  wave: number,
-  actorId: string,
-  now: Date,
-  approvers: 'anybody' | 'not-the-creator' = 'anybody',
-): Rollout {
+export function approveWave(rollout: Rollout, wave: number, actorId: string, now: Date): Rollout {
   requireNotEnded(rollout)
   const progress = rollout.waves[wave]
   if (progress === undefined || rollout.policy.waves[wave]?.needsApproval !== true) {
-    throw refusal('wave_needs_no_approval', `wave ${wave + 1} waits for no approval`)
+    throw new Refusal<RolloutRefusal>(
+      'wave_needs_no_approval',
+      `wave ${wave + 1} waits for no approval`,
+    )
   }
   if (progress.approvedAt !== null) {
-    throw refusal('wave_approved_already', `wave ${wave + 1} has been approved`)
-  }
-  if (approvers === 'not-the-creator' && actorId === rollout.createdBy) {
-    throw refusal('approval_by_creator', 'somebody else than who made the rollout must approve')
+    throw new Refusal<RolloutRefusal>('wave_approved_already', `wave ${wave + 1} has been approved`)
   }
   const at = rolloutTime(rollout, now)
   return {
@@ -182,7 +176,7 @@ function checkWayBack(from: Rollout, { fleet, release }: NewRollout): void {
     release.counter > from.counter &&
     release.sha256 !== from.sha256
   if (isPossible) return
-  throw refusal(
+  throw new Refusal<RolloutRefusal>(
     'way_back_not_possible',
     `going back from ${from.version} is rolling out old content published again with a counter above ${from.counter}, in the same fleet`,
   )
@@ -190,10 +184,6 @@ function checkWayBack(from: Rollout, { fleet, release }: NewRollout): void {
 
 function requireNotEnded(rollout: Rollout): void {
   if (rollout.state === 'finished' || rollout.state === 'aborted') {
-    throw refusal('rollout_ended', `the rollout was ${rollout.state}`)
+    throw new Refusal<RolloutRefusal>('rollout_ended', `the rollout was ${rollout.state}`)
   }
-}
-
-function refusal(code: RolloutRefusal, message: string): Refusal<RolloutRefusal> {
-  return new Refusal<RolloutRefusal>(code, message)
 }

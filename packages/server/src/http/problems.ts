@@ -139,7 +139,6 @@ const rolloutTable = {
   release_not_security: no(409, 'Not a security release'),
   wave_needs_no_approval: no(409, 'The wave needs no approval'),
   wave_approved_already: no(409, 'The wave is approved'),
-  approval_by_creator: no(403, 'Somebody else must approve'),
   way_back_not_possible: no(409, 'There is no way back like this'),
 } satisfies Record<RolloutRefusal, Mapped>
 

@@ -69,7 +69,7 @@ export async function parseProposal(bytes: Uint8Array): Promise<Proposal> {
 }
 
 export function malformedProposal(what: string, cause?: unknown): Refusal<ProposalRefusal> {
-  return new Refusal('proposal_malformed', `not a proposal: ${what}`, { cause })
+  return new Refusal<ProposalRefusal>('proposal_malformed', `not a proposal: ${what}`, { cause })
 }
 
 /** The bytes of a file as one bounded JSON object. Throws `proposal_malformed`. */

@@ -72,7 +72,7 @@ export async function createRollout(
   requireTrust(await app.trust.freshState())
   const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
   if (wanted.policy.isEmergency && !release.security) {
-    throw refusal(
+    throw new Refusal<RolloutRefusal>(
       'release_not_security',
       `an emergency rollout needs a release that was signed as a security release; ${release.version} was not`,
     )
@@ -117,7 +117,7 @@ async function requireFleetOnRollouts(tx: WriteTx, actor: Actor, name: string): 
   if (fleet === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
   requireFleet(actor, fleet)
   if (fleet.follow === 'rollouts') return fleet
-  throw refusal(
+  throw new Refusal<RolloutRefusal>(
     'fleet_follows_newest',
     `${name} follows the newest release: seaworthy fleet set ${name} --follow rollouts`,
   )
@@ -130,7 +130,7 @@ function requireRelease(
 ): ReleaseFacts {
   const release = releases.find((candidate) => candidate.version === version)
   if (release !== undefined) return release
-  throw refusal(
+  throw new Refusal<RolloutRefusal>(
     'release_not_published',
     `${version} is not published on ${channelRole(fleet.product, fleet.channel)}, or lies below the floor that the channel signs`,
   )
@@ -147,18 +147,21 @@ function requireNewer(
     ({ sha256, counter }) => sha256 === release.sha256 && counter === release.counter,
   )
   if (same !== undefined) {
-    throw refusal('rollout_exists', `${same.id} brings ${release.version} to ${fleet.name} already`)
+    throw new Refusal<RolloutRefusal>(
+      'rollout_exists',
+      `${same.id} brings ${release.version} to ${fleet.name} already`,
+    )
   }
   const { baseline } = fleet
   if (baseline !== null && release.counter <= baseline.counter) {
-    throw refusal(
+    throw new Refusal<RolloutRefusal>(
       'release_not_newer',
       `${fleet.name} has ${baseline.version} already, which is not older`,
     )
   }
   const newer = isEmergency ? undefined : running.find(({ counter }) => counter > release.counter)
   if (newer !== undefined) {
-    throw refusal(
+    throw new Refusal<RolloutRefusal>(
       'release_not_newer',
       `${newer.id} brings ${newer.version}, which is newer: abort it first, or publish a newer release`,
     )
@@ -174,10 +177,10 @@ function requireWayBack(
 ): Rollout {
   const back = locked.find((rollout) => rollout.id === id)
   if (back === undefined || back.fleet !== fleet.name) {
-    throw refusal('rollout_not_found', `${fleet.name} has no rollout ${id}`)
+    throw new Refusal<RolloutRefusal>('rollout_not_found', `${fleet.name} has no rollout ${id}`)
   }
   if (release.counter <= back.counter || release.sha256 === back.sha256) {
-    throw refusal(
+    throw new Refusal<RolloutRefusal>(
       'way_back_not_possible',
       `devices that run ${back.version} take newer releases alone: publish the old content again under a new version, and go back to that`,
     )
@@ -196,7 +199,8 @@ export async function findRollout(
 }
 
 function requireReached(rollout: Rollout | undefined, actor: Actor, id: string): Rollout {
-  if (rollout === undefined) throw refusal('rollout_not_found', `there is no rollout ${id}`)
+  if (rollout === undefined)
+    throw new Refusal<RolloutRefusal>('rollout_not_found', `there is no rollout ${id}`)
   requireFleet(actor, { name: rollout.fleet, product: rollout.product })
   return rollout
 }
@@ -293,8 +297,4 @@ function sortMembers(value: unknown): unknown {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, member]) => [name, sortMembers(member)]),
   )
-}
-
-function refusal(code: RolloutRefusal, message: string): Refusal<RolloutRefusal> {
-  return new Refusal<RolloutRefusal>(code, message)
 }

@@ -191,10 +191,16 @@ function refuse(
   return { appId, status, eventsCount: 0, hasPing: false, check }
 }
 
+/** Never answered, only recorded: the protocol has no word for it. */
+type OmahaRefusal = 'other_machine'
+
 /** A credential that was copied, or a machine that was made anew: nothing is believed, and somebody should look. */
 async function recordOtherMachine({ app, identity }: Call, asked: OmahaApp): Promise<void> {
   const { deviceId } = identity
-  const refusal = new Refusal('other_machine', `the token was first used by another machine`)
+  const refusal = new Refusal<OmahaRefusal>(
+    'other_machine',
+    'the token was first used by another machine',
+  )
   await recordRefusal(app, refusal, {
     actor: { kind: 'device', id: deviceId },
     action: 'omaha.update',
