@@ -12,11 +12,7 @@ import { invariant } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/content/index.ts'
-import {
-  openBlobStore,
-  createReleaseFileLists,
-  createVerifiedReleases,
-} from './app/content/index.ts'
+import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
 import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
 import { createTokenReader, deviceAudience, createRefusalLimiter } from './app/access/index.ts'
@@ -220,7 +216,7 @@ async function createApp(
     omahaApps: createOmahaAppTable(db),
     foreignIdentities: createForeignIdentities(db, removedDevices, ports),
     releaseFiles: createReleaseFileLists(),
-    verifiedReleases: createVerifiedReleases(),
+    contentChecks: createContentChecks(),
     foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db, ports), metrics),
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
     health,

@@ -7,9 +7,11 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
 import type { Digest } from '@seaworthy/oci/digests'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
+import type { Refusal } from '@seaworthy/std/refusal'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type {
   Metadata,
@@ -29,7 +31,6 @@ import type { Metrics } from './metrics/server-metrics.ts'
 import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
 import type { Tracer } from './traces/spans.ts'
-import type { VerifiedReleases } from './content/verified-releases.ts'
 
 /** The transaction that a use case works in; what it does there is for `app` alone to know. */
 export type { WriteTx } from '../db/connection.ts'
@@ -61,7 +62,7 @@ export interface App extends Ports {
   readonly foreignIdentities: ForeignIdentities
   readonly foreignCheckIns: ForeignCheckIns
   readonly releaseFiles: ReleaseFileLists
-  readonly verifiedReleases: VerifiedReleases
+  readonly contentChecks: ContentChecks
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
@@ -258,4 +259,25 @@ export interface CheckIns {
   submit(input: CheckInInput): Promise<CheckInOutcome>
   /** By how much devices should poll less often at the moment: 1 to 4. */
   slowdown(): number
+}
+
+/** What a digest names never changes, so neither does this. */
+export type ContentVerdict = 'good' | Refusal<ReleaseFault>
+
+export interface CheckedContent {
+  readonly product: string
+  readonly digest: string
+}
+
+export interface ContentChecks {
+  /**
+   * Throws the refusal that the content deserves, what `read` throws, `content_checks_waiting` and `caller_left`. `read` is not called
+   * for what is known, and what it throws is not remembered.
+   */
+  check(
+    content: CheckedContent,
+    read: (signal: AbortSignal) => Promise<ContentVerdict>,
+    /** Aborted when the caller goes away. */
+    leaving?: AbortSignal,
+  ): Promise<void>
 }

@@ -9,6 +9,7 @@ import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import { refuseBody } from './bodies.ts'
 import type { Endpoint, RawHandler } from './endpoint.ts'
+import { leavingOf } from './leaving.ts'
 import { bodyLimits } from './limits.ts'
 import { nameRoute } from './metrics.ts'
 import { parsePart, readQuery } from './parse-part.ts'
@@ -62,7 +63,7 @@ export function createDispatcher(
       now,
     }
     try {
-      sendReply(res, route.status, await endpoint.run(app, call))
+      sendReply(res, route.status, await endpoint.run(app, call, () => leavingOf(res)))
     } catch (error) {
       if (route.auth === 'device-assertion' && isWrongAssertion(error)) limiter.countWrong(req)
       throw error

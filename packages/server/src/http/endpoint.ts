@@ -26,11 +26,14 @@ export interface Call<R extends Route> {
  */
 type AuditedCall<R extends Route> = Omit<Call<R>, 'now'>
 
+/** Made when it is asked for: aborted when the caller goes away before its answer. */
+type Leaving = () => AbortSignal
+
 /** A route with its work. */
 export interface Endpoint {
   readonly route: Route
   readonly permission: Permission
-  readonly run: (app: App, call: Call<Route>) => Promise<unknown>
+  readonly run: (app: App, call: Call<Route>, leaving?: Leaving) => Promise<unknown>
   /** Reads bodies of the commonest form without the schema, with the same value; `undefined` for any other text. */
   readonly quickBody?: ((text: string) => unknown) | undefined
   readonly [sealed]: true
@@ -42,7 +45,11 @@ interface Options<R extends Route> {
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
   /** What takes long and changes nothing: it is done before the transaction, and its refusals are recorded like those of the work. */
-  readonly before?: (app: App, call: AuditedCall<R>) => Promise<void>
+  readonly before?: (
+    app: App,
+    call: AuditedCall<R>,
+    leaving: AbortSignal | undefined,
+  ) => Promise<void>
 }
 
 export interface Done<R extends Route> extends Change {
@@ -63,7 +70,7 @@ export function audited<R extends Route>(
   options: Options<R>,
   work: (app: App, tx: WriteTx, call: AuditedCall<R>) => Promise<Done<R>>,
 ): Endpoint {
-  const run = async (app: App, call: Call<R>) => {
+  const run = async (app: App, call: Call<R>, leaving?: Leaving) => {
     const attempt = {
       actor: call.actor,
       action: route.name,
@@ -73,7 +80,7 @@ export function audited<R extends Route>(
       app,
       attempt,
       (tx) => work(app, tx, call),
-      options.before && (async () => await options.before!(app, call)),
+      options.before && (async () => await options.before!(app, call, leaving?.())),
     )
     return reply
   }

@@ -13,6 +13,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ClockRefusal } from '../app/access/index.ts'
+import type { ContentCheckRefusal } from '../app/content/index.ts'
 import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
 import { TooOftenRefusal } from '../app/worker/index.ts'
@@ -126,6 +127,11 @@ const contentTable = {
   too_many_entries: notGenuine('A bundle holds too many entries'),
 } satisfies Record<ReleaseFault, Mapped>
 
+const contentCheckTable = {
+  content_checks_waiting: no(429, 'Too much content waits to be read'),
+  caller_left: no(408, 'The caller went away'),
+} satisfies Record<ContentCheckRefusal, Mapped>
+
 const rolloutTable = {
   rollout_not_found: no(404, 'No such rollout'),
   rollout_not_active: no(409, 'The rollout is not active'),
@@ -229,6 +235,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...deviceTable,
   ...releaseTable,
   ...contentTable,
+  ...contentCheckTable,
   ...rolloutTable,
   ...serverTable,
   ...rebootLockTable,

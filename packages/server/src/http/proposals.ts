@@ -16,7 +16,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
     {
       permission: 'proposal:write',
       subject: (call) => proposalIdOf(call.body.proposal),
-      before: (app, { actor, body }) => trust.verifySubmitted(app, actor, body.proposal),
+      before: (app, { actor, body }, leaving) =>
+        trust.verifySubmitted(app, actor, body.proposal, leaving),
     },
     async (app, tx, { actor, body }) => {
       const now = await tx.now()
@@ -55,7 +56,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
     {
       permission: 'proposal:apply',
       subject: (call) => call.params.proposalId,
-      before: (app, { actor, params }) => trust.verifyStored(app, actor, params.proposalId),
+      before: (app, { actor, params }, leaving) =>
+        trust.verifyStored(app, actor, params.proposalId, leaving),
     },
     async (app, tx, { actor, params }) => {
       const now = await tx.now()

@@ -10,8 +10,8 @@ export const releaseEndpoints: readonly Endpoint[] = [
     {
       permission: 'release:write',
       subject: ({ params, body }) => `${params.product}@${body.version}`,
-      before: (app, { actor, params, body }) =>
-        trust.verifyNewRelease(app, actor, { ...params, ...body }),
+      before: (app, { actor, params, body }, leaving) =>
+        trust.verifyNewRelease(app, actor, { ...params, ...body }, leaving),
     },
     async (app, tx, { actor, params, body }) => {
       const now = await tx.now()

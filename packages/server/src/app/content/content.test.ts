@@ -9,7 +9,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { ManualClock } from '@seaworthy/std/time'
 import { problemOf } from '../../http/problems.ts'
 import { verifyClaims } from './content.ts'
-import { createVerifiedReleases } from './verified-releases.ts'
+import { createContentChecks } from './content-checks.ts'
 
 for (const { name, code, put } of unusableReleases) {
   test(`T11 a proposal of what devices would refuse for good is refused: ${code}: ${name}`, async () => {
@@ -32,7 +32,7 @@ for (const { name, code, put } of unusableReleases) {
       sha256: digestHex(digestOf(bytes)),
       sha512: digestHex(digestOf(bytes, 'sha512')),
     } as const
-    const deps = { store, verifiedReleases: createVerifiedReleases() }
+    const deps = { store, contentChecks: createContentChecks() }
     await assert.rejects(verifyClaims(deps, release), (error) => {
       assert.ok(error instanceof Refusal, String(error))
       const { problem } = problemOf(error)

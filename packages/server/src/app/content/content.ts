@@ -1,10 +1,11 @@
 /** What lies below a release's OCI index in the store: read from the content itself, never from a list beside it. */
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { ContentSource } from '@seaworthy/oci/content'
 import { storeContent } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { ImageIndex } from '@seaworthy/oci/manifests'
 import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
-import type { ReleaseKind, ReleaseOutline } from '@seaworthy/oci/release-content'
+import type { ReleaseFault, ReleaseKind, ReleaseOutline } from '@seaworthy/oci/release-content'
 import {
   readReleaseOutline,
   requireClaims,
@@ -14,7 +15,8 @@ import type { RegistryStore } from '@seaworthy/oci/store'
 import { requireClosure } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
-import type { App } from '../app.ts'
+import type { App, ContentVerdict } from '../app.ts'
+import { callerLeft } from './content-checks.ts'
 
 export interface ReleaseContent {
   readonly kind: ReleaseKind
@@ -43,10 +45,11 @@ async function requireContent(
 export async function describeContent(
   app: ContentDeps,
   wanted: { product: string; version: string; digest: Digest },
+  leaving?: AbortSignal,
 ): Promise<ReleaseContent> {
   const { product, version, digest } = wanted
   await requireContent(app.store, product, digest)
-  const outline = await verifyContent(app, product, digest)
+  const outline = await verifyContent(app, product, digest, leaving)
   const { release, kind, length } = outline
   if (release.product !== product || release.version !== version) {
     throw new Refusal<ReleaseRefusal>(
@@ -81,31 +84,70 @@ async function countBytes(store: RegistryStore, product: string, index: ImageInd
 /**
  * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, and `Refusal<ReleaseFault>`.
  */
-export async function verifyClaims(app: ContentDeps, release: SignedRelease): Promise<void> {
+export async function verifyClaims(
+  app: ContentDeps,
+  release: SignedRelease,
+  leaving?: AbortSignal,
+): Promise<void> {
   const digest = `sha256:${release.sha256}` as const
   await requireContent(app.store, release.product, digest)
-  requireClaims(await verifyContent(app, release.product, digest), release)
+  requireClaims(await verifyContent(app, release.product, digest, leaving), release)
 }
 
-type ContentDeps = Pick<App, 'store' | 'verifiedReleases'>
+type ContentDeps = Pick<App, 'store' | 'contentChecks'>
 
-/** Reads every bundle of a release once in the life of a worker: what a digest names never changes. */
+/** Reads every bundle of a release once in the life of a worker. */
 async function verifyContent(
-  { store, verifiedReleases }: ContentDeps,
+  { store, contentChecks }: ContentDeps,
   product: string,
   digest: Digest,
+  leaving: AbortSignal | undefined,
 ): Promise<ReleaseOutline> {
   const source = storeContent(store, product)
   try {
     const outline = await readReleaseOutline(source, digest)
-    await verifiedReleases.once(`${product}/${digest}`, () => verifyReleaseContent(source, outline))
+    const read = (signal: AbortSignal) => judgeContent(untilLeft(source, signal), outline)
+    await contentChecks.check({ product, digest }, read, leaving)
     return outline
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
-    if (cause.code === 'content_missing' || cause.code === 'content_damaged') {
+    if (isFaultOfStore(cause)) {
       throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
     }
     throw cause
+  }
+}
+
+/** What the content deserves; throws what says nothing about it. */
+async function judgeContent(
+  source: ContentSource,
+  outline: ReleaseOutline,
+): Promise<ContentVerdict> {
+  try {
+    await verifyReleaseContent(source, outline)
+    return 'good'
+  } catch (error) {
+    if (!(error instanceof Refusal) || isFaultOfStore(error) || error.code === 'caller_left') {
+      throw error
+    }
+    return error as Refusal<ReleaseFault>
+  }
+}
+
+function isFaultOfStore({ code }: Refusal): boolean {
+  return code === 'content_missing' || code === 'content_damaged'
+}
+
+/** The same source, which stops in the middle when nobody waits for it any more. */
+function untilLeft(source: ContentSource, signal: AbortSignal): ContentSource {
+  return {
+    readManifest: (digest) => source.readManifest(digest),
+    async *readBlob(expected) {
+      for await (const piece of source.readBlob(expected)) {
+        if (signal.aborted) throw callerLeft()
+        yield piece
+      }
+    },
   }
 }
 

@@ -243,7 +243,12 @@ async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promis
 }
 
 /** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
-async function checkContent(app: App, proposal: Proposal, current: CurrentMetadata): Promise<void> {
+async function checkContent(
+  app: App,
+  proposal: Proposal,
+  current: CurrentMetadata,
+  leaving?: AbortSignal,
+): Promise<void> {
   for (const { role, signed } of proposal.documents) {
     if (signed._type !== 'targets' || roleKindOf(role)?.kind !== 'channel') continue
     const listed = current.roles.get(role)?.signed.targets ?? {}
@@ -251,30 +256,44 @@ async function checkContent(app: App, proposal: Proposal, current: CurrentMetada
       const isListed =
         Object.hasOwn(listed, release.path) &&
         listed[release.path]!.hashes['sha256'] === release.sha256
-      if (!isListed) await verifyClaims(app, release)
+      if (!isListed) await verifyClaims(app, release, leaving)
     }
   }
 }
 
 /** Reads what a proposal is about before anything is locked: `submitProposal` finds it read. */
-export async function verifySubmitted(app: App, actor: Actor, submitted: unknown): Promise<void> {
+export async function verifySubmitted(
+  app: App,
+  actor: Actor,
+  submitted: unknown,
+  leaving: AbortSignal | undefined,
+): Promise<void> {
   const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
   requireReachToChange(actor, proposal)
-  await readContentAhead(app, proposal)
+  await readContentAhead(app, proposal, leaving)
 }
 
 /** The same for a proposal that is stored, and may have been read by another worker alone. */
-export async function verifyStored(app: App, actor: Actor, id: string): Promise<void> {
+export async function verifyStored(
+  app: App,
+  actor: Actor,
+  id: string,
+  leaving: AbortSignal | undefined,
+): Promise<void> {
   const { row, proposal } = await openRow(await getProposal(app.db.reader, id))
   requireReachToChange(actor, proposal)
-  if (row.state === 'open') await readContentAhead(app, proposal)
+  if (row.state === 'open') await readContentAhead(app, proposal, leaving)
 }
 
-async function readContentAhead(app: App, proposal: Proposal): Promise<void> {
+async function readContentAhead(
+  app: App,
+  proposal: Proposal,
+  leaving: AbortSignal | undefined,
+): Promise<void> {
   const current = currentOf(await app.trust.freshState())
   // What breaks a rule is refused for that, without anything being read for it.
   if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return
-  await checkContent(app, proposal, current)
+  await checkContent(app, proposal, current, leaving)
 }
 
 /** The product of a product's or channel's role; `undefined` for the top-level ones. */

@@ -26,10 +26,11 @@ export async function verifyNewRelease(
   app: App,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
+  leaving: AbortSignal | undefined,
 ): Promise<void> {
   requireWholeProduct(actor, wanted.product)
   requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
-  await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) })
+  await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) }, leaving)
 }
 
 function parseSha256(text: string): Digest {

@@ -1,0 +1,176 @@
+/**
+ * The reading of releases to their ends, which takes as long as they are large. Every product has a queue of its own, the products
+ * take turns, and one product's content is read by one check at a time: a builder's slow content delays that builder. Whoever asks
+ * for the same content joins the check that is under way, what was found stays known, and a check that everybody has left ends.
+ */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { CheckedContent, ContentChecks, ContentVerdict } from '../app.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
+
+export type ContentCheckRefusal =
+  | 'content_checks_waiting'
+  /** Nobody reads this answer: it ends the work of a caller that has gone away. */
+  | 'caller_left'
+
+/**
+ * Two at once in a worker: one slow product leaves a way for the others, and devices that ask meanwhile keep most of the processors.
+ */
+const atOnceMax = 2
+const waitingPerProductMax = 20
+const waitingMax = 200
+const retryAfterSeconds = 30
+const verdictsMax = 10_000
+
+interface Check {
+  readonly key: string
+  readonly product: string
+  readonly read: (signal: AbortSignal) => Promise<ContentVerdict>
+  readonly ending: AbortController
+  readonly verdict: PromiseWithResolvers<ContentVerdict>
+  callers: number
+}
+
+export function createContentChecks(): ContentChecks {
+  /** The one that was used last is the last. */
+  const verdicts = new Map<string, ContentVerdict>()
+  /** Waiting and under way. */
+  const checks = new Map<string, Check>()
+  /** Those that wait, by product. */
+  const queues = new Map<string, Check[]>()
+  /** When a product had its last turn, while it has another under way or waiting. */
+  const turns = new Map<string, number>()
+  let turnCount = 0
+  const underWay = new Set<string>()
+
+  const remember = (key: string, verdict: ContentVerdict) => {
+    verdicts.delete(key)
+    if (verdicts.size >= verdictsMax) verdicts.delete(verdicts.keys().next().value!)
+    verdicts.set(key, verdict)
+  }
+
+  const run = async (check: Check) => {
+    underWay.add(check.product)
+    try {
+      const verdict = await check.read(check.ending.signal)
+      remember(check.key, verdict)
+      check.verdict.resolve(verdict)
+    } catch (error) {
+      check.verdict.reject(error)
+    }
+    underWay.delete(check.product)
+    if (!queues.has(check.product)) turns.delete(check.product)
+    forget(check)
+    startNext()
+  }
+
+  const forget = (check: Check) => {
+    if (checks.get(check.key) === check) checks.delete(check.key)
+  }
+
+  /** The product whose last turn is the longest ago, of those that may have one. */
+  const nextProduct = (): string | undefined => {
+    let next: string | undefined
+    for (const product of queues.keys()) {
+      if (underWay.has(product)) continue
+      if (next === undefined || turnOf(product) < turnOf(next)) next = product
+    }
+    return next
+  }
+  const turnOf = (product: string) => turns.get(product) ?? 0
+
+  const startNext = () => {
+    while (underWay.size < atOnceMax) {
+      const product = nextProduct()
+      if (product === undefined) return
+      const queue = queues.get(product)!
+      const check = queue.shift()!
+      if (queue.length === 0) queues.delete(product)
+      turns.set(product, ++turnCount)
+      void run(check)
+    }
+  }
+
+  const add = (content: CheckedContent, read: Check['read']): Check => {
+    const { product } = content
+    const queue = queues.get(product) ?? []
+    const waiting = [...queues.values()].reduce((sum, { length }) => sum + length, 0)
+    if (queue.length >= waitingPerProductMax || waiting >= waitingMax) {
+      throw new TooOftenRefusal<ContentCheckRefusal>(
+        'content_checks_waiting',
+        queue.length >= waitingPerProductMax
+          ? `${queue.length} releases of ${product} wait to be read already: ask again when they were`
+          : `${waiting} releases wait to be read already: ask again when they were`,
+        retryAfterSeconds,
+      )
+    }
+    const check: Check = {
+      key: keyOf(content),
+      product,
+      read,
+      ending: new AbortController(),
+      verdict: Promise.withResolvers(),
+      callers: 0,
+    }
+    // Everybody may have left before it fails.
+    check.verdict.promise.catch(() => {})
+    checks.set(check.key, check)
+    queue.push(check)
+    queues.set(product, queue)
+    startNext()
+    return check
+  }
+
+  const leave = (check: Check) => {
+    check.callers--
+    if (check.callers > 0) return
+    check.ending.abort()
+    forget(check)
+    const queue = queues.get(check.product)
+    const place = queue?.indexOf(check) ?? -1
+    if (place >= 0) queue!.splice(place, 1)
+    if (queue?.length !== 0) return
+    queues.delete(check.product)
+    if (!underWay.has(check.product)) turns.delete(check.product)
+  }
+
+  return {
+    async check(content, read, leaving) {
+      const key = keyOf(content)
+      let verdict = verdicts.get(key)
+      if (verdict === undefined) {
+        const check = checks.get(key) ?? add(content, read)
+        check.callers++
+        try {
+          verdict = await unlessLeft(check.verdict.promise, leaving)
+        } finally {
+          leave(check)
+        }
+      } else remember(key, verdict)
+      if (verdict !== 'good') throw verdict
+    },
+  }
+}
+
+function keyOf({ product, digest }: CheckedContent): string {
+  return `${product}/${digest}`
+}
+
+async function unlessLeft<T>(promise: Promise<T>, leaving: AbortSignal | undefined): Promise<T> {
+  if (leaving === undefined) return await promise
+  const left = Promise.withResolvers<never>()
+  const onAbort = () => left.reject(callerLeft())
+  leaving.addEventListener('abort', onAbort)
+  if (leaving.aborted) onAbort()
+  try {
+    return await Promise.race([promise, left.promise])
+  } finally {
+    leaving.removeEventListener('abort', onAbort)
+  }
+}
+
+export function callerLeft(): Refusal<ContentCheckRefusal> {
+  return new Refusal<ContentCheckRefusal>(
+    'caller_left',
+    'the caller went away before the content was read',
+  )
+}
