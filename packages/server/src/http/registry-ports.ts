@@ -82,6 +82,6 @@ async function issueToken(
   { secret, scopes, request }: TokenRequest,
 ): Promise<IssueResult> {
   if (secret === undefined) return { kind: 'unauthorized' }
-  const token = await tradeCredential(app, secret, scopes, app.clock.now())
-  return token === undefined ? refuseWrong(limiter, request, secret) : { kind: 'issued', token }
+  const traded = await tradeCredential(app, secret, scopes, app.clock.now())
+  return traded.kind === 'unknown' ? refuseWrong(limiter, request, secret) : traded
 }

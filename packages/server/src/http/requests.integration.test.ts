@@ -303,6 +303,7 @@ test('registry clients trade a token for a short-lived one with what they asked 
     assert.equal(elsewhere.status, 401)
     assert.equal((await mine.send('GET', '/v1/whoami', { token })).status, 401)
     await mountAsClientsDo(mine, own.adminToken, token)
+    await tradeForMany(mine, own.adminToken)
     const challenge = await mine.send('GET', '/v2/')
     assert.match(
       challenge.headers['www-authenticate']!,
@@ -313,6 +314,36 @@ test('registry clients trade a token for a short-lived one with what they asked 
     await own.stop()
   }
 })
+
+/** Every token that is issued is taken at the doors: one for more than fits into it is not issued. */
+async function tradeForMany(mine: TestClient, secret: string): Promise<void> {
+  const authorization = `Basic ${Buffer.from(`any:${secret}`).toString('base64')}`
+  const trade = async (count: number, name: (i: number) => string) => {
+    const scopes = Array.from({ length: count }, (_, i) => `repository:${name(i)}:pull`)
+    const query = new URLSearchParams({ service: 'seaworthy', scope: scopes.join(' ') })
+    return await mine.send('GET', `/v2/token?${query.toString()}`, { headers: { authorization } })
+  }
+  const long = (i: number) => `p${String(i).padStart(2, '0')}/${'x'.repeat(150)}`
+  let lastCount = 0
+  for (let count = 1; count <= 30; count++) {
+    const traded = await trade(count, long)
+    if (traded.status !== 200) {
+      const { errors } = traded.json() as { errors: { code: string; message: string }[] }
+      assert.equal(traded.status, 400)
+      assert.equal(errors[0]!.code, 'UNSUPPORTED')
+      assert.match(errors[0]!.message, /at most 4096 are taken: ask for fewer/)
+      continue
+    }
+    lastCount = count
+    const { token } = traded.json() as { token: string }
+    assert.equal((await mine.send('GET', '/v2/', { token })).status, 200, `${count} scopes`)
+  }
+  assert.ok(lastCount > 5)
+  assert.equal((await trade(32, (i) => `p${i}`)).status, 200)
+  assert.equal((await trade(33, (i) => `p${i}`)).status, 400)
+  // The same one again and again is one.
+  assert.equal((await trade(32, () => long(0))).status, 200)
+}
 
 /** What oras, crane and regctl do: they try with the token that they have, and then with one for what the challenge names. */
 async function mountAsClientsDo(mine: TestClient, secret: string, token: string): Promise<void> {

@@ -10,7 +10,8 @@ export const deviceAudience = 'seaworthy-device'
 export const registryAudience = 'seaworthy-registry'
 
 const header = base64UrlEncode(utf8Encode('{"alg":"HS256","typ":"JWT"}'))
-const tokenBytesMax = 4096
+/** A longer one is read by no door of ours. */
+export const tokenBytesMax = 4096
 
 export type Claims = Readonly<Record<string, unknown>> & { readonly exp: number }
 

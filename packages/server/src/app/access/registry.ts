@@ -7,7 +7,7 @@ import { getFleet } from '../../db/fleets.ts'
 import { getToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import type { App } from '../app.ts'
-import { openToken, registryAudience, signToken } from './device-tokens.ts'
+import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
 import { hasEnded, identify } from './sign-in.ts'
 
 const tokenLifetimeMs = 5 * minuteMs
@@ -44,15 +44,25 @@ export async function decideRegistryAccess(
     : { kind: 'denied' }
 }
 
-/** A short-lived token for those of the scopes that the credential allows; `undefined` when the credential is nobody's. */
+export type TradeResult =
+  | {
+      readonly kind: 'issued'
+      readonly token: { token: string; expiresInSeconds: number; issuedAt: Date }
+    }
+  /** The credential is nobody's. */
+  | { readonly kind: 'unknown' }
+  /** A token for so many scopes would be longer than any door takes. */
+  | { readonly kind: 'too_long'; readonly bytes: number; readonly bytesMax: number }
+
+/** A short-lived token for those of the scopes that the credential allows. */
 export async function tradeCredential(
   app: App,
   secret: string,
   scopes: readonly { repository: string; actions: readonly Action[] }[],
   now: Date,
-): Promise<{ token: string; expiresInSeconds: number; issuedAt: Date } | undefined> {
+): Promise<TradeResult> {
   const actor = await identify(app, secret, now)
-  if (actor === undefined) return undefined
+  if (actor === undefined) return { kind: 'unknown' }
   const access = []
   for (const { repository, actions: asked } of scopes) {
     const actions: Action[] = []
@@ -69,7 +79,13 @@ export async function tradeCredential(
     access,
     exp,
   })
-  return { token, expiresInSeconds: tokenLifetimeMs / 1000, issuedAt: now }
+  if (token.length > tokenBytesMax) {
+    return { kind: 'too_long', bytes: token.length, bytesMax: tokenBytesMax }
+  }
+  return {
+    kind: 'issued',
+    token: { token, expiresInSeconds: tokenLifetimeMs / 1000, issuedAt: now },
+  }
 }
 
 /** What came of asking for it when the token was traded. Whoever was denied it need not ask again. */

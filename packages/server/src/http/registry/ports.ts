@@ -59,6 +59,8 @@ export type IssueResult =
   /** No credentials, or wrong ones: 401. */
   | { kind: 'unauthorized' }
   | { kind: 'too_many_requests'; retryAfterSeconds: number }
+  /** A token for all these scopes would be longer than the doors take: 400. */
+  | { kind: 'too_long'; bytes: number; bytesMax: number }
 
 export interface RegistryPorts<Actor> {
   store: RegistryStore

@@ -639,6 +639,13 @@ describe('token requests', () => {
         { repository: 'c', actions: ['pull', 'push', 'delete'] },
       ],
     )
+    assert.deepEqual(parseScopes(['repository:a:pull repository:a:push', 'repository:a:pull']), [
+      { repository: 'a', actions: ['pull', 'push'] },
+    ])
+    assert.throws(
+      () => parseScopes([Array.from({ length: 33 }, (_, i) => `repository:p${i}:pull`).join(' ')]),
+      { status: 400, code: 'UNSUPPORTED' },
+    )
     assert.deepEqual(
       parseScopes(['repository:../x:pull', 'repository:a:', 'repository:a:toString', '']),
       [],

@@ -18,18 +18,30 @@ const actionNames: Readonly<Record<string, readonly RegistryAction[]>> = {
   '*': ['pull', 'push', 'delete'],
 }
 
-/** `repository:<name>:<action>[,…]`, several separated by spaces; what is not understood is left out. */
+/**
+ * `repository:<name>:<action>[,…]`, several separated by spaces, each repository once; what is not understood is left out. Throws 400
+ * for more than are taken: a token that lacks what was asked for would only be refused later.
+ */
 export function parseScopes(texts: readonly string[]): TokenScope[] {
-  const scopes: TokenScope[] = []
-  for (const text of texts.flatMap((t) => t.split(' ')).slice(0, scopesMax)) {
+  const scopes = new Map<string, Set<RegistryAction>>()
+  const wanted = texts.flatMap((t) => t.split(' ')).filter((text) => text !== '')
+  if (wanted.length > scopesMax) {
+    throw new RegistryError(
+      400,
+      'UNSUPPORTED',
+      `${wanted.length} scopes are asked for, and a token takes at most ${scopesMax}: ask for fewer at once`,
+    )
+  }
+  for (const text of wanted) {
     const match = /^repository:([^:]{1,255}):([a-z*,]{0,64})$/.exec(text)
     if (!match || !isRepositoryName(match[1]!)) continue
-    const actions = new Set(
-      match[2]!.split(',').flatMap((n) => (Object.hasOwn(actionNames, n) ? actionNames[n]! : [])),
-    )
-    if (actions.size > 0) scopes.push({ repository: match[1]!, actions: [...actions] })
+    const actions = match[2]!
+      .split(',')
+      .flatMap((n) => (Object.hasOwn(actionNames, n) ? actionNames[n]! : []))
+    if (actions.length === 0) continue
+    scopes.set(match[1]!, new Set([...(scopes.get(match[1]!) ?? []), ...actions]))
   }
-  return scopes
+  return [...scopes].map(([repository, actions]) => ({ repository, actions: [...actions] }))
 }
 
 /** User and secret of a Basic header (RFC 7617); `undefined` when there is none. Throws 400 for a malformed one. */
@@ -78,6 +90,13 @@ export async function answerTokenRequest<Actor>(
     throw new RegistryError(401, 'UNAUTHORIZED', 'the credentials are not valid', {
       headers: { 'www-authenticate': `Basic realm="${ports.service}"` },
     })
+  }
+  if (answer.kind === 'too_long') {
+    throw new RegistryError(
+      400,
+      'UNSUPPORTED',
+      `a token for these ${wanted.scopes.length} repositories would have ${answer.bytes} bytes, and at most ${answer.bytesMax} are taken: ask for fewer repositories at once`,
+    )
   }
   const { token, expiresInSeconds, issuedAt } = answer.token
   const body = {
