@@ -4,6 +4,7 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { FetcherReplies, Gateway } from '../handover/messages.ts'
 import { FetchError } from '../refusals.ts'
 import { signAssertion } from '../state/device-key.ts'
+import type { ClockCheck } from './clock-check.ts'
 
 export interface SessionPorts {
   gateway: Gateway
@@ -13,6 +14,8 @@ export interface SessionPorts {
   server: string
   /** The device's own clock, right or wrong. */
   now: () => Date
+  /** Learns what the server makes of that clock. */
+  clockCheck: ClockCheck
 }
 
 /**
@@ -20,7 +23,7 @@ export interface SessionPorts {
  * which is signed in place of a time. Throws `FetchError`.
  */
 export async function askForToken(
-  { gateway, signer, random, server, now }: SessionPorts,
+  { gateway, signer, random, server, now, clockCheck }: SessionPorts,
   deviceId: string,
 ): Promise<void> {
   const ask = async (challenge?: string) => {
@@ -35,8 +38,10 @@ export async function askForToken(
   }
   try {
     await ask()
+    clockCheck.confirm()
   } catch (error) {
     if (!(error instanceof FetchError) || error.challenge === undefined) throw error
+    clockCheck.contradict()
     await ask(error.challenge)
   }
 }

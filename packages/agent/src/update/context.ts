@@ -6,6 +6,7 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { AgentConfig } from '../config.ts'
 import type { SourceSettings } from '../handover/messages.ts'
 import type { AppRunner } from '../health/app-runner.ts'
+import type { ClockCheck } from '../poll/clock-check.ts'
 import type { InstallerPorts } from '../ports.ts'
 import type { DeviceState, RefusalRecord, StateStore } from '../state/device-state.ts'
 import { refusalsMax } from '../state/device-state.ts'
@@ -33,6 +34,7 @@ export interface InstallerContext {
   store: StateStore
   signer: Signer
   trust: DeviceTrust
+  clockCheck: ClockCheck
   runner: AppRunner
   /** Ends when the agent stops; the application is left alone then. */
   signal: AbortSignal

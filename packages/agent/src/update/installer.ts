@@ -5,6 +5,7 @@
 import { backOffMs } from '@seaworthy/std/retry'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { createAppRunner } from '../health/app-runner.ts'
+import { createClockCheck } from '../poll/clock-check.ts'
 import type { InstallerPorts } from '../ports.ts'
 import { FetchError } from '../refusals.ts'
 import { readSlots, removeStaging } from '../slots/slots.ts'
@@ -65,8 +66,9 @@ export async function openInstaller(
   }
   const isUntouched = isFresh && deviceId === null && store.state.committedCounter === 0
   const signer = await openDeviceKey(disk, `${layout.trust}/${keyFile}`, isUntouched)
+  const clockCheck = createClockCheck(ports.clock)
   const trust = await openTrust(
-    ports,
+    { ...ports, clockCheck },
     {
       anchor: settings.anchor,
       trustFolder: layout.trust,
@@ -88,6 +90,7 @@ export async function openInstaller(
     store,
     signer,
     trust,
+    clockCheck,
     runner,
     signal: end.signal,
     activity: firstActivity(store.state),

@@ -169,7 +169,9 @@ export function createMembership(context: InstallerContext): Membership {
 
   const signIn = async ({ deviceId }: Identity, signer: Signer) => {
     const now = () => ports.clock.now()
-    await askForToken({ ...ports, signer, server: config.server ?? '', now }, deviceId)
+    const { clockCheck } = context
+    const server = config.server ?? ''
+    await askForToken({ ...ports, signer, server, now, clockCheck }, deviceId)
   }
 
   /** A server that was set back, or lied, may know the identity before. */

@@ -41,6 +41,7 @@ export function createPoller(context: InstallerContext): Poller {
     signer: context.signer,
     server: config.server ?? '',
     now: () => ports.clock.now(),
+    clockCheck: context.clockCheck,
   })
 
   const membership = createMembership(context)

@@ -9,6 +9,7 @@ import { createTrustState, isTrustError, openTufClient, trustError } from '@seaw
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
+import type { ClockCheck } from '../poll/clock-check.ts'
 import { sourceOrder } from '../poll/sources.ts'
 import { FetchError } from '../refusals.ts'
 import { replaceFile } from '../state/replace-file.ts'
@@ -17,6 +18,7 @@ export interface TrustPorts {
   clock: Clock
   disk: Disk
   gateway: Gateway
+  clockCheck: ClockCheck
 }
 
 export interface TrustSettings {
@@ -69,7 +71,9 @@ export async function openTrust(
     if ('absent' in reply) return undefined
     return readHandedOver(ports.disk, `${settings.fetchFolder}/${reply.file}`, bytesMax)
   }
-  const client = await openTufClient(options, { clock: ports.clock, store, fetchMetadata })
+  const { clock, clockCheck } = ports
+  const isClockGood = () => clockCheck.isGood()
+  const client = await openTufClient(options, { clock, isClockGood, store, fetchMetadata })
   const withSources = async <T>(action: () => Promise<T>): Promise<T> => {
     let worst: unknown
     for (const next of sourceOrder(settings.sources, 'metadata')) {

@@ -6,6 +6,7 @@ import { hourMs, formatInstant } from '@seaworthy/std/time'
 import { createAppRunner } from '../health/app-runner.ts'
 import { readBundleManifest } from '../health/bundle-manifest.ts'
 import type { InstallerPorts } from '../ports.ts'
+import { createClockCheck } from '../poll/clock-check.ts'
 import { callCheckIn } from '../poll/session.ts'
 import { FetchError } from '../refusals.ts'
 import { readSlots, releaseFolder } from '../slots/slots.ts'
@@ -96,6 +97,12 @@ async function tellServer(
     now,
     Math.floor(now.getTime() / 1000),
   )
-  const session = { ...ports, signer, server: config.server, now: () => ports.clock.now() }
+  const session = {
+    ...ports,
+    signer,
+    server: config.server,
+    now: () => ports.clock.now(),
+    clockCheck: createClockCheck(ports.clock),
+  }
   await callCheckIn(session, deviceId, { report, signature: await signReport(signer, report) })
 }

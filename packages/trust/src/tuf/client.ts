@@ -37,6 +37,11 @@ export interface TufClientOptions {
 
 export interface TufClientPorts {
   readonly clock: Clock
+  /**
+   * Whether somebody else has just vouched for the clock. Then no instant much later than it is believed to be when a timestamp was
+   * signed. Without: never known, as of a clock that may be behind.
+   */
+  readonly isClockGood?: () => boolean
   readonly store: StateStore
   readonly fetchMetadata: FetchMetadata
 }
@@ -124,7 +129,7 @@ export async function createTrustState(
 function startSet(
   options: TufClientOptions,
   startAt: (set: TrustedSet) => Date,
-  marks?: VersionMarks,
+  device: { readonly marks?: VersionMarks; readonly goodAt?: Date } = {},
 ): Promise<TrustedSet> {
   const { profile, limits = defaultTufLimits, acceptExpiredOffline = false } = options
   return TrustedSet.fromRoot(options.anchor, {
@@ -132,7 +137,7 @@ function startSet(
     startAt,
     limits,
     acceptExpiredOffline,
-    ...(marks === undefined ? {} : { marks }),
+    ...device,
   })
 }
 
@@ -231,7 +236,8 @@ export async function openTufClient(
   const walkHistory = async (now: Date) => {
     const startAt = (current: TrustedSet) =>
       new Date(Math.max(now.getTime(), floorOf(current).getTime()))
-    const started = await startSet(options, startAt, marks)
+    const goodAt = ports.isClockGood?.() === true ? { goodAt: now } : {}
+    const started = await startSet(options, startAt, { marks, ...goodAt })
     try {
       for (const root of roots.slice(1)) await started.updateRoot(root)
     } catch (cause) {

@@ -28,7 +28,8 @@ async function world(ownClock = start) {
   await repository.addChannel('acme', 'stable')
   await repository.addRelease('acme', 'stable', '1.0.0')
   const clock = new ManualClock(start)
-  const device = await provisionClient(repository, clock)
+  let isClockGood = false
+  const device = await provisionClient(repository, clock, () => isClockGood)
   clock.jumpTo(ownClock)
   let { client } = device
   const stolen = {
@@ -62,6 +63,10 @@ async function world(ownClock = start) {
     repository,
     clock,
     ...device,
+    /** Whether somebody vouches for the clock. */
+    vouch: (isGood: boolean) => {
+      isClockGood = isGood
+    },
     forge,
     sync,
     status: () => client.status(),
@@ -265,6 +270,92 @@ test('a clock that is days behind verifies all the same, and is helped by half a
     await client.refresh()
     assert.deepEqual(client.status().timeFloor, floor)
   }
+})
+
+test('T7 forged clock: a timestamp that dates itself two months ahead, to be shown until then, is refused where the clock is known to be good', async () => {
+  const { forge, goOn, sync, refuses, vouch, status } = await world()
+  await sync()
+  vouch(true)
+  await forge(after(59 * dayMs))
+  await refuses('lifetime_exceeded')
+  await goOn()
+  await sync()
+  // a snapshot is counted from the same instant
+  await forge(after(12 * hourMs), {
+    snapshot: (signed) => ({ ...signed, expires: formatInstant(after(8 * dayMs)) }),
+  })
+  await refuses('lifetime_exceeded')
+  await goOn()
+  await sync()
+  assert.ok(status().timeFloor.getTime() <= after(signedAheadMaxMs).getTime())
+})
+
+test('T7 forged clock: one that was taken before the clock was known to be good is noticed once it is', async () => {
+  const { forge, goOn, sync, refuses, vouch, restart } = await world()
+  await sync()
+  await forge(after(59 * dayMs))
+  await sync()
+  vouch(true)
+  await refuses('lifetime_exceeded')
+  await restart()
+  await refuses('lifetime_exceeded')
+  await goOn()
+  await sync()
+})
+
+test('T7 a clock that is behind keeps nobody from news unless somebody vouched for it, and then as long as that stands', async () => {
+  const { clock, repository, sync, vouch, refuses } = await world()
+  await sync()
+  vouch(true)
+  repository.now = after(5 * dayMs)
+  await repository.publish()
+  // whoever said so lied, or the clock stood still: no further than to the next time somebody says otherwise
+  await refuses('lifetime_exceeded')
+  vouch(false)
+  await sync()
+  vouch(true)
+  clock.jumpTo(after(5 * dayMs))
+  await repository.publish()
+  await sync()
+})
+
+test('T7 forged clock: whatever a thief of both online keys signs, a device with a good clock is shown it for a day and a half at most (property)', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: -2 * 24, max: 80 * 24 }),
+      fc.integer({ min: 1, max: 80 * 24 }),
+      fc.integer({ min: 1, max: 80 * 24 }),
+      async (aheadHours, timestampHours, snapshotHours) => {
+        const { clock, forge, sync, vouch } = await world()
+        await sync()
+        vouch(true)
+        const at = after(aheadHours * hourMs)
+        await forge(at, {
+          timestamp: (signed) => ({
+            ...signed,
+            expires: formatInstant(after(timestampHours * hourMs, at)),
+          }),
+          snapshot: (signed) => ({
+            ...signed,
+            expires: formatInstant(after(snapshotHours * hourMs, at)),
+          }),
+        })
+        const attempt = async () => {
+          try {
+            await sync()
+            return true
+          } catch (error) {
+            if (!(error instanceof Error) || error.name !== 'TrustError') throw error
+            return false
+          }
+        }
+        await attempt()
+        clock.advance(dayMs + signedAheadMaxMs)
+        assert.equal(await attempt(), false)
+      },
+    ),
+    { numRuns: 40 },
+  )
 })
 
 test('a mistaken expiry of a root is healed by the next root', async () => {

@@ -263,6 +263,7 @@ export function memoryStateStore(): StateStore & { readonly slots: Map<StateSlot
 export async function provisionClient(
   repository: RepositorySimulator,
   clock: Clock,
+  isClockGood: () => boolean = () => false,
 ): Promise<{
   client: TufClient
   store: ReturnType<typeof memoryStateStore>
@@ -276,6 +277,11 @@ export async function provisionClient(
   } as const
   await createTrustState(options, store)
   const reopen = () =>
-    openTufClient(options, { clock, store, fetchMetadata: repository.fetchMetadata })
+    openTufClient(options, {
+      clock,
+      isClockGood,
+      store,
+      fetchMetadata: repository.fetchMetadata,
+    })
   return { client: await reopen(), store, reopen }
 }

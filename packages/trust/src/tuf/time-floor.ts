@@ -81,16 +81,20 @@ export function timeAfter(cycle: VerifiedCycle): Date {
 
 /**
  * Whether online metadata would outlive its maximum lifetime, counted from when the timestamp says that it was signed. A device
- * whose clock is behind cannot count from its own clock; where nothing was signed it has to.
+ * whose clock is behind cannot count from its own clock; where nothing was signed it has to. Where the clock is known to be good
+ * (`goodAt`), nothing was signed later than half a day from it: a thief could otherwise date a timestamp into next year and
+ * show it until then.
  */
 export function outlivesMaximum(
   role: 'timestamp' | 'snapshot',
   expires: string,
   timestamp: TimestampSigned,
   startAt: Date,
+  goodAt: Date | undefined,
 ): boolean {
   const signedAt = timestamp.seaworthy?.signedAt
   const signedMs =
     signedAt === undefined ? startAt.getTime() + signedAheadMaxMs : parseInstant(signedAt).getTime()
-  return parseInstant(expires).getTime() - signedMs > lifetimes[role].maxMs
+  const latestMs = goodAt === undefined ? signedMs : goodAt.getTime() + signedAheadMaxMs
+  return parseInstant(expires).getTime() - Math.min(signedMs, latestMs) > lifetimes[role].maxMs
 }

@@ -32,6 +32,8 @@ export interface TrustedSetOptions {
   readonly limits: TufLimits
   /** Never on a device: takes root and targets roles that have expired. For those who have to renew them. */
   readonly acceptExpiredOffline?: boolean
+  /** What the device's own clock says where it is known to be good. */
+  readonly goodAt?: Date
   /** What is remembered of the offline roles beyond snapshots. Without: the specification's client, which remembers nothing more. */
   readonly marks?: VersionMarks
 }
@@ -306,7 +308,8 @@ export class TrustedSet {
 
   #isLongLived(signed: TimestampSigned | SnapshotSigned, timestamp: TimestampSigned): boolean {
     if (this.#options.profile !== 'strict') return false
-    return outlivesMaximum(signed._type, signed.expires, timestamp, this.startAt)
+    const { goodAt } = this.#options
+    return outlivesMaximum(signed._type, signed.expires, timestamp, this.startAt, goodAt)
   }
 }
 
