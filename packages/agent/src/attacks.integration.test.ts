@@ -85,6 +85,34 @@ test('T7 below floor: a release under the accepted floor is refused', async () =
   await refusedWith('below_floor', five)
 })
 
+test('T7 D12 forgotten floor: a floor that the channel has signed binds a device that has seen it, though stolen channel keys sign a lower one', async () => {
+  const five = await startAtFive()
+  const { repository, product } = origin
+  const role = `${product}.stable`
+  const sign = async (floorHighest: number, counterHighest: number) => {
+    const signed = repository.targets.get(role)!
+    const version = signed.version + 1
+    repository.targets.set(role, {
+      ...signed,
+      version,
+      seaworthy: { counterHighest, floorHighest },
+    })
+    await repository.publish(role)
+    return version
+  }
+  origin.assignment = null
+  const version = await sign(8, 8)
+  agent.installer.pollNow()
+  await waitUntil('the floor is seen', () => agent.status().metadata[role] === version)
+  assert.deepEqual(agent.status().refusals, [])
+  await agent.stop()
+  await sign(3, 5)
+  await origin.release('7.0.0', app('7.0.0'), { counter: 7 })
+  await start()
+  await waitUntil('release 5 runs again', () => agent.running.has(five))
+  await refusedWith('below_floor', five)
+})
+
 test('T7 wrong channel: an assignment to a release of another channel is refused', async () => {
   const five = await startAtFive()
   await origin.repository.addChannel(origin.product, 'beta')

@@ -69,6 +69,8 @@ export interface DeviceState {
   fallback: Release | null
   committedCounter: number
   floor: number
+  /** The highest floor that the keys of `<product>/<channel>` have signed. No release below it is chosen; what is installed may stay. */
+  channelFloors: Readonly<Record<string, number>>
   /** Stored whole, and waiting for leave to restart into it. */
   staged: Release | null
   update: Update | null
@@ -99,6 +101,7 @@ export const emptyState: DeviceState = {
   fallback: null,
   committedCounter: 0,
   floor: 0,
+  channelFloors: {},
   staged: null,
   update: null,
   outcome: null,

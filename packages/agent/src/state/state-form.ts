@@ -5,6 +5,7 @@ type Form = (value: unknown) => boolean
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isCounter: Form = (value) => Number.isSafeInteger(value) && (value as number) >= 0
+const isCounters: Form = (value) => isObject(value) && Object.values(value).every(isCounter)
 const isText: Form = (value) => typeof value === 'string'
 const isDigest: Form = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 const isNullOr =
@@ -44,6 +45,7 @@ const forms = {
   fallback: isNullOr(isRelease),
   committedCounter: isCounter,
   floor: isCounter,
+  channelFloors: isCounters,
   staged: isNullOr(isRelease),
   update: isNullOr(isUpdate),
   outcome: isNullOr((value) => isObject(value) && isText(value['targetPath'])),
@@ -55,7 +57,7 @@ const forms = {
       (item['times'] === undefined || isCounter(item['times'])),
   ),
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
-  metadata: (value: unknown) => isObject(value) && Object.values(value).every(isCounter),
+  metadata: isCounters,
   timestampVerifiedAt: isNullOr(isText),
   sequence: isCounter,
   outbox: isListOf(

@@ -35,6 +35,7 @@ export interface InlineAgent {
   status(): Record<string, unknown> & {
     committedCounter: number
     refusals: { code: string; subject?: string }[]
+    metadata: Readonly<Record<string, number>>
     lastError: string | null
   }
   stop(): Promise<void>

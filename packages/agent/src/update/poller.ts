@@ -114,12 +114,23 @@ export function createPoller(context: InstallerContext): Poller {
     return next
   }
 
+  const channelKey = `${config.product}/${config.channel}`
+
+  /** Whatever becomes of the metadata that says so: it is not asked for again. */
+  const rememberFloor = async (floor: number) => {
+    await store.change((state) =>
+      floor <= (state.channelFloors[channelKey] ?? 0)
+        ? state
+        : { ...state, channelFloors: { ...state.channelFloors, [channelKey]: floor } },
+    )
+  }
+
   const deviceFacts = (): DeviceFacts => ({
     product: config.product,
     channel: config.channel,
     platform: config.platform,
     committedCounter: store.state.committedCounter,
-    floor: store.state.floor,
+    floor: Math.max(store.state.floor, store.state.channelFloors[channelKey] ?? 0),
     ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
   })
 
@@ -134,6 +145,7 @@ export function createPoller(context: InstallerContext): Poller {
       trust.client.loadChannel(config.product, config.channel),
     )
     const listing = listReleases(channel.signed)
+    await rememberFloor(listing.floor)
     if (assignment === null) return undefined
     if (assignment === 'by-itself') return chooseRelease(listing, deviceFacts())
     checkAssignedChannel(assignment.targetPath)
