@@ -119,11 +119,11 @@ const endings: Readonly<Record<string, Ending>> = {
   // log
   log_truncated: [
     'refused',
-    'The server forgot entries of its audit log: an old backup was restored, or history was removed. Find out which before going on.',
+    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: both checkpoints are kept, and what changes nothing but the root still works. Then pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
   ],
   log_forked: [
     'refused',
-    'The audit log was rewritten. Do not trust this server until you know why.',
+    'The audit log was rewritten. Do not trust this server until you know why: both checkpoints are kept. What changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`); once you know, pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
   ],
   log_key_changed: [
     'refused',

@@ -250,6 +250,67 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
   await user.ok('trust', 'status')
 })
 
+test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owners from everything but a new root, which ends stolen keys', async (t) => {
+  const server = await startServer(t)
+  /** What the log is from now on, as far as the command line can tell: shorter than what was shown once. */
+  let older: Uint8Array | undefined
+  const seen: Uint8Array[] = []
+  const user = await createCliUser(t, 'user', {
+    createTransport: (options) => {
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const cutting: Transport = async (request) => {
+        if (!request.url.endsWith('/log/checkpoint')) return transport(request)
+        if (older !== undefined) {
+          return { status: 200, headers: {}, body: bodyOf(older) }
+        }
+        const response = await transport(request)
+        const bytes = await readBody(response, 1_000_000)
+        seen.push(bytes)
+        return { ...response, body: bodyOf(bytes) }
+      }
+      return { transport: cutting, close }
+    },
+  })
+  await user.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  for (const name of ['a', 'b']) await user.ok('key', 'create', user.file(name))
+  const rootKeys = ['--root-key', user.file('a'), '--root-key', user.file('b')]
+  await user.ok('trust', 'init', ...rootKeys, '--threshold', '2')
+  await user.ok('trust', 'status')
+  older = seen[0]!
+
+  assert.match(await user.fails(3, 'trust', 'status'), /\(log_truncated\)/)
+  const both = ['--sign-with', user.file('a'), '--sign-with', user.file('b')]
+  const rotate = ['trust', 'rotate', 'timestamp', '--new-online-key'] as const
+  const { exitCode, out, err } = await user.run(...rotate, ...both)
+  assert.equal(exitCode, 0, err)
+  assert.match(err, /WARNING: the audit log of this server is NOT BELIEVED/)
+  assert.match(out, /Published/)
+
+  // with signatures that are made elsewhere, too
+  const proposed = await user.json<{ id: string }>(...rotate)
+  const [file, signatures] = [user.file('proposal.json'), user.file('proposal.signatures')]
+  await user.ok('proposal', 'export', proposed.id, '-o', file)
+  const signing = ['--key', user.file('a'), '--key', user.file('b'), '-o', signatures]
+  await user.ok('proposal', 'sign', file, ...signing)
+  assert.match(await user.ok('proposal', 'import', signatures), /Published/)
+
+  // nothing else goes on
+  await user.fails(3, 'trust', 'renew', 'targets', ...both)
+  await user.fails(3, 'trust', 'rotate', 'targets', '--threshold', '1', ...both)
+  await user.fails(3, 'product', 'create', 'web', '--kind', 'bundle', ...both)
+  older = undefined
+  const waiting = await user.json<{ id: string }>('trust', 'renew', 'targets')
+  older = seen[0]!
+  for (const command of [
+    ['show', waiting.id],
+    ['sign', waiting.id, '--key', user.file('a')],
+    ['export', waiting.id, '-o', user.file('other.json')],
+    ['apply', waiting.id],
+  ]) {
+    assert.match(await user.fails(3, 'proposal', ...command), /\(log_truncated\)/)
+  }
+})
+
 /** A release whose list is that of other content, as a hostile registry serves it: by digest. */
 async function craftLyingRelease(version: string) {
   const content = new Map<string, { bytes: Uint8Array; type: string }>()

@@ -1,6 +1,7 @@
 /** One command's contact with one server: paired transport, typed client, and the audit log compared before anything is believed. */
 import { join } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { LogError } from '@seaworthy/trust/tlog'
 import type { Transport } from '@seaworthy/std/http'
 import type { ApiClient } from '@seaworthy/api/client'
 import { createClient } from '@seaworthy/api/client'
@@ -21,8 +22,18 @@ export interface Session {
   client: ApiClient
   transport: Transport
   token: string
-  /** The result of comparing the log; `undefined` when the server has no log yet. */
+  /** The result of comparing the log; `undefined` when the server has no log yet, or one that is not believed. */
   log: LogCheck | undefined
+  /** Why the log is not believed: only what changes nothing but the root goes on then. `requireLog` throws it. */
+  logFault: Error | undefined
+}
+
+export interface SessionOptions {
+  /**
+   * Never for what needs the log, or reads what other people did: goes on, loudly, without a log that contradicts the one remembered. Whoever has
+   * stolen the log's key can bring that about for ever, and must not be able to keep owners from replacing keys.
+   */
+  mayLackLog?: boolean
 }
 
 const tokenBytesMax = 4096
@@ -34,6 +45,7 @@ const tokenBytesMax = 4096
 export async function withSession<T>(
   context: Context,
   act: (session: Session) => Promise<T>,
+  { mayLackLog = false }: SessionOptions = {},
 ): Promise<T> {
   const { ports } = context
   const base = configFolder(ports, context.options.configDir)
@@ -44,16 +56,43 @@ export async function withSession<T>(
     server.pin === undefined ? {} : { pin: server.pin },
   )
   try {
-    const log = await checkLog(logSettings(context, { server, folder, transport, token }))
+    let log: LogCheck | undefined
+    let logFault: Error | undefined
+    try {
+      log = await checkLog(logSettings(context, { server, folder, transport, token }))
+    } catch (error) {
+      if (!mayLackLog || !(error instanceof LogError || error instanceof CliError)) throw error
+      logFault = error
+      context.warn(
+        context.paint.yellow(
+          `WARNING: the audit log of this server is NOT BELIEVED (${error.message}). What changes nothing but the root goes on without it; everything else is refused. Find out who rewrote it.`,
+        ),
+      )
+    }
     const client = createClient({
       baseUrl: server.url,
       transport: (request) => transport({ ...request, signal: request.signal ?? ports.signal }),
       token: () => token,
     })
-    return await act({ name, server, folder, configFolder: base, client, transport, token, log })
+    return await act({
+      name,
+      server,
+      folder,
+      configFolder: base,
+      client,
+      transport,
+      token,
+      log,
+      logFault,
+    })
   } finally {
     close()
   }
+}
+
+/** Throws why the log is not believed, before anything but the root is looked at or changed. */
+export function requireLog({ logFault }: Pick<Session, 'logFault'>): void {
+  if (logFault !== undefined) throw logFault
 }
 
 export function logSettings(

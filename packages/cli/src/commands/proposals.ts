@@ -20,7 +20,7 @@ import { collect, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, requireLog, withSession } from '../session.ts'
 import { readBounded, writeDurably } from '../state/files.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
 import { readOfflineProposal } from '../trust/offline.ts'
@@ -182,10 +182,14 @@ async function show(context: Context, target: string, options: OfflineOptions): 
     const judged = await readOfflineProposal(context, target, options)
     return await showJudged(context, judged, judged.content)
   }
-  await withSession(context, async (session) => {
-    const judged = await judgeOnline(context, session, target, options)
-    await showJudged(context, judged, judged.content, judged.view)
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const judged = await judgeOnline(context, session, target, options)
+      await showJudged(context, judged, judged.content, judged.view)
+    },
+    { mayLackLog: true },
+  )
 }
 
 async function showJudged(
@@ -231,49 +235,57 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
       `Signatures are in ${path}. Carry it back, and run \`seaworthy proposal import ${path}\` there.`,
     ])
   }
-  await withSession(context, async (session) => {
-    const judged = await judgeOnline(context, session, target, options)
-    await showProposalText(context, judged, judged.content)
-    const signed = await signWithKeys(context, judged, keys, {
-      ...signing,
-      content: judged.content,
-    })
-    await submitSignatures(context, session, signed, {
-      view: judged.view,
-      leaveOpen: !options.apply,
-    })
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const judged = await judgeOnline(context, session, target, options)
+      await showProposalText(context, judged, judged.content)
+      const signed = await signWithKeys(context, judged, keys, {
+        ...signing,
+        content: judged.content,
+      })
+      await submitSignatures(context, session, signed, {
+        view: judged.view,
+        leaveOpen: !options.apply,
+      })
+    },
+    { mayLackLog: true },
+  )
 }
 
 async function exportProposal(context: Context, id: string, output: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const { proposal } = await fetchProposal(session, id)
-    const view = await openForRoles(context, session, changedRoles(proposal))
-    const content = await packContent(proposal, view.current, (product) =>
-      productContent(session, product),
-    )
-    const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content.evidence } }
-    const whole =
-      view.anchor === undefined
-        ? withContent
-        : withChain(withContent, await fetchRootHistory(session, view), view.current.roles)
-    const bytes = formatProposal(whole)
-    await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
-    const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`
-    const isWhole = content.left.length === 0
-    const carry = isWhole ? '' : ' --content DIR'
-    context.show({ file: output, proposal: id, bytes: bytes.length, left: content.left }, () => [
-      ...(isWhole
-        ? [`${output} holds the proposal with everything needed to check it. Without network:`]
-        : [
-            `${output} holds the proposal, but not all of its content, which is too large. Carry along, in DIR, an`,
-            'OCI layout with the release and the one before it: without it what changes on devices is NOT CHECKED.',
-            ...content.left.map((digest) => `  left out: ${digest}`),
-          ]),
-      `  seaworthy proposal sign ${output} --key FILE${root}${carry}`,
-      'Take the digest of the root from your own notes, not from this screen.',
-    ])
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const { proposal } = await fetchProposal(session, id)
+      const view = await openForRoles(context, session, changedRoles(proposal))
+      const content = await packContent(proposal, view.current, (product) =>
+        productContent(session, product),
+      )
+      const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content.evidence } }
+      const whole =
+        view.anchor === undefined
+          ? withContent
+          : withChain(withContent, await fetchRootHistory(session, view), view.current.roles)
+      const bytes = formatProposal(whole)
+      await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
+      const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`
+      const isWhole = content.left.length === 0
+      const carry = isWhole ? '' : ' --content DIR'
+      context.show({ file: output, proposal: id, bytes: bytes.length, left: content.left }, () => [
+        ...(isWhole
+          ? [`${output} holds the proposal with everything needed to check it. Without network:`]
+          : [
+              `${output} holds the proposal, but not all of its content, which is too large. Carry along, in DIR, an`,
+              'OCI layout with the release and the one before it: without it what changes on devices is NOT CHECKED.',
+              ...content.left.map((digest) => `  left out: ${digest}`),
+            ]),
+        `  seaworthy proposal sign ${output} --key FILE${root}${carry}`,
+        'Take the digest of the root from your own notes, not from this screen.',
+      ])
+    },
+    { mayLackLog: true },
+  )
 }
 
 async function importSignatures(
@@ -284,23 +296,27 @@ async function importSignatures(
   const parsed = await Promise.all(
     paths.map(async (path) => parseSignatureFile(await readBounded(path, signatureBytesMax))),
   )
-  await withSession(context, async (session) => {
-    for (const file of parsed) {
-      const { view, proposal } = await fetchProposal(session, file.proposal)
-      const { current } = await openForRoles(context, session, changedRoles(proposal))
-      const latest = await session.client.call(addProposalSignatures, {
-        params: { proposalId: file.proposal },
-        body: { signatures: { ...file } },
-      })
-      const merged = await fetchProposal(session, file.proposal)
-      await submitSignatures(
-        context,
-        session,
-        { proposal: { ...proposal, documents: merged.proposal.documents }, current, files: [] },
-        { view: { ...view, ...latest }, leaveOpen: !options.apply },
-      )
-    }
-  })
+  await withSession(
+    context,
+    async (session) => {
+      for (const file of parsed) {
+        const { view, proposal } = await fetchProposal(session, file.proposal)
+        const { current } = await openForRoles(context, session, changedRoles(proposal))
+        const latest = await session.client.call(addProposalSignatures, {
+          params: { proposalId: file.proposal },
+          body: { signatures: { ...file } },
+        })
+        const merged = await fetchProposal(session, file.proposal)
+        await submitSignatures(
+          context,
+          session,
+          { proposal: { ...proposal, documents: merged.proposal.documents }, current, files: [] },
+          { view: { ...view, ...latest }, leaveOpen: !options.apply },
+        )
+      }
+    },
+    { mayLackLog: true },
+  )
 }
 
 /** The same intent as a new proposal: nobody has signed the new content. */
@@ -311,41 +327,50 @@ async function rebase(
 ): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(context, async (session) => {
-    const { view, proposal } = await fetchProposal(session, id)
-    const { current } = await openForRoles(context, session, changedRoles(proposal))
-    const renewed = await rebaseProposal(proposal, current, context.ports.clock.now())
-    await propose(context, session, {
-      intent: proposal.intent,
-      current,
-      keys: signers,
-      isStrict: true,
-      passphraseFiles: options.passphraseFile,
-      evidence: proposal.evidence,
-      content: await describeProposedFiles(
-        context,
-        { proposal: renewed, current },
-        (product) => productContent(session, product),
-        { all: options.all, mayMiss: false },
-      ),
-      acceptUnchecked: options.unchecked,
-      leaveOpen: !options.apply,
-    })
-    if (view.state === 'open') {
-      await session.client.call(rejectProposal, {
-        params: { proposalId: id },
-        body: { reason: 'made anew on newer metadata' },
+  await withSession(
+    context,
+    async (session) => {
+      const { view, proposal } = await fetchProposal(session, id)
+      const { current } = await openForRoles(context, session, changedRoles(proposal))
+      const renewed = await rebaseProposal(proposal, current, context.ports.clock.now())
+      await propose(context, session, {
+        intent: proposal.intent,
+        current,
+        keys: signers,
+        isStrict: true,
+        passphraseFiles: options.passphraseFile,
+        evidence: proposal.evidence,
+        content: await describeProposedFiles(
+          context,
+          { proposal: renewed, current },
+          (product) => productContent(session, product),
+          { all: options.all, mayMiss: false },
+        ),
+        acceptUnchecked: options.unchecked,
+        leaveOpen: !options.apply,
       })
-    }
-  })
+      if (view.state === 'open') {
+        await session.client.call(rejectProposal, {
+          params: { proposalId: id },
+          body: { reason: 'made anew on newer metadata' },
+        })
+      }
+    },
+    { mayLackLog: true },
+  )
 }
 
 async function apply(context: Context, id: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const { proposal } = await fetchProposal(session, id)
-    const view = await publishProposal(context, session, proposal)
-    context.show(view, () => [context.paint.green(`Published: ${proposal.title}.`)])
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const { proposal } = await fetchProposal(session, id)
+      if (changedRoles(proposal).some((role) => role !== 'root')) requireLog(session)
+      const view = await publishProposal(context, session, proposal)
+      context.show(view, () => [context.paint.green(`Published: ${proposal.title}.`)])
+    },
+    { mayLackLog: true },
+  )
 }
 
 async function reject(context: Context, proposalId: string, reason: string): Promise<void> {

@@ -167,33 +167,37 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
       wayOut: 'Use --add, --remove or --threshold.',
     })
   }
-  await withSession(context, async (session) => {
-    const { current } = requireAnchored(
-      isOfRoot(role)
-        ? await openForRoot(context, session)
-        : await openRepository(context, session, productsOf([role])),
-    )
-    const before = currentAuthority(role, current)
-    if (before === undefined) {
-      await requireRole(session, current, role)
-      throw new CliError('notFound', `there is no role ${role}`, {
-        wayOut: 'See `seaworthy trust status` for the roles.',
+  await withSession(
+    context,
+    async (session) => {
+      const { current } = requireAnchored(
+        isOfRoot(role)
+          ? await openForRoot(context, session)
+          : await openRepository(context, session, productsOf([role])),
+      )
+      const before = currentAuthority(role, current)
+      if (before === undefined) {
+        await requireRole(session, current, role)
+        throw new CliError('notFound', `there is no role ${role}`, {
+          wayOut: 'See `seaworthy trust status` for the roles.',
+        })
+      }
+      const changed = await changeAuthority(before, {
+        add: added.map(({ key }) => key),
+        remove: await Promise.all((options.remove ?? []).map((text) => findKeyId(before, text))),
+        ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
       })
-    }
-    const changed = await changeAuthority(before, {
-      add: added.map(({ key }) => key),
-      remove: await Promise.all((options.remove ?? []).map((text) => findKeyId(before, text))),
-      ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-    })
-    await propose(context, session, {
-      intent: { kind: 'rotate', role, authority: changed },
-      current,
-      keys: signingKeys(signers, added),
-      isStrict: false,
-      passphraseFiles: options.passphraseFile,
-      leaveOpen: !options.apply,
-    })
-  })
+      await propose(context, session, {
+        intent: { kind: 'rotate', role, authority: changed },
+        current,
+        keys: signingKeys(signers, added),
+        isStrict: false,
+        passphraseFiles: options.passphraseFile,
+        leaveOpen: !options.apply,
+      })
+    },
+    { mayLackLog: isOfRoot(role) },
+  )
 }
 
 /** The server makes a new key of the role, and the next root names it instead of the old one. */
@@ -206,18 +210,22 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
   }
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(context, async (session) => {
-    const { current } = requireAnchored(await openForRoot(context, session))
-    const online = await session.client.call(createOnlineKey, { params: { role } })
-    await propose(context, session, {
-      intent: { kind: 'rotate', role, authority: onlineAuthority(online[role]) },
-      current,
-      keys: signingKeys(signers),
-      isStrict: false,
-      passphraseFiles: options.passphraseFile,
-      leaveOpen: !options.apply,
-    })
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const { current } = requireAnchored(await openForRoot(context, session))
+      const online = await session.client.call(createOnlineKey, { params: { role } })
+      await propose(context, session, {
+        intent: { kind: 'rotate', role, authority: onlineAuthority(online[role]) },
+        current,
+        keys: signingKeys(signers),
+        isStrict: false,
+        passphraseFiles: options.passphraseFile,
+        leaveOpen: !options.apply,
+      })
+    },
+    { mayLackLog: true },
+  )
 }
 
 /** New keys of these are in the root alone; those of `targets` need its content signed anew. */
@@ -238,21 +246,25 @@ async function findKeyId(before: RoleAuthority, text: string): Promise<string> {
 async function renew(context: Context, roles: string[], options: ProposalOptions): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(context, async (session) => {
-    const { current } = requireAnchored(
-      roles.every((role) => role === 'root')
-        ? await openForRoot(context, session)
-        : await openRepository(context, session, productsOf(roles)),
-    )
-    await propose(context, session, {
-      intent: { kind: 'renew', roles },
-      current,
-      keys: signers,
-      isStrict: true,
-      passphraseFiles: options.passphraseFile,
-      leaveOpen: !options.apply,
-    })
-  })
+  await withSession(
+    context,
+    async (session) => {
+      const { current } = requireAnchored(
+        roles.every((role) => role === 'root')
+          ? await openForRoot(context, session)
+          : await openRepository(context, session, productsOf(roles)),
+      )
+      await propose(context, session, {
+        intent: { kind: 'renew', roles },
+        current,
+        keys: signers,
+        isStrict: true,
+        passphraseFiles: options.passphraseFile,
+        leaveOpen: !options.apply,
+      })
+    },
+    { mayLackLog: roles.every((role) => role === 'root') },
+  )
 }
 
 /** The products that roles belong to: their channels have to be known to judge a change. */

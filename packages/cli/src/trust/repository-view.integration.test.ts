@@ -45,6 +45,7 @@ async function openWorld(t: TestContext) {
     transport,
     token: '',
     log: undefined,
+    logFault: undefined,
   }
   const context = createContext(ports, new Command())
   const advance = async (days: number) => {

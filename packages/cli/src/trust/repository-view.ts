@@ -27,6 +27,7 @@ import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatSpan } from '../output/format.ts'
 import type { Session } from '../session.ts'
+import { requireLog } from '../session.ts'
 import type { Anchor } from './anchor.ts'
 import { builtAt, ensureAnchor, trustStore } from './anchor.ts'
 
@@ -50,6 +51,15 @@ export async function openRepository(
   context: Context,
   session: Session,
   products: readonly string[] | 'all' = 'all',
+): Promise<RepositoryView> {
+  requireLog(session)
+  return openVerified(context, session, products)
+}
+
+async function openVerified(
+  context: Context,
+  session: Session,
+  products: readonly string[] | 'all',
 ): Promise<RepositoryView> {
   const anchor = await ensureAnchor(context, session)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
@@ -86,12 +96,12 @@ async function viewOf(client: TufClient, anchor: Anchor): Promise<RepositoryView
 }
 
 /**
- * As `openRepository`, for changes of nothing but the root: they have to be possible when nothing else can be verified, because
- * they are what ends stolen, lost and mistaken online keys. Then the roots alone are seen, and a warning says so.
+ * As `openRepository`, for changes of nothing but the root: they have to be possible when nothing else can be verified, the audit log
+ * included, because they are what ends stolen, lost and mistaken online keys. Then the roots alone are seen, and a warning says so.
  */
 export async function openForRoot(context: Context, session: Session): Promise<RepositoryView> {
   try {
-    return await openRepository(context, session)
+    return await openVerified(context, session, 'all')
   } catch (error) {
     if (!isTrustError(error)) throw error
     if (error.code === 'state_unreadable' || error.code === 'root_chain_broken') throw error
