@@ -83,7 +83,7 @@ function runOnce(args: readonly string[], account: { uid?: number; gid?: number 
   return spawnSync(process.execPath, [main, ...args], options)
 }
 
-test('A1 what starting over cannot heal ends with 2, one sentence, and no stack', async () => {
+test('V1 what starting over cannot heal ends with 2, one sentence, and no stack', async () => {
   const origin = await startTestOrigin(folder.path)
   const agent = await createTestAgent(`${folder.path}/faults`, origin, { user: undefined })
   const good = JSON.parse(readFileSync(agent.configPath, 'utf8')) as object
@@ -123,7 +123,7 @@ test('A1 what starting over cannot heal ends with 2, one sentence, and no stack'
   }
 })
 
-test('A1 an ordinary user without --state-dir is told so once', async () => {
+test('V1 an ordinary user without --state-dir is told so once', async () => {
   const config = `${folder.path}/ordinary.json`
   writeFileSync(
     config,
