@@ -196,3 +196,16 @@ test('no two files import each other, directly or in a circle, not even for type
     ['packages/std/src/a.ts', 'packages/std/src/b/b.ts', 'packages/std/src/b/c.ts'],
   ])
 })
+
+test('CONTRIBUTING.md names no file that is not there', () => {
+  const named = [
+    ...readText('CONTRIBUTING.md').matchAll(/`((?:packages|sim|tools|docs)\/[^`\s]+)`/g),
+  ]
+    .map(([, path]) => path!)
+    .filter((path) => !/[A-Z]{4}|[*…]/.test(path))
+  assert.ok(named.length > 10, `saw ${named.length} paths`)
+  assert.deepEqual(
+    named.filter((path) => !exists(path)),
+    [],
+  )
+})
