@@ -28,4 +28,5 @@ export type DeviceRefusal =
   | 'report_signature_missing'
   | 'report_sequence_reused'
   | 'changes_too_often'
+  | 'check_ins_waiting'
   | 'identity_shared'

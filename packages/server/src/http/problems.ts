@@ -83,6 +83,7 @@ const deviceTable = {
   report_sequence_reused: no(409, 'The sequence number was used for another report'),
   identity_shared: no(403, 'Two machines use this identity'),
   changes_too_often: no(429, 'Too many changes'),
+  check_ins_waiting: no(429, 'Too many check-ins of one device wait'),
 } satisfies Record<DeviceRefusal, Mapped>
 
 const releaseTable = {

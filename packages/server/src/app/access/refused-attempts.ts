@@ -36,7 +36,7 @@ export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
 export async function recordRefusal(app: App, error: unknown, attempt: Attempt): Promise<void> {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
   // Nobody did anything wrong, and writing it down would be more load.
-  if (error instanceof OverloadRefusal) return
+  if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return
   const { actor, action, subject } = attempt
   app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })
   if (actor.kind === 'anonymous' || !app.refusals.admits(actor.id)) return

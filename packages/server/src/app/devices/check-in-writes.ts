@@ -12,6 +12,7 @@ import type { Arrival, CheckInObserver } from '../metrics/index.ts'
 import {
   checkInTimes,
   createBatches,
+  createWaitingLimit,
   joinBacklogs,
   refuseOverload,
   slowdownOf,
@@ -69,18 +70,26 @@ export function createCheckIns(
       }
     }),
   })
+  const limit = createWaitingLimit()
   const backlog = (): Backlog => joinBacklogs(idle.backlog(), news.backlog())
   observer.watchQueue(backlog)
   return {
     admit: () => refuseOverload(backlog(), ports.random),
     slowdown: () => slowdownOf(backlog()),
-    submit: (input) =>
-      new Promise((resolve, reject) => {
-        const row = describeCheckIn(input.checkIn)
-        const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
-        if (input.signed === undefined) idle.add(waiting)
-        else news.add(waiting)
-      }),
+    async submit(input) {
+      const { device } = input.checkIn
+      limit.enter(device)
+      try {
+        return await new Promise((resolve, reject) => {
+          const row = describeCheckIn(input.checkIn)
+          const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
+          if (input.signed === undefined) idle.add(waiting)
+          else news.add(waiting)
+        })
+      } finally {
+        limit.leave(device)
+      }
+    },
   }
 }
 

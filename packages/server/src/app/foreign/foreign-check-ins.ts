@@ -13,7 +13,13 @@ import type { Db, WriteTx } from '../../db/connection.ts'
 import type { ForeignPoll, ForeignState } from '../../db/foreign-check-ins.ts'
 import { lockForeignState, writeForeignPolls } from '../../db/foreign-check-ins.ts'
 import type { App, Ports, ForeignIdentity, ForeignCheckIns } from '../app.ts'
-import { checkInTimes, createBatches, refuseOverload, slowdownOf } from '../worker/index.ts'
+import {
+  checkInTimes,
+  createBatches,
+  createWaitingLimit,
+  refuseOverload,
+  slowdownOf,
+} from '../worker/index.ts'
 import { policyOf } from '../fleets/index.ts'
 import { parseUpdates, decideFor } from '../rollouts/index.ts'
 
@@ -35,13 +41,20 @@ export function createForeignCheckIns(
     times: checkInTimes,
     write: (batch) => writeBatch(db, batch),
   })
+  const limit = createWaitingLimit()
   return {
     slowdown: () => slowdownOf(batches.backlog()),
     async poll(identity, now) {
       refuseOverload(batches.backlog(), ports.random)
-      return await new Promise((resolve, reject) => {
-        batches.add({ poll: pollOf(identity), seenAt: now, resolve, reject })
-      })
+      const poll = pollOf(identity)
+      limit.enter(poll.device)
+      try {
+        return await new Promise((resolve, reject) => {
+          batches.add({ poll, seenAt: now, resolve, reject })
+        })
+      } finally {
+        limit.leave(poll.device)
+      }
     },
   }
 }

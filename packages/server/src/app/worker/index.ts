@@ -7,6 +7,7 @@ export { createHealth } from './health.ts'
 export { shareRuns } from './joined-runs.ts'
 export { answerWithin, checkReadiness, leaderLockKey } from './leadership.ts'
 export type { Backlog } from './overload.ts'
+export { createWaitingLimit } from './waiting-limit.ts'
 export {
   OverloadRefusal,
   TooOftenRefusal,

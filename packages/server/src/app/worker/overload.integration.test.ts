@@ -71,7 +71,9 @@ test('O1 a flood is slowed down, then turned away before it is accepted; what wa
   const answers = await Promise.all(flood)
   const stored = answers.filter(({ status }) => status === 200)
   const refused = answers.filter(({ status }) => status === 503)
-  assert.equal(stored.length + refused.length, answers.length)
+  // Of one device no more than a few wait at once.
+  const tooMany = answers.filter(({ status }) => status === 429)
+  assert.equal(stored.length + refused.length + tooMany.length, answers.length)
   assert.ok(stored.length >= devices.length, `${stored.length} were stored`)
   assert.ok(refused.length >= devices.length, `${refused.length} were refused`)
   const waits = new Set(refused.map(({ retryAfter }) => Number(retryAfter)))
@@ -86,7 +88,7 @@ test('O1 a flood is slowed down, then turned away before it is accepted; what wa
     const kept = new Set(reports.map(({ report: { sequence } }) => sequence))
     const acknowledged = stored.filter((answer) => answer.device === device)
     for (const { sequence } of acknowledged) assert.ok(kept.has(sequence), `lost ${sequence}`)
-    const turnedAway = refused.filter((answer) => answer.device === device)
+    const turnedAway = [...refused, ...tooMany].filter((answer) => answer.device === device)
     for (const { sequence } of turnedAway) assert.ok(!kept.has(sequence), `kept ${sequence}`)
   }
   const [device] = devices

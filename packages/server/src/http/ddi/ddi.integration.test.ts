@@ -316,7 +316,7 @@ test('an installation that failed is not offered again where nobody counts attem
 test('polls of one device on all workers at the same time make one action', async () => {
   const unit = await add()
   const elsewhere = createController(other, unit.id, `TargetToken ${unit.token}`)
-  const polls = Array.from({ length: 12 }, (_, i) =>
+  const polls = Array.from({ length: 4 }, (_, i) =>
     (i % 2 === 0 ? unit : elsewhere).send('GET', ''),
   )
   for (const { status } of await Promise.all(polls)) assert.equal(status, 200)

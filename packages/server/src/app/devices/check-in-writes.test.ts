@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silentLog } from '@seaworthy/std/log'
+import { seededRandom } from '@seaworthy/std/random'
+import { ManualClock, systemSleep } from '@seaworthy/std/time'
+import type { Db } from '../../db/connection.ts'
+import type { CheckInInput } from '../app.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
+import { createCheckIns } from './check-in-writes.ts'
+
+test('V4 O1 a fifth check-in of a device that waits for four is refused, and others are stored with them', async () => {
+  const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+  let isUp = false
+  const db = {
+    async writeRows() {
+      if (!isUp) throw new Error('gone')
+      return []
+    },
+    async write() {
+      throw new Error('gone')
+    },
+  } as unknown as Db
+  const observer = {
+    arrive: () => ({ span: undefined }),
+    watchQueue: () => undefined,
+    batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
+  }
+  const checkIns = createCheckIns(db, observer, {
+    ...{ clock, sleep: systemSleep, random: seededRandom(1), log: silentLog },
+  })
+  const submit = (device: string) => {
+    const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
+    const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
+    return checkIns.submit({ checkIn, signed: undefined })
+  }
+  const refused = (error: unknown) =>
+    error instanceof TooOftenRefusal && error.code === 'check_ins_waiting'
+  const waiting = Array.from({ length: 4 }, () => submit('device_a'))
+  await assert.rejects(submit('device_a'), refused)
+  const other = submit('device_b')
+  for (const one of await Promise.allSettled([...waiting, other])) {
+    assert.equal(one.status === 'rejected' && String(one.reason), 'Error: gone')
+  }
+  // Answered, and be it by an error: the places are free again.
+  isUp = true
+  const again = Array.from({ length: 4 }, () => submit('device_a'))
+  await assert.rejects(submit('device_a'), refused)
+  await Promise.allSettled(again)
+})

@@ -1,0 +1,35 @@
+/** How many calls of one caller may wait for their turn at once: one device's key must not fill the batches of all. */
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { TooOftenRefusal } from './overload.ts'
+
+export interface WaitingLimit {
+  /** Throws `check_ins_waiting` for one too many. Whoever was let in leaves once. */
+  enter(device: string): void
+  leave(device: string): void
+}
+
+/** A device asks one by one; a few of its calls may overlap where connections broke off. */
+const waitingMax = 4
+const retryAfterSeconds = 5
+
+export function createWaitingLimit(): WaitingLimit {
+  const counts = new Map<string, number>()
+  return {
+    enter(device) {
+      const count = counts.get(device) ?? 0
+      if (count >= waitingMax) {
+        throw new TooOftenRefusal<DeviceRefusal>(
+          'check_ins_waiting',
+          `${waitingMax} check-ins of this device wait to be stored already: ask again when they were answered`,
+          retryAfterSeconds,
+        )
+      }
+      counts.set(device, count + 1)
+    },
+    leave(device) {
+      const count = counts.get(device)! - 1
+      if (count === 0) counts.delete(device)
+      else counts.set(device, count)
+    },
+  }
+}
