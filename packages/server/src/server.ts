@@ -32,7 +32,12 @@ import type { SpanExporter, SpanSender } from './app/traces/index.ts'
 import { startSpanExporter, createTracer } from './app/traces/index.ts'
 import { loadOnlineSecrets, createTrustPlane } from './app/trust/index.ts'
 import { createRebootLockTable } from './app/restarts/index.ts'
-import { createReleaseTable, createRolloutTable, createSettlements } from './app/rollouts/index.ts'
+import {
+  createHearingNotes,
+  createReleaseTable,
+  createRolloutTable,
+  createSettlements,
+} from './app/rollouts/index.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
@@ -49,6 +54,7 @@ import { createLogMemory, watchLog } from './tasks/log-memory.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
 import { createRebootLockWatch } from './tasks/reboot-locks.ts'
+import { keepHearing } from './tasks/hearing.ts'
 import { watchRemovedDevices } from './tasks/removed-devices.ts'
 import { observeTasks } from './tasks/observed.ts'
 import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-reconciler.ts'
@@ -107,6 +113,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     onRollouts: () => tasks.wake('rollout-reconciler'),
   })
   const stopLooking = watchRemovedDevices(app)
+  const stopKeeping = keepHearing(app)
   const doors = createDoors(app)
   const server = createHttpsServer(
     {
@@ -137,6 +144,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await tasks.stop()
       await stopWatching()
       await stopLooking()
+      await stopKeeping()
       await app.db.close()
       blobs.close()
       await exporter?.stop()
@@ -182,6 +190,7 @@ async function createApp(
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
   const removedDevices = createRemovedDevices(db)
   const zones = createZones()
+  const hearing = createHearingNotes(db)
   const trust = createTrustPlane({ db, masterKey, log, health })
   const releases = createReleaseTable(trust)
   const rollouts = createRolloutTable({
@@ -201,6 +210,7 @@ async function createApp(
     trust,
     releases,
     rollouts,
+    hearing,
     settlements: createSettlements({
       db,
       zones,
@@ -217,8 +227,11 @@ async function createApp(
     foreignIdentities: createForeignIdentities(db, removedDevices, ports),
     releaseFiles: createReleaseFileLists(),
     contentChecks: createContentChecks(),
-    foreignCheckIns: observeForeignCheckIns(createForeignCheckIns(db, ports), metrics),
-    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports),
+    foreignCheckIns: observeForeignCheckIns(
+      createForeignCheckIns(db, ports, hearing.note),
+      metrics,
+    ),
+    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports, hearing.note),
     health,
     refusals: createRefusalLimiter(clock),
     metrics,

@@ -2,6 +2,8 @@
 import { isRunnable } from '../devices/assignment.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { roomOf, waveOf } from './admission.ts'
+import type { Silence } from './hearing.ts'
+import { isSilent } from './hearing.ts'
 import { placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { isNewerThanRollout } from './updates.ts'
@@ -28,17 +30,6 @@ export interface MemberCounter {
   counts(): MemberCounts
 }
 
-/** Whether gates do not wait for the device. */
-export function isSilent(
-  { silentAfterSeconds }: Pick<Rollout['policy'], 'silentAfterSeconds'>,
-  heardAt: Date,
-  now: Date,
-): boolean {
-  return (
-    silentAfterSeconds !== null && now.getTime() - heardAt.getTime() > silentAfterSeconds * 1000
-  )
-}
-
 /**
  * Of the fleet's devices, those that could run the release and take part wait, unless they have an update; one that was
  * superseded waits for another offer in its wave. A wave by count has room for as many as its count leaves, and those
@@ -47,6 +38,7 @@ export function isSilent(
 export function createMemberCounter(
   rollout: Rollout,
   release: ReleaseFacts,
+  silence: Silence,
   now: Date,
 ): MemberCounter {
   const { waves } = rollout.policy
@@ -73,7 +65,7 @@ export function createMemberCounter(
         return note(deviceId, update.wave, false)
       }
       if (!takesPart(rollout, release, device)) return
-      const isHeard = !isSilent(rollout.policy, device.heardAt, now)
+      const isHeard = !isSilent(silence, device.heardAt, now)
       if (update === null) others[isHeard ? 'heard' : 'silent'] += 1
       const wave = update?.wave ?? waveOf(byShare, device, 'without-counts')
       if (wave !== null) (isHeard ? heard : silent)[wave]! += 1

@@ -93,7 +93,7 @@ function standOf(rollout: Rollout, wave: number, timeZone: string, now: Date): s
   const { underWay, waiting, silent } = counts
   const isNobodyLeft = underWay === 0 && waiting?.max === 0 && verdictsOf(counts) === 0
   if (isNobodyLeft) {
-    return `nothing is known of the release, because none of its ${formatDevices(silent)} has been heard from${sayLately(rollout)}`
+    return `nothing is known of the release, because none of its ${formatDevices(silent)} has been heard from lately`
   }
   if (isOfMembers) return `now 0 of ${formatDevices(of)}`
   const heard = waiting && of + underWay + waiting.min
@@ -106,10 +106,6 @@ function sayNotWaitedFor(silent: number): string {
   return silent === 1
     ? ', and 1 silent device is not waited for'
     : `, and ${silent} silent devices are not waited for`
-}
-
-function sayLately({ policy: { silentAfterSeconds } }: Rollout): string {
-  return silentAfterSeconds === null ? '' : ` for ${formatSpan(silentAfterSeconds)}`
 }
 
 /** What happens next, in one sentence with the figures. */

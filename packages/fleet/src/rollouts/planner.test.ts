@@ -19,7 +19,9 @@ import {
 import type { Gate, Rollout, RolloutPolicy, Wave } from './rollout.ts'
 import { approveWave } from './transitions.ts'
 
-const signed = { isReleaseSigned: true }
+const signed = { isReleaseSigned: true, isCountCurrent: true }
+/** Somebody was heard all the time, and who was not for a day is silent. */
+const oneDay = { afterMs: 86_400_000, since: new Date(0) }
 const plan = (rollout: Rollout, seconds: number) =>
   planRollout(rollout, secondsOn(seconds), signed).map((step) =>
     'wave' in step ? `${step.kind} ${step.wave}` : step.kind,
@@ -114,7 +116,10 @@ test('D3 what is paused stays as it is; a failure stops before a wave opens', ()
 
 test('T10 a rollout whose release is withdrawn is aborted, paused or not', () => {
   for (const state of ['active', 'paused', 'finished', 'aborted'] as const) {
-    const steps = planRollout(rolloutOf(two, { state }), startAt, { isReleaseSigned: false })
+    const steps = planRollout(rolloutOf(two, { state }), startAt, {
+      ...signed,
+      isReleaseSigned: false,
+    })
     const isOver = state === 'finished' || state === 'aborted'
     assert.deepEqual(steps, isOver ? [] : [{ kind: 'withdraw' }])
   }
@@ -142,7 +147,7 @@ test('D3 who belongs to which wave, and how many', () => {
     update: null,
   })
   const count = (of: Rollout, changes: (index: number) => object = () => ({}), length = 100) => {
-    const counter = createMemberCounter(of, releaseOf(2), startAt)
+    const counter = createMemberCounter(of, releaseOf(2), oneDay, startAt)
     for (let i = 0; i < length; i += 1) counter.add({ ...device(i), ...changes(i) })
     return counter.counts().waves.map(({ waiting }) => waiting)
   }
@@ -258,7 +263,7 @@ test('D3 counters that contradict each other open nothing, and the rollout says 
     assert.match(describeNext(rollout, startAt), /counters contradict each other/)
   }
   const rollout = rolloutOf(two, {}, { ...done, offeredCount: 2 })
-  assert.deepEqual(planRollout(rollout, startAt, { isReleaseSigned: false }), [
+  assert.deepEqual(planRollout(rollout, startAt, { ...signed, isReleaseSigned: false }), [
     { kind: 'withdraw' },
   ])
 })
@@ -272,7 +277,7 @@ test('D3 fault: a share of the fleet takes in at least one device that is heard 
     ...changes,
   })
   const count = (changes: (index: number) => object = () => ({}), of = rollout) => {
-    const counter = createMemberCounter(of, releaseOf(2), secondsOn(90_000))
+    const counter = createMemberCounter(of, releaseOf(2), oneDay, secondsOn(90_000))
     for (let i = 0; i < 97; i += 1)
       counter.add(device(i, { heardAt: secondsOn(90_000), ...changes(i) }))
     return counter.counts()
@@ -326,7 +331,7 @@ test('D3 a wave by count waits for those that are heard from, and without any of
     waves: [{ ...waveOf(1), members: { kind: 'count', count: 5 } }, waveOf(100)],
   })
   const count = (heard: number, silent: number) => {
-    const counter = createMemberCounter(rollout, releaseOf(2), secondsOn(90_000))
+    const counter = createMemberCounter(rollout, releaseOf(2), oneDay, secondsOn(90_000))
     for (let i = 0; i < heard + silent; i += 1) {
       const heardAt = i < heard ? secondsOn(90_000) : startAt
       counter.add({ ...factsOf({ deviceId: `device_${i}` }), heardAt, update: null })
@@ -340,7 +345,7 @@ test('D3 a wave by count waits for those that are heard from, and without any of
 
 test('D3 members that cannot be offered the release are not waited for', () => {
   const rollout = rolloutOf()
-  const counter = createMemberCounter(rollout, releaseOf(2), startAt)
+  const counter = createMemberCounter(rollout, releaseOf(2), oneDay, startAt)
   for (const changes of [
     { floor: 3 },
     { running: { ...runs(1), product: 'other' } },

@@ -16,16 +16,19 @@ export type Step =
   | { readonly kind: 'withdraw' }
   | { readonly kind: 'finish' }
 
-/** Of one rollout; `isReleaseSigned`: its release, with that sha256 and counter, is in the signed metadata now. */
-export function planRollout(
-  rollout: Rollout,
-  now: Date,
-  { isReleaseSigned }: { isReleaseSigned: boolean },
-): Step[] {
+/** What a plan must know beside the rollout. */
+export interface PlanFacts {
+  /** Its release, with that sha256 and counter, is in the signed metadata now. */
+  readonly isReleaseSigned: boolean
+  /** Its devices were counted since they can be heard again (`hearing.ts`): no gate is met by an older count. */
+  readonly isCountCurrent: boolean
+}
+
+export function planRollout(rollout: Rollout, now: Date, known: PlanFacts): Step[] {
   const steps: Step[] = []
   let planned = rollout
   for (;;) {
-    const step = nextStep(planned, now, isReleaseSigned)
+    const step = nextStep(planned, now, known)
     if (step === null) return steps
     steps.push(step)
     planned = applyStep(planned, step, now)
@@ -98,7 +101,11 @@ export function isCountMissing(rollout: Rollout): boolean {
   return isSuccess({ ...rollout, waves: rollout.waves.with(wave, counted) }, wave)
 }
 
-function nextStep(rollout: Rollout, now: Date, isReleaseSigned: boolean): Step | null {
+function nextStep(
+  rollout: Rollout,
+  now: Date,
+  { isReleaseSigned, isCountCurrent }: PlanFacts,
+): Step | null {
   if (rollout.state !== 'active' && rollout.state !== 'paused') return null
   if (!isReleaseSigned) return { kind: 'withdraw' }
   if (rollout.state === 'paused') return null
@@ -113,6 +120,7 @@ function nextStep(rollout: Rollout, now: Date, isReleaseSigned: boolean): Step |
   const { successSince } = rollout.waves[wave]!
   const holds = isSuccess(rollout, wave)
   if (!holds) return successSince === null ? null : { kind: 'lose_success', wave }
+  if (!isCountCurrent) return null
   if (successSince === null) return { kind: 'note_success', wave }
   if (at.getTime() < bakedMs(rollout, wave, successSince)) return null
   if (wave === rollout.policy.waves.length - 1) return { kind: 'finish' }

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FleetPolicy } from '../fleets/index.ts'
 import { decideUpdate, findRelease, rankRollouts } from './decision.ts'
+import type { Hearing, Silence } from './hearing.ts'
+import { hear, isCountCurrent, silenceOf } from './hearing.ts'
 import { createMemberCounter } from './members.ts'
 import { placeOf, thresholdOf } from './place.ts'
 import { applyStep, planRollout } from './planner.ts'
@@ -18,7 +20,7 @@ import { explain } from './why.ts'
 import { createZones } from './zones.ts'
 
 const zones = createZones()
-const signed = { isReleaseSigned: true }
+const signed = { isReleaseSigned: true, isCountCurrent: true }
 const devicesCount = 24
 const releases = [releaseOf(1), releaseOf(2), releaseOf(3, { security: true })]
 
@@ -36,6 +38,7 @@ interface Action {
     | 'leave'
     | 'join'
     | 'go-beyond'
+    | 'outage'
   readonly pick: number
   readonly devices: readonly number[]
 }
@@ -136,6 +139,7 @@ const anyAction: fc.Arbitrary<Action> = fc.record({
     { weight: 1, arbitrary: fc.constant('leave' as const) },
     { weight: 1, arbitrary: fc.constant('join' as const) },
     { weight: 1, arbitrary: fc.constant('go-beyond' as const) },
+    { weight: 1, arbitrary: fc.constant('outage' as const) },
     { weight: 2, arbitrary: fc.constant('time-outs' as const) },
     { weight: 1, arbitrary: fc.constant('pause' as const) },
     { weight: 5, arbitrary: fc.constant('resume' as const) },
@@ -192,6 +196,27 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
     heardAt: index % 4 === 1 ? secondsOn(-900) : startAt,
   }))
   const counted = new Map<string, readonly Counted[]>()
+  const countedAt = new Map<string, Date>()
+  let hearing: Hearing = { heardAt: now, gaps: [] }
+  /** Each time that anybody was heard. */
+  const words = [now]
+  /** Since when anybody is heard without a gap that matters, from all that was heard; `null` while nobody is. */
+  const heardSince = (policy: RolloutPolicy): Date | null => {
+    const after = Math.max(policy.silentAfterSeconds ?? 0, 5 * fleet.pollSeconds)
+    const gapMs = (after - 3 * fleet.pollSeconds) * 1000
+    const last = words.at(-1)!
+    if (now.getTime() - last.getTime() > gapMs) return null
+    return (
+      words.findLast((at, i) => i > 0 && at.getTime() - words[i - 1]!.getTime() > gapMs) ??
+      new Date(0)
+    )
+  }
+  const isHeardFrom = (policy: RolloutPolicy, heardAt: Date): boolean => {
+    const since = heardSince(policy)
+    if (policy.silentAfterSeconds === null || since === null) return true
+    const after = Math.max(policy.silentAfterSeconds, 5 * fleet.pollSeconds)
+    return now.getTime() - Math.max(heardAt.getTime(), since.getTime()) <= after * 1000
+  }
   const rowsOf = (match: (update: Update) => boolean) => [...rows.values()].filter(match)
 
   const checkOffer = (rollout: Rollout, { before, after, deviceId }: UpdateChange) => {
@@ -264,12 +289,13 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
             : members.kind === 'count' || placeOf(id, deviceId) < thresholdOf(members.percent),
         )
         const isByCount = policy.waves[first]?.members.kind === 'count'
-        const silentMs = (policy.silentAfterSeconds ?? Infinity) * 1000
-        const isHeard = now.getTime() - heardAt.getTime() <= silentMs
+        const isHeard = isHeardFrom(policy, heardAt)
         return [{ deviceId, wave: row?.wave ?? (isByCount ? null : first), isHeard }]
       },
     )
-    const after = countMembers(rollout, here, rowsOf, now)
+    const silence = silenceOf(policy, fleet, hearing, now)
+    const after = countMembers(rollout, here, rowsOf, silence, now)
+    countedAt.set(id, now)
     const share = policy.waves.findIndex(({ members }) => members.kind === 'percent')
     const isFirst = ({ deviceId, wave }: Counted) =>
       wave !== null && wave > share && placeOf(id, deviceId) === after.firstPlace
@@ -284,6 +310,11 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
   let gatesCount = 0
   const checkGate = (rollout: Rollout, wave: number) => {
     gatesCount += 1
+    const since = heardSince(rollout.policy)
+    if (since !== null && since.getTime() > 0 && rollout.policy.silentAfterSeconds !== null) {
+      const known = countedAt.get(rollout.id)
+      assert.ok(known !== undefined && known >= since, 'opened by a count from before an outage')
+    }
     const { gate, members } = rollout.policy.waves[wave]!
     const rows = rowsOf((u) => u.rolloutId === rollout.id && u.state !== 'superseded')
     const of = rows.filter((u) => u.wave === wave)
@@ -387,6 +418,8 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       case 'check-ins': {
         const here = asking.filter((index) => devices[index]!.isHere)
         if (here.length === 0) return
+        hearing = hear(hearing, now)
+        words.push(now)
         const batch = here.map((index, i) => {
           devices[index]!.heardAt = now
           live(devices[index]!, pick + i * 31)
@@ -426,17 +459,26 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       case 'plan': {
         // Mostly on what was counted some time before.
         const known = pick % 3 === 0 ? count(rollout) : rollout
+        const silence = silenceOf(rollout.policy, fleet, hearing, now)
+        const facts = {
+          ...signed,
+          isCountCurrent: isCountCurrent(silence, countedAt.get(rollout.id)),
+        }
         let planned = known
-        for (const step of planRollout(known, now, signed)) {
+        for (const step of planRollout(known, now, facts)) {
           if (step.kind === 'note_success') checkGate(planned, step.wave)
           if (step.kind === 'open_wave' && step.wave > 0) checkGate(planned, step.wave - 1)
           if (step.kind === 'finish') checkGate(planned, planned.waves.length - 1)
           planned = applyStep(planned, step, now)
         }
-        assert.deepEqual(planRollout(planned, now, signed), [])
+        assert.deepEqual(planRollout(planned, now, facts), [])
         rollouts.set(rollout.id, planned)
         return
       }
+      case 'outage':
+        // Nobody is heard, for longer than anybody would be waited for.
+        now = new Date(now.getTime() + 700_000 + (pick % 97) * 20_000)
+        return
       case 'pause':
         if (rollout.state === 'active') rollouts.set(rollout.id, pause(rollout, null, now))
         return
@@ -526,9 +568,10 @@ function countMembers(
   rollout: Rollout,
   devices: readonly Device[],
   rowsOf: (match: (update: Update) => boolean) => Update[],
+  silence: Silence,
   now: Date,
 ): Rollout {
-  const counter = createMemberCounter(rollout, findRelease(rollout, releases)!, now)
+  const counter = createMemberCounter(rollout, findRelease(rollout, releases)!, silence, now)
   for (const { facts, heardAt } of devices) {
     const [update] = rowsOf((u) => u.rolloutId === rollout.id && u.deviceId === facts.deviceId)
     counter.add({ ...facts, heardAt, update: update ?? null })
@@ -620,7 +663,9 @@ test('D3 limits, gates and safe mode hold exactly, over one set, whoever joins, 
   let gatesCount = 0
   fc.assert(
     fc.property(anyPolicy, anyStory, (policy, story) => {
-      const world = createWorld(fleetOf(), [rolloutIn(policy, 'rollout_a', 2, 5)])
+      const world = createWorld(fleetOf({ pollSeconds: 20 }), [
+        rolloutIn(policy, 'rollout_a', 2, 5),
+      ])
       for (const action of story) world.run(action)
       offersCount += world.offersCount()
       gatesCount += world.gatesCount()
@@ -639,7 +684,7 @@ test('D11 an emergency overtakes, and both rollouts stay within their limits (pr
   let overtakenCount = 0
   fc.assert(
     fc.property(anyPolicy, anyPolicy, anyStory, (policy, emergency, story) => {
-      const world = createWorld(fleetOf(), [
+      const world = createWorld(fleetOf({ pollSeconds: 20 }), [
         rolloutIn({ ...policy, ...unstoppable }, 'rollout_a', 2, 0),
         rolloutIn({ ...emergency, isEmergency: true }, 'rollout_b', 3, 60),
       ])

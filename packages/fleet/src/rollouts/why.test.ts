@@ -517,11 +517,20 @@ test('D5 instants and durations in words', () => {
 test('D5 why: a device that is silent is told so where gates do not wait for it, and what a wave knows of it', () => {
   const rollout = rolloutOf(four, {}, { waitingCount: 0, silentCount: 1 })
   const say = (heardAt: Date, of = rollout) =>
-    explainRollout(factsOf(), fleetOf(), of, releases, now, zones, 'UTC', heardAt).sentence
+    explainRollout(factsOf(), fleetOf(), of, releases, now, zones, 'UTC', {
+      at: heardAt,
+      hearing,
+    }).sentence
+  const hearing = { heardAt: now, gaps: [] }
   const silence =
-    '; it has not been heard from since Sat 21 Nov 12:00 UTC, and a share of ended updates does not wait for it'
+    '; it has not been heard from since Sat 21 Nov 12:00 UTC, longer than 1 d, and a share of ended updates does not wait for it'
   assert.ok(say(secondsOn(-2 * 86_400)).endsWith(silence), say(secondsOn(-2 * 86_400)))
   assert.ok(!say(secondsOn(-3600)).includes('heard from since'))
+  const cutOff = explainRollout(factsOf(), fleetOf(), rollout, releases, now, zones, 'UTC', {
+    at: secondsOn(-2 * 86_400),
+    hearing: { heardAt: secondsOn(-86_400), gaps: [] },
+  }).sentence
+  assert.ok(!cutOff.includes('heard from since'), 'nobody was heard')
   const never = rolloutOf({ ...four, silentAfterSeconds: null })
   assert.ok(!say(secondsOn(-2 * 86_400), never).includes('heard from since'))
   const ofEnded = percents(1, 100).map((wave) => ({
@@ -531,7 +540,7 @@ test('D5 why: a device that is silent is told so where gates do not wait for it,
   const next = (wave: WaveChanges) => describeNext(rolloutOf({ waves: ofEnded }, {}, wave), now)
   assert.match(
     next({ waitingCount: 0, silentCount: 4 }),
-    /; nothing is known of the release, because none of its 4 devices has been heard from for 1 d, /,
+    /; nothing is known of the release, because none of its 4 devices has been heard from lately, /,
   )
   assert.match(
     next({ waitingCount: 1, silentCount: 1, healthyCount: 2 }),

@@ -7,14 +7,15 @@ import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
 import type { Answer, AnswerReason, FleetRollout } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
-import { isSilent } from './members.ts'
+import type { Hearing } from './hearing.ts'
+import { isSilent, silenceOf } from './hearing.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
 import type { Asked } from './sentences.ts'
 import { sayAdmission, sayUpdate } from './sentences.ts'
 import { isUnderWay } from './update-states.ts'
-import { formatWhen } from './words.ts'
+import { formatSpan, formatWhen } from './words.ts'
 import type { Zones } from './zones.ts'
 
 /** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */
@@ -34,9 +35,15 @@ export interface Why {
   readonly earliestAt: Date | null
 }
 
+/** When the device was heard from last, and when anybody was. */
+export interface Heard {
+  readonly at: Date
+  readonly hearing: Hearing
+}
+
 /**
  * Over everything that could decide it, in the order of decision. `rollouts` as for `decideUpdate`; `timeZone` is an
- * IANA name that exists, for times in the sentence. `heardAt` is when the device was heard from last.
+ * IANA name that exists, for times in the sentence.
  */
 export function explain(
   facts: CheckInFacts,
@@ -46,7 +53,7 @@ export function explain(
   now: Date,
   zones: Zones,
   timeZone: string,
-  heardAt: Date | null = null,
+  heard: Heard | null = null,
 ): Why {
   const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
   const decider =
@@ -54,7 +61,7 @@ export function explain(
       ? choice.from
       : rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
   if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
-    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone, heardAt)
+    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone, heard)
   }
   const answer = choice.kind === 'offer' ? nothingKnown : choice
   const { code, sentence } = sayAnswer(answer, facts, fleet, releases, decider)
@@ -77,17 +84,13 @@ export function explainRollout(
   now: Date,
   zones: Zones,
   timeZone: string,
-  heardAt: Date | null = null,
+  heard: Heard | null = null,
 ): Why {
   const update = updateIn(rollout, facts)
   const asked: Asked = { facts, rollout, update, now, zones, timeZone }
   const wave = update?.wave ?? waveOf(rollout, facts)
   const said = sayRollout(asked, fleet, releases)
-  const isSilentNow = heardAt !== null && isSilent(rollout.policy, heardAt, now)
-  const silence =
-    isSilentNow && isWaiting(said.code)
-      ? `; it has not been heard from since ${formatWhen(heardAt, now, timeZone)}, and a share of ended updates does not wait for it`
-      : ''
+  const silence = isWaiting(said.code) ? saySilence(asked, fleet, heard) : ''
   const byPercent = rollout.policy.waves.some(({ members }) => members.kind === 'percent')
   return {
     ...said,
@@ -96,6 +99,18 @@ export function explainRollout(
     wave,
     placePercent: byPercent ? percentOf(placeOf(rollout.id, facts.deviceId)) : null,
   }
+}
+
+function saySilence(
+  { rollout: { policy }, now, timeZone }: Asked,
+  fleet: FleetPolicy,
+  heard: Heard | null,
+): string {
+  if (heard === null) return ''
+  const { at, hearing } = heard
+  const silence = silenceOf(policy, fleet, hearing, now)
+  if (silence.afterMs === null || !isSilent(silence, at, now)) return ''
+  return `; it has not been heard from since ${formatWhen(at, now, timeZone)}, longer than ${formatSpan(silence.afterMs / 1000)}, and a share of ended updates does not wait for it`
 }
 
 /** Whether it is still to be offered the release. */

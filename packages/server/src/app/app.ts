@@ -55,6 +55,7 @@ export interface App extends Ports {
   readonly stoppedDevices: StoppedDevices
   readonly releases: ReleaseTable
   readonly rollouts: RolloutTable
+  readonly hearing: HearingNotes
   readonly settlements: Settlements
   readonly rebootLocks: RebootLockTable
   readonly omahaApps: OmahaAppTable
@@ -185,6 +186,14 @@ export interface TrustPlane {
   readonly reload: () => Promise<void>
   /** A version that is no longer the newest, if it still verifies with the present keys. */
   readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
+}
+
+/** When devices were heard: noted in memory, and told the database from time to time. */
+export interface HearingNotes {
+  /** A device was heard, and that is durable. */
+  readonly note: () => void
+  /** Tells the database, if anybody was heard since the last time. */
+  readonly store: () => Promise<void>
 }
 
 export interface RolloutTable {

@@ -1,7 +1,14 @@
 /** Why a device gets what it gets, in one sentence with the facts; read in one consistent state. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
-import type { CheckInFacts, HeldBack, RolloutRefusal, Update, Why } from '@seaworthy/fleet/rollouts'
+import type {
+  CheckInFacts,
+  Heard,
+  HeldBack,
+  RolloutRefusal,
+  Update,
+  Why,
+} from '@seaworthy/fleet/rollouts'
 import {
   explain,
   explainRollout as explainOne,
@@ -14,6 +21,7 @@ import { getOpenDdiAction } from '../db/ddi-actions.ts'
 import type { DeviceWithState } from '../db/devices.ts'
 import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
+import { getHearing } from '../db/hearing.ts'
 import { countHolders, listLocksOfDevice } from '../db/reboot-locks.ts'
 import { getRollout, listUnsettledRolloutsOf } from '../db/rollouts.ts'
 import { listUpdates } from '../db/updates.ts'
@@ -52,7 +60,7 @@ export async function explainDevice(
       now,
       zones,
       asked.timeZone,
-      device.seenAt ?? device.registeredAt,
+      await readHeard(tx, device),
     )
     return viewWhy(device.id, why)
   })
@@ -89,10 +97,14 @@ export async function explainRollout(
       now,
       zones,
       asked.timeZone,
-      device.seenAt ?? device.registeredAt,
+      await readHeard(tx, device),
     )
     return viewWhy(device.id, why)
   })
+}
+
+async function readHeard(tx: ReadTx, device: DeviceWithState): Promise<Heard> {
+  return { at: device.seenAt ?? device.registeredAt, hearing: await getHearing(tx) }
 }
 
 async function readDevice(

@@ -89,6 +89,9 @@ gateway_tokens.uses_left integer not null
 gateway_tokens.created_at timestamp with time zone not null
 gateway_tokens.created_by text not null
 gateway_tokens.revoked_at timestamp with time zone
+hearing.id smallint not null default 1
+hearing.heard_at timestamp with time zone
+hearing.gaps jsonb not null default '[]'::jsonb
 identity_traces.device text not null
 identity_traces.left_boots jsonb not null
 identity_traces.went_back_at jsonb not null
@@ -280,6 +283,8 @@ foreign_devices: CHECK ((protocol = ANY (ARRAY['ddi'::text, 'omaha'::text])))
 gateway_tokens: FOREIGN KEY (fleet) REFERENCES fleets(name)
 gateway_tokens: PRIMARY KEY (id)
 gateway_tokens: CHECK ((uses_left >= 0))
+hearing: CHECK ((id = 1))
+hearing: PRIMARY KEY (id)
 identity_traces: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 identity_traces: PRIMARY KEY (device)
 last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
@@ -357,6 +362,7 @@ CREATE INDEX foreign_devices_gateway ON public.foreign_devices USING btree (gate
 CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (device)
 CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
 CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)
+CREATE UNIQUE INDEX hearing_pkey ON public.hearing USING btree (id)
 CREATE UNIQUE INDEX identity_traces_pkey ON public.identity_traces USING btree (device)
 CREATE INDEX identity_traces_shared ON public.identity_traces USING btree (device) WHERE (shared_since IS NOT NULL)
 CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)

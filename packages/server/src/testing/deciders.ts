@@ -25,6 +25,7 @@ import { createCheckIns } from '../app/devices/check-in-writes.ts'
 import { factsOf } from '../app/devices/device-facts.ts'
 import { leaveFleet } from '../app/devices/leave-fleet.ts'
 import type { CheckInObserver } from '../app/metrics/check-ins.ts'
+import { createHearingNotes } from '../app/rollouts/hearing.ts'
 import { countDueMembers } from '../app/rollouts/rollout-members.ts'
 import { moveRollouts } from '../app/rollouts/rollout-progress.ts'
 import { createRolloutTable } from '../app/rollouts/rollout-table.ts'
@@ -52,6 +53,8 @@ export interface Decider {
   /** One round of what the leader does. */
   move(): Promise<void>
   countMembers(): Promise<void>
+  /** What every worker does while it hears anybody. */
+  hear(): Promise<void>
   remove(deviceId: string): Promise<void>
   /** What a notification would have brought. */
   reload(): Promise<void>
@@ -78,9 +81,11 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const rollouts = createRolloutTable({ db, releases, sleep: systemSleep, onFailure })
   const settlements = createSettlements({ db, zones, rollouts, releases })
   const fleets = createFleetTable(db)
-  const checkIns = createCheckIns(db, unobserved, {
+  const hearing = createHearingNotes(db)
+  const ports = {
     ...{ clock, random, sleep: systemSleep, log: silentLog },
-  })
+  }
+  const checkIns = createCheckIns(db, unobserved, ports, () => undefined)
   const app = {
     ...{ db, clock, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },
@@ -152,6 +157,10 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
     },
     move: () => moveRollouts(app),
     countMembers: () => countDueMembers(app, new Map()),
+    hear() {
+      hearing.note()
+      return hearing.store()
+    },
     async remove(deviceId) {
       await db.write(async (tx) => {
         const target = { id: deviceId, toFleet: null }

@@ -55,7 +55,7 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
       return context.show(policy, () => [
         `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
         '',
-        ...describePolicy(policy, fleet.devicesCount),
+        ...describePolicy(policy, fleet),
         ...(fleet.follow === 'newest'
           ? [
               '',
@@ -68,7 +68,7 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
     context.show(view, () => [
       ...describeRollout(context, view, { isShort: true }),
       '',
-      ...describePolicy(policy, fleet.devicesCount),
+      ...describePolicy(policy, fleet),
       '',
       ...describeFollowUp(view),
     ])

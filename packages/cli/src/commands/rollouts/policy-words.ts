@@ -1,16 +1,22 @@
 /** What a policy means, in sentences: printed before a rollout is made, and by `rollout show`. */
 import type { Gate, Rate, RolloutPolicy, WaveMembers } from '@seaworthy/fleet/rollouts'
-import { reachesAll } from '@seaworthy/fleet/rollouts'
+import { reachesAll, silentAfterOf, silentPollsMin } from '@seaworthy/fleet/rollouts'
 import { formatDuration } from '@seaworthy/std/time'
 import { formatCount } from '../../output/format.ts'
 import { describeWindows } from '../../window-spans.ts'
 
-/** One line a statement. `devicesCount` turns percentages into devices, roughly. */
-export function describePolicy(policy: RolloutPolicy, devicesCount?: number): string[] {
+/** What is known of the fleet: its devices turn percentages into numbers, roughly. */
+export interface KnownFleet {
+  readonly devicesCount: number
+  readonly pollSeconds: number
+}
+
+/** One line a statement. */
+export function describePolicy(policy: RolloutPolicy, fleet?: KnownFleet): string[] {
   return [
     'Waves',
-    ...describeWaves(policy, devicesCount).map((line) => `  ${line}`),
-    ...describeGates(policy),
+    ...describeWaves(policy, fleet?.devicesCount).map((line) => `  ${line}`),
+    ...describeGates(policy, fleet),
     ...describeLimits(policy),
     ...describeFailures(policy),
   ]
@@ -79,7 +85,7 @@ function aboutDevices(percent: number, devicesCount: number | undefined): string
   return `, about ${formatCount(count, 'device')}, at least one`
 }
 
-function describeGates(policy: RolloutPolicy): string[] {
+function describeGates(policy: RolloutPolicy, fleet: KnownFleet | undefined): string[] {
   const { waves, onFailure } = policy
   const gates = waves.map(({ gate }) => gate)
   return [
@@ -102,17 +108,23 @@ function describeGates(policy: RolloutPolicy): string[] {
         `such a share counts once ${formatCount(sampleMin, 'update')} or all of the wave have ended.`,
       (name) => `${name}:`,
     ),
-    describeSilence(policy),
+    describeSilence(policy, fleet),
     ...describeRuns(gates, describeLimbo, (name) => `Note on ${name.toLowerCase()}:`, true),
   ]
 }
 
 /** Whom gates wait for. */
-function describeSilence({ waves, silentAfterSeconds }: RolloutPolicy): string {
+function describeSilence(policy: RolloutPolicy, fleet: KnownFleet | undefined): string {
+  const { waves, silentAfterSeconds } = policy
   const isOfMembers = waves.every(({ gate }) => gate.successOf === 'members')
   if (silentAfterSeconds === null)
     return 'Each wave waits for all of its devices, heard from or not.'
-  const span = seconds(silentAfterSeconds)
+  const after = silentAfterOf(policy, fleet ?? { pollSeconds: 0 }) ?? silentAfterSeconds
+  const polls = `${silentPollsMin} polls of the fleet`
+  const span =
+    fleet === undefined
+      ? `${seconds(silentAfterSeconds)}, or ${polls} if that is longer,`
+      : `${seconds(after)}${after === silentAfterSeconds ? '' : ` (${polls}, which is longer than ${seconds(silentAfterSeconds)})`}`
   return isOfMembers
     ? `A device not heard from for ${span} counts as a member all the same.`
     : `A device not heard from for ${span} is not waited for; a wave opens only when at least one device of the wave before has ended.`

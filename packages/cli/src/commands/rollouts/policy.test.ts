@@ -142,8 +142,13 @@ test('what cannot be meant is a usage error that says so', async () => {
 })
 
 test('policies in words', async () => {
+  const hourly = { devicesCount: 212, pollSeconds: 3600 }
   const policies = [
-    ['the default, for 212 devices', ...describePolicy(await read(), 212)],
+    ['the default, for 212 devices', ...describePolicy(await read(), hourly)],
+    [
+      'silence shorter than the fleet can know of',
+      ...describePolicy(await read('--silent-after', '1h'), hourly),
+    ],
     ['everything', ...describePolicy(await read(...full))],
     [
       'different gates, and not everybody',

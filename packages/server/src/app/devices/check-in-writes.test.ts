@@ -25,9 +25,8 @@ test('V4 O1 a fifth check-in of a device that waits for four is refused, and oth
     watchQueue: () => undefined,
     batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
   }
-  const checkIns = createCheckIns(db, observer, {
-    ...{ clock, sleep: systemSleep, random: seededRandom(1), log: silentLog },
-  })
+  const ports = { clock, sleep: systemSleep, random: seededRandom(1), log: silentLog }
+  const checkIns = createCheckIns(db, observer, ports, () => undefined)
   const submit = (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }

@@ -36,6 +36,7 @@ export function createCheckIns(
   db: Db,
   observer: CheckInObserver,
   ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'>,
+  onHeard: () => void,
 ): CheckIns {
   const write =
     (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: readonly Waiting[]) => {
@@ -44,6 +45,7 @@ export function createCheckIns(
           batch.map(({ arrival }) => arrival),
           () => work(batch),
         )
+        onHeard()
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }

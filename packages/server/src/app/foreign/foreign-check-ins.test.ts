@@ -11,7 +11,7 @@ function start() {
   // A database that answers nobody.
   const db = { writeRows: () => new Promise(() => undefined) } as unknown as Db
   const ports = { clock, sleep: clock.sleep, random: seededRandom(1) }
-  const foreignCheckIns = createForeignCheckIns(db, ports)
+  const foreignCheckIns = createForeignCheckIns(db, ports, () => undefined)
   const poll = (deviceId: string) =>
     foreignCheckIns.poll(
       {

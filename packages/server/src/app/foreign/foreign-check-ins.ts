@@ -35,11 +35,12 @@ interface Waiting {
 export function createForeignCheckIns(
   db: Db,
   ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
+  onHeard: () => void,
 ): ForeignCheckIns {
   const batches = createBatches<Waiting>(ports, {
     keyOf: ({ poll }) => poll.device,
     times: checkInTimes,
-    write: (batch) => writeBatch(db, batch),
+    write: (batch) => writeBatch(db, batch, onHeard),
   })
   const limit = createWaitingLimit()
   return {
@@ -64,7 +65,7 @@ function pollOf({ deviceId, gatewayId, secretSha256 }: ForeignIdentity): Foreign
   return { device: deviceId, secretSha256: secret, gateway: gatewayId }
 }
 
-async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
+async function writeBatch(db: Db, batch: readonly Waiting[], onHeard: () => void): Promise<void> {
   try {
     const seenAt = batch.at(-1)!.seenAt
     const polls = batch.map(({ poll }) => poll)
@@ -79,6 +80,7 @@ async function writeBatch(db: Db, batch: readonly Waiting[]): Promise<void> {
         ),
       )
     }
+    onHeard()
     for (const { poll, resolve } of batch) {
       const state = states.get(poll.device)
       resolve(state && { ...state, report: state.report ?? firstReport(state, seenAt) })

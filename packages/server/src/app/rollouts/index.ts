@@ -3,6 +3,7 @@
  * under the locks of the fleet's rollouts; counters are right after `kill -9` at any moment; what was changed in the database to
  * something that nobody signed is offered to nobody. The rules themselves are pure and in `fleet/rollouts`.
  */
+export { createHearingNotes } from './hearing.ts'
 export type { CountingTimes } from './rollout-members.ts'
 export { countDueMembers } from './rollout-members.ts'
 export { moveRollouts } from './rollout-progress.ts'

@@ -1,11 +1,15 @@
 /** How many devices wait in each wave, for gates that ask whether nobody else is to come. */
-import type { MemberCounter, MemberCounts, Rollout } from '@seaworthy/fleet/rollouts'
+import type { MemberCounter, MemberCounts, Rollout, Silence } from '@seaworthy/fleet/rollouts'
 import {
   contradictionOf,
   createMemberCounter,
   findRelease,
+  isCountCurrent,
   isCountMissing,
+  silenceOf,
 } from '@seaworthy/fleet/rollouts'
+import { getFleet } from '../../db/fleets.ts'
+import { getHearing } from '../../db/hearing.ts'
 import {
   listFleetMembers,
   listMembersCounted,
@@ -40,6 +44,11 @@ export type CountingTimes = Map<string, number>
  */
 export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): Promise<void> {
   const { db, clock } = deps
+  // In the database's time, as everything that is compared with it.
+  const { hearing, now } = await db.write(async (tx) => ({
+    hearing: await getHearing(tx),
+    now: await tx.now(),
+  }))
   const all = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
   const active = all.filter(({ state }) => state === 'active' || state === 'paused')
   const countedAt = await listMembersCounted(
@@ -47,14 +56,22 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
     active.map(({ id }) => id),
   )
   for (const [fleet, rollouts] of Map.groupBy(active, (rollout) => rollout.fleet)) {
+    const { pollSeconds } = (await getFleet(db.reader, fleet))!
+    const silences = new Map(
+      rollouts.map(({ id, policy }) => [id, silenceOf(policy, { pollSeconds }, hearing, now)]),
+    )
     const isNew = rollouts.some(({ id }) => !countedAt.has(id))
     const oldest = Math.min(...rollouts.map(({ id }) => countedAt.get(id)?.getTime() ?? 0))
     const isDue =
-      clock.now().getTime() - oldest >= recountMs || rollouts.some((one) => isCountMissing(one))
+      now.getTime() - oldest >= recountMs ||
+      rollouts.some(
+        (one) =>
+          isCountMissing(one) || !isCountCurrent(silences.get(one.id)!, countedAt.get(one.id)),
+      )
     const mayCount = clock.monotonicMs() >= (restUntilMs.get(fleet) ?? 0)
     if (!isNew && !(isDue && mayCount)) continue
     const startedMs = clock.monotonicMs()
-    await countMembers(deps, rollouts)
+    await countMembers(deps, rollouts, silences, now)
     const endedMs = clock.monotonicMs()
     restUntilMs.set(fleet, endedMs + (endedMs - startedMs) * restFactor)
   }
@@ -64,13 +81,19 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
  * Counts rollouts of one fleet in one pass over its devices, without a lock and with other work in between: what was
  * said of a device that moved meanwhile is put right by the next count.
  */
-async function countMembers(deps: Deps, rollouts: readonly Rollout[]): Promise<void> {
-  const { db, releases, clock, log } = deps
-  const startedAt = clock.now()
+async function countMembers(
+  deps: Deps,
+  rollouts: readonly Rollout[],
+  silences: ReadonlyMap<string, Silence>,
+  startedAt: Date,
+): Promise<void> {
+  const { db, releases, log } = deps
   const counters = new Map<string, MemberCounter>()
   for (const rollout of rollouts) {
     const release = findRelease(rollout, releases.of(rollout))
-    if (release !== null) counters.set(rollout.id, createMemberCounter(rollout, release, startedAt))
+    if (release === null) continue
+    const silence = silences.get(rollout.id)!
+    counters.set(rollout.id, createMemberCounter(rollout, release, silence, startedAt))
   }
   const { fleet } = rollouts[0]!
   for (let after = '', isMore = counters.size > 0; isMore;) {
@@ -86,7 +109,6 @@ async function countMembers(deps: Deps, rollouts: readonly Rollout[]): Promise<v
     isMore = page.length === pageSize
     after = upTo
   }
-  const at = clock.now()
   const changed = await db.write(async (tx) => {
     const changes: Rollout[] = []
     for (const before of await lockRollouts(tx, [...counters.keys()])) {
@@ -94,7 +116,7 @@ async function countMembers(deps: Deps, rollouts: readonly Rollout[]): Promise<v
       const known = rollouts.find(({ id }) => id === before.id)!
       const after = setMembers(before, known, counts)
       await writeRollout(tx, before, after)
-      await writeMembersCounted(tx, before.id, at)
+      await writeMembersCounted(tx, before.id, startedAt)
       if (after !== before) changes.push(after)
       const wrong = contradictionOf(after)
       if (wrong !== null) log.error('rollout.counters-wrong', { rollout: after.id, wrong })

@@ -2,17 +2,22 @@
  * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts end. Planned on what
  * is read without a lock, and planned again under it, because only that counts.
  */
+import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
 import {
   applyStep,
   endUpdates,
   findRelease,
+  isCountCurrent,
   nextBaseline,
   planRollout,
+  silenceOf,
   successOf,
 } from '@seaworthy/fleet/rollouts'
 import { appendAudit } from '../../db/audit.ts'
 import type { WriteTx } from '../../db/connection.ts'
+import { getHearing } from '../../db/hearing.ts'
+import { listMembersCounted } from '../../db/rollout-members.ts'
 import { lockFleet, notifyFleets, setBaseline } from '../../db/fleets.ts'
 import {
   listUnsettledRollouts,
@@ -45,15 +50,22 @@ export async function moveRollouts(app: Deps): Promise<void> {
   const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null
   if (rollouts.some(isUnsigned)) await app.trust.freshState()
   for (const rollout of rollouts) {
-    if (planFor(app, rollout, app.clock.now()).length > 0) await moveRollout(app, rollout)
+    // By the newest count: what it allows is asked again under the lock.
+    const steps = planFor(app, rollout, app.clock.now(), true)
+    if (steps.length > 0) await moveRollout(app, rollout)
   }
 }
 
 /** While the stored metadata does not verify nothing is taken for withdrawn: what is offered verifies by itself. */
-function planFor(app: Pick<Deps, 'releases' | 'health'>, rollout: Rollout, now: Date): Step[] {
+function planFor(
+  app: Pick<Deps, 'releases' | 'health'>,
+  rollout: Rollout,
+  now: Date,
+  isCurrent: boolean,
+): Step[] {
   const isReleaseSigned =
     app.health.hasProblem('metadata') || findRelease(rollout, app.releases.of(rollout)) !== null
-  return planRollout(rollout, now, { isReleaseSigned })
+  return planRollout(rollout, now, { isReleaseSigned, isCountCurrent: isCurrent })
 }
 
 async function moveRollout(app: Deps, known: Rollout): Promise<void> {
@@ -63,8 +75,9 @@ async function moveRollout(app: Deps, known: Rollout): Promise<void> {
     const [before] = await lockRollouts(tx, [known.id])
     if (before === undefined || fleet === undefined) return undefined
     const now = await tx.now()
+    const isCurrent = await isCounted(tx, before, fleet, now)
     let after = before
-    for (const step of planFor(app, before, now)) {
+    for (const step of planFor(app, before, now, isCurrent)) {
       const next = applyStep(after, step, now)
       await auditStep(tx, step, after, next)
       after = next
@@ -80,6 +93,17 @@ async function moveRollout(app: Deps, known: Rollout): Promise<void> {
     return after
   })
   if (moved !== undefined) app.rollouts.put([moved])
+}
+
+/** Whether its devices were counted since they can be heard again. */
+async function isCounted(
+  tx: WriteTx,
+  { id, policy }: Rollout,
+  fleet: FleetPolicy,
+  now: Date,
+): Promise<boolean> {
+  const silence = silenceOf(policy, fleet, await getHearing(tx), now)
+  return isCountCurrent(silence, (await listMembersCounted(tx, [id])).get(id))
 }
 
 async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollout): Promise<void> {

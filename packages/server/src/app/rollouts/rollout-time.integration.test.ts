@@ -298,13 +298,67 @@ test('T9 a change and its audit entry carry one time, the database’s, whatever
   assert.ok(now.getTime() - times[0]!.getTime() < hourMs)
 })
 
+/** So many days in which somebody is heard now and then. */
+async function hearFor({ clock, decider }: World, days: number): Promise<void> {
+  await decider.hear()
+  for (let half = 0; half < days * 2; half += 1) {
+    clock.advance(dayMs / 2)
+    await decider.hear()
+  }
+}
+
+test('D3 fault: after an outage no gate opens on the one device that came back first', () => {
+  const gate = { bakeSeconds: 0, successOf: 'ended', sampleMin: 10 } as const
+  const waves = [waveOf({ kind: 'percent', percent: 100 }, gate)]
+  return inFleet('outage', '2026-05-01T00:00:00Z', { waves }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const setSeen = (numbers: readonly number[]) =>
+      db.write(
+        ({ sql }) => sql`
+          update device_states set seen_at = ${clock.now()}
+          where device = any(${sql.array(
+            numbers.map((number) => `device_outage_${number}`),
+            25,
+          )})`,
+      )
+    const recount = async () => {
+      clock.advance(11_000)
+      await decider.countMembers()
+      await decider.move()
+      return readRollout(db, rollout)
+    }
+    await hearFor(world, 1)
+    await setSeen([1, 2, 3])
+    await decider.hear()
+    assert.deepEqual((await recount())?.waves[0]?.waitingCount, 3)
+    // Nobody is heard for three days, and counted all the same: that is no silence of theirs.
+    clock.advance(3 * dayMs)
+    assert.deepEqual((await recount())?.waves[0]?.silentCount, 0)
+    await setSeen([1])
+    assert.equal(await ask(1), true)
+    await ask(1, committed)
+    await decider.hear()
+    // By a count from before the outage was over nothing opens.
+    await decider.move()
+    const back = await recount()
+    assert.deepEqual(
+      [back?.state, back?.waves[0]?.healthyCount, back?.waves[0]?.silentCount],
+      ['active', 1, 0],
+    )
+    // Heard since for longer than the policy waits: the two others are off.
+    await hearFor(world, 1.5)
+    const after = await recount()
+    assert.deepEqual([after?.state, after?.waves[0]?.silentCount], ['finished', 2])
+  })
+})
+
 test('D3 fault: a device that is off holds up no wave, and one that is heard from is in the smallest share', () => {
   const gate = { successPercentMin: 95, successOf: 'ended', sampleMin: 10 } as const
   const waves = [
     waveOf({ kind: 'percent', percent: 0.000001 }, gate),
     waveOf({ kind: 'percent', percent: 100 }, gate),
   ]
-  return inFleet('silent', '2026-03-01T00:00:00Z', { waves }, async (world) => {
+  return inFleet('silent', '2026-07-01T00:00:00Z', { waves }, async (world) => {
     const { clock, decider, rollout, ask } = world
     const setSeen = (number: number, at: Date) =>
       db.write(
@@ -315,7 +369,7 @@ test('D3 fault: a device that is off holds up no wave, and one that is heard fro
       const { waves: counted = [], firstPlace } = (await readRollout(db, rollout)) ?? {}
       return [firstPlace !== null, ...counted.map((w) => [w.waitingCount, w.silentCount])]
     }
-    clock.advance(2 * dayMs)
+    await hearFor(world, 2)
     const recount = async () => {
       clock.advance(11_000)
       await decider.countMembers()
@@ -323,7 +377,7 @@ test('D3 fault: a device that is off holds up no wave, and one that is heard fro
       await decider.countMembers()
       await decider.move()
     }
-    for (const number of [1, 2, 3]) await setSeen(number, new Date('2026-03-01T00:00:00Z'))
+    for (const number of [1, 2, 3]) await setSeen(number, new Date('2026-07-01T00:00:00Z'))
     await recount()
     assert.deepEqual(await waveCounts(), [false, [0, 0], [0, 3]])
     // A wave without devices has passed; the next one has three, and nothing is known of any.

@@ -1,0 +1,25 @@
+/** Every worker tells the database from time to time that it hears devices: silence counts only while somebody is heard. */
+import { secondMs } from '@seaworthy/std/time'
+import type { App } from '../app/app.ts'
+
+const everyMs = 5 * secondMs
+
+/** Runs in every worker, until the returned function is called. */
+export function keepHearing(app: App): () => Promise<void> {
+  const end = new AbortController()
+  const keep = async () => {
+    while (!end.signal.aborted) {
+      try {
+        await app.sleep(everyMs, end.signal)
+        await app.hearing.store()
+      } catch (error) {
+        if (!end.signal.aborted) app.log.warn('hearing.not-stored', { error })
+      }
+    }
+  }
+  const keeping = keep()
+  return async () => {
+    end.abort(new Error('stopped'))
+    await keeping
+  }
+}
