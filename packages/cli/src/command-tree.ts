@@ -1,5 +1,6 @@
 /** The tree of commands. Built from the ports, so that help, completion and tests see the same one as users. */
 import { Command } from 'commander'
+import type { CommanderError } from 'commander'
 import { addChannelCommands } from './commands/channels.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDemoCommand } from './commands/demo/demo.ts'
@@ -49,8 +50,27 @@ const exitText = `
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
-/** With `isJson`, the messages of commander are left to whoever runs the program. */
-export function createProgram(ports: CliPorts, { isJson = false } = {}): Command {
+/** What ends the parsing of a command: help, version, or an error of usage, which is left to whoever runs the program to tell. */
+export class ParseEnd extends Error {
+  override readonly name = 'ParseEnd'
+  readonly command: string
+  override readonly cause: CommanderError
+
+  constructor(command: string, cause: CommanderError) {
+    super(cause.message, { cause })
+    this.command = command
+    this.cause = cause
+  }
+}
+
+/** `proposal sign`, without the name of the program. */
+export function commandPath(command: Command): string {
+  const names: string[] = []
+  for (let at: Command | null = command; at?.parent; at = at.parent) names.unshift(at.name())
+  return names.join(' ')
+}
+
+export function createProgram(ports: CliPorts): Command {
   const program = new Command('seaworthy')
     .description(
       'Ships software to fleets of Linux machines without trusting the servers in the middle.',
@@ -69,14 +89,16 @@ export function createProgram(ports: CliPorts, { isJson = false } = {}): Command
     .addHelpText('after', exitText)
     .showSuggestionAfterError()
   for (const add of additions) add(program, ports)
-  settle(program, ports, isJson)
+  settle(program, ports)
   return program
 }
 
 /** The same ways for every command below: no exit, no own printing, the width of the terminal. */
-function settle(command: Command, ports: CliPorts, isJson: boolean): void {
+function settle(command: Command, ports: CliPorts): void {
   command
-    .exitOverride()
+    .exitOverride((error) => {
+      throw new ParseEnd(commandPath(command), error)
+    })
     .configureOutput({
       writeOut: (text) => ports.out.write(text),
       writeErr: (text) => ports.err.write(text),
@@ -84,10 +106,8 @@ function settle(command: Command, ports: CliPorts, isJson: boolean): void {
       getErrHelpWidth: () => (ports.err.isTerminal ? ports.err.columns : 100),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      outputError: (text, write) => {
-        if (!isJson) write(text.replace(/^error: /, 'seaworthy: usage: '))
-      },
+      outputError: () => {},
     })
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
-  for (const child of command.commands) settle(child, ports, isJson)
+  for (const child of command.commands) settle(child, ports)
 }

@@ -4,8 +4,10 @@ import { MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import { TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { createProgram } from './command-tree.ts'
+import { endings } from './endings.ts'
 import { CliError, describeFailure } from './failure.ts'
-import { runCommand } from './testing/ports.ts'
+import { runCommand, testPorts } from './testing/ports.ts'
 
 const problem = (status: number, code: string) =>
   new ProblemError({ type: 'about:blank', title: 'No', status, code, detail: 'why' })
@@ -56,9 +58,9 @@ test('an error is one line that says what and why, and a line with the way out',
 test('unknown commands and options are usage errors with a suggestion', async () => {
   const command = await runCommand(['devcie', 'list'])
   assert.equal(command.exitCode, 2)
-  assert.match(
+  assert.equal(
     command.err,
-    /^seaworthy: usage: unknown command 'devcie'\n\(Did you mean device\?\)/,
+    "seaworthy: unknown command 'devcie' (Did you mean device?)\nSee `seaworthy --help`.\n",
   )
   const option = await runCommand(['device', 'list', '--flet', 'x'])
   assert.equal(option.exitCode, 2)
@@ -66,6 +68,16 @@ test('unknown commands and options are usage errors with a suggestion', async ()
   const missing = await runCommand(['fleet', 'create', 'f'])
   assert.equal(missing.exitCode, 2)
   assert.match(missing.err, /--product/)
+  const surplus = await runCommand(['product', 'list', 'extra'])
+  assert.equal(
+    surplus.err,
+    "seaworthy: product list: too many arguments for 'list'. Expected 0 arguments but got 1.\nSee `seaworthy product list --help`.\n",
+  )
+  const bare = await runCommand(['--json', 'product'])
+  assert.equal(
+    (JSON.parse(bare.err.split('\n').at(-2)!) as { message: string }).message,
+    'a subcommand is missing',
+  )
 })
 
 test('help and version are no failures', async () => {
@@ -94,7 +106,8 @@ test('with --json every error is one line of JSON with code and message, usage e
   const missing = await errorOf('key', 'show', '/nonexistent/key', '--json')
   assert.deepEqual([missing['code'], missing['ended']], ['ENOENT', 5])
   const usage = await errorOf('--json', 'device', 'list', '--flet', 'x')
-  assert.deepEqual([usage['code'], usage['command'], usage['ended']], ['usage', 'usage', 2])
+  assert.deepEqual([usage['code'], usage['command'], usage['ended']], ['usage', 'device list', 2])
+  assert.equal(usage['wayOut'], 'See `seaworthy device list --help`.')
   assert.match(String(usage['message']), /^unknown option '--flet'/)
   const short = await errorOf(
     '--json',
@@ -118,4 +131,39 @@ test('a lifetime out of bounds is answered with the bounds, not with the path of
     err,
     /--expires <duration>' argument '3s' is invalid\. Not a duration from 1m to 365d\./,
   )
+})
+
+test('every command that a way out names is there, with its options', () => {
+  const program = createProgram(testPorts())
+  for (const [code, [, wayOut = '']] of Object.entries(endings)) {
+    for (const [, line] of wayOut.matchAll(/`seaworthy ([^`]+)`/g)) {
+      let command = program
+      for (const word of line!.split(' ')) {
+        const next = command.commands.find((one) => one.name() === word)
+        if (next === undefined) break
+        command = next
+      }
+      assert.equal(command.commands.length, 0, `${code}: ${line} names no command`)
+      const known = [...program.options, ...command.options].flatMap(({ long, short }) => [
+        long,
+        short,
+        '--help',
+      ])
+      for (const option of line!.match(/(?<= )--?[a-z-]+/g) ?? []) {
+        assert.ok(known.includes(option), `${code}: ${line} has no ${option}`)
+      }
+    }
+  }
+})
+
+test('what a server finds wrong with the form of a request names the thing as people call it', () => {
+  const { why, wayOut } = describeFailure(
+    new ProblemError({
+      ...{ type: 'about:blank', title: 'No', status: 400, code: 'invalid_request' },
+      detail: 'the path is not of the agreed form',
+      issues: [{ path: 'path.rolloutId', message: 'an identifier rollout_…' }],
+    }),
+  )
+  assert.equal(why, 'rollout id: expected an identifier rollout_…')
+  assert.equal(wayOut, undefined)
 })

@@ -3,6 +3,8 @@ import { MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { endings, untrusted } from './endings.ts'
+import type { ExitName } from './endings.ts'
 
 /** Documented in INTERFACES: part of the contract with scripts. */
 export const exitCodes = {
@@ -66,81 +68,6 @@ export interface Failure {
   wayOut?: string
 }
 
-type Ending = readonly [exit: keyof typeof exitCodes, wayOut?: string]
-
-const signInAgain =
-  'Ask an administrator for a token and run `seaworthy login URL --pin … --token …`.'
-
-/** Codes that say more than their HTTP status or error class does. */
-const endings: Readonly<Record<string, Ending>> = {
-  // sign-in and rights
-  unauthenticated: ['notAllowed', signInAgain],
-  permission_denied: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
-  out_of_scope: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
-  grant_exceeds_own: ['notAllowed', 'Nobody can give more than they have: `seaworthy whoami`.'],
-  // proposals
-  proposal_outdated: [
-    'refused',
-    'Something else was published in between: make it anew with `seaworthy proposal rebase ID`.',
-  ],
-  proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
-  not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
-  // rollouts
-  rollout_policy_invalid: ['usage', 'See `seaworthy rollout create --help`, and try --dry-run.'],
-  release_not_published: [
-    'refused',
-    'Publish it first: `seaworthy publish PRODUCT VERSION --channel C`.',
-  ],
-  release_not_newer: [
-    'refused',
-    'Devices never go to a lower counter: the signed way back is `seaworthy rollout back ROLLOUT`.',
-  ],
-  // registry
-  not_found: ['notFound'],
-  content_missing: ['notFound'],
-  unauthorized: ['notAllowed', signInAgain],
-  denied: ['notAllowed', 'See `seaworthy whoami` for the role of this token.'],
-  // transport
-  unreachable: ['unreachable', 'Check that the server runs and that the address is right.'],
-  timed_out: ['unreachable', 'Check the network, and try again.'],
-  pin_mismatch: [
-    'refused',
-    'This is not the server that was paired, or its key was replaced: compare the pin with its administrator before `seaworthy login`.',
-  ],
-  tls: [
-    'refused',
-    'Pair with the pin that `seaworthy up` printed: `seaworthy login URL --pin sha256:…`.',
-  ],
-  aborted: ['failed'],
-  content_coded: [
-    'refused',
-    'Whatever answers compresses files that are signed as they are: switch that off in the server or proxy.',
-  ],
-  // log
-  log_truncated: [
-    'refused',
-    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: both checkpoints are kept, and what changes nothing but the root still works. Then pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
-  ],
-  log_forked: [
-    'refused',
-    'The audit log was rewritten. Do not trust this server until you know why: both checkpoints are kept. What changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`); once you know, pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
-  ],
-  log_key_changed: [
-    'refused',
-    'The audit log has another key than the one remembered. Find out why before going on.',
-  ],
-  // keys
-  wrong_passphrase: ['failed', 'Try again; `--passphrase-file` reads the passphrase from a file.'],
-  freeze: [
-    'refused',
-    'Look at the clock of this machine first. If it is right, the server is down, cut off, or holds back news; where its online keys were stolen or said a wrong time, the next root ends it: `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
-  ],
-  lifetime_exceeded: [
-    'refused',
-    'The clock of the server was wrong, or its online keys were stolen: the next root ends them, `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
-  ],
-}
-
 /** Says how a failed command ends. Bugs and the unexpected end in `failed`. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CliError) {
@@ -151,11 +78,14 @@ export function describeFailure(error: unknown): Failure {
     }
   }
   if (error instanceof ProblemError) {
-    const issues = (error.problem.issues ?? []).map((issue) => `${issue.path}: ${issue.message}`)
-    const why = [error.message, ...issues].join('; ')
+    const issues = (error.problem.issues ?? []).map(describeIssue)
+    const isForm = error.code === 'invalid_request' && issues.length > 0
+    const why = [...(isForm ? [] : [error.message]), ...issues].join('; ')
     return ending(error.code, why, exitOfStatus(error.status))
   }
-  if (error instanceof TrustError) return ending(error.code, error.message, 'refused')
+  if (error instanceof TrustError) {
+    return { wayOut: untrusted, ...ending(error.code, error.message, 'refused') }
+  }
   if (error instanceof Refusal) return ending(error.code, error.message, 'refused')
   if (error instanceof TransportError) return ending(error.code, error.message, 'unreachable')
   if (error instanceof MalformedReplyError || error instanceof BodyTooLongError) {
@@ -172,8 +102,17 @@ export function describeFailure(error: unknown): Failure {
   return { exitCode: exitCodes.failed, why: error instanceof Error ? error.message : String(error) }
 }
 
-function ending(code: string, why: string, otherwise: keyof typeof exitCodes): Failure {
-  const [exit, wayOut] = endings[code] ?? [otherwise]
+/** `path.rolloutId` is what people call the rollout id. */
+function describeIssue({ path, message }: { path: string; message: string }): string {
+  const place = path
+    .replace(/^(?:path|query|body)\./, '')
+    .replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return `${place}: expected ${message}`
+}
+
+function ending(code: string, why: string, otherwise: ExitName): Failure {
+  const known = Object.hasOwn(endings, code) ? endings[code] : undefined
+  const [exit, wayOut] = known ?? [otherwise]
   return { exitCode: exitCodes[exit], why, code, ...(wayOut === undefined ? {} : { wayOut }) }
 }
 

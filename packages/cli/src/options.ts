@@ -1,6 +1,7 @@
 /** Parsers of option values. Whatever is not understood is a usage error that names the option. */
 import { InvalidArgumentError } from 'commander'
 import { parseDuration } from '@seaworthy/std/time'
+import { isPlatform } from '@seaworthy/trust/tuf'
 
 export function collect(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value]
@@ -56,4 +57,27 @@ export function oneOf<T extends string>(...choices: readonly T[]): (text: string
     if (choice === undefined) throw new InvalidArgumentError(`One of ${choices.join(', ')}.`)
     return choice
   }
+}
+
+/** What machines call themselves, and what releases call them. */
+const architectures: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  x64: 'amd64',
+  aarch64: 'arm64',
+}
+
+/** A platform as releases and devices name it: a release for another name would run nowhere. */
+export function platformOption(text: string): string {
+  const [system, architecture = '', ...rest] = text.split('/')
+  const known = Object.hasOwn(architectures, architecture) ? architectures[architecture] : undefined
+  if (known !== undefined) {
+    const named = [system, known, ...rest].join('/')
+    throw new InvalidArgumentError(`Releases call it ${named}.`)
+  }
+  if (isPlatform(text)) return text
+  throw new InvalidArgumentError('Not of the form OS/ARCHITECTURE, such as linux/amd64.')
+}
+
+export function collectPlatforms(text: string, before: readonly string[] | undefined): string[] {
+  return collect(platformOption(text), before)
 }

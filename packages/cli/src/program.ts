@@ -1,9 +1,8 @@
 /** Runs the command line, and says how it ended. */
-import { CommanderError } from 'commander'
-import type { Command } from 'commander'
+import type { Command, CommanderError } from 'commander'
 import { TransportError } from '@seaworthy/std/http'
 import { describeError } from '@seaworthy/std/log'
-import { createProgram } from './command-tree.ts'
+import { commandPath, createProgram, ParseEnd } from './command-tree.ts'
 import type { ExitCode, Failure } from './failure.ts'
 import { describeFailure, ExitCodeError, exitCodes } from './failure.ts'
 import { harmless } from './output/format.ts'
@@ -15,8 +14,8 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
   const isJson = args
     .slice(0, args.includes('--') ? args.indexOf('--') : undefined)
     .includes('--json')
-  const program = createProgram(ports, { isJson })
-  let running = 'start'
+  const program = createProgram(ports)
+  let running = ''
   program.hook('preAction', (_program, action) => {
     running = commandPath(action)
   })
@@ -24,32 +23,42 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
     await program.parseAsync(args, { from: 'user' })
     return exitCodes.done
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return exitCodes.done
-      const why = error.message.replace(/^error: /, '')
-      if (isJson) writeJson(ports, 'usage', { exitCode: exitCodes.usage, why })
-      return exitCodes.usage
+    if (error instanceof ParseEnd) {
+      if (error.cause.exitCode === 0) return exitCodes.done
+      running = error.command
+      // Without a subcommand the help is there already, and says more than an error could.
+      if (error.cause.code === 'commander.help' && !isJson) return exitCodes.usage
     }
     if (error instanceof ExitCodeError) return error.exitCode as ExitCode
-    const failure = describeEnd(error, ports)
+    const failure = withHelp(describeEnd(error, ports), running)
     if (isJson) writeJson(ports, running, failure)
     else reportFailure(error, failure, { what: running, program, ports })
     return failure.exitCode
   }
 }
 
-/** `proposal sign`, without the name of the program. */
-function commandPath(command: Command): string {
-  const names: string[] = []
-  for (let at: Command | null = command; at?.parent; at = at.parent) names.unshift(at.name())
-  return names.join(' ')
-}
-
 function describeEnd(error: unknown, { signal }: CliPorts): Failure {
+  if (error instanceof ParseEnd) return describeUsage(error.cause)
   const isInterruption =
     error === signal.reason || (error instanceof TransportError && error.code === 'aborted')
   if (!signal.aborted || !isInterruption) return describeFailure(error)
   return { exitCode: exitCodes.failed, why: 'interrupted' }
+}
+
+/** What commander says, in one sentence. */
+function describeUsage({ code, message }: CommanderError): Failure {
+  const text = message.replace(/^error: /, '').replaceAll('\n', ' ')
+  return {
+    exitCode: exitCodes.usage,
+    why: code === 'commander.help' ? 'a subcommand is missing' : text,
+  }
+}
+
+/** Whatever was wrong with how a command was called, its help is a way out. */
+function withHelp(failure: Failure, command: string): Failure {
+  if (failure.exitCode !== exitCodes.usage || failure.wayOut !== undefined) return failure
+  const name = ['seaworthy', command, '--help'].filter(Boolean).join(' ')
+  return { ...failure, wayOut: `See \`${name}\`.` }
 }
 
 /** What each exit code means, where no code says more. */
@@ -69,7 +78,13 @@ function writeJson(
   command: string,
   { exitCode, code, why, wayOut }: Failure,
 ): void {
-  const error = { command, exitCode, code: code ?? codeOfExit[exitCode], message: why, wayOut }
+  const error = {
+    command: command === '' ? 'seaworthy' : command,
+    exitCode,
+    code: code ?? codeOfExit[exitCode],
+    message: why,
+    wayOut,
+  }
   ports.err.write(`${JSON.stringify(error)}\n`)
 }
 
@@ -85,7 +100,9 @@ function reportFailure(
     noColor: ports.environment['NO_COLOR'],
   })
   const code = failure.code === undefined ? '' : ` (${harmless(failure.code)})`
-  ports.err.write(`${paint.red(`seaworthy: ${what}:`)} ${harmless(failure.why)}${code}\n`)
+  ports.err.write(
+    `${paint.red(what === '' ? 'seaworthy:' : `seaworthy: ${what}:`)} ${harmless(failure.why)}${code}\n`,
+  )
   if (failure.wayOut !== undefined) ports.err.write(`${failure.wayOut}\n`)
   if (options.verbose !== true) return
   for (let cause = describeError(error); ;) {

@@ -267,6 +267,12 @@ test('fleets, provisioning keys, tokens and devices', async () => {
   assert.match(await ann.ok('provisioning-key', 'list', '--fleet', 'lab'), new RegExp(made.view.id))
   await ann.ok('provisioning-key', 'revoke', made.view.id)
   assert.match(await ann.ok('device', 'list', '--fleet', 'lab'), /No devices yet/)
+  for (const noun of ['device', 'rollout']) {
+    assert.match(
+      await ann.fails(5, noun, 'list', '--fleet', 'lap'),
+      /no fleet lap \(fleet_not_found\)\nSee `seaworthy fleet list`/,
+    )
+  }
   assert.match(
     await ann.fails(5, 'device', 'show', `device_${'0'.repeat(26)}`),
     /\(device_not_found\)/,

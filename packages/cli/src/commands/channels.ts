@@ -4,6 +4,7 @@ import { showProduct } from '@seaworthy/api/products'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
+import { requireName } from '../names.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
@@ -52,6 +53,8 @@ async function create(
   channel: string,
   options: CreateOptions,
 ): Promise<void> {
+  requireName('product', product)
+  requireName('channel', channel)
   const keys = await readNamedKeys(options.key)
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)

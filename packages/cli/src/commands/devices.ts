@@ -4,6 +4,7 @@ import type { DeviceView } from '@seaworthy/api/devices'
 import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { showFleet } from '@seaworthy/api/fleets'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -93,6 +94,10 @@ async function list(
     const devices = await collectPages((query) =>
       client.call(listDevices, { query: { ...query, ...wanted } }),
     )
+    // An empty list of a fleet that is not there would be an answer to another question.
+    if (devices.length === 0 && fleet !== undefined) {
+      await client.call(showFleet, { params: { fleet } })
+    }
     const now = context.ports.clock.now()
     context.show(devices, () => [
       ...context.table<DeviceView>(

@@ -11,7 +11,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo, harmless } from '../output/format.ts'
-import { collectPairs, oneOf } from '../options.ts'
+import { collectPairs, oneOf, platformOption } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
 
@@ -41,7 +41,7 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
       '--name <name>',
       'what the client calls itself: controller id (needed for ddi), machine id',
     )
-    .requiredOption('--platform <os/arch>', 'for example linux/arm64')
+    .requiredOption('--platform <os/arch>', 'for example linux/arm64', platformOption)
     .option('--hardware <name>', 'for releases that are for some hardware alone')
     .option('--tag <name=value>', 'a tag, repeatable', collectPairs)
     .action(async (options: CreateOptions, command: Command) =>

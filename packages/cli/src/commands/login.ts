@@ -116,12 +116,14 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
   }
 }
 
+const urlForm = 'Give it as https://HOST:PORT, as in the line that `seaworthy up` printed.'
+
 function parseOrigin(text: string): string {
   let url: URL
   try {
     url = new URL(text)
   } catch (cause) {
-    throw new CliError('usage', `${JSON.stringify(text)} is not a URL`, { cause })
+    throw new CliError('usage', `${JSON.stringify(text)} is not a URL`, { wayOut: urlForm, cause })
   }
   if (
     url.protocol !== 'https:' ||
@@ -130,14 +132,19 @@ function parseOrigin(text: string): string {
     url.hash !== '' ||
     url.username !== ''
   ) {
-    throw new CliError('usage', 'the URL of a server has the form https://host[:port]')
+    throw new CliError('usage', `${JSON.stringify(text)} is not the URL of a server`, {
+      wayOut: urlForm,
+    })
   }
   return url.origin
 }
 
 async function askToken(ports: CliPorts): Promise<string> {
   if (!ports.prompt.isInteractive)
-    throw new CliError('usage', 'no --token given, and nobody is there to type it')
+    throw new CliError('usage', 'no --token given, and nobody is there to type it', {
+      wayOut:
+        'Paste the whole line that `seaworthy up` printed, or ask an administrator for a token (`seaworthy token create`).',
+    })
   const [token] = await ports.prompt.askSecrets(['Token: '])
   return token!.trim()
 }

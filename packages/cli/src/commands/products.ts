@@ -9,6 +9,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
+import { requireName } from '../names.ts'
 import { collect, oneOf, wholeNumber } from '../options.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
@@ -68,11 +69,14 @@ interface CreateOptions extends ProposalOptions {
 }
 
 async function create(context: Context, product: string, options: CreateOptions): Promise<void> {
+  requireName('product', product)
   const keys = await readNamedKeys(options.key ?? [])
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   if (keys.length > 0 && options.threshold === undefined) {
-    throw new CliError('usage', '--key needs --threshold')
+    throw new CliError('usage', '--key needs --threshold', {
+      wayOut: 'Say how many of these keys must sign: --threshold COUNT.',
+    })
   }
   await withSession(context, async (session) => {
     const { current } = await requireRepository(context, session, [product])

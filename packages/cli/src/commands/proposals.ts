@@ -14,6 +14,7 @@ import {
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
 import { createPassphraseSource, readNamedKeys } from '../keys/key-files.ts'
 import { formatAgo } from '../output/format.ts'
 import { collect, oneOf } from '../options.ts'
@@ -23,7 +24,7 @@ import type { Session } from '../session.ts'
 import { collectPages, requireLog, withSession } from '../session.ts'
 import { readBounded, writeDurably } from '../state/files.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
-import { readOfflineProposal } from '../trust/offline.ts'
+import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
@@ -239,6 +240,7 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
     context,
     async (session) => {
       const judged = await judgeOnline(context, session, target, options)
+      requireOpen(judged.view)
       await showProposalText(context, judged, judged.content)
       const signed = await signWithKeys(context, judged, keys, {
         ...signing,
@@ -251,6 +253,14 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
     },
     { mayLackLog: true },
   )
+}
+
+/** What has ended takes no signature; that its metadata is no longer the newest would be the wrong reason. */
+function requireOpen({ id, state }: ProposalView): void {
+  if (state !== 'applied' && state !== 'rejected') return
+  throw new CliError('refused', `${id} is ${state} already: there is nothing left to sign`, {
+    wayOut: 'See `seaworthy proposal list` for what still waits.',
+  })
 }
 
 async function exportProposal(context: Context, id: string, output: string): Promise<void> {
@@ -294,7 +304,14 @@ async function importSignatures(
   options: { apply: boolean },
 ): Promise<void> {
   const parsed = await Promise.all(
-    paths.map(async (path) => parseSignatureFile(await readBounded(path, signatureBytesMax))),
+    paths.map(async (path) => {
+      const bytes = await readBounded(path, signatureBytesMax)
+      try {
+        return parseSignatureFile(bytes)
+      } catch (cause) {
+        throw namingFile(path, cause)
+      }
+    }),
   )
   await withSession(
     context,

@@ -164,7 +164,9 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
   requireSigning(signers)
   if (added.length === 0 && options.remove === undefined && options.threshold === undefined) {
     throw new CliError('usage', 'nothing to change was given', {
-      wayOut: 'Use --add, --remove or --threshold.',
+      wayOut: isOnline(role)
+        ? 'Use --new-online-key: the server makes a new key for this role.'
+        : 'Use --add, --remove or --threshold.',
     })
   }
   await withSession(
@@ -200,13 +202,21 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
   )
 }
 
+function isOnline(role: string): role is 'snapshot' | 'timestamp' {
+  return role === 'snapshot' || role === 'timestamp'
+}
+
 /** The server makes a new key of the role, and the next root names it instead of the old one. */
 async function rotateOnline(context: Context, role: string, options: RotateOptions): Promise<void> {
-  if (role !== 'snapshot' && role !== 'timestamp') {
-    throw new CliError('usage', `--new-online-key is for snapshot and timestamp, not for ${role}`)
+  if (!isOnline(role)) {
+    throw new CliError('usage', `--new-online-key is for snapshot and timestamp, not for ${role}`, {
+      wayOut: 'Keys of other roles are offline: use --add KEY.pub and --remove KEY-ID.',
+    })
   }
   if (options.add !== undefined || options.remove !== undefined) {
-    throw new CliError('usage', '--new-online-key goes without --add and --remove')
+    throw new CliError('usage', '--new-online-key goes without --add and --remove', {
+      wayOut: 'The server makes the key and takes the old one away: leave them out.',
+    })
   }
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)

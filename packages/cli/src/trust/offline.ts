@@ -1,6 +1,7 @@
 /** Reading an exported proposal without network: everything is verified from a root that the signer knows. */
+import { Refusal } from '@seaworthy/std/refusal'
 import { noMetadata, parseProposal, verifyChain, wireJson } from '@seaworthy/trust/tuf'
-import type { Proposal } from '@seaworthy/trust/tuf'
+import type { Proposal, ProposalRefusal } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
@@ -29,7 +30,7 @@ export async function readOfflineProposal(
   path: string,
   options: OfflineOptions,
 ): Promise<JudgedProposal & { content: ShownContent }> {
-  const proposal = await parseProposal(await readBounded(path, proposalBytesMax))
+  const proposal = await readProposalFile(path)
   const current =
     proposal.chain === undefined
       ? requireFirst(context, proposal)
@@ -47,6 +48,34 @@ export async function readOfflineProposal(
     mayMiss: true,
   })
   return { proposal, current, content }
+}
+
+/** What is typed in place of a proposal may be a file or a misspelt id: both errors say what is taken. */
+async function readProposalFile(path: string): Promise<Proposal> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readBounded(path, proposalBytesMax)
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')) throw cause
+    throw new CliError('notFound', `${path} is neither the id of a proposal nor a file`, {
+      wayOut:
+        'See `seaworthy proposal list` for ids, or name the file that `seaworthy proposal export` has written.',
+      cause,
+    })
+  }
+  try {
+    return await parseProposal(bytes)
+  } catch (cause) {
+    throw namingFile(path, cause)
+  }
+}
+
+/** A refusal of what a file holds, which says of which file. */
+export function namingFile(path: string, error: unknown): unknown {
+  if (!(error instanceof Refusal) || error.code !== 'proposal_malformed') return error
+  return new Refusal<ProposalRefusal>('proposal_malformed', `${path}: ${error.message}`, {
+    cause: error,
+  })
 }
 
 /** Only the proposal that makes the first root has nothing that could vouch for it. */
@@ -72,7 +101,9 @@ export async function findAnchorAmong(
 ): Promise<Uint8Array> {
   const digest = rootOption === undefined ? undefined : rootForm.exec(rootOption)?.[1]
   if (rootOption !== undefined && digest === undefined) {
-    throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>')
+    throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>', {
+      wayOut: 'Take it from your own notes; `seaworthy trust status` prints it as anchor.',
+    })
   }
   if (digest === undefined) return await readRememberedAnchor(context)
   const anchor = roots.find((bytes) => rootDigestOf(bytes) === digest)

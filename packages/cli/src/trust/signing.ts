@@ -1,7 +1,12 @@
 /** Showing a proposal, checking it against what was verified here, and signing it with the keys that were named. */
 import type { Signer } from '@seaworthy/trust/keys'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { CurrentMetadata, Proposal, SignatureFile } from '@seaworthy/trust/tuf'
+import type {
+  CurrentMetadata,
+  Proposal,
+  ProposalRefusal,
+  SignatureFile,
+} from '@seaworthy/trust/tuf'
 import {
   checkProposal,
   describeProposal,
@@ -114,6 +119,12 @@ export async function signWithKeys(
     `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}${unseen}?`,
   )
   for (const key of useful) {
+    if (!authorised.has(key.keyId)) {
+      throw new Refusal<ProposalRefusal>(
+        'key_not_authorised',
+        `${key.path} (${key.keyId.slice(0, 12)}…) speaks for none of the roles of this proposal`,
+      )
+    }
     const signer: Signer = await openSigner(key, options.passphrases)
     const file = await signProposal(proposal, current, signer, context.ports.clock.now())
     proposal = await mergeSignatures(proposal, file, current)

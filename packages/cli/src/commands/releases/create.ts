@@ -1,12 +1,12 @@
 /** `seaworthy release create`: from folders, layouts or registries to a registered release. */
-import { copyFile, mkdir, stat } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ProductView } from '@seaworthy/api/products'
 import { showProduct } from '@seaworthy/api/products'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
-import { checkFolderManifest } from '@seaworthy/oci/bundle/manifest'
+import { bundleManifestName, checkFolderManifest } from '@seaworthy/oci/bundle/manifest'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { Layout } from '@seaworthy/oci/layout'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
@@ -19,6 +19,7 @@ import { TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
+import { requireVersionOf } from '../../names.ts'
 import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { withSession } from '../../session.ts'
@@ -41,6 +42,7 @@ export async function createReleaseFrom(
   version: string,
   { platform: platforms, from: sources, raw }: CreateOptions,
 ): Promise<void> {
+  requireVersionOf(product, version)
   if (platforms.length !== sources.length) {
     throw new CliError('usage', `${platforms.length} --platform but ${sources.length} --from`, {
       wayOut: 'Give one --from for each --platform, in the same order.',
@@ -142,6 +144,7 @@ async function openSource(
   const stats = await stat(text)
   if (stats.isDirectory()) {
     await checkManifest(text)
+    await warnOfNoStart(context, text)
     return { kind: 'folder', path: text }
   }
   if (!stats.isFile()) throw new CliError('usage', `${text} is neither a file nor a folder`)
@@ -150,6 +153,20 @@ async function openSource(
   await copyFile(text, join(work, basename(text)))
   await checkManifest(work, text)
   return { kind: 'folder', path: work }
+}
+
+/** A bundle without `seaworthy.json` is allowed: files for others to use. Whoever forgot it hears of it before devices do. */
+async function warnOfNoStart(context: Context, folder: string): Promise<void> {
+  const isThere = await lstat(join(folder, bundleManifestName)).then(
+    () => true,
+    () => false,
+  )
+  if (isThere) return
+  context.warn(
+    context.paint.yellow(
+      `WARNING: ${folder} has no ${bundleManifestName}: devices unpack this release, and start nothing.`,
+    ),
+  )
 }
 
 /** What every device would refuse is refused before anybody signs it. */

@@ -10,6 +10,7 @@ import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { CliError, doNotTrust } from '../../failure.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
+import { requireName, requireVersionOf } from '../../names.ts'
 import { collect, wholeNumber } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { productContent } from '../../registry.ts'
@@ -66,6 +67,8 @@ async function publish(
   version: string,
   options: PublishOptions,
 ): Promise<void> {
+  requireVersionOf(product, version)
+  requireName('channel', options.channel)
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   await withSession(context, async (session) => {
@@ -142,6 +145,8 @@ async function withdraw(
   version: string,
   options: WithdrawOptions,
 ): Promise<void> {
+  requireVersionOf(product, version)
+  requireName('channel', options.channel)
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   await withSession(context, async (session) => {

@@ -5,7 +5,7 @@ import { listReleases, showRelease } from '@seaworthy/api/releases'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
-import { collect } from '../../options.ts'
+import { collect, collectPlatforms } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withSession } from '../../session.ts'
 import type { CreateOptions } from './create.ts'
@@ -21,7 +21,11 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
   release
     .command('create <product> <version>')
     .description('build a release, push it and register it; it runs nowhere before it is published')
-    .requiredOption('--platform <os/arch>', 'for example linux/amd64; repeat with --from', collect)
+    .requiredOption(
+      '--platform <os/arch>',
+      'for example linux/amd64; repeat with --from',
+      collectPlatforms,
+    )
     .requiredOption(
       '--from <source>',
       'DIR, FILE, oci:DIR[:NAME] or docker://HOST/REPO:TAG, for the platform before it',

@@ -97,10 +97,16 @@ async function readSelection(
     if (isWhole)
       return { product, channel, version } as { product: string; channel: string; version: string }
   } catch (cause) {
-    throw new CliError('usage', `${folder} is not an exported release`, { cause })
+    throw new CliError('usage', `${folder} is not an exported release`, {
+      wayOut: howToExport,
+      cause,
+    })
   }
-  throw new CliError('usage', `${folder} is not an exported release`)
+  throw new CliError('usage', `${folder} is not an exported release`, { wayOut: howToExport })
 }
+
+const howToExport =
+  'Name the folder that `seaworthy release export PRODUCT VERSION -o DIR` has written.'
 
 const filesMax = 2000
 

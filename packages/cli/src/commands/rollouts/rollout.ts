@@ -9,6 +9,7 @@ import {
   resumeRollout,
   showRollout,
 } from '@seaworthy/api/rollouts'
+import { showFleet } from '@seaworthy/api/fleets'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { oneOf, wholeNumber } from '../../options.ts'
@@ -166,6 +167,9 @@ async function list(context: Context, filter: ListOptions): Promise<void> {
     const rollouts = await collectPages((query) =>
       client.call(listRollouts, { query: { ...query, ...filter } }),
     )
+    if (rollouts.length === 0 && filter.fleet !== undefined) {
+      await client.call(showFleet, { params: { fleet: filter.fleet } })
+    }
     const now = context.ports.clock.now()
     context.show(rollouts, () => [
       ...context.table<RolloutView>(

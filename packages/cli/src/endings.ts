@@ -1,0 +1,231 @@
+/**
+ * What people can do about each code, and the exit code where it says more than the status of the answer. The unions of the packages
+ * that this one may import are closed here: a code that is added there and has no way out does not compile.
+ */
+import type { AccessRefusal } from '@seaworthy/fleet/access'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { FleetRefusal } from '@seaworthy/fleet/fleets'
+import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
+import type { KeyCode } from '@seaworthy/trust/keys'
+import type { ProposalRefusal } from '@seaworthy/trust/tuf'
+
+export type ExitName =
+  | 'done'
+  | 'failed'
+  | 'usage'
+  | 'refused'
+  | 'notAllowed'
+  | 'notFound'
+  | 'unreachable'
+
+type Ending = readonly [exit: ExitName, wayOut?: string]
+type WithWayOut = readonly [exit: ExitName, wayOut: string]
+
+const signInAgain =
+  'Ask an administrator for a token and run `seaworthy login URL --pin … --token …`.'
+const whoMay = 'See `seaworthy whoami` for the role of this token.'
+const otherContent =
+  'Whoever made the release has to make it again: `seaworthy release create`. Do not sign it.'
+const makeAgain =
+  'Name a file that `seaworthy proposal export ID -o FILE` or `seaworthy proposal sign ID --key FILE` has written; `seaworthy proposal list` says the ids.'
+const deviceSays =
+  'This is for devices: nothing that this command line asks for is answered like that. Report it.'
+
+/** The way out where what a server serves is not what the owners signed. */
+export const untrusted =
+  'Nothing of it was believed. Try again once; if it stays so, the server is faulty, was replaced, or lies: ask who runs it.'
+
+const access = {
+  permission_denied: ['notAllowed', whoMay],
+  out_of_scope: ['notAllowed', whoMay],
+  grant_exceeds_own: ['notAllowed', 'Nobody can give more than they have: `seaworthy whoami`.'],
+} satisfies Record<AccessRefusal, WithWayOut>
+
+const fleets = {
+  fleet_exists: ['refused', 'Change it with `seaworthy fleet set NAME`, or choose another name.'],
+  fleet_not_found: ['notFound', 'See `seaworthy fleet list` for the fleets there are.'],
+  fleet_has_rollouts: [
+    'refused',
+    'End them first: `seaworthy rollout list --fleet NAME`, `seaworthy rollout abort ROLLOUT`.',
+  ],
+  channel_not_found: [
+    'notFound',
+    'See `seaworthy product list` for the products and their channels; a channel counts once its proposal is signed (`seaworthy proposal list`).',
+  ],
+  provisioning_key_not_found: ['notFound', 'See `seaworthy provisioning-key list --fleet NAME`.'],
+  provisioning_key_invalid: ['notAllowed', deviceSays],
+  provisioning_key_used_up: ['notAllowed', deviceSays],
+} satisfies Record<FleetRefusal, WithWayOut>
+
+type AskedByDevices = Exclude<DeviceRefusal, 'device_not_found' | 'device_removed'>
+const devices = {
+  device_not_found: ['notFound', 'See `seaworthy device list` for the devices there are.'],
+  device_removed: ['notAllowed', 'It registers anew with a fresh provisioning key.'],
+} satisfies Record<Exclude<DeviceRefusal, AskedByDevices>, WithWayOut>
+
+const releases = {
+  release_exists: ['refused', 'A version never changes: choose another one.'],
+  release_not_found: [
+    'notFound',
+    'See `seaworthy release list PRODUCT` for its versions, or make it with `seaworthy release create`.',
+  ],
+  release_content_missing: [
+    'refused',
+    'Push what is missing, or make the release again with `seaworthy release create`.',
+  ],
+  release_malformed: ['refused', otherContent],
+  release_mismatch: ['refused', otherContent],
+  file_list_mismatch: ['refused', otherContent],
+} satisfies Record<ReleaseRefusal, WithWayOut>
+
+const rollouts = {
+  rollout_not_found: ['notFound', 'See `seaworthy rollout list` for the rollouts there are.'],
+  rollout_not_active: ['refused', 'See `seaworthy rollout show ROLLOUT` for its state.'],
+  rollout_not_paused: ['refused', 'See `seaworthy rollout show ROLLOUT` for its state.'],
+  rollout_ended: ['refused', 'Make a new one: `seaworthy rollout create`.'],
+  rollout_policy_invalid: ['usage', 'See `seaworthy rollout create --help`, and try --dry-run.'],
+  rollout_exists: [
+    'refused',
+    'See `seaworthy rollout list --fleet NAME`; end it with `seaworthy rollout abort ROLLOUT`.',
+  ],
+  fleet_follows_newest: [
+    'refused',
+    'Until then its devices take the newest release of the channel by themselves.',
+  ],
+  release_not_published: [
+    'refused',
+    'Publish it first: `seaworthy publish PRODUCT VERSION --channel C`.',
+  ],
+  release_not_newer: [
+    'refused',
+    'Devices never go to a lower counter: the signed way back is `seaworthy rollout back ROLLOUT`.',
+  ],
+  release_not_security: [
+    'refused',
+    'An emergency is for a release that was published with --security.',
+  ],
+  wave_needs_no_approval: ['refused', 'See `seaworthy rollout show ROLLOUT` for its waves.'],
+  wave_approved_already: ['refused', 'See `seaworthy rollout show ROLLOUT` for its waves.'],
+  way_back_not_possible: [
+    'refused',
+    'Name the version to go back to: `seaworthy rollout back ROLLOUT --to VERSION`.',
+  ],
+} satisfies Record<RolloutRefusal, WithWayOut>
+
+const proposals = {
+  proposal_malformed: ['refused', makeAgain],
+  proposal_outdated: [
+    'refused',
+    'Something else was published in between: make it anew with `seaworthy proposal rebase ID`.',
+  ],
+  proposal_refused: [
+    'refused',
+    'Nothing was signed or published: correct what it says, and propose it again.',
+  ],
+  proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
+  key_not_authorised: [
+    'refused',
+    '`seaworthy trust status` says which keys count for which role, `seaworthy key show FILE` the id of a key.',
+  ],
+  signature_invalid: [
+    'refused',
+    'Sign it again: the file was made for another proposal, or damaged on its way.',
+  ],
+  intent_impossible: [
+    'refused',
+    'See `seaworthy product show PRODUCT` for what is there, and `seaworthy proposal list` for what waits.',
+  ],
+} satisfies Record<ProposalRefusal, WithWayOut>
+
+const keys = {
+  key_malformed: ['refused', 'Name a file that `seaworthy key create` made, or its FILE.pub.'],
+  key_unsupported: ['refused', 'Use an Ed25519 or ECDSA P-256 key: `seaworthy key create FILE`.'],
+  key_file_malformed: ['refused', 'Name a file that `seaworthy key create` made, or its FILE.pub.'],
+  key_file_damaged: ['refused', 'Restore it from its copy: it cannot be repaired.'],
+  wrong_passphrase: ['failed', 'Try again; `--passphrase-file` reads the passphrase from a file.'],
+} satisfies Record<KeyCode, WithWayOut>
+
+/** Codes of the server's own, which this package does not import. */
+const server: Readonly<Record<string, WithWayOut>> = {
+  unauthenticated: ['notAllowed', signInAgain],
+  too_many_requests: ['refused', 'Wait a minute, and try again with the right token.'],
+  not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
+  trust_unavailable: ['unreachable', 'Whoever runs the server finds the reason in its log.'],
+  unavailable: ['unreachable', 'Try again; whoever runs the server finds the reason in its log.'],
+  log_unavailable: [
+    'unreachable',
+    'Try again; whoever runs the server finds the reason in its log.',
+  ],
+  product_not_found: [
+    'notFound',
+    'See `seaworthy product list`, or make it with `seaworthy product create NAME --kind KIND`; it counts once its proposal is signed.',
+  ],
+  proposal_not_found: ['notFound', 'See `seaworthy proposal list` for the proposals there are.'],
+  proposal_exists: ['refused', 'See `seaworthy proposal list` for the proposals there are.'],
+  proposal_closed: ['refused', 'See `seaworthy proposal show ID` for how it ended.'],
+  token_not_found: ['notFound', 'See `seaworthy token list` for the tokens there are.'],
+  gateway_token_not_found: ['notFound', 'See `seaworthy gateway-token list --fleet NAME`.'],
+  reboot_lock_not_found: [
+    'notFound',
+    'See `seaworthy reboot-lock list --fleet NAME` for those taken.',
+  ],
+  time_zone_unknown: ['usage', 'Name it as the system does, for example Europe/Berlin or UTC.'],
+  external_id_taken: ['refused', 'Choose another --name.'],
+}
+
+/** Codes of registries, connections, the audit log and of time. */
+const others: Readonly<Record<string, Ending>> = {
+  not_found: ['notFound'],
+  content_missing: ['notFound'],
+  unauthorized: ['notAllowed', signInAgain],
+  denied: ['notAllowed', whoMay],
+  unreachable: ['unreachable', 'Check that the server runs and that the address is right.'],
+  timed_out: ['unreachable', 'Check the network, and try again.'],
+  pin_mismatch: [
+    'refused',
+    'This is not the server that was paired, or its key was replaced: compare the pin with its administrator before `seaworthy login`.',
+  ],
+  tls: [
+    'refused',
+    'Pair with the pin that `seaworthy up` printed: `seaworthy login URL --pin sha256:…`.',
+  ],
+  aborted: ['failed'],
+  content_coded: [
+    'refused',
+    'Whatever answers compresses files that are signed as they are: switch that off in the server or proxy.',
+  ],
+  log_truncated: [
+    'refused',
+    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: both checkpoints are kept, and what changes nothing but the root still works. Then pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
+  ],
+  log_forked: [
+    'refused',
+    'The audit log was rewritten. Do not trust this server until you know why: both checkpoints are kept. What changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`); once you know, pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
+  ],
+  log_key_changed: [
+    'refused',
+    'The audit log has another key than the one remembered. Find out why before going on.',
+  ],
+  freeze: [
+    'refused',
+    'Look at the clock of this machine first. If it is right, the server is down, cut off, or holds back news; where its online keys were stolen or said a wrong time, the next root ends it: `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+  ],
+  lifetime_exceeded: [
+    'refused',
+    'The clock of the server was wrong, or its online keys were stolen: the next root ends them, `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+  ],
+}
+
+/** Codes that say more than their HTTP status or error class does. */
+export const endings: Readonly<Record<string, Ending>> = {
+  ...access,
+  ...fleets,
+  ...devices,
+  ...releases,
+  ...rollouts,
+  ...proposals,
+  ...keys,
+  ...server,
+  ...others,
+}
