@@ -17,7 +17,7 @@ export interface DdiActionRow {
   readonly attempt: number | null
   readonly state: DdiActionState
   readonly isCancelRejected: boolean
-  /** Since when its client is asked to cancel. */
+  /** Since when its client is asked to cancel; of one that would not, when it last said anything of the action. */
   readonly cancelAskedAt: Date | null
   readonly statusesCount: number
   /** The last ones, newest first. */

@@ -253,7 +253,7 @@ updates.ended_at timestamp with time zone
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
-ddi_actions: CHECK (((state = 'canceling'::text) = (cancel_asked_at IS NOT NULL)))
+ddi_actions: CHECK ((((state = 'canceling'::text) OR ((state = 'running'::text) AND is_cancel_rejected)) = (cancel_asked_at IS NOT NULL)))
 ddi_actions: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 ddi_actions: CHECK ((id > 0))
 ddi_actions: PRIMARY KEY (device, id)

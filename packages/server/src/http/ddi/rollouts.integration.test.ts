@@ -201,6 +201,42 @@ test('D7 fault: a cancel that nobody answers ends when its time is over, and the
   assert.equal(await tell(unit, `/cancelAction/${first}`, 'closed', 'success'), 410)
 })
 
+test('D7 fault: a client that rejects a cancel and hangs holds up no wave for ever', async () => {
+  const { fleet, units } = await makeFleet('hangs', 'hangs-too')
+  const rolloutId = await begin(fleet, '1.0')
+  for (const unit of units)
+    await tell(unit, `/deploymentBase/${await awaitAction(unit)}`, 'download')
+  await client.api.call(abortRollout, { params: { rolloutId }, body: {} })
+  const next = await begin(fleet, '2.0')
+  for (const unit of units) {
+    assert.equal(await tell(unit, await awaitCancel(unit), 'rejected'), 200)
+    assert.equal(await pollAction(unit), 1)
+  }
+  const [timed, forced] = units as [AddedController, AddedController]
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`
+        update ddi_actions set cancel_asked_at = cancel_asked_at - interval '15 minutes' where device = ${timed.deviceId}`,
+    )
+  } finally {
+    await db.close()
+  }
+  assert.equal(await awaitAction(timed), 2)
+  // The other one has its time yet, unless a person says otherwise.
+  assert.equal(await pollAction(forced), 1)
+  await client.api.call(cancelForeignDevice, { params: { deviceId: forced.deviceId }, body: {} })
+  assert.equal(await awaitAction(forced), 2)
+  for (const unit of units) {
+    assert.equal(await tell(unit, '/deploymentBase/1', 'closed', 'success'), 410)
+    assert.equal(await tell(unit, '/deploymentBase/2', 'closed', 'success'), 200)
+  }
+  await waitUntil('the wave is passed', async () => {
+    const view = await client.api.call(showRollout, { params: { rolloutId: next } })
+    return view.state === 'finished' && view.waves[0]?.healthyCount === 2
+  })
+})
+
 test('D7 fault: an emergency counts for a client only when that has stopped what it had in hand', async () => {
   const { fleet, units } = await makeFleet('interrupted')
   const unit = units[0]!

@@ -24,7 +24,10 @@ export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null
   return { reason: 'cancel_pending', exceptSha256 }
 }
 
-/** At a poll: an action whose client has not answered the wish to cancel in time ends, and nothing holds the device back. */
+/**
+ * At a poll: an action whose client has not answered the wish to cancel in time ends, and so does one whose client would not
+ * cancel and then fell silent about it. Nothing holds the device back any more.
+ */
 export async function endOverdueCancel(
   app: App,
   state: ForeignState,

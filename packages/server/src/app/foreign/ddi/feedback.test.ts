@@ -78,7 +78,8 @@ test('a wish to cancel ends when the client says so, and not by anything else', 
     assert.equal(effect.news?.update.state ?? null, update, execution)
     assert.equal(effect.news?.running, undefined)
     assert.equal(effect.action.isCancelRejected, execution === 'rejected')
-    assert.equal(effect.action.cancelAskedAt, state === 'canceling' ? at : null, execution)
+    const waitsSince = { canceling: at, running: now, canceled: null, failed: null, finished: null }
+    assert.equal(effect.action.cancelAskedAt, waitsSince[state], execution)
   }
 })
 
@@ -95,6 +96,22 @@ test('D7 a wish to cancel has three polls and at least a quarter of an hour to b
   assert.deepEqual([isOverdue(60, 14.9), isOverdue(60, 15)], [false, true])
   assert.deepEqual([isOverdue(3600, 179), isOverdue(3600, 180)], [false, true])
   assert.equal(isCancelOverdue({ cancelAskedAt: null }, { pollSeconds: 1 }, minutesOn(1e6)), false)
+})
+
+test('D7 fault: a client that would not cancel keeps its action only while it says how that goes', () => {
+  const rejected = applyCancelFeedback(
+    { ...action, state: 'canceling', cancelAskedAt: at },
+    say('rejected'),
+    at,
+  ).action
+  const isOverdue = (of: DdiActionRow, minutes: number) =>
+    isCancelOverdue(of, { pollSeconds: 60 }, new Date(at.getTime() + minutes * 60_000))
+  assert.deepEqual([isOverdue(rejected, 14.9), isOverdue(rejected, 15)], [false, true])
+  // An hour later it is still at work.
+  const working = applyFeedback(rejected, say('proceeding'), now).action
+  assert.deepEqual([isOverdue(working, 74.9), isOverdue(working, 75)], [false, true])
+  // Nobody asked this one to cancel: it has all the time of its update.
+  assert.equal(isOverdue(applyFeedback(action, say('proceeding'), at).action, 1e6), false)
 })
 
 test('messages are kept newest first, cut, and not for ever', () => {

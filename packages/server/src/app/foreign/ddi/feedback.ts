@@ -70,7 +70,7 @@ export function applyCancelFeedback(action: DdiActionRow, feedback: Feedback, no
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
   if (execution === 'rejected') {
-    const goesOn = { state: 'running', isCancelRejected: true, cancelAskedAt: null } as const
+    const goesOn = { state: 'running', isCancelRejected: true, cancelAskedAt: now } as const
     return { action: { ...noted, ...goesOn }, news: null }
   }
   if (execution === 'canceled') return close(noted, 'canceled', stopped, now)
@@ -90,7 +90,10 @@ function cancelTimeoutMs({ pollSeconds }: Pick<FleetPolicy, 'pollSeconds'>): num
   return Math.max(cancelMsMin, cancelPolls * pollSeconds * secondMs)
 }
 
-/** Whether the client has been asked to cancel for so long that no answer is waited for any more. */
+/**
+ * Whether the client has been asked to cancel for so long that no answer is waited for any more; or would not cancel, and has
+ * said nothing of what it goes on with for as long.
+ */
 export function isCancelOverdue(
   action: { readonly cancelAskedAt: Date | null },
   fleet: Pick<FleetPolicy, 'pollSeconds'>,
@@ -106,10 +109,13 @@ export function endUnanswered(
   how: 'timed-out' | 'forced',
   now: Date,
 ): Effect {
+  const silence = action.isCancelRejected
+    ? 'the client would not cancel, and has said nothing more in time'
+    : 'the client did not answer the wish to cancel in time'
   const said =
     how === 'forced'
       ? 'ended by a person, without an answer of the client'
-      : 'ended by the server: the client did not answer the wish to cancel in time'
+      : `ended by the server: ${silence}`
   const noted = { ...action, messages: [said, ...action.messages].slice(0, messagesKeptMax) }
   return close({ ...noted, changedAt: now }, 'canceled', stopped, now)
 }
@@ -121,6 +127,8 @@ function note(action: DdiActionRow, { details }: Feedback, now: Date): DdiAction
     statusesCount: action.statusesCount + 1,
     messages: [...said, ...action.messages].slice(0, messagesKeptMax),
     changedAt: now,
+    // Who would not cancel has its time anew with each word.
+    cancelAskedAt: action.isCancelRejected ? now : action.cancelAskedAt,
   }
 }
 
