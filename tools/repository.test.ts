@@ -42,6 +42,18 @@ test('B2 every locked package has a SHA-512 hash', () => {
     unhashed.map((p) => p.folder),
     [],
   )
+  // What a package bundles came under the hash of that package.
+  for (const path of listFiles('packages').filter((file) => file.endsWith('package-lock.json'))) {
+    const { packages } = JSON.parse(readText(path)) as {
+      packages: Record<string, { integrity?: string; inBundle?: boolean }>
+    }
+    const loose = Object.entries(packages).filter(
+      ([folder, { integrity, inBundle }]) =>
+        folder !== '' && inBundle !== true && !integrity?.startsWith('sha512-'),
+    )
+    assert.deepEqual(loose, [], path)
+    assert.ok(Object.keys(packages).length > 100, path)
+  }
 })
 
 test('the oldest Node that README promises to install with is refused by no package, so that npm warns of none', () => {

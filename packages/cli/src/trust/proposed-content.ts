@@ -182,7 +182,7 @@ async function ifThere<T>(value: Promise<T>, mayMiss: boolean): Promise<T | unde
 
 const contentMember = 'content'
 /** More than this is left out of an export: the file stays one that can be carried and read. */
-const contentBytesMax = 32 * 1024 * 1024
+const contentBytesMax = 64 * 1024 * 1024
 
 export interface PackedContent {
   /** To go into the evidence of an exported proposal. It needs no trust. */

@@ -25,7 +25,9 @@ export interface Application {
   standInBecause?: string
 }
 
+/** Each with the lock file of all its packages, so that the demo ships the same bytes whatever the registry has today. */
 const nodeRedVersions = ['4.0.9', '4.1.15'] as const
+const applicationsFolder = new URL('../../../demo-app/', import.meta.url)
 /** Long enough for three of them to start at once on a small machine. */
 const windowSeconds = 12
 
@@ -49,20 +51,28 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<A
   )
   for (const version of nodeRedVersions) {
     makeFolders(folders[version]!)
+    await cp(
+      fileURLToPath(new URL(`node-red-${version}/`, applicationsFolder)),
+      folders[version]!,
+      {
+        recursive: true,
+      },
+    )
     await runProgram('npm', [
-      'install',
+      'ci',
       '--prefix',
       folders[version]!,
       '--ignore-scripts',
       '--omit=dev',
       '--no-audit',
       '--no-fund',
-      '--no-package-lock',
       '--loglevel=error',
       '--fetch-retries=1',
       '--fetch-timeout=60000',
-      `node-red@${version}`,
     ])
+    // What the application is does not follow from the files by which npm got it.
+    await rm(join(folders[version]!, 'package-lock.json'))
+    await rm(join(folders[version]!, 'package.json'))
     await describeStart(folders[version]!, nodeRedStart, '/settings')
   }
   const broken = join(folder, `node-red-${newer}-broken`)
@@ -94,7 +104,7 @@ const nodeRedStart = [
 ] as const
 
 async function prepareStandIn(folder: string): Promise<Omit<Application, 'standInBecause'>> {
-  const source = fileURLToPath(new URL('../../../demo-app', import.meta.url))
+  const source = fileURLToPath(new URL('stand-in/', applicationsFolder))
   const prepare = async (
     version: string,
     answers: string,

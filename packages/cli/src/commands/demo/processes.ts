@@ -62,7 +62,12 @@ export function createProcesses(inherited: Environment): Processes {
       child.on('close', (code) => {
         errands.delete(child)
         if (code === 0) return resolve(output)
-        reject(new Error(complaints.trim() || `${file} ended with exit code ${code}`))
+        // One sentence inside another: without the name in front, and on one line.
+        const said = complaints
+          .trim()
+          .replace(/^seaworthy: /, '')
+          .replaceAll(/\s*\n\s*/g, ' ')
+        reject(new Error(said || `${file} ended with exit code ${code}`))
       })
     })
 
