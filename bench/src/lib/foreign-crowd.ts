@@ -1,13 +1,10 @@
 /** Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token and has said once what it runs. */
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
-import { once } from 'node:events'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { TestServer } from '@seaworthy/server/testing'
 import { newId } from '@seaworthy/std/ids'
 import { seededRandom } from '@seaworthy/std/random'
+import { fillTables, writeRecords } from './crowd-tables.ts'
 import { tokenMark } from './load.ts'
 
 export type Protocol = 'ddi' | 'omaha'
@@ -44,52 +41,29 @@ export async function addForeignCrowd(
   })
   const registered = start.toISOString()
   const text = JSON.stringify({ ...report, agentVersion: protocol, platform: 'linux/arm64' })
-  const db = server.openDatabase()
-  try {
-    await db.write(async ({ sql }) => {
-      await sql`set local statement_timeout = 0`
-      const fill = async (
-        table: string,
-        columns: string,
-        lineOf: (d: ForeignDevice) => string,
-      ): Promise<void> => {
-        const into = await sql.unsafe(`copy ${table} (${columns}) from stdin`).writable()
-        await pipeline(Readable.from(inPieces(devices, lineOf)), into)
-      }
-      await fill(
-        'devices',
-        'id, fleet, platform, hardware, agent_version, tags, registered_at, protocol',
-        ({ id }) =>
-          `${id}\t${fleet}\tlinux/arm64\t\\N\t${protocol}\t{"site":"kiel"}\t${registered}\t${protocol}\n`,
-      )
-      await fill(
-        'foreign_devices',
-        'device, protocol, external_id, home_fleet, secret_sha256',
-        ({ id, externalId, secret }) =>
-          `${id}\t${protocol}\t${externalId}\t${fleet}\t\\\\x${createHash('sha256').update(secret).digest('hex')}\n`,
-      )
-      await fill(
-        'device_states',
-        'device, seen_at, reported_at, digest, fleet, tags',
-        ({ id }) => `${id}\t${registered}\t${registered}\t\t${fleet}\t{"site":"kiel"}\n`,
-      )
-      await fill('last_reports', 'device, report', ({ id }) => `${id}\t${text}\n`)
-    })
-    for (const table of ['devices', 'foreign_devices', 'device_states', 'last_reports']) {
-      await db.writeRows(({ sql }) => sql.unsafe(`vacuum (analyze) ${table}`))
-    }
-    await db.writeRows(({ sql }) => sql.unsafe('checkpoint'))
-    // Every page has been written to since the last checkpoint, as in the middle between two.
-    await db.write(async ({ sql }) => {
-      await sql`set local statement_timeout = 0`
-      await sql`
-        update device_states set seen_at = seen_at
-        where ctid in (select min(ctid) from device_states group by (ctid::text::point)[0])`
-    })
-  } finally {
-    await db.close()
-  }
-  return { request: requests[protocol], ...(await writeRecords(server, protocol, devices)) }
+  await fillTables(server, devices, [
+    {
+      name: 'devices',
+      columns: 'id, fleet, platform, hardware, agent_version, tags, registered_at, protocol',
+      lineOf: ({ id }) =>
+        `${id}\t${fleet}\tlinux/arm64\t\\N\t${protocol}\t{"site":"kiel"}\t${registered}\t${protocol}\n`,
+    },
+    {
+      name: 'foreign_devices',
+      columns: 'device, protocol, external_id, home_fleet, secret_sha256',
+      lineOf: ({ id, externalId, secret }) =>
+        `${id}\t${protocol}\t${externalId}\t${fleet}\t\\\\x${createHash('sha256').update(secret).digest('hex')}\n`,
+    },
+    {
+      name: 'device_states',
+      columns: 'device, seen_at, reported_at, digest, fleet, tags',
+      lineOf: ({ id }) => `${id}\t${registered}\t${registered}\t\t${fleet}\t{"site":"kiel"}\n`,
+    },
+    { name: 'last_reports', columns: 'device, report', lineOf: ({ id }) => `${id}\t${text}\n` },
+  ])
+  const recordsFile = `${server.dataDir}/bench-${protocol}`
+  const record = (device: ForeignDevice) => recordOf(protocol, device)
+  return { request: requests[protocol], ...(await writeRecords(recordsFile, devices, record)) }
 }
 
 /** What differs between two devices stands together, so that one record of a fixed length takes its place. */
@@ -116,29 +90,4 @@ function recordOf(protocol: Protocol, { id, externalId, secret }: ForeignDevice)
   const [, afterMark = ''] = requests.omaha.split(tokenMark)
   const length = omahaHead.length + externalId.length + afterMark.length
   return `${token} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\nContent-Length: ${length}\r\n\r\n${omahaHead}${externalId}`
-}
-
-async function writeRecords(
-  server: TestServer,
-  protocol: Protocol,
-  devices: readonly ForeignDevice[],
-) {
-  const tokensFile = `${server.dataDir}/bench-${protocol}`
-  const file = await open(tokensFile, 'w')
-  const stream = file.createWriteStream()
-  for (const piece of inPieces(devices, (device) => recordOf(protocol, device))) {
-    if (!stream.write(piece)) await once(stream, 'drain')
-  }
-  await new Promise((resolve) => stream.end(resolve))
-  return { tokensFile, tokenBytes: recordOf(protocol, devices[0]!).length }
-}
-
-function* inPieces<T>(items: readonly T[], lineOf: (item: T) => string): Generator<string> {
-  const pieceMax = 1000
-  for (let i = 0; i < items.length; i += pieceMax) {
-    yield items
-      .slice(i, i + pieceMax)
-      .map(lineOf)
-      .join('')
-  }
 }
