@@ -162,6 +162,51 @@ test('V4 attack: a device that a lie made register anew is taken under its forme
   assert.equal(agent.status()['deviceId'], id)
 })
 
+test('V4 attack: a lie told twice, and a registration that is refused, take no former identity', async () => {
+  const id = origin.deviceId()
+  await remove(id)
+  writeKey(freshProvisioningKey('1'))
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => agent.status()['removedAt'] === null)
+  await pollWell()
+  origin.intercept = async (request, response) => {
+    if (request.url !== '/v1/device/register') return false
+    response.writeHead(403, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify({ code: 'provisioning_key_used_up' }))
+    return true
+  }
+  await remove(origin.deviceId())
+  writeKey(freshProvisioningKey('2'))
+  agent.installer.pollNow()
+  await waitUntil('refused', () => requestsTo('/v1/device/register') >= 3)
+  await agent.stop()
+  origin.intercept = undefined
+  origin.restore(id)
+  await start()
+  agent.installer.pollNow()
+  await waitUntil('itself again', () => agent.status()['deviceId'] === id)
+  await pollWell()
+  assert.equal(readKey(), freshProvisioningKey('2'))
+  assertUnharmed()
+})
+
+test('V4 attack: a provisioning key that the device was registered with before its last one is no fresh one', async () => {
+  await remove(origin.deviceId())
+  writeKey(freshProvisioningKey('1'))
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => agent.status()['removedAt'] === null)
+  await pollWell()
+  await remove(origin.deviceId())
+  const asked = requestsTo('/v1/device/register')
+  writeKey(testProvisioningKey)
+  for (let i = 0; i < 2; i++) await pollInVain()
+  await agent.stop()
+  await start()
+  await pollInVain()
+  assert.equal(requestsTo('/v1/device/register'), asked)
+  assertUnharmed()
+})
+
 test('V4 a fresh provisioning key stays unspent while the server knows the device, restarts included', async () => {
   const fresh = freshProvisioningKey('1')
   writeKey(fresh)

@@ -60,6 +60,8 @@ export interface DeviceState {
   keyFile: KeyFile
   /** Id of the provisioning key that it was registered with; `null` where that was not written down. */
   registeredWith: string | null
+  /** Ids of all provisioning keys that it was ever registered with, the newest last. */
+  spentKeys: string[]
   /** Since when the server says that the device was removed. */
   removedAt: string | null
   /** Who the device was before it registered anew. */
@@ -95,6 +97,7 @@ export const emptyState: DeviceState = {
   deviceId: null,
   keyFile: 'device.key',
   registeredWith: null,
+  spentKeys: [],
   removedAt: null,
   former: null,
   committed: null,
@@ -180,6 +183,18 @@ export function rememberFailure(state: DeviceState, failure: FailedRelease): Fai
   const isAgain = known !== undefined && known.counter === failure.counter
   const times = isAgain ? (known.times ?? 1) + 1 : 1
   return [...others, { ...failure, times }].slice(-failedMax)
+}
+
+const spentKeysMax = 256
+
+/** What a registration changes; kept for the day on which somebody puts the same key there again. */
+export function registeredBy(
+  state: DeviceState,
+  keyId: string,
+): Pick<DeviceState, 'registeredWith' | 'spentKeys'> {
+  const before = state.registeredWith === null ? [] : [state.registeredWith]
+  const spentKeys = [...new Set([...state.spentKeys, ...before, keyId])].slice(-spentKeysMax)
+  return { registeredWith: keyId, spentKeys }
 }
 
 /** Whatever a server says: so often a signed release that fails can interrupt the service of this device. */

@@ -4,7 +4,8 @@ import type { Disk } from '../ports.ts'
 import type { Layout } from './layout.ts'
 import { replaceFile } from './replace-file.ts'
 
-export type KeyFile = 'device.key' | 'device.key.2'
+const keyFiles = ['device.key', 'device.key.2', 'device.key.3'] as const
+export type KeyFile = (typeof keyFiles)[number]
 
 export interface Identity {
   readonly deviceId: string
@@ -12,11 +13,15 @@ export interface Identity {
   readonly keyFile: KeyFile
 }
 
-const identityForm = /^(device_[0-9a-hjkmnp-tv-z]{26})(?:\n(device\.key(?:\.2)?))?$/
+const identityForm = /^(device_[0-9a-hjkmnp-tv-z]{26})(?:\n(device\.key(?:\.[23])?))?$/
 
-/** Two take turns: a device that registers anew keeps the key that it had. */
-export function otherKeyFile(keyFile: KeyFile): KeyFile {
-  return keyFile === 'device.key' ? 'device.key.2' : 'device.key'
+export function isKeyFile(value: unknown): value is KeyFile {
+  return (keyFiles as readonly unknown[]).includes(value)
+}
+
+/** Three take turns: a device that registers anew keeps the key that it has and the one before, until the new one is registered. */
+export function freeKeyFile(taken: readonly (KeyFile | undefined)[]): KeyFile {
+  return keyFiles.find((keyFile) => !taken.includes(keyFile))!
 }
 
 export async function writeIdentity(
@@ -34,7 +39,7 @@ export async function readIdentity(disk: Disk, layout: Layout): Promise<Identity
     const bytes = await disk.read(`${layout.trust}/identity`, 64)
     const match = bytes && identityForm.exec(utf8Decode(bytes))
     if (match === undefined || match === null) return undefined
-    return { deviceId: match[1]!, keyFile: match[2] === 'device.key.2' ? match[2] : 'device.key' }
+    return { deviceId: match[1]!, keyFile: isKeyFile(match[2]) ? match[2] : 'device.key' }
   } catch {
     // what is asked for here is needed only after something worse was found
     return undefined

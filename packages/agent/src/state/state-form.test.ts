@@ -41,6 +41,8 @@ test('T7 a member of another form is named, never run on', () => {
     committedCounter: -1,
     floor: 1.5,
     channelFloors: { 'acme/stable': '1' },
+    spentKeys: [1],
+    keyFile: 'device.key.4',
     update: { phase: 'idle', release, starts: 0 },
     failed: {},
     refusals: [null],

@@ -1,4 +1,5 @@
 /** The form of a stored device state, member by member: what another version or a mistaken hand wrote is not run on. */
+import { isKeyFile } from './identity.ts'
 
 type Form = (value: unknown) => boolean
 
@@ -16,8 +17,6 @@ const isListOf =
   (isForm: Form): Form =>
   (value) =>
     Array.isArray(value) && value.every(isForm)
-
-const isKeyFile: Form = (value) => value === 'device.key' || value === 'device.key.2'
 
 const isRelease: Form = (value) =>
   isObject(value) &&
@@ -37,6 +36,7 @@ const forms = {
   deviceId: isNullOr(isText),
   keyFile: isKeyFile,
   registeredWith: isNullOr(isText),
+  spentKeys: isListOf(isText),
   removedAt: isNullOr(isText),
   former: isNullOr(
     (value) => isObject(value) && isText(value['deviceId']) && isKeyFile(value['keyFile']),

@@ -19,8 +19,10 @@ import {
 import { askForToken } from '../poll/session.ts'
 import { FetchError } from '../refusals.ts'
 import { openDeviceKey, signRegistration } from '../state/device-key.ts'
+import type { DeviceState } from '../state/device-state.ts'
+import { registeredBy } from '../state/device-state.ts'
 import type { Identity } from '../state/identity.ts'
-import { otherKeyFile, writeIdentity } from '../state/identity.ts'
+import { freeKeyFile, writeIdentity } from '../state/identity.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { withSignedReport } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
@@ -60,8 +62,12 @@ export function createMembership(context: InstallerContext): Membership {
     return bytes && findProvisioningKey(bytes)
   }
 
-  const isSpent = (key: string | undefined) =>
-    key !== undefined && provisioningKeyId(key) === store.state.registeredWith
+  const isSpent = (key: string | undefined) => {
+    if (key === undefined) return false
+    const { registeredWith, spentKeys } = store.state
+    const id = provisioningKeyId(key)
+    return id === registeredWith || spentKeys.includes(id)
+  }
 
   /** One that this device has not registered with. */
   const readFreshKey = async (): Promise<string | undefined> => {
@@ -69,7 +75,7 @@ export function createMembership(context: InstallerContext): Membership {
     return isSpent(key) ? undefined : key
   }
 
-  /** The key that the device was registered with, and no other: a fresh one stays until it was used. */
+  /** A key that the device was registered with, and no other: a fresh one stays until it was used. */
   const destroySpentKey = async () => {
     if (isSpent(config.provisioningKey)) delete config.provisioningKey
     const path = settings.configPath
@@ -113,8 +119,8 @@ export function createMembership(context: InstallerContext): Membership {
       )
     }
     const deviceId = await askToRegister(context.signer, provisioningKey)
-    const registeredWith = provisioningKeyId(provisioningKey)
-    await store.change((state) => ({ ...state, deviceId, registeredWith }))
+    const spent = provisioningKeyId(provisioningKey)
+    await store.change((state) => ({ ...state, deviceId, ...registeredBy(state, spent) }))
     await writeIdentity(disk, layout, { deviceId, keyFile: store.state.keyFile })
     log.info('registered', { deviceId })
   }
@@ -128,12 +134,12 @@ export function createMembership(context: InstallerContext): Membership {
   const become = async (
     identity: Identity,
     signer: Signer,
-    registeredWith: string | null,
+    registration: Partial<Pick<DeviceState, 'registeredWith' | 'spentKeys'>>,
   ): Promise<void> => {
     const former = present()
     await store.change((state) =>
       withSignedReport(
-        { ...state, ...identity, registeredWith, former, removedAt: null, outbox: [] },
+        { ...state, ...identity, ...registration, former, removedAt: null, outbox: [] },
         reportFacts(context),
         signer,
         ports.clock.now(),
@@ -145,11 +151,8 @@ export function createMembership(context: InstallerContext): Membership {
 
   /** A device key that the server has never seen: each attempt goes on with the one that the attempt before has made. */
   const registerAnew = async (provisioningKey: string) => {
-    const keyFile = otherKeyFile(store.state.keyFile)
-    if (store.state.former?.keyFile === keyFile) {
-      await store.change((state) => ({ ...state, former: null }))
-      await disk.remove(keyPath({ keyFile }))
-    }
+    const forgotten = store.state.former
+    const keyFile = freeKeyFile([store.state.keyFile, forgotten?.keyFile])
     const signer = await openDeviceKey(disk, keyPath({ keyFile }), true)
     let deviceId: string
     try {
@@ -161,7 +164,9 @@ export function createMembership(context: InstallerContext): Membership {
       throw error
     }
     const before = store.state.deviceId
-    await become({ deviceId, keyFile }, signer, provisioningKeyId(provisioningKey))
+    const spent = provisioningKeyId(provisioningKey)
+    await become({ deviceId, keyFile }, signer, registeredBy(store.state, spent))
+    if (forgotten !== null) await disk.remove(keyPath(forgotten))
     mayHoldSpentKey = true
     await signIn({ deviceId, keyFile }, signer)
     log.info('registered-anew', { deviceId, before })
@@ -176,7 +181,7 @@ export function createMembership(context: InstallerContext): Membership {
 
   /** A server that was set back, or lied, may know the identity before. */
   const goBack = async (): Promise<boolean> => {
-    const { former, registeredWith } = store.state
+    const { former } = store.state
     if (former === null) return false
     const signer = await openDeviceKey(disk, keyPath(former), false)
     try {
@@ -185,7 +190,7 @@ export function createMembership(context: InstallerContext): Membership {
       if (error instanceof FetchError && error.problem !== undefined) return false
       throw error
     }
-    await become(former, signer, registeredWith)
+    await become(former, signer, {})
     log.warn('former-identity-taken', { deviceId: former.deviceId })
     return true
   }
