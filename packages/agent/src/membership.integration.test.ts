@@ -83,7 +83,7 @@ test('V4 a removed device says so, runs on, and registers anew with a fresh key:
   const first = origin.deviceId()
   await remove(first)
   await pollInVain()
-  assert.equal(agent.status().lastError, 'device_removed')
+  await waitUntil('it says so', () => agent.status().lastError === 'device_removed')
   assert.equal(origin.registrations, 1)
   assertUnharmed()
 

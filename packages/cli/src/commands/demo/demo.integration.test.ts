@@ -42,7 +42,7 @@ test('T7 the whole demo without a registry: says so, installs, updates in waves,
     assert.equal(count(`refused: ${code}`), 3, code)
   }
   assert.match(output, /serve a timestamp from the future, signed with both stolen keys/)
-  assert.equal(count('is not moved by it') + count('refused: signed_ahead'), 3)
+  assert.equal(count('is not moved by it') + count('refused: lifetime_exceeded'), 3)
   assert.equal(count('was not touched; what time it is, its clock says'), 3)
   assert.equal(count('does not sign: file_list_mismatch'), 3)
   assert.match(output, /every device still runs 1\.1\.0/)
