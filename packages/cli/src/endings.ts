@@ -7,6 +7,10 @@ import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
+import type { PackRefusal } from '@seaworthy/oci/bundle/pack'
+import type { ManifestRefusal } from '@seaworthy/oci/manifests'
+import type { OsImageRefusal } from '@seaworthy/oci/os-image'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal } from '@seaworthy/trust/tuf'
 
@@ -78,6 +82,25 @@ const releases = {
   release_mismatch: ['refused', otherContent],
   file_list_mismatch: ['refused', otherContent],
 } satisfies Record<ReleaseRefusal, WithWayOut>
+
+/** What only content that was made elsewhere is refused for; the others are said of one's own folders and files too. */
+const contents = {
+  file_list_malformed: ['refused', otherContent],
+  file_list_too_large: ['refused', otherContent],
+  zstd_damaged: ['refused', otherContent],
+  tar_truncated: ['refused', otherContent],
+  tar_header: ['refused', otherContent],
+  tar_not_canonical: ['refused', otherContent],
+  tar_pax: ['refused', otherContent],
+  tar_padding: ['refused', otherContent],
+  tar_trailing_bytes: ['refused', otherContent],
+  entry_order: ['refused', otherContent],
+  entry_duplicate: ['refused', otherContent],
+  entry_parent: ['refused', otherContent],
+} satisfies Record<
+  Exclude<ReleaseFault, ReleaseRefusal | PackRefusal | ManifestRefusal | OsImageRefusal>,
+  WithWayOut
+>
 
 const rollouts = {
   rollout_not_found: ['notFound', 'See `seaworthy rollout list` for the rollouts there are.'],
@@ -152,6 +175,10 @@ const server: Readonly<Record<string, WithWayOut>> = {
   too_many_requests: ['refused', 'Wait a minute, and try again with the right token.'],
   not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
   trust_unavailable: ['unreachable', 'Whoever runs the server finds the reason in its log.'],
+  content_checks_waiting: [
+    'unreachable',
+    'Try again in a minute: the server reads one release of a product after the other.',
+  ],
   unavailable: ['unreachable', 'Try again; whoever runs the server finds the reason in its log.'],
   log_unavailable: [
     'unreachable',
@@ -223,6 +250,7 @@ export const endings: Readonly<Record<string, Ending>> = {
   ...fleets,
   ...devices,
   ...releases,
+  ...contents,
   ...rollouts,
   ...proposals,
   ...keys,
