@@ -42,7 +42,7 @@ export class CliError extends Error {
   }
 }
 
-/** For commands whose exit code is somebody else's, who has already said why. */
+/** Ends a command whose exit code is somebody else's, who has already said why. */
 export class ExitCodeError extends Error {
   override readonly name = 'ExitCodeError'
   readonly exitCode: number

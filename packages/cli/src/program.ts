@@ -72,7 +72,7 @@ const codeOfExit: Readonly<Record<ExitCode, string>> = {
   6: 'unreachable',
 }
 
-/** For scripts: one line, the last of the error stream. */
+/** Scripts read one line, the last of the error stream. */
 function writeJson(
   ports: CliPorts,
   command: string,

@@ -1,4 +1,4 @@
-/** With which rights and how much memory each process of the agent is started (RFD 10). */
+/** The rights and the memory with which each process of the agent is started (RFD 10). */
 import { realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Account } from './accounts.ts'

@@ -213,7 +213,7 @@ function makeAgentFolders(
   owned(layout.appData, 0o750, accounts?.application)
 }
 
-/** To whoever asks at the socket, and into a file for when nobody listens there. */
+/** Tells whoever asks at the socket, and writes a file for when nobody listens there. */
 function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatus'] {
   let last = ''
   return (status) => {

@@ -185,9 +185,9 @@ const contentMember = 'content'
 const contentBytesMax = 64 * 1024 * 1024
 
 export interface PackedContent {
-  /** To go into the evidence of an exported proposal. It needs no trust. */
+  /** Goes into the evidence of an exported proposal. It needs no trust. */
   evidence: JsonObject
-  /** Digests of what did not fit. */
+  /** Digests that the file lacks, because their content did not fit. */
   left: readonly Digest[]
 }
 

@@ -1,4 +1,4 @@
-/** From an intent to a published change: build on verified metadata, show, sign, submit, and apply once every threshold is met. */
+/** Takes an intent to a published change: build on verified metadata, show, sign, submit, and apply once every threshold is met. */
 import { TrustError } from '@seaworthy/std/refusal'
 import type { ProposalView } from '@seaworthy/api/proposals'
 import {
@@ -53,7 +53,7 @@ export interface ProposalOptions {
   apply: boolean
 }
 
-/** Of those that show content. */
+/** Options of commands that show content. */
 export interface ContentOptions {
   all?: boolean
   unchecked?: boolean

@@ -165,7 +165,7 @@ export function signingKeys(...groups: readonly (readonly NamedKey[])[]): NamedK
   return [...byId.values()]
 }
 
-/** For `--sign-with` and `--key` of commands that must sign: a public key file is a mistake there. */
+/** Throws where a key of a command that must sign (`--sign-with`, `--key`) is a public one. */
 export function requireSigning(keys: readonly NamedKey[]): void {
   for (const key of keys) {
     if (key.canSign) continue

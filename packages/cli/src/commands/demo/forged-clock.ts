@@ -40,7 +40,7 @@ export async function forgeClock(
   )
 }
 
-/** After the owners have replaced both keys: nothing of the forged time is left, and nobody has touched the device. */
+/** Requires, after the owners have replaced both keys, that nothing of the forged time is left and nobody has touched the device. */
 export async function proveClocks(story: Story, devices: readonly DemoDevice[]): Promise<void> {
   for (const device of devices) {
     if (device.agent.hasEnded)

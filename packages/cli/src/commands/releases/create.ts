@@ -90,7 +90,7 @@ export async function createReleaseFrom(
   }
 }
 
-/** Before anything is packed: whether the server can be reached and has the product, and what the version means there so far. */
+/** Asks, before anything is packed, whether the server can be reached and has the product, and what the version means there so far. */
 async function findProduct(
   context: Context,
   product: string,

@@ -3,7 +3,7 @@
  * row is refused, not served, and noticed. What the log has said once it cannot take back.
  */
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -20,6 +20,7 @@ import type { Checkpoint, LogError } from '@seaworthy/trust/tlog'
 import { parseNoteKey, verifyCheckpoint, verifyEntries, verifyLog } from '@seaworthy/trust/tlog'
 import { formatProposal, parseProposal, signMetadata } from '@seaworthy/trust/tuf'
 import { nodeSha256 } from '../access/audit-log.ts'
+import { leaderLockKey } from '../worker/index.ts'
 import type { Db } from '../../db/connection.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -128,6 +129,30 @@ test('T10 a release written into the channel role in the database is not served,
     // Nothing can be published on top of it either.
     const next = await pushRelease(client, server.adminToken, '2.0.0')
     await assert.rejects(submit(client, await propose(client, publishIntent(next))))
+  }))
+
+/** Whoever leads loses the lead, and the next does everything that is due from the beginning. */
+async function loseLead(thief: Db): Promise<void> {
+  await thief.write(
+    ({ sql }) => sql`select pg_terminate_backend(pid) from pg_locks
+      where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`,
+  )
+}
+
+test('O1 content of a signed release that is gone from the disk under a running server is said by /readyz and in the log, until it is there again', () =>
+  withServer(async ({ server, client, signers, thief }) => {
+    const release = await pushRelease(client, server.adminToken, '1.0.0')
+    await publishRelease(client, release, signers)
+    const { sha256 } = release
+    const blob = join(server.dataDir, 'blobs', 'content', 'sha256', sha256.slice(0, 2), sha256)
+    await awaitReadiness(client, /^\{"ready":true/)
+    await rename(blob, `${server.dataDir}/lost`)
+    await loseLead(thief)
+    await awaitReadiness(client, /acme\/stable\/1\.0\.0/)
+    assert.match(server.log(), /release\.content-missing.*acme\/stable\/1\.0\.0/)
+    await rename(`${server.dataDir}/lost`, blob)
+    await loseLead(thief)
+    await awaitReadiness(client, /^\{"ready":true/)
   }))
 
 test('T10 with the online keys alone: metadata of a channel signed by the snapshot key is refused', () =>
