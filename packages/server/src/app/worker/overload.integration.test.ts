@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { showDevice } from '@seaworthy/api/devices'
 import { systemSleep } from '@seaworthy/std/time'
+import type { AddedController } from '../../testing/controllers.ts'
+import { addController } from '../../testing/controllers.ts'
 import type { TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -53,16 +55,29 @@ async function checkIn(device: TestDevice, sequence: number): Promise<Answer> {
   return { device, sequence, status, retryAfter: headers['retry-after'], pollSeconds }
 }
 
-test('O1 a flood is slowed down, then turned away before it is accepted; what was acknowledged is there', async () => {
+/** How long a device that speaks DDI is told to sleep. */
+async function readSleep(unit: AddedController): Promise<readonly [number, string | undefined]> {
+  const { status, body } = await unit.send('GET', '')
+  return [status, body?.config?.polling.sleep]
+}
+
+test('O1 a flood is slowed down, foreign devices too, then turned away before it is accepted; what was acknowledged is there', async () => {
   for (const device of devices) assert.equal((await checkIn(device, 1)).status, 200)
+  const units: AddedController[] = []
+  for (let n = 0; n < 6; n++) units.push(await addController(client, `unit ${n}`))
+  assert.deepEqual(await readSleep(units[0]!), [200, '00:01:00'])
   const db = server.openDatabase()
   const flood: Promise<Answer>[] = []
+  const foreignFlood: Promise<readonly [status: number, sleep: string | undefined]>[] = []
   try {
     await db.write(async ({ sql }) => {
       await sql`lock table device_states in share mode`
       for (let sequence = 2; sequence <= 18; sequence++) {
         for (const device of devices) flood.push(checkIn(device, sequence))
+        foreignFlood.push(readSleep(units[sequence % units.length]!))
         await systemSleep(150)
+        // A transaction that is idle for seconds, as on a busy machine, would be ended.
+        await sql`select 1`
       }
     })
   } finally {
@@ -83,6 +98,15 @@ test('O1 a flood is slowed down, then turned away before it is accepted; what wa
     'nobody was slowed down',
   )
 
+  // A foreign device is told the same, in its own protocol, and turned away when the others are.
+  const foreign = await Promise.all(foreignFlood)
+  assert.ok(foreign.every(([status]) => status === 200 || status === 503))
+  const sleeps = foreign.flatMap(([, sleep]) => sleep ?? [])
+  assert.ok(
+    sleeps.some((sleep) => sleep > '00:01:00' && sleep <= '00:04:00'),
+    `the foreign device was told ${sleeps.join(', ')}`,
+  )
+
   for (const device of devices) {
     const { reports } = await client.api.call(showDevice, { params: { deviceId: device.id } })
     const kept = new Set(reports.map(({ report: { sequence } }) => sequence))
@@ -93,4 +117,5 @@ test('O1 a flood is slowed down, then turned away before it is accepted; what wa
   }
   const [device] = devices
   assert.equal((await report(client, device!, { sequence: 40 }, true)).pollSeconds, 60)
+  assert.deepEqual(await readSleep(units[0]!), [200, '00:01:00'])
 })
