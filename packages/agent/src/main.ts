@@ -33,12 +33,13 @@ const { values, positionals } = parseArgs({
 })
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
-/** The agent's own processes have another working directory. */
-const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(path))
+const stateDir = text(values['state-dir'])
+/** Whole paths from here on: the agent's own processes have another working directory. */
 const options = {
-  configPath:
+  configPath: resolve(
     text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
-  stateDir: absolute(text(values['state-dir'])),
+  ),
+  stateDir: stateDir === undefined ? undefined : resolve(stateDir),
 }
 
 /** Once all of a process's code is loaded, and before it reads anything. */

@@ -10,7 +10,7 @@ import { startTestOrigin } from './testing/test-origin.ts'
 const folder = makeTestFolder()
 after(() => folder.remove())
 
-test('V1 the packaged agent is one file that runs a release with nothing but Node beside it', async () => {
+test('V1 the packaged agent is one file that runs a release with nothing but Node beside it, by paths from where it was started', async () => {
   const out = `${folder.path}/opt`
   const { file } = await buildAgent(`${folder.path}/build`)
   mkdirSync(out)
@@ -19,8 +19,15 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
   const agent = await createTestAgent(`${folder.path}/device`, origin)
   await origin.release('1.0.0', writeTestApp(`${folder.path}/app`, '1.0.0'))
   const main = `${out}/seaworthy-agent.mjs`
-  const options = ['--config', agent.configPath, '--state-dir', agent.stateDir]
-  const run = spawn(process.execPath, [main, 'run', ...options], { stdio: 'ignore', cwd: '/' })
+  // as somebody types them who stands beside the configuration
+  const options = ['--config', 'agent.json', '--state-dir', 'state']
+  const cwd = `${folder.path}/device`
+  const run = spawn(process.execPath, [main, 'run', ...options], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    cwd,
+  })
+  let log = ''
+  run.stderr.on('data', (bytes: Buffer) => (log += bytes.toString()))
   try {
     await waitUntil(
       'it runs',
@@ -33,12 +40,14 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
       .flatMap((word) => /^--allow-fs-read=(.*)$/.exec(word)?.[1] ?? [])
     assert.deepEqual(readable, [main, `${agent.stateDir}/fetch`, `${agent.stateDir}/run`])
     await waitUntil('committed', async () => (await agent.status())['committedCounter'] === 1)
-    const shown = spawnSync(process.execPath, [main, 'status', ...options], { encoding: 'utf8' })
+    assert.equal(origin.registrations, 1, 'one use of the provisioning key')
+    assert.doesNotMatch(log, /DiskError/, 'nothing of it has to be started again')
+    assert.ok(!readFileSync(agent.configPath, 'utf8').includes('provisioningKey'))
+    const ask = { encoding: 'utf8', cwd } as const
+    const shown = spawnSync(process.execPath, [main, 'status', ...options], ask)
     assert.equal(shown.status, 0)
     assert.match(shown.stdout, /release +1\.0\.0 \(counter 1/)
-    const json = spawnSync(process.execPath, [main, 'status', '--json', ...options], {
-      encoding: 'utf8',
-    })
+    const json = spawnSync(process.execPath, [main, 'status', '--json', ...options], ask)
     assert.equal((JSON.parse(json.stdout) as { isRunning: boolean }).isRunning, true)
   } finally {
     run.kill('SIGTERM')
@@ -49,7 +58,10 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
       [[], [], []],
       'an orderly end leaves nothing running',
     )
-    const shown = spawnSync(process.execPath, [main, 'status', ...options], { encoding: 'utf8' })
+    const shown = spawnSync(process.execPath, [main, 'status', ...options], {
+      encoding: 'utf8',
+      cwd,
+    })
     assert.equal(shown.status, 6)
     assert.match(shown.stdout, /not running/)
     agent.cutPower()

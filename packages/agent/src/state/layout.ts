@@ -33,7 +33,3 @@ export function layoutOf(stateDir: string, product: string): Layout {
     statusFile: `${stateDir}/status.json`,
   }
 }
-
-export function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/'
-}

@@ -1,6 +1,6 @@
 /** A small file that is either the old one or the new one, whole, whatever happens in between. */
+import { dirname } from 'node:path'
 import type { Disk } from '../ports.ts'
-import { parentOf } from './layout.ts'
 
 /** Write, sync, rename, sync the folder. What a crash leaves of an earlier attempt is removed first. */
 export async function replaceFile(
@@ -18,7 +18,7 @@ export async function replaceFile(
     await writer.close()
   }
   await disk.rename(temporary, path)
-  await disk.syncFolder(parentOf(path))
+  await disk.syncFolder(dirname(path))
 }
 
 /** A symbolic link that points to the old target or to the new one, at every instant. */
@@ -27,5 +27,5 @@ export async function replaceLink(disk: Disk, path: string, target: string): Pro
   await disk.remove(temporary)
   await disk.symlink(target, temporary)
   await disk.rename(temporary, path)
-  await disk.syncFolder(parentOf(path))
+  await disk.syncFolder(dirname(path))
 }

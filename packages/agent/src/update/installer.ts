@@ -2,6 +2,7 @@
  * The installer as a whole: opens what the device remembers, keeps the application running, polls, and updates. It works the same
  * with a server, with mirrors alone, and with nobody to talk to.
  */
+import { dirname } from 'node:path'
 import { backOffMs } from '@seaworthy/std/retry'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { createAppRunner } from '../health/app-runner.ts'
@@ -12,7 +13,6 @@ import { readSlots, removeStaging } from '../slots/slots.ts'
 import { openDeviceKey } from '../state/device-key.ts'
 import type { DeviceState } from '../state/device-state.ts'
 import { openState } from '../state/device-state.ts'
-import { parentOf } from '../state/layout.ts'
 import { readIdentity, writeIdentity } from '../state/identity.ts'
 import type { UpdateActivity } from '../state/reports.ts'
 import { jitteredMs, waitingActivity } from '../state/reports.ts'
@@ -46,7 +46,7 @@ export async function openInstaller(
   for (const folder of [layout.trust, layout.incoming]) await disk.makeFolder(folder, 0o700)
   for (const folder of [layout.releases, layout.appData]) await disk.makeFolder(folder, 0o755)
   // the names of the folders themselves: without them, all that is made durable inside is lost with the first power cut
-  for (const folder of [layout.productFolder, parentOf(layout.productFolder), layout.root]) {
+  for (const folder of [layout.productFolder, dirname(layout.productFolder), layout.root]) {
     await disk.syncFolder(folder)
   }
   await removeStaging(disk, layout)
