@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -540,6 +540,44 @@ test('a release is made from a file, an OCI layout or a registry, and the same i
     ),
     /\(product_not_found\)/,
   )
+})
+
+test('T11 a release too large for one file is exported with a folder, carried, checked and signed without network', async (t) => {
+  const { ann, ben, both, root } = world
+  const app = await writeApplication(ann, 'app-large', {
+    'bin/app': '#!/bin/sh\n',
+    'seaworthy.json': '{"start":["./bin/app"]}',
+  })
+  await writeFile(join(app, 'noise'), randomBytes(65 * 1024 * 1024))
+  const platform = ['--platform', 'linux/amd64']
+  await ann.ok('release', 'create', 'web', 'large', ...platform, '--from', app)
+  const proposed = await ann.json<ProposalJson>(
+    ...['publish', 'web', 'large', '--channel', 'stable', '--sign-with', ann.file('key')],
+  )
+  const file = ann.file('large.json')
+  const exported = ['proposal', 'export', proposed.id, '-o', file]
+  const alone = await ann.ok(...exported)
+  assert.match(alone, /left out: sha256:[0-9a-f]{64}/)
+  const [, dir = ''] = /seaworthy (proposal export .*) DIR\n/.exec(alone) ?? []
+  const folder = ann.file('content')
+  const whole = await ann.ok(...dir.split(' '), folder)
+  assert.match(await ann.fails(3, ...exported, '--content-dir', folder), /is not empty/)
+
+  const offline = await createCliUser(t, 'without-network', {
+    createTransport: () => {
+      throw new Error('this machine has no network')
+    },
+  })
+  const [, sign = ''] = /^ {2}seaworthy (proposal sign .*)$/m.exec(whole) ?? []
+  const words = sign.replace('FILE', ben.file('key')).split(' ')
+  assert.deepEqual(words.slice(-4), ['--root', root, '--content', folder])
+  const missing = await offline.fails(3, ...words.slice(0, -2))
+  assert.match(missing, /NOT CHECKED[^]*--content-dir DIR/)
+  const signed = await offline.ok(...words)
+  assert.doesNotMatch(signed, /NOT CHECKED/)
+  assert.match(signed, /\+ noise +65\.0 MiB/)
+  assert.match(await ann.ok('proposal', 'import', `${file}.signatures`), /Published/)
+  await ann.ok('withdraw', 'web', 'large', '--channel', 'stable', ...both)
 })
 
 test('a proposal that was overtaken is made anew', async () => {

@@ -22,11 +22,11 @@ import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
 import { collectPages, requireLog, withSession } from '../session.ts'
-import { readBounded, writeDurably } from '../state/files.ts'
+import { readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
 import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
-import { describeProposedFiles, packContent } from '../trust/proposed-content.ts'
+import { describeProposedFiles, layOutContent, packContent } from '../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
 import {
   changedRoles,
@@ -84,8 +84,12 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     .command('export <id>')
     .description('write it as one file that carries everything needed to check it')
     .requiredOption('-o, --output <file>', 'the file to write')
-    .action(async (id: string, options: { output: string }, command: Command) =>
-      exportProposal(createContext(ports, command), id, options.output),
+    .option(
+      '--content-dir <dir>',
+      'all content as an OCI layout, for what the file has no room for',
+    )
+    .action(async (id: string, options: ExportOptions, command: Command) =>
+      exportProposal(createContext(ports, command), id, options),
     )
   proposal
     .command('import <signatures-file...>')
@@ -263,39 +267,71 @@ function requireOpen({ id, state }: ProposalView): void {
   })
 }
 
-async function exportProposal(context: Context, id: string, output: string): Promise<void> {
+interface ExportOptions {
+  output: string
+  contentDir?: string | undefined
+}
+
+async function exportProposal(
+  context: Context,
+  id: string,
+  { output, contentDir }: ExportOptions,
+): Promise<void> {
+  if (contentDir !== undefined) await requireEmptyFolder(contentDir)
   await withSession(
     context,
     async (session) => {
       const { proposal } = await fetchProposal(session, id)
       const view = await openForRoles(context, session, changedRoles(proposal))
-      const content = await packContent(proposal, view.current, (product) =>
-        productContent(session, product),
-      )
+      const { current } = view
+      const open = (product: string) => productContent(session, product)
+      if (contentDir !== undefined) {
+        await layOutContent(context, { proposal, current }, open, contentDir)
+      }
+      const content = await packContent(proposal, current, open)
       const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content.evidence } }
       const whole =
         view.anchor === undefined
           ? withContent
-          : withChain(withContent, await fetchRootHistory(session, view), view.current.roles)
+          : withChain(withContent, await fetchRootHistory(session, view), current.roles)
       const bytes = formatProposal(whole)
       await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
       const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`
-      const isWhole = content.left.length === 0
-      const carry = isWhole ? '' : ' --content DIR'
-      context.show({ file: output, proposal: id, bytes: bytes.length, left: content.left }, () => [
-        ...(isWhole
-          ? [`${output} holds the proposal with everything needed to check it. Without network:`]
-          : [
-              `${output} holds the proposal, but not all of its content, which is too large. Carry along, in DIR, an`,
-              'OCI layout with the release and the one before it: without it what changes on devices is NOT CHECKED.',
-              ...content.left.map((digest) => `  left out: ${digest}`),
-            ]),
-        `  seaworthy proposal sign ${output} --key FILE${root}${carry}`,
+      const { left } = content
+      const carried = contentDir ?? (left.length === 0 ? undefined : 'DIR')
+      const shown = { file: output, proposal: id, bytes: bytes.length, left }
+      context.show({ ...shown, contentDir: contentDir ?? null }, () => [
+        ...describeCarried({ id, output, contentDir, left }),
+        `  seaworthy proposal sign ${output} --key FILE${root}${carried === undefined ? '' : ` --content ${carried}`}`,
         'Take the digest of the root from your own notes, not from this screen.',
       ])
     },
     { mayLackLog: true },
   )
+}
+
+/** What a signer without network is to be handed, up to the command that they run there. */
+function describeCarried({
+  id,
+  output,
+  contentDir,
+  left,
+}: ExportOptions & { id: string; left: readonly string[] }): string[] {
+  if (contentDir !== undefined) {
+    return [
+      `${output} holds the proposal, and ${contentDir} all of its content. Carry both. Without network:`,
+    ]
+  }
+  if (left.length === 0) {
+    return [`${output} holds the proposal with everything needed to check it. Without network:`]
+  }
+  return [
+    `${output} holds the proposal, but not all of its content, which is too large for one file:`,
+    ...left.map((digest) => `  left out: ${digest}`),
+    'Write it into a folder, and carry both: without it what changes on devices is NOT CHECKED.',
+    `  seaworthy proposal export ${id} -o ${output} --content-dir DIR`,
+    'Without network:',
+  ]
 }
 
 async function importSignatures(

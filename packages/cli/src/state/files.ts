@@ -1,7 +1,7 @@
 /** Files that survive a crash whole, and bounded reads. Everything written here is for its owner alone. */
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, rename, unlink } from 'node:fs/promises'
+import { open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -122,4 +122,16 @@ export async function readIfThere(
 
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+/** For what is written as a whole folder: nothing that lies there already is mixed with it. */
+export async function requireEmptyFolder(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  if (entries.length > 0)
+    throw new CliError('refused', `${folder} is not empty`, {
+      wayOut: 'Name a new folder, or empty that one.',
+    })
 }

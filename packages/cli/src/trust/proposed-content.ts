@@ -6,11 +6,11 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
 import type { ContentSource } from '@seaworthy/oci/content'
-import { missing } from '@seaworthy/oci/content'
+import { copyContent, missing } from '@seaworthy/oci/content'
 import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
 import { verifyStream } from '@seaworthy/oci/digests'
 import { parseJson } from '@seaworthy/oci/json'
-import { openLayout } from '@seaworthy/oci/layout'
+import { createLayout, openLayout } from '@seaworthy/oci/layout'
 import { mediaTypes } from '@seaworthy/oci/manifests'
 import type { ReleaseClaims, ReleaseOutline } from '@seaworthy/oci/release-content'
 import { readReleaseOutline, requireClaims } from '@seaworthy/oci/release-content'
@@ -245,6 +245,37 @@ export async function packContent(
     keep(expected.digest, concatBytes(...parts))
   }
   return { evidence: Object.keys(kept).length === 0 ? {} : { [contentMember]: kept }, left }
+}
+
+/**
+ * All content of the new releases and of those before them as an OCI layout, whatever its size. Nobody has signed it yet: whoever
+ * reads it checks every byte against the digests in the proposal.
+ */
+export async function layOutContent(
+  context: Pick<Context, 'ports' | 'progress'>,
+  { proposal, current }: { proposal: Proposal; current: CurrentMetadata },
+  open: OpenContent,
+  folder: string,
+): Promise<void> {
+  const layout = await createLayout(folder, context.ports.random)
+  const progress = context.progress('content')
+  let doneBytes = 0
+  const copy = ({ product, sha256 }: Release) =>
+    copyContent({
+      source: open(product),
+      target: layout,
+      digest: `sha256:${sha256}`,
+      onProgress: (bytes) => progress.update((doneBytes += bytes)),
+    })
+  try {
+    for (const { release, before } of listProposed(proposal, current)) {
+      await copy(release)
+      // the one before was signed once: that it is gone must not keep a better one from being signed
+      if (before !== undefined) await ifThere(copy(before), true)
+    }
+  } finally {
+    progress.finish()
+  }
 }
 
 async function readForPacking(

@@ -61,7 +61,7 @@ function requireChecked(unchecked: readonly string[], isAccepted: boolean | unde
   if (unchecked.length === 0 || isAccepted === true) return
   throw new CliError('refused', `NOT CHECKED: ${unchecked.join('; ')}`, {
     wayOut:
-      'Bring the content along (--content DIR, a folder of `seaworthy release export` or an OCI layout), or say that you sign it all the same: --unchecked.',
+      'Bring the content along (--content DIR, the folder that `seaworthy proposal export … --content-dir DIR` writes), or say that you sign it all the same: --unchecked.',
   })
 }
 

@@ -1,5 +1,4 @@
 /** `seaworthy release export`: a release as a folder that anybody can check with common tools. */
-import { readdir } from 'node:fs/promises'
 import type { CurrentMetadata, Release } from '@seaworthy/trust/tuf'
 import { listReleases, roleKindOf } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
@@ -7,7 +6,7 @@ import { CliError } from '../../failure.ts'
 import { productContent } from '../../registry.ts'
 import { writeExport } from '../../release-export.ts'
 import { withSession } from '../../session.ts'
-import { isMissing } from '../../state/files.ts'
+import { requireEmptyFolder } from '../../state/files.ts'
 import { fetchRootHistory, requireRepository } from '../../trust/repository-view.ts'
 
 export async function exportRelease(
@@ -17,7 +16,7 @@ export async function exportRelease(
   options: { output: string; channel?: string },
 ): Promise<void> {
   const { output } = options
-  await requireEmpty(output)
+  await requireEmptyFolder(output)
   await withSession(context, async (session) => {
     const view = await requireRepository(context, session, [product])
     const release = findSigned(view.current, product, version, options.channel)
@@ -69,15 +68,4 @@ export function findSigned(
     })
   }
   return first
-}
-
-async function requireEmpty(folder: string): Promise<void> {
-  const entries = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return []
-    throw error
-  })
-  if (entries.length > 0)
-    throw new CliError('refused', `${folder} is not empty`, {
-      wayOut: 'Name a new folder, or empty that one.',
-    })
 }
