@@ -9,7 +9,7 @@ import {
   listTree,
   type Lock,
 } from './dependency-rules.ts'
-import { findCircles } from './import-circles.ts'
+import { findCircles, listReached } from './import-graph.ts'
 import { findDeadLinks } from './link-rules.ts'
 import { findUnknownUpOptions } from './option-rules.ts'
 import { listFiles, placeSource, readSources, repositoryRoot } from './source-tree.ts'
@@ -206,6 +206,22 @@ test('no two files import each other, directly or in a circle, not even for type
   ]
   assert.deepEqual(findCircles(circle), [
     ['packages/std/src/a.ts', 'packages/std/src/b/b.ts', 'packages/std/src/b/c.ts'],
+  ])
+})
+
+test('V3 the fetcher’s code reaches nothing of the installer, its trust, its state or its keys', () => {
+  const fetcher = 'packages/agent/src/fetcher/'
+  const isBehindWall = (name: string) =>
+    /^packages\/agent\/src\/(?:installer|state)\/|^@seaworthy\/trust\b/.test(name)
+  const shipped = readSources().filter(({ isTest }) => !isTest)
+  assert.deepEqual(listReached(shipped, fetcher).filter(isBehindWall), [])
+  const taken = [
+    placeSource(`${fetcher}a.ts`, "import type { A } from '../device/a.ts'"),
+    placeSource('packages/agent/src/device/a.ts', "import { b } from '../state/b.ts'"),
+    placeSource('packages/agent/src/state/b.ts', "import { c } from '@seaworthy/trust/keys'"),
+  ]
+  assert.deepEqual(listReached(taken, fetcher).filter(isBehindWall), [
+    ...['@seaworthy/trust/keys', 'packages/agent/src/state/b.ts'],
   ])
 })
 

@@ -44,7 +44,7 @@ const options = {
 
 /** Once all of a process's code is loaded, and before it reads anything. */
 async function giveUpRoot(): Promise<void> {
-  const accounts = await import('./system/accounts.ts')
+  const accounts = await import('./device/accounts.ts')
   accounts.giveUpRoot(text(values['account']))
 }
 
@@ -60,27 +60,27 @@ async function main(command: string): Promise<number> {
   switch (command) {
     // each process loads what it needs and no more: idle memory is paid for all day
     case 'run': {
-      const { becomeSupervisor } = await import('./system/launch.ts')
+      const { becomeSupervisor } = await import('./device/launch.ts')
       return becomeSupervisor(options, process.env)
     }
     case 'installer': {
-      const { runInstaller } = await import('./system/installer-main.ts')
+      const { runInstaller } = await import('./installer/installer-main.ts')
       return runInstaller(options)
     }
     case 'fetcher': {
-      const { runFetcher } = await import('./system/fetcher-main.ts')
+      const { runFetcher } = await import('./fetcher/fetcher-main.ts')
       await giveUpRoot()
       return runFetcher()
     }
     case 'probe': {
-      const { serveProbe } = await import('./system/http-probe.ts')
+      const { serveProbe } = await import('./device/http-probe.ts')
       await giveUpRoot()
       await serveProbe(positionals[1]!, process.stdin, (line) => process.stdout.write(line))
       return 0
     }
     case 'status':
     case 'update-now': {
-      const { askAgent } = await import('./system/ask-agent.ts')
+      const { askAgent } = await import('./device/ask-agent.ts')
       return askAgent(command, { ...options, isJson: values['json'] === true })
     }
     default:

@@ -20,7 +20,7 @@ export type TrialFailure =
   | 'interrupted'
   | 'release_missing'
 
-/** What the agent itself finds wrong with genuine content (`update/verified.ts`); the readers of `@seaworthy/oci` have further codes. */
+/** What the agent itself finds wrong with genuine content (`installer/verified.ts`); the readers of `@seaworthy/oci` have further codes. */
 export type ContentFailure =
   | 'release_malformed'
   | 'wrong_platform'

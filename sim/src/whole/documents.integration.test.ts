@@ -33,7 +33,10 @@ const documents = [
 const notRun: readonly (readonly [command: string, why: string])[] = [
   ['npm ci && npm run demo', 'tools/bare-debian/check installs; demo.integration.test.ts plays it'],
   ['npm cit', 'this test is a part of it'],
-  ['useradd ', 'accounts of the machine; packages/agent/src/accounts.integration.test.ts has some'],
+  [
+    'useradd ',
+    'accounts of the machine; packages/agent/src/device/accounts.integration.test.ts has some',
+  ],
   ['node seaworthy-agent.mjs ', 'packages/agent/src/packaged.integration.test.ts runs that file'],
   ['npx seaworthy rollout watch ROLLOUT', 'waits for half an hour; rollouts.integration.test.ts'],
   ['openssl pkeyutl', 'for each key and role: foreign-clients.integration.test.ts, VERIFY.md'],

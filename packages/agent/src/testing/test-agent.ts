@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { claimPort } from '@seaworthy/std/testing/ports'
-import { askSocket } from '../system/status-socket.ts'
+import { askSocket } from '../device/status-socket.ts'
 import type { TestOrigin } from './test-origin.ts'
 import { testProvisioningKey } from './test-origin.ts'
 

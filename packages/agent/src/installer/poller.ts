@@ -7,7 +7,7 @@ import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf
 import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
 import type { Assignment, FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
-import { callCheckIn } from '../poll/session.ts'
+import { callCheckIn } from './session.ts'
 import { buildReport } from '../state/reports.ts'
 import { createMembership } from './membership.ts'
 import { createTaker } from './taker.ts'

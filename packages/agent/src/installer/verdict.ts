@@ -5,7 +5,7 @@
  * a window without interruption. Three failed probes in a row after it was healthy, three exits, or a window without one success
  * end the trial.
  */
-import type { Verdict } from '../update/planner.ts'
+import type { Verdict } from './planner.ts'
 
 export interface Trial {
   startedAtMs: number

@@ -5,7 +5,7 @@
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'
 import type { Assignment } from '../handover/messages.ts'
-import { readSlots } from '../slots/slots.ts'
+import { readSlots } from './slots.ts'
 import type { DeviceState, Release } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/device-state.ts'
 import { waitingActivity } from '../state/reports.ts'

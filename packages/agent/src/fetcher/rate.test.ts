@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRateWatch } from './rate.ts'
-import { sourceOrder } from './sources.ts'
 
 const limits = { windowMs: 10_000, bytesPerSecondMin: 100, deadlineBaseMs: 20_000 }
 
@@ -19,14 +18,4 @@ test('T7 slow retrieval: a trickle just above the rate ends at the deadline of t
     watch.add(ms, 101)
     assert.equal(watch.isTooSlow(ms), ms > 30_000, `at ${ms}`)
   }
-})
-
-test('metadata is asked of the server first, content of mirrors first', () => {
-  const sources = [
-    { url: 'https://server', isServer: true },
-    { url: 'https://a', isServer: false },
-    { url: 'https://b', isServer: false },
-  ]
-  assert.deepEqual(sourceOrder(sources, 'metadata'), [0, 1, 2])
-  assert.deepEqual(sourceOrder(sources, 'content'), [1, 2, 0])
 })

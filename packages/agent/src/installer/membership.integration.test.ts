@@ -3,15 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
-import type { InlineAgent } from './testing/inline-agent.ts'
-import { startInlineAgent } from './testing/inline-agent.ts'
-import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
-import type { TestOrigin } from './testing/test-origin.ts'
+import type { InlineAgent } from '../testing/inline-agent.ts'
+import { startInlineAgent } from '../testing/inline-agent.ts'
+import { makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import type { TestOrigin } from '../testing/test-origin.ts'
 import {
   freshProvisioningKey,
   startTestOrigin,
   testProvisioningKey,
-} from './testing/test-origin.ts'
+} from '../testing/test-origin.ts'
 
 const folder = makeTestFolder()
 let origin: TestOrigin

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
-import type { InlineAgent } from './testing/inline-agent.ts'
-import { startInlineAgent } from './testing/inline-agent.ts'
-import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
-import type { TestOrigin } from './testing/test-origin.ts'
-import { startTestOrigin } from './testing/test-origin.ts'
+import type { InlineAgent } from '../testing/inline-agent.ts'
+import { startInlineAgent } from '../testing/inline-agent.ts'
+import { makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import type { TestOrigin } from '../testing/test-origin.ts'
+import { startTestOrigin } from '../testing/test-origin.ts'
 
 const folder = makeTestFolder()
 let origin: TestOrigin

@@ -4,10 +4,10 @@ import { jsonLog } from '@seaworthy/std/log'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { serveRequests } from '../handover/link.ts'
 import type { SourceSettings } from '../handover/messages.ts'
-import { createFetcher } from '../poll/fetcher.ts'
-import { rateLimits } from '../poll/rate.ts'
-import { createDisk, syncNothing } from './disk.ts'
-import { serveStatus } from './status-socket.ts'
+import { createFetcher } from './fetcher.ts'
+import { rateLimits } from './rate.ts'
+import { createDisk, syncNothing } from '../device/disk.ts'
+import { serveStatus } from '../device/status-socket.ts'
 
 const idleTimeoutMs = 30_000
 const loopback = /^http:\/\/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/

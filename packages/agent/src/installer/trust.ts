@@ -9,8 +9,8 @@ import { createTrustState, isTrustError, openTufClient, trustError } from '@seaw
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
-import type { ClockCheck } from '../poll/clock-check.ts'
-import { sourceOrder } from '../poll/sources.ts'
+import type { ClockCheck } from './clock-check.ts'
+import { sourceOrder } from './sources.ts'
 import { FetchError } from '../refusals.ts'
 import { replaceFile } from '../state/replace-file.ts'
 

@@ -3,13 +3,13 @@
  * the release running that `current` names, which was verified when it was installed, and tells its server until it is heard.
  */
 import { hourMs, formatInstant } from '@seaworthy/std/time'
-import { createAppRunner } from '../health/app-runner.ts'
-import { readBundleManifest } from '../health/bundle-manifest.ts'
+import { createAppRunner } from './app-runner.ts'
+import { readBundleManifest } from './bundle-manifest.ts'
 import type { InstallerPorts } from '../ports.ts'
-import { createClockCheck } from '../poll/clock-check.ts'
-import { callCheckIn } from '../poll/session.ts'
+import { createClockCheck } from './clock-check.ts'
+import { callCheckIn } from './session.ts'
 import { FetchError } from '../refusals.ts'
-import { readSlots, releaseFolder } from '../slots/slots.ts'
+import { readSlots, releaseFolder } from './slots.ts'
 import { openDeviceKey, signReport } from '../state/device-key.ts'
 import { emptyState } from '../state/device-state.ts'
 import { readIdentity } from '../state/identity.ts'

@@ -9,7 +9,7 @@ import { isTrustError, trustError } from '@seaworthy/trust/tuf'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
-import { sourceOrder } from '../poll/sources.ts'
+import { sourceOrder } from './sources.ts'
 import { FetchError, LocalFault } from '../refusals.ts'
 import { asTrustError, readHandedOver } from './trust.ts'
 import { Verified } from './verified.ts'
@@ -38,7 +38,7 @@ export interface WantedContent {
 
 const pieceBytes = 1024 * 1024
 /**
- * The sources one after the other. What a source sent is kept for that source alone (`poll/fetcher.ts`): a hostile one spoils its own
+ * The sources one after the other. What a source sent is kept for that source alone (`fetcher/fetcher.ts`): a hostile one spoils its own
  * download and no other's. Where wrong bytes began in an earlier attempt, the source gets a clean try at once.
  */
 async function fromSources<T>(

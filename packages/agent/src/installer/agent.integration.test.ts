@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
-import type { TestAgent } from './testing/test-agent.ts'
-import { createTestAgent, makeTestFolder, writeTestApp } from './testing/test-agent.ts'
-import type { TestOrigin } from './testing/test-origin.ts'
-import { startTestOrigin } from './testing/test-origin.ts'
+import type { TestAgent } from '../testing/test-agent.ts'
+import { createTestAgent, makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import type { TestOrigin } from '../testing/test-origin.ts'
+import { startTestOrigin } from '../testing/test-origin.ts'
 
 const folder = makeTestFolder()
 let origin: TestOrigin

@@ -15,7 +15,7 @@ import { ManualClock } from '@seaworthy/std/time'
 import type { Release } from '@seaworthy/trust/tuf'
 import type { FetcherReplies, FetcherRequest, Gateway } from '../handover/messages.ts'
 import { layoutOf } from '../state/layout.ts'
-import { createDisk, syncNothing } from '../system/disk.ts'
+import { createDisk, syncNothing } from '../device/disk.ts'
 import { stageRelease } from './stage.ts'
 import { isContentRefusal } from './verified.ts'
 

@@ -13,12 +13,12 @@ import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
 import { craftLayer } from '@seaworthy/oci/crafted-release'
 import { waitUntil } from '@seaworthy/std/testing'
 import { ManualClock } from '@seaworthy/std/time'
-import { FetchError } from './refusals.ts'
-import type { InlineAgent, InlineOptions } from './testing/inline-agent.ts'
-import { startInlineAgent } from './testing/inline-agent.ts'
-import { makeTestFolder, writeTestApp } from './testing/test-agent.ts'
-import type { TestOrigin } from './testing/test-origin.ts'
-import { startTestOrigin, testPlatform } from './testing/test-origin.ts'
+import { FetchError } from '../refusals.ts'
+import type { InlineAgent, InlineOptions } from '../testing/inline-agent.ts'
+import { startInlineAgent } from '../testing/inline-agent.ts'
+import { makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import type { TestOrigin } from '../testing/test-origin.ts'
+import { startTestOrigin, testPlatform } from '../testing/test-origin.ts'
 
 const folder = makeTestFolder()
 let origin: TestOrigin
