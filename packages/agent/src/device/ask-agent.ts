@@ -56,7 +56,7 @@ function formatStatus(status: Record<string, unknown>): string {
     ['device', textOr(status['deviceId'], 'not registered')],
     ...(typeof removedAt === 'string'
       ? ([
-          ['removed', `the server says so since ${removedAt}; what runs goes on`],
+          ['removed', `or unknown, as the server says since ${removedAt}; what runs goes on`],
           ['', 'to register anew, put a fresh provisioningKey into agent.json'],
         ] satisfies [string, string][])
       : []),

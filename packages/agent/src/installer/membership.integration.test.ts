@@ -113,6 +113,23 @@ test('V4 a removed device says so, runs on, and registers anew with a fresh key:
   assert.equal(origin.registrations, 2)
 })
 
+test('V4 O2 fault: a device that a restored backup does not know registers anew with a fresh key: counter, floor and release stay', async () => {
+  const first = origin.deviceId()
+  origin.forgetDevice(first)
+  agent.installer.pollNow()
+  await waitUntil('the device knows', () => agent.status()['removedAt'] !== null)
+  await pollInVain()
+  assert.equal(origin.registrations, 1)
+  assertUnharmed()
+  writeKey(freshProvisioningKey('1'))
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => origin.registrations === 2)
+  await waitUntil('taken', () => agent.status()['removedAt'] === null)
+  assert.notEqual(agent.status()['deviceId'], first)
+  await pollWell()
+  assertUnharmed()
+})
+
 test('V4 a removed device comes back again and again, each time with another key and another fresh provisioning key', async () => {
   const ids = [origin.deviceId()]
   const keyIds = [agent.status()['keyId']]

@@ -45,6 +45,8 @@ const refusedIdentity = [
   // earlier servers say it of all of these
   'assertion_invalid',
 ]
+/** By which it says that there is no such device, or none any more: then it may register anew. */
+const unknownIdentity = ['device_removed', 'assertion_device_unknown']
 /** By which it says that the device key, not the provisioning key, is in the way. */
 const refusedKey = ['device_removed', 'device_already_registered']
 
@@ -195,13 +197,17 @@ export function createMembership(context: InstallerContext): Membership {
     return true
   }
 
-  const noteRemoval = async () => {
+  const noteRemoval = async (problem: string) => {
     if (store.state.removedAt !== null) return
     const removedAt = formatInstant(ports.clock.now())
     await store.change((state) => ({ ...state, removedAt }))
     log.warn('device-removed', {
       deviceId: store.state.deviceId,
-      why: 'the server says that this device was removed; what runs goes on, and nothing new comes',
+      problem,
+      why:
+        problem === 'device_removed'
+          ? 'the server says that this device was removed; what runs goes on, and nothing new comes'
+          : 'the server says that it knows no such device, as after a backup from before its registration; what runs goes on, and nothing new comes',
       wayOut: 'put a fresh provisioningKey into the configuration: the device then registers anew',
     })
     publishStatus(context)
@@ -225,8 +231,8 @@ export function createMembership(context: InstallerContext): Membership {
     async onRefused(problem) {
       if (!refusedIdentity.includes(problem)) return false
       if (await goBack()) return true
-      if (problem !== 'device_removed') return false
-      await noteRemoval()
+      if (!unknownIdentity.includes(problem)) return false
+      await noteRemoval(problem)
       const provisioningKey = await readFreshKey()
       if (provisioningKey === undefined) return false
       await registerAnew(provisioningKey)

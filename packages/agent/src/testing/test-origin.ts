@@ -58,6 +58,8 @@ export interface TestOrigin {
   deviceId(): string
   /** As an operator removes a device. */
   removeDevice(id: string): void
+  /** As after a backup from before its registration was restored: nobody knows the device. */
+  forgetDevice(id: string): void
   /** As after an older backup was restored: the device was never registered, those removed after it are there. */
   restore(id: string): void
   /** Looks at each request first; `true` when it has answered. */
@@ -94,6 +96,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
   /** Files by what stands behind `/v2/<product>/` and `/tuf/targets/`. */
   const blobs = new Map<string, { path: string; mediaType: string }>()
   const devices: KnownDevice[] = []
+  const forgotten = new Set<string>()
   let lastSequence = 0
   let releases = 0
 
@@ -109,6 +112,9 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     deviceId: () => devices.at(-1)?.id ?? '',
     removeDevice(id) {
       devices.find((device) => device.id === id)!.isRemoved = true
+    },
+    forgetDevice(id) {
+      forgotten.add(id)
     },
     restore(id) {
       const index = devices.findIndex((device) => device.id === id)
@@ -229,10 +235,13 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       const [header, claims, signature] = assertion.split('.') as [string, string, string]
       const signed = hexEncode(Uint8Array.fromBase64(signature, { alphabet: 'base64url' }))
       const { iss } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { iss: string }
-      const device = devices.find(({ id }) => id === iss)
-      const fits =
-        device !== undefined &&
-        (await isSignedBy(parsePublicKey(device.key), utf8Encode(`${header}.${claims}`), signed))
+      const device = devices.find(({ id }) => id === iss && !forgotten.has(id))
+      if (device === undefined) return problem(401, 'assertion_device_unknown')
+      const fits = await isSignedBy(
+        parsePublicKey(device.key),
+        utf8Encode(`${header}.${claims}`),
+        signed,
+      )
       if (!fits) return problem(401, 'assertion_invalid')
       if (device.isRemoved) return problem(403, 'device_removed')
       return {
@@ -247,7 +256,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       { report, signature }: { report: ReceivedReport['report']; signature?: string },
       bearer: string,
     ) {
-      const device = devices.find(({ id }) => bearer === `token-of-${id}`)
+      const device = devices.find(({ id }) => bearer === `token-of-${id}` && !forgotten.has(id))
       if (device === undefined) return problem(401, 'unauthenticated')
       if (device.isRemoved) return problem(403, 'device_removed')
       if (signature !== undefined) {
