@@ -28,22 +28,60 @@ export interface InstallerSettings {
   agentVersion: string
 }
 
-export interface InstallerContext {
-  ports: InstallerPorts
-  settings: InstallerSettings
-  store: StateStore
-  signer: Signer
-  trust: DeviceTrust
-  clockCheck: ClockCheck
-  runner: AppRunner
+interface ContextParts {
+  readonly ports: InstallerPorts
+  readonly settings: InstallerSettings
+  readonly store: StateStore
+  readonly trust: DeviceTrust
+  readonly clockCheck: ClockCheck
+  readonly runner: AppRunner
   /** Ends when the agent stops; the application is left alone then. */
-  signal: AbortSignal
-  activity: UpdateActivity
+  readonly signal: AbortSignal
   /** Asks for a look at what is to be done. */
-  wakeReconciler: () => void
+  readonly wakeReconciler: () => void
   /** Asks for a check-in soon: there is something to report. */
-  wakePoller: () => void
-  lastError: string | undefined
+  readonly wakePoller: () => void
+}
+
+export interface InstallerContext extends ContextParts {
+  readonly signer: Signer
+  readonly activity: UpdateActivity
+  readonly lastError: string | undefined
+  /** After the device has registered anew, with another key. */
+  setSigner(signer: Signer): void
+  /** What the next report and `status` say that the device is doing. */
+  setActivity(activity: UpdateActivity): void
+  /** A code for `status`; `undefined` once all is well. */
+  setLastError(code: string | undefined): void
+}
+
+export function createContext(
+  parts: ContextParts,
+  first: { readonly signer: Signer; readonly activity: UpdateActivity },
+): InstallerContext {
+  let { signer, activity } = first
+  let lastError: string | undefined
+  return {
+    ...parts,
+    get signer() {
+      return signer
+    },
+    get activity() {
+      return activity
+    },
+    get lastError() {
+      return lastError
+    },
+    setSigner(next) {
+      signer = next
+    },
+    setActivity(next) {
+      activity = next
+    },
+    setLastError(code) {
+      lastError = code
+    },
+  }
 }
 
 export function reportFacts(context: InstallerContext, activity = context.activity): ReportFacts {
@@ -67,7 +105,7 @@ export async function changeAndReport(
   await context.store.change((state) =>
     withSignedReport(edit(state), reportFacts(context, activity), context.signer, now),
   )
-  context.activity = activity
+  context.setActivity(activity)
   publishStatus(context)
 }
 

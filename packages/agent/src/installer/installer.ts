@@ -16,8 +16,8 @@ import { openState } from '../state/device-state.ts'
 import { readIdentity, writeIdentity } from '../state/identity.ts'
 import type { UpdateActivity } from '../state/reports.ts'
 import { jitteredMs, waitingActivity } from '../state/reports.ts'
-import type { InstallerContext, InstallerSettings } from './context.ts'
-import { describeStatus, publishStatus } from './context.ts'
+import type { InstallerSettings } from './context.ts'
+import { createContext, describeStatus, publishStatus } from './context.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconciler.ts'
 import { openTrust } from './trust.ts'
@@ -84,20 +84,20 @@ export async function openInstaller(
   const pollerBell = createBell()
   const reportBell = createBell()
 
-  const context: InstallerContext = {
-    ports,
-    settings,
-    store,
-    signer,
-    trust,
-    clockCheck,
-    runner,
-    signal: end.signal,
-    activity: firstActivity(store.state),
-    wakeReconciler: reconcilerBell.ring,
-    wakePoller: reportBell.ring,
-    lastError: undefined,
-  }
+  const context = createContext(
+    {
+      ports,
+      settings,
+      store,
+      trust,
+      clockCheck,
+      runner,
+      signal: end.signal,
+      wakeReconciler: reconcilerBell.ring,
+      wakePoller: reportBell.ring,
+    },
+    { signer, activity: firstActivity(store.state) },
+  )
   const reconciler = createReconciler(context)
   const poller = createPoller(context)
   if (store.generationLost) ports.log.error('state-generation-lost')
@@ -125,7 +125,7 @@ export async function openInstaller(
       } catch (error) {
         if (!isWorldsFault(error)) throw error
         failures++
-        context.lastError = store.state.removedAt === null ? codeOf(error) : 'device_removed'
+        context.setLastError(store.state.removedAt === null ? codeOf(error) : 'device_removed')
         ports.log.warn('server-not-reached', { error })
         waitMs = waitAfterFailure(failures, error)
       }
@@ -169,7 +169,7 @@ export async function openInstaller(
     if (event.kind === 'update-now') return pollerBell.ring()
     const { activity } = context
     if (activity.state !== 'downloading') return
-    context.activity = { ...activity, percent: event.percent }
+    context.setActivity({ ...activity, percent: event.percent })
     publishStatus(context)
   })
 

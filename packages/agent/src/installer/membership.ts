@@ -147,7 +147,7 @@ export function createMembership(context: InstallerContext): Membership {
         ports.clock.now(),
       ),
     )
-    context.signer = signer
+    context.setSigner(signer)
     await writeIdentity(disk, layout, identity)
   }
 

@@ -3,23 +3,14 @@
  * and store. What is stored is then the reconciler's. A server that is silent, wrong or hostile costs nothing but time.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
-import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
-import type { Assignment, FetcherReplies } from '../handover/messages.ts'
+import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
-import { callCheckIn } from './session.ts'
-import { buildReport } from '../state/reports.ts'
-import { createMembership } from './membership.ts'
+import { createChoice } from './choice.ts'
+import type { InstallerContext } from './context.ts'
+import { publishStatus, recordRefusals } from './context.ts'
+import { createReporter } from './reporter.ts'
 import { createTaker } from './taker.ts'
 import { isContentRefusal } from './verified.ts'
-import type { InstallerContext } from './context.ts'
-import {
-  changeAndReport,
-  currentVerifiedAt,
-  publishStatus,
-  recordRefusals,
-  reportFacts,
-} from './context.ts'
 
 export interface Poller {
   /** Resolves with the seconds until the next poll, as the server or the configuration wants it. Throws `FetchError` when the server cannot be reached. */
@@ -28,140 +19,14 @@ export interface Poller {
   report(): Promise<void>
 }
 
-const sequenceJump = 1000
 /** However long the server wants to be left alone. */
 const pollSecondsMax = 24 * 3600
 
 export function createPoller(context: InstallerContext): Poller {
   const { ports, settings, store, trust } = context
   const { config } = settings
-
-  const session = () => ({
-    ...ports,
-    signer: context.signer,
-    server: config.server ?? '',
-    now: () => ports.clock.now(),
-    clockCheck: context.clockCheck,
-  })
-
-  const membership = createMembership(context)
-
-  /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
-  const checkInOnce = async (
-    body: Readonly<Record<string, unknown>>,
-  ): Promise<FetcherReplies['check-in'] | undefined> => {
-    try {
-      const deviceId = await membership.ensure()
-      const reply = await callCheckIn(session(), deviceId, body)
-      await membership.confirm()
-      return reply
-    } catch (error) {
-      if (!(error instanceof FetchError)) throw error
-      if (error.problem !== undefined && (await membership.onRefused(error.problem))) {
-        return undefined
-      }
-      if (error.problem === 'report_signature_missing') {
-        await changeAndReport(context, context.activity, (state) => state)
-      } else if (error.problem === 'report_sequence_reused') {
-        await changeAndReport(context, context.activity, (state) => ({
-          ...state,
-          sequence: state.sequence + sequenceJump,
-          outbox: [],
-        }))
-      } else throw error
-      return undefined
-    }
-  }
-
-  /** Signed reports, oldest first, until none is outstanding; then, or without any, an idle one. */
-  const deliverReports = async (): Promise<FetcherReplies['check-in']> => {
-    let contradictions = 0
-    for (;;) {
-      const [signed] = store.state.outbox
-      const { state } = store
-      const report =
-        signed?.report ??
-        buildReport(
-          { ...state, timestampVerifiedAt: currentVerifiedAt(context) },
-          reportFacts(context),
-          ports.clock.now(),
-          state.sequence,
-        )
-      const reply = await checkInOnce({
-        report,
-        ...(signed === undefined ? {} : { signature: signed.signature }),
-      })
-      if (reply === undefined) {
-        if (++contradictions > 3) throw new FetchError('not_allowed')
-        continue
-      }
-      const acknowledged = Math.min(reply.acknowledgedSequence ?? -1, state.sequence)
-      if (signed === undefined || acknowledged < signed.sequence) return reply
-      await store.change((current) => ({
-        ...current,
-        outbox: current.outbox.filter(({ sequence }) => sequence > acknowledged),
-      }))
-      if (store.state.outbox.length === 0) return reply
-    }
-  }
-
-  let delivering: Promise<unknown> = Promise.resolve()
-  /** One at a time: an older statement must not overtake a newer one. */
-  const checkIn = (): Promise<FetcherReplies['check-in']> => {
-    const next = delivering.then(deliverReports)
-    // the caller gets the error; who comes next only waits for the end
-    delivering = next.catch(() => {})
-    return next
-  }
-
-  const channelKey = `${config.product}/${config.channel}`
-
-  /** Whatever becomes of the metadata that says so: it is not asked for again. */
-  const rememberFloor = async (floor: number) => {
-    await store.change((state) =>
-      floor <= (state.channelFloors[channelKey] ?? 0)
-        ? state
-        : { ...state, channelFloors: { ...state.channelFloors, [channelKey]: floor } },
-    )
-  }
-
-  const deviceFacts = (): DeviceFacts => ({
-    product: config.product,
-    channel: config.channel,
-    platform: config.platform,
-    committedCounter: store.state.committedCounter,
-    floor: Math.max(store.state.floor, store.state.channelFloors[channelKey] ?? 0),
-    ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
-  })
-
-  /** What the signed metadata lets this device run next. Throws `TrustError`, `FetchError`. */
-  const decide = async (
-    assignment: Assignment | null | 'by-itself',
-  ): Promise<SignedRelease | undefined> => {
-    await trust.refresh().then((notices) => {
-      for (const notice of notices) ports.log.warn('trust-notice', { ...notice })
-    })
-    const channel = await trust.withSources(() =>
-      trust.client.loadChannel(config.product, config.channel),
-    )
-    const listing = listReleases(channel.signed)
-    await rememberFloor(listing.floor)
-    if (assignment === null) return undefined
-    if (assignment === 'by-itself') return chooseRelease(listing, deviceFacts())
-    checkAssignedChannel(assignment.targetPath)
-    const release = findRelease(listing, assignment.targetPath, deviceFacts())
-    if (release.sha256 !== assignment.sha256) {
-      throw trustError('wrong_hash', 'the assignment names other content than the signed target')
-    }
-    return release
-  }
-
-  /** The path alone says whose it is: a clearer refusal than that our channel does not list it. */
-  const checkAssignedChannel = (targetPath: string) => {
-    const [product, channel] = targetPath.split('/')
-    if (product !== config.product) throw trustError('wrong_product', 'assigned to another product')
-    if (channel !== config.channel) throw trustError('wrong_channel', 'assigned to another channel')
-  }
+  const { checkIn } = createReporter(context)
+  const choice = createChoice(context)
 
   const metadataVersions = (): Record<string, number> | undefined => {
     const { roles } = trust.client.status()
@@ -178,7 +43,7 @@ export function createPoller(context: InstallerContext): Poller {
     let reply = first
     for (let hasAsked = false; ; hasAsked = true) {
       const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
-      const release = await decide(assignment)
+      const release = await choice.decide(assignment)
       if (release === undefined) {
         if (reply !== undefined) taker.waitForNothing()
         return reply
@@ -212,7 +77,7 @@ export function createPoller(context: InstallerContext): Poller {
       }
       try {
         reply = await follow(reply)
-        context.lastError = undefined
+        context.setLastError(undefined)
       } catch (error) {
         if (!isExpected(error)) throw error
         const code = error instanceof TrustError ? error.code : undefined
@@ -222,7 +87,7 @@ export function createPoller(context: InstallerContext): Poller {
             ...(reply?.assignment ? { subject: reply.assignment.targetPath } : {}),
           })
         }
-        context.lastError = code ?? expectedCode(error)
+        context.setLastError(code ?? expectedCode(error))
         ports.log.warn('poll-failed', { error })
       }
       await recordRefusals(context, found, metadataVersions())

@@ -82,14 +82,14 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
       context.wakeReconciler()
       ports.log.info('ready-and-waiting', { targetPath: release.targetPath })
     }
-    context.activity = waitingActivity(release)
+    context.setActivity(waitingActivity(release))
     publishStatus(context)
   }
 
   const waitForNothing = () => {
     const { staged } = store.state
     if (staged === null || context.activity.state !== 'installing') return
-    context.activity = store.state.outcome ?? { state: 'idle' }
+    context.setActivity(store.state.outcome ?? { state: 'idle' })
     publishStatus(context)
   }
 
@@ -110,14 +110,14 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
         },
         signed,
         (state) => {
-          context.activity = { state, targetPath, sha256 }
+          context.setActivity({ state, targetPath, sha256 })
           publishStatus(context)
           // shown to whoever watches; a server that does not listen is no reason to wait
           void report().catch(() => {})
         },
       )
     } catch (error) {
-      context.activity = { state: 'idle' }
+      context.setActivity({ state: 'idle' })
       // whatever sources, network and fetcher do may be better next time; a genuine release that this device cannot use will not be
       if (isContentRefusal(error)) await giveUp(release, error.code)
       else if (error instanceof LocalFault) await tellFailure(release, error.code)

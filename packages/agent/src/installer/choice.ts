@@ -1,0 +1,64 @@
+/** Which release the signed metadata lets this device run next, whatever the server says. */
+import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
+import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
+import type { Assignment } from '../handover/messages.ts'
+import type { InstallerContext } from './context.ts'
+
+export interface Choice {
+  /** Refreshes the metadata first. `null`: nothing is assigned; `by-itself`: there is no server to ask. Throws `TrustError`, `FetchError`. */
+  decide(assignment: Assignment | null | 'by-itself'): Promise<SignedRelease | undefined>
+}
+
+export function createChoice(context: InstallerContext): Choice {
+  const { ports, settings, store, trust } = context
+  const { config } = settings
+  const channelKey = `${config.product}/${config.channel}`
+
+  /** Whatever becomes of the metadata that says so: it is not asked for again. */
+  const rememberFloor = async (floor: number) => {
+    await store.change((state) =>
+      floor <= (state.channelFloors[channelKey] ?? 0)
+        ? state
+        : { ...state, channelFloors: { ...state.channelFloors, [channelKey]: floor } },
+    )
+  }
+
+  const deviceFacts = (): DeviceFacts => ({
+    product: config.product,
+    channel: config.channel,
+    platform: config.platform,
+    committedCounter: store.state.committedCounter,
+    floor: Math.max(store.state.floor, store.state.channelFloors[channelKey] ?? 0),
+    ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
+  })
+
+  const decide = async (
+    assignment: Assignment | null | 'by-itself',
+  ): Promise<SignedRelease | undefined> => {
+    await trust.refresh().then((notices) => {
+      for (const notice of notices) ports.log.warn('trust-notice', { ...notice })
+    })
+    const channel = await trust.withSources(() =>
+      trust.client.loadChannel(config.product, config.channel),
+    )
+    const listing = listReleases(channel.signed)
+    await rememberFloor(listing.floor)
+    if (assignment === null) return undefined
+    if (assignment === 'by-itself') return chooseRelease(listing, deviceFacts())
+    checkAssignedChannel(assignment.targetPath)
+    const release = findRelease(listing, assignment.targetPath, deviceFacts())
+    if (release.sha256 !== assignment.sha256) {
+      throw trustError('wrong_hash', 'the assignment names other content than the signed target')
+    }
+    return release
+  }
+
+  /** The path alone says whose it is: a clearer refusal than that our channel does not list it. */
+  const checkAssignedChannel = (targetPath: string) => {
+    const [product, channel] = targetPath.split('/')
+    if (product !== config.product) throw trustError('wrong_product', 'assigned to another product')
+    if (channel !== config.channel) throw trustError('wrong_channel', 'assigned to another channel')
+  }
+
+  return { decide }
+}

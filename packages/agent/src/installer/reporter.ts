@@ -1,0 +1,101 @@
+/** Check-ins: what the device says of itself, signed and in order, and what the server answers. */
+import type { FetcherReplies } from '../handover/messages.ts'
+import { FetchError } from '../refusals.ts'
+import { buildReport } from '../state/reports.ts'
+import type { InstallerContext } from './context.ts'
+import { changeAndReport, currentVerifiedAt, reportFacts } from './context.ts'
+import { createMembership } from './membership.ts'
+import { callCheckIn } from './session.ts'
+
+export interface Reporter {
+  /** Delivers what is outstanding, one call after the other, and answers the last reply. Throws `FetchError`. */
+  readonly checkIn: () => Promise<FetcherReplies['check-in']>
+}
+
+/** Beyond every number that a server may have heard from this device in another life. */
+const sequenceJump = 1000
+
+export function createReporter(context: InstallerContext): Reporter {
+  const { ports, settings, store } = context
+  const { config } = settings
+
+  const session = () => ({
+    ...ports,
+    signer: context.signer,
+    server: config.server ?? '',
+    now: () => ports.clock.now(),
+    clockCheck: context.clockCheck,
+  })
+
+  const membership = createMembership(context)
+
+  /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
+  const checkInOnce = async (
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<FetcherReplies['check-in'] | undefined> => {
+    try {
+      const deviceId = await membership.ensure()
+      const reply = await callCheckIn(session(), deviceId, body)
+      await membership.confirm()
+      return reply
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error
+      if (error.problem !== undefined && (await membership.onRefused(error.problem))) {
+        return undefined
+      }
+      if (error.problem === 'report_signature_missing') {
+        await changeAndReport(context, context.activity, (state) => state)
+      } else if (error.problem === 'report_sequence_reused') {
+        await changeAndReport(context, context.activity, (state) => ({
+          ...state,
+          sequence: state.sequence + sequenceJump,
+          outbox: [],
+        }))
+      } else throw error
+      return undefined
+    }
+  }
+
+  /** Signed reports, oldest first, until none is outstanding; then, or without any, an idle one. */
+  const deliverReports = async (): Promise<FetcherReplies['check-in']> => {
+    let contradictions = 0
+    for (;;) {
+      const [signed] = store.state.outbox
+      const { state } = store
+      const report =
+        signed?.report ??
+        buildReport(
+          { ...state, timestampVerifiedAt: currentVerifiedAt(context) },
+          reportFacts(context),
+          ports.clock.now(),
+          state.sequence,
+        )
+      const reply = await checkInOnce({
+        report,
+        ...(signed === undefined ? {} : { signature: signed.signature }),
+      })
+      if (reply === undefined) {
+        if (++contradictions > 3) throw new FetchError('not_allowed')
+        continue
+      }
+      const acknowledged = Math.min(reply.acknowledgedSequence ?? -1, state.sequence)
+      if (signed === undefined || acknowledged < signed.sequence) return reply
+      await store.change((current) => ({
+        ...current,
+        outbox: current.outbox.filter(({ sequence }) => sequence > acknowledged),
+      }))
+      if (store.state.outbox.length === 0) return reply
+    }
+  }
+
+  let delivering: Promise<unknown> = Promise.resolve()
+  /** One at a time: an older statement must not overtake a newer one. */
+  const checkIn = (): Promise<FetcherReplies['check-in']> => {
+    const next = delivering.then(deliverReports)
+    // the caller gets the error; who comes next only waits for the end
+    delivering = next.catch(() => {})
+    return next
+  }
+
+  return { checkIn }
+}
