@@ -92,7 +92,7 @@ test(
     const closed = `${folder.path}/closed`
     const device = await createTestAgent(closed, origin)
     chmodSync(closed, 0o700)
-    const main = new URL('main.ts', import.meta.url).pathname
+    const main = new URL('../main.ts', import.meta.url).pathname
     const args = ['run', '--config', device.configPath, '--state-dir', device.stateDir]
     const { status, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
     assert.equal(status, 2)
@@ -105,7 +105,7 @@ test(
 
 test('V3 T7 attack: a state or configuration in a folder that the fetcher may write is refused in one sentence, at once', async () => {
   const device = await createTestAgent(`${folder.path}/exposed`, origin)
-  const main = new URL('main.ts', import.meta.url).pathname
+  const main = new URL('../main.ts', import.meta.url).pathname
   const configPath = `${folder.path}/exposed/agent.json`
   const config = JSON.parse(readFileSync(device.configPath, 'utf8')) as object
   for (const [runDir, what] of [
