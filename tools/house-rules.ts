@@ -225,6 +225,21 @@ export const houseRules: Rule[] = [
     (file) => file.path.startsWith('packages/') && !file.isTest,
   ),
   banCalls(
+    'a use case takes the few things it needs',
+    [{ pattern: /\bapp: App\b/g, instead: "Pick<App, 'db' | …>" }],
+    {
+      caught: [
+        ['packages/server/src/app/trust/a.ts', 'function a(app: App, now: Date) {}'],
+        ['packages/server/src/tasks/a.ts', 'export function createA(app: App): Task {}'],
+      ],
+      passes: [
+        ['packages/server/src/app/trust/a.ts', "function a(app: Pick<App, 'db'>) {}"],
+        ['packages/server/src/http/index.ts', 'function a(app: App) {}'],
+      ],
+    },
+    (file) => /^packages\/server\/src\/(?:app|tasks)\//.test(file.path) && !file.isTest,
+  ),
+  banCalls(
     'no state at the level of a module',
     [
       {

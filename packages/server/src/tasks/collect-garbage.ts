@@ -6,7 +6,9 @@ import { listNeededDigests } from '../app/trust/index.ts'
 import { forgetExpiredAssertions } from '../app/devices/index.ts'
 import type { Task } from './leader.ts'
 
-export function createGarbageCollection(app: App): Task {
+export function createGarbageCollection(
+  app: Pick<App, 'clock' | 'db' | 'health' | 'log' | 'store' | 'trust'>,
+): Task {
   let isFirst = true
   return {
     name: 'collect-garbage',
@@ -33,7 +35,7 @@ export function createGarbageCollection(app: App): Task {
 }
 
 /** Assertions need to be remembered for as long as they could be used again. */
-export function createAssertionExpiry(app: App): Task {
+export function createAssertionExpiry(app: Pick<App, 'clock' | 'db'>): Task {
   return {
     name: 'assertion-expiry',
     everyMs: 5 * minuteMs,

@@ -4,6 +4,6 @@ import type { App } from '../app/app.ts'
 import { createDeviceCounter } from '../app/metrics/index.ts'
 import type { Task } from './leader.ts'
 
-export function createDeviceCounts(app: App): Task {
+export function createDeviceCounts(app: Pick<App, 'clock' | 'db' | 'metrics'>): Task {
   return { name: 'device-counts', everyMs: minuteMs, run: createDeviceCounter(app) }
 }

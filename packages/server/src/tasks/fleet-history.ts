@@ -4,10 +4,10 @@ import type { App } from '../app/app.ts'
 import { takeSamples, thinOldSamples } from '../app/rollouts/index.ts'
 import type { Task } from './leader.ts'
 
-export function createFleetHistory(app: App): Task {
+export function createFleetHistory(app: Pick<App, 'clock' | 'db'>): Task {
   return { name: 'fleet-history', everyMs: minuteMs / 2, run: () => takeSamples(app) }
 }
 
-export function createHistoryThinning(app: App): Task {
+export function createHistoryThinning(app: Pick<App, 'clock' | 'db'>): Task {
   return { name: 'history-thinning', everyMs: hourMs, run: () => thinOldSamples(app) }
 }

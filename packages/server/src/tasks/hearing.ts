@@ -5,7 +5,7 @@ import type { App } from '../app/app.ts'
 const everyMs = 5 * secondMs
 
 /** Runs in every worker, until the returned function is called. */
-export function keepHearing(app: App): () => Promise<void> {
+export function keepHearing(app: Pick<App, 'hearing' | 'log' | 'sleep'>): () => Promise<void> {
   const end = new AbortController()
   const keep = async () => {
     while (!end.signal.aborted) {

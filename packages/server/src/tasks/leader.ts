@@ -31,7 +31,10 @@ const failureMaxMs = 30_000
 /** Longer than any hand-over takes. */
 const leaderlessMaxMs = 10_000
 
-export function startLeaderTasks(app: App, tasks: readonly Task[]): LeaderTasks {
+export function startLeaderTasks(
+  app: Pick<App, 'clock' | 'db' | 'health' | 'log' | 'random' | 'sleep'>,
+  tasks: readonly Task[],
+): LeaderTasks {
   const stopping = new AbortController()
   const wakers = new Map<string, () => void>()
   const log = app.log.with({ component: 'tasks' })

@@ -25,7 +25,11 @@ export interface LogMemory {
 
 const watchMs = 5 * secondMs
 
-export function createLogMemory(app: App, keeper: LogKeeper, file: string): LogMemory {
+export function createLogMemory(
+  app: Pick<App, 'db' | 'health' | 'random'>,
+  keeper: LogKeeper,
+  file: string,
+): LogMemory {
   const verify = (text: string) =>
     verifyCheckpoint(utf8Encode(text), {
       origin: keeper.origin,
@@ -85,7 +89,7 @@ export function createLogMemory(app: App, keeper: LogKeeper, file: string): LogM
 }
 
 /** Keeps the memory of a host that does not lead up to date. The result ends it. */
-export function watchLog(app: App, memory: LogMemory): () => Promise<void> {
+export function watchLog(app: Pick<App, 'log' | 'sleep'>, memory: LogMemory): () => Promise<void> {
   const stopping = new AbortController()
   const watch = async () => {
     while (!stopping.signal.aborted) {

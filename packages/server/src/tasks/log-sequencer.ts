@@ -16,7 +16,11 @@ const gatherMs = 30
 /** After such a pause somebody else may have led meanwhile. */
 const pauseMaxMs = 5 * secondMs
 
-export function createLogSequencer(app: App, keeper: LogKeeper, memory: LogMemory): Task {
+export function createLogSequencer(
+  app: Pick<App, 'clock' | 'db' | 'sleep'>,
+  keeper: LogKeeper,
+  memory: LogMemory,
+): Task {
   let remembered: TreeHead | undefined
   let checkedAtMs = 0
 

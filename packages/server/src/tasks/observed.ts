@@ -2,7 +2,10 @@
 import type { App } from '../app/app.ts'
 import type { Task } from './leader.ts'
 
-export function observeTasks(app: App, tasks: readonly Task[]): Task[] {
+export function observeTasks(
+  app: Pick<App, 'clock' | 'metrics' | 'tracer'>,
+  tasks: readonly Task[],
+): Task[] {
   const { taskRuns, taskSeconds, meter } = app.metrics
   const succeededAt = new Map<string, number>()
   meter.gauge(

@@ -4,7 +4,7 @@ import type { App } from '../app/app.ts'
 import { watchRebootLocks } from '../app/restarts/index.ts'
 import type { Task } from './leader.ts'
 
-export function createRebootLockWatch(app: App): Task {
+export function createRebootLockWatch(app: Pick<App, 'clock' | 'db' | 'log'>): Task {
   return {
     name: 'reboot-locks',
     everyMs: 5 * secondMs,

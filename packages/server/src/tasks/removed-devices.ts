@@ -9,7 +9,9 @@ import type { App } from '../app/app.ts'
 const everyMs = 15 * secondMs
 
 /** Runs in every worker, until the returned function is called. */
-export function watchRemovedDevices(app: App): () => Promise<void> {
+export function watchRemovedDevices(
+  app: Pick<App, 'log' | 'removedDevices' | 'sleep' | 'stoppedDevices'>,
+): () => Promise<void> {
   const end = new AbortController()
   const watch = async () => {
     while (!end.signal.aborted) {

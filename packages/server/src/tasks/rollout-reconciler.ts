@@ -5,12 +5,14 @@ import { countDueMembers, moveRollouts } from '../app/rollouts/index.ts'
 import type { CountingTimes } from '../app/rollouts/index.ts'
 import type { Task } from './leader.ts'
 
+type Deps = Pick<App, 'clock' | 'db' | 'health' | 'log' | 'releases' | 'rollouts' | 'trust'>
+
 /** Woken by every change of a rollout as well. */
-export function createRolloutReconciler(app: App): Task {
+export function createRolloutReconciler(app: Deps): Task {
   return { name: 'rollout-reconciler', everyMs: secondMs, run: () => moveRollouts(app) }
 }
 
-export function createMemberCounts(app: App): Task {
+export function createMemberCounts(app: Deps): Task {
   const restUntilMs: CountingTimes = new Map()
   return {
     name: 'rollout-members',

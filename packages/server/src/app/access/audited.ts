@@ -19,7 +19,7 @@ export interface Change {
 
 /** Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of its own, and thrown on. */
 export async function changeAudited<C extends Change>(
-  app: App,
+  app: Pick<App, 'db' | 'log' | 'refusals'>,
   attempt: Attempt,
   work: (tx: WriteTx) => Promise<C>,
   /** What takes long and changes nothing: no transaction is open meanwhile. */

@@ -33,7 +33,11 @@ export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
   }
 }
 
-export async function recordRefusal(app: App, error: unknown, attempt: Attempt): Promise<void> {
+export async function recordRefusal(
+  app: Pick<App, 'db' | 'log' | 'refusals'>,
+  error: unknown,
+  attempt: Attempt,
+): Promise<void> {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
   // Nobody did anything wrong, and writing it down would be more load.
   if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return

@@ -10,6 +10,11 @@ import type { App } from '../app.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
 import { hasEnded, identify } from './sign-in.ts'
 
+type Deps = Pick<
+  App,
+  'db' | 'log' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'secrets' | 'stoppedDevices'
+>
+
 const tokenLifetimeMs = 5 * minuteMs
 
 type Action = 'pull' | 'push' | 'delete'
@@ -24,7 +29,7 @@ export type RegistryDecision =
 
 /** Without a repository: may the holder of the credential use the registry at all? */
 export async function decideRegistryAccess(
-  app: App,
+  app: Deps,
   bearer: string,
   access: { repository: string; action: Action } | { repository: null },
   now: Date,
@@ -56,7 +61,7 @@ export type TradeResult =
 
 /** A short-lived token for those of the scopes that the credential allows. */
 export async function tradeCredential(
-  app: App,
+  app: Deps,
   secret: string,
   scopes: readonly { repository: string; actions: readonly Action[] }[],
   now: Date,
@@ -100,7 +105,7 @@ function answerOf(granted: unknown, repository: string, action: Action) {
 }
 
 /** The holder of a traded token, if the credential it was traded for still stands. */
-async function findHolder(app: App, id: unknown, now: Date): Promise<Actor | undefined> {
+async function findHolder(app: Deps, id: unknown, now: Date): Promise<Actor | undefined> {
   if (typeof id !== 'string') return undefined
   if (id.startsWith('device_')) {
     const hasEnded = app.removedDevices.has(id) || app.stoppedDevices.has(id)
@@ -112,7 +117,7 @@ async function findHolder(app: App, id: unknown, now: Date): Promise<Actor | und
 
 /** Roles push and pull within their scope, and what they push is of the whole product; a device pulls what its own fleet's product is made of (V4). */
 async function mayUse(
-  app: App,
+  app: Pick<App, 'db'>,
   actor: Actor,
   repository: string,
   action: Action,
@@ -151,7 +156,10 @@ export interface RegistryChange {
 }
 
 /** An entry of the audit log, with all of the facts. */
-export async function recordRegistryChange(app: App, change: RegistryChange): Promise<void> {
+export async function recordRegistryChange(
+  app: Pick<App, 'db'>,
+  change: RegistryChange,
+): Promise<void> {
   const { kind, actor, repository, facts } = change
   const subject = 'digest' in facts ? `${repository}@${facts.digest}` : `${repository}:${facts.tag}`
   await app.db.write((tx) =>

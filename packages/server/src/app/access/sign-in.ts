@@ -7,11 +7,16 @@ import type { Actor } from './actors.ts'
 import type { App } from '../app.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
 
+type Deps = Pick<
+  App,
+  'db' | 'log' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'stoppedDevices'
+>
+
 /** How often `last used` is written, at most. */
 const touchEveryMs = minuteMs
 
 /** Whoever the credential belongs to, or `undefined`. */
-export async function identify(app: App, bearer: string, now: Date): Promise<Actor | undefined> {
+export async function identify(app: Deps, bearer: string, now: Date): Promise<Actor | undefined> {
   if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
@@ -64,7 +69,7 @@ export function hasEnded(
 }
 
 /** Somebody uses a credential that was right once: worth a line in the audit log. */
-async function recordEnded(app: App, id: string): Promise<void> {
+async function recordEnded(app: Deps, id: string): Promise<void> {
   app.log.warn('credential.ended', { id })
   if (!app.refusals.admits(id)) return
   await app.db.write((tx) =>

@@ -31,7 +31,20 @@ export interface CheckInReply {
  * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
  */
 export async function checkIn(
-  app: App,
+  app: Pick<
+    App,
+    | 'checkIns'
+    | 'db'
+    | 'fleets'
+    | 'metrics'
+    | 'random'
+    | 'rebootLocks'
+    | 'releases'
+    | 'removedDevices'
+    | 'rollouts'
+    | 'settlements'
+    | 'zones'
+  >,
   deviceId: string,
   input: {
     readonly report: DeviceReport
@@ -94,7 +107,7 @@ export async function checkIn(
 }
 
 async function verifyReport(
-  app: App,
+  app: Pick<App, 'db'>,
   deviceId: string,
   report: DeviceReport,
   signature: string,

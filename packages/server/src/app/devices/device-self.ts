@@ -33,6 +33,8 @@ import type { App } from '../app.ts'
 import { policyOf } from '../fleets/index.ts'
 import { requireSignature } from './device-keys.ts'
 
+type Deps = Pick<App, 'db' | 'log' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'>
+
 export interface Registration {
   readonly publicKey: PublicKey
   readonly proof: string
@@ -48,7 +50,7 @@ export interface Registration {
  * Throws `proof_invalid`, `device_removed`, `device_already_registered`, `provisioning_key_used_up`.
  */
 export async function registerDevice(
-  app: App,
+  app: Pick<App, 'random'>,
   tx: WriteTx,
   actor: Actor,
   wanted: Registration,
@@ -101,7 +103,7 @@ export async function registerDevice(
 
 /** Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the reason. */
 export async function issueAccessToken(
-  app: App,
+  app: Deps,
   assertion: string,
   isOwnOrigin: (origin: string) => boolean,
   now: Date,
@@ -121,7 +123,7 @@ export async function issueAccessToken(
 }
 
 async function acceptAssertion(
-  app: App,
+  app: Deps,
   deviceId: string,
   assertion: string,
   isOwnOrigin: (origin: string) => boolean,
@@ -163,7 +165,11 @@ async function acceptAssertion(
 const clockOffsetUnnoticedSeconds = 5
 
 /** Of each device a few a minute; of devices that nobody knows together as many. */
-function logRefusedAssertion(app: App, deviceId: string, error: Refusal): void {
+function logRefusedAssertion(
+  app: Pick<App, 'log' | 'refusals'>,
+  deviceId: string,
+  error: Refusal,
+): void {
   const isUnknown = error.code === 'assertion_device_unknown'
   if (!app.refusals.admits(`assertion ${isUnknown ? 'unknown' : deviceId}`)) return
   app.log.warn('device.assertion-refused', {
@@ -175,7 +181,10 @@ function logRefusedAssertion(app: App, deviceId: string, error: Refusal): void {
 }
 
 /** The device's own fleet. Throws `device_removed`. */
-export async function findOwnFleet(app: App, deviceId: string): Promise<FleetPolicy> {
+export async function findOwnFleet(
+  app: Pick<App, 'db' | 'fleets'>,
+  deviceId: string,
+): Promise<FleetPolicy> {
   const device = await getDevice(app.db.reader, deviceId)
   if (device === undefined)
     throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
@@ -183,6 +192,6 @@ export async function findOwnFleet(app: App, deviceId: string): Promise<FleetPol
 }
 
 /** Assertions need to be remembered for as long as they could be used again. */
-export async function forgetExpiredAssertions(app: App): Promise<void> {
+export async function forgetExpiredAssertions(app: Pick<App, 'clock' | 'db'>): Promise<void> {
   await app.db.write((tx) => db.deleteExpiredAssertions(tx, app.clock.now()))
 }

@@ -184,7 +184,7 @@ export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256
  * that could not be shown (RFD 13). Throws `unavailable`.
  */
 export async function decideForeign(
-  app: App,
+  app: Pick<App, 'fleets' | 'metrics' | 'releases' | 'rollouts' | 'settlements' | 'zones'>,
   state: ForeignState,
   heldBack: HeldBack | null,
   now: Date,

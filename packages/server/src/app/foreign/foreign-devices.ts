@@ -145,7 +145,7 @@ export async function findForeignDevice(
  * the name belongs to a device that is not behind this gateway, or when it was removed before.
  */
 export async function registerBehind(
-  app: App,
+  app: Pick<App, 'db' | 'foreignIdentities' | 'random'>,
   gatewayId: string,
   externalId: string,
 ): Promise<ForeignIdentity | undefined> {

@@ -12,7 +12,9 @@ const seenWithinMs = hourMs
 const staleMs = 15 * minuteMs
 
 /** Counts as often as the share of time allows; to be called every minute. */
-export function createDeviceCounter(app: App): () => Promise<void> {
+export function createDeviceCounter(
+  app: Pick<App, 'clock' | 'db' | 'metrics'>,
+): () => Promise<void> {
   let counted: (DeviceCounts & { atMs: number }) | undefined
   let dueMs = 0
   const isFresh = (nowMs: number) => counted !== undefined && nowMs - counted.atMs < staleMs

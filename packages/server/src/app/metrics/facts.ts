@@ -22,7 +22,9 @@ const backlogMax = 10_000
 const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs
 
-export async function collectFacts(app: App): Promise<Snapshot> {
+export async function collectFacts(
+  app: Pick<App, 'clock' | 'db' | 'health' | 'log' | 'sleep' | 'trust' | 'version'>,
+): Promise<Snapshot> {
   const meter = createMeter()
   show(meter, 'seaworthy_build_info', 'Always 1; the labels say what runs.', [
     ['version', 'node'],
@@ -44,7 +46,7 @@ function show(meter: Meter, name: string, help: string, shown: Shown): void {
   meter.gauge({ name, help, labels, merge: 'max' }, () => readings)
 }
 
-function describeTrust(app: App, meter: Meter): void {
+function describeTrust(app: Pick<App, 'clock' | 'trust'>, meter: Meter): void {
   const now = app.clock.now()
   const state = app.trust.state()
   const { initialized, roles, blindTimeSeconds } = viewTrustStatus(state, now)
@@ -77,7 +79,7 @@ function describeTrust(app: App, meter: Meter): void {
   )
 }
 
-function describeProblems(app: App, meter: Meter): void {
+function describeProblems(app: Pick<App, 'health'>, meter: Meter): void {
   const problems = app.health.problems()
   show(meter, 'seaworthy_problem', '1 for each part that /readyz reports as not well.', [
     ['part'],
@@ -85,7 +87,7 @@ function describeProblems(app: App, meter: Meter): void {
   ])
 }
 
-async function readStored(app: App) {
+async function readStored(app: Pick<App, 'clock' | 'db'>) {
   const { reader } = app.db
   const ping = await pingDatabase(app.db, leaderLockKey)
   if (ping === 'unreachable') return undefined
@@ -185,7 +187,10 @@ function ageOf(entry: Uint8Array | null, now: Date): number {
 }
 
 /** `undefined` when the database is away, fails or does not answer in time. */
-async function inTime<T>(app: App, work: Promise<T>): Promise<T | undefined> {
+async function inTime<T>(
+  app: Pick<App, 'log' | 'sleep'>,
+  work: Promise<T>,
+): Promise<T | undefined> {
   try {
     return await answerWithin(app.sleep, answerMs, work)
   } catch (error) {

@@ -27,6 +27,20 @@ import { acquireSlot } from './restarts.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'
 
+type Deps = Pick<
+  App,
+  | 'db'
+  | 'foreignIdentities'
+  | 'log'
+  | 'random'
+  | 'readDeviceToken'
+  | 'rebootLocks'
+  | 'refusals'
+  | 'removedDevices'
+  | 'stoppedDevices'
+  | 'zones'
+>
+
 /** Who sends the request: a device by its own credential, or whoever has a key of the fleet. */
 export type LockClient =
   | {
@@ -39,7 +53,7 @@ export type LockClient =
 
 /** Whoever the credential belongs to, or `undefined`. */
 export async function identifyLockClient(
-  app: App,
+  app: Deps,
   credential: string,
   now: Date,
 ): Promise<LockClient | undefined> {
@@ -57,7 +71,7 @@ export async function identifyLockClient(
 
 /** One of our agents by its access token, or a device of another system by its own. */
 async function identifyDevice(
-  app: App,
+  app: Deps,
   credential: string,
   now: Date,
 ): Promise<string | undefined> {
@@ -68,7 +82,7 @@ async function identifyDevice(
 }
 
 /** A device is one holder, whatever it calls itself; clients of a key are told apart by their ids. */
-async function holderOf(app: App, client: LockClient, id: string): Promise<SlotHolder> {
+async function holderOf(app: Pick<App, 'db'>, client: LockClient, id: string): Promise<SlotHolder> {
   const asked = { fleet: client.fleet, sha256: null, sequence: null }
   if (client.kind === 'device') {
     return { ...asked, kind: 'device', holder: client.device, device: client.device }
@@ -79,7 +93,7 @@ async function holderOf(app: App, client: LockClient, id: string): Promise<SlotH
 
 /** Granted again and again to whoever holds it. */
 export async function lockBeforeReboot(
-  app: App,
+  app: Deps,
   client: LockClient,
   id: string,
   now: Date,
@@ -96,7 +110,7 @@ export async function lockBeforeReboot(
  * without a slot is told that all is well, since some do not look for updates before.
  */
 export async function unlockWhenSteady(
-  app: App,
+  app: Pick<App, 'db' | 'rebootLocks'>,
   client: LockClient,
   id: string,
 ): Promise<'steady' | 'not-healthy'> {

@@ -86,7 +86,7 @@ const alarmAgeMsDefault = 6 * hourMs
  * Gives up slots that are older than their fleet allows, and tells people of those that are held for long: once for each,
  * in the log file and in the audit log. A slot of a fleet that is no longer coordinated is given up as well.
  */
-export async function watchRebootLocks(app: App): Promise<void> {
+export async function watchRebootLocks(app: Pick<App, 'clock' | 'db' | 'log'>): Promise<void> {
   const now = app.clock.now()
   for (const lock of await db.listAllLocks(app.db.reader)) {
     const ageMs = now.getTime() - lock.takenAt.getTime()
@@ -100,7 +100,7 @@ export async function watchRebootLocks(app: App): Promise<void> {
 }
 
 async function giveUp(
-  app: App,
+  app: Pick<App, 'db' | 'log'>,
   lock: RebootLockWithDevice,
   why: 'expired' | 'not_coordinated',
 ): Promise<void> {
@@ -114,7 +114,7 @@ async function giveUp(
   if (isGone) app.log.warn('reboot-lock.expired', { ...describe(lock), why })
 }
 
-async function raiseAlarm(app: App, lock: RebootLockWithDevice): Promise<void> {
+async function raiseAlarm(app: Pick<App, 'db' | 'log'>, lock: RebootLockWithDevice): Promise<void> {
   await app.db.write(async (tx) => {
     await db.markAlarmed(tx, lock.id, await tx.now())
     await record(tx, lock, 'reboot-lock.age-alarm', {})

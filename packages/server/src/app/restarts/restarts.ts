@@ -127,7 +127,7 @@ export interface RestartAnswer {
 
 /** At a check-in of one of our agents: gives back its slot when the report shows that it is over, and takes one when it waits. */
 export async function decideRestart(
-  app: App,
+  app: Pick<App, 'db' | 'random' | 'rebootLocks' | 'zones'>,
   question: RestartQuestion,
   now: Date,
 ): Promise<RestartAnswer> {
@@ -161,7 +161,10 @@ export async function decideRestart(
   return { mayRestart: answer.kind === 'granted', pollSecondsMax }
 }
 
-async function releaseWhatIsOver(app: App, question: RestartQuestion): Promise<void> {
+async function releaseWhatIsOver(
+  app: Pick<App, 'db' | 'rebootLocks'>,
+  question: RestartQuestion,
+): Promise<void> {
   const locks = await listLocksOfDevice(app.db.reader, question.deviceId)
   const over = locks.filter((lock) => isOver(lock, question))
   if (over.length === 0) return

@@ -7,7 +7,9 @@ import { viewRoles } from './trust-status.ts'
 const levels = { none: 0, notice: 50, warning: 80, critical: 95, expired: 100 } as const
 
 /** Each level of each version once: in the log file and in the audit log. */
-export async function raiseLifetimeAlarms(app: App): Promise<void> {
+export async function raiseLifetimeAlarms(
+  app: Pick<App, 'clock' | 'db' | 'log' | 'trust'>,
+): Promise<void> {
   const state = await app.trust.freshState()
   if (state === undefined) return
   const now = app.clock.now()

@@ -14,7 +14,7 @@ import { readPage } from '../views.ts'
 
 /** In the order of their names, those that the actor reaches. */
 export async function listProducts(
-  app: App,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   query: PageQuery,
 ): Promise<Page<ProductView>> {
@@ -33,14 +33,21 @@ export async function listProducts(
 }
 
 /** Throws `product_not_found`, `out_of_scope`. */
-export async function findProduct(app: App, actor: Actor, product: string): Promise<ProductView> {
+export async function findProduct(
+  app: Pick<App, 'db' | 'trust'>,
+  actor: Actor,
+  product: string,
+): Promise<ProductView> {
   const state = await app.trust.freshState()
   requireKnownProduct(actor, state, product)
   return describe(app, requireTrust(state), product)
 }
 
 /** What the product's releases are; a bundle before there is any. */
-export async function findProductKind(app: App, product: string): Promise<ProductView['kind']> {
+export async function findProductKind(
+  app: Pick<App, 'db' | 'trust'>,
+  product: string,
+): Promise<ProductView['kind']> {
   const state = app.trust.state()
   if (state !== undefined && listProductNames(state).includes(product)) {
     return (await describe(app, state, product)).kind
@@ -63,7 +70,11 @@ function listProductNames(state: TrustState | undefined): string[] {
   return state === undefined ? [] : delegatedNames(state.roles.get('targets')).toSorted()
 }
 
-async function describe(app: App, state: TrustState, product: string): Promise<ProductView> {
+async function describe(
+  app: Pick<App, 'db'>,
+  state: TrustState,
+  product: string,
+): Promise<ProductView> {
   return viewProduct(state, product, await newestReleaseKind(app.db.reader, product))
 }
 

@@ -53,6 +53,8 @@ import { loadTrustState, sha256, sha256Hex } from './trust-plane.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 
+type Deps = Pick<App, 'clock' | 'contentChecks' | 'db' | 'masterKey' | 'store' | 'trust'>
+
 export interface StoredProposal {
   readonly row: ProposalRow
   readonly proposal: Proposal
@@ -64,7 +66,7 @@ function currentOf(state: TrustState | undefined): CurrentMetadata {
 
 /** Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin. */
 export async function submitProposal(
-  app: App,
+  app: Deps,
   tx: WriteTx,
   actor: Actor,
   submitted: unknown,
@@ -114,7 +116,7 @@ export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promis
 
 /** Newest first; proposals beyond the actor's scope are left out. */
 export async function listProposals(
-  app: App,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   query: PageQuery & { readonly state?: ProposalState | undefined },
 ): Promise<Page<ProposalView>> {
@@ -154,7 +156,7 @@ export function exportProposal(
 
 /** Adds signatures, each of which is verified before it counts. Throws what `mergeSignatures` throws. */
 export async function addSignatures(
-  app: App,
+  app: Pick<App, 'masterKey'>,
   tx: WriteTx,
   actor: Actor,
   id: string,
@@ -179,7 +181,7 @@ export interface AppliedProposal extends StoredProposal {
  * `release_content_missing`, `online_keys_not_named`; then nothing has changed.
  */
 export async function applyProposal(
-  app: App,
+  app: Deps,
   tx: WriteTx,
   actor: Actor,
   id: string,
@@ -214,7 +216,7 @@ export async function rejectProposal(
 
 /** The first root is the anchor of everything: its hash is sealed, so that no database row can replace it. */
 async function sealAnchor(
-  app: App,
+  app: Pick<App, 'masterKey'>,
   tx: WriteTx,
   files: readonly PreparedFile[],
   now: Date,
@@ -226,7 +228,7 @@ async function sealAnchor(
 }
 
 /** Open proposals that the new metadata has overtaken: they could only be refused from now on. */
-async function closeOutdated(app: App, tx: WriteTx, now: Date): Promise<void> {
+async function closeOutdated(app: Pick<App, 'masterKey'>, tx: WriteTx, now: Date): Promise<void> {
   const current = currentOf(await loadTrustState(tx, app.masterKey))
   for (const row of await lockOpenProposals(tx)) {
     const problems = await checkProposal(await readDocument(row), current, now)
@@ -236,7 +238,11 @@ async function closeOutdated(app: App, tx: WriteTx, now: Date): Promise<void> {
 }
 
 /** A root that does not name this server's keys could not be followed by a snapshot or a timestamp of ours. */
-async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promise<void> {
+async function checkOnlineKeys(
+  app: Pick<App, 'masterKey'>,
+  tx: ReadTx,
+  proposal: Proposal,
+): Promise<void> {
   const root = proposal.documents.find(({ role }) => role === 'root')?.signed
   if (root?._type !== 'root') return
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
@@ -244,7 +250,7 @@ async function checkOnlineKeys(app: App, tx: ReadTx, proposal: Proposal): Promis
 
 /** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
 async function checkContent(
-  app: App,
+  app: Pick<App, 'contentChecks' | 'store'>,
   proposal: Proposal,
   current: CurrentMetadata,
   leaving?: AbortSignal,
@@ -263,7 +269,7 @@ async function checkContent(
 
 /** Reads what a proposal is about before anything is locked: `submitProposal` finds it read. */
 export async function verifySubmitted(
-  app: App,
+  app: Deps,
   actor: Actor,
   submitted: unknown,
   leaving: AbortSignal | undefined,
@@ -275,7 +281,7 @@ export async function verifySubmitted(
 
 /** The same for a proposal that is stored, and may have been read by another worker alone. */
 export async function verifyStored(
-  app: App,
+  app: Deps,
   actor: Actor,
   id: string,
   leaving: AbortSignal | undefined,
@@ -286,7 +292,7 @@ export async function verifyStored(
 }
 
 async function readContentAhead(
-  app: App,
+  app: Deps,
   proposal: Proposal,
   leaving: AbortSignal | undefined,
 ): Promise<void> {

@@ -74,7 +74,9 @@ interface Signing {
 }
 
 /** Renews timestamp and snapshot when they are due, which memory tells at first. */
-export async function renewMetadata(app: App): Promise<void> {
+export async function renewMetadata(
+  app: Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'trust'>,
+): Promise<void> {
   const known = await app.trust.freshState()
   const now = app.clock.now()
   if (known === undefined || !renewalDue(onlineTimes(known), now).isAnything) return

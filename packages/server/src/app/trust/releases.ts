@@ -21,9 +21,11 @@ import { requireKnownProduct } from './products.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 
+type Deps = Pick<App, 'contentChecks' | 'store' | 'trust'>
+
 /** Reads the whole of a release that is to be registered. Throws as `createRelease` does, which then finds it read. */
 export async function verifyNewRelease(
-  app: App,
+  app: Deps,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
   leaving: AbortSignal | undefined,
@@ -41,7 +43,7 @@ function parseSha256(text: string): Digest {
 
 /** The same digest under the same version again changes nothing. Throws `release_exists`, and what `describeContent` throws. */
 export async function createRelease(
-  app: App,
+  app: Deps,
   tx: WriteTx,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
@@ -75,7 +77,7 @@ export async function createRelease(
 
 /** Newest first. Throws `product_not_found`, `out_of_scope`. */
 export async function listReleases(
-  app: App,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   product: string,
   query: PageQuery,
@@ -90,7 +92,7 @@ export async function listReleases(
 
 /** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
 export async function findRelease(
-  app: App,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   product: string,
   version: string,
@@ -127,7 +129,7 @@ export function viewRelease(row: ReleaseRow, state: TrustState | undefined): Rel
 }
 
 /** What garbage collection must keep: every registered release and every signed target. */
-export async function listNeededDigests(app: App): Promise<Set<Digest>> {
+export async function listNeededDigests(app: Pick<App, 'db' | 'trust'>): Promise<Set<Digest>> {
   const needed = new Set<Digest>()
   for (const { digest } of await listReleaseDigests(app.db.reader)) needed.add(parseDigest(digest))
   for (const releases of (await app.trust.freshState())?.releases.values() ?? []) {

@@ -9,7 +9,9 @@ export const leaderLockKey = 7_403_010
 const answerMs = 2000
 
 /** Empty when the server can do its work. Whether any worker leads is in the health that `startLeaderTasks` keeps. */
-export async function checkReadiness(app: App): Promise<HealthProblem[]> {
+export async function checkReadiness(
+  app: Pick<App, 'db' | 'health' | 'sleep'>,
+): Promise<HealthProblem[]> {
   const problems = [...app.health.problems()]
   const ping = pingDatabase(app.db, leaderLockKey)
   const answer = await answerWithin(app.sleep, answerMs, ping).catch((error: unknown) => {

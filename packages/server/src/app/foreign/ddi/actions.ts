@@ -30,13 +30,17 @@ export function viewAction(row: DdiActionRow): ActionView {
 }
 
 /** Whether the client is to be asked to cancel this action. */
-export async function isToCancel(app: App, deviceId: string, id: number): Promise<boolean> {
+export async function isToCancel(
+  app: Pick<App, 'db'>,
+  deviceId: string,
+  id: number,
+): Promise<boolean> {
   return (await getDdiAction(app.db.reader, deviceId, id))?.state === 'canceling'
 }
 
 /** The device's fleet and platform now; `undefined` for one that was removed. */
 export async function findPlace(
-  app: App,
+  app: Pick<App, 'db'>,
   deviceId: string,
 ): Promise<{ device: string; fleet: string; platform: string } | undefined> {
   return getPlace(app.db.reader, deviceId)

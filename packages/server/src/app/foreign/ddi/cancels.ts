@@ -29,7 +29,7 @@ export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null
  * cancel and then fell silent about it. Nothing holds the device back any more.
  */
 export async function endOverdueCancel(
-  app: App,
+  app: Pick<App, 'db' | 'fleets' | 'log'>,
   state: ForeignState,
   now: Date,
 ): Promise<ForeignState> {

@@ -26,6 +26,23 @@ import { endOverdueCancel, heldBackBy } from './cancels.ts'
 import type { Effect, Feedback } from './feedback.ts'
 import { applyCancelFeedback, applyFeedback, statusesMax } from './feedback.ts'
 
+type Deps = Pick<
+  App,
+  | 'db'
+  | 'fleets'
+  | 'log'
+  | 'metrics'
+  | 'random'
+  | 'rebootLocks'
+  | 'releaseFiles'
+  | 'releases'
+  | 'rollouts'
+  | 'settlements'
+  | 'store'
+  | 'trust'
+  | 'zones'
+>
+
 /** What a poll is answered with. */
 export interface Agenda {
   readonly fleet: FleetPolicy
@@ -36,7 +53,7 @@ export interface Agenda {
 }
 
 /** Decides, and has written what follows from it. */
-export async function answerPoll(app: App, state: ForeignState, now: Date): Promise<Agenda> {
+export async function answerPoll(app: Deps, state: ForeignState, now: Date): Promise<Agenda> {
   const current = await endOverdueCancel(app, state, now)
   const { answer, fleet } = await decideForeign(app, current, heldBackBy(current.action), now)
   const action = await followAnswer(app, current, answer, now)
@@ -52,7 +69,7 @@ export async function answerPoll(app: App, state: ForeignState, now: Date): Prom
 type Shown = Pick<OpenAction, 'id' | 'state'> | null
 
 async function followAnswer(
-  app: App,
+  app: Deps,
   state: ForeignState,
   { release, reason, rolloutId }: Answer,
   now: Date,
@@ -81,7 +98,7 @@ async function followAnswer(
 
 /** What has no files for the device fails at once, in everybody's sight, instead of when its time is over. */
 async function refuseOffer(
-  app: App,
+  app: Deps,
   { device }: ForeignState,
   { sha256, targetPath }: ReleaseFacts,
   now: Date,
@@ -105,7 +122,7 @@ export interface Deployment {
  * of that number, or it was cancelled.
  */
 export async function findDeployment(
-  app: App,
+  app: Deps,
   device: Pick<ForeignState, 'device' | 'fleet' | 'platform'>,
   id: number,
 ): Promise<Deployment | undefined> {
@@ -127,7 +144,7 @@ export async function findDeployment(
  * rule for restarts holds from the first byte on. What is being installed already is not stopped.
  */
 export async function mayInstall(
-  app: App,
+  app: Deps,
   state: ForeignState,
   action: DdiActionRow,
   now: Date,
@@ -156,7 +173,7 @@ export async function mayInstall(
 
 /** Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`, `device_removed`. */
 export async function takeFeedback(
-  app: App,
+  app: Deps,
   identity: ForeignIdentity,
   id: number,
   feedback: Feedback,
@@ -167,7 +184,7 @@ export async function takeFeedback(
 
 /** Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody cancels. */
 export async function takeCancelFeedback(
-  app: App,
+  app: Deps,
   identity: ForeignIdentity,
   id: number,
   feedback: Feedback,
@@ -181,7 +198,7 @@ export async function takeCancelFeedback(
 
 /** First what was said, then what the engine makes of it; a crash between the two is mended by the next poll. */
 async function change(
-  app: App,
+  app: Deps,
   identity: ForeignIdentity,
   id: number,
   now: Date,
@@ -208,7 +225,7 @@ async function change(
 }
 
 /** What was said is kept: whoever said it need not repeat it because the engine could not be asked just now. */
-async function settleNews(app: App, state: ForeignState, now: Date): Promise<void> {
+async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<void> {
   try {
     await decideForeign(app, state, notAsked, now)
   } catch (thrown) {
@@ -220,7 +237,7 @@ async function settleNews(app: App, state: ForeignState, now: Date): Promise<voi
 
 /** The client says what runs there already: a signed release of its fleet's channel. False when it is none. */
 export async function takeInstalled(
-  app: App,
+  app: Deps,
   identity: ForeignIdentity,
   named: { readonly name: string; readonly version: string },
   now: Date,
@@ -248,7 +265,7 @@ const attributesMax = 100
 
 /** Throws `action_quota`, `action_not_found` for a device that was removed. */
 export async function takeAttributes(
-  app: App,
+  app: Pick<App, 'db'>,
   identity: ForeignIdentity,
   { mode, data }: { mode: AttributeMode; data: Readonly<Record<string, string>> },
   now: Date,

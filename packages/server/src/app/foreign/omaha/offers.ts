@@ -18,9 +18,29 @@ import { findReleaseFiles } from '../../content/index.ts'
 import type { OmahaStatement } from './news.ts'
 import { readNews } from './news.ts'
 
+type Deps = Pick<
+  App,
+  | 'db'
+  | 'fleets'
+  | 'foreignCheckIns'
+  | 'foreignIdentities'
+  | 'log'
+  | 'metrics'
+  | 'random'
+  | 'rebootLocks'
+  | 'releaseFiles'
+  | 'releases'
+  | 'removedDevices'
+  | 'rollouts'
+  | 'secrets'
+  | 'settlements'
+  | 'store'
+  | 'zones'
+>
+
 /** Whose credential it is, if the machine that sends it is the one that used it first; notes that it was heard. */
 export async function openDoor(
-  app: App,
+  app: Deps,
   identity: ForeignIdentity,
   machineId: string,
   now: Date,
@@ -72,7 +92,7 @@ export interface Outcome {
 
 /** Takes in what was said, and decides; an offer is made only to a machine that asks for one. */
 export async function takeStatement(
-  app: App,
+  app: Deps,
   by: ForeignIdentity,
   state: ForeignState,
   said: OmahaStatement,
@@ -91,7 +111,7 @@ export async function takeStatement(
  * The client restarts into what it is offered without asking again, so nothing is granted before the fleet's rule for
  * restarts lets it: what would be granted is asked about first.
  */
-async function decideCheck(app: App, state: ForeignState, now: Date) {
+async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   const isFree = app.fleets.get(state.fleet)?.reboot.strategy === 'immediate'
   const decided = await decideForeign(app, state, isFree ? null : noRestart, now)
   const { answer, fleet } = decided
@@ -108,7 +128,7 @@ async function decideCheck(app: App, state: ForeignState, now: Date) {
 }
 
 async function storeStatement(
-  app: App,
+  app: Deps,
   by: ForeignIdentity,
   state: ForeignState,
   said: OmahaStatement,
@@ -131,7 +151,7 @@ async function storeStatement(
 }
 
 async function makeOffer(
-  app: App,
+  app: Deps,
   state: ForeignState,
   fleet: FleetPolicy,
   release: ReleaseFacts | null,
@@ -166,7 +186,7 @@ async function makeOffer(
 }
 
 async function storeUpdate(
-  app: App,
+  app: Pick<App, 'db'>,
   { device }: ForeignState,
   update: DeviceReport['update'],
   now: Date,
@@ -179,7 +199,7 @@ async function storeUpdate(
 
 /** As for one of our agents that is ready and waits; a slot that it holds for something else is given back. */
 async function mayInstall(
-  app: App,
+  app: Deps,
   { device, tags, report }: ForeignState,
   fleet: FleetPolicy,
   release: ReleaseFacts | null,
@@ -208,7 +228,12 @@ const fileAudience = 'seaworthy-omaha-file'
 /** A slow download with pauses; after it the client asks again and gets a new address. */
 const fileTokenMs = 12 * hourMs
 
-function signFileToken(app: App, device: string, release: ReleaseFacts, now: Date): string {
+function signFileToken(
+  app: Pick<App, 'secrets'>,
+  device: string,
+  release: ReleaseFacts,
+  now: Date,
+): string {
   const exp = Math.floor((now.getTime() + fileTokenMs) / 1000)
   const claims = { sub: device, release: release.sha256, exp }
   return signToken(app.secrets.deviceTokenKey, fileAudience, claims)
@@ -216,7 +241,7 @@ function signFileToken(app: App, device: string, release: ReleaseFacts, now: Dat
 
 /** The file behind such an address: of a release that is in the signed metadata now (T10). Writes nothing. */
 export async function findOfferedFile(
-  app: App,
+  app: Deps,
   token: string,
   name: string,
   now: Date,
