@@ -19,7 +19,7 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/server/src/app/traces/traces.integration.test.ts': 30,
   'packages/cli/src/story.integration.test.ts': 28,
   'packages/server/src/db/durability.integration.test.ts': 28,
-  'packages/server/src/http/check-in-connections.integration.test.ts': 25,
+  'packages/server/src/http/fast-path/fast-path.integration.test.ts': 25,
   'packages/oci/src/store/s3/faults.integration.test.ts': 25,
   'packages/cli/src/hostile-server.integration.test.ts': 25,
   'packages/agent/src/installer/attacks.integration.test.ts': 20,

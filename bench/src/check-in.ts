@@ -4,25 +4,19 @@ import { readFileSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import { setFleet } from '@seaworthy/api/fleets'
-import { createRollout } from '@seaworthy/api/rollouts'
 import type { TestServer } from '@seaworthy/server/testing'
-import {
-  createTestClient,
-  digestReport,
-  openTlsKey,
-  policyOf,
-  publishAll,
-  scrape,
-  setUpTrust,
-  startTestServer,
-  waitForRollout,
-} from '@seaworthy/server/testing'
+import { createTestClient, digestReport, openTlsKey, scrape } from '@seaworthy/server/testing'
 import { systemSleep } from '@seaworthy/std/time'
-import type { Crowd } from './lib/device-crowd.ts'
-import { addCrowd, idleReport } from './lib/device-crowd.ts'
-import type { LoadOrder, LoadResult } from './lib/load.ts'
-import { applyLoad, buildRequest, tokenMark } from './lib/load.ts'
+import type { Side } from './lib/check-in-side.ts'
+import {
+  connections,
+  describe,
+  measure,
+  startSide,
+  updatesAtOnce,
+  workersCount,
+} from './lib/check-in-side.ts'
+import type { LoadOrder } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
 import { compareInPairs, medianOf, timed } from './lib/measure.ts'
 import { addPeerTables } from './lib/peer.ts'
@@ -31,13 +25,10 @@ import { cpuSecondsOf, memoryMbOf, processTree } from './lib/processes.ts'
 export const title =
   'check-ins of devices, durable and over TLS: against a bare JSON echo, a peer, and a million devices'
 
-const workersCount = 2
 const rounds = 5
-const connections = 256
 const fewCount = 1000
 /** By how much the closed load may differ before and after a round of latency. */
 const steadyShare = 0.1
-const updatesAtOnce = 10
 const manyCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 1_000_000)
 /** A million devices, each once an hour. */
 const hourlyPerSecond = 1_000_000 / 3600
@@ -57,45 +48,6 @@ async function startFixture(file: URL, ...args: string[]): Promise<Echo> {
   return { port: Number(text.toString()), process: child }
 }
 
-interface Side {
-  server: TestServer
-  crowd: Crowd
-  order: LoadOrder
-}
-
-/**
- * A server with `count` devices in a fleet that follows rollouts. All run 1.0.0, and a rollout of 2.0.0 is open to all of them, of
- * which ten at a time may update: nearly every check-in is of a candidate that the limit refuses.
- */
-async function startSide(count: number): Promise<Side & { report: DeviceReport }> {
-  const server = await startTestServer({ workers: workersCount })
-  const client = createTestClient(server)
-  const { signers } = await setUpTrust(client)
-  const [release] = await publishAll(client, server.adminToken, signers, ['1.0.0', '2.0.0'])
-  await client.api.call(setFleet, { params: { fleet: 'shops' }, body: { follow: 'rollouts' } })
-  const running = { product: 'acme', version: '1.0.0', sha256: release!.sha256, counter: 1 }
-  const report = idleReport(running, new Date())
-  const crowd = await addCrowd(server, 'shops', report, count)
-  const policy = policyOf({ inFlightMax: updatesAtOnce })
-  const { id } = await client.api.call(createRollout, {
-    body: { fleet: 'shops', version: '2.0.0', policy },
-  })
-  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  client.close()
-  const order: LoadOrder = {
-    port: Number(new URL(server.url).port),
-    isTls: true,
-    connections,
-    request: buildRequest('/v1/device/check-in', JSON.stringify({ report }), tokenMark),
-    tokensFile: crowd.tokensFile,
-    tokenBytes: crowd.tokenBytes,
-    seed: 1,
-    warmUpMs: 1000,
-    durationMs: 4000,
-  }
-  return { server, crowd, order, report }
-}
-
 /** Until the server has counted its devices, which takes it some twenty seconds with a million. */
 async function settle({ server }: Side): Promise<void> {
   for (;;) {
@@ -103,28 +55,6 @@ async function settle({ server }: Side): Promise<void> {
     await systemSleep(2000)
     if (cpuSecondsOf(processTree(server.pid)) - before < 0.2) return
   }
-}
-
-interface Measured extends LoadResult {
-  /** Of the server with all its processes, PostgreSQL included, for each request. */
-  serverMicros: number
-}
-
-async function measure(pid: number, order: LoadOrder): Promise<Measured> {
-  const before = cpuSecondsOf(processTree(pid))
-  const result = await applyLoad(order)
-  const used = cpuSecondsOf(processTree(pid)) - before
-  const share = order.durationMs / (order.warmUpMs + order.durationMs)
-  return { ...result, serverMicros: (1e6 * used * share) / result.count }
-}
-
-function describe(log: Log, name: string, r: Measured): void {
-  const generatorMicros = (1e6 * r.cpuSeconds) / r.count
-  const others = Object.entries(r.statuses).map(([status, count]) => `${count} × ${status}`)
-  const refused = others.length === 0 ? '' : `; also ${others.join(', ')}`
-  log(
-    `${name}: ${r.perSecond.toFixed(0)}/s, p50 ${r.p50Ms.toFixed(1)} ms, p99 ${r.p99Ms.toFixed(1)} ms; processor time for each: server ${r.serverMicros.toFixed(0)} µs, load generator ${generatorMicros.toFixed(0)} µs${refused}`,
-  )
 }
 
 async function compareRates(

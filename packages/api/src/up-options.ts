@@ -81,6 +81,10 @@ export const upOptions = [
     variable: 'SEAWORTHY_TRACE_RATIO',
     text: 'share of the requests that are traced, 0 to 1 (default: 1)',
   },
+  {
+    name: 'no-fast-path',
+    text: 'serve idle check-ins as every other request, which costs more processor time',
+  },
 ] as const satisfies readonly UpOption[]
 
 export type UpOptionName = (typeof upOptions)[number]['name']

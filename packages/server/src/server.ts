@@ -43,7 +43,7 @@ import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
 import { createDoors } from './http/index.ts'
-import type { CheckInConnections } from './http/check-in-connections.ts'
+import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
 import { createContentCheck } from './tasks/check-content.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
@@ -114,7 +114,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   })
   const stopLooking = watchRemovedDevices(app)
   const stopKeeping = keepHearing(app)
-  const doors = createDoors(app)
+  const doors = createDoors(app, config)
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,
@@ -131,7 +131,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
     doors.requests,
   )
-  openQuickDoor(server, doors.checkIns)
+  if (doors.fastPath !== undefined) openFastPath(server, doors.fastPath)
   server.maxHeadersCount = connectionLimits.headersCountMax
   server.timeout = connectionLimits.silenceMs
   server.listen(config.listen.port, config.listen.host)
@@ -140,7 +140,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     port: (server.address() as AddressInfo).port,
     app,
     async stop() {
-      await drain(server, doors.checkIns, ports)
+      await drain(server, doors.fastPath, ports)
       await tasks.stop()
       await stopWatching()
       await stopLooking()
@@ -290,8 +290,8 @@ async function subscribe(
 
 type SecureListener = (socket: TLSSocket) => void
 
-/** Every connection comes to the quick door first, and to Node's HTTP when it is not for that. */
-function openQuickDoor(server: Server, checkIns: CheckInConnections): void {
+/** Every connection comes to the fast path first, and to Node's HTTP when it says anything else. */
+function openFastPath(server: Server, fastPath: FastPath): void {
   const [serveHttp, ...others] = server.listeners('secureConnection') as SecureListener[]
   invariant(
     serveHttp !== undefined && others.length === 0,
@@ -299,19 +299,19 @@ function openQuickDoor(server: Server, checkIns: CheckInConnections): void {
   )
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) =>
-    checkIns.accept(socket, server, (left) => serveHttp.call(server, left)),
+    fastPath.accept(socket, server, (left) => serveHttp.call(server, left)),
   )
 }
 
-async function drain(server: Server, checkIns: CheckInConnections, ports: Ports): Promise<void> {
+async function drain(server: Server, fastPath: FastPath | undefined, ports: Ports): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
-  checkIns.drain()
+  fastPath?.drain()
   const finished = new AbortController()
   const forced = ports.sleep(drainMs, finished.signal).then(
     () => {
       server.closeAllConnections()
-      checkIns.destroy()
+      fastPath?.destroy()
     },
     () => undefined,
   )

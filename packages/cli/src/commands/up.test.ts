@@ -22,6 +22,13 @@ test('`up` knows every option of the server and hands each on as it was given', 
       .split(/ (?=--)/)
       .toSorted()
   assert.deepEqual(pairs(passed!), pairs(twice))
+  await runCommand(['up'], {
+    runForeground: async (_file, args) => {
+      passed = args
+      return 0
+    },
+  })
+  assert.deepEqual(passed, [], 'what was not given is not handed on')
   const help = (await runCommand(['up', '--help'])).out
   for (const { name } of upOptions) assert.match(help, new RegExp(`^ +--${name} `, 'm'))
 })

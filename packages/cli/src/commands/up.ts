@@ -15,7 +15,7 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
   }
   command
     .addHelpText('after', `\n${upVariablesText}`)
-    .action(async (options: Record<string, string | string[] | true>) =>
+    .action(async (options: Record<string, string | string[] | boolean>) =>
       up(ports, command, options),
     )
 }
@@ -23,11 +23,13 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
 async function up(
   ports: CliPorts,
   command: Command,
-  options: Record<string, string | string[] | true>,
+  options: Record<string, string | string[] | boolean>,
 ): Promise<void> {
   const args = command.options.flatMap((option) => {
     const value = options[option.attributeName()]
-    if (value === undefined) return []
+    // `--no-…` is a switch that is on until somebody says so.
+    if (option.negate) return value === false ? [option.long!] : []
+    if (value === undefined || value === false) return []
     return value === true ? [option.long!] : [value].flat().flatMap((one) => [option.long!, one])
   })
   const exitCode = await ports.runForeground(findServer(), args)

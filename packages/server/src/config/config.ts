@@ -20,6 +20,8 @@ export interface Config {
   readonly renewsCertificate: boolean
   readonly workersCount: number
   readonly logLevel: LogLevel
+  /** Whether idle check-ins are answered without Node's HTTP (`http/fast-path`). */
+  readonly hasFastPath: boolean
   readonly masterKeyFile: string
   readonly readyFile: string | null
   /** Where traces go; `null`: there are none. */
@@ -49,6 +51,7 @@ export function checkConfig(env: Env, machine: { cwd: string; coresCount: number
     renewsCertificate: env.renewsCertificate,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
+    hasFastPath: env.hasFastPath,
     masterKeyFile:
       env.masterKeyFile === undefined
         ? join(dataDir, 'master.key')

@@ -19,6 +19,7 @@ export interface Env {
   readonly readyFile: string | undefined
   readonly otlpEndpoint: string | undefined
   readonly traceRatio: string | undefined
+  readonly hasFastPath: boolean
   readonly help: boolean
 }
 
@@ -93,6 +94,7 @@ export function readEnv(
     readyFile: read('ready-file'),
     otlpEndpoint: read('otlp-endpoint'),
     traceRatio: read('trace-ratio'),
+    hasFastPath: values['no-fast-path'] !== true,
     help: values['help'] === true,
   }
 }

@@ -11,11 +11,14 @@ import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.
 import * as devices from '../app/devices/index.ts'
 import { slowedPollSeconds } from '../app/worker/index.ts'
 import { findProductKind } from '../app/trust/index.ts'
-import { createIdleCheckInReader } from './check-in-body.ts'
+import { createIdleCheckInReader } from './fast-path/index.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
-export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] {
+export function createOwnEndpoints(
+  certificatePem: string,
+  hasFastPath: boolean,
+): readonly Endpoint[] {
   const isOwnOrigin = createOriginCheck(certificatePem)
   return [
     audited(
@@ -57,7 +60,7 @@ export function createOwnEndpoints(certificatePem: string): readonly Endpoint[] 
           acknowledgedSequence: reply.acknowledgedSequence,
         }
       },
-      createIdleCheckInReader(),
+      hasFastPath ? createIdleCheckInReader() : undefined,
     ),
     audited(
       setOwnMetadata,

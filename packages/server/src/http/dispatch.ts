@@ -144,13 +144,13 @@ function isWrongAssertion(error: unknown): boolean {
 }
 
 async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {
-  const { route, quickBody } = endpoint
+  const { route, fastBody } = endpoint
   if (route.body === nothing) refuseBody(req)
   const text =
     route.body === nothing
       ? undefined
       : await readJsonText(req, { ...bodyLimits.route, bytesMax: route.bodyBytesMax }, app)
-  const quick = text === undefined ? undefined : quickBody?.(text)
+  const quick = text === undefined ? undefined : fastBody?.(text)
   if (quick !== undefined) return quick as never
   return parsePart(route.body, text === undefined ? undefined : parseJson(text), 'body')
 }

@@ -35,7 +35,7 @@ export interface Endpoint {
   readonly permission: Permission
   readonly run: (app: App, call: Call<Route>, leaving?: Leaving) => Promise<unknown>
   /** Reads bodies of the commonest form without the schema, with the same value; `undefined` for any other text. */
-  readonly quickBody?: ((text: string) => unknown) | undefined
+  readonly fastBody?: ((text: string) => unknown) | undefined
   readonly [sealed]: true
 }
 
@@ -94,13 +94,13 @@ export function audited<R extends Route>(
  */
 export function recordedElsewhere<
   R extends Route & { readonly name: 'device.check-in' | 'device.token' },
-  /** What reading a body quickly yields besides. */
+  /** What reading a body on the fast path yields besides. */
   Found extends object = object,
 >(
   route: R,
   permission: Permission,
   work: (app: App, call: Call<R> & { readonly body: Partial<Found> }) => Promise<ReplyInputOf<R>>,
-  quickBody?: (text: string) => (BodyOf<R> & Found) | undefined,
+  fastBody?: (text: string) => (BodyOf<R> & Found) | undefined,
 ): Endpoint {
   const run = async (app: App, call: Call<R> & { readonly body: Partial<Found> }) => {
     try {
@@ -111,8 +111,8 @@ export function recordedElsewhere<
       throw error
     }
   }
-  // What `quickBody` found besides is there whenever it read the body.
-  return { route, permission, run: run as Endpoint['run'], quickBody, [sealed]: true }
+  // What `fastBody` found besides is there whenever it read the body.
+  return { route, permission, run: run as Endpoint['run'], fastBody, [sealed]: true }
 }
 
 /** Answers paths below `prefix` by itself, problems aside. */

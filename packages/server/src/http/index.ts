@@ -9,8 +9,8 @@ import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
 import { createAttemptLimiter } from './authenticate.ts'
 import { dropUnwantedBodies } from './bodies.ts'
-import { createCheckInConnections } from './check-in-connections.ts'
-import type { CheckInConnections } from './check-in-connections.ts'
+import { createFastPath } from './fast-path/index.ts'
+import type { FastPath } from './fast-path/index.ts'
 import { createOwnEndpoints } from './device-self.ts'
 import { createDdiHandler } from './ddi/index.ts'
 import { deviceEndpoints } from './devices.ts'
@@ -39,7 +39,7 @@ import { createTufHandler } from './tuf.ts'
 import { updateEndpoints } from './updates.ts'
 
 /** One for each route of `api`; a route without one is a bug that is found at the start. */
-function listEndpoints(app: App): readonly Endpoint[] {
+function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
   const endpoints = [
     ...serverEndpoints,
     ...tokenEndpoints,
@@ -54,7 +54,7 @@ function listEndpoints(app: App): readonly Endpoint[] {
     ...rolloutEndpoints,
     ...updateEndpoints,
     ...foreignDeviceEndpoints,
-    ...createOwnEndpoints(app.secrets.certificatePem),
+    ...createOwnEndpoints(app.secrets.certificatePem, hasFastPath),
   ]
   const mounted = new Set(endpoints.map(({ route }) => route.name))
   for (const { name } of routes) invariant(mounted.has(name), `the route ${name} is mounted`)
@@ -62,13 +62,14 @@ function listEndpoints(app: App): readonly Endpoint[] {
   return endpoints
 }
 
-/** Two doors to the same work: one for every request, and a quick one for idle check-ins (RFD 7). */
+/** Two ways to the same work: one for every request, and a fast one for idle check-ins (RFD 7). */
 export interface Doors {
   readonly requests: RequestListener
-  readonly checkIns: CheckInConnections
+  /** `undefined` with `--no-fast-path`. */
+  readonly fastPath: FastPath | undefined
 }
 
-export function createDoors(app: App): Doors {
+export function createDoors(app: App, { hasFastPath }: { readonly hasFastPath: boolean }): Doors {
   const limiter = createAttemptLimiter(app.clock)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {
@@ -76,7 +77,7 @@ export function createDoors(app: App): Doors {
     methods: null,
     answer: (req, res) => registry(req, res),
   }
-  const endpoints = listEndpoints(app)
+  const endpoints = listEndpoints(app, hasFastPath)
   const listener = createDispatcher(app, endpoints, limiter, [
     answerRegistry,
     { ...answerRegistry, prefix: '/v2' },
@@ -93,6 +94,6 @@ export function createDoors(app: App): Doors {
   invariant(ownCheckIn !== undefined, 'every route is mounted')
   return {
     requests: measureRequests(meter, traceRequests(app, dropUnwantedBodies(listener, app.sleep))),
-    checkIns: createCheckInConnections(app, ownCheckIn, meter),
+    fastPath: hasFastPath ? createFastPath(app, ownCheckIn, meter) : undefined,
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The quick door: connections on which devices say nothing but idle check-ins. They are answered without a request and a
+ * The fast path: connections on which devices say nothing but idle check-ins. They are answered without a request and a
  * response object of Node's HTTP, which cost as much as everything else that a check-in needs (RFD 7). At the first byte that
  * is not exactly such a request, the connection goes to Node's HTTP server, which reads that byte and all that follow.
  */
@@ -7,15 +7,15 @@ import { STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { problemMediaType } from '@seaworthy/api/problems'
 import type { Clock } from '@seaworthy/std/time'
-import type { Actor } from '../app/access/index.ts'
-import { requirePermission, identifyDevice } from '../app/access/index.ts'
-import type { App } from '../app/app.ts'
-import { readArrived } from './bodies.ts'
-import { readCheckInRequest } from './check-in-request.ts'
-import { explainFailure } from './dispatch.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { RequestMeter } from './metrics.ts'
-import { securityHeaders } from './request.ts'
+import type { Actor } from '../../app/access/index.ts'
+import { requirePermission, identifyDevice } from '../../app/access/index.ts'
+import type { App } from '../../app/app.ts'
+import { readArrived } from '../bodies.ts'
+import { readCheckInRequest } from './request.ts'
+import { explainFailure } from '../dispatch.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { RequestMeter } from '../metrics.ts'
+import { securityHeaders } from '../request.ts'
 
 export interface ConnectionTimes {
   /** From the handshake to the first request. */
@@ -24,7 +24,7 @@ export interface ConnectionTimes {
   readonly keepAliveTimeout: number
 }
 
-export interface CheckInConnections {
+export interface FastPath {
   /** Takes a connection that nothing was read from yet. `handOver` gets it when something else comes. */
   accept(socket: TLSSocket, times: ConnectionTimes, handOver: (socket: TLSSocket) => void): void
   /** Ends those that wait for no answer, and each other one with its answer. */
@@ -51,12 +51,8 @@ interface Connection {
   isBusy: boolean
 }
 
-export function createCheckInConnections(
-  app: App,
-  endpoint: Endpoint,
-  meter: RequestMeter,
-): CheckInConnections {
-  const { route, permission, quickBody } = endpoint
+export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter): FastPath {
+  const { route, permission, fastBody } = endpoint
   const live = new Set<Connection>()
   const readDate = createDateReader(app.clock)
   let isDraining = false
@@ -65,7 +61,7 @@ export function createCheckInConnections(
   const prepare = (bytes: Buffer): Call | undefined => {
     if (app.tracer !== undefined || bytes.length > route.bodyBytesMax) return undefined
     const request = readCheckInRequest(bytes.toString('latin1'))
-    const body = request && quickBody?.(request.body)
+    const body = request && fastBody?.(request.body)
     if (request === undefined || body === undefined) return undefined
     const now = app.clock.now()
     const actor = identifyDevice(app, request.bearer, now)

@@ -1,8 +1,8 @@
 /**
  * A check-in as our own agent sends it, recognised without Node's HTTP parser: nearly every request that a server gets is one
- * of these. Only what can be read in one way is recognised; Node reads it in the same (`check-in-request.test.ts`).
+ * of these. Only what can be read in one way is recognised; Node reads it in the same (`request.test.ts`).
  */
-import { hostHeader } from './request.ts'
+import { hostHeader } from '../request.ts'
 
 export interface CheckInRequest {
   readonly bearer: string

@@ -1,11 +1,11 @@
 /**
  * The body of an idle check-in as our own agent writes it, recognised by one regular expression: nearly every request is
  * one of these, and the schema costs ten times as much. Anything else, right or wrong, is for the schema to judge;
- * what is recognised here it would accept, with the same value (`check-in-body.test.ts`).
+ * what is recognised here it would accept, with the same value (`body.test.ts`).
  */
 import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
-import { digestForm, digestReport } from '../app/devices/index.ts'
+import { digestForm, digestReport } from '../../app/devices/index.ts'
 
 const whole = '(?:0|[1-9][0-9]{0,14})'
 const positive = '[1-9][0-9]{0,14}'

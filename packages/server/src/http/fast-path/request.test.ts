@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readCheckInRequest } from './check-in-request.ts'
+import { readCheckInRequest } from './request.ts'
 
 const body = '{"report":{}}'
 const lines = [

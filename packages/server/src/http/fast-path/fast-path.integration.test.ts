@@ -1,4 +1,4 @@
-/** The quick door for idle check-ins: the same answers as through Node's HTTP, and anything else goes there. */
+/** The fast path for idle check-ins: the same answers as through Node's HTTP, and anything else goes there. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -11,17 +11,17 @@ import { checkIn } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { removeDevice } from '@seaworthy/api/devices'
 import { httpsTransport } from '@seaworthy/oci/transport'
-import { createIdleCheckInReader } from './check-in-body.ts'
-import { readCheckInRequest } from './check-in-request.ts'
-import type { TestClient, TestDevice, TestServer } from '../testing/index.ts'
+import { createIdleCheckInReader } from './body.ts'
+import { readCheckInRequest } from './request.ts'
+import type { TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   createTestClient,
   fillFleet,
   makeReport,
   setUpTrust,
   startTestServer,
-} from '../testing/index.ts'
-import { scrape } from '../testing/scrape.ts'
+} from '../../testing/index.ts'
+import { scrape } from '../../testing/scrape.ts'
 
 let server: TestServer
 let client: TestClient
@@ -42,8 +42,8 @@ after(async () => {
   await server.stop()
 })
 
-async function open(): Promise<TLSSocket> {
-  const { port } = new URL(server.url)
+async function open(url = server.url): Promise<TLSSocket> {
+  const { port } = new URL(url)
   const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
   socket.on('error', () => undefined)
   await once(socket, 'secureConnect')
@@ -55,7 +55,7 @@ interface Answer {
   readonly headers: Record<string, string>
   readonly body: Record<string, unknown>
   /** Ours are in small letters, Node's are not. */
-  readonly isQuick: boolean
+  readonly isFast: boolean
 }
 
 /** Reads so many answers from the connection, in order. */
@@ -77,7 +77,7 @@ async function readAnswers(socket: TLSSocket, count: number): Promise<Answer[]> 
         status: Number(status!.split(' ')[1]),
         headers: Object.fromEntries(pairs),
         body: JSON.parse(text.slice(end + 4, end + 4 + length)) as Record<string, unknown>,
-        isQuick: lines.some((line) => line.startsWith('date: ')),
+        isFast: lines.some((line) => line.startsWith('date: ')),
       })
       text = text.slice(end + 4 + length)
     }
@@ -107,14 +107,14 @@ async function ask(request: string): Promise<Answer> {
   return answer!
 }
 
-test('O1 through the quick door and through Node the answers are the same, refusals too', async () => {
+test('O1 through the fast path and through Node the answers are the same, refusals too', async () => {
   const [first, removed] = devices as [TestDevice, TestDevice]
   const report = makeReport()
   await client.as(first.accessToken).call(checkIn, { body: { report } })
   await client.as(removed.accessToken).call(checkIn, { body: { report } })
   await client.api.call(removeDevice, { params: { deviceId: removed.id } })
   const news = { ...report, committedCounter: 7 }
-  for (const [token, said, status, isQuick] of [
+  for (const [token, said, status, isFast] of [
     [first.accessToken, report, 200, true],
     [first.accessToken, news, 422, true],
     [`${first.accessToken.slice(0, -2)}AA`, report, 401, false],
@@ -122,8 +122,8 @@ test('O1 through the quick door and through Node the answers are the same, refus
   ] as const) {
     const quick = await ask(requestOf(token, said))
     const other = await ask(requestOf(token, said, 'X-Other: 1'))
-    assert.equal(quick.isQuick, isQuick)
-    assert.equal(other.isQuick, false)
+    assert.equal(quick.isFast, isFast)
+    assert.equal(other.isFast, false)
     assert.equal(quick.status, status)
     const comparable = ({ status: code, headers, body }: Answer) => ({
       status: code,
@@ -134,14 +134,31 @@ test('O1 through the quick door and through Node the answers are the same, refus
   }
 })
 
-test('O5 check-ins of the quick door are counted with the others', async () => {
+test('O1 a server that was started with --no-fast-path answers the same check-in through Node', async () => {
+  const plain = await startTestServer({ workers: 1, args: ['--no-fast-path'] })
+  const person = createTestClient(plain)
+  try {
+    await setUpTrust(person)
+    const [device] = await fillFleet(person, plain.url, 1)
+    const socket = await open(plain.url)
+    socket.write(requestOf(device!.accessToken, makeReport()))
+    const [answer] = await readAnswers(socket, 1)
+    socket.destroy()
+    assert.deepEqual([answer!.status, answer!.isFast], [200, false])
+  } finally {
+    person.close()
+    await plain.stop()
+  }
+})
+
+test('O5 check-ins of the fast path are counted with the others', async () => {
   const read = async () => {
     const { sum } = await scrape(client, server.adminToken)
     return sum('seaworthy_http_requests_total', { route: 'device.check-in', status: '2xx' })
   }
   const before = await read()
   const request = requestOf(devices[0]!.accessToken, makeReport())
-  assert.ok((await ask(request)).isQuick)
+  assert.ok((await ask(request)).isFast)
   assert.equal(await read(), before + 1)
 })
 
@@ -150,10 +167,10 @@ test('O1 one connection: check-ins, then something else, then check-ins; two at 
   const request = requestOf(accessToken, makeReport())
   const other = `GET /v1/device/application HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${accessToken}\r\n\r\n`
   const socket = await open()
-  for (const isQuick of [true, true]) {
+  for (const isFast of [true, true]) {
     socket.write(request)
     const [answer] = await readAnswers(socket, 1)
-    assert.deepEqual([answer!.status, answer!.isQuick], [200, isQuick])
+    assert.deepEqual([answer!.status, answer!.isFast], [200, isFast])
   }
   socket.write(request)
   socket.write(other)
@@ -162,7 +179,7 @@ test('O1 one connection: check-ins, then something else, then check-ins; two at 
   assert.equal(second!.body['fleet'], 'shops')
   socket.write(request)
   const [third] = await readAnswers(socket, 1)
-  assert.deepEqual([third!.status, third!.isQuick], [200, false])
+  assert.deepEqual([third!.status, third!.isFast], [200, false])
   socket.destroy()
 })
 
@@ -208,7 +225,7 @@ test('O1 check-ins sent together, cut into pieces or followed by a closed connec
   assert.equal((await ask(request)).status, 200)
 })
 
-test('O1 what our own transport sends is what the quick door takes', async () => {
+test('O1 what our own transport sends is what the fast path takes', async () => {
   let received = ''
   const listener = createServer((socket) => {
     socket.on('data', (chunk) => {

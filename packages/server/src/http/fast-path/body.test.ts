@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { checkIn } from '@seaworthy/api/device-self'
-import { digestReport } from '../app/devices/report-digest.ts'
-import { createIdleCheckInReader } from './check-in-body.ts'
+import { digestReport } from '../../app/devices/report-digest.ts'
+import { createIdleCheckInReader } from './body.ts'
 
 const instant = fc
   .date({ min: new Date('1971-01-01'), max: new Date('2199-12-31'), noInvalidDate: true })
