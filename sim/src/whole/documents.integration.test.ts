@@ -7,7 +7,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -27,7 +35,15 @@ const documents = [
   'docs/OPERATIONS.md',
   'docs/ROLLOUTS.md',
   'docs/VERIFY-BY-HAND.md',
+  'docs/runbooks/people-change.md',
+  'docs/runbooks/server-stolen.md',
 ] as const
+
+function listFiles(folder: string, ending: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith(ending) && !path.includes('node_modules'))
+    .map((path) => `${folder}/${path}`)
+}
 
 /** The beginning of a command, and why it is not run here. */
 const notRun: readonly (readonly [command: string, why: string])[] = [
@@ -38,7 +54,7 @@ const notRun: readonly (readonly [command: string, why: string])[] = [
     'accounts of the machine; packages/agent/src/device/accounts.integration.test.ts has some',
   ],
   ['node seaworthy-agent.mjs ', 'packages/agent/src/packaged.integration.test.ts runs that file'],
-  ['npx seaworthy rollout watch ROLLOUT', 'waits for half an hour; rollouts.integration.test.ts'],
+  ['seaworthy rollout watch ROLLOUT', 'waits for half an hour; rollouts.integration.test.ts'],
   ['openssl pkeyutl', 'for each key and role: foreign-clients.integration.test.ts, VERIFY.md'],
   ['openssl dgst', 'for each key and role: foreign-clients.integration.test.ts, VERIFY.md'],
   ['(cd ', 'in the exported folder: foreign-clients.integration.test.ts, VERIFY.md'],
@@ -64,18 +80,20 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       blocks.set(path, found)
       for (const command of found.flat()) left.set(command.place, command)
     }
-    mkdirSync(file('bin'))
-    // As in the checkout, whose programs npx finds; a person is there who says yes.
-    const seaworthy = `exec ${join(root, 'node_modules/.bin/seaworthy')} --config-dir ${file('config')} --yes "$@"`
-    const shims = {
-      seaworthy,
-      npx: `[ "$1" = seaworthy ] || { program=$1; shift; exec ${join(root, 'node_modules/.bin')}/$program "$@"; }\nshift\n${seaworthy}`,
-    }
-    for (const [name, script] of Object.entries(shims)) {
-      writeFileSync(file('bin', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-    }
+    // As in the checkout after `npm ci`; a person is there who says yes.
+    const programs = join(root, 'node_modules/.bin')
+    mkdirSync(file('node_modules', '.bin'), { recursive: true })
+    writeFileSync(
+      file('node_modules', '.bin', 'seaworthy'),
+      `#!/bin/sh\nexec ${programs}/seaworthy --config-dir ${file('config')} --yes "$@"\n`,
+      { mode: 0o755 },
+    )
+    symlinkSync(`${programs}/seaworthy-node`, file('node_modules', '.bin', 'seaworthy-node'))
     environment = {
-      PATH: `${file('bin')}:${process.env['PATH']}`,
+      // Only README brings `seaworthy` into the path.
+      PATH: process.env['PATH']!.split(':')
+        .filter((one) => !existsSync(join(one, 'seaworthy')))
+        .join(':'),
       NO_COLOR: '1',
       SEAWORTHY_PASSPHRASE: 'of these tests',
     }
@@ -135,7 +153,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   /** “Everything that matters goes the same way”: the second key holder signs what still waits. */
   async function secondSigns(out: string): Promise<void> {
     const id = /seaworthy proposal sign (proposal_\w{26}) --key FILE/.exec(out)?.[1]
-    if (id !== undefined) await ok(`npx seaworthy proposal sign ${id} --key two.key`)
+    if (id !== undefined) await ok(`seaworthy proposal sign ${id} --key two.key`)
   }
 
   function writeApplication(version: string): void {
@@ -151,19 +169,28 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   async function createRelease(version: string): Promise<void> {
     writeApplication(version)
     const from = '--platform linux/amd64 --from ./my-application'
-    await ok(fillIn(`npx seaworthy release create gateway ${version} ${from}`))
+    await ok(fillIn(`seaworthy release create gateway ${version} ${from}`))
   }
 
   async function createDevice(name: string): Promise<string> {
     const kind = `--protocol ddi --name ${name} --platform linux/amd64`
-    const out = await ok(fillIn(`npx seaworthy --json device create --fleet harbour ${kind}`))
+    const out = await ok(fillIn(`seaworthy --json device create --fleet harbour ${kind}`))
     return /device_[0-9a-z]{26}/.exec(out)![0]
+  }
+
+  /** What README says once for each shell: after it every document and every hint says `seaworthy`. */
+  async function runPathBlock(): Promise<void> {
+    const [command] = blocks.get('README.md')!.find(([first]) => first!.text.includes(' PATH='))!
+    left.delete(command!.place)
+    assert.notEqual((await shell('seaworthy --version')).exitCode, 0)
+    const PATH = await ok(`${command!.text}; printf %s "$PATH"`)
+    environment = { ...environment, PATH }
   }
 
   async function startServer(): Promise<void> {
     const command = blocks
       .get('README.md')!
-      .find(([first]) => first?.text.startsWith('npx seaworthy up'))![0]!
+      .find(([first]) => first?.text.startsWith('seaworthy up'))![0]!
     left.delete(command.place)
     const child = spawn('bash', ['-c', `exec ${fillIn(command.text)}`], {
       cwd: folder,
@@ -192,18 +219,36 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   it('README: a server, keys, a first release, a fleet and a rollout', async () => {
     await runBlock('README.md', 'npm ci')
     await runBlock('README.md', 'npm cit')
+    await runPathBlock()
     await startServer()
-    await runBlock('README.md', 'npx seaworthy login')
-    await runBlock('README.md', 'npx seaworthy key create')
+    await runBlock('README.md', 'seaworthy login')
+    await runBlock('README.md', 'seaworthy key create')
     // The two others, each on their own machine.
-    for (const name of ['two', 'three']) await ok(`npx seaworthy key create ${name}.key`)
-    await runBlock('README.md', 'npx seaworthy trust init')
+    for (const name of ['two', 'three']) await ok(`seaworthy key create ${name}.key`)
+    await runBlock('README.md', 'seaworthy trust init')
     writeApplication('1.0.0')
-    await runBlock('README.md', 'npx seaworthy product create', secondSigns)
-    await runBlock('README.md', 'npx seaworthy fleet create')
+    await runBlock('README.md', 'seaworthy product create')
+    await runBlock('README.md', 'seaworthy fleet create')
     await createRelease('1.1.0')
     values.set('DEVICE', await createDevice('d1'))
-    await runBlock('README.md', 'npx seaworthy fleet set', secondSigns)
+    await runBlock('README.md', 'seaworthy fleet set')
+  })
+
+  it('people-change: somebody joins and somebody leaves', async () => {
+    const path = 'docs/runbooks/people-change.md'
+    const { keyId } = JSON.parse(await ok('seaworthy --json key show three.key.pub')) as {
+      keyId: string
+    }
+    values.set('KEY-ID', keyId.slice(0, 8))
+    await runBlock(path, 'seaworthy key create')
+    await runBlock(path, 'seaworthy trust rotate')
+    const status = await ok('seaworthy trust status')
+    assert.match(status, /root, targets, gateway, gateway\.stable/)
+    assert.ok(!status.includes(keyId), status)
+  })
+
+  it('server-stolen: new online keys', async () => {
+    await runBlock('docs/runbooks/server-stolen.md', 'seaworthy trust rotate')
   })
 
   it('ROLLOUTS: each recipe', async () => {
@@ -212,19 +257,19 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     values.set('gateway', 'portal')
     values.set('harbour', 'bay')
     for (const command of [
-      'npx seaworthy product create gateway --kind bundle --sign-with one.key',
-      'npx seaworthy channel create gateway stable --key one.key --key two.key.pub --threshold 2 --sign-with one.key',
-      'npx seaworthy fleet create harbour --product gateway --channel stable',
+      'seaworthy product create gateway --kind bundle --sign-with one.key',
+      'seaworthy channel create gateway stable --key one.key --key two.key.pub --threshold 2 --sign-with one.key',
+      'seaworthy fleet create harbour --product gateway --channel stable',
     ])
       await secondSigns(await ok(fillIn(command)))
     for (const version of ['1.0.0', '1.1.0', '1.1.1']) await createRelease(version)
-    const publish = 'npx seaworthy publish gateway 1.0.0 --channel stable --sign-with one.key'
+    const publish = 'seaworthy publish gateway 1.0.0 --channel stable --sign-with one.key'
     await secondSigns(await ok(fillIn(publish)))
     values.set('DEVICE', await createDevice('d2'))
     const abort = async (out: string) => {
       await secondSigns(out)
       const id = /rollout_[0-9a-z]{26}/.exec(out)?.[0]
-      if (id !== undefined) await shell(`npx seaworthy rollout abort ${id} --reason done`)
+      if (id !== undefined) await shell(`seaworthy rollout abort ${id} --reason done`)
     }
     for (const beginning of blocks.get(path)!.map(([first]) => first!.text)) {
       await runBlock(path, beginning, abort)
@@ -239,14 +284,26 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   it('VERIFY-BY-HAND: an export, and a stock TUF client', async () => {
     values.delete('gateway')
     const path = 'docs/VERIFY-BY-HAND.md'
-    await runBlock(path, 'npx seaworthy release export')
+    await runBlock(path, 'seaworthy release export')
     await ok(
       'cp gateway-1.0.0/tuf/1.root.json . && cp prometheus/seaworthy-ca.crt ca.crt && mkdir metadata',
     )
     environment = { ...environment, NODE_EXTRA_CA_CERTS: file('ca.crt') }
-    await runBlock(path, 'npx seaworthy tuf')
+    await runBlock(path, 'seaworthy tuf')
     for (const [first] of blocks.get(path)!)
       if (left.has(first!.place)) await runBlock(path, first!.text)
+  })
+
+  it('no document and no message begins a command in another way', () => {
+    const places = [
+      ...['README.md', 'CONTRIBUTING.md', ...listFiles('docs', '.md')],
+      ...listFiles('packages', '.ts'),
+    ]
+    assert.ok(places.length > 100)
+    assert.deepEqual(
+      places.filter((path) => /\bnpx seaworthy/.test(readFileSync(join(root, path), 'utf8'))),
+      [],
+    )
   })
 
   it('no command is left out in silence', () => {

@@ -51,8 +51,9 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
     isOver = true
     if (!isKept) return
     const look = [
+      `   export PATH="$PWD/node_modules/.bin:$PATH"   # in this checkout, once in each shell`,
       `   ${loginLine}`,
-      `   npx seaworthy device list`,
+      `   seaworthy device list`,
       `   everything lies in ${folder}`,
     ]
     await writeKeepNote(folder, look)

@@ -192,7 +192,7 @@ async function logIn(server: Server, people: People): Promise<string> {
   if (line === undefined)
     throw new CliError('failed', 'the server printed no login line', { wayOut: reportIt })
   await people.owner.seaworthy(...line.trim().split(/\s+/))
-  return `npx seaworthy ${line.trim()}`
+  return `seaworthy ${line.trim()}`
 }
 
 /** Finds the proposal's id in what a command printed as JSON. */
