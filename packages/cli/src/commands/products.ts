@@ -19,7 +19,7 @@ import { propose } from '../trust/proposing.ts'
 import { requireRepository } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
 import { addSigningOptions } from './proposal-options.ts'
-import { authority } from './trust.ts'
+import { authority, neverMet } from './trust.ts'
 
 export function addProductCommands(program: Command, ports: CliPorts): void {
   const product = program.command('product').description('what is shipped')
@@ -86,10 +86,7 @@ async function create(context: Context, product: string, options: CreateOptions)
         : currentAuthority('targets', current)!
     const threshold = options.threshold ?? own.threshold
     if (threshold > own.keys.length) {
-      throw new CliError(
-        'usage',
-        `--threshold ${threshold} with ${own.keys.length} keys can never be met`,
-      )
+      throw neverMet('--threshold', threshold, own.keys.length)
     }
     await propose(context, session, {
       intent: { kind: 'product-create', product, authority: { ...own, threshold } },

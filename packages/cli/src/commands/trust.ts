@@ -17,10 +17,12 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import type { NamedKey } from '../keys/key-files.ts'
-import { formatAgo, formatSpan } from '../output/format.ts'
+import { formatAgo, formatCount, formatSpan } from '../output/format.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
+import type { Holder } from '../trust/holders.ts'
+import { describeStays, findHolders, removedKeys } from '../trust/holders.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
 import { propose } from '../trust/proposing.ts'
 import type { RepositoryView } from '../trust/repository-view.ts'
@@ -140,9 +142,17 @@ export function authority(
   threshold: number,
 ): RoleAuthority {
   if (threshold > keys.length) {
-    throw new CliError('usage', `${option} ${threshold} with ${keys.length} keys can never be met`)
+    throw neverMet(option, threshold, keys.length)
   }
   return { keys: keys.map(({ key }) => key), threshold }
+}
+
+export function neverMet(option: string, threshold: number, keysCount: number): CliError {
+  return new CliError(
+    'usage',
+    `${option} ${threshold} with ${formatCount(keysCount, 'key')} can never be met`,
+    { wayOut: `Name further keys, or ask for at most ${keysCount}: ${option} ${keysCount}.` },
+  )
 }
 
 /** Online keys come from the server; a key that is none is refused here and not by a device. */
@@ -197,6 +207,9 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
         passphraseFiles: options.passphraseFile,
         leaveOpen: !options.apply,
       })
+      const removed = await removedKeys(before, changed)
+      for (const line of describeStays(role, removed, await findHolders(current)))
+        context.warn(line)
     },
     { mayLackLog: isOfRoot(role) },
   )
@@ -294,7 +307,8 @@ async function showStatus(context: Context): Promise<void> {
   await withSession(context, async (session) => {
     const view = await openRepository(context, session)
     const status = await session.client.call(showTrustStatus, {})
-    for (const row of status.roles) requireAgreement(view, row)
+    for (const row of status.roles) await requireAgreement(view, row)
+    const holders = await findHolders(view.current)
     const now = context.ports.clock.now()
     const blind = status.blindTimeSeconds
     context.show({ ...status, anchor: view.anchor?.digest ?? null }, () =>
@@ -317,6 +331,14 @@ async function showStatus(context: Context): Promise<void> {
               status.roles,
             ),
             '',
+            ...context.table<Holder>(
+              [
+                { title: 'key', text: (h) => h.keyId },
+                { title: 'speaks for', text: (h) => h.roles.join(', ') },
+              ],
+              holders,
+            ),
+            '',
             ...context.fields([
               ['anchor', `sha256:${view.anchor.digest}`],
               [
@@ -331,17 +353,24 @@ async function showStatus(context: Context): Promise<void> {
   })
 }
 
-/** What the server says about offline roles must be what we verified ourselves. */
-function requireAgreement({ current }: RepositoryView, row: RoleRow): void {
+/** What the server says about roles must be what we verified ourselves. */
+async function requireAgreement({ current }: RepositoryView, row: RoleRow): Promise<void> {
+  const authority = currentAuthority(row.role, current)
+  const ids = await Promise.all((authority?.keys ?? []).map((key) => keyId(key)))
+  const isSameAuthority =
+    authority?.threshold === row.threshold &&
+    ids.toSorted().join(' ') === row.keyIds.toSorted().join(' ')
+  if (!isSameAuthority)
+    throw disagreement('has other keys or another threshold than it serves', row)
   if (row.role === 'snapshot' || row.role === 'timestamp') return
   const signed = row.role === 'root' ? current.root?.signed : current.roles.get(row.role)?.signed
   if (signed?.version === row.version && signed.expires === row.expiresAt) return
-  throw new CliError(
-    'refused',
-    `the server says ${row.role} is version ${row.version}, but serves another one`,
-    {
-      wayOut:
-        'Something may have been published in between: try again. If it stays, the server lies.',
-    },
-  )
+  throw disagreement(`is version ${row.version}, but serves another one`, row)
+}
+
+function disagreement(what: string, { role }: RoleRow): CliError {
+  return new CliError('refused', `the server says ${role} ${what}`, {
+    wayOut:
+      'Something may have been published in between: try again. If it stays, the server lies.',
+  })
 }
