@@ -28,7 +28,8 @@ export interface Context {
   warn: (line: string) => void
   /** Data: as JSON with `--json`, else as the lines that `text` makes. */
   show(value: unknown, text: () => readonly string[]): void
-  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[]
+  /** Without rows, what there is to say instead. */
+  table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], whenEmpty: string): string[]
   fields(fields: readonly (readonly [string, string | undefined])[]): string[]
   progress(title: string): Progress
   /** Whether somebody wants what the question offers. Where nobody is asked, or `--yes` answers, it is wanted. */
@@ -64,7 +65,10 @@ export function createContext(ports: CliPorts, command: Command): Context {
       if (settings.json) out.write(`${JSON.stringify(value, undefined, 2)}\n`)
       else for (const line of text()) out.write(`${line}\n`)
     },
-    table: (columns, rows) => formatTable(columns, rows, out.isTerminal ? out.columns : undefined),
+    table: (columns, rows, whenEmpty) =>
+      rows.length === 0
+        ? [whenEmpty]
+        : formatTable(columns, rows, out.isTerminal ? out.columns : undefined),
     fields: (fields) => formatFields(fields),
     progress: (title) =>
       createProgress({ title, screen: err, clock: ports.clock, isQuiet: settings.json }),

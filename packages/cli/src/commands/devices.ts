@@ -99,29 +99,28 @@ async function list(
       await client.call(showFleet, { params: { fleet } })
     }
     const now = context.ports.clock.now()
-    context.show(devices, () => [
-      ...context.table<DeviceView>(
+    context.show(devices, () =>
+      context.table<DeviceView>(
         [
           { title: 'id', text: (d) => d.id },
           { title: 'name', text: (d) => d.name ?? '-', isShrinkable: true },
-          { title: 'fleet', text: (d) => d.fleet },
+          { title: 'fleet', text: (d) => d.fleet, isShrinkable: true },
           { title: 'running', text: describeVersion, isShrinkable: true },
-          { title: 'update', text: describeUpdate, isShrinkable: true },
+          { title: 'update', text: describeUpdateShortly },
           {
             title: 'refused',
+            isDroppable: true,
             text: (d) =>
               d.identitySharedSince === null ? (d.lastRefusal?.code ?? '-') : 'identity_shared',
           },
-          { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now) },
+          { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now), isDroppable: true },
         ],
         devices,
+        clockOff === true || sharedIdentity === true
+          ? 'No device is like that.'
+          : 'No devices yet: see `seaworthy provisioning-key create --help`.',
       ),
-      ...(devices.length > 0
-        ? []
-        : clockOff === true || sharedIdentity === true
-          ? ['No device is like that.']
-          : ['No devices yet: see `seaworthy provisioning-key create --help`.']),
-    ])
+    )
   })
 }
 
@@ -153,6 +152,7 @@ async function show(context: Context, deviceId: string): Promise<void> {
           },
         ],
         view.reports,
+        'No signed report yet.',
       ),
     ])
   })
@@ -298,6 +298,13 @@ function describeClock({ clockOffsetSeconds: offset }: DeviceView): string | und
   if (Math.abs(offset) <= clockOffSeconds) return 'right'
   const span = formatSpan(Math.abs(offset) * 1000)
   return `${span} ${offset > 0 ? 'ahead of' : 'behind'} the server's, when it last got a token`
+}
+
+/** Without product and channel, which are those of the fleet. */
+function describeUpdateShortly({ update }: DeviceView): string {
+  if (update === null) return '-'
+  const version = update.targetPath?.split('/').at(-1)
+  return [update.state, version, update.code].filter((part) => part !== undefined).join(' ')
 }
 
 function describeUpdate({ update }: DeviceView): string {

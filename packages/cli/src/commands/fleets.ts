@@ -134,9 +134,10 @@ async function list(context: Context): Promise<void> {
           { title: 'devices', text: (f) => String(f.devicesCount), align: 'right' },
           { title: 'version', text: shortVersion, isShrinkable: true },
           { title: 'updates', text: (f) => (f.updatesEnabled ? 'on' : 'off') },
-          { title: 'poll', text: (f) => formatSpan(f.pollSeconds * 1000) },
+          { title: 'poll', text: (f) => formatSpan(f.pollSeconds * 1000), isDroppable: true },
         ],
         fleets,
+        'No fleets yet: see `seaworthy fleet create --help`.',
       ),
     )
   })
@@ -196,6 +197,7 @@ function describeSpread(context: Context, now: Spread, history: readonly Spread[
         },
         {
           title: 'over time',
+          isDroppable: true,
           text: ({ version }) =>
             drawCurve(
               history.map((spread) => countIn(spread, version)),
@@ -205,6 +207,7 @@ function describeSpread(context: Context, now: Spread, history: readonly Spread[
         },
       ],
       now.versions.toSorted((a, b) => b.count - a.count),
+      'No device has said yet what it runs.',
     ),
     ...(first === undefined ? [] : [`Over time: since ${first.at}.`]),
   ]

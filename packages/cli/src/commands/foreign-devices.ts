@@ -144,10 +144,11 @@ async function showActions(context: Context, deviceId: string): Promise<void> {
           { title: 'action', text: (a) => String(a.id), align: 'right' },
           { title: 'version', text: (a) => a.version, isShrinkable: true },
           { title: 'state', text: (a) => a.state },
-          { title: 'changed', text: (a) => formatAgo(a.changedAt, now) },
+          { title: 'changed', text: (a) => formatAgo(a.changedAt, now), isDroppable: true },
           { title: 'said last', text: (a) => a.messages[0] ?? '-', isShrinkable: true },
         ],
         view.actions,
+        'It has not been offered anything yet.',
       ),
     ])
   })

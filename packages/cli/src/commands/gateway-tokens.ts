@@ -81,10 +81,11 @@ async function list(context: Context, fleet: string): Promise<void> {
           { title: 'id', text: (t) => t.id },
           { title: 'uses left', text: (t) => String(t.usesLeft), align: 'right' },
           { title: 'platform', text: (t) => t.platform },
-          { title: 'created', text: (t) => formatAgo(t.createdAt, now) },
+          { title: 'created', text: (t) => formatAgo(t.createdAt, now), isDroppable: true },
           { title: 'by', text: (t) => t.createdBy, isShrinkable: true },
         ],
         tokens,
+        'No gateway tokens yet: see `seaworthy gateway-token create --help`.',
       ),
     )
   })

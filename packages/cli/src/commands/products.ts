@@ -110,7 +110,7 @@ async function list(context: Context): Promise<void> {
           { title: 'name', text: (p) => p.name },
           { title: 'kind', text: (p) => p.kind },
           { title: 'signers', text: (p) => `${p.role.threshold} of ${p.role.keyIds.length}` },
-          { title: 'expires', text: (p) => formatAgo(p.role.expiresAt, now) },
+          { title: 'expires', text: (p) => formatAgo(p.role.expiresAt, now), isDroppable: true },
           {
             title: 'channels',
             text: (p) => p.channels.map((c) => c.name).join(', ') || '-',
@@ -118,6 +118,7 @@ async function list(context: Context): Promise<void> {
           },
         ],
         products,
+        'No products yet: see `seaworthy product create --help`.',
       ),
     )
   })
@@ -154,8 +155,9 @@ export function channelTable(context: Context, { channels }: ProductView): strin
       },
       { title: 'signers', text: (c) => `${c.role.threshold} of ${c.role.keyIds.length}` },
       { title: 'version', text: (c) => String(c.role.version), align: 'right' },
-      { title: 'expires', text: (c) => formatAgo(c.role.expiresAt, now) },
+      { title: 'expires', text: (c) => formatAgo(c.role.expiresAt, now), isDroppable: true },
     ],
     channels,
+    'No channels yet: see `seaworthy channel create --help`.',
   )
 }

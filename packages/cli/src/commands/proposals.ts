@@ -151,10 +151,11 @@ async function list(context: Context, state: State | undefined): Promise<void> {
           { title: 'id', text: (p) => p.id },
           { title: 'title', text: (p) => p.title, isShrinkable: true },
           { title: 'state', text: (p) => p.state },
-          { title: 'signatures', text: describeSignatures },
-          { title: 'created', text: (p) => formatAgo(p.createdAt, now) },
+          { title: 'signatures', text: describeSignatures, isShrinkable: true },
+          { title: 'created', text: (p) => formatAgo(p.createdAt, now), isDroppable: true },
         ],
         proposals,
+        state === undefined ? 'No proposals yet.' : `No proposal is ${state}.`,
       ),
     )
   })

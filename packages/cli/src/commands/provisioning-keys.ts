@@ -138,10 +138,11 @@ async function list(context: Context, fleet: string): Promise<void> {
           { title: 'id', text: (k) => k.id },
           { title: 'uses left', text: (k) => String(k.usesLeft), align: 'right' },
           { title: 'expires', text: (k) => formatAgo(k.expiresAt, now) },
-          { title: 'created', text: (k) => formatAgo(k.createdAt, now) },
+          { title: 'created', text: (k) => formatAgo(k.createdAt, now), isDroppable: true },
           { title: 'by', text: (k) => k.createdBy, isShrinkable: true },
         ],
         keys,
+        'No provisioning keys yet: see `seaworthy provisioning-key create --help`.',
       ),
     )
   })

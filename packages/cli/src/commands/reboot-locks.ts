@@ -72,23 +72,23 @@ async function list(context: Context, fleet: string): Promise<void> {
       slots === null
         ? `Restarts of ${fleet} are not coordinated: there are no slots.`
         : `${locks.length} of ${slots} slots taken`,
-      ...(locks.length === 0
-        ? []
-        : context.table<RebootLockView>(
-            [
-              { title: 'id', text: (l) => l.id },
-              { title: 'holder', text: (l) => l.device?.name ?? l.holder, isShrinkable: true },
-              { title: 'for', text: (l) => formatSpan(l.ageSeconds * 1000), align: 'right' },
-              { title: 'asked', text: (l) => formatAgo(l.askedAt, now) },
-              { title: 'given up', text: (l) => formatAgo(l.expiresAt, now) },
-              {
-                title: 'seen',
-                text: (l) => (l.device ? formatAgo(l.device.lastSeenAt, now) : '-'),
-              },
-              { title: 'update', text: (l) => l.device?.updateState ?? '-' },
-            ],
-            locks,
-          )),
+      ...context.table<RebootLockView>(
+        [
+          { title: 'id', text: (l) => l.id },
+          { title: 'holder', text: (l) => l.device?.name ?? l.holder, isShrinkable: true },
+          { title: 'for', text: (l) => formatSpan(l.ageSeconds * 1000), align: 'right' },
+          { title: 'asked', text: (l) => formatAgo(l.askedAt, now), isDroppable: true },
+          { title: 'given up', text: (l) => formatAgo(l.expiresAt, now), isDroppable: true },
+          {
+            title: 'seen',
+            isDroppable: true,
+            text: (l) => (l.device ? formatAgo(l.device.lastSeenAt, now) : '-'),
+          },
+          { title: 'update', text: (l) => l.device?.updateState ?? '-' },
+        ],
+        locks,
+        'Nobody holds one.',
+      ),
     ])
   })
 }
@@ -134,6 +134,7 @@ async function listKeys(context: Context, fleet: string): Promise<void> {
           { title: 'by', text: (k) => k.createdBy, isShrinkable: true },
         ],
         keys,
+        'No FleetLock keys yet: see `seaworthy reboot-lock --help`.',
       ),
     )
   })

@@ -91,9 +91,10 @@ async function list(context: Context): Promise<void> {
           { title: 'role', text: (t) => t.role },
           { title: 'limited to', text: describeLimits, isShrinkable: true },
           { title: 'expires', text: (t) => formatAgo(t.expiresAt, now) },
-          { title: 'used', text: (t) => formatAgo(t.lastUsedAt, now) },
+          { title: 'used', text: (t) => formatAgo(t.lastUsedAt, now), isDroppable: true },
         ],
         tokens,
+        'No tokens.',
       ),
     )
   })

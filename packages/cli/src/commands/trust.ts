@@ -329,6 +329,7 @@ async function showStatus(context: Context): Promise<void> {
                 { title: 'alarm', text: (r) => r.alarm },
               ],
               status.roles,
+              'No roles.',
             ),
             '',
             ...context.table<Holder>(
@@ -337,6 +338,7 @@ async function showStatus(context: Context): Promise<void> {
                 { title: 'speaks for', text: (h) => h.roles.join(', ') },
               ],
               holders,
+              'No keys.',
             ),
             '',
             ...context.fields([

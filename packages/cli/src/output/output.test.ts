@@ -83,6 +83,36 @@ test('tables align, numbers to the right, and only shrinkable columns are cut', 
   )
 })
 
+test('at 80 columns a list loses what is missed least, then puts the id on a line of its own', () => {
+  const id = `rollout_${'0'.repeat(26)}`
+  const columns = [
+    { title: 'id', text: () => id },
+    { title: 'fleet', text: (fleet: string) => fleet, isShrinkable: true },
+    { title: 'progress', text: () => 'wave 2 of 4, 12 healthy' },
+    { title: 'created', text: () => '3m 05s ago', isDroppable: true },
+  ]
+  assert.deepEqual(formatTable(columns, ['harbour'], 76), [
+    `ID                                  FLEET    PROGRESS`,
+    `${id}  harbour  wave 2 of 4, 12 healthy`,
+    '(no room for created)',
+  ])
+  assert.deepEqual(formatTable(columns, ['the-fleet-of-the-harbour'], 80), [
+    'ID',
+    '  FLEET                     PROGRESS                 CREATED',
+    id,
+    '  the-fleet-of-the-harbour  wave 2 of 4, 12 healthy  3m 05s ago',
+  ])
+  fc.assert(
+    fc.property(fc.array(fc.string()), fc.integer({ min: 40, max: 200 }), (fleets, width) => {
+      const lines = formatTable(columns, fleets, width)
+      for (const line of lines) assert.ok(Array.from(line).length <= width, line)
+      const text = lines.join('\n')
+      assert.equal(text.split('wave 2 of 4, 12 healthy').length - 1, fleets.length)
+      assert.equal(text.split(id).length - 1, fleets.length)
+    }),
+  )
+})
+
 test('fields without a value are left out', () => {
   assert.deepEqual(
     formatFields([

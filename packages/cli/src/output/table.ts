@@ -7,42 +7,86 @@ export interface Column<Row> {
   align?: 'left' | 'right'
   /** Columns that give up width first when the terminal is narrow; others are never cut. */
   isShrinkable?: boolean
+  /** Columns that are left out first of all, the last of them first: what people miss least. */
+  isDroppable?: boolean
 }
 
 const gap = '  '
 const shrunkMin = 8
+/** A first column from this width on may stand on lines of its own. */
+const stackedMin = 20
+
+interface Sized<Row> {
+  readonly column: Column<Row>
+  readonly cells: readonly string[]
+  readonly width: number
+}
 
 /**
  * One line a row under a line of titles, without line end. Without `columnsMax` nothing is cut (a file or a pipe reads whole values).
- * Cut cells end in `…`.
+ * Where there is too little room, droppable columns go first, and a line below names them. Where that is not enough, a long first
+ * column stands on lines of its own, because ids are copied whole. Last of all shrinkable columns are cut; cut cells end in `…`.
  */
 export function formatTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  columnsMax?: number,
+  columnsMax: number = Number.POSITIVE_INFINITY,
 ): string[] {
-  const cells = [
-    columns.map((column) => column.title.toUpperCase()),
-    ...rows.map((row) => columns.map((column) => harmless(column.text(row)))),
-  ]
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => widthOf(line[i]!))))
-  if (columnsMax !== undefined) shrinkWidths(columns, widths, columnsMax)
-  return cells.map((line) =>
-    line
-      .map((text, i) => pad(cut(text, widths[i]!), widths[i]!, columns[i]!.align ?? 'left'))
-      .join(gap)
-      .trimEnd(),
+  const all = columns.map((column): Sized<Row> => {
+    const cells = [column.title.toUpperCase(), ...rows.map((row) => harmless(column.text(row)))]
+    return { column, cells, width: Math.max(...cells.map(widthOf)) }
+  })
+  const [first, ...others] = all
+  const isStacked =
+    first !== undefined &&
+    first.width >= stackedMin &&
+    excess(drop(all, columnsMax), columnsMax) > 0
+  const head = isStacked ? first : undefined
+  const room = isStacked ? columnsMax - gap.length : columnsMax
+  const kept = shrink(drop(isStacked ? others : all, room), room)
+  const missing = columns.filter(
+    (column) => column !== head?.column && kept.every((one) => one.column !== column),
   )
+  return [
+    ...[undefined, ...rows].flatMap((_, line) => {
+      const text = kept
+        .map(({ column, cells, width }) => pad(cut(cells[line]!, width), width, column.align))
+        .join(gap)
+        .trimEnd()
+      return head === undefined ? [text] : [head.cells[line]!, `${gap}${text}`.trimEnd()]
+    }),
+    ...(missing.length === 0
+      ? []
+      : [cut(`(no room for ${missing.map(({ title }) => title).join(', ')})`, columnsMax)]),
+  ]
 }
 
-function shrinkWidths<Row>(columns: readonly Column<Row>[], widths: number[], columnsMax: number) {
-  const shrinkable = columns.flatMap((column, i) => (column.isShrinkable ? [i] : []))
-  const total = () => widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1))
-  for (let over = total() - columnsMax; over > 0; over = total() - columnsMax) {
-    const widest = shrinkable.toSorted((a, b) => widths[b]! - widths[a]!)[0]
-    if (widest === undefined || widths[widest]! <= shrunkMin) return
-    widths[widest]!--
+function excess<Row>(kept: readonly Sized<Row>[], columnsMax: number): number {
+  return kept.reduce((sum, { width }) => sum + width, gap.length * (kept.length - 1)) - columnsMax
+}
+
+/** Without the droppable columns that have no room, the last of them first. */
+function drop<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>[] {
+  let kept = [...all]
+  while (excess(kept, columnsMax) > 0) {
+    const last = kept.findLast(({ column }) => column.isDroppable)
+    if (last === undefined) break
+    kept = kept.filter((one) => one !== last)
   }
+  return kept
+}
+
+/** With shrinkable columns as narrow as they have to be, the widest first. */
+function shrink<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>[] {
+  let kept = [...all]
+  while (excess(kept, columnsMax) > 0) {
+    const [widest] = kept
+      .filter(({ column }) => column.isShrinkable)
+      .toSorted((a, b) => b.width - a.width)
+    if (widest === undefined || widest.width <= shrunkMin) break
+    kept = kept.map((one) => (one === widest ? { ...one, width: one.width - 1 } : one))
+  }
+  return kept
 }
 
 /** Names and values in two columns, without line end; an undefined value leaves its line out. */
@@ -61,7 +105,7 @@ function cut(text: string, width: number): string {
   return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`
 }
 
-function pad(text: string, width: number, align: 'left' | 'right'): string {
+function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const blanks = ' '.repeat(Math.max(0, width - widthOf(text)))
   return align === 'left' ? text + blanks : blanks + text
 }

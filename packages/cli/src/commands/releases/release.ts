@@ -112,9 +112,10 @@ async function list(context: Context, product: string): Promise<void> {
           },
           { title: 'size', text: (r) => formatBytes(r.totalBytes), align: 'right' },
           { title: 'channels', text: describeChannels, isShrinkable: true },
-          { title: 'created', text: (r) => formatAgo(r.createdAt, now) },
+          { title: 'created', text: (r) => formatAgo(r.createdAt, now), isDroppable: true },
         ],
         releases,
+        'No releases yet: see `seaworthy release create --help`.',
       ),
     )
   })

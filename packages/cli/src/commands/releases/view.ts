@@ -24,6 +24,7 @@ export function describeRelease(context: Context, view: ReleaseView): string[] {
         { title: 'size', text: (p) => formatBytes(p.bytes), align: 'right' },
       ],
       view.platforms,
+      'No platforms.',
     ),
   ]
 }

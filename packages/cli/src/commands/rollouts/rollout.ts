@@ -171,20 +171,20 @@ async function list(context: Context, filter: ListOptions): Promise<void> {
       await client.call(showFleet, { params: { fleet: filter.fleet } })
     }
     const now = context.ports.clock.now()
-    context.show(rollouts, () => [
-      ...context.table<RolloutView>(
+    context.show(rollouts, () =>
+      context.table<RolloutView>(
         [
           { title: 'id', text: (r) => r.id },
           { title: 'fleet', text: (r) => r.fleet, isShrinkable: true },
           { title: 'release', text: (r) => r.version, isShrinkable: true },
           { title: 'state', text: (r) => r.state },
-          { title: 'progress', text: describeProgress, isShrinkable: true },
-          { title: 'created', text: (r) => formatAgo(r.createdAt, now) },
+          { title: 'progress', text: describeProgress },
+          { title: 'created', text: (r) => formatAgo(r.createdAt, now), isDroppable: true },
         ],
         rollouts,
+        'No rollouts: see `seaworthy rollout create --help`.',
       ),
-      ...(rollouts.length === 0 ? ['No rollouts: see `seaworthy rollout create --help`.'] : []),
-    ])
+    )
   })
 }
 

@@ -41,9 +41,10 @@ export async function showUpdates(
           { title: 'try', text: (u) => String(u.attempt), align: 'right' },
           { title: 'state', text: (u) => u.state },
           { title: 'code', text: (u) => u.code ?? '-', isShrinkable: true },
-          { title: 'since', text: (u) => formatAgo(u.changedAt, now) },
+          { title: 'since', text: (u) => formatAgo(u.changedAt, now), isDroppable: true },
         ],
         updates,
+        state === undefined ? 'No device has been offered it yet.' : `No update is ${state}.`,
       ),
     )
     if (found.length > limit) context.warn(`There are more than ${limit}: see --limit and --state.`)
@@ -101,6 +102,7 @@ function describeFailureCounts(context: Context, failures: History['failures']):
         { title: 'count', text: (f) => String(f.count), align: 'right' },
       ],
       failures.toSorted((a, b) => b.count - a.count),
+      'No update failed.',
     ),
   ]
 }

@@ -64,7 +64,7 @@ export function describeRollout(
     ['ended', view.endedAt ?? undefined],
     ['next', view.next],
   ])
-  const waves = context.table(waveColumns(view), view.waves)
+  const waves = context.table(waveColumns(view), view.waves, 'No waves.')
   const policy = isShort ? [] : ['', ...describePolicy(view.policy)]
   return [...head, '', ...waves, ...policy]
 }
