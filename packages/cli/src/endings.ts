@@ -78,13 +78,17 @@ const releases = {
     'refused',
     'Push what is missing, or make the release again with `seaworthy release create`.',
   ],
-  release_malformed: ['refused', otherContent],
-  release_mismatch: ['refused', otherContent],
-  file_list_mismatch: ['refused', otherContent],
 } satisfies Record<ReleaseRefusal, WithWayOut>
 
 /** What only content that was made elsewhere is refused for; the others are said of one's own folders and files too. */
 const contents = {
+  bundle_manifest_malformed: [
+    'refused',
+    'Mend seaworthy.json and make the release again: `seaworthy release create`.',
+  ],
+  release_malformed: ['refused', otherContent],
+  release_mismatch: ['refused', otherContent],
+  file_list_mismatch: ['refused', otherContent],
   file_list_malformed: ['refused', otherContent],
   file_list_too_large: ['refused', otherContent],
   zstd_damaged: ['refused', otherContent],
@@ -98,7 +102,7 @@ const contents = {
   entry_duplicate: ['refused', otherContent],
   entry_parent: ['refused', otherContent],
 } satisfies Record<
-  Exclude<ReleaseFault, ReleaseRefusal | PackRefusal | ManifestRefusal | OsImageRefusal>,
+  Exclude<ReleaseFault, PackRefusal | ManifestRefusal | OsImageRefusal>,
   WithWayOut
 >
 

@@ -254,7 +254,7 @@ function describeBriefly(entry: FileEntry): string {
 /**
  * For whoever lets a release in: everything that the manifests and lists say is exactly what the layers hold, and devices can
  * follow it. Bundles are read to their ends; images of other kinds have nothing beside them that could say otherwise. Throws as
- * `readReleaseOutline` and `computeBundleContents` do, `file_list_mismatch`, and `manifest_malformed`.
+ * `readReleaseOutline` and `computeBundleContents` do, `file_list_mismatch`, and `bundle_manifest_malformed`.
  */
 export async function verifyReleaseContent(
   source: ContentSource,

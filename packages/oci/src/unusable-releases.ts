@@ -207,7 +207,7 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
   ['its archive has a link that leads out', 'symlink_escapes', { entries: [link('a', '../../x')] }],
   [
     'its seaworthy.json is a link',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     {
       entries: [link('seaworthy.json', 'x')],
       bundle: { listed: listedLink('x') },
@@ -215,27 +215,27 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
   ],
   [
     'its seaworthy.json is a folder',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     { files: [program, { path: 'seaworthy.json/x', content: '' }] },
   ],
   [
     'its seaworthy.json is too long',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     { files: [program, { ...started, content: `${started.content}${' '.repeat(70_000)}` }] },
   ],
   [
     'its seaworthy.json is not JSON',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     { files: [program, { ...started, content: 'start' }] },
   ],
   [
     'its seaworthy.json has a member that nobody knows',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     { files: [program, { ...started, content: '{"start":["./bin/app"],"root":true}' }] },
   ],
   [
     'its seaworthy.json starts nothing',
-    'manifest_malformed',
+    'bundle_manifest_malformed',
     { files: [program, { ...started, content: '{}' }] },
   ],
 ]

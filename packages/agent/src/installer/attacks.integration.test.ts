@@ -403,7 +403,7 @@ test('T7 D9 a release whose seaworthy.json is a link, a folder, too long or endl
     agent.installer.pollNow()
     await waitUntil(`${version} is reported`, () =>
       origin.reports.some(({ report: { update }, isSigned }) => {
-        const isRefused = update.state === 'failed' && update.code === 'manifest_malformed'
+        const isRefused = update.state === 'failed' && update.code === 'bundle_manifest_malformed'
         return isSigned && isRefused && update.targetPath?.endsWith(version) === true
       }),
     )

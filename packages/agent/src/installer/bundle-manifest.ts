@@ -10,9 +10,13 @@ import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 
 function refuse(what: string, cause: unknown): never {
-  throw new Refusal<BundleManifestRefusal>('manifest_malformed', `${bundleManifestName}: ${what}`, {
-    cause,
-  })
+  throw new Refusal<BundleManifestRefusal>(
+    'bundle_manifest_malformed',
+    `${bundleManifestName}: ${what}`,
+    {
+      cause,
+    },
+  )
 }
 
 /**

@@ -18,15 +18,8 @@ export interface ReleaseFacts {
   readonly security: boolean
 }
 
-export type ReleaseRefusal =
-  | 'release_exists'
-  | 'release_not_found'
-  | 'release_content_missing'
-  | 'release_malformed'
-  /** What would be signed about a release is not what its content says. */
-  | 'release_mismatch'
-  /** The list of a bundle's files is missing, or is not exactly what its layer holds. */
-  | 'file_list_mismatch'
+/** Beside what `@seaworthy/oci` finds wrong with a release's content. */
+export type ReleaseRefusal = 'release_exists' | 'release_not_found' | 'release_content_missing'
 
 /** The release with the highest counter, or `undefined`. */
 export function newestRelease(releases: readonly ReleaseFacts[]): ReleaseFacts | undefined {

@@ -123,14 +123,14 @@ export async function computeBundleContents(options: {
   }
 }
 
-/** Throws `manifest_malformed` when the bundle's `seaworthy.json` is one that every device would refuse. */
+/** Throws `bundle_manifest_malformed` when the bundle's `seaworthy.json` is one that every device would refuse. */
 export function requireBundleManifest(
   platform: string,
   { manifest, manifestFault }: BundleContents,
 ): void {
   const refuse = (what: string, cause?: unknown): never => {
     throw new Refusal<BundleManifestRefusal>(
-      'manifest_malformed',
+      'bundle_manifest_malformed',
       `no device takes the bundle of ${platform}: ${what}`,
       { cause },
     )

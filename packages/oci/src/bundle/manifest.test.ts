@@ -34,7 +34,7 @@ for (const [name, put] of [
   test(`B10 a seaworthy.json that is ${name} is refused before it is packed, as every device would`, async () => {
     await assert.rejects(
       checkFolderManifest(folderWith(put)),
-      (error) => error instanceof Refusal && error.code === 'manifest_malformed',
+      (error) => error instanceof Refusal && error.code === 'bundle_manifest_malformed',
     )
   })
 }

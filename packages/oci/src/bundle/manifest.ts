@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 
-export type BundleManifestRefusal = 'manifest_malformed' | 'environment_missing'
+export type BundleManifestRefusal = 'bundle_manifest_malformed' | 'environment_missing'
 
 export type HealthCheck =
   | { kind: 'http'; url: string }
@@ -26,7 +26,7 @@ const windowSecondsDefault = 120
 const stopSecondsDefault = 20
 
 function refuse(what: string, cause?: unknown): never {
-  throw new Refusal<BundleManifestRefusal>('manifest_malformed', `seaworthy.json: ${what}`, {
+  throw new Refusal<BundleManifestRefusal>('bundle_manifest_malformed', `seaworthy.json: ${what}`, {
     cause,
   })
 }
@@ -135,7 +135,7 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
 
 /**
  * Before a folder is packed: whether the `seaworthy.json` in it is one that a device can follow; none is none. Throws
- * `Refusal<'manifest_malformed'>`. Which values a device has for `${NAME}` nobody knows here.
+ * `Refusal<'bundle_manifest_malformed'>`. Which values a device has for `${NAME}` nobody knows here.
  */
 export async function checkFolderManifest(folder: string): Promise<void> {
   let file

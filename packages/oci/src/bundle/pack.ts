@@ -23,21 +23,15 @@ import {
   findTargetFault,
   paddingAfter,
 } from '../tar/format.ts'
-import type { TarLimits } from '../tar/read.ts'
+import type { TarLimits, TreeRefusal } from '../tar/read.ts'
 import { defaultTarLimits } from '../tar/read.ts'
 import type { FileEntry, FileList } from './file-list.ts'
 
 export type PackRefusal =
+  | TreeRefusal
   | 'source_not_directory'
   | 'source_changed'
   | 'source_unreadable'
-  | 'entry_kind'
-  | 'path_unsafe'
-  | 'path_too_long'
-  | 'symlink_escapes'
-  | 'file_too_large'
-  | 'total_too_large'
-  | 'too_many_entries'
 
 const compressionLevel = 6
 const pieceBytes = 1024 * 1024

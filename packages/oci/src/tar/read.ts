@@ -18,23 +18,27 @@ import {
   paxBytesMax,
 } from './format.ts'
 
-export type TarRefusal =
-  | 'tar_truncated'
-  | 'tar_header'
-  | 'tar_not_canonical'
-  | 'tar_pax'
-  | 'tar_padding'
-  | 'tar_trailing_bytes'
+/** What a tree of files is refused for, as an archive or as a folder. */
+export type TreeRefusal =
   | 'entry_kind'
-  | 'entry_order'
-  | 'entry_duplicate'
-  | 'entry_parent'
   | 'path_unsafe'
   | 'path_too_long'
   | 'symlink_escapes'
   | 'file_too_large'
   | 'total_too_large'
   | 'too_many_entries'
+
+export type TarRefusal =
+  | TreeRefusal
+  | 'tar_truncated'
+  | 'tar_header'
+  | 'tar_not_canonical'
+  | 'tar_pax'
+  | 'tar_padding'
+  | 'tar_trailing_bytes'
+  | 'entry_order'
+  | 'entry_duplicate'
+  | 'entry_parent'
 
 export interface TarLimits {
   entriesMax: number

@@ -90,18 +90,16 @@ const releaseTable = {
   release_exists: no(409, 'There is a release of that version'),
   release_not_found: no(404, 'No such release'),
   release_content_missing: no(409, 'Content of the release is missing'),
-  release_malformed: no(422, 'Not a release'),
-  release_mismatch: no(422, 'The content is not what is said of it'),
-  file_list_mismatch: no(422, 'The file list is not what the bundle holds'),
 } satisfies Record<ReleaseRefusal, Mapped>
 
 /** What a device would refuse for good, by the code that the device would give. */
 const contentTable = {
-  release_malformed: releaseTable.release_malformed,
-  release_mismatch: releaseTable.release_mismatch,
-  file_list_mismatch: releaseTable.file_list_mismatch,
+  release_malformed: notGenuine('Not a release'),
+  release_mismatch: notGenuine('The content is not what is said of it'),
+  file_list_mismatch: notGenuine('The file list is not what the bundle holds'),
   file_list_malformed: notGenuine('Not a file list'),
   file_list_too_large: notGenuine('The file list is too large'),
+  bundle_manifest_malformed: notGenuine('seaworthy.json cannot be used'),
   manifest_malformed: notGenuine('A manifest is malformed'),
   manifest_not_json: notGenuine('A manifest is not JSON'),
   manifest_too_large: notGenuine('A manifest is too large'),

@@ -52,7 +52,7 @@ export async function describeContent(
   const outline = await verifyContent(app, product, digest, leaving)
   const { release, kind, length } = outline
   if (release.product !== product || release.version !== version) {
-    throw new Refusal<ReleaseRefusal>(
+    throw new Refusal<ReleaseFault>(
       'release_mismatch',
       `the index names ${release.product} ${release.version}, and ${product} ${version} is to be registered: push it as what it is`,
     )
@@ -151,6 +151,6 @@ function untilLeft(source: ContentSource, signal: AbortSignal): ContentSource {
   }
 }
 
-function malformed(publicMessage: string): Refusal<ReleaseRefusal> {
-  return new Refusal<ReleaseRefusal>('release_malformed', publicMessage)
+function malformed(publicMessage: string): Refusal<ReleaseFault> {
+  return new Refusal<ReleaseFault>('release_malformed', publicMessage)
 }

@@ -13,6 +13,7 @@ import type { RegistryStore } from '@seaworthy/oci/store'
 import { Refusal } from '@seaworthy/std/refusal'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertFileHashes, listFileHashes } from '../../db/release-files.ts'
 import type { ReleaseRow } from '../../db/releases.ts'
@@ -128,6 +129,6 @@ async function readFiles(
     return artifactType === osImageArtifactType ? parseOsImage(stored.bytes) : []
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
-    throw new Refusal<ReleaseRefusal>('release_malformed', cause.message, { cause })
+    throw new Refusal<ReleaseFault>('release_malformed', cause.message, { cause })
   }
 }

@@ -1,6 +1,7 @@
 /** Registered releases, and what channels say about them. */
 import type { ReleaseView } from '@seaworthy/api/releases'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { Digest } from '@seaworthy/oci/digests'
 import { parseDigest } from '@seaworthy/oci/digests'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -38,7 +39,7 @@ export async function verifyNewRelease(
 function parseSha256(text: string): Digest {
   const digest = parseDigest(text)
   if (digest.startsWith('sha256:')) return digest
-  throw new Refusal<ReleaseRefusal>('release_malformed', 'a release has a sha256 digest')
+  throw new Refusal<ReleaseFault>('release_malformed', 'a release has a sha256 digest')
 }
 
 /** The same digest under the same version again changes nothing. Throws `release_exists`, and what `describeContent` throws. */
