@@ -57,6 +57,7 @@ import { createRebootLockWatch } from './tasks/reboot-locks.ts'
 import { keepHearing } from './tasks/hearing.ts'
 import { watchRemovedDevices } from './tasks/removed-devices.ts'
 import { observeTasks } from './tasks/observed.ts'
+import { createRetention } from './tasks/retention.ts'
 import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-reconciler.ts'
 
 export interface ServerOptions {
@@ -106,6 +107,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createFleetHistory(app),
     createHistoryThinning(app),
     createRebootLockWatch(app),
+    createRetention(app),
   ]
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
   await subscribe(app, {

@@ -165,7 +165,8 @@ export async function storeReports(
 
 /**
  * Stores signed reports; a repetition of one already stored changes nothing. Answers the devices whose sequence number
- * was used for another report before.
+ * was used for another report before, or for one that was deleted since (`retention.ts`, which the lock on the device keeps
+ * from deleting at the same moment).
  */
 export async function writeSignedReports(
   { sql }: WriteTx,
@@ -176,7 +177,7 @@ export async function writeSignedReports(
     const inserted = await sql`
       insert into device_reports (device, sequence, report, signature, received_at)
       select ${r.device}, ${r.sequence}, ${Buffer.from(r.report)}, ${Buffer.from(r.signature)}, ${r.receivedAt}
-      where exists (select 1 from devices where id = ${r.device})
+      from devices where id = ${r.device} and coalesce(reports_pruned_to, -1) < ${r.sequence} for key share
       on conflict (device, sequence) do nothing`
     if (inserted.count === 1) continue
     const same = await sql`

@@ -48,6 +48,7 @@ devices.registered_at timestamp with time zone not null
 devices.protocol text not null default 'agent'::text
 devices.own_changes_used_until timestamp with time zone
 devices.clock_offset_seconds integer
+devices.reports_pruned_to bigint
 fleet_samples.fleet text not null
 fleet_samples.at timestamp with time zone not null
 fleet_samples.devices_count bigint not null

@@ -10,11 +10,15 @@ import {
   revokeProvisioningKey,
   setFleet,
 } from '@seaworthy/api/fleets'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
+import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
-import type { TestClient, TestDevice, TestServer } from '../../testing/index.ts'
+import { writeSignedReports } from '../../db/check-ins.ts'
+import { deleteReports } from '../../db/retention.ts'
+import { firstPlace, forgetOldRecords } from '../retention.ts'
+import type { Db, TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
   createTestClient,
@@ -32,6 +36,7 @@ import {
 } from '../../testing/index.ts'
 
 let server: TestServer
+let db: Db
 let client: TestClient
 /** A second connection, which the other worker may have. */
 let other: TestClient
@@ -39,6 +44,7 @@ let signers: Signer[]
 
 before(async () => {
   server = await startTestServer({ workers: 2 })
+  db = server.openDatabase()
   client = createTestClient(server)
   other = createTestClient(server)
   ;({ signers } = await setUpTrust(client))
@@ -46,6 +52,7 @@ before(async () => {
 after(async () => {
   client.close()
   other.close()
+  await db.close()
   await server.stop()
 })
 
@@ -216,6 +223,83 @@ test('D8 forged version reports are refused: what runs changes by signature alon
   assert.ok(signature.length > 0)
 })
 
+/** `what` stands for what the report says. Answers the devices whose sequence number was used before. */
+function writeReports(
+  receivedAt: Date,
+  reports: readonly { device: string; sequence: number; what?: string }[],
+): Promise<Set<string>> {
+  const signature = new Uint8Array(64)
+  const rows = reports.map(({ device, sequence, what = 'idle' }) => {
+    return { device, sequence, report: utf8Encode(what), signature, receivedAt }
+  })
+  return db.write((tx) => writeSignedReports(tx, rows))
+}
+
+const sequencesOf = (device: string, from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => ({ device, sequence: from + i }))
+
+test('D8 signed reports go after ninety days but for the newest hundred, and their sequence numbers stay used', async () => {
+  const clock = new ManualClock(systemClock.now())
+  const key = await makeProvisioningKey(client, 3)
+  const devices = [1, 2, 3].map(() => addDevice(client, server.url, key))
+  const [a, b, c] = (await Promise.all(devices)) as [TestDevice, TestDevice, TestDevice]
+  const kept = async () => {
+    const rows = await db.reader.sql<{ device: string; range: string }[]>`
+      select device, min(sequence) || '-' || max(sequence) || ': ' || count(*) as range
+      from device_reports group by device`
+    return [a, b, c].map(({ id }) => rows.find(({ device }) => device === id)?.range)
+  }
+  const forget = () => forgetOldRecords({ db, clock }, firstPlace)
+  const old = [...sequencesOf(a.id, 0, 249), ...sequencesOf(b.id, 0, 49)]
+  await writeReports(clock.now(), [...old, ...sequencesOf(c.id, 0, 99)])
+  clock.advance(80 * dayMs)
+  await writeReports(clock.now(), sequencesOf(c.id, 100, 149))
+  clock.advance(9 * dayMs)
+  assert.deepEqual(await forget(), firstPlace)
+  assert.deepEqual(await kept(), ['0-249: 250', '0-49: 50', '0-149: 150'])
+  clock.advance(2 * dayMs)
+  assert.deepEqual(await forget(), firstPlace)
+  assert.deepEqual(await kept(), ['150-249: 100', '0-49: 50', '50-149: 100'])
+  for (const what of ['idle', 'another']) {
+    const again = async (device: TestDevice, sequence: number) =>
+      (await writeReports(clock.now(), [{ device: device.id, sequence, what }])).has(device.id)
+    assert.equal(await again(a, 149), true, 'deleted')
+    assert.equal(await again(c, 0), true, 'deleted')
+    assert.equal(await again(a, 150), what === 'another')
+    assert.equal(await again(b, 0), what === 'another')
+  }
+  await assert.rejects(
+    report(client, a, { sequence: 149 }, true),
+    refused('report_sequence_reused'),
+  )
+  assert.equal((await report(client, a, { sequence: 250 }, true)).acknowledgedSequence, 250)
+  assert.deepEqual(await kept(), ['150-250: 101', '0-49: 50', '50-149: 100'])
+})
+
+test('D8 attack: a report sent at the moment in which its sequence number is deleted is not stored again', async () => {
+  const { id: device } = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const now = systemClock.now()
+  await writeReports(now, sequencesOf(device, 1, 2))
+  const upTo = (upToSequence: number) => [{ device, upToSequence }]
+  const before = new Date(now.getTime() + 1)
+  let again: Promise<Set<string>> | undefined
+  await db.write(async (tx) => {
+    assert.equal(await deleteReports(tx, upTo(1), before), 1)
+    again = writeReports(now, [{ device, sequence: 1, what: 'another' }])
+    await waitUntil('it waits', async () => {
+      const rows = await db.reader.sql`
+        select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%into device_reports%'`
+      return rows.length > 0
+    })
+  })
+  assert.deepEqual([...(await again!)], [device])
+  // The other way round: nobody is waited for.
+  await db.write(async (tx) => {
+    await tx.sql`select 1 from devices where id = ${device} for key share`
+    assert.equal(await db.write((deleting) => deleteReports(deleting, upTo(2), before)), 0)
+  })
+})
+
 test('V4 a device changes its own metadata and reads its own application', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const own = client.as(device.accessToken)
@@ -229,44 +313,37 @@ test('V4 a device changes its own metadata and reads its own application', async
 test('T9 attack: one device’s key grows the audit log by a bounded number of bounded entries', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const own = client.as(device.accessToken)
-  const db = server.openDatabase()
-  try {
-    const entries = async () => {
-      const rows = await db.reader.sql<
-        { entry: Uint8Array }[]
-      >`select entry from audit_entries order by id`
-      return rows.filter(({ entry }) => utf8Decode(entry).includes(device.id))
-    }
-    const before = (await entries()).length
-    const long = Object.fromEntries(
-      Array.from({ length: 64 }, (_, i) => [`t${i}`, 'x'.repeat(255)]),
-    )
-    let refusedCount = 0
-    for (let i = 0; i < 60; i++) {
-      try {
-        await own.call(setOwnMetadata, { body: { tags: { ...long, t0: String(i) } } })
-      } catch (error) {
-        refused('changes_too_often')(error)
-        refusedCount += 1
-      }
-    }
-    const found = await entries()
-    assert.equal(refusedCount, 50)
-    // Ten changes; refusals are recorded up to a limit of their own.
-    assert.ok(found.length - before <= 10 + 2 * 30, String(found.length - before))
-    assert.ok(found.every(({ entry }) => entry.length < 1000))
-    // Nothing is different: nothing is recorded, and nothing of the allowance is used.
-    const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-    const body = { name: 'till 9', tags: { site: 'kiel' } }
-    for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
-    const [row] = await db.reader.sql<{ count: number }[]>`
-      select count(*) as count from audit_entries
-      where position(${quiet.id} in convert_from(entry, 'UTF8')) > 0
-        and position('device.set-metadata' in convert_from(entry, 'UTF8')) > 0`
-    assert.equal(row!.count, 1)
-  } finally {
-    await db.close()
+  const entries = async () => {
+    const rows = await db.reader.sql<
+      { entry: Uint8Array }[]
+    >`select entry from audit_entries order by id`
+    return rows.filter(({ entry }) => utf8Decode(entry).includes(device.id))
   }
+  const before = (await entries()).length
+  const long = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`t${i}`, 'x'.repeat(255)]))
+  let refusedCount = 0
+  for (let i = 0; i < 60; i++) {
+    try {
+      await own.call(setOwnMetadata, { body: { tags: { ...long, t0: String(i) } } })
+    } catch (error) {
+      refused('changes_too_often')(error)
+      refusedCount += 1
+    }
+  }
+  const found = await entries()
+  assert.equal(refusedCount, 50)
+  // Ten changes; refusals are recorded up to a limit of their own.
+  assert.ok(found.length - before <= 10 + 2 * 30, String(found.length - before))
+  assert.ok(found.every(({ entry }) => entry.length < 1000))
+  // Nothing is different: nothing is recorded, and nothing of the allowance is used.
+  const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const body = { name: 'till 9', tags: { site: 'kiel' } }
+  for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
+  const [row] = await db.reader.sql<{ count: number }[]>`
+    select count(*) as count from audit_entries
+    where position(${quiet.id} in convert_from(entry, 'UTF8')) > 0
+      and position('device.set-metadata' in convert_from(entry, 'UTF8')) > 0`
+  assert.equal(row!.count, 1)
 })
 
 test('T9 what is repeated and changes nothing is not recorded again', async () => {
@@ -276,19 +353,14 @@ test('T9 what is repeated and changes nothing is not recorded again', async () =
   for (let i = 0; i < 5; i++) assert.equal((await register(client, key, signer)).deviceId, deviceId)
   const params = { deviceId }
   for (let i = 0; i < 5; i++) await client.api.call(setDevice, { params, body: { name: 'till 5' } })
-  const db = server.openDatabase()
-  try {
-    const rows = await db.reader.sql<
-      { entry: Uint8Array }[]
-    >`select entry from audit_entries order by id`
-    const own = rows.map(({ entry }) => utf8Decode(entry)).filter((text) => text.includes(deviceId))
-    assert.deepEqual(
-      own.map((text) => (JSON.parse(text) as { action: string }).action),
-      ['device.register', 'devices.set'],
-    )
-  } finally {
-    await db.close()
-  }
+  const rows = await db.reader.sql<
+    { entry: Uint8Array }[]
+  >`select entry from audit_entries order by id`
+  const own = rows.map(({ entry }) => utf8Decode(entry)).filter((text) => text.includes(deviceId))
+  assert.deepEqual(
+    own.map((text) => (JSON.parse(text) as { action: string }).action),
+    ['device.register', 'devices.set'],
+  )
 })
 
 test('V4 a removed device is refused at once, on every worker, and its key never comes back', async () => {
@@ -340,14 +412,9 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
   assert.ok(await isShared(device.id))
   assert.ok(!(await isShared(peer.id)))
   assert.match(server.log(), /device\.identity-shared/)
-  const db = server.openDatabase()
-  try {
-    const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
-    const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
-    assert.equal(told.length, 1)
-  } finally {
-    await db.close()
-  }
+  const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+  const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
+  assert.equal(told.length, 1)
   // Told only, until the fleet says that such are stopped.
   await report(client, device, { bootId: 'boot-a', sequence: 6 })
   const params = { fleet: 'shops' }

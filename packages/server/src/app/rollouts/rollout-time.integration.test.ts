@@ -12,6 +12,7 @@ import { anonymous } from '../access/actors.ts'
 import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
 import { createRefusalLimiter } from '../access/refused-attempts.ts'
+import { firstPlace, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
 import type { Db, Decider, DeviceFacts, TestDatabase } from '../../testing/index.ts'
 import {
@@ -223,6 +224,44 @@ test('D5 samples: one a minute where something changed, one an hour after a day,
     clock.advance(40 * dayMs)
     await thinOldSamples(app)
     assert.deepEqual(await count(), [1, 1], 'one for the day')
+  }))
+
+test('D5 events of an update go a year after its settled rollout ended, and the update stays', () =>
+  inFleet('events', '2026-03-01T00:00:00Z', { timeoutSeconds: 3600 }, async (world) => {
+    const { clock, decider, rollout, ask } = world
+    const kept = async () => {
+      const rows = await db.reader.sql<{ rollout: string; events: number }[]>`
+        select u.rollout, (select count(*) from update_events e where e.rollout = u.rollout) as events
+        from updates u where u.device = 'device_events_1' order by u.rollout`
+      return new Map(rows.map((row) => [row.rollout, row.events]))
+    }
+    await ask(1)
+    await ask(1, committed)
+    await decider.steer(rollout, 'abort')
+    const second = await decider.create(newer, policyOf({ timeoutSeconds: 3600 }))
+    await decider.move()
+    await decider.reload()
+    assert.equal(await ask(1, { ...committed, sequence: 3 }), true)
+    const forget = () => forgetOldRecords({ db, clock }, firstPlace)
+    const whole = await kept()
+    assert.equal(whole.get(second), 1)
+    clock.advance(364 * dayMs)
+    assert.deepEqual(await forget(), firstPlace)
+    assert.deepEqual(await kept(), whole)
+    clock.advance(2 * dayMs)
+    await forget()
+    assert.deepEqual(await kept(), new Map([...whole, [rollout, 0]]))
+    // Ended, and not settled while an update is under way.
+    await decider.steer(second, 'abort')
+    clock.advance(366 * dayMs)
+    await forget()
+    assert.equal((await kept()).get(second), 1)
+    await decider.move()
+    await forget()
+    assert.equal((await kept()).get(second), 1, 'it timed out just now')
+    clock.advance(366 * dayMs)
+    await forget()
+    assert.deepEqual(await kept(), new Map([...whole.keys()].map((id) => [id, 0])))
   }))
 
 test('D3 D12 fault: devices that went beyond an older rollout are no verdict for it, and it ends last without moving the baseline back', () => {

@@ -1,0 +1,73 @@
+/** What is kept for how long, and what goes then: signed reports and events of updates, which would grow for ever. */
+import { dayMs } from '@seaworthy/std/time'
+import { deleteOldUpdateEvents, deleteReports, findOldReports } from '../db/retention.ts'
+import type { App } from './app.ts'
+
+/** docs/OPERATIONS.md says them to people. */
+const retention = {
+  /** Older reports go, but for the newest ones of each device. */
+  reportsMs: 90 * dayMs,
+  reportsCount: 100,
+  /** So long after its rollout has ended an update keeps its events; the update itself stays. */
+  eventsMs: 365 * dayMs,
+} as const
+
+/** Rows and devices of one transaction, and transactions of one run: a statement of each is short. */
+const sizes = { devices: 100, reportsOfDevice: 100, events: 1000, pages: 50 } as const
+
+/** Where the next run goes on. */
+export interface RetentionPlace {
+  readonly device: string
+  readonly event: number
+}
+
+export const firstPlace: RetentionPlace = { device: '', event: 0 }
+
+/** Does a bounded part of the work; at the end of it the next run begins anew. */
+export async function forgetOldRecords(
+  app: Pick<App, 'db' | 'clock'>,
+  place: RetentionPlace,
+): Promise<RetentionPlace> {
+  return {
+    device: await forgetReports(app, place.device),
+    event: await forgetEvents(app, place.event),
+  }
+}
+
+async function forgetReports(
+  { db, clock }: Pick<App, 'db' | 'clock'>,
+  from: string,
+): Promise<string> {
+  const receivedBefore = new Date(clock.now().getTime() - retention.reportsMs)
+  const limits = {
+    receivedBefore,
+    keptCount: retention.reportsCount,
+    perDeviceMax: sizes.reportsOfDevice,
+  }
+  let after = from
+  for (let pages = 0; pages < sizes.pages; pages++) {
+    const page = { after, devicesCount: sizes.devices }
+    const { last, old } = await findOldReports(db.reader, page, limits)
+    if (last === null) return firstPlace.device
+    const count =
+      old.length === 0 ? 0 : await db.write((tx) => deleteReports(tx, old, receivedBefore))
+    // Some may have more.
+    if (count < sizes.reportsOfDevice) after = last
+  }
+  return after
+}
+
+async function forgetEvents(
+  { db, clock }: Pick<App, 'db' | 'clock'>,
+  from: number,
+): Promise<number> {
+  const endedBefore = new Date(clock.now().getTime() - retention.eventsMs)
+  let after = from
+  for (let pages = 0; pages < sizes.pages; pages++) {
+    const page = { after, limit: sizes.events }
+    const { last } = await db.write((tx) => deleteOldUpdateEvents(tx, page, endedBefore))
+    if (last === null) return firstPlace.event
+    after = last
+  }
+  return after
+}
