@@ -89,23 +89,8 @@ export const upOptions = [
 
 export type UpOptionName = (typeof upOptions)[number]['name']
 
-/** What stands below the options in the help of both. */
-export const upVariablesText = `Each option may be given as an environment variable too:
-${wrap(upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', '))}.
-SEAWORTHY_NAMES is separated by commas. Credentials of object storage come from variables alone:
-AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT
-say what --blobs leaves out. The password of the database is better in DATABASE_URL or PGPASSWORD
-than on the command line, where others may see it.`
-
-/** At most 98 columns wide. */
-export function wrap(text: string, indent = ''): string {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent.length + line.length + 1 + word.length > 98) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line].join(`\n${indent}`)
-}
+/** What stands below the options in help; each line is a paragraph. */
+export const upVariablesText = `Each option may be given as an environment variable too: ${upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', ')}. \
+SEAWORTHY_NAMES is separated by commas.
+Credentials of object storage come from variables alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT say what --blobs leaves out. \
+The password of the database is better in DATABASE_URL or PGPASSWORD than on the command line, where others may see it.`

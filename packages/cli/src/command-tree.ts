@@ -20,6 +20,7 @@ import { addTokenCommands } from './commands/tokens.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
 import { addUpCommand } from './commands/up.ts'
+import { addHelpBelow, FittingHelp } from './help.ts'
 import type { CliPorts } from './ports.ts'
 
 /** Each of these adds its commands to the program, in the order of `--help`. */
@@ -46,8 +47,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addCompletionCommand,
 ]
 
-const exitText = `
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
+const exitText = `Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
 /** What ends the parsing of a command: help, version, or an error of usage, which is left to whoever runs the program to tell. */
@@ -79,15 +79,15 @@ export function createProgram(ports: CliPorts): Command {
     .option('--server <name>', 'the paired server to talk to (default: the one of the last login)')
     .option(
       '--config-dir <dir>',
-      'where pairing, trust and log state are kept (default: $SEAWORTHY_CONFIG)',
+      'where pairing, trust and log state are kept; SEAWORTHY_CONFIG in the environment says the same (default: ~/.config/seaworthy)',
     )
     .option('--yes', 'do not ask for confirmation')
     .option('--no-color', 'no colours (NO_COLOR in the environment does the same)')
     .option('--verbose', 'show the causes of an error')
     .version('0.1.0', '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .addHelpText('after', exitText)
     .showSuggestionAfterError()
+  addHelpBelow(program, exitText)
   for (const add of additions) add(program, ports)
   settle(program, ports)
   return program
@@ -108,6 +108,6 @@ function settle(command: Command, ports: CliPorts): void {
       getErrHasColors: () => false,
       outputError: () => {},
     })
-    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+  command.createHelp = () => new FittingHelp()
   for (const child of command.commands) settle(child, ports)
 }

@@ -1,5 +1,5 @@
 /** Parsers of option values. Whatever is not understood is a usage error that names the option. */
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '@seaworthy/std/time'
 import { isPlatform } from '@seaworthy/trust/tuf'
 
@@ -33,6 +33,17 @@ export function durationBetween(least: string, most: string): (text: string) => 
     if (ms >= parseDuration(least) && ms <= parseDuration(most)) return ms
     throw new InvalidArgumentError(`Not a duration from ${least} to ${most}.`)
   }
+}
+
+/** An option for a duration within bounds, whose help names the default as the user would write it. */
+export function durationWithDefault(
+  flags: string,
+  text: string,
+  { least, most, standard }: { least: string; most: string; standard: string },
+): Option {
+  return new Option(flags, text)
+    .argParser(durationBetween(least, most))
+    .default(parseDuration(standard), standard)
 }
 
 /** `name=value`, repeatable, into a map. */

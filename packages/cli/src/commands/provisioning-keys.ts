@@ -8,12 +8,11 @@ import {
   showFleet,
 } from '@seaworthy/api/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
-import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
-import { durationBetween, wholeNumber } from '../options.ts'
+import { durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
@@ -29,11 +28,12 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
     .description('make a key; it is shown once')
     .requiredOption('--fleet <name>', 'the fleet that devices join with it')
     .option('--uses <count>', 'how many devices may register', wholeNumber(1, 1_000_000), 1)
-    .option(
-      '--expires <duration>',
-      'lifetime, for example 7d',
-      durationBetween('1m', '365d'),
-      7 * dayMs,
+    .addOption(
+      durationWithDefault('--expires <duration>', 'lifetime, for example 7d', {
+        least: '1m',
+        most: '365d',
+        standard: '7d',
+      }),
     )
     .option('--agent-config <file>', 'also write a ready agent.json, key and trust anchor included')
     .action(async (options: CreateOptions, command: Command) =>

@@ -2,11 +2,10 @@
 import type { Command } from 'commander'
 import type { TokenView } from '@seaworthy/api/tokens'
 import { createToken, listTokens, refreshToken, revokeToken, roleName } from '@seaworthy/api/tokens'
-import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
-import { collect, durationBetween, oneOf } from '../options.ts'
+import { collect, durationWithDefault, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, tokenPath, withSession } from '../session.ts'
 import { writeDurably } from '../state/files.ts'
@@ -21,11 +20,12 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     .requiredOption('--role <role>', roleName.options.join(', '), oneOf<Role>(...roleName.options))
     .option('--product <name>', 'limit it to this product, repeatable', collect)
     .option('--fleet <name>', 'limit it to this fleet, repeatable', collect)
-    .option(
-      '--expires <duration>',
-      'lifetime, for example 30d',
-      durationBetween('1m', '366d'),
-      90 * dayMs,
+    .addOption(
+      durationWithDefault('--expires <duration>', 'lifetime, for example 30d', {
+        least: '1m',
+        most: '366d',
+        standard: '90d',
+      }),
     )
     .action(async (name: string, options: CreateOptions, command: Command) =>
       create(createContext(ports, command), name, options),

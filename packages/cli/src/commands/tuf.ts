@@ -27,6 +27,7 @@ import {
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError, describeFailure, ExitCodeError, exitCodes } from '../failure.ts'
+import { addHelpBelow } from '../help.ts'
 import { harmless } from '../output/format.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -52,7 +53,7 @@ export function addTufCommands(program: Command, ports: CliPorts): void {
       'the public key of the server, where no certificate authority vouches for it',
     )
     .option('--strict', "accept only the strict profile of Seaworthy's own repositories")
-    .addHelpText('after', '\nExit codes of this command: 0 done, 1 anything else.')
+  addHelpBelow(tuf, 'Exit codes of this command: 0 done, 1 anything else.')
   tuf
     .command('init <root-file>')
     .description('trust this root.json')

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { fileURLToPath } from 'node:url'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { CliError, ExitCodeError } from '../failure.ts'
+import { addHelpBelow } from '../help.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 
@@ -13,11 +14,9 @@ export function addUpCommand(program: Command, ports: CliPorts): void {
     if ('isRepeatable' in option) command.option(flags, option.text, collect)
     else command.option(flags, option.text)
   }
-  command
-    .addHelpText('after', `\n${upVariablesText}`)
-    .action(async (options: Record<string, string | string[] | boolean>) =>
-      up(ports, command, options),
-    )
+  addHelpBelow(command, upVariablesText).action(
+    async (options: Record<string, string | string[] | boolean>) => up(ports, command, options),
+  )
 }
 
 async function up(

@@ -1,7 +1,7 @@
 /** What the command line and the environment say, as text; nothing is checked here beyond its form. */
 import { parseArgs } from 'node:util'
 import type { UpOption, UpOptionName } from '@seaworthy/api/up-options'
-import { upOptions, upVariablesText, wrap } from '@seaworthy/api/up-options'
+import { upOptions } from '@seaworthy/api/up-options'
 
 export interface Env {
   readonly dataDir: string | undefined
@@ -23,22 +23,8 @@ export interface Env {
   readonly help: boolean
 }
 
-const column = 26
-
-export const usage = `Usage: seaworthy up [options]
-
-Run the server.
-
-${[...upOptions, { name: 'help', text: 'show this text' }]
-  .map((option) => {
-    const { name, value, text }: UpOption = option
-    const head = `  --${name} ${value?.toUpperCase() ?? ''}`.padEnd(column)
-    return `${head}${wrap(text, ' '.repeat(column))}`
-  })
-  .join('\n')}
-
-${upVariablesText}
-`
+/** The command line explains the options: it builds its help from the table that they are read by. */
+export const usage = 'See `seaworthy up --help`.\n'
 
 export class UsageError extends Error {
   override readonly name = 'UsageError'

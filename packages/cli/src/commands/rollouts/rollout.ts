@@ -12,6 +12,7 @@ import {
 import { showFleet } from '@seaworthy/api/fleets'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
+import { addHelpBelow } from '../../help.ts'
 import { oneOf, wholeNumber } from '../../options.ts'
 import { formatAgo } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
@@ -101,18 +102,16 @@ function addReadCommands(rollout: Command, ports: CliPorts): void {
     )
 }
 
-const watchText = `
-Ends with the rollout. Exit codes: 0 finished, 3 aborted, or paused because of failures; a pause by a person is waited
-out. With --json every change is one JSON object on a line of its own. A server that restarts is waited for.`
+const watchText = `Ends with the rollout. Exit codes: 0 finished, 3 aborted, or paused because of failures; a pause by a person is waited out. \
+With --json every change is one JSON object on a line of its own. A server that restarts is waited for.`
 
 function addWatchCommand(rollout: Command, ports: CliPorts): void {
-  rollout
+  const watch = rollout
     .command('watch <rollout>')
     .description('watch waves fill until the rollout ends')
-    .addHelpText('after', watchText)
-    .action(async (id: string, _options: object, command: Command) =>
-      watchRollout(createContext(ports, command), id),
-    )
+  addHelpBelow(watch, watchText).action(async (id: string, _options: object, command: Command) =>
+    watchRollout(createContext(ports, command), id),
+  )
 }
 
 function addChangeCommands(rollout: Command, ports: CliPorts): void {
@@ -136,10 +135,9 @@ function addChangeCommands(rollout: Command, ports: CliPorts): void {
     )
 }
 
-const backText = `
-The version that the fleet ran before is made a release of its own, its content unchanged, and proposed for the channel.
-It gets a higher counter, because no device ever goes to a lower one; the keys of the channel decide, as for any release.
-Once it is published, devices that run the bad release are moved to it. Interrupted, or waiting for signatures: run the
+const backText = `The version that the fleet ran before is made a release of its own, its content unchanged, and proposed for the channel. \
+It gets a higher counter, because no device ever goes to a lower one; the keys of the channel decide, as for any release. \
+Once it is published, devices that run the bad release are moved to it. Interrupted, or waiting for signatures: run the \
 same command again, it goes on where it stands.`
 
 function addBackCommand(rollout: Command, ports: CliPorts): void {
@@ -149,12 +147,13 @@ function addBackCommand(rollout: Command, ports: CliPorts): void {
     .option('--to <version>', 'the version to go back to (default: what the fleet ran before)')
     .option('--release-version <version>', 'its name when it comes again (default: VERSION-again)')
     .option('--security', 'sign it as a security release, as --emergency needs it')
-  addPolicyOptions(addContentOptions(addSigningOptions(back)), { waves: '100%', bake: '0s' })
-    .option('--dry-run', 'say what would be done; change nothing')
-    .addHelpText('after', backText)
-    .action(async (id: string, options: BackOptions, command: Command) =>
-      goBack(createContext(ports, command), id, options),
-    )
+  addPolicyOptions(addContentOptions(addSigningOptions(back)), {
+    waves: '100%',
+    bake: '0s',
+  }).option('--dry-run', 'say what would be done; change nothing')
+  addHelpBelow(back, backText).action(async (id: string, options: BackOptions, command: Command) =>
+    goBack(createContext(ports, command), id, options),
+  )
 }
 
 interface ListOptions {
