@@ -165,7 +165,7 @@ async function explain(
 ): Promise<void> {
   await withSession(context, async ({ client }) => {
     const why = await client.call(explainDevice, { params: { deviceId }, query: { timeZone } })
-    context.show(why, () => describeWhy(context, why))
+    context.show(why, () => describeWhy(context, why, timeZone))
   })
 }
 

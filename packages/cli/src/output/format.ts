@@ -18,9 +18,9 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${byteUnits[unit]!}`
 }
 
-/** Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. */
+/** Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. Begun seconds do not count. */
 export function formatSpan(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000))
+  const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, '0')}s`
@@ -34,7 +34,8 @@ export function formatAgo(instant: string | null, now: Date): string {
   if (instant === null) return 'never'
   const ms = now.getTime() - Date.parse(instant)
   if (Number.isNaN(ms)) return printable(instant)
-  return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(-ms)}`
+  // What is to come is rounded up: it does not come before.
+  return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(Math.ceil(-ms / 1000) * 1000)}`
 }
 
 /** The same for what has certainly happened: where a clock says otherwise, the clock is wrong. */

@@ -65,10 +65,8 @@ export function sayAdmission(
   const when = (at: Date) => formatWhen(at, now, timeZone)
   const at = rolloutTime(rollout, now)
   const wave = update?.wave ?? waveOf(rollout, facts)
-  const say = (sentence: string, earliestAt: Date | null = null) => ({
-    sentence,
-    earliestAt: earliestAt && inWindow(asked, earliestAt),
-  })
+  const say = (sentence: string, earliestAt: Date | null = null) =>
+    sayFrom(asked, sentence, earliestAt)
   switch (reason) {
     case 'already_running':
       return say(`up to date: it runs ${version} already`)
@@ -158,12 +156,24 @@ export function sayAdmission(
   }
 }
 
+/** The sentence names the earliest instant, also where the window opens only after the one it has named. */
+function sayFrom(
+  asked: Asked,
+  sentence: string,
+  at: Date | null,
+): { sentence: string; earliestAt: Date | null } {
+  const earliestAt = at && inWindow(asked, at)
+  if (earliestAt === null || earliestAt.getTime() === at?.getTime()) return { sentence, earliestAt }
+  const when = formatWhen(earliestAt, asked.now, asked.timeZone)
+  return { sentence: `${sentence}; its window opens at ${when}`, earliestAt }
+}
+
 function sayWaveNotOpen(asked: Asked, wave: number): { sentence: string; earliestAt: Date | null } {
   const { rollout, now, timeZone } = asked
   const { clause } = nextWave(rollout, now, timeZone)
   const opensAt = wavesOpenAt(rollout, wave, now)
+  if (wave === rollout.wavesOpenCount) return sayFrom(asked, `not yet: ${clause}`, opensAt)
   const earliestAt = opensAt && inWindow(asked, opensAt)
-  if (wave === rollout.wavesOpenCount) return { sentence: `not yet: ${clause}`, earliestAt }
   const after =
     earliestAt === null
       ? ''

@@ -504,14 +504,53 @@ test('D5 what a rollout waits for, in one sentence', () => {
 
 test('D5 instants and durations in words', () => {
   const summer = new Date('2026-07-01T12:19:01Z')
-  assert.equal(formatWhen(summer, summer, berlin), '14:20 CEST')
-  assert.equal(formatWhen(summer, summer, 'America/New_York'), '08:20 EDT')
-  assert.equal(formatWhen(summer, summer, 'Asia/Kolkata'), '17:50 IST')
-  assert.equal(formatWhen(summer, summer, 'UTC'), '12:20 UTC')
-  assert.equal(formatWhen(summer, now, berlin), 'Wed 1 Jul 14:20 CEST')
+  const before = new Date(summer.getTime() - 1)
+  const after = new Date(summer.getTime() + 1)
+  assert.equal(formatWhen(summer, before, berlin), '14:20 CEST', 'nothing happens before it')
+  assert.equal(formatWhen(summer, after, berlin), '14:19 CEST', 'it has happened by then')
+  assert.equal(formatWhen(summer, summer, berlin), '14:19 CEST')
+  assert.equal(formatWhen(summer, summer, 'America/New_York'), '08:19 EDT')
+  assert.equal(formatWhen(summer, summer, 'Asia/Kolkata'), '17:49 IST')
+  assert.equal(formatWhen(summer, summer, 'UTC'), '12:19 UTC')
+  assert.equal(formatWhen(summer, now, berlin), 'Wed 1 Jul 14:19 CEST')
   assert.equal(formatWhen(new Date('2027-01-01T00:00:00Z'), now, 'UTC'), 'Fri 1 Jan 2027 00:00 UTC')
   const spans = [0, 45, 1800, 5400, 86_400, 90_061].map(formatSpan)
   assert.deepEqual(spans, ['0 s', '45 s', '30 min', '1 h 30 min', '1 d', '1 d 1 h 1 min 1 s'])
+})
+
+test('D5 why: what waits for the device to ask says when it was heard and how often it asks', () => {
+  const heard = {
+    at: secondsOn(-600),
+    registeredAt: secondsOn(-3600),
+    asksAsFleet: true,
+    hearing: { heardAt: now, gaps: [] },
+  }
+  const due = rolloutOf({ waves: percents(100) }, { wavesOpenCount: 1 })
+  const fleet = fleetOf({ pollSeconds: 3600 })
+  const say = (known: typeof heard | (Omit<typeof heard, 'at'> & { at: null })) =>
+    explainRollout(factsOf(), fleet, due, releases, now, zones, 'UTC', known).sentence
+  assert.match(say(heard), /at its next check-in; last heard 11:50 UTC, asks every 1 h$/)
+  assert.match(say({ ...heard, at: null }), /; never heard yet, asks every 1 h$/)
+  assert.match(say({ ...heard, asksAsFleet: false }), /; last heard 11:50 UTC$/)
+  const newest = explain(
+    factsOf(),
+    fleetOf({ follow: 'newest', pollSeconds: 60 }),
+    ...([[], releases, now, zones, 'UTC', heard] as const),
+  ).sentence
+  assert.match(newest, /at its next check-in; last heard 11:50 UTC, asks every 1 min$/)
+})
+
+test('D5 why: the earliest instant stands in the sentence, also where a window opens after it', () => {
+  const starts = { startAt: secondsOn(930) }
+  for (const policy of [policyOf(), policyOf({ windows: night })]) {
+    const { sentence, earliestAt } = explainRollout(
+      factsOf(),
+      fleetOf(),
+      rolloutOf(policy, starts),
+      ...([releases, now, zones, 'UTC'] as const),
+    )
+    assert.ok(sentence.includes(formatWhen(earliestAt!, now, 'UTC')), sentence)
+  }
 })
 
 test('D5 why: a device that is silent is told so where gates do not wait for it, and what a wave knows of it', () => {
@@ -519,6 +558,8 @@ test('D5 why: a device that is silent is told so where gates do not wait for it,
   const say = (heardAt: Date, of = rollout) =>
     explainRollout(factsOf(), fleetOf(), of, releases, now, zones, 'UTC', {
       at: heardAt,
+      registeredAt: heardAt,
+      asksAsFleet: true,
       hearing,
     }).sentence
   const hearing = { heardAt: now, gaps: [] }
@@ -528,6 +569,8 @@ test('D5 why: a device that is silent is told so where gates do not wait for it,
   assert.ok(!say(secondsOn(-3600)).includes('heard from since'))
   const cutOff = explainRollout(factsOf(), fleetOf(), rollout, releases, now, zones, 'UTC', {
     at: secondsOn(-2 * 86_400),
+    registeredAt: secondsOn(-2 * 86_400),
+    asksAsFleet: true,
     hearing: { heardAt: secondsOn(-86_400), gaps: [] },
   }).sentence
   assert.ok(!cutOff.includes('heard from since'), 'nobody was heard')

@@ -37,7 +37,11 @@ export interface Why {
 
 /** When the device was heard from last, and when anybody was. */
 export interface Heard {
-  readonly at: Date
+  /** `null`: never, since it was registered at `registeredAt`. */
+  readonly at: Date | null
+  readonly registeredAt: Date
+  /** Whether it asks as often as its fleet is told to: some protocols leave that to the device. */
+  readonly asksAsFleet: boolean
   readonly hearing: Hearing
 }
 
@@ -65,9 +69,10 @@ export function explain(
   }
   const answer = choice.kind === 'offer' ? nothingKnown : choice
   const { code, sentence } = sayAnswer(answer, facts, fleet, releases, decider)
+  const hearing = isToBeOffered(answer) ? sayHeard({ now, timeZone }, fleet, heard) : ''
   return {
     code,
-    sentence,
+    sentence: `${sentence}${hearing}`,
     rolloutId: answer.rolloutId,
     wave: null,
     placePercent: null,
@@ -107,10 +112,28 @@ function saySilence(
   heard: Heard | null,
 ): string {
   if (heard === null) return ''
-  const { at, hearing } = heard
-  const silence = silenceOf(policy, fleet, hearing, now)
-  if (silence.afterMs === null || !isSilent(silence, at, now)) return ''
+  const at = heard.at ?? heard.registeredAt
+  const silence = silenceOf(policy, fleet, heard.hearing, now)
+  if (silence.afterMs === null || !isSilent(silence, at, now)) {
+    return sayHeard({ now, timeZone }, fleet, heard)
+  }
   return `; it has not been heard from since ${formatWhen(at, now, timeZone)}, longer than ${formatSpan(silence.afterMs / 1000)}, and a share of ended updates does not wait for it`
+}
+
+/** An offer waits for the device to ask: `; last heard 17:13 UTC, asks every 1 h`. */
+function sayHeard(
+  { now, timeZone }: Pick<Asked, 'now' | 'timeZone'>,
+  fleet: FleetPolicy,
+  heard: Heard | null,
+): string {
+  if (heard === null) return ''
+  const last =
+    heard.at === null ? 'never heard yet' : `last heard ${formatWhen(heard.at, now, timeZone)}`
+  return `; ${last}${heard.asksAsFleet ? `, asks every ${formatSpan(fleet.pollSeconds)}` : ''}`
+}
+
+function isToBeOffered({ reason }: Answer): boolean {
+  return reason === 'newest' || reason === 'pinned' || reason === 'baseline'
 }
 
 /** Whether it is still to be offered the release. */

@@ -6,11 +6,13 @@ const daySeconds = 86_400
 const localesWithZoneNames = ['en-GB', 'en-US', 'en-AU', 'en-IN', 'en-ZA']
 
 /**
- * `14:20 CEST` on the same day there, `Tue 3 Nov 14:20 CET` within a year, otherwise with the year. Whole minutes,
- * rounded up: nothing happens before the time that was named. `timeZone` is an IANA name that exists.
+ * `14:20 CEST` on the same day there, `Tue 3 Nov 14:20 CET` within a year, otherwise with the year. Whole minutes: what is to come is
+ * rounded up, because nothing happens before the time that was named, and what has happened is rounded down, because it happened no
+ * later than now. `timeZone` is an IANA name that exists.
  */
 export function formatWhen(at: Date, now: Date, timeZone: string): string {
-  const minute = new Date(Math.ceil(at.getTime() / minuteMs) * minuteMs)
+  const round = at.getTime() > now.getTime() ? Math.ceil : Math.floor
+  const minute = new Date(round(at.getTime() / minuteMs) * minuteMs)
   const there = partsOf(minute, timeZone)
   const today = partsOf(now, timeZone)
   const time = `${there.hour}:${there.minute} ${zoneName(minute, timeZone)}`

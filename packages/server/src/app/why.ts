@@ -104,7 +104,14 @@ export async function explainRollout(
 }
 
 async function readHeard(tx: ReadTx, device: DeviceWithState): Promise<Heard> {
-  return { at: device.seenAt ?? device.registeredAt, hearing: await getHearing(tx) }
+  const { seenAt, registeredAt, protocol } = device
+  return {
+    at: seenAt,
+    registeredAt,
+    // Omaha clients choose their own interval.
+    asksAsFleet: protocol !== 'omaha',
+    hearing: await getHearing(tx),
+  }
 }
 
 async function readDevice(

@@ -2,6 +2,8 @@
 import type { WhyView } from '@seaworthy/api/rollouts'
 import { explainRollout } from '@seaworthy/api/rollouts'
 import type { Context } from '../../context.ts'
+import { formatWhen } from '@seaworthy/fleet/rollouts'
+import { parseInstant } from '@seaworthy/std/time'
 import { formatAgo, harmless } from '../../output/format.ts'
 import { withSession } from '../../session.ts'
 
@@ -16,11 +18,11 @@ export async function explainDeviceIn(
       params: { rolloutId, deviceId },
       query: { timeZone },
     })
-    context.show(why, () => describeWhy(context, why))
+    context.show(why, () => describeWhy(context, why, timeZone))
   })
 }
 
-export function describeWhy(context: Context, why: WhyView): string[] {
+export function describeWhy(context: Context, why: WhyView, timeZone: string): string[] {
   const now = context.ports.clock.now()
   return [
     harmless(why.sentence),
@@ -39,7 +41,8 @@ export function describeWhy(context: Context, why: WhyView): string[] {
         'earliest',
         why.earliestAt === null
           ? undefined
-          : `${why.earliestAt} (${formatAgo(why.earliestAt, now)})`,
+          : // In the words of the sentence, so that nobody has to compare two ways to write one instant.
+            `${formatWhen(parseInstant(why.earliestAt), now, timeZone)} (${formatAgo(why.earliestAt, now)})`,
       ],
     ]),
   ]
