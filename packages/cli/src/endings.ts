@@ -228,11 +228,11 @@ const others: Readonly<Record<string, Ending>> = {
   ],
   log_truncated: [
     'refused',
-    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: both checkpoints are kept, and what changes nothing but the root still works. Then pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
+    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: `seaworthy log verify --entries` shows what is left, and what changes nothing but the root still works. Then say so: `seaworthy log accept --reason …`.',
   ],
   log_forked: [
     'refused',
-    'The audit log was rewritten. Do not trust this server until you know why: both checkpoints are kept. What changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`); once you know, pair anew under another name: `seaworthy login URL --server NAME --root sha256:…`.',
+    'The audit log was rewritten. Do not trust this server until you know why: `seaworthy log verify --entries` shows what is there, and what changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`). Once you know, say so: `seaworthy log accept --reason …`.',
   ],
   log_key_changed: [
     'refused',

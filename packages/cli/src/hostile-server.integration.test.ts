@@ -309,6 +309,36 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
   ]) {
     assert.match(await user.fails(3, 'proposal', ...command), /\(log_truncated\)/)
   }
+
+  // whoever is to find out why can sign in, see who they are, and read what is there
+  const login = ['login', server.url, '--pin', server.pin, '--token', server.token]
+  for (const command of [login, ['whoami']]) {
+    const { exitCode, err: warned } = await user.run(...command)
+    assert.equal(exitCode, 0, warned)
+    assert.match(warned, /WARNING: [^]*NOT BELIEVED[^]*log accept --reason/)
+  }
+  const contradiction = await user.run('log', 'verify')
+  assert.equal(contradiction.exitCode, 3)
+  assert.match(contradiction.out, /seen before: .*NOT there any more/)
+  const evidence = /checkpoint, what contradicts it in (\S+checkpoint\.contradicting) /
+  assert.deepEqual(
+    new Uint8Array(await readFile(evidence.exec(contradiction.err)![1]!)),
+    older,
+    contradiction.err,
+  )
+
+  // the way out is deliberate, and keeps what it contradicts
+  await user.fails(2, 'log', 'accept')
+  const reason = 'restored the backup of Monday'
+  const accepted = await user.json<{ evidence: string }>(
+    ...['log', 'accept', '--reason', reason, '--yes'],
+  )
+  const kept = JSON.parse(await readFile(accepted.evidence, 'utf8')) as Record<string, string>
+  assert.equal(kept['reason'], reason)
+  assert.equal(kept['accepted'], utf8Decode(older))
+  assert.ok(seen.some((note) => utf8Decode(note) === kept['remembered']))
+  await user.ok('trust', 'status')
+  assert.match(await user.ok('log', 'accept', '--reason', 'again'), /nothing to accept/)
 })
 
 /** A release whose list is that of other content, as a hostile registry serves it: by digest. */

@@ -30,7 +30,7 @@ export interface Session {
 
 export interface SessionOptions {
   /**
-   * Never for what needs the log, or reads what other people did: goes on, loudly, without a log that contradicts the one remembered. Whoever has
+   * For what changes nothing but the root, and what shows nothing but who somebody is here. Never for what needs the log, or reads what other people did: goes on, loudly, without a log that contradicts the one remembered. Whoever has
    * stolen the log's key can bring that about for ever, and must not be able to keep owners from replacing keys.
    */
   mayLackLog?: boolean
@@ -47,6 +47,36 @@ export async function withSession<T>(
   act: (session: Session) => Promise<T>,
   { mayLackLog = false }: SessionOptions = {},
 ): Promise<T> {
+  return await withPaired(context, async (paired) => {
+    let log: LogCheck | undefined
+    let logFault: Error | undefined
+    try {
+      log = await checkLog(logSettings(context, paired))
+    } catch (error) {
+      if (!mayLackLog || !(error instanceof LogError || error instanceof CliError)) throw error
+      logFault = error
+      warnOfLog(context, error)
+    }
+    return await act({ ...paired, log, logFault })
+  })
+}
+
+/** Loud, before anything else is said: what a command shows or does goes on without the log. */
+export function warnOfLog(context: Context, error: Error): void {
+  context.warn(
+    context.paint.yellow(
+      `WARNING: the audit log of this server is NOT BELIEVED (${error.message}). What changes nothing but the root goes on without it; almost everything else is refused. Find out why (\`seaworthy log verify\`), then say so: \`seaworthy log accept --reason …\`.`,
+    ),
+  )
+}
+
+export type PairedSession = Omit<Session, 'log' | 'logFault'>
+
+/** As `withSession`, with the log not looked at: for the commands that are about a log that is not believed. */
+export async function withPaired<T>(
+  context: Context,
+  act: (session: PairedSession) => Promise<T>,
+): Promise<T> {
   const { ports } = context
   const base = configFolder(ports, context.options.configDir)
   const { name, server } = chooseServer(await readConfig(base), context.options.server)
@@ -56,35 +86,12 @@ export async function withSession<T>(
     server.pin === undefined ? {} : { pin: server.pin },
   )
   try {
-    let log: LogCheck | undefined
-    let logFault: Error | undefined
-    try {
-      log = await checkLog(logSettings(context, { server, folder, transport, token }))
-    } catch (error) {
-      if (!mayLackLog || !(error instanceof LogError || error instanceof CliError)) throw error
-      logFault = error
-      context.warn(
-        context.paint.yellow(
-          `WARNING: the audit log of this server is NOT BELIEVED (${error.message}). What changes nothing but the root goes on without it; everything else is refused. Find out who rewrote it.`,
-        ),
-      )
-    }
     const client = createClient({
       baseUrl: server.url,
       transport: (request) => transport({ ...request, signal: request.signal ?? ports.signal }),
       token: () => token,
     })
-    return await act({
-      name,
-      server,
-      folder,
-      configFolder: base,
-      client,
-      transport,
-      token,
-      log,
-      logFault,
-    })
+    return await act({ name, server, folder, configFolder: base, client, transport, token })
   } finally {
     close()
   }

@@ -1,19 +1,29 @@
-/** `seaworthy log verify`: the audit log, read whole and compared with what was seen before. */
+/** `seaworthy log …`: the audit log, read whole and compared with what was seen before, and the way out where it contradicts that. */
 import type { Command } from 'commander'
 import { utf8Decode } from '@seaworthy/std/bytes'
-import { verifyEntries } from '@seaworthy/trust/tlog'
+import type { Checkpoint } from '@seaworthy/trust/tlog'
+import { LogError, verifyEntries } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { logSettings, withPaired } from '../session.ts'
+import { acceptLog, checkLog, compareLog } from '../state/audit-log.ts'
 
 export function addLogCommands(program: Command, ports: CliPorts): void {
-  program
-    .command('log')
-    .description('the audit log')
+  const log = program.command('log').description('the audit log')
+  log
+    .command('accept')
+    .description(
+      'go on with a log that contradicts the one seen before, once you know why (a restored backup)',
+    )
+    .requiredOption('--reason <text>', 'why; kept with both checkpoints')
+    .action(async ({ reason }: { reason: string }, command: Command) =>
+      accept(createContext(ports, command), reason),
+    )
+  log
     .command('verify')
     .description(
       'check every entry against the signed checkpoint, and the checkpoint against the last one seen',
@@ -39,12 +49,16 @@ async function verify(
   context: Context,
   { since, entries: wantsEntries }: VerifyOptions,
 ): Promise<void> {
-  await withSession(context, async ({ log }) => {
-    if (log === undefined)
+  await withPaired(context, async (session) => {
+    const settings = logSettings(context, session)
+    const { remembered, contact, outcome } = await compareLog(settings)
+    if (contact === undefined) {
+      if (outcome instanceof LogError) throw outcome
       throw new CliError('notFound', 'the server has no audit log yet', {
         wayOut: 'Its first entry makes it: try again in a moment.',
       })
-    const { checkpoint, verdict } = log
+    }
+    const checkpoint = contact.current
     if (since > checkpoint.size) {
       throw new CliError(
         'usage',
@@ -55,7 +69,7 @@ async function verify(
     const entries: { index: number; entry: unknown }[] = []
     let checkedCount = 0
     let bytes = 0
-    for await (const { index, bytes: entry } of verifyEntries(log.contact, since)) {
+    for await (const { index, bytes: entry } of verifyEntries(contact, since)) {
       checkedCount++
       bytes += entry.length
       progress.update(bytes)
@@ -70,8 +84,8 @@ async function verify(
         origin: checkpoint.origin,
         size: checkpoint.size,
         root: checkpoint.root.toBase64(),
-        rememberedSize: log.contact.remembered?.size ?? null,
-        verdict: verdict.kind,
+        rememberedSize: remembered?.checkpoint.size ?? null,
+        verdict: outcome instanceof LogError ? outcome.code : (outcome?.kind ?? null),
         checkedCount,
         ...(wantsEntries ? { entries } : {}),
       },
@@ -80,16 +94,56 @@ async function verify(
           ['log', checkpoint.origin],
           ['size', String(checkpoint.size)],
           ['root', checkpoint.root.toBase64()],
-          [
-            'seen before',
-            log.contact.remembered === undefined
-              ? 'never'
-              : `${log.contact.remembered.size} entries, all still there`,
-          ],
+          ['seen before', describeSeen(remembered?.checkpoint, outcome)],
           ['checked', `${checkedCount} entries against the signed checkpoint`],
         ]),
-        context.paint.green('The audit log is whole.'),
+        outcome instanceof LogError
+          ? 'The entries that are served fit the checkpoint that is served. They are not what was seen before:'
+          : context.paint.green('The audit log is whole.'),
       ],
     )
+    // remembers what was seen, or keeps it as evidence and refuses
+    await checkLog(settings)
+  })
+}
+
+function describeSeen(remembered: Checkpoint | undefined, outcome: unknown): string {
+  if (remembered === undefined) return 'never'
+  const seen = `${remembered.size} entries, root ${remembered.root.toBase64()}`
+  return outcome instanceof LogError ? `${seen}, NOT there any more` : `${seen}, all still there`
+}
+
+async function accept(context: Context, reason: string): Promise<void> {
+  await withPaired(context, async (session) => {
+    const settings = logSettings(context, session)
+    const { remembered, served, contact, outcome } = await compareLog(settings)
+    if (!(outcome instanceof LogError)) {
+      return context.show({ accepted: false }, () => [
+        'The audit log does not contradict what was seen before: there is nothing to accept.',
+      ])
+    }
+    if (served === undefined || contact === undefined) throw outcome
+    let checkedCount = 0
+    for await (const _ of verifyEntries(contact, 0)) checkedCount++
+    const { checkpoint } = served
+    context.warn(
+      context.paint.yellow(
+        `WARNING: ${outcome.message} (${outcome.code}). What the missing entries recorded is lost to this program: whoever has rewritten the log gets away with it.`,
+      ),
+    )
+    for (const line of context.fields([
+      ['seen before', describeSeen(remembered?.checkpoint, outcome)],
+      ['served now', `${checkpoint.size} entries, root ${checkpoint.root.toBase64()}`],
+      ['checked', `${checkedCount} entries against the checkpoint served now`],
+    ]))
+      context.say(line)
+    await context.confirm('Do you know why, and go on with the log that is served now?')
+    const now = context.ports.clock.now()
+    const evidence = await acceptLog(settings, { remembered, served, outcome }, { reason, now })
+    const shown = { accepted: true, size: checkpoint.size, evidence }
+    context.show(shown, () => [
+      `The log with ${checkpoint.size} entries is the one to compare with from now on.`,
+      `Both checkpoints are kept, with the reason: ${evidence}`,
+    ])
   })
 }

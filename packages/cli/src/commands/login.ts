@@ -4,13 +4,13 @@ import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
 import { permissionsOf } from '@seaworthy/fleet/access'
 import { isPin } from '@seaworthy/oci/transport'
-import { parseNoteKey } from '@seaworthy/trust/tlog'
+import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { logSettings, tokenPath, withSession } from '../session.ts'
+import { logSettings, tokenPath, warnOfLog, withSession } from '../session.ts'
 import { checkLog } from '../state/audit-log.ts'
 import type { PairedServer } from '../state/config.ts'
 import {
@@ -91,7 +91,13 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     }
     const folder = serverFolder(base, name)
     await makePrivateFolder(folder)
-    await checkLog(logSettings(context, { server, folder, transport, token }))
+    try {
+      await checkLog(logSettings(context, { server, folder, transport, token }))
+    } catch (error) {
+      // a restored server does not know the old token either: whoever is to find out why needs the new one
+      if (!(error instanceof LogError)) throw error
+      warnOfLog(context, error)
+    }
     const anchored = await anchorRoot({ context, server, folder, transport, expected: rootDigest })
     const paired = anchored === undefined ? server : { ...server, rootDigest: anchored }
     await writeDurably(tokenPath(folder), `${token}\n`, { random: ports.random })
@@ -150,33 +156,39 @@ async function askToken(ports: CliPorts): Promise<string> {
 }
 
 async function showActor(context: Context): Promise<void> {
-  await withSession(context, async ({ name, server, client, log }) => {
-    const self = await client.call(showSelf, {})
-    const value = {
-      server: name,
-      url: server.url,
-      ...self,
-      rootDigest: server.rootDigest ?? null,
-      logSize: log?.checkpoint.size ?? null,
-    }
-    context.show(value, () =>
-      context.fields([
-        ['server', `${name} (${server.url})`],
-        ['actor', self.actor],
-        ['role', self.role],
-        ['may', permissionsOf(self.role).join(' ')],
-        ['token until', self.expiresAt],
-        [
-          'trust root',
-          server.rootDigest === undefined ? 'none yet' : `sha256:${server.rootDigest}`,
-        ],
-        [
-          'audit log',
-          log === undefined
-            ? 'empty'
-            : `${log.checkpoint.size} entries, consistent with what was seen before`,
-        ],
-      ]),
-    )
-  })
+  await withSession(
+    context,
+    async ({ name, server, client, log, logFault }) => {
+      const self = await client.call(showSelf, {})
+      const value = {
+        server: name,
+        url: server.url,
+        ...self,
+        rootDigest: server.rootDigest ?? null,
+        logSize: log?.checkpoint.size ?? null,
+      }
+      context.show(value, () =>
+        context.fields([
+          ['server', `${name} (${server.url})`],
+          ['actor', self.actor],
+          ['role', self.role],
+          ['may', permissionsOf(self.role).join(' ')],
+          ['token until', self.expiresAt],
+          [
+            'trust root',
+            server.rootDigest === undefined ? 'none yet' : `sha256:${server.rootDigest}`,
+          ],
+          [
+            'audit log',
+            logFault !== undefined
+              ? 'NOT BELIEVED'
+              : log === undefined
+                ? 'empty'
+                : `${log.checkpoint.size} entries, consistent with what was seen before`,
+          ],
+        ]),
+      )
+    },
+    { mayLackLog: true },
+  )
 }

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
-import { hexDecode } from '@seaworthy/std/bytes'
+import { hexDecode, utf8Decode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import type { Random } from '@seaworthy/std/random'
@@ -48,48 +48,111 @@ export interface LogCheck {
 
 const sha256 = (bytes: Uint8Array) => new Uint8Array(hexDecode(hash('sha256', bytes, 'hex')))
 
+/** A checkpoint whose signature is right, with its bytes. */
+interface SeenCheckpoint {
+  note: Uint8Array
+  checkpoint: Checkpoint
+}
+
+export interface LogComparison {
+  remembered: SeenCheckpoint | undefined
+  /** `undefined` where the server serves no log. */
+  served: SeenCheckpoint | undefined
+  /** For reading the log that is served, whatever was seen before. */
+  contact: LogContact | undefined
+  /** How the one served follows the one remembered, or that it does not. `undefined` where there is neither. */
+  outcome: LogVerdict | LogError | undefined
+}
+
 /**
  * Fetches the checkpoint and compares it with the one remembered: the same size needs the same root, a larger one a consistency
- * proof, a smaller one is refused. Remembers the new one. Throws `LogError`, and `CliError` where a log that was seen is gone.
+ * proof, a smaller one is refused. Remembers nothing. Throws where neither can be said, for a wrong signature or a missing tile.
  */
-export async function checkLog(settings: LogSettings): Promise<LogCheck | undefined> {
-  const path = join(settings.folder, 'checkpoint')
+export async function compareLog(settings: LogSettings): Promise<LogComparison> {
+  const path = checkpointPath(settings)
   const key = await parseNoteKey(settings.verifierKey)
   const policy: LogPolicy = { origin: key.name, logKeys: [key], witnesses: [], witnessesMin: 0 }
   const rememberedNote = await readIfThere(path, noteBytesMax)
-  const remembered = rememberedNote && (await readRemembered(rememberedNote, policy, path))
+  const remembered = rememberedNote && {
+    note: rememberedNote,
+    checkpoint: await readRemembered(rememberedNote, policy, path),
+  }
   const fetch = fetchLogFile(settings)
   const note = await fetch('checkpoint', noteBytesMax)
   if (note === undefined) {
-    if (remembered === undefined) return undefined
-    throw new LogError(
-      'log_truncated',
-      'the audit log that this program has seen is not served any more',
-    )
+    const outcome =
+      remembered &&
+      new LogError(
+        'log_truncated',
+        'the audit log that this program has seen is not served any more',
+      )
+    return { remembered, served: undefined, contact: undefined, outcome }
   }
   const checkpoint = await verifyCheckpoint(note, policy)
-  const contact: LogContact = {
-    ...(remembered && { remembered }),
-    current: checkpoint,
-    fetch,
-    sha256,
-  }
+  const contact: LogContact = { current: checkpoint, fetch, sha256 }
+  const compared = { remembered, served: { note, checkpoint }, contact }
   try {
-    const verdict = await verifyLog(contact)
-    if (verdict.kind !== 'unchanged') {
-      await makePrivateFolder(settings.folder)
-      await writeDurably(path, note, { random: settings.random })
-    }
-    return { verdict, checkpoint, contact }
+    const seen = remembered && { remembered: remembered.checkpoint }
+    return { ...compared, outcome: await verifyLog({ ...seen, ...contact }) }
   } catch (error) {
-    if (
-      error instanceof LogError &&
-      (error.code === 'log_forked' || error.code === 'log_truncated')
-    ) {
-      await writeDurably(`${path}.contradicting`, note, { random: settings.random })
-    }
-    throw error
+    if (!isContradiction(error)) throw error
+    return { ...compared, outcome: error }
   }
+}
+
+function isContradiction(error: unknown): error is LogError {
+  return (
+    error instanceof LogError && (error.code === 'log_forked' || error.code === 'log_truncated')
+  )
+}
+
+const checkpointPath = ({ folder }: Pick<LogSettings, 'folder'>) => join(folder, 'checkpoint')
+
+/** Compares, and remembers the new checkpoint. Throws `LogError`, with a contradicting checkpoint kept beside the one remembered. */
+export async function checkLog(settings: LogSettings): Promise<LogCheck | undefined> {
+  const { remembered, served, contact, outcome } = await compareLog(settings)
+  const path = checkpointPath(settings)
+  const { random } = settings
+  if (outcome instanceof LogError) {
+    if (served === undefined) throw outcome
+    await writeDurably(`${path}.contradicting`, served.note, { random })
+    throw new LogError(
+      outcome.code,
+      `${outcome.message}; what was seen before is in ${path}, what contradicts it in ${path}.contradicting`,
+    )
+  }
+  if (served === undefined || contact === undefined || outcome === undefined) return undefined
+  if (outcome.kind !== 'unchanged') {
+    await makePrivateFolder(settings.folder)
+    await writeDurably(path, served.note, { random })
+  }
+  const seen = remembered && { remembered: remembered.checkpoint }
+  return { verdict: outcome, checkpoint: served.checkpoint, contact: { ...seen, ...contact } }
+}
+
+/**
+ * Remembers the log that is served instead of the one that it contradicts, once a person has found out why and says so. Both
+ * checkpoints are kept with the reason in a file of their own, written before anything is forgotten. Gives its path.
+ */
+export async function acceptLog(
+  settings: Pick<LogSettings, 'folder' | 'random'>,
+  comparison: Pick<LogComparison, 'remembered'> & { served: SeenCheckpoint; outcome: LogError },
+  { reason, now }: { reason: string; now: Date },
+): Promise<string> {
+  const { remembered, served, outcome } = comparison
+  const { random } = settings
+  const at = now.toISOString()
+  const path = join(settings.folder, `log-accepted-${at.replaceAll(/[:.]/g, '-')}.json`)
+  const evidence = {
+    acceptedAt: at,
+    reason,
+    contradiction: outcome.code,
+    remembered: remembered === undefined ? null : utf8Decode(remembered.note),
+    accepted: utf8Decode(served.note),
+  }
+  await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`, { random, isNew: true })
+  await writeDurably(checkpointPath(settings), served.note, { random })
+  return path
 }
 
 async function readRemembered(
