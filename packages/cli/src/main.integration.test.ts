@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { waitUntil } from '@seaworthy/std/testing'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { skipWithout } from '@seaworthy/std/testing/programs'
 import { defaultKeyFileCost } from '@seaworthy/trust/keys'
 import { createCliUser } from './testing/cli-user.ts'
@@ -75,6 +78,35 @@ test('an interrupted command stops its requests and ends', async (t) => {
   const exitCode = await ended
   clearTimeout(timer)
   assert.ok(exitCode === 130 || exitCode === 1 || exitCode === 6, `exit code ${exitCode}`)
+})
+
+test('O1 whoever stops npx stops the server and its PostgreSQL', async (t) => {
+  if (skipWithout(t, 'npx')) return
+  const folder = await makeFolder(t)
+  // the database may run as an account of its own, which has to find its folder
+  await chmod(folder, 0o755)
+  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+  await writeFile(join(folder, 'package.json'), '{"private":true}')
+  await symlink(launcher, join(folder, 'node_modules/.bin/seaworthy'))
+  const data = join(folder, 'data')
+  const pidFile = join(data, 'postgresql/data/postmaster.pid')
+  const up = ['seaworthy', 'up', '--data-dir', data, '--listen', `127.0.0.1:${await claimPort()}`]
+  const npx = spawn('npx', up, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => {
+    // what was left running, if anything
+    if (existsSync(pidFile)) process.kill(-npx.pid!, 'SIGTERM')
+  })
+  let out = ''
+  for (const stream of [npx.stdout, npx.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (out += text))
+  await waitUntil(
+    async () => `a login line\n${out}`,
+    () => /seaworthy login /.test(out),
+    60_000,
+  )
+  npx.kill('SIGTERM')
+  await waitUntil('PostgreSQL has ended', () => !existsSync(pidFile), 60_000)
+  await waitUntil('everything has let go of the output', () => npx.stdout.readableEnded, 60_000)
 })
 
 /** Runs a command at a pseudo terminal, as a person would: `typed` is typed once `question` is seen. */

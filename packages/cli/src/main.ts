@@ -13,18 +13,29 @@ let cleanUpMs = 2000
 /** Set while a program of ours runs in the foreground: it gets the signals. */
 let foreground: { kill(signal: NodeJS.Signals): void } | undefined
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (foreground !== undefined) return foreground.kill(signal)
-    // Asked twice: whatever still runs is left to the system.
-    if (interruption.signal.aborted) process.exit(130)
-    interruption.abort()
-    // Hidden input and running requests end by themselves; anything else gets a moment.
-    void systemSleep(cleanUpMs).then(() => {
-      process.stderr.write('seaworthy: interrupted before it could clean up\n')
-      process.exit(130)
-    })
+function end(signal: NodeJS.Signals): void {
+  if (foreground !== undefined) return foreground.kill(signal)
+  // Asked twice: whatever still runs is left to the system.
+  if (interruption.signal.aborted) process.exit(130)
+  interruption.abort()
+  // Hidden input and running requests end by themselves; anything else gets a moment.
+  void systemSleep(cleanUpMs).then(() => {
+    process.stderr.write('seaworthy: interrupted before it could clean up\n')
+    process.exit(130)
   })
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
+
+// npm and npx pass a signal on to the shell that they start us with, and it ends without telling us.
+if (process.env['npm_lifecycle_script']?.includes('seaworthy') === true) {
+  const npmShell = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === npmShell) return
+    clearInterval(watch)
+    end('SIGTERM')
+  }, 500)
+  watch.unref()
 }
 // `seaworthy device list | head` is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -18,6 +18,7 @@ const optionalPrograms = {
   debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
   fish: { names: ['fish'], install: 'apt install fish' },
   mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
+  npx: { names: ['npx'], install: 'apt install npm' },
   openssl: { names: ['openssl'], install: 'apt install openssl' },
   podman: { names: ['podman'], install: 'apt install podman' },
   'postgres 15': {
@@ -34,6 +35,7 @@ const optionalPrograms = {
   script: { names: ['script'], install: 'apt install bsdutils' },
   skopeo: { names: ['skopeo'], install: 'apt install skopeo' },
   swupdate: { names: ['swupdate'], install: 'apt install swupdate' },
+  'systemd-analyze': { names: ['systemd-analyze'], install: 'apt install systemd' },
   versitygw: {
     names: [toolPath('versitygw', 'go.mod', 'versitygw')],
     install: 'run tools/versitygw/install',
