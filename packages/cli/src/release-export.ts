@@ -11,13 +11,13 @@
  */
 import { hash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { base64Encode, concatBytes, hexDecode } from '@seaworthy/std/bytes'
 import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import { encodeFileList, formatSha256Sums } from '@seaworthy/oci/bundle/file-list'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent } from '@seaworthy/oci/content'
-import { createDigester } from '@seaworthy/oci/digests'
+import { createDigester, digestHex } from '@seaworthy/oci/digests'
 import { createLayout } from '@seaworthy/oci/layout'
 import {
   computeBundleFiles,
@@ -52,13 +52,13 @@ export async function writeExport(input: ExportInput): Promise<void> {
   await writeRepository(input)
   const roles = listRoles(input)
   for (const role of roles) await writeSignatures(join(folder, 'signatures'), role)
-  await writeFileLists(input)
+  const bundles = await writeFileLists(input)
   const { product, channel, version } = release
   await writeFile(
     join(folder, 'release.json'),
     `${JSON.stringify({ format: 'seaworthy-export-v1', product, channel, version }, undefined, 2)}\n`,
   )
-  await writeFile(join(folder, 'VERIFY.md'), formatInstructions(input, roles))
+  await writeFile(join(folder, 'VERIFY.md'), formatInstructions(input, roles, bundles))
   await writeFile(join(folder, 'SHA256SUMS'), await sumFiles(folder))
 }
 
@@ -191,8 +191,17 @@ function formatPem({ keytype, keyval }: PublicKey): string {
   return `-----BEGIN PUBLIC KEY-----\n${base64Encode(spki)}\n-----END PUBLIC KEY-----\n`
 }
 
+interface ListedBundle {
+  platform: string
+  /** Of its list in `files/`. */
+  name: string
+  /** Hexadecimal, as its blob is called. */
+  layer: string
+}
+
 /** Computed from the layers, and not taken over from whoever made the release. */
-async function writeFileLists({ folder, release, source }: ExportInput) {
+async function writeFileLists({ folder, release, source }: ExportInput): Promise<ListedBundle[]> {
+  const listed: ListedBundle[] = []
   const outline = await readReleaseOutline(source, `sha256:${release.sha256}`)
   requireFileLists(outline)
   for (const bundle of outline.platforms) {
@@ -206,7 +215,9 @@ async function writeFileLists({ folder, release, source }: ExportInput) {
       fileBelow(folder, 'files', `${name}.sha256sums`),
       formatSha256Sums(computed.files),
     )
+    listed.push({ platform: bundle.platform, name, layer: digestHex(bundle.layer.digest) })
   }
+  return listed
 }
 
 /** Everything in the folder, for `sha256sum -c SHA256SUMS`. */
@@ -214,7 +225,7 @@ async function sumFiles(folder: string): Promise<string> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .toSorted()
   const lines: string[] = []
   for (const path of paths) {
@@ -229,6 +240,7 @@ async function sumFiles(folder: string): Promise<string> {
 function formatInstructions(
   { release, view, roots }: ExportInput,
   roles: readonly SignedRole[],
+  bundles: readonly ListedBundle[],
 ): string {
   const first = roots[0]!
   const lines = [
@@ -280,15 +292,7 @@ function formatInstructions(
     `(cd oci/blobs/sha256 && for f in *; do echo "$f  $f"; done | sha256sum -c --quiet)   # every blob is its name`,
     '```',
     '',
-    '## 4. The files of a bundle',
-    '',
-    '`files/PLATFORM.sha256sums` was computed from the layer, and is what the file list below the index says. Unpack the layer of a platform and check:',
-    '',
-    '```sh',
-    'mkdir unpacked && zstd -d < oci/blobs/sha256/LAYER | tar -x -C unpacked',
-    '(cd unpacked && sha256sum -c --quiet ../files/PLATFORM.sha256sums)',
-    '```',
-    '',
+    ...describeFiles(bundles),
     '## With other tools',
     '',
     'Any TUF client can use `tuf/` behind a static web server (targets under `tuf/targets/`) until the timestamp expires',
@@ -298,6 +302,25 @@ function formatInstructions(
     '',
   )
   return lines.join('\n')
+}
+
+function describeFiles(bundles: readonly ListedBundle[]): string[] {
+  if (bundles.length === 0) return []
+  return [
+    '## 4. The files of a bundle',
+    '',
+    'Each list in `files/` was computed from the layer, and is what the file list below the index says. Unpack the layer of a platform and check:',
+    '',
+    ...bundles.flatMap(({ platform, name, layer }) => [
+      `For ${platform}:`,
+      '',
+      '```sh',
+      `mkdir unpacked-${name} && zstd -d < oci/blobs/sha256/${layer} | tar -x -C unpacked-${name}`,
+      `(cd unpacked-${name} && sha256sum -c --quiet ../files/${name}.sha256sums)`,
+      '```',
+      '',
+    ]),
+  ]
 }
 
 function opensslCommands(

@@ -111,8 +111,13 @@ async function makeClient(t: TestContext) {
 
 test('init, refresh and download keep the exact bytes and make only the requests of the workflow', async (t) => {
   const { repository, user, tuf } = await makeClient(t)
-  assert.deepEqual(await tuf('init', user.file('root.json')), { exitCode: 0, out: '', err: '' })
-  assert.deepEqual(await tuf('refresh'), { exitCode: 0, out: '', err: '' })
+  const dir = user.file('metadata')
+  const digest = hash('sha256', repository.rootBytes, 'hex')
+  const trusts = `${dir} trusts the root sha256:${digest}. Compare it with the digest that you were given.\n`
+  const init = await tuf('init', user.file('root.json'))
+  assert.deepEqual(init, { exitCode: 0, out: trusts, err: '' })
+  const fresh = `The metadata in ${dir} is verified, and up to date.\n`
+  assert.deepEqual(await tuf('refresh'), { exitCode: 0, out: fresh, err: '' })
   assert.deepEqual(repository.requests, [
     '/metadata/2.root.json',
     '/metadata/timestamp.json',
@@ -184,7 +189,9 @@ test('T1 a target name is a path below the base: none asks another host, whateve
   await repository.publish(2, Object.fromEntries(names.map((name) => [name, file])))
   await user.run('tuf', '--metadata-dir', user.file('metadata'), 'init', user.file('root.json'))
   for (const [name, place] of places) {
-    assert.deepEqual(await ask(name, 'download'), { exitCode: 0, out: '', err: '' }, name)
+    const { exitCode, out, err } = await ask(name, 'download')
+    assert.deepEqual([exitCode, err], [0, ''], name)
+    assert.ok(out.startsWith(`${name}: ${user.file('targets')}/`), out)
     assert.equal(repository.requests.at(-1), `/targets/${place}`)
   }
   assert.equal((await readdir(user.file('targets'))).length, places.size)
@@ -268,5 +275,5 @@ test('A6 redirects are followed within the origin, a few times; a coded answer i
   const metadata = files.get('/metadata/timestamp.json')!
   answers.set('/metadata/timestamp.json', redirect('../moved/timestamp.json'))
   files.set('/moved/timestamp.json', metadata)
-  assert.deepEqual(await tuf('download'), { exitCode: 0, out: '', err: '' })
+  assert.match((await tuf('download')).out, /, verified\n$/)
 })

@@ -28,7 +28,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError, describeFailure, ExitCodeError, exitCodes } from '../failure.ts'
 import { addHelpBelow } from '../help.ts'
-import { harmless } from '../output/format.ts'
+import { formatBytes, harmless } from '../output/format.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import {
@@ -58,13 +58,17 @@ export function addTufCommands(program: Command, ports: CliPorts): void {
     .command('init <root-file>')
     .description('trust this root.json')
     .action(async (file: string, _options: object, command: Command) =>
-      asPlainClient(createContext(ports, command), () => init(ports, tufOptions(command), file)),
+      asPlainClient(createContext(ports, command), () =>
+        init(createContext(ports, command), tufOptions(command), file),
+      ),
     )
   tuf
     .command('refresh')
     .description('bring the metadata up to date, verified')
     .action(async (_options: object, command: Command) =>
-      asPlainClient(createContext(ports, command), () => refresh(ports, tufOptions(command))),
+      asPlainClient(createContext(ports, command), () =>
+        refresh(createContext(ports, command), tufOptions(command)),
+      ),
     )
   tuf
     .command('download')
@@ -106,16 +110,27 @@ function clientOptions(ports: CliPorts, options: TufOptions): { profile: Profile
   return { profile: options.strict ? 'strict' : 'conforming', now: ports.clock.now() }
 }
 
-async function init(ports: CliPorts, options: TufOptions, file: string): Promise<void> {
+async function init(context: Context, options: TufOptions, file: string): Promise<void> {
+  const { ports } = context
   const root = await readBounded(file, defaultTufLimits.rootBytesMax)
   makeFolders(options.metadataDir)
   await initPlainClient(root, clientOptions(ports, options), metadataFolder(ports, options))
+  const { metadataDir } = options
+  const sha256 = createHash('sha256').update(root).digest('hex')
+  context.show({ metadataDir, root: sha256 }, () => [
+    `${metadataDir} trusts the root sha256:${sha256}. Compare it with the digest that you were given.`,
+  ])
 }
 
-async function refresh(ports: CliPorts, options: TufOptions): Promise<void> {
+async function refresh(context: Context, options: TufOptions): Promise<void> {
+  const { ports } = context
   await withTransport(ports, options, async (transport) => {
     await refreshWith(ports, options, transport)
   })
+  const { metadataDir } = options
+  context.show({ metadataDir }, () => [
+    `The metadata in ${metadataDir} is verified, and up to date.`,
+  ])
 }
 
 function refreshWith(ports: CliPorts, options: TufOptions, transport: Transport) {
@@ -135,15 +150,22 @@ async function download(context: Context, options: TufOptions): Promise<void> {
   await withTransport(ports, options, async (transport) => {
     const client = await refreshWith(ports, options, transport)
     makeFolders(folder)
+    const files: { path: string; file: string; length: number }[] = []
     for (const name of names) {
       const found = await client.findTarget(name)
       const path = join(folder, found.fileName)
+      files.push({ path: name, file: path, length: found.target.length })
       if (await isThere(path, found)) continue
       await replaceDurably(path, { random: ports.random, mode: 0o644 }, async (file) => {
         const source = fetchTarget(context, transport, `${base}${found.urlPath}`, found)
         for await (const piece of source) await file.writeFile(piece)
       })
     }
+    context.show(files, () =>
+      files.map(({ path, file, length }) =>
+        harmless(`${path}: ${file} (${formatBytes(length)}), verified`),
+      ),
+    )
   })
 }
 
