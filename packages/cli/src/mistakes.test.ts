@@ -38,6 +38,21 @@ const mistakes: readonly (readonly [args: string[], exitCode: number, said: RegE
     /'linux\/aarch64' is invalid\. Releases call it linux\/arm64\./,
   ],
   [
+    ['release', 'create', 'gateway', '1.0', '--platform', 'linux/x86', '--from', '.'],
+    2,
+    /'linux\/x86' is invalid\. Releases call it linux\/amd64 or linux\/386\./,
+  ],
+  [
+    ['release', 'create', 'gateway', '1.0', '--platform', 'linux/amd46', '--from', '.'],
+    2,
+    /'linux\/amd46' is invalid\. No device has it: linux\/ with 386, amd64/,
+  ],
+  [
+    ['device', 'create', '--fleet', 'f', '--name', 'n', '--platform', 'darwin/arm64'],
+    2,
+    /'darwin\/arm64' is invalid\. Devices run Linux/,
+  ],
+  [
     ['release', 'create', 'gateway', '1.0', '--platform', 'amd64', '--from', '.'],
     2,
     /'amd64' is invalid\. Not of the form OS\/ARCHITECTURE/,

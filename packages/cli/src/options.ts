@@ -70,23 +70,34 @@ export function oneOf<T extends string>(...choices: readonly T[]): (text: string
   }
 }
 
-/** What machines call themselves, and what releases call them. */
-const architectures: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  x64: 'amd64',
-  aarch64: 'arm64',
+/** What Linux runs on, by the names that OCI takes over from Go. */
+const architectures = [
+  ...['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mips64', 'mips64le', 'mipsle'],
+  ...['ppc64', 'ppc64le', 'riscv64', 's390x'],
+]
+
+/** What machines and people call them, and what releases do. */
+const otherNames: Readonly<Record<string, readonly string[]>> = {
+  ...{ x86_64: ['amd64'], x64: ['amd64'], x86: ['amd64', '386'] },
+  ...{ i386: ['386'], i686: ['386'], ia32: ['386'] },
+  ...{ aarch64: ['arm64'], armv8: ['arm64'], armhf: ['arm/v7'], armv7: ['arm/v7'] },
+  ...{ armv7l: ['arm/v7'], armel: ['arm/v6'], armv6l: ['arm/v6'] },
 }
 
 /** A platform as releases and devices name it: a release for another name would run nowhere. */
 export function platformOption(text: string): string {
   const [system, architecture = '', ...rest] = text.split('/')
-  const known = Object.hasOwn(architectures, architecture) ? architectures[architecture] : undefined
-  if (known !== undefined) {
-    const named = [system, known, ...rest].join('/')
-    throw new InvalidArgumentError(`Releases call it ${named}.`)
+  const known = Object.hasOwn(otherNames, architecture) ? otherNames[architecture]! : []
+  if (known.length > 0) {
+    const named = known.map((name) => [system, name, ...rest].join('/'))
+    throw new InvalidArgumentError(`Releases call it ${named.join(' or ')}.`)
   }
-  if (isPlatform(text)) return text
-  throw new InvalidArgumentError('Not of the form OS/ARCHITECTURE, such as linux/amd64.')
+  if (!isPlatform(text)) {
+    throw new InvalidArgumentError('Not of the form OS/ARCHITECTURE, such as linux/amd64.')
+  }
+  if (system !== 'linux') throw new InvalidArgumentError('Devices run Linux, such as linux/amd64.')
+  if (architectures.includes(architecture)) return text
+  throw new InvalidArgumentError(`No device has it: linux/ with ${architectures.join(', ')}.`)
 }
 
 export function collectPlatforms(text: string, before: readonly string[] | undefined): string[] {

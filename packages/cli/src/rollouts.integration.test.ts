@@ -26,6 +26,7 @@ async function release(user: CliUser, version: string, keys: readonly string[]):
   const folder = user.file(`app-${version}`)
   await mkdir(folder)
   await writeFile(join(folder, 'seaworthy.json'), '{"start":["./app"]}')
+  await writeFile(join(folder, 'app'), '#!/bin/sh\n', { mode: 0o755 })
   await writeFile(join(folder, 'version.txt'), version)
   const from = ['--platform', 'linux/amd64', '--from', folder]
   await user.ok('release', 'create', 'web', version, ...from)

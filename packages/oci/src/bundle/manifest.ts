@@ -1,6 +1,8 @@
 /** `seaworthy.json` at the root of a bundle (INTERFACES.md, "Release content"): signed, and yet read strictly. */
+import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 
@@ -133,9 +135,51 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
   }
 }
 
+/** Programs that read the file that they are given. */
+const interpreter = /^(?:.*\/)?(?:sh|bash|dash|node|perl|php|python[0-9.]*|ruby)$/
+
+/** What a command needs of the bundle: a program that can be executed, and the file that an interpreter reads. */
+function listNeeded([program = '', first = '']: readonly string[]): {
+  path: string
+  isProgram: boolean
+}[] {
+  return [
+    { path: program, isProgram: true },
+    ...(interpreter.test(program) ? [{ path: first, isProgram: false }] : []),
+  ].filter(
+    ({ path, isProgram }) =>
+      // what the device finds by itself, or names by its own values, is not looked for here
+      path.search(placeholder) < 0 &&
+      !path.startsWith('/') &&
+      (isProgram ? path.includes('/') : path.startsWith('./')),
+  )
+}
+
+/** Throws `Refusal<'bundle_manifest_malformed'>` for a command that ends at once on every device. */
+async function requireRunnable(folder: string, name: string, command: readonly string[]) {
+  const root = await realpath(folder)
+  for (const { path, isProgram } of listNeeded(command)) {
+    let real: string
+    let stats: Stats
+    try {
+      real = await realpath(join(root, path))
+      stats = await stat(real)
+    } catch (cause) {
+      return refuse(`${name}: the bundle has no ${path}`, cause)
+    }
+    if (!real.startsWith(`${root}/`) || !stats.isFile()) {
+      return refuse(`${name}: ${path} is no file of the bundle`)
+    }
+    if (isProgram && (stats.mode & 0o111) === 0) {
+      return refuse(`${name}: ${path} is not executable (chmod +x), and no interpreter is named`)
+    }
+  }
+}
+
 /**
- * Before a folder is packed: whether the `seaworthy.json` in it is one that a device can follow; none is none. Throws
- * `Refusal<'bundle_manifest_malformed'>`. Which values a device has for `${NAME}` nobody knows here.
+ * Before a folder is packed: whether the `seaworthy.json` in it is one that a device can follow, and the files that its commands need are
+ * there. None is none: devices then unpack the bundle and start nothing. Throws `Refusal<'bundle_manifest_malformed'>`.
+ * Which values a device has for `${NAME}` nobody knows here.
  */
 export async function checkFolderManifest(folder: string): Promise<void> {
   let file
@@ -153,7 +197,15 @@ export async function checkFolderManifest(folder: string): Promise<void> {
     const stats = await file.stat()
     if (!stats.isFile()) refuse('not a file')
     if (stats.size > bundleManifestBytesMax) refuse(`longer than ${bundleManifestBytesMax} bytes`)
-    parseBundleManifest(await file.readFile(), undefined)
+    const bytes = await file.readFile()
+    parseBundleManifest(bytes, undefined)
+    // as written: which name a value makes of it only the device knows
+    const { start, health } = JSON.parse(utf8Decode(bytes)) as {
+      start: string[]
+      health?: { exec?: string[] }
+    }
+    await requireRunnable(folder, 'start', start)
+    if (health?.exec !== undefined) await requireRunnable(folder, 'health.exec', health.exec)
   } finally {
     await file.close()
   }

@@ -1,5 +1,5 @@
 /** `seaworthy release create`: from folders, layouts or registries to a registered release. */
-import { copyFile, lstat, mkdir, stat } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ProductView } from '@seaworthy/api/products'
@@ -143,6 +143,7 @@ async function openSource(
   }
   const stats = await stat(text)
   if (stats.isDirectory()) {
+    await requireContent(text)
     await checkManifest(text)
     await warnOfNoStart(context, text)
     return { kind: 'folder', path: text }
@@ -153,6 +154,13 @@ async function openSource(
   await copyFile(text, join(work, basename(text)))
   await checkManifest(work, text)
   return { kind: 'folder', path: work }
+}
+
+async function requireContent(folder: string): Promise<void> {
+  if ((await readdir(folder)).length > 0) return
+  throw new CliError('refused', `${folder} is empty`, {
+    wayOut: `Name the folder that holds the application and its ${bundleManifestName}.`,
+  })
 }
 
 /** A bundle without `seaworthy.json` is allowed: files for others to use. Whoever forgot it hears of it before devices do. */
