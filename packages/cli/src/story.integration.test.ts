@@ -264,6 +264,15 @@ test('fleets, provisioning keys, tokens and devices', async () => {
     [server.url, server.pin, 'web', 'stable', root],
   )
   assert.match(agent['provisioningKey']!, /^swp_/)
+  const again = ['provisioning-key', 'create', '--fleet', 'lab', '--agent-config', agentFile]
+  const refused = await ann.fails(3, ...again)
+  assert.match(refused, /agent\.json exists already, and may hold a key.*\n.*--force/)
+  assert.deepEqual(JSON.parse(await readFile(agentFile, 'utf8')), agent)
+  await ann.ok(...again, '--force')
+  assert.notEqual(
+    (JSON.parse(await readFile(agentFile, 'utf8')) as typeof agent)['provisioningKey'],
+    agent['provisioningKey'],
+  )
   assert.match(await ann.ok('provisioning-key', 'list', '--fleet', 'lab'), new RegExp(made.view.id))
   await ann.ok('provisioning-key', 'revoke', made.view.id)
   assert.match(await ann.ok('device', 'list', '--fleet', 'lab'), /No devices yet/)

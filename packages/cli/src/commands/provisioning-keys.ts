@@ -1,4 +1,5 @@
 /** `seaworthy provisioning-key …`: what devices join a fleet with. */
+import { lstat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { ProvisioningKeyView } from '@seaworthy/api/fleets'
 import {
@@ -16,7 +17,7 @@ import { durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
-import { writeDurably } from '../state/files.ts'
+import { isMissing, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
 
 export function addProvisioningKeyCommands(program: Command, ports: CliPorts): void {
@@ -36,6 +37,7 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
       }),
     )
     .option('--agent-config <file>', 'also write a ready agent.json, key and trust anchor included')
+    .option('--force', 'replace the file of --agent-config, and the key in it')
     .action(async (options: CreateOptions, command: Command) =>
       create(createContext(ports, command), options),
     )
@@ -59,11 +61,15 @@ interface CreateOptions {
   uses: number
   expires: number
   agentConfig?: string
+  force?: boolean
 }
 
 async function create(context: Context, options: CreateOptions): Promise<void> {
   await withSession(context, async (session) => {
     const anchor = options.agentConfig === undefined ? undefined : await requireAnchor(session)
+    if (options.agentConfig !== undefined && options.force !== true) {
+      await requireNew(options.agentConfig)
+    }
     const made = await session.client.call(createProvisioningKey, {
       params: { fleet: options.fleet },
       body: { uses: options.uses, lifetimeSeconds: Math.round(options.expires / 1000) },
@@ -93,6 +99,21 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
           : `Put the file at /etc/seaworthy/agent.json on ${made.view.usesLeft === 1 ? 'the device' : 'each device'}. It holds the key: keep it secret until it is used.`,
       ],
     )
+  })
+}
+
+/** Looked at before a key is made that nobody would have. */
+async function requireNew(path: string): Promise<void> {
+  const isThere = await lstat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false
+      throw error
+    },
+  )
+  if (!isThere) return
+  throw new CliError('refused', `${path} exists already, and may hold a key that is not used yet`, {
+    wayOut: 'Name another file, or replace it with --force.',
   })
 }
 
