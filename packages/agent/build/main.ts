@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url'
 const agentFile = fileURLToPath(import.meta.url)
 const require = createRequire(import.meta.url)
 if (Number(process.versions.node.split('.')[0]) < ${nodeMajorMin}) {
-  process.stderr.write('seaworthy-agent: needs Node ${nodeMajorMin} or newer, and this is Node ' + process.versions.node + ' at ' + process.execPath + '\\n')
+  process.stderr.write('seaworthy-agent: needs Node ${nodeMajorMin} or newer, and this is Node ' + process.versions.node + ' at ' + process.execPath + ': start this file with node_modules/node-linux-' + process.arch + '/bin/node of a Seaworthy checkout, or with one from nodejs.org\\n')
   process.exit(2)
 }`
 

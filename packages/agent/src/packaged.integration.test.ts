@@ -84,7 +84,7 @@ test('V1 the one file says in one sentence that a Node is too old, before it loa
   assert.equal(run.status, 2)
   assert.equal(
     run.stderr,
-    `seaworthy-agent: needs Node 26 or newer, and this is Node 24.9.0 at ${process.execPath}\n`,
+    `seaworthy-agent: needs Node 26 or newer, and this is Node 24.9.0 at ${process.execPath}: start this file with node_modules/node-linux-${process.arch}/bin/node of a Seaworthy checkout, or with one from nodejs.org\n`,
   )
 })
 
