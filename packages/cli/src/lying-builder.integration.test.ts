@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
 import { before, test } from 'node:test'
@@ -170,6 +170,19 @@ test('T11 without the content everything is NOT CHECKED, and --yes does not sign
     assert.match(shown, /File tree of web 1\.0 \(the channel has no release yet\): 33 B, computed/)
     assert.match(await user.fails(3, ...sign, ...carried), /\(key_not_authorised\)/)
   }
+})
+
+test('T11 content that just fits into an exported file is read out of it', async (t) => {
+  const signer = await createSigner(t)
+  const { user, layout } = signer
+  // packed it is as long as the random bytes, and in the file a third longer
+  const content = randomBytes(60 * 1024 * 1024).toString('base64')
+  const large = craftLayer([app('#!/bin/sh\n'), { path: 'noise', content }])
+  const bundle = { platform, layer: large.layer, listed: large.files }
+  const path = await writeProposal(signer, await push(layout, '1.0', bundle), layout)
+  const shown = await user.ok(...show(path))
+  assert.doesNotMatch(shown, /NOT CHECKED/)
+  assert.match(shown, /File tree of web 1\.0 .*: 80\.0 MiB, computed here/)
 })
 
 test('T11 what is to be signed about a release is compared with the release: kind, platforms, length, names', async (t) => {

@@ -1,6 +1,12 @@
 /** Reading an exported proposal without network: everything is verified from a root that the signer knows. */
 import { Refusal } from '@seaworthy/std/refusal'
-import { noMetadata, parseProposal, verifyChain, wireJson } from '@seaworthy/trust/tuf'
+import {
+  noMetadata,
+  parseProposal,
+  proposalBytesMax,
+  verifyChain,
+  wireJson,
+} from '@seaworthy/trust/tuf'
 import type { Proposal, ProposalRefusal } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -11,7 +17,6 @@ import type { ShownContent } from './proposed-content.ts'
 import { carriedContent, describeProposedFiles } from './proposed-content.ts'
 import type { JudgedProposal } from './signing.ts'
 
-const proposalBytesMax = 64 * 1024 * 1024
 const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
 
 export interface OfflineOptions {

@@ -181,7 +181,7 @@ async function ifThere<T>(value: Promise<T>, mayMiss: boolean): Promise<T | unde
 }
 
 const contentMember = 'content'
-/** More than this is left out of an export: the file stays one that can be carried and read. */
+/** More than this is left out of an export: a third longer in Base64, it stays below `proposalBytesMax`. */
 const contentBytesMax = 64 * 1024 * 1024
 
 export interface PackedContent {

@@ -102,7 +102,7 @@ export {
   highestCounter,
   rebaseProposal,
 } from './proposal-build.ts'
-export { formatProposal, parseIntent, parseProposal } from './proposal-file.ts'
+export { formatProposal, parseIntent, parseProposal, proposalBytesMax } from './proposal-file.ts'
 export { verifyChain, withChain } from './proposal-chain.ts'
 export { checkProposal } from './proposal-check.ts'
 export type { ProblemCode, ProposalProblem } from './proposal-check.ts'

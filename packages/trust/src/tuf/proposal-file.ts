@@ -22,7 +22,8 @@ import type {
 import { isHardware, isPlatform, releaseKinds } from './release.ts'
 import type { RoleAuthority } from './repository.ts'
 
-const proposalBytesMax = 64 * 1024 * 1024
+/** A file with content in it, Base64, has 64 MiB of that and the metadata that proves it. */
+export const proposalBytesMax = 96 * 1024 * 1024
 
 /** One JSON file; the same proposal gives the same bytes. */
 export function formatProposal(proposal: Proposal): Uint8Array<ArrayBuffer> {
