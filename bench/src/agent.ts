@@ -9,10 +9,13 @@ import { closeSync, createWriteStream, openSync, readFileSync, writeSync } from 
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { buildAgent } from '@seaworthy/agent/build'
-import type { TestAgent } from '@seaworthy/agent/testing/agent'
-import { createTestAgent, makeTestFolder, writeTestApp } from '@seaworthy/agent/testing/agent'
-import type { TestOrigin } from '@seaworthy/agent/testing/origin'
-import { startTestOrigin } from '@seaworthy/agent/testing/origin'
+import type { TestAgent, TestOrigin } from '@seaworthy/agent/testing'
+import {
+  createTestAgent,
+  makeTestFolder,
+  writeTestApp,
+  startTestOrigin,
+} from '@seaworthy/agent/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Comparison } from './lib/measure.ts'

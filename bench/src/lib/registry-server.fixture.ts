@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { openDiskStore } from '@seaworthy/oci/store/disk'
-import { createRegistryHandler } from '@seaworthy/server/http/registry'
+import { createRegistryHandler } from '@seaworthy/server/testing'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'

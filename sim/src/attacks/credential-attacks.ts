@@ -2,7 +2,7 @@
 import { base64Decode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { parsePublicKey, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
-import { signAssertion } from '@seaworthy/agent/device-key'
+import { signAssertion } from '@seaworthy/agent/testing'
 import type { Attacker } from '../world/attacker.ts'
 import type { SimDevice } from '../world/device.ts'
 import type { Attack } from './attack.ts'

@@ -1,7 +1,7 @@
 /** One slot, three devices: real server, real agents, real applications. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TestAgent } from '@seaworthy/agent/testing/agent'
+import type { TestAgent } from '@seaworthy/agent/testing'
 import { setFleet } from '@seaworthy/api/fleets'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
 import { createRollout } from '@seaworthy/api/rollouts'

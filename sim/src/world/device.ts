@@ -2,16 +2,17 @@
  * One device: a machine that keeps its disk, its clock and its power, and the real agent on it, both of its processes joined by the
  * real protocol. Booting does what the agent's `main.ts` does, with these ports.
  */
-import { parseConfig } from '@seaworthy/agent/config'
-import { createFetcher } from '@seaworthy/agent/fetcher'
-import { createGateway, serveRequests } from '@seaworthy/agent/link'
-import type { Pipe } from '@seaworthy/agent/lines'
-import { openInstaller } from '@seaworthy/agent/installer'
-import type { Installer } from '@seaworthy/agent/installer'
-import { layoutOf } from '@seaworthy/agent/layout'
-import type { Layout } from '@seaworthy/agent/layout'
-import { rateLimits } from '@seaworthy/agent/rate'
-import { sourcesOf } from '@seaworthy/agent/sources'
+import {
+  parseConfig,
+  createFetcher,
+  createGateway,
+  serveRequests,
+  openInstaller,
+  layoutOf,
+  rateLimits,
+  sourcesOf,
+} from '@seaworthy/agent/testing'
+import type { Pipe, Installer, Layout } from '@seaworthy/agent/testing'
 import { base64Decode, base64Encode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Log, LogFields } from '@seaworthy/std/log'
 import { silentLog } from '@seaworthy/std/log'

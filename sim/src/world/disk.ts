@@ -4,8 +4,8 @@
  * some of the operations in any order, and of a file some of its sectors. One promise of every journalling file system is
  * kept: a rename happens whole or not at all.
  */
-import type { Disk, DiskEntry, DiskReader, DiskWriter, TreeWriter } from '@seaworthy/agent/ports'
-import { DiskError } from '@seaworthy/agent/ports'
+import type { Disk, DiskEntry, DiskReader, DiskWriter, TreeWriter } from '@seaworthy/agent/testing'
+import { DiskError } from '@seaworthy/agent/testing'
 import type { CutMode, FileNode, FolderNode, NameChange, Node } from './disk-tree.ts'
 import {
   applyChange,

@@ -1,7 +1,7 @@
 /** The applications of one machine. What they do is written in the first line of their program, as it lies on the disk when they start. */
-import type { AppProcess, AppSpec, Processes } from '@seaworthy/agent/ports'
+import type { AppProcess, AppSpec, Processes } from '@seaworthy/agent/testing'
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
-import { ProcessError } from '@seaworthy/agent/ports'
+import { ProcessError } from '@seaworthy/agent/testing'
 import { secondMs } from '@seaworthy/std/time'
 import type { Sleep } from '@seaworthy/std/time'
 import type { FileView, SimDisk } from './disk.ts'

@@ -17,6 +17,7 @@ export interface Facts {
   verdict: Verdict
 }
 
+/** The code of a trial is a `TrialFailure`, or what its content was refused for. */
 export type Verdict =
   | { state: 'pending' }
   | { state: 'healthy' }

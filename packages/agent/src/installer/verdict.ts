@@ -5,6 +5,7 @@
  * a window without interruption. Three failed probes in a row after it was healthy, three exits, or a window without one success
  * end the trial.
  */
+import type { TrialFailure } from '../refusals.ts'
 import type { Verdict } from './planner.ts'
 
 export interface Trial {
@@ -49,12 +50,14 @@ function record(trial: Trial, nowMs: number, seen: Observation): Trial {
   return { ...trial, failuresInARow: trial.failuresInARow + 1 }
 }
 
+const failed = (code: TrialFailure): Verdict => ({ state: 'failed', code })
+
 function judge(trial: Trial, nowMs: number): Verdict {
-  if (trial.exits >= exitsMax) return { state: 'failed', code: 'crash_loop' }
-  if (trial.failuresInARow >= failuresMax) return { state: 'failed', code: 'health_failed' }
+  if (trial.exits >= exitsMax) return failed('crash_loop')
+  if (trial.failuresInARow >= failuresMax) return failed('health_failed')
   const endMs = trial.startedAtMs + trial.windowMs
   if (nowMs < endMs) return { state: 'pending' }
-  if (trial.healthySinceMs === undefined) return { state: 'failed', code: 'health_failed' }
+  if (trial.healthySinceMs === undefined) return failed('health_failed')
   if (trial.failuresInARow > 0) return { state: 'pending' }
   return nowMs - trial.healthySinceMs >= trial.windowMs / 2
     ? { state: 'healthy' }

@@ -17,8 +17,8 @@ import { craftRelease } from '@seaworthy/oci/crafted-release'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
-import type { RepositorySimulator } from '@seaworthy/trust/tuf/simulator'
-import { createRepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+import type { RepositorySimulator } from '@seaworthy/trust/testing'
+import { createRepositorySimulator } from '@seaworthy/trust/testing'
 
 export const testProvisioningKey = `swp_${'0'.repeat(26)}_${'a'.repeat(64)}`
 /** Each makes one device. */

@@ -49,3 +49,16 @@ export { startReplicaLoad } from './replica-load.ts'
 export type { DatabaseLink, SharedServices } from './replicas.ts'
 export { digestReport } from '../app/devices/report-digest.ts'
 export { scrape } from './scrape.ts'
+export { createRegistryHandler } from '../http/registry/index.ts'
+export {
+  parseAttributes,
+  parseFeedback,
+  parseInstalled,
+  parseTarget,
+  readObject,
+} from '../http/ddi/requests.ts'
+export { readAssertionIssuer, verifyAssertion } from '../app/access/assertions.ts'
+export { RegistryError } from '../http/registry/errors.ts'
+export { parseByteRange, parsePageSize, parseRegistryTarget } from '../http/registry/requests.ts'
+export { parseBasic, parseScopes } from '../http/registry/tokens.ts'
+export { parseJson, readJsonText } from '../http/request.ts'

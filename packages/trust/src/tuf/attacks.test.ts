@@ -9,7 +9,7 @@ import { wireJson } from './json.ts'
 import { expiryOf } from './lifetimes.ts'
 import type { TargetsSigned } from './metadata.ts'
 import { findRelease, listReleases } from './release.ts'
-import { createRepositorySimulator, provisionClient } from './repository-simulator.ts'
+import { createRepositorySimulator, provisionClient } from '../testing/repository-simulator.ts'
 import { changeRoot, delegateRole, renewRole, signMetadata } from './repository.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')

@@ -12,7 +12,7 @@ import {
   createRepositorySimulator,
   memoryStateStore,
   provisionClient,
-} from './repository-simulator.ts'
+} from '../testing/repository-simulator.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')
 

@@ -12,7 +12,7 @@ import {
   createRepositorySimulator,
   memoryStateStore,
   provisionClient,
-} from './repository-simulator.ts'
+} from '../testing/repository-simulator.ts'
 import { buildSnapshot, buildTimestamp, signMetadata } from './repository.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Updater } from 'tuf-js'
-import type { RepositorySimulator } from './repository-simulator.ts'
-import { createRepositorySimulator } from './repository-simulator.ts'
+import type { RepositorySimulator } from '../testing/repository-simulator.ts'
+import { createRepositorySimulator } from '../testing/repository-simulator.ts'
 
 async function serve(repository: RepositorySimulator, targets: ReadonlyMap<string, Uint8Array>) {
   const server = createServer((request, response) => {

@@ -8,7 +8,7 @@ import { lintSigned } from './lint.ts'
 import type { FindingName } from './lint.ts'
 import type { RoleType, RootSigned, TargetsSigned } from './metadata.ts'
 import { parseMetadata } from './parse-metadata.ts'
-import { createRepositorySimulator } from './repository-simulator.ts'
+import { createRepositorySimulator } from '../testing/repository-simulator.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')
 

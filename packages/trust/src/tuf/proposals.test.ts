@@ -35,7 +35,7 @@ import {
 import { noMetadata } from './proposal.ts'
 import type { CurrentMetadata, Proposal, ProposalIntent, PublishedContent } from './proposal.ts'
 import { listReleases } from './release.ts'
-import { memoryStateStore } from './repository-simulator.ts'
+import { memoryStateStore } from '../testing/repository-simulator.ts'
 import { buildSnapshot, buildTimestamp, signMetadata } from './repository.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')

@@ -11,7 +11,7 @@ import type { TrustCode } from './codes.ts'
 import { expiryOf } from './lifetimes.ts'
 import type { TargetsSigned } from './metadata.ts'
 import { listReleases } from './release.ts'
-import { createRepositorySimulator, provisionClient } from './repository-simulator.ts'
+import { createRepositorySimulator, provisionClient } from '../testing/repository-simulator.ts'
 import { changeRoot, delegateRole, renewRole } from './repository.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')

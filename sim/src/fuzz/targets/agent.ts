@@ -1,12 +1,18 @@
 /** Parsers of the agent: configuration, bundle manifest, messages between its processes, its state on disk. */
-import { parseConfig, withoutProvisioningKey } from '@seaworthy/agent/config'
-import { openDeviceKey } from '@seaworthy/agent/device-key'
-import { encodeGeneration } from '@seaworthy/agent/generations'
-import { readMessages } from '@seaworthy/agent/lines'
-import type { RequestKind } from '@seaworthy/agent/messages'
-import { asMembers, parseEvent, parseFailure, parseReply } from '@seaworthy/agent/messages'
-import type { Disk } from '@seaworthy/agent/ports'
-import { emptyState, openState } from '@seaworthy/agent/state'
+import {
+  parseConfig,
+  withoutProvisioningKey,
+  openDeviceKey,
+  encodeGeneration,
+  readMessages,
+  asMembers,
+  parseEvent,
+  parseFailure,
+  parseReply,
+  emptyState,
+  openState,
+} from '@seaworthy/agent/testing'
+import type { RequestKind, Disk } from '@seaworthy/agent/testing'
 import { parseBundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { base64Encode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { generateKeyPair } from '@seaworthy/trust/keys'

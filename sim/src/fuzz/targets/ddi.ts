@@ -5,7 +5,7 @@ import {
   parseInstalled,
   parseTarget,
   readObject,
-} from '@seaworthy/server/ddi-requests'
+} from '@seaworthy/server/testing'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { systemClock } from '@seaworthy/std/time'
 import { Refusal } from '@seaworthy/std/refusal'

@@ -3,11 +3,18 @@ import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
-import { readAssertionIssuer, verifyAssertion } from '@seaworthy/server/assertions'
-import { RegistryError } from '@seaworthy/server/registry-errors'
-import { parseByteRange, parsePageSize, parseTarget } from '@seaworthy/server/registry-requests'
-import { parseBasic, parseScopes } from '@seaworthy/server/registry-tokens'
-import { parseJson, readJsonText } from '@seaworthy/server/request'
+import {
+  readAssertionIssuer,
+  verifyAssertion,
+  RegistryError,
+  parseByteRange,
+  parsePageSize,
+  parseRegistryTarget,
+  parseBasic,
+  parseScopes,
+  parseJson,
+  readJsonText,
+} from '@seaworthy/server/testing'
 import { isRepositoryName } from '@seaworthy/oci/names'
 import { base64UrlEncode, hexDecode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemClock } from '@seaworthy/std/time'
@@ -169,7 +176,7 @@ function registryTargets(): FuzzTarget[] {
       weight: 5,
       refusals: [RegistryError],
       run: (bytes) => {
-        const { resource, query } = parseTarget(latin1(bytes))
+        const { resource, query } = parseRegistryTarget(latin1(bytes))
         parsePageSize(query.get('n'), 1000)
         parseScopes(query.getAll('scope'))
         if ('repository' in resource) holds(isRepositoryName(resource.repository), 'only names')

@@ -34,12 +34,12 @@ import {
   signProposal,
   wireJson,
 } from '@seaworthy/trust/tuf'
-import type { RepositorySimulator } from '@seaworthy/trust/tuf/simulator'
+import type { RepositorySimulator } from '@seaworthy/trust/testing'
 import {
   createRepositorySimulator,
   memoryStateStore,
   provisionClient,
-} from '@seaworthy/trust/tuf/simulator'
+} from '@seaworthy/trust/testing'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 

@@ -5,15 +5,14 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeGeneration } from '@seaworthy/agent/generations'
-import type { DeviceState } from '@seaworthy/agent/state'
-import type { TestAgent } from '@seaworthy/agent/testing/agent'
 import {
+  decodeGeneration,
   createTestAgent,
   killHard,
   makeTestFolder,
   writeTestApp,
-} from '@seaworthy/agent/testing/agent'
+} from '@seaworthy/agent/testing'
+import type { DeviceState, TestAgent } from '@seaworthy/agent/testing'
 import { setFleet } from '@seaworthy/api/fleets'
 import { createRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { TestAgent } from '@seaworthy/agent/testing/agent'
-import { killHard } from '@seaworthy/agent/testing/agent'
+import type { TestAgent } from '@seaworthy/agent/testing'
+import { killHard } from '@seaworthy/agent/testing'
 import { showDevice } from '@seaworthy/api/devices'
 import { createFleet, listFleets, setFleet } from '@seaworthy/api/fleets'
 import { ProblemError } from '@seaworthy/api/problems'

@@ -9,7 +9,7 @@ import type { Signer } from '@seaworthy/trust/keys'
 import { keyId } from '@seaworthy/trust/keys'
 import type { TufClient } from '@seaworthy/trust/tuf'
 import { createTrustState, openTufClient } from '@seaworthy/trust/tuf'
-import { memoryStateStore } from '@seaworthy/trust/tuf/simulator'
+import { memoryStateStore } from '@seaworthy/trust/testing'
 import { listSecretVersions } from '../../db/secrets.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {

@@ -20,19 +20,15 @@ import { RegistryError, sendRegistryError, toRegistryError } from './errors.ts'
 import { deleteManifest, putManifest, sendManifest, sendReferrers, sendTags } from './manifests.ts'
 import type { RegistryAction, RegistryPorts } from './ports.ts'
 import type { Resource } from './requests.ts'
-import { parseMount, parseTarget } from './requests.ts'
+import { parseMount, parseRegistryTarget } from './requests.ts'
 import { answerTokenRequest } from './tokens.ts'
 
 export type {
   AuthorizeResult,
-  IssuedToken,
   IssueResult,
   RegistryAccess,
-  RegistryAction,
-  RegistryEvent,
   RegistryPorts,
   TokenRequest,
-  TokenScope,
 } from './ports.ts'
 
 /** Answers requests whose path is `/v2` or below. Never rejects. */
@@ -77,7 +73,7 @@ async function answer<Actor>(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { resource, query } = parseTarget(request.url ?? '')
+  const { resource, query } = parseRegistryTarget(request.url ?? '')
   if (resource.kind === 'token') return answerTokenRequest(ports, request, response, query)
   const action = actionOf(resource, request.method ?? '')
   if (resource.kind === 'base') {

@@ -24,7 +24,7 @@ import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import { silentLog } from '@seaworthy/std/log'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
-import type { RegistryEvent } from './index.ts'
+import type { RegistryEvent } from './ports.ts'
 import { createRegistryHandler } from './index.ts'
 import { parseBasic, parseScopes } from './tokens.ts'
 

@@ -32,7 +32,7 @@ const forms: readonly [Resource['kind'], RegExp][] = [
 ]
 
 /** Throws `RegistryError` for a path that is none of the API's. */
-export function parseTarget(url: string): Target {
+export function parseRegistryTarget(url: string): Target {
   if (url.length > urlLengthMax) throw new RegistryError(414, 'NAME_INVALID', 'the URL is too long')
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)

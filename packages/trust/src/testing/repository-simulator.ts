@@ -6,15 +6,15 @@ import { generateSigner } from '../keys/signer.ts'
 import type { Signer } from '../keys/signer.ts'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Clock } from '@seaworthy/std/time'
-import type { StateSlot, StateStore } from './client-state.ts'
-import { createTrustState, openTufClient } from './client.ts'
-import type { TufClient } from './client.ts'
-import type { FetchMetadata } from './cycle.ts'
-import { roleFileName } from './cycle.ts'
-import { expiryOf } from './lifetimes.ts'
-import type { RootSigned, SnapshotSigned, TargetsSigned, TimestampSigned } from './metadata.ts'
-import { channelRole } from './names.ts'
-import type { NewRelease, RoleAuthority } from './repository.ts'
+import type { StateSlot, StateStore } from '../tuf/client-state.ts'
+import { createTrustState, openTufClient } from '../tuf/client.ts'
+import type { TufClient } from '../tuf/client.ts'
+import type { FetchMetadata } from '../tuf/cycle.ts'
+import { roleFileName } from '../tuf/cycle.ts'
+import { expiryOf } from '../tuf/lifetimes.ts'
+import type { RootSigned, SnapshotSigned, TargetsSigned, TimestampSigned } from '../tuf/metadata.ts'
+import { channelRole } from '../tuf/names.ts'
+import type { NewRelease, RoleAuthority } from '../tuf/repository.ts'
 import {
   addRelease,
   buildRoot,
@@ -26,7 +26,7 @@ import {
   renewRole,
   signMetadata,
   withdrawRelease,
-} from './repository.ts'
+} from '../tuf/repository.ts'
 
 /** Roles by name; what a test puts in here is signed and served at the next `publish`. */
 export interface RepositorySimulator {
