@@ -79,6 +79,30 @@ export const houseRules: Rule[] = [
     },
   ),
   banCalls(
+    'paths are taken apart by node:path',
+    [
+      {
+        pattern: /\.slice\(\s*0\s*,\s*[\w.]+\.lastIndexOf\b/g,
+        instead: 'dirname, without a slash too',
+      },
+      {
+        pattern: /\.slice\(\s*(?:dir|folder|root)\.length\s*\+\s*1\s*\)/g,
+        instead: 'relative, however the folder was written',
+      },
+    ],
+    {
+      caught: [
+        at("const parent = path.slice(0, path.lastIndexOf('/'))"),
+        at('const inner = path.slice(folder.length + 1)'),
+      ],
+      passes: [
+        at('const parent = dirname(path)'),
+        at("const name = path.slice(path.lastIndexOf('/') + 1)"),
+        at('const name = role.slice(product.length + 1)'),
+      ],
+    },
+  ),
+  banCalls(
     'chance comes as a Random',
     [
       { pattern: /\bMath\.random\b/g, instead: 'take a Random (std/random)' },

@@ -1,4 +1,5 @@
 /** What happens to devices: power, polls, clocks, disks, and the network before them. */
+import { posix } from 'node:path'
 import type { SimDevice } from '../world/device.ts'
 import { stateDir } from '../world/device.ts'
 import type { CutMode } from '../world/disk-tree.ts'
@@ -144,9 +145,7 @@ function changeDisk(stage: Stage, device: SimDevice, given: Arguments): void {
   }
   const path = `${stateDir}/${given.next('file')}`
   const key = `${device.setup.name} ${path}`
-  const bytes = disk
-    .filesBelow(path.slice(0, path.lastIndexOf('/')))
-    .find((file) => file.path === path)?.bytes
+  const bytes = disk.filesBelow(posix.dirname(path)).find((file) => file.path === path)?.bytes
   if (action === 'put') {
     const saved = stage.saved.get(key)
     if (saved === undefined) throw new ScriptError(`${path} was not saved`)
