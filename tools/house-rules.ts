@@ -6,6 +6,7 @@ import { posix } from 'node:path'
 import type { Rule } from './import-rules.ts'
 import { findPattern, importRules } from './import-rules.ts'
 import { programRules } from './program-rules.ts'
+import { proseRules } from './prose-rules.ts'
 import type { SourceFile } from './source-tree.ts'
 
 const linesMax = 500
@@ -44,6 +45,7 @@ const bindsFetch = (file: SourceFile) =>
 export const houseRules: Rule[] = [
   ...importRules,
   ...programRules,
+  ...proseRules,
   banCalls(
     'time comes as a value or a Clock',
     [

@@ -14,6 +14,8 @@ export interface Scan {
   /** As long as the source, line for line: comments, strings and regular expressions are spaces (quotes stay). */
   readonly code: string
   readonly strings: readonly { readonly text: string; readonly start: number }[]
+  /** Each comment as it stands, marks included. */
+  readonly comments: readonly { readonly text: string; readonly start: number }[]
   readonly imports: readonly Import[]
 }
 
@@ -23,6 +25,7 @@ const regexBefore =
 export function scanSource(source: string): Scan {
   const blank = source.split('')
   const strings: { text: string; start: number }[] = []
+  const comments: { text: string; start: number }[] = []
   const wipe = (from: number, to: number) => {
     for (let i = from; i < to; i++) if (source[i] !== '\n') blank[i] = ' '
   }
@@ -50,11 +53,13 @@ export function scanSource(source: string): Scan {
     if (source.startsWith('//', i)) {
       const end = source.indexOf('\n', i)
       const stop = end < 0 ? source.length : end
+      comments.push({ text: source.slice(i, stop), start: i })
       wipe(i, stop)
       i = stop
     } else if (source.startsWith('/*', i)) {
       const end = source.indexOf('*/', i + 2)
       const stop = end < 0 ? source.length : end + 2
+      comments.push({ text: source.slice(i, stop), start: i })
       wipe(i, stop)
       i = stop
     } else if (char === "'" || char === '"') {
@@ -91,7 +96,7 @@ export function scanSource(source: string): Scan {
     } else i++
   }
   const code = blank.join('')
-  return { code, strings, imports: findImports(source, code) }
+  return { code, strings, comments, imports: findImports(source, code) }
 }
 
 function findImports(source: string, code: string): Import[] {

@@ -84,7 +84,7 @@ test('V1 the HTTP contract is what openapi.golden.json says: a changed field sho
   expectGolden(new URL('./openapi.golden.json', import.meta.url), `${text}\n`)
 })
 
-/** What fits on a line stands on one. */
+/** A value that fits on one line stands on one. */
 function formatJson(value: unknown, indent = ''): string {
   const line = JSON.stringify(value)
   if (typeof value !== 'object' || value === null || indent.length + line.length <= 120) return line

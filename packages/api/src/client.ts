@@ -18,8 +18,8 @@ export type CallInput<R extends Route> = Member<'params', z.input<R['params']>> 
 
 export interface ApiClient {
   /**
-   * Calls a route. Throws `ProblemError` when the server says no, `TransportError` when it cannot be reached, and
-   * `MalformedReplyError` when what answers does not speak this contract.
+   * Calls a route. Throws `ProblemError` when the server says no, `TransportError` when it cannot
+   * be reached, and `MalformedReplyError` when what answers does not speak this contract.
    */
   call<R extends Route>(route: R, input: CallInput<R>): Promise<ReplyOf<R>>
 }
@@ -29,12 +29,12 @@ export class MalformedReplyError extends Error {
 }
 
 export interface ClientOptions {
-  /** Without a path: `https://host:port`. */
+  /** An origin without a path: `https://host:port`. */
   baseUrl: string
   transport: Transport
-  /** Sent as a bearer token where the route wants one; asked for at every call. */
+  /** The bearer token for routes that want one; asked for at every call. */
   token?: () => string | undefined | Promise<string | undefined>
-  /** Of a reply; 16 MiB unless given. */
+  /** The longest reply that is read, in bytes; 16 MiB unless given. */
   replyBytesMax?: number
 }
 

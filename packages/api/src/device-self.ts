@@ -1,4 +1,7 @@
-/** What a device says and hears: register, token, check-in, and the few things its credential may do (V4). */
+/**
+ * What a device says and hears: register, token, check-in, and the few things its credential may do
+ * (V4).
+ */
 import { z } from 'zod'
 import {
   base64Field,
@@ -25,7 +28,10 @@ export const registerDevice = defineRoute({
     'Trade a provisioning key for a device identity. The same public key registers once: repeating the call answers the same device.',
   body: z.strictObject({
     publicKey: publicKeyField,
-    /** Signature of the device key over `seaworthy-register-v1\n<provisioning key id>\n<keyid>`; shows possession. */
+    /**
+     * Signature of the device key over `seaworthy-register-v1\n<provisioning key id>\n<keyid>`;
+     * shows possession.
+     */
     proof: base64Field(128),
     name: text(128, 1).optional(),
     platform: platformField,
@@ -52,19 +58,22 @@ export const createDeviceToken = defineRoute({
   summary: 'Trade an assertion signed by the device key for an access token of one hour.',
   body: z.strictObject({
     /**
-     * Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin, `iat` by the device's own clock, `exp` at
-     * most 300 s later, `jti`; `nonce` where a refusal gave a challenge, which then stands for the clock.
+     * Compact JWT (EdDSA or ES256): `iss` = `sub` = device id, `aud` = the server URL's origin,
+     * `iat` by the device's own clock, `exp` at most 300 s later, `jti`; `nonce` where a refusal
+     * gave a challenge, which then stands for the clock.
      */
     assertion: text(2048),
   }),
   reply: z.object({ accessToken: z.string(), expiresAt: instant }),
 })
 
-/** Why a device said no (TRUST.md); the union is closed in `trust`, the wire carries the code as text. */
+/**
+ * Why a device said no; the union of codes is closed in `trust`, the wire carries the code as text.
+ */
 export const refusalField = z.strictObject({
   code: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
   at: instant,
-  /** Of the release or role concerned. */
+  /** The release or role concerned. */
   subject: text(256).optional(),
 })
 
@@ -82,7 +91,7 @@ export const updateState = z.enum([
 export const runningField = z.strictObject({
   product: productName,
   version: versionField,
-  /** Of the release: SHA-256 of its OCI index. */
+  /** SHA-256 of the release's OCI index. */
   sha256: sha256Hex,
   counter: z.number().int().min(1),
 })
@@ -99,7 +108,7 @@ export const reportField = z.strictObject({
     state: updateState,
     targetPath: text(300).optional(),
     sha256: sha256Hex.optional(),
-    /** 0 to 100 while downloading. */
+    /** Percentage of the download, 0 to 100. */
     percent: z.number().int().min(0).max(100).optional(),
     code: text(64).optional(),
   }),
@@ -122,8 +131,8 @@ export const checkIn = defineRoute({
   body: z.strictObject({
     report: reportField,
     /**
-     * Needed when the report changes something: device key over `seaworthy-report-v1\n` and the canonical JSON of
-     * `report`. Stored with the report.
+     * Signature of the device key over `seaworthy-report-v1\n` and the canonical JSON of `report`.
+     * Needed when the report changes something; stored with the report.
      */
     signature: base64Field(128).optional(),
   }),
@@ -133,9 +142,12 @@ export const checkIn = defineRoute({
         /** `<product>/<channel>/<version>` */
         targetPath: text(300),
         sha256: sha256Hex,
-        /** False: make it ready, and wait for a later answer that says true before restarting into it (V12). */
+        /**
+         * False: the device makes the release ready, and waits for a later answer that says true
+         * before it restarts into it (V12).
+         */
         mayRestart: z.boolean().optional(),
-        /** More than 1: the device is to try again what it has failed at fewer times than that. */
+        /** A number above 1: the device tries again a release that failed there fewer times. */
         attempt: z.number().int().min(2).max(10).optional(),
       })
       .nullable(),

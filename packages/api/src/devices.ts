@@ -16,7 +16,7 @@ import { defineRoute, nothing } from './route.ts'
 
 const deviceParams = z.strictObject({ deviceId: idField('device') })
 
-/** What it speaks: ours, or another system's. */
+/** The protocol that the device speaks: ours, or another system's. */
 const deviceProtocol = z.enum(['agent', 'ddi', 'omaha'])
 
 export const deviceView = z.object({
@@ -29,16 +29,26 @@ export const deviceView = z.object({
   registeredAt: instant,
   lastSeenAt: instant.nullable(),
   running: runningField.nullable(),
-  /** What a device of another protocol says it runs, where nobody has signed that for its channel. */
+  /**
+   * What a device of another protocol says it runs, where nobody has signed that for its channel.
+   */
   unsignedVersion: text(128).nullable(),
   update: z
     .object({ state: updateState, targetPath: z.string().optional(), code: z.string().optional() })
     .nullable(),
-  /** Seconds since the device last verified a timestamp, as of its last report; null before the first. */
+  /**
+   * Seconds since the device last verified a timestamp, as of its last report; null before the
+   * first.
+   */
   timestampAgeSeconds: z.number().int().nullable(),
-  /** How far its clock was ahead of the server's when it last got a token, negative when behind; null for other protocols. */
+  /**
+   * How far its clock was ahead of the server's when it last got a token, negative when behind;
+   * null for other protocols.
+   */
   clockOffsetSeconds: z.number().int().nullable(),
-  /** Since when two machines seem to use its identity; null while there is no sign of it. */
+  /**
+   * Start of the time in which two machines seem to use its identity; null without a sign of that.
+   */
   identitySharedSince: instant.nullable(),
   lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
 })
@@ -54,7 +64,7 @@ export const listDevices = defineRoute({
     fleet: nameField.optional(),
     /** Only devices whose clock is off by more than a minute. */
     clock: z.enum(['off']).optional(),
-    /** Those alone whose identity two machines seem to use. */
+    /** Only devices whose identity two machines seem to use. */
     identity: z.enum(['shared']).optional(),
   }),
   reply: pageOf(deviceView),
@@ -85,7 +95,7 @@ export const setDevice = defineRoute({
     name: text(128, 1).optional(),
     tags: tagMap.optional(),
     fleet: nameField.optional(),
-    /** Whoever shared its identity was found and turned off: tokens are given again. */
+    /** False: whoever shared its identity was found and turned off; tokens are given again. */
     identityShared: z.literal(false).optional(),
   }),
   reply: deviceView,

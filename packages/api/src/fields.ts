@@ -17,7 +17,9 @@ function isWithin(value: string, max: number): boolean {
   return value.length <= 2 * max && Array.from(value).length <= max
 }
 
-/** A whole number in a query, written in one way: no sign, no space, no leading zero, no exponent. */
+/**
+ * A whole number in a query, written in one way: no sign, no space, no leading zero, no exponent.
+ */
 export const wholeInQuery = (min: number, max: number) =>
   z.preprocess(
     (value) =>

@@ -14,13 +14,16 @@ import { defineRoute, nothing } from './route.ts'
 
 const fleetParams = z.strictObject({ fleet: nameField })
 
-/** When a device may take the step that interrupts its service: restart into the release it has staged. */
+/**
+ * When a device may take the step that interrupts its service: restart into the release it has
+ * staged.
+ */
 export const rebootPolicyField = z.discriminatedUnion('strategy', [
   z.strictObject({ strategy: z.literal('immediate') }),
   z.strictObject({ strategy: z.literal('window'), windows: windowsField }),
   z.strictObject({
     strategy: z.literal('coordinated'),
-    /** So many devices of the fleet at once. */
+    /** How many devices of the fleet may hold a slot at once. */
     slots: z.number().int().min(1).max(1_000_000),
     /** A slot held longer is given up, with an alarm; null keeps it until it is released. */
     ttlSeconds: z
@@ -43,12 +46,18 @@ export const fleetView = z.object({
   pinnedVersion: versionField.nullable(),
   /** False stops new assignments. */
   updatesEnabled: z.boolean(),
-  /** `newest`: the newest release of the channel, or the pin. `rollouts`: only what rollouts offer, and the baseline. */
+  /**
+   * `newest`: the newest release of the channel, or the pin. `rollouts`: only what rollouts offer,
+   * and the baseline.
+   */
   follow: z.enum(['newest', 'rollouts']),
-  /** What the last finished rollout brought; devices that join later get it at once. */
+  /** The release that the last finished rollout brought; devices that join later get it at once. */
   baselineVersion: versionField.nullable(),
   reboot: rebootPolicyField,
-  /** When two machines seem to use one identity: `tell` people, or `stop` both until somebody has decided. */
+  /**
+   * What happens when two machines seem to use one identity: `tell` people, or `stop` both until
+   * somebody has decided.
+   */
   sharedIdentity: z.enum(['tell', 'stop']),
   devicesCount: z.number().int(),
   createdAt: instant,

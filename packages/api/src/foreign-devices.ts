@@ -1,6 +1,7 @@
 /**
- * Devices that speak another system's protocol (hawkBit DDI, Omaha) instead of ours: they have a secret token, shown once,
- * instead of a key. Everything else about them is a device like any other (`devices`).
+ * Devices that speak another system's protocol (hawkBit DDI, Omaha) instead of ours: they have a
+ * secret token, shown once, instead of a key. Everything else about them is a device like any other
+ * (`devices`).
  */
 import { z } from 'zod'
 import { deviceView } from './devices.ts'
@@ -26,7 +27,7 @@ export const externalIdField = z.string().regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,
 
 const tokenReply = z.object({
   device: deviceView,
-  /** In full, this once. */
+  /** The whole token, shown this once. */
   token: z.string(),
 })
 
@@ -40,7 +41,10 @@ export const createForeignDevice = defineRoute({
   params: fleetParams,
   body: z.strictObject({
     protocol: foreignProtocol,
-    /** DDI: the controller id, needed. Omaha: the machine id; without it the first machine that uses the token. */
+    /**
+     * DDI: the controller id, required. Omaha: the machine id; left out, it is that of the first
+     * machine that uses the token.
+     */
     externalId: externalIdField.optional(),
     platform: platformField,
     hardware: text(128).optional(),

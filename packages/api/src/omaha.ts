@@ -1,4 +1,4 @@
-/** What Omaha clients call a product. */
+/** Names under which Omaha clients know a product. */
 import { z } from 'zod'
 import { productName } from './fields.ts'
 import { defineRoute } from './route.ts'
@@ -11,7 +11,7 @@ export const setOmahaApp = defineRoute({
   summary: 'Set the app id by which Omaha clients ask for a product, besides its name.',
   params: z.strictObject({ product: productName }),
   body: z.strictObject({
-    /** With or without braces, in any case. */
+    /** The application id, with or without braces, in upper or lower case. */
     appId: z
       .string()
       .regex(/^\{?[A-Za-z0-9][A-Za-z0-9._-]{0,63}\}?$/, 'a UUID or another identifier'),

@@ -3,7 +3,10 @@ import { z } from 'zod'
 import { problemMediaType, problemSchema } from './problems.ts'
 import type { Route, RouteAuth } from './route.ts'
 
-/** OpenAPI 3.1 document of the given routes; deterministic, so that it can be compared as a golden file. */
+/**
+ * OpenAPI 3.1 document of the given routes; deterministic, so that it can be compared as a golden
+ * file.
+ */
 export function describeRoutes(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
@@ -18,9 +21,9 @@ export function describeRoutes(routes: readonly Route[], version: string): objec
       version,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    // Where the document itself was found.
+    // The server is the one that the document itself came from.
     servers: [{ url: '/' }],
-    // What holds where a route says nothing; every route says something.
+    // The default for routes that say nothing; every route says something.
     security: [{ token: [] }],
     paths,
     components: {
@@ -36,7 +39,10 @@ export function describeRoutes(routes: readonly Route[], version: string): objec
 
 const bearerOf = (description: string) => ({ type: 'http', scheme: 'bearer', description })
 
-/** What a request must carry besides its body, by who may knock. An assertion is in the body. */
+/**
+ * Credentials that a request carries besides its body, by the kind of caller. An assertion is in
+ * the body.
+ */
 const security: Readonly<Record<RouteAuth, readonly object[]>> = {
   public: [],
   actor: [{ token: [] }],
@@ -95,7 +101,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
 /** No request holds a NUL character or half of a surrogate pair: nothing could store or sign it. */
 const storableText = '^[^\\u0000\\p{Cs}]*$'
 
-/** Any value, of such texts. Servers take at most 64 levels. */
+/** Any JSON value whose texts can be stored. Servers take at most 64 levels. */
 const storableJson = {
   description: 'Any JSON value, at most 64 levels deep, of texts without NUL and lone surrogates.',
   anyOf: [
@@ -112,7 +118,10 @@ const storableJson = {
   ],
 }
 
-/** The same schema, with what holds for every text of a request said where no pattern of its own says it. */
+/**
+ * The same schema, with what holds for every text of a request said where no pattern of its own
+ * says it.
+ */
 function narrowTexts(schema: Schema): Schema {
   if (Object.keys(schema).length === 0) return { $ref: '#/components/schemas/Json' }
   const isFree = ['pattern', 'enum', 'const'].every((word) => schema[word] === undefined)

@@ -7,11 +7,12 @@ export const problemSchema = z.object({
   status: z.number().int(),
   code: z.string(),
   detail: z.string(),
-  /** For `invalid_request`: where, and what is expected there. */
+  /** What is wrong in an `invalid_request`: where, and what is expected there. */
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   /**
-   * For `assertion_expired`, `assertion_too_early` and `assertion_challenge_invalid`: sign an assertion that carries it as `nonce`, and
-   * the clock of the device is not asked for.
+   * A challenge of the server (`assertion_expired`, `assertion_too_early`,
+   * `assertion_challenge_invalid`): an assertion that carries it as `nonce` is not judged by the
+   * device's clock.
    */
   challenge: z.string().max(512).optional(),
 })
@@ -25,7 +26,7 @@ export class ProblemError extends Error {
   readonly problem: Problem
   readonly status: number
   readonly code: string
-  /** Seconds, from Retry-After, where the server sent one. */
+  /** Seconds from Retry-After, where the server sent one. */
   readonly retryAfterSeconds: number | undefined
 
   constructor(problem: Problem, retryAfterSeconds?: number) {

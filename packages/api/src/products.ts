@@ -1,4 +1,7 @@
-/** Products and their channels. Both exist only when signed (a proposal); these routes read what is published. */
+/**
+ * Products and their channels. Both exist only when signed (a proposal); these routes read what is
+ * published.
+ */
 import { z } from 'zod'
 import {
   instant,

@@ -1,4 +1,7 @@
-/** Proposals: metadata that waits for offline signatures. The document format is `trust`'s; here it is carried. */
+/**
+ * Proposals: metadata that waits for offline signatures. The format of the document is defined in
+ * `trust`; here it is only carried.
+ */
 import { z } from 'zod'
 import { idField, instant, pageOf, pageQuery, text } from './fields.ts'
 import { defineRoute } from './route.ts'
@@ -15,7 +18,7 @@ export const proposalView = z.object({
   state: proposalState,
   createdAt: instant,
   createdBy: z.string(),
-  /** Per document: who signed, how many are needed. */
+  /** Who signed each document, and how many signatures it needs. */
   roles: z.array(
     z.object({
       role: z.string(),

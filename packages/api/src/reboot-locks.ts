@@ -1,4 +1,7 @@
-/** Who may restart at the moment: the slots of fleets whose restarts are coordinated, and keys for FleetLock clients (D13). */
+/**
+ * Restarts that are under way: the slots of fleets whose restarts are coordinated, and keys for
+ * FleetLock clients (D13).
+ */
 import { z } from 'zod'
 import { updateState } from './device-self.ts'
 import { idField, instant, nameField, pageOf, pageQuery, text } from './fields.ts'
@@ -26,7 +29,7 @@ export const rebootLockView = z.object({
   ageSeconds: z.number().int().min(0),
   /** When the holder last asked for it. */
   askedAt: instant,
-  /** When it is given up, with an alarm; null keeps it until it is released. */
+  /** When the lock is given up, with an alarm; null keeps it until it is released. */
   expiresAt: instant.nullable(),
 })
 export type RebootLockView = z.output<typeof rebootLockView>

@@ -1,4 +1,7 @@
-/** Releases: an OCI index in the product's repository, registered under a version. Immutable once registered. */
+/**
+ * Releases: an OCI index in the product's repository, registered under a version. Immutable once
+ * registered.
+ */
 import { z } from 'zod'
 import {
   digestField,
@@ -16,11 +19,11 @@ export const releaseView = z.object({
   product: productName,
   version: versionField,
   kind: productKind,
-  /** Of the OCI index. */
+  /** Digest of the OCI index. */
   digest: digestField,
-  /** Of the OCI index, in bytes. */
+  /** Length of the OCI index in bytes. */
   length: z.number().int(),
-  /** Of everything below the index together, in bytes. */
+  /** Bytes of everything below the index together. */
   totalBytes: z.number().int(),
   platforms: z.array(
     z.object({ platform: platformField, digest: digestField, bytes: z.number().int() }),

@@ -22,14 +22,14 @@ export const timeZoneField = z.string().regex(/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/)
 export const windowsField = z.strictObject({
   /** IANA name, or `device`: what the device's tag `time-zone` says. */
   timeZone: timeZoneField,
-  /** For devices without that tag. */
+  /** The zone of devices without that tag. */
   fallbackTimeZone: timeZoneField,
   spans: z
     .array(
       z.strictObject({
         days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).max(7),
         from: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
-        /** At or before `from`: on the next day. */
+        /** Local time of the end; at or before `from` it is on the next day. */
         to: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
       }),
     )
@@ -86,7 +86,10 @@ export const rolloutPolicyField = z.strictObject({
     .int()
     .min(60)
     .max(30 * 86400),
-  /** A device that was not heard from for so long is not waited for; null: every device is. */
+  /**
+   * Seconds after which a device that was not heard from is no longer waited for; null: every
+   * device is.
+   */
   silentAfterSeconds: z
     .number()
     .int()
@@ -110,15 +113,15 @@ export const rolloutPolicyField = z.strictObject({
 const count = z.number().int().min(0)
 
 export const waveView = z.object({
-  /** From 1, as people count. */
+  /** The wave's number, counted from 1. */
   number: z.number().int(),
   state: z.enum(['waiting', 'awaiting_approval', 'open', 'passed']),
   /** Devices that belong to it; null until they were counted. */
   membersCount: count.nullable(),
-  /** Of those, offered nothing yet and not heard from. */
+  /** Members that were offered nothing yet and were not heard from. */
   silentCount: count.nullable(),
   openedAt: instant.nullable(),
-  /** Since when its success condition has held. */
+  /** When its success condition began to hold; null while it does not. */
   successSince: instant.nullable(),
   approvedAt: instant.nullable(),
   approvedBy: z.string().nullable(),
@@ -165,11 +168,12 @@ export const createRollout = defineRoute({
     fleet: nameField,
     version: versionField,
     policy: rolloutPolicyField,
-    /** Not before. */
+    /** The earliest start. */
     startAt: instant.optional(),
     /**
-     * The rollout to go back from: only devices that run its release take part. `version` is the signed way back: old
-     * content published again under a higher counter. The other rollout is aborted if it still runs.
+     * The rollout to go back from: only devices that run its release take part. `version` is the
+     * signed rollback: old content published again under a higher counter. The other rollout is
+     * aborted if it still runs.
      */
     wayBackOf: idField('rollout').optional(),
   }),
@@ -265,7 +269,7 @@ export const updateView = z.object({
   wave: z.number().int(),
   attempt: z.number().int(),
   state: updateStateField,
-  /** The device's code of a failure, or ours. */
+  /** The device's code of a failure, or the server's. */
   code: z.string().nullable(),
   offeredAt: instant,
   changedAt: instant,
@@ -309,13 +313,16 @@ export const showRolloutHistory = defineRoute({
 export const whyView = z.object({
   deviceId: idField('device'),
   rolloutId: idField('rollout').nullable(),
-  /** Stable. */
+  /** A stable code for programs. */
   code: z.string(),
   /** One sentence with the facts. */
   sentence: z.string(),
-  /** From 1; null when no wave takes the device in. */
+  /** The wave that takes the device in, counted from 1; null when none does. */
   wave: z.number().int().nullable(),
-  /** 0 to 100: the share of the fleet at which a wave by percentage takes this device in; null without a rollout. */
+  /**
+   * The device's bucket, 0 to 100: the share of the fleet from which on a wave by percentage
+   * includes it; null without a rollout.
+   */
   placePercent: z.number().nullable(),
   /** The earliest instant at which the answer may change by itself, where that is known. */
   earliestAt: instant.nullable(),
@@ -329,7 +336,7 @@ export const explainRollout = defineRoute({
   auth: 'actor',
   summary: 'Why a device does or does not get the release of a rollout.',
   params: rolloutParams.extend({ deviceId: idField('device') }),
-  /** For times in the sentence; UTC unless given. */
+  /** The zone for times in the sentence; UTC unless given. */
   query: z.strictObject({ timeZone: timeZoneField.optional() }),
   reply: whyView,
 })

@@ -1,10 +1,11 @@
 /**
- * A route as data: what the server mounts, the client calls and openapi.json describes. Bodies and replies are
- * JSON; requests are parsed strictly (unknown members are refused), replies loosely (unknown members are dropped).
+ * A route as data: what the server mounts, the client calls and openapi.json describes. Bodies and
+ * replies are JSON; requests are parsed strictly (unknown members are refused), replies loosely
+ * (unknown members are dropped).
  */
 import { z } from 'zod'
 
-/** Who may knock: the rest (roles, scopes) is the server's to decide. */
+/** The kind of caller that a route lets in; the rest (roles, scopes) the server decides. */
 export type RouteAuth = 'public' | 'actor' | 'provisioning-key' | 'device-assertion' | 'device'
 
 export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -17,7 +18,7 @@ export interface Route<
   Name extends string = string,
   Method extends RouteMethod = RouteMethod,
 > {
-  /** Stable, `noun.verb`: also the operationId and the audit action. */
+  /** Stable name, `noun.verb`: also the operationId and the audit action. */
   readonly name: Name
   readonly method: Method
   /** `/v1/…` with `:name` for parameters. */
@@ -28,7 +29,7 @@ export interface Route<
   readonly query: Query
   readonly body: Body
   readonly reply: Reply
-  /** Of the request body; 64 KiB unless the route says otherwise. */
+  /** The longest request body in bytes; 64 KiB unless the route says otherwise. */
   readonly bodyBytesMax: number
   readonly status: 200 | 201 | 204
 }
@@ -74,5 +75,5 @@ export type ParamsOf<R extends Route> = z.output<R['params']>
 export type QueryOf<R extends Route> = z.output<R['query']>
 export type BodyOf<R extends Route> = z.output<R['body']>
 export type ReplyOf<R extends Route> = z.output<R['reply']>
-/** What a server may write, before the reply's schema has read it. */
+/** A reply as a server may write it, before the reply's schema has read it. */
 export type ReplyInputOf<R extends Route> = z.input<R['reply']>

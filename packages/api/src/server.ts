@@ -1,4 +1,4 @@
-/** The server itself: who it is, and who asks. */
+/** The server itself: its identity, and the identity of the caller. */
 import { z } from 'zod'
 import { instant } from './fields.ts'
 import { defineRoute } from './route.ts'

@@ -1,4 +1,6 @@
-/** API tokens of people and service accounts (A3): scoped by role, expiring, revocable, shown once. */
+/**
+ * API tokens of people and service accounts (A3): scoped by role, expiring, revocable, shown once.
+ */
 import { z } from 'zod'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
@@ -17,7 +19,7 @@ export const tokenView = z.object({
   id: idField('token'),
   name: nameField,
   role: roleName,
-  /** Where given, the token works on these alone. */
+  /** The only products that the token works on; null for all. */
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),
   createdAt: instant,

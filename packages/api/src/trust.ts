@@ -1,4 +1,7 @@
-/** The state of the trust plane: online keys that offline roles must name, lifetimes and their alarms. */
+/**
+ * The state of the trust plane: online keys that offline roles must name, lifetimes and their
+ * alarms.
+ */
 import { z } from 'zod'
 import { instant, publicKeyField } from './fields.ts'
 import { defineRoute } from './route.ts'

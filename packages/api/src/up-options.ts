@@ -1,11 +1,14 @@
-/** The options of `seaworthy up`: the command line and the server beside it build their own side from this one table. */
+/**
+ * The options of `seaworthy up`: the command line and the server both build their side from this
+ * one table.
+ */
 
 export interface UpOption {
   readonly name: string
-  /** What it takes, as help shows it; absent for a switch. */
+  /** The value that the option takes, as help shows it; absent for a switch. */
   readonly value?: string
   readonly text: string
-  /** The environment variable that says the same; a list there is separated by commas. */
+  /** The environment variable that means the same; a list in it is separated by commas. */
   readonly variable?: string
   readonly isRepeatable?: true
 }
@@ -89,7 +92,7 @@ export const upOptions = [
 
 export type UpOptionName = (typeof upOptions)[number]['name']
 
-/** What stands below the options in help; each line is a paragraph. */
+/** The text below the options in help; each line is a paragraph. */
 export const upVariablesText = `Each option may be given as an environment variable too: ${upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', ')}. \
 SEAWORTHY_NAMES is separated by commas.
 Credentials of object storage come from variables alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT say what --blobs leaves out. \

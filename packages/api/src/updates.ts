@@ -1,4 +1,6 @@
-/** What became of updates: for a device over time, and as the spread of versions over a fleet (D5). */
+/**
+ * What became of updates: for a device over time, and as the spread of versions over a fleet (D5).
+ */
 import { z } from 'zod'
 import { idField, instant, nameField, pageOf, pageQuery, versionField } from './fields.ts'
 import { timeZoneField, updateStateField, updateView, whyView } from './rollouts.ts'
@@ -43,7 +45,7 @@ export const listDeviceUpdates = defineRoute({
 const spread = z.object({
   at: instant,
   devicesCount: z.number().int(),
-  /** Of those, heard from within the last day. */
+  /** Devices of that version that were heard from within the last day. */
   seenCount: z.number().int(),
   versions: z.array(z.object({ version: versionField.nullable(), count: z.number().int() })),
 })

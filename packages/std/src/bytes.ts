@@ -1,4 +1,7 @@
-/** Bytes and their text forms. Decoders are strict: text that is not the one canonical form is refused. */
+/**
+ * Bytes and their text forms. Decoders are strict: text that is not the one canonical form is
+ * refused.
+ */
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -7,7 +10,10 @@ export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text)
 }
 
-/** Throws `TypeError` when the bytes are not well-formed UTF-8. A byte order mark is kept as a character. */
+/**
+ * Throws `TypeError` when the bytes are not well-formed UTF-8. A byte order mark is kept as a
+ * character.
+ */
 export function utf8Decode(bytes: Uint8Array): string {
   return decoder.decode(bytes)
 }
@@ -27,7 +33,9 @@ export function base64Encode(bytes: Uint8Array): string {
   return bytes.toBase64()
 }
 
-/** Standard alphabet with padding, no white space, no stray bits; throws `SyntaxError` otherwise. */
+/**
+ * Standard alphabet with padding, no white space, no stray bits; throws `SyntaxError` otherwise.
+ */
 export function base64Decode(text: string): Uint8Array<ArrayBuffer> {
   if (/\s/.test(text)) throw new SyntaxError('white space in base64')
   return Uint8Array.fromBase64(text, { lastChunkHandling: 'strict' })

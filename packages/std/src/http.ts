@@ -1,6 +1,7 @@
 /**
- * One HTTP exchange as a port. A transport follows no redirect, keeps no cookie and repeats nothing: whoever calls it decides.
- * It asks for content without a coding, and refuses a coded answer. It checks the peer (a pin or a CA) before it sends a byte.
+ * One HTTP exchange as a port. A transport follows no redirect, keeps no cookie and repeats
+ * nothing: the caller decides that. It asks for content without a coding, and refuses a coded
+ * answer. It checks the peer (a pin or a CA) before it sends a byte.
  */
 import { concatBytes } from './bytes.ts'
 
@@ -32,7 +33,7 @@ export type TransportErrorCode =
   /** The peer sent a content coding although none was asked for. */
   | 'content_coded'
 
-/** The world failed, or the peer is not the one that was pinned: no statement about the bytes. */
+/** The network failed, or the peer is not the one that was pinned: no statement about the bytes. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
   readonly code: TransportErrorCode
@@ -48,9 +49,10 @@ export function isRedirect(status: number): boolean {
 }
 
 /**
- * `text` as one segment of a URL's path, whatever it contains. `undefined` for what no URL can hold: `.` and `..`, which every
- * URL parser resolves in any spelling, and lone surrogates. Characters that a path may hold as they are stay as they are, because
- * not every server decodes them.
+ * `text` as one segment of a URL's path, whatever it contains. Gives `undefined` for what no URL
+ * can hold: `.` and `..`, which every URL parser resolves in any spelling, and lone surrogates.
+ * Characters that a path may hold as they are stay as they are, because not every server decodes
+ * them.
  */
 export function encodeSegment(text: string): string | undefined {
   if (text === '.' || text === '..' || !text.isWellFormed()) return undefined
@@ -64,7 +66,10 @@ export class BodyTooLongError extends Error {
   }
 }
 
-/** The whole body, or `BodyTooLongError` as soon as it exceeds `maxBytes`, having kept no more than that. */
+/**
+ * Returns the whole body. Throws `BodyTooLongError` as soon as it exceeds `maxBytes`, and keeps no
+ * more than that in memory.
+ */
 export async function readBody(
   response: HttpResponse,
   maxBytes: number,

@@ -8,7 +8,9 @@ export type Id<K extends string> = string & { readonly [kind]: K }
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 const suffix = /^[0-9a-hjkmnp-tv-z]{26}$/
 
-/** A new identifier of 130 bits, the first 48 of them milliseconds, so that ids sort roughly by age. */
+/**
+ * A new identifier of 130 bits, the first 48 of them milliseconds, so that ids sort roughly by age.
+ */
 export function newId<K extends string>(kindName: K, now: Date, random: Random): Id<K> {
   let text = ''
   let ms = now.getTime()

@@ -1,4 +1,7 @@
-/** Structured logs: one JSON object a line. Secrets must not be passed in; errors are logged with their causes. */
+/**
+ * Structured logs: one JSON object a line. Secrets must not be passed in; errors are logged with
+ * their causes.
+ */
 import type { Clock } from './time.ts'
 import { formatInstant } from './time.ts'
 

@@ -3,7 +3,7 @@
 export interface Random {
   /** `count` bytes, at most 65,536. */
   bytes(count: number): Uint8Array<ArrayBuffer>
-  /** A number from 0 up to but without 1. */
+  /** A number from 0 to 1, 1 excluded. */
   fraction(): number
 }
 
@@ -12,7 +12,10 @@ export const systemRandom: Random = {
   fraction: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
 }
 
-/** The same seed gives the same sequence (mulberry32). For worlds and tests: it is no source of secrets. */
+/**
+ * The same seed gives the same sequence (mulberry32). Used in simulations and tests: it is no
+ * source of secrets.
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0
   const next = () => {
@@ -28,7 +31,7 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** A whole number from 0 up to but without `limit`. */
+/** A whole number from 0 to `limit`, `limit` excluded. */
 export function randomBelow(random: Random, limit: number): number {
   return Math.floor(random.fraction() * limit)
 }

@@ -1,9 +1,11 @@
 /**
- * The two ways of saying no. `Refusal`: a rule does not allow it. `TrustError`: bytes are not genuine.
- * `message` of both may be shown to anyone; `cause` is for the log alone.
+ * The two ways of saying no. `Refusal`: a rule does not allow it. `TrustError`: bytes are not
+ * genuine. `message` of both may be shown to anyone; `cause` is only for the log.
  */
 
-/** A rule says no. Each module declares the closed union of its codes: `Refusal<RolloutRefusal>`. */
+/**
+ * A rule says no. Each module declares the closed union of its codes: `Refusal<RolloutRefusal>`.
+ */
 export class Refusal<Code extends string = string> extends Error {
   override readonly name = 'Refusal'
   readonly code: Code
@@ -30,7 +32,7 @@ export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`)
 }
 
-/** For the `default` of an exhaustive `switch`: does not compile while a case is missing. */
+/** The `default` of an exhaustive `switch`: it does not compile while a case is missing. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${String(value)}`)
 }

@@ -1,11 +1,13 @@
-/** Trying again, with waits that grow and never line up across a fleet. */
+/** Retries with waits that grow and never line up across a fleet. */
 import type { Random } from './random.ts'
 import type { Sleep } from './time.ts'
 
 export interface BackOff {
   firstMs: number
   maxMs: number
-  /** Waits double each time; between half and the whole of the step is drawn at random. */
+  /**
+   * The waits double each time; a wait is drawn at random between half and the whole of its step.
+   */
   random: Random
 }
 
@@ -15,7 +17,10 @@ export function backOffMs(attempt: number, { firstMs, maxMs, random }: BackOff):
   return Math.round(step / 2 + (random.fraction() * step) / 2)
 }
 
-/** Runs `action` up to `attemptsMax` times; the last error is thrown, and one that `isRetryable` denies at once. */
+/**
+ * Runs `action` up to `attemptsMax` times. Throws the last error, or at once an error for which
+ * `isRetryable` is false.
+ */
 export async function retry<T>(
   action: (attempt: number) => Promise<T>,
   options: BackOff & {

@@ -124,7 +124,8 @@ test('a log line is one JSON object with the error and its cause', () => {
 })
 
 test('T11 what cannot be seen in a name is written out, whatever alphabet hides it', () => {
-  // Arabic letter mark, soft hyphen, Mongolian vowel separator, Hangul fillers, a tag, a variation selector, a joiner, blanks, a surrogate.
+  // Arabic letter mark, soft hyphen, Mongolian vowel separator, Hangul fillers, a tag, a variation
+  // selector, a joiner, blanks, a surrogate.
   for (const code of [
     0x61c, 0xad, 0x180e, 0x115f, 0x3164, 0xffa0, 0xe0041, 0xfe0f, 0xe0100, 0x200d, 0x34f, 0xa0,
     0x2003, 0x3000, 0x2028, 0x2800, 0x202e, 0x2066, 0x1b, 0xa, 0xd800, 0xe000, 0x2fffe,

@@ -1,9 +1,10 @@
-/** For tests alone. Not for production code. */
+/** Waiting for a condition, in tests only. */
 import { systemSleep } from './time.ts'
 
 /**
- * Looks every 50 ms until it holds. Throws an `Error` with `what` when it does not within `timeoutMs`: far longer than it takes
- * on any machine, because how long it takes is nothing that a test decides by.
+ * Checks every 50 ms until the condition holds. Throws an `Error` with `what` when it does not
+ * within `timeoutMs`: far longer than it takes on any machine, because no test decides by how long
+ * something takes.
  */
 export async function waitUntil(
   what: string | (() => Promise<string>),

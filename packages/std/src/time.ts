@@ -1,4 +1,7 @@
-/** Time as a port for code that acts, and text forms of instants and durations. Pure code takes a `Date`, never a `Clock`. */
+/**
+ * Time as a port for code that acts, and text forms of instants and durations. Pure code takes a
+ * `Date`, never a `Clock`.
+ */
 
 export interface Clock {
   /** The wall clock. It may jump in either direction. */
@@ -29,7 +32,10 @@ export const systemSleep: Sleep = (ms, signal) =>
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 
-/** A clock that stands still until it is told; its `sleep` ends when `advance` passes the wake-up time. */
+/**
+ * A clock that stands still until it is told; its `sleep` ends when `advance` passes the wake-up
+ * time.
+ */
 export class ManualClock implements Clock {
   #wallMs: number
   #monotonicMs = 0
@@ -47,7 +53,10 @@ export class ManualClock implements Clock {
     return this.#monotonicMs
   }
 
-  /** Lets time pass: wall and monotonic clock both move, and sleepers wake in the order of their wake-up times. */
+  /**
+   * Lets time pass: wall and monotonic clock both move, and sleepers wake in the order of their
+   * wake-up times.
+   */
   advance(ms: number): void {
     this.#wallMs += ms
     this.#monotonicMs += ms
@@ -56,7 +65,7 @@ export class ManualClock implements Clock {
     for (const sleeper of due.toSorted((a, b) => a.atMs - b.atMs)) sleeper.wake()
   }
 
-  /** Sets the wall clock alone, as a person or NTP does; the monotonic clock does not notice. */
+  /** Sets only the wall clock, as a person or NTP does; the monotonic clock does not notice. */
   jumpTo(wall: Date): void {
     this.#wallMs = wall.getTime()
   }
@@ -93,7 +102,10 @@ export function formatInstant(at: Date): string {
   return `${at.toISOString().slice(0, 19)}Z`
 }
 
-/** The inverse of `formatInstant`; any other form, and any date that does not exist, throws `SyntaxError`. */
+/**
+ * The inverse of `formatInstant`; any other form, and any date that does not exist, throws
+ * `SyntaxError`.
+ */
 export function parseInstant(text: string): Date {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text)) {
     throw new SyntaxError('not an instant of the form YYYY-MM-DDTHH:MM:SSZ')
@@ -107,14 +119,19 @@ export function parseInstant(text: string): Date {
 
 const unitMs = { s: secondMs, m: minuteMs, h: hourMs, d: dayMs } as const
 
-/** `90s`, `30m`, `12h`, `7d`: a whole number above zero and one unit. Throws `SyntaxError` otherwise. */
+/**
+ * `90s`, `30m`, `12h`, `7d`: a whole number above zero and one unit. Throws `SyntaxError`
+ * otherwise.
+ */
 export function parseDuration(text: string): number {
   const match = /^([1-9]\d{0,8})([smhd])$/.exec(text)
   if (!match) throw new SyntaxError('not a duration such as 90s, 30m, 12h or 7d')
   return Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]
 }
 
-/** The shortest exact form with one unit, or seconds rounded up: `formatDuration(5400000)` is `90m`. */
+/**
+ * The shortest exact form with one unit, or seconds rounded up: `formatDuration(5400000)` is `90m`.
+ */
 export function formatDuration(ms: number): string {
   for (const unit of ['d', 'h', 'm'] as const) {
     if (ms > 0 && ms % unitMs[unit] === 0) return `${ms / unitMs[unit]}${unit}`

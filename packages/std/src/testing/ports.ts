@@ -1,17 +1,23 @@
-/** Ports of the loopback for programs that must be told one, and for servers that come back on theirs. */
+/**
+ * Loopback ports for programs that must be told one, and for servers that come back on the same
+ * one.
+ */
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { randomBelow, systemRandom } from '../random.ts'
 
-/** Below what the system gives to those who ask for any port: nobody gets one of these by chance while its owner is away. */
+/**
+ * The range lies below the system's ephemeral ports: nobody gets one of these by chance while its
+ * owner is away.
+ */
 const firstPort = 20_000
 const portsCount = 10_000
 
 /**
- * A port that is free, and that no other test file of this run gets (the runner names the folder in which they tell each other), also while
- * nothing listens on it.
+ * A free port that no other test file of this run gets, even while nothing listens on it. Test
+ * files tell each other in a folder that the runner names.
  */
 export async function claimPort(): Promise<number> {
   for (;;) {

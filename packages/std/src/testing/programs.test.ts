@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { findProgram, lacks, optionalProgramNames } from './programs.ts'
 
-/** A machine whose only programs are these, as far as the PATH goes. */
+/** Makes a machine whose PATH has only these programs. */
 function pretend(t: TestContext, ...programs: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-programs-'))
   for (const name of programs) writeFileSync(join(folder, name), '', { mode: 0o755 })
@@ -39,7 +39,7 @@ test('on a machine without any optional program each need says its name and the 
   chmodSync(join(folder, 'curl'), 0o644)
   for (const program of optionalProgramNames) {
     const missing = lacks(program)
-    // What is looked for at a fixed place may be there.
+    // A program that is looked for at a fixed path may be installed.
     if (missing === false) continue
     assert.match(missing, new RegExp(`^needs ${program} \\((?:apt install|run) \\S+\\)$`))
   }

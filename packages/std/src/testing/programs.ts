@@ -1,7 +1,8 @@
 /**
- * Every program of others that a test starts, in one place: what it is called, and how to get it. A test asks here before it starts
- * one, and is skipped with the answer where something is missing. A build machine (SEAWORTHY_TEST_STRICT=1) has everything, so
- * there a missing program is a failure. What every Debian has (sh, tar, what coreutils brings) need not be asked for.
+ * Every program of others that a test starts: what it is called, and how to get it. A test asks
+ * here before it starts one, and is skipped with the answer where something is missing. A build
+ * machine (SEAWORTHY_TEST_STRICT=1) has everything, so a missing program is a failure there. The
+ * programs that every Debian has (sh, tar, coreutils) need not be asked for.
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { hash } from 'node:crypto'
@@ -9,7 +10,10 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-/** Each kind of program, with the names under which it may be found (the first that is there is used) and the way to it. */
+/**
+ * Each kind of program, with the names under which it may be found (the first that exists is used)
+ * and how to install it.
+ */
 const optionalPrograms = {
   bash: { names: ['bash'], install: 'apt install bash' },
   'container runtime': { names: ['runc', 'crun'], install: 'apt install crun' },
@@ -47,7 +51,7 @@ const optionalPrograms = {
 export type OptionalProgram = keyof typeof optionalPrograms
 export const optionalProgramNames = Object.keys(optionalPrograms) as OptionalProgram[]
 
-/** What `tools/NAME/install` makes of the file that pins it. */
+/** The path at which `tools/NAME/install` puts the program, by the file that pins it. */
 function toolPath(name: string, pins: string, program: string): string {
   const text = readFileSync(new URL(`../../../../tools/${name}/${pins}`, import.meta.url))
   const version = hash('sha256', text, 'hex').slice(0, 16)
@@ -72,7 +76,10 @@ export function findProgram(program: OptionalProgram): string | undefined {
     .find(isExecutable)
 }
 
-/** Why a test that starts these programs cannot run here, or `false`. Throws instead when the tests are strict. */
+/**
+ * Why a test that starts these programs cannot run here, or `false`. Throws instead when the tests
+ * are strict.
+ */
 export function lacks(...programs: readonly OptionalProgram[]): string | false {
   const missing = programs.find((program) => findProgram(program) === undefined)
   if (missing === undefined) return false
