@@ -1,4 +1,6 @@
-/** The little of DER and PEM that keys and ECDSA signatures need, strict: one encoding per value. */
+/**
+ * The little of DER and PEM that keys and ECDSA signatures need, strict: one encoding per value.
+ */
 import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
 
 /** SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point itself. */
@@ -17,7 +19,7 @@ export function encodePem(der: Uint8Array): string {
   return ['-----BEGIN PUBLIC KEY-----', ...lines, '-----END PUBLIC KEY-----', ''].join('\n')
 }
 
-/** Lenient in white space; `undefined` when it is no `PUBLIC KEY` block. */
+/** The bytes of a `PUBLIC KEY` block, white space ignored; `undefined` for anything else. */
 export function decodePem(text: string): Uint8Array<ArrayBuffer> | undefined {
   const begin = '-----BEGIN PUBLIC KEY-----'
   const end = '-----END PUBLIC KEY-----'
@@ -31,11 +33,12 @@ export function decodePem(text: string): Uint8Array<ArrayBuffer> | undefined {
 }
 
 /**
- * `SEQUENCE { INTEGER r, INTEGER s }` to `r || s` of `2 * size` bytes. `undefined` when the encoding
- * is not DER (negative or padded integers, long-form lengths, trailing bytes) or a number is too big.
+ * Turns `SEQUENCE { INTEGER r, INTEGER s }` into `r || s` of `2 * size` bytes. Gives `undefined`
+ * when the encoding is not DER (negative or padded integers, long-form lengths, trailing bytes) or
+ * a number is too big.
  */
 export function ecdsaDerToRaw(der: Uint8Array, size: number): Uint8Array<ArrayBuffer> | undefined {
-  // all our curves fit the short form of a length, except P-521, which we do not accept
+  // All our curves fit the short form of a length, except P-521, which we do not accept.
   if (der[0] !== 0x30 || der[1] !== der.length - 2 || der[1] > 127) return undefined
   const raw = new Uint8Array(2 * size)
   let at = 2

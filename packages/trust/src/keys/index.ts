@@ -1,6 +1,6 @@
 /**
  * Keys: their text forms, signatures by them, and files that hold them. A signature says only "this
- * key signed these bytes"; who may sign what is decided in `tuf/`. Private keys never leave the signer.
+ * key signed these bytes"; `tuf/` decides who may sign what. Private keys never leave the signer.
  */
 export type { KeyCode } from './codes.ts'
 export { isSignedBy, keyId, parsePublicKey, readForeignKey } from './public-key.ts'

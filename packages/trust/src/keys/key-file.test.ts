@@ -13,7 +13,10 @@ import { ecdsaRawToDer, encodePem } from './der.ts'
 import { generateKeyPair, keyId, openKeyFile, parsePublicKeyFile, sealKeyFile } from './index.ts'
 import type { Argon2id, PublicKey, Signer } from './index.ts'
 
-/** What is tested is the file: a hash stands in for the derivation, so that thousands of openings take a second. */
+/**
+ * The tests are about the file: a hash stands in for the key derivation, so that thousands of
+ * openings take a second.
+ */
 const argon2id: Argon2id = async ({ passphrase, salt, memoryKiB, passes, parallelism }) =>
   new Uint8Array(
     createHash('sha256')
@@ -36,7 +39,7 @@ type File = Record<string, unknown> & {
   cipher: Record<string, unknown>
 }
 
-/** The file with a change and a checksum that fits: no damage, but somebody's work. */
+/** The file with a change and a checksum that fits: not damaged, but forged. */
 function forge(text: string, change: (file: File) => void): Uint8Array<ArrayBuffer> {
   const file = JSON.parse(text) as File
   change(file)
@@ -152,8 +155,8 @@ test('T4 a cost outside of the bounds is refused before it is spent, at both end
 })
 
 /**
- * A signer as a PKCS#11 token is one: the private key stays behind an asynchronous call, P-256 signatures come back as
- * r and s over a digest that is made outside, and the token may be gone.
+ * A signer like a PKCS#11 token: the private key stays behind an asynchronous call, P-256
+ * signatures come back as r and s over a digest that is made outside, and the token may be gone.
  */
 function tokenSigner(algorithm: 'ed25519' | 'p256', isPresent: () => boolean) {
   const token =

@@ -1,4 +1,7 @@
-/** Key files: a private key sealed with a passphrase, and the public form that may be shown to anyone. */
+/**
+ * Key files: a private key sealed with a passphrase, and the public form that may be shown to
+ * anyone.
+ */
 import { base64Decode, base64Encode, hexDecode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { canonicalJson, isJsonObject, parseJson } from '../tuf/json.ts'
@@ -40,8 +43,8 @@ const publicKeyFileFormat = 'seaworthy-public-key-v1'
 export const keyFileBytesMax = 16_384
 
 /**
- * Seals a private key into the text of a `seaworthy-key-v1` file: argon2id, then AES-256-GCM with all
- * other members, the public key among them, as additional data.
+ * Seals a private key into the text of a `seaworthy-key-v1` file: argon2id, then AES-256-GCM with
+ * all other members, the public key among them, as additional data.
  */
 export async function sealKeyFile(
   input: { key: PublicKey; pkcs8: Uint8Array<ArrayBuffer>; passphrase: string; cost: KeyFileCost },

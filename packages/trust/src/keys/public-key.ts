@@ -16,7 +16,9 @@ type Algorithm = 'ed25519' | 'p256' | 'p384' | 'rsa-pss' | 'rsa-pkcs1'
 /** A key that has been read and can verify. */
 export interface VerifyingKey {
   readonly key: PublicKey
-  /** The same text for the same public key, however it was written or named: what thresholds count. */
+  /**
+   * The same text for the same public key, however it was written or named: what thresholds count.
+   */
   readonly material: string
   readonly algorithm: Algorithm
   /** The raw public key of Ed25519, otherwise a SubjectPublicKeyInfo. */
@@ -29,8 +31,8 @@ export async function keyId(key: PublicKey): Promise<string> {
 }
 
 /**
- * Reads a key of our own profile: Ed25519 or ECDSA P-256, exactly the members of the format, the one
- * way of writing each key. Throws `key_malformed` or `key_unsupported`.
+ * Reads a key of our own profile: Ed25519 or ECDSA P-256, exactly the members of the format, the
+ * one way of writing each key. Throws `key_malformed` or `key_unsupported`.
  */
 export function parsePublicKey(value: unknown): VerifyingKey {
   const key = readShape(value)
@@ -55,7 +57,7 @@ export function parsePublicKey(value: unknown): VerifyingKey {
 
 /**
  * Reads a key of any conforming repository: also other curves, RSA, older names of key types and
- * unknown members. `undefined` for a key we cannot use: it then never counts for a threshold.
+ * unknown members. Gives `undefined` for a key we cannot use: it then never counts for a threshold.
  */
 export async function readForeignKey(value: unknown): Promise<VerifyingKey | undefined> {
   const key = readShape(value)
@@ -64,7 +66,7 @@ export async function readForeignKey(value: unknown): Promise<VerifyingKey | und
     try {
       return readEd25519(key)
     } catch {
-      // an unusable key is no fault of the whole metadata: it just never verifies anything
+      // An unusable key is no fault of the whole metadata: it just never verifies anything.
       return undefined
     }
   }
@@ -73,7 +75,7 @@ export async function readForeignKey(value: unknown): Promise<VerifyingKey | und
   try {
     const text = key.keyval.public
     const given = decodePem(text) ?? new Uint8Array()
-    // early ecdsa keys were written as the hexadecimal point
+    // Early ecdsa keys were written as the hexadecimal point.
     const point = given.length === 0 && algorithm === 'p256' ? hexDecode(text) : undefined
     const imported = await crypto.subtle.importKey(
       point ? 'raw' : 'spki',
@@ -85,14 +87,14 @@ export async function readForeignKey(value: unknown): Promise<VerifyingKey | und
     const bytes = new Uint8Array(await crypto.subtle.exportKey('spki', imported))
     return { key, material: `spki:${hexEncode(bytes)}`, algorithm, bytes }
   } catch {
-    // as above: not a key of that algorithm
+    // As in the case above, the key is not one of that algorithm.
     return undefined
   }
 }
 
 /**
- * Why `readForeignKey` makes nothing of a key that the specification may well allow; `undefined` for one that it reads. The text
- * holds nothing but printable ASCII of what the key says.
+ * Why `readForeignKey` makes nothing of a key that the specification may well allow; `undefined`
+ * for one that it reads. The text holds only printable ASCII of what the key says.
  */
 export async function whyKeyIsUnusable(value: unknown): Promise<string | undefined> {
   if ((await readForeignKey(value)) !== undefined) return undefined
@@ -168,15 +170,15 @@ function readEd25519(key: PublicKey): VerifyingKey {
 }
 
 /**
- * Whether `signature` (lower-case hexadecimal, as TUF metadata carries it; ECDSA in strict DER) is by
- * `key` over `message`. A malformed signature is simply not one.
+ * Whether `signature` (lower-case hexadecimal, as TUF metadata carries it; ECDSA in strict DER) is
+ * by `key` over `message`. A malformed signature is simply not one.
  */
 export async function isSignedBy(
   key: VerifyingKey,
   message: Uint8Array<ArrayBuffer>,
   signature: string,
 ): Promise<boolean> {
-  // the longest is RSA 16384
+  // The longest is RSA 16384.
   if (signature.length > 4096 || !/^(?:[0-9a-f]{2})+$/.test(signature)) return false
   const given = hexDecode(signature)
   const { algorithm } = key
@@ -188,7 +190,7 @@ export async function isSignedBy(
       false,
       ['verify'],
     )
-    // not a point on the curve: a key that verifies nothing
+    // Not a point on the curve: a key that verifies nothing.
     .catch(() => undefined)
   if (!imported) return false
   switch (algorithm) {
@@ -201,7 +203,7 @@ export async function isSignedBy(
       return !!raw && crypto.subtle.verify({ name: 'ECDSA', hash }, imported, raw, message)
     }
     case 'rsa-pss':
-      // salt as long as the hash, or as long as fits: both are in use
+      // Salt as long as the hash, or as long as fits: both are in use.
       for (const saltLength of [32, given.length - 34]) {
         if (saltLength < 0) continue
         const parameters = { name: 'RSA-PSS', saltLength }

@@ -1,4 +1,4 @@
-/** Whoever can sign: a key in memory, a key file that was opened, or later a PKCS#11 token. */
+/** A signer: a key in memory, a key file that was opened, or later a PKCS#11 token. */
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { keyError } from './codes.ts'
 import { ecdsaRawToDer, encodePem } from './der.ts'
@@ -8,7 +8,9 @@ import type { PublicKey } from './public-key.ts'
 export interface Signer {
   readonly key: PublicKey
   readonly keyId: string
-  /** A signature over exactly `message`, in TUF's text form: lower-case hexadecimal, ECDSA as DER. */
+  /**
+   * A signature over exactly `message`, in TUF's text form: lower-case hexadecimal, ECDSA as DER.
+   */
   sign(message: Uint8Array<ArrayBuffer>): Promise<string>
 }
 
@@ -19,7 +21,9 @@ const generation = {
   p256: { name: 'ECDSA', namedCurve: 'P-256' },
 } as const
 
-/** A new key pair from the system's randomness. `pkcs8` is the secret: the caller seals or drops it. */
+/**
+ * A new key pair from the system's randomness. `pkcs8` is the secret: the caller seals or drops it.
+ */
 export async function generateKeyPair(
   algorithm: KeyAlgorithm,
 ): Promise<{ key: PublicKey; pkcs8: Uint8Array<ArrayBuffer> }> {
@@ -43,8 +47,8 @@ async function exportPublicKey(algorithm: KeyAlgorithm, key: CryptoKey): Promise
 }
 
 /**
- * A signer from a PKCS#8 private key. Throws `key_malformed` when the private key is none, or does not
- * belong to `key`: a pair that does not match is noticed here, not when a device refuses.
+ * A signer from a PKCS#8 private key. Throws `key_malformed` when the private key is none, or does
+ * not belong to `key`: a pair that does not match is noticed here, not when a device refuses.
  */
 export async function signerFromPkcs8(
   key: PublicKey,
@@ -74,7 +78,7 @@ export async function signerFromPkcs8(
   return { key, keyId: await keyId(key), sign }
 }
 
-/** A signer with a new key that exists in memory only: online keys before sealing, and tests. */
+/** A signer with a new key that exists only in memory: online keys before sealing, and tests. */
 export async function generateSigner(algorithm: KeyAlgorithm): Promise<Signer> {
   const { key, pkcs8 } = await generateKeyPair(algorithm)
   return signerFromPkcs8(key, pkcs8)

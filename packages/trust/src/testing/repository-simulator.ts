@@ -1,6 +1,7 @@
 /**
- * A repository in memory, whole with all its keys, that a test edits as a person would and an attacker
- * may: everything published can be replaced, every key used. For tests and simulations only.
+ * A repository in memory, whole with all its keys, that a test edits as a person would and an
+ * attacker may: everything published can be replaced, every key used. Used in tests and simulations
+ * only.
  */
 import { generateSigner } from '../keys/signer.ts'
 import type { Signer } from '../keys/signer.ts'
@@ -36,7 +37,7 @@ export interface RepositorySimulator {
   timestamp: TimestampSigned
   /** `targets` and all delegated roles. */
   readonly targets: Map<string, TargetsSigned>
-  /** Who signs what. A role's signers need not be those that are delegated to. */
+  /** The signers of each role. They need not be those that are delegated to. */
   readonly signers: Map<string, Signer[]>
   /** Everything served, by file name: an attacker may put anything here. */
   readonly files: Map<string, Uint8Array<ArrayBuffer>>
@@ -49,7 +50,7 @@ export interface RepositorySimulator {
   publish(...roles: string[]): Promise<void>
   /** Signs and serves the root as it stands, without a new version. */
   publishRoot(): Promise<void>
-  /** Gives `role` new keys in whoever delegates to it, and publishes that. */
+  /** Gives `role` new keys in its delegator, and publishes that. */
   rotateKeys(role: string, keyCount: number, threshold: number): Promise<void>
   addProduct(product: string): Promise<void>
   addChannel(product: string, channel: string, keyCount?: number): Promise<void>
@@ -63,7 +64,10 @@ export interface RepositorySimulator {
   withdrawRelease(product: string, channel: string, version: string): Promise<void>
 }
 
-/** Two of three keys for offline roles, one for online ones; nothing but an empty `targets`. */
+/**
+ * A repository with nothing but an empty `targets`; two of three keys sign for offline roles, one
+ * for online ones.
+ */
 export async function createRepositorySimulator(now: Date): Promise<RepositorySimulator> {
   const signers = new Map<string, Signer[]>()
   const targets = new Map<string, TargetsSigned>()
@@ -116,7 +120,7 @@ export async function createRepositorySimulator(now: Date): Promise<RepositorySi
   const repository: RepositorySimulator = {
     now,
     root,
-    // stand-ins until the first `publish` below makes version 1 of both
+    // stand-ins until the first `publish` below makes version 1 of both.
     snapshot: { ...(await buildSnapshot(undefined, new Map(), now)), version: 0 },
     timestamp: {
       ...(await buildTimestamp(

@@ -1,6 +1,7 @@
 /**
- * Appending to a log: pure. The edge is all that is needed to go on: the partial tile of every level.
- * The caller stores tiles and edge (or loads the edge from the tiles) and signs only what is stored.
+ * Appends to a log, in pure code. The edge is all that is needed to go on: the partial tile of
+ * every level. The caller stores tiles and edge (or loads the edge from the tiles) and signs only
+ * what is stored.
  */
 import { concatBytes } from '@seaworthy/std/bytes'
 import {
@@ -20,7 +21,10 @@ import {
   tileWidth,
 } from './tiles.ts'
 
-/** The right edge of a tree. `tiles[l]` are the hashes of the partial tile of level `l`; empty where there is none. */
+/**
+ * The right edge of a tree. `tiles[l]` are the hashes of the partial tile of level `l`; empty where
+ * there is none.
+ */
 export interface LogEdge {
   readonly size: number
   readonly tiles: readonly Uint8Array[]
@@ -35,8 +39,8 @@ export interface StoredTile {
 }
 
 /**
- * Adds leaves at the end. `tiles` are those that the tree of the new size has and the old one had not:
- * every tile that became full and the partial tile of each level that changed.
+ * Adds leaves at the end. `tiles` are those that the tree of the new size has and the old one had
+ * not: every tile that became full and the partial tile of each level that changed.
  */
 export function appendLeaves(
   sha256: Sha256,

@@ -1,4 +1,7 @@
-/** Checkpoints (C2SP tlog-checkpoint): what a log says about itself, signed, and what its witnesses confirm. */
+/**
+ * Checkpoints (C2SP tlog-checkpoint): what a log says about itself, signed, and what its witnesses
+ * confirm.
+ */
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
 import { LogError } from './log-error.ts'
@@ -23,7 +26,10 @@ export interface Checkpoint extends TreeHead {
   readonly cosignatures: readonly Cosignature[]
 }
 
-/** Whose checkpoints count. The log may have several keys while one replaces another: any of them is enough. */
+/**
+ * The policy for which checkpoints count. The log may have several keys while one replaces another:
+ * any of them is enough.
+ */
 export interface LogPolicy {
   readonly origin: string
   readonly logKeys: readonly NoteKey[]
@@ -73,8 +79,9 @@ export function signCheckpoint(head: TreeHead, signers: readonly NoteSigner[]): 
 }
 
 /**
- * The checkpoint, if it is one of the policy's log, signed by a log key and cosigned by enough witnesses.
- * Throws `note_malformed`, `checkpoint_signature`, `checkpoint_malformed`, `checkpoint_origin`, `witness_quorum`.
+ * The checkpoint, if it is one of the policy's log, signed by a log key and cosigned by enough
+ * witnesses. Throws `note_malformed`, `checkpoint_signature`, `checkpoint_malformed`,
+ * `checkpoint_origin`, `witness_quorum`.
  */
 export async function verifyCheckpoint(note: Uint8Array, policy: LogPolicy): Promise<Checkpoint> {
   invariant(

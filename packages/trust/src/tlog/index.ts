@@ -1,4 +1,7 @@
-/** The transparency log: hashing, proofs, tiles, signed checkpoints, and the client that notices rewritten history. */
+/**
+ * The transparency log: hashing, proofs, tiles, signed checkpoints, and the client that notices
+ * rewritten history.
+ */
 export { appendLeaves, emptyLogEdge, hashEdge, type LogEdge, type StoredTile } from './append.ts'
 export {
   type Checkpoint,

@@ -17,7 +17,7 @@ export interface TreeNode {
   readonly index: number
 }
 
-/** The leaves from `start` up to but without `end`. */
+/** The leaves from `start` to `end`, `end` excluded. */
 export interface LeafRange {
   readonly start: number
   readonly end: number
@@ -67,8 +67,9 @@ function splitPoint(size: number): number {
 }
 
 /**
- * The complete subtrees that make up a range, left to right, the largest first. The range must be a node
- * of some tree's splitting: it starts at a multiple of a power of two that is not below its length.
+ * The complete subtrees that make up a range, left to right, the largest first. The range must be a
+ * node of some tree's splitting: it starts at a multiple of a power of two that is not below its
+ * length.
  */
 export function coverRange({ start, end }: LeafRange): TreeNode[] {
   const nodes: TreeNode[] = []
@@ -82,7 +83,9 @@ export function coverRange({ start, end }: LeafRange): TreeNode[] {
   return nodes
 }
 
-/** One step up from a subtree to its parent: on which side its sibling stands, and what that spans. */
+/**
+ * One step up from a subtree to its parent: on which side its sibling stands, and what that spans.
+ */
 export interface ProofStep {
   readonly side: 'left' | 'right'
   readonly sibling: LeafRange
@@ -195,7 +198,10 @@ export function proveInclusion(
   )
 }
 
-/** The consistency proof between two sizes of one log (RFC 6962 section 2.1.2). From size 0 it is empty. */
+/**
+ * The consistency proof between two sizes of one log (RFC 6962 section 2.1.2). From size 0 it is
+ * empty.
+ */
 export async function proveConsistency(
   sha256: Sha256,
   read: ReadNodes,
@@ -209,7 +215,9 @@ export async function proveConsistency(
   return readRanges(sha256, read, sharedIsOldRoot ? ranges : [shared, ...ranges])
 }
 
-/** Throws `proof_malformed` or `inclusion_refuted` unless the leaf stands at `index` under `root`. */
+/**
+ * Throws `proof_malformed` or `inclusion_refuted` unless the leaf stands at `index` under `root`.
+ */
 export function verifyInclusion(
   sha256: Sha256,
   claim: { leafHash: Uint8Array; index: number; size: number; root: Uint8Array },

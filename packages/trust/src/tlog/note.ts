@@ -1,6 +1,6 @@
 /**
- * Signed notes (C2SP signed-note): text with signature lines under it, by Ed25519 keys and by witnesses.
- * Nothing of a note may be used before `verifyNote` has returned it.
+ * Signed notes (C2SP signed-note): text with signature lines under it, by Ed25519 keys and by
+ * witnesses. Nothing of a note may be used before `verifyNote` has returned it.
  */
 import {
   base64Decode,
@@ -14,22 +14,31 @@ import {
 import { invariant } from '@seaworthy/std/refusal'
 import { LogError } from './log-error.ts'
 
-/** Signature type bytes: a plain Ed25519 signature, or a witness's cosignature that carries its time. */
+/**
+ * Signature type bytes: a plain Ed25519 signature, or a witness's cosignature that carries its
+ * time.
+ */
 export type NoteKeyType = 'ed25519' | 'cosignature'
 
 const typeBytes: Record<NoteKeyType, number> = { ed25519: 0x01, cosignature: 0x04 }
 
-/** Whom a note may be signed by. Name and id together name the key. */
+/** The key that may sign a note. Name and id together name the key. */
 export interface NoteKey {
   readonly name: string
-  /** The first four bytes of a hash, as 8 hexadecimal digits: a name for looking up, no fingerprint. */
+  /**
+   * The first four bytes of a hash, as 8 hexadecimal digits: a name to look up a key by, not a
+   * fingerprint.
+   */
   readonly id: string
   readonly type: NoteKeyType
   /** 32 bytes. */
   readonly publicKey: Uint8Array
 }
 
-/** Signs as one name. `sign` gets the message's bytes and gives 64 bytes back; the private key stays behind it. */
+/**
+ * Signs under one name. `sign` gets the message's bytes and gives 64 bytes back; the private key
+ * stays behind it.
+ */
 export interface NoteSigner {
   readonly key: NoteKey
   sign(message: Uint8Array): Promise<Uint8Array>
@@ -42,9 +51,9 @@ export interface NoteSignature {
 }
 
 export interface VerifiedNote {
-  /** With its last newline, without the blank line and the signatures. */
+  /** The signed text with its last newline, without the blank line and the signatures. */
   readonly text: string
-  /** At least one, of known keys only, each key once. */
+  /** The verified signatures: at least one, of known keys only, each key once. */
   readonly signatures: readonly NoteSignature[]
 }
 
@@ -77,7 +86,9 @@ export function formatNoteKey(key: NoteKey): string {
   return `${key.name}+${key.id}+${base64Encode(typed)}`
 }
 
-/** The inverse of `formatNoteKey`. Throws `log_key_malformed`, also when the id is not the key's. */
+/**
+ * The inverse of `formatNoteKey`. Throws `log_key_malformed`, also when the id is not the key's.
+ */
 export async function parseNoteKey(text: string): Promise<NoteKey> {
   const match = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(text)
   if (!match) throw new LogError('log_key_malformed', 'not of the form name+id+key')
@@ -89,7 +100,9 @@ export async function parseNoteKey(text: string): Promise<NoteKey> {
   return key
 }
 
-/** Puts a signature line under the text for each signer. Text that no reader would take is a bug. */
+/**
+ * Puts a signature line under the text for each signer. Text that no reader would take is a bug.
+ */
 export async function signNote(text: string, signers: readonly NoteSigner[]): Promise<string> {
   invariant(isNoteText(text) && signers.length > 0, 'a note has text, a last newline and a signer')
   const lines: string[] = []
@@ -100,7 +113,7 @@ export async function signNote(text: string, signers: readonly NoteSigner[]): Pr
   return `${text}\n${lines.join('')}`
 }
 
-/** A witness's line for a note whose text it has verified: to be put behind the note's last line. */
+/** A witness's line for a note whose text it has verified; the caller appends it to the note. */
 export async function formatCosignature(
   text: string,
   signer: NoteSigner,
@@ -115,8 +128,9 @@ export async function formatCosignature(
 }
 
 /**
- * The text of a note that at least one of `keys` signed. Throws `note_malformed`, and `checkpoint_signature`
- * when a signature of a known key is wrong or there is none. Signatures of unknown keys are passed over.
+ * The text of a note that at least one of `keys` signed. Throws `note_malformed`, and
+ * `checkpoint_signature` when a signature of a known key is wrong or there is none. Signatures of
+ * unknown keys are passed over.
  */
 export async function verifyNote(
   note: Uint8Array,
@@ -206,7 +220,10 @@ function formatSignatureLine(key: NoteKey, signature: Uint8Array): string {
   return `— ${key.name} ${base64Encode(named)}\n`
 }
 
-/** Ends in a newline, is not only that, and has no other control characters; the ones above ASCII are allowed. */
+/**
+ * Whether the text ends in a newline, is more than that, and has no other control characters; those
+ * above ASCII are allowed.
+ */
 function isNoteText(text: string): boolean {
   if (text.length < 2 || !text.endsWith('\n') || !text.isWellFormed()) return false
   for (let i = 0; i < text.length; i++) {

@@ -1,4 +1,7 @@
-/** For tests of this folder: hashing, keys made on the spot, and a log that lies in memory as files. */
+/**
+ * Helpers for the tests of this folder: hashing, keys made on the spot, and a log that lies in
+ * memory as files.
+ */
 import { createHash } from 'node:crypto'
 import { appendLeaves, emptyLogEdge, type LogEdge } from './append.ts'
 import { hashLeaf, type Sha256 } from './merkle.ts'

@@ -1,6 +1,7 @@
 /**
- * Reading a log that a stranger serves. Tiles are not believed: proofs made of them are checked against a
- * signed root, and entries are handed out only after their bundle was proved to be under that root.
+ * Reads a log that a stranger serves. Tiles are not believed: proofs made of them are checked
+ * against a signed root, and entries are handed out only after their bundle was proved to be under
+ * that root.
  */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { hashEdge, type LogEdge } from './append.ts'
@@ -31,8 +32,8 @@ import {
 } from './tiles.ts'
 
 /**
- * Fetches a file below the log's prefix, `undefined` where there is none. Must stop at `bytesMax` bytes
- * with an error of its own; what it throws goes through to the caller.
+ * Fetches a file below the log's prefix, `undefined` where there is none. Must stop at `bytesMax`
+ * bytes with an error of its own; what it throws goes through to the caller.
  */
 export type FetchLogFile = (path: string, bytesMax: number) => Promise<Uint8Array | undefined>
 
@@ -46,7 +47,10 @@ export interface LogSource {
 
 const cachedTilesMax = 64
 
-/** Reads tree nodes out of tiles, keeping the last tiles used. Throws `tile_missing` and `tile_malformed`. */
+/**
+ * Reads tree nodes out of tiles, and caches the tiles used last. Throws `tile_missing` and
+ * `tile_malformed`.
+ */
 export function createNodeReader({
   size,
   fetch,
@@ -75,7 +79,10 @@ export function createNodeReader({
     )
 }
 
-/** A partial tile may have been removed once the full one exists; then its beginning is what was asked for. */
+/**
+ * A partial tile may have been removed once the full one exists; then its beginning is what was
+ * asked for.
+ */
 async function fetchTile(
   fetch: FetchLogFile,
   tile: Tile,
@@ -131,7 +138,10 @@ export async function* readEntries(
   }
 }
 
-/** The edge from which a log that is stored as tiles goes on. Throws `tile_mismatch` when it does not give the root. */
+/**
+ * The edge from which appending to a log that is stored as tiles goes on. Throws `tile_mismatch`
+ * when the edge does not give the root.
+ */
 export async function readLogEdge(source: LogSource): Promise<LogEdge> {
   const { size, root, fetch, sha256 } = source
   const tiles: Uint8Array[] = []

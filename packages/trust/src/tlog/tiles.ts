@@ -1,4 +1,6 @@
-/** Where the hashes and entries of a log lie: C2SP tlog-tiles. Pure: coordinates, paths, encodings. */
+/**
+ * Where the hashes and entries of a log lie: C2SP tlog-tiles. Pure: coordinates, paths, encodings.
+ */
 import { LogError } from './log-error.ts'
 import { foldHashes, hashLength, hashTree, type Sha256, type TreeNode } from './merkle.ts'
 
@@ -13,7 +15,10 @@ export const entryBytesMax = 65_535
 export const tileBytesMax = tileWidth * hashLength
 export const entryBundleBytesMax = tileWidth * (2 + entryBytesMax)
 
-/** `level` is a tile level (8 tree levels each) or the entries themselves; `width` below 256 is partial. */
+/**
+ * `level` is a tile level (8 tree levels each) or the entries themselves; `width` below 256 is
+ * partial.
+ */
 export interface Tile {
   readonly level: number | 'entries'
   readonly index: number
@@ -41,7 +46,8 @@ export function parseTilePath(path: string): Tile | undefined {
     index: Number(match[2]!.replaceAll(/[x/]/g, '')),
     width: match[3] === undefined ? tileWidth : Number(match[3]),
   }
-  // Only the one spelling: leading zeros, empty leading groups and width 256 do not come back the same.
+  // Only the one spelling: leading zeros, empty leading groups and width 256 do not come back the
+  // same.
   return formatTilePath(tile) === path ? tile : undefined
 }
 
@@ -50,7 +56,9 @@ export function countAtLevel(level: Tile['level'], size: number): number {
   return level === 'entries' ? size : Math.floor(size / tileWidth ** level)
 }
 
-/** The tile with this level and index as a tree of `size` has it, or `undefined` where it has none. */
+/**
+ * The tile with this level and index as a tree of `size` has it, or `undefined` where it has none.
+ */
 export function tileAt(level: Tile['level'], index: number, size: number): Tile | undefined {
   const width = Math.min(tileWidth, countAtLevel(level, size) - index * tileWidth)
   return width > 0 && (level === 'entries' || level <= tileLevelMax)
@@ -58,14 +66,17 @@ export function tileAt(level: Tile['level'], index: number, size: number): Tile 
     : undefined
 }
 
-/** The levels that a tree of `size` has tiles on: 0 up to but without this. */
+/** The number of levels, counted from 0, on which a tree of `size` has tiles. */
 export function countTileLevels(size: number): number {
   let levels = 0
   while (countAtLevel(levels, size) > 0) levels++
   return levels
 }
 
-/** The tile of a tree of `size` that the node's hash is computed from, and the hashes it takes. */
+/**
+ * The tile of a tree of `size` from which the node's hash is computed, and the hashes in it that
+ * are needed.
+ */
 export function locateNode(
   { level, index }: TreeNode,
   size: number,
@@ -80,7 +91,10 @@ export function locateNode(
   return { tile, first, count }
 }
 
-/** Cuts a tile's bytes to hashes. Throws `tile_malformed` unless there are exactly `width` of them. */
+/**
+ * Cuts a tile's bytes into hashes. Throws `tile_malformed` unless there are exactly `width` of
+ * them.
+ */
 export function parseTile(bytes: Uint8Array, width: number): Uint8Array[] {
   if (bytes.length !== width * hashLength) {
     throw new LogError('tile_malformed', `a tile of width ${width} has ${width * hashLength} bytes`)
@@ -100,7 +114,10 @@ export function hashWithinTile(
     : hashTree(sha256, hashes.slice(first, first + count))
 }
 
-/** Entries with their lengths in front. More than 256, or one above 65,535 bytes, throws `tile_malformed`. */
+/**
+ * Entries with their lengths in front. More than 256, or one above 65,535 bytes, throws
+ * `tile_malformed`.
+ */
 export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   if (entries.length === 0 || entries.length > tileWidth) {
     throw new LogError('tile_malformed', 'a bundle has 1 to 256 entries')

@@ -1,32 +1,41 @@
-/** A client that remembers: every contact with a log is checked against the last checkpoint it believed. */
+/**
+ * A client with a memory: every contact with a log is checked against the last checkpoint it
+ * believed.
+ */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { LogError } from './log-error.ts'
 import type { TreeHead } from './checkpoint.ts'
 import { climbToRoots, hashTree, planConsistency, readRanges, type Sha256 } from './merkle.ts'
 import { createNodeReader, type FetchLogFile, type LogEntry, readEntries } from './tile-reader.ts'
 
-/** What the contact showed: no memory to compare with, the very same tree, or the old one with more behind it. */
+/**
+ * What the contact showed: no memory to compare with, the very same tree, or the old one with more
+ * behind it.
+ */
 export type LogVerdict =
   | { readonly kind: 'first_seen'; readonly added: number }
   | { readonly kind: 'unchanged'; readonly added: 0 }
   | { readonly kind: 'extended'; readonly added: number }
 
 export interface LogContact {
-  /** The last tree head this client believed, from its own disk; absent at the first contact only. */
+  /**
+   * The last tree head this client believed, from its own disk; absent at the first contact only.
+   */
   readonly remembered?: TreeHead
-  /** The one the log shows now, out of `verifyCheckpoint`. */
+  /** The tree head that the log shows now, as `verifyCheckpoint` returned it. */
   readonly current: TreeHead
   readonly fetch: FetchLogFile
   readonly sha256: Sha256
 }
 
 /**
- * Checks that nothing the client saw before was changed or taken away. The caller stores `current` in the
- * place of `remembered` only after this has returned, and keeps both when it throws: two signed checkpoints
- * that contradict each other are the proof of the fork.
+ * Checks that nothing the client saw before was changed or taken away. The caller stores `current`
+ * in the place of `remembered` only after this has returned, and keeps both when it throws: two
+ * signed checkpoints that contradict each other are the proof of the fork.
  *
- * Throws `log_truncated`, `log_forked`; `tile_missing`, `tile_malformed`, `tile_mismatch` when the tiles
- * served do not support the signed checkpoint, which says nothing about history but is no success either.
+ * Throws `log_truncated`, `log_forked`; `tile_missing`, `tile_malformed`, `tile_mismatch` when the
+ * tiles served do not support the signed checkpoint, which says nothing about history but is no
+ * success either.
  */
 export async function verifyLog(contact: LogContact): Promise<LogVerdict> {
   const { remembered, current, sha256 } = contact
@@ -55,8 +64,8 @@ export async function verifyLog(contact: LogContact): Promise<LogVerdict> {
 }
 
 /**
- * Both roots are computed from the tiles. If they give the current root they are the real tree, so an old
- * root that differs then is a rewritten history and not just a broken mirror.
+ * Both roots are computed from the tiles. If they give the current root they are the real tree, so
+ * an old root that differs then is a rewritten history and not just a broken mirror.
  */
 async function verifyExtension(remembered: TreeHead, contact: LogContact): Promise<void> {
   const { current, fetch, sha256 } = contact
@@ -76,8 +85,9 @@ async function verifyExtension(remembered: TreeHead, contact: LogContact): Promi
 }
 
 /**
- * The entries since the remembered checkpoint (or since `firstIndex`), after `verifyLog`: each is proved to be
- * under the current root before it is given. Throws `entry_mismatch`, `tile_missing`, `tile_malformed`.
+ * The entries since the remembered checkpoint (or since `firstIndex`), after `verifyLog`: each is
+ * proved to be under the current root before it is given. Throws `entry_mismatch`, `tile_missing`,
+ * `tile_malformed`.
  */
 export async function* verifyEntries(
   contact: LogContact,

@@ -1,4 +1,7 @@
-/** Every attack the specification names, and the faults found in other clients, against a whole client. */
+/**
+ * Every attack the specification names, and the faults found in other clients, against a whole
+ * client.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -145,7 +148,7 @@ test('T7 freeze: each expired role is refused, at the instant it expires', async
     ['targets', 365 * dayMs],
   ] as const) {
     const { repository, clock, sync, refuses } = await world()
-    // everything is renewed but the one role
+    // Everything is renewed but the one role.
     clock.advance(afterMs - 1000)
     repository.now = clock.now()
     for (const other of ['targets', 'acme', 'acme.stable']) {
@@ -201,7 +204,7 @@ test('T7 freeze: a clock set back does not revive expired metadata', async () =>
     notices.map(({ code }) => code),
     ['clock_jumped', 'clock_behind'],
   )
-  // even with all its stored metadata replayed it would still know the time
+  // Even with all its stored metadata replayed it would still know the time.
   for (const [name, bytes] of old) if (name !== 'timestamp.json') repository.files.set(name, bytes)
   repository.timestamp = {
     ...repository.timestamp,
@@ -459,7 +462,7 @@ test('T7 wrong product: a product role that delegates outside its paths is refus
 
 test('T7 a role reached through a second delegator must satisfy that one too', async () => {
   const { repository, client } = await world()
-  // targets now also delegates acme.stable itself, with keys that have not signed it
+  // Targets now also delegates acme.stable itself, with keys that have not signed it.
   const stranger = await generateSigner('ed25519')
   const targets = await delegateRole(repository.targets.get('targets')!, {
     role: 'acme.stable',
@@ -469,7 +472,7 @@ test('T7 a role reached through a second delegator must satisfy that one too', a
   repository.targets.set('targets', targets)
   await repository.publish('targets')
   await client.refresh()
-  // the tree is searched in order: acme first, whose keys did sign
+  // The tree is searched in order: acme first, whose keys did sign.
   assert.equal((await client.findTarget('acme/stable/1.0.0')).role, 'acme.stable')
   const roles = targets.delegations!.roles!.toReversed()
   repository.targets.set('targets', {

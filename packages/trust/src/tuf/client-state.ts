@@ -1,8 +1,8 @@
 /**
  * What a device remembers of the repository, in one file of two generations: the whole root history
- * from its anchor, the newest trusted files, the marks of their versions, and the latest time it verified. A trailer of length and
- * hash tells a torn file from a whole one. No file at all is as unreadable as a broken one: only
- * provisioning makes the first generation.
+ * from its anchor, the newest trusted files, the marks of their versions, and the latest time it
+ * verified. A trailer of length and hash tells a torn file from a whole one. A missing file is as
+ * unreadable as a broken one: only provisioning makes the first generation.
  */
 import { base64Decode, base64Encode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
@@ -23,18 +23,24 @@ export interface StateStore {
 
 export interface ClientState {
   readonly generation: number
-  /** From the anchor to the newest, without a gap. */
+  /** The roots from the anchor to the newest, without a gap. */
   readonly roots: readonly Uint8Array[]
   /** Newest trusted bytes by role: `timestamp`, `snapshot`, `targets` and delegated roles. */
   readonly roles: ReadonlyMap<string, Uint8Array>
-  /** The latest time at which all metadata was verified: the clock may not fall below it while the same online keys count. */
+  /**
+   * The latest time at which all metadata was verified: the clock may not fall below it while the
+   * same online keys count.
+   */
   readonly verifiedAt: Date
   /**
-   * Version of the root since which these online keys count (`LearntTime`). Absent in states of earlier versions of this program:
-   * it is taken for the keys of the newest stored root.
+   * Version of the root since which these online keys count (`LearntTime`). Absent in states of
+   * earlier versions of this program: it is taken for the keys of the newest stored root.
    */
   readonly verifiedUnder?: number
-  /** Of the offline roles. Absent in states of earlier versions of this program: they are learnt from `roles`. */
+  /**
+   * The marks of the offline roles. Absent in states of earlier versions of this program: they are
+   * learnt from `roles`.
+   */
   readonly marks?: StoredMarks
 }
 
@@ -73,7 +79,10 @@ function formatMarks(marks: StoredMarks): Record<string, string[]> {
   return texts
 }
 
-/** Throws what is not `state_unreadable` yet for anything that `formatMarks` has not made. */
+/**
+ * Throws for anything that `formatMarks` has not made; the caller turns the error into
+ * `state_unreadable`.
+ */
 function parseMarks(json: JsonValue): StoredMarks {
   if (!isJsonObject(json)) throw new SyntaxError('marks are no object')
   const readMark = (value: JsonValue): VersionMark => {

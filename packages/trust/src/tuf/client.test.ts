@@ -152,7 +152,7 @@ test('one broken generation is survived with the other, and noticed', async () =
     if (lost) store.slots.set(newest!, lost)
     else store.slots.delete(newest!)
     const reopened = await reopen()
-    // generation 1 has no older one beside it, so it must at least be readable as what it is
+    // Generation 1 has no older one beside it, so it must at least be readable as what it is.
     await reopened.refresh()
   }
   await repository.addRelease('acme', 'stable', '2.0.0')

@@ -1,7 +1,7 @@
 /**
- * The client of devices and of the command line, for one repository whose root was pinned. Each cycle
- * starts from the pinned root, walks the stored history and goes on over the network; what is stored
- * is never the anchor. It makes no decision about releases: see `release.ts`.
+ * The client of devices and of the command line, for one repository whose root was pinned. Each
+ * cycle starts from the pinned root, walks the stored history and goes on over the network; what is
+ * stored is never the anchor. It makes no decision about releases: see `release.ts`.
  */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { minuteMs, parseInstant } from '@seaworthy/std/time'
@@ -29,8 +29,8 @@ export interface TufClientOptions {
   /** A time that has certainly passed, such as the build date of this program. */
   readonly notBefore: Date
   /**
-   * Never on a device: takes root and targets roles that have expired, so that signers can see and renew
-   * them. Timestamp and snapshot must be fresh all the same; `status` tells what has expired.
+   * Accepts expired root and targets roles, so that signers can see and renew them; never set on a
+   * device. Timestamp and snapshot must be fresh all the same; `status` tells what has expired.
    */
   readonly acceptExpiredOffline?: boolean
 }
@@ -38,8 +38,9 @@ export interface TufClientOptions {
 export interface TufClientPorts {
   readonly clock: Clock
   /**
-   * Whether somebody else has just vouched for the clock. Then no instant much later than it is believed to be when a timestamp was
-   * signed. Without: never known, as of a clock that may be behind.
+   * Whether somebody else has just vouched for the clock. If so, no instant much later than the
+   * clock is believed to be the time at which a timestamp was signed. Left out, the clock is never
+   * known to be good and may be behind.
    */
   readonly isClockGood?: () => boolean
   readonly store: StateStore
@@ -48,9 +49,11 @@ export interface TufClientPorts {
 
 /** What an operator should hear of, though nothing was refused. */
 export type TufNotice =
-  /** The clock stands before what has certainly passed or was verified, which was used in its place. */
+  /**
+   * The clock stands before what has certainly passed or was verified, which was used in its place.
+   */
   | { readonly code: 'clock_behind'; readonly byMs: number }
-  /** Since the last cycle the clock moved otherwise than time did. */
+  /** The clock moved otherwise than time did since the last cycle. */
   | { readonly code: 'clock_jumped'; readonly byMs: number }
   /** One of the two stored generations is gone or broken; the other was used. */
   | { readonly code: 'state_generation_lost' }
@@ -69,41 +72,52 @@ export interface TrustedFile {
 export interface TufStatus {
   /** No clock below it is believed. */
   readonly timeFloor: Date
-  /** Since the last successful cycle of this process began, whatever the clock did meanwhile. */
+  /**
+   * Milliseconds since the last successful cycle of this process began, whatever the clock did
+   * meanwhile.
+   */
   readonly sinceVerifiedMs: number | undefined
-  /** As trusted after the last successful cycle, in the order root, timestamp, snapshot, targets, others. */
+  /**
+   * The roles trusted after the last successful cycle, in the order root, timestamp, snapshot,
+   * targets, others.
+   */
   readonly roles: readonly RoleStatus[]
 }
 
 export interface TufClient {
   /**
-   * One cycle. Throws `TrustError` when something is not genuine, and whatever the ports throw. What
-   * was verified before the failure is kept, so that an attacker cannot make it be forgotten.
+   * One cycle. Throws `TrustError` when something is not genuine, and whatever the ports throw.
+   * What was verified before the failure is kept, so that an attacker cannot make it be forgotten.
    */
   refresh(): Promise<readonly TufNotice[]>
   /**
-   * The roots alone (5.3), whether expired or not, for those who have to sign the next one: what the online keys say, or do not say
-   * any more, plays no part. Afterwards nothing but `trustedFiles` and `status` has an answer.
+   * Refreshes only the roots (5.3), whether expired or not, for those who have to sign the next
+   * one: what the online keys say, or no longer say, plays no part. Afterwards only `trustedFiles`
+   * and `status` have an answer.
    */
   refreshRoots(): Promise<void>
   /** Searches the delegations. Throws `target_unknown`. Needs a successful `refresh` before. */
   findTarget(path: string): Promise<FoundTarget>
   /**
-   * The channel's role, for repositories of our layout. Throws `wrong_product` or `wrong_channel` when
-   * nobody delegates to it, and `profile_violation` when a delegator is not of our layout.
+   * The channel's role, for repositories of our layout. Throws `wrong_product` or `wrong_channel`
+   * when nobody delegates to it, and `profile_violation` when a delegator is not of our layout.
    */
   loadChannel(product: string, channel: string): Promise<Metadata<TargetsSigned>>
-  /** Everything trusted now, under the names a repository serves it, the anchor left out: to hand on. */
+  /**
+   * Everything trusted now but the anchor, under the names a repository serves it, to be handed on.
+   */
   trustedFiles(): TrustedFile[]
   status(): TufStatus
 }
 
-/** A deviation of the clock that is not worth a word: time daemons that steer it, and slow disks. */
+/**
+ * A deviation of the clock that is not worth a report: time daemons that steer it, and slow disks.
+ */
 const clockToleranceMs = 5 * minuteMs
 
 /**
- * Makes the first generation of the state; provisioning alone calls it. Throws `state_unreadable` when
- * any state is there already, and the anchor's own faults.
+ * Makes the first generation of the state; only provisioning calls it. Throws `state_unreadable`
+ * when any state exists already, and the anchor's own faults.
  */
 export async function createTrustState(
   options: TufClientOptions,
@@ -142,8 +156,8 @@ function startSet(
 }
 
 /**
- * Opens the client on the state that provisioning made. Throws `state_unreadable` when no generation
- * can be read, and `root_chain_broken` when the history does not contain the anchor.
+ * Opens the client on the state that provisioning made. Throws `state_unreadable` when no
+ * generation can be read, and `root_chain_broken` when the history does not contain the anchor.
  */
 export async function openTufClient(
   options: TufClientOptions,
@@ -168,7 +182,7 @@ export async function openTufClient(
   })
   let set: TrustedSet | undefined
   let lastCycle: { wallMs: number; monotonicMs: number } | undefined
-  /** Of the last successful cycle of this process. */
+  /** Start of the last successful cycle of this process. */
   let lastVerified: { startMs: number; monotonicMs: number; onlineKeysSince: number } | undefined
 
   const persist = async () => {
@@ -220,8 +234,9 @@ export async function openTufClient(
   })
 
   /**
-   * What time it must be at least under this set's root: a wall clock that was set back takes nothing of the time that has passed
-   * since the last cycle, as long as the same online keys count.
+   * The earliest time that it can be under this set's root: a wall clock that was set back takes
+   * nothing of the time that has passed since the last cycle, as long as the same online keys
+   * count.
    */
   const floorOf = (current: TrustedSet): Date => {
     const { onlineKeysSince } = current
@@ -244,7 +259,7 @@ export async function openTufClient(
       if (!isTrustError(cause)) throw cause
       throw trustError('state_unreadable', 'the stored root history does not verify', { cause })
     }
-    // a state of an earlier version: its time goes with the keys that count as far as it knows
+    // A state of an earlier version: its time goes with the keys that count as far as it knows.
     verifiedUnder ??= started.onlineKeysSince
     if (!areMarksKnown) {
       const { profile, limits } = options
@@ -273,7 +288,7 @@ export async function openTufClient(
       monotonicMs: ports.clock.monotonicMs(),
       onlineKeysSince,
     }
-    // one write a minute at most: the floor needs no finer steps
+    // One write a minute at most: the floor needs no finer steps.
     const isSame = verifiedUnder === onlineKeysSince
     if (isSame && after.getTime() - verifiedAt.getTime() < minuteMs) return
     verifiedAt = after

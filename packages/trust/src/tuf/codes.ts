@@ -1,4 +1,7 @@
-/** The closed union of reasons why bytes are not genuine or not for this device. Names are those that devices report. */
+/**
+ * The closed union of reasons why bytes are not genuine or not for this device. Names are those
+ * that devices report.
+ */
 import { TrustError } from '@seaworthy/std/refusal'
 
 export const trustCodes = [
@@ -23,13 +26,19 @@ export const trustCodes = [
   /** More bytes than the limit or the signed length. */
   'endless_data',
   'slow_retrieval',
-  /** A root that is not exactly the next version, or an anchor the stored history does not start from. */
+  /**
+   * A root that is not exactly the next version, or an anchor the stored history does not start
+   * from.
+   */
   'root_chain_broken',
   /** The repository does not have a file its own signed metadata names. */
   'metadata_missing',
   /** No role that may speak for the path lists it. */
   'target_unknown',
-  /** A listed path that stands for no file below the repository's address, such as one with a segment `..`. */
+  /**
+   * A listed path that stands for no file below the repository's address, such as one with a
+   * segment `..`.
+   */
   'target_path_unusable',
   'release_malformed',
   'wrong_product',
@@ -54,7 +63,9 @@ export function trustError(
   return new TrustError<TrustCode>(code, publicMessage, options)
 }
 
-/** Whether `error` is a `TrustError` with one of our codes, and if codes are given, one of these. */
+/**
+ * Whether `error` is a `TrustError` with one of our codes, and if codes are given, one of these.
+ */
 export function isTrustError(error: unknown, ...codes: readonly TrustCode[]): error is TufError {
   if (!(error instanceof TrustError)) return false
   return (codes.length > 0 ? codes : trustCodes).includes(error.code as TrustCode)

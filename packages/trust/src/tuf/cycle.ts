@@ -10,8 +10,8 @@ import type { DelegatedRing } from './version-marks.ts'
 
 /**
  * Fetches one metadata file by its percent-encoded name, as in `3.root.json`. `undefined`: the
- * repository says that it does not exist (HTTP 404). Anything else that is not the file is thrown. More
- * than `bytesMax` bytes must not be read; a port that returns more is refused all the same.
+ * repository says that it does not exist (HTTP 404). Anything else that is not the file is thrown.
+ * More than `bytesMax` bytes must not be read; a port that returns more is refused all the same.
  */
 export type FetchMetadata = (name: string, bytesMax: number) => Promise<Uint8Array | undefined>
 
@@ -48,7 +48,9 @@ export async function refreshTrustedSet(set: TrustedSet, ports: CyclePorts): Pro
   await loadRole(set, ports, 'targets', set.targetsRing())
 }
 
-/** 5.3.2 to 5.3.9: every newer root there is. Whether the newest has expired is not asked here. */
+/**
+ * Fetches every newer root there is (5.3.2 to 5.3.9). Does not ask whether the newest has expired.
+ */
 export async function refreshRoots(
   set: TrustedSet,
   { fetchMetadata, cache, limits }: CyclePorts,
@@ -63,7 +65,7 @@ export async function refreshRoots(
   }
 }
 
-/** 5.4 */
+/** Refreshes the timestamp (5.4). */
 async function refreshTimestamp(set: TrustedSet, { fetchMetadata, cache, limits }: CyclePorts) {
   const stored = await cache.read('timestamp')
   if (stored) await loadStored(() => set.loadTimestamp(stored), 'timestamp')
@@ -71,7 +73,7 @@ async function refreshTimestamp(set: TrustedSet, { fetchMetadata, cache, limits 
   if (await set.updateTimestamp(bytes)) await cache.keep('timestamp', bytes)
 }
 
-/** 5.5 */
+/** Refreshes the snapshot (5.5). */
 async function refreshSnapshot(set: TrustedSet, { fetchMetadata, cache, limits }: CyclePorts) {
   const stored = await cache.read('snapshot')
   if (stored && (await loadStored(() => set.loadSnapshot(stored), 'snapshot'))) return
@@ -86,8 +88,8 @@ async function refreshSnapshot(set: TrustedSet, { fetchMetadata, cache, limits }
 }
 
 /**
- * Stored metadata that no longer has its threshold was voided by a newer root and is passed over, as if
- * it had been dropped. Any other fault means that the store was altered.
+ * Stored metadata that no longer has its threshold was voided by a newer root and is passed over,
+ * as if it had been dropped. Any other fault means that the store was altered.
  */
 async function loadStored<T>(load: () => Promise<T>, role: string): Promise<T | undefined> {
   try {
@@ -99,7 +101,7 @@ async function loadStored<T>(load: () => Promise<T>, role: string): Promise<T | 
   }
 }
 
-/** 5.6 for one role: from the cache when it is what the snapshot names, otherwise fetched. */
+/** Loads one role (5.6): from the cache when that is what the snapshot names, otherwise fetched. */
 export async function loadRole(
   set: TrustedSet,
   { fetchMetadata, cache, limits }: CyclePorts,
@@ -112,7 +114,7 @@ export async function loadRole(
     try {
       return await set.updateRole(role, ring, known)
     } catch (error) {
-      // a copy that is not what the snapshot and the delegator demand now is fetched anew
+      // A copy that is not what the snapshot and the delegator demand now is fetched anew.
       if (!isTrustError(error)) throw error
     }
   }
@@ -134,8 +136,9 @@ export interface FoundTarget {
 }
 
 /**
- * 5.6.7: searches the tree of delegations for `path`, depth first in order of appearance, each role
- * once, `targets` and at most `delegationsPerLookupMax` others. `undefined` when nobody who may lists it.
+ * Searches the tree of delegations for `path` (5.6.7), depth first in order of appearance, each
+ * role once, `targets` and at most `delegationsPerLookupMax` others. Gives `undefined` when no role
+ * that may list the path does.
  */
 export async function findTarget(
   set: TrustedSet,

@@ -49,7 +49,7 @@ test('TAP 15: the bin is the first bits of the hash of the path', async () => {
     keys: {},
     succinct_roles: { keyids: ['k'], threshold: 1, bit_length: bitLength, name_prefix: 'bin' },
   })
-  // sha256('a.txt') = 0eb... : computed here to pick the same bits by other means
+  // sha256('a.txt') = 0eb... : computed here to pick the same bits by other means.
   const hash = new Uint8Array(
     await crypto.subtle.digest('SHA-256', new TextEncoder().encode('a.txt')),
   )

@@ -10,7 +10,10 @@ export interface MatchingDelegation {
   readonly ring: KeyRing
 }
 
-/** The delegations of one role that apply to `path`, in order of appearance, none after a terminating one. */
+/**
+ * The delegations of one role that apply to `path`, in order of appearance, none after a
+ * terminating one.
+ */
 export async function matchDelegations(
   delegations: Delegations | undefined,
   path: string,
@@ -31,7 +34,10 @@ export async function matchDelegations(
   return matching
 }
 
-/** The keys that `delegations` names for the role `name`, or `undefined` when it does not delegate to it. */
+/**
+ * The keys that `delegations` names for the role `name`, or `undefined` when it does not delegate
+ * to it.
+ */
 export function findKeyRing(
   delegations: Delegations | undefined,
   name: string,
@@ -68,7 +74,10 @@ export function matchesPattern(path: string, pattern: string): boolean {
   )
 }
 
-/** `fnmatch` as Python has it: `*`, `?`, `[set]`, `[!set]`. Time grows with the product of the lengths at most. */
+/**
+ * Matches as Python's `fnmatch` does: `*`, `?`, `[set]`, `[!set]`. The time is at most proportional
+ * to the product of the lengths.
+ */
 function matchesGlob(text: string, glob: string): boolean {
   const characters = Array.from(text)
   const tokens = tokenizeGlob(glob)
@@ -109,7 +118,7 @@ function tokenizeGlob(glob: string): GlobToken[] {
     } else if (c === '[') {
       const negated = characters[i + 1] === '!'
       const from = i + (negated ? 2 : 1)
-      // a `]` in first place stands for itself
+      // A `]` in first place stands for itself.
       const end = characters.indexOf(']', from + 1)
       if (end < 0) {
         tokens.push((character) => character === '[')

@@ -1,4 +1,4 @@
-/** What whoever holds the online keys can say about the time, and how long it counts. */
+/** What somebody with the online keys can say about the time, and how long it counts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -21,7 +21,9 @@ const rootExpiresAt = expiryOf('root', start)
 /** How far a signed instant lifts the floor above a plausible clock. */
 const signedAheadMaxMs = 12 * hourMs
 
-/** A device that has seen the first release, and a thief who has had both online keys for a moment. */
+/**
+ * A device that has seen the first release, and a thief who once had both online keys for a moment.
+ */
 async function world(ownClock = start) {
   const repository = await createRepositorySimulator(start)
   await repository.addProduct('acme')
@@ -36,7 +38,10 @@ async function world(ownClock = start) {
     snapshot: repository.signers.get('snapshot')!,
     timestamp: repository.signers.get('timestamp')!,
   }
-  /** Serves what is there under a snapshot and a timestamp that the stolen keys sign for another time. */
+  /**
+   * Serves the current files under a snapshot and a timestamp that the stolen keys sign for another
+   * time.
+   */
   const forge = async (
     at: Date,
     edit: {
@@ -63,7 +68,7 @@ async function world(ownClock = start) {
     repository,
     clock,
     ...device,
-    /** Whether somebody vouches for the clock. */
+    /** Says from now on whether somebody vouches for the clock. */
     vouch: (isGood: boolean) => {
       isClockGood = isGood
     },
@@ -74,7 +79,7 @@ async function world(ownClock = start) {
       client = await device.reopen()
     },
     refuses: (code: TrustCode) => assert.rejects(sync, { name: 'TrustError', code }),
-    /** The owners notice nothing and go on: further timestamps, as every hour. */
+    /** The owners notice nothing and go on publishing timestamps, as they do every hour. */
     goOn: async () => {
       await repository.publish()
       await repository.publish()
@@ -213,7 +218,7 @@ test('T7 forged clock: a timestamp or snapshot with more than its maximum lifeti
     await forge(start, { snapshot: (signed) => ({ ...signed, expires: long }) })
     await refuses('lifetime_exceeded')
     await goOn()
-    // the floor knows no more of the time than a day and a half ahead
+    // The floor knows no more of the time than a day and a half ahead.
     await forge(start, {
       timestamp: ({ seaworthy: _unsaid, ...signed }) => ({
         ...signed,
@@ -241,10 +246,10 @@ test('T7 forged clock: a timestamp that was stored before its lifetime was looke
 test('a clock that is days behind verifies all the same, and is helped by half a day; one that is years behind by what was signed', async () => {
   const days = await world(after(-3 * dayMs))
   await days.sync()
-  // the build date helps it no further than to the start
+  // The build date helps it no further than to the start.
   assert.deepEqual(days.status().timeFloor, start)
   for (const [ownClock, floor] of [
-    // it stands after what the root proves to have passed
+    // It stands after what the root proves to have passed.
     [after(-12 * hourMs), after(-12 * hourMs + signedAheadMaxMs)],
     [after(-18 * hourMs), after(-18 * hourMs + signedAheadMaxMs)],
     [after(-400 * dayMs), start],
@@ -280,7 +285,7 @@ test('T7 forged clock: a timestamp that dates itself two months ahead, to be sho
   await refuses('lifetime_exceeded')
   await goOn()
   await sync()
-  // a snapshot is counted from the same instant
+  // A snapshot is counted from the same instant.
   await forge(after(12 * hourMs), {
     snapshot: (signed) => ({ ...signed, expires: formatInstant(after(8 * dayMs)) }),
   })
@@ -309,7 +314,8 @@ test('T7 a clock that is behind keeps nobody from news unless somebody vouched f
   vouch(true)
   repository.now = after(5 * dayMs)
   await repository.publish()
-  // whoever said so lied, or the clock stood still: no further than to the next time somebody says otherwise
+  // Whoever said so lied, or the clock stood still: no further than to the next time somebody says
+  // otherwise.
   await refuses('lifetime_exceeded')
   vouch(false)
   await sync()
@@ -406,7 +412,7 @@ test('T7 forged clock: whatever stolen online keys said and the own clock did, o
           } else if (event.what === 'clock') clock.jumpTo(new Date(trueMs() + event.offMs))
           else if (event.what === 'restart') await restart()
           else await goOn()
-          // accepted or refused: nobody was there to see
+          // Accepted or refused: nobody was there to see.
           await sync().catch((error: unknown) => {
             if (!(error instanceof Error) || error.name !== 'TrustError') throw error
           })

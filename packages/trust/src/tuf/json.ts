@@ -1,13 +1,17 @@
 /**
- * JSON as far as signed metadata may use it: bounded, whole numbers only, no member twice, no lone
- * surrogate. And its two written forms: OLPC canonical JSON, which signatures cover, and the wire form.
+ * JSON as far as signed metadata may use it: bounded, whole numbers only, no duplicate member, no
+ * lone surrogate. It has two written forms: OLPC canonical JSON, which signatures cover, and the
+ * wire form.
  */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { trustError } from './codes.ts'
 import type { TufError } from './codes.ts'
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject
-/** Without a prototype, so that `constructor` or `__proto__` is a member only where the text has it. */
+/**
+ * An object without a prototype, so that `constructor` or `__proto__` is a member only where the
+ * text has it.
+ */
 export interface JsonObject {
   [name: string]: JsonValue
 }
@@ -19,7 +23,7 @@ export interface JsonLimits {
 }
 
 /**
- * Parses untrusted bytes. Everything else than one JSON value within the limits is a `TrustError`:
+ * Parses untrusted bytes. Anything but one JSON value within the limits is a `TrustError`:
  * `endless_data` above `bytesMax`, otherwise `metadata_malformed`.
  */
 export function parseJson(bytes: Uint8Array, limits: JsonLimits): JsonValue {
@@ -66,7 +70,7 @@ function parseJsonText(text: string, depthMax: number): JsonValue {
       } else if (c >= 0x20) {
         at++
       } else {
-        // NaN, beyond the end, lands here too: every comparison with it is false
+        // NaN, beyond the end, lands here too: every comparison with it is false.
         throw malformed(at >= text.length ? 'an unfinished string' : 'a control character')
       }
     }

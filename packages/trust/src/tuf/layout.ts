@@ -1,6 +1,7 @@
 /**
- * The shape of our own tree: `targets` only delegates to products, a product only to its channels, a
- * channel only lists releases. Kept to, every client finds for every path the same one role.
+ * The shape of our own tree: `targets` only delegates to products, a product only to its channels,
+ * a channel only lists releases. In such a tree every client finds the same single role for every
+ * path.
  */
 import { isTrustError } from './codes.ts'
 import type { TargetsSigned } from './metadata.ts'
@@ -93,7 +94,10 @@ function lintChannel(role: string, signed: TargetsSigned): LayoutFinding[] {
   return findings
 }
 
-/** All deviations of a targets role from its place in the tree; none for a role that is not of our tree. */
+/**
+ * All deviations of a targets role from its position in the tree; none for a role that is not of
+ * our tree.
+ */
 export function lintLayout(role: string, signed: TargetsSigned): LayoutFinding[] {
   const kind = roleKindOf(role)?.kind
   if (kind === 'targets' || kind === 'product') return lintDelegator(role, signed)

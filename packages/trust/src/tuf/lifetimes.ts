@@ -1,12 +1,14 @@
-/** How long metadata lives, who has to hear that it ends, and how long an attacker could stay unseen. */
+/**
+ * How long metadata lives, who is told before it ends, and how long an attacker could stay unseen.
+ */
 import { dayMs } from '@seaworthy/std/time'
 import type { RoleKind } from './names.ts'
 import { roleKindOf } from './names.ts'
 
 interface Lifetime {
-  /** What we give when nobody asks for something else. */
+  /** The lifetime when nobody asks for another. */
   readonly defaultMs: number
-  /** Longer ones are refused: they would lengthen every freeze. */
+  /** The longest lifetime: longer ones are refused, as they would lengthen every freeze. */
   readonly maxMs: number
 }
 
@@ -35,20 +37,23 @@ export interface RoleLifetime {
 
 export interface LifetimeAlarm {
   readonly role: string
-  /** Percent of the lifetime that have passed; 100 once expired. */
+  /** Percentage of the lifetime that has passed; 100 once expired. */
   readonly level: 50 | 80 | 95 | 100
   readonly expiresAt: Date
   /** Negative once expired. */
   readonly remainingMs: number
 }
 
-/** One alarm, the highest, for each role that has passed 50 % of its lifetime; the most urgent first. */
+/**
+ * One alarm, the highest, for each role that has passed 50 % of its lifetime; the most urgent
+ * first.
+ */
 export function lifetimeAlarms(roles: Iterable<RoleLifetime>, now: Date): LifetimeAlarm[] {
   const alarms: LifetimeAlarm[] = []
   for (const { role, issuedAt, expiresAt } of roles) {
     const wholeMs = expiresAt.getTime() - issuedAt.getTime()
     const remainingMs = expiresAt.getTime() - now.getTime()
-    // a lifetime of nothing or less is over, whatever the clock says
+    // A lifetime of nothing or less is over, whatever the clock says.
     const passed = wholeMs > 0 ? 100 * (1 - remainingMs / wholeMs) : 100
     const level = ([100, 95, 80, 50] as const).find((percent) => passed >= percent)
     if (level !== undefined) alarms.push({ role, level, expiresAt, remainingMs })
@@ -57,8 +62,8 @@ export function lifetimeAlarms(roles: Iterable<RoleLifetime>, now: Date): Lifeti
 }
 
 /**
- * Maximum blind time: how long someone with all online keys can keep a device on what it has without
- * its noticing. It ends when the first of the roles expires that such a person cannot sign.
+ * Maximum blind time: how long somebody with all online keys can keep a device on what it has
+ * without its noticing. It ends when the first role expires that such a person cannot sign.
  */
 export function blindTimeMs(
   offlineRoles: readonly { readonly expiresAt: Date }[],

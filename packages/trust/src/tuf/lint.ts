@@ -1,6 +1,7 @@
 /**
- * The strict profile as a linter: what conforming metadata must keep to besides, so that every client
- * reads it alike. Runs in the repository before publishing, in the signing command, and on the device.
+ * The strict profile as a linter: rules that conforming metadata must follow in addition, so that
+ * every client reads it alike. Runs in the repository before publishing, in the signing command,
+ * and on the device.
  */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { parseInstant } from '@seaworthy/std/time'
@@ -31,7 +32,7 @@ export type FindingName =
 
 export interface Finding {
   readonly name: FindingName
-  /** What it is about, for people. */
+  /** The sentence for people. */
   readonly message: string
 }
 
@@ -40,7 +41,9 @@ const roleName = /^[a-z][a-z0-9._-]*$/
 const pathText = /^[A-Za-z0-9._/+-]+$/
 const patternText = /^[A-Za-z0-9._/+*-]+$/
 
-/** Whether the strict profile allows it as a target path: plain characters, no empty or dot segment. */
+/**
+ * Whether the strict profile allows it as a target path: plain characters, no empty or dot segment.
+ */
 function isTargetPath(path: string): boolean {
   return pathText.test(path) && hasPlainSegments(path)
 }
@@ -67,7 +70,7 @@ export async function lintMetadata(metadata: Metadata): Promise<Finding[]> {
   return findings
 }
 
-/** The same for the signed part alone: what a signer looks at before there is any signature. */
+/** The same for the signed part only: what a signer looks at before there is any signature. */
 export async function lintSigned(signed: AnySigned): Promise<Finding[]> {
   const findings: Finding[] = []
   const add = (name: FindingName, message: string) => findings.push({ name, message })
@@ -99,7 +102,7 @@ export async function lintSigned(signed: AnySigned): Promise<Finding[]> {
   try {
     parseInstant(signed.expires)
   } catch {
-    // a finding like the others
+    // It is reported as a finding like the others.
     add('instant_form', 'expires is not YYYY-MM-DDTHH:MM:SSZ')
   }
   switch (signed._type) {
@@ -175,7 +178,7 @@ async function lintKeys(
     try {
       materials.set(id, parsePublicKey(key).material)
     } catch {
-      // a finding like the others
+      // It is reported as a finding like the others.
       add('key_unsupported', `the key ${id} is not an Ed25519 or P-256 key in our form`)
       continue
     }

@@ -1,7 +1,7 @@
 /**
- * The metadata of TUF (specification 4), with the member names of the wire. Values of these types may
- * carry further members: they are signed, kept and otherwise ignored. Objects that map names are read
- * with `Object.hasOwn` only.
+ * The metadata of TUF (specification 4), with the member names of the wire. Values of these types
+ * may carry further members: they are signed, kept and otherwise ignored. Objects that map names
+ * are read with `Object.hasOwn` only.
  */
 import type { PublicKey } from '../keys/public-key.ts'
 import type { JsonObject } from './json.ts'
@@ -41,14 +41,16 @@ export interface FileMeta {
 
 export interface SnapshotSigned extends Signed {
   readonly _type: 'snapshot'
-  /** By file name: `targets.json`, `acme.stable.json`. */
+  /** File metadata by file name: `targets.json`, `acme.stable.json`. */
   readonly meta: Readonly<Record<string, FileMeta>>
 }
 
 export interface TimestampSigned extends Signed {
   readonly _type: 'timestamp'
   readonly meta: { readonly 'snapshot.json': FileMeta }
-  /** Ours: when it was signed. A floor for the time of devices that have no clock. */
+  /**
+   * Our extension: when it was signed. A lower bound of the time for devices that have no clock.
+   */
   readonly seaworthy?: { readonly signedAt: string }
 }
 
@@ -81,7 +83,10 @@ export interface TargetsSigned extends Signed {
   readonly _type: 'targets'
   readonly targets: Readonly<Record<string, TargetFile>>
   readonly delegations?: Delegations
-  /** Ours, in channel roles: the highest counter and floor ever listed, withdrawn releases included. */
+  /**
+   * Our extension, in channel roles: the highest counter and floor ever listed, withdrawn releases
+   * included.
+   */
   readonly seaworthy?: ChannelMarks
 }
 
@@ -101,7 +106,7 @@ export type AnySigned = SignedByType[RoleType]
 
 export interface TufSignature {
   readonly keyid: string
-  /** Hexadecimal. */
+  /** The signature in hexadecimal. */
   readonly sig: string
 }
 
@@ -111,7 +116,7 @@ export interface Envelope<S extends AnySigned = AnySigned> {
   readonly signed: S
 }
 
-/** A metadata file that was read: its form holds, its signatures are not checked yet. */
+/** A metadata file that was read: its form is right, its signatures are not checked yet. */
 export interface Metadata<S extends AnySigned = AnySigned> extends Envelope<S> {
   /** The file, exactly as received. */
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -119,17 +124,23 @@ export interface Metadata<S extends AnySigned = AnySigned> extends Envelope<S> {
   readonly signedBytes: Uint8Array<ArrayBuffer>
 }
 
-/** `conforming`: any repository the specification allows. `strict`: what our own repositories publish. */
+/**
+ * `conforming`: any repository the specification allows. `strict`: what our own repositories
+ * publish.
+ */
 export type Profile = 'conforming' | 'strict'
 
 export interface TufLimits {
   readonly rootBytesMax: number
   readonly timestampBytesMax: number
-  /** Where the timestamp does not state the length. */
+  /** The limit where the timestamp does not state the length. */
   readonly snapshotBytesMax: number
-  /** Where the snapshot does not state the length. */
+  /** The limit where the snapshot does not state the length. */
   readonly targetsBytesMax: number
-  /** Of a file whose length signed metadata states: it may be longer than the limits above, but no longer than this. */
+  /**
+   * The limit for a file whose length signed metadata states: it may be longer than the limits
+   * above, but no longer than this.
+   */
   readonly statedBytesMax: number
   readonly rootsPerCycleMax: number
   /** Delegated roles looked at for one target path. */

@@ -1,10 +1,16 @@
-/** Names of our own repositories: products, channels, versions, and the roles and paths made of them. */
+/**
+ * Names of our own repositories: products, channels, versions, and the roles and paths made of
+ * them.
+ */
 
 const name = /^[a-z][a-z0-9-]{0,62}$/
 const reserved = ['root', 'targets', 'snapshot', 'timestamp']
 const versionText = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
-/** Names a product or a channel: no dots, so that a channel's role splits in one way only. */
+/**
+ * Whether the text may name a product or a channel: no dots, so that a channel's role splits in one
+ * way only.
+ */
 export function isName(text: string): boolean {
   return name.test(text) && !reserved.includes(text)
 }
@@ -26,7 +32,7 @@ export type RoleKind =
   | { readonly kind: 'product'; readonly product: string }
   | { readonly kind: 'channel'; readonly product: string; readonly channel: string }
 
-/** What a role of our repository is for; `undefined` when its name is none of ours. */
+/** The purpose of a role of our repository; `undefined` when its name is none of ours. */
 export function roleKindOf(role: string): RoleKind | undefined {
   if (role === 'root' || role === 'targets' || role === 'snapshot' || role === 'timestamp') {
     return { kind: role }

@@ -1,4 +1,6 @@
-/** Where metadata of unknown origin enters: bytes in, well-formed metadata out, or a coded refusal. */
+/**
+ * The entry for metadata of unknown origin: bytes in, well-formed metadata out, or a coded refusal.
+ */
 import { parseInstant } from '@seaworthy/std/time'
 import { trustError } from './codes.ts'
 import { canonicalJson, isJsonObject, parseJson } from './json.ts'
@@ -8,8 +10,8 @@ import { defaultTufLimits, topLevelRoles } from './metadata.ts'
 import type { Metadata, Profile, RoleType, SignedByType, TufLimits } from './metadata.ts'
 
 /**
- * Reads one metadata file of the given type (specification 4). Checks the form alone: no signature, no
- * version against another, no expiry. Throws `endless_data`, `metadata_malformed`,
+ * Reads one metadata file of the given type (specification 4). Checks only the form: no signature,
+ * no version against another, no expiry. Throws `endless_data`, `metadata_malformed`,
  * `unsupported_specification`, and in the strict profile `profile_violation`.
  */
 export async function parseMetadata<T extends RoleType>(
@@ -18,7 +20,7 @@ export async function parseMetadata<T extends RoleType>(
   profile: Profile,
   limits: TufLimits = defaultTufLimits,
 ): Promise<Metadata<SignedByType[T]>> {
-  // a copy: what was checked can no longer be changed by whoever handed it over
+  // A copy is taken: the caller can no longer change what was checked.
   const own = new Uint8Array(bytes)
   const json = parseJson(own, { bytesMax: bytesMaxOf(type, limits), depthMax: limits.jsonDepthMax })
   const envelope = object(json, 'the file')

@@ -30,7 +30,9 @@ const head = (type: string, version = 1) => ({
   expires: formatInstant(new Date(now.getTime() + dayMs)),
 })
 
-/** A loosely written repository: opaque key ids, white space, unknown members, no lengths or hashes. */
+/**
+ * A loosely written repository: opaque key ids, white space, unknown members, no lengths or hashes.
+ */
 async function foreignRepository(consistent: boolean) {
   const signer = await generateSigner('p256')
   const files = new Map<string, Uint8Array>()
@@ -112,7 +114,7 @@ const openHash = (name: StrongHash): StreamingHash => {
   return { update: (piece) => void hash.update(piece), digest: () => hash.digest('hex') }
 }
 
-/** What comes through of `text`, sent in pieces of two bytes. */
+/** The part of `text` that comes through, sent in pieces of two bytes. */
 async function verified(text: string, file: TargetFile): Promise<string> {
   const pieces = async function* () {
     for (let i = 0; i < text.length; i += 2) yield utf8Encode(text.slice(i, i + 2))

@@ -1,7 +1,8 @@
 /**
- * A plain client for any conforming repository, as the command line offers it: the folder of metadata
- * is both trust anchor (`root.json`) and cache. It has none of the device's protections of that
- * folder; what it promises is the specification's workflow, the exact bytes, the exact requests.
+ * A plain client for any conforming repository, as the command line offers it: the folder of
+ * metadata is both trust anchor (`root.json`) and cache. It has none of the device's protections of
+ * that folder; what it promises is the specification's workflow, the exact bytes, the exact
+ * requests.
  */
 import { trustError } from './codes.ts'
 import { findTarget, refreshTrustedSet, roleFileName } from './cycle.ts'
@@ -12,7 +13,10 @@ import type { PlainTarget } from './plain-target.ts'
 import { placeTarget } from './plain-target.ts'
 import { TrustedSet } from './trusted-set.ts'
 
-/** Large repositories state the length of their metadata; a computer, unlike a device, has room for it. */
+/**
+ * Large repositories state the length of their metadata; a computer, unlike a device, has room for
+ * it.
+ */
 const limits: TufLimits = { ...defaultTufLimits, statedBytesMax: 128_000_000 }
 
 /** The metadata folder: plain file names, percent-encoded where a role's name needs it. */
@@ -29,7 +33,10 @@ export interface PlainClientOptions {
   readonly now: Date
 }
 
-/** `init`: trusts `root` for what it is, after checking that it is a root and signed by its own keys. */
+/**
+ * Trusts `root` for what it is (`init`), after checking that it is a root and signed by its own
+ * keys.
+ */
 export async function initPlainClient(
   root: Uint8Array,
   options: PlainClientOptions,

@@ -1,4 +1,7 @@
-/** One target of any conforming repository: where the plain client asks for it and keeps it, and what its bytes must be. */
+/**
+ * One target of any conforming repository: where the plain client asks for it and keeps it, and
+ * what its bytes must be.
+ */
 import { encodeSegment } from '@seaworthy/std/http'
 import { trustError } from './codes.ts'
 import { roleFileName } from './cycle.ts'
@@ -8,15 +11,19 @@ export interface PlainTarget {
   readonly path: string
   readonly target: TargetFile
   /**
-   * Path below the base URL, percent-encoded by segment, with the hash prefix where the repository uses it. It is to be appended
-   * to an address that ends with `/`, never resolved: a path such as `//host/x` or `app:1.0` would lead elsewhere.
+   * Path below the base URL, percent-encoded by segment, with the hash prefix where the repository
+   * uses it. It must be appended to an address that ends with `/`, never resolved: a path such as
+   * `//host/x` or `app:1.0` would lead elsewhere.
    */
   readonly urlPath: string
   /** One file name for the whole target path, percent-encoded; `.` and `..` are refused before. */
   readonly fileName: string
 }
 
-/** Where a target is asked for and kept. Throws `target_path_unusable`, and `wrong_hash` when no hash names it. */
+/**
+ * Where a target is asked for and kept. Throws `target_path_unusable`, and `wrong_hash` when no
+ * hash names it.
+ */
 export function placeTarget(
   path: string,
   target: TargetFile,
@@ -37,7 +44,7 @@ export function placeTarget(
 }
 
 export type StrongHash = 'sha256' | 'sha384' | 'sha512'
-/** In the order of preference for the name of a file. */
+/** The order of preference for the hash in a file's name. */
 const strongHashes: readonly StrongHash[] = ['sha256', 'sha512', 'sha384']
 
 /** Any listed hash names the file (6.2): we take one that we also verify. */
@@ -51,16 +58,17 @@ function provesNothing() {
   return trustError('wrong_hash', 'the target has no hash that proves anything')
 }
 
-/** A hash over bytes that come piece by piece, from whoever can compute it. */
+/** A hash over bytes that come piece by piece; the caller provides it. */
 export interface StreamingHash {
   update(piece: Uint8Array): void
-  /** In lower-case hexadecimal; called once. */
+  /** The digest in lower-case hexadecimal; called once. */
   digest(): string
 }
 
 /**
- * 5.7.3 over a stream: yields the pieces as they come, and throws `endless_data`, `wrong_length` or `wrong_hash` unless all of
- * them together are what was signed for. Nothing of it may be used before the loop has ended. Keeps no piece.
+ * Verifies a target as a stream (5.7.3): yields the pieces as they come, and throws `endless_data`,
+ * `wrong_length` or `wrong_hash` unless all of them together are what was signed for. Nothing of it
+ * may be used before the loop has ended. Keeps no piece.
  */
 export async function* verifyTarget(
   source: AsyncIterable<Uint8Array>,

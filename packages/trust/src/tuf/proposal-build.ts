@@ -1,4 +1,4 @@
-/** From what somebody wants signed to a proposal on current metadata. */
+/** Turns what somebody wants signed into a proposal on current metadata. */
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { keyId } from '../keys/public-key.ts'
@@ -58,7 +58,9 @@ export async function buildProposal(
   }
 }
 
-/** The same intent on current metadata. All signatures are gone: nobody has signed the new content. */
+/**
+ * The same intent on current metadata. All signatures are gone: nobody has signed the new content.
+ */
 export function rebaseProposal(
   proposal: Proposal,
   current: CurrentMetadata,
@@ -212,7 +214,10 @@ async function rotate(
   return documents
 }
 
-/** Who speaks for `role` now; `undefined` when there is no such role. For `--add` and `--remove`. */
+/**
+ * The keys that speak for `role` now, for `--add` and `--remove`; `undefined` when there is no such
+ * role.
+ */
 export function currentAuthority(
   role: string,
   current: CurrentMetadata,
@@ -225,7 +230,10 @@ export function currentAuthority(
   return ring && authorityOf(ring.keys, ring.role)
 }
 
-/** The authority with some keys more and some less. Throws `intent_impossible` where that makes no sense. */
+/**
+ * The authority with some keys added and some removed. Throws `intent_impossible` where that makes
+ * no sense.
+ */
 export async function changeAuthority(
   authority: RoleAuthority,
   change: {

@@ -12,9 +12,9 @@ import { verifyThreshold } from './threshold.ts'
 import { TrustedSet } from './trusted-set.ts'
 
 /**
- * The proposal with everything that is needed to check it without network: `roots` from the first to
- * the newest, and of `roles` those it touches, their delegators, and all channels of their products,
- * because counters count over all of them.
+ * The proposal with everything that is needed to check it without network: `roots` from the first
+ * to the newest, and of `roles` those it touches, their delegators, and all channels of their
+ * products, because counters count over all of them.
  */
 export function withChain(
   proposal: Proposal,
@@ -46,9 +46,9 @@ function envelopeOf<S extends RootSigned | TargetsSigned>(metadata: Metadata<S>)
 }
 
 /**
- * Verifies a chain from the pinned root and returns what it proves to be current as far as the sender
- * tells: it may be old, which versions show, but nobody else than the right keys has signed it. Expired
- * metadata is accepted, because it has to be renewable. Throws `TrustError`.
+ * Verifies a chain from the pinned root and returns what it proves to be current, as far as the
+ * sender tells: it may be old, which versions show, but nobody but the right keys has signed it.
+ * Expired metadata is accepted, because it has to be renewable. Throws `TrustError`.
  */
 export async function verifyChain(
   anchor: Uint8Array,
@@ -58,12 +58,12 @@ export async function verifyChain(
   const roots = chain.roots.map((root) => wireJson(root))
   const from = roots.findIndex((bytes) => equalBytes(bytes, anchor))
   if (from < 0) throw trustError('root_chain_broken', 'the chain does not contain the pinned root')
-  // no expiry is looked at here, so the time does not matter
+  // No expiry is looked at here, so the time does not matter.
   const startAt = () => new Date(0)
   const set = await TrustedSet.fromRoot(anchor, { profile: 'strict', startAt, limits })
   for (const bytes of roots.slice(from + 1)) await set.updateRoot(bytes)
   const roles = new Map<string, Metadata<TargetsSigned>>()
-  // `targets`, then products, then channels: a delegator comes before those it delegates to
+  // `targets`, then products, then channels: a delegator comes before those it delegates to.
   const depth = (role: string) => (role === 'targets' ? 0 : role.split('.').length)
   const ordered = Object.entries(chain.roles).toSorted(([a], [b]) => depth(a) - depth(b))
   for (const [role, envelope] of ordered) {

@@ -1,6 +1,6 @@
 /**
- * What every signer checks alone, whatever the server says: a proposal against the verified metadata
- * it claims to replace. The repository runs the same check before it publishes.
+ * The check that every signer makes on its own, whatever the server says: a proposal against the
+ * verified metadata it claims to replace. The repository runs the same check before it publishes.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import { parseInstant } from '@seaworthy/std/time'
@@ -78,8 +78,8 @@ export async function checkProposal(
 }
 
 /**
- * Carries out the intent again and compares: what a title and an intent do not say cannot hide in the
- * documents, however long they are.
+ * Carries out the intent again and compares the result: nothing that title and intent do not say
+ * can hide in the documents, however long they are.
  */
 async function checkIntent(
   proposal: Proposal,
@@ -113,7 +113,9 @@ async function checkIntent(
 
 type Add = (code: ProblemCode, message: string) => void
 
-/** A proposal that says "publish" and changes keys is refused before anybody reads the small print. */
+/**
+ * A proposal that says "publish" and changes keys is refused before anybody reads the small print.
+ */
 const documentKinds: Record<ProposalIntent['kind'], readonly RoleKind['kind'][]> = {
   'trust-init': ['root', 'targets'],
   'product-create': ['targets', 'product'],
@@ -161,7 +163,7 @@ function checkLifetime({ role, signed }: ProposalDocument, now: Date, add: Add):
   }
 }
 
-/** Releases never change under their name, counters and floors only rise. */
+/** Releases never change under their name; counters and floors only rise. */
 function checkReleases(role: string, signed: TargetsSigned, current: CurrentMetadata, add: Add) {
   const kind = roleKindOf(role)
   if (kind?.kind !== 'channel') return
@@ -169,7 +171,7 @@ function checkReleases(role: string, signed: TargetsSigned, current: CurrentMeta
   const marksBefore = before ? channelMarks(before) : { counterHighest: 0, floorHighest: 0 }
   const highest = highestCounter(kind.product, current)
   for (const { name } of current.roles.get(kind.product)?.signed.delegations?.roles ?? []) {
-    // a channel held back would hide its counters
+    // A channel held back would hide its counters.
     if (!current.roles.has(name)) add('role_missing', `the counters of ${name} cannot be seen`)
   }
   for (const [path, target] of Object.entries(signed.targets)) {
@@ -181,7 +183,7 @@ function checkReleases(role: string, signed: TargetsSigned, current: CurrentMeta
       continue
     }
     const release = readRelease(path, target)
-    // a malformed one was reported with the layout
+    // A malformed one was reported with the layout.
     if (!release) continue
     if (release.counter <= highest) {
       add('counter_not_increasing', `${path} has counter ${release.counter} after ${highest}`)
@@ -224,8 +226,8 @@ function hasSameRing(
 }
 
 /**
- * Whoever gets other keys must still be signed well enough by them, or be signed anew in the same
- * proposal; whoever is newly delegated to must come into being with it.
+ * A role that gets other keys must still be signed well enough by them, or be signed anew in the
+ * same proposal; a newly delegated role must come into being with it.
  */
 async function checkDelegated(
   { role, signed }: ProposalDocument,
@@ -242,7 +244,8 @@ async function checkDelegated(
     if (documents.some((document) => document.role === child)) continue
     const metadata = current.roles.get(child)
     if (!metadata) {
-      // A signer who sees the roots alone cannot look at it, and need not where nothing changes for it.
+      // A signer who sees only the roots cannot look at it, and need not where nothing changes for
+      // it.
       const isKnown =
         knownBefore.some((delegated) => delegated.name === child) ||
         (role === 'root' && hasSameRing(child, documents, current))

@@ -1,4 +1,4 @@
-/** A proposal as the difference that a person can judge: what would change, and who has to agree. */
+/** A proposal as a difference that a person can judge: what would change, and who has to agree. */
 import { printable } from '@seaworthy/std/printable'
 import { formatDuration, parseInstant } from '@seaworthy/std/time'
 import { isTrustError } from './codes.ts'
@@ -9,7 +9,10 @@ import { proposalProgress } from './proposal-sign.ts'
 import type { CurrentMetadata, Proposal, ProposalDocument } from './proposal.ts'
 import { channelMarks, listReleases, parseRelease } from './release.ts'
 
-/** Lines for a terminal. Nothing in them can move the cursor or hide text: what is not printable is escaped. */
+/**
+ * Lines for a terminal. Nothing in them can move the cursor or hide text: what is not printable is
+ * escaped.
+ */
 export async function describeProposal(
   proposal: Proposal,
   current: CurrentMetadata,

@@ -30,7 +30,9 @@ export function formatProposal(proposal: Proposal): Uint8Array<ArrayBuffer> {
   return wireJson(proposal)
 }
 
-/** Reads a proposal of unknown origin. Its rules are not checked here. Throws `proposal_malformed`. */
+/**
+ * Reads a proposal of unknown origin. Its rules are not checked here. Throws `proposal_malformed`.
+ */
 export async function parseProposal(bytes: Uint8Array): Promise<Proposal> {
   const json = parseFile(bytes)
   if (json['format'] !== proposalFormat) throw malformedProposal('an unknown format')

@@ -1,4 +1,4 @@
-/** Signing a proposal, gathering signatures, and the decision that it may be published. */
+/** Signs a proposal, gathers signatures, and decides that it may be published. */
 import { Refusal } from '@seaworthy/std/refusal'
 import { readForeignKey, isSignedBy } from '../keys/public-key.ts'
 import type { Signer } from '../keys/signer.ts'
@@ -15,7 +15,7 @@ import type { KeyRing } from './threshold.ts'
 
 export const signaturesFormat = 'seaworthy-signatures-v1'
 
-/** What goes back from a signing machine. */
+/** The file that a signing machine sends back. */
 export interface SignatureFile {
   readonly format: typeof signaturesFormat
   /** Id of the proposal. */
@@ -34,7 +34,10 @@ interface LabelledRing {
   readonly ring: KeyRing
 }
 
-/** Whose thresholds a document must meet: the old and the new root keys for a root, otherwise one set. */
+/**
+ * The key rings whose thresholds a document must meet: the old and the new root keys for a root,
+ * otherwise one ring.
+ */
 function ringsOf(
   role: string,
   documents: readonly ProposalDocument[],
@@ -119,8 +122,9 @@ export function parseSignatureFile(bytes: Uint8Array): SignatureFile {
 }
 
 /**
- * The proposal with the signatures of `file` added. Each must be valid and by a key that speaks for its
- * document, otherwise `signature_invalid` or `key_not_authorised`: a bad one is named when it comes in.
+ * The proposal with the signatures of `file` added. Each must be valid and by a key that speaks for
+ * its document, otherwise `signature_invalid` or `key_not_authorised`: a bad signature is named as
+ * soon as it comes in.
  */
 export async function mergeSignatures(
   proposal: Proposal,
@@ -176,12 +180,12 @@ export interface ThresholdProgress {
   readonly threshold: number
   /** All keys that may sign. */
   readonly keyids: readonly string[]
-  /** Those that validly have. */
+  /** The key ids whose valid signatures are there. */
   readonly signedBy: readonly string[]
   readonly isMet: boolean
 }
 
-/** Every threshold that the proposal has to meet, and how far it is. */
+/** Every threshold that the proposal has to meet, and how many signatures it has. */
 export async function proposalProgress(
   proposal: Proposal,
   current: CurrentMetadata,
@@ -227,8 +231,8 @@ export interface PreparedFile {
 
 /**
  * Verifies a proposal for publication, and returns the files in the order of the documents. Throws
- * `proposal_outdated` (rebase it), `proposal_refused` or `proposal_incomplete`. Signatures that do not
- * count are left out of the files.
+ * `proposal_outdated` (rebase it), `proposal_refused` or `proposal_incomplete`. Signatures that do
+ * not count are left out of the files.
  */
 export async function prepareProposal(
   proposal: Proposal,

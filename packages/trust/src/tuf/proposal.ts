@@ -1,6 +1,6 @@
 /**
- * Proposals: new metadata that waits for offline signatures, as one value that says what it is based
- * on and what was asked for.
+ * Proposals: new metadata that waits for offline signatures, as one value that says what it is
+ * based on and what was asked for.
  */
 import { hexEncode } from '@seaworthy/std/bytes'
 import { findKeyRing } from './delegations.ts'
@@ -23,7 +23,7 @@ export type ProposalRefusal =
   | 'proposal_malformed'
   /** Based on metadata that is no longer current: rebase it. */
   | 'proposal_outdated'
-  /** Breaks a rule that every signer checks alone. */
+  /** The proposal breaks a rule that every signer checks on its own. */
   | 'proposal_refused'
   /** Signatures are missing. */
   | 'proposal_incomplete'
@@ -43,9 +43,9 @@ export interface PublishedContent {
   readonly platforms: readonly string[]
   readonly hardware: readonly string[]
   readonly security: boolean
-  /** 0: as high as the channel's highest so far. */
+  /** The floor to sign; 0 stands for the channel's highest so far. */
   readonly floor: number
-  /** Of the OCI image index. */
+  /** Length of the OCI image index in bytes. */
   readonly length: number
   readonly sha256: string
   readonly sha512: string
@@ -114,7 +114,10 @@ export interface CurrentMetadata {
 
 export const noMetadata: CurrentMetadata = { root: undefined, roles: new Map() }
 
-/** Reads current metadata from a store that is trusted to hold what was verified. Throws `TrustError`. */
+/**
+ * Reads current metadata from a store that is trusted to hold what was verified. Throws
+ * `TrustError`.
+ */
 export async function readCurrentMetadata(
   root: Uint8Array,
   roles: Iterable<readonly [string, Uint8Array]>,

@@ -40,7 +40,10 @@ import { buildSnapshot, buildTimestamp, signMetadata } from './repository.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')
 
-/** The little that a server does: keeps proposals' results, and signs what is online. */
+/**
+ * The few parts of a server that are needed: it keeps what proposals lead to, and signs what is
+ * online.
+ */
 async function createServer() {
   const online = {
     snapshot: await generateSigner('ed25519'),
@@ -461,7 +464,7 @@ test('T5 T10 a hostile server: every signer refuses alone what breaks a rule, wh
     })
     await assert.rejects(prepareProposal(proposal, server.current(), now), { name: 'Refusal' })
   }
-  // counters of a channel that the server leaves out cannot be judged
+  // Counters of a channel that the server leaves out cannot be judged.
   const { 'acme.beta': _hidden, ...fewer } = chain.roles
   const blind = await verifyChain(anchor, { ...chain, roles: fewer })
   assert.deepEqual(

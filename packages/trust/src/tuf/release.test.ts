@@ -68,7 +68,7 @@ test('T7 D12 a new device below the floor that its channel signs: nothing is ins
   const path = 'acme/stable/1.0.0'
   assert.throws(() => findRelease(both, path, fresh), { code: 'below_floor' })
   assert.equal(chooseRelease(both, fresh), undefined)
-  // the mark outlives the release that set it
+  // The mark outlives the release that set it.
   const withdrawn = { ...channelWith(release), seaworthy: { counterHighest: 6, floorHighest: 6 } }
   const listing = listReleases(withdrawn)
   assert.throws(() => findRelease(listing, path, fresh), { code: 'below_floor' })

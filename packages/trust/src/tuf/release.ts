@@ -15,14 +15,17 @@ export interface ReleaseFacts {
   readonly product: string
   readonly channel: string
   readonly version: string
-  /** Strictly increasing per product over all channels, from 1. */
+  /** The counter, strictly increasing per product over all channels, counted from 1. */
   readonly counter: number
-  /** Once this release is committed, nothing with a lower counter may run again. From 1. */
+  /**
+   * The floor, counted from 1: once this release is committed, nothing with a lower counter may run
+   * again.
+   */
   readonly floor: number
   readonly kind: ReleaseKind
-  /** `linux/amd64`, `linux/arm64`, `linux/arm/v7`. */
+  /** Platforms such as `linux/amd64`, `linux/arm64`, `linux/arm/v7`. */
   readonly platforms: readonly string[]
-  /** Hardware it is for; empty: any. */
+  /** Hardware it is for; empty: any hardware. */
   readonly hardware: readonly string[]
   readonly security: boolean
   readonly releasedAt: Date
@@ -146,9 +149,12 @@ const malformed = (path: string, what: string) =>
   trustError('release_malformed', `${path}: ${what}`)
 
 export interface ReleaseListing {
-  /** Newest first: by falling counter. */
+  /** The releases, newest first: by falling counter. */
   readonly releases: readonly Release[]
-  /** The highest floor that the channel has ever signed: it binds every device, also one that has committed nothing. */
+  /**
+   * The highest floor that the channel has ever signed: it binds every device, also one that has
+   * committed nothing.
+   */
   readonly floor: number
   /** Targets that are no releases: they can never be chosen. */
   readonly malformed: readonly { readonly path: string; readonly message: string }[]
@@ -173,7 +179,10 @@ export function listReleases(channel: TargetsSigned): ReleaseListing {
   }
 }
 
-/** The highest counter and floor that a channel has ever listed; 0 for none. Only these marks outlive a withdrawal. */
+/**
+ * The highest counter and floor that a channel has ever listed; 0 for none. Only these marks
+ * outlive a withdrawal.
+ */
 export function channelMarks(channel: TargetsSigned): ChannelMarks {
   const { releases, floor } = listReleases(channel)
   return {
@@ -186,8 +195,8 @@ export function channelMarks(channel: TargetsSigned): ChannelMarks {
 }
 
 /**
- * Throws unless this device may take this release: `wrong_product`, `wrong_channel`, `wrong_platform`,
- * `wrong_hardware`, `below_floor`, `counter_below_committed`.
+ * Throws unless this device may take this release: `wrong_product`, `wrong_channel`,
+ * `wrong_platform`, `wrong_hardware`, `below_floor`, `counter_below_committed`.
  */
 export function verifyRelease(release: Release, device: DeviceFacts): void {
   if (release.product !== device.product) {
@@ -214,7 +223,10 @@ export function verifyRelease(release: Release, device: DeviceFacts): void {
   }
 }
 
-/** Finds the release that an assignment names. Throws `target_unknown`, and what `verifyRelease` throws. */
+/**
+ * Finds the release that an assignment names. Throws `target_unknown`, and what `verifyRelease`
+ * throws.
+ */
 export function findRelease(listing: ReleaseListing, path: string, device: DeviceFacts): Release {
   const release = listing.releases.find((candidate) => candidate.path === path)
   if (!release) {
@@ -230,7 +242,10 @@ function boundBy(listing: ReleaseListing, device: DeviceFacts): DeviceFacts {
   return { ...device, floor: Math.max(device.floor, listing.floor) }
 }
 
-/** Without an assignment: the newest release of its channel that the device may take, if there is one. */
+/**
+ * The newest release of its channel that the device may take without an assignment, if there is
+ * one.
+ */
 export function chooseRelease(listing: ReleaseListing, device: DeviceFacts): Release | undefined {
   return listing.releases.find((release) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * New metadata from old, as values: every function returns the next signed part and touches nothing.
- * Signing is separate, because the keys of most roles are elsewhere.
+ * New metadata from old, as values: every function returns the next signed part and touches
+ * nothing. Signing is separate, because the keys of most roles are elsewhere.
  */
 import { hexEncode } from '@seaworthy/std/bytes'
 import { formatInstant } from '@seaworthy/std/time'
@@ -30,7 +30,7 @@ import { releasePath } from './names.ts'
 import { channelMarks } from './release.ts'
 import type { ReleaseFacts } from './release.ts'
 
-/** Who speaks for a role: any `threshold` of `keys`. */
+/** The keys that speak for a role: any `threshold` of `keys`. */
 export interface RoleAuthority {
   readonly keys: readonly PublicKey[]
   readonly threshold: number
@@ -52,7 +52,10 @@ export async function buildRoot(input: {
   }
 }
 
-/** The next root, with other keys or thresholds where `roles` names them. Any number of keys may go at once. */
+/**
+ * The next root, with other keys or thresholds where `roles` names them. Any number of keys may go
+ * at once.
+ */
 export async function changeRoot(
   root: RootSigned,
   change: {
@@ -113,7 +116,10 @@ export async function delegateRole(
   ])
 }
 
-/** The next version of the delegator without the delegation to `role`: its metadata is void from then on. */
+/**
+ * The next version of the delegator without the delegation to `role`: its metadata is void from
+ * then on.
+ */
 export async function removeDelegation(
   delegator: TargetsSigned,
   role: string,
@@ -208,8 +214,8 @@ export function renewRole<S extends AnySigned>(signed: S, expiresAt: Date): S {
 }
 
 /**
- * The next snapshot, which names `files` by role: `targets` and every delegated role. What the previous
- * one named stays named, or clients would see a rollback (5.5.5).
+ * The next snapshot, which names `files` by role: `targets` and every delegated role. What the
+ * previous one named stays named, or clients would see a rollback (5.5.5).
  */
 export async function buildSnapshot(
   previous: SnapshotSigned | undefined,

@@ -1,4 +1,4 @@
-/** Who has signed: distinct public keys are counted, never key ids and never signatures. */
+/** Counts who has signed: distinct public keys, never key ids and never signatures. */
 import { isSignedBy, readForeignKey, whyKeyIsUnusable } from '../keys/public-key.ts'
 import { trustError } from './codes.ts'
 import type { KeyMap, RoleKeys, TufSignature } from './metadata.ts'
@@ -10,8 +10,8 @@ export interface KeyRing {
 }
 
 /**
- * The key ids of `ring` with a valid signature over `signedBytes`, one for each distinct public key. A
- * key id that the role does not list, or whose key we cannot use, never counts.
+ * The key ids of `ring` with a valid signature over `signedBytes`, one for each distinct public
+ * key. A key id that the role does not list, or whose key we cannot use, never counts.
  */
 export async function findSigners(
   ring: KeyRing,
@@ -49,7 +49,9 @@ export async function verifyThreshold(
 
 const unusableShown = 3
 
-/** Without it, a signature by a key that we cannot use would look like one that is missing. */
+/**
+ * Explains keys that we cannot use: otherwise a signature by one would look as if it were missing.
+ */
 async function describeUnusable({ keys, role }: KeyRing): Promise<string> {
   const reasons: string[] = []
   for (const id of role.keyids) {
@@ -61,7 +63,9 @@ async function describeUnusable({ keys, role }: KeyRing): Promise<string> {
   return [...reasons.slice(0, unusableShown), ...more].map((text) => `; ${text}`).join('')
 }
 
-/** The public keys of a role, comparable: a rotation is a change of this set (specification 5.3.11). */
+/**
+ * The public keys of a role, comparable: a rotation is a change of this set (specification 5.3.11).
+ */
 export async function keySetOf(ring: KeyRing): Promise<Set<string>> {
   const set = new Set<string>()
   for (const id of ring.role.keyids) {

@@ -1,23 +1,27 @@
 /**
- * What time it is at least. Three sources are kept apart, because each of them is worth something else: what offline keys signed
- * (the newest root) and the build date, which stand whatever was stolen; the device's own clock, which may be wrong in both
- * directions; and what the online keys vouched for, which counts only as long as the root lists these keys.
+ * The earliest time that it can be. Three sources are kept apart, because each has a worth of its
+ * own: what offline keys signed (the newest root) and the build date, which stand whatever was
+ * stolen; the device's own clock, which may be wrong in both directions; and what the online keys
+ * vouched for, which counts only as long as the root lists these keys.
  */
 import { parseInstant } from '@seaworthy/std/time'
 import { lifetimes } from './lifetimes.ts'
 import type { Profile, RootSigned, TimestampSigned } from './metadata.ts'
 
 /**
- * The latest time of a verified cycle. Online keys vouched for it, even where it came from the device's own clock: that clock
- * was believed because metadata that they signed had not expired.
+ * The latest time of a verified cycle. Online keys vouched for it, even where it came from the
+ * device's own clock: that clock was believed because metadata that they signed had not expired.
  */
 export interface LearntTime {
   readonly at: Date
-  /** Version of the root that made these online keys count: another root with other keys voids what they said. */
+  /**
+   * Version of the root that made these online keys count: another root with other keys voids what
+   * they said.
+   */
   readonly onlineKeysSince: number
 }
 
-/** What no online key has a say in. */
+/** The sources in which no online key has a say. */
 export interface OfflineTime {
   /** A time that has certainly passed, such as the build date. */
   readonly notBefore: Date
@@ -27,14 +31,15 @@ export interface OfflineTime {
 }
 
 /**
- * How far a signed instant may lift the floor above a clock of the device that is plausible. Half of the timestamp's lifetime: a
- * forged instant never makes a genuine timestamp that is renewed hourly look expired.
+ * How far a signed instant may lift the floor above a clock of the device that is plausible. It is
+ * half of the timestamp's lifetime: a forged instant never makes a genuine timestamp that is
+ * renewed hourly look expired.
  */
 const signedAheadMaxMs = lifetimes.timestamp.maxMs / 2
 
 /**
- * A root of our own profile was signed at most its maximum lifetime before it expires. Only the newest one counts, so that a root
- * with a mistaken expiry is healed by the next.
+ * A root of our own profile was signed at most its maximum lifetime before it expires. Only the
+ * newest one counts, so that a root with a mistaken expiry is healed by the next.
  */
 function offlineFloor({ notBefore, root, profile }: OfflineTime): Date {
   if (profile !== 'strict') return notBefore
@@ -42,7 +47,10 @@ function offlineFloor({ notBefore, root, profile }: OfflineTime): Date {
   return new Date(Math.max(notBefore.getTime(), signedMs))
 }
 
-/** The floor for a cycle under the keys that `onlineKeysSince` names: what other online keys said is void. */
+/**
+ * The floor for a cycle under the keys that `onlineKeysSince` names: what other online keys said is
+ * void.
+ */
 export function timeFloor(
   offline: OfflineTime,
   learnt: LearntTime | undefined,
@@ -65,8 +73,9 @@ export interface VerifiedCycle {
 }
 
 /**
- * The time to remember after a cycle. The signed instant helps a clock that is behind: a plausible one by a tolerance, one that
- * stands before what offline keys vouch for (a device without a battery starts in 1970) by as much as it says.
+ * The time to remember after a cycle. The signed instant helps a clock that is behind: it lifts a
+ * plausible clock by a tolerance, and one that stands before what offline keys vouch for (a device
+ * without a battery starts in 1970) by as much as it says.
  */
 export function timeAfter(cycle: VerifiedCycle): Date {
   const { offline, ownAt, startAt, expiresAt } = cycle
@@ -80,10 +89,11 @@ export function timeAfter(cycle: VerifiedCycle): Date {
 }
 
 /**
- * Whether online metadata would outlive its maximum lifetime, counted from when the timestamp says that it was signed. A device
- * whose clock is behind cannot count from its own clock; where nothing was signed it has to. Where the clock is known to be good
- * (`goodAt`), nothing was signed later than half a day from it: a thief could otherwise date a timestamp into next year and
- * show it until then.
+ * Whether online metadata would outlive its maximum lifetime, counted from when the timestamp says
+ * that it was signed. A device whose clock is behind cannot count from its own clock; where nothing
+ * was signed it has to. Where the clock is known to be good (`goodAt`), nothing counts as signed
+ * later than half a day after it: a thief could otherwise date a timestamp into next year and show
+ * it until then.
  */
 export function outlivesMaximum(
   role: 'timestamp' | 'snapshot',

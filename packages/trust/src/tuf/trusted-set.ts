@@ -1,7 +1,7 @@
 /**
- * The client workflow of the specification (section 5) without any input or output: bytes go in, and
- * either become trusted or are refused with a code. One set lives for one update cycle; its time is
- * fixed when the cycle starts (5.1), so that nothing expires or revives half-way.
+ * The client workflow of the specification (section 5) without any input or output: bytes go in,
+ * and either become trusted or are refused with a code. One set lives for one update cycle; its
+ * time is fixed when the cycle starts (5.1), so that nothing expires or revives half-way.
  */
 import { equalBytes, hexEncode } from '@seaworthy/std/bytes'
 import { parseInstant } from '@seaworthy/std/time'
@@ -27,14 +27,23 @@ import type { DelegatedRing, VersionMarks } from './version-marks.ts'
 
 export interface TrustedSetOptions {
   readonly profile: Profile
-  /** The time of the whole cycle, asked for once: when all roots are known, because a newer root may void what was known of it. */
+  /**
+   * The time of the whole cycle, asked for once: when all roots are known, because a newer root may
+   * void what was known of it.
+   */
   readonly startAt: (set: TrustedSet) => Date
   readonly limits: TufLimits
-  /** Never on a device: takes root and targets roles that have expired. For those who have to renew them. */
+  /**
+   * Accepts expired root and targets roles, for those who have to renew them; never set on a
+   * device.
+   */
   readonly acceptExpiredOffline?: boolean
-  /** What the device's own clock says where it is known to be good. */
+  /** The time of the device's own clock, where the clock is known to be good. */
   readonly goodAt?: Date
-  /** What is remembered of the offline roles beyond snapshots. Without: the specification's client, which remembers nothing more. */
+  /**
+   * What is remembered of the offline roles beyond snapshots. Left out, this is the specification's
+   * client, which remembers nothing more.
+   */
   readonly marks?: VersionMarks
 }
 
@@ -55,7 +64,10 @@ export class TrustedSet {
     this.#onlineKeysSince = root.signed.version
   }
 
-  /** 5.2: starts from a root that is trusted for what it is: the anchor. It must still be signed by its own keys. */
+  /**
+   * Starts from a root that is trusted for what it is: the anchor (5.2). It must still be signed by
+   * its own keys.
+   */
   static async fromRoot(rootBytes: Uint8Array, options: TrustedSetOptions): Promise<TrustedSet> {
     const root = await parseMetadata('root', rootBytes, options.profile, options.limits)
     await verifyThreshold(rootRing(root.signed, 'root'), root, 'root')
@@ -71,7 +83,7 @@ export class TrustedSet {
     return this.#onlineKeysSince
   }
 
-  /** The time of the cycle. From the first question on, no further root is taken. */
+  /** The time of the cycle. No further root is taken once this has been asked for. */
   get startAt(): Date {
     return (this.#startAt ??= this.#options.startAt(this))
   }
@@ -80,7 +92,10 @@ export class TrustedSet {
     return this.#timestamp
   }
 
-  /** The snapshot the trusted timestamp names; until that is known, the one of an earlier cycle. */
+  /**
+   * The snapshot that the trusted timestamp names; until that is known, the one of an earlier
+   * cycle.
+   */
   get snapshot(): Metadata<SnapshotSigned> | undefined {
     return this.#snapshot ?? this.#previousSnapshot
   }
@@ -91,9 +106,10 @@ export class TrustedSet {
   }
 
   /**
-   * 5.3.4 to 5.3.8: the next root, signed by the threshold of the old and of the new keys, with exactly
-   * the next version. Where it rotates the keys of timestamp or snapshot, trusted timestamp and snapshot
-   * are dropped (5.3.11), so that a fast-forward attack ends with the keys it used; says whether it did.
+   * Takes the next root, signed by the threshold of the old and of the new keys, with exactly the
+   * next version (5.3.4 to 5.3.8). Where it rotates the keys of timestamp or snapshot, trusted
+   * timestamp and snapshot are dropped (5.3.11), so that a fast-forward attack ends with the keys
+   * it used; the result says whether that happened.
    */
   async updateRoot(bytes: Uint8Array): Promise<{ droppedOnlineRoles: boolean }> {
     if (this.#startAt) throw new Error('roots come before the time of the cycle is fixed')
@@ -122,12 +138,18 @@ export class TrustedSet {
     return { droppedOnlineRoles }
   }
 
-  /** 5.3.10: no newer root exists. Throws `freeze` when the trusted one has expired. */
+  /**
+   * Ends the roots' part: no newer root exists (5.3.10). Throws `freeze` when the trusted one has
+   * expired.
+   */
   finishRoot(): void {
     this.#refuseExpired(this.#root.signed, 'root')
   }
 
-  /** A timestamp that was trusted before: counts against rollback even when it has expired since. */
+  /**
+   * Loads a timestamp that was trusted before: it counts against rollback even when it has expired
+   * since.
+   */
   async loadTimestamp(bytes: Uint8Array): Promise<void> {
     const stored = await this.#parse('timestamp', bytes)
     await verifyThreshold(rootRing(this.#root.signed, 'timestamp'), stored, 'timestamp')
@@ -135,8 +157,8 @@ export class TrustedSet {
   }
 
   /**
-   * 5.4.2 to 5.4.4. A timestamp of the version already trusted changes nothing: the trusted one stays.
-   * Returns whether the new one was taken.
+   * Takes a timestamp (5.4.2 to 5.4.4). One of the version already trusted changes nothing: the
+   * trusted one stays. Returns whether the new one was taken.
    */
   async updateTimestamp(bytes: Uint8Array): Promise<boolean> {
     const next = await this.#parse('timestamp', bytes)
@@ -166,8 +188,8 @@ export class TrustedSet {
   }
 
   /**
-   * A snapshot that was trusted before. Returns whether it is still the one the timestamp names; if not,
-   * it is kept to compare the new one with.
+   * Loads a snapshot that was trusted before. Returns whether it is still the one the timestamp
+   * names; if not, it is kept to compare the new one with.
    */
   async loadSnapshot(bytes: Uint8Array): Promise<boolean> {
     const stored = await this.#parse('snapshot', bytes)
@@ -181,7 +203,7 @@ export class TrustedSet {
     return true
   }
 
-  /** 5.5.2 to 5.5.6. */
+  /** Takes a snapshot (5.5.2 to 5.5.6). */
   async updateSnapshot(bytes: Uint8Array): Promise<void> {
     const meta = this.#namedSnapshot()
     await verifyFile(bytes, meta, 'snapshot')
@@ -208,7 +230,10 @@ export class TrustedSet {
     this.#snapshot = next
   }
 
-  /** What the trusted snapshot says about a role's file, or `mix_and_match` when it does not know it. */
+  /**
+   * What the trusted snapshot says about a role's file, or `mix_and_match` when it does not know
+   * it.
+   */
   namedRole(role: string): FileMeta {
     const { meta } = this.#currentSnapshot().signed
     const file = `${role}.json`
@@ -218,7 +243,10 @@ export class TrustedSet {
     return meta[file]!
   }
 
-  /** As `namedRole`; `rollback` where the snapshot names a version below the mark that the keys of `ring` have set. */
+  /**
+   * The same as `namedRole`; throws `rollback` where the snapshot names a version below the mark
+   * that the keys of `ring` have set.
+   */
   async namedRoleOf(role: string, ring: DelegatedRing): Promise<FileMeta> {
     const meta = this.namedRole(role)
     await this.#options.marks?.refuseOlder(role, ring, meta.version)
@@ -231,8 +259,9 @@ export class TrustedSet {
   }
 
   /**
-   * 5.6.2 to 5.6.5, for `targets` and every delegated role: the file the snapshot names, signed by the
-   * keys that `ring` demands, and of no version below its mark. A role reached through two delegators must satisfy each of them.
+   * Takes `targets` or a delegated role (5.6.2 to 5.6.5): the file the snapshot names, signed by
+   * the keys that `ring` demands, and of no version below its mark. A role reached through two
+   * delegators must satisfy each of them.
    */
   async updateRole(
     role: string,
@@ -253,7 +282,7 @@ export class TrustedSet {
         `${role} ${next.signed.version} where the snapshot names ${meta.version}`,
       )
     }
-    // also when it has expired: an older one that has not would be no better
+    // An expired one sets its mark too: an older one that has not expired would be no better.
     await this.#options.marks?.raise(role, ring, next.signed.version)
     // 5.6.5
     this.#refuseExpired(next.signed, role)
@@ -266,7 +295,10 @@ export class TrustedSet {
     return { ...rootRing(this.#root.signed, 'targets'), delegator: 'root' }
   }
 
-  /** The keys that the trusted metadata of `delegator` names for `role`; `undefined` when it does not. */
+  /**
+   * The keys that the trusted metadata of `delegator` names for `role`; `undefined` when it does
+   * not.
+   */
   delegatedRing(delegator: string, role: string): DelegatedRing | undefined {
     const ring = findKeyRing(this.#roles.get(delegator)?.signed.delegations, role)
     return ring && { ...ring, delegator }
@@ -297,7 +329,10 @@ export class TrustedSet {
     return parseInstant(signed.expires).getTime() <= this.startAt.getTime()
   }
 
-  /** Whoever has an online key for a moment must not make metadata of it that lasts longer than ours. */
+  /**
+   * Refuses metadata that lives longer than ours: somebody with an online key for a moment must not
+   * make any.
+   */
   #refuseLongLived(signed: TimestampSigned | SnapshotSigned, timestamp: TimestampSigned): void {
     if (!this.#isLongLived(signed, timestamp)) return
     throw trustError(
@@ -338,8 +373,8 @@ async function verifyFile(bytes: Uint8Array, meta: FileMeta, role: string): Prom
 const digestNames = { sha256: 'SHA-256', sha384: 'SHA-384', sha512: 'SHA-512' } as const
 
 /**
- * Whether all strong hashes given (SHA-256, SHA-384, SHA-512) are those of `bytes`. With none of them
- * given it is not: MD5, SHA-1 and unknown names prove nothing.
+ * Whether all strong hashes given (SHA-256, SHA-384, SHA-512) are those of `bytes`. It is false
+ * when none of them is given: MD5, SHA-1 and unknown names prove nothing.
  */
 export async function hasHashes(
   bytes: Uint8Array,

@@ -1,4 +1,7 @@
-/** Older offline roles, shown again by whoever holds the online keys that have just been replaced. */
+/**
+ * Older offline roles, shown again by somebody who holds the online keys that have just been
+ * replaced.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -39,7 +42,7 @@ async function world() {
       client = await device.reopen()
     },
     refuses: (code: TrustCode) => assert.rejects(sync, { name: 'TrustError', code }),
-    /** Shows a role as it was: with the online keys, whoever they were made for. */
+    /** Shows a role as it was, with the present online keys. */
     show: async (role: string, signed: TargetsSigned) => {
       repository.targets.set(role, signed)
       await repository.publish()
@@ -59,7 +62,9 @@ async function revokedChannelKeys() {
   const stolen = repository.signers.get('acme.stable')!
   await repository.rotateKeys('acme.stable', 3, 2)
   await the.sync()
-  /** By the thief of the newest online keys, who has the revoked keys of the channel too. */
+  /**
+   * The attack of a thief of the newest online keys, who has the revoked keys of the channel too.
+   */
   const attack = async () => {
     repository.targets.set('acme', before)
     repository.signers.set('acme.stable', stolen)
@@ -116,7 +121,7 @@ test('T6 T7 rolled-back product role: a state that an earlier version of this pr
   await attack()
   await refuses('rollback')
   const learnt = await readClientState(store)
-  // of earlier rings nothing was stored
+  // Nothing was stored of earlier rings.
   const newest = [...marks!].map(([name, list]) => [name, list.slice(-1)] as const)
   assert.deepEqual(learnt.state.marks, new Map(newest))
 })
@@ -165,7 +170,8 @@ test('what one delegator says of a role drives up no version that another delega
   const thief = await generateSigner('ed25519')
   const mine = repository.targets.get('acme.stable')!
   const signers = repository.signers.get('acme.stable')!
-  // evil's owners delegate their own paths to a role of acme's name, and count acme's keys, one of which was stolen
+  // Evil's owners delegate their own paths to a role of acme's name, and count acme's keys, one of
+  // which was stolen.
   const evil = await delegateRole(repository.targets.get('evil')!, {
     role: 'acme.stable',
     authority: { keys: [thief.key, ...signers.map(({ key }) => key)], threshold: 1 },
@@ -297,7 +303,8 @@ test('T6 T7 rolled-back roles: no history of rotations, changed rings and replay
       for (const next of events) {
         if (next.what === 'restart') await restart()
         else if (next.what === 'replay') {
-          // whoever holds the newest online keys shows any mixture of what was ever signed, best before the device has seen more
+          // Whoever holds the newest online keys shows any mixture of what was ever signed, best
+          // before the device has seen more.
           if (next.isAfterRotation) {
             await showHonest()
             await rotateOnline()
@@ -340,7 +347,8 @@ test('T6 T7 rolled-back roles: no history of rotations, changed rings and replay
         }
         await look()
       }
-      // whatever was shown in between: what the owners publish last is taken, by devices that follow new online keys
+      // Whatever was shown in between: what the owners publish last is taken, by devices that
+      // follow new online keys.
       await showHonest()
       await rotateOnline()
       await restart()

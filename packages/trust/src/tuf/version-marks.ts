@@ -1,7 +1,8 @@
 /**
- * The highest version of every offline role that was verified, and by which keys. It outlives the snapshot: that goes when root
- * replaces the online keys (specification 5.3.11), and whoever steals the new ones could otherwise show an older version of a role
- * that has not expired, with the keys that a newer one revoked. No online key has a say in a mark, so none can drive it up.
+ * The highest version of every offline role that was verified, and by which keys. It outlives the
+ * snapshot: that goes when root replaces the online keys (specification 5.3.11), and a thief of the
+ * new ones could otherwise show an older version of a role that has not expired, with the keys that
+ * a newer one revoked. No online key has a say in a mark, so none can drive it up.
  */
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { isTrustError, trustError } from './codes.ts'
@@ -21,13 +22,19 @@ export interface VersionMark {
   readonly keys: readonly string[]
 }
 
-/** By what `markName` makes of a role and its delegator. */
+/** The marks by the name that `markName` makes of a role and its delegator. */
 export type StoredMarks = ReadonlyMap<string, readonly VersionMark[]>
 
-/** Only a threshold of the delegator's keys makes a further ring. Beyond this many the oldest is forgotten. */
+/**
+ * The number of rings kept; beyond it the oldest is forgotten. Only a threshold of the delegator's
+ * keys makes a further ring.
+ */
 const ringsMax = 16
 
-/** Each delegator has marks of its own, so that one who may speak for other paths drives up nothing here. */
+/**
+ * Each delegator has marks of its own, so that one that speaks for other paths drives up nothing
+ * here.
+ */
 function markName(role: string, delegator: string): string {
   return JSON.stringify([delegator, role])
 }
@@ -56,9 +63,10 @@ export class VersionMarks {
   }
 
   /**
-   * Throws `rollback` for a version below a mark. A mark counts against every ring that as many of its keys belong to as a threshold
-   * needs: what these keys signed in its day would satisfy that ring too. Holders who may start again are those of a ring
-   * that keeps fewer of them.
+   * Throws `rollback` for a version below a mark. A mark counts against a ring when at least as
+   * many of its keys belong to the ring as the threshold of the ring needs: what these keys signed
+   * in its day would satisfy that ring too. Only the holders of a ring that keeps fewer of them may
+   * start again.
    */
   async refuseOlder(role: string, ring: DelegatedRing, version: number): Promise<void> {
     const known = this.#marks.get(markName(role, ring.delegator))
@@ -75,7 +83,7 @@ export class VersionMarks {
     }
   }
 
-  /** For a version that `ring` has verified, whether it has expired or not. */
+  /** Raises the mark of a version that `ring` has verified, whether it has expired or not. */
   async raise(role: string, ring: DelegatedRing, version: number): Promise<void> {
     const name = markName(role, ring.delegator)
     const known = this.#marks.get(name) ?? []
@@ -92,8 +100,9 @@ function isWithin(keys: readonly string[], others: readonly string[]): boolean {
 }
 
 /**
- * Raises the marks by what an earlier version of this program has stored: the roles that can be reached from `root` and still have
- * their thresholds. Whatever does not is fetched again later, and proves nothing here.
+ * Raises the marks by what an earlier version of this program has stored: the roles that can be
+ * reached from `root` and still have their thresholds. A role that does not is fetched again later,
+ * and proves nothing here.
  */
 export async function learnMarks(
   marks: VersionMarks,
