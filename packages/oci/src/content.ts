@@ -1,4 +1,7 @@
-/** Where manifests and blobs are read from and written to: a layout, a repository of a registry, a store. And the copy between any two. */
+/**
+ * Sources and targets of manifests and blobs: a layout, a repository of a registry, a store. Copies
+ * between any two.
+ */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest, ExpectedContent } from './digests.ts'
 import { digestOf, verifyBytes, verifyStream } from './digests.ts'
@@ -13,9 +16,14 @@ export interface ManifestContent {
 }
 
 export interface ContentSource {
-  /** Refusal `content_missing`. The bytes need not be genuine: whoever reads checks them. */
+  /**
+   * Throws the refusal `content_missing`. The bytes need not be genuine: the reader checks them.
+   */
   readManifest(digest: Digest): Promise<ManifestContent>
-  /** Refusal `content_missing`. Neither length nor digest need be right: whoever reads checks them. */
+  /**
+   * Throws the refusal `content_missing`. Neither length nor digest need be right: the reader
+   * checks them.
+   */
   readBlob(expected: ExpectedContent): AsyncIterable<Uint8Array>
 }
 
@@ -33,15 +41,16 @@ export interface CopyOptions {
   source: ContentSource
   target: ContentTarget
   digest: Digest
-  /** Given to the topmost manifest at the target. */
+  /** The tag that the topmost manifest gets at the target. */
   tag?: string
   /** Called with the number of further bytes that have gone to the target. */
   onProgress?: (bytes: number) => void
 }
 
 /**
- * Copies a manifest with everything below it, children first, so that the target never has a manifest without its parts. All bytes are verified on the way.
- * Throws `TrustError<ContentFault>`, `Refusal<ManifestRefusal | ContentRefusal>`, and what source and target throw.
+ * Copies a manifest with everything below it, children first, so that the target never has a
+ * manifest without its parts. All bytes are verified on the way. Throws `TrustError<ContentFault>`,
+ * `Refusal<ManifestRefusal | ContentRefusal>`, and what source and target throw.
  */
 export async function copyContent(options: CopyOptions): Promise<Manifest> {
   const done = new Set<Digest>()

@@ -1,6 +1,6 @@
 /**
- * Releases as a builder with a token can push them: any layer beside any file list, filed under any name. For the demonstration's
- * attack and for tests; honest releases are made by `buildRelease`.
+ * Releases as a builder with a token can push them: any layer beside any file list, filed under any
+ * name. The demonstration's attack and tests use them; honest releases are made by `buildRelease`.
  */
 import { hash } from 'node:crypto'
 import { zstdCompressSync } from 'node:zlib'
@@ -28,7 +28,7 @@ export interface CraftedFile {
 
 export interface CraftedLayer {
   layer: Uint8Array
-  /** What is really in it. */
+  /** The files that are really in it. */
   files: FileList
   tarBytes: number
 }
@@ -64,28 +64,31 @@ export function craftLayer(files: readonly CraftedFile[]): CraftedLayer {
 export interface CraftedBundle {
   platform: string
   layer: Uint8Array
-  /** What the list beside the layer says: files, or the bytes of a document of any kind. No list when left out. */
+  /**
+   * What the list beside the layer says: files, or the bytes of a document of any kind. No list
+   * when left out.
+   */
   listed?: FileList | Uint8Array | undefined
   /** The platform that the list is filed under, where it is another one. */
   filedUnder?: string
   /** The bundle that the list is said to be of, where it is another one. */
   subject?: Descriptor
-  /** Of the bundle's manifest. */
+  /** Annotations of the bundle's manifest. */
   annotations?: Annotations
-  /** What of the bundle is named by its SHA-512 digest. */
+  /** The part of the bundle that is named by its SHA-512 digest. */
   sha512?: 'layer' | 'manifest' | 'list'
-  /** Another manifest than the one of this bundle. */
+  /** Makes another manifest of the one of this bundle. */
   alter?: (manifest: ImageManifest) => ImageManifest
 }
 
-/** Puts a release of bundles under what is said of them. */
+/** Puts a release of bundles together with what is claimed of them. */
 export async function craftRelease(
   target: ContentTarget,
   release: {
     product: string
     version: string
     bundles: readonly CraftedBundle[]
-    /** Another index than the one of these bundles. */
+    /** Makes another index of the one of these bundles. */
     alter?: (index: ImageIndex) => ImageIndex
   },
 ): Promise<EncodedManifest> {

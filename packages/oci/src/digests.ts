@@ -1,10 +1,13 @@
-/** Digests as OCI writes them, `sha256:<hex>` and `sha512:<hex>`, and streams that are checked against one (image-spec, descriptor.md). */
+/**
+ * Digests as OCI writes them, `sha256:<hex>` and `sha512:<hex>`, and streams that are checked
+ * against one (image-spec, descriptor.md).
+ */
 import { createHash, hash } from 'node:crypto'
 import { TrustError } from '@seaworthy/std/refusal'
 
 export const digestAlgorithms = ['sha256', 'sha512'] as const
 export type DigestAlgorithm = (typeof digestAlgorithms)[number]
-/** Checked text: `parseDigest` and the functions that compute one are the only makers. */
+/** Checked text: only `parseDigest` and the functions that compute a digest make one. */
 export type Digest = `${DigestAlgorithm}:${string}`
 
 export type ContentFault = 'wrong_hash' | 'wrong_length' | 'endless_data'
@@ -64,8 +67,9 @@ export interface ExpectedContent {
 }
 
 /**
- * Passes the pieces on and, after the last, throws unless they were exactly the expected content. A piece that would exceed the
- * length is not passed on. Throws `TrustError<ContentFault>`. Nothing that was passed on may be used before the loop has ended.
+ * Passes the pieces on and, after the last, throws unless they were exactly the expected content. A
+ * piece that would exceed the length is not passed on. Throws `TrustError<ContentFault>`. Nothing
+ * that was passed on may be used before the loop has ended.
  */
 export async function* verifyStream(
   source: AsyncIterable<Uint8Array>,

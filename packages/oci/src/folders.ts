@@ -1,4 +1,7 @@
-/** Folders with their parents. Node's own recursive `mkdir` never ends below /proc, where nothing can be made. */
+/**
+ * Folders with their parents. Node's own recursive `mkdir` never ends below /proc, where nothing
+ * can be made.
+ */
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -6,14 +9,14 @@ const hasCode = (error: unknown, code: string) =>
   error instanceof Error && 'code' in error && error.code === code
 
 /**
- * Makes the folder and the parents that it lacks; gives the topmost one that it made, or `undefined` where all were there. Throws
- * the system's error, at once.
+ * Makes the folder and the parents that it lacks; returns the topmost one that it made, or
+ * `undefined` where all existed. Throws the system's error, at once.
  */
 export function makeFolders(path: string, mode = 0o777): string | undefined {
   const isMade = tryToMake(path, mode)
   if (isMade !== undefined) return isMade ? path : undefined
   const first = dirname(path) === path ? undefined : makeFolders(dirname(path), mode)
-  // The parent is there now. Whatever is missing still cannot be made.
+  // The parent exists now. If something is still missing, it cannot be made.
   try {
     mkdirSync(path, { mode })
   } catch (error) {
@@ -29,7 +32,7 @@ function tryToMake(path: string, mode: number): boolean | undefined {
     return true
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
-    // A read-only or foreign parent does not matter where the folder is there already.
+    // A read-only or foreign parent does not matter where the folder exists already.
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false
     throw error
   }

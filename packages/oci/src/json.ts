@@ -1,17 +1,26 @@
-/** A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, and no number that is read as another. */
+/**
+ * A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, and
+ * no number that is read as another.
+ */
 import { utf8Decode } from '@seaworthy/std/bytes'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
 export interface JsonLimits {
   readonly depthMax: number
-  /** What a number that is no exact integer is: a fault, or `NaN`, for documents with members of others. */
+  /**
+   * The treatment of a number that is no exact integer: a fault, or `NaN`, for documents with
+   * members of others.
+   */
   readonly otherNumbers: 'refused' | 'nan'
 }
 
-/** For documents of which we know every member. */
+/** Limits for documents of which we know every member. */
 export const strictJson: JsonLimits = { depthMax: 16, otherNumbers: 'refused' }
-/** For documents in which anybody may have members of their own. Whoever needs an integer must ask for one: `NaN` is a number too. */
+/**
+ * Limits for documents in which anybody may have members of their own. A caller that needs an
+ * integer must ask for one: `NaN` is a number too.
+ */
 export const openJson: JsonLimits = { depthMax: 64, otherNumbers: 'nan' }
 
 /** The longest text of an exact integer that anybody writes. */
@@ -21,8 +30,9 @@ const number = /^-?(?:0|[1-9][0-9]*)(?:\.0+)?(?![0-9.eE+-])/
 const anyNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9.eE+-])/y
 
 /**
- * Throws `SyntaxError` for everything that is not one JSON text (RFC 8259) in UTF-8 without byte order mark and with distinct
- * member names. Objects have no prototype. The caller bounds the length before.
+ * Throws `SyntaxError` for everything that is not one JSON text (RFC 8259) in UTF-8 without byte
+ * order mark and with distinct member names. Objects have no prototype. The caller bounds the
+ * length before.
  */
 export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): Json {
   let text: string

@@ -1,4 +1,7 @@
-/** OCI image layouts (image-spec, image-layout.md): a folder with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`. */
+/**
+ * OCI image layouts (image-spec, image-layout.md): a folder with `oci-layout`, `index.json` and
+ * `blobs/<algorithm>/<hex>`.
+ */
 import { createReadStream } from 'node:fs'
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,7 +29,8 @@ export interface Layout extends ContentSource, ContentTarget {
   /** The content of `index.json`. */
   readIndex(): Promise<ImageIndex>
   /**
-   * The entry with that name, or the only one when no name is given. Refusal `layout_ambiguous` for none or several.
+   * The entry with that name, or the only one when no name is given. Throws the refusal
+   * `layout_ambiguous` for none or several.
    */
   resolve(name?: string): Promise<Descriptor>
   /** Replaces `index.json`; each entry may carry a name. */
@@ -174,7 +178,7 @@ function layoutAt(path: string, random: Random): Layout {
     },
   }
 
-  /** Writes a file under another name and gives it that of the digest which `fill` returns. */
+  /** Writes a file under a temporary name, and renames it after the digest that `fill` returns. */
   async function put(
     fill: (write: (piece: Uint8Array) => Promise<void>) => Promise<Digest>,
   ): Promise<Digest> {
@@ -197,7 +201,10 @@ function layoutAt(path: string, random: Random): Layout {
   return layout
 }
 
-/** What a manifest of a layout calls itself; documents that do not say are told apart by their members. */
+/**
+ * The media type that a manifest of a layout states; documents that state none are told apart by
+ * their members.
+ */
 function manifestType(bytes: Uint8Array): string {
   const value = parseJson(bytes)
   if (typeof value !== 'object' || value === null || Array.isArray(value))

@@ -1,7 +1,9 @@
 /**
- * Image manifests, image indexes and descriptors (image-spec 1.1), read strictly from hostile bytes and built byte for byte the same
- * everywhere. Docker's schema 2 forms are read too, since registries hold them. Members that the specification does not know are passed over,
- * whatever they hold, and `null` is the same as nothing, as the programs write that build manifests. What content a blob has is not looked at.
+ * Image manifests, image indexes and descriptors (image-spec 1.1), read strictly from hostile bytes
+ * and built byte for byte the same everywhere. Docker's schema 2 forms are read too, since
+ * registries hold them. Members that the specification does not know are passed over, whatever they
+ * hold, and `null` means the same as a missing member, because programs that build manifests write
+ * it. The content of blobs is not looked at.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from './digests.ts'
@@ -35,7 +37,7 @@ export interface Platform {
 export interface Descriptor {
   mediaType: string
   digest: Digest
-  /** Bytes. */
+  /** Length in bytes. */
   size: number
   artifactType?: string
   annotations?: Annotations
@@ -72,7 +74,10 @@ export type ManifestRefusal =
   | 'manifest_malformed'
   | 'manifest_media_type'
 
-/** The two bytes `{}` as a config or layer that says nothing (image-spec, "Guidance for an Empty Descriptor"). */
+/**
+ * The two bytes `{}` as a config or layer that says nothing (image-spec, "Guidance for an Empty
+ * Descriptor").
+ */
 export const emptyBytes: Uint8Array = new TextEncoder().encode('{}')
 export const emptyDescriptor: Descriptor = Object.freeze({
   mediaType: mediaTypes.empty,
@@ -187,7 +192,7 @@ function asArray(value: Json | undefined, what: string): Json[] {
   return Array.isArray(value) ? value : refuse(`${what} is not a list`)
 }
 
-/** Programs in Go write an empty list as `null`; a list that is not there at all is a fault. */
+/** Programs in Go write an empty list as `null`; a missing list is a fault. */
 function parseDescriptors(members: Members, name: string): Descriptor[] {
   if (members[name] === null) return []
   const items = asArray(members[name], name)
@@ -206,8 +211,9 @@ export function isManifestMediaType(text: string): boolean {
 }
 
 /**
- * Throws `Refusal<ManifestRefusal>`. `mediaType` is what the sender called it (Content-Type or descriptor); when the document names
- * its own, both must agree, and without either it is refused. A document with the members of both kinds is refused (CVE-2021-41190).
+ * Throws `Refusal<ManifestRefusal>`. `mediaType` is what the sender called it (Content-Type or
+ * descriptor); when the document names its own, both must agree, and without either it is refused.
+ * A document with the members of both kinds is refused (CVE-2021-41190).
  */
 export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   if (bytes.length > manifestSizeMax) {
@@ -275,23 +281,35 @@ function parseShared(members: Members) {
   return shared
 }
 
-/** What a referrers list says about a manifest: its own artifactType, or for image manifests the config's media type (distribution-spec, "Listing Referrers"). */
+/**
+ * What a referrers list says about a manifest: its own artifactType, or for image manifests the
+ * config's media type (distribution-spec, "Listing Referrers").
+ */
 export function manifestArtifactType(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined) return manifest.artifactType
   return manifest.kind === 'manifest' ? manifest.config.mediaType : undefined
 }
 
-/** The descriptors below a manifest that must be stored with it: its subject need not be, nor layers that may live elsewhere. */
+/**
+ * The descriptors below a manifest that must be stored with it: its subject need not be, nor layers
+ * that may live elsewhere.
+ */
 export function manifestChildren(manifest: Manifest): readonly Descriptor[] {
   return namedContent(manifest).filter((child) => !isForeign(manifest, child))
 }
 
-/** All descriptors below a manifest. What of it is stored is needed for as long as the manifest is. */
+/**
+ * All descriptors below a manifest. Those that are stored are needed for as long as the manifest
+ * is.
+ */
 export function namedContent(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers]
 }
 
-/** A layer that can be had elsewhere. Many push it all the same, so that it can be pulled without that place. */
+/**
+ * Whether a layer can be had elsewhere. Many push it all the same, so that a pull does not depend
+ * on that other place.
+ */
 export function isForeign(manifest: Manifest, child: Descriptor): boolean {
   const isLayer = manifest.kind === 'manifest' && child !== manifest.config
   return isLayer && child.urls !== undefined && child.urls.length > 0
@@ -302,7 +320,10 @@ export interface EncodedManifest {
   descriptor: Descriptor
 }
 
-/** The one byte form of a manifest built here: fixed member order, annotations sorted by name, no white space. */
+/**
+ * The one byte form of a manifest built here: fixed member order, annotations sorted by name, no
+ * white space.
+ */
 export function encodeManifest(manifest: Manifest): EncodedManifest {
   const body =
     manifest.kind === 'index'
@@ -359,7 +380,7 @@ export function isPlatformName(text: string): boolean {
   return platformForm.test(text)
 }
 
-/** `linux/amd64`, `linux/arm/v7`. Throws `SyntaxError`. */
+/** Parses names such as `linux/amd64` and `linux/arm/v7`. Throws `SyntaxError`. */
 export function parsePlatformName(text: string): Platform {
   const match = platformForm.exec(text)
   if (!match) throw new SyntaxError('not a platform such as linux/amd64')

@@ -1,6 +1,7 @@
 /**
- * The manifest of an operating system image: plain files, one layer each, named by annotation, exactly as their makers signed
- * them for their own installers (`.swu`, `.raucb`, update payloads). Nothing is packed, so that a client can fetch one by itself.
+ * The manifest of an operating system image: plain files, one layer each, named by annotation,
+ * exactly as their makers signed them for their own installers (`.swu`, `.raucb`, update payloads).
+ * Nothing is packed, so that a client can fetch one by itself.
  */
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
@@ -67,7 +68,10 @@ export interface OsImageFile {
   readonly descriptor: Descriptor
 }
 
-/** The files of an image's manifest, whose bytes must have been verified. Throws `Refusal<OsImageRefusal | ManifestRefusal>`. */
+/**
+ * The files of an image's manifest, whose bytes must have been verified. Throws
+ * `Refusal<OsImageRefusal | ManifestRefusal>`.
+ */
 export function parseOsImage(bytes: Uint8Array): readonly OsImageFile[] {
   const manifest = parseManifest(bytes, mediaTypes.manifest)
   const malformed = (what: string) => new Refusal<OsImageRefusal>('os_image_malformed', what)

@@ -1,4 +1,7 @@
-/** At least 100,000 hostile inputs to the parsers of this package: each is accepted or refused by a code, in bounded memory. */
+/**
+ * Feeds at least 100,000 hostile inputs to the parsers of this package: each is accepted or refused
+ * by a code, in bounded memory.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom, randomBelow } from '@seaworthy/std/random'

@@ -214,7 +214,7 @@ describe('T11 a release is what its content is, whatever is written beside it', 
   })
 })
 
-/** A list that differs from the truth in one thing. */
+/** A list that differs from the truth in one detail. */
 function lieAbout({ entries }: FileList, at: number, how: number): FileList {
   const index = at % entries.length
   const entry = entries[index]!

@@ -1,7 +1,7 @@
 /**
- * A release read from its content: what runs on each platform, and whether every document beside the content says exactly what the
- * content is. File lists, kinds, platforms and sizes are the builder's words until this has looked; a digest covers a lie as well as
- * the truth.
+ * A release read from its content: what runs on each platform, and whether every document beside
+ * the content says exactly what the content is. File lists, kinds, platforms and sizes are only the
+ * builder's words until this has looked; a digest covers a lie as well as the truth.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { BundleContents } from './bundle/contents.ts'
@@ -33,7 +33,10 @@ import {
 } from './release-index.ts'
 import type { TarRefusal } from './tar/read.ts'
 
-/** Why content is refused wherever a release is let in, signed or installed. A device gives the same code. */
+/**
+ * Why content is refused when a release is admitted, signed or installed. A device gives the same
+ * code.
+ */
 export type ReleaseFault =
   | ReleaseIndexRefusal
   | ReleaseContentRefusal
@@ -42,7 +45,7 @@ export type ReleaseFault =
   | OsImageRefusal
   | TarRefusal
   | UnpackRefusal
-  /** `environment_missing` is the device's alone: only it knows its values. */
+  /** Only the device refuses with `environment_missing`: only it knows its values. */
   | Exclude<BundleManifestRefusal, 'environment_missing'>
 
 export type ReleaseKind = 'bundle' | 'container' | 'os-image'
@@ -69,20 +72,26 @@ export interface ImagePlatform {
 
 export interface ReleaseOutline {
   release: Release
-  /** Bytes of the index. */
+  /** Length of the index in bytes. */
   length: number
   /** SHA-512 of the index, hexadecimal. */
   sha512: string
   kind: ReleaseKind
-  /** In the order of their names. */
+  /** The platforms in the order of their names. */
   platforms: readonly (BundlePlatform | ImagePlatform)[]
-  /** What the index carries besides; no device looks at it. */
+  /** The other entries of the index; no device looks at them. */
   others: readonly Descriptor[]
-  /** Why the file lists cannot be those of the bundles; `requireFileLists` refuses a release that has any. */
+  /**
+   * Why the file lists cannot be those of the bundles; `requireFileLists` refuses a release that
+   * has any.
+   */
   faults: readonly string[]
 }
 
-/** Reads index and manifests, verified; no layer. Throws `Refusal<ReleaseRefusal | ManifestRefusal | ContentRefusal | OsImageRefusal>`, `TrustError`. */
+/**
+ * Reads index and manifests, verified; no layer. Throws `Refusal<ReleaseRefusal | ManifestRefusal |
+ * ContentRefusal | OsImageRefusal>`, `TrustError`.
+ */
 export async function readReleaseOutline(
   source: ContentSource,
   digest: Descriptor['digest'],
@@ -182,12 +191,18 @@ async function findList(
   }
 }
 
-/** Throws `file_list_mismatch` unless every bundle has exactly one file list and no other list is there. Their content is for `requireSameFiles`. */
+/**
+ * Throws `file_list_mismatch` unless every bundle has exactly one file list and no other list is
+ * there. Their content is for `requireSameFiles`.
+ */
 export function requireFileLists({ faults }: ReleaseOutline): void {
   if (faults.length > 0) throw new Refusal<FileListRefusal>('file_list_mismatch', faults.join('; '))
 }
 
-/** The files of a bundle, computed from its layer. Throws as `computeBundleContents` does, and what the source throws. */
+/**
+ * The files of a bundle, computed from its layer. Throws what `computeBundleContents` and the
+ * source throw.
+ */
 export async function computeBundleFiles(
   source: ContentSource,
   { layer }: BundlePlatform,
@@ -212,7 +227,10 @@ async function* counted(
   }
 }
 
-/** Where a list first says something else than the content, for people; `undefined` when the list cannot be read. */
+/**
+ * The first difference between a list and the content, for people; `undefined` when the list cannot
+ * be read.
+ */
 export async function describeListLie(
   source: ContentSource,
   list: Descriptor,
@@ -252,9 +270,10 @@ function describeBriefly(entry: FileEntry): string {
 }
 
 /**
- * For whoever lets a release in: everything that the manifests and lists say is exactly what the layers hold, and devices can
- * follow it. Bundles are read to their ends; images of other kinds have nothing beside them that could say otherwise. Throws as
- * `readReleaseOutline` and `computeBundleContents` do, `file_list_mismatch`, and `bundle_manifest_malformed`.
+ * Verifies a release before it is admitted: everything that the manifests and lists say is exactly
+ * what the layers hold, and devices can follow it. Bundles are read to their ends; images of other
+ * kinds have nothing beside them that could say otherwise. Throws what `readReleaseOutline` and
+ * `computeBundleContents` throw, `file_list_mismatch`, and `manifest_malformed`.
  */
 export async function verifyReleaseContent(
   source: ContentSource,
@@ -265,7 +284,8 @@ export async function verifyReleaseContent(
   for (const platform of outline.platforms) {
     if (platform.kind !== 'bundle') continue
     const { layer } = platform
-    // A device asks for as many bytes as its own manifest says, whatever another one says of the same layer.
+    // A device asks for as many bytes as its own manifest says, whatever another one says of the
+    // same layer.
     const key = `${layer.digest} ${layer.size}`
     const computed =
       known.get(key) ??
@@ -276,7 +296,7 @@ export async function verifyReleaseContent(
   }
 }
 
-/** What a channel's keys are asked to sign about a release. */
+/** The claims about a release that a channel's keys are asked to sign. */
 export interface ReleaseClaims {
   product: string
   version: string

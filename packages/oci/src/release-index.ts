@@ -1,6 +1,7 @@
 /**
- * The documents of a release, read from bytes that were verified. Devices read a release by these functions, and so does everybody who
- * lets one in, signs it or checks it: what a device would refuse for good is refused by the same code before anybody signs it.
+ * The documents of a release, read from bytes that were verified. Devices read a release by these
+ * functions, and so do all programs that admit, sign or check one: what a device would refuse for
+ * good is refused by the same code before anybody signs it.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import { platformAnnotation, sortFileLists } from './bundle/file-list.ts'
@@ -26,7 +27,7 @@ export const releaseAnnotations = {
 
 export type ReleaseIndexRefusal = 'release_malformed'
 
-/** What is signed about a release, what its index says and what its manifests say is not the same. */
+/** The signed facts about a release, its index and its manifests do not all say the same. */
 export type ReleaseContentRefusal = 'release_mismatch'
 
 export function releaseMalformed(what: string): Refusal<ReleaseIndexRefusal> {
@@ -37,7 +38,10 @@ export function releaseMismatch(what: string): Refusal<ReleaseContentRefusal> {
   return new Refusal<ReleaseContentRefusal>('release_mismatch', what)
 }
 
-/** Throws `release_malformed` for content that no device asks for: a device knows content by its SHA-256 digest alone. */
+/**
+ * Throws `release_malformed` for content that no device asks for: a device knows content only by
+ * its SHA-256 digest.
+ */
 function requireSha256({ digest }: Pick<Descriptor, 'digest'>, what: string): void {
   if (digestAlgorithm(digest) === 'sha256') return
   throw releaseMalformed(
@@ -45,7 +49,10 @@ function requireSha256({ digest }: Pick<Descriptor, 'digest'>, what: string): vo
   )
 }
 
-/** Throws `release_malformed` unless devices can ask for this manifest of a bundle or of its file list. */
+/**
+ * Throws `release_malformed` unless devices can ask for this manifest of a bundle or of its file
+ * list.
+ */
 export function requireDocument(
   descriptor: Pick<Descriptor, 'digest' | 'size'>,
   what: string,
@@ -63,11 +70,17 @@ export interface Release {
   platforms: ReadonlyMap<string, Descriptor>
   /** The file list artifacts, by the platform of the release that each is filed under. */
   fileLists: ReadonlyMap<string, Descriptor>
-  /** Why a file list artifact is none of `fileLists`. A release that is to be signed or installed has none of them. */
+  /**
+   * Why each other file list artifact is not in `fileLists`. A release that is to be signed or
+   * installed has no such artifact.
+   */
   fileListFaults: readonly string[]
 }
 
-/** Reads a release's index, whose bytes must have been verified. Throws `Refusal<ReleaseIndexRefusal | ManifestRefusal>`. */
+/**
+ * Reads a release's index, whose bytes must have been verified. Throws `Refusal<ReleaseIndexRefusal
+ * | ManifestRefusal>`.
+ */
 export function parseRelease(bytes: Uint8Array): Release {
   const index = parseManifest(bytes, mediaTypes.index)
   const product = index.annotations?.[releaseAnnotations.product]
@@ -95,7 +108,10 @@ export function parseRelease(bytes: Uint8Array): Release {
   return { product, version, index, platforms, ...sortFileLists(index, new Set(platforms.keys())) }
 }
 
-/** The one layer of a bundle's manifest, whose bytes must have been verified. Throws `Refusal<ReleaseIndexRefusal | ManifestRefusal>`. */
+/**
+ * The one layer of a bundle's manifest, whose bytes must have been verified. Throws
+ * `Refusal<ReleaseIndexRefusal | ManifestRefusal>`.
+ */
 export function parseBundleManifest(bytes: Uint8Array): { layer: Descriptor; manifest: Manifest } {
   const manifest = parseManifest(bytes, mediaTypes.manifest)
   const layer = manifest.kind === 'manifest' ? manifest.layers[0] : undefined
@@ -104,7 +120,7 @@ export function parseBundleManifest(bytes: Uint8Array): { layer: Descriptor; man
     manifest.artifactType !== bundleArtifactType ||
     manifest.layers.length !== 1 ||
     layer?.mediaType !== mediaTypes.layerTarZstd ||
-    // What lies elsewhere is in no copy of the release, and nobody would check it.
+    // A layer that lies elsewhere is in no copy of the release, and nobody would check it.
     layer.urls !== undefined
   ) {
     throw releaseMalformed('the manifest is not one of a bundle')

@@ -1,6 +1,7 @@
 /**
- * Builds a release: an OCI image index in a layout, with one manifest per platform and the list of files of each bundle. The index's digest is what gets signed, and it
- * covers every byte below it. The same input gives the same digest on any machine with the same zstd.
+ * Builds a release: an OCI image index in a layout, with one manifest per platform and the list of
+ * files of each bundle. The index's digest is what gets signed, and it covers every byte below it.
+ * The same input gives the same digest on any machine with the same zstd.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { FileEntry, FileList, FileListRefusal } from './bundle/file-list.ts'
@@ -51,7 +52,10 @@ export type ReleaseRefusal =
   | 'no_platform'
   | ReleaseIndexRefusal
 
-/** A folder becomes a bundle; files become an operating system image, as they are; content elsewhere (an image, or an index that has one for the platform) is taken over as it is. */
+/**
+ * A folder becomes a bundle; files become an operating system image, as they are; content elsewhere
+ * (an image, or an index that has one for the platform) is taken over as it is.
+ */
 export type PlatformSource =
   | { kind: 'folder'; path: string }
   | { kind: 'files'; paths: readonly string[] }
@@ -61,21 +65,23 @@ export interface BuildReleaseOptions {
   product: string
   version: string
   platforms: readonly { platform: string; source: PlatformSource }[]
-  /** Gets the release, under its version as name. */
+  /** The layout that gets the release, under its version as name. */
   layout: Layout
   onProgress?: (event: { platform: string; bytes: number }) => void
 }
 
 export interface BuiltRelease {
-  /** Of the index: digest and size are what the target in the channel's role says. */
+  /** Descriptor of the index: digest and size are what the target in the channel's role says. */
   descriptor: Descriptor
   bytes: Uint8Array
   platforms: readonly string[]
-  /** What folders had that a bundle does not carry. */
+  /** Modes in the given folders that a bundle does not carry. */
   dropped: readonly (DroppedMode & { platform: string })[]
 }
 
-/** Throws `Refusal<ReleaseRefusal | PackRefusal | OsImageRefusal>` and what `copyContent` throws. */
+/**
+ * Throws `Refusal<ReleaseRefusal | PackRefusal | OsImageRefusal>` and what `copyContent` throws.
+ */
 export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltRelease> {
   const { layout, product, version } = options
   const platforms = options.platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1))
@@ -232,7 +238,7 @@ async function copyPlatform(
   }
 }
 
-/** The list that whoever hands the content over wrote beside it. */
+/** The list that came beside handed-over content. */
 async function findHandedList(
   source: ContentSource,
   top: Manifest,
@@ -252,7 +258,10 @@ async function findHandedList(
   return parseFileListManifest(bytes).list
 }
 
-/** The list of a bundle that was packed elsewhere is computed from its layer; one that came along must be the same. */
+/**
+ * The list of a bundle that was packed elsewhere is computed from its layer; one that came along
+ * must be the same.
+ */
 async function listHandedBundle(
   layout: Layout,
   platform: string,
@@ -279,7 +288,10 @@ async function listHandedBundle(
   return await putFileList(layout, platform, image, { entries })
 }
 
-/** The document of a file list, verified; whether it is what the bundle holds is for `release-content.ts`. Throws `Refusal<FileListRefusal | ContentRefusal>`, `TrustError`. */
+/**
+ * The document of a file list, verified; `release-content.ts` checks whether it is what the bundle
+ * holds. Throws `Refusal<FileListRefusal | ContentRefusal>`, `TrustError`.
+ */
 export async function readListDocument(source: ContentSource, list: Descriptor): Promise<FileList> {
   if (list.size > fileListBytesMax) {
     throw new Refusal<FileListRefusal>('file_list_too_large', 'the file list is too large')

@@ -167,7 +167,7 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
       assert.match((error as Error).message, /\(gzip\)/)
       return true
     })
-    // What is not there may be said in any coding: nobody reads it.
+    // A 404 may come in any coding: nobody reads its body.
     assert.equal((await get('/missing')).status, 404)
     close()
   })

@@ -1,6 +1,7 @@
 /**
- * The real `Transport`: node:http(s) with kept-alive connections, which checks the peer before the first byte of a request is written.
- * Follows nothing, repeats nothing, and refuses what comes in a content coding.
+ * The real `Transport`: node:http(s) with kept-alive connections, which checks the peer before the
+ * first byte of a request is written. Follows nothing, repeats nothing, and refuses what comes in a
+ * content coding.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestOptions } from 'node:http'
@@ -17,11 +18,14 @@ import { TransportError } from '@seaworthy/std/http'
 import { describeSystemError } from '@seaworthy/std/system-errors'
 
 export interface HttpsTransportOptions {
-  /** Trust exactly the certificate with this public key, `sha256:<base64url of SHA-256 of the SPKI DER>`, whatever its name, issuer and dates. */
+  /**
+   * Trusts exactly the certificate with this public key, `sha256:<base64url of SHA-256 of the SPKI
+   * DER>`, whatever its name, issuer and dates.
+   */
   pin?: string
-  /** Trust these CA certificates (PEM) instead of the system's. Not used together with `pin`. */
+  /** Trusts these CA certificates (PEM) instead of the system's. Not used together with `pin`. */
   ca?: string | readonly string[]
-  /** Also speak `http:`. Only for loopback and tests: nobody is checked there. */
+  /** Speaks `http:` too. Only for loopback and tests: nobody is checked there. */
   allowPlain?: boolean
   /** Longest wait for connection and handshake, and for each next byte. */
   idleTimeoutMs: number
@@ -58,7 +62,10 @@ function checkPin(socket: TLSSocket, pin: string): void {
   }
 }
 
-/** An agent whose connections are handed out only after their certificate was found to be the pinned one. */
+/**
+ * An agent whose connections are handed out only after their certificate was found to be the pinned
+ * one.
+ */
 class PinnedAgent extends TlsAgent {
   readonly #pin: string
   readonly #handshakeTimeoutMs: number
@@ -75,17 +82,19 @@ class PinnedAgent extends TlsAgent {
   ): undefined {
     const socket = connect({
       ...options,
-      // The pin replaces the certificate authorities; `checkPin` below decides before any byte of HTTP is written.
+      // The pin replaces the certificate authorities; `checkPin` below decides before any byte of
+      // HTTP is written.
       rejectUnauthorized: false,
     })
     const fail = (error: Error) => {
       socket.destroy()
       created?.(error, socket)
       socket.setMaxListeners(0)
-      // Node connects once more for the first of those that wait, and when that fails forgets them all.
+      // Node connects once more for the first request that waits, and when that fails forgets them
+      // all.
       for (const waiting of this.requests[this.getName(options)]?.splice(0) ?? []) {
         waiting.destroy(error)
-        // It says so only once it has a socket.
+        // A request reports its error only once it has a socket.
         waiting.onSocket(socket)
       }
     }
@@ -198,7 +207,10 @@ function exchange(
   })
 }
 
-/** Nobody here undoes a coding: the bytes would be taken for others than they stand for. A refusal's own text may be coded. */
+/**
+ * Refuses a coded answer: nobody here undoes a coding, so the bytes would be taken for others than
+ * they stand for. A refusal's own text may be coded.
+ */
 function refuseCoding(
   status: number,
   headers: Readonly<Record<string, string>>,
@@ -243,7 +255,10 @@ function asTransportError(cause: unknown, signal: AbortSignal | undefined): Erro
   return new TransportError('unreachable', describeUnreachable(cause), { cause })
 }
 
-/** Names the address that was tried and what the system said: both are the caller's own, nothing of the other side is in it. */
+/**
+ * Names the address that was tried and what the system said: both are the caller's own, nothing of
+ * the other side is in it.
+ */
 function describeUnreachable(cause: unknown): string {
   const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause
   const { address, port, hostname } = (first ?? {}) as Record<string, unknown>

@@ -1,6 +1,7 @@
 /**
- * Releases of one bundle that a device refuses for good, each with its one fault. For tests: whoever lets a release in, signs it or
- * checks it refuses each of them by the code that the device would give.
+ * Releases of one bundle that a device refuses for good, each with its one fault. Used in tests:
+ * programs that admit, sign or check a release refuse each of them by the code that the device
+ * would give.
  */
 import { zstdCompressSync } from 'node:zlib'
 import type { ContentTarget } from './content.ts'

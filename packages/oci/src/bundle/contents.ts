@@ -1,6 +1,7 @@
 /**
- * What a bundle really holds, computed from the bytes of its layer in one pass and in memory that does not grow with it. A list of
- * files that somebody wrote beside the layer is only compared with this, never believed.
+ * What a bundle really holds, computed from the bytes of its layer in one pass and in memory that
+ * does not grow with it. A list of files that somebody wrote beside the layer is only compared with
+ * this, never believed.
  */
 import { createHash, hash } from 'node:crypto'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -12,7 +13,7 @@ import type { BundleManifestRefusal } from './manifest.ts'
 import { bundleManifestBytesMax, bundleManifestName, parseBundleManifest } from './manifest.ts'
 import { unpackBundle } from './unpack.ts'
 
-/** Gives each entry to `onEntry` as it ends, and everything that it gets to `next`. */
+/** Gives each entry to `onEntry` as it ends, and passes everything on to `next`. */
 export function createListingSink(onEntry: (entry: FileEntry) => void, next?: TarSink): TarSink {
   let file: { path: string; size: number; mode: '0644' | '0755' } | undefined
   let sha256: string | undefined
@@ -46,7 +47,9 @@ export function createListingSink(onEntry: (entry: FileEntry) => void, next?: Ta
   }
 }
 
-/** What lies at the path of `seaworthy.json`: a file of a possible length, or what is wrong with it. */
+/**
+ * What lies at the path of `seaworthy.json`: a file of a possible length, or what is wrong with it.
+ */
 type FoundManifest = { bytes: Uint8Array } | { fault: string }
 
 /** Keeps `seaworthy.json`, and gives everything on to `next`. */
@@ -87,13 +90,19 @@ export interface BundleContents {
   fileBytes: number
   /** Bytes of the archive before compression. */
   tarBytes: number
-  /** The content of `seaworthy.json` at the root, `undefined` when there is no such file or it is too long to be one. */
+  /**
+   * The content of `seaworthy.json` at the root, `undefined` when there is no such file or it is
+   * too long to be one.
+   */
   manifest: Uint8Array | undefined
-  /** What else lies in its place, which no device takes. */
+  /** What else lies at that path, which no device accepts. */
   manifestFault: string | undefined
 }
 
-/** Reads the layer to its end, verified. Throws what `unpackBundle` throws; nothing of what `onEntry` got counts then. */
+/**
+ * Reads the layer to its end, verified. Throws what `unpackBundle` throws; nothing of what
+ * `onEntry` got counts then.
+ */
 export async function computeBundleContents(options: {
   source: AsyncIterable<Uint8Array>
   expected: ExpectedContent
@@ -123,7 +132,10 @@ export async function computeBundleContents(options: {
   }
 }
 
-/** Throws `bundle_manifest_malformed` when the bundle's `seaworthy.json` is one that every device would refuse. */
+/**
+ * Throws `bundle_manifest_malformed` when the bundle's `seaworthy.json` is one that every device
+ * would refuse.
+ */
 export function requireBundleManifest(
   platform: string,
   { manifest, manifestFault }: BundleContents,
@@ -145,7 +157,10 @@ export function requireBundleManifest(
   }
 }
 
-/** Throws `file_list_mismatch` unless a bundle's documents say exactly what was computed from its layer. */
+/**
+ * Throws `file_list_mismatch` unless a bundle's documents say exactly what was computed from its
+ * layer.
+ */
 export function requireSameFiles(
   said: {
     platform: string

@@ -1,6 +1,7 @@
 /**
- * A folder as the place to unpack into. Uses synchronous calls: a bundle has tens of thousands of small files, and waiting for a thread each time costs
- * more than the work. For processes that do nothing else meanwhile, such as the installer and the command line.
+ * A folder as the destination of unpacking. Uses synchronous calls: a bundle has tens of thousands
+ * of small files, and waiting for a thread each time costs more than the work. It suits processes
+ * that do nothing else meanwhile, such as the installer and the command line.
  */
 import { execFile } from 'node:child_process'
 import {
@@ -19,8 +20,8 @@ import {
 import type { TarSink } from '../tar/read.ts'
 
 /**
- * `root` must exist, be empty, and be writable by nobody else. Modes are set to exactly 0644 and 0755 whatever the umask. Nothing is durable
- * before `syncTree` has returned.
+ * `root` must exist, be empty, and be writable by nobody else. Modes are set to exactly 0644 and
+ * 0755 whatever the umask. Nothing is durable before `syncTree` has returned.
  */
 export function createDirectorySink(root: string): TarSink & { close(): void } {
   const probe = `${root}/.seaworthy-probe`
@@ -56,8 +57,9 @@ export function createDirectorySink(root: string): TarSink & { close(): void } {
 }
 
 /**
- * Makes all below `root` durable, contents, names and modes. One call of syncfs(2) by way of `sync -f` where that program may be run, which costs a tenth of
- * syncing each file; else file by file. Throws when the disk reports an error.
+ * Makes all below `root` durable, contents, names and modes. Uses one syncfs(2) by way of `sync -f`
+ * where that program may be run, which costs a tenth of syncing each file; otherwise file by file.
+ * Throws when the disk reports an error.
  */
 export async function syncTree(root: string): Promise<void> {
   const how = await new Promise<'done' | 'absent'>((resolve, reject) => {
@@ -66,7 +68,8 @@ export async function syncTree(root: string): Promise<void> {
       execFile('sync', ['-f', '--', root], { env: { PATH: '/usr/bin:/bin' } }, (error) => {
         if (!error) return resolve('done')
         const { code } = error as { code?: unknown }
-        // A name instead of an exit code: the program was not run. 1 is also what a `sync` without `-f` answers.
+        // A name instead of an exit code: the program was not run. 1 is also what a `sync` without
+        // `-f` answers.
         if (typeof code === 'string' || code === 1) absent()
         else reject(error)
       })

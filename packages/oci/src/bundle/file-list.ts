@@ -1,6 +1,7 @@
 /**
- * The list of what is in a bundle, as an artifact of the release, for people, for differences and for `sha256sum -c`. It has one
- * byte form, so that whoever has the bundle can say by one digest whether the list is exactly what the bundle holds.
+ * The list of what is in a bundle, as an artifact of the release, for people, for differences and
+ * for `sha256sum -c`. It has one byte form, so that one digest tells anybody who has the bundle
+ * whether the list is exactly what the bundle holds.
  */
 import { createHash } from 'node:crypto'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -21,14 +22,17 @@ export type FileEntry =
   | { type: 'symlink'; path: string; target: string }
 
 export interface FileList {
-  /** In the order of the bytes of their paths. */
+  /** The entries in the order of the bytes of their paths. */
   entries: readonly FileEntry[]
 }
 
 export type FileListRefusal =
   | 'file_list_malformed'
   | 'file_list_too_large'
-  /** A bundle has no file list, or one that is not exactly what its layer holds, or a list belongs to no platform. */
+  /**
+   * A bundle has no file list, or one that is not exactly what its layer holds, or a list belongs
+   * to no platform.
+   */
   | 'file_list_mismatch'
 
 function refuse(what: string): never {
@@ -90,7 +94,7 @@ function orderEntry(entry: FileEntry): FileEntry {
   }
 }
 
-/** Throws `Refusal<FileListRefusal>` for everything that `encodeFileList` would not have meant. */
+/** Throws `Refusal<FileListRefusal>` for everything that `encodeFileList` would not write. */
 export function parseFileList(bytes: Uint8Array): FileList {
   if (bytes.length > fileListBytesMax) {
     throw new Refusal<FileListRefusal>('file_list_too_large', 'the file list is too large')
@@ -137,8 +141,8 @@ function parseEntry(value: Json): FileEntry {
 }
 
 /**
- * The document inside a file list's own manifest, whose bytes must have been verified, and the bundle that it says it describes.
- * Throws `Refusal<FileListRefusal | ManifestRefusal>`.
+ * The document inside a file list's own manifest, whose bytes must have been verified, and the
+ * bundle that it says it describes. Throws `Refusal<FileListRefusal | ManifestRefusal>`.
  */
 export function parseFileListManifest(bytes: Uint8Array): {
   list: Descriptor
@@ -159,13 +163,16 @@ export function parseFileListManifest(bytes: Uint8Array): {
 export const platformAnnotation = 'dev.seaworthy.platform'
 
 export interface SortedFileLists {
-  /** By the platform of the release that each is filed under. */
+  /** The file lists by the platform of the release that each is filed under. */
   fileLists: ReadonlyMap<string, Descriptor>
-  /** Why the others are none of these. */
+  /** Why each other file list artifact is not among them. */
   fileListFaults: readonly string[]
 }
 
-/** The file list artifacts of a release's index. Only the name of a platform leads to one: the text beside it is the builder's. */
+/**
+ * The file list artifacts of a release's index. Only the name of a platform leads to one: the text
+ * beside it is the builder's.
+ */
 export function sortFileLists(
   { manifests }: ImageIndex,
   platforms: ReadonlySet<string>,

@@ -1,4 +1,4 @@
-/** `seaworthy.json` at the root of a bundle (INTERFACES.md, "Release content"): signed, and yet read strictly. */
+/** `seaworthy.json` at the root of a bundle: it is signed, and is read strictly all the same. */
 import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
@@ -67,13 +67,19 @@ function seconds(value: unknown, name: string, preset: number): number {
 
 const placeholder = /\$\{([^}]*)\}/g
 
-/** Of one text with its values filled in: a value may be long and be named often. What the system takes at once is not much more. */
+/**
+ * Longest text with its values filled in: a value may be long and be named often. The system takes
+ * not much more at once.
+ */
 const filledLengthMax = 64 * 1024
 
 /** Values by name; `undefined` where nobody knows them yet, because no device is asked. */
 type Environment = Readonly<Record<string, string>> | undefined
 
-/** `${NAME}` becomes the value from the agent's configuration; a name without one refuses the release. */
+/**
+ * `${NAME}` becomes the value from the agent's configuration; a name without one refuses the
+ * release.
+ */
 function substitute(text: string, environment: Environment): string {
   let length = text.length
   return text.replace(placeholder, (_all, name: string) => {
@@ -106,7 +112,7 @@ function parseHealth(value: unknown, environment: Environment) {
   if (http === undefined) return { check: { kind: 'alive' } as const, windowSeconds: window }
   if (typeof http !== 'string') return refuse('health.http: expected a URL')
   const url = URL.parse(substitute(http, environment))
-  // Whether values that only the device has make it one, the device alone can say.
+  // Only the device can say whether its own values make this a URL.
   if (url === null && environment === undefined && http.search(placeholder) >= 0) {
     return { check: { kind: 'http', url: http } as const, windowSeconds: window }
   }
@@ -116,7 +122,10 @@ function parseHealth(value: unknown, environment: Environment) {
   return { check: { kind: 'http', url: url.href } as const, windowSeconds: window }
 }
 
-/** Throws `Refusal<BundleManifestRefusal>`. A `sandbox` this version cannot enforce is refused, never ignored. */
+/**
+ * Throws `Refusal<BundleManifestRefusal>`. A `sandbox` this version cannot enforce is refused,
+ * never ignored.
+ */
 export function parseBundleManifest(bytes: Uint8Array, environment: Environment): BundleManifest {
   let value: unknown
   try {
@@ -138,7 +147,10 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
 /** Programs that read the file that they are given. */
 const interpreter = /^(?:.*\/)?(?:sh|bash|dash|node|perl|php|python[0-9.]*|ruby)$/
 
-/** What a command needs of the bundle: a program that can be executed, and the file that an interpreter reads. */
+/**
+ * What a command needs of the bundle: a program that can be executed, and the file that an
+ * interpreter reads.
+ */
 function listNeeded([program = '', first = '']: readonly string[]): {
   path: string
   isProgram: boolean
@@ -148,14 +160,16 @@ function listNeeded([program = '', first = '']: readonly string[]): {
     ...(interpreter.test(program) ? [{ path: first, isProgram: false }] : []),
   ].filter(
     ({ path, isProgram }) =>
-      // what the device finds by itself, or names by its own values, is not looked for here
+      // What the device finds by itself, or names by its own values, is not looked for here.
       path.search(placeholder) < 0 &&
       !path.startsWith('/') &&
       (isProgram ? path.includes('/') : path.startsWith('./')),
   )
 }
 
-/** Throws `Refusal<'bundle_manifest_malformed'>` for a command that ends at once on every device. */
+/**
+ * Throws `Refusal<'bundle_manifest_malformed'>` for a command that ends at once on every device.
+ */
 async function requireRunnable(folder: string, name: string, command: readonly string[]) {
   const root = await realpath(folder)
   for (const { path, isProgram } of listNeeded(command)) {
@@ -177,9 +191,10 @@ async function requireRunnable(folder: string, name: string, command: readonly s
 }
 
 /**
- * Before a folder is packed: whether the `seaworthy.json` in it is one that a device can follow, and the files that its commands need are
- * there. None is none: devices then unpack the bundle and start nothing. Throws `Refusal<'bundle_manifest_malformed'>`.
- * Which values a device has for `${NAME}` nobody knows here.
+ * Checks, before a folder is packed, that a device can follow its `seaworthy.json`, and that the
+ * files that its commands need are there. A folder without one is fine: devices then unpack the
+ * bundle and start nothing. Throws `Refusal<'bundle_manifest_malformed'>`. Nobody knows here which
+ * values a device has for `${NAME}`.
  */
 export async function checkFolderManifest(folder: string): Promise<void> {
   let file
@@ -199,7 +214,7 @@ export async function checkFolderManifest(folder: string): Promise<void> {
     if (stats.size > bundleManifestBytesMax) refuse(`longer than ${bundleManifestBytesMax} bytes`)
     const bytes = await file.readFile()
     parseBundleManifest(bytes, undefined)
-    // as written: which name a value makes of it only the device knows
+    // The commands are taken as written: only the device knows which names its values make of them.
     const { start, health } = JSON.parse(utf8Decode(bytes)) as {
       start: string[]
       health?: { exec?: string[] }

@@ -1,6 +1,8 @@
 /**
- * Makes a bundle from a folder: the one tar form of `tar/format.ts`, compressed with zstd. The same names, contents and execute bits give the same
- * bytes on any machine with the same zstd (`bundleEncoder` names it); owners, times, other mode bits, hard links and the order on disk do not matter.
+ * Makes a bundle from a folder: the one tar form of `tar/format.ts`, compressed with zstd. The same
+ * names, contents and execute bits give the same bytes on any machine with the same zstd
+ * (`bundleEncoder` names it); owners, times, other mode bits, hard links and the order on disk do
+ * not matter.
  */
 import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
@@ -36,7 +38,7 @@ export type PackRefusal =
 const compressionLevel = 6
 const pieceBytes = 1024 * 1024
 
-/** What besides the folder decides about a bundle's bytes; recorded in its manifest. */
+/** The only thing besides the folder that decides a bundle's bytes; recorded in its manifest. */
 export const bundleEncoder = `zstd ${process.versions['zstd'] ?? 'unknown'} level ${compressionLevel}`
 
 export interface PackedBundle extends StoredBlob {
@@ -46,10 +48,15 @@ export interface PackedBundle extends StoredBlob {
   dropped: readonly DroppedMode[]
 }
 
-/** What a file or folder had that no bundle carries: a program that needs it will miss it on devices. */
+/**
+ * What a file or folder had that no bundle carries: a program that needs it will miss it on
+ * devices.
+ */
 export interface DroppedMode {
   path: string
-  /** `private`: others could not read it here, and can on devices. */
+  /**
+   * The mode that is dropped; `private`: others could not read the file here, and can on devices.
+   */
   what: 'set-uid' | 'set-gid' | 'sticky' | 'private'
 }
 
@@ -58,8 +65,9 @@ function refuse(code: PackRefusal, what: string): never {
 }
 
 /**
- * Hands the bundle to `write` piece by piece; memory does not grow with it. Throws `Refusal<PackRefusal>`: for devices, fifos and sockets
- * (`entry_kind`), links that lead out of the folder, names that are not UTF-8, files that change meanwhile, and above the limits.
+ * Hands the bundle to `write` piece by piece; memory does not grow with it. Throws
+ * `Refusal<PackRefusal>` on devices, fifos and sockets (`entry_kind`), links that lead out of the
+ * folder, names that are not UTF-8, files that change meanwhile, and above the limits.
  */
 export async function packBundle(
   folder: string,
@@ -82,7 +90,8 @@ export async function packBundle(
     },
   })
   const compress = async () => {
-    // Pieces of one size, each finished before the next, and an empty last one: what zstd makes of them does not depend on timing.
+    // Pieces of one size, each finished before the next, and an empty last one: what zstd makes of
+    // them does not depend on timing.
     for await (const piece of inEqualPieces(streamTar(folder, entries, files))) {
       await new Promise<void>((resolve, reject) =>
         zstd.write(piece, (error) => (error ? reject(error) : resolve())),
@@ -165,7 +174,7 @@ function listDropped(path: string, stats: Stats): DroppedMode[] {
   if (!stats.isDirectory() && !stats.isFile()) return []
   const found: DroppedMode['what'][] = []
   if ((stats.mode & 0o4000) !== 0) found.push('set-uid')
-  // On folders it only says which group new files get.
+  // The set-group bit of a folder only says which group new files get.
   if ((stats.mode & 0o2000) !== 0 && stats.isFile()) found.push('set-gid')
   if ((stats.mode & 0o1000) !== 0) found.push('sticky')
   if ((stats.mode & (stats.isFile() ? 0o004 : 0o001)) === 0) found.push('private')
@@ -176,7 +185,7 @@ function fileEntry(path: string, stats: Stats): TarEntry {
   return { kind: 'file', path, size: stats.size, isExecutable: (stats.mode & 0o111) !== 0 }
 }
 
-/** The tar, and on the way the list of what is in it. */
+/** The tar of the folder; lists on the way what is in it. */
 async function* streamTar(
   folder: string,
   entries: readonly TarEntry[],

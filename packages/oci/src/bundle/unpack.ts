@@ -10,7 +10,7 @@ import { createTarReader, defaultTarLimits } from '../tar/read.ts'
 export type UnpackRefusal = 'zstd_damaged'
 
 const chunkBytes = 512 * 1024
-/** 32 MiB: the largest history that a bundle may need for its decompression. */
+/** Base-2 logarithm of 32 MiB: the largest history that a bundle may need for its decompression. */
 const windowLogMax = 25
 
 export interface UnpackOptions {
@@ -22,9 +22,11 @@ export interface UnpackOptions {
 }
 
 /**
- * Returns only when the source was exactly the expected content and all of it went to the sink. Throws `TrustError<ContentFault>` when the bytes
- * are not the expected ones, whatever else is wrong with them; `Refusal<TarRefusal | UnpackRefusal>` when the right bytes are no good bundle;
- * errors of source and sink as they are. After a throw everything that went to the sink must be thrown away.
+ * Returns only when the source was exactly the expected content and all of it went to the sink.
+ * Throws `TrustError<ContentFault>` when the bytes are not the expected ones, whatever else is
+ * wrong with them; `Refusal<TarRefusal | UnpackRefusal>` when the right bytes are no good bundle;
+ * errors of source and sink as they are. After a throw everything that went to the sink must be
+ * thrown away.
  */
 export async function unpackBundle({
   source,
@@ -74,7 +76,7 @@ export async function unpackBundle({
           cause: error,
         })
       : error
-    // Bytes that are not the expected ones are reported as that, not as what a decoder made of them.
+    // Wrong bytes are reported as that, not as what a decoder made of them.
     if (failure instanceof Refusal) await drainAll(pieces)
     throw failure
   } finally {

@@ -1,4 +1,7 @@
-/** Reading a registry's answers: statuses, places, bounded bodies, pages. Everything in them is hostile. */
+/**
+ * Reads a registry's answers: statuses, locations, bounded bodies, pages. Everything in them is
+ * hostile.
+ */
 import type { HttpResponse } from '@seaworthy/std/http'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -29,7 +32,9 @@ export function parseLocation({ headers }: HttpResponse, base: URL): URL {
   return url
 }
 
-/** Reads a short body to its end, so that the connection can be used again; a long one closes it. */
+/**
+ * Reads a short body to its end, so that the connection can be used again; a long one closes it.
+ */
 export async function discard({ body }: HttpResponse): Promise<void> {
   let length = 0
   for await (const piece of body) {
@@ -44,7 +49,7 @@ export async function requireStatus(
 ): Promise<void> {
   const { status } = response
   if (expected.includes(status)) return
-  // the status says why; a body that breaks off adds nothing
+  // The status says why; a body that breaks off adds nothing.
   await discard(response).catch(() => {})
   if (status === 404) refuse('not_found', 'the registry does not have it')
   if (status === 401) refuse('unauthorized', 'the registry does not know who asks')

@@ -1,4 +1,7 @@
-/** What a hostile or broken registry can do to our client: nothing but waste a bounded amount of time. */
+/**
+ * What a hostile or broken registry can do to our client: nothing but waste a bounded amount of
+ * time.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'

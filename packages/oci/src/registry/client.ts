@@ -1,6 +1,7 @@
 /**
- * A client for registries of the distribution specification 1.1. Everything that comes is bounded and verified against the digest that was
- * asked for; blobs are streamed and taken up again where a connection broke. Redirects are followed for reading only, without credentials.
+ * A client for registries of the distribution specification 1.1. Everything that comes is bounded
+ * and verified against the digest that was asked for; blobs are streamed, and resumed where a
+ * connection broke. Redirects are followed for reading only, without credentials.
  */
 import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { isRedirect, TransportError } from '@seaworthy/std/http'
@@ -27,10 +28,13 @@ export type { RegistryRefusal } from './answers.ts'
 
 export interface RegistryClientOptions {
   transport: Transport
-  /** `https://host:port`, without a path. */
+  /** An origin without a path: `https://host:port`. */
   origin: string
   credentials?: RegistryCredentials
-  /** How often a blob that breaks off is taken up again without a byte having come in between; 3 when left out. */
+  /**
+   * How often a blob that breaks off is resumed without having received a byte in between; 3 when
+   * left out.
+   */
   resumesMax?: number
 }
 
@@ -42,7 +46,10 @@ export interface FetchedManifest {
 
 export interface RegistryClient {
   readonly origin: string
-  /** By digest or tag; the bytes are verified against a digest. Refusal `not_found`. */
+  /**
+   * The manifest by digest or tag; the bytes are verified against a digest. Throws the refusal
+   * `not_found`.
+   */
   getManifest(repository: string, reference: string): Promise<FetchedManifest>
   /** The digest that a reference means, or `undefined` when there is none. */
   headManifest(repository: string, reference: string): Promise<Digest | undefined>
@@ -53,15 +60,23 @@ export interface RegistryClient {
   ): Promise<void>
   deleteManifest(repository: string, reference: string): Promise<void>
   headBlob(repository: string, digest: Digest): Promise<{ size: number } | undefined>
-  /** The verified blob. Throws `TrustError<ContentFault>` when it is not the expected one; nothing of it may be used before the loop has ended. */
+  /**
+   * The verified blob. Throws `TrustError<ContentFault>` when it is not the expected one; nothing
+   * of it may be used before the loop has ended.
+   */
   getBlob(repository: string, expected: ExpectedContent): AsyncIterable<Uint8Array>
-  /** Bytes of a blob from `start` on, as they come, unverified; at most as many as the length says. For callers that resume themselves. */
+  /**
+   * Bytes of a blob from `start` on, as they come, unverified; at most as many as the length says.
+   * Meant for callers that resume themselves.
+   */
   getBlobFrom(
     repository: string,
     expected: ExpectedContent,
     start: number,
   ): Promise<AsyncIterable<Uint8Array>>
-  /** Does nothing when the blob is there already, mounts it from `mountFrom` where the registry can. */
+  /**
+   * Does nothing when the blob is there already; mounts it from `mountFrom` where the registry can.
+   */
   putBlob(
     repository: string,
     expected: ExpectedContent,
@@ -69,7 +84,7 @@ export interface RegistryClient {
     options?: { mountFrom?: string },
   ): Promise<void>
   listTags(repository: string): Promise<string[]>
-  /** By the referrers API, or the fallback tag of registries without it. */
+  /** Uses the referrers API, or the fallback tag of registries without it. */
   listReferrers(repository: string, digest: Digest, artifactType?: string): Promise<Descriptor[]>
 }
 
@@ -111,7 +126,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     }
   }
 
-  /** For reading: follows redirects, to other places without credentials and never from https to http. */
+  /** Reads: follows redirects, to other hosts without credentials and never from https to http. */
   async function fetch(
     repository: string,
     path: string,
@@ -313,7 +328,7 @@ async function* readResuming(
     } catch (error) {
       if (!(error instanceof TransportError) || error.code === 'pin_mismatch') throw error
       if (error.code === 'aborted' || error.code === 'tls') throw error
-      // What broke came behind the last byte.
+      // The connection broke after the last byte.
       if (position >= expected.size) return
       fruitless = position === before ? fruitless + 1 : 0
       if (fruitless >= resumesMax) throw error
@@ -321,7 +336,10 @@ async function* readResuming(
   }
 }
 
-/** Drops the first `skip` bytes, and ends one byte after `lengthMax`, so that whoever verifies notices too much without reading all of it. */
+/**
+ * Drops the first `skip` bytes, and ends one byte after `lengthMax`, so that the verifier notices
+ * too much without reading all of it.
+ */
 async function* skipBytes(
   body: AsyncIterable<Uint8Array>,
   skip: number,

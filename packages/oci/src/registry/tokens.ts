@@ -1,4 +1,7 @@
-/** The token flow of registries: the challenge of a 401 answer, and tokens fetched for it and kept per scope (distribution "token authentication"). */
+/**
+ * The token flow of registries: the challenge of a 401 answer, and tokens fetched for it and kept
+ * per scope (distribution "token authentication").
+ */
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
@@ -8,7 +11,10 @@ import { parseJson } from '../json.ts'
 import type { RegistryRefusal } from './answers.ts'
 
 export type RegistryCredentials =
-  /** Sent to the registry's own origin and to token services there, and nowhere else. */
+  /**
+   * Credentials that are sent to the registry's own origin and to token services there, and nowhere
+   * else.
+   */
   | { kind: 'basic'; username: string; password: string }
   /** A token that the registry takes as it is; asked for before each request. */
   | { kind: 'bearer'; token: () => Promise<string> }
@@ -121,7 +127,7 @@ function readToken(bytes: Uint8Array): string {
   }
   const members = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
   const token = members['token'] ?? members['access_token']
-  // Only what may stand in a header.
+  // The token may hold only characters that a header may hold.
   if (typeof token !== 'string' || !/^[A-Za-z0-9._~+/=-]{1,16384}$/.test(token)) {
     throw new Refusal<RegistryRefusal>('malformed_answer', 'the answer holds no token')
   }

@@ -1,4 +1,7 @@
-/** Which stored things are needed, and the removal of the others. A release that anyone signed is never among them. */
+/**
+ * Finds which stored content is needed, and removes the rest. A release that anyone signed is never
+ * removed.
+ */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
@@ -8,10 +11,13 @@ import type { RegistryStore, StoreRefusal } from './index.ts'
 import { parseStoredManifest } from './index.ts'
 
 export interface CollectOptions {
-  /** The image indexes of all signed releases, in whatever repository they are. Asked before and once more after marking. */
+  /**
+   * The image indexes of all signed releases, in whatever repository they are. Asked before marking
+   * and once more after it.
+   */
   roots: () => Promise<Iterable<Digest>>
   clock: Clock
-  /** What was used more recently stays; longer than any push takes. */
+  /** The grace time: what was used more recently stays. It is longer than any push takes. */
   graceMs: number
 }
 
@@ -23,9 +29,9 @@ export interface CollectResult {
   uploadCount: number
 }
 
-/** What each manifest of a repository names; a damaged one names nothing that could be known. */
+/** The manifests of a repository; nobody can know what a damaged one names. */
 type Manifests = Map<Digest, Manifest | 'damaged'>
-/** By repository. */
+/** The manifests by repository. */
 type Graph = Map<string, Manifests>
 
 async function readManifests(store: RegistryStore, repository: string): Promise<Manifests> {
@@ -51,8 +57,9 @@ async function readGraph(store: RegistryStore): Promise<Graph> {
 }
 
 /**
- * Marks downwards (index → manifests) and from subjects to their referrers, within one repository. Refusal `content_damaged` when a manifest on
- * the way is damaged, since nobody knows what it needs.
+ * Marks downwards (index → manifests) and from subjects to their referrers, within one repository.
+ * Throws the refusal `content_damaged` when a manifest on the way is damaged, since nobody knows
+ * what it needs.
  */
 function markFrom(manifests: Manifests, starts: Iterable<Digest>): Set<Digest> {
   const referrers = new Map<Digest, Digest[]>()
@@ -109,9 +116,11 @@ async function markNeeded(
 }
 
 /**
- * Removes what neither a tag nor a signed release needs, directly or through indexes and referrers, and what nobody used within the
- * grace time; blobs go only when no manifest of their repository names them. Safe while others push, and after being killed at any moment.
- * Throws `Refusal<StoreRefusal>`: `root_unreadable` or `content_damaged`, having removed nothing, when it cannot see what is needed.
+ * Removes what neither a tag nor a signed release needs, directly or through indexes and referrers,
+ * and what nobody used within the grace time; blobs go only when no manifest of their repository
+ * names them. Safe while others push, and after being killed at any moment. Throws
+ * `Refusal<StoreRefusal>`: `root_unreadable` or `content_damaged`, having removed nothing, when it
+ * cannot see what is needed.
  */
 export async function collectGarbage(
   store: RegistryStore,
@@ -159,7 +168,10 @@ export async function collectGarbage(
   }
 }
 
-/** Whether a signed release needs the manifest or blob, so that a person must not delete it either. Refusals as `collectGarbage`. */
+/**
+ * Whether a signed release needs the manifest or blob, so that a person must not delete it either.
+ * Throws the same refusals as `collectGarbage`.
+ */
 export async function isNeededByRelease(
   store: RegistryStore,
   repository: string,
@@ -176,8 +188,9 @@ export async function isNeededByRelease(
 }
 
 /**
- * Refusal `manifest_unknown` or `manifest_child_unknown` unless all that a release needs is in the repository, in the sizes announced. Counts as
- * use of everything, so that a garbage collection that is under way leaves it alone: to be called before a release is signed for.
+ * Throws the refusal `manifest_unknown` or `manifest_child_unknown` unless all that a release needs
+ * is in the repository, in the sizes announced. Counts as use of everything, so that a garbage
+ * collection that is under way leaves it alone. It must be called before a release is signed.
  */
 export async function requireClosure(
   store: RegistryStore,

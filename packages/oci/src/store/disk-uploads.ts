@@ -1,6 +1,7 @@
 /**
- * Uploads on disk: `uploads/<id>/` with one file per received part, named by its offset. A part is written under another name and linked to its
- * own when it is closed, so two writers at one offset cannot mix and a killed writer leaves nothing that counts.
+ * Uploads on disk: `uploads/<id>/` with one file per received part, named by its offset. A part is
+ * written under another name and linked to its own when it is closed, so two writers at one offset
+ * cannot mix and a killed writer leaves nothing that counts.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { link, mkdir, open, rm, stat, utimes } from 'node:fs/promises'
@@ -23,10 +24,13 @@ import {
 import type { AppendOptions, StoreRefusal } from './index.ts'
 
 const batchBytes = 1024 * 1024
-/** So often what was written is pushed to the disk while more comes in: the last sync is then short. */
+/**
+ * After this many bytes, what was written is pushed to the disk while more comes in: the last sync
+ * is then short.
+ */
 const flushEveryBytes = 16 * 1024 * 1024
 const touchEveryMs = 60_000
-/** Uploads whose digest this process carries along; others are read again at the end. */
+/** Uploads whose digest this process keeps up to date; others are read again at the end. */
 const runningDigestsMax = 1000
 
 interface Part {
@@ -39,7 +43,9 @@ export interface DiskUploads {
   create(repository: string): Promise<string>
   size(repository: string, uploadId: string): Promise<number>
   append(repository: string, uploadId: string, options: AppendOptions): Promise<number>
-  /** Hands a synced file with exactly the bytes of the digest to `take`, then forgets the upload. */
+  /**
+   * Hands a synced file with exactly the bytes of the digest to `take`, then forgets the upload.
+   */
   commit(
     repository: string,
     uploadId: string,
@@ -90,7 +96,7 @@ export function createDiskUploads(
     await ifPresent(utimes(folder, ports.clock.now(), ports.clock.now()))
   }
 
-  /** Writes what the source yields; on its error what came before it is in the file. */
+  /** Writes what the source yields; when the source fails, what came before is in the file. */
   async function receive(
     file: FileHandle,
     folder: string,
@@ -111,7 +117,7 @@ export function createDiskUploads(
       waitingBytes = 0
       await writing
       if (length > 0) writing = writeAll(file, batch, length)
-      // awaited before the next write; until then it is not unhandled
+      // It is awaited before the next write; until then its rejection is not unhandled.
       writing.catch(() => {})
       for (const piece of batch) digester.update(piece)
     }
@@ -129,7 +135,7 @@ export function createDiskUploads(
           flushedBytes = received
           await flushing
           flushing = file.datasync()
-          // awaited before the next flush and at the end
+          // It is awaited before the next flush and at the end.
           flushing.catch(() => {})
         }
         if (ports.clock.monotonicMs() - touchedAtMs > touchEveryMs) {

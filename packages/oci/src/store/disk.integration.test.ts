@@ -50,7 +50,7 @@ describe('disk: kill -9', () => {
         let text = ''
         child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
         const ended = new Promise((resolve) => child.once('close', resolve))
-        // At least one acknowledged push a round, then death at any moment.
+        // Each round has at least one acknowledged push, then death at any moment.
         while (text.split('\n').length < 3) await systemSleep(5)
         await systemSleep(20 + randomBelow(random, 120))
         child.kill('SIGKILL')

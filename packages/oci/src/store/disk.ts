@@ -1,7 +1,9 @@
 /**
- * A store in a folder. `content/<algorithm>/<2 hex>/<hex>` holds the bytes, `repositories/<name>/{_blobs,_manifests,_tags,_referrers}` the links.
- * Every change is a file that appears or disappears at once; the order of changes is such that a link never comes before what it points to.
- * So kill -9 and power cuts leave nothing to repair. The time of a file's last change is the time of its last use, for the sweep.
+ * A store in a folder. `content/<algorithm>/<2 hex>/<hex>` holds the bytes,
+ * `repositories/<name>/{_blobs,_manifests,_tags,_referrers}` the links. Every change is a file that
+ * appears or disappears at once; the order of changes is such that a link never comes before what
+ * it points to. So kill -9 and power cuts leave nothing to repair. The time of a file's last change
+ * is the time of its last use, for the sweep.
  */
 import type { FileHandle } from 'node:fs/promises'
 import { chmod, open, readFile, rename, stat } from 'node:fs/promises'
@@ -44,11 +46,15 @@ import {
 } from './index.ts'
 
 const formatText = 'seaworthy-registry 1\n'
-/** Larger pieces leave the processor's cache, smaller ones cost more calls: measured on pulls of 100 MB. */
+/**
+ * Larger pieces leave the processor's cache, smaller ones cost more calls: measured on pulls of 100
+ * MB.
+ */
 const readBytes = 512 * 1024
 
 /**
- * Opens or makes the store in `root`. Any number of processes may have it open. Throws `Error` when the folder holds another format.
+ * Opens or makes the store in `root`. Any number of processes may have it open. Throws `Error` when
+ * the folder holds another format.
  */
 export async function openDiskStore(
   root: string,
@@ -61,7 +67,8 @@ export async function openDiskStore(
   for (const folder of [contentRoot, repositoryRoot, uploadRoot, temporaryRoot]) {
     await makeDirectory(folder)
   }
-  // A folder of an earlier version was open to every account of the host, and what lies below it still is.
+  // A folder of an earlier version was open to every account of the host, and what lies below it
+  // still is.
   const { mode, uid } = await stat(root)
   if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(root, privateFolder)
   const newPath = () => join(temporaryRoot, hexEncode(ports.random.bytes(16)))
@@ -350,7 +357,7 @@ async function* readAhead(
       if (bytesRead === 0) throw damaged()
       position += bytesRead
       next = position < end ? readAt(position) : undefined
-      // awaited in the next round; until then it is not unhandled
+      // It is awaited in the next round; until then its rejection is not unhandled.
       next?.catch(() => {})
       yield buffer.subarray(0, bytesRead)
     }

@@ -1,9 +1,14 @@
-/** Small steps on a disk whose power may go at any moment: each is whole or absent afterwards, and durable when it returns. */
+/**
+ * Small steps on a disk whose power may go at any moment: each is whole or absent afterwards, and
+ * durable when it returns.
+ */
 import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolders } from '../folders.ts'
 
-/** Content is for those whom the registry lets read it, not for every account of the host. */
+/**
+ * Mode of content: only those whom the registry lets read it may, not every account of the host.
+ */
 export const privateFile = 0o600
 export const privateFolder = 0o700
 
@@ -39,7 +44,7 @@ export async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-/** Moves a file whose bytes are on disk already to its final name; an older one there is replaced. */
+/** Moves a file whose bytes are on disk already to its final name; replaces an older one there. */
 export async function moveDurably(from: string, to: string): Promise<void> {
   await makeDirectory(dirname(to))
   await rename(from, to)
@@ -80,8 +85,8 @@ export async function readText(path: string): Promise<string | undefined> {
 const setAside = (path: string) => `${path}.gone`
 
 /**
- * Notes that a file is in use, so that no sweep that is under way removes it; `false` when it does not exist. One that a sweep has set aside, or
- * left so when it was killed, is put back.
+ * Notes that a file is in use, so that no sweep that is under way removes it; `false` when it does
+ * not exist. A file that a sweep has set aside, or left so when it was killed, is put back.
  */
 export async function markUsed(path: string, at: Date): Promise<boolean> {
   const touch = () => ifPresent(utimes(path, at, at).then(() => true))
@@ -91,8 +96,9 @@ export async function markUsed(path: string, at: Date): Promise<boolean> {
 }
 
 /**
- * Removes a file unless it was used since `unusedSince`. It is set aside first and looked at again, so that a use either comes before
- * and is seen, or finds it set aside and takes it back. Returns the size of what was removed.
+ * Removes a file unless it was used since `unusedSince`. It is set aside first and looked at again,
+ * so that a use either comes before and is seen, or finds it set aside and takes it back. Returns
+ * the size of what was removed.
  */
 export async function removeIfUnused(path: string, unusedSince: Date): Promise<number | undefined> {
   const before = await ifPresent(stat(path))

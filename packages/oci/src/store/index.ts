@@ -1,10 +1,14 @@
 /**
- * What a registry keeps: content by digest, uploads in progress, and per repository the links to blobs and manifests, tags and
- * referrers. Every implementation passes `store.suite.ts`. Promises of all of them:
- * - content is stored only after its bytes were checked against their digest, and what was acknowledged survives a power cut;
- * - nothing in an index is believed over the bytes: manifests are checked on every read, referrers are read from the manifests;
- * - several processes may use one store at once; no reader ever sees half of anything.
- * Not handled here: who may do what (`http/registry` of the server), which releases are signed (`collectGarbage` is told the roots).
+ * What a registry keeps: content by digest, uploads in progress, and per repository the links to
+ * blobs and manifests, tags and referrers. Every implementation passes `store.suite.ts`. Promises
+ * of all of them:
+ * - content is stored only after its bytes were checked against their digest, and what was
+ *   acknowledged survives a power cut;
+ * - nothing in an index is believed over the bytes: manifests are checked on every read, referrers
+ *   are read from the manifests;
+ * - several processes may use one store at once; no reader ever sees half of anything. Not handled
+ *   here: who may do what (`http/registry` of the server), which releases are signed
+ *   (`collectGarbage` is told the roots).
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from '../digests.ts'
@@ -25,7 +29,7 @@ export type StoreRefusal =
   | 'content_damaged'
   | 'root_unreadable'
 
-/** Bytes `start` up to and without `end`. */
+/** Bytes from `start` to `end`, `end` excluded. */
 export interface ByteRange {
   start: number
   end: number
@@ -33,12 +37,14 @@ export interface ByteRange {
 
 export interface StoredBlob {
   digest: Digest
-  /** Bytes. */
+  /** Length in bytes. */
   size: number
 }
 
 export interface OpenBlob extends StoredBlob {
-  /** `read` or `readShared` may be called once. Breaking the loop, or `close`, releases the blob. */
+  /**
+   * `read` or `readShared` may be called once. Breaking the loop, or `close`, releases the blob.
+   */
   read(range?: ByteRange): AsyncIterable<Uint8Array>
   /** The same, faster, with pieces that are valid only until the next one is asked for. */
   readShared(range?: ByteRange): AsyncIterable<Uint8Array>
@@ -48,22 +54,32 @@ export interface OpenBlob extends StoredBlob {
 export interface BlobStore {
   statBlob(repository: string, digest: Digest): Promise<StoredBlob | undefined>
   openBlob(repository: string, digest: Digest): Promise<OpenBlob | undefined>
-  /** Links a blob of another repository; `false` when that one has none. The caller has checked that the actor may read there. */
+  /**
+   * Links a blob of another repository; `false` when that one has none. The caller has checked that
+   * the actor may read there.
+   */
   mountBlob(repository: string, digest: Digest, from: string): Promise<boolean>
-  /** Removes the link; the content goes with the next garbage collection. `false` when there was none. */
+  /**
+   * Removes the link; the content goes with the next garbage collection. `false` when there was
+   * none.
+   */
   deleteBlob(repository: string, digest: Digest): Promise<boolean>
 
   /** A new empty upload; its id is unguessable and survives a restart. */
   createUpload(repository: string): Promise<string>
-  /** Bytes received so far. Refusal `upload_unknown`. */
+  /** Bytes received so far. Throws the refusal `upload_unknown`. */
   uploadSize(repository: string, uploadId: string): Promise<number>
   /**
-   * Appends at `offset`, which must be the present size (refusal `upload_offset`), and returns the new size. When the source breaks off,
-   * what came until then is kept and the source's error is thrown. More than `sizeMax` bytes in all: refusal `upload_too_large`, and
-   * the piece is not kept.
+   * Appends at `offset`, which must be the present size (refusal `upload_offset`), and returns the
+   * new size. When the source breaks off, what came until then is kept and the source's error is
+   * thrown. More than `sizeMax` bytes in all: refusal `upload_too_large`, and the piece is not
+   * kept.
    */
   appendUpload(repository: string, uploadId: string, options: AppendOptions): Promise<number>
-  /** Checks the whole against the digest and links it; refusal `digest_mismatch` removes the upload. Returns when it is durable. */
+  /**
+   * Checks the whole against the digest and links it; refusal `digest_mismatch` removes the upload.
+   * Returns when it is durable.
+   */
   commitUpload(repository: string, uploadId: string, digest: Digest): Promise<StoredBlob>
   cancelUpload(repository: string, uploadId: string): Promise<void>
 }
@@ -72,7 +88,10 @@ export interface AppendOptions {
   offset: number
   source: AsyncIterable<Uint8Array>
   sizeMax: number
-  /** Which digest will be asked for at the end, if known: saves reading the bytes again. */
+  /**
+   * The algorithm of the digest that will be asked for at the end, if known: saves reading the
+   * bytes again.
+   */
   algorithm?: 'sha256' | 'sha512'
 }
 
@@ -85,7 +104,10 @@ export interface StoredManifest {
 export interface PutManifestOptions {
   bytes: Uint8Array
   mediaType?: string | undefined
-  /** Must be the digest of the bytes (refusal `digest_mismatch`); SHA-256 is computed when it is left out. */
+  /**
+   * The digest of the bytes (refusal `digest_mismatch` when it is not); SHA-256 is computed when it
+   * is left out.
+   */
   digest?: Digest | undefined
   tag?: string | undefined
 }
@@ -97,30 +119,35 @@ export interface PutManifestResult {
 
 export interface RegistryStore extends BlobStore {
   /**
-   * Throws `Refusal<ManifestRefusal | StoreRefusal>`. Everything the manifest names, other than its subject, must be in the repository
-   * already (`manifest_child_unknown`). Returns when it is durable.
+   * Throws `Refusal<ManifestRefusal | StoreRefusal>`. Everything the manifest names, other than its
+   * subject, must be in the repository already (`manifest_child_unknown`). Returns when it is
+   * durable.
    */
   putManifest(repository: string, options: PutManifestOptions): Promise<PutManifestResult>
-  /** Refusal `content_damaged` when the stored bytes no longer have their digest. */
+  /** Throws the refusal `content_damaged` when the stored bytes no longer have their digest. */
   getManifest(repository: string, digest: Digest): Promise<StoredManifest | undefined>
-  /** The same without counting as use. */
+  /** The same, but it does not count as use. */
   peekManifest(repository: string, digest: Digest): Promise<StoredManifest | undefined>
   /** Removes the manifest's link and all tags that point to it; `false` when there was none. */
   deleteManifest(repository: string, digest: Digest): Promise<boolean>
   resolveTag(repository: string, tag: string): Promise<Digest | undefined>
   deleteTag(repository: string, tag: string): Promise<boolean>
-  /** In the order of their bytes, those after `after`, at most `max`. */
+  /** Tags in the order of their bytes: those after `after`, at most `max`. */
   listTags(repository: string, options?: { after?: string; max?: number }): Promise<string[]>
-  /** Descriptors of the manifests whose subject is `digest`, with artifactType and annotations as distribution-spec 1.1 has them. */
+  /**
+   * Descriptors of the manifests whose subject is `digest`, with artifactType and annotations as
+   * distribution-spec 1.1 has them.
+   */
   listReferrers(repository: string, digest: Digest): Promise<Descriptor[]>
   hasRepository(repository: string): Promise<boolean>
   listRepositories(): Promise<string[]>
   listManifests(repository: string): Promise<Digest[]>
 
   /**
-   * Removes manifests, blob links and content that `isNeeded` denies and that nobody has used since `unusedSince`; the sweep of uploads
-   * asks nothing. Use is creation, mounting, asking for it, or being named by a new manifest. Safe while others push: what comes into
-   * use during the sweep stays, or the push that wanted it is told that it is unknown. Returns what was removed.
+   * Removes manifests, blob links and content that `isNeeded` denies and that nobody has used since
+   * `unusedSince`; the sweep of uploads asks nothing. Use is creation, mounting, asking for it, or
+   * being named by a new manifest. Safe while others push: what comes into use during the sweep
+   * stays, or the push that wanted it is told that it is unknown. Returns what was removed.
    */
   sweepManifests(options: SweepOptions): Promise<number>
   sweepBlobs(options: SweepOptions): Promise<number>
@@ -129,17 +156,21 @@ export interface RegistryStore extends BlobStore {
     bytes: number
   }>
   sweepUploads(options: { unusedSince: Date }): Promise<number>
-  /** Reads all content again and returns what no longer has its digest, after having set it aside. */
+  /**
+   * Reads all content again and returns what no longer has its digest, after having set it aside.
+   */
   scrub(): Promise<Digest[]>
 }
 
 export interface SweepOptions {
   unusedSince: Date
-  /** Asked immediately before the removal. */
+  /** Whether the content is still needed; asked immediately before the removal. */
   isNeeded: (repository: string, digest: Digest) => boolean | Promise<boolean>
 }
 
-/** What both implementations do with the bytes of a new manifest before they store it. */
+/**
+ * The steps that all implementations take with the bytes of a new manifest before they store it.
+ */
 export function readNewManifest(options: PutManifestOptions): PutManifestResult {
   const manifest = parseManifest(options.bytes, options.mediaType)
   const digest = digestOf(
@@ -155,7 +186,10 @@ export function readNewManifest(options: PutManifestOptions): PutManifestResult 
   return { digest, manifest }
 }
 
-/** Refusal `manifest_child_unknown` unless all children are there; `has` also counts as use of the child. */
+/**
+ * Throws the refusal `manifest_child_unknown` unless all children are there; `has` also counts as
+ * use of the child.
+ */
 export async function requireChildren(
   manifest: Manifest,
   has: (child: Descriptor, kind: 'blob' | 'manifest') => Promise<boolean>,
@@ -184,7 +218,10 @@ export function referrerDescriptor(stored: StoredManifest, manifest: Manifest): 
   return descriptor
 }
 
-/** A manifest from the store as a parsed document. Refusal `content_damaged` when it is none. */
+/**
+ * A manifest from the store as a parsed document. Throws the refusal `content_damaged` when it is
+ * none.
+ */
 export function parseStoredManifest(stored: StoredManifest): Manifest {
   try {
     return parseManifest(stored.bytes, stored.mediaType)
@@ -195,7 +232,10 @@ export function parseStoredManifest(stored: StoredManifest): Manifest {
   }
 }
 
-/** Stores one blob from a stream of known digest. Throws as `appendUpload` and `commitUpload` do; leaves no upload behind. */
+/**
+ * Stores one blob from a stream of known digest. Throws what `appendUpload` and `commitUpload`
+ * throw; leaves no upload behind.
+ */
 export async function putBlob(
   store: BlobStore,
   repository: string,

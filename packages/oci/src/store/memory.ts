@@ -1,4 +1,7 @@
-/** A store in memory, for tests and simulations. It keeps nothing across a restart and copies nothing it is handed. */
+/**
+ * A store in memory, for tests and simulations. It keeps nothing across a restart and copies
+ * nothing it is handed.
+ */
 import { concatBytes, hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'

@@ -1,4 +1,4 @@
-/** What every `RegistryStore` must do; run by the test of each implementation. */
+/** The behaviour of every `RegistryStore`; the test of each implementation runs this suite. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'

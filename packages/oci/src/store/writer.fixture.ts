@@ -1,4 +1,7 @@
-/** Pushes small releases into a store until it is killed, collects garbage meanwhile, and prints each digest once it is acknowledged. */
+/**
+ * Pushes small releases into a store until it is killed, collects garbage meanwhile, and prints
+ * each digest once it is acknowledged.
+ */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'

@@ -1,7 +1,9 @@
 /**
- * The one tar form of a bundle: POSIX ustar with pax headers where a name or size does not fit. Owner 0, time 0, no names, mode 0644 or 0755,
- * entries in the order of the bytes of their paths, folders before what is in them. Writer and reader share this file: the reader
- * encodes what it understood and refuses a header that is not byte for byte the same, so no two readers can disagree about an entry.
+ * The one tar form of a bundle: POSIX ustar with pax headers where a name or size does not fit.
+ * Owner 0, time 0, no names, mode 0644 or 0755, entries in the order of the bytes of their paths,
+ * folders before what is in them. Writer and reader share this file: the reader encodes what it
+ * understood and refuses a header that is not byte for byte the same, so no two readers can
+ * disagree about an entry.
  */
 import { compareBytes, utf8Decode } from '@seaworthy/std/bytes'
 
@@ -18,7 +20,10 @@ export type TarEntry =
   | { kind: 'file'; path: string; size: number; isExecutable: boolean }
   | { kind: 'symlink'; path: string; target: string }
 
-/** What is wrong with a path, or `undefined`. Paths are relative, without `.`, `..`, empty parts, control characters. */
+/**
+ * What is wrong with a path, or `undefined`. Paths are relative, without `.`, `..`, empty parts,
+ * control characters.
+ */
 export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | undefined {
   if (path === '' || path.startsWith('/') || !path.isWellFormed()) return 'path_unsafe'
   // oxlint-disable-next-line no-control-regex
@@ -33,7 +38,10 @@ export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | u
   return undefined
 }
 
-/** What is wrong with a symbolic link's target taken alone, or `undefined`; where it leads is for `findEscape`. */
+/**
+ * What is wrong with a symbolic link's target in itself, or `undefined`; `findEscape` checks where
+ * it leads.
+ */
 export function findTargetFault(target: string): 'symlink_escapes' | 'path_too_long' | undefined {
   if (target === '' || target.startsWith('/') || !target.isWellFormed()) return 'symlink_escapes'
   // oxlint-disable-next-line no-control-regex
@@ -46,7 +54,10 @@ export type Tree = ReadonlyMap<string, string | undefined>
 
 const followsMax = 40
 
-/** The first symbolic link that leads out of the tree, or round in circles, when followed as a kernel does. */
+/**
+ * The first symbolic link that leads out of the tree, or round in circles, when followed as a
+ * kernel does.
+ */
 export function findEscape(tree: Tree): string | undefined {
   for (const [path, target] of tree) {
     if (target !== undefined && !leadsInside(tree, path)) return path
@@ -81,7 +92,10 @@ export function comparePaths(a: string, b: string): number {
 
 const printable = /^[\u0020-\u007e]*$/
 
-/** Header blocks of an entry: the pax header first, where one is needed. The entry's path and target must be faultless. */
+/**
+ * Header blocks of an entry: the pax header first, where one is needed. The entry's path and target
+ * must be faultless.
+ */
 export function encodeEntry(entry: TarEntry): Buffer<ArrayBuffer> {
   const path = entry.kind === 'directory' ? `${entry.path}/` : entry.path
   const target = entry.kind === 'symlink' ? entry.target : ''
@@ -114,7 +128,7 @@ export function encodeEntry(entry: TarEntry): Buffer<ArrayBuffer> {
   return Buffer.concat([paxHeader, body, Buffer.alloc(paddingAfter(body.length)), header])
 }
 
-/** Zero bytes after a content of `size` bytes. */
+/** Number of zero bytes after a content of `size` bytes. */
 export function paddingAfter(size: number): number {
   return (blockBytes - (size % blockBytes)) % blockBytes
 }
@@ -171,7 +185,7 @@ function encodeHeader(header: Header): Buffer<ArrayBuffer> {
   return block
 }
 
-/** What a header block says, before it is compared with the one form. */
+/** The fields of a header block, before it is compared with the one form. */
 export interface RawHeader {
   type: string
   name: string
@@ -180,7 +194,7 @@ export interface RawHeader {
   size: number
 }
 
-/** `undefined` when the block is no ustar header or a field is not what it must be. */
+/** The fields; `undefined` when the block is no ustar header or a field is not what it must be. */
 export function decodeHeader(block: Uint8Array): RawHeader | undefined {
   const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1')
   if (text.slice(257, 265) !== 'ustar\x0000') return undefined
@@ -212,7 +226,10 @@ export interface PaxRecords {
   size?: number
 }
 
-/** `undefined` for any record other than one path, one linkpath and one size, and for any form but the shortest. */
+/**
+ * The records; `undefined` for any other than one path, one linkpath and one size, and for any form
+ * but the shortest.
+ */
 export function decodePax(bytes: Uint8Array): PaxRecords | undefined {
   let rest: string
   try {

@@ -23,7 +23,7 @@ function collectingSink(found: Read[]): TarSink {
     makeSymlink: (path, target) => void found.push({ kind: 'symlink', path, target }),
     beginFile: (path, size, isExecutable) =>
       void found.push({ kind: 'file', path, size, isExecutable, content: '' }),
-    // A promise now and then: both ways of answering must work.
+    // Some calls return a promise: both ways of answering must work.
     writeFile: (piece) => {
       found.at(-1)!.content += Buffer.from(piece).toString('latin1')
       return found.length % 2 === 0 ? Promise.resolve() : undefined

@@ -1,7 +1,8 @@
 /**
- * Reads a bundle's tar from hostile bytes, as a stream, in memory that does not grow with its size. Everything that is not exactly what
- * `format.ts` writes is refused with a code: other kinds of entries, sparse files, unknown pax records, links that lead out, duplicates,
- * entries whose folder is no folder, anything behind the end.
+ * Reads a bundle's tar from hostile bytes, as a stream, in memory that does not grow with its size.
+ * Everything that is not exactly what `format.ts` writes is refused with a code: other kinds of
+ * entries, sparse files, unknown pax records, links that lead out, duplicates, entries whose folder
+ * is no folder, anything behind the end.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PaxRecords, RawHeader, TarEntry } from './format.ts'
@@ -59,7 +60,10 @@ export const defaultTarLimits: TarLimits = {
 
 type Maybe = void | Promise<void>
 
-/** Where entries go, in the order of the archive. A promise is awaited before the next call. */
+/**
+ * The destination of entries, in the order of the archive. A promise is awaited before the next
+ * call.
+ */
 export interface TarSink {
   makeDirectory(path: string): Maybe
   makeSymlink(path: string, target: string): Maybe
@@ -72,7 +76,7 @@ export interface TarSink {
 export interface TarSummary {
   entryCount: number
   fileBytes: number
-  /** Of the whole archive, headers included. */
+  /** Bytes of the whole archive, headers included. */
   tarBytes: number
 }
 
@@ -87,8 +91,9 @@ export interface TarReader {
 }
 
 /**
- * Throws `Refusal<TarRefusal>` as soon as something is wrong; what went to the sink until then must be thrown away, and so must everything when
- * `finish` throws. After the first throw the reader must not be used.
+ * Throws `Refusal<TarRefusal>` as soon as something is wrong; what went to the sink until then must
+ * be thrown away, and so must everything when `finish` throws. The reader must not be used after
+ * the first throw.
  */
 export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   const tree = new Map<string, string | undefined>()
@@ -108,7 +113,10 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   let namesBytes = 0
   let headerBytes: Uint8Array[] = []
 
-  /** The entry that header and pax records describe, having checked all that can be checked without the others. */
+  /**
+   * The entry that header and pax records describe, after all checks that do not need the other
+   * entries.
+   */
   function readEntry(raw: RawHeader): TarEntry {
     if (raw.type !== '0' && raw.type !== '5' && raw.type !== '2') {
       return refuse('entry_kind', 'only files, folders and symbolic links are allowed')

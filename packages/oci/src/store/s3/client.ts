@@ -1,6 +1,7 @@
 /**
- * One bucket of an S3-compatible server: signed requests, repeated where that helps, and errors that say what to do. Keys are relative to the prefix.
- * It relies on two promises of S3: a read sees every write acknowledged before it, and conditional writes are decided by the server.
+ * One bucket of an S3-compatible server: signed requests, repeated where that helps, and errors
+ * that say what to do. Keys are relative to the prefix. It relies on two promises of S3: a read
+ * sees every write acknowledged before it, and conditional writes are decided by the server.
  */
 import { hash } from 'node:crypto'
 import { equalBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -23,7 +24,7 @@ export interface S3Ports {
   random: Random
 }
 
-/** Only if there is no object yet, or only if it is still the one of that ETag. */
+/** The condition of a write: there is no object yet, or it is still the one of that ETag. */
 export type Condition = 'absent' | { etag: string }
 
 export interface ObjectFacts {
@@ -36,7 +37,10 @@ export interface ObjectFacts {
 export interface S3Client {
   /** A whole small object; `undefined` when there is none. Throws `BodyTooLongError`. */
   read(key: string, bytesMax: number): Promise<{ bytes: Uint8Array; etag: string } | undefined>
-  /** The answer to a ranged read, 200 or 206, or `undefined` when the object is gone or another than `etag`. */
+  /**
+   * The answer to a ranged read, 200 or 206, or `undefined` when the object is gone or another than
+   * `etag`.
+   */
   open(
     key: string,
     etag: string,
@@ -45,7 +49,7 @@ export interface S3Client {
   head(key: string): Promise<{ etag: string; size: number } | undefined>
   /** The new ETag, or `undefined` when the condition does not hold. */
   write(key: string, bytes: Uint8Array, condition?: Condition): Promise<string | undefined>
-  /** `false`: there was none, or the condition does not hold. */
+  /** Whether it was removed; `false`: there was none, or the condition does not hold. */
   remove(key: string, condition?: { etag: string }): Promise<boolean>
   /** All objects below the prefix, page by page, in the order of their keys' bytes. */
   list(prefix: string, options?: { after?: string }): AsyncGenerator<ObjectFacts>
@@ -64,7 +68,7 @@ interface Ask {
   query?: Record<string, string>
   headers?: Record<string, string>
   body?: Uint8Array
-  /** Statuses that are an answer and no error. */
+  /** Statuses that are an answer and not an error. */
   expected: readonly number[]
 }
 
@@ -110,7 +114,10 @@ export function createS3Client(
     throw readFault(response, text, { location, now: ports.clock.now() })
   }
 
-  /** `repeated`: an earlier attempt may have been carried out although its answer did not come. */
+  /**
+   * Runs one request. `repeated`: an earlier attempt may have been carried out although its answer
+   * did not come.
+   */
   async function ask<T>(
     asked: Ask,
     read: (response: HttpResponse, repeated: boolean) => Promise<T>,
@@ -282,7 +289,8 @@ export function createS3Client(
         },
         async (response, repeated) => {
           const text = await readText(response)
-          // An error may come after the head of the answer was sent; and a lost answer may have been that it was done.
+          // An error may come after the head of the answer was sent; and the lost answer may have
+          // been a success.
           if (response.status === 200 && xmlText(text, 'ETag') !== undefined) return
           if (repeated && (await client.head(key)) !== undefined) return
           throw readFault(response, text, { location, now: ports.clock.now() })
@@ -337,7 +345,10 @@ function requireText(xml: string, name: string): string {
   throw new ObjectStoreError('unsupported', `the object store answered without ${name}`)
 }
 
-/** A missing object is an answer; a missing bucket, or an account that some servers say is missing, is none. */
+/**
+ * A missing object is an answer; a missing bucket, or an account that some servers say is missing,
+ * is not.
+ */
 async function requireMissingKey(
   response: HttpResponse,
   location: S3Location,

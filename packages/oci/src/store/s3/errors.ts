@@ -1,4 +1,7 @@
-/** What an object store answered when it did not do what was asked, in words for whoever runs the server. No error holds a key or a signature. */
+/**
+ * What an object store answered when it did not do what was asked, in words for the operator of the
+ * server. No error holds a key or a signature.
+ */
 import type { HttpResponse } from '@seaworthy/std/http'
 import type { S3Location } from './location.ts'
 import { xmlText } from './xml.ts'
@@ -34,7 +37,7 @@ const faults: Readonly<Record<string, ObjectStoreFault>> = {
   InvalidAccessKeyId: 'credentials',
   SignatureDoesNotMatch: 'credentials',
   InvalidToken: 'credentials',
-  // versitygw's word for an access key that it does not know.
+  // Versitygw's word for an access key that it does not know.
   XAdminUserNotFound: 'credentials',
   ExpiredToken: 'credentials',
   TokenRefreshRequired: 'credentials',
@@ -67,7 +70,7 @@ function faultOf(status: number, code: string | undefined): ObjectStoreFault {
   return status >= 300 && status < 400 ? 'region' : 'failed'
 }
 
-/** The error of an answer that was not expected. */
+/** The error that an unexpected answer means. */
 export function readFault(
   response: HttpResponse,
   text: string,

@@ -1,4 +1,7 @@
-/** What may go wrong between a server and its object storage, with a real object store behind every fault. */
+/**
+ * What may go wrong between a server and its object storage, with a real object store behind every
+ * fault.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -54,7 +57,7 @@ describe('S3 faults', { skip: lacksObjectStore() }, () => {
   })
   after(() => server.stop())
 
-  /** Waits are of no interest here. */
+  /** The length of waits does not matter here. */
   const sleep = () => systemSleep(1)
 
   function open(

@@ -1,8 +1,10 @@
 /**
- * A store in an S3-compatible bucket. `content/<algorithm>/<hex>` is a record that points to the bytes, `repositories/<name>/{_blobs,_manifests,_tags,
- * _referrers}` are the links, `bytes/<upload>/<random>` the bytes themselves, which are never written twice: another ETag than the recorded one means
- * damage. Records are replaced and removed on the condition that nobody else has, so any number of servers may share a bucket, and the collection
- * of garbage needs no lock. The order of changes is such that a link never comes before what it points to.
+ * A store in an S3-compatible bucket. `content/<algorithm>/<hex>` is a record that points to the
+ * bytes, `repositories/<name>/{_blobs,_manifests,_tags, _referrers}` are the links,
+ * `bytes/<upload>/<random>` the bytes themselves, which are never written twice: another ETag than
+ * the recorded one means damage. Records are replaced and removed on the condition that nobody else
+ * has, so any number of servers may share a bucket, and the collection of garbage needs no lock.
+ * The order of changes is such that a link never comes before what it points to.
  */
 import { hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -40,7 +42,7 @@ export { parseS3Location } from './location.ts'
 export type { S3Location } from './location.ts'
 export type { S3Credentials } from './sign.ts'
 
-/** The clock says when something was used. */
+/** The parts of the world that the store needs; the clock says when something was used. */
 export interface StorePorts {
   clock: Clock
   random: Random
@@ -49,8 +51,9 @@ export interface StorePorts {
 const formatText = 'seaworthy-registry s3 1\n'
 
 /**
- * Opens the store below the client's prefix, or makes one where there is none. Throws `ObjectStoreError` when the bucket cannot be reached or
- * used, or when the server does not decide conditional writes: without them two writers would destroy each other's work.
+ * Opens the store below the client's prefix, or makes one where there is none. Throws
+ * `ObjectStoreError` when the bucket cannot be reached or used, or when the server does not decide
+ * conditional writes: without them two writers would destroy each other's work.
  */
 export async function openS3Store(client: S3Client, ports: StorePorts): Promise<RegistryStore> {
   await client.write('format', utf8Encode(formatText), 'absent')
@@ -74,7 +77,7 @@ export async function openS3Store(client: S3Client, ports: StorePorts): Promise<
   return createStore(client, ports, canRemove)
 }
 
-/** Not all servers do: some ignore the condition, some do not know it. */
+/** Whether the server removes on a condition: some ignore the condition, some do not know it. */
 async function removesOnCondition(client: S3Client, key: string, wrong: string): Promise<boolean> {
   try {
     await client.remove(key, { etag: wrong })
@@ -337,7 +340,7 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
         const key = contentKey(digest)
         const kept = await readRecord(client, key, parseContent)
         if (!kept?.value || (await hasDigest(client, kept.value, digest))) continue
-        // For whoever wants to look; the bytes stay where they are.
+        // The record is for people who want to look; the bytes stay where they are.
         await client.write(`damaged/${digest.replace(':', '-')}`, encodeRecord(kept.value))
         if (await removeUnchanged(client, key, kept.etag, canRemove)) damaged.push(digest)
       }
@@ -355,7 +358,7 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
   return store
 }
 
-/** Reads the bytes again. */
+/** Reads the bytes again, and compares their digest. */
 async function hasDigest(client: S3Client, bytes: StoredBytes, digest: Digest): Promise<boolean> {
   const digester = createDigester(digestAlgorithm(digest))
   const damaged = () => new Refusal<StoreRefusal>('content_damaged', 'changed')

@@ -1,4 +1,4 @@
-/** Where a store lies in object storage: `s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME]`. */
+/** The address of a store in object storage: `s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME]`. */
 
 export interface S3Location {
   bucket: string
@@ -13,7 +13,7 @@ const bucketForm = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const prefixForm = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\/){0,8}$/
 const regionForm = /^[a-z0-9-]{1,40}$/
 
-/** An address that never leaves this machine, where nobody listens in. */
+/** Whether an address never leaves this machine, so that nobody can listen in. */
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
@@ -32,7 +32,10 @@ function parseEndpoint(text: string): string {
   return url.origin
 }
 
-/** Throws `SyntaxError` saying what is wrong. What the text leaves out comes from `defaults`, then Amazon's own. */
+/**
+ * Throws `SyntaxError` saying what is wrong. What the text leaves out comes from `defaults`, then
+ * Amazon's own.
+ */
 export function parseS3Location(
   text: string,
   defaults: { endpoint?: string | undefined; region?: string | undefined } = {},
@@ -61,14 +64,17 @@ export function parseS3Location(
   }
 }
 
-/** Origin and path before the key. Amazon wants the bucket in the host name; servers of one's own seldom have such names. */
+/**
+ * Origin and path before the key. Amazon wants the bucket in the host name; self-hosted servers
+ * seldom have such names.
+ */
 export function addressBucket({ bucket, endpoint, region }: S3Location): {
   origin: string
   path: string
 } {
   if (endpoint !== null) return { origin: endpoint, path: `/${bucket}` }
   const host = `s3.${region}.amazonaws.com`
-  // A dot in the name is none that a certificate of Amazon's covers.
+  // No certificate of Amazon's covers a name with a dot.
   if (bucket.includes('.')) return { origin: `https://${host}`, path: `/${bucket}` }
   return { origin: `https://${bucket}.${host}`, path: '' }
 }

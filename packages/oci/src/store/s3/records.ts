@@ -1,4 +1,7 @@
-/** The small JSON objects of a store in object storage. Each is replaced as a whole and only by whoever has seen the present one. */
+/**
+ * The small JSON objects of a store in object storage. Each is replaced as a whole, and only by a
+ * writer that has seen the present one.
+ */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from '../../digests.ts'
@@ -21,18 +24,19 @@ export interface ContentRecord extends StoredBytes {
 
 export interface LinkRecord {
   usedAtMs: number
-  /** Of manifests. */
+  /** Media type of a manifest. */
   mediaType?: string
 }
 
 export interface Segment extends StoredBytes {
-  /** Of this segment alone. */
+  /** Digest of this segment only. */
   digest: Digest | null
 }
 
 /**
- * An upload, and whoever owns what lies below `bytes/<its id>/` while it exists. `open` takes segments; `committing` is becoming the content
- * `digest`; `removing` is being removed, all but what that content points to.
+ * An upload, which owns what lies below `bytes/<its id>/` while it exists. `open` takes segments;
+ * `committing` is becoming the content `digest`; `removing` is being removed, all but what that
+ * content points to.
  */
 export interface UploadRecord {
   repository: string
@@ -48,7 +52,10 @@ export interface Kept<T> {
 }
 
 const recordBytesMax = 16 * 1024 * 1024
-/** A record is marked as used at most so often; a sweep takes every mark for one that is so much younger. */
+/**
+ * A record is marked as used at most once in this time; a sweep takes every mark for one that is
+ * this much younger.
+ */
 const useStepMs = 10 * 60_000
 
 type Parse<T> = (json: Json) => T | undefined
@@ -149,7 +156,9 @@ export function isUnused(record: { usedAtMs: number }, unusedSince: Date): boole
   return record.usedAtMs + useStepMs < unusedSince.getTime()
 }
 
-/** Removes a record unless somebody has changed it; `canRemove`: the server removes on a condition. */
+/**
+ * Removes a record unless somebody has changed it. `canRemove`: the server removes on a condition.
+ */
 export async function removeUnchanged(
   client: S3Client,
   key: string,

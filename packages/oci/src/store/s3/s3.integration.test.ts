@@ -24,7 +24,7 @@ describe('S3', { skip }, () => {
   async function open(change = (client: S3Client) => client): Promise<StoreUnderTest> {
     const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
     const { credentials, ports } = server
-    // Signatures are of the machine's time; use is of the test's.
+    // Signatures use the machine's time; use is noted in the test's time.
     const client = createS3Client(server.newLocation(), credentials, ports)
     const reopen = () => openS3Store(change(client), { clock, random: systemRandom })
     return {

@@ -1,4 +1,7 @@
-/** The examples of "Authenticating Requests: Using the Authorization Header" in the Amazon S3 API reference; the keys are its own. */
+/**
+ * The examples of "Authenticating Requests: Using the Authorization Header" in the Amazon S3 API
+ * reference; the keys are its own.
+ */
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'

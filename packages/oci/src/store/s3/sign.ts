@@ -1,16 +1,22 @@
-/** AWS Signature Version 4 for S3, in the Authorization header ("Authenticating Requests: Using the Authorization Header"). */
+/**
+ * AWS Signature Version 4 for S3, in the Authorization header ("Authenticating Requests: Using the
+ * Authorization Header").
+ */
 import { createHmac, hash } from 'node:crypto'
 
 export interface S3Credentials {
   accessKeyId: string
   secretAccessKey: string
-  /** Of temporary credentials. */
+  /** Token of temporary credentials. */
   sessionToken?: string | undefined
 }
 
 export interface UnsignedRequest {
   method: string
-  /** Host as the server will see it; path and query already encoded as `encodeS3Path` and `encodeS3Query` do. */
+  /**
+   * Host as the server will see it; path and query already encoded as `encodeS3Path` and
+   * `encodeS3Query` do.
+   */
   host: string
   path: string
   query: string
@@ -36,7 +42,7 @@ export function encodeS3Path(path: string): string {
   return path.split('/').map(encodeStrictly).join('/')
 }
 
-/** Sorted by name, as it must be signed. */
+/** The query sorted by name, as it must be signed. */
 export function encodeS3Query(query: Readonly<Record<string, string>>): string {
   return Object.entries(query)
     .map(([name, value]) => [encodeStrictly(name), encodeStrictly(value)] as const)
@@ -45,7 +51,7 @@ export function encodeS3Query(query: Readonly<Record<string, string>>): string {
     .join('&')
 }
 
-/** The headers to send, `authorization` among them; the secret is in none. */
+/** The headers to send, `authorization` among them; none holds the secret. */
 export function signRequest(
   request: UnsignedRequest,
   credentials: S3Credentials,

@@ -1,14 +1,17 @@
-/** Bytes of unknown number into one object, with two parts in memory at most. */
+/** Writes a stream of unknown length into one object, with at most two parts in memory. */
 import { concatBytes } from '@seaworthy/std/bytes'
 import type { S3Client } from './client.ts'
 import { ObjectStoreError } from './errors.ts'
 import type { StoredBytes } from './records.ts'
 
-/** All parts but the last must have at least 5 MiB, and some servers want them all of one size. */
+/**
+ * The smallest part. All parts but the last must have at least 5 MiB, and some servers want them
+ * all of one size.
+ */
 const partBytesMin = 8 * 1024 * 1024
 const partsMax = 10_000
 
-/** So large that `sizeMax` bytes fit into the parts that there may be. */
+/** The size of parts in which `sizeMax` bytes fit into the number of parts that is allowed. */
 export function partBytesFor(sizeMax: number): number {
   return Math.max(partBytesMin, Math.ceil(sizeMax / partsMax))
 }
@@ -34,7 +37,7 @@ export async function writeStream(
     // One part is on its way while the next one comes in.
     await etags.at(-1)
     const writing = client.writePart(key, partsId, etags.length + 1, part)
-    // awaited before the next part and at the end; until then it is not unhandled
+    // It is awaited before the next part and at the end; until then its rejection is not unhandled.
     writing.catch(() => {})
     etags.push(writing)
   }
@@ -63,17 +66,22 @@ export async function writeStream(
   } catch (error) {
     if (partsId !== undefined) {
       await Promise.allSettled(etags)
-      // Left over when this fails too: the sweep of uploads finds it.
+      // When this fails too, the sweep of uploads finds what is left.
       await client.abortParts(key, partsId).catch(() => undefined)
     }
     throw error
   }
 }
 
-/** So often a read that broke off goes on where it was before it is given up; any byte counts as progress. */
+/**
+ * How often a read that broke off is resumed before it is given up; any byte counts as progress.
+ */
 const interruptionsMax = 4
 
-/** The bytes `start` up to `end`. Throws what `damaged` makes when they are gone or others than those that were written. */
+/**
+ * The bytes from `start` to `end`, `end` excluded. Throws what `damaged` makes when they are gone
+ * or others than those that were written.
+ */
 export async function* readStream(
   client: S3Client,
   bytes: StoredBytes,

@@ -1,4 +1,7 @@
-/** A real S3 server for tests: versitygw as a process of its own, on a free port of the loopback, which checks every signature. */
+/**
+ * A real S3 server for tests: versitygw as a process of its own, on a free port of the loopback,
+ * which checks every signature.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -15,12 +18,12 @@ import type { S3Location } from './location.ts'
 import type { S3Credentials } from './sign.ts'
 
 export interface TestObjectStore {
-  /** `http://127.0.0.1:PORT`. */
+  /** Endpoint of the form `http://127.0.0.1:PORT`. */
   endpoint: string
   credentials: S3Credentials
   /** A fresh prefix in the one bucket, `releases`. */
   newLocation(): S3Location
-  /** Plain HTTP, the machine's clock. */
+  /** Ports of plain HTTP and the machine's clock. */
   ports: S3Ports
   /** The server's own folder with the bucket's objects as files. */
   folder: string
@@ -32,7 +35,7 @@ const bucket = 'releases'
 /** Why tests with a real object store cannot run here, or `false`. */
 export const lacksObjectStore = () => lacks('versitygw')
 
-/** Resolves when it answers. */
+/** Starts the server; resolves when it answers. */
 export async function startObjectStore(): Promise<TestObjectStore> {
   const root = await mkdtemp(join(tmpdir(), 'seaworthy-s3-'))
   const folder = join(root, 'objects')

@@ -1,6 +1,7 @@
 /**
- * Uploads in object storage: a record `uploads/<id>` with the segments received so far, each an object below `bytes/<id>/`. Every step replaces the
- * record on the condition that nobody else has, so of two writers at one offset one wins, on whatever replica they are.
+ * Uploads in object storage: a record `uploads/<id>` with the segments received so far, each an
+ * object below `bytes/<id>/`. Every step replaces the record on the condition that nobody else has,
+ * so of two writers at one offset one wins, on whatever replica they are.
  */
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -15,7 +16,7 @@ import { encodeRecord, parseContent, parseUpload, readRecord } from './records.t
 import { partBytesFor, readStream, writeStream } from './stream.ts'
 
 const touchEveryMs = 10 * 60_000
-/** The record of an upload grows with each of them. */
+/** The most segments of an upload: its record grows with each of them. */
 const segmentsMax = 10_000
 
 export interface S3Uploads {
@@ -31,13 +32,19 @@ export interface S3Uploads {
   ): Promise<number>
   cancel(repository: string, uploadId: string): Promise<void>
   sweep(unusedSince: Date): Promise<number>
-  /** Small bytes that are known to have the digest, without the steps of an upload from outside. */
+  /**
+   * Stores small bytes that are known to have the digest, without the steps of an upload from
+   * outside.
+   */
   store(
     digest: Digest,
     bytes: Uint8Array,
     take: (bytes: StoredBytes) => Promise<void>,
   ): Promise<void>
-  /** Removes bytes that content pointed to: `unlink` removes that pointer, unless it is in use again. */
+  /**
+   * Removes bytes that content pointed to: `unlink` removes that pointer, unless it is in use
+   * again.
+   */
   remove(digest: Digest, key: string, unlink: () => Promise<boolean>): Promise<boolean>
 }
 
@@ -73,7 +80,10 @@ export function createS3Uploads(
     return client.write(recordKey(uploadId), encodeRecord(value), { etag })
   }
 
-  /** Removes all bytes of an upload in state `removing` that its content does not point to, then its record. */
+  /**
+   * Removes all bytes of an upload in state `removing` that its content does not point to, then its
+   * record.
+   */
   async function finishRemoval(uploadId: string, { digest }: UploadRecord): Promise<void> {
     const content =
       digest === null ? undefined : await readRecord(client, contentKey(digest), parseContent)
@@ -146,7 +156,7 @@ export function createS3Uploads(
       const digester = createDigester(algorithm)
       let failure: { error: unknown } | undefined
       let touchedAtMs = ports.clock.monotonicMs()
-      // The record stays young while bytes come in, and who finds it changed stops.
+      // The record stays young while bytes come in; a writer that finds it changed stops.
       const touch = async () => {
         const value = { ...kept.value, usedAtMs: nowMs() }
         kept = { value, etag: (await replace(uploadId, value, kept.etag)) ?? misplaced() }
@@ -212,7 +222,8 @@ export function createS3Uploads(
     async cancel(repository, uploadId) {
       if (!/^[0-9a-f]{32}$/.test(uploadId)) return
       const kept = await readRecord(client, recordKey(uploadId), parseUpload)
-      // One that is being committed belongs to whoever commits it, or to the sweep when they have died.
+      // An upload that is being committed belongs to the process that commits it, or to the sweep
+      // when that process has died.
       if (!kept?.value || kept.value.repository !== repository || kept.value.state !== 'open')
         return
       await startRemoval(uploadId, { value: kept.value, etag: kept.etag })
@@ -229,7 +240,7 @@ export function createS3Uploads(
           continue
         if (await startRemoval(uploadId, { value: kept.value, etag: kept.etag })) count++
       }
-      // Parts whose writer died, of uploads that are gone.
+      // These parts are of writers that died, and of uploads that are gone.
       for (const { key, partsId, startedAt } of await client.listParts('bytes/')) {
         const uploadId = key.split('/')[1]!
         if (startedAt >= unusedSince) continue

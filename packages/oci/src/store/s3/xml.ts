@@ -1,4 +1,7 @@
-/** The few flat XML answers of S3. The caller bounds the length before; what it does not find is absent, and every value is checked by whoever uses it. */
+/**
+ * The few flat XML answers of S3. The caller bounds the length before. What is not found is absent,
+ * and the caller checks every value that it uses.
+ */
 
 const entities: Readonly<Record<string, string>> = {
   amp: '&',
@@ -19,7 +22,10 @@ function decodeText(text: string): string {
   )
 }
 
-/** What stands between each `<name …>` and the next `</name>`; elements of one name never lie within one another here. */
+/**
+ * The text between each `<name …>` and the next `</name>`; elements of one name never lie within
+ * one another here.
+ */
 export function xmlElements(xml: string, name: string): string[] {
   const found: string[] = []
   let at = 0
