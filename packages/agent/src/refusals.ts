@@ -82,6 +82,11 @@ export class FetchError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds
     this.challenge = options.challenge
   }
+
+  /** For people: the server's own word where it refused by one, in the form of a code. Nothing is decided by it. */
+  get word(): string {
+    return this.problem ?? this.code
+  }
 }
 
 /** This machine is in the way: the attempt is over and told, the release is as good as before. */

@@ -125,7 +125,7 @@ export async function openInstaller(
       } catch (error) {
         if (!isWorldsFault(error)) throw error
         failures++
-        context.setLastError(store.state.removedAt === null ? codeOf(error) : 'device_removed')
+        context.setLastError(error instanceof FetchError ? error.word : error.code)
         ports.log.warn('server-not-reached', { error })
         waitMs = waitAfterFailure(failures, error)
       }
@@ -203,12 +203,6 @@ function firstActivity({ staged, outcome }: DeviceState): UpdateActivity {
 }
 
 type WorldsFault = FetchError | Refusal | TrustError
-
-/** What a person must do something about is said in the server's own word. */
-function codeOf(error: WorldsFault): string {
-  const isShared = error instanceof FetchError && error.problem === 'identity_shared'
-  return isShared ? 'identity_shared' : error.code
-}
 
 /** Not a bug and not a broken disk: the next poll may go better. */
 function isWorldsFault(error: unknown): error is WorldsFault {

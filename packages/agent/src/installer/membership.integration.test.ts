@@ -119,6 +119,7 @@ test('V4 O2 fault: a device that a restored backup does not know registers anew 
   agent.installer.pollNow()
   await waitUntil('the device knows', () => agent.status()['removedAt'] !== null)
   await pollInVain()
+  await waitUntil('it says so', () => agent.status().lastError === 'assertion_device_unknown')
   assert.equal(origin.registrations, 1)
   assertUnharmed()
   writeKey(freshProvisioningKey('1'))
@@ -189,13 +190,15 @@ test('V4 attack: a lie told twice, and a registration that is refused, take no f
   origin.intercept = async (request, response) => {
     if (request.url !== '/v1/device/register') return false
     response.writeHead(403, { 'content-type': 'application/problem+json' })
-    response.end(JSON.stringify({ code: 'provisioning_key_used_up' }))
+    const problem = { type: 'about:blank', title: 'no', status: 403, detail: 'no' }
+    response.end(JSON.stringify({ ...problem, code: 'provisioning_key_used_up' }))
     return true
   }
   await remove(origin.deviceId())
   writeKey(freshProvisioningKey('2'))
   agent.installer.pollNow()
   await waitUntil('refused', () => requestsTo('/v1/device/register') >= 3)
+  await waitUntil('it says why', () => agent.status().lastError === 'provisioning_key_used_up')
   await agent.stop()
   origin.intercept = undefined
   origin.restore(id)

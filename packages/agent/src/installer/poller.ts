@@ -110,8 +110,7 @@ function isExpected(error: unknown): error is Error {
 }
 
 function expectedCode(error: unknown): string {
-  if (error instanceof FetchError || error instanceof LocalFault || isContentRefusal(error)) {
-    return error.code
-  }
+  if (error instanceof FetchError) return error.word
+  if (error instanceof LocalFault || isContentRefusal(error)) return error.code
   return refusalCode(error) ?? 'failed'
 }
