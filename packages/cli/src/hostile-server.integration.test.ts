@@ -261,7 +261,7 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
       const cutting: Transport = async (request) => {
         if (!request.url.endsWith('/log/checkpoint')) return transport(request)
         if (older !== undefined) {
-          return { status: 200, headers: {}, body: bodyOf(older) }
+          return { status: older.length === 0 ? 404 : 200, headers: {}, body: bodyOf(older) }
         }
         const response = await transport(request)
         const bytes = await readBody(response, 1_000_000)
@@ -329,6 +329,10 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
 
   // the way out is deliberate, and keeps what it contradicts
   await user.fails(2, 'log', 'accept')
+  older = new Uint8Array()
+  const gone = await user.fails(3, 'log', 'accept', '--reason', 'none is there')
+  assert.match(gone, /no audit log that could be accepted\n.*--server NAME/)
+  older = seen[0]!
   const reason = 'restored the backup of Monday'
   const accepted = await user.json<{ evidence: string }>(
     ...['log', 'accept', '--reason', reason, '--yes'],

@@ -122,7 +122,12 @@ async function accept(context: Context, reason: string): Promise<void> {
         'The audit log does not contradict what was seen before: there is nothing to accept.',
       ])
     }
-    if (served === undefined || contact === undefined) throw outcome
+    if (served === undefined || contact === undefined) {
+      throw new CliError('refused', 'the server serves no audit log that could be accepted', {
+        wayOut:
+          'Where its database was made anew, pair under another name: `seaworthy login URL --server NAME --root sha256:…`.',
+      })
+    }
     let checkedCount = 0
     for await (const _ of verifyEntries(contact, 0)) checkedCount++
     const { checkpoint } = served
