@@ -21,7 +21,7 @@ import { parseManifest } from './manifests.ts'
 import type { OsImageRefusal } from './os-image.ts'
 import { osImageArtifactType, parseOsImage } from './os-image.ts'
 import { readListDocument } from './release.ts'
-import type { Release, ReleaseContentRefusal, ReleaseIndexRefusal } from './release-index.ts'
+import type { ReleaseIndex, ReleaseContentRefusal, ReleaseIndexRefusal } from './release-index.ts'
 import {
   bundleArtifactType,
   parseBundleOf,
@@ -71,7 +71,7 @@ export interface ImagePlatform {
 }
 
 export interface ReleaseOutline {
-  release: Release
+  release: ReleaseIndex
   /** Length of the index in bytes. */
   length: number
   /** SHA-512 of the index, hexadecimal. */
@@ -173,7 +173,7 @@ async function readPlatform(
 /** The document of a bundle's file list, or what is wrong with it. */
 async function findList(
   source: ContentSource,
-  release: Release,
+  release: ReleaseIndex,
   { platform, manifest }: BundlePlatform,
 ): Promise<Descriptor | string> {
   const artifact = release.fileLists.get(platform)

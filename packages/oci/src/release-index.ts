@@ -62,7 +62,7 @@ export function requireDocument(
   throw releaseMalformed(`${what} has ${descriptor.size} bytes, and devices read at most 4 MiB`)
 }
 
-export interface Release {
+export interface ReleaseIndex {
   product: string
   version: string
   index: ImageIndex
@@ -81,7 +81,7 @@ export interface Release {
  * Reads a release's index, whose bytes must have been verified. Throws `Refusal<ReleaseIndexRefusal
  * | ManifestRefusal>`.
  */
-export function parseRelease(bytes: Uint8Array): Release {
+export function parseRelease(bytes: Uint8Array): ReleaseIndex {
   const index = parseManifest(bytes, mediaTypes.index)
   const product = index.annotations?.[releaseAnnotations.product]
   const version = index.annotations?.[releaseAnnotations.version]

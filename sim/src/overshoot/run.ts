@@ -5,7 +5,7 @@
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
-import type { Db, Decider, DeviceFacts, TestDatabase } from '@seaworthy/server/testing'
+import type { Db, Decider, AskedFacts, TestDatabase } from '@seaworthy/server/testing'
 import { openDecider, readRollout } from '@seaworthy/server/testing'
 import { systemRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
@@ -91,7 +91,7 @@ export async function runOvershoot(
 }
 
 interface SimDevice {
-  facts: DeviceFacts
+  facts: AskedFacts
   /** Of the release that it is at work on. */
   assigned: string | null
 }
@@ -195,7 +195,7 @@ function askAtOnce(world: World, atOnce: number): { all: Promise<boolean[]> } {
   return { all: Promise.all(asked) }
 }
 
-async function ask(device: SimDevice, facts: DeviceFacts, replica: Decider): Promise<boolean> {
+async function ask(device: SimDevice, facts: AskedFacts, replica: Decider): Promise<boolean> {
   try {
     const answer = await replica.checkIn(facts)
     device.assigned = answer.release?.sha256 ?? null

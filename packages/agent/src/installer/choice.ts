@@ -1,12 +1,12 @@
 /** Which release the signed metadata lets this device run next, whatever the server says. */
-import type { DeviceFacts, Release as SignedRelease } from '@seaworthy/trust/tuf'
+import type { DeviceFacts, Release } from '@seaworthy/trust/tuf'
 import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy/trust/tuf'
 import type { Assignment } from '../handover/messages.ts'
 import type { InstallerContext } from './context.ts'
 
 export interface Choice {
   /** Refreshes the metadata first. `null`: nothing is assigned; `by-itself`: there is no server to ask. Throws `TrustError`, `FetchError`. */
-  decide(assignment: Assignment | null | 'by-itself'): Promise<SignedRelease | undefined>
+  decide(assignment: Assignment | null | 'by-itself'): Promise<Release | undefined>
 }
 
 export function createChoice(context: InstallerContext): Choice {
@@ -34,7 +34,7 @@ export function createChoice(context: InstallerContext): Choice {
 
   const decide = async (
     assignment: Assignment | null | 'by-itself',
-  ): Promise<SignedRelease | undefined> => {
+  ): Promise<Release | undefined> => {
     await trust.refresh().then((notices) => {
       for (const notice of notices) ports.log.warn('trust-notice', { ...notice })
     })

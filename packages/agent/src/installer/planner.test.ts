@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { DeviceState, Release, Update } from '../state/device-state.ts'
+import type { DeviceState, StoredRelease, Update } from '../state/device-state.ts'
 import { emptyState } from '../state/device-state.ts'
 import type { Facts, Step } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
 
-const release = (n: number, floor = 1): Release => ({
+const release = (n: number, floor = 1): StoredRelease => ({
   targetPath: `gauge/stable/${n}`,
   version: String(n),
   sha256: String(n).repeat(64),
@@ -14,7 +14,7 @@ const release = (n: number, floor = 1): Release => ({
   floor,
 })
 const [one, two, three] = [release(1), release(2), release(3)]
-const sha = (...releases: Release[]) => releases.map(({ sha256 }) => sha256)
+const sha = (...releases: StoredRelease[]) => releases.map(({ sha256 }) => sha256)
 
 const state = (edit: Partial<DeviceState>): DeviceState => ({ ...emptyState, ...edit })
 const trial = (starts = 1): Update => ({ phase: 'trial', release: two, starts })

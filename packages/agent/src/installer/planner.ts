@@ -3,7 +3,7 @@
  * so that the path after a power cut is the ordinary path. Pure.
  */
 import { unreachable } from '@seaworthy/std/refusal'
-import type { DeviceState, Release } from '../state/device-state.ts'
+import type { DeviceState, StoredRelease } from '../state/device-state.ts'
 
 export interface Facts {
   /** Digests that the links `current` and `previous` name. */
@@ -27,19 +27,19 @@ export type Step =
   /** Everything is as it should be. */
   | { do: 'rest' }
   /** Make the links name these releases; `null` for no link. */
-  | { do: 'point'; current: Release | null; previous: Release | null }
+  | { do: 'point'; current: StoredRelease | null; previous: StoredRelease | null }
   | { do: 'stop'; sha256: string }
-  | { do: 'start'; release: Release; isTrial: boolean }
+  | { do: 'start'; release: StoredRelease; isTrial: boolean }
   /** Wait for the verdict on the trial. */
-  | { do: 'watch'; release: Release }
-  | { do: 'commit'; release: Release }
+  | { do: 'watch'; release: StoredRelease }
+  | { do: 'commit'; release: StoredRelease }
   /** Give up the trial: from here on the committed release is put back. */
-  | { do: 'begin-undo'; release: Release; code: string }
-  | { do: 'finish-undo'; release: Release; code: string }
+  | { do: 'begin-undo'; release: StoredRelease; code: string }
+  | { do: 'finish-undo'; release: StoredRelease; code: string }
   /** A stored release that nobody may go back to. */
   | { do: 'remove'; sha256: string }
   /** What is committed is not on the disk any more. */
-  | { do: 'report-missing'; release: Release }
+  | { do: 'report-missing'; release: StoredRelease }
 
 /** A trial that is started this often without a verdict (power cuts, a machine that falls over) has failed. */
 const trialStartsMax = 3
@@ -78,7 +78,7 @@ function planSettled(state: DeviceState, facts: Facts): Step {
   return useless === undefined ? { do: 'rest' } : { do: 'remove', sha256: useless }
 }
 
-function planTrial(state: DeviceState, facts: Facts, release: Release, starts: number): Step {
+function planTrial(state: DeviceState, facts: Facts, release: StoredRelease, starts: number): Step {
   if (!facts.stored.includes(release.sha256)) {
     return { do: 'begin-undo', release, code: 'release_missing' }
   }
@@ -97,8 +97,8 @@ function planTrial(state: DeviceState, facts: Facts, release: Release, starts: n
 /** The next step towards: links as wanted, the wanted application running, and nothing else. */
 function planPlacing(
   facts: Facts,
-  wanted: Release | null,
-  previous: Release | null,
+  wanted: StoredRelease | null,
+  previous: StoredRelease | null,
   isTrial: boolean,
 ): Step | undefined {
   const stray = facts.running.find((sha256) => sha256 !== wanted?.sha256)
@@ -119,7 +119,7 @@ function planPlacing(
 }
 
 /** The state after the trial was found healthy: one write, and the device can no longer go back below it. */
-export function commitRelease(state: DeviceState, release: Release): DeviceState {
+export function commitRelease(state: DeviceState, release: StoredRelease): DeviceState {
   const floor = Math.max(state.floor, release.floor)
   const before = state.committed?.sha256 === release.sha256 ? state.fallback : state.committed
   return {

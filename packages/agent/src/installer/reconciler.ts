@@ -3,7 +3,7 @@ import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { unreachable } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
 import { LocalFault } from '../refusals.ts'
-import type { Release } from '../state/device-state.ts'
+import type { StoredRelease } from '../state/device-state.ts'
 import { rememberFailure } from '../state/device-state.ts'
 import { createApplication } from './application.ts'
 import type { InstallerContext } from './context.ts'
@@ -42,11 +42,11 @@ export function createReconciler(context: InstallerContext): Reconciler {
     }
   }
 
-  const fail = (release: Release, code: string) => {
+  const fail = (release: StoredRelease, code: string) => {
     verdict = { sha256: release.sha256, verdict: { state: 'failed', code } }
   }
 
-  const start = async (release: Release, isTrial: boolean) => {
+  const start = async (release: StoredRelease, isTrial: boolean) => {
     if (isTrial) {
       await store.change((state) =>
         state.update === null
@@ -69,7 +69,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
     publishStatus(context)
   }
 
-  const watch = async (release: Release) => {
+  const watch = async (release: StoredRelease) => {
     let manifest: BundleManifest | undefined
     try {
       manifest = await application.manifestOf(release.sha256)
@@ -135,7 +135,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
     }
   }
 
-  const finishUndo = async ({ targetPath, sha256, counter }: Release, code: string) => {
+  const finishUndo = async ({ targetPath, sha256, counter }: StoredRelease, code: string) => {
     const outcome = { state: 'rolled_back', targetPath, sha256, code } as const
     await changeAndReport(context, outcome, (state) => ({
       ...state,
@@ -149,7 +149,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
   }
 
   /** Counter and floor stay: what is fetched again must not be older. */
-  const reportMissing = async ({ targetPath, sha256 }: Release) => {
+  const reportMissing = async ({ targetPath, sha256 }: StoredRelease) => {
     const outcome = { state: 'failed', targetPath, sha256, code: 'release_missing' } as const
     await changeAndReport(context, outcome, (state) => ({
       ...state,

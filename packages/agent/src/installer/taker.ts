@@ -2,11 +2,11 @@
  * Takes a release that the signed rules allow: fetches and stores it, and hands it to the reconciler, at once or when the server
  * gives leave to restart. Who has no leave keeps it ready; each time the rules are asked again before anything is started.
  */
-import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
+import type { Release } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'
 import type { Assignment } from '../handover/messages.ts'
 import { readSlots } from './slots.ts'
-import type { DeviceState, Release } from '../state/device-state.ts'
+import type { DeviceState, StoredRelease } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/device-state.ts'
 import { waitingActivity } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
@@ -20,7 +20,7 @@ export type Leave = Pick<Assignment, 'mayRestart' | 'attempt'>
 
 export interface Taker {
   /** `waiting`: it is ready, and needs leave to restart. Throws what `stageRelease` throws. */
-  take(signed: SignedRelease, leave: Leave): Promise<'waiting' | 'taken'>
+  take(signed: Release, leave: Leave): Promise<'waiting' | 'taken'>
   /** What is ready stays ready; nobody is told that it waits for something that is not assigned. */
   waitForNothing(): void
 }
@@ -33,10 +33,10 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
   const { config } = settings
 
   const take = async (
-    signed: SignedRelease,
+    signed: Release,
     { mayRestart, attempt = 1 }: Leave,
   ): Promise<'waiting' | 'taken'> => {
-    const release: Release = {
+    const release: StoredRelease = {
       targetPath: signed.path,
       version: signed.version,
       sha256: signed.sha256,
@@ -74,7 +74,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     return 'taken'
   }
 
-  const keepReady = async (release: Release): Promise<void> => {
+  const keepReady = async (release: StoredRelease): Promise<void> => {
     const { staged } = store.state
     if (staged?.sha256 !== release.sha256 || staged.counter !== release.counter) {
       await store.change((current) => ({ ...current, staged: release }))
@@ -93,7 +93,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     publishStatus(context)
   }
 
-  const stage = async (signed: SignedRelease, release: Release) => {
+  const stage = async (signed: Release, release: StoredRelease) => {
     const { targetPath, sha256 } = release
     const staged = new AbortController()
     void reportMeanwhile(staged.signal)
@@ -141,13 +141,13 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     }
   }
 
-  const giveUp = async (release: Release, code: string) => {
+  const giveUp = async (release: StoredRelease, code: string) => {
     const { sha256, counter } = release
     await tellFailure(release, code, (state) => rememberFailure(state, { sha256, counter, code }))
   }
 
   const tellFailure = async (
-    { targetPath, sha256 }: Release,
+    { targetPath, sha256 }: StoredRelease,
     code: string,
     failedOf = (state: DeviceState) => state.failed,
   ) => {
@@ -162,6 +162,6 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
   return { take, waitForNothing }
 }
 
-function committedActivity({ targetPath, sha256 }: Release) {
+function committedActivity({ targetPath, sha256 }: StoredRelease) {
   return { state: 'committed', targetPath, sha256 } as const
 }

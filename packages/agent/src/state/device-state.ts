@@ -10,7 +10,7 @@ import { readGenerations, writeGeneration } from './generations.ts'
 import type { Identity, KeyFile } from './identity.ts'
 import { findStateFault } from './state-form.ts'
 
-export interface Release {
+export interface StoredRelease {
   /** `<product>/<channel>/<version>` */
   targetPath: string
   version: string
@@ -27,7 +27,7 @@ export interface Release {
  */
 export interface Update {
   phase: 'trial' | 'undo'
-  release: Release
+  release: StoredRelease
   /** How often the application was started for this trial. */
   starts: number
   code?: string
@@ -66,15 +66,15 @@ export interface DeviceState {
   removedAt: string | null
   /** Who the device was before it registered anew. */
   former: Identity | null
-  committed: Release | null
+  committed: StoredRelease | null
   /** The one committed before it, still stored; `null` when there is none or it lies below the floor. */
-  fallback: Release | null
+  fallback: StoredRelease | null
   committedCounter: number
   floor: number
   /** The highest floor that the keys of `<product>/<channel>` have signed. No release below it is chosen; what is installed may stay. */
   channelFloors: Readonly<Record<string, number>>
   /** Stored whole, and waiting for leave to restart into it. */
-  staged: Release | null
+  staged: StoredRelease | null
   update: Update | null
   /** How the last update ended. */
   outcome: {

@@ -3,7 +3,7 @@ import type { Random } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { signReport } from './device-key.ts'
-import type { DeviceState, Release, SignedReport } from './device-state.ts'
+import type { DeviceState, StoredRelease, SignedReport } from './device-state.ts'
 import { outboxMax } from './device-state.ts'
 
 export type UpdateActivity =
@@ -17,7 +17,7 @@ export type UpdateActivity =
     }
 
 /** Ready, and waiting for leave to restart (V12). */
-export function waitingActivity({ targetPath, sha256 }: Release): UpdateActivity {
+export function waitingActivity({ targetPath, sha256 }: StoredRelease): UpdateActivity {
   return { state: 'installing', targetPath, sha256, code: 'waiting_for_restart' }
 }
 

@@ -22,7 +22,7 @@ import type {
   TimestampSigned,
 } from '@seaworthy/trust/tuf'
 import type { MasterKey } from '../config/secrets.ts'
-import type { DeviceFacts, SignedReportWrite } from '../db/check-ins.ts'
+import type { KnownDevice, SignedReportWrite } from '../db/check-ins.ts'
 import type { Db } from '../db/connection.ts'
 import type { ForeignState } from '../db/foreign-check-ins.ts'
 import type { ForeignProtocol } from '../db/foreign-devices.ts'
@@ -256,7 +256,7 @@ export interface CheckInInput {
 }
 
 export type CheckInOutcome =
-  | ({ readonly kind: 'stored' } & DeviceFacts)
+  | ({ readonly kind: 'stored' } & KnownDevice)
   | { readonly kind: 'unknown_device' }
   | { readonly kind: 'signature_missing' }
   | { readonly kind: 'sequence_reused' }

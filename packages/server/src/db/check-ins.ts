@@ -31,7 +31,7 @@ export interface SignedReportWrite {
   readonly receivedAt: Date
 }
 
-export interface DeviceFacts {
+export interface KnownDevice {
   readonly fleet: string
   readonly hardware: string | null
   readonly tags: Readonly<Record<string, string>>
@@ -39,7 +39,7 @@ export interface DeviceFacts {
   readonly updates: readonly unknown[]
 }
 
-export interface WrittenCheckIn extends DeviceFacts {
+export interface WrittenCheckIn extends KnownDevice {
   /** False when the report says something new about what runs without a signature: then it was not stored. */
   readonly isAccepted: boolean
   /** Where the report stood that it follows; `null` for the first one. */
@@ -65,7 +65,7 @@ export async function writeIdleCheckIns(
   { sql }: WriteTx,
   batch: readonly IdleCheckIn[],
   seenAt: Date,
-): Promise<(DeviceFacts | undefined)[]> {
+): Promise<(KnownDevice | undefined)[]> {
   const list = (pick: (row: IdleCheckIn) => string | number) => batch.map(pick).join(',')
   const rows = (await sql`
     update device_states s
@@ -78,7 +78,7 @@ export async function writeIdleCheckIns(
     ) with ordinality as g (device, digest, reported, verified, place)
     where s.device = g.device and s.digest = g.digest
     returning g.place::integer - 1, s.fleet, s.hardware, nullif(s.tags, '{}')::text, nullif(s.updates, '[]')::text`.values()) as unknown as IdleRow[]
-  const facts: (DeviceFacts | undefined)[] = Array.from({ length: batch.length })
+  const facts: (KnownDevice | undefined)[] = Array.from({ length: batch.length })
   for (const [place, fleet, hardware, tags, updates] of rows) {
     facts[place] = {
       fleet,

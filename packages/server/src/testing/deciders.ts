@@ -41,11 +41,11 @@ import {
   writeRollout,
 } from '../db/rollouts.ts'
 
-export type DeviceFacts = Omit<CheckInFacts, 'updates'>
+export type AskedFacts = Omit<CheckInFacts, 'updates'>
 
 export interface Decider {
   /** As after the statement that stores the report: what the device's row says, then the decision. */
-  checkIn(facts: DeviceFacts): Promise<Answer>
+  checkIn(facts: AskedFacts): Promise<Answer>
   /** A whole check-in: the report is stored first. Its signature, if any, is taken as valid. */
   report(deviceId: string, report: DeviceReport, isSigned: boolean): Promise<Answer>
   create(release: ReleaseFacts, policy: RolloutPolicy): Promise<string>

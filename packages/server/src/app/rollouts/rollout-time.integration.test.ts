@@ -14,7 +14,7 @@ import { changeAudited } from '../access/audited.ts'
 import { createRefusalLimiter } from '../access/refused-attempts.ts'
 import { firstPlace, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
-import type { Db, Decider, DeviceFacts, TestDatabase } from '../../testing/index.ts'
+import type { Db, Decider, AskedFacts, TestDatabase } from '../../testing/index.ts'
 import {
   openDecider,
   policyOf,
@@ -62,7 +62,7 @@ interface World {
   readonly decider: Decider
   readonly rollout: string
   /** Of device number … */
-  readonly ask: (number: number, changes?: Partial<DeviceFacts>) => Promise<boolean>
+  readonly ask: (number: number, changes?: Partial<AskedFacts>) => Promise<boolean>
 }
 
 async function inFleet(
@@ -97,7 +97,7 @@ async function inFleet(
     const rollout = await decider.create(release, policyOf(policy))
     await decider.move()
     await decider.countMembers()
-    const ask = async (number: number, changes: Partial<DeviceFacts> = {}) => {
+    const ask = async (number: number, changes: Partial<AskedFacts> = {}) => {
       const answer = await decider.checkIn({
         deviceId: idOf(number),
         platform: 'linux/amd64',
@@ -119,7 +119,7 @@ async function inFleet(
   }
 }
 
-const committed: Partial<DeviceFacts> = {
+const committed: Partial<AskedFacts> = {
   running: { product: 'acme', sha256: release.sha256, counter: 2 },
   committedCounter: 2,
   activity: { state: 'committed', sha256: release.sha256, code: null },
