@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts the agent with the Node it needs: this one if it is new enough, otherwise the one that npm installed. The one file that
-// `build/main.ts` makes has its own check.
+// Starts the agent with the Node it needs: this one if it is new enough, otherwise the one that npm
+// installed. The one file that `build/main.ts` makes has its own check.
 import { existsSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,7 @@
-/** `node packages/agent/build/main.ts OUT`: the whole agent as one file, OUT/seaworthy-agent.mjs, that needs only Node beside it. */
+/**
+ * `node packages/agent/build/main.ts OUT`: the whole agent as one file, OUT/seaworthy-agent.mjs,
+ * that needs only Node beside it.
+ */
 import { chmod } from 'node:fs/promises'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { build } from 'esbuild'
@@ -8,12 +11,16 @@ export interface BuiltAgent {
   bytes: number
 }
 
-/** The first Node that has all of it: `Uint8Array.fromHex`, zstd, and a permission model that denies the network. */
+/**
+ * The first Node that has all of it: `Uint8Array.fromHex`, zstd, and a permission model that denies
+ * the network.
+ */
 const nodeMajorMin = 26
 
 /**
- * Runs before anything of the agent is loaded, on any Node that knows modules: without a static import of what an older Node lacks, and
- * in syntax that it reads, it can say what is missing. Nothing of the file is printed.
+ * Runs before anything of the agent is loaded, on any Node that knows modules: without a static
+ * import of what an older Node lacks, and in syntax that it reads, it can say what is missing.
+ * Nothing of the file is printed.
  */
 const start = `#!/usr/bin/env node
 import { createRequire } from 'node:module'

@@ -6,15 +6,15 @@ import type { ConfigRefusal } from './refusals.ts'
 export interface AgentConfig {
   /** Origin of the server, `https://host:port`; absent in mirror-only mode. */
   server?: string
-  /** `sha256:<base64url>` of the server certificate's public key. */
+  /** Pin of the server certificate's public key, `sha256:<base64url>`. */
   pin?: string
   /** File with the CA's certificate in PEM. */
   ca?: string
   /** SHA-256, hexadecimal, of the root metadata file that anchors all trust. */
   root: string
-  /** Where that file lies; without it the agent asks for it and checks the digest. */
+  /** Path of that file; without it the agent asks for it and checks the digest. */
   rootFile?: string
-  /** The file itself, Base64. */
+  /** Content of that file, Base64. */
   rootInline?: string
   provisioningKey?: string
   product: string
@@ -26,9 +26,15 @@ export interface AgentConfig {
   runDir: string
   /** Values for `${NAME}` in `seaworthy.json`, also given to the application. */
   environment: Readonly<Record<string, string>>
-  /** Account the application runs as, where the agent runs as root; unless named `seaworthy-app`, or a number where there is none. Root only if named. */
+  /**
+   * Account the application runs as, where the agent runs as root: `seaworthy-app` unless named, or
+   * a number where there is no such account. It is root only if named.
+   */
   user?: string
-  /** Account the fetcher runs as, where the agent runs as root; unless named `seaworthy`, or a number where there is none. Never root. */
+  /**
+   * Account the fetcher runs as, where the agent runs as root: `seaworthy` unless named, or a
+   * number where there is no such account. It is never root.
+   */
   fetchUser?: string
   platform: string
   hardware?: string
@@ -153,7 +159,10 @@ const checks = {
   tags: textMap(/^[a-z][a-z0-9_.-]{0,62}$/, 64),
 } satisfies { [K in keyof AgentConfig]-?: Check<NonNullable<AgentConfig[K]>> }
 
-/** Throws `Refusal<ConfigRefusal>`. `overrides` come from the command line; `platform` is this machine's. */
+/**
+ * Throws `Refusal<ConfigRefusal>`. `overrides` come from the command line; `platform` is this
+ * machine's.
+ */
 export function parseConfig(
   bytes: Uint8Array,
   defaults: { platform: string; stateDir?: string },
@@ -191,12 +200,15 @@ export function parseConfig(
   return config
 }
 
-/** Its public half: what the server knows the key by. */
+/** Id of a provisioning key: its public half, by which the server knows the key. */
 export function provisioningKeyId(provisioningKey: string): string {
   return `provisioning_${provisioningKey.split('_')[1]}`
 }
 
-/** The provisioning key of a configuration file; `undefined` when it holds none, or is being written at the moment. */
+/**
+ * The provisioning key of a configuration file; `undefined` when it holds none, or is being written
+ * at the moment.
+ */
 export function findProvisioningKey(bytes: Uint8Array): string | undefined {
   try {
     const member = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')['provisioningKey']
@@ -209,7 +221,10 @@ export function findProvisioningKey(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The same file without its provisioning key, the order of its members kept; `undefined` when it holds none. */
+/**
+ * The same file without its provisioning key, the order of its members kept; `undefined` when it
+ * holds none.
+ */
 export function withoutProvisioningKey(bytes: Uint8Array): string | undefined {
   const members = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')
   if (members['provisioningKey'] === undefined) return undefined

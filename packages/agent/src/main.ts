@@ -1,4 +1,7 @@
-/** The program `seaworthy-agent`: a supervisor that is a shell script, the installer, the fetcher, and a probe. */
+/**
+ * The program `seaworthy-agent`: a supervisor that is a shell script, the installer, the fetcher,
+ * and a probe.
+ */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -24,7 +27,7 @@ const { values, positionals } = parseArgs({
   options: {
     config: { type: 'string' },
     'state-dir': { type: 'string' },
-    /** For the agent's own processes. */
+    /** The account for the agent's own processes. */
     account: { type: 'string' },
     json: { type: 'boolean' },
     help: { type: 'boolean' },
@@ -34,7 +37,7 @@ const { values, positionals } = parseArgs({
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
 const stateDir = text(values['state-dir'])
-/** Whole paths from here on: the agent's own processes have another working directory. */
+/** Paths are absolute from here on: the agent's own processes have another working directory. */
 const options = {
   configPath: resolve(
     text(values['config']) ?? process.env['SEAWORTHY_AGENT_CONFIG'] ?? '/etc/seaworthy/agent.json',
@@ -42,7 +45,7 @@ const options = {
   stateDir: stateDir === undefined ? undefined : resolve(stateDir),
 }
 
-/** Once all of a process's code is loaded, and before it reads anything. */
+/** Gives up root once all of a process's code is loaded, and before it reads anything. */
 async function giveUpRoot(): Promise<void> {
   const accounts = await import('./device/accounts.ts')
   accounts.giveUpRoot(text(values['account']))
@@ -58,7 +61,7 @@ async function main(command: string): Promise<number> {
     return 0
   }
   switch (command) {
-    // each process loads what it needs and no more: idle memory is paid for all day
+    // Each process loads what it needs and no more: a device pays for idle memory all day.
     case 'run': {
       const { becomeSupervisor } = await import('./device/launch.ts')
       return becomeSupervisor(options, process.env)
@@ -96,7 +99,7 @@ main(positionals[0] ?? '').then(
     process.stderr.write(
       `seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`,
     )
-    // what the system says is no bug, and its stack helps nobody
+    // An error of the system is no bug, and its stack helps nobody.
     const isBug = error instanceof Error && !('code' in error)
     if (isBug) process.stderr.write(`${error.stack}\n`)
     process.exit(isRefusal ? 2 : 1)

@@ -19,7 +19,7 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
   const agent = await createTestAgent(`${folder.path}/device`, origin)
   await origin.release('1.0.0', writeTestApp(`${folder.path}/app`, '1.0.0'))
   const main = `${out}/seaworthy-agent.mjs`
-  // as somebody types them who stands beside the configuration
+  // The options are those of a person who stands beside the configuration.
   const options = ['--config', 'agent.json', '--state-dir', 'state']
   const cwd = `${folder.path}/device`
   const run = spawn(process.execPath, [main, 'run', ...options], {
@@ -33,7 +33,8 @@ test('V1 the packaged agent is one file that runs a release with nothing but Nod
       'it runs',
       async () => (await agent.readVersion())?.startsWith('1.0.0') === true,
     )
-    // A state or a configuration beside the one file stays closed to the fetcher, whoever it runs as.
+    // A state or a configuration beside the one file stays closed to the fetcher, whatever its
+    // account.
     const fetcher = agent.processes().fetcher[0]!
     const readable = readFileSync(`/proc/${fetcher}/cmdline`, 'utf8')
       .split('\0')
@@ -88,7 +89,7 @@ test('V1 the one file says in one sentence that a Node is too old, before it loa
   )
 })
 
-/** Until it ends by itself, which must be at once. */
+/** Runs the program until it ends by itself, which must be at once. */
 function runOnce(args: readonly string[], account: { uid?: number; gid?: number } = {}) {
   const main = new URL('main.ts', import.meta.url).pathname
   const options = { encoding: 'utf8', timeout: 60_000, cwd: '/', ...account } as const
@@ -141,7 +142,7 @@ test('V1 an ordinary user without --state-dir is told so once', async () => {
     config,
     JSON.stringify({
       ...{ server: 'http://127.0.0.1:9', product: 'gauge', channel: 'stable' },
-      // a folder that only root may make, whatever lies in the usual place on this machine
+      // Only root may make this folder, whatever lies at the usual path on this machine.
       ...{ root: 'a'.repeat(64), stateDir: '/root-only-seaworthy' },
     }),
   )

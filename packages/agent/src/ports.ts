@@ -1,6 +1,6 @@
 /**
- * Everything the agent does to the world, as interfaces: a simulation replaces each of them. Paths are absolute; nothing in
- * `update`, `slots`, `state`, `poll` and `health` touches a file, a process or a clock except through these.
+ * Everything the agent does to the world, as interfaces: a simulation replaces each of them. Paths
+ * are absolute; the rest of the agent touches a file, a process or a clock only through these.
  */
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import type { Log } from '@seaworthy/std/log'
@@ -9,27 +9,40 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { Gateway } from './handover/messages.ts'
 
 /**
- * A file system that may lose, at any instant, whatever was not made durable: content is durable after `sync` (or when written by
- * a durable writer), a name after `syncFolder` of the folder that holds it.
+ * A file system that may lose, at any instant, whatever was not made durable: content is durable
+ * after `sync` (or when written by a durable writer), a name after `syncFolder` of the folder that
+ * holds it.
  */
 export interface Disk {
-  /** The whole of a regular file, `undefined` when there is none. Longer than `bytesMax`: `DiskError('too_long')`. */
+  /**
+   * The whole content of a regular file, `undefined` when there is none. A file longer than
+   * `bytesMax` is a `DiskError('too_long')`.
+   */
   read(path: string, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | undefined>
-  /** A regular file to be read piece by piece; never follows a symbolic link in the last place, never blocks on a FIFO. */
+  /**
+   * A regular file to be read piece by piece; never follows a symbolic link in the last place,
+   * never blocks on a FIFO.
+   */
   open(path: string): Promise<DiskReader | undefined>
-  /** A new file; `DiskError('exists')` when the name is taken. With `durable` each write is on disk when it resolves. */
+  /**
+   * A new file; `DiskError('exists')` when the name is taken. When `durable`, each write is on disk
+   * when it resolves.
+   */
   create(path: string, options: { mode: number; durable: boolean }): Promise<DiskWriter>
   /** An existing file continued at its end, or a new one. */
   append(path: string, mode: number): Promise<DiskWriter>
   /** Atomically gives `from` the name `to`, replacing what was there. */
   rename(from: string, to: string): Promise<void>
-  /** A file, a symbolic link, or a whole folder; nothing to remove is no error. */
+  /** Removes a file, a symbolic link, or a whole folder; nothing to remove is no error. */
   remove(path: string): Promise<void>
-  /** With its parents; an existing folder is no error. */
+  /** Makes a folder with its parents; an existing folder is no error. */
   makeFolder(path: string, mode: number): Promise<void>
   /** Names in a folder, sorted; `undefined` when there is no such folder. */
   list(path: string): Promise<DiskEntry[] | undefined>
-  /** Many new files below an existing folder, fast: nothing of it is durable before `syncTree`. */
+  /**
+   * Writes many new files below an existing folder, fast: none of them is durable before
+   * `syncTree`.
+   */
   writeTree(folder: string): TreeWriter
   symlink(target: string, path: string): Promise<void>
   /** The target of a symbolic link, `undefined` when there is none at that path. */
@@ -50,7 +63,7 @@ export interface DiskEntry {
 
 export interface DiskReader {
   readonly size: number
-  /** Up to `length` bytes from `position`; empty at the end. The bytes are the caller's to keep. */
+  /** Up to `length` bytes from `position`; empty at the end. The caller may keep the bytes. */
   read(position: number, length: number): Promise<Uint8Array>
   close(): Promise<void>
 }
@@ -63,7 +76,10 @@ export interface DiskWriter {
   close(): Promise<void>
 }
 
-/** Takes entries in the order of an archive, parents first; paths are relative and were checked by the reader of the archive. */
+/**
+ * Takes entries in the order of an archive, parents first; paths are relative and were checked by
+ * the reader of the archive.
+ */
 export interface TreeWriter {
   makeDirectory(path: string): void | Promise<void>
   makeSymlink(path: string, target: string): void | Promise<void>
@@ -87,19 +103,19 @@ export class DiskError extends Error {
   }
 }
 
-/** What runs, found again after the agent itself was restarted. */
+/** A process that runs, found again after the agent itself was restarted. */
 export interface AppProcess {
-  /** Stable while the process lives, never used again for another one. */
+  /** An id that is stable while the process lives, and never used again for another one. */
   readonly id: string
-  /** Of the release it was started from. */
+  /** Digest of the release it was started from. */
   readonly sha256: string
 }
 
 export interface AppSpec {
   product: string
-  /** Of the release. */
+  /** Digest of the release. */
   sha256: string
-  /** Of the release's folder; also the working directory. */
+  /** The release's folder; also the working directory. */
   folder: string
   /** The application's own writable folder, its HOME. */
   dataFolder: string
@@ -113,16 +129,25 @@ export interface HealthProbe {
   close(): void
 }
 
-/** The application's processes. Every one started carries a mark, so that none is lost when the agent dies. */
+/**
+ * The application's processes. Every one started carries a mark, so that none is lost when the
+ * agent dies.
+ */
 export interface Processes {
-  /** Resolves once it runs; rejects with `ProcessError` when it cannot be started. */
+  /**
+   * Starts the application; resolves once it runs, rejects with `ProcessError` when it cannot be
+   * started.
+   */
   start(spec: AppSpec): Promise<AppProcess>
-  /** Those that still live from before, whoever started them; leaders of their process group only. */
+  /**
+   * Processes that still live from before, whoever started them; leaders of their process group
+   * only.
+   */
   find(product: string): Promise<AppProcess[]>
-  /** Resolves when it has ended, or rejects with the signal's reason. */
+  /** Resolves when the process has ended, or rejects with the signal's reason. */
   ended(app: AppProcess, signal: AbortSignal): Promise<void>
   isAlive(app: AppProcess): Promise<boolean>
-  /** To the whole process group; a process that has ended is no error. */
+  /** Signals the whole process group; a process that has ended is no error. */
   signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL'): Promise<void>
   openProbe(check: HealthCheck, spec: AppSpec): HealthProbe
 }
@@ -140,6 +165,6 @@ export interface InstallerPorts {
   processes: Processes
   /** The fetcher, as seen from here: hostile. */
   gateway: Gateway
-  /** Differs after every boot of the machine. */
+  /** The id of the machine's present boot, different after every boot. */
   bootId: string
 }

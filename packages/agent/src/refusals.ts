@@ -1,7 +1,10 @@
-/** Why the agent says no or gives up, beside the codes of `@seaworthy/trust/tuf` and of the bundle reader: reported by these names. */
+/**
+ * Why the agent says no or gives up, beside the codes of `@seaworthy/trust/tuf` and of the bundle
+ * reader: reported by these names.
+ */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 
-/** Nothing that starting over could heal: exit code 2, which the supervisor takes for the end. */
+/** A fault that starting over cannot heal: exit code 2, at which the supervisor gives up. */
 export type ConfigRefusal =
   | 'config_unreadable'
   | 'config_malformed'
@@ -20,7 +23,10 @@ export type TrialFailure =
   | 'interrupted'
   | 'release_missing'
 
-/** What the agent itself finds wrong with genuine content (`installer/verified.ts`); the readers of `@seaworthy/oci` have further codes. */
+/**
+ * What the agent itself finds wrong with genuine content (`installer/verified.ts`); the readers of
+ * `@seaworthy/oci` have further codes.
+ */
 export type ContentFailure =
   | 'release_malformed'
   | 'wrong_platform'
@@ -29,10 +35,13 @@ export type ContentFailure =
   /** Reading it failed in a way that nobody foresaw. */
   | 'content_unusable'
 
-/** What this machine lacks: told, and tried again at the next poll. */
+/** What this machine lacks: reported, and tried again at the next poll. */
 export type LocalFailure = 'no_space' | 'disk_failed'
 
-/** The other process breaks the protocol so that nobody knows any more where a message begins: it is ended. */
+/**
+ * The other process breaks the protocol so that nobody knows any more where a message begins: it is
+ * ended.
+ */
 export type HandoverRefusal = 'message_too_long' | 'message_malformed'
 
 /** Why something could not be fetched; says nothing about genuine or not. */
@@ -55,16 +64,16 @@ export const fetchFailures = [
 export type FetchFailure = (typeof fetchFailures)[number]
 
 /**
- * A fault of transport: everything that the fetcher says or leaves unsaid. It costs time and nothing else: no release is given up
- * for it, whatever its code.
+ * A fault of transport: everything that the fetcher says or leaves unsaid. It costs time and
+ * nothing else: no release is given up for it, whatever its code.
  */
 export class FetchError extends Error {
   override readonly name = 'FetchError'
   readonly code: FetchFailure
-  /** Of a refusal by the server, its own code. */
+  /** The server's own code, when it refused. */
   readonly problem: string | undefined
   readonly retryAfterSeconds: number | undefined
-  /** Of a refused assertion: what to sign in place of a time. */
+  /** The challenge of a refused assertion: what to sign in place of a time. */
   readonly challenge: string | undefined
 
   constructor(
@@ -83,13 +92,18 @@ export class FetchError extends Error {
     this.challenge = options.challenge
   }
 
-  /** For people: the server's own word where it refused by one, in the form of a code. Nothing is decided by it. */
+  /**
+   * Words for people: the server's own word where it refused by one, in the form of a code. Nothing
+   * is decided by it.
+   */
   get word(): string {
     return this.problem ?? this.code
   }
 }
 
-/** This machine is in the way: the attempt is over and told, the release is as good as before. */
+/**
+ * This machine is in the way: the attempt is over and reported, the release is as good as before.
+ */
 export class LocalFault extends Error {
   override readonly name = 'LocalFault'
   readonly code: LocalFailure

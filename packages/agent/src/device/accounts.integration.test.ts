@@ -57,7 +57,7 @@ test(
   async () => {
     const fresh = await startTestOrigin(`${folder.path}/fresh-origin`)
     await fresh.release('1.0.0', writeTestApp(`${folder.path}/fresh-app`, '1.0.0'))
-    // no `user`: the configuration says nothing
+    // The configuration names no `user`.
     const device = await createTestAgent(`${folder.path}/fresh`, fresh, { user: undefined })
     try {
       device.start()
@@ -70,7 +70,8 @@ test(
       const config = JSON.parse(readFileSync(device.configPath, 'utf8')) as object
       writeFileSync(device.configPath, JSON.stringify({ ...config, user: 'root' }))
       device.start()
-      // its status comes through the fetcher's socket: whoever answers there has given up root before
+      // Its status comes through the fetcher's socket: a fetcher that answers there has given up
+      // root before.
       await waitUntil('the application runs again', async () => {
         const status = await device.status().catch(() => undefined)
         return status?.['application'] instanceof Object && device.processes().app.length > 0

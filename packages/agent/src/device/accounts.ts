@@ -1,6 +1,7 @@
 /**
- * Accounts of this machine, for giving up root (RFD 18). Started as root, the agent runs nothing as root but the installer: what has no
- * account of its own gets a number that nobody has. The one exception is an application for which the configuration names root.
+ * Accounts of this machine, for giving up root (RFD 18). When started as root, the agent runs only
+ * the installer as root: a process without an account of its own gets a number that nobody has. The
+ * one exception is an application for which the configuration names root.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,21 +12,22 @@ import type { ConfigRefusal } from '../refusals.ts'
 export interface Account {
   uid: number
   gid: number
-  /** For people: its name, or that it has none. */
+  /** Words for people: the account's name, or that it has none. */
   name: string
 }
 
-/** Whom each process runs as. */
+/** The account of each process. */
 export interface Accounts {
   fetcher: Account
   application: Account
-  /** Never root, whatever the application is. */
+  /** The account of the probe; never root, whatever the application is. */
   probe: Account
 }
 
 /**
- * Numbers without a name, where the machine has no account by the names that we look for. Debian reserves 65000 to 65533, and systemd
- * leaves 65520 to 65533 to nobody: no account has them, and no file is theirs but those the agent made.
+ * Numbers without a name, where the machine has no account by the names that we look for. Debian
+ * reserves 65000 to 65533, and systemd leaves 65520 to 65533 unused: no account has them, and only
+ * files that the agent made are theirs.
  */
 const numbers = { fetcher: 65_521, application: 65_522, probe: 65_523 } as const
 
@@ -47,7 +49,10 @@ const findAccount: FindAccount = (name) => {
   return undefined
 }
 
-/** `undefined`: the agent is not root and can choose nothing, so that all of it runs as whoever started it. Throws `Refusal<ConfigRefusal>`. */
+/**
+ * The accounts; `undefined`: the agent is not root and can choose nothing, so that all of it runs
+ * as the user who started it. Throws `Refusal<ConfigRefusal>`.
+ */
 export function chooseAccounts(
   isRoot: boolean,
   { user, fetchUser }: Pick<AgentConfig, 'user' | 'fetchUser'>,
@@ -78,8 +83,8 @@ function hasRoot({ uid, gid }: Account): boolean {
 }
 
 /**
- * Before anything is started: whether this machine lets the agent become that account, and the account reach its folder. Throws
- * `Refusal<ConfigRefusal>` that says what is in the way.
+ * Checks before anything is started that this machine lets the agent become that account, and the
+ * account reach its folder. Throws `Refusal<ConfigRefusal>` that says what is in the way.
  */
 export function checkAccount({ uid, gid, name }: Account, folder: string): void {
   const script = 'test -w "$1" && test -x "$1"'
@@ -110,8 +115,9 @@ export function formatIds({ uid, gid }: Account): string {
 }
 
 /**
- * This process gives up root for good, before it has read a word from anybody. It happens here and not at its start, so that the code
- * may lie where only root can read it. `ids` is what `formatIds` made; who is not root has nothing to give up.
+ * Makes this process give up root for good, before it has read a word from anybody. It happens here
+ * and not at its start, so that the code may lie where only root can read it. `ids` is what
+ * `formatIds` made; a process that is not root has nothing to give up.
  */
 export function giveUpRoot(ids: string | undefined): void {
   if (process.getuid?.() !== 0) return

@@ -1,4 +1,7 @@
-/** `status` and `update-now`: through the socket; what the installer wrote down last, when nobody listens there. */
+/**
+ * `status` and `update-now`: asked through the socket; when nobody listens there, `status` is what
+ * the installer wrote down last.
+ */
 import { readFileSync } from 'node:fs'
 import { layoutOf } from '../state/layout.ts'
 import type { AgentOptions } from './commands.ts'
@@ -89,7 +92,8 @@ function formatStatus(status: Record<string, unknown>): string {
     ]),
   ]
   if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
-  // a fetcher that was taken over writes what it likes: not to the terminal of whoever asks
+  // A fetcher that was taken over writes what it likes: none of it may steer the terminal of the
+  // person who asks.
   const harmless = (value: string) => value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD')
   return rows.map(([name, value]) => `${name.padEnd(12)} ${harmless(value)}\n`).join('')
 }

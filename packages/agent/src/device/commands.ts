@@ -9,13 +9,16 @@ export interface AgentOptions {
   stateDir: string | undefined
 }
 
-/** Small heaps: the agent's own data is a few megabytes, and idle memory is what a device pays for all day. */
+/**
+ * Small heaps: the agent's own data is a few megabytes, and a device pays for idle memory all day.
+ */
 const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v8-pool-size=0']
 /** The lite mode saves a fifth, but has no WebAssembly, which running from the sources needs. */
 const packagedFlags = ['--lite-mode']
 /**
- * Every process goes without what the permission model lets through: databases that open any path, foreign functions, native code, storage in a file, a
- * debugger that a signal opens. Each process adds the few rights that it needs.
+ * Every process goes without what the permission model lets through: databases that open any path,
+ * foreign functions, native code, storage in a file, a debugger that a signal opens. Each process
+ * adds the few rights that it needs.
  */
 const wallFlags = [
   '--permission',
@@ -23,12 +26,15 @@ const wallFlags = [
   '--no-experimental-webstorage',
   '--no-addons',
   '--disable-sigusr1',
-  // The first Node of our minimum has neither the functions nor the option
+  // The oldest Node that we accept has neither the functions nor the option.
   ...['--no-experimental-ffi'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)),
 ]
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 
-/** The file that this process runs, and what must be readable for its code: the one file, or all packages when run from the sources. */
+/**
+ * The file that this process runs, and what must be readable for its code: the one file, or all
+ * packages when run from the sources.
+ */
 export function codePlaces(): { main: string; readable: string[]; flags: string[] } {
   const here = realpathSync(import.meta.filename)
   const isBundled = !here.endsWith('.ts')
@@ -41,7 +47,10 @@ export function codePlaces(): { main: string; readable: string[]; flags: string[
   }
 }
 
-/** Root's work and no network: Node grants symbolic links and the whole bundle tree only together with the whole file system. */
+/**
+ * The installer's rights: root's work and no network. Node grants symbolic links and the whole
+ * bundle tree only together with the whole file system.
+ */
 export function installerCommand({ configPath, stateDir }: AgentOptions): string[] {
   const { main, flags } = codePlaces()
   return [
@@ -60,7 +69,10 @@ export function installerCommand({ configPath, stateDir }: AgentOptions): string
   ]
 }
 
-/** The network, its own folder, its own socket; no child process, no worker, no add-on. */
+/**
+ * The fetcher's rights: the network, its own folder, its own socket; no child process, no worker,
+ * no add-on.
+ */
 export function fetcherCommand(
   fetchFolder: string,
   runDir: string,
@@ -81,7 +93,7 @@ export function fetcherCommand(
   ]
 }
 
-/** The network and nothing else; lives for one trial. */
+/** The probe's rights: the network and nothing else; the process lives for one trial. */
 export function probeCommand(account: Account | undefined): string[] {
   const { main, readable, flags } = codePlaces()
   return [

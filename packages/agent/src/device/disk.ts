@@ -1,6 +1,7 @@
 /**
- * The real file system. Node's permission model takes `fsync` away (RFD 10), so under it durability comes from files opened with
- * O_SYNC and from the system's `sync` program, which does what `fsync` would.
+ * The real file system. Node's permission model takes `fsync` away (RFD 10), so under it durability
+ * comes from files opened with O_SYNC and from the system's `sync` program, which does what `fsync`
+ * would.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, constants, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
@@ -23,7 +24,7 @@ import { DiskError } from '../ports.ts'
 /** Makes paths durable: files and folders one by one, or the whole file system they are on. */
 export type SyncPaths = (paths: readonly string[], wholeFileSystem: boolean) => Promise<void>
 
-/** Through `sync` of coreutils or busybox; throws when it is missing or fails. */
+/** Syncs through `sync` of coreutils or busybox; throws when it is missing or fails. */
 export const syncByProgram: SyncPaths = (paths, wholeFileSystem) =>
   new Promise((resolve, reject) => {
     const child = spawn('sync', [...(wholeFileSystem ? ['-f'] : []), ...paths], {
@@ -38,7 +39,7 @@ export const syncByProgram: SyncPaths = (paths, wholeFileSystem) =>
     )
   })
 
-/** In this process, where no permission model forbids it. */
+/** Syncs in this process, where no permission model forbids it. */
 export const syncByCall: SyncPaths = async (paths, wholeFileSystem) => {
   if (wholeFileSystem) return syncByProgram(paths, true)
   for (const path of paths) {
@@ -51,7 +52,7 @@ export const syncByCall: SyncPaths = async (paths, wholeFileSystem) => {
   }
 }
 
-/** Nothing is made durable: for the fetcher, whose files are all hashed again before use. */
+/** Makes nothing durable: the fetcher uses it, whose files are all hashed again before use. */
 export const syncNothing: SyncPaths = async () => {}
 
 function errorCode(error: unknown): string | undefined {
@@ -73,7 +74,7 @@ function failed(cause: unknown, path: string): DiskError {
   return new DiskError('failed', `${path}: ${code ?? 'failed'}`, { cause })
 }
 
-/** Nobody above has to know the system's errors: each is a `DiskError`. */
+/** Turns the system's errors into `DiskError`, so that no caller has to know them. */
 async function attempt<T>(path: string, action: Promise<T>): Promise<T> {
   try {
     return await action
@@ -82,7 +83,9 @@ async function attempt<T>(path: string, action: Promise<T>): Promise<T> {
   }
 }
 
-/** `undefined` when there is none. Closed again unless it is a regular file. */
+/**
+ * The open file, or `undefined` when there is none. It is closed again unless it is a regular file.
+ */
 async function openRegular(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
   let file: FileHandle
   try {
@@ -153,7 +156,10 @@ function createWriter(
 
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-/** Synchronous calls: for thousands of small files they are several times faster than the thread pool. */
+/**
+ * Synchronous calls: for thousands of small files they are several times faster than the thread
+ * pool.
+ */
 function createTreeWriter(folder: string): TreeWriter {
   let open: number | undefined
   const attempt = <T>(path: string, action: (whole: string) => T): T => {

@@ -1,6 +1,7 @@
 /**
- * What the fetcher may open, held against what is the installer's alone. Node's permission model grants whole folders, so that a
- * state or configuration that lies in one of them would be open to whoever takes the fetcher over.
+ * Compares what the fetcher may open with what only the installer may. Node's permission model
+ * grants whole folders, so a state or configuration that lies in one of them would be open to
+ * anybody who takes the fetcher over.
  */
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -11,19 +12,22 @@ import type { ConfigRefusal } from '../refusals.ts'
 export interface OpenFolder {
   readonly path: string
   readonly right: 'read' | 'write'
-  /** How somebody puts it elsewhere, where that is possible. */
+  /** How a person can put it elsewhere, where that is possible. */
   readonly wayOut?: string
 }
 
 /** A file or folder that the fetcher must not open. */
 export interface KeptPlace {
-  /** What lies there, for people. */
+  /** What lies there, in words for people. */
   readonly what: string
   readonly path: string
   readonly wayOut: string
 }
 
-/** Throws `Refusal<ConfigRefusal>` for the first place that lies in a folder that is open. Paths are real ones. */
+/**
+ * Throws `Refusal<ConfigRefusal>` for the first path that lies in an open folder. Paths are real
+ * ones.
+ */
 export function requireHidden(open: readonly OpenFolder[], kept: readonly KeptPlace[]): void {
   for (const place of kept) {
     const folder = open.find(({ path }) => isWithin(place.path, path))
@@ -39,7 +43,7 @@ function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`)
 }
 
-/** Where a path leads once links are followed; what is not there yet will lie where its folder leads. */
+/** The path to which links lead; what does not exist yet will lie where its folder leads. */
 export function realPlace(path: string): string {
   try {
     return realpathSync(path)

@@ -1,4 +1,7 @@
-/** Asks a URL whenever a line comes in; healthy is any answer from 200 to 399. Nothing of the answer is kept. */
+/**
+ * Asks a URL whenever a line comes in; any answer from 200 to 399 is healthy. Nothing of the answer
+ * is kept.
+ */
 import type { IncomingMessage } from 'node:http'
 import { get as getPlain } from 'node:http'
 import { get as getTls } from 'node:https'
@@ -18,7 +21,8 @@ function probe(url: string): Promise<boolean> {
       response.destroy()
       resolve(statusCode !== undefined && statusCode >= 200 && statusCode < 400)
     }
-    // a local service with its own certificate: whether it is alive is asked, not who it is
+    // A local service may have its own certificate: the probe asks whether it is alive, not who it
+    // is.
     const request = isTls
       ? getTls(url, { ...options, rejectUnauthorized: false }, onResponse)
       : getPlain(url, options, onResponse)
@@ -27,7 +31,7 @@ function probe(url: string): Promise<boolean> {
   })
 }
 
-/** Until the input ends. */
+/** Serves probes until the input ends. */
 export async function serveProbe(
   url: string,
   input: AsyncIterable<unknown>,

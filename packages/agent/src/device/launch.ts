@@ -1,11 +1,14 @@
-/** `seaworthy-agent run`: becomes what keeps the installer running. */
+/** `seaworthy-agent run`: becomes the supervisor of the installer. */
 import { spawn } from 'node:child_process'
 import type { AgentOptions } from './commands.ts'
 import { installerCommand } from './commands.ts'
 import { readConfig } from './read-config.ts'
 import { superviseScript } from './supervise.ts'
 
-/** Replaces this process by a shell that keeps the installer running; the configuration is read first, for its faults to be seen. */
+/**
+ * Replaces this process by a shell that keeps the installer running. The configuration is read
+ * first, so that its faults are seen.
+ */
 export async function becomeSupervisor(
   options: AgentOptions,
   environment: Readonly<Record<string, string | undefined>>,

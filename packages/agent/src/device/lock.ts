@@ -12,7 +12,10 @@ function identityOf(pid: number): string | undefined {
   }
 }
 
-/** Throws `Refusal<'state_locked'>` while the process that took it lives; it needs no release. */
+/**
+ * Throws `Refusal<'state_locked'>` while the process that holds the lock lives; the lock needs no
+ * release.
+ */
 export function lockState(stateDir: string): void {
   const path = `${stateDir}/agent.lock`
   let holder = ''

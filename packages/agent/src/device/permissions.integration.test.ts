@@ -1,4 +1,7 @@
-/** The rights of each process, tried from inside with the very flags and the very account that it is started with (RFD 10, RFD 18). */
+/**
+ * The rights of each process, tried from inside with the very flags and the very account that it is
+ * started with (RFD 10, RFD 18).
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -35,7 +38,10 @@ after(() => {
   folder.remove()
 })
 
-/** Whoever has taken the process over: the process's own beginning, and then everything that was ever found or feared. */
+/**
+ * An attacker who has taken the process over: the process's own beginning, and then every attempt
+ * that was ever found or feared.
+ */
 writeFileSync(
   script,
   `
@@ -118,7 +124,10 @@ process.exit(0)
 `,
 )
 
-/** Runs the attempts in place of the agent's own code, with all the flags of a command and the account that it names. */
+/**
+ * Runs the attempts in place of the agent's own code, with all the flags of a command and the
+ * account that it names.
+ */
 function tryWith(
   command: string[],
   role: string,
@@ -141,12 +150,15 @@ function tryWith(
 }
 
 const network = ['udp', 'dns', 'listen', 'connect']
-/** What opens files or runs code without anybody asking the permission model, were it not turned off or denied. */
+/**
+ * Attempts to open files or run code that the permission model does not see, unless they are turned
+ * off or denied.
+ */
 const code = [
   ...['sqlite', 'sqliteAttach', 'webStorage', 'foreignFunctions', 'addon', 'wasi', 'engine'],
   ...['worker', 'virtualFiles', 'inspector', 'inspectorSession', 'binding'],
 ]
-/** What the model holds back without any help of the kernel's. */
+/** Attempts that the model holds back without any help of the kernel. */
 const byTheModel = [
   ...code,
   ...['readKey', 'writeTrust', 'removeTrust', 'moveTrust', 'readPasswd', 'environmentFile'],
@@ -154,7 +166,10 @@ const byTheModel = [
   ...['setUidFile', 'heapSnapshot', 'report', 'trace', 'child', 'cluster', 'execve'],
 ]
 
-/** Nothing is allowed but what is named: a way out that opens again, or one that is added to the list above, fails here. */
+/**
+ * Allows only what is named: an escape that opens again, or one that is added to the list above,
+ * fails here.
+ */
 function assertAllowed(seen: Record<string, unknown>, allowed: readonly string[]): void {
   const { modules: _modules, ...attempts } = seen
   const open = Object.keys(attempts).filter((name) => attempts[name] === 'allowed')

@@ -1,7 +1,8 @@
 /**
- * Real processes. Each application leads its own session, carries the mark of its release in its environment, and outlives the
- * agent; `/proc` is where it is found again. Node would hand its permission flags down in NODE_OPTIONS, so the program `env`
- * takes them away again before the application starts (RFD 10).
+ * Real processes. Each application leads its own session, carries the mark of its release in its
+ * environment, and outlives the agent; it is found again in `/proc`. Node would hand its permission
+ * flags down in NODE_OPTIONS, so the program `env` takes them away again before the application
+ * starts (RFD 10).
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -14,11 +15,14 @@ import { layoutOf } from '../state/layout.ts'
 import type { Account } from './accounts.ts'
 
 export interface ProcessSettings {
-  /** Whom the application runs as; `undefined`: the agent's own account. */
+  /** The account that the application runs as; `undefined`: the agent's own account. */
   account?: Pick<Account, 'uid' | 'gid'>
   /** Tells apart several agents on one machine. */
   stateDir: string
-  /** Runs an HTTP probe as a separate process that gives up root by itself: program and arguments before the URL. */
+  /**
+   * The command of the separate process that runs HTTP probes and gives up root by itself: program
+   * and arguments before the URL.
+   */
   probeCommand: readonly string[]
   sleep: Sleep
 }
@@ -28,7 +32,10 @@ const markName = 'SEAWORTHY_INSTANCE'
 const aliveCheckMs = 500
 const probeTimeoutMs = 10_000
 const environBytesMax = 256 * 1024
-/** Of the application's output, kept beside its data; it starts over beyond that. */
+/**
+ * The longest output of the application that is kept beside its data; beyond it the file starts
+ * over.
+ */
 const logBytesMax = 8 * 1024 * 1024
 const logCheckMs = 60_000
 
@@ -48,7 +55,7 @@ async function readIdentity(pid: number): Promise<{ id: string; isLeader: boolea
   }
 }
 
-/** Beside the application's own folder, out of its reach. */
+/** The log lies beside the application's own folder, out of its reach. */
 function logFileOf(dataFolder: string): string {
   return `${dataFolder}.log`
 }
@@ -82,7 +89,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
         cwd: spec.folder,
         env: environment,
         stdio: ['ignore', output, output],
-        // its own session: what signals reach, and what outlives the agent
+        // Its own session is what signals reach, and what outlives the agent.
         detached: output !== 'ignore',
         ...account,
       },
@@ -90,7 +97,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
   }
 
   const bounded = new Set<string>()
-  /** Once for each process, also for those that an earlier installer started. */
+  /** Bounds the log once for each process, also for those that an earlier installer started. */
   const boundLog = async (product: string, app: AppProcess) => {
     if (bounded.has(app.id)) return
     bounded.add(app.id)
@@ -99,7 +106,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       try {
         if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
       } catch {
-        // taken away, or the disk fails for once: looked at again like any other time
+        // The file is gone, or the disk failed once: it is looked at again like any other time.
       }
       await settings.sleep(logCheckMs)
     }
@@ -114,7 +121,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       const log = await open(logFileOf(spec.dataFolder), 'a', 0o640)
       let child: ChildProcess
       try {
-        // too long a command throws here already, others tell it as an event
+        // A command that is too long throws here already; other failures come as an event.
         try {
           child = launch(spec.command, spec, log.fd)
         } catch (cause) {
@@ -148,7 +155,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
           /^([^:]*):([0-9a-f]{64}):(.*)$/s.exec(mark?.slice(markName.length + 1) ?? '') ?? []
         if (sha256 === undefined || stateDir !== settings.stateDir) continue
         const identity = await readIdentity(Number(name))
-        // another account's process may carry any mark it likes
+        // A process of another account may carry any mark it likes.
         const isOurs = (await stat(`/proc/${name}`).catch(() => undefined))?.uid === ownUid
         if (!isOurs || identity?.isLeader !== true) continue
         const app = { id: identity.id, sha256 }
@@ -169,7 +176,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       while (await isAlive(app)) await settings.sleep(aliveCheckMs, signal)
     },
     async signal(app, name) {
-      // the leader's number stays taken while its group has members
+      // The leader's number stays taken while its group has members.
       const identity = await readIdentity(pidOf(app))
       if (identity !== undefined && identity.id !== app.id) return
       try {
@@ -188,7 +195,10 @@ function notStarted(cause: unknown): ProcessError {
   return new ProcessError('the application cannot be started', { cause })
 }
 
-/** `env` would only say it by its exit code, too late to tell it from a crash. */
+/**
+ * Checks the program first: `env` would report it only by its exit code, too late to tell it from a
+ * crash.
+ */
 async function checkProgram(spec: AppSpec): Promise<void> {
   const program = spec.command[0]!
   const file = program.startsWith('/')
@@ -221,14 +231,14 @@ function openProbe(
   }
 }
 
-/** Whether it exits with 0 within the time of a probe. */
+/** Whether the command exits with 0 within the time of a probe. */
 async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolean> {
   const timer = new AbortController()
   let child: ChildProcess
   try {
     child = begin()
   } catch {
-    // a command that is too long for the system is a check that fails
+    // A command that is too long for the system is a failed check.
     return false
   }
   void sleep(probeTimeoutMs, timer.signal).then(
@@ -245,7 +255,10 @@ async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolea
   })
 }
 
-/** One process for a whole trial: a line in asks, a line out answers. It is the only one here that may open a socket. */
+/**
+ * One process for a whole trial: a line in asks, a line out answers. No other process here may open
+ * a socket.
+ */
 function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
   let child: ReturnType<typeof begin> | undefined
   let answer: ((isHealthy: boolean) => void) | undefined

@@ -1,4 +1,7 @@
-/** `agent.sock`: one JSON line in, one JSON line out. Readable by whoever may open the socket; it changes nothing but when the next poll is. */
+/**
+ * `agent.sock`: one JSON line in, one JSON line out. Everybody who may open the socket can read the
+ * status; a request changes nothing but the time of the next poll.
+ */
 import { unlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { createConnection, createServer } from 'node:net'
@@ -26,7 +29,7 @@ export function serveStatus(
   const server = createServer((socket) => {
     socket.setTimeout(5000, () => socket.destroy())
     socket.on('error', () => {})
-    // whoever speaks out of form is hung up on
+    // A client that breaks the form is disconnected.
     serve(socket).catch(() => socket.destroy())
   })
   server.maxConnections = 16
@@ -34,7 +37,7 @@ export function serveStatus(
   return { close: () => server.close() }
 }
 
-/** Throws when nobody answers within 5 s. */
+/** The answer; throws when nobody answers within 5 s. */
 export async function askSocket(socketPath: string, command: string): Promise<unknown> {
   const socket = createConnection(socketPath)
   socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))

@@ -13,7 +13,10 @@ export interface SupervisePorts {
 
 const steadyMs = 30_000
 
-/** `life` resolves when the program has ended. Until the signal is aborted. */
+/**
+ * Runs one life after the other until the signal is aborted; `life` resolves when the program has
+ * ended.
+ */
 export async function superviseLives(
   ports: SupervisePorts,
   name: string,
@@ -33,8 +36,9 @@ export async function superviseLives(
 }
 
 /**
- * For `/bin/sh`, which is a hundredth of Node's size: runs "$@" again and again until it is told to end, waiting 1 to 60 s in
- * between, and gives up where the program says that its configuration is wrong (2).
+ * A script for `/bin/sh`, which is a hundredth of Node's size: runs "$@" again and again until it
+ * is told to end, waiting 1 to 60 s in between, and gives up where the program says that its
+ * configuration is wrong (2).
  */
 export const superviseScript = `
 stopping=

@@ -1,6 +1,7 @@
 /**
- * Bytes from a source into a file, never more than were signed for. Content is kept under its digest while it is partial and
- * continued from where it stopped; whether it is genuine is for the installer to find out.
+ * Bytes from a source into a file, never more than were signed. Content is kept under its digest
+ * while it is partial and continued from where it stopped; the installer finds out whether it is
+ * genuine.
  */
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
@@ -23,20 +24,20 @@ export interface DownloadOptions {
   transport: Transport
   url: string
   headers: Readonly<Record<string, string>>
-  /** Where it is kept; continued when it is there. */
+  /** The file that is written; continued when it exists. */
   path: string
-  /** Exactly so many bytes, or with `isLimit` at most. */
+  /** The exact number of bytes, or with `isLimit` the most. */
   size: number
   isLimit: boolean
   onProgress?: (bytes: number) => void
 }
 
-/** How often a connection that broke is taken up again at the same source. */
+/** How often a connection that broke is resumed at the same source. */
 const resumesMax = 8
 
 /**
- * Throws `FetchError`. Resolves when exactly `size` bytes (or, with `isLimit`, a whole reply) are in the file; with whether it began in
- * an earlier attempt.
+ * Resolves when exactly `size` bytes (or, with `isLimit`, a whole reply) are in the file; the
+ * result says whether it began in an earlier attempt. Throws `FetchError`.
  */
 export async function download(ports: DownloadPorts, options: DownloadOptions): Promise<boolean> {
   const watch = createRateWatch(ports.clock.monotonicMs(), options.size, ports.limits)
@@ -116,7 +117,7 @@ async function downloadOnce(
         options.onProgress?.(writer.size)
       }
     } finally {
-      // closes the connection; whether that went well changes nothing for what was received
+      // This closes the connection; whether that went well changes nothing about what was received.
       void iterator.return?.().catch(() => {})
     }
     if (!options.isLimit && writer.size < options.size) throw new FetchError('unreachable')
@@ -128,7 +129,10 @@ async function downloadOnce(
   }
 }
 
-/** How many bytes of the reply are already here. Throws `FetchError` for a reply that cannot be the content. */
+/**
+ * How many bytes of the reply are already here. Throws `FetchError` for a reply that cannot be the
+ * content.
+ */
 function checkHead(
   response: HttpResponse,
   { size, isLimit }: DownloadOptions,
@@ -179,7 +183,8 @@ function guardRate(
     }
   }
   look().catch((error: unknown) => {
-    // the end of the download ends the waiting; a guard that fails otherwise must not leave a download unguarded
+    // The end of the download ends the waiting; a guard that fails otherwise must not leave a
+    // download unguarded.
     if (!end.signal.aborted) abort.abort(asFetchError(error))
   })
   return { stop: () => end.abort(new Error('stopped')) }

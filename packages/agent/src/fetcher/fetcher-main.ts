@@ -1,4 +1,7 @@
-/** The fetcher as a process: requests on its input, answers on its output, nothing else of the machine. */
+/**
+ * The fetcher as a process: requests on its input, answers on its output, nothing else of the
+ * machine.
+ */
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { jsonLog } from '@seaworthy/std/log'
 import { systemClock, systemSleep } from '@seaworthy/std/time'

@@ -1,6 +1,7 @@
 /**
- * The fetcher: hands for the network. It holds no trust state, no device key and no decision; whatever it returns is checked by
- * the installer. It keeps what it downloads in its own folder and names the file.
+ * The fetcher: hands for the network. It holds no trust state, no device key and no decision;
+ * whatever it returns is checked by the installer. It keeps what it downloads in its own folder and
+ * names the file.
  */
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
@@ -32,7 +33,7 @@ export interface FetcherPorts {
   log: Log
   disk: Disk
   limits: RateLimits
-  /** For each source, in order. */
+  /** A transport for each source, in order. */
   transports: readonly Transport[]
 }
 
@@ -47,7 +48,7 @@ export function createFetcher(
   let token: string | undefined
   let status: Readonly<Record<string, unknown>> = {}
 
-  /** The typed client of the server, which alone is ever shown a credential. */
+  /** The typed client of the server, the only source that ever sees a credential. */
   const serverWith = (credential: string | undefined) => {
     const index = settings.sources.findIndex((source) => source.isServer)
     if (index === -1) throw new FetchError('not_found')
@@ -75,7 +76,8 @@ export function createFetcher(
     request: FetcherRequest & { kind: 'metadata' },
   ): Promise<FetcherReplies['metadata']> => {
     const { source, transport } = placeOf(request.source)
-    // one file for all versions of a role: it is read before the next is asked for, and none is left behind
+    // All versions of a role share one file: it is read before the next is asked for, and none is
+    // left behind.
     const role = request.name.replace(/^\d+\./, '')
     const file =
       `metadata-${request.source}-${encodeURIComponent(role).replaceAll('%', '_').toLowerCase()}`.slice(
@@ -125,7 +127,8 @@ export function createFetcher(
           },
         },
       )
-    // what was there of it may be why the source says what it says: without it, it is asked again at once
+    // The partial file may be why the source answers so: without it, the source is asked again at
+    // once.
     const wasThere = (await sizeOf(path)) > 0
     for (let isAgain = false; ; isAgain = true) {
       try {
@@ -137,7 +140,10 @@ export function createFetcher(
     }
   }
 
-  /** Whether something was removed that was in the way: a useless part, or what other sources left where there is no space. */
+  /**
+   * Whether something was removed that was in the way: a useless part, or what other sources left
+   * where space is short.
+   */
   const clearTheWay = async (error: unknown, sha256: string, file: string): Promise<boolean> => {
     if (isNoSpace(error)) return (await discard(sha256, (name) => name !== file)) > 0
     const isUseless =
@@ -153,7 +159,7 @@ export function createFetcher(
     return reader?.size ?? 0
   }
 
-  /** Of what sources left of that content, the files that are meant. */
+  /** Removes those files of the content, left by its sources, that `isMeant` names. */
   const discard = async (sha256: string, isMeant: (name: string) => boolean): Promise<number> => {
     const begin = contentPrefix(sha256)
     const entries = (await disk.list(settings.fetchFolder)) ?? []

@@ -1,10 +1,16 @@
-/** Slow retrieval (TRUST.md, 4): a minimum average rate over a sliding window, and a deadline that grows with the signed length. */
+/**
+ * Slow retrieval (TRUST.md, 4): a minimum average rate over a sliding window, and a deadline that
+ * grows with the signed length.
+ */
 
 export interface RateLimits {
   windowMs: number
-  /** Averaged over the window. */
+  /** The minimum rate, averaged over the window. */
   bytesPerSecondMin: number
-  /** Of a whole download: this, and what its length takes at the minimum rate. */
+  /**
+   * The deadline of a whole download is this and the time that its length takes at the minimum
+   * rate.
+   */
   deadlineBaseMs: number
 }
 
@@ -17,7 +23,10 @@ export const rateLimits: RateLimits = {
 /** How much faster a source must be while there are others to ask. */
 const hurriedTimes = 32
 
-/** One that sends just enough to be kept could hold an update up for days; where there are others, it must do better. */
+/**
+ * The limits for a source while others are left: one that sends just enough to be kept could hold
+ * an update up for days.
+ */
 export function hurried(limits: RateLimits): RateLimits {
   return { ...limits, bytesPerSecondMin: limits.bytesPerSecondMin * hurriedTimes }
 }
@@ -28,15 +37,15 @@ interface Sample {
 }
 
 export interface RateWatch {
-  /** Bytes arrived at that monotonic instant. */
+  /** Notes bytes that arrived at that monotonic instant. */
   add(atMs: number, bytes: number): void
-  /** Whether the source is to be left, seen at that instant. */
+  /** Whether the source must be left, seen at that instant. */
   isTooSlow(atMs: number): boolean
 }
 
 export function createRateWatch(startMs: number, size: number, limits: RateLimits): RateWatch {
   const deadlineMs = startMs + limits.deadlineBaseMs + (size / limits.bytesPerSecondMin) * 1000
-  /** At most one sample per hundredth of the window, so that memory stays flat. */
+  /** There is at most one sample per hundredth of the window, so that memory stays flat. */
   let samples: Sample[] = []
   return {
     add(atMs, bytes) {

@@ -170,7 +170,7 @@ async function withServer(
     write: (bytes) => toFetcher.write(bytes),
   })
   try {
-    // who breaks the protocol is seen here, before anybody waits for an answer that does not come
+    // A breach of the protocol is seen here, before anybody waits for an answer that does not come.
     await Promise.race([action(gateway), attached])
   } finally {
     toFetcher.end()

@@ -15,8 +15,9 @@ export function encodeMessage(message: unknown): Uint8Array {
 }
 
 /**
- * The messages that arrive. Throws `Refusal<HandoverRefusal>` at the first line that is too long or not JSON: after that nothing
- * more is read, since sender and reader no longer agree where a message begins.
+ * The messages that arrive. Throws `Refusal<HandoverRefusal>` at the first line that is too long or
+ * not JSON: after that nothing more is read, since sender and reader no longer agree where a
+ * message begins.
  */
 export async function* readMessages(
   incoming: AsyncIterable<Uint8Array>,

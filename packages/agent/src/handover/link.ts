@@ -21,12 +21,18 @@ import {
   parseReply,
 } from './messages.ts'
 
-/** Of an answer, by kind; content takes what its size allows and the fetcher watches the rate itself. */
+/**
+ * Time for an answer, by kind; content takes what its size allows, and the fetcher watches the rate
+ * itself.
+ */
 const answerTimeoutMs = 120_000
 const contentTimeoutMs = 7 * 24 * 3_600_000
 
 export interface GatewayLink extends Gateway {
-  /** Serves one life of a fetcher; resolves when it is gone, throws `Refusal` when it broke the protocol. */
+  /**
+   * Serves one life of a fetcher; resolves when it is gone, throws `Refusal` when it broke the
+   * protocol.
+   */
   attach(pipe: Pipe): Promise<void>
 }
 
@@ -70,7 +76,8 @@ export function createGateway(ports: {
           end.throwIfAborted()
           waiting.set(number, { resolve, reject })
           end.addEventListener('abort', () => reject(end.reason), { once: true })
-          // in the same breath as it is entered above: a fetcher that goes now takes it along
+          // The pipe is checked in the same turn in which the request is entered above: a fetcher
+          // that ends now rejects it.
           if (pipe === undefined) reject(new FetchError('fetcher_gone'))
           else pipe.write(encodeMessage({ request: number, ...request }))
         })
@@ -120,7 +127,10 @@ export function createGateway(ports: {
   }
 }
 
-/** An answer out of form is one that was not given: it ends neither the fetcher nor the release that it is about. */
+/**
+ * An answer out of form counts as none: it ends neither the fetcher nor the release that it is
+ * about.
+ */
 function readReply<K extends FetcherRequest['kind']>(kind: K, value: unknown): FetcherReplies[K] {
   try {
     return parseReply(kind, value)
@@ -138,7 +148,10 @@ function readFailure(value: unknown): FetchError {
   }
 }
 
-/** The fetcher's work, one request at a time or several. Throws `FetchError` for what cannot be done. */
+/**
+ * The fetcher's work, one request at a time or several. Throws `FetchError` for what cannot be
+ * done.
+ */
 export interface FetcherHands {
   answer(request: FetcherRequest): Promise<unknown>
   setStatus(status: Readonly<Record<string, unknown>>): void
@@ -170,7 +183,7 @@ export async function serveRequests(options: {
     const request = members as unknown as FetcherRequest
     hands
       .answer(request)
-      // what servers say goes no further than in the agreed form
+      // The words of servers go no further than in the agreed form.
       .then((reply) => readReply(request.kind, reply))
       .then(
         (reply) => say({ answer: number, reply }),

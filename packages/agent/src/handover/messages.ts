@@ -1,20 +1,26 @@
 /**
- * What installer and fetcher say to each other. The installer asks, the fetcher answers: it is a pair of hands for the network and
- * decides nothing. Each answer is hostile input and is parsed here, strictly and bounded. Bulk bytes never pass through messages:
- * the fetcher leaves a file in its own folder and names it; the installer opens it once and copies while hashing.
+ * What installer and fetcher say to each other. The installer asks, the fetcher answers: it is a
+ * pair of hands for the network and decides nothing. Each answer is hostile input and is parsed
+ * here, strictly and bounded. Bulk bytes never pass through messages: the fetcher leaves a file in
+ * its own folder and names it; the installer opens it once and copies while hashing.
  */
 import type { FetchFailure } from '../refusals.ts'
 import { fetchFailures } from '../refusals.ts'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { HandoverRefusal } from '../refusals.ts'
 
-/** Of one message with its line end. */
+/** The longest message, line end included. */
 export const messageBytesMax = 256 * 1024
 
-/** A place that serves `/tuf/` and `/v2/`: 0 is the server where there is one, then the mirrors. */
+/**
+ * A source that serves `/tuf/` and `/v2/`: 0 is the server where there is one, then the mirrors.
+ */
 export interface SourceSettings {
   url: string
-  /** Certificate pin `sha256:…` or CA in PEM; a mirror may have neither and is then checked by the machine's CAs. */
+  /**
+   * Certificate pin `sha256:…` or CA in PEM; a mirror may have neither and is then checked by the
+   * machine's CAs.
+   */
   pin?: string
   ca?: string
   isServer: boolean
@@ -22,7 +28,7 @@ export interface SourceSettings {
 
 export interface FetcherSettings {
   fetchFolder: string
-  /** `undefined` where no status is served. */
+  /** Path of the socket; `undefined` where no status is served. */
   socketPath?: string
   sources: SourceSettings[]
 }
@@ -32,15 +38,20 @@ export type FetcherRequest =
   | {
       kind: 'content'
       source: number
-      /** Without the source's URL: `/tuf/targets/…` or `/v2/…`. */
+      /** The path without the source's URL: `/tuf/targets/…` or `/v2/…`. */
       path: string
       accept?: string
       sha256: string
       size: number
-      /** There are other sources: this one is left sooner than if it were the only one. */
+      /**
+       * Whether there are other sources: this one is then left sooner than if it were the only one.
+       */
       isHurried: boolean
     }
-  /** What is there of the named content, from one source or from all, was not genuine or is no longer wanted. */
+  /**
+   * Content from one source or from all that was not genuine or is no longer wanted: the fetcher
+   * removes it.
+   */
   | { kind: 'discard'; sha256: string; source?: number }
   | { kind: 'register'; provisioningKey: string; body: Readonly<Record<string, unknown>> }
   | { kind: 'token'; assertion: string }
@@ -51,9 +62,12 @@ export type RequestKind = FetcherRequest['kind']
 export interface Assignment {
   targetPath: string
   sha256: string
-  /** False: make it ready and wait; true: leave for this moment; absent: no leave is needed. */
+  /**
+   * False: make it ready and wait; true: the device may restart now; absent: no permission is
+   * needed.
+   */
   mayRestart?: boolean
-  /** Above 1: what failed here fewer times than that is to be tried again. */
+  /** The attempt's number: above 1, a release that failed here fewer times is tried again. */
   attempt?: number
 }
 
@@ -73,14 +87,19 @@ export interface FetcherReplies {
 }
 
 export interface Gateway {
-  /** Throws `FetchError` for what the fetcher could not do and for an answer out of form, and nothing else. */
+  /**
+   * Throws `FetchError` for what the fetcher could not do and for an answer out of form, and
+   * nothing else.
+   */
   ask<R extends FetcherRequest>(
     request: R,
     signal?: AbortSignal,
   ): Promise<FetcherReplies[R['kind']]>
   /** What `status` shows; the fetcher serves it and may well lie about it. */
   publishStatus(status: Readonly<Record<string, unknown>>): void
-  /** Calls back when somebody wants an update now, and while content arrives. Returns how to stop. */
+  /**
+   * Calls back when somebody wants an update now, and while content arrives. Returns how to stop.
+   */
   onEvent(listener: (event: FetcherEvent) => void): () => void
 }
 
@@ -135,7 +154,10 @@ function flag(members: Members, name: string): boolean {
   return typeof value === 'boolean' ? value : refuseForm(name)
 }
 
-/** Not longer than what a report may say of it: else a path that a server made up would keep every later report from being taken. */
+/**
+ * The path is no longer than a report may carry: otherwise a path that a server made up would make
+ * every later report unacceptable.
+ */
 const targetPath = /^[A-Za-z0-9._/+-]{1,256}$/
 
 function parseAssignment(value: unknown): Assignment | null {
@@ -174,8 +196,9 @@ const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K
 }
 
 /**
- * Both ends read with it: the fetcher what servers said, before it hands it over, and the installer what the fetcher handed over. Takes
- * the agreed members and drops all others. Throws `Refusal<'message_malformed'>`.
+ * Reads an answer at both ends: the fetcher reads what servers said before it hands it over, and
+ * the installer what the fetcher handed over. Takes the agreed members and drops all others. Throws
+ * `Refusal<'message_malformed'>`.
  */
 export function parseReply<K extends RequestKind>(kind: K, value: unknown): FetcherReplies[K] {
   return replyParsers[kind](asMembers(value))
@@ -188,7 +211,7 @@ export interface WireFailure {
   challenge?: string
 }
 
-/** What is said of a failure: words of a server only where they have the form of a code, else nothing of them. */
+/** The facts of a failure: words of a server are kept only where they have the form of a code. */
 export function formFailure(failure: {
   code: FetchFailure
   problem?: string | undefined

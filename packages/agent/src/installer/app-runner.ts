@@ -1,6 +1,6 @@
 /**
- * Keeps the application of one release running: starts it, starts it again with growing waits when it ends, stops it gracefully.
- * It finds an application that survived the agent and takes it over.
+ * Keeps the application of one release running: starts it, starts it again with growing waits when
+ * it ends, stops it gracefully. It finds an application that survived the agent and takes it over.
  */
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -94,7 +94,7 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
       const own = kept
       kept = undefined
       own?.end.abort(new Error('stopped'))
-      // a restart that was just under way must have ended, one way or the other
+      // A restart that was under way must have ended, one way or the other.
       await own?.task
       if (own?.process === undefined) return
       await endProcess(ports, own.process, stopMs)
@@ -129,6 +129,6 @@ export async function endProcess(
   const inTime = await Promise.race([ended, late])
   patience.abort(new Error('over'))
   if (!inTime) ports.log.warn('application-killed', { sha256: app.sha256 })
-  // also after an orderly end: children that stayed behind
+  // This also follows an orderly end: children may have stayed behind.
   await ports.processes.signal(app, 'SIGKILL')
 }

@@ -1,4 +1,7 @@
-/** The application's processes: started from a stored release, taken over from an installer that is gone, stopped. */
+/**
+ * The application's processes: started from a stored release, taken over from an installer that is
+ * gone, stopped.
+ */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { AppProcess, AppSpec } from '../ports.ts'
 import { endProcess } from './app-runner.ts'
@@ -7,20 +10,23 @@ import type { InstallerContext } from './context.ts'
 import { releaseFolder } from './slots.ts'
 import { Verified } from './verified.ts'
 
-/** For an application whose release cannot be asked any more. */
+/** The time to stop of an application whose release cannot be asked any more. */
 const stopMsDefault = 20_000
 
 export interface Application {
-  /** What is stored whole was verified: throws `ContentRefusal`, or `LocalFault` when the disk fails. `undefined`: nothing to start. */
+  /**
+   * The manifest of stored content, which was verified; `undefined`: nothing to start. Throws
+   * `ContentRefusal`, or `LocalFault` when the disk fails.
+   */
   manifestOf(sha256: string): Promise<BundleManifest | undefined>
   specOf(sha256: string, manifest: BundleManifest): AppSpec
   /** The release that is kept running, one without a program included. */
   kept(): string | undefined
-  /** Processes of other releases, or of nobody's care. */
+  /** Processes of other releases, or that nobody looks after. */
   strays(): Promise<AppProcess[]>
   /** Takes over what an installer before this one has started. */
   adopt(): Promise<void>
-  /** Throws as `manifestOf`, and `ProcessError`. */
+  /** Starts the release. Throws what `manifestOf` throws, and `ProcessError`. */
   start(sha256: string): Promise<void>
   stop(sha256: string): Promise<void>
   /** How long the application that is kept running may take to end. */
@@ -32,7 +38,9 @@ export function createApplication(
 ): Application {
   const { ports, settings, store, runner } = context
   const { layout } = settings
-  /** A release without a program to start counts as running from the moment it was to be started. */
+  /**
+   * A release without a program to start counts as running from the moment it was to be started.
+   */
   let runningWithoutProgram: string | undefined
 
   const manifestOf = (sha256: string): Promise<BundleManifest | undefined> =>
@@ -55,7 +63,7 @@ export function createApplication(
   }
 
   const stopMsOf = async (sha256: string) => {
-    // an application whose manifest cannot be read must still be stopped
+    // An application whose manifest cannot be read must still be stopped.
     const manifest = await manifestOf(sha256).catch(() => undefined)
     return manifest === undefined ? stopMsDefault : manifest.stopSeconds * 1000
   }
@@ -76,7 +84,8 @@ export function createApplication(
     const [app, ...doubles] = (await strays()).filter(({ sha256 }) => sha256 === wanted?.sha256)
     if (app === undefined) return
     for (const double of doubles) await endProcess(ports, double, stopMsDefault)
-    // without one there is nothing to keep running: what lives among the processes is left to the plan
+    // Without a manifest, there is nothing to keep running: the plan deals with the processes that
+    // live.
     const manifest = await manifestOf(app.sha256).catch(() => undefined)
     if (manifest === undefined) return
     await runner.keep(specOf(app.sha256, manifest), app)

@@ -1,4 +1,7 @@
-/** What a hostile server, mirror or fetcher may try (T7, D9): each ends in its code, and the device goes on running what it ran. */
+/**
+ * Attacks by a hostile server, mirror or fetcher (T7, D9): each ends in its code, and the device
+ * goes on running what it ran.
+ */
 import assert from 'node:assert/strict'
 import {
   mkdirSync,
@@ -465,7 +468,8 @@ test('T7 swap after verification: a file replaced while it is handed over change
       async answer(request) {
         const reply = await hands.answer(request)
         if (request.kind === 'content' && request.size > 20_000) {
-          // between the fetcher's answer and the end of the installer's copy, again and again
+          // The file is changed between the fetcher's answer and the end of the installer's copy,
+          // again and again.
           const path = `${layout.fetch}/${(reply as { file: string }).file}`
           const timer = setInterval(() => {
             writeFileSync(`${path}.evil`, Buffer.alloc(request.size, 0x41))

@@ -1,4 +1,4 @@
-/** D3: what has failed is left alone, until the server asks for a further attempt. */
+/** D3: a release that has failed is left alone, until the server asks for a further attempt. */
 import assert from 'node:assert/strict'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'

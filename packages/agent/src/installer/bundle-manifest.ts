@@ -1,4 +1,6 @@
-/** `seaworthy.json` of a release that is stored (`@seaworthy/oci/bundle/manifest` reads its text). */
+/**
+ * `seaworthy.json` of a release that is stored (`@seaworthy/oci/bundle/manifest` reads its text).
+ */
 import type { BundleManifest, BundleManifestRefusal } from '@seaworthy/oci/bundle/manifest'
 import {
   bundleManifestBytesMax,
@@ -20,8 +22,9 @@ function refuse(what: string, cause: unknown): never {
 }
 
 /**
- * The one of a release's folder; `undefined` where the release brings none. Throws what `parseBundleManifest` throws: a link, a folder
- * or a file that is too long in its place is a malformed one.
+ * The manifest of a release's folder; `undefined` where the release brings none. Throws what
+ * `parseBundleManifest` throws: a link, a folder or a file that is too long at its path is a
+ * malformed one.
  */
 export async function readBundleManifest(
   disk: Disk,

@@ -5,7 +5,10 @@ import type { Assignment } from '../handover/messages.ts'
 import type { InstallerContext } from './context.ts'
 
 export interface Choice {
-  /** Refreshes the metadata first. `null`: nothing is assigned; `by-itself`: there is no server to ask. Throws `TrustError`, `FetchError`. */
+  /**
+   * Refreshes the metadata first. `null`: nothing is assigned; `by-itself`: there is no server to
+   * ask. Throws `TrustError`, `FetchError`.
+   */
   decide(assignment: Assignment | null | 'by-itself'): Promise<Release | undefined>
 }
 
@@ -14,7 +17,7 @@ export function createChoice(context: InstallerContext): Choice {
   const { config } = settings
   const channelKey = `${config.product}/${config.channel}`
 
-  /** Whatever becomes of the metadata that says so: it is not asked for again. */
+  /** Keeps the floor whatever becomes of the metadata that says so: it is not asked for again. */
   const rememberFloor = async (floor: number) => {
     await store.change((state) =>
       floor <= (state.channelFloors[channelKey] ?? 0)
@@ -53,7 +56,10 @@ export function createChoice(context: InstallerContext): Choice {
     return release
   }
 
-  /** The path alone says whose it is: a clearer refusal than that our channel does not list it. */
+  /**
+   * The path already says which channel it belongs to: that gives a clearer refusal than that our
+   * channel does not list it.
+   */
   const checkAssignedChannel = (targetPath: string) => {
     const [product, channel] = targetPath.split('/')
     if (product !== config.product) throw trustError('wrong_product', 'assigned to another product')

@@ -10,7 +10,7 @@ test('T7 a clock is good once the server has taken its time, until it is set bac
   check.confirm()
   clock.advance(30 * hourMs)
   assert.equal(check.isGood(), true)
-  // a machine that slept: only its wall clock went on
+  // The machine slept: only its wall clock went on.
   clock.jumpTo(new Date(clock.now().getTime() + hourMs))
   assert.equal(check.isGood(), true)
   clock.jumpTo(new Date(clock.now().getTime() - 3 * hourMs))

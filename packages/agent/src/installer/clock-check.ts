@@ -1,13 +1,14 @@
 /**
- * Whether the device's clock is known to be good: the server took an assertion by what the clock says, and nobody has set it back since. It
- * is not known of a device that starts with a wrong clock, has no server, or is told by it that its clock is off. Kept in memory alone: a clock may
- * be lost with the power.
+ * Whether the device's clock is known to be good: the server accepted an assertion by what the
+ * clock says, and nobody has set it back since. This is not known of a device that starts with a
+ * wrong clock, has no server, or is told by it that its clock is off. It is kept only in memory: a
+ * clock may be lost with the power.
  */
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
 
 export interface ClockCheck {
-  /** The server took what was signed for the time of this clock. */
+  /** The server accepted an assertion signed for the time of this clock. */
   confirm(): void
   /** The server says that the time is another one. */
   contradict(): void

@@ -1,6 +1,6 @@
 /**
- * Content that is signed for, out of the fetcher's hands: opened once, copied into the installer's own folder while it is hashed,
- * and used from that copy alone (TRUST.md, 4 and 5). Nothing is parsed before its digest was right.
+ * Signed content, taken from the fetcher: opened once, copied into the installer's own folder while
+ * it is hashed, and used only from that copy. Nothing is parsed before its digest was right.
  */
 import { createDigester, digestOf } from '@seaworthy/oci/digests'
 import type { Log } from '@seaworthy/std/log'
@@ -22,24 +22,25 @@ export interface ContentPorts {
 
 export interface ContentSettings {
   fetchFolder: string
-  /** The installer's own. */
+  /** The installer's own folder for copies. */
   incoming: string
   sources: readonly SourceSettings[]
 }
 
 export interface WantedContent {
-  /** Below a source: `/tuf/targets/…` or `/v2/…`. */
+  /** The path below a source: `/tuf/targets/…` or `/v2/…`. */
   path: string
   accept?: string
-  /** Hexadecimal, as signed. */
+  /** The digest in hexadecimal, as signed. */
   sha256: string
   size: number
 }
 
 const pieceBytes = 1024 * 1024
 /**
- * The sources one after the other. What a source sent is kept for that source alone (`fetcher/fetcher.ts`): a hostile one spoils its own
- * download and no other's. Where wrong bytes began in an earlier attempt, the source gets a clean try at once.
+ * Tries the sources one after the other. What a source sent is kept only for that source
+ * (`fetcher/fetcher.ts`): a hostile one spoils its own download and no other's. Where wrong bytes
+ * began in an earlier attempt, the source gets a clean try at once.
  */
 async function fromSources<T>(
   { gateway, log }: ContentPorts,
@@ -78,8 +79,8 @@ interface Attempt {
 }
 
 /**
- * Every source in its turn, and those that were slow once more with all patience, the server first: where all are slow, the network is,
- * and each goes on where it stopped.
+ * Every source in its turn, then the slow ones once more without hurry, the server first: where all
+ * are slow, the network is, and each goes on where it stopped.
  */
 function attemptsAt(sources: readonly SourceSettings[]): Attempt[] {
   const order = sourceOrder(sources, 'content')
@@ -90,7 +91,10 @@ function attemptsAt(sources: readonly SourceSettings[]): Attempt[] {
   return [...first, ...second]
 }
 
-/** Of one source, or of all. What the fetcher does not do, it only does not do: nothing here depends on it. */
+/**
+ * Has the fetcher remove content of one source, or of all. Nothing here depends on whether the
+ * fetcher does it.
+ */
 export async function discardContent(
   gateway: Gateway,
   sha256: string,
@@ -115,13 +119,17 @@ export async function obtainDocument(
     if (bytes.length !== wanted.size) throw trustError('wrong_length', 'not the signed length')
     if (digestOf(bytes) !== `sha256:${wanted.sha256}`)
       throw trustError('wrong_hash', 'not the signed digest')
-    // read once and used from memory: nothing of it has to stay in the fetcher's folder
+    // The file is read once and used from memory: nothing of it has to stay in the fetcher's
+    // folder.
     await discardContent(ports.gateway, wanted.sha256)
     return new Verified(bytes)
   })
 }
 
-/** The path of a verified copy in the installer's folder. Throws `TrustError`, `FetchError` or `LocalFault`. */
+/**
+ * The path of a verified copy in the installer's folder. Throws `TrustError`, `FetchError` or
+ * `LocalFault`.
+ */
 export async function obtainFile(
   ports: ContentPorts,
   settings: ContentSettings,

@@ -1,4 +1,7 @@
-/** What the parts of the installer share: ports, settings, durable state, and what is going on right now. */
+/**
+ * What the parts of the installer share: ports, settings, durable state, and what is going on right
+ * now.
+ */
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { equalBytes } from '@seaworthy/std/bytes'
@@ -17,7 +20,10 @@ import type { DeviceTrust } from './trust.ts'
 
 export interface InstallerSettings {
   config: AgentConfig
-  /** Of the configuration file, from which the provisioning key is removed; `undefined` where there is no file. */
+  /**
+   * Path of the configuration file, from which the provisioning key is removed; `undefined` where
+   * there is no file.
+   */
   configPath?: string
   layout: Layout
   sources: readonly SourceSettings[]
@@ -37,9 +43,9 @@ interface ContextParts {
   readonly runner: AppRunner
   /** Ends when the agent stops; the application is left alone then. */
   readonly signal: AbortSignal
-  /** Asks for a look at what is to be done. */
+  /** Wakes the reconciler, which looks at what is to be done. */
   readonly wakeReconciler: () => void
-  /** Asks for a check-in soon: there is something to report. */
+  /** Wakes the poller for a check-in soon: there is something to report. */
   readonly wakePoller: () => void
 }
 
@@ -47,7 +53,7 @@ export interface InstallerContext extends ContextParts {
   readonly signer: Signer
   readonly activity: UpdateActivity
   readonly lastError: string | undefined
-  /** After the device has registered anew, with another key. */
+  /** Replaces the signer after the device has registered anew, with another key. */
   setSigner(signer: Signer): void
   /** What the next report and `status` say that the device is doing. */
   setActivity(activity: UpdateActivity): void
@@ -109,7 +115,10 @@ export async function changeAndReport(
   publishStatus(context)
 }
 
-/** Notes why something was refused; a refusal that was there in the last cycle already is not told again. */
+/**
+ * Notes why something was refused; a refusal that was there in the last cycle already is not
+ * reported again.
+ */
 export async function recordRefusals(
   context: InstallerContext,
   found: readonly { code: string; subject?: string }[],
@@ -139,13 +148,16 @@ export async function recordRefusals(
   }
 }
 
-/** When a timestamp was last verified, by the device's own clock as it stands now: age is what the reader makes of it. */
+/**
+ * When a timestamp was last verified, by the device's own clock as it stands now: the reader
+ * computes the age.
+ */
 export function currentVerifiedAt(context: InstallerContext): string | null {
   const { sinceVerifiedMs } = context.trust.client.status()
   const now = context.ports.clock.now()
   if (sinceVerifiedMs !== undefined) return formatInstant(new Date(now.getTime() - sinceVerifiedMs))
   const stored = context.store.state.timestampVerifiedAt
-  // a clock that was set back since it was written must not show an age below nothing
+  // A clock that was set back since it was written must not show an age below zero.
   return stored !== null && parseInstant(stored) > now ? formatInstant(now) : stored
 }
 

@@ -1,4 +1,7 @@
-/** The installer as a process: root where the agent runs as root, without network. It starts the fetcher and the application. */
+/**
+ * The installer as a process: root where the agent runs as root, without network. It starts the
+ * fetcher and the application.
+ */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
@@ -125,7 +128,8 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       channel: config.channel,
       lastError: code,
     })
-    // time for the status to be read and for the log to be written; the supervisor starts over
+    // This leaves time for the status to be read and for the log to be written; the supervisor
+    // starts over.
     await systemSleep(1000)
     return 1
   } finally {
@@ -135,8 +139,9 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
 }
 
 /**
- * What the fetcher may write is its own, whoever it is; what it may only read is closed to it by the kernel where it has an account of
- * its own. Throws `Refusal<ConfigRefusal>`.
+ * Checks that the fetcher's own folders are its own, whatever its account, and that the kernel
+ * closes to it what it must not read where it has an account of its own. Throws
+ * `Refusal<ConfigRefusal>`.
  */
 function checkPlaces(
   configPath: string,
@@ -166,7 +171,10 @@ function checkPlaces(
   requireHidden([...written, ...read], kept)
 }
 
-/** What this account cannot use is said at once: starting over would not make it better. Throws `Refusal<ConfigRefusal>`. */
+/**
+ * Reports at once what this account cannot use: starting over would not make it better. Throws
+ * `Refusal<ConfigRefusal>`.
+ */
 function prepareFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
   try {
     makeAgentFolders(config, layout, accounts)
@@ -213,7 +221,7 @@ function makeAgentFolders(
   owned(layout.appData, 0o750, accounts?.application)
 }
 
-/** Tells whoever asks at the socket, and writes a file for when nobody listens there. */
+/** Publishes the status at the socket, and in a file for when nobody listens there. */
 function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatus'] {
   let last = ''
   return (status) => {
@@ -251,7 +259,10 @@ async function liveFetcher(
   }
 }
 
-/** The pinned root: from the configuration the first time, from then on from the installer's own copy; its digest counts, not its place. */
+/**
+ * The pinned root: from the configuration the first time, from then on from the installer's own
+ * copy; its digest counts, not its path.
+ */
 async function loadAnchor(config: AgentConfig, layout: Layout, disk: Disk): Promise<Uint8Array> {
   const copy = `${layout.trust}/anchor.json`
   const kept = await disk.read(copy, rootBytesMax)

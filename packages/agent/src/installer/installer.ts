@@ -1,6 +1,6 @@
 /**
- * The installer as a whole: opens what the device remembers, keeps the application running, polls, and updates. It works the same
- * with a server, with mirrors alone, and with nobody to talk to.
+ * The installer as a whole: opens what the device remembers, keeps the application running, polls,
+ * and updates. It works the same with a server, with mirrors alone, and with nobody to talk to.
  */
 import { dirname } from 'node:path'
 import { backOffMs } from '@seaworthy/std/retry'
@@ -23,20 +23,29 @@ import { createReconciler } from './reconciler.ts'
 import { openTrust } from './trust.ts'
 
 export interface Installer {
-  /** Until `stop`; rejects only for a bug or a disk that fails. */
+  /** Runs until `stop`; rejects only for a bug or a disk that fails. */
   run(): Promise<void>
-  /** Ends `run`; the application is stopped gracefully first, or left for the next agent to take over. */
+  /**
+   * Ends `run`; the application is stopped gracefully first, or left for the next agent to take
+   * over.
+   */
   stop(application: 'stopped' | 'left'): void
   pollNow(): void
   status(): Readonly<Record<string, unknown>>
 }
 
-/** Before the first poll: a new device is waited for; a fleet that starts again after a power failure must not come at once. */
+/**
+ * The longest random wait before the first poll: somebody waits for a new device; a fleet that
+ * starts again after a power failure must not come at once.
+ */
 const firstPollMaxSeconds = { new: 10, known: 300 } as const
 const backOffFirstMs = 5000
 const backOffMaxMs = 15 * 60_000
 
-/** Throws `TrustError<'state_unreadable'>` when the device has forgotten what it must know: it then does nothing at all. */
+/**
+ * Throws `TrustError<'state_unreadable'>` when the device has forgotten what it must know: it then
+ * does nothing at all.
+ */
 export async function openInstaller(
   ports: InstallerPorts,
   settings: InstallerSettings,
@@ -45,7 +54,8 @@ export async function openInstaller(
   const { layout, config } = settings
   for (const folder of [layout.trust, layout.incoming]) await disk.makeFolder(folder, 0o700)
   for (const folder of [layout.releases, layout.appData]) await disk.makeFolder(folder, 0o755)
-  // the names of the folders themselves: without them, all that is made durable inside is lost with the first power cut
+  // The names of the folders themselves must be durable: otherwise all that is made durable inside
+  // is lost with the first power cut.
   for (const folder of [layout.productFolder, dirname(layout.productFolder), layout.root]) {
     await disk.syncFolder(folder)
   }
@@ -54,7 +64,7 @@ export async function openInstaller(
     await disk.remove(`${layout.incoming}/${name}`)
   }
 
-  // a device that ever installed something cannot be new
+  // A device that ever installed something cannot be new.
   const { current, stored } = await readSlots(disk, layout)
   const isFresh = current === undefined && stored.length === 0
   const store = await openState(disk, `${layout.trust}/device-state`, isFresh)
@@ -80,9 +90,9 @@ export async function openInstaller(
   )
   const runner = createAppRunner(ports)
   const end = new AbortController()
-  const reconcilerBell = createBell()
-  const pollerBell = createBell()
-  const reportBell = createBell()
+  const reconcilerWakeUp = createWakeUp()
+  const pollerWakeUp = createWakeUp()
+  const reportWakeUp = createWakeUp()
 
   const context = createContext(
     {
@@ -93,8 +103,8 @@ export async function openInstaller(
       clockCheck,
       runner,
       signal: end.signal,
-      wakeReconciler: reconcilerBell.ring,
-      wakePoller: reportBell.ring,
+      wakeReconciler: reconcilerWakeUp.wake,
+      wakePoller: reportWakeUp.wake,
     },
     { signer, activity: firstActivity(store.state) },
   )
@@ -105,7 +115,7 @@ export async function openInstaller(
   const reconcileForever = async () => {
     while (!end.signal.aborted) {
       await reconciler.settle()
-      await reconcilerBell.heard(end.signal)
+      await reconcilerWakeUp.awaited(end.signal)
     }
   }
 
@@ -123,7 +133,7 @@ export async function openInstaller(
         waitMs = jitteredMs(await poller.poll(), ports.random)
         failures = 0
       } catch (error) {
-        if (!isWorldsFault(error)) throw error
+        if (!isExpectedFault(error)) throw error
         failures++
         context.setLastError(error instanceof FetchError ? error.word : error.code)
         ports.log.warn('server-not-reached', { error })
@@ -134,12 +144,12 @@ export async function openInstaller(
     }
   }
 
-  const waitAfterFailure = (failures: number, error: WorldsFault): number => {
+  const waitAfterFailure = (failures: number, error: ExpectedFault): number => {
     const firstMs = Math.min(backOffFirstMs, config.pollSeconds * 1000)
     const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
     const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
     const wantedSeconds = error instanceof FetchError ? (error.retryAfterSeconds ?? 0) : 0
-    // Whoever was told the same time comes back over a fifth of it more.
+    // Devices that were told the same time come back over a fifth of it more.
     const wantedMs = Math.min(wantedSeconds, 24 * 3600) * 1000 * (1 + 0.2 * ports.random.fraction())
     return Math.max(ownMs, wantedMs)
   }
@@ -148,17 +158,20 @@ export async function openInstaller(
     const early = new AbortController()
     await Promise.race([
       ports.sleep(ms, AbortSignal.any([end.signal, early.signal])).catch(() => {}),
-      pollerBell.heard(AbortSignal.any([end.signal, early.signal])).catch(() => {}),
+      pollerWakeUp.awaited(AbortSignal.any([end.signal, early.signal])).catch(() => {}),
     ])
     early.abort(new Error('over'))
   }
 
-  /** Reports changes at once, without waiting for the next poll; failing that, the poll delivers them. */
+  /**
+   * Reports changes at once, without waiting for the next poll; failing that, the poll delivers
+   * them.
+   */
   const reportForever = async () => {
     while (!end.signal.aborted) {
-      await reportBell.heard(end.signal)
+      await reportWakeUp.awaited(end.signal)
       await poller.report().catch((error: unknown) => {
-        if (!isWorldsFault(error)) throw error
+        if (!isExpectedFault(error)) throw error
       })
       publishStatus(context)
     }
@@ -166,7 +179,7 @@ export async function openInstaller(
 
   let leaves = true
   const stopListening = ports.gateway.onEvent((event) => {
-    if (event.kind === 'update-now') return pollerBell.ring()
+    if (event.kind === 'update-now') return pollerWakeUp.wake()
     const { activity } = context
     if (activity.state !== 'downloading') return
     context.setActivity({ ...activity, percent: event.percent })
@@ -193,7 +206,7 @@ export async function openInstaller(
       leaves = application === 'left'
       end.abort(new Error('stopped'))
     },
-    pollNow: pollerBell.ring,
+    pollNow: pollerWakeUp.wake,
     status: () => describeStatus(context),
   }
 }
@@ -202,31 +215,31 @@ function firstActivity({ staged, outcome }: DeviceState): UpdateActivity {
   return staged === null ? (outcome ?? { state: 'idle' }) : waitingActivity(staged)
 }
 
-type WorldsFault = FetchError | Refusal | TrustError
+type ExpectedFault = FetchError | Refusal | TrustError
 
-/** Not a bug and not a broken disk: the next poll may go better. */
-function isWorldsFault(error: unknown): error is WorldsFault {
+/** Whether an error is neither a bug nor a broken disk: the next poll may go better. */
+function isExpectedFault(error: unknown): error is ExpectedFault {
   return error instanceof FetchError || error instanceof Refusal || error instanceof TrustError
 }
 
-/** Remembers one ring while nobody listens. */
-function createBell(): { ring: () => void; heard: (signal: AbortSignal) => Promise<void> } {
-  let isRung = false
-  let wake: (() => void) | undefined
+/** A wake-up that remembers one call while nobody waits for it. */
+function createWakeUp(): { wake: () => void; awaited: (signal: AbortSignal) => Promise<void> } {
+  let isCalled = false
+  let resume: (() => void) | undefined
   return {
-    ring() {
-      isRung = true
-      wake?.()
+    wake() {
+      isCalled = true
+      resume?.()
     },
-    async heard(signal) {
+    async awaited(signal) {
       signal.throwIfAborted()
-      if (!isRung) {
+      if (!isCalled) {
         await new Promise<void>((resolve, reject) => {
-          wake = resolve
+          resume = resolve
           signal.addEventListener('abort', () => reject(signal.reason), { once: true })
         })
       }
-      isRung = false
+      isCalled = false
     },
   }
 }

@@ -1,4 +1,7 @@
-/** V4: what becomes of a device that its server says was removed, whether the server tells the truth or not. */
+/**
+ * V4: what becomes of a device that its server says was removed, whether the server tells the truth
+ * or not.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'

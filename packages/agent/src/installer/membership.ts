@@ -1,9 +1,10 @@
 /**
- * Who the device is to its server: registration, and what becomes of it when the server says that the device was removed. That is
- * only the server's word, and a server may lie. So it ends nothing: what runs goes on running, counter and floor stay, the
- * identity is kept and asked with again at every poll. Only a provisioning key that somebody has put into the configuration since
- * makes the device register anew, with a new device key; the identity before that is kept beside it, for a server that knows
- * the old one and not the new.
+ * The device's identity at its server: registration, and what happens when the server says that the
+ * device was removed. That is only the server's word, and a server may lie. So it ends nothing:
+ * what runs goes on running, counter and floor stay, the identity is kept and used again at every
+ * poll. Only a provisioning key that somebody has put into the configuration since makes the device
+ * register anew, with a new device key; the identity before that is kept beside it, for a server
+ * that knows the old one and not the new.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -29,25 +30,33 @@ import type { InstallerContext } from './context.ts'
 import { publishStatus, reportFacts } from './context.ts'
 
 export interface Membership {
-  /** Whom to ask as; registers where the device never was. Throws `Refusal<'not_provisioned'>`, `FetchError`, `TrustError`. */
+  /**
+   * The identity to ask with; registers where the device never was registered. Throws
+   * `Refusal<'not_provisioned'>`, `FetchError`, `TrustError`.
+   */
   ensure(): Promise<string>
-  /** The server took a check-in: it knows this device, whatever was said before. */
+  /** The server accepted a check-in: it knows this device, whatever was said before. */
   confirm(): Promise<void>
-  /** The server refuses the identity by this code. True when there is another one to ask with now. */
+  /**
+   * The server refuses the identity by this code. True when there is another one to ask with now.
+   */
   onRefused(problem: string): Promise<boolean>
 }
 
-/** By which the server says that it does not know the identity, or no longer. */
+/** Codes by which the server says that it does not know the identity, or no longer. */
 const refusedIdentity = [
   'device_removed',
   'assertion_device_unknown',
   'assertion_signature_invalid',
-  // earlier servers say it of all of these
+  // Earlier servers use this code for all of these.
   'assertion_invalid',
 ]
-/** By which it says that there is no such device, or none any more: then it may register anew. */
+/**
+ * Codes by which the server says that there is no such device, or none any more: then it may
+ * register anew.
+ */
 const unknownIdentity = ['device_removed', 'assertion_device_unknown']
-/** By which it says that the device key, not the provisioning key, is in the way. */
+/** Codes by which the server says that the device key, not the provisioning key, is in the way. */
 const refusedKey = ['device_removed', 'device_already_registered']
 
 export function createMembership(context: InstallerContext): Membership {
@@ -57,7 +66,7 @@ export function createMembership(context: InstallerContext): Membership {
 
   const keyPath = (identity: Pick<Identity, 'keyFile'>) => `${layout.trust}/${identity.keyFile}`
 
-  /** As the file says now: whoever puts a key there need not restart the agent. */
+  /** The key that the file holds now: a person who puts a key there need not restart the agent. */
   const readProvisioningKey = async (): Promise<string | undefined> => {
     if (settings.configPath === undefined) return config.provisioningKey
     const bytes = await disk.read(settings.configPath, configBytesMax)
@@ -71,13 +80,15 @@ export function createMembership(context: InstallerContext): Membership {
     return id === registeredWith || spentKeys.includes(id)
   }
 
-  /** One that this device has not registered with. */
+  /** A provisioning key with which this device has not registered yet. */
   const readFreshKey = async (): Promise<string | undefined> => {
     const key = await readProvisioningKey()
     return isSpent(key) ? undefined : key
   }
 
-  /** A key that the device was registered with, and no other: a fresh one stays until it was used. */
+  /**
+   * Removes only a key that the device was registered with: a fresh one stays until it was used.
+   */
   const destroySpentKey = async () => {
     if (isSpent(config.provisioningKey)) delete config.provisioningKey
     const path = settings.configPath
@@ -88,7 +99,10 @@ export function createMembership(context: InstallerContext): Membership {
     if (rest !== undefined) await replaceFile(disk, path, utf8Encode(rest), 0o600)
   }
 
-  /** Whether the key of a registration that the server has not taken a check-in for yet may still be there. */
+  /**
+   * Whether the key of a registration that the server has not taken a check-in for yet may still be
+   * there.
+   */
   let mayHoldSpentKey = false
 
   const askToRegister = async (signer: Signer, provisioningKey: string): Promise<string> => {
@@ -132,7 +146,10 @@ export function createMembership(context: InstallerContext): Membership {
     keyFile: store.state.keyFile,
   })
 
-  /** From now on the device is `identity`; the one before is kept. What was not heard yet is said again by the new key. */
+  /**
+   * Makes `identity` the device's own from now on and keeps the one before. A report by the new key
+   * replaces those not acknowledged yet.
+   */
   const become = async (
     identity: Identity,
     signer: Signer,
@@ -151,7 +168,10 @@ export function createMembership(context: InstallerContext): Membership {
     await writeIdentity(disk, layout, identity)
   }
 
-  /** A device key that the server has never seen: each attempt goes on with the one that the attempt before has made. */
+  /**
+   * Registers with a device key that the server has never seen: each attempt goes on with the key
+   * that the attempt before has made.
+   */
   const registerAnew = async (provisioningKey: string) => {
     const forgotten = store.state.former
     const keyFile = freeKeyFile([store.state.keyFile, forgotten?.keyFile])
@@ -181,7 +201,7 @@ export function createMembership(context: InstallerContext): Membership {
     await askForToken({ ...ports, signer, server, now, clockCheck }, deviceId)
   }
 
-  /** A server that was set back, or lied, may know the identity before. */
+  /** Returns to the identity before, which a server that was set back, or lied, may know. */
   const goBack = async (): Promise<boolean> => {
     const { former } = store.state
     if (former === null) return false
@@ -216,7 +236,7 @@ export function createMembership(context: InstallerContext): Membership {
   return {
     async ensure() {
       if (store.state.deviceId === null) await register()
-      // also after a crash between the two
+      // This also runs after a crash between the two.
       if (isSpent(config.provisioningKey)) await destroySpentKey()
       return store.state.deviceId!
     },

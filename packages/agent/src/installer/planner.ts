@@ -1,6 +1,7 @@
 /**
- * What to do next, from what is written down and what is found on the disk and among the processes: nothing else is remembered,
- * so that the path after a power cut is the ordinary path. Pure.
+ * What to do next, decided from what is written down and what is found on the disk and among the
+ * processes: nothing else is remembered, so that the path after a power cut is the ordinary path.
+ * Pure.
  */
 import { unreachable } from '@seaworthy/std/refusal'
 import type { DeviceState, StoredRelease } from '../state/device-state.ts'
@@ -11,9 +12,11 @@ export interface Facts {
   previous: string | undefined
   /** Digests of the releases that are stored whole. */
   stored: readonly string[]
-  /** Digest of the release whose application runs or is kept running; more than one after a crash. */
+  /**
+   * Digest of the release whose application runs or is kept running; more than one after a crash.
+   */
   running: readonly string[]
-  /** Of the trial that is under way in this process. */
+  /** Verdict on the trial that is under way in this process. */
   verdict: Verdict
 }
 
@@ -41,7 +44,10 @@ export type Step =
   /** What is committed is not on the disk any more. */
   | { do: 'report-missing'; release: StoredRelease }
 
-/** A trial that is started this often without a verdict (power cuts, a machine that falls over) has failed. */
+/**
+ * A trial that is started this often without a verdict (power cuts, a machine that falls over) has
+ * failed.
+ */
 const trialStartsMax = 3
 
 export function planStep(state: DeviceState, facts: Facts): Step {
@@ -118,7 +124,10 @@ function planPlacing(
   return undefined
 }
 
-/** The state after the trial was found healthy: one write, and the device can no longer go back below it. */
+/**
+ * The state after the trial was found healthy: one write, and the device can no longer go back
+ * below it.
+ */
 export function commitRelease(state: DeviceState, release: StoredRelease): DeviceState {
   const floor = Math.max(state.floor, release.floor)
   const before = state.committed?.sha256 === release.sha256 ? state.fallback : state.committed

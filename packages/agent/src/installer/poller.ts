@@ -1,6 +1,7 @@
 /**
- * One poll: tell the server what runs and hear what should, refresh the metadata, decide by the signed rules alone, fetch, verify
- * and store. What is stored is then the reconciler's. A server that is silent, wrong or hostile costs nothing but time.
+ * One poll: tell the server what runs and hear what should, refresh the metadata, decide only by
+ * the signed rules, fetch, verify and store. The reconciler does the rest with what is stored. A
+ * server that is silent, wrong or hostile costs nothing but time.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { FetcherReplies } from '../handover/messages.ts'
@@ -9,17 +10,20 @@ import { createChoice } from './choice.ts'
 import type { InstallerContext } from './context.ts'
 import { publishStatus, recordRefusals } from './context.ts'
 import { createReporter } from './reporter.ts'
-import { createTaker } from './taker.ts'
+import { createUpdater } from './updater.ts'
 import { isContentRefusal } from './verified.ts'
 
 export interface Poller {
-  /** Resolves with the seconds until the next poll, as the server or the configuration wants it. Throws `FetchError` when the server cannot be reached. */
+  /**
+   * Resolves with the seconds until the next poll, as the server or the configuration wants it.
+   * Throws `FetchError` when the server cannot be reached.
+   */
   poll(): Promise<number>
-  /** Delivers reports alone. */
+  /** Only delivers reports. */
   report(): Promise<void>
 }
 
-/** However long the server wants to be left alone. */
+/** The longest time that the server may ask to be left alone. */
 const pollSecondsMax = 24 * 3600
 
 export function createPoller(context: InstallerContext): Poller {
@@ -36,7 +40,10 @@ export function createPoller(context: InstallerContext): Poller {
     )
   }
 
-  /** Decides and takes; once it is ready and needs leave, asks for it at once. Answers the last reply. */
+  /**
+   * Decides and takes the release; once it is ready and needs permission, asks for it at once.
+   * Returns the last reply.
+   */
   const follow = async (
     first: FetcherReplies['check-in'] | undefined,
   ): Promise<FetcherReplies['check-in'] | undefined> => {
@@ -45,11 +52,11 @@ export function createPoller(context: InstallerContext): Poller {
       const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
       const release = await choice.decide(assignment)
       if (release === undefined) {
-        if (reply !== undefined) taker.waitForNothing()
+        if (reply !== undefined) updater.waitForNothing()
         return reply
       }
-      const leave = typeof assignment === 'object' && assignment !== null ? assignment : {}
-      if ((await taker.take(release, leave)) === 'taken' || hasAsked) return reply
+      const terms = typeof assignment === 'object' && assignment !== null ? assignment : {}
+      if ((await updater.take(release, terms)) === 'taken' || hasAsked) return reply
       reply = await checkIn()
     }
   }
@@ -58,7 +65,7 @@ export function createPoller(context: InstallerContext): Poller {
     if (config.server !== undefined) await checkIn()
   }
 
-  const taker = createTaker(context, report)
+  const updater = createUpdater(context, report)
 
   return {
     report,

@@ -1,4 +1,7 @@
-/** Carries out the plan: one step, look again, the next step. Nothing here remembers more than the planner is told. */
+/**
+ * Carries out the plan: one step, look again, the next step. Nothing here remembers more than the
+ * planner is told.
+ */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { unreachable } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
@@ -17,7 +20,7 @@ import { isContentRefusal } from './verified.ts'
 const idle = { state: 'idle' } as const
 
 export interface Reconciler {
-  /** Until nothing is left to do, or the agent stops. */
+  /** Carries out steps until nothing is left to do, or the agent stops. */
   settle(): Promise<void>
   /** How long the application that is kept running may take to end. */
   stopMs(): Promise<number>
@@ -177,7 +180,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
   }
 }
 
-/** `undefined` for a bug. */
+/** The code of the failure; `undefined` for a bug. */
 function startFailure(error: unknown): string | undefined {
   if (error instanceof ProcessError) return 'start_failed'
   return error instanceof LocalFault || isContentRefusal(error) ? error.code : undefined

@@ -8,11 +8,16 @@ import { createMembership } from './membership.ts'
 import { callCheckIn } from './session.ts'
 
 export interface Reporter {
-  /** Delivers what is outstanding, one call after the other, and answers the last reply. Throws `FetchError`. */
+  /**
+   * Delivers what is outstanding, one call after the other, and returns the last reply. Throws
+   * `FetchError`.
+   */
   readonly checkIn: () => Promise<FetcherReplies['check-in']>
 }
 
-/** Beyond every number that a server may have heard from this device in another life. */
+/**
+ * The jump leads beyond every number that a server may have heard from this device in another life.
+ */
 const sequenceJump = 1000
 
 export function createReporter(context: InstallerContext): Reporter {
@@ -29,7 +34,10 @@ export function createReporter(context: InstallerContext): Reporter {
 
   const membership = createMembership(context)
 
-  /** A server that has another memory than this device (restored, or the device was) gets a new signed statement. */
+  /**
+   * Gives a server whose memory differs from the device's (one of them was restored) a new signed
+   * statement.
+   */
   const checkInOnce = async (
     body: Readonly<Record<string, unknown>>,
   ): Promise<FetcherReplies['check-in'] | undefined> => {
@@ -89,10 +97,10 @@ export function createReporter(context: InstallerContext): Reporter {
   }
 
   let delivering: Promise<unknown> = Promise.resolve()
-  /** One at a time: an older statement must not overtake a newer one. */
+  /** Runs one delivery at a time: an older statement must not overtake a newer one. */
   const checkIn = (): Promise<FetcherReplies['check-in']> => {
     const next = delivering.then(deliverReports)
-    // the caller gets the error; who comes next only waits for the end
+    // The caller gets the error; the next caller only waits for the end.
     delivering = next.catch(() => {})
     return next
   }

@@ -1,4 +1,6 @@
-/** A check-in with its token: the fetcher keeps the token, the installer signs what it is given for. */
+/**
+ * A check-in with its token: the fetcher keeps the token, the installer signs the assertion for it.
+ */
 import type { Random } from '@seaworthy/std/random'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { FetcherReplies, Gateway } from '../handover/messages.ts'
@@ -14,13 +16,13 @@ export interface SessionPorts {
   server: string
   /** The device's own clock, right or wrong. */
   now: () => Date
-  /** Learns what the server makes of that clock. */
+  /** Learns what the server thinks of that clock. */
   clockCheck: ClockCheck
 }
 
 /**
- * Asks for a token as this device. Where the clock of the device or of the server is wrong, the server refuses with a challenge,
- * which is signed in place of a time. Throws `FetchError`.
+ * Asks for a token as this device. Where the clock of the device or of the server is wrong, the
+ * server refuses with a challenge, which is signed in place of a time. Throws `FetchError`.
  */
 export async function askForToken(
   { gateway, signer, random, server, now, clockCheck }: SessionPorts,
@@ -47,8 +49,9 @@ export async function askForToken(
 }
 
 /**
- * Asks for a token where the fetcher has none or the server takes it no longer, once. A removed device may
- * have come back, and its token be the old one: it asks for a new one then too. Throws `FetchError`.
+ * Makes a check-in; asks once for a token where the fetcher has none or the server no longer
+ * accepts it. A removed device may have come back with its old token: it then asks for a new one
+ * too. Throws `FetchError`.
  */
 export async function callCheckIn(
   session: SessionPorts,

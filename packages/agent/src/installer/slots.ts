@@ -1,6 +1,6 @@
 /**
- * Releases on the disk: `releases/<digest>/` is there whole or not at all, `current` and `previous` point to one each, and change
- * at once. Which of them should be current is the planner's to say.
+ * Releases on the disk: `releases/<digest>/` is there whole or not at all, `current` and `previous`
+ * point to one each, and change at once. The planner says which of them should be current.
  */
 import type { Disk } from '../ports.ts'
 import type { Layout } from '../state/layout.ts'
@@ -39,7 +39,7 @@ export async function readSlots(disk: Disk, layout: Layout): Promise<Slots> {
   }
 }
 
-/** `current` first: at no instant is there none where there was one. */
+/** Points `current` first: at no instant is there none where there was one. */
 export async function pointSlots(
   disk: Disk,
   layout: Layout,
@@ -62,7 +62,7 @@ async function pointSlot(
   await disk.syncFolder(layout.productFolder)
 }
 
-/** What an interrupted installation left behind. */
+/** Removes what an interrupted installation left behind. */
 export async function removeStaging(disk: Disk, layout: Layout): Promise<void> {
   for (const { name } of (await disk.list(layout.releases)) ?? []) {
     if (name.startsWith(stagingPrefix)) await disk.remove(`${layout.releases}/${name}`)

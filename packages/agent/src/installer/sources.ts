@@ -1,8 +1,14 @@
-/** The places that serve `/tuf/` and `/v2/`. None is trusted; only the server is ever shown the device's token. */
+/**
+ * The sources that serve `/tuf/` and `/v2/`. None is trusted; only the server ever sees the
+ * device's token.
+ */
 import type { AgentConfig } from '../config.ts'
 import type { SourceSettings } from '../handover/messages.ts'
 
-/** `readPem` reads a CA file. The server is number 0 where there is one. */
+/**
+ * The sources of the configuration; the server is number 0 where there is one. `readPem` reads a CA
+ * file.
+ */
 export async function sourcesOf(
   config: AgentConfig,
   readPem: (path: string) => Promise<string>,
@@ -23,7 +29,10 @@ export async function sourcesOf(
   )
 }
 
-/** Fresh metadata is the server's to give; bulk content is what mirrors are for, so the server comes last there. */
+/**
+ * The order in which sources are asked: the server gives fresh metadata; mirrors are for bulk
+ * content, so the server comes last there.
+ */
 export function sourceOrder(
   sources: readonly SourceSettings[],
   wanted: 'metadata' | 'content',

@@ -1,6 +1,7 @@
 /**
- * From a signed release to a folder that is stored whole: index, the one manifest for this platform, its layers; each with the
- * digest that the one above names, the index with the digest in the signed target.
+ * Turns a signed release into a folder that is stored whole: index, the one manifest for this
+ * platform, its layers; each with the digest that the one above names, the index with the digest in
+ * the signed target.
  */
 import { digestHex } from '@seaworthy/oci/digests'
 import type { Descriptor } from '@seaworthy/oci/manifests'
@@ -44,7 +45,10 @@ interface FoundBundle {
   fileList: Descriptor
 }
 
-/** The manifests of the bundle for this platform and of its file list, as the index names them. Throws `Refusal`. */
+/**
+ * The manifests of the bundle for this platform and of its file list, as the index names them.
+ * Throws `Refusal`.
+ */
 function findBundle(bytes: Uint8Array, signed: Release, platform: string): FoundBundle {
   const release = parseRelease(bytes)
   if (release.product !== signed.product || release.version !== signed.version) {
@@ -61,14 +65,17 @@ function findBundle(bytes: Uint8Array, signed: Release, platform: string): Found
 
 const lying = (what: string) => refuseContent('file_list_mismatch', what)
 
-/** The one file list that is filed under this platform; a release in which another is filed under none is refused too. */
+/**
+ * The one file list that is filed under this platform; a release in which another is filed under
+ * none is refused too.
+ */
 function findFileList(release: ReturnType<typeof parseRelease>, platform: string): Descriptor {
   const [fault] = release.fileListFaults
   if (fault !== undefined) return lying(fault)
   return release.fileLists.get(platform) ?? lying(`the release has no file list for ${platform}`)
 }
 
-/** The document with the files of `image`; only its digest is of use here. Throws `Refusal`. */
+/** The document with the files of `image`; only its digest is used here. Throws `Refusal`. */
 function readListManifest(bytes: Uint8Array, image: Descriptor): Descriptor {
   let found: ReturnType<typeof parseFileListManifest>
   try {
@@ -83,7 +90,10 @@ function readListManifest(bytes: Uint8Array, image: Descriptor): Descriptor {
     : lying('the file list is that of another bundle')
 }
 
-/** The layer of the bundle for this platform, and the list of its files. Throws `ContentRefusal`, `TrustError`, `FetchError`. */
+/**
+ * The layer of the bundle for this platform, and the list of its files. Throws `ContentRefusal`,
+ * `TrustError`, `FetchError`.
+ */
 async function findLayer(
   ports: ContentPorts,
   settings: StageSettings,
@@ -123,8 +133,9 @@ async function findLayer(
 }
 
 /**
- * Fetches, verifies and unpacks; when it resolves, the release is stored whole and durably, and nothing else of the attempt is
- * left. Throws `ContentRefusal`, `LocalFault`, `TrustError` or `FetchError`.
+ * Fetches, verifies and unpacks; when it resolves, the release is stored whole and durably, and
+ * nothing else of the attempt is left. Throws `ContentRefusal`, `LocalFault`, `TrustError` or
+ * `FetchError`.
  */
 export async function stageRelease(
   ports: ContentPorts,
@@ -148,15 +159,15 @@ export async function stageRelease(
       await removeStaging(disk, layout)
       await disk.makeFolder(folder, 0o755)
       await unpackFile(disk, path, folder, { layer, list })
-      // one that this device cannot follow is refused before anything is switched
+      // A manifest that this device cannot follow is refused before anything is switched.
       await readBundleManifest(disk, folder, settings.environment)
       await disk.remove(path)
     })
-    // nothing of the download has to reach the disk any more
+    // Nothing of the download has to reach the disk any more.
     await discardContent(ports.gateway, wanted.sha256)
     await finishStaging(disk, layout, release.sha256)
   } catch (error) {
-    // what is told next has to be written down, and the disk may be full of this attempt
+    // The next report has to be written down, and the disk may be full of this attempt.
     await removeStaging(disk, layout)
     await file.read((path) => disk.remove(path))
     throw error instanceof DiskError ? localFault(error) : error
@@ -164,8 +175,9 @@ export async function stageRelease(
 }
 
 /**
- * What is downloaded is there twice for a while, and unpacked once more. Sources that broke off leave their parts behind: where space
- * is short, those go first.
+ * Throws unless there is space: what is downloaded is there twice for a while, and unpacked once
+ * more. Sources that broke off leave their parts behind: where space is short, those are removed
+ * first.
  */
 async function assertSpace(
   { disk, gateway }: ContentPorts,

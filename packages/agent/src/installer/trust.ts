@@ -1,6 +1,6 @@
 /**
- * The installer's own view of the repository: TUF metadata handed over by the fetcher, verified from the anchored root against
- * state that the fetcher cannot write (TRUST.md, "What the device does", 1, 2, 7, 8).
+ * The installer's own view of the repository: TUF metadata handed over by the fetcher, verified
+ * from the anchored root against state that the fetcher cannot write.
  */
 import type { Clock } from '@seaworthy/std/time'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -33,9 +33,12 @@ export interface TrustSettings {
 
 export interface DeviceTrust {
   readonly client: TufClient
-  /** One cycle, from the first source whose metadata is good. */
+  /** Runs one cycle, from the first source whose metadata is good. */
   refresh(): Promise<readonly TufNotice[]>
-  /** Runs `action`, which may fetch further metadata, with one source after the other until it succeeds. */
+  /**
+   * Runs `action`, which may fetch further metadata, with one source after the other until it
+   * succeeds.
+   */
   withSources<T>(action: () => Promise<T>): Promise<T>
 }
 
@@ -49,7 +52,9 @@ function createStore(disk: Disk, trustFolder: string): StateStore {
   }
 }
 
-/** `isFresh`: whether the device never had a life before; only then is a missing state a beginning. */
+/**
+ * `isFresh`: whether the device never had a life before; only then is a missing state a beginning.
+ */
 export async function openTrust(
   ports: TrustPorts,
   settings: TrustSettings,
@@ -85,7 +90,7 @@ export async function openTrust(
           ? error.code !== 'state_unreadable'
           : error instanceof FetchError
         if (!isSources) throw error
-        // a refusal says more than a source that did not answer
+        // A refusal says more than a source that did not answer.
         if (!(worst instanceof TrustError)) worst = error
       }
     }
@@ -94,7 +99,7 @@ export async function openTrust(
   return { client, withSources, refresh: () => withSources(() => client.refresh()) }
 }
 
-/** What the fetcher saw on the wire is an attack by the same name, as far as anybody can tell. */
+/** An attack that the fetcher saw on the wire gets the same name, as far as anybody can tell. */
 export function asTrustError(error: unknown): unknown {
   if (!(error instanceof FetchError)) return error
   const { code } = error

@@ -1,6 +1,7 @@
 /**
- * A device whose state cannot be read. It installs nothing and trusts nothing, for it no longer knows how old is too old. It keeps
- * the release running that `current` names, which was verified when it was installed, and tells its server until it is heard.
+ * A device whose state cannot be read. It installs nothing and trusts nothing, for it no longer
+ * knows how old is too old. It keeps the release running that `current` names, which was verified
+ * when it was installed, and tells its server until it is heard.
  */
 import { hourMs, formatInstant } from '@seaworthy/std/time'
 import { createAppRunner } from './app-runner.ts'
@@ -18,7 +19,7 @@ import type { InstallerSettings } from './context.ts'
 
 const stopMsDefault = 20_000
 
-/** Until the signal is aborted; the application is stopped then. */
+/** Runs until the signal is aborted; the application is stopped then. */
 export async function runUnreadable(
   ports: InstallerPorts,
   settings: InstallerSettings,
@@ -73,7 +74,10 @@ async function keepCurrent(
   return manifest.stopSeconds * 1000
 }
 
-/** Signed where the key is still there. The sequence is lost too; seconds since 1970 lie beyond any that was used. */
+/**
+ * Tells the server, signed where the key still exists. The sequence is lost too; seconds since 1970
+ * lie beyond any that was used.
+ */
 async function tellServer(
   ports: InstallerPorts,
   settings: InstallerSettings,

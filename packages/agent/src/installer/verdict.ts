@@ -1,9 +1,9 @@
 /**
  * Is the new release good? Pure: probe results and exits go in, a verdict comes out.
  *
- * The release has one window to become healthy. It is committed once the window is over and it has been healthy for at least half
- * a window without interruption. Three failed probes in a row after it was healthy, three exits, or a window without one success
- * end the trial.
+ * The release has one window to become healthy. It is committed once the window is over and it has
+ * been healthy for at least half a window without interruption. Three failed probes in a row after
+ * it was healthy, three exits, or a window without one success end the trial.
  */
 import type { TrialFailure } from '../refusals.ts'
 import type { Verdict } from './planner.ts'
@@ -45,7 +45,7 @@ function record(trial: Trial, nowMs: number, seen: Observation): Trial {
   if (seen.isHealthy) {
     return { ...trial, healthySinceMs: trial.healthySinceMs ?? nowMs, failuresInARow: 0 }
   }
-  // failures before the first success are an application that is still starting
+  // Failures before the first success mean an application that is still starting.
   if (trial.healthySinceMs === undefined) return trial
   return { ...trial, failuresInARow: trial.failuresInARow + 1 }
 }
@@ -64,7 +64,10 @@ function judge(trial: Trial, nowMs: number): Verdict {
     : { state: 'pending' }
 }
 
-/** Often while nothing is known yet, so that a good release is seen soon; then twenty times a window, between 0.2 and 10 s. */
+/**
+ * The time between probes: short while nothing is known yet, so that a good release is seen soon;
+ * then a twentieth of the window, between 0.2 and 10 s.
+ */
 export function probeIntervalMs(trial: Trial): number {
   if (trial.healthySinceMs === undefined) return 250
   return Math.min(10_000, Math.max(200, trial.windowMs / 20))

@@ -1,8 +1,9 @@
 /**
- * Content whose bytes are exactly what the channel's keys signed. To have one is to know that whatever goes wrong while it is read is
- * the content's own fault, or this machine's: never that of a source, of the fetcher or of the network. That is why `read` is the one
- * place that refuses a release for good (`ContentRefusal`), and why it takes every error, foreseen or not: content must not be able
- * to end the installer.
+ * Content whose bytes are exactly what the channel's keys signed. Whatever goes wrong while it is
+ * read is the content's own fault, or this machine's: never that of a source, of the fetcher or of
+ * the network. That is why `read` is the only function that refuses a release for good
+ * (`ContentRefusal`), and why it takes every error, foreseen or not: content must not be able to
+ * end the installer.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { DiskError } from '../ports.ts'
@@ -10,8 +11,9 @@ import type { ContentFailure } from '../refusals.ts'
 import { FetchError, LocalFault } from '../refusals.ts'
 
 /**
- * A genuine release that this device cannot use: remembered, and tried again only under a higher counter or when the server asks for
- * it. Its maker is not exported: who holds no `Verified` content can give up no release.
+ * A genuine release that this device cannot use: remembered, and tried again only under a higher
+ * counter or when the server asks for it. Its maker is not exported: code without `Verified`
+ * content can give up no release.
  */
 class ContentRefusalError extends Error {
   override readonly name = 'ContentRefusal'
@@ -31,7 +33,10 @@ export function isContentRefusal(error: unknown): error is ContentRefusal {
 export class Verified<T> {
   readonly #content: T
 
-  /** For whoever has just compared the bytes with the digest, or the member with the signature, that vouches for them. */
+  /**
+   * Called only by code that has just compared the bytes with the digest, or the member with the
+   * signature, that vouches for them.
+   */
   constructor(content: T) {
     this.#content = content
   }
@@ -45,7 +50,7 @@ export class Verified<T> {
     }
   }
 
-  /** What is left of it once its reader took it apart: as genuine as the whole. */
+  /** A part that a reader took out of the content: as genuine as the whole. */
   async part<R>(reader: (content: T) => R | Promise<R>): Promise<Verified<R>> {
     return new Verified(await this.read(reader))
   }
@@ -56,7 +61,9 @@ export function refuseContent(code: ContentFailure, what: string, cause?: unknow
   throw new Refusal<ContentFailure>(code, what, { cause })
 }
 
-/** Names of system errors that a path or a tree in the content brings about, on a disk that is well. */
+/**
+ * Names of system errors that a path or a tree in the content brings about, on a disk that is well.
+ */
 const pathFaults = ['ENAMETOOLONG', 'ELOOP', 'ENOTDIR', 'EISDIR', 'EILSEQ', 'EINVAL', 'EMLINK']
 
 function verdictOf(error: unknown): ContentRefusal | LocalFault {
@@ -64,10 +71,10 @@ function verdictOf(error: unknown): ContentRefusal | LocalFault {
   const options = { cause: error }
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Refusal) return new ContentRefusalError(error.code, message, options)
-  // it was right a moment ago: what reads differently now is the disk
+  // It was right a moment ago: what reads differently now is the disk.
   if (error instanceof TrustError) return new LocalFault('disk_failed', message, options)
   if (error instanceof DiskError) return verdictOnDisk(error, message)
-  // nothing that a reader of verified content does asks the fetcher; should it ever, the release is not to blame
+  // No reader of verified content asks the fetcher; should one ever, the release is not to blame.
   if (error instanceof FetchError) return new LocalFault('disk_failed', message, options)
   return new ContentRefusalError('content_unusable', message, options)
 }

@@ -1,4 +1,7 @@
-/** V12: a device that must wait for leave to restart gets ready, waits, asks again, and is bound by the signed rules to the end. */
+/**
+ * V12: a device that must wait for permission to restart gets ready, waits, asks again, and is
+ * bound by the signed rules to the end.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'
@@ -138,7 +141,8 @@ test('V12 T7 leave to restart is no leave to break the signed rules: they are as
     agent.status().refusals.some(({ code }) => code === 'wrong_hash'),
   )
   assert.deepEqual([...agent.running], [one])
-  // A newer release runs first (assigned by another way); then the one that was ready is older than what has committed.
+  // A newer release runs first (assigned by another way); then the one that was ready is older than
+  // what has committed.
   const { sha256: three } = await origin.release('3.0.0', app('3.0.0'), { counter: 3 })
   agent.installer.pollNow()
   await runs(three)

@@ -1,6 +1,7 @@
 /**
- * The device's own key. The installer alone holds it and signs three things, each recognisable by its first bytes: a registration,
- * an assertion for a token, a report. The fetcher never sees it, so that a hijacked one can ask for tokens but forge no report.
+ * The device's own key. Only the installer holds it, and signs three things with it, each
+ * recognisable by its first bytes: a registration, an assertion for a token, a report. The fetcher
+ * never sees it, so that a hijacked one can ask for tokens but forge no report.
  */
 import {
   base64Decode,
@@ -48,7 +49,10 @@ async function signBase64(signer: Signer, message: Uint8Array<ArrayBuffer>): Pro
   return base64Encode(hexDecode(await signer.sign(message)))
 }
 
-/** Possession of the device key, bound to one provisioning key (api `registerDevice`). */
+/**
+ * A signature that shows possession of the device key, bound to one provisioning key (api
+ * `registerDevice`).
+ */
 export async function signRegistration(signer: Signer, provisioningKeyId: string): Promise<string> {
   return signBase64(
     signer,
@@ -66,15 +70,16 @@ export async function signReport(
 const assertionSeconds = 300
 
 /**
- * A compact JWT (RFC 7519, EdDSA) that a token is given for. The claims are the installer's own, but for a challenge of the server
- * that makes it good whatever the clock of the device says, for one server and as long as the challenge is good.
+ * A compact JWT (RFC 7519, EdDSA) for which the server gives a token. The claims are the
+ * installer's own, but for a challenge of the server that makes it good whatever the clock of the
+ * device says, for one server and as long as the challenge is good.
  */
 export async function signAssertion(
   signer: Signer,
   options: {
     deviceId: string
     audience: string
-    /** By the device's own clock, so that the server sees how far it is off. */
+    /** The time of the device's own clock, so that the server sees how far it is off. */
     now: Date
     random: Random
     challenge?: string

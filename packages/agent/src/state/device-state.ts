@@ -1,6 +1,7 @@
 /**
- * What the device must never forget, as one document: what is committed, how far an update has come, what failed, which reports
- * are not acknowledged yet. One write changes all of it or nothing. The links `current` and `previous` follow from it.
+ * What the device must never forget, as one document: what is committed, how far an update has
+ * come, what failed, which reports are not acknowledged yet. One write changes all of it or
+ * nothing. The links `current` and `previous` follow from it.
  */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -14,7 +15,7 @@ export interface StoredRelease {
   /** `<product>/<channel>/<version>` */
   targetPath: string
   version: string
-  /** Of the release's OCI index; names its folder. */
+  /** Digest of the release's OCI index; names its folder. */
   sha256: string
   counter: number
   /** Nothing below it may run once this release has committed. */
@@ -37,7 +38,7 @@ export interface FailedRelease {
   sha256: string
   counter: number
   code: string
-  /** How often; absent: once. */
+  /** How often it failed; absent: once. */
   times?: number
 }
 
@@ -50,30 +51,38 @@ export interface RefusalRecord {
 export interface SignedReport {
   sequence: number
   report: Readonly<Record<string, unknown>>
-  /** Base64. */
+  /** The signature in Base64. */
   signature: string
 }
 
 export interface DeviceState {
   deviceId: string | null
-  /** Of the device key. */
+  /** The file of the device key. */
   keyFile: KeyFile
-  /** Id of the provisioning key that it was registered with; `null` where that was not written down. */
+  /**
+   * Id of the provisioning key that it was registered with; `null` where that was not written down.
+   */
   registeredWith: string | null
   /** Ids of all provisioning keys that it was ever registered with, the newest last. */
   spentKeys: string[]
-  /** Since when the server says that the device was removed. */
+  /** The time at which the server said that the device was removed. */
   removedAt: string | null
-  /** Who the device was before it registered anew. */
+  /** The device's identity before it registered anew. */
   former: Identity | null
   committed: StoredRelease | null
-  /** The one committed before it, still stored; `null` when there is none or it lies below the floor. */
+  /**
+   * The release committed before it, still stored; `null` when there is none or it lies below the
+   * floor.
+   */
   fallback: StoredRelease | null
   committedCounter: number
   floor: number
-  /** The highest floor that the keys of `<product>/<channel>` have signed. No release below it is chosen; what is installed may stay. */
+  /**
+   * The highest floor that the keys of `<product>/<channel>` have signed. No release below it is
+   * chosen; what is installed may stay.
+   */
   channelFloors: Readonly<Record<string, number>>
-  /** Stored whole, and waiting for leave to restart into it. */
+  /** The release that is stored whole, and waits for permission to restart into it. */
   staged: StoredRelease | null
   update: Update | null
   /** How the last update ended. */
@@ -84,11 +93,11 @@ export interface DeviceState {
     code?: string
   } | null
   failed: FailedRelease[]
-  /** Of the last cycle. */
+  /** Refusals of the last cycle. */
   refusals: RefusalRecord[]
   metadata: Readonly<Record<string, number>>
   timestampVerifiedAt: string | null
-  /** Of the last signed report. */
+  /** Sequence of the last signed report. */
   sequence: number
   outbox: SignedReport[]
 }
@@ -125,11 +134,14 @@ export interface StateStore {
   readonly state: DeviceState
   /** Whether one of the two generations could not be read at the start. */
   readonly generationLost: boolean
-  /** Durable when it resolves; changes are applied one after the other. */
+  /** Applies changes one after the other; each is durable when it resolves. */
   change(edit: (state: DeviceState) => DeviceState | Promise<DeviceState>): Promise<void>
 }
 
-/** Throws `TrustError<'state_unreadable'>`. `isFresh` says whether nothing else shows that this device had a life before. */
+/**
+ * Throws `TrustError<'state_unreadable'>`. `isFresh` says whether nothing else shows that this
+ * device had a life before.
+ */
 export async function openState(disk: Disk, path: string, isFresh: boolean): Promise<StateStore> {
   const generation = await readGenerations(disk, path, stateBytesMax)
   if (generation === undefined && !isFresh) {
@@ -154,14 +166,17 @@ export async function openState(disk: Disk, path: string, isFresh: boolean): Pro
         number += 1
         state = edited
       })
-      // the caller gets the error; who comes next only waits for the end
+      // The caller gets the error; the next caller only waits for the end.
       queue = step.catch(() => {})
       return step
     },
   }
 }
 
-/** The checksum has shown that it is what we wrote; this shows that we wrote what this version understands. */
+/**
+ * Reads the members: the checksum has shown that it is what we wrote; this shows that this version
+ * understands it.
+ */
 function parseState(content: Uint8Array): DeviceState {
   try {
     const value: unknown = JSON.parse(utf8Decode(content))
@@ -187,7 +202,10 @@ export function rememberFailure(state: DeviceState, failure: FailedRelease): Fai
 
 const spentKeysMax = 256
 
-/** What a registration changes; kept for the day on which somebody puts the same key there again. */
+/**
+ * The members that a registration changes; kept for the day on which somebody puts the same key
+ * there again.
+ */
 export function registeredBy(
   state: DeviceState,
   keyId: string,
@@ -197,12 +215,15 @@ export function registeredBy(
   return { registeredWith: keyId, spentKeys }
 }
 
-/** Whatever a server says: so often a signed release that fails can interrupt the service of this device. */
+/**
+ * The most attempts at a signed release that fails, whatever a server says: each interrupts the
+ * service of this device.
+ */
 const attemptsMax = 10
 
 /**
- * A release that failed here is left alone until it is signed again under a higher counter, or the server asks for a
- * further attempt at it.
+ * A release that failed here is left alone until it is signed again under a higher counter, or the
+ * server asks for a further attempt at it.
  */
 export function hasFailed(
   state: DeviceState,

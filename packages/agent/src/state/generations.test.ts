@@ -12,7 +12,7 @@ import {
   writeGeneration,
 } from './generations.ts'
 
-/** Whole files only: what `replaceFile` promises is the simulation's to break. */
+/** A disk of whole files only: the simulation breaks what `replaceFile` promises. */
 function memoryDisk(): Pick<Disk, 'read' | 'create' | 'remove' | 'rename' | 'syncFolder'> & {
   files: Map<string, Uint8Array>
 } {

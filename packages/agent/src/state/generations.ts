@@ -1,7 +1,7 @@
 /**
- * A document kept in two files, written in turn, each with its number, length and SHA-256 behind it (TRUST.md, 7). A torn or
- * altered file is passed over for the other; when neither can be read although one is there, that is `state_unreadable` and never
- * the same as an empty start.
+ * A document kept in two files, written in turn, each with its number, length and SHA-256 behind
+ * it. A torn or altered file is passed over for the other; when neither can be read although one
+ * exists, that is `state_unreadable` and never the same as an empty start.
  */
 import { concatBytes, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -13,14 +13,14 @@ const trailerForm = /\nseaworthy-state-v1 ([0-9]{1,15}) ([0-9]{1,9}) ([0-9a-f]{6
 const trailerBytesMax = 128
 
 export interface Generation {
-  /** Grows by one with every write. */
+  /** The generation's number, one more with every write. */
   number: number
   content: Uint8Array
   /** Whether the other file was there and could not be read. */
   otherDamaged: boolean
 }
 
-/** Of number and content, so that neither can be changed alone. */
+/** The checksum of number and content, so that neither can be changed without the other. */
 async function sha256Hex(number: number, content: Uint8Array): Promise<string> {
   const bytes = concatBytes(utf8Encode(`${number}\n`), content)
   return hexEncode(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
@@ -31,7 +31,7 @@ export async function encodeGeneration(number: number, content: Uint8Array): Pro
   return concatBytes(content, utf8Encode(trailer))
 }
 
-/** `undefined` for anything that is not exactly one whole generation. */
+/** The generation, or `undefined` for anything that is not exactly one whole generation. */
 export async function decodeGeneration(
   bytes: Uint8Array,
 ): Promise<{ number: number; content: Uint8Array } | undefined> {
@@ -53,7 +53,10 @@ export async function decodeGeneration(
   return { number: Number(match[1]), content }
 }
 
-/** The newest whole generation, `undefined` when there never was one. Throws `TrustError<'state_unreadable'>`. */
+/**
+ * The newest whole generation, `undefined` when there never was one. Throws
+ * `TrustError<'state_unreadable'>`.
+ */
 export async function readGenerations(
   disk: Disk,
   path: string,
@@ -77,7 +80,7 @@ export async function readGenerations(
   )
 }
 
-/** Durable when it resolves; overwrites the older of the two. */
+/** Overwrites the older of the two; durable when it resolves. */
 export async function writeGeneration(
   disk: Disk,
   path: string,

@@ -1,4 +1,7 @@
-/** Who the device is to its server, kept apart from the state: it is what a device needs to say that its state is lost. */
+/**
+ * The device's identity at its server, kept apart from the state: a device needs it to say that its
+ * state is lost.
+ */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Disk } from '../ports.ts'
 import type { Layout } from './layout.ts'
@@ -19,7 +22,10 @@ export function isKeyFile(value: unknown): value is KeyFile {
   return (keyFiles as readonly unknown[]).includes(value)
 }
 
-/** Three take turns: a device that registers anew keeps the key that it has and the one before, until the new one is registered. */
+/**
+ * Three take turns: a device that registers anew keeps the key that it has and the one before,
+ * until the new one is registered.
+ */
 export function freeKeyFile(taken: readonly (KeyFile | undefined)[]): KeyFile {
   return keyFiles.find((keyFile) => !taken.includes(keyFile))!
 }
@@ -33,7 +39,7 @@ export async function writeIdentity(
   await replaceFile(disk, `${layout.trust}/identity`, utf8Encode(text))
 }
 
-/** `undefined` when there is none, or none that can be read. */
+/** The identity; `undefined` when there is none, or none that can be read. */
 export async function readIdentity(disk: Disk, layout: Layout): Promise<Identity | undefined> {
   try {
     const bytes = await disk.read(`${layout.trust}/identity`, 64)
@@ -41,7 +47,7 @@ export async function readIdentity(disk: Disk, layout: Layout): Promise<Identity
     if (match === undefined || match === null) return undefined
     return { deviceId: match[1]!, keyFile: isKeyFile(match[2]) ? match[2] : 'device.key' }
   } catch {
-    // what is asked for here is needed only after something worse was found
+    // This is asked for only after something worse was found.
     return undefined
   }
 }

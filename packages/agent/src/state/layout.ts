@@ -1,10 +1,10 @@
-/** Where everything lies on a device (INTERFACES.md, "On the device"). All paths hang below one folder. */
+/** Where everything lies on a device. All paths hang below one folder. */
 
 export interface Layout {
   root: string
-  /** The installer's alone: TUF state, device state, device key. */
+  /** The installer's own folder: TUF state, device state, device key. */
   trust: string
-  /** The fetcher's: partial downloads and files handed over. Hostile. */
+  /** The fetcher's folder: partial downloads and files handed over. Hostile. */
   fetch: string
   /** Content copied out of the fetcher's folder while hashing; emptied at every start. */
   incoming: string
@@ -12,7 +12,7 @@ export interface Layout {
   releases: string
   current: string
   previous: string
-  /** The application's own, kept over all releases. */
+  /** The application's own folder, kept over all releases. */
   appData: string
   /** Status for people and programs without the socket. */
   statusFile: string

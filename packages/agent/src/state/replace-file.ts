@@ -2,7 +2,10 @@
 import { dirname } from 'node:path'
 import type { Disk } from '../ports.ts'
 
-/** Write, sync, rename, sync the folder. What a crash leaves of an earlier attempt is removed first. */
+/**
+ * Writes, syncs, renames, and syncs the folder. What a crash leaves of an earlier attempt is
+ * removed first.
+ */
 export async function replaceFile(
   disk: Disk,
   path: string,

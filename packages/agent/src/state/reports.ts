@@ -1,4 +1,7 @@
-/** What the device says about itself (TRUST.md, 9), and the outbox of signed statements that are not acknowledged yet. */
+/**
+ * What the device says about itself, and the outbox of signed statements that are not acknowledged
+ * yet.
+ */
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -16,12 +19,12 @@ export type UpdateActivity =
       code?: string
     }
 
-/** Ready, and waiting for leave to restart (V12). */
+/** The activity of a device that is ready, and waits for permission to restart (V12). */
 export function waitingActivity({ targetPath, sha256 }: StoredRelease): UpdateActivity {
   return { state: 'installing', targetPath, sha256, code: 'waiting_for_restart' }
 }
 
-/** What is not in the durable state. */
+/** The facts of a report that are not in the durable state. */
 export interface ReportFacts {
   product: string
   agentVersion: string
@@ -30,7 +33,10 @@ export interface ReportFacts {
   activity: UpdateActivity
 }
 
-/** `running` is the committed release; one that is on trial is named by `update`, until it is committed. */
+/**
+ * A report on the state. `running` is the committed release; one that is on trial is named by
+ * `update`, until it is committed.
+ */
 export function buildReport(
   state: DeviceState,
   facts: ReportFacts,
@@ -63,8 +69,9 @@ export function buildReport(
 }
 
 /**
- * Adds a signed report about `state` to its outbox, so that change and report become durable in one write. A full outbox gives up
- * its second-newest entries first: the newest states all that is true now, and the gap in the sequence stays visible.
+ * Adds a signed report about `state` to its outbox, so that change and report become durable in one
+ * write. A full outbox gives up its second-newest entries first: the newest states all that is true
+ * now, and the gap in the sequence stays visible.
  */
 export async function withSignedReport(
   state: DeviceState,
@@ -79,7 +86,7 @@ export async function withSignedReport(
   return { ...state, sequence, outbox: [...kept, signed] }
 }
 
-/** A pause of about `seconds`, drawn so that a fleet never knocks at once. */
+/** A pause of about `seconds`, drawn so that a fleet never polls at once. */
 export function jitteredMs(seconds: number, random: Random): number {
   return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))
 }

@@ -1,4 +1,7 @@
-/** The form of a stored device state, member by member: what another version or a mistaken hand wrote is not run on. */
+/**
+ * The form of a stored device state, member by member: a state that another version or a mistaken
+ * hand wrote is not used.
+ */
 import { isKeyFile } from './identity.ts'
 
 type Form = (value: unknown) => boolean
@@ -71,7 +74,10 @@ const forms = {
 
 type StateMember = keyof typeof forms
 
-/** The first member that is not of its form, or `undefined`. `Member` is each member of the state: one without a form does not compile. */
+/**
+ * The first member that is not of its form, or `undefined`. `Member` is each member of the state:
+ * one without a form does not compile.
+ */
 export function findStateFault<Member extends StateMember>(
   state: Readonly<Record<Member | StateMember, unknown>>,
 ): string | undefined {

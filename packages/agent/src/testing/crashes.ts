@@ -1,4 +1,7 @@
-/** One agent, many updates, and `kill -9` at random moments; after each, the whole device is looked at. */
+/**
+ * One agent, many updates, and `kill -9` at random moments; after each, the whole device is looked
+ * at.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Random } from '@seaworthy/std/random'
@@ -10,7 +13,7 @@ import { startTestOrigin } from './test-origin.ts'
 export interface CrashFigures {
   updates: number
   rolledBack: number
-  /** Those that had to wait for leave to restart, and lost their power meanwhile. */
+  /** Updates that had to wait for permission to restart, and lost their power meanwhile. */
   waited: number
   kills: Record<string, number>
 }
@@ -44,7 +47,10 @@ export async function updateUnderFire(updates: number, random: Random): Promise<
     assert.ok(reported() >= committed, `the counter went back from ${committed} to ${reported()}`)
     committed = reported()
   }
-  /** It gets ready, loses its power, is ready still without fetching anything again, and only then may restart. */
+  /**
+   * The device gets ready, loses its power, is ready still without fetching anything again, and
+   * only then may restart.
+   */
   const waitAndFall = async (i: number, sha256: string, layer: string) => {
     const isWaiting = (since: number) =>
       origin.reports.slice(since).some(({ report: { update } }) => {

@@ -1,4 +1,7 @@
-/** For tests, simulations and benchmarks of other packages: a real agent, a hostile origin, and the parts that they take by themselves. */
+/**
+ * For tests, simulations and benchmarks of other packages: a real agent, a hostile origin, and the
+ * parts that they take by themselves.
+ */
 export type { TestAgent } from './test-agent.ts'
 export { createTestAgent, killHard, makeTestFolder, writeTestApp } from './test-agent.ts'
 export type { TestOrigin } from './test-origin.ts'

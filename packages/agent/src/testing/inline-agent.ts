@@ -1,6 +1,7 @@
 /**
- * The whole agent in the test's own process: the real protocol, the real disk and network, and applications that only exist in
- * name. What attacks need: each part can be replaced by a hostile one.
+ * The whole agent in the test's own process: the real protocol, the real disk and network, and
+ * applications that only exist in name. Attacks need it: each part can be replaced by a hostile
+ * one.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Real agents for tests: a folder, a configuration, an application that answers over HTTP, and the agent's own processes. */
+/**
+ * Real agents for tests: a folder, a configuration, an application that answers over HTTP, and the
+ * agent's own processes.
+ */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -79,9 +82,11 @@ export interface TestAgent {
   /** What the agent's processes wrote to their logs. */
   log: string[]
   start(): void
-  /** SIGTERM to the supervisor, and waits. */
+  /** Sends SIGTERM to the supervisor, and waits. */
   stop(): Promise<void>
-  /** `kill -9` of everything, application included: a power cut without its effect on the disk. */
+  /**
+   * Ends everything by `kill -9`, application included: a power cut without its effect on the disk.
+   */
   cutPower(): void
   status(): Promise<Record<string, unknown>>
   updateNow(): Promise<void>
@@ -110,7 +115,7 @@ export async function createTestAgent(
       channel: origin.channel,
       pollSeconds: 3600,
       environment: { PORT: String(port) },
-      // the Node that the application is started with may lie where only root can read it
+      // The Node that the application is started with may lie where only root can read it.
       ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
       ...config,
     }),

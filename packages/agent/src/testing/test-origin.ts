@@ -1,6 +1,7 @@
 /**
- * A server for tests: a TUF repository, the blobs of its releases, and the few calls a device makes, over real HTTP on loopback.
- * A test may put anything in its place. For tests and benchmarks only.
+ * A server for tests: a TUF repository, the blobs of its releases, and the few calls a device
+ * makes, over real HTTP on loopback. A test may replace any part of it. Used in tests and
+ * benchmarks only.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
@@ -21,7 +22,7 @@ import type { RepositorySimulator } from '@seaworthy/trust/testing'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
 
 export const testProvisioningKey = `swp_${'0'.repeat(26)}_${'a'.repeat(64)}`
-/** Each makes one device. */
+/** A provisioning key; each makes one device. */
 export const freshProvisioningKey = (letter: string): string =>
   `swp_${letter.repeat(26)}_${letter.repeat(64)}`
 
@@ -54,20 +55,26 @@ export interface TestOrigin {
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number
-  /** Of the last registration. */
+  /** Id of the last registered device. */
   deviceId(): string
-  /** As an operator removes a device. */
+  /** Removes a device, as an operator does. */
   removeDevice(id: string): void
-  /** As after a backup from before its registration was restored: nobody knows the device. */
+  /** Makes the server forget a device, as if a backup from before its registration was restored. */
   forgetDevice(id: string): void
-  /** As after an older backup was restored: the device was never registered, those removed after it are there. */
+  /**
+   * Brings the state of an older backup back: the device was never registered, those removed after
+   * it are there.
+   */
   restore(id: string): void
   /** Looks at each request first; `true` when it has answered. */
   intercept:
     | ((request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>)
     | undefined
   requests: string[]
-  /** Builds a release from a folder, lists it and, unless told otherwise, assigns it. Resolves with the digest of its index. */
+  /**
+   * Builds a release from a folder, lists it and, unless told otherwise, assigns it. Resolves with
+   * the digest of its index.
+   */
   release(
     version: string,
     folder: string,
@@ -86,14 +93,14 @@ export interface TestOrigin {
 
 export const testPlatform = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`
 
-/** `folder` is for the layouts; the caller removes it. */
+/** Starts the server. `folder` is for the layouts; the caller removes it. */
 export async function startTestOrigin(folder: string, now = new Date()): Promise<TestOrigin> {
   const repository = await createRepositorySimulator(now)
   const product = 'gauge'
   const channel = 'stable'
   await repository.addProduct(product)
   await repository.addChannel(product, channel)
-  /** Files by what stands behind `/v2/<product>/` and `/tuf/targets/`. */
+  /** Files by the path behind `/v2/<product>/` and `/tuf/targets/`. */
   const blobs = new Map<string, { path: string; mediaType: string }>()
   const devices: KnownDevice[] = []
   const forgotten = new Set<string>()
@@ -190,7 +197,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       hexEncode(base64Decode(signature)),
     )
 
-  /** `bearer` is what the request was sent with. */
+  /** The calls of the API; `bearer` is what the request was sent with. */
   const calls: Record<
     string,
     (body: never, bearer: string) => Promise<{ status: number; reply: unknown }>

@@ -1,6 +1,7 @@
 /**
- * Takes a release that the signed rules allow: fetches and stores it, and hands it to the reconciler, at once or when the server
- * gives leave to restart. Who has no leave keeps it ready; each time the rules are asked again before anything is started.
+ * Takes a release that the signed rules allow: fetches and stores it, and hands it to the
+ * reconciler, at once or when the server permits the restart. A device without permission keeps the
+ * release ready; each time the rules are asked again before anything is started.
  */
 import type { Release } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'
@@ -15,26 +16,33 @@ import { commitRelease } from './planner.ts'
 import { stageRelease } from './stage.ts'
 import { isContentRefusal } from './verified.ts'
 
-/** What the server may say beside which release: when to restart into it, and whether to try once more. */
-export type Leave = Pick<Assignment, 'mayRestart' | 'attempt'>
+/**
+ * What the server says beside the release: when to restart into it, and whether to try once more.
+ */
+export type UpdateTerms = Pick<Assignment, 'mayRestart' | 'attempt'>
 
-export interface Taker {
-  /** `waiting`: it is ready, and needs leave to restart. Throws what `stageRelease` throws. */
-  take(signed: Release, leave: Leave): Promise<'waiting' | 'taken'>
-  /** What is ready stays ready; nobody is told that it waits for something that is not assigned. */
+export interface Updater {
+  /**
+   * Takes the release; `waiting`: it is ready, and needs permission to restart. Throws what
+   * `stageRelease` throws.
+   */
+  take(signed: Release, terms: UpdateTerms): Promise<'waiting' | 'taken'>
+  /**
+   * Nothing is assigned: what is ready stays ready, and the status no longer says that it waits.
+   */
   waitForNothing(): void
 }
 
-/** For so long a leave to restart is taken for one of now. */
-const leaveLifetimeMs = 60_000
+/** How long a permission to restart holds. */
+const permissionLifetimeMs = 60_000
 
-export function createTaker(context: InstallerContext, report: () => Promise<void>): Taker {
+export function createUpdater(context: InstallerContext, report: () => Promise<void>): Updater {
   const { ports, settings, store } = context
   const { config } = settings
 
   const take = async (
     signed: Release,
-    { mayRestart, attempt = 1 }: Leave,
+    { mayRestart, attempt = 1 }: UpdateTerms,
   ): Promise<'waiting' | 'taken'> => {
     const release: StoredRelease = {
       targetPath: signed.path,
@@ -49,7 +57,8 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
       if (release.counter === state.committedCounter && release.floor <= state.floor) {
         return 'taken'
       }
-      // the content that runs was signed again with a higher counter: nothing has to be started for it
+      // The content that runs was signed again with a higher counter: nothing has to be started for
+      // it.
       await changeAndReport(context, committedActivity(release), (current) =>
         commitRelease(current, release),
       )
@@ -59,9 +68,9 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     const { stored } = await readSlots(ports.disk, settings.layout)
     const beganMs = ports.clock.monotonicMs()
     if (!stored.includes(release.sha256)) await stage(signed, release)
-    // leave is for the moment: after a long download a window may have closed
-    const isLeaveOld = ports.clock.monotonicMs() - beganMs > leaveLifetimeMs
-    if (mayRestart === false || (mayRestart === true && isLeaveOld)) {
+    // Permission is for the moment: after a long download, a window may have closed.
+    const isPermissionOld = ports.clock.monotonicMs() - beganMs > permissionLifetimeMs
+    if (mayRestart === false || (mayRestart === true && isPermissionOld)) {
       await keepReady(release)
       return 'waiting'
     }
@@ -78,7 +87,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     const { staged } = store.state
     if (staged?.sha256 !== release.sha256 || staged.counter !== release.counter) {
       await store.change((current) => ({ ...current, staged: release }))
-      // another one that was kept ready until now is of no use any more
+      // Another release that was kept ready until now is of no use any more.
       context.wakeReconciler()
       ports.log.info('ready-and-waiting', { targetPath: release.targetPath })
     }
@@ -112,13 +121,14 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
         (state) => {
           context.setActivity({ state, targetPath, sha256 })
           publishStatus(context)
-          // shown to whoever watches; a server that does not listen is no reason to wait
+          // This is shown to people who watch; a server that does not listen is no reason to wait.
           void report().catch(() => {})
         },
       )
     } catch (error) {
       context.setActivity({ state: 'idle' })
-      // whatever sources, network and fetcher do may be better next time; a genuine release that this device cannot use will not be
+      // Sources, network and fetcher may do better next time; a genuine release that this device
+      // cannot use will not.
       if (isContentRefusal(error)) await giveUp(release, error.code)
       else if (error instanceof LocalFault) await tellFailure(release, error.code)
       throw error
@@ -127,7 +137,7 @@ export function createTaker(context: InstallerContext, report: () => Promise<voi
     }
   }
 
-  /** A download may take days; the device is not silent for so long. */
+  /** Reports during a download, which may take days: the device is not silent for so long. */
   const reportMeanwhile = async (signal: AbortSignal) => {
     const everyMs = Math.max(60, config.pollSeconds) * 1000
     for (;;) {
