@@ -417,7 +417,7 @@ test('T7 D9 a release whose seaworthy.json is a link, a folder, too long or endl
     (agent.status()['failed'] as { code: string; counter: number }[]).map(
       ({ code, counter: failed }) => `${failed} ${code}`,
     ),
-    [6, 7, 8, 9].map((failed) => `${failed} manifest_malformed`),
+    [6, 7, 8, 9].map((failed) => `${failed} bundle_manifest_malformed`),
   )
   const blobs = () => origin.requests.filter((request) => request.includes('/blobs/')).length
   const [before, reports] = [blobs(), origin.reports.length]
