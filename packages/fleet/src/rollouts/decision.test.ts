@@ -15,6 +15,7 @@ import {
 } from './rollout.fixture.ts'
 import type { CheckInFacts, Rollout } from './rollout.ts'
 import { settleRollouts } from './settle.ts'
+import type { Situation } from './situation.ts'
 import { createZones } from './zones.ts'
 
 const zones = createZones()
@@ -35,14 +36,22 @@ const emergency = (counter: number): Rollout => {
 const under = (counter: number, changes: Parameters<typeof updateOf>[0] = {}) =>
   updateOf({ rolloutId: `rollout_${counter}`, ...changes })
 
+const situationOf = (
+  rollouts: readonly Rollout[],
+  fleet: Partial<FleetPolicy> = {},
+  signed = releases,
+): Situation => ({
+  ...{ fleet: fleetOf(fleet), rollouts: rankRollouts(rollouts, signed), releases: signed },
+  ...{ zones, now },
+})
+
 function decide(
   rollouts: readonly Rollout[],
   facts: Partial<CheckInFacts> = {},
   fleet: Partial<FleetPolicy> = {},
   signed = releases,
 ) {
-  const ranked = rankRollouts(rollouts, signed)
-  const decision = decideUpdate(factsOf(facts), fleetOf(fleet), ranked, signed, now, zones)
+  const decision = decideUpdate(factsOf(facts), situationOf(rollouts, fleet, signed))
   if (decision.kind === 'settle') return [decision.wish.kind, decision.wish.rolloutId]
   return [decision.release?.version ?? null, decision.reason]
 }
@@ -50,15 +59,7 @@ const settle = (
   rollouts: readonly Rollout[],
   facts: Partial<CheckInFacts>,
   fleet: Partial<FleetPolicy> = {},
-) =>
-  settleRollouts(
-    fleetOf(fleet),
-    rankRollouts(rollouts, releases),
-    releases,
-    [factsOf(facts)],
-    now,
-    zones,
-  )
+) => settleRollouts(situationOf(rollouts, fleet), [factsOf(facts)])
 
 test('D2 a fleet that follows the newest release is decided as before, whatever rollouts say', () => {
   const fleet = fleetOf({ follow: 'newest' })
@@ -201,8 +202,7 @@ test('D11 an emergency overtakes what is offered or downloading, and waits for t
 
 test('D3 when nothing can be settled the device is answered no more than it was granted before', () => {
   const meanwhile = (rollouts: Rollout[], facts: Partial<CheckInFacts>) => {
-    const ranked = rankRollouts(rollouts, releases)
-    const decision = decideUpdate(factsOf(facts), fleetOf(), ranked, releases, now, zones)
+    const decision = decideUpdate(factsOf(facts), situationOf(rollouts))
     assert.equal(decision.kind, 'settle')
     return decision.kind === 'settle' ? (decision.answerMeanwhile.release?.version ?? null) : null
   }

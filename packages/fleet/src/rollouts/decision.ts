@@ -12,15 +12,9 @@ import { admitDevice } from './admission.ts'
 import { alreadyThere } from './already-there.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
+import type { FleetRollout, Situation } from './situation.ts'
 import { canBeSuperseded, isUnderWay } from './update-states.ts'
 import { advanceUpdate } from './updates.ts'
-import type { Zones } from './zones.ts'
-
-/** A rollout of the fleet, with its release while that is in the signed metadata. */
-export interface FleetRollout {
-  readonly rollout: Rollout
-  readonly release: ReleaseFacts | null
-}
 
 export type AnswerReason =
   | Assignment['reason']
@@ -101,43 +95,27 @@ export function findRelease(
   return null
 }
 
-/**
- * For one check-in, from memory; all that is handed in may be stale. `rollouts` are those of the fleet that are active
- * or paused, or that have ended with updates still under way, as `rankRollouts` orders them; `releases` the verified
- * ones of the fleet's channel.
- */
-export function decideUpdate(
-  facts: CheckInFacts,
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
-  releases: readonly ReleaseFacts[],
-  now: Date,
-  zones: Zones,
-): Decision {
+/** For one check-in, from memory; all that is handed in may be stale. */
+export function decideUpdate(facts: CheckInFacts, situation: Situation): Decision {
+  const { fleet, rollouts, releases, now } = situation
   if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
   for (const { rollout } of rollouts) {
     const update = updateIn(rollout, facts)
     if (update !== null && advanceUpdate(update, rollout, facts, now) !== null) {
-      return settle('advance', rollout, facts, fleet, rollouts)
+      return settle('advance', rollout, facts, situation)
     }
     if (alreadyThere(rollout, facts, now) !== null) {
-      return settle('already', rollout, facts, fleet, rollouts)
+      return settle('already', rollout, facts, situation)
     }
   }
-  const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
+  const choice = chooseNext(facts, situation)
   if (choice.kind === 'answer') return choice
-  return settle('grant', choice.from, facts, fleet, rollouts)
+  return settle('grant', choice.from, facts, situation)
 }
 
 /** The order of decision over what is known; shared by the snapshot and the authority. */
-export function chooseNext(
-  facts: CheckInFacts,
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
-  releases: readonly ReleaseFacts[],
-  now: Date,
-  zones: Zones,
-): Choice {
+export function chooseNext(facts: CheckInFacts, situation: Situation): Choice {
+  const { fleet, rollouts, releases, now, zones } = situation
   if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
   if (!fleet.updatesEnabled) return nothing('updates_disabled', null)
   if (facts.running !== null && facts.running.product !== fleet.product) {
@@ -166,7 +144,7 @@ export function chooseNext(
     if (admission.reason === facts.heldBack?.reason) return nothing(admission.reason, rollout.id)
     best ??= nothing(admission.reason, rollout.id)
   }
-  const baseline = chooseBaseline(facts, fleet, rollouts, releases)
+  const baseline = chooseBaseline(facts, situation)
   if (baseline.release !== null) return { kind: 'answer', ...baseline }
   return best ?? { kind: 'answer', ...baseline }
 }
@@ -188,12 +166,7 @@ function keepOn(
 }
 
 /** The baseline, or why it is none for this device. */
-function chooseBaseline(
-  facts: CheckInFacts,
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
-  releases: readonly ReleaseFacts[],
-): Answer {
+function chooseBaseline(facts: CheckInFacts, { fleet, rollouts, releases }: Situation): Answer {
   const { baseline } = fleet
   if (baseline === null) return { release: null, reason: 'no_rollout', rolloutId: null }
   const { sha256, version } = baseline
@@ -261,8 +234,7 @@ function settle(
   kind: Wish['kind'],
   rollout: Rollout,
   facts: CheckInFacts,
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
+  { fleet, rollouts }: Situation,
 ): Decision {
   const current = findCurrent(facts, rollouts)
   const answerMeanwhile: Answer =

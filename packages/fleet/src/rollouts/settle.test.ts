@@ -427,12 +427,12 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
           const { facts } = devices[index]!
           return { ...facts, updates: rowsOf((u) => u.deviceId === facts.deviceId) }
         })
-        const ranked = rankRollouts(list, releases)
+        const situation = { fleet, rollouts: rankRollouts(list, releases), releases, zones, now }
         const first = batch[0]!
-        const decision = decideUpdate(first, fleet, ranked, releases, now, zones)
+        const decision = decideUpdate(first, situation)
         // Sentences take a thousand times as long as decisions.
         if (pick % 6 === 0) checkWhy(first, fleet, list, now, pick)
-        const alone = settleRollouts(fleet, ranked, releases, [first], now, zones)
+        const alone = settleRollouts(situation, [first])
         const answer = alone.answers.get(first.deviceId)!
         if (decision.kind === 'answer') {
           const { kind: _, ...expected } = decision
@@ -443,7 +443,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
           if (decision.wish.kind === 'grant')
             assert.equal(answer.rolloutId, decision.wish.rolloutId)
         }
-        const settled = settleRollouts(fleet, ranked, releases, batch, now, zones)
+        const settled = settleRollouts(situation, batch)
         write(settled.rollouts, settled.changes)
         for (const index of here) {
           const device = devices[index]!
@@ -511,7 +511,8 @@ function checkWhy(
   now: Date,
   pick: number,
 ): void {
-  const why = explain(facts, fleet, rankRollouts(rollouts, releases), releases, now, zones, 'UTC')
+  const situation = { fleet, rollouts: rankRollouts(rollouts, releases), releases, zones, now }
+  const why = explain(facts, situation, 'UTC')
   assert.match(why.sentence, /^[a-z].*[^.]$/)
   assert.doesNotMatch(why.sentence, /undefined|null|NaN|Infinity|Invalid/)
   if (why.earliestAt === null) return
@@ -521,8 +522,8 @@ function checkWhy(
   const before = new Date(now.getTime() + Math.floor((span * (pick % 97)) / 97))
   if (before.getTime() >= why.earliestAt.getTime()) return
   const planned = rollouts.map((rollout) => plan(plan(rollout, now), before))
-  const ranked = rankRollouts(planned, releases)
-  const decision = decideUpdate(facts, fleet, ranked, releases, before, zones)
+  const then = { ...situation, rollouts: rankRollouts(planned, releases), now: before }
+  const decision = decideUpdate(facts, then)
   assert.ok(decision.kind === 'answer' || decision.wish.rolloutId !== why.rolloutId, why.sentence)
 }
 

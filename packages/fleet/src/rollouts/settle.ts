@@ -3,18 +3,16 @@
  * report says of its updates, then whether failures stop a rollout, at once, and only then an offer. Limits, safe mode
  * and gates are exact because nothing else changes a rollout's counters.
  */
-import type { FleetPolicy } from '../fleets/index.ts'
-import type { ReleaseFacts } from '../releases/index.ts'
 import { alreadyThere } from './already-there.ts'
-import type { Answer, FleetRollout } from './decision.ts'
+import type { Answer } from './decision.ts'
 import { chooseNext } from './decision.ts'
 import { recordGrant } from './grants.ts'
 import { judgeFailures } from './judgement.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
+import type { Situation } from './situation.ts'
 import type { SupersedeCode } from './updates.ts'
 import { advanceUpdate, moveCounters, supersedeUpdate, timeOutUpdate } from './updates.ts'
-import type { Zones } from './zones.ts'
 
 /** One write of an update: `before` is `null` for the first of a device in a rollout. */
 export interface UpdateChange {
@@ -35,16 +33,12 @@ export interface Settled {
   readonly updates: ReadonlyMap<string, readonly Update[]>
 }
 
-/** `rollouts` (from `rankRollouts`) are the fleet's, read under lock; so are the `updates` of each of `batch`. */
-export function settleRollouts(
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
-  releases: readonly ReleaseFacts[],
-  batch: readonly CheckInFacts[],
-  now: Date,
-  zones: Zones,
-): Settled {
+/** The rollouts were read under lock; so were the `updates` of each of `batch`. */
+export function settleRollouts(situation: Situation, batch: readonly CheckInFacts[]): Settled {
+  const { rollouts, now } = situation
   const ranked = [...rollouts]
+  // Follows each change of `ranked`.
+  const current: Situation = { ...situation, rollouts: ranked }
   const changes: UpdateChange[] = []
   const answers = new Map<string, Answer>()
   const updates = new Map<string, readonly Update[]>()
@@ -74,7 +68,7 @@ export function settleRollouts(
         alreadyThere(rollout, facts, now)
       if (after !== null) facts = move(facts, rollout, after)
     }
-    const choice = chooseNext(facts, fleet, ranked, releases, now, zones)
+    const choice = chooseNext(facts, current)
     if (choice.kind === 'answer') {
       const { kind: _, ...answer } = choice
       answers.set(facts.deviceId, answer)

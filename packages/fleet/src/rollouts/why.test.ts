@@ -21,6 +21,7 @@ import {
 } from './rollout.fixture.ts'
 import type { CheckInFacts, Rollout } from './rollout.ts'
 import { updateStates } from './rollout.ts'
+import type { Situation } from './situation.ts'
 import { abort, pause } from './transitions.ts'
 import type { Why } from './why.ts'
 import { explain, explainRollout } from './why.ts'
@@ -44,14 +45,18 @@ function ask(asked: Asked): Why {
   const signed = asked.releases ?? releases
   return explain(
     factsOf(asked.facts),
-    fleetOf(asked.fleet),
-    rankRollouts(asked.rollouts ?? [rolloutOf()], signed),
-    signed,
-    now,
-    zones,
+    {
+      ...situationOf(asked.fleet),
+      rollouts: rankRollouts(asked.rollouts ?? [rolloutOf()], signed),
+      releases: signed,
+    },
     berlin,
   )
 }
+
+const situationOf = (fleet: Partial<FleetPolicy> = {}): Situation => ({
+  ...{ fleet: fleetOf(fleet), rollouts: [], releases, zones, now },
+})
 
 const percents = (...list: number[]) =>
   list.map((percent) => ({
@@ -455,7 +460,7 @@ test('D5 why: of one rollout alone, also one that is over', () => {
   const over = abort(rolloutOf(), null, now)
   const update = updateOf({ state: 'superseded', code: 'aborted', endedAt: now })
   const facts = factsOf({ updates: [update] })
-  const why = explainRollout(facts, fleetOf(), over, [], now, zones, 'UTC')
+  const why = explainRollout(facts, over, { ...situationOf(), releases: [] }, 'UTC')
   assert.equal(why.code, 'aborted')
   assert.equal(why.rolloutId, 'rollout_a')
 })
@@ -526,16 +531,17 @@ test('D5 why: what waits for the device to ask says when it was heard and how of
     hearing: { heardAt: now, gaps: [] },
   }
   const due = rolloutOf({ waves: percents(100) }, { wavesOpenCount: 1 })
-  const fleet = fleetOf({ pollSeconds: 3600 })
+  const hourly = situationOf({ pollSeconds: 3600 })
   const say = (known: typeof heard | (Omit<typeof heard, 'at'> & { at: null })) =>
-    explainRollout(factsOf(), fleet, due, releases, now, zones, 'UTC', known).sentence
+    explainRollout(factsOf(), due, hourly, 'UTC', known).sentence
   assert.match(say(heard), /at its next check-in; last heard 11:50 UTC, asks every 1 h$/)
   assert.match(say({ ...heard, at: null }), /; never heard yet, asks every 1 h$/)
   assert.match(say({ ...heard, asksAsFleet: false }), /; last heard 11:50 UTC$/)
   const newest = explain(
     factsOf(),
-    fleetOf({ follow: 'newest', pollSeconds: 60 }),
-    ...([[], releases, now, zones, 'UTC', heard] as const),
+    situationOf({ follow: 'newest', pollSeconds: 60 }),
+    'UTC',
+    heard,
   ).sentence
   assert.match(newest, /at its next check-in; last heard 11:50 UTC, asks every 1 min$/)
 })
@@ -545,9 +551,9 @@ test('D5 why: the earliest instant stands in the sentence, also where a window o
   for (const policy of [policyOf(), policyOf({ windows: night })]) {
     const { sentence, earliestAt } = explainRollout(
       factsOf(),
-      fleetOf(),
       rolloutOf(policy, starts),
-      ...([releases, now, zones, 'UTC'] as const),
+      situationOf(),
+      'UTC',
     )
     assert.ok(sentence.includes(formatWhen(earliestAt!, now, 'UTC')), sentence)
   }
@@ -556,7 +562,7 @@ test('D5 why: the earliest instant stands in the sentence, also where a window o
 test('D5 why: a device that is silent is told so where gates do not wait for it, and what a wave knows of it', () => {
   const rollout = rolloutOf(four, {}, { waitingCount: 0, silentCount: 1 })
   const say = (heardAt: Date, of = rollout) =>
-    explainRollout(factsOf(), fleetOf(), of, releases, now, zones, 'UTC', {
+    explainRollout(factsOf(), of, situationOf(), 'UTC', {
       at: heardAt,
       registeredAt: heardAt,
       asksAsFleet: true,
@@ -567,7 +573,7 @@ test('D5 why: a device that is silent is told so where gates do not wait for it,
     '; it has not been heard from since Sat 21 Nov 12:00 UTC, longer than 1 d, and a share of ended updates does not wait for it'
   assert.ok(say(secondsOn(-2 * 86_400)).endsWith(silence), say(secondsOn(-2 * 86_400)))
   assert.ok(!say(secondsOn(-3600)).includes('heard from since'))
-  const cutOff = explainRollout(factsOf(), fleetOf(), rollout, releases, now, zones, 'UTC', {
+  const cutOff = explainRollout(factsOf(), rollout, situationOf(), 'UTC', {
     at: secondsOn(-2 * 86_400),
     registeredAt: secondsOn(-2 * 86_400),
     asksAsFleet: true,

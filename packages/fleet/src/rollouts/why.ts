@@ -5,7 +5,7 @@ import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
-import type { Answer, AnswerReason, FleetRollout } from './decision.ts'
+import type { Answer, AnswerReason } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
 import type { Hearing } from './hearing.ts'
 import { isSilent, silenceOf } from './hearing.ts'
@@ -14,9 +14,9 @@ import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
 import type { Asked } from './sentences.ts'
 import { sayAdmission, sayUpdate } from './sentences.ts'
+import type { Situation } from './situation.ts'
 import { isUnderWay } from './update-states.ts'
 import { formatSpan, formatWhen } from './words.ts'
-import type { Zones } from './zones.ts'
 
 /** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */
 export type WhyCode = Exclude<AnswerReason, 'rollout' | 'under_way'> | UpdateState | 'due'
@@ -46,29 +46,26 @@ export interface Heard {
 }
 
 /**
- * Over everything that could decide it, in the order of decision. `rollouts` as for `decideUpdate`; `timeZone` is an
- * IANA name that exists, for times in the sentence.
+ * Over everything that could decide it, in the order of decision. `timeZone` is an IANA name that exists, for times in
+ * the sentence.
  */
 export function explain(
   facts: CheckInFacts,
-  fleet: FleetPolicy,
-  rollouts: readonly FleetRollout[],
-  releases: readonly ReleaseFacts[],
-  now: Date,
-  zones: Zones,
+  situation: Situation,
   timeZone: string,
   heard: Heard | null = null,
 ): Why {
-  const choice = chooseNext(facts, fleet, rollouts, releases, now, zones)
+  const { fleet, rollouts, now } = situation
+  const choice = chooseNext(facts, situation)
   const decider =
     choice.kind === 'offer'
       ? choice.from
       : rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
   if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
-    return explainRollout(facts, fleet, decider, releases, now, zones, timeZone, heard)
+    return explainRollout(facts, decider, situation, timeZone, heard)
   }
   const answer = choice.kind === 'offer' ? nothingKnown : choice
-  const { code, sentence } = sayAnswer(answer, facts, fleet, releases, decider)
+  const { code, sentence } = sayAnswer(answer, facts, situation, decider)
   const hearing = isToBeOffered(answer) ? sayHeard({ now, timeZone }, fleet, heard) : ''
   return {
     code,
@@ -83,11 +80,8 @@ export function explain(
 /** For one rollout alone, also one that has ended. */
 export function explainRollout(
   facts: CheckInFacts,
-  fleet: FleetPolicy,
   rollout: Rollout,
-  releases: readonly ReleaseFacts[],
-  now: Date,
-  zones: Zones,
+  { fleet, releases, now, zones }: Omit<Situation, 'rollouts'>,
   timeZone: string,
   heard: Heard | null = null,
 ): Why {
@@ -221,8 +215,7 @@ const nothingKnown: Answer = { release: null, reason: 'no_rollout', rolloutId: n
 function sayAnswer(
   { release, reason }: Answer,
   facts: CheckInFacts,
-  fleet: FleetPolicy,
-  releases: readonly ReleaseFacts[],
+  { fleet, releases }: Situation,
   decider: Rollout | undefined,
 ): { code: WhyCode; sentence: string } {
   const obstacle = obstacleOf(facts, fleet)

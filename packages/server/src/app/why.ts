@@ -51,17 +51,8 @@ export async function explainDevice(
     })
     const releases = app.releases.of(fleet)
     const facts = factsOf(device, fleet, heldBack, updates)
-    const ranked = rankRollouts(rollouts, releases)
-    const why = explain(
-      facts,
-      fleet,
-      ranked,
-      releases,
-      now,
-      zones,
-      asked.timeZone,
-      await readHeard(tx, device),
-    )
+    const situation = { fleet, rollouts: rankRollouts(rollouts, releases), releases, zones, now }
+    const why = explain(facts, situation, asked.timeZone, await readHeard(tx, device))
     return viewWhy(device.id, why)
   })
 }
@@ -89,16 +80,9 @@ export async function explainRollout(
     const updates = await listUpdates(tx, { rollouts: [rollout.id], devices: [device.id] })
     const facts = factsOf(device, fleet, heldBack, updates)
     const releases = app.releases.of(fleet)
-    const why = explainOne(
-      facts,
-      fleet,
-      rollout,
-      releases,
-      now,
-      zones,
-      asked.timeZone,
-      await readHeard(tx, device),
-    )
+    const situation = { fleet, releases, zones, now }
+    const heard = await readHeard(tx, device)
+    const why = explainOne(facts, rollout, situation, asked.timeZone, heard)
     return viewWhy(device.id, why)
   })
 }

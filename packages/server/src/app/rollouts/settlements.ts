@@ -24,14 +24,9 @@ export async function decideFor(
   fleet: FleetPolicy,
   now: Date,
 ): Promise<Answer> {
-  const decision = decideUpdate(
-    facts,
-    fleet,
-    app.rollouts.of(fleet),
-    app.releases.of(fleet),
-    now,
-    app.zones,
-  )
+  const rollouts = app.rollouts.of(fleet)
+  const releases = app.releases.of(fleet)
+  const decision = decideUpdate(facts, { fleet, rollouts, releases, zones: app.zones, now })
   if (decision.kind === 'answer') return decision
   return app.settlements.settle(fleet.name, facts)
 }
@@ -148,7 +143,8 @@ async function settleUnderLock(
     .map((facts) => ({ ...facts, updates: updates.get(facts.deviceId) ?? [] }))
   const releases = deps.releases.of(fleet)
   const ranked = rankRollouts(rollouts, releases)
-  const settled = settleRollouts(fleet, ranked, releases, present, await tx.now(), deps.zones)
+  const situation = { fleet, rollouts: ranked, releases, zones: deps.zones, now: await tx.now() }
+  const settled = settleRollouts(situation, present)
   const { rollouts: after, changes, updates: copies } = settled
   await writeWorked(tx, { before: rollouts, after, changes, updates: copies, stored })
   return settled

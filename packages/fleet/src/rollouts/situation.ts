@@ -1,0 +1,21 @@
+/** What every decision about the devices of a fleet is made from. */
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReleaseFacts } from '../releases/index.ts'
+import type { Rollout } from './rollout.ts'
+import type { Zones } from './zones.ts'
+
+/** A rollout of the fleet, with its release while that is in the signed metadata. */
+export interface FleetRollout {
+  readonly rollout: Rollout
+  readonly release: ReleaseFacts | null
+}
+
+export interface Situation {
+  readonly fleet: FleetPolicy
+  /** Those of the fleet that are active or paused, or that have ended with updates still under way, as `rankRollouts` orders them. */
+  readonly rollouts: readonly FleetRollout[]
+  /** The verified ones of the fleet's channel. */
+  readonly releases: readonly ReleaseFacts[]
+  readonly zones: Zones
+  readonly now: Date
+}
