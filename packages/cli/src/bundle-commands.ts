@@ -1,5 +1,6 @@
 /** What `seaworthy.json` makes a device run, and what it declares besides, read from the content of a bundle. */
 import { posix } from 'node:path'
+import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { PlatformTree } from './release-trees.ts'
 
@@ -49,16 +50,62 @@ export function describeStart(manifest: Uint8Array | undefined): string | undefi
   return manifest === undefined ? undefined : readMembers(manifest)?.get('start')
 }
 
-/** Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need no execute bit. */
-export function listNamedPaths(manifest: Uint8Array | undefined): ReadonlySet<string> {
+/** What may stand between two paths in one word of a command: `--import=./a.mjs`, `. ./run.sh`. */
+const betweenPaths = /[\s=:;,'"()&|]+/
+const linksMax = 40
+
+/**
+ * Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need no execute bit. Links are
+ * followed, also those of folders on the way; of a folder everything below it counts, and of a name without its ending every
+ * file that has one. What these load by themselves is not known here.
+ */
+export function listNamedPaths({
+  files,
+  manifest,
+}: PlatformTree & { kind: 'files' }): ReadonlySet<string> {
+  const entries = new Map(files.entries.map((entry) => [entry.path, entry]))
   const named = new Set<string>()
-  const members = manifest === undefined ? undefined : readMembers(manifest)
-  for (const name of ['start', 'health.exec']) {
-    const value: unknown = JSON.parse(members?.get(name) ?? '[]')
-    if (!Array.isArray(value)) continue
-    for (const word of value) if (typeof word === 'string') named.add(posix.normalize(word))
+  for (const word of listCommandWords(manifest)) {
+    const path = posix.normalize(word)
+    if (path === '.' || path === '/' || path.startsWith('..')) continue
+    for (const step of followLinks(path, entries)) named.add(step)
+    const end = followLinks(path, entries).at(-1)!
+    for (const { path: other } of files.entries) {
+      if (other.startsWith(`${end}/`) || other.startsWith(`${end}.`)) named.add(other)
+    }
   }
   return named
+}
+
+function listCommandWords(manifest: Uint8Array | undefined): string[] {
+  const members = manifest === undefined ? undefined : readMembers(manifest)
+  return ['start', 'health.exec'].flatMap((name) => {
+    const value: unknown = JSON.parse(members?.get(name) ?? '[]')
+    if (!Array.isArray(value)) return []
+    return value
+      .filter((word) => typeof word === 'string')
+      .flatMap((word) => [word, ...word.split(betweenPaths)])
+      .filter((word) => word !== '')
+  })
+}
+
+/** The path, each link on the way, and where they lead in the end. */
+function followLinks(path: string, entries: ReadonlyMap<string, FileEntry>): string[] {
+  const steps = [path]
+  let current = path
+  for (let links = 0; links < linksMax; links++) {
+    const parts = current.split('/')
+    const at = parts.findIndex((_, i) => {
+      return entries.get(parts.slice(0, i + 1).join('/'))?.type === 'symlink'
+    })
+    if (at === -1) break
+    const link = parts.slice(0, at + 1).join('/')
+    const entry = entries.get(link)
+    if (entry?.type !== 'symlink') break
+    current = posix.join(posix.dirname(link), entry.target, ...parts.slice(at + 1))
+    steps.push(link, current)
+  }
+  return steps
 }
 
 /** Names and values as text, those of `health` by themselves. Read as devices read it; `undefined` when it is no JSON object. */

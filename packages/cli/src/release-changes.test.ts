@@ -16,12 +16,15 @@ function treeOf(
   version: string,
   entries: readonly FileEntry[],
   start: readonly string[] = ['./bin/app'],
+  exec?: readonly string[],
 ): ReleaseTree {
   const tree: PlatformTree = {
     kind: 'files',
     files: { entries },
     bytes: 1000,
-    manifest: utf8Encode(JSON.stringify({ start })),
+    manifest: utf8Encode(
+      JSON.stringify({ start, ...(exec === undefined ? {} : { health: { exec } }) }),
+    ),
   }
   return {
     ...{ product: 'web', kind: 'bundle' },
@@ -50,7 +53,7 @@ test('T11 attack: a changed executable hidden behind many changed texts is marke
   assert.match(lines[3]!, /^ {2}~ bin\/helper/)
   assert.match(
     lines.at(-1)!,
-    /and 41 more \(--all shows them\), which neither .*: 41 changed \(41 \.txt\)$/,
+    /and 41 more \(--all shows them\), neither .*: 41 changed \(41 \.txt\)$/,
   )
   assert.equal(leftOut.lines.length, 41)
   const all = describeChanges(changes, { all: true })
@@ -84,6 +87,43 @@ test('T11 attack: the script that start hands to an interpreter is never cut, in
     '! linux/amd64  ~ zz/server.js  11 B -> 12 B: seaworthy.json runs it',
   )
 })
+
+const link = (path: string, target: string): FileEntry => ({ type: 'symlink', path, target })
+const node = '/usr/bin/node'
+
+for (const [how, start, script, others = [], exec] of [
+  ['through a link', [node, 'main.mjs'], 'zz/real.mjs', [link('main.mjs', 'zz/real.mjs')]],
+  ['through a linked folder', [node, 'now/app.mjs'], 'zz/app.mjs', [link('now', 'zz')]],
+  ['through two links', [node, 'a/app'], 'zz/app', [link('a', 'b'), link('b', 'zz')]],
+  ['by its folder', ['/usr/bin/python3', 'zz'], 'zz/__main__.py'],
+  ['without its ending', [node, './zz/app'], 'zz/app.js'],
+  ['in an option', [node, '--import=./zz/first.mjs', 'ok.mjs'], 'zz/first.mjs'],
+  ['in a line for a shell', ['/bin/sh', '-c', '. ./zz/run.sh'], 'zz/run.sh'],
+  ['in an option of env', ['-S/bin/sh ./zz/run.sh'], 'zz/run.sh'],
+  ['for health', ['./ok'], 'zz/h.sh', [link('h.sh', 'zz/h.sh')], ['/bin/sh', 'h.sh']],
+] as const satisfies readonly (readonly [
+  string,
+  readonly string[],
+  string,
+  (readonly FileEntry[])?,
+  (readonly string[])?,
+])[]) {
+  test(`T11 attack: a changed script that is named ${how} is marked and never cut`, () => {
+    const release = (size: number) => {
+      const texts = numbered(80, (number) => `aa/${number}.txt`)
+      const entries = [
+        ...texts.map((path) => file(path, '0644', size)),
+        ...others,
+        file(script, '0644', size),
+        manifest,
+      ]
+      return treeOf(`${size}.0`, entries, start, exec)
+    }
+    const { lines } = describeChanges(compareTrees(release(1), release(2)))
+    assert.equal(lines[0], `! linux/amd64  ~ ${script}  1 B -> 2 B: seaworthy.json runs it`)
+    assert.ok(lines.slice(1).some((line) => line.includes(`~ ${script}`)))
+  })
+}
 
 test('T11 whatever changed, each entry is either shown or left out with its kind, and nothing that can run is left out (property)', () => {
   const path = fc

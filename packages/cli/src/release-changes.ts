@@ -125,7 +125,7 @@ function describeEntries(
   { added, changed }: Pick<PlatformChange, 'added' | 'changed'>,
   after: PlatformTree & { kind: 'files' },
 ): string[] {
-  const named = listNamedPaths(after.manifest)
+  const named = listNamedPaths(after)
   const executables = listExecutables(after)
   return [
     ...changed.flatMap((change) => {
@@ -182,7 +182,7 @@ function listNeverCut(tree: PlatformTree & { kind: 'files' }): ReadonlySet<strin
   return new Set([
     ...executables,
     ...links.map(({ path }) => path),
-    ...listNamedPaths(tree.manifest),
+    ...listNamedPaths(tree),
     'seaworthy.json',
   ])
 }
@@ -275,7 +275,7 @@ function describePlatform(
       ...(kinds === undefined
         ? []
         : [
-            `  … and ${left.length} more (--all shows them), which neither are executable nor run by seaworthy.json: ${kinds}`,
+            `  … and ${left.length} more (--all shows them), neither marked executable nor named by seaworthy.json; whether those load them is not known here: ${kinds}`,
           ]),
     ],
     leftOut: {
