@@ -1,4 +1,4 @@
-/** Waiting for a condition, in tests only. */
+/** Waiting for a condition, and comparing work, in tests only. */
 import { systemSleep } from './time.ts'
 
 /**
@@ -19,4 +19,30 @@ export async function waitUntil(
     }
     await systemSleep(50)
   }
+}
+
+const timesMax = 60
+
+/**
+ * Throws an `Error` with `what` when the hostile work takes far longer than plain work on as many
+ * bytes. Quadratic work on tens of kilobytes takes many hundred times as long. The shortest of
+ * several runs counts, so that other work of the machine does not.
+ */
+export function requireLinearWork(what: string, plain: () => void, hostile: () => void): void {
+  // The first runs are those before compilation.
+  shortestMs(plain, 3)
+  const plainMs = Math.max(shortestMs(plain, 5), 0.2)
+  const hostileMs = shortestMs(hostile, 3)
+  if (hostileMs <= timesMax * plainMs) return
+  throw new Error(`${what} takes ${Math.round(hostileMs / plainMs)} times as long as plain text`)
+}
+
+function shortestMs(work: () => void, runs: number): number {
+  let shortest = Number.POSITIVE_INFINITY
+  for (let run = 0; run < runs; run++) {
+    const begin = performance.now()
+    work()
+    shortest = Math.min(shortest, performance.now() - begin)
+  }
+  return shortest
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { after, test } from 'node:test'
 import { Refusal } from '@seaworthy/std/refusal'
-import { checkFolderManifest } from './manifest.ts'
+import { requireLinearWork } from '@seaworthy/std/testing'
+import { checkFolderManifest, parseBundleManifest } from './manifest.ts'
 
 const root = mkdtempSync(`${tmpdir()}/seaworthy-manifest-`)
 after(() => rmSync(root, { recursive: true }))
@@ -85,4 +86,17 @@ test('B10 what only the device has is not looked for in the bundle: interpreters
     })
     await checkFolderManifest(folder)
   }
+})
+
+test('T11 attack: a builder’s text of placeholders that never end takes time linear in its length', () => {
+  const manifest = (text: string) =>
+    new TextEncoder().encode(
+      JSON.stringify({ start: ['./app'], health: { http: `http://localhost/${text}` } }),
+    )
+  const [plain, hostile] = [manifest('${A}'.repeat(15_000)), manifest('${'.repeat(30_000))]
+  requireLinearWork(
+    'many ${ without an end',
+    () => parseBundleManifest(plain, undefined),
+    () => parseBundleManifest(hostile, undefined),
+  )
 })

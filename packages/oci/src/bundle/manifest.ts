@@ -65,8 +65,6 @@ function seconds(value: unknown, name: string, preset: number): number {
   return value
 }
 
-const placeholder = /\$\{([^}]*)\}/g
-
 /**
  * Longest text with its values filled in: a value may be long and be named often. The system takes
  * not much more at once.
@@ -82,18 +80,40 @@ type Environment = Readonly<Record<string, string>> | undefined
  */
 function substitute(text: string, environment: Environment): string {
   let length = text.length
-  return text.replace(placeholder, (_all, name: string) => {
-    if (environment === undefined) return '1'
-    if (!Object.hasOwn(environment, name)) {
-      throw new Refusal<BundleManifestRefusal>(
-        'environment_missing',
-        `seaworthy.json needs ${JSON.stringify(name.slice(0, 64))}, which the configuration does not set`,
-      )
-    }
-    length += environment[name]!.length
+  let filled = ''
+  let at = 0
+  for (const { begin, end } of placeholders(text)) {
+    const value = valueOf(text.slice(begin + 2, end - 1), environment)
+    if (environment !== undefined) length += value.length
     if (length > filledLengthMax) refuse('a text is too long once its values are filled in')
-    return environment[name]!
-  })
+    filled += text.slice(at, begin) + value
+    at = end
+  }
+  return filled + text.slice(at)
+}
+
+/** The place of each `${NAME}`. A builder chooses the text: each character is looked at once. */
+function* placeholders(text: string): Generator<{ begin: number; end: number }> {
+  for (let at = 0; ;) {
+    const begin = text.indexOf('${', at)
+    const brace = begin < 0 ? -1 : text.indexOf('}', begin)
+    if (brace < 0) return
+    at = brace + 1
+    yield { begin, end: at }
+  }
+}
+
+function hasPlaceholder(text: string): boolean {
+  return placeholders(text).next().done !== true
+}
+
+function valueOf(name: string, environment: Environment): string {
+  if (environment === undefined) return '1'
+  if (Object.hasOwn(environment, name)) return environment[name]!
+  throw new Refusal<BundleManifestRefusal>(
+    'environment_missing',
+    `seaworthy.json needs ${JSON.stringify(name.slice(0, 64))}, which the configuration does not set`,
+  )
 }
 
 function parseHealth(value: unknown, environment: Environment) {
@@ -113,7 +133,7 @@ function parseHealth(value: unknown, environment: Environment) {
   if (typeof http !== 'string') return refuse('health.http: expected a URL')
   const url = URL.parse(substitute(http, environment))
   // Only the device can say whether its own values make this a URL.
-  if (url === null && environment === undefined && http.search(placeholder) >= 0) {
+  if (url === null && environment === undefined && hasPlaceholder(http)) {
     return { check: { kind: 'http', url: http } as const, windowSeconds: window }
   }
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
@@ -161,7 +181,7 @@ function listNeeded([program = '', first = '']: readonly string[]): {
   ].filter(
     ({ path, isProgram }) =>
       // What the device finds by itself, or names by its own values, is not looked for here.
-      path.search(placeholder) < 0 &&
+      !hasPlaceholder(path) &&
       !path.startsWith('/') &&
       (isProgram ? path.includes('/') : path.startsWith('./')),
   )

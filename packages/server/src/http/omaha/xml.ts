@@ -118,15 +118,14 @@ export function parseXml(text: string): XmlElement {
     }
   }
 
+  /** Behind the root: comments and space, each looked at once. */
   function finish(root: XmlElement): XmlElement {
-    if (
-      text
-        .slice(at)
-        .replaceAll(/<!--[^]*?-->/g, '')
-        .trim() !== ''
-    ) {
-      throw new XmlError('something stands behind the root')
+    for (;;) {
+      match(space)
+      if (!text.startsWith('<!--', at)) break
+      skipPast('-->', 'a comment')
     }
+    if (at < text.length) throw new XmlError('something stands behind the root')
     return root
   }
 }

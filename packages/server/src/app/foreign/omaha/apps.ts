@@ -19,9 +19,13 @@ export function createOmahaAppTable(db: Db): OmahaAppTable {
   }
 }
 
-/** Clients write it with or without braces, in any case. */
+/** Clients write it with or without braces, in any case. Each character is looked at once: a device chooses them. */
 function normalizeAppId(spelling: string): string {
-  return spelling.replaceAll(/^[{\s]+|[}\s]+$/g, '').toLowerCase()
+  let begin = 0
+  let end = spelling.length
+  while (begin < end && /[{\s]/.test(spelling[begin]!)) begin++
+  while (begin < end && /[}\s]/.test(spelling[end - 1]!)) end--
+  return spelling.slice(begin, end).toLowerCase()
 }
 
 export function isAppOf(table: OmahaAppTable, product: string, spelling: string): boolean {
