@@ -157,6 +157,20 @@ export const rolloutView = z.object({
 })
 export type RolloutView = z.output<typeof rolloutView>
 
+const wantedRollout = z.strictObject({
+  fleet: nameField,
+  version: versionField,
+  policy: rolloutPolicyField,
+  /** The earliest start. */
+  startAt: instant.optional(),
+  /**
+   * The rollout to go back from: only devices that run its release take part. `version` is the
+   * signed rollback: old content published again under a higher counter. The other rollout is
+   * aborted if it still runs.
+   */
+  wayBackOf: idField('rollout').optional(),
+})
+
 export const createRollout = defineRoute({
   name: 'rollout.create',
   method: 'POST',
@@ -164,21 +178,27 @@ export const createRollout = defineRoute({
   auth: 'actor',
   summary:
     'Begin to move a fleet to a release of its channel. The fleet must follow rollouts; the release must be published and newer.',
-  body: z.strictObject({
-    fleet: nameField,
-    version: versionField,
-    policy: rolloutPolicyField,
-    /** The earliest start. */
-    startAt: instant.optional(),
-    /**
-     * The rollout to go back from: only devices that run its release take part. `version` is the
-     * signed rollback: old content published again under a higher counter. The other rollout is
-     * aborted if it still runs.
-     */
-    wayBackOf: idField('rollout').optional(),
-  }),
+  body: wantedRollout,
   reply: rolloutView,
   status: 201,
+})
+
+export const checkRollout = defineRoute({
+  name: 'rollout.check',
+  method: 'POST',
+  path: '/v1/rollouts/check',
+  auth: 'actor',
+  summary:
+    'Say whether such a rollout could begin now, with the refusals of rollout.create, and begin none.',
+  body: wantedRollout,
+  reply: z.object({
+    waves: z.array(
+      z.object({
+        /** How many devices of the fleet have the wave's tag; null where it is no wave by tag. */
+        taggedCount: count.nullable(),
+      }),
+    ),
+  }),
 })
 
 export const listRollouts = defineRoute({

@@ -200,6 +200,9 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
     dry,
     /2 {2}up to 50 % of the fleet, about 6 devices, at least one\n +3 {2}the whole fleet.*once a person/,
   )
+  assert.match(dry, /\nWave 1: 0 devices of the fleet with the tag canary=yes: set it with/)
+  const emergency = ['--fleet', 'lab', '--release', 'web@2.0', '--emergency', '--dry-run']
+  assert.match(await ann.fails(3, 'rollout', 'create', ...emergency), /\(release_not_security\)/)
   assert.equal((await ann.json<RolloutView[]>('rollout', 'list', '--state', 'active')).length, 0)
   const [canary, ...others] = devices as [CrowdDevice, ...CrowdDevice[]]
   await ann.ok('device', 'set', canary.id, '--tag', 'canary=yes')

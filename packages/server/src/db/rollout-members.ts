@@ -20,6 +20,17 @@ export async function listFleetMembers(
     where d.fleet = ${page.fleet} and d.id > ${page.after} order by d.id limit ${page.limit}`
 }
 
+/** How many devices of the fleet have the tag. */
+export async function countTagged(
+  { sql }: ReadTx,
+  fleet: string,
+  tag: { key: string; value: string },
+): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from devices where fleet = ${fleet} and tags ->> ${tag.key} = ${tag.value}`
+  return row!.count
+}
+
 /** The update of each device of the range that has one. */
 export async function listMembersWithUpdates(
   { sql }: ReadTx,

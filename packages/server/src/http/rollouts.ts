@@ -1,6 +1,7 @@
 import {
   abortRollout,
   approveRollout,
+  checkRollout,
   createRollout,
   explainRollout,
   listRolloutUpdates,
@@ -10,6 +11,7 @@ import {
   showRollout,
   showRolloutHistory,
 } from '@seaworthy/api/rollouts'
+import type { BodyOf } from '@seaworthy/api/route'
 import { parseInstant } from '@seaworthy/std/time'
 import { describeProgress, viewRollout } from '../app/rollouts/index.ts'
 import * as rollouts from '../app/rollouts/index.ts'
@@ -18,19 +20,23 @@ import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 import { readTimeZone } from './time-zones.ts'
 
+function wantedOf(body: BodyOf<typeof createRollout>): rollouts.WantedRollout {
+  const { fleet, version, policy, startAt, wayBackOf } = body
+  return {
+    fleet,
+    version,
+    policy,
+    startAt: startAt === undefined ? null : parseInstant(startAt),
+    wayBackOf: wayBackOf ?? null,
+  }
+}
+
 export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     createRollout,
     { permission: 'rollout:write', subject: (call) => call.body.fleet },
     async (app, tx, { actor, body }) => {
-      const wanted = {
-        fleet: body.fleet,
-        version: body.version,
-        policy: body.policy,
-        startAt: body.startAt === undefined ? null : parseInstant(body.startAt),
-        wayBackOf: body.wayBackOf ?? null,
-      }
-      const created = await rollouts.createRollout(app, tx, actor, wanted)
+      const created = await rollouts.createRollout(app, tx, actor, wantedOf(body))
       return {
         reply: viewRollout(created.rollout, await tx.now()),
         subject: created.rollout.id,
@@ -38,6 +44,14 @@ export const rolloutEndpoints: readonly Endpoint[] = [
         afterCommit: () => app.rollouts.put(created.changed),
       }
     },
+  ),
+  audited(
+    checkRollout,
+    { permission: 'rollout:write', subject: (call) => call.body.fleet },
+    async (app, tx, { actor, body }) => ({
+      reply: await rollouts.checkRollout(app, tx, actor, wantedOf(body)),
+      detail: { version: body.version, isEmergency: body.policy.isEmergency },
+    }),
   ),
   read(listRollouts, 'rollout:read', (app, { actor, query, now }) =>
     rollouts.listRollouts(app, actor, query, now),

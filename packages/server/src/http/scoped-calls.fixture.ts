@@ -209,6 +209,7 @@ export async function makeScopedCalls(
       'rollout.create',
       [() => ({ body: { fleet: 'shops', version: '1.0.0', policy: policyOf() } })],
     ],
+    ['rollout.check', [() => ({ body: { fleet: 'shops', version: '1.0.0', policy: policyOf() } })]],
     ['rollout.list', [() => ({})]],
     ['rollout.show', [() => ({ params: { rolloutId } })]],
     ['rollout.history', [() => ({ params: { rolloutId } })]],

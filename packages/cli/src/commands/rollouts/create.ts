@@ -1,9 +1,12 @@
 /** `seaworthy rollout create`: a policy put together, said in words, and sent. */
 import { InvalidArgumentError } from 'commander'
 import { showFleet } from '@seaworthy/api/fleets'
-import { createRollout } from '@seaworthy/api/rollouts'
+import { checkRollout, createRollout } from '@seaworthy/api/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
+import type { ReplyOf } from '@seaworthy/api/route'
+import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
+import { formatCount, harmless } from '../../output/format.ts'
 import { CliError } from '../../failure.ts'
 import { withSession } from '../../session.ts'
 import type { PolicyOptions } from './policy-options.ts'
@@ -51,17 +54,15 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
       ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
     }
     if (options.dryRun === true) {
+      const { waves } = await client.call(checkRollout, { body })
       // as JSON it is what --policy reads
       return context.show(policy, () => [
         `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
         '',
         ...describePolicy(policy, fleet),
-        ...(fleet.follow === 'newest'
-          ? [
-              '',
-              `The fleet follows the newest release of its channel. First: seaworthy fleet set ${fleet.name} --follow rollouts`,
-            ]
-          : []),
+        '',
+        ...describeTagged(policy, waves),
+        'Nothing stands against it now. Nothing was begun.',
       ])
     }
     const view = await client.call(createRollout, { body })
@@ -72,5 +73,21 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
       '',
       ...describeFollowUp(view),
     ])
+  })
+}
+
+/** What a wave by tag would find: a tag that nobody has is most often a mistake. */
+function describeTagged(
+  { waves }: RolloutPolicy,
+  found: ReplyOf<typeof checkRollout>['waves'],
+): string[] {
+  return waves.flatMap(({ members }, wave) => {
+    const count = found[wave]?.taggedCount ?? null
+    if (members.kind !== 'tag' || count === null) return []
+    const tag = harmless(`${members.key}=${members.value}`)
+    const hint = count === 0 ? ': set it with `seaworthy device set DEVICE --tag NAME=VALUE`' : ''
+    return [
+      `Wave ${wave + 1}: ${formatCount(count, 'device')} of the fleet with the tag ${tag}${hint}.`,
+    ]
   })
 }

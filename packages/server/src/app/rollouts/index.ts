@@ -12,12 +12,14 @@ export { describeProgress, viewRollout } from './rollout-views.ts'
 export {
   abortRollout,
   approveWave,
+  checkRollout,
   createRollout,
   findRollout,
   listRollouts,
   pauseRollout,
   resumeRollout,
 } from './rollouts.ts'
+export type { WantedRollout } from './rollouts.ts'
 export { takeSamples, thinOldSamples } from './samples.ts'
 export { createSettlements, decideFor } from './settlements.ts'
 export { parseUpdates, writeWorked } from './update-changes.ts'

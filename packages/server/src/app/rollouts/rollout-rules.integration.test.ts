@@ -7,6 +7,7 @@ import { removeDevice, setDevice } from '@seaworthy/api/devices'
 import {
   abortRollout,
   approveRollout,
+  checkRollout,
   createRollout,
   explainRollout,
   listRollouts,
@@ -463,6 +464,35 @@ async function followForAWhile(device: Installer): Promise<void> {
   const followed = device.follow(all).catch(() => systemSleep(50))
   await Promise.race([followed, systemSleep(2000)])
 }
+
+test('D3 a dry run is refused whatever its rollout would be, says what tags find, and begins nothing', async () => {
+  const [a] = (await makeFleet(client, server.url, 'rehearsal', 2)) as [Installer, Installer]
+  const check = (release: PublishedRelease, policy: Parameters<typeof policyOf>[0] = {}) =>
+    client.api.call(checkRollout, {
+      body: { fleet: 'rehearsal', version: release.version, policy: policyOf(policy) },
+    })
+  const canary = waveOf({ kind: 'tag', key: 'canary', value: 'yes' })
+  const waves = [canary, waveOf({ kind: 'percent', percent: 100 })]
+  const counts = async () => (await check(second, { waves })).waves
+  assert.deepEqual(await counts(), [{ taggedCount: 0 }, { taggedCount: null }])
+  const params = { deviceId: a.device.id }
+  await client.api.call(setDevice, { params, body: { tags: { canary: 'yes' } } })
+  assert.deepEqual(await counts(), [{ taggedCount: 1 }, { taggedCount: null }])
+  const { items } = await client.api.call(listRollouts, { query: { fleet: 'rehearsal' } })
+  assert.deepEqual(items, [])
+
+  await assert.rejects(check(last, { isEmergency: true }), refused('release_not_security'))
+  await assert.rejects(check({ ...first, version: '7.7.7' }), refused('release_not_published'))
+  const gap = [waveOf({ kind: 'percent', percent: 50 }), waveOf({ kind: 'percent', percent: 10 })]
+  await assert.rejects(check(last, { waves: gap }), refused('rollout_policy_invalid'))
+  const rolloutId = await begin('rehearsal', second)
+  await assert.rejects(check(second), refused('rollout_exists'))
+  await assert.rejects(check(first), refused('release_not_newer'))
+  await client.api.call(abortRollout, { params: { rolloutId }, body: {} })
+  const fleet = { params: { fleet: 'rehearsal' }, body: { follow: 'newest' as const } }
+  await client.api.call(setFleet, fleet)
+  await assert.rejects(check(last), refused('fleet_follows_newest'))
+})
 
 test('D5 why: a device is told in one sentence what it waits for', async () => {
   const [a] = (await makeFleet(client, server.url, 'asking', 1)) as [Installer]

@@ -25,6 +25,7 @@ import { channelRole } from '@seaworthy/trust/tuf'
 import type { WriteTx } from '../../db/connection.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { lockFleet } from '../../db/fleets.ts'
+import { countTagged } from '../../db/rollout-members.ts'
 import * as db from '../../db/rollouts.ts'
 import {
   insertRollout,
@@ -57,16 +58,23 @@ export interface CreatedRollout {
   readonly detail: Readonly<Record<string, JsonValue>>
 }
 
+/** What a rollout needs to begin, read under the locks of the fleet and its rollouts. */
+interface Grounds {
+  readonly fleet: FleetRow
+  readonly release: ReleaseFacts
+  readonly back: Rollout | null
+}
+
 /**
  * Throws `fleet_not_found`, `out_of_scope`, `fleet_follows_newest`, `release_not_published`, `release_not_newer`,
  * `release_not_security`, `rollout_exists`, `rollout_policy_invalid`, `way_back_not_possible`.
  */
-export async function createRollout(
-  app: Pick<App, 'trust' | 'releases' | 'zones' | 'random'>,
+async function requireGrounds(
+  app: Pick<App, 'trust' | 'releases' | 'zones'>,
   tx: WriteTx,
   actor: Actor,
   wanted: WantedRollout,
-): Promise<CreatedRollout> {
+): Promise<Grounds> {
   const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
   checkPolicy(wanted.policy, app.zones)
   requireTrust(await app.trust.freshState())
@@ -85,6 +93,33 @@ export async function createRollout(
       name === fleet.name && id !== back?.id && (state === 'active' || state === 'paused'),
   )
   requireNewer(release, fleet, running, wanted.policy.isEmergency)
+  return { fleet, release, back }
+}
+
+/** Throws whatever `createRollout` throws; otherwise says what each wave would find, and begins nothing. */
+export async function checkRollout(
+  app: Pick<App, 'trust' | 'releases' | 'zones'>,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: WantedRollout,
+): Promise<{ waves: { taggedCount: number | null }[] }> {
+  const { fleet } = await requireGrounds(app, tx, actor, wanted)
+  const waves: { taggedCount: number | null }[] = []
+  for (const { members } of wanted.policy.waves) {
+    const isTag = members.kind === 'tag'
+    waves.push({ taggedCount: isTag ? await countTagged(tx, fleet.name, members) : null })
+  }
+  return { waves }
+}
+
+/** Throws what `requireGrounds` throws. */
+export async function createRollout(
+  app: Pick<App, 'trust' | 'releases' | 'zones' | 'random'>,
+  tx: WriteTx,
+  actor: Actor,
+  wanted: WantedRollout,
+): Promise<CreatedRollout> {
+  const { fleet, release, back } = await requireGrounds(app, tx, actor, wanted)
   const now = await tx.now()
   const rollout = begin({
     id: newId('rollout', now, app.random),
