@@ -101,7 +101,7 @@ test('V1 what starting over cannot heal ends with 2, one sentence, and no stack'
   const agent = await createTestAgent(`${folder.path}/faults`, origin, { user: undefined })
   const good = JSON.parse(readFileSync(agent.configPath, 'utf8')) as object
   const faults: [object, RegExp][] = [
-    [{ root: 'short' }, /^seaworthy-agent: root: expected .*\n$/],
+    [{ root: 'short' }, /^seaworthy-agent: \/\S+\.json: root: expected .*\n$/],
     [
       { root: 'a'.repeat(64) },
       /^seaworthy-agent: root: the root file .* has the digest [0-9a-f]{64}: .*\n$/,
@@ -129,6 +129,9 @@ test('V1 what starting over cannot heal ends with 2, one sentence, and no stack'
       run.stderr,
       /^seaworthy-agent: \/nowhere\/agent\.json cannot be read \(ENOENT\): .*\n$/,
     )
+    writeFileSync(agent.configPath, '{ "root": ')
+    const broken = runOnce(['status', '--config', agent.configPath])
+    assert.match(broken.stderr, /^seaworthy-agent: \/\S+\.json: not a JSON file\n$/)
     assert.equal(runOnce(['fly']).status, 2)
     assert.equal(runOnce(['--help']).status, 0)
   } finally {
@@ -147,6 +150,12 @@ test('V1 an ordinary user without --state-dir is told so once', async () => {
     }),
   )
   const isRoot = process.getuid?.() === 0
+  if (isRoot) {
+    const secret = `${folder.path}/secret.json`
+    writeFileSync(secret, '{}', { mode: 0o600 })
+    const asked = runOnce(['status', '--config', secret], { uid: 65_534, gid: 65_534 })
+    assert.match(asked.stderr, /secret\.json cannot be read \(EACCES\): say it as root, or/)
+  }
   const run = runOnce(['run', '--config', config], isRoot ? { uid: 65_534, gid: 65_534 } : {})
   assert.equal(run.status, 2)
   assert.equal(

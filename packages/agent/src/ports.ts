@@ -111,6 +111,14 @@ export interface AppProcess {
   readonly sha256: string
 }
 
+/** How an application ended, where the agent itself had started it. */
+export interface AppEnd {
+  /** `exit code 3`, `signal SIGSEGV`. */
+  readonly how: string
+  /** The file that holds what it wrote to its standard output and error. */
+  readonly output: string
+}
+
 export interface AppSpec {
   product: string
   /** Digest of the release. */
@@ -144,8 +152,11 @@ export interface Processes {
    * only.
    */
   find(product: string): Promise<AppProcess[]>
-  /** Resolves when the process has ended, or rejects with the signal's reason. */
-  ended(app: AppProcess, signal: AbortSignal): Promise<void>
+  /**
+   * Resolves when the process has ended, with how where that is known, or rejects with the
+   * signal's reason.
+   */
+  ended(app: AppProcess, signal: AbortSignal): Promise<AppEnd | undefined>
   isAlive(app: AppProcess): Promise<boolean>
   /** Signals the whole process group; a process that has ended is no error. */
   signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL'): Promise<void>

@@ -86,10 +86,10 @@ export function createSimProcesses(
     ended: (process, signal) =>
       new Promise((resolve, reject) => {
         const app = findApp(process)
-        if (app === undefined) return resolve()
+        if (app === undefined) return resolve(undefined)
         if (signal.aborted) return reject(signal.reason)
         const listeners = waiting.get(app) ?? new Set()
-        listeners.add(resolve)
+        listeners.add(() => resolve(undefined))
         waiting.set(app, listeners)
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       }),

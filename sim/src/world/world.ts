@@ -243,6 +243,8 @@ function describeEvent(event: string, fields: LogFields): string | undefined {
       return `poll failed: ${code(fields['error'])}`
     case 'server-not-reached':
       return `server not reached: ${code(fields['error'])}`
+    case 'server-refused':
+      return `server refused: ${code(fields['error'])}`
     case 'trust-notice':
       return `notice: ${text('code')}`
     case 'state-generation-lost':

@@ -50,7 +50,7 @@ function formatStatus(status: Record<string, unknown>): string {
     | undefined
   const refusals = (status['refusals'] as { code: string; subject?: string }[] | undefined) ?? []
   const application = status['application'] as
-    | { isAlive: boolean; exits: number }
+    | { isAlive: boolean; exits: number; lastExit?: string }
     | null
     | undefined
   const removedAt = status['removedAt']
@@ -74,9 +74,7 @@ function formatStatus(status: Record<string, unknown>): string {
       'application',
       !application
         ? 'none'
-        : application.isAlive
-          ? `running, ${application.exits} exits`
-          : 'starting',
+        : `${application.isAlive ? 'running' : 'starting'}${describeExits(application)}`,
     ],
     [
       'update',
@@ -96,4 +94,11 @@ function formatStatus(status: Record<string, unknown>): string {
   // person who asks.
   const harmless = (value: string) => value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD')
   return rows.map(([name, value]) => `${name.padEnd(12)} ${harmless(value)}\n`).join('')
+}
+
+/** `, 4 exits, the last with exit code 3`. */
+function describeExits({ exits, lastExit }: { exits: number; lastExit?: string }): string {
+  if (exits === 0) return ''
+  const last = lastExit === undefined ? '' : `, the last with ${lastExit}`
+  return `, ${exits} ${exits === 1 ? 'exit' : 'exits'}${last}`
 }

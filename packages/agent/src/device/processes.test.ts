@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import { ProcessError } from '../ports.ts'
 import { createProcesses } from './processes.ts'
@@ -26,6 +27,18 @@ const spec = {
 
 test('V1 T7 a command that is longer than the system takes is an application that cannot be started', async () => {
   await assert.rejects(processes.start(spec), ProcessError)
+})
+
+test('V1 T7 how an application ended is told, and where its output lies, also when nobody waited', async () => {
+  const run = (...command: string[]) => processes.start({ ...spec, command })
+  const { signal } = new AbortController()
+  const output = `${folder}/data.log`
+  const failed = await run('/bin/sh', '-c', 'echo lost its valve >&2; exit 3')
+  assert.deepEqual(await processes.ended(failed, signal), { how: 'exit code 3', output })
+  assert.equal(readFileSync(output, 'utf8'), 'lost its valve\n')
+  const killed = await run('/bin/sh', '-c', 'kill -SEGV $$')
+  await waitUntil('it has ended', async () => !(await processes.isAlive(killed)))
+  assert.deepEqual(await processes.ended(killed, signal), { how: 'signal SIGSEGV', output })
 })
 
 test('V1 T7 a health check that is longer than the system takes fails, and ends nothing else', async () => {

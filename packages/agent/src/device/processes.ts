@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { access, constants, open, readdir, readFile, stat, truncate } from 'node:fs/promises'
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import type { Sleep } from '@seaworthy/std/time'
-import type { AppProcess, AppSpec, HealthProbe, Processes } from '../ports.ts'
+import type { AppEnd, AppProcess, AppSpec, HealthProbe, Processes } from '../ports.ts'
 import { ProcessError } from '../ports.ts'
 import { layoutOf } from '../state/layout.ts'
 import type { Account } from './accounts.ts'
@@ -66,6 +66,8 @@ function pidOf(app: AppProcess): number {
 
 export function createProcesses(settings: ProcessSettings): Processes {
   const children = new Map<string, ChildProcess>()
+  /** How those ended that nobody waited for yet. */
+  const ends = new Map<string, AppEnd>()
   const account =
     settings.account === undefined ? {} : { uid: settings.account.uid, gid: settings.account.gid }
   const ownUid = settings.account?.uid ?? process.getuid?.()
@@ -136,8 +138,16 @@ export function createProcesses(settings: ProcessSettings): Processes {
       }
       const identity = await readIdentity(child.pid!)
       const app = { id: identity?.id ?? `${child.pid}.ended`, sha256: spec.sha256 }
-      children.set(app.id, child)
-      child.once('exit', () => children.delete(app.id))
+      const remember = () => {
+        children.delete(app.id)
+        ends.set(app.id, { how: howEnded(child), output: logFileOf(spec.dataFolder) })
+      }
+      // A short life may be over by now.
+      if (hasEnded(child)) remember()
+      else {
+        children.set(app.id, child)
+        child.once('exit', remember)
+      }
       child.unref()
       void boundLog(spec.product, app)
       return app
@@ -167,13 +177,16 @@ export function createProcesses(settings: ProcessSettings): Processes {
     isAlive,
     async ended(app, signal) {
       const child = children.get(app.id)
-      if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-        return new Promise((resolve, reject) => {
+      if (child !== undefined && !hasEnded(child)) {
+        await new Promise<void>((resolve, reject) => {
           child.once('exit', () => resolve())
           signal.addEventListener('abort', () => reject(signal.reason), { once: true })
         })
       }
       while (await isAlive(app)) await settings.sleep(aliveCheckMs, signal)
+      const end = ends.get(app.id)
+      ends.delete(app.id)
+      return end
     },
     async signal(app, name) {
       // The leader's number stays taken while its group has members.
@@ -190,6 +203,14 @@ export function createProcesses(settings: ProcessSettings): Processes {
 }
 
 type Launch = (command: readonly string[], spec: AppSpec, output: 'ignore' | number) => ChildProcess
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+function howEnded({ exitCode, signalCode }: ChildProcess): string {
+  return signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`
+}
 
 function notStarted(cause: unknown): ProcessError {
   return new ProcessError('the application cannot be started', { cause })

@@ -17,7 +17,7 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
     const { code } = cause as NodeJS.ErrnoException
     throw new Refusal<ConfigRefusal>(
       'config_unreadable',
-      `${configPath} cannot be read (${code ?? 'failed'}): name the configuration with --config FILE`,
+      `${configPath} cannot be read (${code ?? 'failed'}): ${wayOut(code)}`,
       { cause },
     )
   }
@@ -25,5 +25,19 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
     throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
   }
   const platform = `linux/${architectures[process.arch] ?? process.arch}`
-  return parseConfig(bytes, stateDir === undefined ? { platform } : { platform, stateDir })
+  try {
+    return parseConfig(bytes, stateDir === undefined ? { platform } : { platform, stateDir })
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    throw new Refusal<ConfigRefusal>('config_malformed', `${configPath}: ${cause.message}`, {
+      cause,
+    })
+  }
+}
+
+/** The file holds a secret, so that it is most often another account that may read it. */
+function wayOut(code: string | undefined): string {
+  return code === 'EACCES' || code === 'EPERM'
+    ? 'say it as root, or as the account that the agent runs as'
+    : 'name the configuration with --config FILE'
 }

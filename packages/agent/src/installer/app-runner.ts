@@ -17,8 +17,10 @@ export interface AppRunnerPorts {
 }
 
 export interface AppRunner {
-  /** Digest of the release that is kept running, and how often its application ended by itself. */
-  readonly kept: { sha256: string; exits: number; isAlive: boolean } | undefined
+  /** The release that is kept running, how often its application ended, and how it did last. */
+  readonly kept:
+    | { sha256: string; exits: number; lastExit: string | undefined; isAlive: boolean }
+    | undefined
   /** Resolves when its first process runs (or was taken over); rejects with `ProcessError`. */
   keep(spec: AppSpec, adopt?: AppProcess): Promise<void>
   /** SIGTERM, then after `stopMs` SIGKILL; resolves when no process of it is left. */
@@ -33,6 +35,7 @@ interface Kept {
   /** `undefined` between an exit and the next start. */
   process: AppProcess | undefined
   exits: number
+  lastExit: string | undefined
   end: AbortController
   task: Promise<void>
 }
@@ -49,11 +52,16 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
     let failures = 0
     for (;;) {
       const startedMs = ports.clock.monotonicMs()
-      if (own.process !== undefined) await ports.processes.ended(own.process, signal)
+      const ended = own.process && (await ports.processes.ended(own.process, signal))
       own.process = undefined
       own.exits++
+      own.lastExit = ended?.how
       failures = ports.clock.monotonicMs() - startedMs >= steadyMs ? 1 : failures + 1
-      ports.log.warn('application-ended', { sha256: own.spec.sha256, exits: own.exits })
+      ports.log.warn('application-ended', {
+        sha256: own.spec.sha256,
+        exits: own.exits,
+        ...ended,
+      })
       for (const listener of listeners) listener()
       await ports.sleep(
         backOffMs(failures, { firstMs: 1000, maxMs: restartMaxMs, random: ports.random }),
@@ -76,7 +84,8 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
   return {
     get kept() {
       if (kept === undefined) return undefined
-      return { sha256: kept.spec.sha256, exits: kept.exits, isAlive: kept.process !== undefined }
+      const { spec, exits, lastExit, process } = kept
+      return { sha256: spec.sha256, exits, lastExit, isAlive: process !== undefined }
     },
     async keep(spec, adopt) {
       const process = adopt ?? (await ports.processes.start(spec))
@@ -84,6 +93,7 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
         spec,
         process,
         exits: 0,
+        lastExit: undefined,
         end: new AbortController(),
         task: Promise.resolve(),
       }

@@ -53,12 +53,21 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const accounts = chooseAccounts(isRoot, config)
   checkPlaces(options.configPath, config, layout, accounts)
   prepareFolders(config, layout, accounts)
-  if (accounts === undefined) log.warn('one-account-for-all')
-  else {
+  if (accounts === undefined) {
+    log.warn('one-account-for-all', {
+      why: 'the agent was not started as root, so what talks to the network, what installs and the application run as one account: nothing but permissions of files keeps them apart',
+      wayOut: 'start it as root, with the accounts seaworthy and seaworthy-app',
+    })
+  } else {
     checkAccount(accounts.fetcher, layout.fetch)
     checkAccount(accounts.fetcher, config.runDir)
     checkAccount(accounts.application, layout.appData)
-    if (accounts.application.uid === 0) log.warn('application-runs-as-root')
+    if (accounts.application.uid === 0) {
+      log.warn('application-runs-as-root', {
+        why: 'the member user of the configuration names root: the application may do whatever the agent may',
+        wayOut: 'name an account of its own, or leave user out',
+      })
+    }
   }
 
   const disk = createDisk(process.permission === undefined ? syncByCall : syncByProgram)

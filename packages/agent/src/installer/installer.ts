@@ -136,7 +136,9 @@ export async function openInstaller(
         if (!isExpectedFault(error)) throw error
         failures++
         context.setLastError(error instanceof FetchError ? error.word : error.code)
-        ports.log.warn('server-not-reached', { error })
+        // An answer is none of the network's faults: whoever reads the log looks elsewhere.
+        const isAnswer = error instanceof FetchError && error.problem !== undefined
+        ports.log.warn(isAnswer ? 'server-refused' : 'server-not-reached', { error })
         waitMs = waitAfterFailure(failures, error)
       }
       publishStatus(context)

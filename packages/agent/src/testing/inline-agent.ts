@@ -158,8 +158,8 @@ function namedProcesses(running: Set<string>, isHealthy: (sha256: string) => boo
     isAlive: async (app) => running.has(app.sha256),
     ended: (app, signal) =>
       new Promise((resolve, reject) => {
-        if (!running.has(app.sha256)) return resolve()
-        endings.set(app.id, resolve)
+        if (!running.has(app.sha256)) return resolve(undefined)
+        endings.set(app.id, () => resolve(undefined))
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       }),
     async signal(app) {

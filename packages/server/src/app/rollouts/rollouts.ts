@@ -96,7 +96,7 @@ async function requireGrounds(
   return { fleet, release, back }
 }
 
-/** Throws whatever `createRollout` throws; otherwise says what each wave would find, and begins nothing. */
+/** Throws what `createRollout` throws; otherwise says what waves by tag find. Begins nothing. */
 export async function checkRollout(
   app: Pick<App, 'trust' | 'releases' | 'zones'>,
   tx: WriteTx,
