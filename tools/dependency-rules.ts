@@ -1,4 +1,6 @@
-/** What may come in from outside: counted and compared with DEPENDENCIES.md, out of package-lock.json alone. */
+/**
+ * Third-party packages: counted and compared with DEPENDENCIES.md, out of package-lock.json alone.
+ */
 
 export interface LockedPackage {
   readonly version?: string
@@ -11,7 +13,7 @@ export interface LockedPackage {
   readonly optionalDependencies?: Record<string, string>
 }
 
-/** `packages` of a lock file: folder → package. */
+/** The packages of a lock file by their folders. */
 export type Lock = Readonly<Record<string, LockedPackage>>
 
 const nameOf = (folder: string) => folder.slice(folder.lastIndexOf('node_modules/') + 13)
@@ -26,7 +28,9 @@ export function listThirdParty(
     .map(([folder, locked]) => ({ name: nameOf(folder), folder, locked }))
 }
 
-/** Node's way up: from the folder itself to the root. Follows links of workspaces. */
+/**
+ * Looks a package up as Node does: from the folder itself to the root. Follows links of workspaces.
+ */
 function resolveFolder(lock: Lock, from: string, name: string): string | undefined {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
     const candidate = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`
@@ -36,7 +40,10 @@ function resolveFolder(lock: Lock, from: string, name: string): string | undefin
   }
 }
 
-/** `name@version` of everything that installing a workspace for production brings along; platforms that differ included. */
+/**
+ * `name@version` of everything that installing a workspace for production brings along; platforms
+ * that differ included.
+ */
 export function listTree(lock: Lock, workspace: string): string[] {
   if (!lock[workspace]) throw new Error(`${workspace} is not in the lock file`)
   const seen = new Set<string>()
@@ -83,7 +90,10 @@ export function compareWithReview(
   return { unreviewed, stale }
 }
 
-/** Whether a range of `engines` lets this version pass; the forms that npm packages use, and no for any other. */
+/**
+ * Whether a range of `engines` lets this version pass; knows the forms that npm packages use, and
+ * answers no for any other.
+ */
 export function acceptsNode(range: string, version: readonly [number, number, number]): boolean {
   const compare = (other: readonly number[]) =>
     version.map((n, i) => n - (other[i] ?? 0)).find((difference) => difference !== 0) ?? 0

@@ -8,7 +8,10 @@ import { repositoryRoot } from './source-tree.ts'
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
-/** A repository with our settings and two files, of which `main.ts` uses what the other gives: all gates pass. */
+/**
+ * A repository with our settings and two files, of which `main.ts` uses what the other exports: all
+ * gates pass.
+ */
 const clean = {
   'package.json': json({
     name: 'gates',
@@ -57,7 +60,9 @@ const inDouble = (text: string) => ({ 'packages/a/src/double.ts': double + text 
 
 const gates: {
   command: string[]
-  /** What the gate exists for → files that break it, and a word it must say. */
+  /**
+   * The faults that each gate is there to find, with files that break it and a word it must say.
+   */
   caught: Record<string, { files: Record<string, string>; says: RegExp }>
 }[] = [
   {

@@ -1,8 +1,14 @@
-/** Golden files: expected text that lies beside its test and is shown in every diff. `npm run golden` rewrites them. */
+/**
+ * Golden files: expected text that lies beside its test and is shown in every diff. `npm run
+ * golden` rewrites them.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** Throws `AssertionError` unless the file holds exactly this text; with `SEAWORTHY_GOLDEN=write` it is written instead. */
+/**
+ * Throws `AssertionError` unless the file holds exactly this text; with `SEAWORTHY_GOLDEN=write` it
+ * is written instead.
+ */
 export function expectGolden(file: URL, actual: string): void {
   if (!/\.golden\.\w+$/.test(file.pathname))
     throw new Error(`${file.pathname} is not a golden file`)

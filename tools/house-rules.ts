@@ -1,6 +1,7 @@
 /**
- * The house rules that a machine can check, one object each, with the code that it must catch and the code
- * that it must let through. `tidy.test.ts` runs them over the repository and over their own examples.
+ * The house rules that a machine can check, one object each, with the code that it must catch and
+ * the code that it must let through. `tidy.test.ts` runs them over the repository and over their
+ * own examples.
  */
 import { posix } from 'node:path'
 import type { Rule } from './import-rules.ts'
@@ -12,7 +13,7 @@ import type { SourceFile } from './source-tree.ts'
 const linesMax = 500
 const isTypeScript = (file: SourceFile) => file.path.endsWith('.ts')
 
-/** Shipped code that must be handed its time, chance and network. */
+/** Shipped code, which must be handed its time, chance and network. */
 const isPure = (file: SourceFile) =>
   (file.path.startsWith('packages/') || file.path.startsWith('sim/')) &&
   file.workspace !== 'std' &&
@@ -38,7 +39,10 @@ function banCalls(
 
 const at = (source: string): readonly [string, string] => ['packages/agent/src/a.ts', source]
 
-/** The file gives the name `fetch` to something of its own: a parameter, a field taken apart, a constant. */
+/**
+ * The file gives the name `fetch` to something of its own: a parameter, a destructured field, a
+ * constant.
+ */
 const bindsFetch = (file: SourceFile) =>
   /[{,(]\s*fetch\s*[,}:)=?]|\b(?:const|function)\s+fetch\b|\bfetch\(\w+\??:/.test(file.code)
 

@@ -1,10 +1,13 @@
-/** What follows from all imports together, those of types included: circles, and what a file reaches. */
+/**
+ * What follows from all imports together, those of types included: circles, and what a file
+ * reaches.
+ */
 import { posix } from 'node:path'
 import type { SourceFile } from './source-tree.ts'
 
 type Importing = Pick<SourceFile, 'path' | 'imports'>
 
-/** By path, the paths that it imports; names of packages stay as they are. */
+/** The paths that each file imports, by the file's path; names of packages stay as they are. */
 const mapImports = (files: readonly Importing[]) =>
   new Map(
     files.map(({ path, imports }) => [
@@ -15,7 +18,10 @@ const mapImports = (files: readonly Importing[]) =>
     ]),
   )
 
-/** Each circle as the paths on it, from the first in the alphabet. Only relative imports can close one: packages have an order. */
+/**
+ * Each circle as the paths on it, from the first in the alphabet. Only relative imports can close
+ * one: packages have an order.
+ */
 export function findCircles(files: readonly Importing[]): string[][] {
   const importsOf = mapImports(files)
   const circles = new Map<string, string[]>()
@@ -39,7 +45,10 @@ export function findCircles(files: readonly Importing[]): string[][] {
   return [...circles.values()]
 }
 
-/** Paths and names of packages that the files below `folder` reach, in the order of the alphabet, their own apart. */
+/**
+ * Paths and names of packages that the files below `folder` reach, in the order of the alphabet,
+ * their own left out.
+ */
 export function listReached(files: readonly Importing[], folder: string): string[] {
   const importsOf = mapImports(files)
   const reached = new Set([...importsOf.keys()].filter((path) => path.startsWith(folder)))

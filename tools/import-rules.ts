@@ -1,4 +1,7 @@
-/** Who may import whom: the table of docs/ARCHITECTURE.md, and the layers inside the server. */
+/**
+ * The imports that are allowed: the table of docs/ARCHITECTURE.md, and the layers inside the
+ * server.
+ */
 import { posix } from 'node:path'
 import type { SourceFile } from './source-tree.ts'
 
@@ -56,7 +59,8 @@ export const importRules: Rule[] = [
         const target = packageOf(specifier)
         const allowed = [file.workspace, ...(allowedPackages[file.workspace] ?? [])]
         if (target === undefined || allowed.includes(target)) return []
-        // The command line starts programs as processes of their own (the demo its thief too): a path, not code.
+        // The command line starts programs as processes of their own (the demo its thief too): a
+        // path, not code.
         if (file.workspace === 'cli' && kind === 'resolve') {
           if (/^@seaworthy\/(?:server|agent)\/(?:main|stolen)$/.test(specifier)) return []
         }

@@ -1,9 +1,12 @@
-/** A test starts only programs that it has asked for, or that every Debian has: `npm cit` must end well on any machine. */
+/**
+ * A test starts only programs that it has asked for, or that every Debian has: `npm cit` must end
+ * well on any machine.
+ */
 import { optionalProgramNames } from '../packages/std/src/testing/programs.ts'
 import type { SourceFile } from './source-tree.ts'
 import type { Rule } from './import-rules.ts'
 
-/** `Essential: yes` on Debian, so they are everywhere. */
+/** Programs of packages that are `Essential: yes` on Debian, so they are everywhere. */
 const everywhere = /^(?:\/bin\/(?:sh|true|false)|sh|tar|sha256sum|mkfifo|id|chown|sync|stty)$/
 const starts = /\b(spawn|spawnSync|execFile|execFileSync|exec|execSync)\s*\(\s*$/
 const asks = /\b(?:lacks|skipWithout|findProgram)\s*\(([^()]*)\)/g
@@ -11,7 +14,7 @@ const home = 'packages/std/src/testing/'
 
 const lineOf = (file: SourceFile, start: number) => file.source.slice(0, start).split('\n').length
 
-/** Where a string literal is the first argument of a call: the call up to the quote, and the literal. */
+/** Calls whose first argument is a string literal: the call up to the quote, and the literal. */
 function* firstArguments(file: SourceFile) {
   for (const { text, start } of file.strings) {
     const before = file.code.slice(Math.max(0, start - 80), start - 1)

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { listFiles, repositoryRoot } from './source-tree.ts'
 
-/** The codes that unions of refusals write out, with where. A union that takes in another one names it. */
+/**
+ * The codes that unions of refusals write out, with where. A union that takes in another one names
+ * it.
+ */
 function listCodes(path: string, source: string): { code: string; union: string }[] {
   const unions = source.matchAll(
     /^(?:export )?type (\w*Refusal) =([\s\S]*?)\n(?=\n|export|\/\*\*|type|const|(?:async )?function|interface)/gm,

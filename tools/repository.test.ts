@@ -42,7 +42,7 @@ test('B2 every locked package has a SHA-512 hash', () => {
     unhashed.map((p) => p.folder),
     [],
   )
-  // What a package bundles came under the hash of that package.
+  // A package's hash covers what it bundles.
   for (const path of listFiles('packages').filter((file) => file.endsWith('package-lock.json'))) {
     const { packages } = JSON.parse(readText(path)) as {
       packages: Record<string, { integrity?: string; inBundle?: boolean }>

@@ -1,6 +1,7 @@
 /**
- * Reads TypeScript as text, without a compiler: which parts are code, which are strings, and what is imported.
- * Works on a copy in which comments and the contents of strings are blank, so that no rule trips over prose.
+ * Reads TypeScript as text, without a compiler: which parts are code, strings and comments, and
+ * what is imported. It works on a copy in which comments and the contents of strings are blank, so
+ * that no rule trips over prose.
  */
 
 export interface Import {
@@ -11,7 +12,10 @@ export interface Import {
 }
 
 export interface Scan {
-  /** As long as the source, line for line: comments, strings and regular expressions are spaces (quotes stay). */
+  /**
+   * The code, as long as the source, line for line: comments, strings and regular expressions are
+   * spaces (quotes stay).
+   */
   readonly code: string
   readonly strings: readonly { readonly text: string; readonly start: number }[]
   /** Each comment as it stands, marks included. */

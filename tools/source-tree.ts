@@ -1,4 +1,4 @@
-/** The repository as the house rules see it: every TypeScript file, scanned, with its place in the house. */
+/** The repository as the house rules see it: every TypeScript file, scanned, with its workspace. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Scan, scanSource } from './source-scan.ts'
@@ -6,20 +6,22 @@ import { type Scan, scanSource } from './source-scan.ts'
 export const repositoryRoot = fileURLToPath(new URL('..', import.meta.url))
 
 export interface SourceFile extends Scan {
-  /** From the root of the repository, with slashes. */
+  /** Path from the root of the repository, with slashes. */
   readonly path: string
   readonly source: string
   /** `trust`, `server`, … for `packages/*`; `sim`, `bench`, `tools` as they are. */
   readonly workspace: string
   /** Tests and what only tests may use. */
   readonly isTest: boolean
-  /** `main.ts` and the launchers in `bin/`: the only places where the world comes in. */
+  /** `main.ts` and the launchers in `bin/`: only there does code reach the system itself. */
   readonly isMain: boolean
 }
 
 const skippedFolders = new Set(['node_modules', 'dist', '.git'])
 
-/** Paths below `folder` of the repository, sorted; folders that hold what others made are left out. */
+/**
+ * Paths below `folder` of the repository, sorted; folders that hold what others made are left out.
+ */
 export function listFiles(folder = '', root = repositoryRoot): string[] {
   const paths: string[] = []
   for (const entry of readdirSync(`${root}/${folder}`, { withFileTypes: true })) {

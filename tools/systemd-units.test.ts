@@ -31,7 +31,7 @@ test('O1 systemd finds no fault in the units', (t) => {
   const copies = mkdtempSync(join(tmpdir(), 'seaworthy-units-'))
   t.after(() => rmSync(copies, { recursive: true }))
   for (const { name, text } of units) {
-    // the programs are not installed on the machine that tests
+    // The programs are not installed on the machine that tests.
     const copy = join(copies, name)
     writeFileSync(copy, text.replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true'))
     const { status, stderr } = spawnSync('systemd-analyze', ['verify', copy], { encoding: 'utf8' })

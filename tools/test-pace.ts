@@ -1,8 +1,12 @@
-/** In which order and company integration tests run. A tidy test checks that each file named here exists. */
+/**
+ * The order and the concurrency in which integration tests run. A tidy test checks that each file
+ * named here exists.
+ */
 
 /**
- * Elapsed seconds of the files that take longest when nothing else runs (the report shows them). They start first, so that none
- * of them runs alone at the end. What is not named is taken to be short.
+ * Elapsed seconds of the files that take longest when nothing else runs (the report shows them).
+ * They start first, so that none of them runs alone at the end. A file that is not named is taken
+ * to be short.
  */
 export const longFiles: Readonly<Record<string, number>> = {
   'packages/cli/src/commands/demo/demo.integration.test.ts': 90,
@@ -33,7 +37,10 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/oci/src/store/s3/s3.integration.test.ts': 18,
 }
 
-/** They measure time, or load the machine so much that others would be measured: they run one by one when all others have ended. */
+/**
+ * Files that measure time, or load the machine so much that the measurements of others would
+ * suffer: they run one by one when all others have ended.
+ */
 export const aloneFiles: readonly string[] = [
   'packages/server/src/app/worker/overload.integration.test.ts',
   'packages/server/src/app/worker/leadership.integration.test.ts',

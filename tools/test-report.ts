@@ -9,20 +9,20 @@ const closingLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms
 export interface TestReport {
   /** Hands every event on, and puts the lists in front of the closing lines. */
   readonly observe: (events: AsyncIterable<TestEvent>) => AsyncGenerator<TestEvent>
-  /** After the last event: whether the run must end with an error. */
+  /** Whether the run must end with an error; asked after the last event. */
   readonly failed: () => boolean
 }
 
 export interface TestReportOptions {
   /** A skipped test is a failure. */
   readonly strict: boolean
-  /** Taken off the paths of files. */
+  /** The prefix to remove from the paths of files. */
   readonly root: string
   /** Processor time of files in milliseconds, by path. */
   readonly usage: () => ReadonlyMap<string, number>
 }
 
-/** One run after the other, as if they were one: its closing lines and its list of failures come once. */
+/** Joins several runs as if they were one: closing lines and list of failures come once. */
 export async function* joinRuns(
   runs: readonly (() => AsyncIterable<TestEvent>)[],
 ): AsyncGenerator<TestEvent> {

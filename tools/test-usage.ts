@@ -1,6 +1,7 @@
 /**
- * What a test file costs. Loaded in front of each (`--import`): as it ends it notes the time that processors worked for it and for all
- * processes that it started and waited for. The runner reads the notes.
+ * The cost of a test file. Loaded in front of each (`--import`), this notes at the end the time
+ * that processors worked for the file and for all processes that it started and waited for. The
+ * runner reads the notes.
  */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
@@ -8,7 +9,10 @@ import { isMainThread } from 'node:worker_threads'
 /** Linux counts processor time in hundredths of a second, whatever the machine. */
 const tickMs = 10
 
-/** Of a line of `/proc/PID/stat`: user and system time, its own and that of its ended children. */
+/**
+ * The time in a line of `/proc/PID/stat`: user and system time, its own and that of its ended
+ * children.
+ */
 export function processorMs(stat: string): number {
   // The name in parentheses may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -1,7 +1,7 @@
 /**
- * The test runner behind the npm scripts: `node tools/test.ts unit|integration|long|golden [WORD …]`.
- * Words narrow the files down by their path. Finding no file is a failure, and so is a skipped test when
- * SEAWORTHY_TEST_STRICT=1 (a build machine has everything installed).
+ * The test runner behind the npm scripts: `node tools/test.ts unit|integration|long|golden [WORD
+ * …]`. Words narrow the files down by their path. Finding no file is a failure, and so is a skipped
+ * test when SEAWORTHY_TEST_STRICT=1 (a build machine has everything installed).
  */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
@@ -19,9 +19,9 @@ type Suite = 'unit' | 'integration' | 'long' | 'golden'
 
 interface Plan {
   selects(path: string): boolean
-  /** Test files at the same time. */
+  /** The number of test files that run at the same time. */
   concurrency: number
-  /** For one file, so that a test that hangs ends the run. */
+  /** The limit for one file, so that a test that hangs ends the run. */
   timeoutMs: number
 }
 
@@ -38,7 +38,8 @@ const plans: Record<Suite, Plan> = {
     concurrency: Math.max(1, Math.min(cores, 8)),
     timeoutMs: 3 * minuteMs,
   },
-  // Each file may start a database and several processes of its own, which often wait: one file more than there are cores.
+  // Each file may start a database and several processes of its own, which often wait: one file
+  // more than there are cores.
   integration: {
     selects: isIntegration,
     concurrency: Math.max(1, Math.min(cores + 1, Math.floor(memoryBytes() / fileBytes), 8)),
@@ -53,7 +54,7 @@ const plans: Record<Suite, Plan> = {
   },
 }
 
-/** Of this machine, or of the container. */
+/** Memory of this machine, or of the container. */
 function memoryBytes(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
@@ -101,11 +102,12 @@ function main(args: readonly string[]): void {
     usage: () => readUsage(usageFile, repositoryRoot),
   })
   const env = {
-    // What all files need is compiled once for the whole run, and not by each of the processes that they start.
+    // What all files need is compiled once for the whole run, and not by each of the processes that
+    // they start.
     NODE_COMPILE_CACHE: join(shared, 'compiled'),
     ...process.env,
     SEAWORTHY_TEST_USAGE: usageFile,
-    // For what test files make once and share; see the testing folders of packages.
+    // Test files put here what they make once and share; see the testing folders of packages.
     SEAWORTHY_TEST_SHARED: shared,
   }
   const runFiles = (files: readonly string[], atOnce: number) =>

@@ -47,7 +47,7 @@ for (const page of ['docs/THREAT-MODEL.md', 'docs/VERIFY-BY-HAND.md']) {
 test('O7 counter-example: a claim without its test is found', () => {
   const text = 'sim `no-such-scenario`; `tools/threat-model.test.ts`: “T0 a test that is not there”'
   assert.deepEqual(findUnproved(text, isInRepository), [
-    // spelt in two pieces, or this file would hold the title
+    // The title is spelt in two pieces, or this file would hold it.
     `tools/threat-model.test.ts: ${'T0 a test'} that is not there`,
     'no-such-scenario',
   ])

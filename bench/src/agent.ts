@@ -1,6 +1,7 @@
 /**
- * The device's agent, packaged as it is shipped: what it costs while nothing happens, whether its memory grows with the release, and
- * how long an update takes beyond what download and start of the application take anyway.
+ * The device's agent, packaged as it is shipped: what it costs while nothing happens, whether its
+ * memory grows with the release, and how long an update takes beyond what download and start of the
+ * application take anyway.
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -49,7 +50,7 @@ function readMemory(pid: number): Memory {
   }
 }
 
-/** Pages that several processes share are in memory once: the program itself, above all. */
+/** Memory of several processes: pages that they share count once, the program itself above all. */
 function together(memories: readonly Memory[]): number {
   const anonymous = memories.reduce((sum, memory) => sum + memory.anonymous, 0)
   return anonymous + Math.max(...memories.map(({ file }) => file))
@@ -60,7 +61,7 @@ const sleep = (ms: number) =>
     setTimeout(resolve, ms)
   })
 
-/** `bytes` that do not compress, beside an application. */
+/** Writes an application beside `bytes` that do not compress. */
 function writeApp(folder: string, version: string, bytes: number): string {
   writeTestApp(folder, version, 'healthy', { windowSeconds: 1 })
   const piece = new Uint8Array(mb)
@@ -158,7 +159,8 @@ async function measurePeak(
 }
 
 async function measureGrowth(main: string, log: (line: string) => void): Promise<Comparison> {
-  // below some 200 MB, buffers and garbage have not reached their full size yet: that is no growth with the release
+  // Below some 200 MB, buffers and garbage have not reached their full size yet: that is no growth
+  // with the release.
   const theirs = await measurePeak(main, 250 * mb, log)
   const ours = await measurePeak(main, 1000 * mb, log)
   return {
@@ -173,7 +175,10 @@ async function measureGrowth(main: string, log: (line: string) => void): Promise
   }
 }
 
-/** What nobody can avoid: the bytes over the wire into a file, and the application until it answers. */
+/**
+ * The unavoidable part: the bytes over the wire into a file, and the start of the application until
+ * it answers.
+ */
 async function downloadAndStart(
   origin: TestOrigin,
   digest: string,

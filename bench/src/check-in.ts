@@ -27,7 +27,7 @@ export const title =
 
 const rounds = 5
 const fewCount = 1000
-/** By how much the closed load may differ before and after a round of latency. */
+/** The most by which the closed load may differ before and after a round of latency. */
 const steadyShare = 0.1
 const manyCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 1_000_000)
 /** A million devices, each once an hour. */
@@ -48,7 +48,10 @@ async function startFixture(file: URL, ...args: string[]): Promise<Echo> {
   return { port: Number(text.toString()), process: child }
 }
 
-/** Until the server has counted its devices, which takes it some twenty seconds with a million. */
+/**
+ * Waits until the server has counted its devices, which takes it some twenty seconds with a
+ * million.
+ */
 async function settle({ server }: Side): Promise<void> {
   for (;;) {
     const before = cpuSecondsOf(processTree(server.pid))
@@ -90,8 +93,9 @@ async function compareRates(
 }
 
 /**
- * Several times, and the median: a disk that stands still for a second spoils one of them. Each at 80 % of what a closed load
- * reached just before; when one just after is another, the machine has changed its pace meanwhile, and the round says nothing.
+ * Measures several times and takes the median: a disk that stands still for a second spoils one of
+ * them. Each time is at 80 % of what a closed load reached just before; when a closed load just
+ * after differs, the machine has changed its pace meanwhile, and the round says nothing.
  */
 async function measureLatency(log: Log, side: Side): Promise<Comparison> {
   const p99s: number[] = []
@@ -109,7 +113,7 @@ async function measureLatency(log: Log, side: Side): Promise<Comparison> {
       `  the disk alone: slowest of one small durable write each 25 ms took ${worst.toFixed(0)} ms; closed load before ${before.toFixed(0)}/s, after ${after.toFixed(0)}/s${isSteady ? '' : ': not counted'}`,
     )
     before = after
-    // Who waits still at the end of a round has waited too long.
+    // A request that still waits at the end of a round has waited too long.
     if (isSteady) p99s.push(result.waitingCount === 0 ? result.p99Ms : Infinity)
   }
   if (p99s.length === 0) throw new Error('the machine never kept its pace for ten seconds')
@@ -129,7 +133,10 @@ async function measureLatency(log: Log, side: Side): Promise<Comparison> {
 const ladder = [1, 8, 32, 64, 128, 256]
 const ladderRatioMax = 2
 
-/** Nobody is held back by the gathering of batches: the median answer against what one durable write takes under that load. */
+/**
+ * The gathering of batches holds nobody back: the median answer against what one durable write
+ * takes under that load.
+ */
 async function measureLadder(log: Log, side: Side): Promise<Comparison[]> {
   const client = createTestClient(side.server)
   const readCommits = async () => {
@@ -165,7 +172,10 @@ async function measureLadder(log: Log, side: Side): Promise<Comparison[]> {
   }
 }
 
-/** What the disk does meanwhile: a few bytes written and synchronised again and again. Answers the slowest, in ms. */
+/**
+ * Measures the disk meanwhile: a few bytes written and synchronised again and again. Returns the
+ * slowest, in ms.
+ */
 function probeDisk(folder: string): { stop(): Promise<number> } {
   let isOver = false
   const probing = (async () => {
@@ -215,7 +225,10 @@ function measureMemory(log: Log, { server }: Side): Comparison {
   }
 }
 
-/** A million devices, each once an hour: over connections that stay, and over a new one each time as devices really come. */
+/**
+ * A million devices, each once an hour: over connections that stay, and over a new one each time as
+ * devices really come.
+ */
 async function measureHourly(log: Log, side: Side, echo: Echo): Promise<Comparison> {
   const shares: Record<string, number> = {}
   for (const fresh of [undefined, 'resumed', 'new'] as const) {
@@ -303,7 +316,10 @@ async function writeCertificate(server: TestServer): Promise<[string, string]> {
   }
 }
 
-/** The limit held, and the cheap way was taken: every device still has the digest that it was loaded with. */
+/**
+ * The limit held, and the fast path was taken: every device still has the digest that it was loaded
+ * with.
+ */
 async function checkState({ server, report }: Side & { report: DeviceReport }) {
   const db = server.openDatabase()
   try {

@@ -7,9 +7,9 @@ import {
   startTestServer,
 } from '@seaworthy/server/testing'
 import { createFleet } from '@seaworthy/api/fleets'
-import { idleReport } from './lib/device-crowd.ts'
-import type { ForeignCrowd, Protocol } from './lib/foreign-crowd.ts'
-import { addForeignCrowd } from './lib/foreign-crowd.ts'
+import { idleReport } from './lib/device-fleet.ts'
+import type { ForeignFleet, Protocol } from './lib/foreign-fleet.ts'
+import { addForeignFleet } from './lib/foreign-fleet.ts'
 import { applyLoad } from './lib/load.ts'
 import type { Comparison } from './lib/measure.ts'
 import { compareInPairs, medianOf } from './lib/measure.ts'
@@ -24,8 +24,9 @@ const connections = 256
 const warmUpMs = 500
 const durationMs = 2500
 /**
- * A worker reads who holds a token once, and knows it from then on. Nearly all of 100,000 devices are known after this time, and all
- * of 10,000; of a million only some, so that their figures have that reading in them.
+ * The time in which the server gets to know its devices: a worker reads once which device holds a
+ * token, and knows it from then on. Nearly all of 100,000 devices are known after this time, and
+ * all of 10,000; of a million only some, so that their figures have that reading in them.
  */
 const acquaintMs = (count: number) => Math.min(60_000, count * 0.6)
 /** Devices of each protocol. Fewer would each ask more often than a device may. */
@@ -34,7 +35,7 @@ const manyCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 100_000)
 const ratioMin = 0.9
 
 type Log = (line: string) => void
-type Side = { readonly server: TestServer } & Readonly<Record<Protocol, ForeignCrowd>>
+type Side = { readonly server: TestServer } & Readonly<Record<Protocol, ForeignFleet>>
 
 const protocols: readonly Protocol[] = ['ddi', 'omaha']
 
@@ -55,8 +56,8 @@ async function startSide(count: number): Promise<Side> {
   const report = idleReport(running, new Date())
   return {
     server,
-    ddi: await addForeignCrowd(server, 'shops', 'ddi', report, count),
-    omaha: await addForeignCrowd(server, 'servers', 'omaha', report, count),
+    ddi: await addForeignFleet(server, 'shops', 'ddi', report, count),
+    omaha: await addForeignFleet(server, 'servers', 'omaha', report, count),
   }
 }
 

@@ -1,4 +1,7 @@
-/** `npm run bench -- NAME`: runs `bench/src/NAME.ts` and prints each ratio to its named baseline. Exit codes: 0 done, 1 a target was missed, 2 usage. */
+/**
+ * `npm run bench -- NAME`: runs `bench/src/NAME.ts` and prints each ratio to its named baseline.
+ * Exit codes: 0 done, 1 a target was missed, 2 usage.
+ */
 import { readdirSync } from 'node:fs'
 import type { Comparison } from './lib/measure.ts'
 import { formatComparison } from './lib/measure.ts'

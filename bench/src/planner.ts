@@ -11,11 +11,14 @@ export const title = "the reconciler's round over a million devices and 50 rollo
 
 const devicesCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 1_000_000)
 const rolloutsCount = 50
-/** Of each fleet's devices, so many have an update in its rollout; one in 16 of those is under way. */
+/**
+ * The share of each fleet's devices that have an update in its rollout; one in 16 of those is under
+ * way.
+ */
 const updatedShare = 0.4
 const rounds = 20
 const roundMsMax = 250
-/** Of all rollouts together, in the rounds in which something happens. */
+/** Overdue updates of all rollouts together, in the rounds in which something happens. */
 const overdueEach = 100
 
 const release = {

@@ -85,7 +85,7 @@ function curl(...options: string[]): string {
   return execFileSync('curl', ['-s', '-S', '--fail', ...options], { encoding: 'utf8' })
 }
 
-/** As podman and docker push: POST, PATCH with everything, PUT with the digest. */
+/** Pushes as podman and docker do: POST, PATCH with everything, PUT with the digest. */
 function push({ url }: RunningServer, file: string, digest: string): void {
   const locate = (text: string) => {
     const location = /^location: (\S+)/im.exec(text)![1]!
@@ -112,7 +112,7 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
     const file = join(root, 'blob')
     const bytes = randomBytes(blobBytes)
     await writeFile(file, bytes)
-    /** Other content each time: neither side may know it already. */
+    /** The content is new each time: neither side may know it already. */
     const renew = async () => {
       randomBytes(16).copy(bytes)
       const handle = await open(file, 'r+')

@@ -34,7 +34,8 @@ export async function run(log: (line: string) => void): Promise<Comparison[]> {
     const { layer } = bundle
     log(`${fileCount} files, ${(layer.size / 1e6).toFixed(0)} MB compressed`)
 
-    // A process of its own, as the signer's command is: its memory is its own, and it is warm as theirs are.
+    // It is a process of its own, as the signer's command is: its memory is its own, and it is warm
+    // as theirs are.
     const viewer = fork(fileURLToPath(new URL('lib/signers-view.fixture.ts', import.meta.url)), [
       layout.path,
       digest,

@@ -11,8 +11,8 @@ import {
   startTestServer,
   waitForRollout,
 } from '@seaworthy/server/testing'
-import type { Crowd } from './device-crowd.ts'
-import { addCrowd, idleReport } from './device-crowd.ts'
+import type { DeviceFleet } from './device-fleet.ts'
+import { addDeviceFleet, idleReport } from './device-fleet.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
 import { applyLoad, buildRequest, tokenMark } from './load.ts'
 import { cpuSecondsOf, processTree } from './processes.ts'
@@ -23,13 +23,14 @@ export const updatesAtOnce = 10
 
 export interface Side {
   server: TestServer
-  crowd: Crowd
+  devices: DeviceFleet
   order: LoadOrder
 }
 
 /**
- * A server with `count` devices in a fleet that follows rollouts. All run 1.0.0, and a rollout of 2.0.0 is open to all of them, of
- * which ten at a time may update: nearly every check-in is of a candidate that the limit refuses.
+ * A server with `count` devices in a fleet that follows rollouts. All run 1.0.0, and a rollout of
+ * 2.0.0 is open to all of them, of which ten at a time may update: nearly every check-in is of a
+ * candidate that the limit refuses.
  */
 export async function startSide(
   count: number,
@@ -42,7 +43,7 @@ export async function startSide(
   await client.api.call(setFleet, { params: { fleet: 'shops' }, body: { follow: 'rollouts' } })
   const running = { product: 'acme', version: '1.0.0', sha256: release!.sha256, counter: 1 }
   const report = idleReport(running, new Date())
-  const crowd = await addCrowd(server, 'shops', report, count)
+  const devices = await addDeviceFleet(server, 'shops', report, count)
   const policy = policyOf({ inFlightMax: updatesAtOnce })
   const { id } = await client.api.call(createRollout, {
     body: { fleet: 'shops', version: '2.0.0', policy },
@@ -54,17 +55,17 @@ export async function startSide(
     isTls: true,
     connections,
     request: buildRequest('/v1/device/check-in', JSON.stringify({ report }), tokenMark),
-    tokensFile: crowd.tokensFile,
-    tokenBytes: crowd.tokenBytes,
+    tokensFile: devices.tokensFile,
+    tokenBytes: devices.tokenBytes,
     seed: 1,
     warmUpMs: 1000,
     durationMs: 4000,
   }
-  return { server, crowd, order, report }
+  return { server, devices, order, report }
 }
 
 export interface Measured extends LoadResult {
-  /** Of the server with all its processes, PostgreSQL included, for each request. */
+  /** Processor time of the server with all its processes, PostgreSQL included, for each request. */
   serverMicros: number
 }
 

@@ -1,4 +1,7 @@
-/** The baseline: Node's own HTTP server in so many workers, which parses a JSON body and sends it back. Prints its port. */
+/**
+ * The baseline: Node's own HTTP server in a number of workers, which parses a JSON body and sends
+ * it back. Prints its port.
+ */
 import cluster from 'node:cluster'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -1,6 +1,6 @@
 /**
- * The load generator, a process of its own: raw sockets, prebuilt requests, as little work for each as possible. The parent sends one
- * `LoadOrder` after another and gets one `LoadResult` for each.
+ * The load generator, a process of its own: raw sockets, prebuilt requests, as little work for each
+ * as possible. The parent sends one `LoadOrder` after another and gets one `LoadResult` for each.
  */
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -16,7 +16,7 @@ interface Connection {
   intendedMs: number
 }
 
-/** Requests that differ in the token alone; all tokens have one length. */
+/** Requests that differ only in the token; all tokens have one length. */
 function createRequests(order: LoadOrder): () => Buffer {
   const template = Buffer.from(order.request, 'latin1')
   if (order.tokensFile === undefined) return () => template
@@ -74,7 +74,7 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
     else idle.push(connection)
   }
   const sessions: Buffer[] = []
-  /** Of a response that was read whole: the next one of that length is whole too. */
+  /** Length of a response that was read whole: the next one of that length is whole too. */
   let wholeLength = 0
   const open = () =>
     new Promise<Connection>((resolve, reject) => {
@@ -83,7 +83,7 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
         buffer: Buffer.allocUnsafe(64 * 1024),
         callback(length: number, buffer: Uint8Array) {
           const chunk = buffer as Buffer
-          // nearly always one read holds the one whole response
+          // One read nearly always holds the one whole response.
           if (
             pending === '' &&
             (length === wholeLength || isWhole(chunk.toString('latin1', 0, length)))

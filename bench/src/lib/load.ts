@@ -1,4 +1,7 @@
-/** Load on a server, closed (each connection sends its next request after the answer) or open (so many a second, whatever the answers). */
+/**
+ * Load on a server, closed (each connection sends its next request after the answer) or open (a
+ * fixed rate, whatever the answers).
+ */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -6,14 +9,19 @@ export interface LoadOrder {
   port: number
   isTls: boolean
   connections: number
-  /** A whole HTTP request, latin1; `tokenMark` in it becomes the token of a device drawn at random. */
+  /**
+   * A whole HTTP request, latin1; `tokenMark` in it becomes the token of a device drawn at random.
+   */
   request: string
   tokensFile?: string
   tokenBytes: number
   seed: number
-  /** Open load; without it the load is closed. */
+  /** The rate of an open load; without it the load is closed. */
   perSecond?: number
-  /** Of open load: each request on a connection of its own. `resumed`: with the session of an earlier one. */
+  /**
+   * Whether each request of an open load has a connection of its own. `resumed`: with the session
+   * of an earlier one.
+   */
   fresh?: 'new' | 'resumed'
   warmUpMs: number
   durationMs: number
@@ -25,22 +33,31 @@ export interface LoadResult {
   perSecond: number
   /** Answers other than 2xx, by status. */
   statuses: Record<string, number>
-  /** Of open load: requests that had found no idle connection until the end. */
+  /** Requests of an open load that had found no idle connection until the end. */
   waitingCount: number
-  /** From the moment at which a request should have been sent, whether or not it could be. */
+  /**
+   * The latency from the moment at which a request should have been sent, whether or not it could
+   * be.
+   */
   p50Ms: number
   p99Ms: number
   maxMs: number
-  /** Of the load generator itself. */
+  /** Processor time of the load generator itself. */
   cpuSeconds: number
 }
 
 export const tokenMark = '@token@'
 
-/** Of a hundred answers, so many may be other than 2xx: a server on a busy machine may turn somebody away. */
+/**
+ * The percentage of answers that may be other than 2xx: a server on a busy machine may turn
+ * somebody away.
+ */
 const refusedPercentMax = 2
 
-/** Runs one load in a process of its own. Rejects when too many answers were not 2xx; they are not counted. */
+/**
+ * Runs one load in a process of its own. Rejects when too many answers were not 2xx; they are not
+ * counted.
+ */
 export async function applyLoad(order: LoadOrder): Promise<LoadResult> {
   const child = fork(fileURLToPath(new URL('load.fixture.ts', import.meta.url)), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

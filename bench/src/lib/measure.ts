@@ -1,14 +1,14 @@
-/** Comparing ourselves with a baseline on a noisy machine: both take turns, the medians count. */
+/** Compares us with a baseline on a noisy machine: both take turns, and medians count. */
 
 export interface Comparison {
   name: string
   baseline: string
-  /** Medians, in `unit`. */
+  /** The medians, in `unit`. */
   ours: number
   theirs: number
   unit: string
   ratio: number
-  /** Such as `at most 1.5`. */
+  /** The target, such as `at most 1.5`. */
   target: string
   isMet: boolean
 }
@@ -20,8 +20,8 @@ export function medianOf(values: readonly number[]): number {
 }
 
 /**
- * Runs all sides `rounds` times, one after the other, beginning with another side each round; one more round before that is not counted. Each side returns
- * its milliseconds.
+ * Runs all sides `rounds` times, one after the other, beginning with another side each round; one
+ * more round before that is not counted. Each side returns its milliseconds.
  */
 export async function takeTurns<Side extends string>(
   sides: Readonly<Record<Side, () => Promise<number>>>,
@@ -40,7 +40,7 @@ export async function takeTurns<Side extends string>(
 }
 
 export interface Paired {
-  /** Medians. */
+  /** The medians. */
   readonly ours: number
   readonly theirs: number
   /** The median of the rounds' ratios. */
@@ -48,8 +48,9 @@ export interface Paired {
 }
 
 /**
- * Two sides on a machine whose pace drifts from one second to the next: each round is ours, theirs, theirs, ours, so that a drift favours neither, and has a
- * ratio of its own. One of each before that is not counted.
+ * Two sides on a machine whose pace drifts from one second to the next: each round is ours, theirs,
+ * theirs, ours, so that a drift favours neither, and has a ratio of its own. One of each before
+ * that is not counted.
  */
 export async function compareInPairs(
   ours: () => Promise<number>,

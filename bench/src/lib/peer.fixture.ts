@@ -1,9 +1,11 @@
 /**
- * What a well-known update server for machines asks its database for one check-in of an idle machine: ping, update check and one
- * event are handled one after the other, each of which looks up the group again (five queries: the group with its local
- * settings, its channel, the package with its blacklist, the package's extra action, its files) and the instance (two), 26
- * SELECTs in all, and one upsert of the instance. The texts are put together anew each time and nothing is prepared.
- * Written from the published description of that traffic, in tables of our own; the answer itself costs it nothing here.
+ * What a well-known update server for machines asks its database for one check-in of an idle
+ * machine: ping, update check and one event are handled one after the other, each of which looks up
+ * the group again (five queries: the group with its local settings, its channel, the package with
+ * its blacklist, the package's extra action, its files) and the instance (two), 26 SELECTs in all,
+ * and one upsert of the instance. The texts are put together anew each time and nothing is
+ * prepared. Written from the published description of that traffic, in tables of our own; the
+ * answer itself costs it nothing here.
  */
 import cluster from 'node:cluster'
 import { createServer } from 'node:http'

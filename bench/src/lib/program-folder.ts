@@ -1,4 +1,4 @@
-/** A folder such as a release of programs is, the same each time. */
+/** A folder like that of a release of programs, the same each time. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBelow, seededRandom } from '@seaworthy/std/random'

@@ -1,4 +1,4 @@
-/** Our registry alone, open to everyone, on a free port that it prints. */
+/** Only our registry, open to everyone, on a free port that it prints. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { openDiskStore } from '@seaworthy/oci/store/disk'

@@ -1,4 +1,7 @@
-/** A process that does once for each message what a signer's command does with a release: compute its tree, and compare it with the documents. */
+/**
+ * A process that does, once for each message, what a signer's command does with a release: computes
+ * its tree, and compares it with the documents.
+ */
 import { openLayout } from '@seaworthy/oci/layout'
 import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'

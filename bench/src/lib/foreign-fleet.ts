@@ -1,16 +1,19 @@
-/** Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token and has said once what it runs. */
+/**
+ * Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token and
+ * has said once what it runs.
+ */
 import { createHash } from 'node:crypto'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { TestServer } from '@seaworthy/server/testing'
 import { newId } from '@seaworthy/std/ids'
 import { seededRandom } from '@seaworthy/std/random'
-import { fillTables, writeRecords } from './crowd-tables.ts'
+import { fillTables, writeRecords } from './fill-tables.ts'
 import { tokenMark } from './load.ts'
 
 export type Protocol = 'ddi' | 'omaha'
 
-export interface ForeignCrowd {
-  /** Holds `tokenMark`, for which each record of the file stands in. */
+export interface ForeignFleet {
+  /** A request that holds `tokenMark`, which each record of the file replaces. */
   readonly request: string
   readonly tokensFile: string
   readonly tokenBytes: number
@@ -24,14 +27,14 @@ interface ForeignDevice {
 
 const hourMs = 3_600_000
 
-/** `count` devices of `fleet` that speak `protocol` and run what `report` says. */
-export async function addForeignCrowd(
+/** Adds `count` devices to `fleet` that speak `protocol` and run what `report` says. */
+export async function addForeignFleet(
   server: TestServer,
   fleet: string,
   protocol: Protocol,
   report: DeviceReport,
   count: number,
-): Promise<ForeignCrowd> {
+): Promise<ForeignFleet> {
   const random = seededRandom(count + protocol.length)
   const start = new Date()
   const devices = Array.from({ length: count }, (_, i): ForeignDevice => {
@@ -66,7 +69,10 @@ export async function addForeignCrowd(
   return { request: requests[protocol], ...(await writeRecords(recordsFile, devices, record)) }
 }
 
-/** What differs between two devices stands together, so that one record of a fixed length takes its place. */
+/**
+ * What differs between two devices stands together, so that one record of a fixed length takes its
+ * place.
+ */
 const requests: Readonly<Record<Protocol, string>> = {
   ddi: `GET /DEFAULT/controller/v1/${tokenMark}\r\n\r\n`,
   omaha: `POST /omaha/v1/update/${tokenMark}" machinealias="" lang="en-US" board="amd64-usr" hardware_class="" delta_okay="false" >

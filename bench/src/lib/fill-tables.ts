@@ -1,4 +1,7 @@
-/** Tables filled by SQL rather than by as many calls, and left as they are in the middle of a working night. */
+/**
+ * Tables filled by SQL rather than by as many calls, and left as they are in the middle of a
+ * working night.
+ */
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -8,11 +11,11 @@ import type { TestServer } from '@seaworthy/server/testing'
 export interface FilledTable<T> {
   name: string
   columns: string
-  /** In the form of COPY, with its end of line. */
+  /** The line of an item in the form of COPY, with its end of line. */
   lineOf: (item: T) => string
 }
 
-/** A line in each table for each item. Takes about a minute for a million. */
+/** Writes a line in each table for each item. Takes about a minute for a million. */
 export async function fillTables<T>(
   server: TestServer,
   items: readonly T[],
@@ -32,7 +35,8 @@ export async function fillTables<T>(
       await db.writeRows(({ sql }) => sql.unsafe(`vacuum (analyze) ${name}`))
     }
     await db.writeRows(({ sql }) => sql.unsafe('checkpoint'))
-    // As in the middle between two checkpoints: every page has been written to since the last one.
+    // Every page has been written to since the last checkpoint, as in the middle between two of
+    // them.
     await db.write(async ({ sql }) => {
       await sql`set local statement_timeout = 0`
       await sql`

@@ -1,13 +1,16 @@
-/** A server with a crowd of registered devices, loaded by SQL rather than by a million registrations; each has a real token. */
+/**
+ * A server with a simulated fleet of registered devices, loaded by SQL rather than by a million
+ * registrations; each has a real token.
+ */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { TestServer } from '@seaworthy/server/testing'
 import { digestReport, openTokenMaker } from '@seaworthy/server/testing'
 import { newId } from '@seaworthy/std/ids'
 import { seededRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
-import { fillTables, writeRecords } from './crowd-tables.ts'
+import { fillTables, writeRecords } from './fill-tables.ts'
 
-export interface Crowd {
+export interface DeviceFleet {
   ids: string[]
   /** All tokens one after the other, each of `tokenBytes`. */
   tokensFile: string
@@ -16,7 +19,7 @@ export interface Crowd {
 
 const hourMs = 3_600_000
 
-/** An idle device: what it says each time, apart from the time. */
+/** The report of an idle device: what it says each time, apart from the time. */
 export function idleReport(running: DeviceReport['running'], now: Date): DeviceReport {
   return {
     sequence: 3,
@@ -34,13 +37,13 @@ export function idleReport(running: DeviceReport['running'], now: Date): DeviceR
   }
 }
 
-/** `count` devices of `fleet`, each of which has checked in once with `report`. */
-export async function addCrowd(
+/** Adds `count` devices to `fleet`, each of which has checked in once with `report`. */
+export async function addDeviceFleet(
   server: TestServer,
   fleet: string,
   report: DeviceReport,
   count: number,
-): Promise<Crowd> {
+): Promise<DeviceFleet> {
   const random = seededRandom(count)
   const start = new Date()
   const digest = digestReport(report)
