@@ -1,4 +1,7 @@
-/** D3 D4: limits hold exactly, whatever replicas, clocks and connections do. `SEAWORTHY_SEED=N` runs one seed again. */
+/**
+ * D3 D4: limits hold exactly, whatever replicas, clocks and connections do. `SEAWORTHY_SEED=N` runs
+ * one seed again.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@seaworthy/server/testing'

@@ -1,4 +1,7 @@
-/** D3 D4: the same as `overshoot.integration.test.ts`, over thousands of interleavings. The seeds are those of the day. */
+/**
+ * D3 D4: the same as `overshoot.integration.test.ts`, over thousands of interleavings. The seeds
+ * are those of the day.
+ */
 import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@seaworthy/server/testing'
 import { startTestDatabase } from '@seaworthy/server/testing'

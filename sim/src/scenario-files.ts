@@ -1,4 +1,7 @@
-/** The scenarios as files: `scenarios/NAME.txt`, whose first line `# T7 …` says what it shows, and the story it must tell. */
+/**
+ * The scenarios as files: `scenarios/NAME.txt`, whose first line `# T7 …` says what it shows, and
+ * the story it must tell.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 
 const folder = new URL('../scenarios/', import.meta.url)
@@ -9,7 +12,10 @@ export interface ScenarioFile {
   readonly title: string
   readonly text: string
   readonly golden: URL
-  /** Those that pull the plug at every write take seconds, and have a test file of their own. */
+  /**
+   * Whether it cuts the power at every write: such a scenario takes seconds, and has a test file of
+   * its own.
+   */
   readonly isPowerCut: boolean
 }
 

@@ -1,4 +1,7 @@
-/** Every scenario again with other seeds: what it expects must not hang on chance. Power cuts with many more torn disks each. */
+/**
+ * Every scenario again with other seeds: what it expects must not depend on chance. Power cuts are
+ * run with many more torn disks each.
+ */
 import { test } from 'node:test'
 import { listScenarios } from './scenario-files.ts'
 import { runScript } from './script/run-script.ts'

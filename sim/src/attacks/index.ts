@@ -1,4 +1,7 @@
-/** What an attacker can do with what was granted, by name. Each one leaves something on the shelf that victims are served from. */
+/**
+ * What an attacker can do with what was granted, by name. Each attack leaves something in the
+ * artifact store that victims are served from.
+ */
 import type { Attack } from './attack.ts'
 import { credentialAttacks } from './credential-attacks.ts'
 import { metadataAttacks } from './metadata-attacks.ts'

@@ -1,4 +1,6 @@
-/** Attacks on metadata, by whoever holds the online keys and by whoever holds nothing but the wire. */
+/**
+ * Attacks on metadata, by somebody with the online keys and by somebody with nothing but the wire.
+ */
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { TimestampSigned } from '@seaworthy/trust/tuf'
@@ -17,7 +19,7 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
     async run(attacker, given) {
       const file = `${given.next('role')}.json`
       const version = given.count('version')
-      const bytes = attacker.shelf.metadata.get(`${version}.${file}`)
+      const bytes = attacker.artifacts.metadata.get(`${version}.${file}`)
       if (bytes === undefined) throw new Error(`there is no version ${version} of ${file}`)
       await attacker.publish({
         snapshot: (signed) => ({
@@ -32,7 +34,7 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
       'rollback-snapshot VERSION: with the online keys, a new timestamp names an older snapshot',
     async run(attacker, given) {
       const version = given.count('version')
-      const bytes = attacker.shelf.metadata.get(`${version}.snapshot.json`)
+      const bytes = attacker.artifacts.metadata.get(`${version}.snapshot.json`)
       if (bytes === undefined) throw new Error(`there is no snapshot ${version}`)
       await attacker.publish({
         timestamp: (signed) => ({
@@ -45,9 +47,9 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
   'old-root-as-next': {
     usage: 'old-root-as-next: serves the first root under the number that comes next',
     async run(attacker) {
-      const { shelf } = attacker
+      const { artifacts } = attacker
       const { version } = attacker.current('root')
-      shelf.metadata.set(`${version + 1}.root.json`, shelf.metadata.get('1.root.json')!)
+      artifacts.metadata.set(`${version + 1}.root.json`, artifacts.metadata.get('1.root.json')!)
     },
   },
   'fast-forward': {
@@ -65,51 +67,51 @@ export const metadataAttacks: Readonly<Record<string, Attack>> = {
       'mix-and-match ROLE VERSION: with the online keys, an older file named as the newest version',
     async run(attacker, given) {
       const role = given.next('role')
-      const older = attacker.shelf.metadata.get(`${given.count('version')}.${role}.json`)
+      const older = attacker.artifacts.metadata.get(`${given.count('version')}.${role}.json`)
       if (older === undefined) throw new Error('there is no such version')
       const version = attacker.current(role).version + 1
-      attacker.shelf.metadata.set(`${version}.${role}.json`, older)
+      attacker.artifacts.metadata.set(`${version}.${role}.json`, older)
       await attacker.publish()
     },
   },
   swap: {
     usage: 'swap FILE OTHER: serves one metadata file under the name of another',
-    async run({ shelf }, given) {
+    async run({ artifacts }, given) {
       const file = given.next('file')
-      shelf.metadata.set(file, shelf.metadata.get(given.next('other file'))!)
+      artifacts.metadata.set(file, artifacts.metadata.get(given.next('other file'))!)
     },
   },
   hide: {
     usage: 'hide FILE: answers 404 for a metadata file',
-    async run({ shelf }, given) {
+    async run({ artifacts }, given) {
       const file = given.next('file')
-      if (!shelf.metadata.delete(file)) throw new Error(`nobody serves ${file}`)
+      if (!artifacts.metadata.delete(file)) throw new Error(`nobody serves ${file}`)
     },
   },
   oversize: {
     usage: 'oversize FILE BYTES: a metadata file of that many bytes, most of them blanks',
-    async run({ shelf }, given) {
+    async run({ artifacts }, given) {
       const file = given.next('file')
       const bytes = new Uint8Array(given.count('bytes')).fill(0x20)
-      bytes.set(shelf.metadata.get(file) ?? [])
-      shelf.metadata.set(file, bytes)
+      bytes.set(artifacts.metadata.get(file) ?? [])
+      artifacts.metadata.set(file, bytes)
     },
   },
   'duplicate-member': {
     usage: 'duplicate-member: with the online keys, a timestamp with two different versions in it',
     async run(attacker) {
       await attacker.publish()
-      const text = utf8Decode(attacker.shelf.metadata.get('timestamp.json')!)
+      const text = utf8Decode(attacker.artifacts.metadata.get('timestamp.json')!)
       const twice = text.replace(/"version":(\d+)\}\}$/, '"version":1,"version":$1}}')
       if (twice === text) throw new Error('the timestamp does not end with its version')
-      attacker.shelf.metadata.set('timestamp.json', utf8Encode(twice))
+      attacker.artifacts.metadata.set('timestamp.json', utf8Encode(twice))
     },
   },
   'deep-json': {
     usage: 'deep-json: a timestamp that is 5000 arrays deep',
-    async run({ shelf }) {
+    async run({ artifacts }) {
       const text = `{"signatures":${'['.repeat(5000)}${']'.repeat(5000)},"signed":{}}`
-      shelf.metadata.set('timestamp.json', utf8Encode(text))
+      artifacts.metadata.set('timestamp.json', utf8Encode(text))
     },
   },
   'empty-hashes': {

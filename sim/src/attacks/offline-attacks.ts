@@ -1,4 +1,7 @@
-/** Attacks with offline keys: below a threshold they must all fail, above it they must stay inside what the role may say. */
+/**
+ * Attacks with offline keys: below a threshold they must all fail, above it they must stay inside
+ * what the role may say.
+ */
 import { addRelease, buildTargets, changeRoot, channelRole, expiryOf } from '@seaworthy/trust/tuf'
 import { keyId } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -6,7 +9,7 @@ import type { Arguments } from '../script/parse-script.ts'
 import type { Attacker } from '../world/attacker.ts'
 import { requireThreshold } from '../world/attacker.ts'
 import type { BuiltRelease } from '../world/releases.ts'
-import { addToShelf } from '../world/shelf.ts'
+import { addToArtifacts } from '../world/artifacts.ts'
 import type { Attack } from './attack.ts'
 
 export const offlineAttacks: Readonly<Record<string, Attack>> = {
@@ -29,7 +32,7 @@ export const offlineAttacks: Readonly<Record<string, Attack>> = {
       await attacker.put(role, signed)
       if (attacker.keysOf('snapshot').length > 0) await attacker.publish()
       if (canSpeakFor(attacker, role) && role === channelRole(product, channel)) {
-        // the threshold has signed: from here on it is a release like any other, in the open
+        // The threshold has signed: from here on it is a release like any other, in the open.
         attacker.world.signed.push({ product, channel, version, counter, floor: 1, built })
       }
     },
@@ -113,8 +116,8 @@ export const offlineAttacks: Readonly<Record<string, Attack>> = {
     async run(attacker, given) {
       const role = channelRole(given.next('product'), given.next('channel'))
       requireThreshold(attacker, role)
-      for (const name of attacker.shelf.metadata.keys()) {
-        if (name.endsWith(`.${role}.json`)) attacker.shelf.metadata.delete(name)
+      for (const name of attacker.artifacts.metadata.keys()) {
+        if (name.endsWith(`.${role}.json`)) attacker.artifacts.metadata.delete(name)
       }
       await attacker.put(role, buildTargets(timesFor(attacker, role).expiresAt))
       await attacker.publish()
@@ -123,15 +126,15 @@ export const offlineAttacks: Readonly<Record<string, Attack>> = {
   'poison-content': {
     usage:
       'poison-content PRODUCT VERSION: replaces the content of a published release by other content of the same length',
-    async run({ shelf, world }, given) {
+    async run({ artifacts, world }, given) {
       const product = given.next('product')
       const version = given.next('version')
       const release = world.signed.find((r) => r.product === product && r.version === version)
       if (release === undefined) throw new Error('there is no such release')
       const { layerDigest } = release.built
-      const bytes = new Uint8Array(shelf.content.get(layerDigest)!)
+      const bytes = new Uint8Array(artifacts.content.get(layerDigest)!)
       bytes[bytes.length - 1]! ^= 1
-      shelf.content.set(layerDigest, bytes)
+      artifacts.content.set(layerDigest, bytes)
     },
   },
   'push-content': {
@@ -152,7 +155,7 @@ async function buildHostile(
   version: string,
 ): Promise<BuiltRelease> {
   const built = await attacker.world.build({ product, channel, version })
-  addToShelf(attacker.shelf, built, channel)
+  addToArtifacts(attacker.artifacts, built, channel)
   return built
 }
 
@@ -175,7 +178,10 @@ function timesFor({ world }: Attacker, role: string) {
   return { now, expiresAt: expiryOf(role, now) }
 }
 
-/** A release listed in its channel, with signatures that `choose` makes of one key and of all key ids of the role. */
+/**
+ * A release listed in its channel, with signatures that `choose` makes of one key and of all key
+ * ids of the role.
+ */
 async function forgeWith(
   attacker: Attacker,
   given: Arguments,
@@ -228,7 +234,7 @@ function canSpeakFor(attacker: Attacker, role: string): boolean {
     requireThreshold(attacker, role)
     return true
   } catch {
-    // below the threshold: the forgery is none that anybody has to run
+    // It is below the threshold: no device has to run the forgery.
     return false
   }
 }

@@ -7,14 +7,20 @@ class ReplicaKilled extends Error {
 
 export interface FaultyDb {
   readonly db: Db
-  /** The next transaction that changes a rollout is the last: the process dies just before or just after its commit. */
+  /**
+   * The next transaction that changes a rollout is the last: the process dies just before or just
+   * after its commit.
+   */
   killAtWrite(moment: 'before-commit' | 'after-commit'): void
   /** Nothing reaches the database, and nothing comes back. */
   setCutOff(isCutOff: boolean): void
   readonly isKilled: () => boolean
 }
 
-/** A killed replica answers nothing any more; whoever waits for it gets an error, as from a broken connection. */
+/**
+ * A killed replica answers nothing any more; a caller that waits for it gets an error, as from a
+ * broken connection.
+ */
 export function createFaultyDb(real: Db): FaultyDb {
   let moment: 'before-commit' | 'after-commit' | undefined
   let isKilled = false

@@ -1,7 +1,7 @@
 /** What must hold at every moment, recounted from the rows of each single update. */
 import assert from 'node:assert/strict'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
-import type { Town } from './town.ts'
+import type { ReplicaPair } from './replica-pair.ts'
 
 interface WaveCount {
   wave: number
@@ -12,12 +12,12 @@ interface WaveCount {
 }
 
 export async function checkLimits(
-  town: Town,
+  pair: ReplicaPair,
   rolloutId: string,
   policy: RolloutPolicy,
 ): Promise<void> {
-  const rollout = await town.getRollout(rolloutId)
-  const counted = await town.select<WaveCount>(
+  const rollout = await pair.getRollout(rolloutId)
+  const counted = await pair.select<WaveCount>(
     `select wave, count(*) filter (where attempt > 0 and code is distinct from 'already_running')::int as offered,
        count(*) filter (where ended_at is null)::int as in_flight,
        count(*) filter (where state = 'committed')::int as healthy,
@@ -35,7 +35,7 @@ export async function checkLimits(
       `the counters of wave ${index + 1} are what its updates are`,
     )
   }
-  const [peak] = await town.select<{ most: number }>(
+  const [peak] = await pair.select<{ most: number }>(
     `select coalesce(max(sum), 0)::int as most from (
        select sum(step) over (order by at, step, device, attempt) as sum from (
          select at, device, attempt, 1 as step from update_events where rollout = $1 and state = 'offered'
@@ -53,7 +53,7 @@ export async function checkLimits(
   )
   const { perPeriod } = policy
   if (perPeriod === null) return
-  const periods = await town.select<{ count: number }>(
+  const periods = await pair.select<{ count: number }>(
     `select count(*)::int as count from update_events where rollout = $1 and state = 'offered'
      group by floor(extract(epoch from at - $2::timestamptz) / $3::int)`,
     [rolloutId, rollout.startAt.toISOString(), String(perPeriod.seconds)],

@@ -1,10 +1,13 @@
-/** The plan of what goes wrong, wave by wave: told by the seed, carried out by the town. */
+/**
+ * The plan of what goes wrong, wave by wave: the seed decides it, the simulated fleet carries it
+ * out.
+ */
 import type { Random } from '@seaworthy/std/random'
 import { randomBelow } from '@seaworthy/std/random'
 
 export interface Misfortune {
   readonly atMinute: number
-  /** Answers the line to tell. */
+  /** Carries it out, and returns the line to tell. */
   readonly happen: () => Promise<string> | string
 }
 
@@ -41,7 +44,7 @@ export interface Stricken {
 
 export function planWave(
   misfortunes: Misfortunes,
-  town: Stricken,
+  pair: Stricken,
   wave: number,
   minute: number,
   random: Random,
@@ -50,18 +53,18 @@ export function planWave(
   const other = 1 - victim
   const moment = wave % 2 === 1 ? 'before-commit' : 'after-commit'
   const atMinute = minute + 2 + randomBelow(random, 8)
-  const name = town.nameOf(victim)
+  const name = pair.nameOf(victim)
   misfortunes.plan({
     atMinute,
     happen() {
-      town.killAtNextWrite(victim, moment)
+      pair.killAtNextWrite(victim, moment)
       return `${name} will be killed in its next transaction, ${moment === 'before-commit' ? 'before' : 'after'} the commit`
     },
   })
   misfortunes.plan({
     atMinute: atMinute + 7,
     async happen() {
-      await town.restart(victim)
+      await pair.restart(victim)
       return `${name} is started again`
     },
   })
@@ -69,23 +72,23 @@ export function planWave(
     misfortunes.plan({
       atMinute: atMinute + 12,
       happen() {
-        town.setDeaf(other, true)
-        return `${town.nameOf(other)} hears of no change any more, and goes on answering`
+        pair.setDeaf(other, true)
+        return `${pair.nameOf(other)} hears of no change any more, and goes on answering`
       },
     })
     misfortunes.plan({
       atMinute: atMinute + 40,
       happen() {
-        town.setDeaf(other, false)
-        town.setCutOff(other, true)
-        return `${town.nameOf(other)} is cut off from the database`
+        pair.setDeaf(other, false)
+        pair.setCutOff(other, true)
+        return `${pair.nameOf(other)} is cut off from the database`
       },
     })
     misfortunes.plan({
       atMinute: atMinute + 52,
       happen() {
-        town.setCutOff(other, false)
-        return `${town.nameOf(other)} is back`
+        pair.setCutOff(other, false)
+        return `${pair.nameOf(other)} is back`
       },
     })
   }
@@ -93,22 +96,22 @@ export function planWave(
     misfortunes.plan({
       atMinute: atMinute + 10,
       happen() {
-        town.skewClock(other, 90)
-        return `the clock of ${town.nameOf(other)} jumps 90 minutes ahead`
+        pair.skewClock(other, 90)
+        return `the clock of ${pair.nameOf(other)} jumps 90 minutes ahead`
       },
     })
     misfortunes.plan({
       atMinute: atMinute + 30,
       happen() {
-        town.skewClock(other, -45)
-        return `the clock of ${town.nameOf(other)} is set 45 minutes back`
+        pair.skewClock(other, -45)
+        return `the clock of ${pair.nameOf(other)} is set 45 minutes back`
       },
     })
     misfortunes.plan({
       atMinute: atMinute + 60,
       happen() {
-        town.skewClock(other, 0)
-        return `the clock of ${town.nameOf(other)} is right again`
+        pair.skewClock(other, 0)
+        return `the clock of ${pair.nameOf(other)} is right again`
       },
     })
   }

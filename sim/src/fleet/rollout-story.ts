@@ -1,14 +1,14 @@
 /**
- * D3 D4 O1: a fleet in one five-wave rollout, with bad devices, replicas that are killed and cut off, clocks that jump and a night
- * that has an hour twice. Real application code and a real PostgreSQL; the story's own time, which only this file moves.
- * Same seed, same story.
+ * D3 D4 O1: a fleet in one five-wave rollout, with bad devices, replicas that are killed and cut
+ * off, clocks that jump and a night that has an hour twice. Real application code and a real
+ * PostgreSQL; the story's own time, which only this file moves. Same seed, same story.
  */
 import { membersOf } from '@seaworthy/fleet/rollouts'
 import { seededRandom } from '@seaworthy/std/random'
-import type { CrowdDevice } from './crowd.ts'
-import { createCrowd, hear, instantOf, liveUntil, reportOf } from './crowd.ts'
-import type { Town } from './town.ts'
-import { buildTown, replicasCount } from './town.ts'
+import type { FleetDevice } from './simulated-fleet.ts'
+import { createFleetDevices, hear, instantOf, liveUntil, reportOf } from './simulated-fleet.ts'
+import type { ReplicaPair } from './replica-pair.ts'
+import { openReplicaPair, replicasCount } from './replica-pair.ts'
 import { checkLimits } from './limits.ts'
 import type { Misfortune } from './misfortunes.ts'
 import { createMisfortunes, planWave } from './misfortunes.ts'
@@ -28,7 +28,7 @@ const pollMinutes = 120
 /** Saturday evening before the night in which Berlin has 02:00 to 03:00 twice. */
 const startAt = new Date('2026-10-24T18:00:00Z')
 const lastMinute = 40 * 60
-/** So many devices ask in one breath: few enough for one transaction each. */
+/** The most devices that ask at the same time: few enough for one transaction each. */
 const groupMax = 400
 
 const policyOf = (devicesCount: number) => {
@@ -74,60 +74,66 @@ export async function tellFleetStory(options: FleetStoryOptions): Promise<string
     options.onLine?.(line)
   }
   const random = seededRandom(options.seed)
-  const town = await buildTown({ startAt, random })
+  const pair = await openReplicaPair({ startAt, random })
   try {
-    await new FleetStory(town, options, random, tell).play()
+    await new FleetStory(pair, options, random, tell).play()
   } finally {
-    await town.close()
+    await pair.close()
   }
   return `${lines.join('\n')}\n`
 }
 
 class FleetStory {
-  readonly #town: Town
-  readonly #crowd: CrowdDevice[]
+  readonly #pair: ReplicaPair
+  readonly #devices: FleetDevice[]
   readonly #tell: (line: string) => void
   readonly #random
   readonly #policy
   /** Devices by the minute at which they speak next. */
-  readonly #agenda = new Map<number, CrowdDevice[]>()
+  readonly #agenda = new Map<number, FleetDevice[]>()
   readonly #misfortunes = createMisfortunes()
   #rolloutId = ''
   #wavesOpenCount = 0
   #state = 'active'
   #wasOpen = false
   #lostAnswers = 0
-  /** When the last ones have asked again after the end, and got the baseline. */
+  /** The minute at which the last devices have asked again after the end, and got the baseline. */
   #endMinute: number | undefined
 
   constructor(
-    town: Town,
+    pair: ReplicaPair,
     { devicesCount }: FleetStoryOptions,
     random: ReturnType<typeof seededRandom>,
     tell: (line: string) => void,
   ) {
-    this.#town = town
+    this.#pair = pair
     this.#tell = tell
     this.#random = random
     this.#policy = policyOf(devicesCount)
-    const running = town.releases[0]!
-    this.#crowd = createCrowd({ count: devicesCount, badShare, pollMinutes, running, random })
+    const running = pair.releases[0]!
+    this.#devices = createFleetDevices({
+      count: devicesCount,
+      badShare,
+      pollMinutes,
+      running,
+      random,
+    })
   }
 
   async play(): Promise<void> {
-    const { length } = this.#crowd
-    const bad = this.#crowd.filter(({ isBad }) => isBad).length
+    const { length } = this.#devices
+    const bad = this.#devices.filter(({ isBad }) => isBad).length
     this.#tell(`${length} devices run 1.0.0; 1.1.0 will fail its health check on ${bad} of them`)
-    await this.#town.insertDevices(this.#crowd)
-    this.#rolloutId = await this.#town.createRollout(this.#policy)
+    await this.#pair.insertDevices(this.#devices)
+    this.#rolloutId = await this.#pair.createRollout(this.#policy)
     const { waves, inFlightMax, perPeriod } = this.#policy
     const shares = waves.map(({ members }) => `${members.percent} %`).join(', ')
     this.#tell(
       `rollout to 1.1.0: waves ${shares}; at most ${inFlightMax} at once, ${perPeriod.updatesMax} an hour; 20:00 to 09:00 in Berlin`,
     )
-    for (const device of this.#crowd) this.#plan(device)
+    for (const device of this.#devices) this.#plan(device)
     for (let minute = 0; minute <= lastMinute; minute++) {
-      this.#town.setNow(instantOf(startAt, minute))
+      this.#pair.setNow(instantOf(startAt, minute))
       await this.#passMinute(minute)
       if (this.#state === 'finished') this.#endMinute ??= minute + pollMinutes + 10
       if (minute === this.#endMinute) break
@@ -135,15 +141,15 @@ class FleetStory {
     await this.#end()
   }
 
-  #plan(device: CrowdDevice): void {
+  #plan(device: FleetDevice): void {
     const list = this.#agenda.get(device.nextAtMinute)
     if (list === undefined) this.#agenda.set(device.nextAtMinute, [device])
     else list.push(device)
   }
 
   async #passMinute(minute: number): Promise<void> {
-    await this.#town.passNews()
-    await this.#town.lead()
+    await this.#pair.passNotifications()
+    await this.#pair.lead()
     await this.#note(minute)
     await this.#meddle(minute)
     const speaking = this.#agenda.get(minute) ?? []
@@ -152,14 +158,17 @@ class FleetStory {
     for (const group of groupsOf(speaking)) {
       await this.#letSpeak(group.devices, group.replica, minute)
     }
-    if (minute % 60 === 59) await checkLimits(this.#town, this.#rolloutId, this.#policy)
+    if (minute % 60 === 59) await checkLimits(this.#pair, this.#rolloutId, this.#policy)
   }
 
-  /** All at once at one replica; who gets no answer asks another one a minute later. */
-  async #letSpeak(devices: readonly CrowdDevice[], replica: number, minute: number): Promise<void> {
+  /**
+   * Lets all ask at once at one replica; a device that gets no answer asks another one a minute
+   * later.
+   */
+  async #letSpeak(devices: readonly FleetDevice[], replica: number, minute: number): Promise<void> {
     const now = instantOf(startAt, minute)
     const answers = await Promise.all(
-      devices.map((device) => this.#town.checkIn(replica, device, reportOf(device, now))),
+      devices.map((device) => this.#pair.checkIn(replica, device, reportOf(device, now))),
     )
     for (const [i, device] of devices.entries()) {
       const answer = answers[i]!
@@ -171,7 +180,7 @@ class FleetStory {
     }
   }
 
-  /** What people and misfortune do, by the clock of the story and by the waves. */
+  /** Does what people and misfortune do, by the clock of the story and by the waves. */
   async #meddle(minute: number): Promise<void> {
     for (const misfortune of this.#misfortunes.due(minute)) {
       this.#say(minute, await misfortune.happen())
@@ -179,8 +188,8 @@ class FleetStory {
   }
 
   async #note(minute: number): Promise<void> {
-    const rollout = await this.#town.getRollout(this.#rolloutId)
-    const isOpen = this.#town.isWindowOpen(this.#policy.windows)
+    const rollout = await this.#pair.getRollout(this.#rolloutId)
+    const isOpen = this.#pair.isWindowOpen(this.#policy.windows)
     if (isOpen !== this.#wasOpen) {
       this.#wasOpen = isOpen
       this.#say(minute, isOpen ? 'the window opens' : 'the window closes')
@@ -189,7 +198,7 @@ class FleetStory {
       this.#wavesOpenCount = rollout.wavesOpenCount
       const membersCount = membersOf(rollout, rollout.wavesOpenCount - 1)
       this.#say(minute, `wave ${rollout.wavesOpenCount} of 5 opens for ${membersCount} devices`)
-      planWave(this.#misfortunes, this.#town, rollout.wavesOpenCount, minute, this.#random)
+      planWave(this.#misfortunes, this.#pair, rollout.wavesOpenCount, minute, this.#random)
     }
     if (rollout.state !== this.#state) {
       this.#state = rollout.state
@@ -203,10 +212,10 @@ class FleetStory {
   }
 
   async #end(): Promise<void> {
-    await checkLimits(this.#town, this.#rolloutId, this.#policy)
-    const rollout = await this.#town.getRollout(this.#rolloutId)
-    const updated = this.#crowd.filter(({ running }) => running.version === '1.1.0').length
-    const good = this.#crowd.filter(({ isBad }) => !isBad).length
+    await checkLimits(this.#pair, this.#rolloutId, this.#policy)
+    const rollout = await this.#pair.getRollout(this.#rolloutId)
+    const updated = this.#devices.filter(({ running }) => running.version === '1.1.0').length
+    const good = this.#devices.filter(({ isBad }) => !isBad).length
     this.#tell(`in the end: ${describeWaves(rollout.waves)}`)
     this.#tell(
       `${updated} of ${good} good devices run 1.1.0; ${this.#lostAnswers} answers were lost`,
@@ -217,7 +226,7 @@ class FleetStory {
     return {
       atMinute,
       happen: async () => {
-        await this.#town.resumeRollout(this.#rolloutId)
+        await this.#pair.resumeRollout(this.#rolloutId)
         return 'a person has looked at the failures, accepts them and resumes'
       },
     }
@@ -230,11 +239,13 @@ class FleetStory {
 
 interface Group {
   readonly replica: number
-  readonly devices: readonly CrowdDevice[]
+  readonly devices: readonly FleetDevice[]
 }
 
-/** By replica, and apart: who has nothing new to say, who is at work, who has signed something. */
-function* groupsOf(devices: readonly CrowdDevice[]): Iterable<Group> {
+/**
+ * Groups devices by replica and by kind: with nothing new to say, at work, with something signed.
+ */
+function* groupsOf(devices: readonly FleetDevice[]): Iterable<Group> {
   for (let replica = 0; replica < replicasCount; replica++) {
     const own = devices.filter((_, i) => i % replicasCount === replica)
     for (const kind of [isIdle, isAtWork, hasSigned]) {
@@ -246,9 +257,9 @@ function* groupsOf(devices: readonly CrowdDevice[]): Iterable<Group> {
   }
 }
 
-const hasSigned = ({ hasNews }: CrowdDevice) => hasNews
-const isAtWork = ({ hasNews, trial }: CrowdDevice) => !hasNews && trial !== null
-const isIdle = ({ hasNews, trial }: CrowdDevice) => !hasNews && trial === null
+const hasSigned = ({ hasNewReport }: FleetDevice) => hasNewReport
+const isAtWork = ({ hasNewReport, trial }: FleetDevice) => !hasNewReport && trial !== null
+const isIdle = ({ hasNewReport, trial }: FleetDevice) => !hasNewReport && trial === null
 
 function describeWaves(
   waves: readonly {

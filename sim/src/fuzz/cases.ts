@@ -1,4 +1,7 @@
-/** Cases: which bytes are case number n of a target under a seed. Each can be made again without those before it. */
+/**
+ * Cases: which bytes are case number n of a target under a seed. Each can be made again without
+ * those before it.
+ */
 import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { randomBelow, seededRandom } from '@seaworthy/std/random'
@@ -25,7 +28,7 @@ export async function makeCase(
   const caseSeed = mixSeed(seed, target.name, caseNumber)
   const random = seededRandom(caseSeed)
   const origin = randomBelow(random, 32)
-  // A good one now and then: a parser that refuses everything is no parser.
+  // A good case comes now and then: a parser that refuses everything is no parser.
   if (origin === 0) {
     const good = new Uint8Array(target.seeds[randomBelow(random, target.seeds.length)]!)
     return target.wrap ? target.wrap(good) : good

@@ -1,12 +1,13 @@
 /**
- * Cases that somebody once stumbled over, kept as text: `TARGET EXPECTED FORM PAYLOAD` a line. EXPECTED is `accepted`, the code of
- * the refusal, or `-` for either. FORM is `text` (a JSON string), `hex`, or `repeat` (`COUNT "text"`). `#` begins a comment.
+ * Cases that somebody once stumbled over, kept as text: `TARGET EXPECTED FORM PAYLOAD` a line.
+ * EXPECTED is `accepted`, the code of the refusal, or `-` for either. FORM is `text` (a JSON
+ * string), `hex`, or `repeat` (`COUNT "text"`). `#` begins a comment.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { hexDecode, utf8Encode } from '@seaworthy/std/bytes'
 
 export interface CorpusCase {
-  /** `json.txt:12` */
+  /** File and line, such as `json.txt:12`. */
   readonly place: string
   readonly target: string
   readonly expected: string

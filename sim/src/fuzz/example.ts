@@ -1,4 +1,7 @@
-/** A valid value for a zod schema, found by looking at it: seeds for what a server or a client reads. */
+/**
+ * A valid value for a zod schema, found by looking at it: seeds for what a server or a client
+ * reads.
+ */
 import type { z } from 'zod'
 
 /** Texts one of which every text field of the contract takes. */

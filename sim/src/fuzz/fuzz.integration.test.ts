@@ -61,7 +61,7 @@ test('T7 100,000 malformed inputs over every parser: a coded refusal each, no cr
   assert.deepEqual(oneSided, [], 'each parser takes the good and refuses the bad')
 
   for (const { summary } of results) {
-    // The first rounds fill caches and compile code; after them nothing may be left behind.
+    // The first rounds fill caches and compile code; nothing may be left behind after them.
     const early = summary.memory[3]!
     const late = summary.memory.at(-1)!
     const heapGrowth = (late.heapBytes - early.heapBytes) / mebibyte

@@ -1,6 +1,7 @@
 /**
- * `node --expose-gc sim/src/fuzz/main.ts [--seed N] [--cases N] [--part K/N]`: fuzzes every parser and prints a summary as
- * JSON. `--only TARGET --case N` repeats one case and shows its bytes. Exit code 1 when anything was not as it must be.
+ * `node --expose-gc sim/src/fuzz/main.ts [--seed N] [--cases N] [--part K/N]`: fuzzes every parser
+ * and prints a summary as JSON. `--only TARGET --case N` repeats one case and shows its bytes. Exit
+ * code 1 when anything was not as it must be.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Hostile input made of good input: seeds are valid, one to four faults are put in. The same random numbers give
- * the same bytes.
+ * Hostile input made of good input: seeds are valid, one to four faults are put in. The same random
+ * numbers give the same bytes.
  */
 import { concatBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -82,7 +82,9 @@ const oddBytes = [
   0x7d, 0x7f, 0x80, 0xbf, 0xc0, 0xed, 0xf4, 0xfe, 0xff,
 ]
 
-/** JSON as it was written: members in order, with their doubles, and texts that are no JSON at all. */
+/**
+ * JSON as it was written: members in order, with their doubles, and texts that are no JSON at all.
+ */
 type Node =
   | { kind: 'raw'; text: string }
   | { kind: 'list'; items: Node[] }
@@ -110,7 +112,7 @@ function writeNode(node: Node): string {
   }
 }
 
-/** Every place in a document that holds a value, with how to put another one there. */
+/** Every position in a document that holds a value, with how to put another one there. */
 function placesOf(
   root: Node,
 ): { get: () => Node; set: (node: Node) => void; parent: Node | undefined }[] {
@@ -217,7 +219,10 @@ function mutateScalar(random: Random, node: Node): Node {
   return { kind: 'raw', text: JSON.stringify(next) }
 }
 
-/** A seed that is JSON with one to four faults in its structure; bytes that are none are returned as they are. */
+/**
+ * A seed that is JSON with one to four faults in its structure; bytes that are none are returned as
+ * they are.
+ */
 export function mutateJson(random: Random, seed: Uint8Array): Uint8Array<ArrayBuffer> {
   let root: Node
   try {
@@ -232,7 +237,9 @@ export function mutateJson(random: Random, seed: Uint8Array): Uint8Array<ArrayBu
 
 const digits = /[0-9]+/g
 
-/** A seed with faults in its bytes: flips, cuts, splices with `other`, repeats, numbers that lie. */
+/**
+ * A seed with faults in its bytes: flips, cuts, splices with `other`, repeats, numbers that lie.
+ */
 export function mutateBytes(
   random: Random,
   seed: Uint8Array,
@@ -288,7 +295,10 @@ export function mutateBytes(
   return bytes
 }
 
-/** Lengths, sizes and counts written in decimal, octal or hexadecimal: another one in the same place. */
+/**
+ * Lengths, sizes and counts written in decimal, octal or hexadecimal: another one in the same
+ * place.
+ */
 function lieAboutNumber(random: Random, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(bytes.subarray(0, 20_000)).toString('latin1')
   const found = [...text.matchAll(digits)]

@@ -1,4 +1,7 @@
-/** Runs many cases of many targets, in rounds, so that what memory there is can be compared between them. */
+/**
+ * Runs many cases of many targets, in rounds, so that what memory there is can be compared between
+ * them.
+ */
 import type { Clock } from '@seaworthy/std/time'
 import { makeCase, shareCases } from './cases.ts'
 import type { FuzzTarget, Outcome } from './target.ts'
@@ -11,9 +14,9 @@ export interface RunOptions {
   readonly part: number
   readonly parts: number
   readonly clock: Clock
-  /** Told before each case. */
+  /** Called before each case. */
   readonly enter: (targetIndex: number, caseNumber: number) => void
-  /** Told of what must not be. */
+  /** Called with each fault. */
   readonly report: (fault: Fault) => void
   /** Bytes that stay in use after everything else was given back; asked after each round. */
   readonly measure: () => Memory
@@ -33,7 +36,7 @@ export interface Fault {
 
 export interface Summary {
   readonly cases: number
-  /** By target. */
+  /** Accepted cases by target. */
   readonly accepted: Readonly<Record<string, number>>
   readonly refused: Readonly<Record<string, number>>
   readonly faultCount: number
@@ -42,7 +45,10 @@ export interface Summary {
 }
 
 const rounds = 10
-/** A case that takes longer, twice in a row, hangs as far as whoever waits for it is concerned. */
+/**
+ * The longest time of a case; one that takes longer, twice in a row, hangs as far as anybody who
+ * waits for it is concerned.
+ */
 const caseMsMax = 1000
 
 export async function runFuzz(

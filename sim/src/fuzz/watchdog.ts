@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
-/** Beyond any excuse that a loaded machine has. */
+/** A time beyond any excuse that a loaded machine has. */
 const hangMs = 15_000
 
 interface Shared {

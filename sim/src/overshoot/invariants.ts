@@ -1,4 +1,7 @@
-/** What must hold of a rollout's rows after every step, counted again from the rows of the devices and their events. */
+/**
+ * What must hold of a rollout's rows after every step, counted again from the rows of the devices
+ * and their events.
+ */
 import assert from 'node:assert/strict'
 import type { Rollout } from '@seaworthy/fleet/rollouts'
 import type { Db } from '@seaworthy/server/testing'
@@ -23,10 +26,10 @@ interface Event {
   at: Date
 }
 
-/** What one check tells the next one. */
+/** The memory that one check hands to the next. */
 export interface Seen {
   readonly state: Rollout['state']
-  /** Of the last event. */
+  /** Id of the last event. */
   readonly eventId: number
   /** Failures that were accepted by resuming. */
   readonly acceptedEventId: number
@@ -41,11 +44,11 @@ const ends = ['rolled_back', 'failed', 'timed_out']
 /** What a person did before the step, while nothing else happened. */
 export interface Steering {
   readonly how: 'pause' | 'resume'
-  /** Of the last event before it. */
+  /** Id of the last event before it. */
   readonly eventId: number
 }
 
-/** Throws `AssertionError`. */
+/** Counts the limits again. Throws `AssertionError`. */
 export async function checkLimits(
   db: Db,
   id: string,
@@ -105,12 +108,15 @@ async function checkCounters(db: Db, rollout: Rollout): Promise<void> {
 }
 
 interface Opening {
-  /** From 1. */
+  /** Number of the wave, counted from 1. */
   readonly wave: number
   readonly gate: { readonly healthy: number; readonly of: number } | null
 }
 
-/** By the log's own figures no wave opened on less than the rule of the one before, and those figures are of real updates. */
+/**
+ * Checks that, by the log's own figures, no wave opened on less than the rule of the one before,
+ * and that those figures are of real updates.
+ */
 async function checkGates(db: Db, rollout: Rollout, events: readonly Event[]): Promise<void> {
   const openings = await db.reader.sql<{ detail: Opening }[]>`
     select convert_from(entry, 'UTF8')::jsonb -> 'detail' as detail from audit_entries
@@ -165,7 +171,10 @@ function checkEvents(rollout: Rollout, events: readonly Event[]): void {
   }
 }
 
-/** In any span of time at most its share of offers, after a burst of one second's worth. */
+/**
+ * Checks that in any span of time at most its share is offered, after a burst of one second's
+ * worth.
+ */
 function checkRate(offers: readonly Event[], perMinute: number): void {
   const everyMs = 60_000 / perMinute
   const burst = Math.max(1, Math.floor(perMinute / 60))
@@ -181,7 +190,10 @@ function checkRate(offers: readonly Event[], perMinute: number): void {
   }
 }
 
-/** After the failure that stops a rollout nothing is offered, unless a person resumed it. */
+/**
+ * Checks that nothing is offered after the failure that stops a rollout, unless a person resumed
+ * it.
+ */
 function checkStops(rollout: Rollout, events: readonly Event[], acceptedEventId: number): void {
   const { safeMode, failuresMax } = rollout.policy
   const limit = safeMode ? 0 : failuresMax

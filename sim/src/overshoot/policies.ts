@@ -1,16 +1,18 @@
-/** Random policies for tests of limits: every kind of wave, limit and stop, in many combinations. */
+/**
+ * Random policies for tests of limits: every kind of wave, limit and stop, in many combinations.
+ */
 import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
 
-/** Whole numbers from a seed. */
+/** Whole numbers drawn from a seed. */
 export interface Dice {
-  /** 0 to below `below`. */
+  /** A number from 0 to `below`, `below` excluded. */
   roll(below: number): number
-  /** True once in so many times. */
+  /** True once in `times` times on average. */
   oneIn(times: number): boolean
   pick<T>(of: readonly T[]): T
 }
 
-/** Mulberry32. */
+/** Dice by Mulberry32. */
 export function createDice(seed: number): Dice {
   let state = seed >>> 0
   const roll = (below: number) => {

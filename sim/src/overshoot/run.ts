@@ -1,7 +1,8 @@
 /**
- * Several replicas on one real PostgreSQL, devices that ask at any of them at the same time, clocks that disagree and
- * jump, connections that are killed in the middle of a transaction, people who pause and resume: and after every step
- * the limits are counted again. The seed decides everything but what the processes make of it in their own time.
+ * Several replicas on one real PostgreSQL, devices that ask at any of them at the same time, clocks
+ * that disagree and jump, connections that are killed in the middle of a transaction, people who
+ * pause and resume: and after every step the limits are counted again. The seed decides everything
+ * but what the processes make of it in their own time.
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
@@ -19,7 +20,7 @@ export interface RunOptions {
   readonly devicesCount: number
   readonly stepsCount: number
   readonly replicasCount: number
-  /** Check-ins at the same time. */
+  /** The number of check-ins at the same time. */
   readonly atOnce: number
 }
 
@@ -44,7 +45,7 @@ const release: ReleaseFacts = {
   security: false,
 }
 
-/** Throws when a limit did not hold; the message of whoever calls names the seed. */
+/** Throws when a limit did not hold; the caller's message names the seed. */
 export async function runOvershoot(
   database: TestDatabase,
   options: RunOptions,
@@ -92,7 +93,7 @@ export async function runOvershoot(
 
 interface SimDevice {
   facts: AskedFacts
-  /** Of the release that it is at work on. */
+  /** Path of the release that it is at work on. */
   assigned: string | null
 }
 
@@ -156,7 +157,7 @@ async function makeFleet(
   return devices
 }
 
-/** With a clock of its own that is up to a minute wrong. */
+/** Opens a replica with a clock of its own that is up to a minute wrong. */
 function openReplica(
   database: TestDatabase,
   clock: ManualClock,
@@ -178,7 +179,10 @@ function openReplica(
   })
 }
 
-/** Some devices at one replica each, some at two at the same time. Each answer is true unless the database failed. */
+/**
+ * Some devices ask at one replica each, some at two at the same time. Each answer is true unless
+ * the database failed.
+ */
 function askAtOnce(world: World, atOnce: number): { all: Promise<boolean[]> } {
   const { dice, devices, replicas } = world
   const asked: Promise<boolean>[] = []
@@ -206,7 +210,7 @@ async function ask(device: SimDevice, facts: AskedFacts, replica: Decider): Prom
   }
 }
 
-/** What the device did since it asked last. */
+/** Does what the device did since it asked last. */
 function live(device: SimDevice, dice: Dice): void {
   const { facts, assigned } = device
   const isTold = assigned === release.sha256 && facts.running?.sha256 !== release.sha256
@@ -234,14 +238,17 @@ function live(device: SimDevice, dice: Dice): void {
 async function removeOne({ dice, devices, replicas }: World): Promise<void> {
   const index = dice.roll(devices.length)
   const [device] = devices.splice(index, 1)
-  // Over a connection that was killed: perhaps it is gone, perhaps it is silent from now on.
+  // The connection was killed: perhaps the device is gone, perhaps it is silent from now on.
   await dice
     .pick(replicas)
     .remove(device!.facts.deviceId)
     .catch(() => undefined)
 }
 
-/** The leader's work, now and then by two at once: one that does not know yet that it leads no longer. */
+/**
+ * The leader's work, now and then by two at once: one that does not know yet that it leads no
+ * longer.
+ */
 function moveSometimes({ dice, replicas }: World): Promise<unknown>[] {
   const moving: Promise<unknown>[] = []
   for (let i = dice.roll(3); i > 0; i--) {
@@ -262,7 +269,7 @@ async function steer({ db, dice, replicas, id }: World): Promise<Steering | null
       await dice.pick(replicas).steer(id, how)
       break
     } catch {
-      // Over a connection that was killed: perhaps it is done nevertheless.
+      // The connection was killed: perhaps it is done nevertheless.
       const now = await readRollout(db, id)
       if (now?.state === (isPaused ? 'active' : 'paused')) break
     }

@@ -50,7 +50,10 @@ function take(attacker: Attacker, given: Arguments): void {
   attacker.takeKeys(given.next('role'), count)
 }
 
-/** To every device that asks. The digest is that of the release, if it was ever published, or the one given. */
+/**
+ * Assigns to every device that asks. The digest is that of the release, if it was ever published,
+ * or the one given.
+ */
 function assign({ world, hasServer }: Attacker, given: Arguments): void {
   if (!hasServer) throw new ScriptError('only the server assigns')
   const targetPath = given.next('path')

@@ -15,17 +15,17 @@ export interface Stage {
   /** Files of devices put aside by `disk … save`. */
   readonly saved: Map<string, Uint8Array>
   readonly tell: (line: string) => void
-  /** Figures that change with every change of the agent: no part of the story. */
+  /** Called with figures that change with every change of the agent: no part of the story. */
   readonly count: (line: string) => void
 }
 
 export interface Command {
-  /** For `--help`. */
+  /** The text for `--help`. */
   readonly usage: string
   run(stage: Stage, given: Arguments): Promise<void>
 }
 
-/** Long enough for download, start, window and commit of anything in these scenarios. */
+/** Time enough for download, start, window and commit of anything in these scenarios. */
 export const patienceMs = 5 * minuteMs
 
 export async function bootDevice(world: World, device: SimDevice): Promise<void> {
@@ -45,7 +45,7 @@ export function cutPower(device: SimDevice, mode: CutMode): void {
   device.disk = after
 }
 
-/** By their first word. */
+/** The commands by their first word. */
 export type Commands = Readonly<Record<string, Command>>
 
 export function deviceNamed(stage: Stage, name: string): SimDevice {

@@ -1,4 +1,6 @@
-/** What must be true now. Everything a device is asked here it would tell its operator too. */
+/**
+ * What must be true now. A device would tell its operator, too, everything that it is asked here.
+ */
 import type { SimDevice } from '../world/device.ts'
 import type { DeviceRecord } from '../world/server.ts'
 import type { Command, Stage } from './command.ts'

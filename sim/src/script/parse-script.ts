@@ -27,14 +27,16 @@ export function parseScript(text: string): ScriptLine[] {
   })
 }
 
-/** The words of one line, taken one after the other; whatever is left over at the end is a mistake. */
+/**
+ * The words of one line, taken one after the other; whatever is left over at the end is a mistake.
+ */
 export interface Arguments {
   next(what: string): string
-  /** A whole number from 0. */
+  /** A whole number, 0 or more. */
   count(what: string): number
-  /** `90s`, `30m`, `12h`, `7d`. */
+  /** A duration such as `90s`, `30m`, `12h`, `7d`. */
   durationMs(what: string): number
-  /** The next word if it is this one, taken. */
+  /** Takes the next word if it is this one. */
   take(word: string): boolean
   readonly isEmpty: boolean
   option(name: string): string | undefined

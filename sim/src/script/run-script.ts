@@ -1,4 +1,7 @@
-/** Runs a script in a world of its own and tells what happened; after every line every device must satisfy the invariants. */
+/**
+ * Runs a script in a world of its own and tells what happened; after every line every device must
+ * satisfy the invariants.
+ */
 import { createAttacker } from '../world/attacker.ts'
 import { createWitness } from '../world/invariants.ts'
 import { createWorld } from '../world/world.ts'
@@ -36,7 +39,10 @@ export class ScenarioError extends Error {
 
 const seedDefault = 1
 
-/** The story: every command, and below it what happened. Throws `ScenarioError`, or `ScriptError` for a seed that is none. */
+/**
+ * The story: every command, and below it what happened. Throws `ScenarioError`, or `ScriptError`
+ * for a seed that is none.
+ */
 export async function runScript(
   text: string,
   options: { seed?: number; onCount?: (line: string) => void } = {},
@@ -45,7 +51,7 @@ export async function runScript(
   const seed = options.seed ?? seedOf(lines) ?? seedDefault
   const world = await createWorld(seed)
   const story: string[] = []
-  /** Below one command, every line once with how often it was told. */
+  /** The lines below one command, each once with how often it was told. */
   const told = new Map<string, number>()
   const writeDown = () => {
     for (const [line, count] of told) story.push(`  ${line}${count > 1 ? ` (${count} times)` : ''}`)

@@ -1,7 +1,8 @@
 /**
- * The power cut, and the agent killed, at every write. One run is watched write by write; at each, the disk is copied as a cut at that instant would leave it, in
- * several ways. Each different disk then goes into a machine of its own, which is switched on and must arrive where the uncut
- * run arrived, breaking no invariant at any write on the way.
+ * The power cut, and the agent killed, at every write. One run is watched write by write; at each,
+ * the disk is copied as a cut at that instant would leave it, in several ways. Each different disk
+ * then goes into a machine of its own, which is switched on and must arrive where the uncut run
+ * arrived, breaking no invariant at any write on the way.
  */
 import { createHash } from 'node:crypto'
 import { seededRandom } from '@seaworthy/std/random'
@@ -27,9 +28,9 @@ interface CutCase {
   restoreServer: () => void
 }
 
-/** An operation with fewer was no operation. */
+/** The fewest writes of an operation that counts as one. */
 const writesMin = 30
-/** More than any device needs that polls hourly and tries a release three times. */
+/** A time longer than any device needs that polls hourly and tries a release three times. */
 const recoveryMaxMs = 4 * hourMs
 
 export async function sweepPowerCuts(
@@ -90,7 +91,7 @@ async function runOperation(stage: Stage, device: SimDevice, operation: string):
   return bootDevice(stage.world, device)
 }
 
-/** Where a device stands when all is done, whatever way it came. */
+/** The end state of a device, whatever way it came. */
 function describeEnd({ world }: Stage, device: SimDevice): string {
   if (device.life === undefined) return `stopped: ${device.failure ?? 'off'}`
   const { installer, processes } = device.life
@@ -142,7 +143,7 @@ async function recover(
   device.powerOff()
 }
 
-/** A killed agent loses nothing that it wrote. */
+/** The mode of the cut; a killed agent loses nothing that it wrote. */
 function cutMode(mode: string, seed: number): CutMode {
   if (mode === 'nothing') return mode
   if (mode === 'everything' || mode === 'kill') return 'everything'

@@ -93,7 +93,7 @@ export const worldCommands: Commands = {
       for (let i = 1; i <= count; i++) {
         fleet.push(await addDevice(stage, { name: `${prefix}${i}`, product, channel }))
       }
-      // what all of them tell alike is no story
+      // A line that all of them would tell is no story.
       stage.world.tell = () => {}
       for (const device of fleet) await device.powerOn()
       await stage.world.time.advance(patienceMs)

@@ -1,4 +1,7 @@
-/** Somebody is inside: database, server, provisioning key, a device. Real server, real agent, exact refusals. */
+/**
+ * Somebody is inside: database, server, provisioning key, a device. Real server, real agent, exact
+ * refusals.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ChildProcess } from 'node:child_process'
@@ -33,35 +36,38 @@ import { systemSleep } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { addRelease, signMetadata } from '@seaworthy/trust/tuf'
 import { createCommandLine } from './testing/program.ts'
-import type { Town, TownRelease } from './testing/town.ts'
-import { buildTown, product, readDevice } from './testing/town.ts'
+import type { Installation, TestRelease } from './testing/installation.ts'
+import { buildInstallation, product, readDevice } from './testing/installation.ts'
 
 interface Scene {
-  readonly town: Town
+  readonly installation: Installation
   readonly agent: TestAgent
-  readonly old: TownRelease
-  readonly newest: TownRelease
+  readonly old: TestRelease
+  readonly newest: TestRelease
 }
 
 /** A device that has gone from 1.0.0 to 1.1.0 and runs it. */
 async function withDevice(work: (scene: Scene) => Promise<void>): Promise<void> {
-  const town = await buildTown()
+  const installation = await buildInstallation()
   try {
-    const [old, newest] = [await town.buildRelease('1.0.0'), await town.buildRelease('1.1.0')]
-    await publishRelease(town.client, old, town.signers)
-    const agent = await town.addAgent('device', { pollSeconds: 1 })
+    const [old, newest] = [
+      await installation.buildRelease('1.0.0'),
+      await installation.buildRelease('1.1.0'),
+    ]
+    await publishRelease(installation.client, old, installation.signers)
+    const agent = await installation.addAgent('device', { pollSeconds: 1 })
     agent.start()
     await awaitRunning(agent, old)
-    await publishRelease(town.client, newest, town.signers)
+    await publishRelease(installation.client, newest, installation.signers)
     await agent.updateNow()
     await awaitRunning(agent, newest)
-    await work({ town, agent, old, newest })
+    await work({ installation, agent, old, newest })
   } finally {
-    await town.stop()
+    await installation.stop()
   }
 }
 
-async function awaitRunning(agent: TestAgent, release: TownRelease): Promise<void> {
+async function awaitRunning(agent: TestAgent, release: TestRelease): Promise<void> {
   await waitUntil(
     async () => `${release.version} runs\n${agent.log.slice(-20).join('')}`,
     async () => {
@@ -71,7 +77,7 @@ async function awaitRunning(agent: TestAgent, release: TownRelease): Promise<voi
   )
 }
 
-/** The agent says no with this code, after `since` of its log. */
+/** Waits until the agent says no with this code, after `since` of its log. */
 async function awaitRefusal(agent: TestAgent, code: string, since: number): Promise<void> {
   const said = () => agent.log.slice(since).join('')
   await waitUntil(
@@ -86,7 +92,7 @@ async function awaitRefusal(agent: TestAgent, code: string, since: number): Prom
 }
 
 /** The promise: whatever happened, the device runs what its owners signed last, whole. */
-async function assertUntouched(agent: TestAgent, release: TownRelease): Promise<void> {
+async function assertUntouched(agent: TestAgent, release: TestRelease): Promise<void> {
   const disk = await readDevice(agent)
   assert.equal(disk.current, release.sha256)
   assert.deepEqual(disk.files, release.files)
@@ -101,16 +107,16 @@ const isProblem = (code: string) => (error: unknown) => {
 }
 
 test('T10 changed database rows: a fleet moved to other channels and products, an older release pinned, forged metadata', () =>
-  withDevice(async ({ town, agent, old, newest }) => {
-    const { client, signers } = town
+  withDevice(async ({ installation, agent, old, newest }) => {
+    const { client, signers } = installation
     const people = { keys: signers.map(({ key }) => key), threshold: 2 }
     const beta = { product, channel: 'beta', authority: people }
     await carryOut(client, { kind: 'channel-create', ...beta }, signers)
-    const next = await town.buildRelease('2.0.0')
+    const next = await installation.buildRelease('2.0.0')
     const { content } = publishIntent(next) as { content: object }
     const onBeta = { kind: 'publish', content: { ...content, channel: 'beta' } }
     await carryOut(client, onBeta as ReturnType<typeof publishIntent>, signers)
-    const thief = town.server.openDatabase()
+    const thief = installation.server.openDatabase()
     try {
       const changeFleet = async (column: string, value: string | null) => {
         await thief.write(async ({ sql }) => {
@@ -166,19 +172,19 @@ test('T10 changed database rows: a fleet moved to other channels and products, a
   }))
 
 test('T10 a device key swapped in the database locks the device out and lets nobody change what it runs', () =>
-  withDevice(async ({ town, agent, newest }) => {
+  withDevice(async ({ installation, agent, newest }) => {
     const deviceId = (await readDevice(agent)).state!.deviceId!
     const intruder = await generateSigner('ed25519')
-    const thief = town.server.openDatabase()
+    const thief = installation.server.openDatabase()
     await thief.write(
       ({ sql }) => sql`update devices set public_key = ${sql.json(intruder.key as never)},
         key_id = ${intruder.keyId} where id = ${deviceId}`,
     )
     await thief.close()
     const key = await readKeyOf(agent)
-    const assertion = await makeAssertion(key, deviceId, town.server.url)
+    const assertion = await makeAssertion(key, deviceId, installation.server.url)
     await assert.rejects(
-      town.client.api.call(createDeviceToken, { body: { assertion } }),
+      installation.client.api.call(createDeviceToken, { body: { assertion } }),
       isProblem('assertion_signature_invalid'),
     )
     agent.cutPower()
@@ -190,28 +196,28 @@ test('T10 a device key swapped in the database locks the device out and lets nob
   }))
 
 test('T9 a restored old database: seaworthy log verify says log_truncated, and the device does not go back', () =>
-  withDevice(async ({ town, agent, newest }) => {
-    const person = createCommandLine(join(town.folder, 'person'))
-    const { url, pin } = town.server
-    await person.ok('login', url, '--pin', pin, '--token', town.adminToken)
-    const data = join(town.dataDir, 'postgresql')
-    const backup = join(town.folder, 'backup')
-    await town.server.stop()
+  withDevice(async ({ installation, agent, newest }) => {
+    const person = createCommandLine(join(installation.folder, 'person'))
+    const { url, pin } = installation.server
+    await person.ok('login', url, '--pin', pin, '--token', installation.adminToken)
+    const data = join(installation.dataDir, 'postgresql')
+    const backup = join(installation.folder, 'backup')
+    await installation.server.stop()
     cpSync(data, backup, { recursive: true, preserveTimestamps: true })
-    await town.restartServer()
-    const third = await town.buildRelease('1.2.0')
-    await publishRelease(town.client, third, town.signers)
+    await installation.restartServer()
+    const third = await installation.buildRelease('1.2.0')
+    await publishRelease(installation.client, third, installation.signers)
     await agent.updateNow()
     await awaitRunning(agent, third)
     await systemSleep(1500)
     await person.ok('log', 'verify')
 
     const since = agent.log.length
-    await town.server.stop()
+    await installation.server.stop()
     rmSync(data, { recursive: true })
     cpSync(backup, data, { recursive: true, preserveTimestamps: true })
     restoreOwners(data)
-    await town.restartServer()
+    await installation.restartServer()
     const said = await person.run('log', 'verify')
     assert.equal(said.exitCode, 3, said.out + said.err)
     assert.match(said.err, /log_truncated[^]*log accept --reason/)
@@ -230,11 +236,11 @@ function restoreOwners(folder: string): void {
 }
 
 test('T1 T7 the whole server stolen, database, master key and online keys: three attacks, three refusals', () =>
-  withDevice(async ({ town, agent, newest }) => {
-    const thief = await startThief(town)
+  withDevice(async ({ installation, agent, newest }) => {
+    const thief = await startThief(installation)
     try {
-      const listen = new URL(town.server.url).host
-      await town.server.kill()
+      const listen = new URL(installation.server.url).host
+      await installation.server.kill()
       await thief.order(`serve ${listen}`, 'serving')
       for (const [attack, code] of [
         ['older-release', 'counter_below_committed'],
@@ -258,12 +264,12 @@ test('T1 T7 the whole server stolen, database, master key and online keys: three
     await assertUntouched(agent, newest)
   }))
 
-async function startThief(town: Town): Promise<{
+async function startThief(installation: Installation): Promise<{
   child: ChildProcess
   order: (line: string, answer: string) => Promise<void>
 }> {
   const main = fileURLToPath(import.meta.resolve('@seaworthy/server/stolen'))
-  const options = ['--data-dir', town.dataDir, '--product', product, '--channel', 'stable']
+  const options = ['--data-dir', installation.dataDir, '--product', product, '--channel', 'stable']
   const child = spawn(process.execPath, [main, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
   const said: string[] = []
   createInterface({ input: child.stdout }).on('line', (line) => said.push(line))
@@ -284,22 +290,22 @@ async function startThief(town: Town): Promise<{
 }
 
 test('V4 a leaked provisioning key: destroyed on the device, good for no further use, nor after it was revoked', () =>
-  withDevice(async ({ town, agent }) => {
+  withDevice(async ({ installation, agent }) => {
     const config = readFileSync(agent.configPath, 'utf8')
     assert.ok(!config.includes('swp_'), 'the device has destroyed its copy')
-    const single = await makeProvisioningKey(town.client, 1)
+    const single = await makeProvisioningKey(installation.client, 1)
     const stranger = await generateSigner('ed25519')
-    await register(town.client, single, stranger)
-    await register(town.client, single, stranger)
+    await register(installation.client, single, stranger)
+    await register(installation.client, single, stranger)
     await assert.rejects(
-      register(town.client, single, await generateSigner('ed25519')),
+      register(installation.client, single, await generateSigner('ed25519')),
       isProblem('provisioning_key_used_up'),
     )
-    const many = await makeProvisioningKey(town.client, 100)
+    const many = await makeProvisioningKey(installation.client, 100)
     const provisioningKeyId = `provisioning_${many.split('_')[1]}`
-    await town.client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
+    await installation.client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
     await assert.rejects(
-      register(town.client, many, await generateSigner('ed25519')),
+      register(installation.client, many, await generateSigner('ed25519')),
       (error: unknown) => error instanceof ProblemError && error.status === 401,
     )
   }))
@@ -313,11 +319,11 @@ async function readKeyOf(agent: TestAgent) {
 }
 
 test('V4 a stolen device: its credential opens its own routes, no other device, no registry but its own, and dies with it', () =>
-  withDevice(async ({ town, agent, newest }) => {
-    const { client } = town
+  withDevice(async ({ installation, agent, newest }) => {
+    const { client } = installation
     const deviceId = (await readDevice(agent)).state!.deviceId!
     const signer = await readKeyOf(agent)
-    const origin = town.server.url
+    const origin = installation.server.url
     const assertion = await makeAssertion(signer, deviceId, origin)
     const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
     const example = `${'0'.repeat(26)}`
@@ -353,7 +359,8 @@ test('V4 a stolen device: its credential opens its own routes, no other device, 
     ] as const) {
       assert.ok([401, 403].includes(await registry(method, path, { 'content-length': '0' })), path)
     }
-    // A report about something else than itself, and one without the signature that a change needs.
+    // One report is about something else than the device itself, and one lacks the signature that a
+    // change needs.
     const report = makeReport({
       sequence: 1_000,
       running: { product, version: '9.9.9', sha256: 'f'.repeat(64), counter: 99 },

@@ -8,8 +8,8 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { policyOf, publishRelease, waveOf } from '@seaworthy/server/testing'
 import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
-import type { Town } from './testing/town.ts'
-import { buildTown, readDevice } from './testing/town.ts'
+import type { Installation } from './testing/installation.ts'
+import { buildInstallation, readDevice } from './testing/installation.ts'
 
 const params = { fleet: 'shops' }
 
@@ -19,32 +19,35 @@ async function countCommitted(agents: readonly TestAgent[], sha256: string): Pro
     .length
 }
 
-async function holders(town: Town): Promise<(string | undefined)[]> {
-  const { items } = await town.client.api.call(listRebootLocks, { params })
+async function holders(installation: Installation): Promise<(string | undefined)[]> {
+  const { items } = await installation.client.api.call(listRebootLocks, { params })
   return items.map(({ device }) => device?.id)
 }
 
 test('V12 D13 devices of a coordinated fleet restart one after the other; power lost in a trial keeps the slot until the release is found healthy', async (t) => {
-  const town = await buildTown({ workers: 2 })
+  const installation = await buildInstallation({ workers: 2 })
   try {
-    const one = await town.buildRelease('1.0.0')
-    const two = await town.buildRelease('2.0.0', { windowSeconds: 3 })
-    await publishRelease(town.client, one, town.signers)
+    const one = await installation.buildRelease('1.0.0')
+    const two = await installation.buildRelease('2.0.0', { windowSeconds: 3 })
+    await publishRelease(installation.client, one, installation.signers)
     const agents: TestAgent[] = []
-    for (const name of ['a', 'b', 'c']) agents.push(await town.addAgent(name, { pollSeconds: 1 }))
+    for (const name of ['a', 'b', 'c'])
+      agents.push(await installation.addAgent(name, { pollSeconds: 1 }))
     for (const agent of agents) agent.start()
     await waitUntil(
       '1.0.0 everywhere',
       async () => (await countCommitted(agents, one.sha256)) === 3,
     )
     const reboot = { strategy: 'coordinated', slots: 1, ttlSeconds: null } as const
-    await town.client.api.call(setFleet, {
+    await installation.client.api.call(setFleet, {
       params,
       body: { follow: 'rollouts', reboot, pollSeconds: 1 },
     })
-    await publishRelease(town.client, two, town.signers)
+    await publishRelease(installation.client, two, installation.signers)
     const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
-    await town.client.api.call(createRollout, { body: { ...params, version: '2.0.0', policy } })
+    await installation.client.api.call(createRollout, {
+      body: { ...params, version: '2.0.0', policy },
+    })
     for (const agent of agents) await agent.updateNow()
 
     let onTrialMax = 0
@@ -56,7 +59,7 @@ test('V12 D13 devices of a coordinated fleet restart one after the other; power 
         state?.update?.phase === 'trial' ? [{ agent: agents[i]!, id: state.deviceId! }] : [],
       )
       onTrialMax = Math.max(onTrialMax, onTrial.length)
-      const held = await holders(town)
+      const held = await holders(installation)
       heldMax = Math.max(heldMax, held.length)
       return { onTrial, held }
     }
@@ -81,9 +84,12 @@ test('V12 D13 devices of a coordinated fleet restart one after the other; power 
     assert.ok(fallen !== undefined, 'one lost its power in its trial')
     assert.equal(onTrialMax, 1)
     assert.equal(heldMax, 1)
-    await waitUntil('no slot is held any more', async () => (await holders(town)).length === 0)
+    await waitUntil(
+      'no slot is held any more',
+      async () => (await holders(installation)).length === 0,
+    )
     t.diagnostic(`on trial at once: ${onTrialMax}, slots held: ${heldMax}`)
   } finally {
-    await town.stop()
+    await installation.stop()
   }
 })

@@ -1,8 +1,9 @@
 /**
- * Every command that README and docs show in an `sh` block is run as it stands, in a shell, against a server that such a command
- * started; only names, ports and what a person fills in are the test's own. What is not run stands in `notRun`, with the reason.
- * Blocks without a language are not read: those of docs/OTHER-CLIENTS.md need the clients themselves, which swupdate, rauc, omaha and
- * reboot-locks .integration.test.ts start.
+ * Every command that README and docs show in an `sh` block is run as it stands, in a shell, against
+ * a server that such a command started; only names, ports and what a person fills in are the test's
+ * own. A command that is not run stands in `notRun`, with the reason. Blocks without a language are
+ * not read: those of docs/OTHER-CLIENTS.md need the clients themselves, which swupdate, rauc, omaha
+ * and reboot-locks .integration.test.ts start.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -70,7 +71,7 @@ const notRun: readonly (readonly [command: string, why: string])[] = [
 describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () => {
   const { path: folder, remove } = makeTestFolder()
   const file = (...names: string[]) => join(folder, ...names)
-  /** What a person fills in, by what stands in the text. */
+  /** The values that a person fills in, by the words that stand for them in the text. */
   const values = new Map<string, string>()
   const left = new Map<string, DocumentCommand>()
   const blocks = new Map<string, DocumentCommand[][]>()
@@ -83,7 +84,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       blocks.set(path, found)
       for (const command of found.flat()) left.set(command.place, command)
     }
-    // As in the checkout after `npm ci`; a person is there who says yes.
+    // The programs are those of the checkout after `npm ci`; a person is there who says yes.
     const programs = join(root, 'node_modules/.bin')
     mkdirSync(file('node_modules', '.bin'), { recursive: true })
     writeFileSync(
@@ -181,7 +182,9 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     return /device_[0-9a-z]{26}/.exec(out)![0]
   }
 
-  /** What README says once for each shell: after it every document and every hint says `seaworthy`. */
+  /**
+   * What README says once for each shell: after it every document and every hint says `seaworthy`.
+   */
   async function runPathBlock(): Promise<void> {
     const [command] = blocks.get('README.md')!.find(([first]) => first!.text.includes(' PATH='))!
     left.delete(command!.place)

@@ -1,4 +1,7 @@
-/** Clients that we did not write, against a running server: they find what was published, and nothing else. */
+/**
+ * Clients that we did not write, against a running server: they find what was published, and
+ * nothing else.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,33 +13,33 @@ import { publishRelease } from '@seaworthy/server/testing'
 import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import type { CommandLine } from './testing/program.ts'
 import { createCommandLine, runProgram } from './testing/program.ts'
-import type { Town, TownRelease } from './testing/town.ts'
-import { buildTown } from './testing/town.ts'
+import type { Installation, TestRelease } from './testing/installation.ts'
+import { buildInstallation } from './testing/installation.ts'
 
 const path = 'acme/stable/1.0.0'
 
 describe('foreign clients', () => {
-  let town: Town
-  let release: TownRelease
+  let installation: Installation
+  let release: TestRelease
   let person: CommandLine
   let caFile: string
-  const file = (...names: string[]) => join(town.folder, ...names)
+  const file = (...names: string[]) => join(installation.folder, ...names)
 
   before(async () => {
-    town = await buildTown()
-    release = await town.buildRelease('1.0.0')
-    await publishRelease(town.client, release, town.signers)
+    installation = await buildInstallation()
+    release = await installation.buildRelease('1.0.0')
+    await publishRelease(installation.client, release, installation.signers)
     caFile = file('ca.crt')
-    writeFileSync(caFile, (await town.client.send('GET', '/ca.crt')).bytes)
+    writeFileSync(caFile, (await installation.client.send('GET', '/ca.crt')).bytes)
     person = createCommandLine(file('person'))
-    const { url, pin } = town.server
-    await person.ok('login', url, '--pin', pin, '--token', town.adminToken)
+    const { url, pin } = installation.server
+    await person.ok('login', url, '--pin', pin, '--token', installation.adminToken)
   })
-  after(() => town.stop())
+  after(() => installation.stop())
 
   it('A6 the downloaded CA certificate is all that openssl needs, and another one is not enough', async (t) => {
     if (skipWithout(t, 'openssl')) return
-    const connect = new URL(town.server.url).host
+    const connect = new URL(installation.server.url).host
     const verify = (ca: string) =>
       runProgram('openssl', [
         's_client',
@@ -59,10 +62,12 @@ describe('foreign clients', () => {
   it('T1 tuf-js, the stock JavaScript client, downloads a published release over HTTPS', async () => {
     const folder = file('tuf-js')
     mkdirSync(folder)
-    writeFileSync(join(folder, 'root.json'), town.anchor)
+    writeFileSync(join(folder, 'root.json'), installation.anchor)
     const fixture = fileURLToPath(new URL('tuf-js.fixture.ts', import.meta.url))
     const download = (environment: Record<string, string>, ...targets: string[]) =>
-      runProgram(process.execPath, [fixture, folder, town.server.url, ...targets], { environment })
+      runProgram(process.execPath, [fixture, folder, installation.server.url, ...targets], {
+        environment,
+      })
     const strangers = await download({}, path)
     assert.notEqual(strangers.exitCode, 0)
     assert.match(strangers.err, /certificate/i, 'without the CA it does not even ask')
@@ -77,10 +82,10 @@ describe('foreign clients', () => {
     const folder = file('plain')
     const targets = file('plain-targets')
     for (const made of [folder, targets]) mkdirSync(made)
-    writeFileSync(file('root.json'), town.anchor)
-    const common = ['tuf', '--metadata-dir', folder, '--strict', '--pin', town.server.pin]
+    writeFileSync(file('root.json'), installation.anchor)
+    const common = ['tuf', '--metadata-dir', folder, '--strict', '--pin', installation.server.pin]
     await person.ok(...common, 'init', file('root.json'))
-    const url = `${town.server.url}/tuf`
+    const url = `${installation.server.url}/tuf`
     await person.ok(...common, '--metadata-url', url, 'refresh')
     await person.ok(
       ...[...common, '--metadata-url', url, '--target-name', path],
@@ -99,7 +104,7 @@ describe('foreign clients', () => {
     const { token } = await person.json<{ token: string }>(
       ...['token', 'create', 'builder', '--role', 'builder'],
     )
-    const host = new URL(town.server.url).host
+    const host = new URL(installation.server.url).host
     const certs = file('certs')
     mkdirSync(certs)
     cpSync(caFile, join(certs, 'ca.crt'))
@@ -118,7 +123,7 @@ describe('foreign clients', () => {
       CONTAINERS_CONF: file('containers.conf'),
       CONTAINERS_STORAGE_CONF: file('storage.conf'),
       REGISTRY_AUTH_FILE: file('auth.json'),
-      HOME: town.folder,
+      HOME: installation.folder,
     }
     const ok = async (program: string, ...args: string[]) => {
       const ended = await runProgram(program, args, { environment })
@@ -200,7 +205,7 @@ describe('foreign clients', () => {
     }
     const checked = await runAll()
     assert.equal(checked.exitCode, 0, checked.out + checked.err)
-    const anchor = createHash('sha256').update(town.anchor).digest('hex')
+    const anchor = createHash('sha256').update(installation.anchor).digest('hex')
     assert.match(checked.out, new RegExp(`^${anchor}  tuf/1.root.json$`, 'm'))
 
     // Every signed document, every signature and every blob: one bit, and a command says no.

@@ -1,4 +1,7 @@
-/** O1: a server that is told to stop ends, also while its PostgreSQL has just died and is being started again. */
+/**
+ * O1: a server that is told to stop ends, also while its PostgreSQL has just died and is being
+ * started again.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +10,9 @@ import { test } from 'node:test'
 import { startTestServer } from '@seaworthy/server/testing'
 import { systemSleep } from '@seaworthy/std/time'
 
-/** Whether the process that wrote the file is there; the one that was killed leaves its file behind. */
+/**
+ * Whether the process that wrote the file is there; the one that was killed leaves its file behind.
+ */
 function isRunning(pidFile: string): boolean {
   if (!existsSync(pidFile)) return false
   const commandLine = `/proc/${readFileSync(pidFile, 'latin1').split('\n')[0]}/cmdline`

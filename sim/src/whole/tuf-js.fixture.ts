@@ -1,4 +1,7 @@
-/** `tuf-js.fixture.ts FOLDER BASE-URL TARGET…`: the stock JavaScript client, which trusts FOLDER/root.json, downloads targets into FOLDER. */
+/**
+ * `tuf-js.fixture.ts FOLDER BASE-URL TARGET…`: the stock JavaScript client, which trusts
+ * FOLDER/root.json, downloads targets into FOLDER.
+ */
 import { Updater } from 'tuf-js'
 
 const [folder, baseUrl, ...targets] = process.argv.slice(2)

@@ -1,6 +1,7 @@
 /**
- * Whoever broke in, with exactly what a scenario grants: places to serve from, keys to sign with, credentials to show. What is public
- * the attacker has anyway. Using a key that was not granted is a mistake of the scenario and throws.
+ * The attacker, with exactly what a scenario grants: origins to serve from, keys to sign with,
+ * credentials to show. Public data the attacker has anyway. Using a key that was not granted is a
+ * mistake of the scenario and throws.
  */
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -23,16 +24,16 @@ import type {
   TufSignature,
 } from '@seaworthy/trust/tuf'
 import type { SimDevice } from './device.ts'
-import type { Shelf } from './shelf.ts'
-import { copyShelf } from './shelf.ts'
+import type { ArtifactStore } from './artifacts.ts'
+import { copyArtifacts } from './artifacts.ts'
 import type { World } from './world.ts'
 
 export interface Attacker {
   readonly world: World
-  /** What victims are served; the honest never see it. */
-  readonly shelf: Shelf
-  /** Copies of all that was public at a time, by name. */
-  readonly records: Map<string, Shelf>
+  /** The artifact store that victims are served from; the honest never see it. */
+  readonly artifacts: ArtifactStore
+  /** Copies of everything that was public at a time, by name. */
+  readonly records: Map<string, ArtifactStore>
   /** Whether the server's answers are the attacker's. */
   readonly hasServer: boolean
   takeServer(): void
@@ -40,25 +41,27 @@ export interface Attacker {
   leave(): void
   takeMirror(name: string): void
   takeKeys(role: string, count: number): void
-  /** Its disk, and so its key. */
+  /** Takes a device's disk, and so its key. */
   takeDevice(name: string): void
   readonly devices: ReadonlyMap<string, SimDevice>
   keysOf(role: string): readonly Signer[]
   record(name: string): void
   /** Serves all that was recorded and nothing else. */
   replay(name: string): void
-  /** The newest that is served of a role. */
+  /** The newest version of a role that is served. */
   current(role: 'root'): RootSigned
   current(role: 'snapshot'): SnapshotSigned
   current(role: 'timestamp'): TimestampSigned
   current(role: string): TargetsSigned
   /** Length and hash of a file, as metadata names it. */
   describe(bytes: Uint8Array): { length: number; hashes: { sha256: string } }
-  /** Serves it, signed with every key held, as the file of its role and version. */
+  /** Serves the metadata, signed with every key held, as the file of its role and version. */
   put(role: string, signed: AnySigned): Promise<void>
   /** The same with signatures of the attacker's choice. */
   putSigned(role: string, signed: AnySigned, signers: readonly Signer[]): Promise<void>
-  /** Signs a snapshot that names what is served, changed by `edit`, and a timestamp that names that. */
+  /**
+   * Signs a snapshot that names what is served, changed by `edit`, and a timestamp that names that.
+   */
   publish(edit?: {
     snapshot?: (signed: SnapshotSigned) => SnapshotSigned
     timestamp?: (signed: TimestampSigned) => TimestampSigned
@@ -67,12 +70,12 @@ export interface Attacker {
 
 export function createAttacker(world: World): Attacker {
   const keys = new Map<string, readonly Signer[]>()
-  const records = new Map<string, Shelf>()
+  const records = new Map<string, ArtifactStore>()
   const devices = new Map<string, SimDevice>()
-  let shelf: Shelf | undefined
+  let artifacts: ArtifactStore | undefined
   let hasServer = false
 
-  const ownShelf = () => (shelf ??= copyShelf(world.shelf))
+  const ownShelf = () => (artifacts ??= copyArtifacts(world.artifacts))
   const read = (role: string): AnySigned => {
     const { metadata } = ownShelf()
     const file = roleFileName(role)
@@ -85,7 +88,7 @@ export function createAttacker(world: World): Attacker {
   const attacker: Attacker = {
     world,
     records,
-    get shelf() {
+    get artifacts() {
       return ownShelf()
     },
     get hasServer() {
@@ -96,20 +99,20 @@ export function createAttacker(world: World): Attacker {
       for (const role of ['snapshot', 'timestamp']) {
         keys.set(role, world.repository.signers.get(role) ?? [])
       }
-      world.server.shelf = ownShelf()
+      world.server.artifacts = ownShelf()
       world.server.assign = () => null
     },
     leave() {
       hasServer = false
-      world.server.shelf = world.shelf
+      world.server.artifacts = world.artifacts
       world.server.assign = undefined
-      for (const mirror of world.mirrors.values()) mirror.shelf = world.shelf
-      shelf = undefined
+      for (const mirror of world.mirrors.values()) mirror.artifacts = world.artifacts
+      artifacts = undefined
     },
     takeMirror(name) {
       const mirror = world.mirrors.get(name)
       if (mirror === undefined) throw new Error(`there is no mirror ${name}`)
-      mirror.shelf = ownShelf()
+      mirror.artifacts = ownShelf()
     },
     takeDevice(name) {
       const device = world.devices.get(name)
@@ -124,7 +127,7 @@ export function createAttacker(world: World): Attacker {
     },
     keysOf: (role) => keys.get(role) ?? [],
     record(name) {
-      records.set(name, copyShelf(world.shelf))
+      records.set(name, copyArtifacts(world.artifacts))
     },
     replay(name) {
       const recorded = records.get(name)
@@ -181,7 +184,7 @@ function versionsOf(names: Iterable<string>, file: string): string[] {
     .toSorted((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
 }
 
-/** Throws unless enough keys are held to speak for `role`: for attacks that need them. */
+/** Throws unless enough keys are held to speak for `role`; attacks that need them call it. */
 export function requireThreshold(attacker: Attacker, role: string): void {
   const delegator = delegatorOf(role) ?? 'root'
   const named =

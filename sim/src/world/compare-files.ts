@@ -1,9 +1,12 @@
-/** Is a release on a disk whole: nothing missing, nothing changed, nothing besides? */
+/** Whether a release on a disk is whole: nothing missing, nothing changed, nothing besides. */
 import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
 import type { FileView } from './disk.ts'
 
-/** The first difference between what lies there and what the release's file list says; `undefined` when there is none. */
+/**
+ * The first difference between what lies there and what the release's file list says; `undefined`
+ * when there is none.
+ */
 export function compareFiles(
   files: readonly FileView[],
   prefix: string,

@@ -1,6 +1,7 @@
 /**
- * One device: a machine that keeps its disk, its clock and its power, and the real agent on it, both of its processes joined by the
- * real protocol. Booting does what the agent's `main.ts` does, with these ports.
+ * One device: a machine that keeps its disk, its clock and its power, and the real agent on it,
+ * both of its processes joined by the real protocol. Booting does what the agent's `main.ts` does,
+ * with these ports.
  */
 import {
   parseConfig,
@@ -32,7 +33,7 @@ export interface DeviceSetup {
   product: string
   channel: string
   platform: string
-  /** Absent: a device that knows mirrors only. */
+  /** Origin of the server; absent: a device that knows mirrors only. */
   server: string | undefined
   mirrors: readonly string[]
   provisioningKey: string | undefined
@@ -44,7 +45,7 @@ export interface DevicePorts {
   time: WorldTime
   network: SimNetwork
   random: Random
-  /** What the device writes into its log that is worth telling. */
+  /** Called with the lines of the device's log that are worth telling. */
   tell: (event: string, fields: LogFields) => void
 }
 
@@ -59,19 +60,28 @@ export interface SimDevice {
   readonly setup: DeviceSetup
   readonly layout: Layout
   disk: SimDisk
-  /** `undefined` while it is off, or when its agent refused to start. */
+  /** The present life; `undefined` while it is off, or when its agent refused to start. */
   readonly life: Life | undefined
   /** Why the agent does not run although the power is on. */
   readonly failure: string | undefined
-  /** Of the wall clock against true time. */
+  /** Offset of the wall clock from true time. */
   clockSkewMs: number
   /** Called with every application at the moment it is started. */
   onStart: (app: RunningApp) => void
-  /** `survivors`: applications that are running already, because only the agent had ended. */
+  /**
+   * Switches the machine on. `survivors`: applications that are running already, because only the
+   * agent had ended.
+   */
   powerOn(survivors?: readonly RunningApp[]): Promise<void>
-  /** Everything that was under way ends without a trace. The disk is left as it is: see `SimDisk.afterPowerCut`. */
+  /**
+   * Ends everything that was under way without a trace. The disk is left as it is: see
+   * `SimDisk.afterPowerCut`.
+   */
   powerOff(): void
-  /** `kill -9` of the agent, which is started again: applications live on, the disk loses nothing. */
+  /**
+   * Kills the agent (`kill -9`), which is started again: applications live on, the disk loses
+   * nothing.
+   */
   restartAgent(): Promise<void>
   setClock(skewMs: number): void
 }
@@ -130,7 +140,7 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
       isOn: () => power.isOn,
     }
     let installer: Installer | undefined
-    // the power may go while it boots: then this never returns, and nobody may wait for it
+    // The power may go while it boots: then this never returns, and nobody may wait for it.
     const opened = bootAgent({ ...ports, tell }, machine, setup.builtAt).then(
       (started) => {
         installer = started
@@ -147,7 +157,7 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
     void installer.run().catch((error: unknown) => {
       failure = describeFailure(error)
       tell('agent-stopped', { code: failure })
-      // as its supervisor does
+      // The agent comes back as under its supervisor.
       void sleep(restartMs).then(() => device.restartAgent())
     })
   }
@@ -188,7 +198,7 @@ export function createSimDevice(setup: DeviceSetup, ports: DevicePorts, disk: Si
 function describeFailure(error: unknown): string {
   if (error instanceof TrustError) return error.code
   if (error instanceof Error && 'code' in error) return String(error.code)
-  // a bug of the agent or of this world: to be seen in the story
+  // A bug of the agent or of this world must be seen in the story.
   return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown'
 }
 
@@ -262,7 +272,7 @@ async function bootAgent(ports: DevicePorts, machine: Machine, builtAt: Date): P
   )
 }
 
-/** Debug lines are for nobody; errors of the agent itself are told as they are. */
+/** A log of which debug lines are dropped; errors of the agent itself are told as they are. */
 function tellingLog(tell: (event: string, fields: LogFields) => void): Log {
   const log: Log = {
     ...silentLog,

@@ -1,4 +1,7 @@
-/** The tree of files and folders on a disk, what of it is durable, and what a power cut makes of the rest. */
+/**
+ * The tree of files and folders on a disk, what of it is durable, and what a power cut makes of the
+ * rest.
+ */
 import { concatBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { randomBelow } from '@seaworthy/std/random'
@@ -87,11 +90,14 @@ export function applyChange(
     return
   }
   if (names?.get(name) === node) names.delete(name)
-  // that the new name reached the platter does not need the old one ever to have been there
+  // The new name can have reached the platter although the old one was never there.
   if (kind === 'rename') namesOf(change.toFolder)?.set(change.toName, node)
 }
 
-/** Copies what survives; the disk that lost its power is left alone, so that one instant can be cut in many ways. */
+/**
+ * Copies what survives; the disk that lost its power is left alone, so that one instant can be cut
+ * in many ways.
+ */
 export function imageAfterCut(
   root: FolderNode,
   changes: readonly NameChange[],
@@ -149,7 +155,10 @@ function copyFile(file: FileNode, mode: CutMode): FileNode {
   }
 }
 
-/** Sectors after the durable part: the file's length may or may not have grown, and a sector within it may hold zeros. */
+/**
+ * Sectors after the durable part: the file's length may or may not have grown, and a sector within
+ * it may hold zeros.
+ */
 function tearContent(content: Uint8Array, durableSize: number, random: Random) {
   const sectorCount = Math.ceil((content.length - durableSize) / sectorBytes)
   const keptCount = randomBelow(random, sectorCount + 1)

@@ -1,8 +1,9 @@
 /**
- * A disk that can lose power. What was written is there for whoever looks, but only what was made durable is certain to be there after
- * a cut: a file's bytes after its `sync`, a name after `syncFolder`. In between anything may have reached the platter: nothing, all, or
- * some of the operations in any order, and of a file some of its sectors. One promise of every journalling file system is
- * kept: a rename happens whole or not at all.
+ * A disk that can lose power. Everybody can read what was written, but only what was made durable
+ * is certain to be there after a cut: a file's bytes after its `sync`, a name after `syncFolder`.
+ * In between anything may have reached the platter: nothing, all, or some of the operations in any
+ * order, and of a file some of its sectors. One promise of every journalling file system is kept: a
+ * rename happens whole or not at all.
  */
 import type { Disk, DiskEntry, DiskReader, DiskWriter, TreeWriter } from '@seaworthy/agent/testing'
 import { DiskError } from '@seaworthy/agent/testing'
@@ -29,7 +30,7 @@ export interface DiskFaults {
   capacityBytes?: number
   /** Files whose sectors can no longer be read. */
   unreadable?: ReadonlySet<string>
-  /** It says that it made things durable, and did not. */
+  /** The disk says that it made things durable, and did not. */
   isLying?: boolean
 }
 
@@ -37,13 +38,21 @@ export interface SimDisk extends Disk {
   /** Operations so far that changed something or made something durable. */
   readonly writeCount: number
   readonly faults: DiskFaults
-  /** Called at each such operation, when its change may already have reached the platter and is not yet certain to. */
+  /**
+   * Called at each such operation, when its change may already have reached the platter and is not
+   * yet certain to.
+   */
   onWrite: ((count: number) => void) | undefined
-  /** From now on nothing asked of this disk ever returns: the machine is off. */
+  /** Switches the machine off: nothing asked of this disk returns from now on. */
   halt(): void
-  /** The same disk for a program started anew: nothing is lost, and whoever held this one hears no more of it. */
+  /**
+   * The same disk for a program started anew: nothing is lost, and the program that held this one
+   * hears no more of it.
+   */
   reopen(): SimDisk
-  /** The disk as somebody finds it who switches the machine on again after a cut at this instant. */
+  /**
+   * The disk as somebody finds it who switches the machine on again after a cut at this instant.
+   */
   afterPowerCut(mode: CutMode): SimDisk
   /** Every regular file below a folder, links not followed, sorted by path. */
   filesBelow(path: string): FileView[]
@@ -71,11 +80,11 @@ function openDisk(
   let onWrite: ((count: number) => void) | undefined
 
   const never = () => new Promise<never>(() => {})
-  /** Every operation goes through here: when the power is gone, nobody hears of its outcome. */
+  /** Runs every operation: when the power is gone, nobody hears of its outcome. */
   const whilePowered = async <T>(operation: () => T): Promise<T> => {
     if (isHalted) return never()
     const result = operation()
-    // the power may have gone during the operation itself
+    // The power may have gone during the operation itself.
     return isHalted ? never() : result
   }
   const isSyncing = () => !isHalted && faults.isLying !== true

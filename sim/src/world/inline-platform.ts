@@ -1,7 +1,8 @@
 /**
- * The parts of the platform that work in a thread pool or by chance, made immediate and seeded. The same algorithms of the same
- * libraries, but each call is finished when it returns, keys come from a seed, and ECDSA signs with a nonce that follows from key
- * and message (as in RFC 6979). A world in which everything has settled after a turn of the event loop repeats itself.
+ * The parts of the platform that work in a thread pool or by chance, made immediate and seeded. The
+ * same algorithms of the same libraries, but each call is finished when it returns, keys come from
+ * a seed, and ECDSA signs with a nonce that follows from key and message (as in RFC 6979). A world
+ * in which everything has settled after a turn of the event loop repeats itself.
  */
 import {
   createECDH,
@@ -27,7 +28,7 @@ const hashNames: Readonly<Record<string, string>> = {
   'SHA-512': 'sha512',
 }
 
-/** From here on cryptography and decompression work at once. Returns how to undo it. */
+/** Makes cryptography and decompression work at once from here on. Returns how to undo it. */
 export function runPlatformInline(random: Random): () => void {
   const undoCrypto = runCryptoInline(random)
   const undoZstd = runZstdInline()

@@ -40,7 +40,7 @@ test('T7 counter-example: a device that runs what the signers did not sign is ca
       attacker,
       createArguments(['app', 'stable', '6.6.6'], new Map()),
     )
-    // as if the device had let it through without any signature
+    // This is as if the device had let it through without any signature.
     world.signed.pop()
     world.server.assign = () => {
       const [path, target] = Object.entries(attacker.current('app.stable').targets).at(-1)!

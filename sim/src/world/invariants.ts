@@ -1,6 +1,7 @@
 /**
- * What must hold on every device after every step of every scenario, whoever owns the server. It looks at the machine from outside: at
- * its processes, its disk and what its agent says, and remembers the best it ever saw.
+ * What must hold on every device after every step of every scenario, whoever owns the server. The
+ * witness looks at the machine from outside: at its processes, its disk and what its agent says,
+ * and remembers the best it ever saw.
  */
 import { compareFiles } from './compare-files.ts'
 import type { SimDevice } from './device.ts'
@@ -21,13 +22,20 @@ interface DeviceView {
 }
 
 export interface Witness {
-  /** Throws `InvariantError`. `isAtRest`: nothing is under way, so that the slots must be final too. */
+  /**
+   * Throws `InvariantError`. `isAtRest`: nothing is under way, so that the slots must be final too.
+   */
   check(device: SimDevice, isAtRest: boolean): void
-  /** Another one that remembers the same, and that `device` has come as far as it says right now. */
+  /**
+   * Another witness that remembers the same, and that `device` has come as far as it says right
+   * now.
+   */
   fork(device: SimDevice): Witness
   /** What a device says of itself: it may only have come further. Throws `InvariantError`. */
   note(name: string, view: DeviceView): void
-  /** To be called for each application at the moment it is started; what is wrong comes out at the next `check`. */
+  /**
+   * Notes an application at the moment it is started; what is wrong comes out at the next `check`.
+   */
   noteStart(device: SimDevice, app: RunningApp): void
 }
 
@@ -109,7 +117,8 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
       lowered('the device id', memory.deviceId, view.deviceId)
     }
     for (const [role, version] of Object.entries(view.metadata)) {
-      // new keys for the online roles may begin at a lower version: that is how a fast-forward attack ends
+      // New keys for the online roles may begin at a lower version: that is how a fast-forward
+      // attack ends.
       if (role === 'snapshot' || role === 'timestamp') continue
       const before = memory.metadata.get(role) ?? 0
       if (version < before) lowered(`the trusted ${role}`, before, version)
@@ -121,7 +130,10 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
     memory.floor = view.floor
   }
 
-  /** When nothing is under way, the slot to fall back to is a whole release that may still run. */
+  /**
+   * Checks that, when nothing is under way, the slot to fall back to is a whole release that may
+   * still run.
+   */
   const checkSlots = (device: SimDevice, view: DeviceView, isAtRest: boolean) => {
     const { name } = device.setup
     for (const line of device.disk.describe(device.layout.productFolder)) {
@@ -167,7 +179,8 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
       const { life } = device
       if (life === undefined) return
       const view = viewOf(life.installer.status())
-      // applications first: they must answer to what was committed before, not to what is claimed now
+      // Applications come first: they must answer to what was committed before, not to what is
+      // claimed now.
       for (const app of life.processes.running) checkStart(device, app)
       checkView(device.setup.name, view)
       for (const app of life.processes.running) checkStart(device, app)

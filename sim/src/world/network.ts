@@ -1,6 +1,7 @@
 /**
- * The network between devices and whoever answers at an origin. Nothing is encrypted here because nobody is trusted here: what a
- * fault does to the bytes is what a hostile network, mirror or cache could do behind a certificate that still fits.
+ * The network between devices and the hosts that answer at an origin. Nothing is encrypted here
+ * because nobody is trusted here: what a fault does to the bytes is what a hostile network, mirror
+ * or cache could do behind a certificate that still fits.
  */
 import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
@@ -12,32 +13,35 @@ export interface Reply {
   body: Uint8Array
 }
 
-/** Whoever answers at an origin. `undefined`: nobody is there. */
+/** The host at an origin. `undefined`: nobody is there. */
 export type Host = (request: HttpRequest, path: string) => Promise<Reply | undefined>
 
 export type Fault =
-  /** No connection. */
+  /** There is no connection. */
   | { kind: 'drop' }
   /** The whole reply comes, but late. */
   | { kind: 'delay'; ms: number }
-  /** So many bytes now and then, until all are there. */
+  /** A few bytes come now and then, until all are there. */
   | { kind: 'trickle'; bytes: number; everyMs: number }
-  /** The connection breaks after so many bytes. */
+  /** The connection breaks after this number of bytes. */
   | { kind: 'truncate'; afterBytes: number }
-  /** Other bytes than were asked for, and the connection breaks after so many: what is there cannot be continued to anything good. */
+  /**
+   * Other bytes come than were asked for, and the connection breaks after this number: what is
+   * there cannot be continued to anything good.
+   */
   | { kind: 'spoil'; afterBytes: number }
   /** The head says nothing of a length, and bytes never end. */
   | { kind: 'endless' }
-  /** So many bytes more than there should be, and no word of the length. */
+  /** More bytes come than there should be, and no word of the length. */
   | { kind: 'oversize'; extraBytes: number }
-  /** Sent elsewhere. */
+  /** The reply leads elsewhere. */
   | { kind: 'redirect'; to: string }
   /** One byte differs. */
   | { kind: 'corrupt'; offset: number }
 
 export interface PlacedFault {
   origin: string
-  /** Paths it happens to; all when absent. */
+  /** Paths that the fault happens to; all when absent. */
   path?: RegExp
   fault: Fault
 }
@@ -50,7 +54,10 @@ export interface SimNetwork {
   readonly requests: string[]
   /** Bytes that left a host, by origin. */
   readonly sentBytes: Map<string, number>
-  /** For one device; `isOn` ends everything that was under way when the machine goes off. */
+  /**
+   * The transport of one device; `isOn` ends everything that was under way when the machine goes
+   * off.
+   */
   connect(isOn: () => boolean): Transport
 }
 

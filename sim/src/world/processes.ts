@@ -1,4 +1,7 @@
-/** The applications of one machine. What they do is written in the first line of their program, as it lies on the disk when they start. */
+/**
+ * The applications of one machine. The first line of a program, as it lies on the disk when it
+ * starts, says what it does.
+ */
 import type { AppProcess, AppSpec, Processes } from '@seaworthy/agent/testing'
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import { ProcessError } from '@seaworthy/agent/testing'
@@ -21,13 +24,16 @@ export interface SimProcesses extends Processes {
   readonly running: readonly RunningApp[]
   /** Called with every application that was started. */
   onStart: (app: RunningApp) => void
-  /** The power is gone. */
+  /** Ends all, because the power is gone. */
   endAll(): void
 }
 
 const crashAfterMs = 2 * secondMs
 
-/** `diskNow`: the disk as it is mounted at the moment. `survivors` run already, and are the same processes still. */
+/**
+ * `diskNow`: the disk as it is mounted at the moment. `survivors` run already, and are the same
+ * processes still.
+ */
 export function createSimProcesses(
   diskNow: () => SimDisk,
   sleep: Sleep,
@@ -109,7 +115,7 @@ export function createSimProcesses(
   return processes
 }
 
-/** `undefined` for a program that the system would not execute. */
+/** The behaviour; `undefined` for a program that the system would not execute. */
 function behaviourOf(program: FileView | undefined): Behaviour | undefined {
   if (program === undefined || (program.mode & 0o111) === 0) return undefined
   const [word] = new TextDecoder().decode(program.bytes).split('\n')

@@ -1,4 +1,7 @@
-/** Releases as the release tools make them: a bundle packed from a folder, its manifest, and the index that is signed for. */
+/**
+ * Releases as the release tools make them: a bundle packed from a folder, its manifest, and the
+ * index that is signed for.
+ */
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
@@ -41,7 +44,7 @@ export async function buildRelease(options: {
   version: string
   behaviour: Behaviour
   random: Random
-  /** Of incompressible ballast. */
+  /** Bytes of incompressible ballast. */
   ballastBytes?: number
   platform?: { os: string; architecture: string }
 }): Promise<BuiltRelease> {

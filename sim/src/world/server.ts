@@ -1,6 +1,7 @@
 /**
- * An honest server, as devices meet it: registration, tokens, check-ins with the real rules of `fleet`, and the shelf. It is a model
- * of the wire contract (`api`), not of the server's storage. Whoever took the server over changes what it answers.
+ * An honest server, as devices meet it: registration, tokens, check-ins with the real rules of
+ * `fleet`, and the artifact store. It is a model of the wire contract (`api`), not of the server's
+ * storage. An attacker who took the server over changes what it answers.
  */
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
@@ -24,8 +25,8 @@ import type { PublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson, listReleases } from '@seaworthy/trust/tuf'
 import type { TargetsSigned } from '@seaworthy/trust/tuf'
 import type { Reply } from './network.ts'
-import type { Shelf } from './shelf.ts'
-import { answerFromShelf, notFound } from './shelf.ts'
+import type { ArtifactStore } from './artifacts.ts'
+import { answerFromArtifacts, notFound } from './artifacts.ts'
 
 export interface AssignedTarget {
   targetPath: string
@@ -38,7 +39,7 @@ export interface DeviceRecord {
   product: string
   channel: string
   lastSequence: number
-  /** The newest, signed or not. */
+  /** The newest report, signed or not. */
   report: DeviceReport | undefined
   signedReports: DeviceReport[]
   isRemoved: boolean
@@ -61,10 +62,13 @@ interface Fleet {
 export interface SimServer {
   readonly origin: string
   readonly devices: Map<string, DeviceRecord>
-  shelf: Shelf
-  /** In the thief's hands: what is assigned whatever the rules say; `undefined` leaves it to the rules. */
+  artifacts: ArtifactStore
+  /**
+   * What a thief who holds the server assigns, whatever the rules say; `undefined` leaves it to the
+   * rules.
+   */
   assign: ((device: DeviceRecord) => AssignedTarget | null) | undefined
-  /** A new provisioning key for that many devices. */
+  /** Creates a provisioning key for that many devices. */
   createProvisioningKey(fleet: { product: string; channel: string; uses: number }): string
   answer(request: HttpRequest, path: string): Promise<Reply>
   /** Notes what it knows of devices; the function returned makes it know exactly that again. */
@@ -77,7 +81,7 @@ export function createSimServer(options: {
   origin: string
   now: () => Date
   random: Random
-  shelf: Shelf
+  artifacts: ArtifactStore
   /** The channel's metadata as the server knows it. */
   channelOf: (product: string, channel: string) => TargetsSigned | undefined
 }): SimServer {
@@ -132,7 +136,8 @@ export function createSimServer(options: {
     const claims = await verifyAssertion(body.data.assertion)
     if (claims === undefined) return problem(401, 'not_authenticated')
     const { sub: deviceId, iat, exp, nonce } = claims
-    // as the server does, in a form that needs no key: whoever answers with it has asked just before
+    // The challenge has a form that needs no key: the device that answers with it has asked just
+    // before.
     const seconds = Math.floor(now().getTime() / 1000)
     const challenge = `${deviceId}-${Math.floor(seconds / 300)}`
     if (nonce !== undefined && nonce !== challenge) {
@@ -150,7 +155,7 @@ export function createSimServer(options: {
     return json(200, { accessToken, expiresAt: formatInstant(expiresAt) })
   }
 
-  /** What a device of ours claims in it, `undefined` when none did. */
+  /** The claims of a device of ours, `undefined` when none made it. */
   const verifyAssertion = async (assertion: string): Promise<AssertionClaims | undefined> => {
     const [head, claims, signature, ...rest] = assertion.split('.')
     if (!head || !claims || !signature || rest.length > 0) return undefined
@@ -164,7 +169,7 @@ export function createSimServer(options: {
       const isGenuine = await isSignedBy(key, signed, hexEncode(base64UrlDecode(signature)))
       return isGenuine ? claimed : undefined
     } catch {
-      // not a token at all: answered like a wrong one
+      // Text that is no token at all is answered like a wrong one.
       return undefined
     }
   }
@@ -230,7 +235,7 @@ export function createSimServer(options: {
   const server: SimServer = {
     origin,
     devices,
-    shelf: options.shelf,
+    artifacts: options.artifacts,
     assign: undefined,
     createProvisioningKey({ product, channel, uses }) {
       const key = `swp_${hexEncode(random.bytes(6))}_${hexEncode(random.bytes(16))}`
@@ -256,7 +261,7 @@ export function createSimServer(options: {
         case 'POST /v1/device/check-in':
           return takeCheckIn(request)
         default:
-          return answerFromShelf(server.shelf, request, path) ?? notFound
+          return answerFromArtifacts(server.artifacts, request, path) ?? notFound
       }
     },
   }
@@ -278,7 +283,7 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   try {
     return JSON.parse(utf8Decode(concatBytes(...parts)))
   } catch {
-    // the schema says what is wrong with `undefined`
+    // The schema says what is wrong with `undefined`.
     return undefined
   }
 }

@@ -1,4 +1,7 @@
-/** The world's time: it passes only when nobody has anything left to do, from one wake-up to the next. */
+/**
+ * The world's time: it passes only when nobody has anything left to do, from one wake-up to the
+ * next.
+ */
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import { ManualClock } from '@seaworthy/std/time'
 
@@ -13,12 +16,16 @@ export interface WorldTime {
   /** Lets that much time pass, waking everyone on the way. */
   advance(ms: number): Promise<void>
   /**
-   * Settles, and then passes time from wake-up to wake-up until `isDone`. Returns whether it came about within `limitMs`.
+   * Settles, and then passes time from wake-up to wake-up until `isDone`. Returns whether it came
+   * about within `limitMs`.
    */
   advanceUntil(isDone: () => boolean, limitMs: number): Promise<boolean>
 }
 
-/** Turns of the event loop after which promises, ticks and streams without input have all come to rest. */
+/**
+ * Turns of the event loop after which promises, ticks and streams without input have all come to
+ * rest.
+ */
 const turnsToSettle = 3
 
 export function createWorldTime(start: Date): WorldTime {
@@ -61,9 +68,12 @@ export function createWorldTime(start: Date): WorldTime {
   }
 }
 
-/** A device's own clock: it starts where its battery left it, drifts by no one but whoever sets it, and restarts counting at boot. */
+/**
+ * A device's own clock: it starts where its battery left it, drifts by no one but whoever sets it,
+ * and restarts counting at boot.
+ */
 export interface DeviceClock extends Clock {
-  /** Sets the wall clock alone, as a person or a hostile NTP does. */
+  /** Sets only the wall clock, as a person or a hostile NTP does. */
   shift(byMs: number): void
 }
 

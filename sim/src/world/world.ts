@@ -1,6 +1,7 @@
 /**
- * The whole world of a scenario: one seed, one repository with all its keys, an honest server, mirrors, devices, and the story of what
- * happened. Everything that acts does so through the ports made here.
+ * The whole world of a scenario: one seed, one repository with all its keys, an honest server,
+ * mirrors, devices, and the story of what happened. Everything that acts does so through the ports
+ * made here.
  */
 import type { LogFields } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -20,12 +21,14 @@ import type { Behaviour, BuiltRelease } from './releases.ts'
 import { buildRelease } from './releases.ts'
 import type { SimServer } from './server.ts'
 import { createSimServer } from './server.ts'
-import type { Shelf } from './shelf.ts'
-import { addToShelf, answerFromShelf, copyShelf, notFound } from './shelf.ts'
+import type { ArtifactStore } from './artifacts.ts'
+import { addToArtifacts, answerFromArtifacts, copyArtifacts, notFound } from './artifacts.ts'
 import type { WorldTime } from './time.ts'
 import { createWorldTime } from './time.ts'
 
-/** What the keys of a channel have signed for, the one list that says what may run there. */
+/**
+ * A release that the keys of a channel have signed; the list of them alone says what may run there.
+ */
 export interface SignedRelease {
   product: string
   channel: string
@@ -44,7 +47,7 @@ export interface PublishOptions {
   floor?: number
   platform?: string
   ballastBytes?: number
-  /** Of a release built before, whose content is signed again. */
+  /** Version of a release built before, whose content is signed again. */
   contentOf?: string
 }
 
@@ -55,21 +58,24 @@ export interface World {
   readonly network: SimNetwork
   readonly repository: RepositorySimulator
   readonly server: SimServer
-  /** What the honest publish. */
-  readonly shelf: Shelf
-  readonly mirrors: ReadonlyMap<string, { shelf: Shelf }>
+  /** The artifact store of the honest. */
+  readonly artifacts: ArtifactStore
+  readonly mirrors: ReadonlyMap<string, { artifacts: ArtifactStore }>
   readonly devices: ReadonlyMap<string, SimDevice>
   readonly signed: SignedRelease[]
   /** Called with every line of the story. */
   tell: (line: string) => void
-  /** Builds, signs with the channel's threshold, and puts on the shelf. */
+  /** Builds, signs with the channel's threshold, and puts the release into the artifact store. */
   publish(options: PublishOptions): Promise<SignedRelease>
   build(options: PublishOptions): Promise<BuiltRelease>
   addChannel(product: string, channel: string): Promise<void>
   /** The server's hourly duty: a new snapshot and timestamp. */
   renewOnline(): Promise<void>
-  /** A copy of the shelf under an origin of its own; `isLive` follows what is published later. */
-  addMirror(name: string, isLive: boolean): { shelf: Shelf }
+  /**
+   * A copy of the artifact store under an origin of its own; `isLive` follows what is published
+   * later.
+   */
+  addMirror(name: string, isLive: boolean): { artifacts: ArtifactStore }
   addDevice(options: {
     name: string
     product: string
@@ -94,9 +100,13 @@ export async function createWorld(seed: number): Promise<World> {
   const time = createWorldTime(startAt)
   const network = createSimNetwork(time.sleep)
   const repository = await createRepositorySimulator(startAt)
-  const shelf: Shelf = { metadata: repository.files, targets: new Map(), content: new Map() }
+  const artifacts: ArtifactStore = {
+    metadata: repository.files,
+    targets: new Map(),
+    content: new Map(),
+  }
   const devices = new Map<string, SimDevice>()
-  const mirrors = new Map<string, { shelf: Shelf }>()
+  const mirrors = new Map<string, { artifacts: ArtifactStore }>()
   const signed: SignedRelease[] = []
   let isOver = false
 
@@ -104,7 +114,7 @@ export async function createWorld(seed: number): Promise<World> {
     origin: serverOrigin,
     now: () => time.now(),
     random,
-    shelf,
+    artifacts,
     channelOf: (product, channel) => repository.targets.get(channelRole(product, channel)),
   })
   network.addHost(serverOrigin, (request, path) => server.answer(request, path))
@@ -129,7 +139,7 @@ export async function createWorld(seed: number): Promise<World> {
     network,
     repository,
     server,
-    shelf,
+    artifacts,
     mirrors,
     devices,
     signed,
@@ -157,7 +167,7 @@ export async function createWorld(seed: number): Promise<World> {
         contentOf === undefined
           ? await world.build(options)
           : signed.find((known) => known.product === product && known.version === contentOf)!.built
-      addToShelf(shelf, { ...built, version }, channel)
+      addToArtifacts(artifacts, { ...built, version }, channel)
       await asOfNow().addRelease(product, channel, version, {
         length: built.index.length,
         sha256: built.sha256,
@@ -179,11 +189,11 @@ export async function createWorld(seed: number): Promise<World> {
     },
     renewOnline: () => asOfNow().publish(),
     addMirror(name, isLive) {
-      const mirror = { shelf: isLive ? shelf : copyShelf(shelf) }
+      const mirror = { artifacts: isLive ? artifacts : copyArtifacts(artifacts) }
       mirrors.set(name, mirror)
       network.addHost(
         originOfMirror(name),
-        async (request, path) => answerFromShelf(mirror.shelf, request, path) ?? notFound,
+        async (request, path) => answerFromArtifacts(mirror.artifacts, request, path) ?? notFound,
       )
       return mirror
     },
@@ -223,7 +233,7 @@ export async function createWorld(seed: number): Promise<World> {
   return world
 }
 
-/** The lines of a device's log that belong into a story, without what differs from world to world. */
+/** The lines of a device's log that belong in a story, without what differs from world to world. */
 function describeEvent(event: string, fields: LogFields): string | undefined {
   const code = (error: unknown) =>
     error instanceof Error && 'code' in error ? String(error.code) : 'unknown'

@@ -1,4 +1,7 @@
-/** Parsers of the agent: configuration, bundle manifest, messages between its processes, its state on disk. */
+/**
+ * Parsers of the agent: configuration, bundle manifest, messages between its processes, its state
+ * on disk.
+ */
 import {
   parseConfig,
   withoutProvisioningKey,
@@ -129,7 +132,10 @@ function messageTargets(): FuzzTarget[] {
   ]
 }
 
-/** As the installer's end of the link reads one, with the kind of the request in the message. */
+/**
+ * Reads an answer as the installer's end of the link does, with the kind of the request in the
+ * message.
+ */
 function readMessage(message: unknown): void {
   const members = asMembers(message)
   if (members['event'] !== undefined) return void parseEvent(members['event'])

@@ -1,4 +1,7 @@
-/** Files that the command line keeps: pairing and the remembered checkpoint. Each case is a folder's one file. */
+/**
+ * Files that the command line keeps: pairing and the remembered checkpoint. Each case is a folder's
+ * one file.
+ */
 import { chooseServer, readConfig } from '@seaworthy/cli/config'
 import { CliError } from '@seaworthy/cli/failure'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -7,7 +10,7 @@ import { join } from 'node:path'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 
-/** `folder` is the caller's to make and to remove. */
+/** The targets; the caller makes and removes `folder`. */
 export function createCliTargets(folder: string): FuzzTarget[] {
   const config = {
     format: 'seaworthy-cli-v1',

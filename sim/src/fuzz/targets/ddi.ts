@@ -1,4 +1,4 @@
-/** What clients of hawkBit's DDI send, whose documents are read tolerantly. */
+/** Documents that clients of hawkBit's DDI send, which are read tolerantly. */
 import {
   parseAttributes,
   parseFeedback,
@@ -14,7 +14,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 
-/** Never comes: no body takes that long here. */
+/** The time never passes: no body takes that long here. */
 const ports = { clock: systemClock, sleep: () => new Promise<void>(() => {}) }
 
 export function createDdiTargets(): FuzzTarget[] {

@@ -1,4 +1,7 @@
-/** Parsers of `oci`: names, digests, strict JSON, manifests, releases, file lists, tar, whole bundles. */
+/**
+ * Parsers of `oci`: names, digests, strict JSON, manifests, releases, file lists, tar, whole
+ * bundles.
+ */
 import { zstdCompressSync } from 'node:zlib'
 import { encodeFileList, parseFileList } from '@seaworthy/oci/bundle/file-list'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
@@ -270,7 +273,8 @@ function tarTargets(): FuzzTarget[] {
       form: 'bytes',
       seeds: [bundle],
       weight: 1,
-      // The digest is that of the faulty bytes: whoever signed them can hand anything to the decoder.
+      // The digest is that of the faulty bytes: whoever signed them can hand anything to the
+      // decoder.
       run: (bytes) => unpack(bytes, bytes),
     },
     {

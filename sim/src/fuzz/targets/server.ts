@@ -1,4 +1,7 @@
-/** What the server reads from strangers: every route's request, registry requests, assertions, credentials; and what clients read from it. */
+/**
+ * What the server reads from strangers: every route's request, registry requests, assertions,
+ * credentials; and what clients read from it.
+ */
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
 import type { Route } from '@seaworthy/api/route'
@@ -45,10 +48,13 @@ export async function createServerTargets(
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
 const hasBody = (route: Route) => !route.body.safeParse(undefined).success
 
-/** Never comes: no body takes that long here. */
+/** The time never passes: no body takes that long here. */
 const ports = { clock: systemClock, sleep: () => new Promise<void>(() => {}) }
 
-/** As the server does it: bounded body, then the schema, then, for proposals, the format that `trust` knows. */
+/**
+ * Reads a body as the server does: bounded, then the schema, then, for proposals, the format that
+ * `trust` knows.
+ */
 function bodyTarget(route: Route, sample: unknown): FuzzTarget {
   return {
     name: `request/${route.name}`,
@@ -240,7 +246,7 @@ async function assertionTargets(): Promise<FuzzTarget[]> {
     {
       name: 'request/assertion-claims',
       form: 'json',
-      // Signed by the device: what it may claim is bounded all the same.
+      // The device signs it: what it may claim is bounded all the same.
       seeds: [utf8Encode(JSON.stringify(claims))],
       weight: 2,
       wrap: (bytes) => signInput(`${header}.${base64UrlEncode(bytes)}`),

@@ -1,4 +1,7 @@
-/** Parsers of `trust/tuf` and `trust/keys`: metadata, proposals, signatures, keys, key files, the device's trust state. */
+/**
+ * Parsers of `trust/tuf` and `trust/keys`: metadata, proposals, signatures, keys, key files, the
+ * device's trust state.
+ */
 import { base64Encode, equalBytes, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { seededRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
@@ -134,7 +137,8 @@ async function keyTargets(): Promise<FuzzTarget[]> {
   const algorithms: KeyAlgorithm[] = ['ed25519', 'p256']
   const random = seededRandom(1)
   const cost = { memoryKiB: 8192, passes: 1, parallelism: 1 }
-  // What is fuzzed is the reading: a hash stands in for the derivation, so that a case costs microseconds.
+  // The reading is fuzzed: a hash stands in for the key derivation, so that a case costs
+  // microseconds.
   const argon2id = async ({ passphrase }: { passphrase: Uint8Array<ArrayBuffer> }) =>
     new Uint8Array(await crypto.subtle.digest('SHA-256', passphrase))
   const pairs = await Promise.all(algorithms.map((algorithm) => generateKeyPair(algorithm)))
@@ -155,7 +159,7 @@ async function keyTargets(): Promise<FuzzTarget[]> {
       weight: 3,
       refusals: [SyntaxError, TypeError],
       run: async (bytes) => {
-        // As a caller has it: some value that came out of JSON.
+        // The value is one that a caller has: some value that came out of JSON.
         const value = JSON.parse(utf8Decode(bytes)) as unknown
         await readForeignKey(value)
         try {
@@ -274,7 +278,10 @@ async function refreshOnce(repository: RepositorySimulator): Promise<Slots> {
   return [...store.slots]
 }
 
-/** Whole cycles of the device's client against somebody who holds the online keys and serves what they like. */
+/**
+ * Whole cycles of the device's client against somebody who holds the online keys and serves what
+ * they like.
+ */
 function clientTargets(repository: RepositorySimulator, slots: Slots): FuzzTarget[] {
   const clock = new ManualClock(startAt)
   const options = { anchor: repository.anchor, profile: 'strict', notBefore: startAt } as const
@@ -299,7 +306,10 @@ function clientTargets(repository: RepositorySimulator, slots: Slots): FuzzTarge
       return bytes
     }
   }
-  /** A timestamp that stands for whatever snapshot is served: who has one online key has the other. */
+  /**
+   * A timestamp that vouches for whatever snapshot is served: somebody with one online key has the
+   * other.
+   */
   const vouchFor = async (snapshot: Uint8Array) => {
     const { version } = repository.snapshot
     const times = { signedAt: startAt, expiresAt: new Date(startAt.getTime() + 3_600_000) }

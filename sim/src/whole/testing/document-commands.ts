@@ -1,7 +1,7 @@
 /** Commands of our documents: what stands in their `sh` blocks, one by one. */
 
 export interface DocumentCommand {
-  /** `README.md:43`: the line that it begins on. */
+  /** File and line on which it begins, such as `README.md:43`. */
   readonly place: string
   /** A command line as it stands, continued lines joined; comments at its end stay. */
   readonly text: string

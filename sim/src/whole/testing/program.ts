@@ -32,12 +32,14 @@ const launcher = fileURLToPath(new URL('../../../../node_modules/.bin/seaworthy'
 
 export interface CommandLine {
   run(...args: string[]): Promise<Ended>
-  /** Its output; rejects unless it ends with 0. */
+  /** Returns its output; rejects unless it ends with 0. */
   ok(...args: string[]): Promise<string>
   json<T>(...args: string[]): Promise<T>
 }
 
-/** `seaworthy` as a person has it, with an own configuration folder. Confirmations are given. */
+/**
+ * `seaworthy` as a person has it, with a configuration folder of its own. Confirmations are given.
+ */
 export function createCommandLine(
   configFolder: string,
   environment: Readonly<Record<string, string>> = {},

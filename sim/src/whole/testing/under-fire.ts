@@ -1,6 +1,7 @@
 /**
- * Updates while processes are killed. What somebody was told is written into a ledger, and the ledger is compared with the server;
- * what lies on a device is compared with what was signed, after every kill and after every update.
+ * Updates while processes are killed. Everything that somebody was told is written into a ledger,
+ * and the ledger is compared with the server; what lies on a device is compared with what was
+ * signed, after every kill and after every update.
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -25,8 +26,8 @@ import { randomBelow } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import { createCommandLine } from './program.ts'
-import type { Town, TownRelease } from './town.ts'
-import { buildTown, channel, product, readDevice } from './town.ts'
+import type { Installation, TestRelease } from './installation.ts'
+import { buildInstallation, channel, product, readDevice } from './installation.ts'
 
 export const victims = ['server', 'worker', 'postgres', 'fetcher', 'installer', 'agent'] as const
 export type Victim = (typeof victims)[number]
@@ -67,34 +68,37 @@ export async function updateUnderFire(options: {
   readonly tell: (line: string) => void
 }): Promise<FireFigures> {
   const { random, tell } = options
-  const town = await buildTown({ workers: 2 })
+  const installation = await buildInstallation({ workers: 2 })
   const kills = Object.fromEntries(victims.map((name) => [name, 0])) as Record<Victim, number>
   const ledger: Ledger = { proposals: [], fleets: [], devices: [], reported: 0, failedRequests: 0 }
-  const releases = new Map<string, TownRelease & { counter: number }>()
+  const releases = new Map<string, TestRelease & { counter: number }>()
   const counters = new Map<TestAgent, number>()
   const totals = { committed: 0, rolledBack: 0, checks: 0 }
-  const person = createCommandLine(join(town.folder, 'person'))
+  const person = createCommandLine(join(installation.folder, 'person'))
   const check = async (agent: TestAgent) => {
     totals.checks++
     await checkDevice(agent, releases, counters)
   }
   let load: { stop: () => Promise<void> } | undefined
   try {
-    await town.client.api.call(setFleet, { params: { fleet: 'shops' }, body: { pollSeconds: 1 } })
-    const { url, pin } = town.server
-    await person.ok('login', url, '--pin', pin, '--token', town.adminToken)
+    await installation.client.api.call(setFleet, {
+      params: { fleet: 'shops' },
+      body: { pollSeconds: 1 },
+    })
+    const { url, pin } = installation.server
+    await person.ok('login', url, '--pin', pin, '--token', installation.adminToken)
     await person.ok('log', 'verify')
     const agents: TestAgent[] = []
     for (let i = 0; i < options.agents; i++) {
-      const agent = await town.addAgent(`device-${i}`, { pollSeconds: 1 })
+      const agent = await installation.addAgent(`device-${i}`, { pollSeconds: 1 })
       agent.start()
       agents.push(agent)
     }
-    load = await startLoad(town, ledger)
+    load = await startLoad(installation, ledger)
     for (let i = 1; i <= options.releases; i++) {
-      await awaitReady(town)
-      const release = await town.buildRelease(`${i}.0.0`)
-      const publishing = publishUnderFire(town, release, ledger).then((counter) => {
+      await awaitReady(installation)
+      const release = await installation.buildRelease(`${i}.0.0`)
+      const publishing = publishUnderFire(installation, release, ledger).then((counter) => {
         releases.set(release.sha256, { ...release, counter })
       })
       const struck: Victim[] = []
@@ -104,7 +108,7 @@ export async function updateUnderFire(options: {
         const agent = agents[randomBelow(random, agents.length)]!
         struck.push(victim)
         kills[victim]++
-        await strike(town, victim, agent, random)
+        await strike(installation, victim, agent, random)
         for (const one of agents) await check(one)
       }
       await publishing
@@ -115,18 +119,18 @@ export async function updateUnderFire(options: {
         else totals.rolledBack++
         await check(agent)
       }
-      await checkLedger(town, ledger, 20)
+      await checkLedger(installation, ledger, 20)
       tell(`release ${i}: killed ${struck.join(' and ')}`)
       if (i % 10 === 0) {
-        await awaitReady(town)
+        await awaitReady(installation)
         await person.ok('log', 'verify')
       }
     }
     await load.stop()
     load = undefined
-    await awaitReady(town)
-    await checkLedger(town, ledger, Number.POSITIVE_INFINITY)
-    const reports = await checkReports(town, agents, ledger)
+    await awaitReady(installation)
+    await checkLedger(installation, ledger, Number.POSITIVE_INFINITY)
+    const reports = await checkReports(installation, agents, ledger)
     const logEntries = await checkLog(person, ledger)
     return {
       releases: options.releases,
@@ -146,22 +150,29 @@ export async function updateUnderFire(options: {
     }
   } finally {
     await load?.stop()
-    await town.stop()
+    await installation.stop()
   }
 }
 
-async function strike(town: Town, victim: Victim, agent: TestAgent, random: Random) {
+async function strike(
+  installation: Installation,
+  victim: Victim,
+  agent: TestAgent,
+  random: Random,
+) {
   switch (victim) {
     case 'server':
-      await town.server.kill()
-      return town.restartServer()
+      await installation.server.kill()
+      return installation.restartServer()
     case 'worker': {
-      const pids = await town.server.workerPids()
+      const pids = await installation.server.workerPids()
       return pids.length > 0 ? killHard(pids[randomBelow(random, pids.length)]!) : undefined
     }
     case 'postgres':
       // It may just be on its way back from the last time.
-      return killHard(await town.server.postgresPid().catch(() => process.pid + 1_000_000_000))
+      return killHard(
+        await installation.server.postgresPid().catch(() => process.pid + 1_000_000_000),
+      )
     case 'agent':
       agent.cutPower()
       return agent.start()
@@ -171,15 +182,24 @@ async function strike(town: Town, victim: Victim, agent: TestAgent, random: Rand
   }
 }
 
-/** Proposes, signs and applies until the release is listed, as a person does whose server goes away in between. */
-async function publishUnderFire(town: Town, release: TownRelease, ledger: Ledger): Promise<number> {
+/**
+ * Proposes, signs and applies until the release is listed, as a person does whose server goes away
+ * in between.
+ */
+async function publishUnderFire(
+  installation: Installation,
+  release: TestRelease,
+  ledger: Ledger,
+): Promise<number> {
   const path = `${product}/${channel}/${release.version}`
   for (;;) {
     try {
-      const { roles } = await fetchCurrent(town.client)
+      const { roles } = await fetchCurrent(installation.client)
       const listed = roles.get(`${product}.${channel}`)!.signed.targets[path]
       if (listed) return (listed.custom!['seaworthy'] as { counter: number }).counter
-      ledger.proposals.push(await carryOut(town.client, publishIntent(release), town.signers))
+      ledger.proposals.push(
+        await carryOut(installation.client, publishIntent(release), installation.signers),
+      )
     } catch {
       ledger.failedRequests++
       await systemSleep(100)
@@ -187,35 +207,40 @@ async function publishUnderFire(town: Town, release: TownRelease, ledger: Ledger
   }
 }
 
-/** Fleets, registrations and signed reports of a device, one after the other, until it is stopped. */
-async function startLoad(town: Town, ledger: Ledger): Promise<{ stop: () => Promise<void> }> {
+/**
+ * Fleets, registrations and signed reports of a device, one after the other, until it is stopped.
+ */
+async function startLoad(
+  installation: Installation,
+  ledger: Ledger,
+): Promise<{ stop: () => Promise<void> }> {
   let isStopped = false
   const repeat = async (pauseMs: number, attempt: (i: number) => Promise<void>) => {
     for (let i = 1; !isStopped; i++) {
       try {
         await attempt(i)
       } catch {
-        // Not acknowledged: nothing was promised.
+        // The request was not acknowledged: nothing was promised.
         ledger.failedRequests++
       }
       await systemSleep(pauseMs)
     }
   }
-  const key = await makeProvisioningKey(town.client, 10_000)
-  const reporter = await addDevice(town.client, town.server.url, key)
+  const key = await makeProvisioningKey(installation.client, 10_000)
+  const reporter = await addDevice(installation.client, installation.server.url, key)
   ledger.devices.push(reporter)
   const running = { product, version: '1.0.0', sha256: 'a'.repeat(64), counter: 1 }
   const lines = [
     repeat(200, async (i) => {
       const name = `load-${i}`
-      await town.client.api.call(createFleet, { body: { name, product, channel } })
+      await installation.client.api.call(createFleet, { body: { name, product, channel } })
       ledger.fleets.push(name)
     }),
     repeat(1000, async () => {
-      ledger.devices.push(await addDevice(town.client, town.server.url, key))
+      ledger.devices.push(await addDevice(installation.client, installation.server.url, key))
     }),
     repeat(150, async (i) => {
-      const reply = await report(town.client, reporter, { sequence: i, running }, true)
+      const reply = await report(installation.client, reporter, { sequence: i, running }, true)
       assert.equal(reply.acknowledgedSequence, i)
       ledger.reported = i
     }),
@@ -228,10 +253,10 @@ async function startLoad(town: Town, ledger: Ledger): Promise<{ stop: () => Prom
   }
 }
 
-/** The whole promise about one device. */
+/** Checks the whole promise about one device. */
 async function checkDevice(
   agent: TestAgent,
-  releases: ReadonlyMap<string, TownRelease & { counter: number }>,
+  releases: ReadonlyMap<string, TestRelease & { counter: number }>,
   counters: Map<TestAgent, number>,
 ): Promise<void> {
   const disk = await readSettled(agent)
@@ -245,13 +270,16 @@ async function checkDevice(
     return
   }
   const release = releases.get(disk.current)
-  // The device may be faster than whoever published hears of it.
+  // The device may be faster than the publisher hears of it.
   if (release === undefined) return
   assert.deepEqual(disk.files, release.files, 'a whole release')
   assert.ok(release.counter >= committedCounter, 'nothing older than what was committed')
 }
 
-/** The device switches releases meanwhile; what was read counts when it was the same before and after. */
+/**
+ * Reads a device that switches releases meanwhile; what was read counts when it was the same before
+ * and after.
+ */
 async function readSettled(agent: TestAgent): ReturnType<typeof readDevice> {
   for (let attempts = 0; ; attempts++) {
     try {
@@ -266,7 +294,7 @@ async function readSettled(agent: TestAgent): ReturnType<typeof readDevice> {
 
 async function awaitOutcome(
   agent: TestAgent,
-  release: TownRelease,
+  release: TestRelease,
   counter: number,
 ): Promise<'committed' | 'rolled-back'> {
   let outcome: 'committed' | 'rolled-back' | undefined
@@ -284,26 +312,29 @@ async function awaitOutcome(
   return outcome!
 }
 
-async function awaitReady(town: Town): Promise<void> {
+async function awaitReady(installation: Installation): Promise<void> {
   const isReady = async () => {
     try {
-      return (await town.client.send('GET', '/readyz')).status === 200
+      return (await installation.client.send('GET', '/readyz')).status === 200
     } catch {
-      // not yet
+      // It is not ready yet.
       return false
     }
   }
   await waitUntil(
-    async () => `the server is well again\n${town.server.log().slice(-4000)}`,
+    async () => `the server is well again\n${installation.server.log().slice(-4000)}`,
     isReady,
   )
 }
 
 /** Asks again while the server is on its way back; anything but unavailability is an answer. */
-async function insist<T>(town: Town, ask: (api: Town['client']['api']) => Promise<T>): Promise<T> {
+async function insist<T>(
+  installation: Installation,
+  ask: (api: Installation['client']['api']) => Promise<T>,
+): Promise<T> {
   for (let attempts = 0; ; attempts++) {
     try {
-      return await ask(town.client.api)
+      return await ask(installation.client.api)
     } catch (error) {
       const isAway =
         error instanceof TransportError || (error instanceof ProblemError && error.status === 503)
@@ -313,17 +344,23 @@ async function insist<T>(town: Town, ask: (api: Town['client']['api']) => Promis
   }
 }
 
-/** What was acknowledged is there; of what there is much, the last `count`. */
-async function checkLedger(town: Town, ledger: Ledger, count: number): Promise<void> {
+/** Checks that what was acknowledged is there; where there is much, the last `count`. */
+async function checkLedger(
+  installation: Installation,
+  ledger: Ledger,
+  count: number,
+): Promise<void> {
   const acknowledged = structuredClone({ ...ledger, devices: ledger.devices.map(({ id }) => id) })
   for (const proposalId of acknowledged.proposals.slice(-count)) {
-    const { view } = await insist(town, (api) => api.call(showProposal, { params: { proposalId } }))
+    const { view } = await insist(installation, (api) =>
+      api.call(showProposal, { params: { proposalId } }),
+    )
     assert.equal(view.state, 'applied', proposalId)
   }
   const names = new Set<string>()
   for (let after: string | undefined; ;) {
     const query = { limit: 1000, ...(after === undefined ? {} : { after }) }
-    const page = await insist(town, (api) => api.call(listFleets, { query }))
+    const page = await insist(installation, (api) => api.call(listFleets, { query }))
     for (const { name } of page.items) names.add(name)
     if (page.next === null) break
     after = page.next
@@ -333,21 +370,25 @@ async function checkLedger(town: Town, ledger: Ledger, count: number): Promise<v
     [],
   )
   for (const deviceId of acknowledged.devices.slice(-count)) {
-    await insist(town, (api) => api.call(showDevice, { params: { deviceId } }))
+    await insist(installation, (api) => api.call(showDevice, { params: { deviceId } }))
   }
   const deviceId = acknowledged.devices[0]!
-  const { reports } = await insist(town, (api) => api.call(showDevice, { params: { deviceId } }))
+  const { reports } = await insist(installation, (api) =>
+    api.call(showDevice, { params: { deviceId } }),
+  )
   const newest = Math.max(0, ...reports.map((one) => one.report.sequence))
   assert.ok(newest >= acknowledged.reported, `${newest} of ${acknowledged.reported} reports`)
 }
 
-/** Every report that a device was told is durable, out of the database itself. Returns how many. */
+/**
+ * Checks every report that a device was told is durable, in the database itself. Returns how many.
+ */
 async function checkReports(
-  town: Town,
+  installation: Installation,
   agents: readonly TestAgent[],
   ledger: Ledger,
 ): Promise<number> {
-  const db = town.server.openDatabase()
+  const db = installation.server.openDatabase()
   try {
     const stored = async (device: string) => {
       const rows = await db.reader.sql<{ sequence: string }[]>`
@@ -372,7 +413,10 @@ async function checkReports(
   }
 }
 
-/** The log is the one it was at the beginning, grown, and has an entry for everything acknowledged. */
+/**
+ * Checks that the log is the one it was at the beginning, grown, and has an entry for everything
+ * acknowledged.
+ */
 async function checkLog(
   person: ReturnType<typeof createCommandLine>,
   ledger: Ledger,

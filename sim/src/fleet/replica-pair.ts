@@ -1,4 +1,7 @@
-/** Two replicas of the server's application on one real PostgreSQL, in a time that only the story moves. */
+/**
+ * Two replicas of the server's application on one real PostgreSQL, in a time that only the story
+ * moves.
+ */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Rollout, RolloutPolicy, Windows } from '@seaworthy/fleet/rollouts'
 import { createZones, windowAt } from '@seaworthy/fleet/rollouts'
@@ -8,7 +11,7 @@ import { openDecider, readRollout, startTestDatabase } from '@seaworthy/server/t
 import { invariant } from '@seaworthy/std/refusal'
 import type { Random } from '@seaworthy/std/random'
 import { minuteMs } from '@seaworthy/std/time'
-import type { CrowdDevice, CrowdRelease } from './crowd.ts'
+import type { FleetDevice, FleetRelease } from './simulated-fleet.ts'
 import type { FaultyDb } from './faults.ts'
 import { createFaultyDb } from './faults.ts'
 import type { Stricken } from './misfortunes.ts'
@@ -17,7 +20,7 @@ const fleet = 'shops'
 const names = ['replica A', 'replica B'] as const
 const insertMax = 10_000
 
-/** Signed, as the trust plane would have verified them. */
+/** The signed facts, as the trust plane would have verified them. */
 const releases: readonly ReleaseFacts[] = ['1.0.0', '1.1.0'].map((version, i) => ({
   product: 'acme',
   channel: 'stable',
@@ -31,7 +34,7 @@ const releases: readonly ReleaseFacts[] = ['1.0.0', '1.1.0'].map((version, i) =>
   security: false,
 }))
 
-interface Place {
+interface Replica {
   readonly decider: Decider
   readonly faults: FaultyDb
   readonly db: Db
@@ -40,26 +43,26 @@ interface Place {
   readonly clock: { skewMinutes: number }
 }
 
-export interface Town extends Stricken {
-  readonly releases: readonly CrowdRelease[]
+export interface ReplicaPair extends Stricken {
+  readonly releases: readonly FleetRelease[]
   setNow(now: Date): void
   /** Every device runs the first release and has said so. */
-  insertDevices(crowd: readonly CrowdDevice[]): Promise<void>
-  /** To the newest release. */
+  insertDevices(devices: readonly FleetDevice[]): Promise<void>
+  /** Creates a rollout to the newest release. */
   createRollout(policy: RolloutPolicy): Promise<string>
   resumeRollout(id: string): Promise<void>
   getRollout(id: string): Promise<Rollout>
   isWindowOpen(windows: Windows): boolean
-  /** What is heard by notification, as soon as it was sent. */
-  passNews(): Promise<void>
-  /** One turn of the leader: of the first replica that lives. */
+  /** Passes notifications on, as soon as they were sent. */
+  passNotifications(): Promise<void>
+  /** Runs one turn of the leader: the first replica that lives. */
   lead(): Promise<void>
-  /** As behind a load balancer that notices a dead replica, and no deaf one. */
+  /** Checks in as behind a load balancer that notices a dead replica, and no deaf one. */
   checkIn(
     replica: number,
-    device: CrowdDevice,
+    device: FleetDevice,
     report: DeviceReport,
-  ): Promise<CrowdRelease | null | 'unreachable'>
+  ): Promise<FleetRelease | null | 'unreachable'>
   /** Rows of the database itself, beside every replica. */
   select<Row extends object>(query: string, parameters: readonly string[]): Promise<Row[]>
   close(): Promise<void>
@@ -67,7 +70,10 @@ export interface Town extends Stricken {
 
 export const replicasCount = names.length
 
-export async function buildTown(options: { startAt: Date; random: Random }): Promise<Town> {
+export async function openReplicaPair(options: {
+  startAt: Date
+  random: Random
+}): Promise<ReplicaPair> {
   const database = await startTestDatabase()
   const direct = database.open()
   await direct.write(async ({ sql }) => {
@@ -76,32 +82,32 @@ export async function buildTown(options: { startAt: Date; random: Random }): Pro
       values (${fleet}, 'acme', 'stable', 3600, null, true, 'rollouts', ${options.startAt})`
   })
   let now = options.startAt
-  const open = () => openPlace(database, options.random, () => now)
-  const places = [await open(), await open()]
-  const isDown = ({ isCutOff, faults }: Place) => isCutOff || faults.isKilled()
+  const open = () => openReplica(database, options.random, () => now)
+  const replicas = [await open(), await open()]
+  const isDown = ({ isCutOff, faults }: Replica) => isCutOff || faults.isKilled()
   const findLiving = () => {
-    const place = places.find((candidate) => !isDown(candidate))
-    invariant(place !== undefined, 'one replica lives')
-    return place
+    const replica = replicas.find((candidate) => !isDown(candidate))
+    invariant(replica !== undefined, 'one replica lives')
+    return replica
   }
-  const passNews = async () => {
-    for (const place of places) {
-      if (!place.isDeaf && !isDown(place)) await place.decider.reload()
+  const passNotifications = async () => {
+    for (const replica of replicas) {
+      if (!replica.isDeaf && !isDown(replica)) await replica.decider.reload()
     }
   }
   const zones = createZones()
   return {
     releases,
-    passNews,
+    passNotifications,
     nameOf: (index) => names[index]!,
     setNow(at) {
       now = at
     },
-    insertDevices: (crowd) => insertDevices(direct, crowd, now),
+    insertDevices: (devices) => insertDevices(direct, devices, now),
     createRollout: (policy) => findLiving().decider.create(releases.at(-1)!, policy),
     async resumeRollout(id) {
       await findLiving().decider.steer(id, 'resume')
-      await passNews()
+      await passNotifications()
     },
     async getRollout(id) {
       const rollout = await readRollout(direct, id)
@@ -115,52 +121,56 @@ export async function buildTown(options: { startAt: Date; random: Random }): Pro
         await leader.decider.countMembers()
         await leader.decider.move()
       } catch (error) {
-        // Killed at it: the other one leads at the next turn.
+        // The leader was killed in its turn: the other one leads at the next.
         if (!isDown(leader)) throw error
       }
-      await passNews()
+      await passNotifications()
     },
     async checkIn(index, device, report) {
-      const asked = places[index]!
-      const place = isDown(asked) ? places[1 - index]! : asked
-      if (isDown(place)) return 'unreachable'
+      const asked = replicas[index]!
+      const replica = isDown(asked) ? replicas[1 - index]! : asked
+      if (isDown(replica)) return 'unreachable'
       try {
-        const { release } = await place.decider.report(device.id, report, device.hasNews)
+        const { release } = await replica.decider.report(device.id, report, device.hasNewReport)
         return release
       } catch (error) {
-        if (!isDown(place)) throw error
+        if (!isDown(replica)) throw error
         return 'unreachable'
       }
     },
     async select<Row extends object>(query: string, parameters: readonly string[]) {
       return (await direct.reader.sql.unsafe(query, [...parameters])) as unknown as Row[]
     },
-    killAtNextWrite: (index, moment) => places[index]!.faults.killAtWrite(moment),
+    killAtNextWrite: (index, moment) => replicas[index]!.faults.killAtWrite(moment),
     async restart(index) {
-      const { decider } = places[index]!
-      places[index] = await open()
+      const { decider } = replicas[index]!
+      replicas[index] = await open()
       await decider.close()
     },
     setDeaf(index, isDeaf) {
-      places[index]!.isDeaf = isDeaf
+      replicas[index]!.isDeaf = isDeaf
     },
     setCutOff(index, isCutOff) {
-      const place = places[index]!
-      place.isCutOff = isCutOff
-      place.faults.setCutOff(isCutOff)
+      const replica = replicas[index]!
+      replica.isCutOff = isCutOff
+      replica.faults.setCutOff(isCutOff)
     },
     skewClock(index, minutes) {
-      places[index]!.clock.skewMinutes = minutes
+      replicas[index]!.clock.skewMinutes = minutes
     },
     async close() {
-      for (const { decider } of places) await decider.close()
+      for (const { decider } of replicas) await decider.close()
       await direct.close()
       await database.stop()
     },
   }
 }
 
-async function openPlace(database: TestDatabase, random: Random, now: () => Date): Promise<Place> {
+async function openReplica(
+  database: TestDatabase,
+  random: Random,
+  now: () => Date,
+): Promise<Replica> {
   const clock = { skewMinutes: 0 }
   const db = database.open()
   // Notifications come when the story passes them on.
@@ -179,9 +189,9 @@ async function openPlace(database: TestDatabase, random: Random, now: () => Date
   return { decider, faults, db, clock, isDeaf: false, isCutOff: false }
 }
 
-async function insertDevices(db: Db, crowd: readonly CrowdDevice[], at: Date): Promise<void> {
-  for (let from = 0; from < crowd.length; from += insertMax) {
-    const page = crowd.slice(from, from + insertMax)
+async function insertDevices(db: Db, devices: readonly FleetDevice[], at: Date): Promise<void> {
+  for (let from = 0; from < devices.length; from += insertMax) {
+    const page = devices.slice(from, from + insertMax)
     const ids = page.map(({ id }) => id)
     const { version, sha256, counter } = page[0]!.running
     const report = {

@@ -1,46 +1,53 @@
-/** What can be fetched without saying who one is: metadata, targets and content, as a server, a mirror and a thief hold it. */
+/**
+ * Artifacts that anybody can fetch without credentials: metadata, targets and content, as a server,
+ * a mirror and a thief hold them.
+ */
 import type { HttpRequest } from '@seaworthy/std/http'
 import type { Reply } from './network.ts'
 import type { BuiltRelease } from './releases.ts'
 
-export interface Shelf {
-  /** By file name, as in `3.root.json`. */
+export interface ArtifactStore {
+  /** Metadata by file name, as in `3.root.json`. */
   readonly metadata: Map<string, Uint8Array<ArrayBuffer>>
-  /** By path below `/tuf/targets/`. */
+  /** Targets by path below `/tuf/targets/`. */
   readonly targets: Map<string, Uint8Array<ArrayBuffer>>
-  /** By digest. */
+  /** Content by digest. */
   readonly content: Map<string, Uint8Array<ArrayBuffer>>
 }
 
-/** A copy that further publications do not reach: what a mirror has, or a thief. */
-export function copyShelf(shelf: Shelf): Shelf {
+/** A copy that further publications do not reach: the one of a mirror, or of a thief. */
+export function copyArtifacts(artifacts: ArtifactStore): ArtifactStore {
   return {
-    metadata: new Map(shelf.metadata),
-    targets: new Map(shelf.targets),
-    content: new Map(shelf.content),
+    metadata: new Map(artifacts.metadata),
+    targets: new Map(artifacts.targets),
+    content: new Map(artifacts.content),
   }
 }
 
-export function addToShelf(shelf: Shelf, release: BuiltRelease, channel: string): void {
+export function addToArtifacts(
+  artifacts: ArtifactStore,
+  release: BuiltRelease,
+  channel: string,
+): void {
   const { product, version, sha256, index } = release
-  shelf.targets.set(`${product}/${channel}/${sha256}.${version}`, index)
-  for (const [digest, bytes] of release.content) shelf.content.set(digest, bytes)
+  artifacts.targets.set(`${product}/${channel}/${sha256}.${version}`, index)
+  for (const [digest, bytes] of release.content) artifacts.content.set(digest, bytes)
 }
 
 /** Answers `/tuf/` and `/v2/` with ranges; `undefined` for any other path. */
-export function answerFromShelf(
-  shelf: Shelf,
+export function answerFromArtifacts(
+  artifacts: ArtifactStore,
   request: HttpRequest,
   path: string,
 ): Reply | undefined {
   const target = /^\/tuf\/targets\/(.+)$/.exec(path)?.[1]
-  if (target !== undefined) return found(shelf.targets.get(decodeURIComponent(target)), request)
+  if (target !== undefined) return found(artifacts.targets.get(decodeURIComponent(target)), request)
   const metadata = /^\/tuf\/([^/]+)$/.exec(path)?.[1]
   if (metadata !== undefined) {
-    return found(shelf.metadata.get(decodeURIComponent(metadata)), request)
+    return found(artifacts.metadata.get(decodeURIComponent(metadata)), request)
   }
   const content = /^\/v2\/[a-z0-9-]+\/(?:blobs|manifests)\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1]
-  if (content !== undefined) return found(shelf.content.get(content), request)
+  if (content !== undefined) return found(artifacts.content.get(content), request)
   return undefined
 }
 

@@ -1,44 +1,45 @@
 /**
- * A fleet of devices that live by the wire contract alone: they poll, do what they are assigned, and report it signed. A share of
- * them is bad: the new release fails its health check on them. Everything about a device follows from the seed.
+ * A fleet of devices that live by the wire contract alone: they poll, do what they are assigned,
+ * and report it signed. A share of them is bad: the new release fails its health check on them.
+ * Everything about a device follows from the seed.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant, minuteMs } from '@seaworthy/std/time'
 
 /** A release as devices see it. */
-export interface CrowdRelease {
+export interface FleetRelease {
   readonly version: string
   readonly sha256: string
   readonly counter: number
   readonly targetPath: string
 }
 
-export interface CrowdDevice {
+export interface FleetDevice {
   readonly id: string
   readonly isBad: boolean
-  running: CrowdRelease
-  /** What it is installing; `untilMinute` is when the next step is done. */
-  trial: { readonly release: CrowdRelease; step: 'downloading' | 'watching' } | null
-  /** Of its last finished update, told until the next one begins. */
-  outcome: { readonly state: 'committed' | 'rolled_back'; readonly release: CrowdRelease } | null
+  running: FleetRelease
+  /** The update under way; `untilMinute` is when the next step is done. */
+  trial: { readonly release: FleetRelease; step: 'downloading' | 'watching' } | null
+  /** Outcome of its last finished update, reported until the next one begins. */
+  outcome: { readonly state: 'committed' | 'rolled_back'; readonly release: FleetRelease } | null
   sequence: number
-  /** A statement that the server has not acknowledged yet. */
-  hasNews: boolean
+  /** Whether it has a statement that the server has not acknowledged yet. */
+  hasNewReport: boolean
   nextAtMinute: number
 }
 
-export interface CrowdOptions {
+export interface FleetOptions {
   readonly count: number
   readonly badShare: number
   readonly pollMinutes: number
-  readonly running: CrowdRelease
+  readonly running: FleetRelease
   readonly random: Random
 }
 
 const crockford = '0123456789abcdefghjkmnpqrstvwxyz'
 
-export function createCrowd(options: CrowdOptions): CrowdDevice[] {
+export function createFleetDevices(options: FleetOptions): FleetDevice[] {
   const { random, running } = options
   return Array.from({ length: options.count }, (_, index) => ({
     id: deviceIdOf(index),
@@ -47,12 +48,12 @@ export function createCrowd(options: CrowdOptions): CrowdDevice[] {
     trial: null,
     outcome: null,
     sequence: 0,
-    hasNews: false,
+    hasNewReport: false,
     nextAtMinute: Math.floor(random.fraction() * options.pollMinutes),
   }))
 }
 
-/** Of the form of every id: 26 characters. */
+/** An id in the form of every id: 26 characters. */
 function deviceIdOf(index: number): string {
   let text = ''
   for (let rest = index, i = 0; i < 26; i++, rest = Math.floor(rest / 32)) {
@@ -61,8 +62,8 @@ function deviceIdOf(index: number): string {
   return `device_${text}`
 }
 
-/** What the device says now. */
-export function reportOf(device: CrowdDevice, now: Date): DeviceReport {
+/** The report that the device sends now. */
+export function reportOf(device: FleetDevice, now: Date): DeviceReport {
   const { running, trial, outcome } = device
   const update: DeviceReport['update'] =
     trial !== null
@@ -98,8 +99,8 @@ export function reportOf(device: CrowdDevice, now: Date): DeviceReport {
 /** How long the download and the watch take. */
 const stepMinutes = { downloading: 4, watching: 3 } as const
 
-/** Before a device speaks: what it was doing has come to its end. */
-export function liveUntil(device: CrowdDevice): void {
+/** Brings what the device was doing to its end, before it reports. */
+export function liveUntil(device: FleetDevice): void {
   const { trial } = device
   if (trial === null) return
   if (trial.step === 'downloading') {
@@ -110,17 +111,17 @@ export function liveUntil(device: CrowdDevice): void {
   if (!device.isBad) device.running = trial.release
   device.trial = null
   device.sequence++
-  device.hasNews = true
+  device.hasNewReport = true
 }
 
-/** After an answer: what it does next, and when it speaks again. */
+/** Takes an answer: what the device does next, and when it reports again. */
 export function hear(
-  device: CrowdDevice,
-  assigned: CrowdRelease | null,
+  device: FleetDevice,
+  assigned: FleetRelease | null,
   minute: number,
   pollMinutes: number,
 ): void {
-  device.hasNews = false
+  device.hasNewReport = false
   const { trial, outcome } = device
   if (trial === null && assigned !== null && mayTry(device, assigned, outcome)) {
     device.trial = { release: assigned, step: 'downloading' }
@@ -133,11 +134,11 @@ export function hear(
   }
 }
 
-/** As the agent decides: never older, never again what was rolled back. */
+/** Decides as the agent does: never older, never again what was rolled back. */
 function mayTry(
-  device: CrowdDevice,
-  assigned: CrowdRelease,
-  outcome: CrowdDevice['outcome'],
+  device: FleetDevice,
+  assigned: FleetRelease,
+  outcome: FleetDevice['outcome'],
 ): boolean {
   if (assigned.counter <= device.running.counter) return false
   return !(outcome?.state === 'rolled_back' && outcome.release.sha256 === assigned.sha256)

@@ -1,6 +1,7 @@
 /**
- * For tests of the whole: a real server as processes with its PostgreSQL, people with keys, real releases of a small
- * application, real agents. Nothing in it is simulated but the people.
+ * The world of tests of the whole: a real server as processes with its PostgreSQL, people with
+ * keys, real releases of a small application, real agents. Nothing in it is simulated but the
+ * people.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
@@ -35,12 +36,12 @@ export const product = 'acme'
 export const channel = 'stable'
 
 /** A release as it was built and pushed, with what must lie on a device that runs it. */
-export interface TownRelease extends PushedRelease {
+export interface TestRelease extends PushedRelease {
   /** Mode and SHA-256 by path. */
   readonly files: ReadonlyMap<string, string>
 }
 
-export interface Town {
+export interface Installation {
   readonly folder: string
   readonly dataDir: string
   readonly signers: readonly Signer[]
@@ -52,7 +53,7 @@ export interface Town {
   /** Starts the server again on its data and its port. */
   restartServer(): Promise<void>
   /** Builds a release of the test application and pushes it; nobody has signed it yet. */
-  buildRelease(version: string, options?: ReleaseOptions): Promise<TownRelease>
+  buildRelease(version: string, options?: ReleaseOptions): Promise<TestRelease>
   /** An agent that is provisioned and not started yet. */
   addAgent(name: string, config?: Readonly<Record<string, unknown>>): Promise<TestAgent>
   stop(): Promise<void>
@@ -63,7 +64,7 @@ export interface ReleaseOptions {
   readonly fillerBytes?: number
 }
 
-export async function buildTown(options: { workers?: number } = {}): Promise<Town> {
+export async function buildInstallation(options: { workers?: number } = {}): Promise<Installation> {
   const { path: folder, remove } = makeTestFolder()
   const dataDir = join(folder, 'server')
   mkdirSync(dataDir, { mode: 0o755 })
@@ -76,7 +77,7 @@ export async function buildTown(options: { workers?: number } = {}): Promise<Tow
   const anchor = (await client.send('GET', '/tuf/1.root.json')).bytes
   const agents: TestAgent[] = []
 
-  const town: Town = {
+  const installation: Installation = {
     folder,
     dataDir,
     signers,
@@ -85,24 +86,24 @@ export async function buildTown(options: { workers?: number } = {}): Promise<Tow
     server,
     client,
     async restartServer() {
-      town.client.close()
-      const port = Number(new URL(town.server.url).port)
-      town.server = { ...(await startTestServer({ dataDir, workers, port })), adminToken }
-      town.client = createTestClient(town.server)
+      installation.client.close()
+      const port = Number(new URL(installation.server.url).port)
+      installation.server = { ...(await startTestServer({ dataDir, workers, port })), adminToken }
+      installation.client = createTestClient(installation.server)
     },
-    buildRelease: (version, release = {}) => buildTownRelease(town, version, release),
+    buildRelease: (version, release = {}) => buildTestRelease(installation, version, release),
     async addAgent(name, config = {}) {
       const origin = {
-        url: town.server.url,
+        url: installation.server.url,
         repository: { anchor },
         product,
         channel,
       }
       const agent = await createTestAgent(join(folder, name), origin as never, {
-        pin: town.server.pin,
+        pin: installation.server.pin,
         root: createHash('sha256').update(anchor).digest('hex'),
         rootInline: base64Encode(anchor),
-        provisioningKey: await makeProvisioningKey(town.client, 1),
+        provisioningKey: await makeProvisioningKey(installation.client, 1),
         pollSeconds: 5,
         ...config,
       })
@@ -114,16 +115,19 @@ export async function buildTown(options: { workers?: number } = {}): Promise<Tow
         await agent.stop()
         agent.cutPower()
       }
-      town.client.close()
-      await town.server.stop().catch(() => undefined)
+      installation.client.close()
+      await installation.server.stop().catch(() => undefined)
       killOrphan(dataDir)
       remove()
     },
   }
-  return town
+  return installation
 }
 
-/** PostgreSQL outlives a server that was killed, so that the next one finds it; here there is no next one. */
+/**
+ * Ends the PostgreSQL that outlives a server that was killed, so that the next one finds it; here
+ * there is no next one.
+ */
 function killOrphan(dataDir: string): void {
   try {
     const [pid] = readFileSync(join(dataDir, 'postgresql', 'data', 'postmaster.pid'), 'utf8').split(
@@ -135,16 +139,16 @@ function killOrphan(dataDir: string): void {
   }
 }
 
-async function buildTownRelease(
-  town: Town,
+async function buildTestRelease(
+  installation: Installation,
   version: string,
   { windowSeconds = 1, fillerBytes = 50_000 }: ReleaseOptions,
-): Promise<TownRelease> {
-  const app = writeTestApp(join(town.folder, `app-${version}`), version, 'healthy', {
+): Promise<TestRelease> {
+  const app = writeTestApp(join(installation.folder, `app-${version}`), version, 'healthy', {
     windowSeconds,
     extra: { 'filler.txt': hexEncode(systemRandom.bytes(Math.ceil(fillerBytes / 2))) },
   })
-  const layout = await createLayout(join(town.folder, `layout-${version}`), systemRandom)
+  const layout = await createLayout(join(installation.folder, `layout-${version}`), systemRandom)
   const { descriptor, bytes } = await buildRelease({
     product,
     version,
@@ -152,14 +156,14 @@ async function buildTownRelease(
     layout,
   })
   const registry = createRegistryClient({
-    origin: town.server.url,
-    transport: town.client.transport,
-    credentials: { kind: 'basic', username: 'builder', password: town.adminToken },
+    origin: installation.server.url,
+    transport: installation.client.transport,
+    credentials: { kind: 'basic', username: 'builder', password: installation.adminToken },
   })
   const target = registryContent(registry, product)
   await copyContent({ source: layout, target, digest: descriptor.digest })
-  await town.client
-    .as(town.adminToken)
+  await installation.client
+    .as(installation.adminToken)
     .call(createRelease, { params: { product }, body: { version, digest: descriptor.digest } })
   const [bundle] = (await readReleaseOutline(layout, descriptor.digest)).platforms
   if (bundle?.kind !== 'bundle') throw new Error('the release holds no bundle')
