@@ -70,7 +70,7 @@ export const upOptions = [
     name: 'log-level',
     value: 'level',
     variable: 'SEAWORTHY_LOG_LEVEL',
-    text: 'debug, info, warn or error (default: info)',
+    text: 'debug, info, warn or error (default: info, or warn at a terminal)',
   },
   {
     name: 'otlp-endpoint',

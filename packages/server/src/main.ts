@@ -58,7 +58,11 @@ function readConfig(): { config: Config; blobCredentials: S3Credentials | null }
       process.exitCode = 0
       return undefined
     }
-    const config = checkConfig(env, { cwd: process.cwd(), coresCount: availableParallelism() })
+    const config = checkConfig(env, {
+      cwd: process.cwd(),
+      coresCount: availableParallelism(),
+      isTerminal: process.stderr.isTTY === true,
+    })
     return { config, blobCredentials: readBlobCredentials(config.blobs, process.env) }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error

@@ -122,7 +122,7 @@ export async function signWithKeys(
     if (!authorised.has(key.keyId)) {
       throw new Refusal<ProposalRefusal>(
         'key_not_authorised',
-        `${key.path} (${key.keyId.slice(0, 12)}…) speaks for none of the roles of this proposal`,
+        `${key.path} (${key.keyId.slice(0, 12)}…) speaks for none of the roles of this proposal. These do: ${[...authorised].map((id) => id.slice(0, 12)).join(', ')}`,
       )
     }
     const signer: Signer = await openSigner(key, options.passphrases)

@@ -11,7 +11,7 @@ import { readEnv, UsageError } from './env.ts'
 import { loadMasterKey, readBlobCredentials, SealError, secretPurposes } from './secrets.ts'
 import type { SecretName } from './secrets.ts'
 
-const machine = { cwd: '/srv', coresCount: 4 }
+const machine = { cwd: '/srv', coresCount: 4, isTerminal: false }
 const read = (argv: string[], variables: Record<string, string> = {}) =>
   checkConfig(readEnv(argv, variables), machine)
 
@@ -22,6 +22,12 @@ test('without options there are sane defaults', () => {
   assert.equal(config.masterKeyFile, '/srv/seaworthy-data/master.key')
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8443 })
   assert.deepEqual([config.workersCount, config.databaseUrl, config.logLevel], [4, null, 'info'])
+})
+
+test('at a terminal the log stays out of the way of what is said to people, unless it is asked for', () => {
+  const at = { ...machine, isTerminal: true }
+  assert.equal(checkConfig(readEnv([], {}), at).logLevel, 'warn')
+  assert.equal(checkConfig(readEnv(['--log-level', 'info'], {}), at).logLevel, 'info')
 })
 
 test('options stand above variables', () => {

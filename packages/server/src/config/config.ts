@@ -35,10 +35,18 @@ export type BlobPlace =
 
 const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
+export interface Machine {
+  readonly cwd: string
+  readonly coresCount: number
+  /** Whether a person reads what is logged, beside the lines that are for them. */
+  readonly isTerminal: boolean
+}
+
 /** Throws `UsageError` naming the option and what it takes. */
-export function checkConfig(env: Env, machine: { cwd: string; coresCount: number }): Config {
+export function checkConfig(env: Env, machine: Machine): Config {
   const dataDir = resolve(machine.cwd, env.dataDir ?? 'seaworthy-data')
-  const logLevel = logLevels.find((level) => level === (env.logLevel ?? 'info'))
+  const standard = machine.isTerminal ? 'warn' : 'info'
+  const logLevel = logLevels.find((level) => level === (env.logLevel ?? standard))
   if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}`)
   if (env.databaseUrl !== undefined) checkDatabaseUrl(env.databaseUrl)
   for (const name of env.names) checkName(name)

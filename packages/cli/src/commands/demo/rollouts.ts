@@ -38,6 +38,8 @@ export async function rollOut(
     if (how === 'exit code 3') return false
     throw new CliError('failed', `the rollout could not be watched (${how})`, { wayOut: reportIt })
   })
+  // Whoever asks how it ended hears of a failure, however late they ask.
+  finished.catch(() => {})
   return { id, finished }
 }
 

@@ -283,7 +283,9 @@ async function pushWithProgress(
     },
   })
   progress.finish()
-  context.say(`Pushed ${formatBytes(totalBytes)}, what was there already included.`)
+  context.say(
+    `Pushed. The release is ${formatBytes(totalBytes)}; what the server had already was not sent again.`,
+  )
 }
 
 /** Bytes of all blobs below a manifest, each counted once. */
