@@ -1,5 +1,5 @@
 /**
- * Third-party packages: counted and compared with DEPENDENCIES.md, out of package-lock.json alone.
+ * Third-party packages: counted and compared with DEPENDENCIES.md, only out of package-lock.json.
  */
 
 export interface LockedPackage {

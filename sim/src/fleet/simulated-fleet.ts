@@ -1,5 +1,5 @@
 /**
- * A fleet of devices that live by the wire contract alone: they poll, do what they are assigned,
+ * A fleet of devices that know only the wire contract: they poll, do what they are assigned,
  * and report it signed. A share of them is bad: the new release fails its health check on them.
  * Everything about a device follows from the seed.
  */

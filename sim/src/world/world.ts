@@ -27,7 +27,7 @@ import type { WorldTime } from './time.ts'
 import { createWorldTime } from './time.ts'
 
 /**
- * A release that the keys of a channel have signed; the list of them alone says what may run there.
+ * A release that the keys of a channel have signed; only this list says what may run there.
  */
 export interface SignedRelease {
   product: string

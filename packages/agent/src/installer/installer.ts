@@ -1,6 +1,6 @@
 /**
  * The installer as a whole: opens what the device remembers, keeps the application running, polls,
- * and updates. It works the same with a server, with mirrors alone, and with nobody to talk to.
+ * and updates. It works the same with a server, only with mirrors, and with nobody to talk to.
  */
 import { dirname } from 'node:path'
 import { backOffMs } from '@seaworthy/std/retry'

@@ -1,6 +1,6 @@
 /**
- * For tests, simulations and benchmarks of other packages: a real agent, a hostile origin, and the
- * parts that they take by themselves.
+ * Tools for the tests, simulations and benchmarks of other packages: a real agent, a hostile
+ * origin, and the parts that they take by themselves.
  */
 export type { TestAgent } from './test-agent.ts'
 export { createTestAgent, killHard, makeTestFolder, writeTestApp } from './test-agent.ts'

@@ -314,8 +314,8 @@ test('T7 a clock that is behind keeps nobody from news unless somebody vouched f
   vouch(true)
   repository.now = after(5 * dayMs)
   await repository.publish()
-  // Whoever said so lied, or the clock stood still: no further than to the next time somebody says
-  // otherwise.
+  // The voucher lied, or the clock stood still: it goes no further than to the next time somebody
+  // says otherwise.
   await refuses('lifetime_exceeded')
   vouch(false)
   await sync()
