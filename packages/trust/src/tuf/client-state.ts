@@ -70,28 +70,39 @@ async function trailer(body: string): Promise<string> {
   return `${bytes.length} sha256:${hexEncode(new Uint8Array(digest))}`
 }
 
-/** `VERSION KEY KEY…` for each ring: no deeper than earlier versions of this program can read. */
+const thresholdForm = /^threshold=([1-9][0-9]{0,8})$/
+
+/**
+ * `VERSION KEY KEY… threshold=N` for each ring, which earlier versions of this program read as one
+ * more key that no ring has.
+ */
 function formatMarks(marks: StoredMarks): Record<string, string[]> {
   const texts = Object.create(null) as Record<string, string[]>
   for (const [name, list] of marks) {
-    texts[name] = list.map(({ version, keys }) => [version, ...keys].join(' '))
+    texts[name] = list.map(({ version, keys, threshold }) =>
+      [version, ...keys, `threshold=${threshold}`].join(' '),
+    )
   }
   return texts
 }
 
 /**
  * Throws for anything that `formatMarks` has not made; the caller turns the error into
- * `state_unreadable`.
+ * `state_unreadable`. Earlier versions of this program stored no threshold: one key that is kept
+ * then makes the mark count, because a mark too many costs owners a new key, and one too few brings
+ * an older release back.
  */
 function parseMarks(json: JsonValue): StoredMarks {
   if (!isJsonObject(json)) throw new SyntaxError('marks are no object')
   const readMark = (value: JsonValue): VersionMark => {
-    const [version, ...keys] = typeof value === 'string' ? value.split(' ') : []
+    const [version, ...rest] = typeof value === 'string' ? value.split(' ') : []
+    const stated = thresholdForm.exec(rest.at(-1) ?? '')?.[1]
+    const keys = stated === undefined ? rest : rest.slice(0, -1)
     const number = Number(version)
     if (!Number.isSafeInteger(number) || number < 1 || keys.length === 0) {
       throw new SyntaxError('a mark is out of form')
     }
-    return { version: number, keys }
+    return { version: number, keys, threshold: Number(stated ?? 1) }
   }
   const readMarks = ([name, list]: [string, JsonValue]) => {
     if (!Array.isArray(list)) throw new SyntaxError('marks are no list')

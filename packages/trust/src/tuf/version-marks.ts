@@ -20,6 +20,8 @@ export interface VersionMark {
   readonly version: number
   /** Digests of the distinct public keys of the ring that verified it, in order. */
   readonly keys: readonly string[]
+  /** How many signatures that ring asked for. */
+  readonly threshold: number
 }
 
 /** The marks by the name that `markName` makes of a role and its delegator. */
@@ -63,10 +65,10 @@ export class VersionMarks {
   }
 
   /**
-   * Throws `rollback` for a version below a mark. A mark counts against a ring when at least as
-   * many of its keys belong to the ring as the threshold of the ring needs: what these keys signed
-   * in its day would satisfy that ring too. Only the holders of a ring that keeps fewer of them may
-   * start again.
+   * Throws `rollback` for a version below a mark. A mark counts against a ring that has enough of
+   * its keys: a threshold of the mark, or of the ring. Either shows that the same holders go on,
+   * whether they raise their threshold or lower it. Only the holders of a ring that keeps fewer of
+   * them may start again.
    */
   async refuseOlder(role: string, ring: DelegatedRing, version: number): Promise<void> {
     const known = this.#marks.get(markName(role, ring.delegator))
@@ -75,7 +77,7 @@ export class VersionMarks {
     for (const mark of known) {
       if (version >= mark.version) continue
       const kept = mark.keys.filter((key) => keys.has(key)).length
-      if (kept < ring.role.threshold) continue
+      if (kept < Math.min(mark.threshold, ring.role.threshold)) continue
       throw trustError(
         'rollback',
         `${role} ${version} is older than ${mark.version}, which the same keys have signed`,
@@ -83,20 +85,38 @@ export class VersionMarks {
     }
   }
 
-  /** Raises the mark of a version that `ring` has verified, whether it has expired or not. */
+  /**
+   * Raises the mark of a version that `ring` has verified, whether it has expired or not. It
+   * overtakes what every earlier ring has signed, so their marks rise with it: a ring that comes
+   * back brings nothing back.
+   */
   async raise(role: string, ring: DelegatedRing, version: number): Promise<void> {
     const name = markName(role, ring.delegator)
     const known = this.#marks.get(name) ?? []
-    const keys = await keysOf(ring)
-    if (known.some((mark) => mark.version >= version && isWithin(keys, mark.keys))) return
-    const others = known.filter((mark) => mark.version > version || !isWithin(mark.keys, keys))
-    this.#marks.set(name, [...others, { version, keys }].slice(-ringsMax))
+    const mark = { version, keys: await keysOf(ring), threshold: ring.role.threshold }
+    if (
+      known.every((other) => other.version >= version) &&
+      known.some((other) => isCoveredBy(mark, other))
+    ) {
+      return
+    }
+    const raised = known.map((other) => ({
+      ...other,
+      version: Math.max(other.version, version),
+    }))
+    const others = raised.filter((other) => !isCoveredBy(other, mark))
+    this.#marks.set(name, [...others, mark].slice(-ringsMax))
     this.#onRaise()
   }
 }
 
-function isWithin(keys: readonly string[], others: readonly string[]): boolean {
-  return keys.every((key) => others.includes(key))
+/** Whether `other` refuses everything that `mark` does. */
+function isCoveredBy(mark: VersionMark, other: VersionMark): boolean {
+  return (
+    mark.version <= other.version &&
+    mark.threshold >= other.threshold &&
+    mark.keys.every((key) => other.keys.includes(key))
+  )
 }
 
 /**
