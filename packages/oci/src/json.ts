@@ -13,15 +13,26 @@ export interface JsonLimits {
    * members of others.
    */
   readonly otherNumbers: 'refused' | 'nan'
+  /** How many values and members there may be in all: each costs far more than its bytes. */
+  readonly valuesMax: number
+}
+
+/** A document that may be whole, but has more in it than its reader takes. */
+export class JsonTooLargeError extends SyntaxError {
+  override readonly name = 'JsonTooLargeError'
 }
 
 /** Limits for documents of which we know every member. */
-export const strictJson: JsonLimits = { depthMax: 16, otherNumbers: 'refused' }
+export const strictJson: JsonLimits = {
+  depthMax: 16,
+  otherNumbers: 'refused',
+  valuesMax: Number.POSITIVE_INFINITY,
+}
 /**
  * Limits for documents in which anybody may have members of their own. A caller that needs an
  * integer must ask for one: `NaN` is a number too.
  */
-export const openJson: JsonLimits = { depthMax: 64, otherNumbers: 'nan' }
+export const openJson: JsonLimits = { depthMax: 64, otherNumbers: 'nan', valuesMax: 200_000 }
 
 /** The longest text of an exact integer that anybody writes. */
 const numberTextMax = 24
@@ -42,6 +53,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
     throw new SyntaxError('not UTF-8', { cause })
   }
   let at = 0
+  let values = 0
 
   const skipSpace = () => {
     for (;;) {
@@ -125,6 +137,9 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
   /** Reads one value and the white space on both sides of it. */
   const parseValue = (depth: number): Json => {
     if (depth > limits.depthMax) throw new SyntaxError('nested too deeply')
+    if (++values > limits.valuesMax) {
+      throw new JsonTooLargeError(`more than ${limits.valuesMax} values`)
+    }
     skipSpace()
     let value: Json
     switch (text.charAt(at)) {

@@ -373,3 +373,24 @@ describe('names and digests', () => {
     assert.equal(pulled, 3)
   })
 })
+
+it('T9 attack: a manifest of more values than anybody writes is refused, and one of thousands of layers is not', () => {
+  const base = JSON.parse(new TextDecoder().decode(good.bytes)) as object
+  const withMember = (x: unknown) => utf8Encode(JSON.stringify({ ...base, x }))
+  assert.throws(
+    () => parseManifest(withMember(Array.from({ length: 2_000_000 }, () => 1))),
+    refused('manifest_too_large'),
+  )
+  const members = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [i, 0]))
+  assert.throws(() => parseManifest(withMember(members)), refused('manifest_too_large'))
+  const layer = {
+    mediaType: mediaTypes.layerTarZstd,
+    digest: digestOf(utf8Encode('x')),
+    size: 1,
+    annotations: Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`org.example.${i}`, ''])),
+  }
+  const layers = Array.from({ length: 4096 }, () => layer)
+  const large = utf8Encode(JSON.stringify({ ...base, layers }))
+  assert.ok(large.length < 4 * 1024 * 1024)
+  assert.equal(parseManifest(large).kind, 'manifest')
+})

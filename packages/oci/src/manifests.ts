@@ -9,7 +9,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from './digests.ts'
 import { digestOf, isDigest } from './digests.ts'
 import type { Json } from './json.ts'
-import { openJson, parseJson } from './json.ts'
+import { JsonTooLargeError, openJson, parseJson } from './json.ts'
 
 export const mediaTypes = {
   index: 'application/vnd.oci.image.index.v1+json',
@@ -223,6 +223,13 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   try {
     root = parseJson(bytes, openJson)
   } catch (cause) {
+    if (cause instanceof JsonTooLargeError) {
+      throw new Refusal<ManifestRefusal>(
+        'manifest_too_large',
+        `the manifest has ${cause.message}, which is more than anybody reads`,
+        { cause },
+      )
+    }
     const why = cause instanceof SyntaxError ? cause.message : 'it cannot be read'
     throw new Refusal<ManifestRefusal>('manifest_not_json', `the manifest is not JSON: ${why}`, {
       cause,

@@ -72,8 +72,11 @@ export interface OsImageFile {
  * The files of an image's manifest, whose bytes must have been verified. Throws
  * `Refusal<OsImageRefusal | ManifestRefusal>`.
  */
-export function parseOsImage(bytes: Uint8Array): readonly OsImageFile[] {
-  const manifest = parseManifest(bytes, mediaTypes.manifest)
+export function parseOsImage(
+  bytes: Uint8Array,
+  parse: typeof parseManifest = parseManifest,
+): readonly OsImageFile[] {
+  const manifest = parse(bytes, mediaTypes.manifest)
   const malformed = (what: string) => new Refusal<OsImageRefusal>('os_image_malformed', what)
   if (manifest.kind !== 'manifest' || manifest.artifactType !== osImageArtifactType) {
     throw malformed('the manifest is not one of an operating system image')

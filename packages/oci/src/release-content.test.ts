@@ -227,3 +227,64 @@ function lieAbout({ entries }: FileList, at: number, how: number): FileList {
   if (how === 4) return replace({ ...entry, sha256: 'f'.repeat(64) })
   return { entries: [...entries, { ...entry, path: 'zz' }] }
 }
+
+describe('T11 T9 attack: a release with thousands of platforms', () => {
+  const many = (count: number): Promise<Awaited<ReturnType<typeof craft>>> => {
+    const one = { platform, layer: honest.layer }
+    return craft(...Array.from({ length: count }, (_, i) => ({ ...one, platform: `linux/a${i}` })))
+  }
+
+  it('is refused before a manifest of it is read', async () => {
+    for (const [count, refusal] of [
+      [65, /for 65 platforms, and one for at most 64/],
+      [4000, /for 4000 platforms/],
+    ] as const) {
+      const { source, digest } = await many(count)
+      const read: string[] = []
+      const counting: ContentSource = {
+        ...source,
+        readManifest: (wanted) => {
+          read.push(wanted)
+          return source.readManifest(wanted)
+        },
+      }
+      await assert.rejects(readReleaseOutline(counting, digest), (error) => {
+        assert.match((error as Error).message, refusal)
+        return refused('release_malformed')(error)
+      })
+      assert.deepEqual(read, [digest])
+    }
+  })
+
+  it('is refused when its entries are for no platform', async () => {
+    const { source } = await craft()
+    const { descriptor } = await craftRelease(source, {
+      product: 'web',
+      version: '1.0',
+      bundles: [{ platform, layer: honest.layer, listed: honest.files }],
+      alter: (index) => {
+        const { mediaType, digest, size } = index.manifests[0]!
+        const others = Array.from({ length: 300 }, () => ({ mediaType, digest, size }))
+        return { ...index, manifests: [...index.manifests, ...others] }
+      },
+    })
+    await assert.rejects(readReleaseOutline(source, descriptor.digest), /302 entries/)
+  })
+
+  it('at most as many platforms as are taken, all of one manifest, read it once', async () => {
+    const { source, digest } = await many(64)
+    const reads = new Map<string, number>()
+    const counting: ContentSource = {
+      ...source,
+      readManifest: (wanted) => {
+        reads.set(wanted, (reads.get(wanted) ?? 0) + 1)
+        return source.readManifest(wanted)
+      },
+    }
+    const outline = await readReleaseOutline(counting, digest)
+    assert.equal(outline.platforms.length, 64)
+    assert.deepEqual([...reads.values()], [1, 1])
+    // So many faults are no sentence that anybody reads.
+    await assert.rejects(verifyReleaseContent(source, outline), /; and 54 more$/)
+  })
+})

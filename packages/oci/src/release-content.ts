@@ -16,12 +16,17 @@ import type { BundleManifestRefusal } from './bundle/manifest.ts'
 import type { UnpackRefusal } from './bundle/unpack.ts'
 import type { ContentSource } from './content.ts'
 import { digestHex, digestOf, verifyBytes } from './digests.ts'
-import type { Descriptor, ManifestRefusal } from './manifests.ts'
+import type { Descriptor, Manifest, ManifestRefusal } from './manifests.ts'
 import { parseManifest } from './manifests.ts'
 import type { OsImageRefusal } from './os-image.ts'
 import { osImageArtifactType, parseOsImage } from './os-image.ts'
 import { readListDocument } from './release.ts'
-import type { ReleaseIndex, ReleaseContentRefusal, ReleaseIndexRefusal } from './release-index.ts'
+import type {
+  ParseManifest,
+  ReleaseContentRefusal,
+  ReleaseIndex,
+  ReleaseIndexRefusal,
+} from './release-index.ts'
 import {
   bundleArtifactType,
   parseBundleOf,
@@ -29,6 +34,7 @@ import {
   releaseAnnotations,
   releaseMalformed,
   releaseMismatch,
+  requireBoundedIndex,
   requireDocument,
 } from './release-index.ts'
 import type { TarRefusal } from './tar/read.ts'
@@ -89,6 +95,59 @@ export interface ReleaseOutline {
 }
 
 /**
+ * Reads the index alone, verified, and bounded before anything below it is read. Throws as
+ * `readReleaseOutline` does.
+ */
+export async function readReleaseIndex(
+  source: ContentSource,
+  digest: Descriptor['digest'],
+): Promise<{ release: ReleaseIndex; bytes: Uint8Array }> {
+  const { bytes } = await source.readManifest(digest)
+  verifyBytes(bytes, { digest, size: bytes.length })
+  const release = parseRelease(bytes)
+  requireBoundedIndex(release)
+  return { release, bytes }
+}
+
+/** Bytes of manifests that one reading of a release keeps for the next platform that names them. */
+const keptBytesMax = 8 * 1024 * 1024
+
+interface ManifestReader {
+  /** Verified, and the same bytes for the same digest while they are kept. */
+  readonly read: (expected: Descriptor) => Promise<Uint8Array>
+  /** `parseManifest`, once for the same bytes. */
+  readonly parse: ParseManifest
+}
+
+/** Reads and parses a manifest once, however many platforms name it. */
+function createManifestReader(source: ContentSource): ManifestReader {
+  const kept = new Map<string, Uint8Array>()
+  let keptBytes = 0
+  const parsed = new WeakMap<Uint8Array, Map<string, Manifest>>()
+  return {
+    async read(expected) {
+      const known = kept.get(expected.digest)
+      if (known?.length === expected.size) return known
+      const { bytes } = await source.readManifest(expected.digest)
+      verifyBytes(bytes, expected)
+      if (keptBytes + bytes.length <= keptBytesMax) {
+        kept.set(expected.digest, bytes)
+        keptBytes += bytes.length
+      }
+      return bytes
+    },
+    parse(bytes, mediaType = '') {
+      const known = parsed.get(bytes) ?? new Map<string, Manifest>()
+      parsed.set(bytes, known)
+      const manifest =
+        known.get(mediaType) ?? parseManifest(bytes, mediaType === '' ? undefined : mediaType)
+      known.set(mediaType, manifest)
+      return manifest
+    },
+  }
+}
+
+/**
  * Reads index and manifests, verified; no layer. Throws `Refusal<ReleaseRefusal | ManifestRefusal |
  * ContentRefusal | OsImageRefusal>`, `TrustError`.
  */
@@ -96,17 +155,16 @@ export async function readReleaseOutline(
   source: ContentSource,
   digest: Descriptor['digest'],
 ): Promise<ReleaseOutline> {
-  const { bytes } = await source.readManifest(digest)
-  verifyBytes(bytes, { digest, size: bytes.length })
-  const release = parseRelease(bytes)
+  const { release, bytes } = await readReleaseIndex(source, digest)
+  const manifests = createManifestReader(source)
   const faults = [...release.fileListFaults]
   const platforms: (BundlePlatform | ImagePlatform)[] = []
   for (const [platform, manifest] of [...release.platforms].toSorted(([a], [b]) =>
     a < b ? -1 : 1,
   )) {
-    const found = await readPlatform(source, platform, manifest)
+    const found = await readPlatform(manifests, platform, manifest)
     if (found.kind === 'bundle') {
-      const list = await findList(source, release, found)
+      const list = await findList(manifests, release, found)
       if (typeof list === 'string') faults.push(list)
       else found.list = list
     } else if (release.fileLists.has(platform)) {
@@ -126,16 +184,15 @@ export async function readReleaseOutline(
 }
 
 async function readPlatform(
-  source: ContentSource,
+  { read, parse }: ManifestReader,
   platform: string,
   manifest: Descriptor,
 ): Promise<BundlePlatform | ImagePlatform> {
   if (manifest.artifactType === bundleArtifactType) {
     requireDocument(manifest, `the manifest of the bundle for ${platform}`)
   }
-  const { bytes } = await source.readManifest(manifest.digest)
-  verifyBytes(bytes, manifest)
-  const parsed = parseManifest(bytes, manifest.mediaType)
+  const bytes = await read(manifest)
+  const parsed = parse(bytes, manifest.mediaType)
   const { artifactType, annotations } = parsed
   // Devices choose by what the index calls it, and read what the manifest is.
   if (manifest.artifactType !== undefined && manifest.artifactType !== artifactType) {
@@ -145,7 +202,7 @@ async function readPlatform(
     if (isOurs) throw releaseMismatch(`the index calls ${platform} something else than it is`)
   }
   if (artifactType === bundleArtifactType) {
-    const { layer } = parseBundleOf(platform, manifest, bytes)
+    const { layer } = parseBundleOf(platform, manifest, bytes, parse)
     const named = annotations?.[releaseAnnotations.platform]
     if (named !== undefined && named !== platform) {
       throw releaseMalformed(
@@ -156,7 +213,7 @@ async function readPlatform(
     return { kind: 'bundle', platform, manifest, layer, list: undefined, unpackedBytes }
   }
   if (artifactType === osImageArtifactType) {
-    const parts = parseOsImage(bytes)
+    const parts = parseOsImage(bytes, parse)
     return { kind: 'os-image', platform, manifest, parts }
   }
   if (artifactType !== undefined) {
@@ -172,17 +229,16 @@ async function readPlatform(
 
 /** The document of a bundle's file list, or what is wrong with it. */
 async function findList(
-  source: ContentSource,
+  { read, parse }: ManifestReader,
   release: ReleaseIndex,
   { platform, manifest }: BundlePlatform,
 ): Promise<Descriptor | string> {
   const artifact = release.fileLists.get(platform)
   if (artifact === undefined) return `the bundle of ${platform} has no file list`
   requireDocument(artifact, `the manifest of the file list of ${platform}`)
-  const { bytes } = await source.readManifest(artifact.digest)
-  verifyBytes(bytes, artifact)
+  const bytes = await read(artifact)
   try {
-    const { list, subject } = parseFileListManifest(bytes)
+    const { list, subject } = parseFileListManifest(bytes, parse)
     if (subject === undefined || subject.digest === manifest.digest) return list
     return `the file list of ${platform} is that of another bundle`
   } catch (error) {
@@ -191,12 +247,19 @@ async function findList(
   }
 }
 
+const faultsShownMax = 10
+
 /**
  * Throws `file_list_mismatch` unless every bundle has exactly one file list and no other list is
  * there. Their content is for `requireSameFiles`.
  */
 export function requireFileLists({ faults }: ReleaseOutline): void {
-  if (faults.length > 0) throw new Refusal<FileListRefusal>('file_list_mismatch', faults.join('; '))
+  if (faults.length === 0) return
+  const more = faults.length - faultsShownMax
+  throw new Refusal<FileListRefusal>(
+    'file_list_mismatch',
+    `${faults.slice(0, faultsShownMax).join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+  )
 }
 
 /**
@@ -306,28 +369,34 @@ export interface ReleaseClaims {
   sha512: string
 }
 
+/** What index and manifests say. */
+export function claimsOf({
+  release,
+  kind,
+  length,
+  sha512,
+}: ReleaseOutline): ReleaseClaims & { kind: ReleaseKind } {
+  const { product, version, platforms } = release
+  return { product, version, kind, platforms: [...platforms.keys()].toSorted(), length, sha512 }
+}
+
 /** Throws `release_mismatch` unless the claims are exactly what index and manifests say. */
-export function requireClaims(
-  { release, kind, length, sha512 }: ReleaseOutline,
-  claims: ReleaseClaims,
-): void {
-  const found = {
-    product: release.product,
-    version: release.version,
-    kind,
-    platforms: [...release.platforms.keys()].toSorted().join(' '),
-    length: String(length),
-    sha512,
-  }
-  const claimed = {
-    ...claims,
-    platforms: claims.platforms.toSorted().join(' '),
-    length: String(claims.length),
-  }
+export function requireClaims(outline: ReleaseOutline, claims: ReleaseClaims): void {
+  requireSameClaims(claimsOf(outline), claims)
+}
+
+/** The same, for content that was read before. */
+export function requireSameClaims(content: ReleaseClaims, claims: ReleaseClaims): void {
+  const [found, claimed] = [textOf(content), textOf(claims)]
   for (const name of Object.keys(found) as (keyof typeof found)[]) {
     if (claimed[name] === found[name]) continue
     throw releaseMismatch(
       `what is to be signed says ${name} ${JSON.stringify(claimed[name])}, but the content says ${JSON.stringify(found[name])}`,
     )
   }
+}
+
+function textOf({ product, version, kind, platforms, length, sha512 }: ReleaseClaims) {
+  const sorted = platforms.toSorted().join(' ')
+  return { product, version, kind, platforms: sorted, length: String(length), sha512 }
 }

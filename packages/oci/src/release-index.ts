@@ -25,6 +25,11 @@ export const releaseAnnotations = {
   unpackedSize: 'dev.seaworthy.bundle.unpacked-size',
 } as const
 
+/** More platforms than anybody builds for; each is read, listed and signed. */
+export const platformsMax = 64
+/** A bundle and its file list for each platform, and as many others. */
+const entriesMax = 4 * platformsMax
+
 export type ReleaseIndexRefusal = 'release_malformed'
 
 /** The signed facts about a release, its index and its manifests do not all say the same. */
@@ -60,6 +65,26 @@ export function requireDocument(
   requireSha256(descriptor, what)
   if (descriptor.size <= manifestSizeMax) return
   throw releaseMalformed(`${what} has ${descriptor.size} bytes, and devices read at most 4 MiB`)
+}
+
+/** Throws `release_malformed` for more platforms than a release may have. */
+export function requireFewPlatforms(count: number): void {
+  if (count <= platformsMax) return
+  throw releaseMalformed(
+    `the release is for ${count} platforms, and one for at most ${platformsMax} is taken: make several releases of it`,
+  )
+}
+
+/**
+ * Throws `release_malformed` for an index that takes too long to follow. Whoever admits or signs a
+ * release asks for it; a device follows one entry alone.
+ */
+export function requireBoundedIndex({ platforms, index }: ReleaseIndex): void {
+  requireFewPlatforms(platforms.size)
+  if (index.manifests.length <= entriesMax) return
+  throw releaseMalformed(
+    `the index has ${index.manifests.length} entries, and one with at most ${entriesMax} is taken`,
+  )
 }
 
 export interface ReleaseIndex {
@@ -98,7 +123,7 @@ export function parseRelease(bytes: Uint8Array): ReleaseIndex {
     if (descriptor.platform === undefined) continue
     const name = formatPlatform(descriptor.platform)
     if (!isPlatformName(name)) {
-      throw releaseMalformed(`${JSON.stringify(name)} is no platform`)
+      throw releaseMalformed(`${JSON.stringify(name.slice(0, 200))} is no platform`)
     }
     if (platforms.has(name)) {
       throw releaseMalformed(`two manifests for ${name}`)
@@ -108,12 +133,18 @@ export function parseRelease(bytes: Uint8Array): ReleaseIndex {
   return { product, version, index, platforms, ...sortFileLists(index, new Set(platforms.keys())) }
 }
 
+/** `parseManifest`, or what remembers its results. */
+export type ParseManifest = typeof parseManifest
+
 /**
  * The one layer of a bundle's manifest, whose bytes must have been verified. Throws
  * `Refusal<ReleaseIndexRefusal | ManifestRefusal>`.
  */
-export function parseBundleManifest(bytes: Uint8Array): { layer: Descriptor; manifest: Manifest } {
-  const manifest = parseManifest(bytes, mediaTypes.manifest)
+export function parseBundleManifest(
+  bytes: Uint8Array,
+  parse: ParseManifest = parseManifest,
+): { layer: Descriptor; manifest: Manifest } {
+  const manifest = parse(bytes, mediaTypes.manifest)
   const layer = manifest.kind === 'manifest' ? manifest.layers[0] : undefined
   if (
     manifest.kind !== 'manifest' ||
@@ -137,10 +168,11 @@ export function parseBundleOf(
   platform: string,
   descriptor: Descriptor,
   bytes: Uint8Array,
+  parse: ParseManifest = parseManifest,
 ): { layer: Descriptor; manifest: Manifest } {
-  const { artifactType } = parseManifest(bytes, descriptor.mediaType)
+  const { artifactType } = parse(bytes, descriptor.mediaType)
   if (artifactType !== bundleArtifactType || descriptor.artifactType !== bundleArtifactType) {
     throw releaseMismatch(`the index calls ${platform} something else than it is`)
   }
-  return parseBundleManifest(bytes)
+  return parseBundleManifest(bytes, parse)
 }

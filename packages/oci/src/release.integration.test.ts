@@ -228,6 +228,8 @@ describe('releases', () => {
     await assert.rejects(build('x', [folder('amd64'), folder('amd64')]), hasCode('platform_twice'))
     const bad = { ...folder('amd64'), platform: 'Linux' }
     await assert.rejects(build('x', [bad]), hasCode('platform_name'))
+    const many = Array.from({ length: 65 }, (_, i) => folder(`a${i}`))
+    await assert.rejects(build('x', many), hasCode('release_malformed'))
   })
 
   it('T7 a changed or cut layout does not get into a store', async () => {

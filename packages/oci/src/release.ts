@@ -42,6 +42,7 @@ import {
   releaseArtifactType,
   releaseMalformed,
   requireDocument,
+  requireFewPlatforms,
 } from './release-index.ts'
 import { concatBytes } from '@seaworthy/std/bytes'
 
@@ -87,6 +88,7 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   const platforms = options.platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1))
   const names = platforms.map(({ platform }) => platform)
   if (names.length === 0) throw new Refusal<ReleaseRefusal>('no_platform', 'no platform is given')
+  requireFewPlatforms(names.length)
   if (new Set(names).size < names.length) {
     throw new Refusal<ReleaseRefusal>('platform_twice', 'a platform is given twice')
   }

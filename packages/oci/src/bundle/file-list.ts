@@ -144,11 +144,14 @@ function parseEntry(value: Json): FileEntry {
  * The document inside a file list's own manifest, whose bytes must have been verified, and the
  * bundle that it says it describes. Throws `Refusal<FileListRefusal | ManifestRefusal>`.
  */
-export function parseFileListManifest(bytes: Uint8Array): {
+export function parseFileListManifest(
+  bytes: Uint8Array,
+  parse: typeof parseManifest = parseManifest,
+): {
   list: Descriptor
   subject: Descriptor | undefined
 } {
-  const manifest = parseManifest(bytes, mediaTypes.manifest)
+  const manifest = parse(bytes, mediaTypes.manifest)
   if (manifest.kind !== 'manifest' || manifest.artifactType !== fileListMediaType) {
     return refuse('the manifest is not one of a file list')
   }
@@ -184,7 +187,7 @@ export function sortFileLists(
     const name = descriptor.annotations?.[platformAnnotation]
     if (name === undefined || !platforms.has(name)) {
       fileListFaults.push(
-        `a file list is filed under ${JSON.stringify(name ?? '')}, which is no platform of the release`,
+        `a file list is filed under ${JSON.stringify((name ?? '').slice(0, 200))}, which is no platform of the release`,
       )
     } else if (fileLists.has(name)) {
       fileListFaults.push(`two file lists are filed under ${name}`)

@@ -196,12 +196,15 @@ export async function requireClosure(
   store: RegistryStore,
   repository: string,
   digest: Digest,
+  /** Aborted when nobody waits for it any more: then it throws the reason. */
+  leaving?: AbortSignal,
 ): Promise<void> {
   const seen = new Set<Digest>()
   const waiting: Digest[] = [digest]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (seen.has(next)) continue
     seen.add(next)
+    leaving?.throwIfAborted()
     const stored = await store.getManifest(repository, next)
     if (!stored) {
       throw new Refusal<StoreRefusal>('manifest_unknown', `the repository has no manifest ${next}`)

@@ -7,7 +7,7 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
 import type { Digest } from '@seaworthy/oci/digests'
-import type { ReleaseFault } from '@seaworthy/oci/release-content'
+import type { ReleaseClaims, ReleaseFault, ReleaseKind } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -271,7 +271,15 @@ export interface CheckIns {
 }
 
 /** What a digest names never changes, so neither does this. */
-export type ContentVerdict = 'good' | Refusal<ReleaseFault>
+/** What a release is, read from its content to the end. */
+export interface ReadRelease {
+  readonly claims: ReleaseClaims & { readonly kind: ReleaseKind }
+  /** Of everything below the index together, in bytes. */
+  readonly totalBytes: number
+  readonly platforms: readonly { platform: string; digest: string; bytes: number }[]
+}
+
+export type ContentVerdict = ReadRelease | Refusal<ReleaseFault>
 
 export interface CheckedContent {
   readonly product: string
@@ -288,5 +296,11 @@ export interface ContentChecks {
     read: (signal: AbortSignal) => Promise<ContentVerdict>,
     /** Aborted when the caller goes away. */
     leaving?: AbortSignal,
-  ): Promise<void>
+  ): Promise<ReadRelease>
+  /** Work on a product's content that takes its turn in the same queues; nothing of it is remembered. */
+  queue<T>(
+    product: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    leaving?: AbortSignal,
+  ): Promise<T>
 }

@@ -39,17 +39,17 @@ export interface Endpoint {
   readonly [sealed]: true
 }
 
-interface Options<R extends Route> {
+interface Options<R extends Route, Ahead> {
   /** Checked before the body is read. */
   readonly permission: Permission
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
-  /** What takes long and changes nothing: it is done before the transaction, and its refusals are recorded like those of the work. */
+  /** What takes long and changes nothing: it is done before the transaction, which gets what it found; its refusals are recorded like those of the work. */
   readonly before?: (
     app: App,
     call: AuditedCall<R>,
     leaving: AbortSignal | undefined,
-  ) => Promise<void>
+  ) => Promise<Ahead>
 }
 
 export interface Done<R extends Route> extends Change {
@@ -65,10 +65,10 @@ export function read<R extends Route & { readonly method: 'GET' }>(
 }
 
 /** Work, audit entry and reply of a changing route: all in one transaction; a refusal is recorded in one of its own. */
-export function audited<R extends Route>(
+export function audited<R extends Route, Ahead = undefined>(
   route: R,
-  options: Options<R>,
-  work: (app: App, tx: WriteTx, call: AuditedCall<R>) => Promise<Done<R>>,
+  options: Options<R, Ahead>,
+  work: (app: App, tx: WriteTx, call: AuditedCall<R>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>, leaving?: Leaving) => {
     const attempt = {
@@ -79,7 +79,7 @@ export function audited<R extends Route>(
     const { reply } = await changeAudited(
       app,
       attempt,
-      (tx) => work(app, tx, call),
+      (tx, ahead: Ahead) => work(app, tx, call, ahead),
       options.before && (async () => await options.before!(app, call, leaving?.())),
     )
     return reply

@@ -18,19 +18,19 @@ export interface Change {
 }
 
 /** Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of its own, and thrown on. */
-export async function changeAudited<C extends Change>(
+export async function changeAudited<C extends Change, Ahead = undefined>(
   app: Pick<App, 'db' | 'log' | 'refusals'>,
   attempt: Attempt,
-  work: (tx: WriteTx) => Promise<C>,
-  /** What takes long and changes nothing: no transaction is open meanwhile. */
-  before?: () => Promise<void>,
+  work: (tx: WriteTx, ahead: Ahead) => Promise<C>,
+  /** What takes long and changes nothing: no transaction is open meanwhile. The work gets what it found. */
+  before?: () => Promise<Ahead>,
 ): Promise<C> {
   const { actor, action, subject } = attempt
   let change: C
   try {
-    await before?.()
+    const ahead = (await before?.()) as Ahead
     change = await app.db.write(async (tx) => {
-      const result = await work(tx)
+      const result = await work(tx, ahead)
       if (result.isUnchanged === true) return result
       await appendAudit(tx, {
         actor: actor.id,

@@ -9,6 +9,19 @@ import { createContentChecks } from './content-checks.ts'
 const atOnceMax = 2
 const waitingPerProductMax = 20
 
+const good: ContentVerdict = {
+  claims: {
+    product: 'web',
+    version: '1',
+    kind: 'bundle',
+    platforms: ['linux/amd64'],
+    length: 1,
+    sha512: '',
+  },
+  totalBytes: 1,
+  platforms: [],
+}
+
 /** Checks whose reading ends when the test says so. */
 function start() {
   const checks = createContentChecks()
@@ -32,7 +45,7 @@ function start() {
     checked.catch(() => {})
     return checked
   }
-  const end = async (name: string, verdict: ContentVerdict = 'good') => {
+  const end = async (name: string, verdict: ContentVerdict = good) => {
     ends.get(name)!.resolve(verdict)
     await new Promise(setImmediate)
   }

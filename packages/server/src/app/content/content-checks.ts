@@ -19,24 +19,29 @@ const atOnceMax = 2
 const waitingPerProductMax = 20
 const waitingMax = 200
 const retryAfterSeconds = 30
-const verdictsMax = 10_000
+const verdictsMax = 2000
 
-interface Check {
-  readonly key: string
+interface Turn {
+  /** Under which others join it. */
+  readonly key: string | undefined
   readonly product: string
-  readonly read: (signal: AbortSignal) => Promise<ContentVerdict>
+  /** Never throws: who waits hears of it. */
+  readonly work: () => Promise<void>
   readonly ending: AbortController
-  readonly verdict: PromiseWithResolvers<ContentVerdict>
   callers: number
+}
+
+interface Check<T> extends Turn {
+  readonly found: Promise<T>
 }
 
 export function createContentChecks(): ContentChecks {
   /** The one that was used last is the last. */
   const verdicts = new Map<string, ContentVerdict>()
   /** Waiting and under way. */
-  const checks = new Map<string, Check>()
+  const checks = new Map<string, Check<ContentVerdict>>()
   /** Those that wait, by product. */
-  const queues = new Map<string, Check[]>()
+  const queues = new Map<string, Turn[]>()
   /** When a product had its last turn, while it has another under way or waiting. */
   const turns = new Map<string, number>()
   let turnCount = 0
@@ -48,23 +53,17 @@ export function createContentChecks(): ContentChecks {
     verdicts.set(key, verdict)
   }
 
-  const run = async (check: Check) => {
+  const run = async (check: Turn) => {
     underWay.add(check.product)
-    try {
-      const verdict = await check.read(check.ending.signal)
-      remember(check.key, verdict)
-      check.verdict.resolve(verdict)
-    } catch (error) {
-      check.verdict.reject(error)
-    }
+    await check.work()
     underWay.delete(check.product)
     if (!queues.has(check.product)) turns.delete(check.product)
     forget(check)
     startNext()
   }
 
-  const forget = (check: Check) => {
-    if (checks.get(check.key) === check) checks.delete(check.key)
+  const forget = (check: Turn) => {
+    if (check.key !== undefined && checks.get(check.key) === check) checks.delete(check.key)
   }
 
   /** The product whose last turn is the longest ago, of those that may have one. */
@@ -90,8 +89,10 @@ export function createContentChecks(): ContentChecks {
     }
   }
 
-  const add = (content: CheckedContent, read: Check['read']): Check => {
-    const { product } = content
+  const add = <T>(
+    { product, key }: Pick<Turn, 'product' | 'key'>,
+    read: (signal: AbortSignal) => Promise<T>,
+  ): Check<T> => {
     const queue = queues.get(product) ?? []
     const waiting = [...queues.values()].reduce((sum, { length }) => sum + length, 0)
     if (queue.length >= waitingPerProductMax || waiting >= waitingMax) {
@@ -103,27 +104,37 @@ export function createContentChecks(): ContentChecks {
         retryAfterSeconds,
       )
     }
-    const check: Check = {
-      key: keyOf(content),
-      product,
-      read,
-      ending: new AbortController(),
-      verdict: Promise.withResolvers(),
-      callers: 0,
-    }
+    const ending = new AbortController()
+    const found = Promise.withResolvers<T>()
     // Everybody may have left before it fails.
-    check.verdict.promise.catch(() => {})
-    checks.set(check.key, check)
+    found.promise.catch(() => {})
+    const work = async () => {
+      try {
+        found.resolve(await read(ending.signal))
+      } catch (error) {
+        found.reject(error)
+      }
+    }
+    const check: Check<T> = { key, product, work, ending, found: found.promise, callers: 0 }
     queue.push(check)
     queues.set(product, queue)
-    startNext()
     return check
   }
 
-  const leave = (check: Check) => {
+  const wait = async <T>(check: Check<T>, leaving: AbortSignal | undefined): Promise<T> => {
+    check.callers++
+    startNext()
+    try {
+      return await unlessLeft(check.found, leaving)
+    } finally {
+      leave(check)
+    }
+  }
+
+  const leave = (check: Turn) => {
     check.callers--
     if (check.callers > 0) return
-    check.ending.abort()
+    check.ending.abort(callerLeft())
     forget(check)
     const queue = queues.get(check.product)
     const place = queue?.indexOf(check) ?? -1
@@ -138,15 +149,22 @@ export function createContentChecks(): ContentChecks {
       const key = keyOf(content)
       let verdict = verdicts.get(key)
       if (verdict === undefined) {
-        const check = checks.get(key) ?? add(content, read)
-        check.callers++
-        try {
-          verdict = await unlessLeft(check.verdict.promise, leaving)
-        } finally {
-          leave(check)
+        let check = checks.get(key)
+        if (check === undefined) {
+          check = add({ product: content.product, key }, async (signal) => {
+            const found = await read(signal)
+            remember(key, found)
+            return found
+          })
+          checks.set(key, check)
         }
+        verdict = await wait(check, leaving)
       } else remember(key, verdict)
-      if (verdict !== 'good') throw verdict
+      if (verdict instanceof Refusal) throw verdict
+      return verdict
+    },
+    async queue(product, work, leaving) {
+      return await wait(add({ product, key: undefined }, work), leaving)
     },
   }
 }
@@ -168,7 +186,7 @@ async function unlessLeft<T>(promise: Promise<T>, leaving: AbortSignal | undefin
   }
 }
 
-export function callerLeft(): Refusal<ContentCheckRefusal> {
+function callerLeft(): Refusal<ContentCheckRefusal> {
   return new Refusal<ContentCheckRefusal>(
     'caller_left',
     'the caller went away before the content was read',

@@ -4,39 +4,31 @@ import type { ContentSource } from '@seaworthy/oci/content'
 import { storeContent } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
 import type { ImageIndex } from '@seaworthy/oci/manifests'
-import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
-import type { ReleaseFault, ReleaseKind, ReleaseOutline } from '@seaworthy/oci/release-content'
+import { formatPlatform, manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import {
+  claimsOf,
+  readReleaseIndex,
   readReleaseOutline,
-  requireClaims,
+  requireSameClaims,
   verifyReleaseContent,
 } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import { requireClosure } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
-import type { App, ContentVerdict } from '../app.ts'
-import { callerLeft } from './content-checks.ts'
-
-export interface ReleaseContent {
-  readonly kind: ReleaseKind
-  /** Of the index, in bytes. */
-  readonly length: number
-  /** Of everything below the index together, in bytes. */
-  readonly totalBytes: number
-  readonly platforms: readonly { platform: string; digest: string; bytes: number }[]
-}
+import type { App, ContentVerdict, ReadRelease } from '../app.ts'
 
 /** Throws `release_content_missing` unless the index and everything below it are in the product's repository. */
 async function requireContent(
   store: RegistryStore,
-  product: string,
-  digest: Digest,
+  { product, digest }: ReleaseName,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
-    await requireClosure(store, product, digest)
+    await requireClosure(store, product, digest, signal)
   } catch (cause) {
-    if (!(cause instanceof Refusal)) throw cause
+    if (!(cause instanceof Refusal) || cause.code === 'caller_left') throw cause
     throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
   }
 }
@@ -46,39 +38,17 @@ export async function describeContent(
   app: ContentDeps,
   wanted: { product: string; version: string; digest: Digest },
   leaving?: AbortSignal,
-): Promise<ReleaseContent> {
-  const { product, version, digest } = wanted
-  await requireContent(app.store, product, digest)
-  const outline = await verifyContent(app, product, digest, leaving)
-  const { release, kind, length } = outline
-  if (release.product !== product || release.version !== version) {
+): Promise<ReadRelease> {
+  const { product, version } = wanted
+  const release = await readRelease(app, wanted, leaving)
+  const { claims } = release
+  if (claims.product !== product || claims.version !== version) {
     throw new Refusal<ReleaseFault>(
       'release_mismatch',
-      `the index names ${release.product} ${release.version}, and ${product} ${version} is to be registered: push it as what it is`,
+      `the index names ${claims.product} ${claims.version}, and ${product} ${version} is to be registered: push it as what it is`,
     )
   }
-  const { totalBytes, byDigest } = await countBytes(app.store, product, release.index)
-  const platforms = outline.platforms.map(({ platform, manifest: { digest: child } }) => ({
-    platform,
-    digest: child,
-    bytes: byDigest.get(child)!,
-  }))
-  return { kind, length, totalBytes, platforms }
-}
-
-/** Bytes below each manifest of an index, and of all of them. */
-async function countBytes(store: RegistryStore, product: string, index: ImageIndex) {
-  const byDigest = new Map<Digest, number>()
-  let totalBytes = 0
-  for (const child of index.manifests) {
-    const stored = await store.getManifest(product, child.digest)
-    if (stored === undefined) throw malformed(`${child.digest} is gone`)
-    const children = manifestChildren(parseManifest(stored.bytes, stored.mediaType))
-    const bytes = children.reduce((sum, { size }) => sum + size, child.size)
-    byDigest.set(child.digest, bytes)
-    totalBytes += bytes
-  }
-  return { totalBytes, byDigest }
+  return release
 }
 
 /**
@@ -90,48 +60,84 @@ export async function verifyClaims(
   leaving?: AbortSignal,
 ): Promise<void> {
   const digest = `sha256:${release.sha256}` as const
-  await requireContent(app.store, release.product, digest)
-  requireClaims(await verifyContent(app, release.product, digest, leaving), release)
+  const { claims } = await readRelease(app, { product: release.product, digest }, leaving)
+  requireSameClaims(claims, release)
 }
 
 type ContentDeps = Pick<App, 'store' | 'contentChecks'>
 
-/** Reads every bundle of a release once in the life of a worker. */
-async function verifyContent(
-  { store, contentChecks }: ContentDeps,
-  product: string,
-  digest: Digest,
-  leaving: AbortSignal | undefined,
-): Promise<ReleaseOutline> {
-  const source = storeContent(store, product)
-  try {
-    const outline = await readReleaseOutline(source, digest)
-    const read = (signal: AbortSignal) => judgeContent(untilLeft(source, signal), outline)
-    await contentChecks.check({ product, digest }, read, leaving)
-    return outline
-  } catch (cause) {
-    if (!(cause instanceof Refusal)) throw cause
-    if (isFaultOfStore(cause)) {
-      throw new Refusal<ReleaseRefusal>('release_content_missing', cause.message, { cause })
-    }
-    throw cause
-  }
+interface ReleaseName {
+  readonly product: string
+  readonly digest: Digest
 }
 
-/** What the content deserves; throws what says nothing about it. */
+/**
+ * Reads all manifests and bundles of a release once in the life of a worker; whether all of it is there, each time. Every look
+ * at content has its turn in the product's queue and ends when its caller has left: a builder may make it long.
+ */
+async function readRelease(
+  { store, contentChecks }: ContentDeps,
+  name: ReleaseName,
+  leaving: AbortSignal | undefined,
+): Promise<ReadRelease> {
+  let isJustRead = false
+  const release = await contentChecks.check(
+    name,
+    async (signal) => {
+      isJustRead = true
+      return await judgeContent(store, name, signal)
+    },
+    leaving,
+  )
+  if (!isJustRead) {
+    const { product } = name
+    await contentChecks.queue(product, (signal) => requireContent(store, name, signal), leaving)
+  }
+  return release
+}
+
+/** What the content is or deserves; throws what says nothing about it. */
 async function judgeContent(
-  source: ContentSource,
-  outline: ReleaseOutline,
+  store: RegistryStore,
+  name: ReleaseName,
+  signal: AbortSignal,
 ): Promise<ContentVerdict> {
+  const source = untilLeft(storeContent(store, name.product), signal)
   try {
+    await readReleaseIndex(source, name.digest)
+    await requireContent(store, name, signal)
+    const outline = await readReleaseOutline(source, name.digest)
     await verifyReleaseContent(source, outline)
-    return 'good'
+    return { claims: claimsOf(outline), ...(await countBytes(source, outline.release.index)) }
   } catch (error) {
-    if (!(error instanceof Refusal) || isFaultOfStore(error) || error.code === 'caller_left') {
-      throw error
+    if (!(error instanceof Refusal) || error.code === 'caller_left') throw error
+    if (error.code === 'release_content_missing') throw error
+    if (isFaultOfStore(error)) {
+      throw new Refusal<ReleaseRefusal>('release_content_missing', error.message, { cause: error })
     }
     return error as Refusal<ReleaseFault>
   }
+}
+
+/** Bytes below each platform's manifest, and below all of an index. Each manifest is parsed once. */
+async function countBytes(source: ContentSource, { manifests }: ImageIndex) {
+  const below = new Map<Digest, number>()
+  const platforms: { platform: string; digest: string; bytes: number }[] = []
+  let totalBytes = 0
+  for (const { digest, size, platform } of manifests) {
+    let bytes = below.get(digest)
+    if (bytes === undefined) {
+      const stored = await source.readManifest(digest)
+      const children = manifestChildren(parseManifest(stored.bytes, stored.mediaType))
+      bytes = children.reduce((sum, child) => sum + child.size, 0)
+      below.set(digest, bytes)
+    }
+    totalBytes += bytes + size
+    if (platform === undefined) continue
+    platforms.push({ platform: formatPlatform(platform), digest, bytes: bytes + size })
+  }
+  platforms.sort((a, b) => (a.platform < b.platform ? -1 : 1))
+  return { totalBytes, platforms }
 }
 
 function isFaultOfStore({ code }: Refusal): boolean {
@@ -141,16 +147,15 @@ function isFaultOfStore({ code }: Refusal): boolean {
 /** The same source, which stops in the middle when nobody waits for it any more. */
 function untilLeft(source: ContentSource, signal: AbortSignal): ContentSource {
   return {
-    readManifest: (digest) => source.readManifest(digest),
+    async readManifest(digest) {
+      signal.throwIfAborted()
+      return await source.readManifest(digest)
+    },
     async *readBlob(expected) {
       for await (const piece of source.readBlob(expected)) {
-        if (signal.aborted) throw callerLeft()
+        signal.throwIfAborted()
         yield piece
       }
     },
   }
-}
-
-function malformed(publicMessage: string): Refusal<ReleaseFault> {
-  return new Refusal<ReleaseFault>('release_malformed', publicMessage)
 }

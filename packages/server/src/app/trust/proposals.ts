@@ -70,6 +70,7 @@ export async function submitProposal(
   tx: WriteTx,
   actor: Actor,
   submitted: unknown,
+  known: ReadAhead,
   now: Date,
 ): Promise<StoredProposal> {
   const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
@@ -87,7 +88,7 @@ export async function submitProposal(
     )
   }
   await checkOnlineKeys(app, tx, proposal)
-  await checkContent(app, proposal, current)
+  await checkContent(app, proposal, current, { known })
   const { chain: _chain, ...kept } = proposal
   const row: ProposalRow = {
     id: proposal.id,
@@ -185,6 +186,7 @@ export async function applyProposal(
   tx: WriteTx,
   actor: Actor,
   id: string,
+  known: ReadAhead,
   now: Date,
 ): Promise<AppliedProposal> {
   await lockPublication(tx)
@@ -193,7 +195,7 @@ export async function applyProposal(
   const current = currentOf(state)
   const files = await prepareProposal(stored.proposal, current, now)
   await checkOnlineKeys(app, tx, stored.proposal)
-  await checkContent(app, stored.proposal, current)
+  await checkContent(app, stored.proposal, current, { known })
   if (state === undefined) await sealAnchor(app, tx, files, now)
   await publish(tx, app, state, { documents: files, actor: actor.id, now })
   await closeProposal(tx, id, { state: 'applied', at: now, reason: null })
@@ -248,13 +250,17 @@ async function checkOnlineKeys(
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
+/** The claims about releases that were found to be true before the transaction, where reading may take long. */
+export type ReadAhead = ReadonlySet<string>
+
 /** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
 async function checkContent(
   app: Pick<App, 'contentChecks' | 'store'>,
   proposal: Proposal,
   current: CurrentMetadata,
-  leaving?: AbortSignal,
-): Promise<void> {
+  { known, leaving }: { known?: ReadAhead; leaving?: AbortSignal | undefined },
+): Promise<ReadAhead> {
+  const verified = new Set<string>()
   for (const { role, signed } of proposal.documents) {
     if (signed._type !== 'targets' || roleKindOf(role)?.kind !== 'channel') continue
     const listed = current.roles.get(role)?.signed.targets ?? {}
@@ -262,21 +268,25 @@ async function checkContent(
       const isListed =
         Object.hasOwn(listed, release.path) &&
         listed[release.path]!.hashes['sha256'] === release.sha256
-      if (!isListed) await verifyClaims(app, release, leaving)
+      if (isListed) continue
+      const claims = JSON.stringify(release)
+      if (known?.has(claims) !== true) await verifyClaims(app, release, leaving)
+      verified.add(claims)
     }
   }
+  return verified
 }
 
-/** Reads what a proposal is about before anything is locked: `submitProposal` finds it read. */
+/** Reads what a proposal is about before anything is locked, for `submitProposal`. */
 export async function verifySubmitted(
   app: Deps,
   actor: Actor,
   submitted: unknown,
   leaving: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ReadAhead> {
   const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
   requireReachToChange(actor, proposal)
-  await readContentAhead(app, proposal, leaving)
+  return await readContentAhead(app, proposal, leaving)
 }
 
 /** The same for a proposal that is stored, and may have been read by another worker alone. */
@@ -285,21 +295,22 @@ export async function verifyStored(
   actor: Actor,
   id: string,
   leaving: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ReadAhead> {
   const { row, proposal } = await openRow(await getProposal(app.db.reader, id))
   requireReachToChange(actor, proposal)
-  if (row.state === 'open') await readContentAhead(app, proposal, leaving)
+  if (row.state !== 'open') return new Set()
+  return await readContentAhead(app, proposal, leaving)
 }
 
 async function readContentAhead(
   app: Deps,
   proposal: Proposal,
   leaving: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ReadAhead> {
   const current = currentOf(await app.trust.freshState())
   // What breaks a rule is refused for that, without anything being read for it.
-  if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return
-  await checkContent(app, proposal, current, leaving)
+  if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return new Set()
+  return await checkContent(app, proposal, current, { leaving })
 }
 
 /** The product of a product's or channel's role; `undefined` for the top-level ones. */

@@ -16,7 +16,7 @@ import {
 } from '../../db/releases.ts'
 import type { Actor } from '../access/index.ts'
 import { requireWholeProduct } from '../access/index.ts'
-import type { App, TrustState } from '../app.ts'
+import type { App, ReadRelease, TrustState } from '../app.ts'
 import { describeContent, measureReleaseFiles } from '../content/index.ts'
 import { requireKnownProduct } from './products.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -24,16 +24,19 @@ import { readPage } from '../views.ts'
 
 type Deps = Pick<App, 'contentChecks' | 'store' | 'trust'>
 
-/** Reads the whole of a release that is to be registered. Throws as `createRelease` does, which then finds it read. */
+/**
+ * Reads the whole of a release that is to be registered, before any transaction: that takes as long as it is large. Throws
+ * `product_not_found`, `out_of_scope`, and what `describeContent` throws.
+ */
 export async function verifyNewRelease(
   app: Deps,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
   leaving: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ReadRelease> {
   requireWholeProduct(actor, wanted.product)
   requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
-  await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) }, leaving)
+  return await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) }, leaving)
 }
 
 function parseSha256(text: string): Digest {
@@ -42,25 +45,25 @@ function parseSha256(text: string): Digest {
   throw new Refusal<ReleaseFault>('release_malformed', 'a release has a sha256 digest')
 }
 
-/** The same digest under the same version again changes nothing. Throws `release_exists`, and what `describeContent` throws. */
+/** The same digest under the same version again changes nothing. Throws `product_not_found`, `out_of_scope`, `release_exists`. */
 export async function createRelease(
   app: Deps,
   tx: WriteTx,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
+  content: ReadRelease,
   now: Date,
 ): Promise<{ row: ReleaseRow; isNew: boolean }> {
   const { product, version } = wanted
   requireWholeProduct(actor, product)
   requireKnownProduct(actor, await app.trust.freshState(), product)
   const digest = parseSha256(wanted.digest)
-  const content = await describeContent(app, { product, version, digest })
   const row: ReleaseRow = {
     product,
     version,
-    kind: content.kind,
+    kind: content.claims.kind,
     digest,
-    length: content.length,
+    length: content.claims.length,
     totalBytes: content.totalBytes,
     platforms: content.platforms,
     createdAt: now,
