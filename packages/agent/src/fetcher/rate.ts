@@ -31,6 +31,11 @@ export function hurried(limits: RateLimits): RateLimits {
   return { ...limits, bytesPerSecondMin: limits.bytesPerSecondMin * hurriedTimes }
 }
 
+/** The time after which a download of that length is given up, whatever arrives. */
+export function deadlineMsOf(size: number, limits: RateLimits): number {
+  return limits.deadlineBaseMs + (size / limits.bytesPerSecondMin) * 1000
+}
+
 interface Sample {
   atMs: number
   bytes: number
@@ -44,7 +49,7 @@ export interface RateWatch {
 }
 
 export function createRateWatch(startMs: number, size: number, limits: RateLimits): RateWatch {
-  const deadlineMs = startMs + limits.deadlineBaseMs + (size / limits.bytesPerSecondMin) * 1000
+  const deadlineMs = startMs + deadlineMsOf(size, limits)
   /** There is at most one sample per hundredth of the window, so that memory stays flat. */
   let samples: Sample[] = []
   return {

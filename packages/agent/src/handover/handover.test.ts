@@ -97,6 +97,28 @@ test('T7 a hijacked fetcher that speaks out of form is cut off, and whoever wait
   }
 })
 
+test('T7 attack: a fetcher that never answers for content is waited for as long as its length may take, not for days', async () => {
+  for (const [size, isHurried, secondsMax] of [
+    [0, false, 240],
+    [1024 * 1024, false, 240 + 1024],
+    [1024 * 1024, true, 240 + 32],
+  ] as const) {
+    const slept: number[] = []
+    const sleep = async (ms: number) => void slept.push(ms)
+    const gateway = createGateway({ sleep, log: silentLog, settings })
+    const pipe = createHostilePipe(() => '')
+    const attached = gateway.attach(pipe)
+    const wanted = { path: '/v2/a', sha256: 'a'.repeat(64), size, isHurried }
+    await assert.rejects(
+      gateway.ask({ kind: 'content', source: 0, ...wanted }),
+      (error) => error instanceof FetchError && error.code === 'timed_out',
+    )
+    assert.deepEqual(slept, [secondsMax * 1000])
+    pipe.end()
+    await attached
+  }
+})
+
 test('T7 answers to questions nobody asked change nothing', async () => {
   const reply = await askHostile((n) => answer(999, { file: 'evil' }) + answer(n, { file: 'good' }))
   assert.deepEqual(reply, { file: 'good' })

@@ -1,6 +1,7 @@
 /** Both ends of the conversation: requests with numbers one way, answers and events the other. */
 import type { Log } from '@seaworthy/std/log'
 import type { Sleep } from '@seaworthy/std/time'
+import { deadlineMsOf, hurried, rateLimits } from '../fetcher/rate.ts'
 import { FetchError } from '../refusals.ts'
 import type { Pipe } from './lines.ts'
 import { encodeMessage, readMessages } from './lines.ts'
@@ -21,12 +22,18 @@ import {
   parseReply,
 } from './messages.ts'
 
-/**
- * Time for an answer, by kind; content takes what its size allows, and the fetcher watches the rate
- * itself.
- */
 const answerTimeoutMs = 120_000
-const contentTimeoutMs = 7 * 24 * 3_600_000
+
+/**
+ * Time for an answer. A fetcher that keeps to the deadline of a download says in time that it was
+ * missed; one that was taken over and says nothing holds the device up for no longer than the
+ * slowest source.
+ */
+function patienceMsFor(request: FetcherRequest): number {
+  if (request.kind !== 'content') return answerTimeoutMs
+  const limits = request.isHurried ? hurried(rateLimits) : rateLimits
+  return answerTimeoutMs + deadlineMsOf(request.size, limits)
+}
 
 export interface GatewayLink extends Gateway {
   /**
@@ -64,8 +71,7 @@ export function createGateway(ports: {
     async ask(request, signal) {
       const timer = new AbortController()
       const end = signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal])
-      const timeoutMs = request.kind === 'content' ? contentTimeoutMs : answerTimeoutMs
-      void ports.sleep(timeoutMs, timer.signal).then(
+      void ports.sleep(patienceMsFor(request), timer.signal).then(
         () => timer.abort(new FetchError('timed_out')),
         () => {},
       )
