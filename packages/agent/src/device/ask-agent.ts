@@ -20,9 +20,33 @@ export async function askAgent(
     return isRunning ? 0 : 6
   }
   const status = answer ?? readLast(layoutOf(config.stateDir, config.product).statusFile)
-  const shown = { isRunning, ...(status as Record<string, unknown>) }
-  process.stdout.write(options.isJson ? `${JSON.stringify(shown)}\n` : formatStatus(shown))
+  const shown = Object.assign({ isRunning }, status, { isRunning })
+  process.stdout.write(options.isJson ? `${harmlessJson(shown)}\n` : formatAnswer(shown))
   return isRunning ? 0 : 6
+}
+
+/**
+ * Characters that a terminal would act upon or hide. A fetcher that was taken over writes what it
+ * likes: none of it may steer the terminal of the person who asks.
+ */
+const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu
+
+/** The JSON of the same value: what a terminal must not see can only lie within its texts. */
+function harmlessJson(value: unknown): string {
+  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value).replaceAll(unseen, (character) =>
+    Array.from({ length: character.length }, (_, i) => escape(character[i]!)).join(''),
+  )
+}
+
+/** An answer of another form comes from a fetcher that was taken over: no fault of this command. */
+function formatAnswer(status: Record<string, unknown>): string {
+  try {
+    return formatStatus(status)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return 'agent        running, but its answer is not the status of an agent: look at its log\n'
+  }
 }
 
 function readLast(path: string): unknown {
@@ -90,9 +114,7 @@ function formatStatus(status: Record<string, unknown>): string {
     ]),
   ]
   if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
-  // A fetcher that was taken over writes what it likes: none of it may steer the terminal of the
-  // person who asks.
-  const harmless = (value: string) => value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD')
+  const harmless = (value: string) => value.replaceAll(unseen, '\uFFFD')
   return rows.map(([name, value]) => `${name.padEnd(12)} ${harmless(value)}\n`).join('')
 }
 

@@ -2,7 +2,7 @@
  * `agent.sock`: one JSON line in, one JSON line out. Everybody who may open the socket can read the
  * status; a request changes nothing but the time of the next poll.
  */
-import { unlinkSync } from 'node:fs'
+import { lstatSync, unlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { createConnection, createServer } from 'node:net'
 import { encodeMessage, readMessages } from '../handover/lines.ts'
@@ -37,8 +37,12 @@ export function serveStatus(
   return { close: () => server.close() }
 }
 
-/** The answer; throws when nobody answers within 5 s. */
+/**
+ * The answer; throws when nobody answers within 5 s. The folder is the fetcher's, whose link could
+ * lead root to another program's socket.
+ */
 export async function askSocket(socketPath: string, command: string): Promise<unknown> {
+  if (!lstatSync(socketPath).isSocket()) throw new Error(`${socketPath} is no socket`)
   const socket = createConnection(socketPath)
   socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
   socket.write(encodeMessage({ command }))
