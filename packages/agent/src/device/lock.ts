@@ -1,5 +1,5 @@
 /** One agent per state folder. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Refusal } from '@seaworthy/std/refusal'
 
 function identityOf(pid: number): string | undefined {
@@ -31,6 +31,8 @@ export function lockState(stateDir: string): void {
       `another agent (process ${pid}) uses ${stateDir}`,
     )
   }
-  writeFileSync(`${path}.new`, identityOf(process.pid) ?? '')
+  // The file is made anew, so that no link is written through.
+  rmSync(`${path}.new`, { force: true })
+  writeFileSync(`${path}.new`, identityOf(process.pid) ?? '', { flag: 'wx' })
   renameSync(`${path}.new`, path)
 }

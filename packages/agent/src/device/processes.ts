@@ -38,6 +38,7 @@ const environBytesMax = 256 * 1024
  */
 const logBytesMax = 8 * 1024 * 1024
 const logCheckMs = 60_000
+const logFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
 
 function markOf(settings: ProcessSettings, product: string, sha256: string): string {
   return `${product}:${sha256}:${settings.stateDir}`
@@ -120,7 +121,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
   return {
     async start(spec) {
       await checkProgram(spec)
-      const log = await open(logFileOf(spec.dataFolder), 'a', 0o640)
+      const log = await open(logFileOf(spec.dataFolder), logFlags, 0o640)
       let child: ChildProcess
       try {
         // A command that is too long throws here already; other failures come as an event.

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { base64Decode } from '@seaworthy/std/bytes'
 import { jsonLog } from '@seaworthy/std/log'
@@ -27,18 +27,29 @@ import type { Installer } from './installer.ts'
 import { openInstaller } from './installer.ts'
 import { runUnreadable } from './unreadable.ts'
 import { agentVersion, builtAt } from '../version.ts'
-import type { Account, Accounts } from '../device/accounts.ts'
+import type { Accounts } from '../device/accounts.ts'
 import { checkAccount, chooseAccounts } from '../device/accounts.ts'
 import { createDisk, syncByCall, syncByProgram } from '../device/disk.ts'
 import type { AgentOptions } from '../device/commands.ts'
 import { codePlaces, fetcherCommand, probeCommand } from '../device/commands.ts'
 import { realPlace, requireHidden } from '../device/exposed.ts'
 import { lockState } from '../device/lock.ts'
+import type { OwnedPlace } from '../device/owners.ts'
+import {
+  giveFolder,
+  makeRootsFolder,
+  requireNotOf,
+  requireRootsAlone,
+  requireRootsEntries,
+} from '../device/owners.ts'
 import { createProcesses } from '../device/processes.ts'
 import { readConfig } from '../device/read-config.ts'
 import { superviseLives } from '../device/supervise.ts'
 
 const rootBytesMax = 512 * 1024
+/** The status is written in place, which needs no room on a full disk, and through no link. */
+const statusFlags =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 export async function runInstaller(options: AgentOptions): Promise<number> {
   const log = jsonLog({
@@ -52,7 +63,8 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const isRoot = process.getuid?.() === 0
   const accounts = chooseAccounts(isRoot, config)
   checkPlaces(options.configPath, config, layout, accounts)
-  prepareFolders(config, layout, accounts)
+  if (accounts !== undefined) checkOwners(options.configPath, config, accounts)
+  prepareFolders(options.configPath, config, layout, accounts)
   if (accounts === undefined) {
     log.warn('one-account-for-all', {
       why: 'the agent was not started as root, so what talks to the network, what installs and the application run as one account: nothing but permissions of files keeps them apart',
@@ -180,13 +192,35 @@ function checkPlaces(
   requireHidden([...written, ...read], kept)
 }
 
+/** Refuses what root reads unless it is root's alone. Throws `Refusal<ConfigRefusal>`. */
+function checkOwners(configPath: string, config: AgentConfig, accounts: Accounts): void {
+  requireRootsAlone({
+    what: 'the configuration',
+    path: configPath,
+    elsewhere: 'move it elsewhere, and name it with --config FILE',
+  })
+  // Root hands these texts to the fetcher, who could have it read what is closed to the fetcher.
+  for (const { ca } of [config, ...config.mirrors]) {
+    const elsewhere = `name another ca in ${configPath}`
+    if (ca !== undefined) requireRootsAlone({ what: 'the certificate', path: ca, elsewhere })
+  }
+  const ofAccounts = [accounts.fetcher, accounts.application]
+  for (const path of [codePlaces().main, process.execPath]) requireNotOf(ofAccounts, path)
+}
+
 /**
  * Reports at once what this account cannot use: starting over would not make it better. Throws
  * `Refusal<ConfigRefusal>`.
  */
-function prepareFolders(config: AgentConfig, layout: Layout, accounts: Accounts | undefined): void {
+function prepareFolders(
+  configPath: string,
+  config: AgentConfig,
+  layout: Layout,
+  accounts: Accounts | undefined,
+): void {
   try {
-    makeAgentFolders(config, layout, accounts)
+    if (accounts === undefined) makeOwnFolders(config, layout)
+    else makeAgentFolders(configPath, config, layout, accounts)
     lockState(layout.root)
   } catch (cause) {
     const { code = '', path = config.stateDir } = cause as NodeJS.ErrnoException
@@ -212,22 +246,45 @@ function refuseMember(what: string, cause?: unknown): never {
   throw new Refusal<ConfigRefusal>('config_malformed', `${what}${code}`, { cause })
 }
 
-function makeAgentFolders(
-  config: AgentConfig,
-  layout: Layout,
-  accounts: Accounts | undefined,
-): void {
-  const owned = (path: string, mode: number, account: Account | undefined) => {
+/** Makes the folders of an agent that is not root and can give nothing away. */
+function makeOwnFolders(config: AgentConfig, layout: Layout): void {
+  const make = (path: string, mode: number) => {
     makeFolders(path, mode)
     chmodSync(path, mode)
-    if (account !== undefined) chownSync(path, account.uid, account.gid)
   }
-  owned(layout.root, 0o755, undefined)
-  owned(layout.trust, 0o700, undefined)
-  owned(layout.fetch, 0o755, accounts?.fetcher)
-  owned(config.runDir, 0o755, accounts?.fetcher)
-  owned(layout.releases, 0o755, undefined)
-  owned(layout.appData, 0o750, accounts?.application)
+  make(layout.root, 0o755)
+  make(layout.trust, 0o700)
+  make(layout.fetch, 0o755)
+  make(config.runDir, 0o755)
+  make(layout.releases, 0o755)
+  make(layout.appData, 0o750)
+}
+
+/**
+ * Makes root's folders, which nobody else may change, and the three that it gives away. Throws
+ * `Refusal<ConfigRefusal>`.
+ */
+function makeAgentFolders(
+  configPath: string,
+  config: AgentConfig,
+  layout: Layout,
+  { fetcher, application }: Accounts,
+): void {
+  const elsewhere = 'choose another --state-dir'
+  const place = (what: string, path: string): OwnedPlace => ({ what, path, elsewhere })
+  const releases = place('the folder of releases', layout.releases)
+  makeRootsFolder(place('the state', layout.root), 0o755)
+  makeRootsFolder(place('the state', layout.trust), 0o700)
+  makeRootsFolder(place('the folder for verified content', layout.incoming), 0o700)
+  makeRootsFolder(releases, 0o755)
+  requireRootsEntries(releases)
+  giveFolder(place('the folder of downloads', layout.fetch), 0o755, fetcher)
+  giveFolder(place('the data of the application', layout.appData), 0o750, application)
+  const runDir = {
+    ...place('the runDir', config.runDir),
+    elsewhere: `name another runDir in ${configPath}`,
+  }
+  giveFolder(runDir, 0o755, fetcher, ['agent.sock'])
 }
 
 /** Publishes the status at the socket, and in a file for when nobody listens there. */
@@ -238,7 +295,12 @@ function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatu
     const text = JSON.stringify(status)
     if (text === last) return
     last = text
-    writeFileSync(statusFile, `${text}\n`, { mode: 0o644 })
+    const file = openSync(statusFile, statusFlags, 0o644)
+    try {
+      writeFileSync(file, `${text}\n`)
+    } finally {
+      closeSync(file)
+    }
   }
 }
 
