@@ -20,7 +20,7 @@ import {
   readReleaseOutline,
   requireFileLists,
 } from '@seaworthy/oci/release-content'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { Context } from './context.ts'
 
 export interface ImagePart {
@@ -60,8 +60,8 @@ export type Purpose = 'proposed' | 'before'
 export interface TreeReader {
   outline(digest: Digest): Promise<ReleaseOutline>
   /**
-   * Content that is not there is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise. Throws
-   * `Refusal<ReleaseFault>`.
+   * Content that is not there is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise. Any other fault of
+   * content throws `Refusal<ReleaseFault>` or `TrustError<ContentFault>` of a proposed release, and is marked of one before.
    */
   tree(outline: ReleaseOutline, purpose: Purpose, mayMiss: boolean): Promise<ReleaseTree>
   /** The last state of the progress stays on the screen. */
@@ -102,7 +102,11 @@ export function createTreeReader(
       const lie =
         platform.list === undefined
           ? undefined
-          : await describeListLie(source, platform.list, computed.files).catch(missingText)
+          : await describeListLie(source, platform.list, computed.files).catch((fault: unknown) => {
+              if (purpose === 'before') return `its file list cannot be read: ${reasonOf(fault)}`
+              if (!isMissing(fault)) throw fault
+              return undefined
+            })
       if (purpose === 'before')
         lies.push(...(lie === undefined ? [] : [`${platform.platform}: ${lie}`]))
       else if (lie === undefined) throw error
@@ -142,8 +146,12 @@ export function createTreeReader(
               : await readImage(platform, purpose)
           platforms.set(platform.platform, tree)
         } catch (error) {
-          if (!mayMiss || !isMissing(error)) throw error
-          const reason = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest}) is not here`
+          const content = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest})`
+          const isBefore = purpose === 'before'
+          if (!(mayMiss && isMissing(error)) && !(isBefore && isContentFault(error))) throw error
+          const reason = isMissing(error)
+            ? `${content} is not here`
+            : `${content} cannot be used: ${reasonOf(error)}`
           platforms.set(platform.platform, {
             kind: 'unchecked',
             reason,
@@ -162,9 +170,15 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'content_missing'
 }
 
-function missingText(error: unknown): undefined {
-  if (!isMissing(error)) throw error
-  return undefined
+/** Whether the content is at fault, and not the way to it: it is missing, malformed, or not what its digest says. */
+export function isContentFault(error: unknown): error is Refusal | TrustError {
+  return error instanceof Refusal || error instanceof TrustError
+}
+
+/** What is wrong with content, for people. Throws any other error. */
+export function reasonOf(error: unknown): string {
+  if (!isContentFault(error)) throw error
+  return error.message
 }
 
 function claimedBytes(platform: BundlePlatform | ImagePlatform): number {

@@ -8,7 +8,7 @@ import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent, missing } from '@seaworthy/oci/content'
 import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
-import { verifyStream } from '@seaworthy/oci/digests'
+import { verifyBytes, verifyStream } from '@seaworthy/oci/digests'
 import { parseJson } from '@seaworthy/oci/json'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
 import { mediaTypes } from '@seaworthy/oci/manifests'
@@ -28,7 +28,7 @@ import { formatBytes, harmless } from '../output/format.ts'
 import type { LeftOut } from '../release-changes.ts'
 import { compareTrees, describeChanges, describeRest, nothingLeftOut } from '../release-changes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
-import { createTreeReader, isMissing } from '../release-trees.ts'
+import { createTreeReader, isContentFault, isMissing, reasonOf } from '../release-trees.ts'
 
 interface ProposedRelease {
   release: Release
@@ -133,8 +133,7 @@ async function readBefore(
   try {
     return await reader.tree(await reader.outline(`sha256:${sha256}`), 'before', true)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    return { reason: error.message }
+    return { reason: reasonOf(error) }
   }
 }
 
@@ -207,7 +206,7 @@ export async function packContent(
   }
   const fits = (size: number) => bytesTotal + size <= contentBytesMax
   const proposed = listProposed(proposal, current)
-  const wanted: { source: ContentSource; expected: ExpectedContent }[] = []
+  const wanted: { source: ContentSource; expected: ExpectedContent; before: boolean }[] = []
   for (const { release, before } of [
     ...proposed.map(({ release }) => ({ release, before: false })),
     ...proposed.flatMap(({ before }) =>
@@ -219,6 +218,7 @@ export async function packContent(
       ...source,
       async readManifest(digest) {
         const content = await source.readManifest(digest)
+        verifyBytes(content.bytes, { digest, size: content.bytes.length })
         if (fits(content.bytes.length)) keep(digest, content.bytes)
         else left.push(digest)
         return content
@@ -226,9 +226,9 @@ export async function packContent(
     }
     const outline = await readForPacking(recording, release.sha256, before)
     if (outline === undefined) continue
-    for (const expected of listContent(outline, before)) wanted.push({ source, expected })
+    for (const expected of listContent(outline, before)) wanted.push({ source, expected, before })
   }
-  for (const { source, expected } of wanted) {
+  for (const { source, expected, before } of wanted) {
     if (Object.hasOwn(kept, expected.digest)) continue
     if (!fits(expected.size)) {
       left.push(expected.digest)
@@ -238,7 +238,7 @@ export async function packContent(
     try {
       for await (const piece of verifyStream(source.readBlob(expected), expected)) parts.push(piece)
     } catch (error) {
-      if (!isMissing(error)) throw error
+      if (!isMissing(error) && !(before && isContentFault(error))) throw error
       left.push(expected.digest)
       continue
     }
@@ -252,7 +252,7 @@ export async function packContent(
  * reads it checks every byte against the digests in the proposal.
  */
 export async function layOutContent(
-  context: Pick<Context, 'ports' | 'progress'>,
+  context: Pick<Context, 'progress'> & { ports: Pick<Context['ports'], 'random'> },
   { proposal, current }: { proposal: Proposal; current: CurrentMetadata },
   open: OpenContent,
   folder: string,
@@ -270,8 +270,8 @@ export async function layOutContent(
   try {
     for (const { release, before } of listProposed(proposal, current)) {
       await copy(release)
-      // the one before was signed once: that it is gone must not keep a better one from being signed
-      if (before !== undefined) await ifThere(copy(before), true)
+      // the one before was signed once: that it is gone or spoilt must not keep a better one from being signed
+      if (before !== undefined) await copy(before).catch(reasonOf)
     }
   } finally {
     progress.finish()
@@ -286,7 +286,7 @@ async function readForPacking(
   try {
     return await readReleaseOutline(source, `sha256:${sha256}`)
   } catch (error) {
-    if (!isBefore || !(error instanceof Refusal)) throw error
+    if (!isBefore || !isContentFault(error)) throw error
     return undefined
   }
 }
