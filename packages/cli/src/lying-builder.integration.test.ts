@@ -92,11 +92,11 @@ async function writeProposal(
     id: newId('proposal', now, systemRandom),
     now,
   })
+  const proven = withChain(proposal, [current.root], current.roles)
   const evidence =
-    source === undefined ? {} : (await packContent(proposal, current, () => source)).evidence
+    source === undefined ? {} : (await packContent(proven, current, () => source)).evidence
   const path = user.file('proposal.json')
-  const whole = withChain({ ...proposal, evidence }, [current.root], current.roles)
-  await writeFile(path, formatProposal(whole))
+  await writeFile(path, formatProposal({ ...proven, evidence }))
   return path
 }
 

@@ -289,12 +289,12 @@ async function exportProposal(
       if (contentDir !== undefined) {
         await layOutContent(context, { proposal, current }, open, contentDir)
       }
-      const content = await packContent(proposal, current, open)
-      const withContent = { ...proposal, evidence: { ...proposal.evidence, ...content.evidence } }
-      const whole =
+      const proven =
         view.anchor === undefined
-          ? withContent
-          : withChain(withContent, await fetchRootHistory(session, view), current.roles)
+          ? proposal
+          : withChain(proposal, await fetchRootHistory(session, view), current.roles)
+      const content = await packContent(proven, current, open)
+      const whole = { ...proven, evidence: { ...proven.evidence, ...content.evidence } }
       const bytes = formatProposal(whole)
       await writeDurably(output, bytes, { random: context.ports.random, mode: 0o644 })
       const root = view.anchor === undefined ? '' : ` --root sha256:${view.anchor.digest}`

@@ -17,7 +17,12 @@ import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { ManualClock } from '@seaworthy/std/time'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
-import { buildProposal, parseMetadata } from '@seaworthy/trust/tuf'
+import {
+  buildProposal,
+  formatProposal,
+  parseMetadata,
+  proposalBytesMax,
+} from '@seaworthy/trust/tuf'
 import { describeContentChange, layOutContent, packContent } from './proposed-content.ts'
 
 test('T11 nobody is asked to sign what devices would refuse for good', async () => {
@@ -109,8 +114,8 @@ function spoilt(source: ContentSource, digest: Digest, how: keyof typeof spoil):
   }
 }
 
-test('T11 spoilt content of the release before does not keep a newer one from being signed: it is NOT CHECKED', async () => {
-  const { source, before, after } = await makeTwoReleases()
+/** The proposal of the second release, in a channel that has the first. */
+async function proposeSecond({ before, after }: Awaited<ReturnType<typeof makeTwoReleases>>) {
   const repository = await createRepositorySimulator(new Date())
   await repository.addProduct('web')
   await repository.addChannel('web', 'stable')
@@ -128,6 +133,12 @@ test('T11 spoilt content of the release before does not keep a newer one from be
     id: 'proposal_1',
     now: new Date(),
   })
+  return { proposal, current }
+}
+
+test('T11 spoilt content of the release before does not keep a newer one from being signed: it is NOT CHECKED', async () => {
+  const { source, before, after } = await makeTwoReleases()
+  const { proposal, current } = await proposeSecond({ source, before, after })
   const change = { claims: after.claims, sha256: after.sha256, before: before.sha256 }
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-spoilt-'))
   try {
@@ -178,4 +189,28 @@ test('T11 spoilt content of the release before does not keep a newer one from be
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('T11 whatever is packed into an exported file, the file is never longer than one that is read, nor shorter than it could be', async () => {
+  const releases = await makeTwoReleases()
+  const { proposal, current } = await proposeSecond(releases)
+  const pack = async (fileBytesMax: number) => {
+    const { evidence, left } = await packContent(
+      proposal,
+      current,
+      () => releases.source,
+      fileBytesMax,
+    )
+    return { left, byteCount: formatProposal({ ...proposal, evidence }).length }
+  }
+  const whole = await pack(proposalBytesMax)
+  assert.deepEqual(whole.left, [])
+  // The last comma is counted too.
+  assert.deepEqual((await pack(whole.byteCount + 2)).left, [])
+  const least = formatProposal(proposal).length
+  for (let max = least; max <= whole.byteCount + 2; max += 7) {
+    const { byteCount } = await pack(max)
+    assert.ok(byteCount <= max, `${byteCount} of ${max}`)
+  }
+  assert.ok((await pack(whole.byteCount - 1)).left.length > 0)
 })

@@ -22,7 +22,13 @@ import type {
   ProposalRefusal,
   Release,
 } from '@seaworthy/trust/tuf'
-import { isJsonObject, listReleases, roleKindOf } from '@seaworthy/trust/tuf'
+import {
+  formatProposal,
+  isJsonObject,
+  listReleases,
+  proposalBytesMax,
+  roleKindOf,
+} from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
 import type { LeftOut } from '../release-changes.ts'
@@ -180,9 +186,6 @@ async function ifThere<T>(value: Promise<T>, mayMiss: boolean): Promise<T | unde
 }
 
 const contentMember = 'content'
-/** More than this is left out of an export: a third longer in Base64, it stays below `proposalBytesMax`. */
-const contentBytesMax = 64 * 1024 * 1024
-
 export interface PackedContent {
   /** Goes into the evidence of an exported proposal. It needs no trust. */
   evidence: JsonObject
@@ -190,21 +193,31 @@ export interface PackedContent {
   left: readonly Digest[]
 }
 
-/** What a signer without network computes from: documents first, then what fits of the content, that of the new releases before the old. */
+/** What a digest and its bytes take up in an exported file: both in quotes, with a colon and a comma. */
+function packedBytes(digest: Digest, size: number): number {
+  return digest.length + Math.ceil(size / 3) * 4 + '"":"",'.length
+}
+
+/**
+ * What a signer without network computes from: documents first, then what fits of the content, that of the new releases before the
+ * old. `proposal` is what is going to be exported. With what is packed the file has at most `fileBytesMax`, which is what is read.
+ */
 export async function packContent(
   proposal: Proposal,
   current: CurrentMetadata,
   open: OpenContent,
+  fileBytesMax: number = proposalBytesMax,
 ): Promise<PackedContent> {
   const kept: Record<string, string> = {}
   const left: Digest[] = []
-  let bytesTotal = 0
+  let bytesTotal = formatProposal(proposal).length + `"${contentMember}":{},`.length
   const keep = (digest: Digest, bytes: Uint8Array) => {
     if (Object.hasOwn(kept, digest)) return
-    bytesTotal += bytes.length
+    bytesTotal += packedBytes(digest, bytes.length)
     kept[digest] = base64Encode(bytes)
   }
-  const fits = (size: number) => bytesTotal + size <= contentBytesMax
+  const fits = ({ digest, size }: ExpectedContent) =>
+    bytesTotal + packedBytes(digest, size) <= fileBytesMax
   const proposed = listProposed(proposal, current)
   const wanted: { source: ContentSource; expected: ExpectedContent; before: boolean }[] = []
   for (const { release, before } of [
@@ -218,8 +231,9 @@ export async function packContent(
       ...source,
       async readManifest(digest) {
         const content = await source.readManifest(digest)
-        verifyBytes(content.bytes, { digest, size: content.bytes.length })
-        if (fits(content.bytes.length)) keep(digest, content.bytes)
+        const expected = { digest, size: content.bytes.length }
+        verifyBytes(content.bytes, expected)
+        if (fits(expected)) keep(digest, content.bytes)
         else left.push(digest)
         return content
       },
@@ -230,7 +244,7 @@ export async function packContent(
   }
   for (const { source, expected, before } of wanted) {
     if (Object.hasOwn(kept, expected.digest)) continue
-    if (!fits(expected.size)) {
+    if (!fits(expected)) {
       left.push(expected.digest)
       continue
     }

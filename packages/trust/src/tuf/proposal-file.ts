@@ -22,7 +22,10 @@ import type {
 import { isHardware, isPlatform, releaseKinds } from './release.ts'
 import type { RoleAuthority } from './repository.ts'
 
-/** A file with content in it, Base64, has 64 MiB of that and the metadata that proves it. */
+/**
+ * The most that a file may have, for whoever writes one and whoever reads it: 64 MiB of content in
+ * Base64, and 10 MiB for the metadata that proves it. Reading takes a few times as much memory.
+ */
 export const proposalBytesMax = 96 * 1024 * 1024
 
 /** One JSON file; the same proposal gives the same bytes. */
