@@ -295,6 +295,19 @@ test('T7 forged clock: a timestamp that dates itself two months ahead, to be sho
   assert.ok(status().timeFloor.getTime() <= after(signedAheadMaxMs).getTime())
 })
 
+test('T7 forged clock: a server that vouches for a clock two days behind delays the device, and no longer than it vouches', async () => {
+  const { repository, sync, refuses, vouch, restart } = await world()
+  await sync()
+  repository.now = after(2 * dayMs)
+  await repository.addRelease('acme', 'stable', '2.0.0')
+  vouch(true)
+  await refuses('lifetime_exceeded')
+  await restart()
+  await refuses('lifetime_exceeded')
+  vouch(false)
+  await sync()
+})
+
 test('T7 forged clock: one that was taken before the clock was known to be good is noticed once it is', async () => {
   const { forge, goOn, sync, refuses, vouch, restart } = await world()
   await sync()
