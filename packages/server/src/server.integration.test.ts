@@ -6,9 +6,21 @@ import { ProblemError } from '@seaworthy/api/problems'
 import { listProducts } from '@seaworthy/api/products'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { showTrustStatus } from '@seaworthy/api/trust'
+import type { ContentTarget } from '@seaworthy/oci/content'
+import { putBytes, storeContent } from '@seaworthy/oci/content'
 import { craftLayer } from '@seaworthy/oci/crafted-release'
+import { digestOf } from '@seaworthy/oci/digests'
+import { emptyBytes, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
+import { osImageArtifactType } from '@seaworthy/oci/os-image'
+import { releaseAnnotations, releaseArtifactType } from '@seaworthy/oci/release-index'
+import { createMemoryStore } from '@seaworthy/oci/store/memory'
+import { systemRandom } from '@seaworthy/std/random'
+import { systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { PublishedContent } from '@seaworthy/trust/tuf'
+import { createContentChecks } from './app/content/index.ts'
+import { listFileHashes } from './db/release-files.ts'
+import { releaseEndpoints } from './http/releases.ts'
 import type { PushedRelease, TestClient, TestDevice, TestServer } from './testing/index.ts'
 import {
   addDevice,
@@ -110,6 +122,109 @@ test('T11 a release that is not what is said of it is neither registered nor pro
   ]) {
     await assert.rejects(proposeRelease('6.0.4', bytes, lie), refused('release_mismatch'))
   }
+})
+
+async function putOsImage(target: ContentTarget, version: string, files: readonly Uint8Array[]) {
+  const config = await putBytes(target, emptyBytes, mediaTypes.empty)
+  const layers = []
+  for (const [i, bytes] of files.entries()) {
+    const annotations = { 'org.opencontainers.image.title': `part-${i}` }
+    layers.push({ ...(await putBytes(target, bytes, 'application/octet-stream')), annotations })
+  }
+  const put = async ({ bytes, descriptor }: ReturnType<typeof encodeManifest>) => {
+    await target.putManifest({ bytes, ...descriptor })
+    return descriptor
+  }
+  const artifactType = osImageArtifactType
+  const manifest = await put(
+    encodeManifest({
+      kind: 'manifest',
+      mediaType: mediaTypes.manifest,
+      artifactType,
+      config,
+      layers,
+    }),
+  )
+  const { digest } = await put(
+    encodeManifest({
+      kind: 'index',
+      mediaType: mediaTypes.index,
+      artifactType: releaseArtifactType,
+      manifests: ['amd64', 'arm64'].map((architecture) => ({
+        ...manifest,
+        platform: { os: 'linux', architecture },
+      })),
+      annotations: {
+        [releaseAnnotations.product]: 'images',
+        [releaseAnnotations.version]: version,
+      },
+    }),
+  )
+  return digest
+}
+
+test('B10 O1 no transaction is open while the content of a release is read, however large', async (t) => {
+  const db = server.openDatabase()
+  t.after(() => db.close())
+  let openCount = 0
+  const counted: typeof db.write = async (work) => {
+    openCount++
+    try {
+      return await db.write(work)
+    } finally {
+      openCount--
+    }
+  }
+  const store = createMemoryStore({ clock: systemClock, random: systemRandom })
+  const openAtReads: number[] = []
+  const watched: typeof store = {
+    ...store,
+    getManifest: async (repository, digest) => {
+      openAtReads.push(openCount)
+      return await store.getManifest(repository, digest)
+    },
+    openBlob: async (repository, digest) => {
+      openAtReads.push(openCount)
+      return await store.openBlob(repository, digest)
+    },
+  }
+  const targets = { signed: { delegations: { roles: [{ name: 'images' }] } } }
+  const state = { roles: new Map([['targets', targets]]), releases: new Map() }
+  const app = {
+    db: { ...db, write: counted },
+    store: watched,
+    contentChecks: createContentChecks(),
+    trust: { state: () => state, freshState: async () => state },
+  }
+  const actor = {
+    kind: 'token',
+    id: 'token',
+    token: { role: 'admin', products: null, fleets: null },
+  }
+  const create = releaseEndpoints.find(({ route }) => route === createRelease)!
+  const register = async (version: string, files: readonly Uint8Array[]) => {
+    const digest = await putOsImage(storeContent(store, 'images'), version, files)
+    const call = { actor, params: { product: 'images' }, body: { version, digest } }
+    await create.run(app as never, call as never)
+  }
+  const opened = () => openAtReads.length
+  const files = [Buffer.from('boot'), Buffer.from('root')]
+  await register('1.0', files)
+  assert.ok(opened() > 0)
+  assert.deepEqual([...new Set(openAtReads)], [0])
+  const rows = await listFileHashes(
+    db.reader,
+    files.map((bytes) => digestOf(bytes)),
+  )
+  assert.deepEqual(
+    rows.map(({ sha1 }) => Buffer.from(sha1).toString('hex')).toSorted(),
+    files.map((bytes) => createHash('sha1').update(bytes).digest('hex')).toSorted(),
+  )
+
+  // The way back to it has the same files, which nobody reads again.
+  watched.openBlob = async () => assert.fail('a file was read again')
+  await register('1.0-again', files)
+  assert.deepEqual([...new Set(openAtReads)], [0])
 })
 
 async function proposeRelease(

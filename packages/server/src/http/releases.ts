@@ -13,10 +13,10 @@ export const releaseEndpoints: readonly Endpoint[] = [
       before: (app, { actor, params, body }, leaving) =>
         trust.verifyNewRelease(app, actor, { ...params, ...body }, leaving),
     },
-    async (app, tx, { actor, params, body }, content) => {
+    async (app, tx, { actor, params, body }, found) => {
       const now = await tx.now()
       const wanted = { ...params, ...body }
-      const { row, isNew } = await trust.createRelease(app, tx, actor, wanted, content, now)
+      const { row, isNew } = await trust.createRelease(app, tx, actor, wanted, found, now)
       return {
         reply: trust.viewRelease(row, app.trust.state()),
         detail: { digest: row.digest, kind: row.kind, totalBytes: row.totalBytes },

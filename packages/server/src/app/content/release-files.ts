@@ -4,7 +4,7 @@
  * digest, each verified when it is read. Names and digests in the database are not looked at (T10).
  */
 import { createHash } from 'node:crypto'
-import type { Digest } from '@seaworthy/oci/digests'
+import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
 import { parseDigest, verifyStream } from '@seaworthy/oci/digests'
 import { formatPlatform, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
 import type { OsImageFile } from '@seaworthy/oci/os-image'
@@ -14,45 +14,64 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
-import type { WriteTx } from '../../db/connection.ts'
-import { insertFileHashes, listFileHashes } from '../../db/release-files.ts'
-import type { ReleaseRow } from '../../db/releases.ts'
-import type { App, ReleaseFile, ReleaseFileLists } from '../app.ts'
+import type { FileHashesRow } from '../../db/release-files.ts'
+import { listFileHashes } from '../../db/release-files.ts'
+import type { App, ReadRelease, ReleaseFile, ReleaseFileLists } from '../app.ts'
 
-/** Reads every file once, against its digest. Nothing for other kinds of releases. Throws `release_malformed`. */
+/**
+ * The hashes of files that were not measured before, each read once, against its digest. A file of gigabytes takes long: it has its
+ * turn in the product's queue, no transaction is open meanwhile, and the reading ends when the caller has left. Nothing for other
+ * kinds of releases. Throws `release_malformed`, `release_content_missing`, `content_checks_waiting`.
+ */
 export async function measureReleaseFiles(
-  app: Pick<App, 'store'>,
-  tx: WriteTx,
-  release: Pick<ReleaseRow, 'product' | 'kind' | 'platforms'>,
-  now: Date,
-): Promise<void> {
-  if (release.kind !== 'os-image') return
-  const { product } = release
-  const files: OsImageFile[] = []
-  for (const { digest } of release.platforms) {
-    files.push(...(await readFiles(app.store, product, parseDigest(digest))))
-  }
-  const digests = files.map(({ descriptor }) => descriptor.digest)
-  const known = new Set((await listFileHashes(tx, digests)).map(({ digest }) => digest))
-  for (const { descriptor } of files) {
-    if (known.has(descriptor.digest)) continue
-    known.add(descriptor.digest)
-    const blob = await app.store.openBlob(product, descriptor.digest)
-    if (blob === undefined) {
-      throw new Refusal<ReleaseRefusal>('release_content_missing', `${descriptor.digest} is gone`)
-    }
-    const [sha1, md5] = [createHash('sha1'), createHash('md5')]
-    try {
-      for await (const piece of verifyStream(blob.read(), descriptor)) {
-        sha1.update(piece)
-        md5.update(piece)
+  app: Pick<App, 'store' | 'contentChecks' | 'db'>,
+  product: string,
+  { claims, platforms }: ReadRelease,
+  leaving: AbortSignal | undefined,
+): Promise<readonly FileHashesRow[]> {
+  if (claims.kind !== 'os-image') return []
+  const manifests = new Set(platforms.map(({ digest }) => parseDigest(digest)))
+  const measure = async (signal: AbortSignal) => {
+    const files = new Map<Digest, ExpectedContent>()
+    for (const manifest of manifests) {
+      signal.throwIfAborted()
+      for (const { descriptor } of await readFiles(app.store, product, manifest)) {
+        files.set(descriptor.digest, descriptor)
       }
-    } finally {
-      await blob.close()
     }
-    const { digest, size } = descriptor
-    await insertFileHashes(tx, { digest, size, sha1: sha1.digest(), md5: md5.digest() }, now)
+    for (const { digest } of await listFileHashes(app.db.reader, [...files.keys()])) {
+      files.delete(parseDigest(digest))
+    }
+    const measured: FileHashesRow[] = []
+    for (const expected of files.values()) {
+      measured.push(await measureFile(app.store, product, expected, signal))
+    }
+    return measured
   }
+  return await app.contentChecks.queue(product, measure, leaving)
+}
+
+async function measureFile(
+  store: RegistryStore,
+  product: string,
+  { digest, size }: ExpectedContent,
+  signal: AbortSignal,
+): Promise<FileHashesRow> {
+  const blob = await store.openBlob(product, digest)
+  if (blob === undefined) {
+    throw new Refusal<ReleaseRefusal>('release_content_missing', `${digest} is gone`)
+  }
+  const [sha1, md5] = [createHash('sha1'), createHash('md5')]
+  try {
+    for await (const piece of verifyStream(blob.read(), { digest, size })) {
+      signal.throwIfAborted()
+      sha1.update(piece)
+      md5.update(piece)
+    }
+  } finally {
+    await blob.close()
+  }
+  return { digest, size, sha1: sha1.digest(), md5: md5.digest() }
 }
 
 const listsMax = 200

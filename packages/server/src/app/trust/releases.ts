@@ -7,6 +7,8 @@ import { parseDigest } from '@seaworthy/oci/digests'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { WriteTx } from '../../db/connection.ts'
+import type { FileHashesRow } from '../../db/release-files.ts'
+import { insertFileHashes } from '../../db/release-files.ts'
 import type { ReleaseRow } from '../../db/releases.ts'
 import {
   getRelease,
@@ -22,21 +24,30 @@ import { requireKnownProduct } from './products.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 
-type Deps = Pick<App, 'contentChecks' | 'store' | 'trust'>
+type Deps = Pick<App, 'contentChecks' | 'db' | 'store' | 'trust'>
+
+/** What `createRelease` writes down: all that had to be read for it. */
+export interface NewRelease {
+  readonly content: ReadRelease
+  readonly files: readonly FileHashesRow[]
+}
 
 /**
  * Reads the whole of a release that is to be registered, before any transaction: that takes as long as it is large. Throws
- * `product_not_found`, `out_of_scope`, and what `describeContent` throws.
+ * `product_not_found`, `out_of_scope`, and what `describeContent` and `measureReleaseFiles` throw.
  */
 export async function verifyNewRelease(
   app: Deps,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
   leaving: AbortSignal | undefined,
-): Promise<ReadRelease> {
+): Promise<NewRelease> {
   requireWholeProduct(actor, wanted.product)
   requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
-  return await describeContent(app, { ...wanted, digest: parseSha256(wanted.digest) }, leaving)
+  const digest = parseSha256(wanted.digest)
+  const content = await describeContent(app, { ...wanted, digest }, leaving)
+  const files = await measureReleaseFiles(app, wanted.product, content, leaving)
+  return { content, files }
 }
 
 function parseSha256(text: string): Digest {
@@ -47,11 +58,11 @@ function parseSha256(text: string): Digest {
 
 /** The same digest under the same version again changes nothing. Throws `product_not_found`, `out_of_scope`, `release_exists`. */
 export async function createRelease(
-  app: Deps,
+  app: Pick<App, 'trust'>,
   tx: WriteTx,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
-  content: ReadRelease,
+  { content, files }: NewRelease,
   now: Date,
 ): Promise<{ row: ReleaseRow; isNew: boolean }> {
   const { product, version } = wanted
@@ -69,7 +80,7 @@ export async function createRelease(
     createdAt: now,
     createdBy: actor.id,
   }
-  await measureReleaseFiles(app, tx, row, now)
+  for (const file of files) await insertFileHashes(tx, file, now)
   if (await insertRelease(tx, row)) return { row, isNew: true }
   const known = await getRelease(tx, product, version)
   if (known?.digest === digest) return { row: known, isNew: false }
