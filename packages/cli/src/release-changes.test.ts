@@ -39,6 +39,28 @@ const manifest = file('seaworthy.json', '0644', 20)
 const numbered = (count: number, name: (number: string) => string) =>
   Array.from({ length: count }, (_, i) => name(String(i).padStart(4, '0')))
 
+test('T11 attack: a command and an executable in letters that look like those before are spelled out', () => {
+  const program = file('bin/app', '0755', 10)
+  const before = treeOf('1.0', [program, manifest])
+  // Cyrillic letters.
+  const alike = 'bin/\u0430\u0440\u0440'
+  const after = treeOf('1.1', [program, file(alike, '0755', 10), manifest], [`./${alike}`])
+  const { lines } = describeChanges(compareTrees(before, after))
+  const spelled = '(not ASCII: \u0430 is \\u{430}, \u0440 is \\u{440})'
+  const marked = lines.filter((line) => line.startsWith('! '))
+  assert.equal(marked.length, 2)
+  const started = lines.filter((line) => line.trimStart().startsWith('starts '))
+  const entry = lines.filter((line) => line.startsWith(`  + ${alike}`))
+  for (const line of [...marked, ...started, ...entry]) assert.ok(line.endsWith(spelled), line)
+  assert.deepEqual([started.length, entry.length], [1, 1])
+  const first = describeChanges(compareTrees(undefined, after)).lines.join('\n')
+  assert.ok(first.includes(spelled))
+  assert.doesNotMatch(
+    describeChanges(compareTrees(undefined, before)).lines.join('\n'),
+    /not ASCII/,
+  )
+})
+
 test('T11 attack: a changed executable hidden behind many changed texts is marked, shown, and first', () => {
   const texts = numbered(100, (number) => `aa/${number}.txt`)
   const release = (size: number) =>

@@ -217,7 +217,7 @@ export function describeChanges(
   { all = false }: { all?: boolean | undefined } = {},
 ): DescribedChanges {
   const alerts = changes.flatMap(({ platform, alerts: own }) =>
-    own.map((alert) => `! ${platform}  ${alert}`),
+    own.map((alert) => spelledOut(`! ${platform}  ${alert}`)),
   )
   const unchecked = changes.flatMap(({ platform, unchecked: own }) =>
     own.map((what) => `${platform}: ${what}`),
@@ -270,8 +270,9 @@ function describePlatform(
     lines: [
       `${platform}: ${added.length} added, ${removed.length} removed, ${changed.length} changed; ` +
         `${formatBytes(change.bytesBefore)} -> ${formatBytes(change.bytesAfter)}`,
-      ...(change.start === undefined ? [] : [`  starts ${change.start}`]),
-      ...[...first, ...others.slice(0, othersMax)].map(({ line }) => `  ${line}`),
+      ...(change.start === undefined ? [] : [spelledOut(`  starts ${change.start}`)]),
+      ...first.map(({ line }) => spelledOut(`  ${line}`)),
+      ...others.slice(0, othersMax).map(({ line }) => `  ${line}`),
       ...(kinds === undefined
         ? []
         : [
@@ -349,6 +350,24 @@ function describeChanged({ before, after }: PlatformChange['changed'][number]): 
     return `~ ${showPath(after.path)}  ${size}`
   }
   return `~ ${describeEntry(after)}`
+}
+
+const spelledMax = 40
+
+/**
+ * The line, and what its characters are that an ASCII letter could be taken for: `арр` in Cyrillic letters looks like `app`. What a
+ * device runs is never told by its looks alone.
+ */
+function spelledOut(line: string): string {
+  const shown = harmless(line)
+  const characters = [...new Set(shown.match(/[^ -~]/gu) ?? [])]
+  if (characters.length === 0) return line
+  const spelled = characters.slice(0, spelledMax).map((character) => {
+    return `${character} is \\u{${character.codePointAt(0)!.toString(16)}}`
+  })
+  const rest = characters.length - spelled.length
+  const more = rest > 0 ? [`and ${rest} more`] : []
+  return `${line}  (not ASCII: ${[...spelled, ...more].join(', ')})`
 }
 
 /** A path as it is, or in quotes where blanks, quotes or backslashes could pass for what stands around it. */
