@@ -561,7 +561,7 @@ test('T11 a release too large for one file is exported with a folder, carried, c
     'bin/app': '#!/bin/sh\n',
     'seaworthy.json': '{"start":["./bin/app"]}',
   })
-  await writeFile(join(app, 'noise'), randomBytes(65 * 1024 * 1024))
+  await writeFile(join(app, 'noise'), randomBytes(80 * 1024 * 1024))
   const platform = ['--platform', 'linux/amd64']
   await ann.ok('release', 'create', 'web', 'large', ...platform, '--from', app)
   const proposed = await ann.json<ProposalJson>(
@@ -588,7 +588,7 @@ test('T11 a release too large for one file is exported with a folder, carried, c
   assert.match(missing, /NOT CHECKED[^]*--content-dir DIR/)
   const signed = await offline.ok(...words)
   assert.doesNotMatch(signed, /NOT CHECKED/)
-  assert.match(signed, /\+ noise +65\.0 MiB/)
+  assert.match(signed, /\+ noise +80\.0 MiB/)
   assert.match(await ann.ok('proposal', 'import', `${file}.signatures`), /Published/)
   await ann.ok('withdraw', 'web', 'large', '--channel', 'stable', ...both)
 })
