@@ -1,6 +1,7 @@
 /**
- * Everything a request or a task may use, in one typed object that `server.ts` makes once per worker, and what its parts promise.
- * The rooms make the parts and use them; this file imports nothing that imports it.
+ * Everything a request or a task may use, in one typed object that `server.ts` makes once per
+ * worker, and what its parts promise. The rooms make the parts and use them; this file imports
+ * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -119,7 +120,9 @@ export interface ReleaseFile {
   readonly md5: string
 }
 
-/** Lists of files that were found once: a client that streams asks for one of them with every range. */
+/**
+ * Lists of files that were found once: a client that streams asks for one of them with every range.
+ */
 export interface ReleaseFileLists {
   get(key: string): readonly ReleaseFile[] | undefined
   set(key: string, files: readonly ReleaseFile[]): void
@@ -154,7 +157,9 @@ export interface GatewayIdentity {
 }
 
 export interface ForeignIdentities {
-  /** The device whose own token this is; `undefined` for anything else, removed devices included. */
+  /**
+   * The device whose own token this is; `undefined` for anything else, removed devices included.
+   */
   identifyDevice(token: string): Promise<ForeignIdentity | undefined>
   identifyGateway(token: string): Promise<GatewayIdentity | undefined>
   /** Among the devices that this gateway registered. */
@@ -198,8 +203,8 @@ export interface HearingNotes {
 
 export interface RolloutTable {
   /**
-   * The unsettled rollouts of a fleet (active, paused, or ended with updates under way), in the order of decision.
-   * The same array until something changes.
+   * The unsettled rollouts of a fleet (active, paused, or ended with updates under way), in the
+   * order of decision. The same array until something changes.
    */
   of(fleet: FleetPolicy): readonly FleetRollout[]
   /** After a commit of this worker; an older revision than the one known changes nothing. */
@@ -211,14 +216,18 @@ export interface RolloutTable {
 }
 
 /**
- * The signed releases of a fleet's channel as `fleet` sees them. What lies below the floor that the channel signs is left out:
- * no device may take it, and those that check nothing of ours must not be offered it.
+ * The signed releases of a fleet's channel as `fleet` sees them. What lies below the floor that the
+ * channel signs is left out: no device may take it, and those that check nothing of ours must not
+ * be offered it.
  */
 export interface ReleaseTable {
   of(fleet: Pick<FleetPolicy, 'product' | 'channel'>): readonly ReleaseFacts[]
 }
 
-/** What one worker has to write of its check-ins, gathered by fleet: while one transaction is on its way the next one fills. */
+/**
+ * What one worker has to write of its check-ins, gathered by fleet: while one transaction is on its
+ * way the next one fills.
+ */
 export interface Settlements {
   /** Resolves after the commit. */
   settle(fleet: string, facts: CheckInFacts): Promise<Answer>
@@ -235,8 +244,8 @@ export interface RebootLockTable {
 
 export interface ForeignCheckIns {
   /**
-   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not, whatever memory said. Throws
-   * `OverloadRefusal` when too many wait.
+   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not,
+   * whatever memory said. Throws `OverloadRefusal` when too many wait.
    */
   poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
   /** By how much these devices should poll less often: 1 while all is well. */
@@ -262,7 +271,10 @@ export type CheckInOutcome =
   | { readonly kind: 'sequence_reused' }
 
 export interface CheckIns {
-  /** To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many wait. */
+  /**
+   * To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many
+   * wait.
+   */
   admit(): void
   /** Accepts it in any case; resolves when it is durable. */
   submit(input: CheckInInput): Promise<CheckInOutcome>
@@ -288,8 +300,8 @@ export interface CheckedContent {
 
 export interface ContentChecks {
   /**
-   * Throws the refusal that the content deserves, what `read` throws, `content_checks_waiting` and `caller_left`. `read` is not called
-   * for what is known, and what it throws is not remembered.
+   * Throws the refusal that the content deserves, what `read` throws, `content_checks_waiting` and
+   * `caller_left`. `read` is not called for what is known, and what it throws is not remembered.
    */
   check(
     content: CheckedContent,
@@ -297,7 +309,10 @@ export interface ContentChecks {
     /** Aborted when the caller goes away. */
     leaving?: AbortSignal,
   ): Promise<ReadRelease>
-  /** Work on a product's content that takes its turn in the same queues; nothing of it is remembered. */
+  /**
+   * Work on a product's content that takes its turn in the same queues; nothing of it is
+   * remembered.
+   */
   queue<T>(
     product: string,
     work: (signal: AbortSignal) => Promise<T>,

@@ -26,7 +26,10 @@ export type ServerRefusal =
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
-/** A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything else stays as it is. */
+/**
+ * A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything
+ * else stays as it is.
+ */
 export function refusalOf(error: unknown): unknown {
   return isUnreachable(error)
     ? new Refusal<ServerRefusal>('unavailable', 'Try again.', { cause: error })

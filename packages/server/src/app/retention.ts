@@ -1,4 +1,7 @@
-/** What is kept for how long, and what goes then: signed reports and events of updates, which would grow for ever. */
+/**
+ * What is kept for how long, and what goes then: signed reports and events of updates, which would
+ * grow for ever.
+ */
 import { dayMs } from '@seaworthy/std/time'
 import { deleteOldUpdateEvents, deleteReports, findOldReports } from '../db/retention.ts'
 import type { App } from './app.ts'
@@ -12,7 +15,9 @@ const retention = {
   eventsMs: 365 * dayMs,
 } as const
 
-/** Rows and devices of one transaction, and transactions of one run: a statement of each is short. */
+/**
+ * Rows and devices of one transaction, and transactions of one run: a statement of each is short.
+ */
 const sizes = { devices: 100, reportsOfDevice: 100, events: 1000, pages: 50 } as const
 
 /** Where the next run goes on. */

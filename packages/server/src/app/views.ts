@@ -19,7 +19,10 @@ export interface Page<Row> {
 
 const pageLimitDefault = 100
 
-/** A page of what `read` answers. It is asked for one row more than the page has, which tells whether another follows. */
+/**
+ * A page of what `read` answers. It is asked for one row more than the page has, which tells
+ * whether another follows.
+ */
 export async function readPage<Row>(
   query: PageQuery,
   read: (limit: number) => Promise<readonly Row[]>,

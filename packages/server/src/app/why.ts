@@ -57,7 +57,10 @@ export async function explainDevice(
   })
 }
 
-/** For one rollout alone, also one that has ended. Throws `rollout_not_found`, `device_not_found`, `out_of_scope`. */
+/**
+ * For one rollout alone, also one that has ended. Throws `rollout_not_found`, `device_not_found`,
+ * `out_of_scope`.
+ */
 export async function explainRollout(
   app: Deps,
   actor: Actor,

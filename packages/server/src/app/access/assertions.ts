@@ -1,4 +1,7 @@
-/** Assertions by which a device asks for an access token: RFC 7519 compact form, signed by the device key. */
+/**
+ * Assertions by which a device asks for an access token: RFC 7519 compact form, signed by the
+ * device key.
+ */
 import { createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { base64UrlDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -19,7 +22,8 @@ export interface Assertion {
 }
 
 /**
- * The clock of the device, or of this server, is wrong. The device need not know the time to ask: it signs the challenge instead.
+ * The clock of the device, or of this server, is wrong. The device need not know the time to ask:
+ * it signs the challenge instead.
  */
 export class ClockRefusal extends Refusal<DeviceRefusal> {
   readonly challenge: string
@@ -42,7 +46,10 @@ const skewSeconds = 60
 const challengeAudience = 'seaworthy-assertion-challenge'
 const int32Max = 2 ** 31 - 1
 
-/** The device that an assertion claims to come from; nothing of it is believed before `verifyAssertion`. */
+/**
+ * The device that an assertion claims to come from; nothing of it is believed before
+ * `verifyAssertion`.
+ */
 export function readAssertionIssuer(assertion: string): string {
   const { claims } = split(assertion)
   const deviceId = claims['iss']
@@ -58,9 +65,10 @@ export interface AssertionRules {
 }
 
 /**
- * Throws unless the assertion is by `key`, for one of this server's own names, valid for a short time, and of now: by the device's
- * clock, or because it carries a challenge that this server gave this device just before. Only who has shown the key is told of the
- * clock. That it was not used before is the caller's to check.
+ * Throws unless the assertion is by `key`, for one of this server's own names, valid for a short
+ * time, and of now: by the device's clock, or because it carries a challenge that this server gave
+ * this device just before. Only who has shown the key is told of the clock. That it was not used
+ * before is the caller's to check.
  */
 export async function verifyAssertion(
   assertion: string,
@@ -122,12 +130,18 @@ export async function verifyAssertion(
   return { ...verified, expiresAt: new Date(exp * 1000) }
 }
 
-/** Nothing is stored for it: whoever answers within its lifetime has asked this server, or a replica of it, just before. */
+/**
+ * Nothing is stored for it: whoever answers within its lifetime has asked this server, or a replica
+ * of it, just before.
+ */
 function makeChallenge(key: Uint8Array, deviceId: string, nowSeconds: number): string {
   return signToken(key, challengeAudience, { sub: deviceId, exp: nowSeconds + lifetimeSecondsMax })
 }
 
-/** Whether an origin such as `https://ship.example:8443` names the holder of this certificate, at any port. */
+/**
+ * Whether an origin such as `https://ship.example:8443` names the holder of this certificate, at
+ * any port.
+ */
 export function createOriginCheck(certificatePem: string): (origin: string) => boolean {
   const certificate = new X509Certificate(certificatePem)
   return (origin) => {

@@ -1,7 +1,8 @@
 /**
- * The audit log as a Merkle tree: rows become leaves in order, tiles and the signed checkpoint are stored in the same
- * transaction, and only what is stored is ever served. The previous state is verified before it is extended: a
- * database whose tiles do not give the signed root gets no further signature.
+ * The audit log as a Merkle tree: rows become leaves in order, tiles and the signed checkpoint are
+ * stored in the same transaction, and only what is stored is ever served. The previous state is
+ * verified before it is extended: a database whose tiles do not give the signed root gets no
+ * further signature.
  */
 import { createHash } from 'node:crypto'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -50,7 +51,10 @@ export async function createLog(tx: WriteTx, keeper: LogKeeper, now: Date): Prom
   await writeLogState(tx, { size: 0, root, checkpoint, signedAt: now })
 }
 
-/** The stored head, after its own signature was verified. Throws `LogError` on another origin, size or root. */
+/**
+ * The stored head, after its own signature was verified. Throws `LogError` on another origin, size
+ * or root.
+ */
 export async function verifyLogState(state: LogState, keeper: LogKeeper): Promise<TreeHead> {
   const head = await verifyCheckpoint(utf8Encode(state.checkpoint), {
     origin: keeper.origin,
@@ -64,8 +68,10 @@ export async function verifyLogState(state: LogState, keeper: LogKeeper): Promis
 }
 
 /**
- * Gives waiting entries their places, at most `batchMax` of them; answers the new head, or `undefined` when nothing
- * waited. Throws `log_truncated` when the stored log is shorter than the one remembered. The row of the state is locked until the commit, so that there is never a second checkpoint for a size.
+ * Gives waiting entries their places, at most `batchMax` of them; answers the new head, or
+ * `undefined` when nothing waited. Throws `log_truncated` when the stored log is shorter than the
+ * one remembered. The row of the state is locked until the commit, so that there is never a second
+ * checkpoint for a size.
  */
 export async function sequenceEntries(
   db: Db,

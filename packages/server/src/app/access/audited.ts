@@ -17,12 +17,18 @@ export interface Change {
   readonly afterCommit?: () => void | Promise<void>
 }
 
-/** Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of its own, and thrown on. */
+/**
+ * Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of
+ * its own, and thrown on.
+ */
 export async function changeAudited<C extends Change, Ahead = undefined>(
   app: Pick<App, 'db' | 'log' | 'refusals'>,
   attempt: Attempt,
   work: (tx: WriteTx, ahead: Ahead) => Promise<C>,
-  /** What takes long and changes nothing: no transaction is open meanwhile. The work gets what it found. */
+  /**
+   * What takes long and changes nothing: no transaction is open meanwhile. The work gets what it
+   * found.
+   */
   before?: () => Promise<Ahead>,
 ): Promise<C> {
   const { actor, action, subject } = attempt

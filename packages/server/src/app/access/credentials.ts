@@ -1,6 +1,7 @@
 /**
- * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for provisioning, `swd_…` for a
- * device that speaks another system's protocol, `swg_…` for a gateway of such devices, `swf_…` for FleetLock clients of a fleet.
+ * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for
+ * provisioning, `swd_…` for a device that speaks another system's protocol, `swg_…` for a gateway
+ * of such devices, `swf_…` for FleetLock clients of a fleet.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -20,7 +21,10 @@ const kindsByPrefix = new Map<string, CredentialKind>(
 )
 const form = /^(sw[pdgf]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
 
-/** A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash is kept. */
+/**
+ * A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash
+ * is kept.
+ */
 export function createCredential(
   kind: CredentialKind,
   id: string,

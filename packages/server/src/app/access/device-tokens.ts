@@ -1,4 +1,7 @@
-/** Access tokens of devices and registry clients: compact JWTs, HS256 under keys that only the server has. */
+/**
+ * Access tokens of devices and registry clients: compact JWTs, HS256 under keys that only the
+ * server has.
+ */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
@@ -21,7 +24,10 @@ export function signToken(key: Uint8Array, audience: string, claims: Claims): st
   return `${body}.${macUnder(key)(body)}`
 }
 
-/** The claims of a token made by `signToken` that has not expired, otherwise `undefined`. Needs no query. */
+/**
+ * The claims of a token made by `signToken` that has not expired, otherwise `undefined`. Needs no
+ * query.
+ */
 export function openToken(
   key: Uint8Array,
   audience: string,
@@ -43,7 +49,10 @@ export function openToken(
   return claims
 }
 
-/** HMAC-SHA256 in base64url. As text: only the one form of it is compared, so that there is only one token for what it says. */
+/**
+ * HMAC-SHA256 in base64url. As text: only the one form of it is compared, so that there is only one
+ * token for what it says.
+ */
 type TextMac = (body: string) => string
 
 function macUnder(key: Uint8Array): TextMac {
@@ -54,8 +63,9 @@ const blockBytes = 64
 const digestBytes = 32
 
 /**
- * The same (RFC 2104) in less than half of the time, for a worker that computes one for each device that asks: the two blocks of the
- * key, of at most 64 bytes, are made once, and hashed in one step with what follows them. For texts of at most 4,096 characters.
+ * The same (RFC 2104) in less than half of the time, for a worker that computes one for each device
+ * that asks: the two blocks of the key, of at most 64 bytes, are made once, and hashed in one step
+ * with what follows them. For texts of at most 4,096 characters.
  */
 function createTextMac(key: Uint8Array): TextMac {
   invariant(key.length <= blockBytes, 'a longer key would have to be hashed first')
@@ -78,8 +88,9 @@ function createTextMac(key: Uint8Array): TextMac {
 export type TokenReader = (token: string, now: Date) => Claims | undefined
 
 /**
- * For a worker that reads many. It remembers none: in a fleet as large as it may be, hardly any would come again before it is
- * forgotten, and a check-in is to cost the same whatever the size of the fleet.
+ * For a worker that reads many. It remembers none: in a fleet as large as it may be, hardly any
+ * would come again before it is forgotten, and a check-in is to cost the same whatever the size of
+ * the fleet.
  */
 export function createTokenReader(key: Uint8Array, audience: string): TokenReader {
   const mac = createTextMac(key)

@@ -1,4 +1,7 @@
-/** Refused attempts of somebody who was recognised go into the audit log; noise of strangers only into the log file. */
+/**
+ * Refused attempts of somebody who was recognised go into the audit log; noise of strangers only
+ * into the log file.
+ */
 import { spend } from '@seaworthy/fleet/devices'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
@@ -13,7 +16,10 @@ export interface Attempt {
   readonly subject: string
 }
 
-/** Entries per actor and worker: a refused client in a loop must not fill the log, however long it goes on. */
+/**
+ * Entries per actor and worker: a refused client in a loop must not fill the log, however long it
+ * goes on.
+ */
 const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
 const actorsMax = 100_000
 

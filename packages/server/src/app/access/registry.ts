@@ -1,4 +1,7 @@
-/** Who may do what in the registry, the tokens its clients trade their credentials for, and what changed there. */
+/**
+ * Who may do what in the registry, the tokens its clients trade their credentials for, and what
+ * changed there.
+ */
 import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
@@ -41,7 +44,8 @@ export async function decideRegistryAccess(
       : await findHolder(app, traded['sub'], now)
   if (actor === undefined) return { kind: 'unknown' }
   if (access.repository === null) return { kind: 'allowed', actor }
-  // A traded token has at most what was asked for when it was traded, and never more than its holder has now.
+  // A traded token has at most what was asked for when it was traded, and never more than its
+  // holder has now.
   const answer = traded && answerOf(traded['access'], access.repository, access.action)
   if (answer === 'denied' || answer === 'not_asked') return { kind: answer }
   return (await mayUse(app, actor, access.repository, access.action))
@@ -93,7 +97,9 @@ export async function tradeCredential(
   }
 }
 
-/** What came of asking for it when the token was traded. Whoever was denied it need not ask again. */
+/**
+ * What came of asking for it when the token was traded. Whoever was denied it need not ask again.
+ */
 function answerOf(granted: unknown, repository: string, action: Action) {
   const entries = Array.isArray(granted)
     ? (granted as { repository?: unknown; actions?: unknown; denied?: unknown }[])
@@ -115,7 +121,10 @@ async function findHolder(app: Deps, id: unknown, now: Date): Promise<Actor | un
   return token === undefined || hasEnded(token, now) ? undefined : { kind: 'token', id, token }
 }
 
-/** Roles push and pull within their scope, and what they push is of the whole product; a device pulls what its own fleet's product is made of (V4). */
+/**
+ * Roles push and pull within their scope, and what they push is of the whole product; a device
+ * pulls what its own fleet's product is made of (V4).
+ */
 async function mayUse(
   app: Pick<App, 'db'>,
   actor: Actor,

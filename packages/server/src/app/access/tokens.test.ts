@@ -145,7 +145,8 @@ test('D8 V4 a challenge stands for the clock for five minutes, for its device an
   const good = await assertion({ nonce })
   const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
   assert.equal((await verify(good)).expiresAt.getTime(), later(300).getTime())
-  // whatever time it claims, what is remembered of it is remembered for as long as the challenge lasts
+  // whatever time it claims, what is remembered of it is remembered for as long as the challenge
+  // lasts
   const ahead = await assertion({ nonce, iat: 9e12, exp: 9e12 + 300 })
   const verified = await verify(ahead, later(299))
   assert.ok(verified.expiresAt.getTime() >= later(300).getTime())

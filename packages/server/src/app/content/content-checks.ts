@@ -1,7 +1,8 @@
 /**
- * The reading of releases to their ends, which takes as long as they are large. Every product has a queue of its own, the products
- * take turns, and one product's content is read by one check at a time: a builder's slow content delays that builder. Whoever asks
- * for the same content joins the check that is under way, what was found stays known, and a check that everybody has left ends.
+ * The reading of releases to their ends, which takes as long as they are large. Every product has a
+ * queue of its own, the products take turns, and one product's content is read by one check at a
+ * time: a builder's slow content delays that builder. Whoever asks for the same content joins the
+ * check that is under way, what was found stays known, and a check that everybody has left ends.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { CheckedContent, ContentChecks, ContentVerdict } from '../app.ts'
@@ -13,7 +14,8 @@ export type ContentCheckRefusal =
   | 'caller_left'
 
 /**
- * Two at once in a worker: one slow product leaves a way for the others, and devices that ask meanwhile keep most of the processors.
+ * Two at once in a worker: one slow product leaves a way for the others, and devices that ask
+ * meanwhile keep most of the processors.
  */
 const atOnceMax = 2
 const waitingPerProductMax = 20

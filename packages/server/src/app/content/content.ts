@@ -1,4 +1,7 @@
-/** What lies below a release's OCI index in the store: read from the content itself, never from a list beside it. */
+/**
+ * What lies below a release's OCI index in the store: read from the content itself, never from a
+ * list beside it.
+ */
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { storeContent } from '@seaworthy/oci/content'
@@ -19,7 +22,10 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
 import type { App, ContentVerdict, ReadRelease } from '../app.ts'
 
-/** Throws `release_content_missing` unless the index and everything below it are in the product's repository. */
+/**
+ * Throws `release_content_missing` unless the index and everything below it are in the product's
+ * repository.
+ */
 async function requireContent(
   store: RegistryStore,
   { product, digest }: ReleaseName,
@@ -52,7 +58,8 @@ export async function describeContent(
 }
 
 /**
- * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, and `Refusal<ReleaseFault>`.
+ * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, and
+ * `Refusal<ReleaseFault>`.
  */
 export async function verifyClaims(
   app: ContentDeps,
@@ -72,8 +79,9 @@ interface ReleaseName {
 }
 
 /**
- * Reads all manifests and bundles of a release once in the life of a worker; whether all of it is there, each time. Every look
- * at content has its turn in the product's queue and ends when its caller has left: a builder may make it long.
+ * Reads all manifests and bundles of a release once in the life of a worker; whether all of it is
+ * there, each time. Every look at content has its turn in the product's queue and ends when its
+ * caller has left: a builder may make it long.
  */
 async function readRelease(
   { store, contentChecks }: ContentDeps,
@@ -119,7 +127,9 @@ async function judgeContent(
   }
 }
 
-/** Bytes below each platform's manifest, and below all of an index. Each manifest is parsed once. */
+/**
+ * Bytes below each platform's manifest, and below all of an index. Each manifest is parsed once.
+ */
 async function countBytes(source: ContentSource, { manifests }: ImageIndex) {
   const below = new Map<Digest, number>()
   const platforms: { platform: string; digest: string; bytes: number }[] = []

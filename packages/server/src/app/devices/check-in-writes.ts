@@ -1,7 +1,8 @@
 /**
- * Check-ins of one worker, written in micro-batches (`batches.ts`). Each is acknowledged only after its batch was committed.
- * What a device has said before takes one statement for the whole batch (`db/check-ins.ts`); whoever says something new, or
- * signs, goes on to a second one, for which nobody else waits (RFD 7).
+ * Check-ins of one worker, written in micro-batches (`batches.ts`). Each is acknowledged only after
+ * its batch was committed. What a device has said before takes one statement for the whole batch
+ * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which
+ * nobody else waits (RFD 7).
  */
 import type { Db } from '../../db/connection.ts'
 import type { IdleCheckIn, WrittenCheckIn } from '../../db/check-ins.ts'

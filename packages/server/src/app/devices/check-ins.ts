@@ -27,8 +27,9 @@ export interface CheckInReply {
 }
 
 /**
- * Stores the report and decides what comes next from memory. Throws `overloaded`, `report_signature_invalid`,
- * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
+ * Stores the report and decides what comes next from memory. Throws `overloaded`,
+ * `report_signature_invalid`, `report_signature_missing`, `report_sequence_reused`,
+ * `device_removed`.
  */
 export async function checkIn(
   app: Pick<

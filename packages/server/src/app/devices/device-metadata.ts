@@ -14,10 +14,16 @@ interface MetadataChange {
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
-/** Whoever has a device's key has the log of everybody to write into: some changes at once, then four an hour. */
+/**
+ * Whoever has a device's key has the log of everybody to write into: some changes at once, then
+ * four an hour.
+ */
 const ownChanges: Allowance = { burst: 10, everyMs: 15 * minuteMs }
 
-/** A device changes its own name and tags; answers whether anything is different now. Throws `device_removed`, `changes_too_often`. */
+/**
+ * A device changes its own name and tags; answers whether anything is different now. Throws
+ * `device_removed`, `changes_too_often`.
+ */
 export async function changeOwnMetadata(
   tx: WriteTx,
   deviceId: string,

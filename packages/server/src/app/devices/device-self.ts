@@ -46,8 +46,9 @@ export interface Registration {
 }
 
 /**
- * The same key registers once: a repetition answers the same device and takes no further use of the provisioning key.
- * Throws `proof_invalid`, `device_removed`, `device_already_registered`, `provisioning_key_used_up`.
+ * The same key registers once: a repetition answers the same device and takes no further use of the
+ * provisioning key. Throws `proof_invalid`, `device_removed`, `device_already_registered`,
+ * `provisioning_key_used_up`.
  */
 export async function registerDevice(
   app: Pick<App, 'random'>,
@@ -101,7 +102,10 @@ export async function registerDevice(
   return { device: known, fleet: knownFleet, isNew: false }
 }
 
-/** Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the reason. */
+/**
+ * Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the
+ * reason.
+ */
 export async function issueAccessToken(
   app: Deps,
   assertion: string,
@@ -161,7 +165,10 @@ async function acceptAssertion(
   }
 }
 
-/** A smaller change of a device's clock is not written down: most of them move by a second now and then. */
+/**
+ * A smaller change of a device's clock is not written down: most of them move by a second now and
+ * then.
+ */
 const clockOffsetUnnoticedSeconds = 5
 
 /** Of each device a few a minute; of devices that nobody knows together as many. */

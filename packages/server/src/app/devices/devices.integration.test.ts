@@ -1,4 +1,7 @@
-/** Devices at the door: provisioning keys, tokens, reports, removal. Two workers, so that memory of one is not enough. */
+/**
+ * Devices at the door: provisioning keys, tokens, reports, removal. Two workers, so that memory of
+ * one is not enough.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ProblemError } from '@seaworthy/api/problems'
@@ -223,7 +226,10 @@ test('D8 forged version reports are refused: what runs changes by signature alon
   assert.ok(signature.length > 0)
 })
 
-/** `what` stands for what the report says. Answers the devices whose sequence number was used before. */
+/**
+ * `what` stands for what the report says. Answers the devices whose sequence number was used
+ * before.
+ */
 function writeReports(
   receivedAt: Date,
   reports: readonly { device: string; sequence: number; what?: string }[],
@@ -378,7 +384,8 @@ test('V4 a removed device is refused at once, on every worker, and its key never
     const pull = await by.send('GET', '/v2/acme/tags/list', { token: device.accessToken })
     assert.ok([401, 403].includes(pull.status), String(pull.status))
   }
-  // Who asks for a token is told why there is none: it may come back with a new key (and not with this one).
+  // Who asks for a token is told why there is none: it may come back with a new key (and not with
+  // this one).
   const assertion = await makeAssertion(device.signer, device.id, server.url)
   await assert.rejects(
     client.api.call(createDeviceToken, { body: { assertion } }),

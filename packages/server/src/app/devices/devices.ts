@@ -44,7 +44,10 @@ export interface DeviceChange {
   readonly fleet?: string | undefined
 }
 
-/** A person changes a device; into another fleet only within its product. Throws `device_not_found`, `fleet_not_found`. */
+/**
+ * A person changes a device; into another fleet only within its product. Throws `device_not_found`,
+ * `fleet_not_found`.
+ */
 export async function changeDevice(
   tx: WriteTx,
   actor: Actor,
@@ -65,7 +68,8 @@ export async function changeDevice(
     }
     requireFleet(actor, fleet)
     const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved')
-    // Moved by somebody else at the same moment: perhaps from a fleet that this actor does not reach.
+    // Moved by somebody else at the same moment: perhaps from a fleet that this actor does not
+    // reach.
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)

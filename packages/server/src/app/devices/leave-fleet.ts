@@ -1,4 +1,7 @@
-/** What becomes of a device's updates when it is removed or moved to another fleet: they end in the same transaction. */
+/**
+ * What becomes of a device's updates when it is removed or moved to another fleet: they end in the
+ * same transaction.
+ */
 import type { SupersedeCode } from '@seaworthy/fleet/rollouts'
 import { endUpdates } from '@seaworthy/fleet/rollouts'
 import type { WriteTx } from '../../db/connection.ts'
@@ -10,9 +13,9 @@ import { releaseSlot } from '../restarts/index.ts'
 import { writeWorked } from '../rollouts/index.ts'
 
 /**
- * Holds, until the transaction ends, the device in its fleet (which it answers), the fleets and the rollouts of the
- * fleet that it leaves: nothing is offered to the device meanwhile, and its place in flight is free at the commit.
- * `undefined` when there is no such device.
+ * Holds, until the transaction ends, the device in its fleet (which it answers), the fleets and the
+ * rollouts of the fleet that it leaves: nothing is offered to the device meanwhile, and its place
+ * in flight is free at the commit. `undefined` when there is no such device.
  */
 export async function leaveFleet(
   tx: WriteTx,
@@ -22,7 +25,8 @@ export async function leaveFleet(
   const { id, toFleet } = device
   const fleet = await lockDevice(tx, id)
   if (fleet === undefined) return undefined
-  // In the order of their names, as everybody does; a rollout that is just being made waits, or we wait for it.
+  // In the order of their names, as everybody does; a rollout that is just being made waits, or we
+  // wait for it.
   const names = toFleet === null ? [fleet] : [fleet, toFleet]
   for (const name of names.toSorted()) await lockFleet(tx, name)
   const rollouts = await lockFleetRollouts(tx, fleet)

@@ -1,4 +1,7 @@
-/** Devices that were removed lately, in the memory of every worker: a check-in needs no query of its own. */
+/**
+ * Devices that were removed lately, in the memory of every worker: a check-in needs no query of its
+ * own.
+ */
 import type { Db } from '../../db/connection.ts'
 import { listRemovedDevices } from '../../db/devices.ts'
 import type { RemovedDevices } from '../app.ts'

@@ -1,4 +1,6 @@
-/** The policies of all fleets in the memory of every worker: a check-in needs no query of its own. */
+/**
+ * The policies of all fleets in the memory of every worker: a check-in needs no query of its own.
+ */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { invariant } from '@seaworthy/std/refusal'
 import type { Db } from '../../db/connection.ts'

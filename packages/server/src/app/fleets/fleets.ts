@@ -36,7 +36,10 @@ export interface FleetChange {
   readonly sharedIdentity?: FleetRow['sharedIdentity'] | undefined
 }
 
-/** Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`, `out_of_scope`. */
+/**
+ * Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`,
+ * `out_of_scope`.
+ */
 export async function createFleet(
   tx: WriteTx,
   { zones }: Pick<App, 'zones'>,

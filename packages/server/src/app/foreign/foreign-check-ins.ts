@@ -1,6 +1,7 @@
 /**
- * Devices of other protocols ask and tell by the same rules as ours: what they tell becomes a report like an agent's, and
- * what they get is decided by the same engine. Their reports carry no signature: the token is all that vouches for them.
+ * Devices of other protocols ask and tell by the same rules as ours: what they tell becomes a
+ * report like an agent's, and what they get is decided by the same engine. Their reports carry no
+ * signature: the token is all that vouches for them.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -133,8 +134,8 @@ export interface ForeignNews {
 }
 
 /**
- * The device's present state, locked until the end of the transaction; `undefined` for one that was removed, and when the
- * credential `by` is no longer its own.
+ * The device's present state, locked until the end of the transaction; `undefined` for one that was
+ * removed, and when the credential `by` is no longer its own.
  */
 export async function lockForeign(
   tx: WriteTx,
@@ -180,8 +181,8 @@ export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
 export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
 
 /**
- * What comes next for the device, decided and written as for one of ours (RFD 12). With `heldBack` nothing is granted
- * that could not be shown (RFD 13). Throws `unavailable`.
+ * What comes next for the device, decided and written as for one of ours (RFD 12). With `heldBack`
+ * nothing is granted that could not be shown (RFD 13). Throws `unavailable`.
  */
 export async function decideForeign(
   app: Pick<App, 'fleets' | 'metrics' | 'releases' | 'rollouts' | 'settlements' | 'zones'>,
@@ -196,7 +197,10 @@ export async function decideForeign(
   return { answer, fleet }
 }
 
-/** Nobody counts attempts of a fleet that follows its channel: there what failed once is not offered again for ever. */
+/**
+ * Nobody counts attempts of a fleet that follows its channel: there what failed once is not offered
+ * again for ever.
+ */
 export function activityOf(
   { follow }: Pick<FleetPolicy, 'follow'>,
   state: DeviceReport['update']['state'],

@@ -1,4 +1,7 @@
-/** Devices that speak another system's protocol: adding them, replacing their tokens, gateways that register them. */
+/**
+ * Devices that speak another system's protocol: adding them, replacing their tokens, gateways that
+ * register them.
+ */
 import type { GatewayTokenView } from '@seaworthy/api/foreign-devices'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
@@ -141,8 +144,9 @@ export async function findForeignDevice(
 }
 
 /**
- * The device of that name behind the gateway, registered now if the gateway has a use left. `undefined` when it has none, when
- * the name belongs to a device that is not behind this gateway, or when it was removed before.
+ * The device of that name behind the gateway, registered now if the gateway has a use left.
+ * `undefined` when it has none, when the name belongs to a device that is not behind this gateway,
+ * or when it was removed before.
  */
 export async function registerBehind(
   app: Pick<App, 'db' | 'foreignIdentities' | 'random'>,
@@ -180,7 +184,8 @@ export async function registerBehind(
     })
     if (id === undefined) return undefined
   } catch (error) {
-    // The name is another device's, or this very one was registered at the same time: the look-up below tells.
+    // The name is another device's, or this very one was registered at the same time: the look-up
+    // below tells.
     if (!(error instanceof Refusal) || error.code !== 'external_id_taken') throw error
   }
   return app.foreignIdentities.findBehind(gatewayId, externalId)

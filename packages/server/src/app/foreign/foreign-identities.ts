@@ -1,7 +1,8 @@
 /**
- * Who holds a token of a foreign device or of a gateway, from memory. An answer is kept until a notification says that
- * something about it changed, and everything is forgotten when listening was interrupted. What these devices change in the
- * database is checked against their row once more, so that a missed notification changes nothing that is kept.
+ * Who holds a token of a foreign device or of a gateway, from memory. An answer is kept until a
+ * notification says that something about it changed, and everything is forgotten when listening was
+ * interrupted. What these devices change in the database is checked against their row once more, so
+ * that a missed notification changes nothing that is kept.
  */
 import type { Db } from '../../db/connection.ts'
 import type { ForeignDeviceRow } from '../../db/foreign-devices.ts'
@@ -134,8 +135,9 @@ interface LookUp<T> {
 }
 
 /**
- * Bounded; what was forgotten while it was being loaded is not kept. Devices that are not known yet are looked up together:
- * after a start of the server each device of a large fleet is asked for once, and that costs it no query of its own.
+ * Bounded; what was forgotten while it was being loaded is not kept. Devices that are not known yet
+ * are looked up together: after a start of the server each device of a large fleet is asked for
+ * once, and that costs it no query of its own.
  */
 function createMemory<T>(
   max: number,

@@ -1,4 +1,6 @@
-/** What is counted, timed and traced of the queue of check-ins: its length and age, and each batch. */
+/**
+ * What is counted, timed and traced of the queue of check-ins: its length and age, and each batch.
+ */
 import type { Clock } from '@seaworthy/std/time'
 import type { Backlog } from '../worker/index.ts'
 import type { SpanContext, Tracer } from '../traces/index.ts'

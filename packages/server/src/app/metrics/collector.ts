@@ -1,7 +1,7 @@
 /**
- * The primary process's end: asks every worker and adds up. Whatever was once shown of a worker stays in the totals when
- * it has ended, so that they never go down while the primary process lives. A worker that does not answer in time counts
- * with what it said the last time it did.
+ * The primary process's end: asks every worker and adds up. Whatever was once shown of a worker
+ * stays in the totals when it has ended, so that they never go down while the primary process
+ * lives. A worker that does not answer in time counts with what it said the last time it did.
  */
 import type { Sleep } from '@seaworthy/std/time'
 import { keepTotals, mergeSnapshots } from './exposition.ts'

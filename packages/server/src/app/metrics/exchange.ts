@@ -1,4 +1,7 @@
-/** How one worker comes to know what all processes of its server have counted: the primary process asks everybody. */
+/**
+ * How one worker comes to know what all processes of its server have counted: the primary process
+ * asks everybody.
+ */
 import type { Snapshot } from './meter.ts'
 
 export interface SnapshotExchange {
@@ -6,7 +9,10 @@ export interface SnapshotExchange {
   gather(): Promise<Snapshot>
 }
 
-/** The worker's end: `ask` sends the question with its number to the primary process, which answers by `receive`. */
+/**
+ * The worker's end: `ask` sends the question with its number to the primary process, which answers
+ * by `receive`.
+ */
 export interface ExchangeEnd extends SnapshotExchange {
   receive(id: number, snapshot: Snapshot): void
 }

@@ -50,7 +50,10 @@ export function chooseFormat(accept: string | undefined): ExpositionFormat {
     : 'text'
 }
 
-/** Prometheus text format 0.0.4, or OpenMetrics 1.0.0. Of families that have no value yet, name and meaning are shown. */
+/**
+ * Prometheus text format 0.0.4, or OpenMetrics 1.0.0. Of families that have no value yet, name and
+ * meaning are shown.
+ */
 export function formatSnapshot(snapshot: Snapshot, format: ExpositionFormat): string {
   const lines = snapshot
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

@@ -1,4 +1,7 @@
-/** What is true of the whole installation, asked when somebody scrapes; it costs nothing while nobody does. */
+/**
+ * What is true of the whole installation, asked when somebody scrapes; it costs nothing while
+ * nobody does.
+ */
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { hourMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import { roleKindOf } from '@seaworthy/trust/tuf'
@@ -18,7 +21,10 @@ const answerMs = 2 * secondMs
 /** The roles that run out first; what is beyond is in the trust status. */
 const rolesMax = 500
 const backlogMax = 10_000
-/** The newest that are not over, or were within so long: that a rollout has aborted itself must be seen. */
+/**
+ * The newest that are not over, or were within so long: that a rollout has aborted itself must be
+ * seen.
+ */
 const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs
 

@@ -1,6 +1,6 @@
 /**
- * Counting in one process: plain number increments, read out as plain data that can travel to another process. What the
- * numbers look like to Prometheus is for `exposition.ts`.
+ * Counting in one process: plain number increments, read out as plain data that can travel to
+ * another process. What the numbers look like to Prometheus is for `exposition.ts`.
  */
 
 /** How the values of several processes become one: work adds up, states take the largest. */
@@ -17,7 +17,9 @@ export interface Family {
   readonly limits: readonly number[]
 }
 
-/** For a histogram: how many fell into each bucket, the one up to infinity last, and the sum of all. */
+/**
+ * For a histogram: how many fell into each bucket, the one up to infinity last, and the sum of all.
+ */
 export interface Distribution {
   readonly counts: readonly number[]
   readonly sum: number
@@ -37,7 +39,10 @@ export interface FamilySnapshot extends Family {
 export type Snapshot = readonly FamilySnapshot[]
 
 export interface Counter {
-  /** `labels` in the order of the family; each set of them is a series, so they come from a closed set. */
+  /**
+   * `labels` in the order of the family; each set of them is a series, so they come from a closed
+   * set.
+   */
   add(amount: number, ...labels: string[]): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * O5: what lies in `deploy/` and `docs/OPERATIONS.md` for those who watch a server is about the metrics that a real one
- * shows, and a real Prometheus understands all of it.
+ * O5: what lies in `deploy/` and `docs/OPERATIONS.md` for those who watch a server is about the
+ * metrics that a real one shows, and a real Prometheus understands all of it.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -224,7 +224,9 @@ async function takeFreePort(): Promise<number> {
   return port
 }
 
-/** With the configuration that people are given, but for the address, the two files, and the haste. */
+/**
+ * With the configuration that people are given, but for the address, the two files, and the haste.
+ */
 async function startPrometheus({ server, client, monitor }: World): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-prometheus-'))
   const [tokenFile, caFile] = [join(folder, 'token'), join(folder, 'ca.crt')]

@@ -4,7 +4,10 @@ import type { Clock } from '@seaworthy/std/time'
 import type { Tracer } from '../traces/index.ts'
 import type { Metrics } from './server-metrics.ts'
 
-/** The same database; transactions are counted, timed and traced, and whether this worker leads is known. */
+/**
+ * The same database; transactions are counted, timed and traced, and whether this worker leads is
+ * known.
+ */
 export function observeDb(
   db: Db,
   { metrics, clock, tracer }: { metrics: Metrics; clock: Clock; tracer: Tracer | undefined },

@@ -51,7 +51,10 @@ export function measureProcess(meter: Meter, name: string, startedAt: Date): voi
   measureGarbageCollection(meter, name)
 }
 
-/** Shorter delays are seen by chance only. Each sample wakes the process: at 20 ms, three idle ones take 1 % of a core for it. */
+/**
+ * Shorter delays are seen by chance only. Each sample wakes the process: at 20 ms, three idle ones
+ * take 1 % of a core for it.
+ */
 const delaySampleMs = 100
 
 function measureEventLoop(meter: Meter, name: string): void {

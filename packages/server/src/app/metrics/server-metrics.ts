@@ -1,4 +1,7 @@
-/** What a worker counts while it works: one field for each part that counts. docs/OPERATIONS.md says what each means. */
+/**
+ * What a worker counts while it works: one field for each part that counts. docs/OPERATIONS.md says
+ * what each means.
+ */
 import type { Counter, Histogram, Meter } from './meter.ts'
 
 export interface Metrics {

@@ -1,4 +1,7 @@
-/** What FleetLock clients ask (`/fleetlock/v1/…`): a slot before their restart, and to give it back when they are well. */
+/**
+ * What FleetLock clients ask (`/fleetlock/v1/…`): a slot before their restart, and to give it back
+ * when they are well.
+ */
 import type { FleetLockKeyView } from '@seaworthy/api/reboot-locks'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -81,7 +84,9 @@ async function identifyDevice(
   return actor?.kind === 'device' ? actor.id : undefined
 }
 
-/** A device is one holder, whatever it calls itself; clients of a key are told apart by their ids. */
+/**
+ * A device is one holder, whatever it calls itself; clients of a key are told apart by their ids.
+ */
 async function holderOf(app: Pick<App, 'db'>, client: LockClient, id: string): Promise<SlotHolder> {
   const asked = { fleet: client.fleet, sha256: null, sequence: null }
   if (client.kind === 'device') {
@@ -106,8 +111,9 @@ export async function lockBeforeReboot(
 }
 
 /**
- * Gives the slot back. `not-healthy`: the holder is a device of ours in the middle of an update, whose end decides; a client
- * without a slot is told that all is well, since some do not look for updates before.
+ * Gives the slot back. `not-healthy`: the holder is a device of ours in the middle of an update,
+ * whose end decides; a client without a slot is told that all is well, since some do not look for
+ * updates before.
  */
 export async function unlockWhenSteady(
   app: Pick<App, 'db' | 'rebootLocks'>,

@@ -1,4 +1,7 @@
-/** Coordinated restarts: FleetLock clients and our agents on one row of slots, with two workers and a real database. */
+/**
+ * Coordinated restarts: FleetLock clients and our agents on one row of slots, with two workers and
+ * a real database.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign-devices'
@@ -164,7 +167,8 @@ test('D13 FleetLock attack: nobody takes or frees a slot without a credential of
     assert.deepEqual([reply.status, reply.kind], [401, 'unauthorized'], String(authorization))
   }
   assert.equal((await ask('steady-state', 'banks', 'x', basic(stranger))).status, 403)
-  // Neither the fleet's key nor a neighbour frees what a device took by its own credential, whatever they call themselves.
+  // Neither the fleet's key nor a neighbour frees what a device took by its own credential,
+  // whatever they call themselves.
   for (const id of ['x', device.id]) {
     for (const credential of [basic(key), `Bearer ${neighbour.accessToken}`]) {
       assert.equal((await ask('steady-state', 'banks', id, credential)).status, 200)

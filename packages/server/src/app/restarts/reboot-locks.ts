@@ -1,4 +1,7 @@
-/** Who holds restart slots, for people: the list, taking one away, and what happens when one is held for too long. */
+/**
+ * Who holds restart slots, for people: the list, taking one away, and what happens when one is held
+ * for too long.
+ */
 import { updateState } from '@seaworthy/api/device-self'
 import type { RebootLockView } from '@seaworthy/api/reboot-locks'
 import type { RebootPolicy } from '@seaworthy/fleet/fleets'
@@ -83,8 +86,9 @@ function ttlMsOf(reboot: RebootPolicy): number | null {
 const alarmAgeMsDefault = 6 * hourMs
 
 /**
- * Gives up slots that are older than their fleet allows, and tells people of those that are held for long: once for each,
- * in the log file and in the audit log. A slot of a fleet that is no longer coordinated is given up as well.
+ * Gives up slots that are older than their fleet allows, and tells people of those that are held
+ * for long: once for each, in the log file and in the audit log. A slot of a fleet that is no
+ * longer coordinated is given up as well.
  */
 export async function watchRebootLocks(app: Pick<App, 'clock' | 'db' | 'log'>): Promise<void> {
   const now = app.clock.now()

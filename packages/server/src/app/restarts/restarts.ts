@@ -1,7 +1,8 @@
 /**
- * Who may restart at the moment (D13, V12, RFD 14). A fleet's slots are counted under one row lock, so that there are
- * never more holders than slots, on however many replicas they are asked for. What is in memory only sorts out who has
- * nothing to hope for. A slot is given back when the update has ended well or not, never because the device came up again.
+ * Who may restart at the moment (D13, V12, RFD 14). A fleet's slots are counted under one row lock,
+ * so that there are never more holders than slots, on however many replicas they are asked for.
+ * What is in memory only sorts out who has nothing to hope for. A slot is given back when the
+ * update has ended well or not, never because the device came up again.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
@@ -53,7 +54,10 @@ export type SlotAnswer =
   | { readonly kind: 'granted'; readonly isHeld: boolean }
   | { readonly kind: 'refused'; readonly reason: SlotRefusal }
 
-/** Whoever holds a slot gets it again, also when slots were taken away or the window has closed meanwhile. */
+/**
+ * Whoever holds a slot gets it again, also when slots were taken away or the window has closed
+ * meanwhile.
+ */
 export async function acquireSlot(
   app: Pick<App, 'random' | 'zones'>,
   tx: WriteTx,
@@ -61,7 +65,8 @@ export async function acquireSlot(
   tags: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<SlotAnswer> {
-  // First of all, as whoever removes or moves the device does: two that lock in the same order never wait for each other.
+  // First of all, as whoever removes or moves the device does: two that lock in the same order
+  // never wait for each other.
   if (holder.device !== null && !(await keepInFleet(tx, holder.device, holder.fleet))) {
     return { kind: 'refused', reason: 'device_left' }
   }
@@ -96,7 +101,10 @@ function judge(
   return reason === 'allowed' || reason === 'held' ? undefined : reason
 }
 
-/** For a device whose update has timed out, was overtaken, or that leaves its fleet: whatever it holds is free again. */
+/**
+ * For a device whose update has timed out, was overtaken, or that leaves its fleet: whatever it
+ * holds is free again.
+ */
 export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> {
   for (const { id } of await listLocksOfDevice(tx, deviceId)) {
     if (await deleteLock(tx, id)) await notifyLocks(tx)
@@ -125,7 +133,10 @@ export interface RestartAnswer {
   readonly pollSecondsMax: number
 }
 
-/** At a check-in of one of our agents: gives back its slot when the report shows that it is over, and takes one when it waits. */
+/**
+ * At a check-in of one of our agents: gives back its slot when the report shows that it is over,
+ * and takes one when it waits.
+ */
 export async function decideRestart(
   app: Pick<App, 'db' | 'random' | 'rebootLocks' | 'zones'>,
   question: RestartQuestion,
@@ -176,8 +187,9 @@ async function releaseWhatIsOver(
 }
 
 /**
- * A lock that FleetLock took is FleetLock's to give back. An end counts only when it was reported after the slot was asked
- * for: a device that comes up in the middle of its trial still tells of the update before it.
+ * A lock that FleetLock took is FleetLock's to give back. An end counts only when it was reported
+ * after the slot was asked for: a device that comes up in the middle of its trial still tells of
+ * the update before it.
  */
 function isOver(lock: RebootLockRow, { fleet, report, assigned }: RestartQuestion): boolean {
   if (lock.fleet !== fleet.name) return true

@@ -1,4 +1,7 @@
-/** Keeps when devices were heard, for the question who is silent. Every worker notes in memory, and tells the database. */
+/**
+ * Keeps when devices were heard, for the question who is silent. Every worker notes in memory, and
+ * tells the database.
+ */
 import { hear } from '@seaworthy/fleet/rollouts'
 import type { Db } from '../../db/connection.ts'
 import { lockHearing, writeHearing } from '../../db/hearing.ts'

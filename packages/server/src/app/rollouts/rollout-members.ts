@@ -35,12 +35,15 @@ const recountMs = 10 * secondMs
 /** Counting takes at most one part in so many of the time. */
 const restFactor = 99
 
-/** When each fleet may be counted again, by the clock that only grows. Kept by whoever counts from time to time. */
+/**
+ * When each fleet may be counted again, by the clock that only grows. Kept by whoever counts from
+ * time to time.
+ */
 export type CountingTimes = Map<string, number>
 
 /**
- * Counts the rollouts that were never counted, again those whose count is ten seconds old, and at once those of which a
- * gate waits for nothing but that.
+ * Counts the rollouts that were never counted, again those whose count is ten seconds old, and at
+ * once those of which a gate waits for nothing but that.
  */
 export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): Promise<void> {
   const { db, clock } = deps
@@ -78,8 +81,8 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
 }
 
 /**
- * Counts rollouts of one fleet in one pass over its devices, without a lock and with other work in between: what was
- * said of a device that moved meanwhile is put right by the next count.
+ * Counts rollouts of one fleet in one pass over its devices, without a lock and with other work in
+ * between: what was said of a device that moved meanwhile is put right by the next count.
  */
 async function countMembers(
   deps: Deps,

@@ -1,6 +1,7 @@
 /**
- * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts end. Planned on what
- * is read without a lock, and planned again under it, because only that counts.
+ * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts
+ * end. Planned on what is read without a lock, and planned again under it, because only that
+ * counts.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
@@ -56,7 +57,10 @@ export async function moveRollouts(app: Deps): Promise<void> {
   }
 }
 
-/** While the stored metadata does not verify nothing is taken for withdrawn: what is offered verifies by itself. */
+/**
+ * While the stored metadata does not verify nothing is taken for withdrawn: what is offered
+ * verifies by itself.
+ */
 function planFor(
   app: Pick<Deps, 'releases' | 'health'>,
   rollout: Rollout,

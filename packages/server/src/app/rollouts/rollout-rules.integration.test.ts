@@ -1,4 +1,7 @@
-/** What stops, overtakes and ends rollouts, through the real server: each test in a fleet of its own. */
+/**
+ * What stops, overtakes and ends rollouts, through the real server: each test in a fleet of its
+ * own.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { checkIn } from '@seaworthy/api/device-self'
@@ -421,7 +424,8 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
     try {
       return (await show(id)).state === 'finished'
     } catch (error) {
-      // Both workers may be starting again: then nobody answers for a moment. Any other error is one.
+      // Both workers may be starting again: then nobody answers for a moment. Any other error is
+      // one.
       if (error instanceof TransportError && error.code === 'unreachable') return false
       throw error
     }

@@ -1,6 +1,7 @@
 /**
- * Rollouts and signed releases in memory, for decisions that read no row. What is here may be a little old: it only
- * sorts out who has nothing to hope for; whoever has is decided under the lock (RFD 12).
+ * Rollouts and signed releases in memory, for decisions that read no row. What is here may be a
+ * little old: it only sorts out who has nothing to hope for; whoever has is decided under the lock
+ * (RFD 12).
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'

@@ -1,4 +1,7 @@
-/** Rollouts through the real server: devices ask over HTTPS, people steer over the API, the leader's tasks do the rest. */
+/**
+ * Rollouts through the real server: devices ask over HTTPS, people steer over the API, the leader's
+ * tasks do the rest.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { showFleet } from '@seaworthy/api/fleets'

@@ -1,4 +1,7 @@
-/** Rollouts as people make and steer them. Every change is written under the rollout's lock (RFD 12). */
+/**
+ * Rollouts as people make and steer them. Every change is written under the rollout's lock (RFD
+ * 12).
+ */
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
@@ -66,8 +69,9 @@ interface Grounds {
 }
 
 /**
- * Throws `fleet_not_found`, `out_of_scope`, `fleet_follows_newest`, `release_not_published`, `release_not_newer`,
- * `release_not_security`, `rollout_exists`, `rollout_policy_invalid`, `way_back_not_possible`.
+ * Throws `fleet_not_found`, `out_of_scope`, `fleet_follows_newest`, `release_not_published`,
+ * `release_not_newer`, `release_not_security`, `rollout_exists`, `rollout_policy_invalid`,
+ * `way_back_not_possible`.
  */
 async function requireGrounds(
   app: Pick<App, 'trust' | 'releases' | 'zones'>,
@@ -203,7 +207,10 @@ function requireNewer(
   }
 }
 
-/** The rollout to go back from. `release` must be one that a device running that rollout's release takes. */
+/**
+ * The rollout to go back from. `release` must be one that a device running that rollout's release
+ * takes.
+ */
 function requireWayBack(
   locked: readonly Rollout[],
   fleet: FleetRow,
@@ -280,7 +287,9 @@ export function abortRollout(
   return changeRollout(tx, actor, id, (rollout, now) => abort(rollout, reason, now))
 }
 
-/** `wave` is an index. Throws `wave_needs_no_approval`, `wave_approved_already`, `rollout_ended`. */
+/**
+ * `wave` is an index. Throws `wave_needs_no_approval`, `wave_approved_already`, `rollout_ended`.
+ */
 export function approveWave(tx: WriteTx, actor: Actor, id: string, wave: number): Promise<Rollout> {
   return changeRollout(tx, actor, id, (rollout, now) => approve(rollout, wave, actor.id, now))
 }

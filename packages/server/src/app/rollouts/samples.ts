@@ -1,4 +1,7 @@
-/** Samples for charts: of a rollout at most one a minute and only where something changed, of a fleet one in five minutes. */
+/**
+ * Samples for charts: of a rollout at most one a minute and only where something changed, of a
+ * fleet one in five minutes.
+ */
 import type { Rollout } from '@seaworthy/fleet/rollouts'
 import { dayMs, minuteMs } from '@seaworthy/std/time'
 import { listAllFleets } from '../../db/fleets.ts'

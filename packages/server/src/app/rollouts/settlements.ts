@@ -1,7 +1,7 @@
 /**
- * What a device gets at a check-in, whatever protocol it speaks: from memory where nothing can change, otherwise under
- * the locks of its fleet's rollouts, many devices in one transaction (RFD 12). A caller answers a device only after
- * `decideFor` has resolved.
+ * What a device gets at a check-in, whatever protocol it speaks: from memory where nothing can
+ * change, otherwise under the locks of its fleet's rollouts, many devices in one transaction (RFD
+ * 12). A caller answers a device only after `decideFor` has resolved.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Answer, CheckInFacts, Settled, Zones } from '@seaworthy/fleet/rollouts'
@@ -17,7 +17,10 @@ import type { SettlementObserver } from '../metrics/index.ts'
 import { refusalOf } from '../refusals.ts'
 import { writeWorked } from './update-changes.ts'
 
-/** Decides, and has written what follows from it. Throws `unavailable` when that could not be written. */
+/**
+ * Decides, and has written what follows from it. Throws `unavailable` when that could not be
+ * written.
+ */
 export async function decideFor(
   app: Pick<App, 'rollouts' | 'releases' | 'settlements' | 'zones'>,
   facts: CheckInFacts,
@@ -107,7 +110,10 @@ async function settleBatch(
 /** For a device that was removed or moved meanwhile: it asks again. */
 const stay: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
 
-/** A transaction that was lost to the connection may have been committed or not: to settle again changes nothing twice. */
+/**
+ * A transaction that was lost to the connection may have been committed or not: to settle again
+ * changes nothing twice.
+ */
 async function settleOrRetry(
   deps: SettlementDeps,
   fleet: string,

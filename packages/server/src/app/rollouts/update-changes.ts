@@ -1,4 +1,7 @@
-/** Writes what the engine has worked out under the locks: rollouts, updates, their events, what check-ins read, the log. */
+/**
+ * Writes what the engine has worked out under the locks: rollouts, updates, their events, what
+ * check-ins read, the log.
+ */
 import type { Rollout, Update, UpdateChange } from '@seaworthy/fleet/rollouts'
 import { isUnderWay } from '@seaworthy/fleet/rollouts'
 import { appendAudit } from '../../db/audit.ts'
@@ -72,7 +75,9 @@ function eventOf({ rolloutId, deviceId, after }: UpdateChange) {
   return { rolloutId, deviceId, attempt, state, code, at: changedAt }
 }
 
-/** A check-in needs updates under way, and ended ones of rollouts that may offer another attempt. */
+/**
+ * A check-in needs updates under way, and ended ones of rollouts that may offer another attempt.
+ */
 function isNeeded(update: Update, rollouts: ReadonlyMap<string, Rollout>): boolean {
   const rollout = rollouts.get(update.rolloutId)
   const mayOfferAgain = rollout?.state !== 'finished' && rollout?.state !== 'aborted'

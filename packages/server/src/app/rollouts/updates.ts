@@ -1,4 +1,7 @@
-/** What became of updates: of a rollout, of a device, and as the spread of versions over a fleet (D5). */
+/**
+ * What became of updates: of a rollout, of a device, and as the spread of versions over a fleet
+ * (D5).
+ */
 import type { UpdateView } from '@seaworthy/api/rollouts'
 import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
 import { dayMs, formatInstant } from '@seaworthy/std/time'

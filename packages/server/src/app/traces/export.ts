@@ -1,6 +1,7 @@
 /**
- * Spans to a collector, as OTLP 1.x in JSON over HTTP. Nobody ever waits for it: spans gather in a queue of bounded length, a
- * full queue and a collector that does not take a batch cost spans, which are counted, and nothing else.
+ * Spans to a collector, as OTLP 1.x in JSON over HTTP. Nobody ever waits for it: spans gather in a
+ * queue of bounded length, a full queue and a collector that does not take a batch cost spans,
+ * which are counted, and nothing else.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Log } from '@seaworthy/std/log'

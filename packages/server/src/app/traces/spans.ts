@@ -1,4 +1,7 @@
-/** Spans of one process: what is done below what, and for how long. Names and attributes come from closed sets. */
+/**
+ * Spans of one process: what is done below what, and for how long. Names and attributes come from
+ * closed sets.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
@@ -36,11 +39,17 @@ export interface Span {
 export interface Tracer {
   /** The span that the caller works in. */
   current(): SpanContext | undefined
-  /** A new trace, or the caller's one continued: `traceparent` is what a client says and may be anything. */
+  /**
+   * A new trace, or the caller's one continued: `traceparent` is what a client says and may be
+   * anything.
+   */
   begin(name: string, kind: SpanKind, traceparent: string | undefined): Span
   /** Runs `work` in a span of `begin`. */
   within<T>(span: Span, work: () => T): T
-  /** Runs `work` in a span of its own below the present one; where there is none (or it is not recorded), as it is. */
+  /**
+   * Runs `work` in a span of its own below the present one; where there is none (or it is not
+   * recorded), as it is.
+   */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
   /** A span that begins a trace, for work that no request waits for alone. */
   root<T>(
@@ -51,7 +60,10 @@ export interface Tracer {
 }
 
 interface Live extends SpanContext {
-  /** Wall clock minus monotonic clock when the trace began here: its spans fit together whatever the wall clock does. */
+  /**
+   * Wall clock minus monotonic clock when the trace began here: its spans fit together whatever the
+   * wall clock does.
+   */
   readonly offsetMs: number
 }
 

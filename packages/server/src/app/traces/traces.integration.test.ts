@@ -43,7 +43,10 @@ interface Receiver {
   readonly close: () => Promise<void>
 }
 
-/** Takes OTLP over HTTP as a collector does; one that is `stuck` takes the connection and never answers. */
+/**
+ * Takes OTLP over HTTP as a collector does; one that is `stuck` takes the connection and never
+ * answers.
+ */
 async function startReceiver(isStuck: boolean): Promise<Receiver> {
   const bodies: string[] = []
   const server = createServer((req, res) => {

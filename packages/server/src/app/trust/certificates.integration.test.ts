@@ -44,7 +44,10 @@ const start = async (names: readonly string[], renewsCertificate = false, host =
   return (await prepareServer(db, config, ports)).secrets
 }
 
-/** Whether a client that trusts this CA certificate alone takes the server for the holder of the name. */
+/**
+ * Whether a client that trusts this CA certificate alone takes the server for the holder of the
+ * name.
+ */
 async function isTaken(secrets: OnlineSecrets, ca: string, name: string): Promise<boolean> {
   const server = createServer({ key: secrets.tlsKeyPem, cert: secrets.certificatePem })
   server.listen(0, '127.0.0.1')

@@ -1,4 +1,7 @@
-/** The server's certificate and the CA that signs it: made at the first start, and anew under the same key when names are added. */
+/**
+ * The server's certificate and the CA that signs it: made at the first start, and anew under the
+ * same key when names are added.
+ */
 import './reflect-metadata.ts'
 import { isIP } from 'node:net'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -35,7 +38,10 @@ export async function createCertificates(
   }
 }
 
-/** Another certificate of the key that `certificatePem` is of: pins, which are of the key, stay right. */
+/**
+ * Another certificate of the key that `certificatePem` is of: pins, which are of the key, stay
+ * right.
+ */
 export async function recertify(
   certificatePem: string,
   options: CertificateOptions,
@@ -45,7 +51,10 @@ export async function recertify(
   return certify(publicKey, options)
 }
 
-/** The CA's private key is made unextractable and is gone when this returns: it can sign nothing ever again. */
+/**
+ * The CA's private key is made unextractable and is gone when this returns: it can sign nothing
+ * ever again.
+ */
 async function certify(publicKey: CryptoKey, options: CertificateOptions): Promise<Certificates> {
   const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)
   const notBefore = new Date(options.now.getTime() - dayMs)

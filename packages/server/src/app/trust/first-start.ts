@@ -1,4 +1,7 @@
-/** The first start on a database: keys, certificate, log, and one token for whoever reads the output. */
+/**
+ * The first start on a database: keys, certificate, log, and one token for whoever reads the
+ * output.
+ */
 import { invariant } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
 import type { Config } from '../../config/config.ts'
@@ -24,20 +27,23 @@ const bootstrapLifetimeMs = 90 * dayMs
 export interface Started {
   readonly secrets: OnlineSecrets
   /**
-   * Until somebody has signed in for the first time, every start makes a new token and ends the one before: a crash
-   * before it was read locks nobody out.
+   * Until somebody has signed in for the first time, every start makes a new token and ends the one
+   * before: a crash before it was read locks nobody out.
    */
   readonly bootstrapToken: string | null
 }
 
-/** The server was told to answer by a name that its certificate does not have; the message says what to do. */
+/**
+ * The server was told to answer by a name that its certificate does not have; the message says what
+ * to do.
+ */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError'
 }
 
 /**
- * Idempotent; several hosts may start on one database at once. Throws `SealError` on a wrong master key, `CertificateError`
- * on a name that the certificate lacks.
+ * Idempotent; several hosts may start on one database at once. Throws `SealError` on a wrong master
+ * key, `CertificateError` on a name that the certificate lacks.
  */
 export async function prepareServer(
   db: Db,
@@ -49,7 +55,8 @@ export async function prepareServer(
     await lockFirstStart(tx)
     const now = await tx.now()
     const isFirst = !(await hasSecrets(tx))
-    // Of several hosts that start at once, the first alone may make a key; the others need a copy of it.
+    // Of several hosts that start at once, the first alone may make a key; the others need a copy
+    // of it.
     const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
     if (isFirst) {
       await createOnlineSecrets(tx, masterKey, { names: namesWanted(config), now, random })
@@ -72,12 +79,18 @@ export async function prepareServer(
   })
 }
 
-/** The names given, and the address listened on where it is one: without a name it is what clients are told. */
+/**
+ * The names given, and the address listened on where it is one: without a name it is what clients
+ * are told.
+ */
 function namesWanted({ names, listen }: Pick<Config, 'names' | 'listen'>): string[] {
   return ['0.0.0.0', '::'].includes(listen.host) ? [...names] : [...names, listen.host]
 }
 
-/** A name that no client would find in the certificate is refused, or the certificate is made anew with it. */
+/**
+ * A name that no client would find in the certificate is refused, or the certificate is made anew
+ * with it.
+ */
 async function ensureNamed(
   tx: WriteTx,
   config: Pick<Config, 'names' | 'listen' | 'renewsCertificate'>,

@@ -1,6 +1,6 @@
 /**
- * The keys of the online roles. They are made here, count once a root names them, and are destroyed when a newer root
- * names another: whoever stole them holds nothing from then on (T6).
+ * The keys of the online roles. They are made here, count once a root names them, and are destroyed
+ * when a newer root names another: whoever stole them holds nothing from then on (T6).
  */
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -80,7 +80,10 @@ export async function newestOnlineKeys(
   return { snapshot: await newest('snapshot'), timestamp: await newest('timestamp') }
 }
 
-/** Makes a further key while nothing is published, and tells the keys that the next root should name. */
+/**
+ * Makes a further key while nothing is published, and tells the keys that the next root should
+ * name.
+ */
 export async function addOnlineKey(
   tx: WriteTx,
   masterKey: MasterKey,
@@ -109,7 +112,10 @@ export async function requireOnlineSigner(
   )
 }
 
-/** After a root was published: what it no longer names is gone for good. A key made for a root to come stays. */
+/**
+ * After a root was published: what it no longer names is gone for good. A key made for a root to
+ * come stays.
+ */
 export async function destroyReplacedKeys(
   tx: WriteTx,
   masterKey: MasterKey,

@@ -1,6 +1,7 @@
 /**
- * What the server makes at its first start and needs ever after: its certificate (whose CA key never leaves memory and
- * is dropped), the keys of the online roles, of the log and of tokens. All private halves are sealed.
+ * What the server makes at its first start and needs ever after: its certificate (whose CA key
+ * never leaves memory and is dropped), the keys of the online roles, of the log and of tokens. All
+ * private halves are sealed.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -70,8 +71,9 @@ export function isNamedBy(certificatePem: string, name: string): boolean {
 }
 
 /**
- * A new certificate under the same key, for the names it had and those given, by a new CA whose key is dropped as the first
- * one's was. Whoever pinned the key notices nothing; whoever trusts `/ca.crt` fetches it anew.
+ * A new certificate under the same key, for the names it had and those given, by a new CA whose key
+ * is dropped as the first one's was. Whoever pinned the key notices nothing; whoever trusts
+ * `/ca.crt` fetches it anew.
  */
 export async function renewCertificate(
   tx: WriteTx,

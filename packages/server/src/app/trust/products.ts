@@ -78,7 +78,10 @@ async function describe(
   return viewProduct(state, product, await newestReleaseKind(app.db.reader, product))
 }
 
-/** `kind` is the one of its newest release anywhere, then of its newest registered one; a bundle before there is any. */
+/**
+ * `kind` is the one of its newest release anywhere, then of its newest registered one; a bundle
+ * before there is any.
+ */
 function viewProduct(
   state: TrustState,
   product: string,

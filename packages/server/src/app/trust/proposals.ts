@@ -1,6 +1,6 @@
 /**
- * Proposals: stored as submitted, signed from afar, applied in one transaction. Each step verifies again from the
- * anchored chain; what the row says about a proposal is never believed.
+ * Proposals: stored as submitted, signed from afar, applied in one transaction. Each step verifies
+ * again from the anchored chain; what the row says about a proposal is never believed.
  */
 import type { ProposalView } from '@seaworthy/api/proposals'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -64,7 +64,9 @@ function currentOf(state: TrustState | undefined): CurrentMetadata {
   return state === undefined ? noMetadata : { root: state.root, roles: state.roles }
 }
 
-/** Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin. */
+/**
+ * Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin.
+ */
 export async function submitProposal(
   app: Deps,
   tx: WriteTx,
@@ -155,7 +157,10 @@ export function exportProposal(
   return JSON.parse(utf8Decode(formatProposal(whole))) as JsonObject
 }
 
-/** Adds signatures, each of which is verified before it counts. Throws what `mergeSignatures` throws. */
+/**
+ * Adds signatures, each of which is verified before it counts. Throws what `mergeSignatures`
+ * throws.
+ */
 export async function addSignatures(
   app: Pick<App, 'masterKey'>,
   tx: WriteTx,
@@ -178,8 +183,8 @@ export interface AppliedProposal extends StoredProposal {
 }
 
 /**
- * Publishes a complete proposal. Throws `proposal_incomplete`, `proposal_outdated`, `proposal_refused`,
- * `release_content_missing`, `online_keys_not_named`; then nothing has changed.
+ * Publishes a complete proposal. Throws `proposal_incomplete`, `proposal_outdated`,
+ * `proposal_refused`, `release_content_missing`, `online_keys_not_named`; then nothing has changed.
  */
 export async function applyProposal(
   app: Deps,
@@ -216,7 +221,10 @@ export async function rejectProposal(
   return { row: { ...stored.row, state: 'rejected' }, proposal: stored.proposal }
 }
 
-/** The first root is the anchor of everything: its hash is sealed, so that no database row can replace it. */
+/**
+ * The first root is the anchor of everything: its hash is sealed, so that no database row can
+ * replace it.
+ */
 async function sealAnchor(
   app: Pick<App, 'masterKey'>,
   tx: WriteTx,
@@ -239,7 +247,10 @@ async function closeOutdated(app: Pick<App, 'masterKey'>, tx: WriteTx, now: Date
   }
 }
 
-/** A root that does not name this server's keys could not be followed by a snapshot or a timestamp of ours. */
+/**
+ * A root that does not name this server's keys could not be followed by a snapshot or a timestamp
+ * of ours.
+ */
 async function checkOnlineKeys(
   app: Pick<App, 'masterKey'>,
   tx: ReadTx,
@@ -250,7 +261,10 @@ async function checkOnlineKeys(
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
-/** The claims about releases that were found to be true before the transaction, where reading may take long. */
+/**
+ * The claims about releases that were found to be true before the transaction, where reading may
+ * take long.
+ */
 export type ReadAhead = ReadonlySet<string>
 
 /** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
@@ -328,7 +342,9 @@ function requireReachToRead(actor: Actor, proposal: Proposal): void {
   }
 }
 
-/** What is published reaches every fleet of its product, and the top-level roles reach everything. */
+/**
+ * What is published reaches every fleet of its product, and the top-level roles reach everything.
+ */
 function requireReachToChange(actor: Actor, proposal: Proposal): void {
   for (const { role } of proposal.documents) {
     const product = productOfRole(role)

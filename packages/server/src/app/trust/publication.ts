@@ -1,4 +1,7 @@
-/** Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's transaction, verified as a whole. */
+/**
+ * Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's
+ * transaction, verified as a whole.
+ */
 import { formatInstant } from '@seaworthy/std/time'
 import type { Metadata, RootSigned, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
 import {
@@ -31,8 +34,9 @@ export interface SignedDocument {
 }
 
 /**
- * `before` must have been loaded in this transaction, under `lockPublication`. Everything is loaded and verified again
- * from the anchor before the caller may commit: what devices would refuse is never published.
+ * `before` must have been loaded in this transaction, under `lockPublication`. Everything is loaded
+ * and verified again from the anchor before the caller may commit: what devices would refuse is
+ * never published.
  */
 export async function publish(
   tx: WriteTx,

@@ -1,6 +1,7 @@
 /**
- * `@peculiar/x509` wires its parts by `tsyringe`, which wants the metadata half of `Reflect`. This is as much of it as
- * that needs: a value per object, key and property, found along the prototype chain.
+ * `@peculiar/x509` wires its parts by `tsyringe`, which wants the metadata half of `Reflect`. This
+ * is as much of it as that needs: a value per object, key and property, found along the prototype
+ * chain.
  */
 type Key = string | symbol | undefined
 

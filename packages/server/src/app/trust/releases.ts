@@ -33,8 +33,9 @@ export interface NewRelease {
 }
 
 /**
- * Reads the whole of a release that is to be registered, before any transaction: that takes as long as it is large. Throws
- * `product_not_found`, `out_of_scope`, and what `describeContent` and `measureReleaseFiles` throw.
+ * Reads the whole of a release that is to be registered, before any transaction: that takes as long
+ * as it is large. Throws `product_not_found`, `out_of_scope`, and what `describeContent` and
+ * `measureReleaseFiles` throw.
  */
 export async function verifyNewRelease(
   app: Deps,
@@ -56,7 +57,10 @@ function parseSha256(text: string): Digest {
   throw new Refusal<ReleaseFault>('release_malformed', 'a release has a sha256 digest')
 }
 
-/** The same digest under the same version again changes nothing. Throws `product_not_found`, `out_of_scope`, `release_exists`. */
+/**
+ * The same digest under the same version again changes nothing. Throws `product_not_found`,
+ * `out_of_scope`, `release_exists`.
+ */
 export async function createRelease(
   app: Pick<App, 'trust'>,
   tx: WriteTx,

@@ -1,4 +1,7 @@
-/** T1 T6: online roles are renewed in time, and a role that runs out is said so, once, in three places. */
+/**
+ * T1 T6: online roles are renewed in time, and a role that runs out is said so, once, in three
+ * places.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -12,8 +12,8 @@ export interface OnlineTimes {
 }
 
 /**
- * What a clock that was ahead once has dated into the future is made anew at once: devices refuse metadata that is valid for longer
- * than its maximum lifetime.
+ * What a clock that was ahead once has dated into the future is made anew at once: devices refuse
+ * metadata that is valid for longer than its maximum lifetime.
  */
 export function renewalDue(
   { snapshot, timestamp }: OnlineTimes,
@@ -32,7 +32,9 @@ export function renewalDue(
   return { isAnything: isSnapshotDue || isTimestampDue, isSnapshotDue }
 }
 
-/** Part of the lifetime that has passed, 0 to 1 and beyond; 1 when it is not known when it began. */
+/**
+ * Part of the lifetime that has passed, 0 to 1 and beyond; 1 when it is not known when it began.
+ */
 export function shareUsed(expires: string, issuedAt: Date | undefined, now: Date): number {
   if (issuedAt === undefined) return 1
   const wholeMs = new Date(expires).getTime() - issuedAt.getTime()

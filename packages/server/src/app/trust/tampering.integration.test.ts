@@ -1,6 +1,7 @@
 /**
- * Somebody has the database (T10, T9): rows are changed behind the server's back. What decides is signed, so a changed
- * row is refused, not served, and noticed. What the log has said once it cannot take back.
+ * Somebody has the database (T10, T9): rows are changed behind the server's back. What decides is
+ * signed, so a changed row is refused, not served, and noticed. What the log has said once it
+ * cannot take back.
  */
 import assert from 'node:assert/strict'
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -76,7 +77,10 @@ async function withServer(work: (world: World) => Promise<void>): Promise<void> 
   }
 }
 
-/** For what leaves one in which the other tests still mean what they say; each has versions of its own. */
+/**
+ * For what leaves one in which the other tests still mean what they say; each has versions of its
+ * own.
+ */
 let shared: World
 
 before(async () => {

@@ -1,7 +1,8 @@
 /**
- * The published metadata in memory, verified from its anchor. The database is not believed: what is loaded must form
- * the whole chain from the first root, whose hash is sealed under the master key. What does not verify is not served
- * and not acted upon; the last state that did verify stays, and the alarm is raised (T10).
+ * The published metadata in memory, verified from its anchor. The database is not believed: what is
+ * loaded must form the whole chain from the first root, whose hash is sealed under the master key.
+ * What does not verify is not served and not acted upon; the last state that did verify stays, and
+ * the alarm is raised (T10).
  */
 import { createHash } from 'node:crypto'
 import { equalBytes } from '@seaworthy/std/bytes'

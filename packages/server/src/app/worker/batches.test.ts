@@ -14,7 +14,10 @@ interface Caller {
   askedMs: number
 }
 
-/** Batches in a world whose time is moved by hand; `onAnswer` hears of each caller that was answered. */
+/**
+ * Batches in a world whose time is moved by hand; `onAnswer` hears of each caller that was
+ * answered.
+ */
 function createWorld(onAnswer: (caller: Caller, nowMs: number) => void) {
   const clock = new ManualClock(new Date(0))
   const sizes: number[] = []

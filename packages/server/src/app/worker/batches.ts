@@ -1,8 +1,9 @@
 /**
- * Micro-batches: many callers share one write. One batch is on its way at a time; what arrives meanwhile waits for the next
- * one. When that begins is decided in `gathering.ts`, and at once when `worthwhile` rows wait. A batch has at most one item
- * of each key, in the order of the keys, so that rows are always locked in one order. Nothing that was added is dropped; the
- * owner asks `backlog` before it adds more than can be written.
+ * Micro-batches: many callers share one write. One batch is on its way at a time; what arrives
+ * meanwhile waits for the next one. When that begins is decided in `gathering.ts`, and at once when
+ * `worthwhile` rows wait. A batch has at most one item of each key, in the order of the keys, so
+ * that rows are always locked in one order. Nothing that was added is dropped; the owner asks
+ * `backlog` before it adds more than can be written.
  */
 import type { Ports } from '../app.ts'
 import type { GatheringTimes } from './gathering.ts'
@@ -92,8 +93,8 @@ export function createBatches<T>(
 }
 
 /**
- * At most one item of each key; a second one of the same key waits for the next batch. The whole queue is looked through: one
- * caller who comes a thousand times keeps nobody else from the batch.
+ * At most one item of each key; a second one of the same key waits for the next batch. The whole
+ * queue is looked through: one caller who comes a thousand times keeps nobody else from the batch.
  */
 function takeBatch<T>(queue: readonly Added<T>[]): { batch: Added<T>[]; rest: Added<T>[] } {
   const batch = new Map<string, Added<T>>()

@@ -1,15 +1,17 @@
 /**
- * How long a batch waits for company. A commit costs as much as some thirty rows, so devices that come by themselves, a few
- * at a time, are cheaper together. Callers that come back only once they are answered gain nothing: while they are held
- * back, nobody comes. Whether company comes is learned from the batches before:
+ * How long a batch waits for company. A commit costs as much as some thirty rows, so devices that
+ * come by themselves, a few at a time, are cheaper together. Callers that come back only once they
+ * are answered gain nothing: while they are held back, nobody comes. Whether company comes is
+ * learned from the batches before:
  *
  * - **usual**: a batch begins `usualMs` after the one before it began.
  * - **few**: it begins `fewMs` after it, while more than one but few come in that time.
- * - **resting**: hardly anybody came in the later two thirds of the last waits, in which `vainRowsMax` rows or more waited.
- *   Batches begin at once for a second, and for twice as long after each further trial in vain, eight seconds at most.
+ * - **resting**: hardly anybody came in the later two thirds of the last waits, in which
+ *   `vainRowsMax` rows or more waited. Batches begin at once for a second, and for twice as long
+ *   after each further trial in vain, eight seconds at most.
  *
- * Rows that arrive while a batch is on its way to the disk make the next one in every state. So a caller that is not waited
- * with has its answer within two writes: the one under way, and its own.
+ * Rows that arrive while a batch is on its way to the disk make the next one in every state. So a
+ * caller that is not waited with has its answer within two writes: the one under way, and its own.
  */
 export interface Gathering {
   /** From the beginning of the batch before to the beginning of the next; 0 for at once. */
@@ -29,9 +31,14 @@ export interface GatheringTimes {
 /** One batch at the moment when it begins. */
 export interface BegunBatch {
   readonly count: number
-  /** Rows that came in the later two thirds of the wait, counted from the beginning of the batch before. */
+  /**
+   * Rows that came in the later two thirds of the wait, counted from the beginning of the batch
+   * before.
+   */
   readonly lateCount: number
-  /** Whether it began because its wait was over; not when it was full, or had nothing to wait for. */
+  /**
+   * Whether it began because its wait was over; not when it was full, or had nothing to wait for.
+   */
   readonly hasWaited: boolean
   /** When the batch before began, and when this one does, on the monotonic clock. */
   readonly beforeMs: number
@@ -44,7 +51,10 @@ const fewPerMs = 0.25
 const vainRowsMax = 6
 const restMinMs = 1000
 const restMaxMs = 8000
-/** A wait is vain when a smaller share of its rows than this comes late; of rows that come evenly, two thirds do. */
+/**
+ * A wait is vain when a smaller share of its rows than this comes late; of rows that come evenly,
+ * two thirds do.
+ */
 const vainShare = 1 / 6
 /** The share of a wait after which a row counts as late. */
 export const lateFromShare = 1 / 3

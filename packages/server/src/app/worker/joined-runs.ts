@@ -1,6 +1,7 @@
 /**
- * Many who ask for the same at the same time share the work: at most one run at once, and one that waits. Whoever asks
- * gets the answer of a run that began after the question, so that it is never older than what each would have found alone.
+ * Many who ask for the same at the same time share the work: at most one run at once, and one that
+ * waits. Whoever asks gets the answer of a run that began after the question, so that it is never
+ * older than what each would have found alone.
  */
 export function shareRuns<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined

@@ -1,4 +1,6 @@
-/** Two servers on one database and one store, killed, cut off and frozen again and again under load. */
+/**
+ * Two servers on one database and one store, killed, cut off and frozen again and again under load.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRollout } from '@seaworthy/api/rollouts'

@@ -1,4 +1,7 @@
-/** The session lock of whichever worker, on whichever host, runs the background tasks; and whether all is well. */
+/**
+ * The session lock of whichever worker, on whichever host, runs the background tasks; and whether
+ * all is well.
+ */
 import type { Sleep } from '@seaworthy/std/time'
 import { pingDatabase } from '../../db/connection.ts'
 import type { App, HealthProblem } from '../app.ts'
@@ -8,7 +11,10 @@ export const leaderLockKey = 7_403_010
 /** A load balancer asks every few seconds and does not wait for long. */
 const answerMs = 2000
 
-/** Empty when the server can do its work. Whether any worker leads is in the health that `startLeaderTasks` keeps. */
+/**
+ * Empty when the server can do its work. Whether any worker leads is in the health that
+ * `startLeaderTasks` keeps.
+ */
 export async function checkReadiness(
   app: Pick<App, 'db' | 'health' | 'sleep'>,
 ): Promise<HealthProblem[]> {

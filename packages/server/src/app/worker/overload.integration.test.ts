@@ -1,4 +1,7 @@
-/** More check-ins than the database takes: here it takes none for a while, because somebody holds its table against writers. */
+/**
+ * More check-ins than the database takes: here it takes none for a while, because somebody holds
+ * its table against writers.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { showDevice } from '@seaworthy/api/devices'

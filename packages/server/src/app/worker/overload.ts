@@ -1,6 +1,7 @@
 /**
- * Back-pressure for check-ins. A queue that grows old slows devices down first (they are told to come back later), and in the
- * end turns new ones away before anything of theirs is accepted. What was accepted is never dropped.
+ * Back-pressure for check-ins. A queue that grows old slows devices down first (they are told to
+ * come back later), and in the end turns new ones away before anything of theirs is accepted. What
+ * was accepted is never dropped.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
@@ -16,7 +17,10 @@ export class TooOftenRefusal<C extends string> extends Refusal<C> {
   }
 }
 
-/** Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all come back at once. */
+/**
+ * Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all
+ * come back at once.
+ */
 export class OverloadRefusal extends TooOftenRefusal<'overloaded'> {
   constructor(retryAfterSeconds: number) {
     const message = 'More devices check in than the server can store; come back later.'
@@ -60,7 +64,10 @@ export function slowdownOf({ oldestMs }: Backlog): number {
   return 1 + (slowdownMax - 1) * Math.min(1, Math.max(0, share))
 }
 
-/** The interval that a device is told: longer while its kind of check-ins, or the other, waits to be stored. */
+/**
+ * The interval that a device is told: longer while its kind of check-ins, or the other, waits to be
+ * stored.
+ */
 export function slowedPollSeconds(
   queues: Readonly<Record<'checkIns' | 'foreignCheckIns', { slowdown(): number }>>,
   pollSeconds: number,

@@ -1,4 +1,7 @@
-/** How many calls of one caller may wait for their turn at once: one device's key must not fill the batches of all. */
+/**
+ * How many calls of one caller may wait for their turn at once: one device's key must not fill the
+ * batches of all.
+ */
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { TooOftenRefusal } from './overload.ts'
 

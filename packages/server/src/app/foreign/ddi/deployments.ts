@@ -1,6 +1,7 @@
 /**
- * What a DDI device is to install: the engine's answer as an action with a number, and the files of the release. One action
- * of a device is open at a time; when the answer is another one, the client is asked to cancel first.
+ * What a DDI device is to install: the engine's answer as an action with a number, and the files of
+ * the release. One action of a device is open at a time; when the answer is another one, the client
+ * is asked to cancel first.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
@@ -96,7 +97,10 @@ async function followAnswer(
   return made === undefined ? null : { id: made.id, state: 'running' }
 }
 
-/** What has no files for the device fails at once, in everybody's sight, instead of when its time is over. */
+/**
+ * What has no files for the device fails at once, in everybody's sight, instead of when its time is
+ * over.
+ */
 async function refuseOffer(
   app: Deps,
   { device }: ForeignState,
@@ -118,8 +122,8 @@ export interface Deployment {
 }
 
 /**
- * An action and the files of its release, which must be in the signed metadata now (T10). `undefined` where there is none
- * of that number, or it was cancelled.
+ * An action and the files of its release, which must be in the signed metadata now (T10).
+ * `undefined` where there is none of that number, or it was cancelled.
  */
 export async function findDeployment(
   app: Deps,
@@ -140,8 +144,9 @@ export async function findDeployment(
 }
 
 /**
- * Whether the client may install now: one of these clients downloads, installs and restarts in one go, so that the fleet's
- * rule for restarts holds from the first byte on. What is being installed already is not stopped.
+ * Whether the client may install now: one of these clients downloads, installs and restarts in one
+ * go, so that the fleet's rule for restarts holds from the first byte on. What is being installed
+ * already is not stopped.
  */
 export async function mayInstall(
   app: Deps,
@@ -171,7 +176,10 @@ export async function mayInstall(
   return mayRestart ?? true
 }
 
-/** Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`, `device_removed`. */
+/**
+ * Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`,
+ * `device_removed`.
+ */
 export async function takeFeedback(
   app: Deps,
   identity: ForeignIdentity,
@@ -182,7 +190,10 @@ export async function takeFeedback(
   await change(app, identity, id, now, (action) => applyFeedback(action, feedback, now))
 }
 
-/** Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody cancels. */
+/**
+ * Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody
+ * cancels.
+ */
 export async function takeCancelFeedback(
   app: Deps,
   identity: ForeignIdentity,
@@ -196,7 +207,10 @@ export async function takeCancelFeedback(
   })
 }
 
-/** First what was said, then what the engine makes of it; a crash between the two is mended by the next poll. */
+/**
+ * First what was said, then what the engine makes of it; a crash between the two is mended by the
+ * next poll.
+ */
 async function change(
   app: Deps,
   identity: ForeignIdentity,
@@ -224,7 +238,10 @@ async function change(
   if (changed !== undefined) await settleNews(app, changed, now)
 }
 
-/** What was said is kept: whoever said it need not repeat it because the engine could not be asked just now. */
+/**
+ * What was said is kept: whoever said it need not repeat it because the engine could not be asked
+ * just now.
+ */
 async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<void> {
   try {
     await decideForeign(app, state, notAsked, now)
@@ -235,7 +252,10 @@ async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<vo
   }
 }
 
-/** The client says what runs there already: a signed release of its fleet's channel. False when it is none. */
+/**
+ * The client says what runs there already: a signed release of its fleet's channel. False when it
+ * is none.
+ */
 export async function takeInstalled(
   app: Deps,
   identity: ForeignIdentity,

@@ -1,4 +1,6 @@
-/** What a DDI client says about an action, or does not say in time, and what follows from it. Pure. */
+/**
+ * What a DDI client says about an action, or does not say in time, and what follows from it. Pure.
+ */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { DdiActionRow } from '../../../db/ddi-actions.ts'
@@ -40,7 +42,10 @@ export interface Effect {
   readonly news: ForeignNews | null
 }
 
-/** Feedback on a deployment that is not closed. It is over, well or not, when the client says `closed`, and not before. */
+/**
+ * Feedback on a deployment that is not closed. It is over, well or not, when the client says
+ * `closed`, and not before.
+ */
 export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Date): Effect {
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
@@ -91,8 +96,8 @@ function cancelTimeoutMs({ pollSeconds }: Pick<FleetPolicy, 'pollSeconds'>): num
 }
 
 /**
- * Whether the client has been asked to cancel for so long that no answer is waited for any more; or would not cancel, and has
- * said nothing of what it goes on with for as long.
+ * Whether the client has been asked to cancel for so long that no answer is waited for any more; or
+ * would not cancel, and has said nothing of what it goes on with for as long.
  */
 export function isCancelOverdue(
   action: { readonly cancelAskedAt: Date | null },
@@ -103,7 +108,10 @@ export function isCancelOverdue(
   return cancelAskedAt !== null && now.getTime() - cancelAskedAt.getTime() >= cancelTimeoutMs(fleet)
 }
 
-/** The end of an action that its client did not stop when it was asked to; what it still says of it is refused. */
+/**
+ * The end of an action that its client did not stop when it was asked to; what it still says of it
+ * is refused.
+ */
 export function endUnanswered(
   action: DdiActionRow,
   how: 'timed-out' | 'forced',

@@ -19,7 +19,10 @@ export function createOmahaAppTable(db: Db): OmahaAppTable {
   }
 }
 
-/** Clients write it with or without braces, in any case. Each character is looked at once: a device chooses them. */
+/**
+ * Clients write it with or without braces, in any case. Each character is looked at once: a device
+ * chooses them.
+ */
 function normalizeAppId(spelling: string): string {
   let begin = 0
   let end = spelling.length

@@ -1,6 +1,7 @@
 /**
- * What an Omaha client says with a request, and what follows from it for its update. Pure. Events are best effort: they may be
- * lost, repeated or late; the version that the machine runs is told with every request, and decides.
+ * What an Omaha client says with a request, and what follows from it for its update. Pure. Events
+ * are best effort: they may be lost, repeated or late; the version that the machine runs is told
+ * with every request, and decides.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { compareVersions, parseVersion } from './versions.ts'
@@ -96,7 +97,10 @@ function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boole
   )
 }
 
-/** Pairs that nobody knows say nothing. A state never goes back, and an end stays until the next offer. */
+/**
+ * Pairs that nobody knows say nothing. A state never goes back, and an end stays until the next
+ * offer.
+ */
 function applyEvent(
   update: DeviceReport['update'],
   { type, result, errorCode, previousVersion }: OmahaEvent,
@@ -160,8 +164,9 @@ function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null
 }
 
 /**
- * A machine that runs a version which nobody has signed for this channel (the one that it was made with) gets only what is
- * newer by its version. Versions that are no numbers cannot be compared: it gets anything.
+ * A machine that runs a version which nobody has signed for this channel (the one that it was made
+ * with) gets only what is newer by its version. Versions that are no numbers cannot be compared: it
+ * gets anything.
  */
 function floorOf(version: string, releases: readonly KnownRelease[]): number {
   const own = parseVersion(version)

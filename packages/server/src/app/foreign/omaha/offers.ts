@@ -1,6 +1,7 @@
 /**
- * What an Omaha client gets: the engine's answer, as a release with its files and an address that is good for hours. The client
- * downloads, installs and restarts without asking again, so the fleet's rule for restarts holds from the offer on.
+ * What an Omaha client gets: the engine's answer, as a release with its files and an address that
+ * is good for hours. The client downloads, installs and restarts without asking again, so the
+ * fleet's rule for restarts holds from the offer on.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -38,7 +39,10 @@ type Deps = Pick<
   | 'zones'
 >
 
-/** Whose credential it is, if the machine that sends it is the one that used it first; notes that it was heard. */
+/**
+ * Whose credential it is, if the machine that sends it is the one that used it first; notes that it
+ * was heard.
+ */
 export async function openDoor(
   app: Deps,
   identity: ForeignIdentity,
@@ -108,8 +112,8 @@ export async function takeStatement(
 }
 
 /**
- * The client restarts into what it is offered without asking again, so nothing is granted before the fleet's rule for
- * restarts lets it: what would be granted is asked about first.
+ * The client restarts into what it is offered without asking again, so nothing is granted before
+ * the fleet's rule for restarts lets it: what would be granted is asked about first.
  */
 async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   const isFree = app.fleets.get(state.fleet)?.reboot.strategy === 'immediate'
@@ -197,7 +201,10 @@ async function storeUpdate(
   })
 }
 
-/** As for one of our agents that is ready and waits; a slot that it holds for something else is given back. */
+/**
+ * As for one of our agents that is ready and waits; a slot that it holds for something else is
+ * given back.
+ */
 async function mayInstall(
   app: Deps,
   { device, tags, report }: ForeignState,
@@ -239,7 +246,10 @@ function signFileToken(
   return signToken(app.secrets.deviceTokenKey, fileAudience, claims)
 }
 
-/** The file behind such an address: of a release that is in the signed metadata now (T10). Writes nothing. */
+/**
+ * The file behind such an address: of a release that is in the signed metadata now (T10). Writes
+ * nothing.
+ */
 export async function findOfferedFile(
   app: Deps,
   token: string,

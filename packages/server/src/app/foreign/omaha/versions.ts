@@ -1,6 +1,7 @@
 /**
- * Which of two versions of operating systems is the newer one: numbers between dots, however many and however long, then
- * by the precedence of Semantic Versioning: `1.0.0-rc.9` < `1.0.0-rc.10` < `1.0.0`, and what follows `+` says nothing.
+ * Which of two versions of operating systems is the newer one: numbers between dots, however many
+ * and however long, then by the precedence of Semantic Versioning: `1.0.0-rc.9` < `1.0.0-rc.10` <
+ * `1.0.0`, and what follows `+` says nothing.
  */
 
 export interface Version {
@@ -10,7 +11,10 @@ export interface Version {
   readonly prerelease: readonly string[]
 }
 
-/** `null` for what does not begin with a number. Whatever else follows the numbers is taken for a build of that version. */
+/**
+ * `null` for what does not begin with a number. Whatever else follows the numbers is taken for a
+ * build of that version.
+ */
 export function parseVersion(text: string): Version | null {
   const match = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?/.exec(text)
   if (match === null) return null
