@@ -1,4 +1,7 @@
-/** Where PostgreSQL is and how it is reached: the connections under the driver, encrypted and checked as the address says, and never stuck for good. */
+/**
+ * Where PostgreSQL is and how it is reached: the connections under the driver, encrypted and
+ * verified as the address says, and never stuck for good.
+ */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
@@ -10,9 +13,9 @@ import type { DatabaseUrl } from '../config/database-url.ts'
 
 export interface DatabaseTls {
   readonly mode: 'require' | 'verify-ca' | 'verify-full'
-  /** PEM; `null`: the authorities of the system. */
+  /** PEM; `null` means the certificate authorities of the system. */
   readonly ca: string | null
-  /** Of this client, if the server asks for one. */
+  /** The certificate of this client, if the server asks for one. */
   readonly cert: string | null
   readonly key: string | null
 }
@@ -29,14 +32,16 @@ export type DatabaseAddress =
       readonly tls: DatabaseTls | null
     }
 
-/** The database cannot be used as it was named; the message says what to do and holds no password. */
+/**
+ * The database cannot be used as it was named. The message says what to do and holds no password.
+ */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
   readonly code = 'CONNECTION_REFUSED_BY_US'
 }
 
 const connectTimeoutMs = 10 * secondMs
-/** Longer than any statement may take: a question without an answer for so long will not get one. */
+/** Longer than any statement may take: a query without an answer for this long will not get one. */
 const stallMs = minuteMs + 5 * secondMs
 
 /** Reads the certificates that the URL names. Throws `DatabaseError`. */
@@ -53,15 +58,16 @@ export async function readDatabaseAddress(url: DatabaseUrl): Promise<DatabaseAdd
   const ca = await readPem(url.sslRootCert)
   const cert = await readPem(url.sslCert)
   const key = await readPem(url.sslKey)
-  // As libpq has it: authorities that are named are asked.
+  // In libpq, `require` with named authorities means `verify-ca`; here too.
   const mode = sslMode === 'require' && ca !== null ? 'verify-ca' : sslMode
   const tls = mode === 'disable' ? null : { mode, ca, cert, key }
   return { kind: 'server', host, port, user, password, database, tls }
 }
 
 /**
- * A connected stream for the driver. It never rejects: a connection that failed is a stream that fails with the reason, which is what the
- * driver can deal with. A connection on which a question has waited for `stallMs` ends itself.
+ * A connected stream for the driver. The promise never rejects: a connection that failed is a
+ * stream that fails with the reason, which the driver can handle. A connection on which a query has
+ * waited for `stallMs` ends itself.
  */
 export async function openDatabaseSocket(address: DatabaseAddress): Promise<Duplex> {
   try {
@@ -96,7 +102,7 @@ async function openSocket(address: DatabaseAddress): Promise<Socket> {
   return socket
 }
 
-/** PostgreSQL's own way into TLS ("SSL Session Encryption"). Throws `DatabaseError`. */
+/** Switches to TLS in PostgreSQL's own way ("SSL Session Encryption"). Throws `DatabaseError`. */
 async function secure(plain: Socket, host: string, tls: DatabaseTls): Promise<Socket> {
   const answered = new Promise<Buffer>((resolve, reject) => {
     plain.once('data', resolve)
@@ -105,7 +111,7 @@ async function secure(plain: Socket, host: string, tls: DatabaseTls): Promise<So
   })
   plain.write(Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47))
   const answer = await answered
-  // More than one byte would be somebody's on the way.
+  // More than one byte would come from an attacker on the way.
   if (answer.length !== 1 || answer[0] !== 0x53) {
     plain.destroy()
     throw new DatabaseError(
@@ -140,7 +146,10 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'TLS failed'
 }
 
-/** Silence alone is no fault: a connection may rest. But what was asked must be answered. */
+/**
+ * Silence by itself is no fault, because a connection may be idle; but every query must be
+ * answered.
+ */
 function endWhenStuck(socket: Socket): void {
   let writtenAtAnswer = socket.bytesWritten
   socket.on('data', () => {

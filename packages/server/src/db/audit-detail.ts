@@ -3,12 +3,18 @@ import { createHash } from 'node:crypto'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 
-/** Leaves of the log are limited to 65,535 bytes, and whoever has any credential writes some of them. */
+/**
+ * Leaves of the log are limited to 65,535 bytes, and everybody with a credential writes some of
+ * them.
+ */
 const detailBytesMax = 4096
-/** What is longer is no short fact. */
+/** A fact that is longer than this is replaced by its digest. */
 const factBytesMax = 512
 
-/** What is too long stands there as its digest: the log grows by a bounded entry, whoever writes it and whatever they send. */
+/**
+ * Replaces what is too long by its digest: each entry of the log is bounded, whoever writes it and
+ * whatever they send.
+ */
 export function boundDetail(
   detail: Readonly<Record<string, JsonValue>>,
 ): Readonly<Record<string, JsonValue>> {

@@ -1,4 +1,7 @@
-/** Audit entries, appended in the transaction of the action they record. They are never changed afterwards. */
+/**
+ * Audit entries, appended in the transaction of the action they record. They are never changed
+ * afterwards.
+ */
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { formatInstant } from '@seaworthy/std/time'
@@ -8,17 +11,17 @@ import type { ReadTx, WriteTx } from './connection.ts'
 export interface AuditEntry {
   /** `token_…`, `device_…`, `provisioning_…`, `gateway_…`, `server` or `anonymous`. */
   readonly actor: string
-  /** The name of the route, or of the server's own action: `noun.verb`. */
+  /** The name of the route, or of the server's own action, in the form `noun.verb`. */
   readonly action: string
   readonly subject: string
   readonly outcome: 'done' | 'refused' | 'alarm'
-  /** Digests and short facts; never a secret. Numbers are whole. */
+  /** Digests and short facts; never a secret. Numbers are integers. */
   readonly detail?: Readonly<Record<string, JsonValue>>
 }
 
 const subjectLengthMax = 300
 
-/** The entry is of the transaction's time, as whatever else it writes. */
+/** The entry carries the transaction's time, as everything else that the transaction writes. */
 export async function appendAudit(tx: WriteTx, entry: AuditEntry): Promise<void> {
   const { sql } = tx
   const bytes = canonicalJson({
@@ -57,7 +60,7 @@ export async function placeEntries(
   if (rows.count !== ids.length) throw new Error('an audit entry was placed twice')
 }
 
-/** Entries by their place in the log, `firstIndex` up to and without `endIndex`. */
+/** Entries by their place in the log, from `firstIndex` up to but without `endIndex`. */
 export async function readEntries(
   { sql }: ReadTx,
   firstIndex: number,

@@ -1,22 +1,23 @@
 /**
- * The hot query: the idle check-ins of many devices in one statement, acknowledged after its commit. It finds each device by
- * one index look-up, writes one narrow row in place, and answers what the decision needs. Devices that say something new,
- * or for the first time, take the way of `storeReports`. Plan and figures: `check-ins.plan.md`.
+ * The hot query: the idle check-ins of many devices in one statement, acknowledged after its
+ * commit. It finds each device by one index look-up, writes one narrow row in place, and answers
+ * what the decision needs. Devices that say something new, or report for the first time, go through
+ * `storeReports`. Query plan and figures: `check-ins.plan.md`.
  */
 import type { ReportPosition } from '@seaworthy/fleet/devices'
 import type { WriteTx } from './connection.ts'
 
 export interface IdleCheckIn {
   readonly device: string
-  /** Of the report without its times; of letters, digits, - and _. */
+  /** Digest of the report without its times; letters, digits, `-` and `_`. */
   readonly digest: string
-  /** `at` and `timestampVerifiedAt` of the report, seconds since 1970. */
+  /** `at` and `timestampVerifiedAt` of the report, in seconds since 1970. */
   readonly reportedAtSeconds: number
   readonly verifiedAtSeconds: number | null
 }
 
 export interface WholeCheckIn extends IdleCheckIn {
-  /** JSON text. */
+  /** The report as JSON text. */
   readonly report: string
   /** Whether the device signed it. */
   readonly isSigned: boolean
@@ -40,9 +41,12 @@ export interface KnownDevice {
 }
 
 export interface WrittenCheckIn extends KnownDevice {
-  /** False when the report says something new about what runs without a signature: then it was not stored. */
+  /**
+   * False when the report says something new about what runs but is not signed: then it was not
+   * stored.
+   */
   readonly isAccepted: boolean
-  /** Where the report stood that it follows; `null` for the first one. */
+  /** The position of the report before this one; `null` for the first one. */
   readonly before: ReportPosition | null
 }
 
@@ -58,8 +62,8 @@ type IdleRow = [
 ]
 
 /**
- * At most one element per device, sorted by device: rows are locked in that order. The answer has an element for each given
- * one: `undefined` when the device has not said exactly this before.
+ * At most one element per device, sorted by device: rows are locked in that order. The answer has
+ * an element for each given one: `undefined` when the device has not said exactly this before.
  */
 export async function writeIdleCheckIns(
   { sql }: WriteTx,
@@ -94,9 +98,10 @@ const noTags: Readonly<Record<string, string>> = Object.freeze({})
 const noUpdates: readonly unknown[] = Object.freeze([])
 
 /**
- * Stores reports that say something new. At most one element per device. Answers nothing for a device that has been removed.
- * The rows of the devices are locked first, in the order of their ids: whoever changes a device waits or is waited for,
- * so that the copy of it in `device_states` is never an old one.
+ * Stores reports that say something new, at most one per device. Answers nothing for a device that
+ * has been removed. The rows of the devices are locked first, in the order of their ids: two
+ * writers of a device wait for one another, so that the copy of it in `device_states` is never an
+ * old one.
  */
 export async function storeReports(
   { sql }: WriteTx,
@@ -164,9 +169,9 @@ export async function storeReports(
 }
 
 /**
- * Stores signed reports; a repetition of one already stored changes nothing. Answers the devices whose sequence number
- * was used for another report before, or for one that was deleted since (`retention.ts`, which the lock on the device keeps
- * from deleting at the same moment).
+ * Stores signed reports; repeating one that is already stored changes nothing. Answers the devices
+ * whose sequence number was used before, for another report or for one that was deleted since. The
+ * lock on the device keeps `retention.ts` from deleting reports at the same moment.
  */
 export async function writeSignedReports(
   { sql }: WriteTx,

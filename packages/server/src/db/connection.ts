@@ -1,6 +1,7 @@
 /**
- * The way to PostgreSQL. Functions that read take a `ReadTx`, functions that write a `WriteTx`; what gets a `ReadTx`
- * cannot write, neither by type nor at the database, whose sessions for it are read-only.
+ * Access to PostgreSQL. Functions that read take a `ReadTx`, functions that write a `WriteTx`. What
+ * gets a `ReadTx` cannot write: neither its type nor the database allows it, since its sessions are
+ * read-only.
  */
 import type { Log } from '@seaworthy/std/log'
 import type * as driver from 'postgres'
@@ -20,9 +21,10 @@ export interface ReadTx {
 export interface WriteTx {
   readonly sql: TransactionSql
   /**
-   * The time of the transaction: the database's clock when it is first asked for, and the same from then on, so that everything
-   * the transaction writes carries one time. Ask when the locks are held: then what several replicas decide one after the
-   * other is decided in that order, whatever their own clocks say.
+   * The time of the transaction: the database's clock when it is first asked for, and the same from
+   * then on, so that everything the transaction writes carries one time. Ask only when the locks
+   * are held: then the order in which several replicas decide is the order of their times, whatever
+   * their own clocks say.
    */
   readonly now: () => Promise<Date>
   readonly [writes]: true
@@ -31,42 +33,53 @@ export interface WriteTx {
 export interface Subscription {
   readonly channel: string
   readonly onNotify: (payload: string) => void
-  /** Called when listening begins, and again after every interruption: whatever was missed must be read anew. */
+  /**
+   * Called when listening begins, and again after every interruption: whatever was missed must be
+   * read anew.
+   */
   readonly onListening: () => void
 }
 
 export interface Db {
-  /** Statements see the newest committed state each. */
+  /** Each statement sees the newest committed state. */
   readonly reader: ReadTx
   /** All statements see one state. */
   readSnapshot<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
   /** Commits when `work` resolves; returns only when the commit is durable. */
   write<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
   /**
-   * For `work` that is a single statement over rows looked up by key: it is its own transaction, which saves two round
-   * trips, and touches the rows in the order in which they are given.
+   * Runs `work`, which must be a single statement over rows looked up by key. The statement is its
+   * own transaction, which saves two round trips, and it touches the rows in the order in which
+   * they are given.
    */
   writeRows<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
   subscribe(subscriptions: readonly Subscription[]): Promise<void>
   /**
-   * Takes the session lock `key` on a connection of its own, or answers `undefined` when another session has it. PostgreSQL
-   * ends the session, and with it the leadership, when it has heard nothing for `leaseMs`.
+   * Takes the session lock `key` on a connection of its own, or answers `undefined` when another
+   * session has it. PostgreSQL ends the session, and with it the leadership, when it has heard
+   * nothing for `leaseMs`.
    */
   tryLead(key: number): Promise<Leadership | undefined>
-  /** Ends the session of `tryLead`, which may hang, and whatever it holds. */
+  /** Ends the session of `tryLead`, which may hang, and releases whatever it holds. */
   endLead(): Promise<void>
   close(): Promise<void>
 }
 
 export interface Leadership {
-  /** Keeps the lock for another `leaseMs`. Rejects when it may be lost: whoever holds it must stop at once. */
+  /**
+   * Keeps the lock for another `leaseMs`. Rejects when it may be lost: whoever holds it must stop
+   * at once.
+   */
   check(): Promise<void>
   /** Ends the session at once, also when the database does not answer; may be called again. */
   release(): Promise<void>
 }
 
 const user = 'seaworthy'
-/** So long a leader keeps its lock without a sign of life: across a busy moment, and not much longer. */
+/**
+ * How long a leader keeps its lock without a sign of life: enough for a busy moment, and not much
+ * longer.
+ */
 const leaseMs = 3500
 
 function connect(
@@ -76,15 +89,15 @@ function connect(
     max: number
     readOnly: boolean
     parameters?: Readonly<Record<string, string>>
-    /** Connections are not replaced now and then. */
+    /** Whether the connection is kept, instead of being replaced now and then. */
     isLasting?: boolean
   },
 ): Sql {
   const settings = {
     max: options.max,
-    // Longer than our own, which says why.
+    // Longer than our own connection timeout, whose message says why.
     connect_timeout: 15,
-    /** Seconds. A peer that is gone without a word is noticed within a quarter of a minute. */
+    /** Seconds. A peer that vanishes silently is noticed within a quarter of a minute. */
     keep_alive: 5,
     ...(options.isLasting === true ? { max_lifetime: null } : {}),
     ssl: false,
@@ -93,7 +106,7 @@ function connect(
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: (notice: driver.Notice) => log.debug('postgresql.notice', { ...notice }),
     types: {
-      // Counters and sizes: all of them stay below 2^53.
+      // These are counters and sizes: all of them stay below 2^53.
       bigint: { to: 20, from: [20], parse: Number, serialize: String },
     },
     connection: {
@@ -133,7 +146,8 @@ function writeTx(sql: Sql | TransactionSql): WriteTx {
 export function openDb(address: DatabaseAddress, log: Log): Db {
   const writer = connect(address, log, { max: 8, readOnly: false })
   const reader = connect(address, log, { max: 8, readOnly: true })
-  // Rows are found by key, one after the other, however few there are: a hash join would lock them in another order.
+  // Rows are found by key, one after the other, however few there are: a hash join would lock them
+  // in another order.
   const rowWriter = connect(address, log, {
     max: 2,
     readOnly: false,
@@ -167,7 +181,8 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       }
     },
     async tryLead(key) {
-      // A session of its own: it must not wait for others, and it is thrown away with the leadership.
+      // The leader has a session of its own: it must not wait for others, and it is thrown away
+      // with the leadership.
       leader ??= connect(address, log, {
         max: 1,
         readOnly: false,
@@ -206,7 +221,10 @@ export async function createDatabase(address: DatabaseAddress, log: Log): Promis
   }
 }
 
-/** Whether `error` says that the database could not be reached or went away, rather than that a statement was wrong. */
+/**
+ * Whether `error` says that the database could not be reached or went away, rather than that a
+ * statement was wrong.
+ */
 export function isUnreachable(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return (
@@ -215,7 +233,10 @@ export function isUnreachable(error: unknown): boolean {
   )
 }
 
-/** Whether PostgreSQL ended a transaction because of others that ran at the same time: it may be tried again. */
+/**
+ * Whether PostgreSQL ended a transaction because of others that ran at the same time: it may be
+ * tried again.
+ */
 export function isSerializationFailure(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code
   return code === '40001' || code === '40P01'

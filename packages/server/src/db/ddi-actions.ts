@@ -1,26 +1,31 @@
-/** hawkBit's actions: what a DDI client knows as one attempt. At most one of a device is open. */
+/**
+ * hawkBit's actions: what a DDI client knows as one attempt. A device has at most one open action.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export type DdiActionState = 'running' | 'canceling' | 'finished' | 'failed' | 'canceled'
 
 export interface DdiActionRow {
   readonly device: string
-  /** From 1, per device. */
+  /** The number of the action, counted from 1 for each device. */
   readonly id: number
   readonly product: string
   readonly version: string
-  /** Of the release's OCI index. */
+  /** Digest of the release's OCI index. */
   readonly sha256: string
   readonly counter: number
-  /** Of the update that it stands for; `null` where no rollout decided. */
+  /** The rollout whose update the action stands for; `null` where no rollout decided. */
   readonly rollout: string | null
   readonly attempt: number | null
   readonly state: DdiActionState
   readonly isCancelRejected: boolean
-  /** Since when its client is asked to cancel; of one that would not, when it last said anything of the action. */
+  /**
+   * The time since when the client is asked to cancel. For a client that refused to, the time when
+   * it last said anything about the action.
+   */
   readonly cancelAskedAt: Date | null
   readonly statusesCount: number
-  /** The last ones, newest first. */
+  /** The last messages, newest first. */
   readonly messages: readonly string[]
   readonly createdAt: Date
   readonly changedAt: Date
@@ -33,7 +38,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   statuses_count as "statusesCount", messages, created_at as "createdAt", changed_at as "changedAt",
   closed_at as "closedAt"`
 
-/** Newest first. */
+/** Lists the actions of a device, newest first. */
 export async function listDdiActions(
   { sql }: ReadTx,
   device: string,
@@ -53,7 +58,7 @@ export async function getDdiAction(
   return row
 }
 
-/** At most one of a device is not closed. */
+/** The open action of the device; there is at most one. */
 export async function getOpenDdiAction(
   { sql }: ReadTx,
   device: string,
@@ -63,7 +68,7 @@ export async function getOpenDdiAction(
   return row
 }
 
-/** The action becomes the device's open one; `undefined` when it has one already. */
+/** Makes the action the device's open one; answers `undefined` when the device has one already. */
 export async function insertDdiAction(
   { sql }: WriteTx,
   action: Pick<
@@ -85,7 +90,7 @@ export async function insertDdiAction(
   return row
 }
 
-/** False when it is not running any more. */
+/** Answers false when the action is no longer running. */
 export async function askToCancel(
   { sql }: WriteTx,
   device: string,

@@ -7,7 +7,10 @@ export interface DeviceRow {
   readonly id: string
   readonly fleet: string
   readonly protocol: 'agent' | 'ddi' | 'omaha'
-  /** `null` for devices that speak another system's protocol: they have a secret instead, see `foreign_devices`. */
+  /**
+   * `null` for a device that speaks another protocol: it has a secret instead, see
+   * `foreign_devices`.
+   */
   readonly keyId: string | null
   readonly publicKey: PublicKey | null
   readonly name: string | null
@@ -19,15 +22,21 @@ export interface DeviceRow {
   readonly registeredAt: Date
 }
 
-/** What a device said last. One of another protocol may run what nobody has signed: then this is what it calls that. */
+/**
+ * What a device said last. A device of another protocol may run what nobody has signed:
+ * `unsignedVersion` is what it calls that.
+ */
 export type StoredReport = DeviceReport & { readonly unsignedVersion?: string }
 
 export interface DeviceWithState extends DeviceRow {
-  /** How far its clock was ahead of ours when it last got a token; `null` before that, and for other protocols. */
+  /**
+   * How far its clock was ahead of the server's when it last got a token; `null` before its first
+   * token and for devices of other protocols.
+   */
   readonly clockOffsetSeconds: number | null
   readonly seenAt: Date | null
   readonly report: StoredReport | null
-  /** Since when two machines seem to use its identity. */
+  /** The time since when two machines seem to use its identity. */
   readonly sharedSince: Date | null
 }
 
@@ -36,7 +45,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   d.agent_version as "agentVersion", d.tags, d.provisioning_key as "provisioningKey",
   d.registered_at as "registeredAt"`
 
-/** The last report with the times of the last check-in, which are kept apart from it. */
+/** The last report with the times of the last check-in, which are stored apart from it. */
 const state = (sql: ReadTx['sql']) => sql`
   d.clock_offset_seconds as "clockOffsetSeconds", s.seen_at as "seenAt", t.shared_since as "sharedSince",
   r.report || jsonb_build_object(
@@ -57,7 +66,7 @@ export async function countClocksOff({
   return row
 }
 
-/** False when a device with that key exists already. */
+/** Answers false when a device with that key exists already. */
 export async function insertDevice({ sql }: WriteTx, row: DeviceRow): Promise<boolean> {
   const inserted = await sql`
     insert into devices (id, fleet, protocol, key_id, public_key, name, platform, hardware, agent_version, tags,
@@ -79,7 +88,7 @@ export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWith
   return row
 }
 
-/** Keeps the device in its fleet until the transaction ends, and answers which that is. */
+/** Keeps the device in its fleet until the transaction ends, and answers which fleet that is. */
 export async function lockDevice({ sql }: WriteTx, id: string): Promise<string | undefined> {
   const [row] = await sql<{ fleet: string }[]>`
     select fleet from devices where id = ${id} for no key update`
@@ -123,7 +132,10 @@ export async function listDevices(
     order by d.id limit ${page.limit}`
 }
 
-/** What a device may change of itself, and until when its allowance for that is used; locked. */
+/**
+ * Locks the device, and answers what it may change of itself and the time up to which its allowance
+ * for changes is used.
+ */
 export async function lockOwnMetadata(
   { sql }: WriteTx,
   id: string,
@@ -152,12 +164,15 @@ export async function updateDevice(
       own_changes_used_until = coalesce(${change.usedUntil ?? null}, own_changes_used_until)
     where id = ${id}`
   if (rows.count !== 1) return false
-  // Its next check-in copies what the device is now.
+  // The next check-in then copies what the device is now.
   await sql`update device_states set digest = '' where device = ${id}`
   return true
 }
 
-/** The device, its state and its reports go; its key is remembered so that it never registers again. */
+/**
+ * Removes the device, its state and its reports. Its key is remembered, so that it never registers
+ * again.
+ */
 export async function removeDevice({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     with gone as (delete from devices where id = ${id} returning id, key_id)
@@ -167,7 +182,7 @@ export async function removeDevice({ sql }: WriteTx, id: string, now: Date): Pro
   return true
 }
 
-/** It was registered once; nothing else of it is remembered but its key. */
+/** Whether the device was registered once and has been removed; only its key is remembered. */
 export async function isRemovedDevice({ sql }: ReadTx, id: string): Promise<boolean> {
   const rows = await sql`select 1 from removed_devices where device = ${id}`
   return rows.length > 0
@@ -186,7 +201,7 @@ export async function listRemovedDevices({ sql }: ReadTx, withinMs: number): Pro
   return rows.map((row) => row.device)
 }
 
-/** False when the assertion was used before. */
+/** Answers false when the assertion was used before. */
 export async function useAssertion(
   { sql }: WriteTx,
   assertion: { device: string; jti: string; expiresAt: Date },

@@ -1,8 +1,9 @@
 /**
- * The PostgreSQL driver, mended in memory while it is loaded. In 3.4.9 a connection that is lost while a small write waits
- * for the end of the turn ends the whole process (porsager/postgres issue 1208), or never writes again
- * (`nextWriteTimer` and `chunk` outlive it). Once a release has both repairs this file goes; until then another text
- * than the known one is refused at the start.
+ * The PostgreSQL driver, patched in memory while it is loaded. In 3.4.9, a connection that is lost
+ * while a small write waits for the end of the turn ends the whole process (porsager/postgres issue
+ * 1208), or never writes again (`nextWriteTimer` and `chunk` outlive it). This file goes once a
+ * release has both fixes; until then the server refuses to start with a driver whose source is not
+ * the known one.
  */
 import { registerHooks } from 'node:module'
 

@@ -1,4 +1,7 @@
-/** O1: any process is killed at any moment under load; what was acknowledged is still there. */
+/**
+ * Requirement O1: when any process is killed at any moment under load, what was acknowledged is
+ * still there.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,13 +26,16 @@ const running = { product: 'acme', version: '1.0.0', sha256: 'a'.repeat(64), cou
 interface Load {
   /** Names of fleets whose creation was acknowledged. */
   readonly fleets: string[]
-  /** Highest acknowledged sequence by device id. */
+  /** The highest acknowledged sequence number by device id. */
   readonly sequences: Map<string, number>
   failures: number
   stop(): Promise<void>
 }
 
-/** Fleets and signed reports, one after the other in each of several lines, until it is stopped. */
+/**
+ * Creates fleets and sends signed reports, one after the other in each of several lines, until it
+ * is stopped.
+ */
 function startLoad(client: TestClient, devices: readonly TestDevice[], tag: string): Load {
   let isStopped = false
   const load: Load = {
@@ -47,7 +53,8 @@ function startLoad(client: TestClient, devices: readonly TestDevice[], tag: stri
         await attempt(i)
         i++
       } catch {
-        // Not acknowledged: nothing is promised about it. The next one has a new name.
+        // The creation was not acknowledged, so nothing is promised about it. The next one has a
+        // new name.
         load.failures++
         i++
         await systemSleep(20)
@@ -91,7 +98,7 @@ async function checkNothingLost(client: TestClient, load: Load): Promise<void> {
   }
 }
 
-/** Until a few more have been acknowledged, however slow the machine is. */
+/** Waits until a few more have been acknowledged, however slow the machine is. */
 async function untilAcknowledged(load: Load): Promise<void> {
   const wanted = load.fleets.length + 6
   await waitUntil('the load runs', () => load.fleets.length >= wanted)

@@ -45,7 +45,7 @@ export async function updateFleet({ sql }: WriteTx, row: FleetRow): Promise<void
     where name = ${row.name}`
 }
 
-/** What devices get that no rollout takes in. The fleet must be locked. */
+/** Sets what devices get that no rollout includes. The fleet must be locked. */
 export async function setBaseline(
   { sql }: WriteTx,
   fleet: string,
@@ -81,7 +81,7 @@ export async function countFleetDevices({ sql }: ReadTx, fleet: string): Promise
   return row!.count
 }
 
-/** Wakes every worker to load fleets again. */
+/** Tells every worker to load the fleets again. */
 export async function notifyFleets({ sql }: WriteTx): Promise<void> {
   await sql`select pg_notify('fleets', '')`
 }

@@ -1,6 +1,7 @@
 /**
- * Polls of foreign devices, many in one statement: each is checked against its row once more, so that a token that was
- * replaced or a device that was removed is refused also where the notification of it was missed.
+ * Polls of foreign devices, many in one statement. Each is checked against its row once more, so
+ * that a replaced token or a removed device is refused even where the notification about it was
+ * missed.
  */
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { DdiActionState } from './ddi-actions.ts'
@@ -9,7 +10,7 @@ import type { ForeignProtocol } from './foreign-devices.ts'
 
 export interface ForeignPoll {
   readonly device: string
-  /** Hex; `null` when a gateway speaks for the device. */
+  /** Hexadecimal; `null` when a gateway speaks for the device. */
   readonly secretSha256: string | null
   readonly gateway: string | null
 }
@@ -25,7 +26,10 @@ export interface OpenAction {
   readonly statusesCount: number
 }
 
-/** What is known of a foreign device: itself, what it said last, what was offered to it. */
+/**
+ * What is known of a foreign device: the device itself, what it said last, and what was offered to
+ * it.
+ */
 export interface ForeignState {
   readonly device: string
   readonly fleet: string
@@ -39,7 +43,7 @@ export interface ForeignState {
   readonly updates: readonly unknown[]
   readonly hasAttributes: boolean
   readonly action: OpenAction | null
-  /** Of the action that ended well last. */
+  /** The id of the last action that ended well. */
   readonly installedAction: number | null
 }
 
@@ -56,7 +60,10 @@ const sources = (sql: ReadTx['sql']) => sql`
   left join device_states s on s.device = f.device
   left join last_reports r on r.device = f.device`
 
-/** At most one element per device, sorted by device: rows are locked in that order. Nothing for those that may not. */
+/**
+ * At most one element per device, sorted by device: rows are locked in that order. The answer has
+ * nothing for devices that are refused.
+ */
 export async function writeForeignPolls(
   { sql }: WriteTx,
   batch: readonly ForeignPoll[],
@@ -84,8 +91,9 @@ export async function writeForeignPolls(
 }
 
 /**
- * The device's state for a change of it: its row in `devices` stays locked until the end of the transaction. With `by`,
- * nothing unless that credential is still the device's own.
+ * Reads the device's state in order to change it: its row in `devices` stays locked until the end
+ * of the transaction. With `by`, the answer is `undefined` unless that credential is still the
+ * device's own.
  */
 export async function lockForeignState(
   { sql }: WriteTx,

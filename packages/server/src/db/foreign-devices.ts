@@ -1,4 +1,7 @@
-/** Devices of other protocols: their secrets, their own names, and the gateways that speak for some of them. */
+/**
+ * Devices of other protocols: their secrets, their own names, and the gateways that speak for some
+ * of them.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export type ForeignProtocol = 'ddi' | 'omaha'
@@ -35,7 +38,10 @@ const gatewayColumns = (sql: ReadTx['sql']) => sql`
   id, fleet, platform, hardware, secret_sha256 as "secretSha256", uses_left as "usesLeft", created_at as "createdAt",
   created_by as "createdBy", revoked_at as "revokedAt"`
 
-/** False when the fleet has a device of that protocol and external id already. Its row in `devices` comes first. */
+/**
+ * Answers false when the fleet already has a device of that protocol and external id. The device's
+ * row in `devices` must be inserted first.
+ */
 export async function insertForeignDevice(
   { sql }: WriteTx,
   row: Omit<ForeignDeviceRow, 'attributes' | 'attributesAt'>,
@@ -57,7 +63,7 @@ export async function getForeignDevice(
   return row
 }
 
-/** Many in one look-up; in any order. */
+/** Finds many devices in one look-up; their order is not defined. */
 export function listForeignDevices(
   { sql }: ReadTx,
   devices: readonly string[],
@@ -66,7 +72,7 @@ export function listForeignDevices(
     select ${columns(sql)} from foreign_devices where device = any(${[...devices]})`
 }
 
-/** Where the device belongs now; `undefined` for one that was removed. */
+/** The fleet and platform of the device now; `undefined` for one that was removed. */
 export async function getPlace(
   { sql }: ReadTx,
   device: string,
@@ -76,7 +82,7 @@ export async function getPlace(
   return row
 }
 
-/** Many in one look-up; each only among the devices that its gateway registered. */
+/** Finds many devices in one look-up, each only among those that its gateway registered. */
 export function listDevicesBehind(
   { sql }: ReadTx,
   names: readonly { readonly gateway: string; readonly externalId: string }[],
@@ -87,7 +93,7 @@ export function listDevicesBehind(
       select * from unnest(${names.map((n) => n.gateway)}::text[], ${names.map((n) => n.externalId)}::text[]))`
 }
 
-/** False for a device without a token of its own. */
+/** Answers false for a device without a token of its own. */
 export async function replaceSecret(
   { sql }: WriteTx,
   device: string,
@@ -101,7 +107,10 @@ export async function replaceSecret(
   return true
 }
 
-/** Gives a device its name at its first use, once; false when it has another by now, or another device has this one. */
+/**
+ * Gives a device its external id at its first use. Answers false when the device has another id by
+ * now, or another device has this one.
+ */
 export async function bindExternalId(
   { sql }: WriteTx,
   device: string,
@@ -117,7 +126,10 @@ export async function bindExternalId(
   return true
 }
 
-/** To be called before the device goes: its gateway cannot register it again. Nothing for a device without one. */
+/**
+ * Remembers that the device was removed, so that its gateway cannot register it again; call this
+ * before the device is removed. It does nothing for a device without a gateway.
+ */
 export async function rememberRemoved({ sql }: WriteTx, device: string, now: Date): Promise<void> {
   await sql`
     insert into removed_foreign_devices (gateway, external_id, removed_at)
@@ -162,7 +174,10 @@ export async function getGatewayToken(
   return row
 }
 
-/** Takes one use, exactly once however many ask at the same time; false when none is left or it was revoked. */
+/**
+ * Takes one use, exactly once however many ask at the same time. Answers false when none is left or
+ * the gateway key was revoked.
+ */
 export async function takeGatewayUse({ sql }: WriteTx, id: string): Promise<boolean> {
   const rows = await sql`
     update gateway_tokens set uses_left = uses_left - 1

@@ -1,4 +1,6 @@
-/** When devices were heard at all: one row of the whole installation, which every worker writes. */
+/**
+ * When any device was heard at all: one row for the whole installation, which every worker writes.
+ */
 import type { Hearing } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
 

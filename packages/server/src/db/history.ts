@@ -1,7 +1,10 @@
-/** Time series: how rollouts came along, and which versions ran in a fleet. Thinned as they age, never rewritten. */
+/**
+ * Time series: how rollouts progressed, and which versions ran in a fleet. Samples are thinned as
+ * they age, never rewritten.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
-/** Of one wave. */
+/** The counts of one wave. */
 export interface WaveSample {
   readonly offered: number
   readonly inFlight: number
@@ -23,13 +26,13 @@ export interface VersionCount {
 export interface FleetSample {
   readonly at: Date
   readonly devicesCount: number
-  /** Of those, heard from within the last day. */
+  /** How many of the devices were heard from within the last day. */
   readonly seenCount: number
   /** Most frequent first. */
   readonly versions: readonly VersionCount[]
 }
 
-/** One at most for an instant. */
+/** Stores at most one sample per rollout and instant. */
 export async function insertRolloutSamples(
   { sql }: WriteTx,
   samples: readonly RolloutSample[],
@@ -41,7 +44,7 @@ export async function insertRolloutSamples(
   }
 }
 
-/** Of each rollout. */
+/** The newest sample of each rollout. */
 export async function listNewestRolloutSamples(
   { sql }: ReadTx,
   rollouts: readonly string[],
@@ -51,7 +54,7 @@ export async function listNewestRolloutSamples(
     where rollout = any(${sql.array([...rollouts], 25)}) order by rollout, at desc`
 }
 
-/** Oldest first, evenly thinned to at most `max`, the last one always among them. */
+/** Samples, oldest first, evenly thinned to at most `max`; the last one is always among them. */
 export async function listRolloutSamples(
   { sql }: ReadTx,
   rollout: string,
@@ -89,7 +92,7 @@ export async function insertFleetSample(
     on conflict do nothing`
 }
 
-/** Of every fleet that has any: when its newest sample was taken. */
+/** The time of the newest sample of every fleet that has one. */
 export async function listNewestFleetSamples({ sql }: ReadTx): Promise<Map<string, Date>> {
   const rows = await sql<{ fleet: string; at: Date }[]>`
     select f.name as fleet, s.at from fleets f,
@@ -97,7 +100,7 @@ export async function listNewestFleetSamples({ sql }: ReadTx): Promise<Map<strin
   return new Map(rows.map(({ fleet, at }) => [fleet, at]))
 }
 
-/** Oldest first, evenly thinned to at most `max`, the last one always among them. */
+/** Samples, oldest first, evenly thinned to at most `max`; the last one is always among them. */
 export async function listFleetSamples(
   { sql }: ReadTx,
   fleet: string,
@@ -111,7 +114,10 @@ export async function listFleetSamples(
     ) s where back % greatest(1, ceil(total::numeric / ${max}))::bigint = 0 order by at`
 }
 
-/** Of samples taken before `hourlyBefore` the first of each hour stays, before `dailyBefore` the first of each day. */
+/**
+ * Keeps the first sample of each hour among those taken before `hourlyBefore`, and the first of
+ * each day among those taken before `dailyBefore`.
+ */
 export async function thinSamples(
   { sql }: WriteTx,
   limits: { hourlyBefore: Date; dailyBefore: Date },

@@ -1,4 +1,7 @@
-/** What is known of devices whose reports came from several boots, or went back. Most devices have no row. */
+/**
+ * What is known of devices whose reports came from several boots, or went back. Most devices have
+ * no row.
+ */
 import type { IdentityTrace } from '@seaworthy/fleet/devices'
 import type { ReadTx, WriteTx } from './connection.ts'
 
@@ -9,7 +12,7 @@ interface TraceRow {
   readonly sharedSince: Date | null
 }
 
-/** Their devices are locked, so that nobody else writes them. */
+/** Reads the traces of devices that are locked, so that nobody else writes them. */
 export async function readTraces(
   { sql }: WriteTx,
   devices: readonly string[],
@@ -38,14 +41,19 @@ export async function writeTrace(
       went_back_at = excluded.went_back_at, shared_since = excluded.shared_since`
 }
 
-/** A person has decided: what the device does from now on counts anew. False when it did not count as shared. */
+/**
+ * Records that a person has decided: what the device does from now on counts anew. Answers false
+ * when the identity did not count as shared.
+ */
 export async function settleSharedIdentity({ sql }: WriteTx, device: string): Promise<boolean> {
   const rows = await sql`
     delete from identity_traces where device = ${device} and shared_since is not null`
   return rows.count === 1
 }
 
-/** Devices that get no token: their identity is shared, and their fleet stops such. */
+/**
+ * Devices that get no token, because their identity is shared and their fleet stops such devices.
+ */
 export async function listStoppedDevices({ sql }: ReadTx): Promise<string[]> {
   const rows = await sql<{ device: string }[]>`
     select t.device from identity_traces t

@@ -1,10 +1,10 @@
-/** The stored form of the audit log's tree: hashes by tile, and the one newest checkpoint. */
+/** The stored form of the audit log's tree: hashes by tile, and the single newest checkpoint. */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface LogState {
   readonly size: number
   readonly root: Uint8Array
-  /** Signed note. */
+  /** The checkpoint as a signed note. */
   readonly checkpoint: string
   readonly signedAt: Date
 }
@@ -16,8 +16,8 @@ export async function readLogState({ sql }: ReadTx): Promise<LogState | undefine
 }
 
 /**
- * The same, locked until the end of the transaction: checkpoints are signed one after the other, so that there
- * are never two for one size.
+ * The same state, locked until the end of the transaction: checkpoints are signed one after the
+ * other, so that there are never two for one size.
  */
 export async function lockLogState({ sql }: WriteTx): Promise<LogState | undefined> {
   const [row] = await sql<LogState[]>`

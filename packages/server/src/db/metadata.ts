@@ -1,4 +1,7 @@
-/** TUF metadata: the exact bytes of every version. What they say counts only after the chain was verified. */
+/**
+ * TUF metadata: the exact bytes of every version. What they say counts only after the chain was
+ * verified.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface MetadataRow {
@@ -37,24 +40,30 @@ export async function insertMetadata({ sql }: WriteTx, row: MetadataRow): Promis
     values (${row.role}, ${row.version}, ${Buffer.from(row.bytes)}, ${row.publishedAt})`
 }
 
-/** One publication at a time, over all processes: held until the end of the transaction. */
+/**
+ * Allows one publication at a time, over all processes; the lock is held until the end of the
+ * transaction.
+ */
 export async function lockPublication({ sql }: WriteTx): Promise<void> {
   await sql`select pg_advisory_xact_lock(7403003)`
 }
 
-/** Wakes every worker to load the metadata again. */
+/** Tells every worker to load the metadata again. */
 export async function notifyMetadata({ sql }: WriteTx): Promise<void> {
   await sql`select pg_notify('metadata', '')`
 }
 
-/** The version of the newest timestamp, 0 when there is none: one look-up tells whether anything was published. */
+/**
+ * The version of the newest timestamp, or 0 when there is none: one look-up tells whether anything
+ * was published.
+ */
 export async function newestTimestampVersion({ sql }: ReadTx): Promise<number> {
   const [row] = await sql<{ version: number | null }[]>`
     select max(version) as version from tuf_metadata where role = 'timestamp'`
   return row?.version ?? 0
 }
 
-/** False when this alarm was raised before. */
+/** Answers false when this alarm was raised before. */
 export async function insertLifetimeAlarm(
   { sql }: WriteTx,
   alarm: { role: string; version: number; level: number; at: Date },

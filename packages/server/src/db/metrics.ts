@@ -25,7 +25,7 @@ export interface DeviceCounts {
   readonly identityShared: number
 }
 
-/** Reads every row of both tables: for one worker, now and then. */
+/** Reads every row of both tables: only one worker does this, now and then. */
 export async function countDevices({ sql }: ReadTx, seenSince: Date): Promise<DeviceCounts> {
   const [row] = await sql<[DeviceCounts]>`
     select (select count(*) from devices) as registered,
@@ -38,7 +38,7 @@ export interface RolloutCounts {
   readonly id: string
   readonly fleet: string
   readonly state: string
-  /** Why it stands still; `null` while it does not. */
+  /** Why the rollout stands still; `null` while it does not. */
   readonly stopCode: string | null
   readonly wavesCount: number
   readonly wavesOpenCount: number
@@ -49,7 +49,10 @@ export interface RolloutCounts {
   readonly superseded: number
 }
 
-/** Those that have not ended before `since`, the newest first. Reads the waves' counters, no device's row. */
+/**
+ * Rollouts that have not ended before `since`, the newest first. Only the waves' counters are read,
+ * no device's row.
+ */
 export async function listRolloutCounts(
   { sql }: ReadTx,
   since: Date,

@@ -1,4 +1,7 @@
-/** Brings a database to the schema of this program: numbered files, each applied once, never changed, never undone. */
+/**
+ * Brings a database to the schema of this program: numbered files, each applied once, never
+ * changed, never undone.
+ */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import type { Log } from '@seaworthy/std/log'
@@ -10,7 +13,7 @@ export class MigrationError extends Error {
 
 const folder = new URL('./migrations/', import.meta.url)
 const lockKey = 7_403_001
-/** The oldest that the tests of several servers have run on. */
+/** The oldest version of PostgreSQL that the tests of several servers have run on. */
 const versionMin = 15
 
 interface Migration {
@@ -32,7 +35,7 @@ async function readMigrations(): Promise<Migration[]> {
   )
 }
 
-/** Idempotent and safe to run from several processes at once. */
+/** This is idempotent, and safe to run from several processes at once. */
 export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
   const migrations = await readMigrations()
   await db.write(async ({ sql }) => {

@@ -8,7 +8,7 @@ export interface ProposalRow {
   readonly kind: string
   readonly title: string
   readonly state: ProposalState
-  /** Canonical JSON. */
+  /** The proposal as canonical JSON. */
   readonly document: Uint8Array
   readonly createdAt: Date
   readonly createdBy: string
@@ -55,7 +55,7 @@ export async function closeProposal(
     where id = ${id} and state = 'open'`
 }
 
-/** Newest first; `before` is the last id of the page before. */
+/** Lists proposals, newest first; `before` is the last id of the page before. */
 export async function listProposals(
   { sql }: ReadTx,
   page: { before: string | null; limit: number; state: ProposalState | null },

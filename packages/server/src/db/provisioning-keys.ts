@@ -1,4 +1,7 @@
-/** Keys with which devices join a fleet: limited in uses and time, stored as the SHA-256 of their secret. */
+/**
+ * Keys with which devices join a fleet: limited in uses and time, stored as the SHA-256 of their
+ * secret.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface ProvisioningKeyRow {
@@ -35,7 +38,10 @@ export async function getProvisioningKey(
   return row
 }
 
-/** Takes one use, exactly once however many ask at the same time; false when none is left or the key has ended. */
+/**
+ * Takes one use, exactly once however many ask at the same time. Answers false when none is left or
+ * the key has ended.
+ */
 export async function takeProvisioningUse(
   { sql }: WriteTx,
   id: string,

@@ -33,7 +33,10 @@ const withDevice = (sql: ReadTx['sql']) => sql`
     left join devices d on d.id = l.device left join device_states s on s.device = l.device
     left join last_reports r on r.device = l.device`
 
-/** Until the end of the transaction nobody else takes or gives back a slot of the fleet. Answers its newest policy. */
+/**
+ * Keeps everybody else from taking or giving back a slot of the fleet until the transaction ends.
+ * Answers the fleet's newest policy.
+ */
 export async function lockRebootGroup(
   { sql }: WriteTx,
   fleet: string,
@@ -63,7 +66,10 @@ export async function getHolder(
   return row
 }
 
-/** False when the device is not in the fleet; otherwise it neither goes nor moves until the transaction has ended. */
+/**
+ * Answers false when the device is not in the fleet; otherwise the device is neither removed nor
+ * moved until the transaction ends.
+ */
 export async function keepInFleet(
   { sql }: WriteTx,
   device: string,
@@ -82,7 +88,7 @@ export async function insertLock({ sql }: WriteTx, row: RebootLockRow): Promise<
       ${row.sequence}, ${row.takenAt}, ${row.askedAt})`
 }
 
-/** False when it was given back meanwhile. */
+/** Answers false when the lock was given back meanwhile. */
 export async function touchLock(
   { sql }: WriteTx,
   row: Pick<RebootLockRow, 'id' | 'sha256' | 'sequence' | 'askedAt'>,
@@ -107,7 +113,9 @@ export async function listLocksOfDevice({ sql }: ReadTx, device: string): Promis
     select ${columns(sql)} from reboot_locks l where l.device = ${device} order by l.fleet`
 }
 
-/** Whether one of the device's updates is past the point at which it began to interrupt its service. */
+/**
+ * Whether one of the device's updates is past the point at which it began to interrupt its service.
+ */
 export async function isUpdateUnfinished({ sql }: ReadTx, device: string): Promise<boolean> {
   const rows = await sql`
     select 1 from updates where device = ${device} and ended_at is null
@@ -115,7 +123,10 @@ export async function isUpdateUnfinished({ sql }: ReadTx, device: string): Promi
   return rows.length > 0
 }
 
-/** The device of the fleet that a FleetLock client is, if it calls itself by the device's id or name. */
+/**
+ * The device of the fleet that a FleetLock client is, if the client calls itself by the device's id
+ * or name.
+ */
 export async function findDeviceOfClient(
   { sql }: ReadTx,
   fleet: string,
@@ -143,7 +154,7 @@ export async function listLocks(
     order by l.id limit ${page.limit}`
 }
 
-/** All there are: never more than the slots of all fleets. */
+/** All locks: never more than the slots of all fleets together. */
 export async function listAllLocks({ sql }: ReadTx): Promise<RebootLockWithDevice[]> {
   return sql<RebootLockWithDevice[]>`${withDevice(sql)} order by l.id`
 }

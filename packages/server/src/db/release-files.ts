@@ -1,4 +1,7 @@
-/** Hashes of plain files in older algorithms, for clients that ask for them; by the digest of the content. */
+/**
+ * Hashes of plain files in older algorithms, for clients that ask for them; keyed by the digest of
+ * the content.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface FileHashesRow {

@@ -1,4 +1,7 @@
-/** Registered releases: a directory for people. What a device may run is in the signed metadata alone. */
+/**
+ * Registered releases: a directory for people. What a device may run is decided by the signed
+ * metadata only.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface ReleaseRow {
@@ -17,7 +20,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   product, version, kind, digest, length, total_bytes as "totalBytes", platforms,
   created_at as "createdAt", created_by as "createdBy"`
 
-/** False when the product has a release of that version already. */
+/** Answers false when the product already has a release of that version. */
 export async function insertRelease({ sql }: WriteTx, row: ReleaseRow): Promise<boolean> {
   const inserted = await sql`
     insert into releases (product, version, kind, digest, length, total_bytes, platforms, created_at, created_by)
@@ -37,7 +40,7 @@ export async function getRelease(
   return row
 }
 
-/** Newest first; `after` is the version of the last release of the page before. */
+/** Lists releases, newest first; `after` is the version of the last release of the page before. */
 export async function listReleases(
   { sql }: ReadTx,
   page: { product: string; after: string | null; limit: number },

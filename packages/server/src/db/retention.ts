@@ -1,4 +1,7 @@
-/** Deletes what has grown old, a bounded page at a time; each page begins where the one before it ended. */
+/**
+ * Deletes what has grown old, a bounded page at a time; each page begins where the one before it
+ * ended.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 const textOid = 25
@@ -6,21 +9,24 @@ const bigintOid = 20
 
 export interface OldReports {
   readonly device: string
-  /** All of its reports up to this sequence number that were received before the time asked for may go. */
+  /**
+   * All reports of the device up to this sequence number that were received before `receivedBefore`
+   * may be deleted.
+   */
   readonly upToSequence: number
 }
 
 export interface ReportLimits {
   readonly receivedBefore: Date
-  /** The newest ones of each device, which stay however old they are. */
+  /** The number of newest reports of each device that stay, however old they are. */
   readonly keptCount: number
-  /** Of each device. */
+  /** At most this many reports of each device are deleted at a time. */
   readonly perDeviceMax: number
 }
 
 /**
- * A look without a lock at the next devices by id. `last` is the last of them, `null` when there is none. A device whose oldest
- * report is young costs one look into the index.
+ * Looks at the next devices by id, without a lock. `last` is the last of them, or `null` when there
+ * is none. A device whose oldest report is young costs one index look-up.
  */
 export async function findOldReports(
   { sql }: ReadTx,
@@ -51,8 +57,9 @@ export async function findOldReports(
 }
 
 /**
- * Deletes reports and marks their sequence numbers as used, in one transaction; answers how many. A device that somebody writes
- * about at this moment is left for another time: it waits for nobody while it holds the lock that `writeSignedReports` takes.
+ * Deletes reports and marks their sequence numbers as used, in one transaction; answers how many it
+ * deleted. A device that another transaction has locked is skipped until another time: this one
+ * waits for nobody while it holds the lock that `writeSignedReports` takes.
  */
 export async function deleteReports(
   { sql }: WriteTx,
@@ -88,8 +95,9 @@ export async function deleteReports(
 }
 
 /**
- * Deletes, of the next events, those from before `endedBefore` whose rollout is settled and had ended by then. `last` is the id of the
- * last event looked at, `null` when all that follow are younger.
+ * Looks at the next events, and deletes those from before `endedBefore` whose rollout is settled
+ * and had ended by then. `last` is the id of the last event looked at, or `null` when all that
+ * follow are younger.
  */
 export async function deleteOldUpdateEvents(
   { sql }: WriteTx,

@@ -1,11 +1,14 @@
-/** How many devices belong to each wave: counted from time to time, page by page, beside the check-ins. */
+/**
+ * How many devices belong to each wave: counted from time to time and page by page, apart from the
+ * check-ins.
+ */
 import type { MemberFacts, Update } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 /** A device of the fleet, without its update. */
 export type FleetMember = Omit<MemberFacts, 'update'>
 
-/** By id. */
+/** Lists the devices of the fleet in the order of their ids. */
 export async function listFleetMembers(
   { sql }: ReadTx,
   page: { fleet: string; after: string; limit: number },
@@ -42,7 +45,10 @@ export async function listMembersWithUpdates(
   return new Map(rows.map(({ device, ...update }) => [device, update]))
 }
 
-/** When each of the rollouts was counted last; those with a wave that never was are not among them. */
+/**
+ * The time at which each of the rollouts was last counted; a rollout with a wave that was never
+ * counted is left out.
+ */
 export async function listMembersCounted(
   { sql }: ReadTx,
   rollouts: readonly string[],

@@ -1,6 +1,7 @@
 /**
- * Rollouts and their waves. Whoever writes one holds the lock on its row since before it read it: what `lockRollouts`
- * answers is the truth until the transaction ends, and nobody else changes the rollout, its waves or its updates.
+ * Rollouts and their waves. Whoever writes a rollout has held the lock on its row since before
+ * reading it: what `lockRollouts` answers stays true until the transaction ends, and nobody else
+ * changes the rollout, its waves or its updates.
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -22,7 +23,7 @@ const waveColumns = (sql: ReadTx['sql']) => sql`
 
 type RolloutRow = Omit<Rollout, 'waves'>
 
-/** Reads the waves of rows that are locked, or are read in one state with them. */
+/** Reads the waves of rows that are locked, or that are read in the same snapshot. */
 async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<Rollout[]> {
   if (rows.length === 0) return []
   const waves = await sql<(WaveProgress & { rollout: string })[]>`
@@ -40,14 +41,14 @@ async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<
   return rows.map((row) => ({ ...row, waves: byRollout.get(row.id) ?? [] }))
 }
 
-/** `tx` reads one state: a snapshot, or a transaction that holds the lock. */
+/** `tx` reads one state: it is a snapshot, or a transaction that holds the lock. */
 export async function getRollout(tx: ReadTx, id: string): Promise<Rollout | undefined> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`select ${columns(sql)} from rollouts r where r.id = ${id}`
   return (await withWaves(tx, rows))[0]
 }
 
-/** Those of the given ids that exist. */
+/** Those of the given rollouts that exist. */
 export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -55,7 +56,7 @@ export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<R
   return withWaves(tx, rows)
 }
 
-/** Those that may still change: active, paused, or ended with updates under way. */
+/** Rollouts that may still change: active, paused, or ended with updates under way. */
 export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -63,7 +64,7 @@ export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
   return withWaves(tx, rows)
 }
 
-/** Of one fleet. */
+/** The unsettled rollouts of one fleet. */
 export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -71,7 +72,7 @@ export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promis
   return withWaves(tx, rows)
 }
 
-/** The unsettled ones, and those that ended at or after `since`. */
+/** The unsettled rollouts, and those that ended at or after `since`. */
 export async function listRecentRollouts(tx: ReadTx, since: Date): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -79,7 +80,7 @@ export async function listRecentRollouts(tx: ReadTx, since: Date): Promise<Rollo
   return withWaves(tx, rows)
 }
 
-/** Newest first; `after` is the id of the last rollout of the page before. */
+/** Lists rollouts, newest first; `after` is the id of the last rollout of the page before. */
 export async function listRollouts(
   tx: ReadTx,
   page: {
@@ -105,7 +106,9 @@ export async function listRollouts(
   return withWaves(tx, rows)
 }
 
-/** Locks those of the given ids that exist, in the order of their ids, as everybody does. */
+/**
+ * Locks those of the given rollouts that exist, in the order of their ids, as every caller does.
+ */
 export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise<Rollout[]> {
   if (ids.length === 0) return []
   const { sql } = tx
@@ -115,7 +118,10 @@ export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise
   return withWaves(tx, rows)
 }
 
-/** Locks the unsettled rollouts of a fleet, and of the others of the fleet the given one. */
+/**
+ * Locks the unsettled rollouts of a fleet, and the given rollout if it is one of the others of the
+ * fleet.
+ */
 export async function lockFleetRollouts(
   tx: WriteTx,
   fleet: string,
@@ -207,7 +213,7 @@ function isSameWave(a: WaveProgress | undefined, b: WaveProgress): boolean {
   )
 }
 
-/** Wakes every worker, the leader's tasks included: these rollouts have changed. */
+/** Tells every worker, the leader's tasks included, that these rollouts have changed. */
 export async function notifyRollouts({ sql }: WriteTx, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await sql`select pg_notify('rollouts', id) from unnest(${sql.array([...ids], 25)}) as ids (id)`

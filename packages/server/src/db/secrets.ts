@@ -52,7 +52,7 @@ export async function updateFact({ sql }: WriteTx, name: string, value: string):
   await sql`update server_facts set value = ${value} where name = ${name}`
 }
 
-/** One first start at a time, whichever process comes first. */
+/** Only one process at a time does the first start. */
 export async function lockFirstStart({ sql }: WriteTx): Promise<void> {
   await sql`select pg_advisory_xact_lock(7403002)`
 }

@@ -1,4 +1,4 @@
-/** API tokens. The secret half is stored as its SHA-256 alone. */
+/** API tokens. Of the secret half only the SHA-256 is stored. */
 import type { Grant, Role, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 
@@ -33,7 +33,10 @@ export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<vo
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt})`
 }
 
-/** Tokens that have not been revoked, have not expired, and reach no further than the given scope. */
+/**
+ * Lists the tokens that have not been revoked, have not expired, and reach no further than the
+ * given scope.
+ */
 export async function listTokens(
   { sql }: ReadTx,
   page: { after: string; limit: number; now: Date } & Scope,
@@ -48,7 +51,7 @@ export async function listTokens(
     order by id limit ${page.limit}`
 }
 
-/** False when there is no such token, or it was revoked before. */
+/** Answers false when there is no such token, or it was revoked before. */
 export async function revokeToken({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     update tokens set revoked_at = ${now} where id = ${id} and revoked_at is null`

@@ -1,6 +1,6 @@
 /**
- * Updates: one row for each device and rollout, its events, and the copy that check-ins read. All are written under the
- * locks of the rollouts concerned (`db/rollouts.ts`), many at a time.
+ * Updates: one row for each device and rollout, its events, and the copy that check-ins read. All
+ * are written under the locks of the rollouts concerned (`db/rollouts.ts`), many at a time.
  */
 import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -11,7 +11,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   u.offered_sequence as "offeredSequence", u.has_started as "hasStarted", u.changed_at as "changedAt",
   u.deadline_at as "deadlineAt", u.ended_at as "endedAt"`
 
-/** Of any of the devices in any of the rollouts. */
+/** Lists the updates of the given devices in the given rollouts. */
 export async function listUpdates(
   { sql }: ReadTx,
   wanted: { rollouts: readonly string[]; devices: readonly string[] },
@@ -28,7 +28,10 @@ export async function listOpenUpdates({ sql }: ReadTx, device: string): Promise<
     select ${columns(sql)} from updates u where u.device = ${device} and u.ended_at is null`
 }
 
-/** Those whose deadline has passed, oldest first: a look without a lock, to be taken again under it. */
+/**
+ * Updates whose deadline has passed, oldest first. They are read without a lock, and must be read
+ * again under it.
+ */
 export async function listOverdueUpdates(
   { sql }: ReadTx,
   now: Date,
@@ -39,7 +42,10 @@ export async function listOverdueUpdates(
     where ended_at is null and deadline_at <= ${now} order by deadline_at limit ${limit}`
 }
 
-/** What a check-in stored of the devices that still exist; locked, in the order of their ids. */
+/**
+ * The fleet and the stored copy of the updates of those of the devices that still exist. The copies
+ * are locked in the order of the devices' ids.
+ */
 export async function lockDeviceUpdates(
   { sql }: WriteTx,
   devices: readonly string[],
@@ -130,7 +136,7 @@ function text(value: string | number | boolean | null): string | null {
   return value === null ? null : String(value)
 }
 
-/** By device. */
+/** Lists the updates of a rollout in the order of their devices. */
 export async function listUpdatesOfRollout(
   { sql }: ReadTx,
   page: { rollout: string; state: UpdateState | null; after: string; limit: number },
@@ -142,7 +148,10 @@ export async function listUpdatesOfRollout(
     order by u.device limit ${page.limit}`
 }
 
-/** Newest rollout first; `after` is the rollout of the last update of the page before. */
+/**
+ * Lists the updates of a device, newest rollout first; `after` is the rollout of the last update of
+ * the page before.
+ */
 export async function listUpdatesOfDevice(
   { sql }: ReadTx,
   page: { device: string; after: string | null; limit: number },
@@ -153,7 +162,7 @@ export async function listUpdatesOfDevice(
     order by u.rollout desc limit ${page.limit}`
 }
 
-/** Oldest first. */
+/** Lists events, oldest first. */
 export async function listUpdateEvents(
   { sql }: ReadTx,
   device: string,
