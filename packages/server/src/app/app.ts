@@ -33,7 +33,7 @@ import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
 import type { Tracer } from './traces/spans.ts'
 
-/** The transaction that a use case works in; what it does there is for `app` alone to know. */
+/** The transaction that a use case works in; only `app` knows what it does there. */
 export type { WriteTx } from '../db/connection.ts'
 
 export interface Ports {
@@ -70,7 +70,7 @@ export interface App extends Ports {
   readonly refusals: RefusalLimiter
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
-  /** `undefined` while nobody collects traces: then nothing is done for them. */
+  /** `undefined` while nobody collects traces; then they cost nothing. */
   readonly tracer: Tracer | undefined
 }
 
@@ -100,10 +100,10 @@ export interface HealthProblem {
 
 /** What `/readyz` answers from, the other workers' problems included. */
 export interface Health {
-  /** `null`: this part is well (again). */
+  /** Reports a problem of a part, or `null` when the part works (again). */
   report(part: string, problem: string | null): void
   setOthers(problems: readonly HealthProblem[]): void
-  /** Of this worker. */
+  /** Whether this worker has a problem with the part. */
   hasProblem(part: string): boolean
   problems(): readonly HealthProblem[]
 }
@@ -112,9 +112,9 @@ export interface ReleaseFile {
   readonly product: string
   readonly name: string
   readonly digest: Digest
-  /** Bytes. */
+  /** Size of the file in bytes. */
   readonly size: number
-  /** Hex, each. The last two are for old clients' checks of the transfer and vouch for nothing. */
+  /** Hashes in hex. Old clients check the transfer with the last two, which vouch for nothing. */
   readonly sha256: string
   readonly sha1: string
   readonly md5: string
@@ -133,7 +133,7 @@ export interface RefusalLimiter {
   admits(actor: string): boolean
 }
 
-/** In memory, refreshed by notification. */
+/** The Omaha identifiers of products in memory, refreshed by notification. */
 export interface OmahaAppTable {
   /** The identifier that was set for the product. */
   get(product: string): string | undefined
@@ -147,7 +147,7 @@ export interface ForeignIdentity {
   readonly externalId: string | null
   /** `null` for a device with a token of its own. */
   readonly gatewayId: string | null
-  /** Of the token; `null` behind a gateway. */
+  /** Hash of the token's secret; `null` for a device behind a gateway. */
   readonly secretSha256: Uint8Array | null
 }
 
@@ -162,9 +162,9 @@ export interface ForeignIdentities {
    */
   identifyDevice(token: string): Promise<ForeignIdentity | undefined>
   identifyGateway(token: string): Promise<GatewayIdentity | undefined>
-  /** Among the devices that this gateway registered. */
+  /** Finds the device of that name among those that the gateway registered. */
   findBehind(gatewayId: string, externalId: string): Promise<ForeignIdentity | undefined>
-  /** Something about this device or gateway has changed. */
+  /** Forgets a device or gateway about which something has changed. */
   forget(id: string): void
   forgetAll(): void
 }
@@ -193,11 +193,11 @@ export interface TrustPlane {
   readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
 }
 
-/** When devices were heard: noted in memory, and told the database from time to time. */
+/** When devices were heard: noted in memory, and written to the database from time to time. */
 export interface HearingNotes {
-  /** A device was heard, and that is durable. */
+  /** Notes that a device was heard, after that was committed. */
   readonly note: () => void
-  /** Tells the database, if anybody was heard since the last time. */
+  /** Writes to the database, if any device was heard since the last time. */
   readonly store: () => Promise<void>
 }
 
@@ -207,48 +207,53 @@ export interface RolloutTable {
    * order of decision. The same array until something changes.
    */
   of(fleet: FleetPolicy): readonly FleetRollout[]
-  /** After a commit of this worker; an older revision than the one known changes nothing. */
+  /**
+   * Takes in what this worker has committed; an older revision than the known one changes nothing.
+   */
   put(rollouts: readonly Rollout[]): void
-  /** Soon: changes that come quickly one after another are read together. */
+  /** Has the rollout read again soon; changes that follow one another quickly are read together. */
   markChanged(id: string): void
-  /** Everything anew. */
+  /** Reads everything anew. */
   readonly reload: () => Promise<void>
 }
 
 /**
- * The signed releases of a fleet's channel as `fleet` sees them. What lies below the floor that the
- * channel signs is left out: no device may take it, and those that check nothing of ours must not
- * be offered it.
+ * The signed releases of a fleet's channel as the package `fleet` sees them. Releases below the
+ * floor that the channel signs are left out: no device may take them, and devices that verify none
+ * of our metadata must not be offered them.
  */
 export interface ReleaseTable {
   of(fleet: Pick<FleetPolicy, 'product' | 'channel'>): readonly ReleaseFacts[]
 }
 
 /**
- * What one worker has to write of its check-ins, gathered by fleet: while one transaction is on its
- * way the next one fills.
+ * What one worker has to write about its check-ins, gathered by fleet: while one transaction is
+ * under way the next one fills.
  */
 export interface Settlements {
   /** Resolves after the commit. */
   settle(fleet: string, facts: CheckInFacts): Promise<Answer>
 }
 
-/** What every worker knows of the slots: for looking before asking, never for granting. */
+/**
+ * What every worker knows of the slots. It only spares hopeless requests; a slot is never granted
+ * from it.
+ */
 export interface RebootLockTable {
-  /** How many hold a slot of the fleet. */
+  /** How many holders the fleet's slots have. */
   count(fleet: string): number
-  /** Whether the device holds one in any fleet. */
+  /** Whether the device holds a slot in any fleet. */
   isHolder(deviceId: string): boolean
   readonly reload: () => Promise<void>
 }
 
 export interface ForeignCheckIns {
   /**
-   * Notes that the device was heard; resolves when that is durable. `undefined`: it may not,
-   * whatever memory said. Throws `OverloadRefusal` when too many wait.
+   * Notes that the device was heard, and resolves when that is durable. Answers `undefined` when
+   * the device may not poll, whatever memory said. Throws `OverloadRefusal` when too many wait.
    */
   poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
-  /** By how much these devices should poll less often: 1 while all is well. */
+  /** The factor by which these devices should poll less often: 1 while all is well. */
   slowdown(): number
 }
 
@@ -257,10 +262,10 @@ export interface CheckInInput {
     readonly device: string
     readonly seenAt: Date
     readonly report: DeviceReport
-    /** `digestReport(report)`, where it is known already. */
+    /** The result of `digestReport(report)`, where it is known already. */
     readonly digest?: string | undefined
   }
-  /** `undefined` for an idle check-in that rides on its token alone. */
+  /** `undefined` for an idle check-in, which only its token vouches for. */
   readonly signed: SignedReportWrite | undefined
 }
 
@@ -272,21 +277,22 @@ export type CheckInOutcome =
 
 export interface CheckIns {
   /**
-   * To be asked before anything is done for a check-in; throws `OverloadRefusal` when too many
-   * wait.
+   * Is asked before anything is done for a check-in. Throws `OverloadRefusal` when too many wait.
    */
   admit(): void
-  /** Accepts it in any case; resolves when it is durable. */
+  /** Accepts the check-in even under overload, and resolves when it is durable. */
   submit(input: CheckInInput): Promise<CheckInOutcome>
-  /** By how much devices should poll less often at the moment: 1 to 4. */
+  /** The factor by which devices should poll less often at the moment: 1 to 4. */
   slowdown(): number
 }
 
-/** What a digest names never changes, so neither does this. */
-/** What a release is, read from its content to the end. */
+/**
+ * What a release is, as its whole content says. It never changes, because a digest names the
+ * content.
+ */
 export interface ReadRelease {
   readonly claims: ReleaseClaims & { readonly kind: ReleaseKind }
-  /** Of everything below the index together, in bytes. */
+  /** Size of everything below the index together, in bytes. */
   readonly totalBytes: number
   readonly platforms: readonly { platform: string; digest: string; bytes: number }[]
 }
@@ -300,19 +306,17 @@ export interface CheckedContent {
 
 export interface ContentChecks {
   /**
-   * Throws the refusal that the content deserves, what `read` throws, `content_checks_waiting` and
-   * `caller_left`. `read` is not called for what is known, and what it throws is not remembered.
+   * Answers what the content is. Throws the refusal that the content deserves, what `read` throws,
+   * `content_checks_waiting` and `caller_left`. `read` is not called for what is known, and an
+   * error it throws is not remembered.
    */
   check(
     content: CheckedContent,
     read: (signal: AbortSignal) => Promise<ContentVerdict>,
-    /** Aborted when the caller goes away. */
+    /** The signal that is aborted when the caller goes away. */
     leaving?: AbortSignal,
   ): Promise<ReadRelease>
-  /**
-   * Work on a product's content that takes its turn in the same queues; nothing of it is
-   * remembered.
-   */
+  /** Queues other work on a product's content among its checks; the result is not remembered. */
   queue<T>(
     product: string,
     work: (signal: AbortSignal) => Promise<T>,

@@ -1,4 +1,4 @@
-/** Who knocks, and what they may do. */
+/** Who sends a request, and what they may do. */
 import type { Grant, Permission } from '@seaworthy/fleet/access'
 import {
   devicePermissions,
@@ -56,7 +56,7 @@ export function requireProduct(actor: Actor, product: string): void {
   }
 }
 
-/** For changes of what all fleets of a product share. Throws `out_of_scope`. */
+/** Guards changes of what all fleets of a product share. Throws `out_of_scope`. */
 export function requireWholeProduct(actor: Actor, product: string): void {
   requireProduct(actor, product)
   if (reachesWholeProduct(grantOf(actor), product)) return
@@ -66,7 +66,9 @@ export function requireWholeProduct(actor: Actor, product: string): void {
   )
 }
 
-/** For what is of the whole installation; `what` begins the sentence. Throws `out_of_scope`. */
+/**
+ * Guards what concerns the whole installation; `what` begins the message. Throws `out_of_scope`.
+ */
 export function requireUnscoped(actor: Actor, what: string): void {
   if (reachesEverything(grantOf(actor))) return
   throw new Refusal<AccessRefusal>(

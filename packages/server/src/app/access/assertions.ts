@@ -15,7 +15,7 @@ import { openToken, signToken } from './device-tokens.ts'
 export interface Assertion {
   readonly deviceId: string
   readonly jti: string
-  /** From then on it could not be used again anyway. */
+  /** The time from which the assertion could not be used again anyway. */
   readonly expiresAt: Date
   /** How far the device's own clock is ahead of ours; negative when it is behind. */
   readonly clockOffsetSeconds: number
@@ -59,16 +59,16 @@ export function readAssertionIssuer(assertion: string): string {
 
 export interface AssertionRules {
   readonly isOwnOrigin: (origin: string) => boolean
-  /** Of this server and its replicas, for the challenges they give. */
+  /** Key of this server and its replicas, which authenticates the challenges they give. */
   readonly challengeKey: Uint8Array
   readonly now: Date
 }
 
 /**
- * Throws unless the assertion is by `key`, for one of this server's own names, valid for a short
- * time, and of now: by the device's clock, or because it carries a challenge that this server gave
- * this device just before. Only who has shown the key is told of the clock. That it was not used
- * before is the caller's to check.
+ * Throws unless the assertion is signed by `key`, for one of this server's own names, valid for a
+ * short time, and of now: by the device's clock, or because it carries a challenge that this server
+ * gave this device just before. Only a caller that has shown the key is told of the clock. The
+ * caller checks that the assertion was not used before.
  */
 export async function verifyAssertion(
   assertion: string,
@@ -184,7 +184,7 @@ function readObject(part: string): Readonly<Record<string, unknown>> {
   return value as Record<string, unknown>
 }
 
-/** JWS has ECDSA signatures as r and s behind each other, where TUF has DER. */
+/** A JWS holds an ECDSA signature as r and s in a row, where TUF uses DER. */
 async function isJwsBy(key: VerifyingKey, input: string, signature: Uint8Array): Promise<boolean> {
   const message = utf8Encode(input)
   if (key.algorithm === 'ed25519') return isSignedBy(key, message, hexEncode(signature))

@@ -7,27 +7,27 @@ import { recordRefusal } from './refused-attempts.ts'
 
 /** What a change tells the log about itself. */
 export interface Change {
-  /** Where it is known only afterwards. */
+  /** The subject of the entry, where it is known only after the work. */
   readonly subject?: string
   /** Digests and short facts; never a secret. */
   readonly detail?: Readonly<Record<string, JsonValue>>
-  /** Everything is as it was before: then there is nothing to record. */
+  /** Whether everything is as it was before; then nothing is recorded. */
   readonly isUnchanged?: boolean
   /** Runs after the commit, before the reply. */
   readonly afterCommit?: () => void | Promise<void>
 }
 
 /**
- * Work and audit entry in one transaction; a refusal, that of `before` too, is recorded in one of
- * its own, and thrown on.
+ * Does the work and writes its audit entry in one transaction. A refusal, also one that `before`
+ * throws, is recorded in a transaction of its own and thrown on.
  */
 export async function changeAudited<C extends Change, Ahead = undefined>(
   app: Pick<App, 'db' | 'log' | 'refusals'>,
   attempt: Attempt,
   work: (tx: WriteTx, ahead: Ahead) => Promise<C>,
   /**
-   * What takes long and changes nothing: no transaction is open meanwhile. The work gets what it
-   * found.
+   * Does what takes long and changes nothing, while no transaction is open. The work gets its
+   * result.
    */
   before?: () => Promise<Ahead>,
 ): Promise<C> {

@@ -39,7 +39,7 @@ export function createCredential(
 
 export interface ParsedCredential {
   readonly kind: CredentialKind
-  /** Of the row that tells whether the secret is right. */
+  /** Id of the row that tells whether the secret is right. */
   readonly id: string
   readonly secretSha256: Uint8Array
 }

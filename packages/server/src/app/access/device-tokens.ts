@@ -8,12 +8,15 @@ import { invariant } from '@seaworthy/std/refusal'
 import { hourMs } from '@seaworthy/std/time'
 
 export const accessTokenLifetimeMs = hourMs
-/** Of access tokens of devices, and of those that registry clients trade theirs for. */
+/**
+ * Audiences: of the access tokens of devices, and of the tokens that registry clients trade their
+ * credentials for.
+ */
 export const deviceAudience = 'seaworthy-device'
 export const registryAudience = 'seaworthy-registry'
 
 const header = base64UrlEncode(utf8Encode('{"alg":"HS256","typ":"JWT"}'))
-/** A longer one is read by no door of ours. */
+/** The longest token that is read; a longer one is refused unread. */
 export const tokenBytesMax = 4096
 
 export type Claims = Readonly<Record<string, unknown>> & { readonly exp: number }
@@ -50,8 +53,8 @@ export function openToken(
 }
 
 /**
- * HMAC-SHA256 in base64url. As text: only the one form of it is compared, so that there is only one
- * token for what it says.
+ * Computes HMAC-SHA256 as base64url text. Only its one canonical form is compared, so that there is
+ * only one token for what it says.
  */
 type TextMac = (body: string) => string
 
@@ -63,9 +66,9 @@ const blockBytes = 64
 const digestBytes = 32
 
 /**
- * The same (RFC 2104) in less than half of the time, for a worker that computes one for each device
- * that asks: the two blocks of the key, of at most 64 bytes, are made once, and hashed in one step
- * with what follows them. For texts of at most 4,096 characters.
+ * Computes the same MAC (RFC 2104) in less than half of the time, for a worker that computes one
+ * for each device that asks. The two blocks of the key, which has at most 64 bytes, are made once
+ * and hashed in one step with the text that follows them. A text has at most 4,096 characters.
  */
 function createTextMac(key: Uint8Array): TextMac {
   invariant(key.length <= blockBytes, 'a longer key would have to be hashed first')
@@ -88,9 +91,9 @@ function createTextMac(key: Uint8Array): TextMac {
 export type TokenReader = (token: string, now: Date) => Claims | undefined
 
 /**
- * For a worker that reads many. It remembers none: in a fleet as large as it may be, hardly any
- * would come again before it is forgotten, and a check-in is to cost the same whatever the size of
- * the fleet.
+ * Makes a reader for a worker that reads many tokens. It caches none: in the largest fleets hardly
+ * any token would come again before it is forgotten, and a check-in should cost the same whatever
+ * the size of the fleet.
  */
 export function createTokenReader(key: Uint8Array, audience: string): TokenReader {
   const mac = createTextMac(key)

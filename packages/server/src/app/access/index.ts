@@ -1,10 +1,10 @@
 /**
  * Who is asking and what they may do: people by tokens, devices by assertions and access tokens,
- * and the record of what was done. Promises: a credential is kept as a hash alone and compared in
- * constant time; whoever may not grant a right may not list or revoke it; everything audited and
- * its audit entry are one transaction, and a refused attempt of somebody known is on record too.
- * Not handled here: how often somebody may try (`http/authenticate`), identities of other protocols
- * (`app/foreign`).
+ * and the record of what was done. Promises: only the hash of a credential is kept, and it is
+ * compared in constant time; whoever may not grant a right may not list or revoke it; everything
+ * audited and its audit entry are one transaction, and a refused attempt of a known caller is on
+ * record too. Not handled here: how often somebody may try (`http/authenticate`), identities of
+ * other protocols (`app/foreign`).
  */
 export type { Actor } from './actors.ts'
 export {

@@ -1,6 +1,6 @@
 /**
- * Refused attempts of somebody who was recognised go into the audit log; noise of strangers only
- * into the log file.
+ * Refused attempts of a recognised caller go into the audit log; those of strangers go only into
+ * the log file.
  */
 import { spend } from '@seaworthy/fleet/devices'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
@@ -24,7 +24,7 @@ const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
 const actorsMax = 100_000
 
 export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
-  // In the order of their last entry.
+  // Actors in the order of their last entry.
   const usedUntilMs = new Map<string, number>()
   return {
     admits(actor) {
@@ -45,7 +45,7 @@ export async function recordRefusal(
   attempt: Attempt,
 ): Promise<void> {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
-  // Nobody did anything wrong, and writing it down would be more load.
+  // Nobody did anything wrong, and recording it would add load.
   if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return
   const { actor, action, subject } = attempt
   app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })

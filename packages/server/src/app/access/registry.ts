@@ -30,7 +30,10 @@ export type RegistryDecision =
   | { readonly kind: 'not_asked' }
   | { readonly kind: 'denied' }
 
-/** Without a repository: may the holder of the credential use the registry at all? */
+/**
+ * Decides whether the holder of a credential may do something in a repository or, without a
+ * repository, use the registry at all.
+ */
 export async function decideRegistryAccess(
   app: Deps,
   bearer: string,
@@ -60,10 +63,10 @@ export type TradeResult =
     }
   /** The credential is nobody's. */
   | { readonly kind: 'unknown' }
-  /** A token for so many scopes would be longer than any door takes. */
+  /** A token for that many scopes would be longer than `tokenBytesMax`. */
   | { readonly kind: 'too_long'; readonly bytes: number; readonly bytesMax: number }
 
-/** A short-lived token for those of the scopes that the credential allows. */
+/** Issues a short-lived token for those scopes that the credential allows. */
 export async function tradeCredential(
   app: Deps,
   secret: string,
@@ -98,7 +101,8 @@ export async function tradeCredential(
 }
 
 /**
- * What came of asking for it when the token was traded. Whoever was denied it need not ask again.
+ * What was answered for this action when the token was traded. A client that was denied it need not
+ * ask again.
  */
 function answerOf(granted: unknown, repository: string, action: Action) {
   const entries = Array.isArray(granted)
@@ -122,8 +126,8 @@ async function findHolder(app: Deps, id: unknown, now: Date): Promise<Actor | un
 }
 
 /**
- * Roles push and pull within their scope, and what they push is of the whole product; a device
- * pulls what its own fleet's product is made of (V4).
+ * A token pushes and pulls within its role and scope, and a push needs the whole product; a device
+ * pulls only from the repository of its own fleet's product (V4).
  */
 async function mayUse(
   app: Pick<App, 'db'>,
@@ -160,11 +164,11 @@ export interface RegistryChange {
   readonly kind: keyof typeof changeActions
   readonly actor: Actor
   readonly repository: string
-  /** With a `digest`, or for a tag its `tag`. */
+  /** The digest of what changed or, for a tag, the `tag`. */
   readonly facts: { readonly digest: string } | { readonly tag: string }
 }
 
-/** An entry of the audit log, with all of the facts. */
+/** Writes an entry of the audit log with all of the facts. */
 export async function recordRegistryChange(
   app: Pick<App, 'db'>,
   change: RegistryChange,

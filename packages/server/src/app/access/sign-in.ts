@@ -1,4 +1,4 @@
-/** From a credential to whoever holds it. */
+/** Finds the holder of a credential. */
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getProvisioningKey } from '../../db/provisioning-keys.ts'
@@ -12,7 +12,7 @@ type Deps = Pick<
   'db' | 'log' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'stoppedDevices'
 >
 
-/** How often `last used` is written, at most. */
+/** The shortest time between two writes of when a token was last used. */
 const touchEveryMs = minuteMs
 
 /** Whoever the credential belongs to, or `undefined`. */
@@ -20,7 +20,7 @@ export async function identify(app: Deps, bearer: string, now: Date): Promise<Ac
   if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
-  // Foreign devices, their gateways and FleetLock clients have doors of their own.
+  // Foreign devices, their gateways and FleetLock clients sign in on routes of their own.
   if (['device', 'gateway', 'fleetlock'].includes(credential.kind)) return undefined
   if (credential.kind === 'provisioning') {
     const key = await getProvisioningKey(app.db.reader, credential.id)
@@ -68,7 +68,7 @@ export function hasEnded(
   return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
 }
 
-/** Somebody uses a credential that was right once: worth a line in the audit log. */
+/** Records in the audit log that somebody uses a credential that was valid once. */
 async function recordEnded(app: Deps, id: string): Promise<void> {
   app.log.warn('credential.ended', { id })
   if (!app.refusals.admits(id)) return

@@ -80,7 +80,7 @@ test('V4 what a worker reads quickly is what is signed, whatever the key and the
     ),
     { numRuns: 1000 },
   )
-  // As long as a token may be, and each character three bytes.
+  // The token is as long as it may be, and each character takes three bytes.
   const read = createTokenReader(key, 'seaworthy-device')
   const [start] = signToken(key, 'seaworthy-device', { sub: '', exp }).split('.')
   assert.equal(read(`${start}.${'\u{ffff}'.repeat(4094 - start!.length)}.`, now), undefined)
@@ -145,15 +145,14 @@ test('D8 V4 a challenge stands for the clock for five minutes, for its device an
   const good = await assertion({ nonce })
   const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
   assert.equal((await verify(good)).expiresAt.getTime(), later(300).getTime())
-  // whatever time it claims, what is remembered of it is remembered for as long as the challenge
-  // lasts
+  // Whatever time it claims, it is remembered for as long as the challenge lasts.
   const ahead = await assertion({ nonce, iat: 9e12, exp: 9e12 + 300 })
   const verified = await verify(ahead, later(299))
   assert.ok(verified.expiresAt.getTime() >= later(300).getTime())
   assert.equal(verified.clockOffsetSeconds, 2 ** 31 - 1)
   const old = await refusal(verify(good, later(300)))
   assert.equal(old.code, 'assertion_challenge_invalid')
-  // and may be answered in its turn
+  // The old challenge's refusal brings a new one, which may be answered in its turn.
   await verify(await assertion({ nonce: old.challenge }), later(301))
   await refusal(verify(good, now, seededRandom(9).bytes(32)))
   const lasting = await assertion({ nonce, exp: 301 })

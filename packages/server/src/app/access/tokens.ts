@@ -43,7 +43,10 @@ export async function createToken(
   return issueToken(tx, ports, { ...wanted, createdBy: actor.id }, now)
 }
 
-/** Without any check: the first start gives the first token to whoever reads its output. */
+/**
+ * Issues a token without any check: the first start gives the first one to whoever reads its
+ * output.
+ */
 export async function issueToken(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
@@ -69,7 +72,7 @@ export async function issueToken(
   return { row, token: credential.text }
 }
 
-/** The same rights for the same length of time again; the old token ends at once. */
+/** Issues a token with the same rights for the same length of time; the old token ends at once. */
 export async function refreshToken(
   tx: WriteTx,
   ports: Pick<Ports, 'random'>,
@@ -85,7 +88,10 @@ export async function refreshToken(
   return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
 }
 
-/** Whoever may not give a token may not revoke it. Throws `token_not_found`, `out_of_scope`. */
+/**
+ * Revokes a token; only an actor that may grant it may revoke it. Throws `token_not_found`,
+ * `out_of_scope`.
+ */
 export async function endToken(
   tx: WriteTx,
   actor: Actor,
@@ -121,7 +127,7 @@ export function viewToken(row: TokenRow): TokenView {
   }
 }
 
-/** Those that still work and reach no further than the actor, by id. */
+/** Lists the tokens that still work and reach no further than the actor, by id. */
 export async function listTokens(
   tx: ReadTx,
   actor: Actor,

@@ -1,4 +1,4 @@
-/** What the person sees who named object storage that cannot be used. */
+/** What a person sees who configured object storage that cannot be used. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { TestObjectStore } from '@seaworthy/oci/store/s3/testing'

@@ -11,12 +11,12 @@ import type { Ports } from '../app.ts'
 
 export interface OpenBlobStore {
   readonly store: RegistryStore
-  /** Ends its connections. */
+  /** Closes the connections of the store. */
   close(): void
 }
 
 const idleTimeoutMs = 30 * secondMs
-/** Of one worker; uploads and downloads hold one each. */
+/** The most connections of one worker; each upload and download holds one. */
 const connectionsMax = 64
 
 /** Throws `ObjectStoreError` when object storage cannot be reached or used. */
@@ -31,7 +31,7 @@ export async function openBlobStore(
   }
   invariant(credentials !== null, 'credentials were read with the configuration')
   const { transport, close } = httpsTransport({
-    // The configuration admits it for this machine alone.
+    // The configuration allows plain HTTP only for this machine.
     allowPlain: place.endpoint?.startsWith('http:') ?? false,
     idleTimeoutMs,
     connectionsMax,

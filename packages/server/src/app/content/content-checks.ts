@@ -1,8 +1,9 @@
 /**
- * The reading of releases to their ends, which takes as long as they are large. Every product has a
- * queue of its own, the products take turns, and one product's content is read by one check at a
- * time: a builder's slow content delays that builder. Whoever asks for the same content joins the
- * check that is under way, what was found stays known, and a check that everybody has left ends.
+ * Reads whole releases, which takes as long as they are large. Every product has a queue of its
+ * own, the products take turns, and one product's content is read by one check at a time, so that a
+ * builder's slow content delays only that builder. A caller that asks for the same content joins
+ * the check that is under way, what was found stays known, and a check that all callers have left
+ * ends.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { CheckedContent, ContentChecks, ContentVerdict } from '../app.ts'
@@ -10,12 +11,12 @@ import { TooOftenRefusal } from '../worker/index.ts'
 
 export type ContentCheckRefusal =
   | 'content_checks_waiting'
-  /** Nobody reads this answer: it ends the work of a caller that has gone away. */
+  /** It ends the work of a caller that has gone away, so nobody reads it. */
   | 'caller_left'
 
 /**
- * Two at once in a worker: one slow product leaves a way for the others, and devices that ask
- * meanwhile keep most of the processors.
+ * A worker runs two checks at once: one slow product does not block the others, and devices that
+ * ask meanwhile keep most of the processors.
  */
 const atOnceMax = 2
 const waitingPerProductMax = 20
@@ -24,10 +25,10 @@ const retryAfterSeconds = 30
 const verdictsMax = 2000
 
 interface Turn {
-  /** Under which others join it. */
+  /** The key under which other callers join the check; `undefined` when nobody may. */
   readonly key: string | undefined
   readonly product: string
-  /** Never throws: who waits hears of it. */
+  /** Must not throw: errors go to the callers who wait. */
   readonly work: () => Promise<void>
   readonly ending: AbortController
   callers: number
@@ -38,13 +39,15 @@ interface Check<T> extends Turn {
 }
 
 export function createContentChecks(): ContentChecks {
-  /** The one that was used last is the last. */
+  /** Verdicts by key, the most recently used one last. */
   const verdicts = new Map<string, ContentVerdict>()
-  /** Waiting and under way. */
+  /** Checks that wait or are under way, by key. */
   const checks = new Map<string, Check<ContentVerdict>>()
-  /** Those that wait, by product. */
+  /** Checks that wait, by product. */
   const queues = new Map<string, Turn[]>()
-  /** When a product had its last turn, while it has another under way or waiting. */
+  /**
+   * The number of a product's last turn, kept while the product has checks under way or waiting.
+   */
   const turns = new Map<string, number>()
   let turnCount = 0
   const underWay = new Set<string>()
@@ -68,7 +71,7 @@ export function createContentChecks(): ContentChecks {
     if (check.key !== undefined && checks.get(check.key) === check) checks.delete(check.key)
   }
 
-  /** The product whose last turn is the longest ago, of those that may have one. */
+  /** Of the products that may have a turn, the one whose last turn is the longest ago. */
   const nextProduct = (): string | undefined => {
     let next: string | undefined
     for (const product of queues.keys()) {
@@ -108,7 +111,7 @@ export function createContentChecks(): ContentChecks {
     }
     const ending = new AbortController()
     const found = Promise.withResolvers<T>()
-    // Everybody may have left before it fails.
+    // All callers may have left before it fails, and nobody would handle the rejection.
     found.promise.catch(() => {})
     const work = async () => {
       try {

@@ -1,6 +1,6 @@
 /**
- * What lies below a release's OCI index in the store: read from the content itself, never from a
- * list beside it.
+ * What lies below a release's OCI index in the store. It is read from the content itself, never
+ * from a list beside it.
  */
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { ContentSource } from '@seaworthy/oci/content'
@@ -39,7 +39,10 @@ async function requireContent(
   }
 }
 
-/** Throws `release_content_missing`, and `Refusal<ReleaseFault>`. */
+/**
+ * Describes a release from its content. Throws `release_content_missing`, and
+ * `Refusal<ReleaseFault>`.
+ */
 export async function describeContent(
   app: ContentDeps,
   wanted: { product: string; version: string; digest: Digest },
@@ -58,8 +61,8 @@ export async function describeContent(
 }
 
 /**
- * What a proposal asks signatures for is what the content is. Throws `release_content_missing`, and
- * `Refusal<ReleaseFault>`.
+ * Checks that what a proposal claims about a release is what its content says. Throws
+ * `release_content_missing`, and `Refusal<ReleaseFault>`.
  */
 export async function verifyClaims(
   app: ContentDeps,
@@ -79,9 +82,9 @@ interface ReleaseName {
 }
 
 /**
- * Reads all manifests and bundles of a release once in the life of a worker; whether all of it is
- * there, each time. Every look at content has its turn in the product's queue and ends when its
- * caller has left: a builder may make it long.
+ * Reads all manifests and bundles of a release once in the life of a worker, and checks each time
+ * that all of it is there. Every reading of content has its turn in the product's queue and ends
+ * when its caller has left, because a builder may make it slow.
  */
 async function readRelease(
   { store, contentChecks }: ContentDeps,
@@ -104,7 +107,10 @@ async function readRelease(
   return release
 }
 
-/** What the content is or deserves; throws what says nothing about it. */
+/**
+ * Answers what the content is, or the refusal it deserves; throws errors that say nothing about the
+ * content.
+ */
 async function judgeContent(
   store: RegistryStore,
   name: ReleaseName,
@@ -154,7 +160,7 @@ function isFaultOfStore({ code }: Refusal): boolean {
   return code === 'content_missing' || code === 'content_damaged'
 }
 
-/** The same source, which stops in the middle when nobody waits for it any more. */
+/** The same source, which stops in the middle when nobody waits for its result any more. */
 function untilLeft(source: ContentSource, signal: AbortSignal): ContentSource {
   return {
     async readManifest(digest) {

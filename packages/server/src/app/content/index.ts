@@ -1,8 +1,8 @@
 /**
  * The bytes of releases. Promises: what this room answers about a release was computed from its
  * content, each byte under the digest that signed metadata names; what people or builders wrote
- * beside it, and what the database says, is compared and never believed. Not handled here: how
- * bytes are stored (`oci/store`), which releases are signed (`app/trust`).
+ * beside it, and what the database says, is compared with that and never believed. Not handled
+ * here: how bytes are stored (`oci/store`), which releases are signed (`app/trust`).
  */
 export type { OpenBlobStore } from './blob-store.ts'
 export { openBlobStore } from './blob-store.ts'

@@ -1,8 +1,8 @@
 /**
- * The plain files of releases that are operating system images. Which bytes a file has follows from
- * the signed metadata alone: the target's hash is that of the index, the index names the platform's
- * manifest, the manifest names the file, each by its digest, each verified when it is read. Names
- * and digests in the database are not looked at (T10).
+ * The plain files of releases that are operating system images. Which bytes a file has follows only
+ * from the signed metadata: the target's hash is that of the index, the index names the platform's
+ * manifest, the manifest names the file, each by its digest, and each is verified when it is read.
+ * Names and digests in the database are not looked at (T10).
  */
 import { createHash } from 'node:crypto'
 import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
@@ -20,10 +20,11 @@ import { listFileHashes } from '../../db/release-files.ts'
 import type { App, ReadRelease, ReleaseFile, ReleaseFileLists } from '../app.ts'
 
 /**
- * The hashes of files that were not measured before, each read once, against its digest. A file of
- * gigabytes takes long: it has its turn in the product's queue, no transaction is open meanwhile,
- * and the reading ends when the caller has left. Nothing for other kinds of releases. Throws
- * `release_malformed`, `release_content_missing`, `content_checks_waiting`.
+ * Computes the hashes of files that were not measured before; each file is read once and verified
+ * against its digest. A file of gigabytes takes long, so it has its turn in the product's queue, no
+ * transaction is open meanwhile, and the reading ends when the caller has left. Other kinds of
+ * releases have no such files. Throws `release_malformed`, `release_content_missing`,
+ * `content_checks_waiting`.
  */
 export async function measureReleaseFiles(
   app: Pick<App, 'store' | 'contentChecks' | 'db'>,
@@ -92,16 +93,16 @@ export function createReleaseFileLists(): ReleaseFileLists {
 type Deps = Pick<App, 'store' | 'db' | 'releaseFiles'>
 
 /**
- * The files of a signed release for a platform, in the order of its manifest; none when the release
- * is no operating system image or has nothing for the platform, or when hashes of one of them are
- * missing. `sha256` is that of the signed target.
+ * Finds the files of a signed release for a platform, in the order of its manifest. There are none
+ * when the release is no operating system image or has nothing for the platform, or when hashes of
+ * a file are missing. `sha256` is that of the signed target.
  */
 export async function findReleaseFiles(
   app: Deps,
   release: { readonly product: string; readonly sha256: string },
   platform: string,
 ): Promise<readonly ReleaseFile[]> {
-  // What a digest names never changes.
+  // The list may be cached, because the content that a digest names never changes.
   const key = `${release.product}/${release.sha256}/${platform}`
   const known = app.releaseFiles.get(key)
   if (known !== undefined) return known

@@ -40,7 +40,7 @@ test('V4 O1 a fifth check-in of a device that waits for four is refused, and oth
   for (const one of await Promise.allSettled([...waiting, other])) {
     assert.equal(one.status === 'rejected' && String(one.reason), 'Error: gone')
   }
-  // Answered, and be it by an error: the places are free again.
+  // The calls were answered, if only by an error, so their places are free again.
   isUp = true
   const again = Array.from({ length: 4 }, () => submit('device_a'))
   await assert.rejects(submit('device_a'), refused)

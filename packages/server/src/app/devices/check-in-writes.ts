@@ -1,8 +1,8 @@
 /**
  * Check-ins of one worker, written in micro-batches (`batches.ts`). Each is acknowledged only after
- * its batch was committed. What a device has said before takes one statement for the whole batch
- * (`db/check-ins.ts`); whoever says something new, or signs, goes on to a second one, for which
- * nobody else waits (RFD 7).
+ * its batch was committed. Reports that repeat what their devices said before take one statement
+ * for the whole batch (`db/check-ins.ts`); a check-in that says something new, or is signed, goes
+ * through a second batch, for which no other check-in waits (RFD 7).
  */
 import type { Db } from '../../db/connection.ts'
 import type { IdleCheckIn, WrittenCheckIn } from '../../db/check-ins.ts'
@@ -30,7 +30,7 @@ interface Waiting extends CheckInInput {
   readonly reject: (error: unknown) => void
 }
 
-/** Something new is rarely said by many at a time, and somebody may watch it. */
+/** New reports rarely come many at a time, and somebody may be watching them. */
 const newsTimes = { usualMs: 20, fewMs: 20 }
 
 export function createCheckIns(
@@ -96,7 +96,7 @@ export function createCheckIns(
   }
 }
 
-/** What changes each time, and a digest of the rest. */
+/** The parts of a report that change each time, and a digest of the rest. */
 function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): IdleCheckIn {
   const { at, timestampVerifiedAt } = report
   return {

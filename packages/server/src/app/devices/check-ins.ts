@@ -1,4 +1,4 @@
-/** A check-in of one of our agents: its report is stored, and it hears what comes next. */
+/** A check-in of one of our agents: its report is stored, and it is told what comes next. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -50,7 +50,7 @@ export async function checkIn(
   input: {
     readonly report: DeviceReport
     readonly signature?: string | undefined
-    /** `digestReport(report)`, where it is known already. */
+    /** The result of `digestReport(report)`, where it is known already. */
     readonly digest?: string | undefined
   },
   now: Date,

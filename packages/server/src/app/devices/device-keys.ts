@@ -1,11 +1,11 @@
-/** What a device signs with its own key. */
+/** Checks of what a device signs with its own key. */
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { base64Decode, hexEncode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy } from '@seaworthy/trust/keys'
 
-/** Throws `code` when the base64 text is no signature of the key over the message. */
+/** Throws `code` unless the base64 text is a signature of the message by the key. */
 export async function requireSignature(
   key: VerifyingKey,
   message: Uint8Array<ArrayBuffer>,

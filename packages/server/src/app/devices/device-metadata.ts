@@ -1,4 +1,4 @@
-/** Name and tags of a device, which it may change itself. */
+/** The name and tags of a device, which it may change itself. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Allowance, DeviceRefusal } from '@seaworthy/fleet/devices'
 import { spend } from '@seaworthy/fleet/devices'
@@ -15,8 +15,8 @@ interface MetadataChange {
 }
 
 /**
- * Whoever has a device's key has the log of everybody to write into: some changes at once, then
- * four an hour.
+ * A device may make some changes at once, then four an hour: each one is an entry of the log that
+ * all share.
  */
 const ownChanges: Allowance = { burst: 10, everyMs: 15 * minuteMs }
 

@@ -1,4 +1,4 @@
-/** What a device does about itself: registers, signs in, asks for its application. */
+/** What a device does for itself: it registers, signs in and asks for its application. */
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -46,9 +46,9 @@ export interface Registration {
 }
 
 /**
- * The same key registers once: a repetition answers the same device and takes no further use of the
- * provisioning key. Throws `proof_invalid`, `device_removed`, `device_already_registered`,
- * `provisioning_key_used_up`.
+ * Registers a device. The same key registers only once: a repetition answers the same device and
+ * takes no further use of the provisioning key. Throws `proof_invalid`, `device_removed`,
+ * `device_already_registered`, `provisioning_key_used_up`.
  */
 export async function registerDevice(
   app: Pick<App, 'random'>,
@@ -103,8 +103,8 @@ export async function registerDevice(
 }
 
 /**
- * Throws one of the codes `assertion_…`; each refusal is in the log, with the device and the
- * reason.
+ * Throws `device_removed`, `identity_shared` or one of the codes `assertion_…`. Refusals are logged
+ * with the device and the reason, within an allowance.
  */
 export async function issueAccessToken(
   app: Deps,
@@ -166,12 +166,15 @@ async function acceptAssertion(
 }
 
 /**
- * A smaller change of a device's clock is not written down: most of them move by a second now and
+ * Smaller changes of a device's clock offset are not stored: most clocks move by a second now and
  * then.
  */
 const clockOffsetUnnoticedSeconds = 5
 
-/** Of each device a few a minute; of devices that nobody knows together as many. */
+/**
+ * Logs a refused assertion within an allowance: each device has its own, and all unknown devices
+ * share one.
+ */
 function logRefusedAssertion(
   app: Pick<App, 'log' | 'refusals'>,
   deviceId: string,
@@ -198,7 +201,7 @@ export async function findOwnFleet(
   return policyOf(app, device.fleet)
 }
 
-/** Assertions need to be remembered for as long as they could be used again. */
+/** Forgets assertions that could not be used again anyway. */
 export async function forgetExpiredAssertions(app: Pick<App, 'clock' | 'db'>): Promise<void> {
   await app.db.write((tx) => db.deleteExpiredAssertions(tx, app.clock.now()))
 }

@@ -1,6 +1,6 @@
 /**
- * Devices at the door: provisioning keys, tokens, reports, removal. Two workers, so that memory of
- * one is not enough.
+ * How devices are admitted: provisioning keys, tokens, reports, removal. Two workers run, so that
+ * the memory of one is not enough.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -41,7 +41,7 @@ import {
 let server: TestServer
 let db: Db
 let client: TestClient
-/** A second connection, which the other worker may have. */
+/** A second connection, which the other worker may serve. */
 let other: TestClient
 let signers: Signer[]
 
@@ -137,7 +137,7 @@ test('V4 an assertion is good for one token, for this server, for five minutes',
   const stolen = await makeAssertion(thief, deviceId, server.url, { iat: 0, exp: 300 })
   await assert.rejects(call(stolen), (error: unknown) => {
     refused('assertion_signature_invalid')(error)
-    // only who has shown the key is told what to sign next
+    // Only a caller that has shown the key is told what to sign next.
     assert.equal((error as ProblemError).problem.challenge, undefined)
     return true
   })
@@ -167,7 +167,7 @@ test('D8 V4 a clock that is wrong in either direction: the device asks all the s
       return true
     })
     const good = await asserting({ nonce: challenge })
-    // of the other worker as good as of the one that gave the challenge, once
+    // The other worker accepts the challenge too, but each assertion only once.
     const { accessToken } = await call(good, other)
     await assert.rejects(call(good), refused('assertion_replayed'))
     const at = new Date((now + offset) * 1000).toISOString().slice(0, 19)
@@ -176,7 +176,7 @@ test('D8 V4 a clock that is wrong in either direction: the device asks all the s
       { id: deviceId, signer, accessToken },
       {
         at: `${at}Z`,
-        // a floor of the time that lies above the clock
+        // The device's lower bound of the time lies above its clock.
         timestampVerifiedAt: `${new Date(Date.parse(`${at}Z`) + dayMs).toISOString().slice(0, 19)}Z`,
       },
     )
@@ -189,7 +189,7 @@ test('D8 V4 a clock that is wrong in either direction: the device asks all the s
       .split('\n')
       .find((one) => one.includes('device.assertion-refused') && one.includes(deviceId))
     assert.match(line ?? '', offset > 0 ? /assertion_too_early/ : /assertion_expired/)
-    // the challenge of one device is worth nothing to another
+    // The challenge of one device is worth nothing to another.
     const thief = await addDevice(client, server.url, key)
     const foreign = await makeAssertion(thief.signer, thief.id, server.url, { nonce: challenge })
     await assert.rejects(call(foreign), refused('assertion_challenge_invalid'))
@@ -212,7 +212,7 @@ test('D8 forged version reports are refused: what runs changes by signature alon
   await assert.rejects(report(client, thief, claim, true), refused('report_signature_invalid'))
   const stored = await report(client, device, claim, true)
   assert.equal(stored.acknowledgedSequence, 1)
-  // The same again after a lost answer is fine; another report under the same number is not.
+  // A repetition after a lost answer is accepted; another report under the same number is not.
   const body = makeReport(claim)
   const signature = await signReport(device.signer, body)
   const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
@@ -227,8 +227,8 @@ test('D8 forged version reports are refused: what runs changes by signature alon
 })
 
 /**
- * `what` stands for what the report says. Answers the devices whose sequence number was used
- * before.
+ * Writes reports, where `what` stands for what a report says. Answers the devices whose sequence
+ * number was used before.
  */
 function writeReports(
   receivedAt: Date,
@@ -299,7 +299,7 @@ test('D8 attack: a report sent at the moment in which its sequence number is del
     })
   })
   assert.deepEqual([...(await again!)], [device])
-  // The other way round: nobody is waited for.
+  // In the other order, nobody is waited for.
   await db.write(async (tx) => {
     await tx.sql`select 1 from devices where id = ${device} for key share`
     assert.equal(await db.write((deleting) => deleteReports(deleting, upTo(2), before)), 0)
@@ -338,10 +338,10 @@ test('T9 attack: one device’s key grows the audit log by a bounded number of b
   }
   const found = await entries()
   assert.equal(refusedCount, 50)
-  // Ten changes; refusals are recorded up to a limit of their own.
+  // Ten changes are recorded; refusals are recorded up to a limit of their own.
   assert.ok(found.length - before <= 10 + 2 * 30, String(found.length - before))
   assert.ok(found.every(({ entry }) => entry.length < 1000))
-  // Nothing is different: nothing is recorded, and nothing of the allowance is used.
+  // A change that alters nothing is not recorded and uses none of the allowance.
   const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const body = { name: 'till 9', tags: { site: 'kiel' } }
   for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
@@ -384,8 +384,8 @@ test('V4 a removed device is refused at once, on every worker, and its key never
     const pull = await by.send('GET', '/v2/acme/tags/list', { token: device.accessToken })
     assert.ok([401, 403].includes(pull.status), String(pull.status))
   }
-  // Who asks for a token is told why there is none: it may come back with a new key (and not with
-  // this one).
+  // A device that asks for a token is told why there is none: it may come back with a new key (and
+  // not with this one).
   const assertion = await makeAssertion(device.signer, device.id, server.url)
   await assert.rejects(
     client.api.call(createDeviceToken, { body: { assertion } }),
@@ -422,7 +422,7 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
   const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
   const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
   assert.equal(told.length, 1)
-  // Told only, until the fleet says that such are stopped.
+  // The sharing is only told of, until the fleet says that such devices are stopped.
   await report(client, device, { bootId: 'boot-a', sequence: 6 })
   const params = { fleet: 'shops' }
   await client.api.call(setFleet, { params, body: { sharedIdentity: 'stop' } })

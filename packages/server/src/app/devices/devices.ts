@@ -1,4 +1,4 @@
-/** What people see and change of devices. */
+/** What people see of devices and change about them. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { reportField } from '@seaworthy/api/device-self'
 import type { DeviceView } from '@seaworthy/api/devices'
@@ -37,7 +37,7 @@ export async function findDevice(
 }
 
 export interface DeviceChange {
-  /** The machines that shared its identity were sorted out. */
+  /** `false` says that the machines that shared the device's identity were told apart. */
   readonly identityShared?: false | undefined
   readonly name?: string | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
@@ -45,8 +45,8 @@ export interface DeviceChange {
 }
 
 /**
- * A person changes a device; into another fleet only within its product. Throws `device_not_found`,
- * `fleet_not_found`.
+ * A person changes a device, and moves it into another fleet only within its product. Throws
+ * `device_not_found`, `fleet_not_found`.
  */
 export async function changeDevice(
   tx: WriteTx,
@@ -68,13 +68,13 @@ export async function changeDevice(
     }
     requireFleet(actor, fleet)
     const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved')
-    // Moved by somebody else at the same moment: perhaps from a fleet that this actor does not
+    // Somebody else moved it at the same moment, perhaps from a fleet that this actor does not
     // reach.
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)
   if (change.identityShared === false) await settleSharedIdentity(tx, deviceId)
-  // Also of a device that has moved to a fleet with another policy.
+  // This is also for a device that only moved: its new fleet may have another policy.
   if (device.sharedSince !== null) await notifyStoppedDevices(tx)
   return { device: await findDevice(tx, actor, deviceId), isUnchanged }
 }
@@ -118,7 +118,9 @@ export function viewDevice(device: DeviceWithState): DeviceView {
   }
 }
 
-/** By one clock, which may have been set back between the two: an age is never below nothing. */
+/**
+ * Both times are by one clock, which may have been set back between them; an age is never negative.
+ */
 function ageSeconds(at: string, since: string): number {
   return Math.max(
     0,
@@ -126,7 +128,7 @@ function ageSeconds(at: string, since: string): number {
   )
 }
 
-/** Those within the actor's scope, by id. */
+/** Lists the devices within the actor's scope, by id. */
 export async function listDevices(
   tx: ReadTx,
   actor: Actor,
@@ -154,7 +156,7 @@ export async function listDevices(
 
 const reportsShownMax = 20
 
-/** The last signed reports, newest first. */
+/** Lists the last signed reports of a device, newest first. */
 export async function listReports(
   tx: ReadTx,
   deviceId: string,

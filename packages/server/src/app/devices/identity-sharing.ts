@@ -1,6 +1,6 @@
 /**
- * Two machines under one identity (a copied disk, a stolen key): noticed in what they report, told
- * to people, and where a fleet says so stopped.
+ * Two machines under one identity (a copied disk, a stolen key). They are noticed by what they
+ * report, people are told, and where the fleet's policy says so the device is stopped.
  */
 import type { IdentityTrace, ReportPosition } from '@seaworthy/fleet/devices'
 import { mayMatter, noTrace, traceIdentity } from '@seaworthy/fleet/devices'
@@ -34,9 +34,9 @@ export interface FollowedReport {
 }
 
 /**
- * In the transaction that stores the reports, which holds the locks of their devices. Nearly all of
- * them say that nothing is to be looked at. Answers the devices whose identity counts as shared
- * from now on.
+ * Looks for shared identities in the transaction that stores the reports, which holds the locks of
+ * their devices. Nearly all reports need no closer look. Answers the devices whose identity counts
+ * as shared from now on.
  */
 export async function followIdentities(
   tx: WriteTx,

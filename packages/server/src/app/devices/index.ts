@@ -1,9 +1,9 @@
 /**
- * Our own agents: registration, tokens, check-ins, and what people see and change of devices.
- * Promises: a check-in is acknowledged after its commit and never before; what runs changes by a
- * report that the device's key signed; a removed device is refused from the commit of its removal
- * on, by every worker. Not handled here: what a device is offered (`app/rollouts`), devices of
- * other protocols (`app/foreign`).
+ * Our own agents: registration, tokens, check-ins, and what people see of devices and change about
+ * them. Promises: a check-in is acknowledged only after its commit; what a device runs changes only
+ * by a report that the device's key signed; every worker refuses a removed device from the commit
+ * of its removal on. Not handled here: what a device is offered (`app/rollouts`), devices of other
+ * protocols (`app/foreign`).
  */
 export { createCheckIns } from './check-in-writes.ts'
 export { checkIn } from './check-ins.ts'

@@ -13,9 +13,9 @@ import { releaseSlot } from '../restarts/index.ts'
 import { writeWorked } from '../rollouts/index.ts'
 
 /**
- * Holds, until the transaction ends, the device in its fleet (which it answers), the fleets and the
- * rollouts of the fleet that it leaves: nothing is offered to the device meanwhile, and its place
- * in flight is free at the commit. `undefined` when there is no such device.
+ * Locks, until the transaction ends, the device in its fleet (which it answers), the fleets, and
+ * the rollouts of the fleet that the device leaves. Nothing is offered to the device meanwhile, and
+ * its place in flight is free at the commit. Answers `undefined` when there is no such device.
  */
 export async function leaveFleet(
   tx: WriteTx,
@@ -25,8 +25,8 @@ export async function leaveFleet(
   const { id, toFleet } = device
   const fleet = await lockDevice(tx, id)
   if (fleet === undefined) return undefined
-  // In the order of their names, as everybody does; a rollout that is just being made waits, or we
-  // wait for it.
+  // Fleets are always locked in the order of their names; a rollout that is just being created
+  // waits for us, or we wait for it.
   const names = toFleet === null ? [fleet] : [fleet, toFleet]
   for (const name of names.toSorted()) await lockFleet(tx, name)
   const rollouts = await lockFleetRollouts(tx, fleet)

@@ -1,6 +1,6 @@
 /**
- * Devices that were removed lately, in the memory of every worker: a check-in needs no query of its
- * own.
+ * Recently removed devices in the memory of every worker, so that a check-in needs no query for
+ * them.
  */
 import type { Db } from '../../db/connection.ts'
 import { listRemovedDevices } from '../../db/devices.ts'

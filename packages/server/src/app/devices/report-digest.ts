@@ -1,20 +1,23 @@
 /**
- * By what the server knows a report again that it has stored (RFD 7). A digest has 132 bits of
+ * The digest by which the server recognises a report that it has stored (RFD 7). It has 132 bits of
  * SHA-256: nobody finds another report with the digest of a given one. The times are no part of it,
- * they change with each.
+ * because they change with each report.
  */
 import { hash } from 'node:crypto'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 
-/** `form` is `digestForm(report)`, for whoever has it already. */
+/**
+ * The digest of a report. A caller that has computed `digestForm(report)` already passes it as
+ * `form`.
+ */
 export function digestReport(report: DeviceReport, form: string = digestForm(report)): string {
   const { sequence, bootId } = report
   return digest(bootId === undefined ? `${form} ${sequence}` : `${form} ${sequence} ${bootId}`)
 }
 
 /**
- * Of what a report has in common with those of many other devices: all but its sequence number, its
- * boot and its times.
+ * The digest of what a report has in common with those of many other devices: all but its sequence
+ * number, its boot and its times.
  */
 export function digestForm(report: DeviceReport): string {
   const { sequence: _, at: __, timestampVerifiedAt: ___, bootId: ____, ...form } = report

@@ -1,5 +1,6 @@
 /**
- * The policies of all fleets in the memory of every worker: a check-in needs no query of its own.
+ * The policies of all fleets in the memory of every worker, so that a check-in needs no query for
+ * them.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { invariant } from '@seaworthy/std/refusal'
@@ -17,7 +18,9 @@ export function createFleetTable(db: Db): FleetTable {
   }
 }
 
-/** From memory; a fleet that this worker has not heard of yet is looked up once. */
+/**
+ * The policy of a fleet from memory; a fleet that this worker does not know yet is looked up once.
+ */
 export async function policyOf(app: Pick<App, 'fleets'>, name: string): Promise<FleetPolicy> {
   const known = app.fleets.get(name)
   if (known !== undefined) return known

@@ -107,7 +107,7 @@ export async function setFleet(
   return row
 }
 
-/** Throws `fleet_has_rollouts`. The fleet must be locked, so that none is being made. */
+/** Throws `fleet_has_rollouts`. The fleet must be locked, so that no rollout is being created. */
 async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
   const rollouts = await lockFleetRollouts(tx, fleet)
   const ids = rollouts.flatMap(({ id, state }) =>
@@ -197,7 +197,7 @@ export async function showFleet(tx: ReadTx, row: FleetRow): Promise<FleetView> {
   return viewFleet(row, await db.countFleetDevices(tx, row.name))
 }
 
-/** Those within the actor's scope, by name. */
+/** Lists the fleets within the actor's scope, by name. */
 export async function listFleets(
   tx: ReadTx,
   actor: Actor,
@@ -212,7 +212,10 @@ export async function listFleets(
   return viewPage(page, (row) => viewFleet(row, row.devicesCount))
 }
 
-/** Those of a fleet that still make devices. Throws `fleet_not_found`, `out_of_scope`. */
+/**
+ * Lists the keys of a fleet that can still register devices. Throws `fleet_not_found`,
+ * `out_of_scope`.
+ */
 export async function listProvisioningKeys(
   tx: ReadTx,
   actor: Actor,

@@ -1,7 +1,7 @@
 /**
  * Fleets, their policies and their provisioning keys. Promises: a fleet follows a channel that
- * signed metadata has; every worker knows each policy from memory, and looks up once what it has
- * not heard of.
+ * signed metadata has; every worker has each policy in memory, and looks up once one that it does
+ * not know yet.
  */
 export { createFleetTable, policyOf } from './fleet-table.ts'
 export {
