@@ -1,4 +1,7 @@
-/** What `seaworthy.json` makes a device run, and what it declares besides, read from the content of a bundle. */
+/**
+ * What `seaworthy.json` makes a device run, and what it declares besides, read from the content of
+ * a bundle.
+ */
 import { posix } from 'node:path'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -8,12 +11,16 @@ type Members = Readonly<Record<string, unknown>>
 
 /** Members that decide neither what runs nor with which rights. */
 const plain = ['health.http', 'health.windowSeconds', 'stopSeconds']
-/** Members that every release has. What else is declared is an exception, in a first release too. */
+/**
+ * Members that every release has. Any other declared member is an exception, even in a first
+ * release.
+ */
 const usual = ['start', 'health.exec', ...plain]
 
 /**
- * What deserves a second look, in words: another command to start or to ask for health, and everything that is declared besides.
- * `before` is left out when nothing is there to compare with; then only exceptions are told.
+ * Describes what deserves a second look: another command to start or to check health, and
+ * everything that is declared besides. `before` is `undefined` when there is nothing to compare
+ * with; then only exceptions are described.
  */
 export function describeCommands(
   before: Uint8Array | undefined,
@@ -55,9 +62,10 @@ const betweenPaths = /[\s=:;,'"()&|]+/
 const linksMax = 40
 
 /**
- * Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need no execute bit. Links are
- * followed, also those of folders on the way; of a folder everything below it counts, and of a name without its ending every
- * file that has one. What these load by themselves is not known here.
+ * Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need
+ * no execute bit. Links are followed, also those of folders on the way. A folder stands for
+ * everything below it, and a name without its ending for every file that has one. What these files
+ * load in turn is not known here.
  */
 export function listNamedPaths({
   files,
@@ -108,7 +116,10 @@ function followLinks(path: string, entries: ReadonlyMap<string, FileEntry>): str
   return steps
 }
 
-/** Names and values as text, those of `health` by themselves. Read as devices read it; `undefined` when it is no JSON object. */
+/**
+ * Names and values as text, the members of `health` one by one. The bytes are read as devices read
+ * them; `undefined` when they are no JSON object.
+ */
 function readMembers(bytes: Uint8Array): Map<string, string> | undefined {
   let root: unknown
   try {

@@ -1,4 +1,7 @@
-/** The tree of commands. Built from the ports, so that help, completion and tests see the same one as users. */
+/**
+ * The tree of commands. Built from the ports, so that help, completion and tests see the same one
+ * as users.
+ */
 import { Command } from 'commander'
 import type { CommanderError } from 'commander'
 import { addChannelCommands } from './commands/channels.ts'
@@ -50,7 +53,10 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
 const exitText = `Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
-/** What ends the parsing of a command: help, version, or an error of usage, which is left to whoever runs the program to tell. */
+/**
+ * What ends the parsing of a command: help, the version, or a usage error, which whoever runs the
+ * program reports.
+ */
 export class ParseEnd extends Error {
   override readonly name = 'ParseEnd'
   readonly command: string

@@ -31,7 +31,10 @@ function runShell(
   return run.stdout
 }
 
-/** Puts a `seaworthy` on the path of a shell that knows two fleets and a rollout, as `completion-words` prints them. */
+/**
+ * Puts a `seaworthy` on the path of a shell that knows two fleets and a rollout, as
+ * `completion-words` prints them.
+ */
 const knowing = `seaworthy() { case "$1 $2" in
   "completion-words fleet") printf 'lab\\tweb stable\\nharbour\\tweb beta\\n' ;;
   "completion-words rollout") printf 'rollout_0\\t2.0 to lab, active\\n' ;;

@@ -1,4 +1,7 @@
-/** Completion scripts for bash, zsh and fish, generated from the tree of commands: what is not a command cannot be completed. */
+/**
+ * Completion scripts for bash, zsh and fish, generated from the tree of commands: what is not a
+ * command cannot be completed.
+ */
 import type { Command, Option } from 'commander'
 
 export const shells = ['bash', 'zsh', 'fish'] as const

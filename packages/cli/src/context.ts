@@ -32,7 +32,10 @@ export interface Context {
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], whenEmpty: string): string[]
   fields(fields: readonly (readonly [string, string | undefined])[]): string[]
   progress(title: string): Progress
-  /** Whether somebody wants what the question offers. Where nobody is asked, or `--yes` answers, it is wanted. */
+  /**
+   * Returns whether the user wants what the question offers; true where nobody is asked, or `--yes`
+   * answers.
+   */
   ask(question: string): Promise<boolean>
   /** Goes on only after a yes; without a terminal `--yes` is needed. */
   confirm(question: string): Promise<void>

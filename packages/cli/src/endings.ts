@@ -1,6 +1,7 @@
 /**
- * What people can do about each code, and the exit code where it says more than the status of the answer. The unions of the packages
- * that this one may import are closed here: a code that is added there and has no way out does not compile.
+ * What people can do about each code, and the exit code where it says more than the status of the
+ * answer. The unions of the packages that this one may import are closed here: a code that is added
+ * there and has no way out does not compile.
  */
 import type { AccessRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
@@ -80,7 +81,10 @@ const releases = {
   ],
 } satisfies Record<ReleaseRefusal, WithWayOut>
 
-/** What only content that was made elsewhere is refused for; the others are said of one's own folders and files too. */
+/**
+ * Faults that only content made elsewhere has; the other faults of releases occur in one's own
+ * folders and files too.
+ */
 const contents = {
   bundle_manifest_malformed: [
     'refused',

@@ -1,4 +1,7 @@
-/** How a command ends when it does not succeed: exit codes, one line that says what and why, and a way out. */
+/**
+ * How a command ends when it does not succeed: exit codes, one line that says what and why, and a
+ * way out.
+ */
 import { MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
@@ -18,7 +21,10 @@ export const exitCodes = {
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** The command line itself says no, with the code it ends with and what the user can do about it. */
+/**
+ * An error of the command line itself, with the code it ends with and what the user can do about
+ * it.
+ */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: ExitCode

@@ -1,4 +1,7 @@
-/** An image from the file of its maker to the client of another system, by the commands of docs/OTHER-CLIENTS.md. */
+/**
+ * An image from the file of its maker to the client of another system, by the commands of
+ * docs/OTHER-CLIENTS.md.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
@@ -24,7 +27,8 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   await writeFile(ann.file('modem.bin'), 'a second file')
   const from = (...files: string[]) =>
     files.flatMap((file) => ['--platform', 'linux/arm64', '--from', ann.file(file)])
-  // By its name it stays as it is; with another file beside it somebody has to say so the first time.
+  // A `.swu` file stays as it is because of its name. With another file beside it, the first
+  // release of a product needs `--raw`.
   const create = ['release', 'create', 'gate']
   await ann.fails(2, ...create, '1.0', '--raw', '--platform', 'linux/arm64', '--from', ann.folder)
   const one = await ann.json<ReleaseView>(...create, '1.0', ...from('gate.swu'))

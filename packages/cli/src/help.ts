@@ -1,8 +1,14 @@
-/** How help is laid out: within the width of the terminal, down to 60 columns, the texts below the options too. */
+/**
+ * How help is laid out: within the width of the terminal, down to 60 columns, the texts below the
+ * options too.
+ */
 import type { Command } from 'commander'
 import { Help } from 'commander'
 
-/** The share of a line that names of options and commands may take before their descriptions move below them. */
+/**
+ * The share of a line that names of options and commands may take before their descriptions move
+ * below them.
+ */
 const namesShareMax = 0.4
 const indent = 2
 const gap = 2

@@ -26,7 +26,10 @@ async function* bodyOf(content: string | Uint8Array) {
   yield typeof content === 'string' ? utf8Encode(content) : content
 }
 
-/** A server that was taken over, as the command line sees it: it holds the real one's key and says what it wants. */
+/**
+ * A server that was taken over, as the command line sees it: it holds the real server's key and
+ * says what it wants.
+ */
 function lyingTransport(
   lie: () => Lie | undefined,
   fake: () => Fake | undefined,
@@ -164,7 +167,8 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   fake = undefined
   assert.match(await user.ok('proposal', 'apply', open.id), /Published: Publish web 1 on stable/)
 
-  // T11 A back-doored layer beside the honest list: a server that lets it in gets nobody to sign it.
+  // T11 A back-doored layer beside the honest list: a server that lets it in gets nobody to sign
+  // it.
   const crafted = await craftLyingRelease('2')
   lie = (request, text) =>
     request.url.endsWith('/products/web/releases/2')
@@ -179,7 +183,10 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   assert.deepEqual(waiting, [])
 })
 
-/** What a cycle with a forged time leaves behind: the floor just before root expires, vouched for by the keys that count now. */
+/**
+ * What a cycle with a forged time leaves behind: the floor just before root expires, vouched for by
+ * the keys that count now.
+ */
 async function poisonClock(user: CliUser): Promise<void> {
   const servers = user.file('config/servers')
   for (const name of await readdir(servers)) {
@@ -252,7 +259,9 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
 
 test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owners from everything but a new root, which ends stolen keys', async (t) => {
   const server = await startServer(t)
-  /** What the log is from now on, as far as the command line can tell: shorter than what was shown once. */
+  /**
+   * The log that the command line is shown from now on, shorter than one that it was shown before.
+   */
   let older: Uint8Array | undefined
   const seen: Uint8Array[] = []
   const user = await createCliUser(t, 'user', {

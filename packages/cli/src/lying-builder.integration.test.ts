@@ -22,7 +22,9 @@ import { createCliUser } from './testing/cli-user.ts'
 import { runCommand } from './testing/ports.ts'
 import { packContent } from './trust/proposed-content.ts'
 
-/** A signer without network, and a repository in which a hostile publisher proposes what they like. */
+/**
+ * A signer without network, and a repository in which a hostile publisher proposes what they like.
+ */
 
 let repository: RepositorySimulator
 let rootDigest: string
@@ -62,7 +64,10 @@ async function createSigner(t: TestContext): Promise<Signer> {
   return { user, layout: await createLayout(user.file('content'), systemRandom) }
 }
 
-/** Puts bundles into the layout as a release of `web`, and gives what an honest publisher would have signed about it. */
+/**
+ * Puts bundles into the layout as a release of `web`, and gives what an honest publisher would have
+ * signed about it.
+ */
 async function push(layout: Layout, version: string, ...bundles: CraftedBundle[]) {
   const { bytes } = await craftRelease(layout, { product: 'web', version, bundles })
   return {
@@ -246,7 +251,8 @@ test('B7 lines that deserve a second look come first and are never cut, however 
   }
   assert.match(tree.join('\n'), /… and \d+ more \(--all shows them\)/)
 
-  // Whoever signs reads the rest, or reads in the question that they did not. A yes to everything hides nothing.
+  // Whoever signs reads the rest, or reads in the question that they did not. A yes to everything
+  // hides nothing.
   const key = await makeKey(user)
   const sign = ['proposal', 'sign', path, ...key]
   const yes = await user.run('--yes', ...sign)

@@ -109,7 +109,9 @@ test('O1 whoever stops npx stops the server and its PostgreSQL', async (t) => {
   await waitUntil('everything has let go of the output', () => npx.stdout.readableEnded, 60_000)
 })
 
-/** Runs a command at a pseudo terminal, as a person would: `typed` is typed once `question` is seen. */
+/**
+ * Runs a command at a pseudo terminal, as a person would: `typed` is typed once `question` is seen.
+ */
 async function runAtTerminal(
   t: TestContext,
   args: readonly string[],

@@ -27,7 +27,8 @@ function end(signal: NodeJS.Signals): void {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
 
-// npm and npx pass a signal on to the shell that they start us with, and it ends without telling us.
+// npm and npx pass a signal on to the shell that they start us with, and it ends without telling
+// us.
 if (process.env['npm_lifecycle_script']?.includes('seaworthy') === true) {
   const npmShell = process.ppid
   const watch = setInterval(() => {
@@ -70,7 +71,8 @@ const ports: CliPorts = {
   runForeground: (file, args) =>
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' })
-      // At a terminal the whole group hears Ctrl-C already; a second one would cut the graceful stop short.
+      // Ctrl-C at a terminal reaches the whole process group already; a second signal would cut the
+      // graceful stop short.
       foreground = {
         kill: (signal) => (signal === 'SIGINT' && err.isTerminal ? false : child.kill(signal)),
       }

@@ -1,4 +1,7 @@
-/** Names that people choose, checked where they were typed: later they are parts of paths and roles, and errors would speak of those. */
+/**
+ * Names that people choose, checked where they were typed: later they are parts of paths and roles,
+ * and errors would speak of those.
+ */
 import { isName, isVersion } from '@seaworthy/trust/tuf'
 import { CliError } from './failure.ts'
 

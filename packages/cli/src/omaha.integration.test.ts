@@ -1,4 +1,7 @@
-/** docs/OTHER-CLIENTS.md, line by line: an Omaha client's release, app id, token and address, with curl as the client. */
+/**
+ * docs/OTHER-CLIENTS.md, line by line: an Omaha client's release, app id, token and address, with
+ * curl as the client.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -108,7 +111,8 @@ test('D6 the steps of the guide lead to an offer at the address of update.conf, 
       const temporary = ann.file('tmp')
       await mkdir(temporary)
       const end = new AbortController()
-      // Names of new files are drawn by chance: the first one after the work folder is there says that packing has begun.
+      // Names of new files are drawn by chance: the first one after the work folder is there says
+      // that packing has begun.
       const random = {
         ...systemRandom,
         bytes: (count: number) => {

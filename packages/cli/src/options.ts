@@ -35,7 +35,9 @@ export function durationBetween(least: string, most: string): (text: string) => 
   }
 }
 
-/** An option for a duration within bounds, whose help names the default as the user would write it. */
+/**
+ * An option for a duration within bounds, whose help names the default as the user would write it.
+ */
 export function durationWithDefault(
   flags: string,
   text: string,

@@ -17,7 +17,10 @@ export interface Screen {
 export interface Prompt {
   /** False when nobody sits at the other end: then nothing may be asked. */
   readonly isInteractive: boolean
-  /** Asks one after the other. Nothing typed from the first question to the last answer is shown. */
+  /**
+   * Asks one question after the other. Nothing typed from the first question to the last answer is
+   * shown.
+   */
   askSecrets(questions: readonly string[]): Promise<string[]>
   /** True for y or yes only. */
   askYesNo(question: string): Promise<boolean>
@@ -48,9 +51,14 @@ export interface CliPorts {
   err: Screen
   prompt: Prompt
   createTransport(options: TransportOptions): ClosableTransport
-  /** Runs another program of ours in the foreground, signals passed on; resolves with its exit code. */
+  /**
+   * Runs another program of ours in the foreground, signals passed on; resolves with its exit code.
+   */
   runForeground(file: string, args: readonly string[]): Promise<number>
-  /** How long the command may clean up once it is interrupted; two seconds where nobody asks for more. */
+  /**
+   * Sets how long the command may clean up once it is interrupted; without a call it is two
+   * seconds.
+   */
   allowCleanUp(ms: number): void
   /** Aborted when the user interrupts the command. */
   signal: AbortSignal

@@ -1,4 +1,7 @@
-/** Restart slots from the command line; the client of FleetLock is curl with the address that the command prints. */
+/**
+ * Restart slots from the command line; the client of FleetLock is curl with the address that the
+ * command prints.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'

@@ -1,4 +1,7 @@
-/** When devices of a fleet may restart into a release, as people write it: `coordinated:slots=2,ttl=1h;mon-fri 22:00-04:00`. */
+/**
+ * When devices of a fleet may restart into a release, as people write it:
+ * `coordinated:slots=2,ttl=1h;mon-fri 22:00-04:00`.
+ */
 import { InvalidArgumentError } from 'commander'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { rebootPolicyField } from '@seaworthy/api/fleets'

@@ -1,7 +1,8 @@
 /**
- * What changes on a device from one release to the next, of trees that were computed from the content. Lines that begin with `!`
- * deserve a second look: they come first and are never left out, however many there are. The same holds for entries that a device
- * can run. Of the others a long list shows some, and says what kind of entries the rest are.
+ * What changes on a device from one release to the next, of trees that were computed from the
+ * content. Lines that begin with `!` deserve a second look: they come first and are never left out,
+ * however many there are. The same holds for entries that a device can run. Of the others a long
+ * list shows some, and says what kind of entries the rest are.
  */
 import { posix } from 'node:path'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
@@ -25,7 +26,10 @@ export interface PlatformChange {
   alerts: readonly string[]
   /** What was not computed, in words. */
   unchecked: readonly string[]
-  /** Paths on the new side that no list leaves out: what a device can run (executables, their links, what seaworthy.json names), and seaworthy.json. */
+  /**
+   * Paths on the new side that no list leaves out: what a device can run (executables, their links,
+   * what seaworthy.json names), and seaworthy.json.
+   */
   neverCut: readonly string[]
   /** The command that starts the application of a bundle, as JSON. */
   start: string | undefined
@@ -211,7 +215,10 @@ export interface LeftOut {
 
 export const nothingLeftOut: LeftOut = { lines: [], kinds: [] }
 
-/** Lines for people: all `!` of all platforms, then the entries of each, at most 60 where not all are asked for. */
+/**
+ * Lines for people: all `!` of all platforms, then the entries of each, at most 60 unless all are
+ * asked for.
+ */
 export function describeChanges(
   changes: readonly PlatformChange[],
   { all = false }: { all?: boolean | undefined } = {},
@@ -293,7 +300,10 @@ interface ShownEntry {
   readonly line: string
 }
 
-/** All entries that differ, in the order in which they are shown within what no list leaves out, and within the rest. */
+/**
+ * All entries that differ, in the order in which they are shown within what no list leaves out, and
+ * within the rest.
+ */
 function listEntries({ added, removed, changed, neverCut }: PlatformChange): ShownEntry[] {
   const first = new Set(neverCut)
   return [
@@ -355,8 +365,8 @@ function describeChanged({ before, after }: PlatformChange['changed'][number]): 
 const spelledMax = 40
 
 /**
- * The line, and what its characters are that an ASCII letter could be taken for: `арр` in Cyrillic letters looks like `app`. What a
- * device runs is never told by its looks alone.
+ * The line, and what its characters are that an ASCII letter could be taken for: `арр` in Cyrillic
+ * letters looks like `app`. What a device runs is never told by its looks alone.
  */
 function spelledOut(line: string): string {
   const shown = harmless(line)
@@ -370,7 +380,10 @@ function spelledOut(line: string): string {
   return `${line}  (not ASCII: ${[...spelled, ...more].join(', ')})`
 }
 
-/** A path as it is, or in quotes where blanks, quotes or backslashes could pass for what stands around it. */
+/**
+ * A path as it is, or in quotes where blanks, quotes or backslashes could pass for what stands
+ * around it.
+ */
 function showPath(path: string): string {
   return /[\s"\\]|[:!]$/.test(path) ? JSON.stringify(path) : path
 }
@@ -386,7 +399,10 @@ function describeEntry(entry: FileEntry): string {
   }
 }
 
-/** What a release carries that no device looks at, and what the release before said wrongly about itself. */
+/**
+ * Describes what a release carries that no device looks at, and what the release before said
+ * wrongly about itself.
+ */
 export function describeRest(before: ReleaseTree | undefined, after: ReleaseTree): string[] {
   const { others } = after
   const lies = before?.lies ?? []

@@ -1,9 +1,11 @@
 /**
- * A release as a folder that anybody can check with common tools, and serve to any TUF client or registry client:
+ * A release as a folder that anybody can check with common tools, and serve to any TUF client or
+ * registry client:
  *
  * - `oci/`: OCI image layout with the release under its version
  * - `tuf/`: the signed metadata and the target, laid out as a TUF repository serves them
- * - `signatures/`: per role the bytes that are signed, and per signature the raw signature and the PEM public key
+ * - `signatures/`: per role, the bytes that are signed, and per signature, the raw signature and
+ *   the PEM public key
  * - `files/`: per bundle the list of its files, as JSON and for `sha256sum -c`
  * - `SHA256SUMS`, `VERIFY.md`, `release.json`
  *
@@ -115,11 +117,14 @@ interface SignedRole {
   namedBy: string
   /** The one of them that the commands look into for a key. */
   namedIn: (keyid: string) => string
-  /** In `tuf/`. */
+  /** The name of the file in `tuf/`. */
   file: string
 }
 
-/** The chain from the first root to the channel. A later root needs the keys of the root before it and its own. */
+/**
+ * The chain from the first root to the channel. A later root needs the keys of the root before it
+ * and its own.
+ */
 function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
   const chain: SignedRole[] = roots.map((root, i) => {
     const before = roots[i - 1]
@@ -193,7 +198,7 @@ function formatPem({ keytype, keyval }: PublicKey): string {
 
 interface ListedBundle {
   platform: string
-  /** Of its list in `files/`. */
+  /** The name of its list in `files/`, without the ending. */
   name: string
   /** Hexadecimal, as its blob is called. */
   layer: string

@@ -1,6 +1,6 @@
 /**
- * What is in a release, computed on this machine from the content itself. What could not be computed is named as such, and never
- * replaced by what a document beside the content says.
+ * What is in a release, computed on this machine from the content itself. What cannot be computed
+ * is named as such, and never replaced by what a document beside the content says.
  */
 import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { requireBundleManifest, requireSameFiles } from '@seaworthy/oci/bundle/contents'
@@ -34,7 +34,7 @@ export type PlatformTree =
   | {
       kind: 'files'
       files: FileList
-      /** Of the files together. */
+      /** The size of all files together. */
       bytes: number
       /** `seaworthy.json`, where it is a plain file of a possible length. */
       manifest: Uint8Array | undefined
@@ -54,14 +54,18 @@ export interface ReleaseTree {
   lies: readonly string[]
 }
 
-/** `proposed` refuses a release whose documents say something else than its content; `before` was signed and only tells of it. */
+/**
+ * A `proposed` release is refused when its documents contradict its content. A release `before` was
+ * signed already, and the contradiction is only reported.
+ */
 export type Purpose = 'proposed' | 'before'
 
 export interface TreeReader {
   outline(digest: Digest): Promise<ReleaseOutline>
   /**
-   * Content that is not there is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise. Any other fault of
-   * content throws `Refusal<ReleaseFault>` or `TrustError<ContentFault>` of a proposed release, and is marked of one before.
+   * Missing content is marked as unchecked when `mayMiss`, and throws `content_missing` otherwise.
+   * Any other fault of the content throws `Refusal<ReleaseFault>` or `TrustError<ContentFault>` for
+   * a proposed release, and is only marked for the release before.
    */
   tree(outline: ReleaseOutline, purpose: Purpose, mayMiss: boolean): Promise<ReleaseTree>
   /** The last state of the progress stays on the screen. */
@@ -170,7 +174,10 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'content_missing'
 }
 
-/** Whether the content is at fault, and not the way to it: it is missing, malformed, or not what its digest says. */
+/**
+ * Whether the content itself is at fault, and not the way to it: it is missing, malformed, or not
+ * what its digest says.
+ */
 export function isContentFault(error: unknown): error is Refusal | TrustError {
   return error instanceof Refusal || error instanceof TrustError
 }

@@ -34,7 +34,10 @@ async function release(user: CliUser, version: string, keys: readonly string[]):
   await user.ok('publish', 'web', version, '--channel', 'stable', ...signing)
 }
 
-/** A product whose channel needs the signatures of all of these keys, and a fleet that follows rollouts. */
+/**
+ * A product whose channel needs the signatures of all of these keys, and a fleet that follows
+ * rollouts.
+ */
 async function setUp(
   t: TestContext,
   { people, devicesCount }: { people: readonly string[]; devicesCount: number },
@@ -117,7 +120,10 @@ async function bringAll(user: CliUser, version: string, devices: readonly CrowdD
   return { rollout, out }
 }
 
-/** `rollout watch` as a process of its own at a pseudo terminal; gives what it drew and how it ended. */
+/**
+ * `rollout watch` as a process of its own at a pseudo terminal; gives what it drew and how it
+ * ended.
+ */
 function watchAtTerminal(t: TestContext, user: CliUser, id: string) {
   const missing = lacks('script')
   if (missing !== false) {
@@ -146,7 +152,10 @@ function watchAtTerminal(t: TestContext, user: CliUser, id: string) {
   return { ended, shown: () => shown }
 }
 
-/** The terminal's lines after everything was drawn: moves up, clears behind a line and below it; colours show nothing. */
+/**
+ * The terminal's lines after everything was drawn: moves up, clears behind a line and below it;
+ * colours show nothing.
+ */
 function screenOf(output: string): string[] {
   const lines: string[] = ['']
   let row = 0
@@ -386,7 +395,7 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
   assert.notEqual(again!.digest, before!.digest)
   assert.match(await ann.ok('release', 'verify', 'web', '1.0-again'), /Genuine/)
 
-  // the next bad release: its way back leads to the same content, under a name that was not used yet
+  // The next bad release is rolled back to the same content, under a name that was not used yet.
   await publish('3.0')
   const worse = await create(ann, '3.0', '--waves', '100%')
   const both = users.flatMap((user) => ['--sign-with', user.file('key')])

@@ -1,4 +1,7 @@
-/** One command's contact with one server: paired transport, typed client, and the audit log compared before anything is believed. */
+/**
+ * One command's contact with one server: paired transport, typed client, and the audit log compared
+ * before anything is believed.
+ */
 import { join } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { LogError } from '@seaworthy/trust/tlog'
@@ -22,16 +25,24 @@ export interface Session {
   client: ApiClient
   transport: Transport
   token: string
-  /** The result of comparing the log; `undefined` when the server has no log yet, or one that is not believed. */
+  /**
+   * The result of comparing the log; `undefined` when the server has no log yet, or one that is not
+   * believed.
+   */
   log: LogCheck | undefined
-  /** Why the log is not believed: only what changes nothing but the root goes on then. `requireLog` throws it. */
+  /**
+   * Why the log is not believed. Only what changes nothing but the root goes on then; `requireLog`
+   * throws the fault.
+   */
   logFault: Error | undefined
 }
 
 export interface SessionOptions {
   /**
-   * For what changes nothing but the root, and what shows nothing but who somebody is here. Never for what needs the log, or reads what other people did: goes on, loudly, without a log that contradicts the one remembered. Whoever has
-   * stolen the log's key can bring that about for ever, and must not be able to keep owners from replacing keys.
+   * Goes on, with a warning, without a log that contradicts the one remembered. It is only for what
+   * changes nothing but the root, and for what shows nothing but who somebody is here; never for
+   * what needs the log, or reads what other people did. Whoever has stolen the log's key can bring
+   * that contradiction about for ever, and must not be able to keep owners from replacing keys.
    */
   mayLackLog?: boolean
 }
@@ -39,8 +50,8 @@ export interface SessionOptions {
 const tokenBytesMax = 4096
 
 /**
- * Opens the server chosen by `--server`, compares its audit log with the checkpoint remembered, and runs `act`.
- * Connections end with it.
+ * Opens the server chosen by `--server`, compares its audit log with the checkpoint remembered, and
+ * runs `act`. The connections end when `act` does.
  */
 export async function withSession<T>(
   context: Context,
@@ -72,7 +83,10 @@ export function warnOfLog(context: Context, error: Error): void {
 
 export type PairedSession = Omit<Session, 'log' | 'logFault'>
 
-/** As `withSession`, with the log not looked at: for the commands that are about a log that is not believed. */
+/**
+ * Like `withSession`, but without looking at the log: for the commands about a log that is not
+ * believed.
+ */
 export async function withPaired<T>(
   context: Context,
   act: (session: PairedSession) => Promise<T>,

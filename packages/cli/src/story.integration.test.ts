@@ -189,7 +189,8 @@ test('from login to a release that two of three signers published, one of them w
   assert.match(await ben.ok('release', 'verify', 'web', '2.0'), /Genuine/)
   assert.match(await ben.ok('log', 'verify'), /The audit log is whole/)
 
-  // A new machine that is told the root's digest needs no trust on first use; a wrong digest is refused.
+  // A new machine that is told the root's digest needs no trust on first use; a wrong digest is
+  // refused.
   const token = (await ann.json<{ token: string }>('token', 'create', 'zoe', '--role', 'viewer'))
     .token
   const zoe = await createCliUser(t, 'zoe')

@@ -36,7 +36,10 @@ export function createPrompt(input: ReadStream, screen: Screen): Prompt {
   }
 }
 
-/** Beyond every limit on secrets; what is longer is refused by whoever asked, not cut to something else. */
+/**
+ * The length is beyond every limit on secrets: whoever asked refuses a longer one, and never takes
+ * its beginning for the whole.
+ */
 const secretLengthMax = 16_384
 
 /**

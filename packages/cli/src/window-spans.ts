@@ -8,7 +8,10 @@ const timePattern = '([01]\\d|2[0-3]):[0-5]\\d'
 const spanPattern = new RegExp(`^(?:(\\S+) )?(${timePattern})-(${timePattern}|24:00)$`)
 const form = 'of the form "mon-fri 22:00-04:00", "sat,sun 00:00-24:00" or "22:00-04:00"'
 
-/** Days are names, lists and ranges of `mon` to `sun`; without any it is every day. Throws `InvalidArgumentError`. */
+/**
+ * Days are names, lists and ranges of `mon` to `sun`; without any, every day is meant. Throws
+ * `InvalidArgumentError`.
+ */
 export function parseWindowSpan(text: string): WindowSpan {
   const match = spanPattern.exec(text.trim().replaceAll(/\s+/g, ' '))
   if (match === null) throw new InvalidArgumentError(`Not ${form}.`)

@@ -1,4 +1,5 @@
-// The small application of the demo, for machines that reach no npm registry: answers what Node-RED's /settings answers.
+// The small application of the demo, for machines that reach no npm registry. It answers what
+// Node-RED's /settings answers.
 import { createServer } from 'node:http'
 import { readFileSync } from 'node:fs'
 

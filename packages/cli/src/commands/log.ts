@@ -1,4 +1,7 @@
-/** `seaworthy log …`: the audit log, read whole and compared with what was seen before, and the way out where it contradicts that. */
+/**
+ * `seaworthy log …`: the audit log, read whole and compared with what was seen before, and accepted
+ * where a person knows why it contradicts that.
+ */
 import type { Command } from 'commander'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Checkpoint } from '@seaworthy/trust/tlog'

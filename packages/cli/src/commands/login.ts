@@ -94,7 +94,8 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     try {
       await checkLog(logSettings(context, { server, folder, transport, token }))
     } catch (error) {
-      // a restored server does not know the old token either: whoever is to find out why needs the new one
+      // A restored server does not know the old token either: whoever has to find out why needs the
+      // new one.
       if (!(error instanceof LogError)) throw error
       warnOfLog(context, error)
     }

@@ -11,7 +11,7 @@ export function addSigningOptions(command: Command): Command {
   )
 }
 
-/** For commands that show content before it is signed. */
+/** Adds the options of commands that show content before it is signed. */
 export function addContentOptions(command: Command): Command {
   return command
     .option('--all', 'show every entry of the file trees, however many')

@@ -260,7 +260,10 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
   )
 }
 
-/** What has ended takes no signature; that its metadata is no longer the newest would be the wrong reason. */
+/**
+ * Refuses a proposal that has ended; otherwise the error would give the wrong reason, that its
+ * metadata is no longer the newest.
+ */
 function requireOpen({ id, state }: ProposalView): void {
   if (state !== 'applied' && state !== 'rejected') return
   throw new CliError('refused', `${id} is ${state} already: there is nothing left to sign`, {

@@ -125,7 +125,10 @@ async function requireAnchor(session: Session) {
   })
 }
 
-/** The agent's configuration: everything a new device needs, and nothing it has to take on trust later. */
+/**
+ * The agent's configuration: everything a new device needs, and nothing it has to take on trust
+ * later.
+ */
 async function describeAgent(
   session: Session,
   fleet: string,

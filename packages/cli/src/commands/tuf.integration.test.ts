@@ -205,7 +205,7 @@ test('T7 a target of any length goes to the disk piece by piece; what does not v
   const { repository, user, ask } = await makeClient(t)
   const { content, sha256 } = repository
   const huge = { length: 2 ** 45, hashes: { sha256 } }
-  // No hash of its own is known before; what is served is 48 MiB of which nothing is kept in memory.
+  // The target `long` has 48 MiB, of which the client keeps nothing in memory.
   const pieces = Array.from({ length: 48 }, (_, i) => Buffer.alloc(1024 * 1024, i))
   const long = createHash('sha256')
   for (const piece of pieces) long.update(piece)

@@ -1,4 +1,7 @@
-/** `seaworthy tuf …`: a plain TUF client for any conforming repository; the folder of metadata is its anchor and its cache. */
+/**
+ * `seaworthy tuf …`: a plain TUF client for any conforming repository; the folder of metadata is
+ * its anchor and its cache.
+ */
 import type { Command } from 'commander'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -211,7 +214,7 @@ async function* fetchTarget(
 
 const redirectsMax = 4
 
-/** Redirects are followed within the origin that the user named, a few times, and nowhere else (RFD 21). */
+/** Redirects are followed a few times, and only within the origin that the user named (RFD 21). */
 async function get(transport: Transport, url: string, name: string): Promise<HttpResponse> {
   const refuse = (why: string) =>
     new Refusal<'redirect_refused'>('redirect_refused', `${name}: the repository redirects ${why}`)
@@ -243,7 +246,8 @@ function createMetadataFetch(base: string, transport: Transport): FetchMetadata 
       }
     }
     await closeBody(response)
-    // Stores without permission to list answer 403 for what does not exist (specification 5.3.3 knows "not found" alone).
+    // Stores that do not permit listing answer 403 for what does not exist (specification 5.3.3
+    // knows only "not found").
     if (response.status === 404 || response.status === 403) return undefined
     throw new CliError('failed', `${name}: the repository answers ${response.status}`, {
       wayOut: 'Check --metadata-url and --target-base-url, and whether the repository is complete.',
@@ -272,7 +276,10 @@ async function withTransport(
   }
 }
 
-/** Always a folder: names are appended to it as they are, which leads nowhere else (`encodeSegment`). */
+/**
+ * The URL is always that of a folder: names are appended as they are, which leads nowhere else
+ * (`encodeSegment`).
+ */
 function requireUrl(option: string, text: string | undefined): string {
   if (text === undefined) throw new CliError('usage', `${option} is missing`)
   const url = URL.parse(text)

@@ -1,4 +1,7 @@
-/** `seaworthy up`: runs the server in the foreground. Its options are the server's own; this passes them on. */
+/**
+ * `seaworthy up`: runs the server in the foreground. Its options are the server's own; this passes
+ * them on.
+ */
 import type { Command } from 'commander'
 import { fileURLToPath } from 'node:url'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'

@@ -1,4 +1,7 @@
-/** Signers and public keys from what `--key` names. Passphrases come from a file, the environment or a hidden prompt, never from an argument. */
+/**
+ * Signers and public keys from what `--key` names. Passphrases come from a file, the environment or
+ * a hidden prompt, never from an argument.
+ */
 import { argon2 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -95,7 +98,8 @@ export interface PassphraseSource {
 }
 
 /**
- * `--passphrase-file` once for all keys, or once per key in their order; else SEAWORTHY_PASSPHRASE; else a hidden prompt.
+ * `--passphrase-file` once for all keys, or once per key in their order; else SEAWORTHY_PASSPHRASE;
+ * else a hidden prompt.
  */
 export function createPassphraseSource(
   ports: CliPorts,

@@ -1,11 +1,15 @@
-/** One reading of a passphrase, wherever it comes from: the same keys typed, stored in a file or put into the environment open the same key. */
+/**
+ * One reading of a passphrase, wherever it comes from: the same keys typed, stored in a file or put
+ * into the environment open the same key.
+ */
 import { CliError } from '../failure.ts'
 
 const passphraseBytesMax = 4096
 
 /**
- * The first line, without its end and without a byte order mark in front. Throws `CliError` where that is empty, too long, or was
- * not UTF-8: a character that was lost on the way would make another passphrase of it.
+ * The first line, without its end and without a byte order mark in front. Throws `CliError` where
+ * that is empty, too long, or was not UTF-8: a character that was lost on the way would make
+ * another passphrase of it.
  */
 export function readPassphrase(text: Uint8Array | string, from: string): string {
   const refuse = (why: string): never => {

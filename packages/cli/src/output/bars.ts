@@ -7,8 +7,8 @@ export interface BarPart {
 }
 
 /**
- * `width` characters: a share of `total` for each part, the rest `.`. What is not zero shows, as far as there is room;
- * a bar is full only when nothing is left.
+ * `width` characters: a share of `total` for each part, the rest `.`. What is not zero shows, as
+ * far as there is room; a bar is full only when nothing is left.
  */
 export function drawBar(parts: readonly BarPart[], total: number, width: number): string {
   const counted = parts.reduce((sum, { count }) => sum + count, 0)
@@ -36,7 +36,10 @@ export function drawBar(parts: readonly BarPart[], total: number, width: number)
 
 const heights = '▁▂▃▄▅▆▇█'
 
-/** One character a value, from 0 to `max`; more values than `width` are thinned evenly, the last one stays. */
+/**
+ * Draws one character per value, from 0 to `max`. More values than `width` are thinned evenly; the
+ * last one stays.
+ */
 export function drawCurve(values: readonly number[], max: number, width: number): string {
   const count = Math.min(values.length, width)
   return Array.from({ length: count }, (_, i) => {

@@ -1,4 +1,6 @@
-/** Values as people read them. Text from elsewhere is made harmless before it reaches a terminal. */
+/**
+ * Values as people read them. Text from elsewhere is made harmless before it reaches a terminal.
+ */
 import { printable } from '@seaworthy/std/printable'
 import { formatInstant } from '@seaworthy/std/time'
 

@@ -12,7 +12,10 @@ const escape = (open: number, close: number) => (text: string) =>
   `\u001b[${open}m${text}\u001b[${close}m`
 const plain = (text: string) => text
 
-/** Colours only where all agree: a terminal, no `--no-color`, no NO_COLOR in the environment (https://no-color.org). */
+/**
+ * Paints only at a terminal, without `--no-color`, and without NO_COLOR in the environment
+ * (https://no-color.org).
+ */
 export function createPaint(options: {
   isTerminal: boolean
   wantsColour: boolean

@@ -1,4 +1,7 @@
-/** Progress on the error stream: a bar at a terminal, a line now and then elsewhere, nothing for what is over within a second. */
+/**
+ * Progress on the error stream: a bar at a terminal, a line now and then elsewhere, nothing for
+ * what is over within a second.
+ */
 import type { Clock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
 import { formatBytes, formatSpan, harmless } from './format.ts'
@@ -19,7 +22,7 @@ export function createProgress(options: {
   title: string
   screen: Screen
   clock: Clock
-  /** With `--json` nobody wants to read along. */
+  /** Whether nothing is drawn, as with `--json`, where nobody reads along. */
   isQuiet?: boolean
 }): Progress {
   const { screen, clock } = options

@@ -23,9 +23,11 @@ interface Sized<Row> {
 }
 
 /**
- * One line a row under a line of titles, without line end. Without `columnsMax` nothing is cut (a file or a pipe reads whole values).
- * Where there is too little room, droppable columns go first, and a line below names them. Where that is not enough, a long first
- * column stands on lines of its own, because ids are copied whole. Last of all shrinkable columns are cut; cut cells end in `…`.
+ * One line per row under a line of titles, without a final newline. Without `columnsMax` nothing is
+ * cut (a file or a pipe reads whole values). Where there is too little room, droppable columns go
+ * first, and a line below names them. Where that is not enough, a long first column stands on lines
+ * of its own, because ids are copied whole. Last of all shrinkable columns are cut; cut cells end
+ * in `…`.
  */
 export function formatTable<Row>(
   columns: readonly Column<Row>[],

@@ -1,6 +1,7 @@
 /**
- * The memory that makes rewriting history visible: the last checkpoint believed, per server, compared at every contact.
- * A checkpoint that contradicts it is kept beside it as evidence, and nothing goes on.
+ * The memory that makes rewriting history visible: the last checkpoint believed, per server,
+ * compared at every contact. A checkpoint that contradicts it is kept beside it as evidence, and
+ * nothing goes on.
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
@@ -42,7 +43,7 @@ export interface LogSettings {
 export interface LogCheck {
   verdict: LogVerdict
   checkpoint: Checkpoint
-  /** For reading entries: the contact as it was before this checkpoint was remembered. */
+  /** The contact for reading entries, as it was before this checkpoint was remembered. */
   contact: LogContact
 }
 
@@ -58,15 +59,19 @@ export interface LogComparison {
   remembered: SeenCheckpoint | undefined
   /** `undefined` where the server serves no log. */
   served: SeenCheckpoint | undefined
-  /** For reading the log that is served, whatever was seen before. */
+  /** The contact for reading the log that is served, whatever was seen before. */
   contact: LogContact | undefined
-  /** How the one served follows the one remembered, or that it does not. `undefined` where there is neither. */
+  /**
+   * How the checkpoint served follows the one remembered, or that it does not. `undefined` where
+   * there is neither of them.
+   */
   outcome: LogVerdict | LogError | undefined
 }
 
 /**
- * Fetches the checkpoint and compares it with the one remembered: the same size needs the same root, a larger one a consistency
- * proof, a smaller one is refused. Remembers nothing. Throws where neither can be said, for a wrong signature or a missing tile.
+ * Fetches the checkpoint and compares it with the one remembered: the same size needs the same
+ * root, a larger one a consistency proof, a smaller one is refused. Remembers nothing. Throws where
+ * neither can be said, for a wrong signature or a missing tile.
  */
 export async function compareLog(settings: LogSettings): Promise<LogComparison> {
   const path = checkpointPath(settings)
@@ -108,7 +113,10 @@ function isContradiction(error: unknown): error is LogError {
 
 const checkpointPath = ({ folder }: Pick<LogSettings, 'folder'>) => join(folder, 'checkpoint')
 
-/** Compares, and remembers the new checkpoint. Throws `LogError`, with a contradicting checkpoint kept beside the one remembered. */
+/**
+ * Compares, and remembers the new checkpoint. Throws `LogError`, and keeps a contradicting
+ * checkpoint beside the one remembered.
+ */
 export async function checkLog(settings: LogSettings): Promise<LogCheck | undefined> {
   const { remembered, served, contact, outcome } = await compareLog(settings)
   const path = checkpointPath(settings)
@@ -131,8 +139,9 @@ export async function checkLog(settings: LogSettings): Promise<LogCheck | undefi
 }
 
 /**
- * Remembers the log that is served instead of the one that it contradicts, once a person has found out why and says so. Both
- * checkpoints are kept with the reason in a file of their own, written before anything is forgotten. Gives its path.
+ * Remembers the log that is served instead of the one that it contradicts, once a person has found
+ * out why and says so. Both checkpoints are kept with the reason in a file of their own, written
+ * before anything is forgotten. Returns its path.
  */
 export async function acceptLog(
   settings: Pick<LogSettings, 'folder' | 'random'>,

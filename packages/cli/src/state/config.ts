@@ -1,4 +1,7 @@
-/** The servers this command line is paired with. One small file, and one folder per server for what it must remember. */
+/**
+ * The servers this command line is paired with. One small file, and one folder per server for what
+ * it must remember.
+ */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -27,7 +30,10 @@ const configFormat = 'seaworthy-cli-v1'
 const configBytesMax = 1024 * 1024
 const nameForm = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
-/** `--config-dir`, `$SEAWORTHY_CONFIG`, `$XDG_CONFIG_HOME/seaworthy`, `~/.config/seaworthy`: the first there is. */
+/**
+ * `--config-dir`, `$SEAWORTHY_CONFIG`, `$XDG_CONFIG_HOME/seaworthy`, `~/.config/seaworthy`: the
+ * first there is.
+ */
 export function configFolder(ports: CliPorts, option: string | undefined): string {
   const { environment } = ports
   const explicit = option ?? environment['SEAWORTHY_CONFIG']

@@ -1,4 +1,7 @@
-/** Files that survive a crash whole, and bounded reads. Everything written here is for its owner alone. */
+/**
+ * Files that survive a crash whole, and bounded reads. Only its owner can read what is written
+ * here, unless a mode says otherwise.
+ */
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, readdir, rename, unlink } from 'node:fs/promises'
@@ -21,7 +24,10 @@ export interface WriteOptions {
   isNew?: boolean
 }
 
-/** Write, fsync, rename, fsync of the folder: after a crash there is the old file or the new one, whole. */
+/**
+ * Writes, syncs, renames, and syncs the folder: after a crash there is the old file or the new one,
+ * whole.
+ */
 export async function writeDurably(
   path: string,
   bytes: Uint8Array | string,
@@ -33,8 +39,9 @@ export async function writeDurably(
 }
 
 /**
- * As `writeDurably`, for content of any size: `fill` writes it to a file beside `path`, which takes its place once `fill` has
- * returned. When it throws, nothing is left behind and the file that was there stays.
+ * Like `writeDurably`, but for content of any size: `fill` writes it to a file beside `path`, which
+ * takes its place once `fill` has returned. When it throws, nothing is left behind and the file
+ * that was there stays.
  */
 export async function replaceDurably(
   path: string,
@@ -73,7 +80,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The whole file, never more than `maxBytes`; throws what `open` throws, and `CliError` when it is longer. */
+/**
+ * Reads the whole file, never more than `maxBytes`. Throws what `open` throws, and `CliError` when
+ * it is longer.
+ */
 export async function readBounded(
   path: string,
   maxBytes: number,
@@ -81,7 +91,8 @@ export async function readBounded(
   const file = await open(path, constants.O_RDONLY)
   try {
     const { size } = await file.stat()
-    // One byte more than announced: a growing file, or one without a size such as a pipe, is noticed.
+    // One byte more than announced is read, so that a growing file, or one without a size such as a
+    // pipe, is noticed.
     const parts: Uint8Array[] = []
     let length = 0
     for (;;) {
@@ -124,7 +135,9 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-/** For what is written as a whole folder: nothing that lies there already is mixed with it. */
+/**
+ * A folder that is written as a whole starts empty, so that it is not mixed with what was there.
+ */
 export async function requireEmptyFolder(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((error: unknown) => {
     if (isMissing(error)) return []

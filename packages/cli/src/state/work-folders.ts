@@ -1,6 +1,6 @@
 /**
- * Folders that a command works in: removed when it ends, however it is asked to. What a command left behind that was killed is swept
- * by the next one.
+ * Folders that a command works in: removed when it ends, however it is asked to. The next command
+ * sweeps what a killed one left behind.
  */
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,10 @@ export interface WorkFolder {
 }
 
 const form = /^seaworthy-[a-z]+-(\d{1,10})-[A-Za-z0-9]{6}$/
-/** The folder of a process that this one cannot see, as in another container, changes as long as it is used. */
+/**
+ * A process that this one cannot see, as in another container, changes its folder as long as it is
+ * used.
+ */
 const untouchedMs = 10 * minuteMs
 
 export async function makeWorkFolder(
@@ -26,7 +29,10 @@ export async function makeWorkFolder(
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** Removes what processes of this account left in `parent`, which no longer run and have not touched it for a while. */
+/**
+ * Removes what processes of this account left in `parent`, which no longer run and have not touched
+ * it for a while.
+ */
 async function sweepWorkFolders(parent: string, now: Date): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = Number(form.exec(name)?.[1])

@@ -1,4 +1,7 @@
-/** A person with an own machine: own configuration folder, own keys, the real command line run in this process. */
+/**
+ * A person with their own machine: a configuration folder, keys, and the real command line, run in
+ * this process.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

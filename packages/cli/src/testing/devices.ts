@@ -1,4 +1,6 @@
-/** Devices that register, check in and say they have done what they were told; nothing is installed. */
+/**
+ * Devices that register, check in and say they have done what they were told; nothing is installed.
+ */
 import { createClient } from '@seaworthy/api/client'
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
@@ -40,7 +42,10 @@ export interface Crowd {
   close(): void
 }
 
-/** Registers `count` devices with a provisioning key. Counters of releases are looked up by `counterOf` the target path. */
+/**
+ * Registers `count` devices with a provisioning key. Counters of releases are looked up by
+ * `counterOf` the target path.
+ */
 export async function gatherCrowd(
   server: Pick<RunningServer, 'url' | 'pin'>,
   options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },

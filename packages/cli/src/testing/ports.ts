@@ -24,7 +24,7 @@ export function recordScreen(): RecordingScreen {
   }
 }
 
-/** Without a network: whatever needs a server fails as a bug would. */
+/** Ports without a network: whatever needs a server fails as a bug would. */
 export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
   out: RecordingScreen
   err: RecordingScreen

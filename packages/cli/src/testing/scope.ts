@@ -6,7 +6,10 @@ export interface Scope {
   after(end: () => Promise<void>): void
 }
 
-/** To be called at the top of a file: what is made in it ends after the last test, the last thing first. */
+/**
+ * Opens a scope for a whole file, and is called at the top of it. What is made in the scope ends
+ * after the last test, the last thing first.
+ */
 export function openFileScope(): Scope {
   const endings: (() => Promise<void>)[] = []
   after(async () => {

@@ -1,6 +1,7 @@
 /**
- * The anchor: the root that everything else is verified from. It is named by its digest from the people who made it; where nobody
- * names one, the first root seen is taken, loudly, and never exchanged afterwards.
+ * The anchor: the root that everything else is verified from. It is named by its digest from the
+ * people who made it; where nobody names one, the first root seen is taken, loudly, and never
+ * exchanged afterwards.
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
@@ -21,7 +22,9 @@ export interface Anchor {
   bytes: Uint8Array<ArrayBuffer>
 }
 
-/** A moment that has certainly passed when this program runs: the floor of the first verified time. */
+/**
+ * A moment that has certainly passed when this program runs: the floor of the first verified time.
+ */
 export const builtAt = new Date('2026-01-01T00:00:00Z')
 const stateBytesMax = 256 * 1024 * 1024
 
@@ -48,8 +51,9 @@ interface AnchorInput {
 }
 
 /**
- * Anchors trust in a server, once. Gives the digest of the anchor, or `undefined` while the server has no root.
- * Throws `CliError` when the root named is not served, or another one is the anchor already.
+ * Anchors trust in a server, once. Returns the digest of the anchor, or `undefined` while the
+ * server has no root. Throws `CliError` when the root named is not served, or another one is the
+ * anchor already.
  */
 export async function anchorRoot(input: AnchorInput): Promise<string | undefined> {
   const { server, expected, context } = input
@@ -111,7 +115,10 @@ async function fetchRoot(
   })
 }
 
-/** Writes anchor and first trust state. An anchor that lies there from an interrupted login must be the same. */
+/**
+ * Writes the anchor and the first trust state. An anchor left by an interrupted login must be the
+ * same.
+ */
 async function keepAnchor(context: Context, folder: string, anchor: Anchor): Promise<void> {
   const path = anchorPath(folder)
   const { random } = context.ports
@@ -134,7 +141,10 @@ function anchorPath(folder: string): string {
   return join(folder, 'trust', 'anchor.json')
 }
 
-/** The anchor of a server, or `undefined` while there is none. A file that is not the one pinned is refused. */
+/**
+ * The anchor of a server, or `undefined` while there is none. A file that is not the one pinned is
+ * refused.
+ */
 export async function readAnchor({
   server,
   folder,
@@ -153,7 +163,10 @@ export async function readAnchor({
   )
 }
 
-/** The anchor, taken now when the server had no root at login. Remembers it in the configuration. */
+/**
+ * Returns the anchor, which is taken now when the server had no root at login, and remembers it in
+ * the configuration.
+ */
 export async function ensureAnchor(
   context: Context,
   session: Session,

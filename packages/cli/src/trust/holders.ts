@@ -8,7 +8,10 @@ export interface Holder {
   readonly roles: readonly string[]
 }
 
-/** Every key that signed metadata names, with the roles it speaks for: whoever leaves must leave each of them. */
+/**
+ * Every key that signed metadata names, with the roles it speaks for: whoever leaves must leave
+ * each of them.
+ */
 export async function findHolders(current: CurrentMetadata): Promise<Holder[]> {
   const rolesOf = new Map<string, string[]>()
   for (const role of new Set([...topLevelRoles, ...current.roles.keys()])) {

@@ -1,4 +1,7 @@
-/** Reading an exported proposal without network: everything is verified from a root that the signer knows. */
+/**
+ * Reading an exported proposal without network: everything is verified from a root that the signer
+ * knows.
+ */
 import { Refusal } from '@seaworthy/std/refusal'
 import {
   noMetadata,
@@ -27,8 +30,9 @@ export interface OfflineOptions {
 }
 
 /**
- * The proposal of a file, with the metadata that its chain proves from the anchor: `--root`, else the root this program is anchored
- * at. What the chain proves may be old, which the versions show, but nobody else than the right keys has signed it.
+ * The proposal of a file, with the metadata that its chain proves from the anchor: `--root`, else
+ * the root this program is anchored at. What the chain proves may be old, which the versions show,
+ * but nobody else than the right keys has signed it.
  */
 export async function readOfflineProposal(
   context: Context,
@@ -55,7 +59,10 @@ export async function readOfflineProposal(
   return { proposal, current, content }
 }
 
-/** What is typed in place of a proposal may be a file or a misspelt id: both errors say what is taken. */
+/**
+ * What is typed in place of a proposal may be a file or a misspelt id: both errors say what is
+ * taken.
+ */
 async function readProposalFile(path: string): Promise<Proposal> {
   let bytes: Uint8Array
   try {
@@ -98,7 +105,10 @@ function requireFirst(context: Context, proposal: Proposal) {
   return noMetadata
 }
 
-/** The root that vouches for a file: the one of the roots in it that has the digest named, else the one remembered here. */
+/**
+ * The root that vouches for a file: the one of the roots in it that has the digest named, else the
+ * one remembered here.
+ */
 export async function findAnchorAmong(
   context: Context,
   roots: readonly Uint8Array[],

@@ -57,7 +57,9 @@ test('T11 nobody is asked to sign what devices would refuse for good', async () 
 
 const progress = () => ({ update() {}, finish() {} })
 
-/** Two releases of one channel, the second proposed, and every digest below each that only it has. */
+/**
+ * Two releases of one channel, the second proposed, and every digest below each that only it has.
+ */
 async function makeTwoReleases() {
   const clock = new ManualClock(new Date(0))
   const source = storeContent(createMemoryStore({ clock, random: seededRandom(2) }), 'web')

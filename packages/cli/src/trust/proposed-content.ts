@@ -1,6 +1,7 @@
 /**
- * The content that a proposal is about, looked at by whoever signs: file trees computed from the content itself, against what the
- * channel has now. The content comes from the server, out of the exported file, or from a folder that was carried along.
+ * The content that a proposal is about, looked at by whoever signs: file trees computed from the
+ * content itself, against what the channel has now. The content comes from the server, out of the
+ * exported file, or from a folder that was carried along.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -74,7 +75,10 @@ export interface ShowOptions {
   mayMiss: boolean
 }
 
-/** Lines about the content of all releases that would be added. Throws where a document beside the content says something else. */
+/**
+ * Lines about the content of all releases that would be added. Throws where a document beside the
+ * content says something else.
+ */
 export async function describeProposedFiles(
   context: Context,
   judged: { proposal: Proposal; current: CurrentMetadata },
@@ -101,7 +105,10 @@ export async function describeProposedFiles(
   }
 }
 
-/** What would be signed about a release, where its content is, and the release that is compared with. */
+/**
+ * What would be signed about a release, where its content is, and the release that is compared
+ * with.
+ */
 export interface ContentChange {
   claims: ReleaseClaims
   sha256: string
@@ -131,7 +138,10 @@ export async function describeContentChange(
   }
 }
 
-/** The release before was signed once: whatever it is, it must not keep a better one from being signed. */
+/**
+ * Reads the release before, which was signed once: whatever it is, it must not keep a better one
+ * from being signed.
+ */
 async function readBefore(
   reader: TreeReader,
   sha256: string,
@@ -193,14 +203,18 @@ export interface PackedContent {
   left: readonly Digest[]
 }
 
-/** What a digest and its bytes take up in an exported file: both in quotes, with a colon and a comma. */
+/**
+ * What a digest and its bytes take up in an exported file: both in quotes, with a colon and a
+ * comma.
+ */
 function packedBytes(digest: Digest, size: number): number {
   return digest.length + Math.ceil(size / 3) * 4 + '"":"",'.length
 }
 
 /**
- * What a signer without network computes from: documents first, then what fits of the content, that of the new releases before the
- * old. `proposal` is what is going to be exported. With what is packed the file has at most `fileBytesMax`, which is what is read.
+ * What a signer without network computes from: documents first, then as much of the content as
+ * fits, that of the new releases before that of the old. `proposal` is what is going to be
+ * exported. With what is packed the file has at most `fileBytesMax`, which is what is read.
  */
 export async function packContent(
   proposal: Proposal,
@@ -262,8 +276,8 @@ export async function packContent(
 }
 
 /**
- * All content of the new releases and of those before them as an OCI layout, whatever its size. Nobody has signed it yet: whoever
- * reads it checks every byte against the digests in the proposal.
+ * All content of the new releases and of those before them as an OCI layout, whatever its size.
+ * Nobody has signed it yet: whoever reads it checks every byte against the digests in the proposal.
  */
 export async function layOutContent(
   context: Pick<Context, 'progress'> & { ports: Pick<Context['ports'], 'random'> },
@@ -284,7 +298,8 @@ export async function layOutContent(
   try {
     for (const { release, before } of listProposed(proposal, current)) {
       await copy(release)
-      // the one before was signed once: that it is gone or spoilt must not keep a better one from being signed
+      // The release before was signed once: its loss or damage must not keep a better one from
+      // being signed.
       if (before !== undefined) await copy(before).catch(reasonOf)
     }
   } finally {
@@ -315,7 +330,9 @@ function listContent(outline: ReleaseOutline, isBefore: boolean): ExpectedConten
   })
 }
 
-/** The content inside an exported proposal. Whoever reads it checks every byte against its digest. */
+/**
+ * The content inside an exported proposal. Whoever reads it checks every byte against its digest.
+ */
 function packedContent({ evidence }: Proposal): ContentSource {
   const packed = evidence[contentMember]
   const read = (digest: Digest): Uint8Array => {

@@ -1,4 +1,7 @@
-/** Takes an intent to a published change: build on verified metadata, show, sign, submit, and apply once every threshold is met. */
+/**
+ * Takes an intent to a published change: builds on verified metadata, shows, signs, submits, and
+ * applies once every threshold is met.
+ */
 import { TrustError } from '@seaworthy/std/refusal'
 import type { ProposalView } from '@seaworthy/api/proposals'
 import {
@@ -123,7 +126,9 @@ export async function submitSignatures(
 const visibleMsMax = 15_000
 const visiblePollMs = 200
 
-/** Has the server publish, then verifies from our own anchor that what it serves is what was signed. */
+/**
+ * Has the server publish, then verifies from our own anchor that what it serves is what was signed.
+ */
 export async function publishProposal(
   context: Context,
   session: Session,
@@ -148,7 +153,7 @@ export async function publishProposal(
     try {
       missing = await findUnpublished(context, session, proposal)
     } catch (error) {
-      // between two states: a new root beside what an older one signed
+      // The server may be between two states, and serve a new root beside what an older one signed.
       if (!(error instanceof TrustError) || isOver()) throw error
       missing = proposal.title
     }
@@ -164,7 +169,10 @@ export async function publishProposal(
   }
 }
 
-/** A role of the proposal that is still served in an older version. Throws when something else is served in its place. */
+/**
+ * Finds a role of the proposal that is still served in an older version. Throws when something else
+ * is served in its place.
+ */
 async function findUnpublished(
   context: Context,
   session: Session,
@@ -186,7 +194,10 @@ async function findUnpublished(
   return undefined
 }
 
-/** The first root needs no trust on first use here: it must be the one of the proposal that was looked at. False while it is not served. */
+/**
+ * Anchors trust in the first root without trust on first use: it must be the one of the proposal
+ * that was looked at. Returns false while it is not served.
+ */
 async function anchorFirstRoot(
   context: Context,
   session: Session,

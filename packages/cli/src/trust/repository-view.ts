@@ -1,6 +1,7 @@
 /**
- * The repository as this program verified it by itself, from its own anchor. Everything that is built, shown before signing or
- * compared comes from here, never from what the server says about its metadata.
+ * The repository as this program verified it by itself, from its own anchor. Everything that is
+ * built, shown before signing or compared comes from here, never from what the server says about
+ * its metadata.
  */
 import type {
   CurrentMetadata,
@@ -34,18 +35,21 @@ import { builtAt, ensureAnchor, trustStore } from './anchor.ts'
 export interface RepositoryView {
   /** `undefined` while the server has no root. */
   anchor: Anchor | undefined
-  /** Verified at this contact: root, `targets`, all products, and the channels of the products asked for. */
+  /**
+   * Verified at this contact: root, `targets`, all products, and the channels of the products asked
+   * for.
+   */
   current: CurrentMetadata
-  /** From the anchor to the newest. */
+  /** The roots from the anchor to the newest. */
   roots: readonly Metadata<RootSigned>[]
   /** Everything trusted now but the anchor, under the names a repository serves it. */
   files: readonly TrustedFile[]
 }
 
 /**
- * Refreshes from the server and verifies. Timestamp and snapshot must be fresh. Offline roles that have expired are taken, with a
- * warning, because they have to be seen to be renewed: whoever needs them valid calls `requireFresh`. Channels are
- * loaded of the products named, or of all.
+ * Refreshes from the server and verifies. Timestamp and snapshot must be fresh. Offline roles that
+ * have expired are taken, with a warning, because they have to be seen to be renewed: whoever needs
+ * them valid calls `requireFresh`. The channels of the products named are loaded, or those of all.
  */
 export async function openRepository(
   context: Context,
@@ -96,8 +100,9 @@ async function viewOf(client: TufClient, anchor: Anchor): Promise<RepositoryView
 }
 
 /**
- * As `openRepository`, for changes of nothing but the root: they have to be possible when nothing else can be verified, the audit log
- * included, because they are what ends stolen, lost and mistaken online keys. Then the roots alone are seen, and a warning says so.
+ * Like `openRepository`, but for changes to nothing but the root. They have to be possible when
+ * nothing else can be verified, not even the audit log, because they put an end to stolen, lost and
+ * mistaken online keys. Only the roots are seen then, and a warning says so.
  */
 export async function openForRoot(context: Context, session: Session): Promise<RepositoryView> {
   try {
@@ -168,7 +173,8 @@ export function requireFresh(
 async function loadRoles(client: TufClient, wanted: readonly string[] | 'all'): Promise<void> {
   const products = delegatedNames(await readTrusted(client), 'targets')
   for (const product of products) {
-    // Searching for a release that no channel can have leads through the product's own role and loads it.
+    // Searching for a release that no channel can have leads through the product's own role and
+    // loads it.
     await client.findTarget(`${product}/-/-`).catch((error: unknown) => {
       if (!isTrustError(error, 'target_unknown')) throw error
     })
@@ -184,7 +190,7 @@ async function loadRoles(client: TufClient, wanted: readonly string[] | 'all'): 
 }
 
 interface TrustedBytes {
-  /** After the anchor. */
+  /** The roots after the anchor. */
   roots: Metadata<RootSigned>[]
   /** `targets` and delegated roles. */
   roles: ReadonlyMap<string, Metadata<TargetsSigned>>
@@ -208,7 +214,10 @@ function delegatedNames({ roles }: TrustedBytes, role: string): string[] {
   return roles.get(role)?.signed.delegations?.roles?.map(({ name }) => name) ?? []
 }
 
-/** Every root since the first: those before our anchor come from the server, for signers who are anchored earlier. */
+/**
+ * Fetches every root since the first: those before our anchor come from the server, for signers
+ * whose anchor is older.
+ */
 export async function fetchRootHistory(
   session: Session,
   view: RepositoryView,

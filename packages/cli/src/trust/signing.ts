@@ -1,4 +1,7 @@
-/** Showing a proposal, checking it against what was verified here, and signing it with the keys that were named. */
+/**
+ * Showing a proposal, checking it against what was verified here, and signing it with the keys that
+ * were named.
+ */
 import type { Signer } from '@seaworthy/trust/keys'
 import { Refusal } from '@seaworthy/std/refusal'
 import type {
@@ -28,7 +31,10 @@ export interface JudgedProposal {
   current: CurrentMetadata
 }
 
-/** Prints what a person has to judge. Always shown before signing; with `--json` on the error stream. */
+/**
+ * Prints what a person has to judge. It is always shown before signing; with `--json`, on the error
+ * stream.
+ */
 export async function showProposalText(
   context: Context,
   { proposal, current }: JudgedProposal,
@@ -66,8 +72,9 @@ function requireChecked(unchecked: readonly string[], isAccepted: boolean | unde
 }
 
 /**
- * What a long list left out is not passed over: whoever is asked may look at it first, and reads in the question that they did not.
- * Where nobody is asked it is printed, so that the record of a signature holds everything that was signed.
+ * What a long list left out is not passed over: whoever is asked may look at it first, and reads in
+ * the question that they did not. Where nobody is asked it is printed, so that the record of a
+ * signature holds everything that was signed.
  */
 async function offerLeftOut(
   context: Context,
@@ -91,8 +98,9 @@ export interface SignedProposal extends JudgedProposal {
 }
 
 /**
- * Signs with each key after one confirmation. A key that speaks for none of the roles is an error when `isStrict`, and is passed
- * over otherwise. Refuses what our own checks refuse, whatever the server says.
+ * Signs with each key after one confirmation. A key that speaks for none of the roles is an error
+ * when `isStrict`, and is passed over otherwise. Refuses what our own checks refuse, whatever the
+ * server says.
  */
 export async function signWithKeys(
   context: Context,

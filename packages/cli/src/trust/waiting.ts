@@ -1,4 +1,7 @@
-/** What open proposals explain: a role that is not there yet, and a change that somebody has proposed already. The server says so; nothing is believed but the hint. */
+/**
+ * What open proposals explain: a role that is not there yet, and a change that somebody has
+ * proposed already. The server's word is only a hint.
+ */
 import type { ProposalView } from '@seaworthy/api/proposals'
 import { listProposals } from '@seaworthy/api/proposals'
 import type { CurrentMetadata, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
@@ -7,7 +10,10 @@ import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import type { Session } from '../session.ts'
 
-/** Throws unless the repository has the role; says which proposal would make it, or what there is instead. */
+/**
+ * Throws unless the repository has the role; says which proposal would make it, or what there is
+ * instead.
+ */
 export async function requireRole(
   { client }: Pick<Session, 'client'>,
   current: CurrentMetadata,

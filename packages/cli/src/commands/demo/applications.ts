@@ -1,6 +1,7 @@
 /**
- * What the demo ships: Node-RED in an older and a newer version from the npm registry, or, where that cannot be
- * reached, a small application that comes with the project. And the newer one once more, broken.
+ * What the demo ships: Node-RED in an older and a newer version from the npm registry, or, where
+ * that cannot be reached, a small application that comes with the project. The newer version comes
+ * a second time, broken.
  */
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,7 +26,10 @@ export interface Application {
   standInBecause?: string
 }
 
-/** Each with the lock file of all its packages, so that the demo ships the same bytes whatever the registry has today. */
+/**
+ * Each version has a lock file of all its packages, so that the demo ships the same bytes whatever
+ * the registry has today.
+ */
 const nodeRedVersions = ['4.0.9', '4.1.15'] as const
 const applicationsFolder = new URL('../../../demo-app/', import.meta.url)
 /** Long enough for three of them to start at once on a small machine. */

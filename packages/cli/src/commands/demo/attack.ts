@@ -9,7 +9,9 @@ import { forgeClock } from './forged-clock.ts'
 import { channel } from './scene.ts'
 import type { Server, Story } from './scene.ts'
 
-/** What the thief tries, in an order in which no attempt spoils the next, and what must come of it. */
+/**
+ * What the thief tries, in an order in which no attempt spoils the next, and what must come of it.
+ */
 const attempts = [
   {
     attack: 'older-release',
@@ -30,7 +32,10 @@ const attempts = [
 
 const refusalTimeoutMs = 60_000
 
-/** Throws when a device does anything but refuse with the right code, or runs anything but `version`. */
+/**
+ * Throws when a device does anything but refuse with the right code, or runs anything but
+ * `version`.
+ */
 export async function attackDevices(
   story: Story,
   scene: {

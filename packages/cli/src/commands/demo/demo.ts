@@ -1,4 +1,7 @@
-/** `seaworthy demo`: everything on this machine, from an empty folder to devices that refuse a stolen server. */
+/**
+ * `seaworthy demo`: everything on this machine, from an empty folder to devices that refuse a
+ * stolen server.
+ */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +32,8 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-demo-'))
-  // Started by root, PostgreSQL and the fetchers run as others, who must get through; what is secret lies deeper
+  // When root starts the demo, PostgreSQL and the fetchers run as other users, who must get through
+  // this folder. What is secret lies deeper.
   await chmod(folder, 0o711)
   const processes = createProcesses(ports.environment)
   const stage = createStage(context)

@@ -1,4 +1,7 @@
-/** Three devices on this machine: a real agent each, with its own folder and its own port for the application. */
+/**
+ * Three devices on this machine: a real agent each, with its own folder and its own port for the
+ * application.
+ */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -66,7 +69,8 @@ export async function startDevice(options: {
     pollSeconds: 1,
     mirrors: [options.mirror],
     environment: { PORT: String(port), NODE: options.node, DATA: appData },
-    // Started by root, the demo's own Node and folders may be closed to others: the devices say so, as they must
+    // When root starts the demo, its own Node and folders may be closed to other users, so that the
+    // application has to run as root, which the configuration must say.
     ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
   }
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 })

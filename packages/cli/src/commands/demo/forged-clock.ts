@@ -1,6 +1,7 @@
 /**
- * The forged clock: with the stolen online keys, a timestamp from the future. The devices' time must not follow it, or all genuine
- * metadata would have expired for them; and the next root must void what those keys made them believe.
+ * The forged clock: the thief signs a timestamp from the future with the stolen online keys. The
+ * devices' time must not follow it, or all genuine metadata would have expired for them; and the
+ * next root must void what those keys made them believe.
  */
 import { formatInstant, hourMs, minuteMs, parseInstant } from '@seaworthy/std/time'
 import { CliError, reportIt } from '../../failure.ts'
@@ -14,8 +15,8 @@ const signedAheadMaxMs = 12 * hourMs
 const toleranceMs = 5 * minuteMs
 
 /**
- * Has the thief serve the timestamp, waits until each device has met it, and throws when the time of one followed.
- * The snapshot that came with it has a version that nobody has seen before.
+ * Has the thief serve the timestamp, waits until each device has seen it, and throws when the time
+ * of one followed. The snapshot that came with it has a version that nobody has seen before.
  */
 export async function forgeClock(
   story: Story,
@@ -40,7 +41,10 @@ export async function forgeClock(
   )
 }
 
-/** Requires, after the owners have replaced both keys, that nothing of the forged time is left and nobody has touched the device. */
+/**
+ * Requires, after the owners have replaced both keys, that nothing of the forged time is left and
+ * nobody has touched the device.
+ */
 export async function proveClocks(story: Story, devices: readonly DemoDevice[]): Promise<void> {
   for (const device of devices) {
     if (device.agent.hasEnded)

@@ -1,6 +1,7 @@
 /**
- * The builder that lies about its file tree: a back door in the layer, the honest file list beside it. First the project's own tools
- * are asked to take it; then the server is the builder's accomplice and hands it to the signers as what they are waiting for.
+ * The builder that lies about its file tree: a back door in the layer, the honest file list beside
+ * it. First the project's own tools are asked to take it; then the server is the builder's
+ * accomplice and hands it to the signers as what they are waiting for.
  */
 import { hash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -112,7 +113,10 @@ async function proposeHonestly(
   return { id, exported: await parseProposal(await readFile(file)) }
 }
 
-/** What a hostile server can do with an open proposal: the same id, name and chain, other content. */
+/**
+ * Does what a hostile server can do with an open proposal: the same id, name and chain, other
+ * content.
+ */
 async function swapContent(exported: Proposal, content: PublishedContent): Promise<Proposal> {
   const { chain } = exported
   if (chain === undefined)

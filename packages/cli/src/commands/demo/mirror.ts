@@ -1,10 +1,16 @@
-/** A mirror that the devices ask before the server, as one near them would be asked. It is empty, and later in hostile hands. */
+/**
+ * A mirror that the devices ask before the server, as they would ask one nearby. It is empty at
+ * first, and later in hostile hands.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 
 export interface Mirror {
   readonly url: string
-  /** Whoever asks gets other bytes from now on, and a connection that breaks off before all of them are there. */
+  /**
+   * Whoever asks gets other bytes from now on, and a connection that breaks off before all of them
+   * are there.
+   */
   turnHostile(): void
   /** Downloads that it spoiled. */
   readonly spoiledCount: number
@@ -22,7 +28,8 @@ export function startMirror(): Promise<Mirror> {
       response.writeHead(404).end()
       return
     }
-    // Whoever comes back to continue gets nothing more: what is there already can only be thrown away
+    // A device that comes back to continue gets nothing more: what it has already can only be
+    // thrown away.
     if (request.headers.range !== undefined) {
       response.destroy()
       return

@@ -1,13 +1,22 @@
-/** The people of the demo: one who runs releases, and three signers whose keys the server never sees. */
+/**
+ * The people of the demo: one who runs releases, and three signers whose keys the server never
+ * sees.
+ */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
 import type { Environment, Processes } from './processes.ts'
 
 export interface Person {
-  /** Runs `seaworthy …` as this person; the output is parsed as JSON with `--json` among the arguments. */
+  /**
+   * Runs `seaworthy …` as this person; the output is parsed as JSON with `--json` among the
+   * arguments.
+   */
   readonly seaworthy: (...args: readonly string[]) => Promise<string>
-  /** Runs one that takes its time, line by line; resolves with how it ended, `exit code 0` for one. */
+  /**
+   * Runs a command that takes its time and passes on its lines; resolves with how it ended, for
+   * example `exit code 0`.
+   */
   readonly follow: (onLine: (line: string) => void, ...args: readonly string[]) => Promise<string>
 }
 

@@ -6,7 +6,10 @@ import { createInterface } from 'node:readline'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Runs a program to its end and gives its output; rejects with the end of its error output when it fails. */
+/**
+ * Runs a program to its end and gives its output; rejects with the end of its error output when it
+ * fails.
+ */
 export type RunProgram = (
   file: string,
   args: readonly string[],

@@ -1,4 +1,7 @@
-/** The demo's rollouts: one device first, the others once it has stayed well, and nobody else when it has not. */
+/**
+ * The demo's rollouts: one device first, the others once it has stayed healthy, and no other when
+ * it has not.
+ */
 import { CliError, reportIt } from '../../failure.ts'
 import type { People } from './people.ts'
 import { fleet } from './scene.ts'

@@ -1,4 +1,6 @@
-/** What the demo shows: chapters, steps with the time they took, and the devices while they change. */
+/**
+ * What the demo shows: chapters, steps with the time they took, and the devices while they change.
+ */
 import type { Clock } from '@seaworthy/std/time'
 import type { Context } from '../../context.ts'
 import { harmless } from '../../output/format.ts'

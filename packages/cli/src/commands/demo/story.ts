@@ -122,7 +122,10 @@ async function playChapters(
   return { server: again, loginLine }
 }
 
-/** The mirror is hostile still: it spoiled what it could, and no update for it. Throws when it was not even asked. */
+/**
+ * Proves that every device asked the hostile mirror and left it. Throws when a device did not ask
+ * it.
+ */
 async function proveMirror(
   { stage }: Story,
   mirror: Mirror,
@@ -324,7 +327,9 @@ async function bringDevices(
   )
 }
 
-/** The first device goes back by itself, the rollout stops, and the others never see the release. */
+/**
+ * The first device goes back by itself, the rollout stops, and the others never see the release.
+ */
 async function playBrokenRelease(
   story: Story,
   people: People,
@@ -356,7 +361,9 @@ async function answerOf(device: DemoDevice): Promise<string> {
   return `${device.url} answers ${(await device.askVersion()) ?? 'nothing'}`
 }
 
-/** Waits until every device has committed the release and its application answers with the version. */
+/**
+ * Waits until every device has committed the release and its application answers with the version.
+ */
 async function awaitVersion(
   story: Story,
   devices: readonly DemoDevice[],
@@ -370,7 +377,9 @@ async function awaitVersion(
   )
 }
 
-/** Waits until the device says `event` of the release and its application answers with the version. */
+/**
+ * Waits until the device says `event` of the release and its application answers with the version.
+ */
 async function awaitEvent(
   story: Story,
   device: DemoDevice,

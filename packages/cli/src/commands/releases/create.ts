@@ -33,7 +33,10 @@ export interface CreateOptions {
   raw?: boolean
 }
 
-/** Signed by their makers as they are: packing them would only hide them from the clients that they are for. */
+/**
+ * Files that their makers have signed stay as they are: packing would only hide them from the
+ * clients that they are for.
+ */
 const rawFile = /\.(?:swu|raucb)$/
 
 export async function createReleaseFrom(
@@ -90,7 +93,10 @@ export async function createReleaseFrom(
   }
 }
 
-/** Asks, before anything is packed, whether the server can be reached and has the product, and what the version means there so far. */
+/**
+ * Asks the server, before anything is packed, whether it can be reached and has the product, and
+ * what the version means there so far.
+ */
 async function findProduct(
   context: Context,
   product: string,
@@ -163,7 +169,10 @@ async function requireContent(folder: string): Promise<void> {
   })
 }
 
-/** A bundle without `seaworthy.json` is allowed: files for others to use. Whoever forgot it hears of it before devices do. */
+/**
+ * A bundle without `seaworthy.json` is allowed, as files for others to use. Whoever forgot it is
+ * warned before any device gets the bundle.
+ */
 async function warnOfNoStart(context: Context, folder: string): Promise<void> {
   const isThere = await lstat(join(folder, bundleManifestName)).then(
     () => true,
@@ -244,7 +253,10 @@ async function buildWithProgress(
 
 const droppedShownMax = 20
 
-/** What a folder has that devices will not: said before it is pushed, since a program may need it. */
+/**
+ * Describes what a folder has that devices will not get. It is said before the push, because a
+ * program may need it.
+ */
 function describeDropped(dropped: BuiltRelease['dropped']): string[] {
   const special = dropped.filter(({ what }) => what !== 'private')
   const hidden = dropped.filter(({ what }) => what === 'private')

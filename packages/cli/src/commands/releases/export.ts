@@ -38,7 +38,10 @@ export async function exportRelease(
   })
 }
 
-/** The release as a channel's keys signed it; the channel must be named where several list the version. */
+/**
+ * The release as a channel's keys signed it; the channel must be named where several list the
+ * version.
+ */
 export function findSigned(
   current: CurrentMetadata,
   product: string,

@@ -104,7 +104,10 @@ async function publish(
   })
 }
 
-/** What gets signed about the content is computed here from its bytes; the server's view only says where to look. */
+/**
+ * What gets signed about the content is computed here from its bytes; the server's view only says
+ * where to look.
+ */
 export async function describeContent(
   source: ContentSource,
   view: { product: string; version: string; digest: string; channel: string },

@@ -1,4 +1,7 @@
-/** `seaworthy release verify`: the chain from the root to every byte, online or of an exported folder. */
+/**
+ * `seaworthy release verify`: the chain from the root to every byte, online or of an exported
+ * folder.
+ */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hash } from 'node:crypto'
@@ -140,7 +143,10 @@ interface VerifiedContent {
   bundles: readonly string[]
 }
 
-/** Reads every byte of the release and checks it against what was signed, and what is said of the bytes against the bytes. */
+/**
+ * Reads every byte of the release and checks it against what was signed, and what is said of the
+ * bytes against the bytes.
+ */
 async function verifyContent(
   context: Context,
   source: ContentSource,

@@ -1,4 +1,7 @@
-/** The release of a way back: which version it was, what it is called when it comes again, and how it gets into the channel. */
+/**
+ * The release of a way back: which version it was, what it is called when it comes again, and how
+ * it gets into the channel.
+ */
 import { ProblemError } from '@seaworthy/api/problems'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { listProposals } from '@seaworthy/api/proposals'
@@ -30,9 +33,13 @@ export interface WayBack {
   before: string
   /** What it is called then. */
   version: string
-  /** As the channel's keys signed it; `undefined` when the channel does not list it any more. */
+  /**
+   * The release as the channel's keys signed it; `undefined` when the channel no longer lists it.
+   */
   signed: Release | undefined
-  /** Listed already with a counter above the bad release's: nothing is left to sign. */
+  /**
+   * Whether the channel lists it already, above the bad release's counter: nothing is left to sign.
+   */
   isPublished: boolean
   /** Versions that the channel lists between it and the bad release, newest first. */
   skipped: readonly string[]
@@ -41,12 +48,15 @@ export interface WayBack {
 interface Facts {
   rollout: RolloutView
   fleet: FleetView
-  /** Of the fleet, newest first. */
+  /** The fleet's rollouts, newest first. */
   rollouts: readonly RolloutView[]
   current: CurrentMetadata
 }
 
-/** The version that the fleet ran before the rollout, and how that is known. Throws where nothing says so. */
+/**
+ * The version that the fleet ran before the rollout, and how that is known. Throws where nothing
+ * says so.
+ */
 export function findVersionBefore(
   { rollout, fleet, rollouts, current }: Facts,
   wanted: string | undefined,
@@ -91,7 +101,10 @@ function signedReleases(
 
 const namesMax = 1000
 
-/** Finds the name: `1.0-again`, `1.0-again.2`, … A name that was used for an earlier way back is passed over. */
+/**
+ * Plans the signed rollback and finds its name: `1.0-again`, `1.0-again.2`, … A name that was used
+ * for an earlier one is passed over.
+ */
 export function planWayBack(
   { rollout, current, before }: { rollout: RolloutView; current: CurrentMetadata; before: string },
   { releaseVersion }: { releaseVersion?: string },
@@ -126,7 +139,10 @@ export function planWayBack(
   }
 }
 
-/** What the server says of the bad release decides what is signed next: it must be what the channel's keys have signed. */
+/**
+ * What the server says about the bad release decides what is signed next, so it must be what the
+ * channel's keys have signed.
+ */
 function requireGenuine({ version, sha256, counter }: RolloutView, signed: Release | undefined) {
   if (signed === undefined) return
   if (signed.sha256 === sha256 && signed.counter === counter) return
@@ -145,7 +161,10 @@ interface PublishInput {
   signers: readonly NamedKey[]
 }
 
-/** Carries it as far as the keys at hand go; true when the channel lists it. Done before in part: it goes on from there. */
+/**
+ * Publishes the release again as far as the keys at hand allow, and continues what an earlier run
+ * has begun. Returns whether the channel lists it.
+ */
 export async function publishAgain(
   context: Context,
   session: Session,
@@ -208,7 +227,10 @@ export async function publishAgain(
   return state === 'applied'
 }
 
-/** The same platforms and layers under an index that names the new version: what runs is unchanged to the byte. */
+/**
+ * Ensures a release with the same platforms and layers under an index that names the new version:
+ * what runs is unchanged to the byte.
+ */
 async function ensureRelease(
   context: Context,
   session: Session,

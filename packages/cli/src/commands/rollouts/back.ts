@@ -1,4 +1,7 @@
-/** `seaworthy rollout back`: what the fleet ran before, signed again under a higher counter, and a rollout from the bad release to it. */
+/**
+ * `seaworthy rollout back`: what the fleet ran before, signed again under a higher counter, and a
+ * rollout from the bad release to it.
+ */
 import type { FleetView } from '@seaworthy/api/fleets'
 import { listFleets, showFleet } from '@seaworthy/api/fleets'
 import { ProblemError } from '@seaworthy/api/problems'
@@ -73,7 +76,10 @@ export async function goBack(
   })
 }
 
-/** A way back is in a hurry: unless somebody says otherwise it is one wave that waits for nothing. */
+/**
+ * A signed rollback is urgent: unless the options say otherwise, it is one wave that waits for
+ * nothing.
+ */
 function withoutWaiting(options: BackOptions): PolicyOptions {
   if (options.policy !== undefined) return options
   return { waves: [{ kind: 'percent', percent: 100 }], bake: [0], ...options }
@@ -126,7 +132,10 @@ function showWaiting(context: Context, rollout: RolloutView, way: WayBack): void
   ])
 }
 
-/** Fleets that follow the newest release of the channel get it the moment it is published, rollout or not. */
+/**
+ * Fleets that follow the newest release of the channel get it the moment it is published, rollout
+ * or not.
+ */
 async function warnOthers(
   context: Context,
   { client }: Session,

@@ -55,7 +55,7 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
     }
     if (options.dryRun === true) {
       const { waves } = await client.call(checkRollout, { body })
-      // as JSON it is what --policy reads
+      // The JSON form is what `--policy` reads.
       return context.show(policy, () => [
         `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
         '',

@@ -1,4 +1,6 @@
-/** Asks for a rollout again and again until it ends; a server that does not answer is waited for. */
+/**
+ * Asks for a rollout again and again until it ends; a server that does not answer is waited for.
+ */
 import type { ApiClient } from '@seaworthy/api/client'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import { showRollout, showRolloutHistory } from '@seaworthy/api/rollouts'
@@ -8,10 +10,12 @@ import type { CliPorts } from '../../ports.ts'
 import type { Watched } from './watch-screen.ts'
 import { sumWaves } from './view.ts'
 
-/** While something changes, and up to which interval it slows down while nothing does. */
+/**
+ * The interval while something changes, and the longest one, which it grows to while nothing does.
+ */
 const pollMs = 1000
 const pollMsMax = 5000
-/** Between tries while the server does not answer. */
+/** The pause between tries while the server does not answer, and the longest one. */
 const retryMs = 500
 const retryMsMax = 10_000
 /** A server that is gone for longer is not restarting. */
@@ -34,7 +38,10 @@ export interface Followed {
   show: Display
 }
 
-/** Returns how it ended: `stopped` is aborted, or paused because of failures. Throws when the server stays away. */
+/**
+ * Returns how the rollout ended: `stopped` is aborted, or paused because of failures. Throws when
+ * the server stays away.
+ */
 export async function followRollout(
   ports: Ports,
   followed: Followed,
@@ -54,7 +61,7 @@ export async function followRollout(
   }
 }
 
-/** At a terminal the countdowns go on while nothing is asked. */
+/** The countdowns at a terminal go on while the server is not asked. */
 async function wait({ sleep, signal }: Ports, ms: number, redraw: () => void): Promise<void> {
   for (let leftMs = ms; leftMs > 0; leftMs -= 1000) {
     await sleep(Math.min(1000, leftMs), signal)
@@ -74,7 +81,10 @@ function formOf({ view, failures }: Watched): string {
   return JSON.stringify([{ ...view, next: '' }, failures])
 }
 
-/** Asks until there is an answer. Throws what is an answer, and `TransportError` when the server stays away. */
+/**
+ * Asks until the server answers. An error that will not pass is thrown at once; one that may pass
+ * is thrown when the server stays away for too long, or has not answered before.
+ */
 async function fetchPatiently(
   { clock, sleep, signal }: Ports,
   followed: Followed,

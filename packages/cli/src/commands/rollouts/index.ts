@@ -1,3 +1,6 @@
-/** Rollouts: moving a fleet to a release wave by wave, watching it, and the signed way back. The rules are `@seaworthy/fleet`'s. */
+/**
+ * Rollouts: moving a fleet to a release wave by wave, watching it, and the signed way back. The
+ * rules are `@seaworthy/fleet`'s.
+ */
 export { addRolloutCommands } from './rollout.ts'
 export { describeWhy } from './why.ts'

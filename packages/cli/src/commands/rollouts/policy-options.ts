@@ -1,4 +1,7 @@
-/** A rollout's policy on a command line: options over a file over the defaults. What it may say is judged by the fleet's rules. */
+/**
+ * A rollout's policy on a command line: options override a file, which overrides the defaults. The
+ * fleet's rules judge what it may say.
+ */
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import type { RolloutView } from '@seaworthy/api/rollouts'
@@ -55,7 +58,7 @@ const gateDefault = policyDefaults.waves[0]!.gate
 
 const silentAfterDefault = policyDefaults.silentAfterSeconds ?? 0
 
-/** As the help says them. */
+/** The defaults as the help shows them. */
 const defaultTexts = {
   waves: policyDefaults.waves.map(({ members }) => describeMembers(members)).join(','),
   bake: formatDuration(gateDefault.bakeSeconds * 1000),
@@ -163,7 +166,7 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     )
 }
 
-/** As the interface carries it. */
+/** The policy as the HTTP API carries it. */
 export type Policy = RolloutView['policy']
 
 /** Throws a usage error that names what is wrong. */

@@ -77,7 +77,10 @@ function describeWave(members: WaveMembers, index: number, devicesCount: number 
   }
 }
 
-/** Places are drawn by the id that the rollout gets, so that only their number can be said, roughly; never none. */
+/**
+ * The id that the rollout will get decides which devices are drawn, so only their approximate
+ * number is known; it is at least one.
+ */
 function aboutDevices(percent: number, devicesCount: number | undefined): string {
   if (devicesCount === undefined) return ''
   if (devicesCount === 0) return ', which has no device'
@@ -130,7 +133,10 @@ function describeSilence(policy: RolloutPolicy, fleet: KnownFleet | undefined): 
     : `A device not heard from for ${span} is not waited for; a wave opens only when at least one device of the wave before has ended.`
 }
 
-/** Failures that are too many to pass and too few to stop would leave a wave open until a person decides; empty where there are none. */
+/**
+ * Describes the shares of failures that are too high to pass and too low to stop, which would leave
+ * a wave open until a person decides. The text is empty where there are none.
+ */
 function describeLimbo({ successPercentMin, failurePercentMax }: Gate): string {
   const passes = Math.round((100 - successPercentMin) * 1e6) / 1e6
   if (failurePercentMax === null) {

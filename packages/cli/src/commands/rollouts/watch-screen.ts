@@ -1,4 +1,7 @@
-/** What `rollout watch` shows, as values in and lines out: a picture for a terminal, and a line for each change elsewhere. */
+/**
+ * What `rollout watch` shows, as values in and lines out: a picture for a terminal, and a line for
+ * each change elsewhere.
+ */
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { showRolloutHistory } from '@seaworthy/api/rollouts'
@@ -28,10 +31,15 @@ export interface Picture {
 
 const barMin = 10
 const barMax = 40
-/** Header, reason, an empty line on either side of the waves, what comes next, failures, footer, and a line to spare. */
+/**
+ * Header, reason, an empty line on either side of the waves, what comes next, failures, footer, and
+ * a line to spare.
+ */
 const linesBesideWaves = 11
 
-/** At most `rows` - 1 lines, none wider than `columns` - 1, so that it can be drawn over in place. */
+/**
+ * At most `rows` - 1 lines, none wider than `columns` - 1, so that it can be drawn over in place.
+ */
 export function drawRollout({ view, failures }: Watched, picture: Picture): string[] {
   const { now, paint, trouble } = picture
   const width = Math.max(40, picture.columns) - 1
@@ -86,7 +94,11 @@ function drawWaves(view: RolloutView, picture: Picture, width: number): string[]
   return [...folded, ...kept, ...(left === 0 ? [] : ['    …'])]
 }
 
-/** ` 2 open       10%  [######>>x.......]  44/90  12 in flight  1 failed`, and the gate below the wave that is open. */
+/**
+ * The wave as a line, with the gate below it when it is open:
+ *
+ *      2 open       10%  [######>>x.......]  44/90  12 in flight  1 failed
+ */
 function drawWave(
   view: RolloutView,
   wave: WaveView,
@@ -187,7 +199,7 @@ function describeCounts(wave: WaveView): string {
   return `${wave.healthyCount}${of} healthy, ${wave.inFlightCount} in flight, ${wave.failedCount} failed, ${wave.offeredCount} offered${wave.silentCount ? `, ${wave.silentCount} silent` : ''}`
 }
 
-/** At blanks; at most `linesMax` lines, the last of them cut. */
+/** Wraps the text at blanks into at most `linesMax` lines; what is still too wide is cut. */
 function wrap(text: string, width: number, linesMax: number): string[] {
   const lines: string[] = []
   let line = ''

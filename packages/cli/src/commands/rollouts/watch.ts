@@ -9,7 +9,10 @@ import { followRollout } from './follow.ts'
 import type { Failures, Watched } from './watch-screen.ts'
 import { describeChange, drawRollout } from './watch-screen.ts'
 
-/** Returns when the rollout has finished. Throws `ExitCodeError` 3 when it was aborted, or paused because of failures. */
+/**
+ * Returns when the rollout has finished. Throws `ExitCodeError` 3 when it was aborted, or paused
+ * because of failures.
+ */
 export async function watchRollout(context: Context, rolloutId: string): Promise<void> {
   await withSession(context, async (session) => {
     const outcome = await followRollout(context.ports, {

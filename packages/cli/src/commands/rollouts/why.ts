@@ -41,7 +41,7 @@ export function describeWhy(context: Context, why: WhyView, timeZone: string): s
         'earliest',
         why.earliestAt === null
           ? undefined
-          : // In the words of the sentence, so that nobody has to compare two ways to write one instant.
+          : // The form is that of the sentence, so that nobody has to compare two.
             `${formatWhen(parseInstant(why.earliestAt), now, timeZone)} (${formatAgo(why.earliestAt, now)})`,
       ],
     ]),
