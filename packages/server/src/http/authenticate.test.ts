@@ -15,7 +15,7 @@ test('A9 wrong credentials are counted for the address, the whole IPv6 network, 
   for (const [addressOf, credentialOf] of [
     [() => '192.0.2.1', () => undefined],
     [(n: number) => `2001:db8:1:2::${n.toString(16)}`, () => undefined],
-    // Another address each time, and always the same account.
+    // The address is another one each time, and the account always the same.
     [(n: number) => `2001:db8:${n.toString(16)}::1`, guess],
   ] as const) {
     const limiter = createAttemptLimiter(clock)

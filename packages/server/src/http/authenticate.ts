@@ -1,4 +1,7 @@
-/** From the Authorization header to an actor. A wrong credential is never the same as none. */
+/**
+ * Turns the Authorization header into an actor. A wrong credential is never treated like a missing
+ * one.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { RouteAuth } from '@seaworthy/api/route'
 import { minuteMs } from '@seaworthy/std/time'
@@ -18,7 +21,10 @@ export function bearerOf(req: IncomingMessage): string | undefined {
   return match[1]!
 }
 
-/** The actor for a route of this kind; throws `unauthenticated` when the credential is missing, wrong or of another kind. */
+/**
+ * The actor for a route of this kind. Throws `unauthenticated` when the credential is missing,
+ * wrong or of another kind.
+ */
 export async function authenticate(
   app: App,
   req: IncomingMessage,
@@ -44,15 +50,19 @@ function refusal(publicMessage: string): HttpError {
 }
 
 /**
- * Wrong credentials per minute, of one address and for one account, at every door. Right ones always pass: many devices may share an
- * address with a stranger, and a stranger who knows the public half of a credential locks nobody out.
+ * Limits wrong credentials per minute, from one address and for one account, on every endpoint.
+ * Right ones always pass: many devices may share an address with a stranger, and a stranger who
+ * knows the public half of a credential locks nobody out.
  */
 export interface AttemptLimiter {
-  /** Throws `too_many_requests` when the address has sent, or the account has been tried with, too many in this minute. */
+  /**
+   * Throws `too_many_requests` when the address has sent too many in this minute, or the account
+   * has been tried with too many.
+   */
   countWrong(req: Pick<IncomingMessage, 'socket'>, credential?: string): void
 }
 
-/** How many addresses and accounts are counted apart; the others are counted as one. */
+/** How many addresses and accounts are counted separately; all others are counted as one. */
 const countedMax = 20_000
 
 export function createAttemptLimiter(clock: Clock): AttemptLimiter {

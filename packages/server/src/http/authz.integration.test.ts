@@ -1,7 +1,8 @@
 /**
- * The golden tables of who may call what (A4, V4), made by really calling. The first has every kind of credential × every
- * route: where a credential is let through, the answer is about the request (`pass`), otherwise 401 or 403. The second has
- * admins with a scope × every route, about things of one product and fleet that exist: so every 403 is one of the scope.
+ * The golden tables of who may call what (A4, V4), made by really calling. The first has every kind
+ * of credential × every route: where a credential is let through, the answer is about the request
+ * (`pass`), otherwise it is 401 or 403. The second has admins with a scope × every route, about
+ * things of one product and fleet that exist: so every 403 is due to the scope.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -25,7 +26,7 @@ import {
   startTestServer,
 } from '../testing/index.ts'
 
-/** No such things exist, so that a call that is let through changes nothing. */
+/** Nothing with these names exists, so that a call that is let through changes nothing. */
 const params: Readonly<Record<string, string>> = {
   tokenId: `token_${'0'.repeat(26)}`,
   proposalId: `proposal_${'0'.repeat(26)}`,
@@ -41,7 +42,10 @@ const params: Readonly<Record<string, string>> = {
   role: 'absent',
 }
 
-/** What is not a route of the contract, with the way it answers when it lets a request through. */
+/**
+ * Paths that are not routes of the contract, with the way each answers when it lets a request
+ * through.
+ */
 const rawPaths = [
   ['GET', '/healthz'],
   ['GET', '/readyz'],
@@ -93,13 +97,13 @@ test('A4 V4 every credential on every route answers as the golden table says', a
     }
     rows.push({ name: `${method} ${path.slice(0, 40)}`, answers })
   }
-  // A route that nobody passes is one that this table says nothing about.
+  // A route that no credential passes is one that this table says nothing about.
   const uncovered = rows.filter(({ answers }) => !answers.includes('pass'))
   assert.deepEqual(uncovered, [])
   expectGolden(new URL('./authz.golden.txt', import.meta.url), format([...principals.keys()], rows))
 })
 
-/** The things that are called about are of the product `acme` and its fleet `shops`. */
+/** The things that calls are about are of the product `acme` and its fleet `shops`. */
 const scopes = {
   'product acme': { products: ['acme'] },
   'product other': { products: ['other'] },
@@ -220,14 +224,14 @@ async function callWithin(route: Route, call: ScopedCall, token: string): Promis
       ? {}
       : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
   })
-  // Something that is not there would tell nothing about scopes.
+  // Something that does not exist would tell nothing about scopes.
   assert.notEqual(answer.status, 404, `${route.name}: ${utf8Decode(answer.bytes)}`)
   assert.notEqual(answer.status, 400, `${route.name}: ${utf8Decode(answer.bytes)}`)
   const { code, items } = (answer.status === 204 ? {} : answer.json()) as {
     code?: string
     items?: readonly unknown[]
   }
-  // A role that may do everything is refused for its scope only.
+  // A role that may do everything is refused only because of its scope.
   if (answer.status === 403) assert.match(code ?? '', /^(out_of_scope|grant_exceeds_own)$/)
   if (answer.status !== 200 || items === undefined) return classify(answer)
   return items.length === 0 ? 'none' : 'some'

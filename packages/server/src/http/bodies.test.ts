@@ -1,4 +1,7 @@
-/** What a sender of a body may take: space and time. A manual clock stands for hours of dripping. */
+/**
+ * The space and time that the sender of a body may take. A manual clock stands in for hours of
+ * dripping.
+ */
 import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { PassThrough } from 'node:stream'
@@ -17,7 +20,7 @@ const ports = () => {
   return { clock, sleep: clock.sleep }
 }
 
-/** Lets everything happen that waits for nothing but its turn. */
+/** Lets everything happen that waits only for its turn. */
 const settle = async () => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -47,7 +50,7 @@ test('A9 slow body: an upload that stalls is refused; one that keeps its pace go
   })()
   const refused = assert.rejects(read, { code: 'body_timed_out' })
   const piece = Buffer.alloc(25 * 1024)
-  // One piece each 20 seconds: a little more than a kibibyte a second, for a whole day.
+  // One piece every 20 seconds: a little more than one kibibyte per second, for a whole day.
   const piecesCount = 4320
   for (let i = 0; i < piecesCount; i++) {
     req.write(piece)

@@ -1,6 +1,7 @@
 /**
- * The only place that reads the body of a request (a house rule holds it): whatever door it comes to, it is read within its limits
- * of size and time (`limits.ts`), and what nobody wanted to read does not keep its connection open.
+ * The only place that reads the body of a request, as a house rule ensures. Every body is read
+ * within its limits of size and time (`limits.ts`), and a body that nobody wanted to read does not
+ * keep its connection open.
  */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -15,7 +16,7 @@ export interface BodyPorts {
   readonly sleep: Sleep
 }
 
-/** The bytes of the whole body. Throws `body_too_large` and `body_timed_out`, before it reads on. */
+/** Reads the whole body. Throws `body_too_large` and `body_timed_out` before it reads on. */
 export async function readBytes(
   req: IncomingMessage,
   limits: BodyLimits,
@@ -23,7 +24,7 @@ export async function readBytes(
 ): Promise<Buffer> {
   const { bytesMax } = limits
   requireLength(req, bytesMax)
-  // Nearly always the whole body came with the headers: then it needs neither waiting nor a timer.
+  // Nearly always the whole body came with the headers, and needs neither waiting nor a timer.
   if (!req.complete) await nextTurn()
   if (req.complete) {
     const bytes = readArrived(req)
@@ -35,7 +36,10 @@ export async function readBytes(
   return Buffer.concat(parts)
 }
 
-/** The pieces of the body as they come. Throws like `readBytes`. Leaving the loop early leaves the connection open for an answer. */
+/**
+ * The pieces of the body as they come. Throws like `readBytes`. Leaving the loop early leaves the
+ * connection open for an answer.
+ */
 export async function* readPieces(
   req: IncomingMessage,
   { bytesMax, pace }: BodyLimits,
@@ -50,7 +54,7 @@ export async function* readPieces(
     for (;;) {
       const startedMs = ports.clock.monotonicMs()
       isWaiting = true
-      // What is here already needs no timer.
+      // What has arrived already needs no timer.
       const hasArrived = req.readableLength > 0 || req.complete
       const piece = pieces.next()
       const next = await (hasArrived ? piece : within(credit.leftMs(), piece, ports.sleep))
@@ -91,7 +95,7 @@ function tooLarge(bytesMax: number): HttpError {
   })
 }
 
-/** All that has come so far; one `read` may give only the first part of it. */
+/** Reads all that has arrived so far; one `read` may give only the first part of it. */
 export function readArrived(stream: Readable): Buffer {
   const parts: Buffer[] = []
   for (let part: unknown; (part = stream.read()) !== null;) parts.push(part as Buffer)
@@ -102,7 +106,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A changing route without a body must not get one. */
+/** Refuses a body that was sent to a changing route without one. */
 export function refuseBody(req: IncomingMessage): void {
   if (!hasBody(req)) return
   throw new HttpError('invalid_request', 'this route takes no body', {
@@ -116,8 +120,8 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * The same listener. What it has left unread of a body when its answer is out is read and thrown away for a moment, so that the
- * sender gets to read the answer; then the connection ends.
+ * The same listener. When its answer is out, the unread rest of a body is read and discarded for a
+ * moment, so that the sender gets to read the answer; then the connection ends.
  */
 export function dropUnwantedBodies(listener: RequestListener, sleep: Sleep): RequestListener {
   return (req, res) => {

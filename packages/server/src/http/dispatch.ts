@@ -1,4 +1,7 @@
-/** Every request comes through here: found, authenticated, authorized, parsed, done, answered; in this order. */
+/**
+ * Every request is handled here, in this order: it is found, authenticated, authorized, parsed,
+ * done and answered.
+ */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
@@ -111,7 +114,7 @@ export function createDispatcher(
   }
 }
 
-/** What is answered, counted, and logged where it is a fault of ours. */
+/** The answer to an error, which is counted, and logged where the server is at fault. */
 export function explainFailure(
   app: Pick<App, 'metrics' | 'log'>,
   error: unknown,
@@ -138,7 +141,10 @@ const wrongAssertion: readonly DeviceRefusal[] = [
   'assertion_signature_invalid',
 ]
 
-/** A guess, as a wrong token is one. What a device has signed is none, however wrong its clock is. */
+/**
+ * Whether the assertion counts as a guess, like a wrong token. One that a device has signed never
+ * does, however wrong its clock is.
+ */
 function isWrongAssertion(error: unknown): boolean {
   return error instanceof Refusal && wrongAssertion.includes(error.code as DeviceRefusal)
 }
@@ -156,9 +162,9 @@ async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Pro
 }
 
 interface Matcher {
-  /** Routes without parameters in their path, by one look-up. */
+  /** Finds routes without parameters in their path, by one look-up. */
   exact(path: string): readonly Found[] | undefined
-  /** The others too, segment by segment. */
+  /** Finds the other routes too, segment by segment. */
   any(path: string): readonly Found[]
 }
 

@@ -1,4 +1,7 @@
-/** The house rule "audit cannot be forgotten", as the compiler sees it: each line below must be an error. */
+/**
+ * The house rule "audit cannot be forgotten", as the compiler sees it: each line below must be an
+ * error.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFleet, listFleets } from '@seaworthy/api/fleets'

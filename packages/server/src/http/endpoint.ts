@@ -1,6 +1,7 @@
 /**
- * How a route gets its work: `read` for GET, `audited` for everything that changes something. A changing route that is
- * mounted in another way does not compile, and there is no other way to make an `Endpoint`.
+ * How a route gets its work: `read` for GET, `audited` for everything that changes something. A
+ * changing route that is mounted in another way does not compile, and there is no other way to make
+ * an `Endpoint`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
@@ -16,17 +17,19 @@ export interface Call<R extends Route> {
   readonly query: QueryOf<R>
   readonly body: BodyOf<R>
   readonly actor: Actor
-  /** Of the whole request. */
+  /** The time of the whole request. */
   readonly now: Date
 }
 
 /**
- * What changes something takes its time from the transaction (`tx.now()`), as its audit entry does: the two carry one
- * clock, whatever the replica's own says.
+ * Work that changes something takes its time from the transaction (`tx.now()`), as its audit entry
+ * does: the two share one clock, whatever the replica's own clock says.
  */
 type AuditedCall<R extends Route> = Omit<Call<R>, 'now'>
 
-/** Made when it is asked for: aborted when the caller goes away before its answer. */
+/**
+ * Makes a signal, when it is asked for, that is aborted if the caller goes away before its answer.
+ */
 type Leaving = () => AbortSignal
 
 /** A route with its work. */
@@ -34,17 +37,23 @@ export interface Endpoint {
   readonly route: Route
   readonly permission: Permission
   readonly run: (app: App, call: Call<Route>, leaving?: Leaving) => Promise<unknown>
-  /** Reads bodies of the commonest form without the schema, with the same value; `undefined` for any other text. */
+  /**
+   * Reads bodies of the most common form without the schema, with the same value; answers
+   * `undefined` for any other text.
+   */
   readonly fastBody?: ((text: string) => unknown) | undefined
   readonly [sealed]: true
 }
 
 interface Options<R extends Route, Ahead> {
-  /** Checked before the body is read. */
+  /** The permission is checked before the body is read. */
   readonly permission: Permission
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
-  /** What takes long and changes nothing: it is done before the transaction, which gets what it found; its refusals are recorded like those of the work. */
+  /**
+   * Work that takes long and changes nothing. It is done before the transaction, which gets what it
+   * found; its refusals are recorded like those of the work.
+   */
   readonly before?: (
     app: App,
     call: AuditedCall<R>,
@@ -64,7 +73,10 @@ export function read<R extends Route & { readonly method: 'GET' }>(
   return { route, permission, run: work, [sealed]: true }
 }
 
-/** Work, audit entry and reply of a changing route: all in one transaction; a refusal is recorded in one of its own. */
+/**
+ * The work, audit entry and reply of a changing route share one transaction; a refusal is recorded
+ * in a transaction of its own.
+ */
 export function audited<R extends Route, Ahead = undefined>(
   route: R,
   options: Options<R, Ahead>,
@@ -89,12 +101,13 @@ export function audited<R extends Route, Ahead = undefined>(
 }
 
 /**
- * The two calls that every device makes all the time, and that are no entries of the log: a check-in is itself a stored
- * (and where it matters signed) record, and a device's access token follows from its registration, which is one.
+ * The two calls that every device makes all the time, and that are not entries of the log: a
+ * check-in is itself a stored (and, where it matters, signed) record, and a device's access token
+ * follows from its registration, which is an entry.
  */
 export function recordedElsewhere<
   R extends Route & { readonly name: 'device.check-in' | 'device.token' },
-  /** What reading a body on the fast path yields besides. */
+  /** What `fastBody` finds in addition to the body. */
   Found extends object = object,
 >(
   route: R,
@@ -111,13 +124,16 @@ export function recordedElsewhere<
       throw error
     }
   }
-  // What `fastBody` found besides is there whenever it read the body.
+  // What `fastBody` finds in addition is there whenever `fastBody` read the body.
   return { route, permission, run: run as Endpoint['run'], fastBody, [sealed]: true }
 }
 
-/** Answers paths below `prefix` by itself, problems aside. */
+/** Answers paths below `prefix` by itself; what it throws is answered with a problem document. */
 export interface RawHandler {
-  /** Ends with `/` for a tree, otherwise the one path. Where `matches` decides, only the name in the metrics. */
+  /**
+   * Ends with `/` for a tree; otherwise it is the one path. Where `matches` decides, it is only the
+   * name in the metrics.
+   */
   readonly prefix: string
   readonly matches?: (path: string) => boolean
   readonly methods: readonly string[] | null

@@ -1,7 +1,9 @@
 /**
- * FleetLock v1 (coreos/zincati, docs/development/fleetlock/protocol.md): `POST /fleetlock/v1/pre-reboot` and
- * `/fleetlock/v1/steady-state`. The group is the fleet. Beyond the protocol a credential is needed (Bearer, or Basic as in
- * `https://any:CREDENTIAL@host/fleetlock/`), and a full group is 423, not a server error. Never rejects.
+ * FleetLock v1 (coreos/zincati, docs/development/fleetlock/protocol.md): `POST
+ * /fleetlock/v1/pre-reboot` and `/fleetlock/v1/steady-state`. The group is the fleet. Beyond the
+ * protocol a credential is needed (Bearer, or Basic as in
+ * `https://any:CREDENTIAL@host/fleetlock/`), and a full group is 423, not a server error. Never
+ * rejects.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -17,10 +19,12 @@ import { sendBytes } from './request.ts'
 import type { RawHandler } from './endpoint.ts'
 
 const groupForm = /^[a-zA-Z0-9.-]{1,63}$/
-/** Case-sensitive, of any printable characters. */
+/** A client's id is case-sensitive, and consists of any printable characters. */
 const idForm = /^[\x21-\x7e]{1,128}$/
 
-/** An answer other than 200. `kind` is a bounded identifier of the protocol, `value` is for people. */
+/**
+ * An answer other than 200. `kind` is a bounded identifier of the protocol, `value` is for people.
+ */
 class FleetLockError extends Error {
   override readonly name = 'FleetLockError'
   readonly status: number

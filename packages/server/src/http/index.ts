@@ -1,6 +1,6 @@
 /**
- * Everything that answers over HTTPS: the routes of `api`, the registry, the TUF repository, the log. It decides who may
- * ask; what is asked for is done in `app`.
+ * Everything that answers over HTTPS: the routes of `api`, the registry, the TUF repository, the
+ * log. This layer decides who may ask; the work itself is done in `app`.
  */
 import type { RequestListener } from 'node:http'
 import { checkIn } from '@seaworthy/api/device-self'
@@ -38,7 +38,9 @@ import { trustEndpoints } from './trust.ts'
 import { createTufHandler } from './tuf.ts'
 import { updateEndpoints } from './updates.ts'
 
-/** One for each route of `api`; a route without one is a bug that is found at the start. */
+/**
+ * One endpoint for each route of `api`; a route without one is a bug that is found at the start.
+ */
 function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
   const endpoints = [
     ...serverEndpoints,
@@ -62,7 +64,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
   return endpoints
 }
 
-/** Two ways to the same work: one for every request, and a fast one for idle check-ins (RFD 7). */
+/** Two ways to the same work: one for every request, and a fast path for idle check-ins (RFD 7). */
 export interface Doors {
   readonly requests: RequestListener
   /** `undefined` with `--no-fast-path`. */

@@ -1,7 +1,7 @@
-/** Callers that go away before their answer: what was done for them alone may end. */
+/** Callers that go away before their answer: work that was done only for them may end. */
 import type { ServerResponse } from 'node:http'
 
-/** Aborted when the connection ends before the answer is out. */
+/** A signal that is aborted when the connection ends before the answer is out. */
 export function leavingOf(res: ServerResponse): AbortSignal {
   const leaving = new AbortController()
   if (res.destroyed) leaving.abort()

@@ -1,28 +1,33 @@
 /**
- * What every door of the server grants to whoever knocks: time, size and tries, all in one place. `server.ts` gives them to Node's
- * HTTPS server, `bodies.ts` holds every request body to them, `authenticate.ts` counts wrong credentials by them.
+ * The limits that apply to whoever sends a request: time, size and tries, all in one place.
+ * `server.ts` gives them to Node's HTTPS server, `bodies.ts` holds every request body to them,
+ * `authenticate.ts` counts wrong credentials by them.
  */
 import { manifestSizeMax } from '@seaworthy/oci/manifests'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 
-/** Connections. */
+/** Limits of connections. */
 export const connectionLimits = {
   handshakeMs: 10 * secondMs,
-  /** From the first byte of a request to the end of its headers, and from the handshake to the first request. */
+  /**
+   * The time from the first byte of a request to the end of its headers, and from the handshake to
+   * the first request.
+   */
   headersMs: 10 * secondMs,
   /** How often Node looks for requests that are late with their headers. */
   checkEveryMs: 5 * secondMs,
   headersBytesMax: 16 * 1024,
   headersCountMax: 100,
-  /** Between two requests. */
+  /** The longest pause between two requests. */
   keepAliveMs: 65 * secondMs,
-  /** A connection on which nothing moves in either direction. */
+  /** The longest time in which nothing moves on a connection in either direction. */
   silenceMs: 2 * minuteMs,
 } as const
 
 /**
- * How fast a body must come. A sender has `graceMs` of waiting to its credit; each byte earns some of it back, so that it may pause,
- * but on the whole sends at least `bytesPerSecondMin`. Only time in which the server waits for the sender counts.
+ * How fast a body must come. A sender may make the server wait for `graceMs`; each byte earns some
+ * of that time back, so that the sender may pause, but on the whole sends at least
+ * `bytesPerSecondMin`. Only time in which the server waits for the sender counts.
  */
 export interface Pace {
   readonly graceMs: number
@@ -34,12 +39,15 @@ export interface BodyLimits {
   readonly pace: Pace
 }
 
-/** For what fits into one document: 20 seconds in all, whoever sends it. */
+/** The pace for what fits into one document: 20 seconds in all, whoever sends it. */
 const atOnce: Pace = { graceMs: 20 * secondMs, bytesPerSecondMin: Number.POSITIVE_INFINITY }
-/** For content, which a builder on a slow line sends for hours. */
+/** The pace for content, which a builder on a slow line sends for hours. */
 const steadily: Pace = { graceMs: 30 * secondMs, bytesPerSecondMin: 1024 }
 
-/** Bodies by kind; those of routes have the size that the route says, which is 64 KiB unless it says more. */
+/**
+ * Limits of bodies by kind. A route's body has the size that the route says, which is 64 KiB unless
+ * it says more.
+ */
 export const bodyLimits = {
   route: { pace: atOnce },
   ddi: { bytesMax: 256 * 1024, pace: atOnce },
@@ -47,16 +55,19 @@ export const bodyLimits = {
   fleetlock: { bytesMax: 4096, pace: atOnce },
   registryToken: { bytesMax: 16 * 1024, pace: atOnce },
   manifest: { bytesMax: manifestSizeMax, pace: steadily },
-  /** Of one blob, which may come in several requests. */
+  /** The size of one blob, which may come in several requests. */
   upload: { bytesMax: 64 * 1024 ** 3, pace: steadily },
 } as const satisfies Record<string, Partial<BodyLimits>>
 
-/** What is still read of a body that nobody wanted, so that its sender gets to read the answer. Then the connection ends. */
+/**
+ * How much is still read of a body that nobody wanted, so that its sender gets to read the answer.
+ * Then the connection ends.
+ */
 export const unwantedBody = { bytesMax: 8 * 1024 * 1024, ms: 5 * secondMs } as const
 
-/** Tries, each counted by every worker for itself. */
+/** Limits of tries; every worker counts them for itself. */
 export const tryLimits = {
-  /** Wrong credentials, of one address and for one account. */
+  /** Wrong credentials from one address, and for one account. */
   wrongPerMinute: 60,
   /** Messages of one foreign device. */
   messagesPerMinute: 120,

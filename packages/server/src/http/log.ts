@@ -1,6 +1,7 @@
 /**
- * `/log/`: the audit log as C2SP tlog-tiles. Hashes and the checkpoint are for all. Who did what is for a token that may read it
- * and has no scope: entries are verified by the bundle, so a log with entries left out would verify for nobody.
+ * `/log/`: the audit log as C2SP tlog-tiles. Everybody may read hashes and the checkpoint. Only a
+ * token that may read the audit log and has no scope gets the entries, which say who did what:
+ * entries are verified by the bundle, so a log with entries left out would verify for nobody.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import {

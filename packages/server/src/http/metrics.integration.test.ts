@@ -1,4 +1,7 @@
-/** O5: what `/metrics` shows of a real server with several processes, to whom, and whatever happens to them. */
+/**
+ * O5: what `/metrics` shows of a real server with several processes, and to whom, whatever happens
+ * to the processes.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Role } from '@seaworthy/fleet/access'
@@ -44,7 +47,7 @@ async function makeToken(client: TestClient, role: Role, products?: string[]): P
   return (await client.api.call(createToken, { body })).token
 }
 
-/** A connection of its own for each request, so that every worker gets some. */
+/** Uses a connection of its own for each request, so that every worker gets some. */
 async function sendApart(server: TestServer, path: string, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const client = createTestClient(server)
@@ -83,7 +86,7 @@ test('O5 totals are of all workers, whichever is asked, and outlive a worker tha
       return seen === '1 restarts, primary worker-1 worker-2'
     }
     let seen = ''
-    // A request that the killed worker had in hand gets no answer.
+    // A request that the killed worker was handling gets no answer.
     await waitUntil(
       async () => `a successor takes the name of the worker that was killed; ${seen}`,
       () =>
@@ -193,7 +196,8 @@ test('O5 while the database is away, a credential that was right learns so; one 
       assert.ok(!known.samples.has('seaworthy_log_entries'), 'nothing is shown that is not known')
       return false
     })
-    // 503: nobody can tell. What was never seen to be right is not let in, and neither is what has ended.
+    // 503: nobody can tell. A credential that was never seen to be right is not let in, and neither
+    // is one that has ended.
     for (const answer of answers) assert.match(answer, /^(200|503) (401|503)$/)
     assert.equal(await statusFor(revoked.token), 401)
   }))

@@ -1,7 +1,8 @@
 /**
- * `/metrics` for a monitoring system, and the counting of requests. What it shows is of the whole installation, so it takes a
- * credential without a scope. While the database is away, credentials that were right within the last hour are still
- * accepted: that is when people need the numbers.
+ * `/metrics` for a monitoring system, and the counting of requests. The numbers are about the whole
+ * installation, so reading them takes a credential without a scope. While the database is away,
+ * credentials that were right within the last hour are still accepted, because that is when people
+ * need the numbers.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -43,7 +44,7 @@ export function createMetricsHandler(app: App, limiter: AttemptLimiter): RawHand
 }
 
 function createDoor(app: App, limiter: AttemptLimiter): (req: IncomingMessage) => Promise<void> {
-  // Whole credentials are kept in no memory for longer than a request: only their digests are.
+  // No whole credential is kept in memory for longer than a request; only digests are.
   const admitted = new Map<string, number>()
   return async (req) => {
     const bearer = bearerOf(req)
@@ -71,7 +72,7 @@ interface NamedResponse extends ServerResponse {
   [routeName]?: string
 }
 
-/** Says what the request turned out to be; without it the request counts as `unknown`. */
+/** Names the route of the request; without it the request counts as `unknown`. */
 export function nameRoute(res: NamedResponse, name: string): void {
   res[routeName] = name
 }
@@ -80,9 +81,12 @@ export function routeOf(res: NamedResponse): string {
   return res[routeName] ?? 'unknown'
 }
 
-/** Counts and times requests, by whatever way they come. */
+/** Counts and times requests, whichever way they come. */
 export interface RequestMeter {
-  /** To be called at the end, when the answer has been handed to the network, or cut off. */
+  /**
+   * Begins a request. Call the result at the end, when the answer has been handed to the network or
+   * was cut off.
+   */
   begin(): (route: string, status: number | 'cut_off') => void
 }
 
@@ -113,7 +117,7 @@ export function createRequestMeter({
   }
 }
 
-/** The same listener, its requests counted and timed. */
+/** The same listener, with its requests counted and timed. */
 export function measureRequests(meter: RequestMeter, listener: RequestListener): RequestListener {
   return (req, res: NamedResponse) => {
     const end = meter.begin()

@@ -1,4 +1,7 @@
-/** Whoever has one IPv6 address has all of its /64: that counts as one. An IPv4 address counts in either of its spellings. */
+/**
+ * The network that an address counts as. Whoever has one IPv6 address has all of its /64, which
+ * counts as one. An IPv4 address counts as the same in either of its spellings.
+ */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
   if (mapped !== null) return mapped[1]!

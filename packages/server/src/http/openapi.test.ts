@@ -1,6 +1,7 @@
 /**
- * `openapi.json` says exactly what is taken: over values made from its schemas, and values spoilt in one place, a route's parser
- * says yes where the schema does, and no where it does not. The schemas are read here by a small reader of their own.
+ * `openapi.json` says exactly what is accepted: for values made from its schemas, and for values
+ * spoilt in one place, a route's parser accepts what the schema accepts and refuses what it
+ * refuses. The schemas are read here by a small separate reader.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -34,7 +35,7 @@ interface Schema {
   minimum?: number
   maximum?: number
   exclusiveMinimum?: number
-  /** Words that say nothing about validity, or nothing that `pattern` does not say. */
+  /** Keywords that say nothing about validity, or nothing that `pattern` does not say. */
   description?: string
   format?: string
   contentEncoding?: string
@@ -180,7 +181,7 @@ function valueOf(given: Schema): fc.Arbitrary<unknown> {
   }
 }
 
-/** On the edges as often as between them. */
+/** The numbers are as often on the edges as between them. */
 function within({ minimum = -10, maximum = 1e6 }: Schema, n: number): number {
   if (n % 3 === 0) return minimum
   return n % 3 === 1 ? maximum : minimum + (Math.abs(n) % (maximum - minimum + 1))
@@ -197,7 +198,7 @@ function textOf(schema: Schema): fc.Arbitrary<string> {
   if (pattern.includes('\\p{')) {
     const max = Math.min(maxLength, Number(/\{1,(\d+)\}/.exec(pattern)?.[1] ?? maxLength))
     const anyText = fc.string({ unit: 'binary', minLength, maxLength: max })
-    // The longest there is, of characters that take two units in JavaScript.
+    // The longest text there is, of characters that take two units in JavaScript.
     return fc.oneof(anyText.filter(isRight), fc.constant('𝒳'.repeat(max)))
   }
   return fc.stringMatching(new RegExp(pattern.replace(/\(\?!.*?\)\$\)/, ''))).filter(isRight)
@@ -222,7 +223,7 @@ const odd = fc.constantFrom<unknown[]>(
   ...['2030-01-01T00:00:00+01:00', '2030-01-01T00:00:00.5Z', 'Mars/Base', 'AAA', 'sha256:00'],
 )
 
-/** The same value with one place of it replaced, removed, or a member added. */
+/** The same value with one place replaced or removed, or with a member added. */
 function spoil(value: unknown, at: number, how: number, by: unknown): unknown {
   const places: { holder: Record<string, unknown>; name: string }[] = []
   const root = { value: structuredClone(value) }
@@ -253,7 +254,7 @@ function accepts(act: () => void): boolean {
   }
 }
 
-/** The equivalence over good and spoilt values. */
+/** Checks that the two agree on good and spoilt values. */
 function compare(name: string, schema: Schema, parse: (value: unknown) => void): void {
   const value = valueOf(schema)
   const spoilt = fc

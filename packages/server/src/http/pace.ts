@@ -1,4 +1,4 @@
-/** The account of a sender's time, by the pace that its body must keep. */
+/** How long a sender may make its reader wait, given the pace that its body must keep. */
 import { secondMs } from '@seaworthy/std/time'
 import type { Pace } from './limits.ts'
 import { HttpError } from './problems.ts'

@@ -1,16 +1,22 @@
-/** The parts of a request against the schemas of its route: what `openapi.json` says is what is taken here (`openapi.test.ts`). */
+/**
+ * Checks the parts of a request against the schemas of its route: what `openapi.json` says is what
+ * is accepted here (`openapi.test.ts`).
+ */
 import type { Route } from '@seaworthy/api/route'
 import { noMembers } from '@seaworthy/api/route'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError } from './problems.ts'
 
-/** Throws `invalid_request` unless the value has the form; the text of a body was looked at by `parseJson` already. */
+/**
+ * Throws `invalid_request` unless the value fits the schema; `parseJson` has already checked the
+ * text of a body.
+ */
 export function parsePart(
   schema: Route['params'],
   value: unknown,
   place: 'path' | 'query' | 'body',
 ): never {
-  // The schema of most routes, for which there is nothing to look at.
+  // Most routes have this schema, for which there is nothing to check.
   if (schema === noMembers && isEmpty(value)) return value as never
   const fault = place === 'body' ? undefined : findUnstorable(value)
   if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
@@ -24,7 +30,7 @@ export function parsePart(
   })
 }
 
-/** The parameters behind `?`, each given once. */
+/** The parameters after `?`, each given once. */
 export function readQuery(query: string): Readonly<Record<string, string>> {
   if (query === '') return {}
   const pairs = [...new URLSearchParams(query)]

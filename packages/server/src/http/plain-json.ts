@@ -1,10 +1,14 @@
-/** What no JSON value of a request may hold, because neither PostgreSQL nor a signature could hold it. */
+/**
+ * What no JSON value of a request may contain, because neither PostgreSQL nor a signature could
+ * hold it.
+ */
 
 const depthMax = 64
 
 /**
- * Why a parsed value is refused, or `undefined`: texts with a NUL character or half of a surrogate pair, which JSON can
- * write and UTF-8 or PostgreSQL cannot, and nesting that would exhaust the stack of whoever writes it out again.
+ * Why a parsed value is refused, or `undefined`. Refused are texts with a NUL character or half of
+ * a surrogate pair, which JSON can write and UTF-8 or PostgreSQL cannot, and nesting that would
+ * exhaust the stack of whoever serializes it again.
  */
 export function findUnstorable(root: unknown): string | undefined {
   const waiting: { value: unknown; depth: number }[] = [{ value: root, depth: 0 }]

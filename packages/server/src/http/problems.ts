@@ -1,6 +1,7 @@
 /**
- * Every refusal a client can meet, in one table. A code that a module declares and nobody maps here does not compile.
- * What goes out is `message` of a Refusal or TrustError, which may be shown to anyone; causes stay in the log.
+ * Every refusal that a client can meet, in one table. A code that a module declares and nobody maps
+ * here does not compile. Clients get the `message` of a Refusal or TrustError, which may be shown
+ * to anyone; causes stay in the log.
  */
 import type { Problem } from '@seaworthy/api/problems'
 import type { AccessRefusal } from '@seaworthy/fleet/access'
@@ -19,7 +20,7 @@ import type { OverloadRefusal } from '../app/worker/index.ts'
 import { TooOftenRefusal } from '../app/worker/index.ts'
 import { refusalOf } from '../app/refusals.ts'
 
-/** What the HTTP layer itself says no to. */
+/** The refusals of the HTTP layer itself. */
 export type HttpRefusal =
   | 'invalid_request'
   | 'unauthenticated'
@@ -92,7 +93,7 @@ const releaseTable = {
   release_content_missing: no(409, 'Content of the release is missing'),
 } satisfies Record<ReleaseRefusal, Mapped>
 
-/** What a device would refuse for good, by the code that the device would give. */
+/** What a device would refuse permanently, by the code that the device would give. */
 const contentTable = {
   release_malformed: notGenuine('Not a release'),
   release_mismatch: notGenuine('The content is not what is said of it'),
@@ -244,11 +245,14 @@ const table: Readonly<Record<string, Mapped>> = {
 export interface ProblemReply {
   readonly problem: Problem
   readonly headers: Readonly<Record<string, string>>
-  /** A bug rather than a rule: the whole chain of causes belongs into the log. */
+  /**
+   * Whether it is a bug rather than a refusal by the rules: then the whole chain of causes belongs
+   * in the log.
+   */
   readonly isBug: boolean
 }
 
-/** The HTTP layer's own refusal, with headers and places. */
+/** The HTTP layer's own refusal, with headers and locations. */
 export class HttpError extends Refusal<HttpRefusal> {
   readonly headers: Readonly<Record<string, string>>
   readonly issues: { path: string; message: string }[] | undefined

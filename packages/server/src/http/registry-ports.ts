@@ -1,4 +1,4 @@
-/** The registry's questions, put to `app` in the name of whoever asks. */
+/** Answers the registry's questions from `app`, for the actor of each request. */
 import type { IncomingMessage } from 'node:http'
 import type { Actor } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'

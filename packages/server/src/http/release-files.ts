@@ -1,4 +1,7 @@
-/** Plain files of releases to the clients of other systems: whole or in ranges, without a row being written for any. */
+/**
+ * Sends plain files of releases to the clients of other systems, whole or in ranges; no request
+ * writes a row.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { RegistryStore } from '@seaworthy/oci/store'
@@ -9,8 +12,8 @@ import { parseByteRange } from './registry/requests.ts'
 import type { ReleaseFile } from '../app/app.ts'
 
 /**
- * Answers GET and HEAD with 200, 206, 304, 412 or 416. The entity tag is the SHA-1, as hawkBit has it. Throws
- * `release_content_missing`.
+ * Answers GET and HEAD with 200, 206, 304, 412 or 416. The entity tag is the SHA-1, as in hawkBit.
+ * Throws `release_content_missing`.
  */
 export async function sendReleaseFile(
   store: RegistryStore,

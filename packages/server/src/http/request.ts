@@ -1,4 +1,4 @@
-/** Reading a request within its limits, and writing the answer. */
+/** Reads requests within their limits, and writes answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -9,7 +9,10 @@ import { findUnstorable } from './plain-json.ts'
 import { HttpError } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
 
-/** The text of a JSON body, not parsed yet. Refuses other content types, longer bodies and slow senders before it reads on. */
+/**
+ * Reads the text of a JSON body without parsing it. Other content types, longer bodies and slow
+ * senders are refused before more is read.
+ */
 export async function readJsonText(
   req: IncomingMessage,
   limits: BodyLimits,
@@ -30,7 +33,7 @@ export async function readJsonText(
   }
 }
 
-/** The value of a JSON text, of which everything can be stored. */
+/** Parses a JSON text. All of the value can be stored; anything else is refused. */
 export function parseJson(text: string): unknown {
   let value: unknown
   try {
@@ -43,17 +46,20 @@ export function parseJson(text: string): unknown {
   return value
 }
 
-/** A name or an address, and perhaps a port. Names of containers have underscores. */
+/** A name or an address, and an optional port. Names of containers have underscores. */
 export const hostHeader = /^[A-Za-z0-9._~-]+(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/
 
-/** Where the client has reached us: links must lead there again. */
+/** The origin by which the client has reached the server: links must lead there again. */
 export function originOf(req: IncomingMessage): string {
   const host = req.headers.host ?? ''
   if (host === '') throw new HttpError('invalid_request', 'the Host header is needed')
   return `https://${host}`
 }
 
-/** RFC 9112, 3.2: one Host header at most, and a proper one. Node keeps the first of several, a proxy perhaps the last. */
+/**
+ * RFC 9112, 3.2: a request has at most one Host header, and a proper one. Node keeps the first of
+ * several, a proxy perhaps the last.
+ */
 export function requireOneHost({ headers: { host = '' }, rawHeaders }: IncomingMessage): void {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -70,7 +76,7 @@ export function requireOneHost({ headers: { host = '' }, rawHeaders }: IncomingM
     throw new HttpError('invalid_request', fault, { headers: { connection: 'close' } })
 }
 
-/** Of every answer. */
+/** The headers of every answer. */
 export const securityHeaders = {
   'strict-transport-security': 'max-age=31536000',
   'x-content-type-options': 'nosniff',
@@ -89,7 +95,7 @@ const replyHeaders = [
 ]
 const emptyReplyHeaders = Object.entries(securityHeaders).flat()
 
-/** The answer of a route, with the security headers: all in one piece. */
+/** Sends the answer of a route, with the security headers, all in one piece. */
 export function sendReply(res: ServerResponse, status: number, value: unknown): void {
   if (status === 204) {
     res.writeHead(204, emptyReplyHeaders)
@@ -124,7 +130,7 @@ export function sendProblem(res: ServerResponse, { problem, headers }: ProblemRe
     {
       'content-type': problemMediaType,
       'cache-control': 'no-store',
-      // What is left of an unread body would be taken for the next request.
+      // The rest of an unread body would be taken for the next request.
       ...(isUnread ? { connection: 'close' } : {}),
       ...headers,
     },

@@ -21,7 +21,7 @@ import { createTestClient, pushBlob, setUpTrust, startTestServer } from '../test
 
 let server: TestServer
 let client: TestClient
-/** They take as long as the server lets them: the other tests run meanwhile. */
+/** Requests that take as long as the server lets them: the other tests run meanwhile. */
 let slowKnocks: SlowKnock[]
 
 interface SlowKnock {
@@ -30,7 +30,10 @@ interface SlowKnock {
   readonly stop: () => void
 }
 
-/** A stranger at every door and with every method: each has said what it wants, and its body drips in without an end. */
+/**
+ * Sends one request to every endpoint and with every method, as a stranger: each announces a body,
+ * which then drips in without end.
+ */
 async function knockSlowly(port: number): Promise<SlowKnock[]> {
   const ofRoutes = routes.map(({ method, path }) => `${method} ${path.replace(/:\w+/g, 'x')}`)
   const elsewhere = [
@@ -90,7 +93,7 @@ async function knockSlowly(port: number): Promise<SlowKnock[]> {
 
 before(async () => {
   server = await startTestServer({ workers: 2, args: ['--name', 'ship.example'] })
-  // The harness is told the first name; in this test everybody is on the loopback.
+  // The harness is told the first name; in this test everybody is on the loopback interface.
   const { port } = new URL(server.url)
   server = { ...server, url: `https://127.0.0.1:${port}` }
   client = createTestClient(server)
@@ -232,7 +235,7 @@ test('A9 somebody who guesses credentials has to wait', async () => {
     if (status === 429) assert.equal(response.headers['retry-after'], '60')
   }
   assert.equal(status, 429)
-  // Whoever has the right one is not locked out by a neighbour.
+  // A client with the right credential is not locked out by another one at the same address.
   const { status: right } = await client.send('GET', '/v1/whoami', { token: server.adminToken })
   assert.equal(right, 200)
 })
@@ -315,7 +318,10 @@ test('registry clients trade a token for a short-lived one with what they asked 
   }
 })
 
-/** Every token that is issued is taken at the doors: one for more than fits into it is not issued. */
+/**
+ * Every token that is issued is accepted on every endpoint: a token that would be too long for that
+ * is not issued.
+ */
 async function tradeForMany(mine: TestClient, secret: string): Promise<void> {
   const authorization = `Basic ${Buffer.from(`any:${secret}`).toString('base64')}`
   const trade = async (count: number, name: (i: number) => string) => {
@@ -341,11 +347,14 @@ async function tradeForMany(mine: TestClient, secret: string): Promise<void> {
   assert.ok(lastCount > 5)
   assert.equal((await trade(32, (i) => `p${i}`)).status, 200)
   assert.equal((await trade(33, (i) => `p${i}`)).status, 400)
-  // The same one again and again is one.
+  // The same scope again and again counts as one.
   assert.equal((await trade(32, () => long(0))).status, 200)
 }
 
-/** What oras, crane and regctl do: they try with the token that they have, and then with one for what the challenge names. */
+/**
+ * Mounts a blob as oras, crane and regctl do: they try with the token that they have, and then with
+ * one for what the challenge names.
+ */
 async function mountAsClientsDo(mine: TestClient, secret: string, token: string): Promise<void> {
   const bytes = new Uint8Array([7, 8, 9])
   await pushBlob(mine, token, bytes)
@@ -371,12 +380,12 @@ async function mountAsClientsDo(mine: TestClient, secret: string, token: string)
   const both = await trade(secret, first.headers['www-authenticate']!)
   assert.equal(both.scope, scopes)
   assert.equal((await mount(both.token)).status, 201)
-  // A token for the target alone, as a push begins with.
+  // A push begins with a token for the target only.
   const target = await trade(secret, 'scope="repository:copies:pull,push"')
   const second = await mount(target.token)
   assert.equal(second.status, 401)
   assert.match(second.headers['www-authenticate']!, new RegExp(`scope="${scopes}"`))
-  // Whoever may not read the source is not sent round in circles: the blob is uploaded.
+  // A client that may not read the source is not sent round in circles: the blob is uploaded.
   const body = { name: 'x', role: 'builder' as const, products: ['copies'], lifetimeSeconds: 600 }
   const builder = await mine.api.call(createToken, { body })
   const third = await mount((await trade(builder.token, `scope="${scopes}"`)).token)
@@ -424,7 +433,7 @@ test('A9 somebody who guesses credentials at /v2/token has to wait too, and lock
       ? client.send('POST', '/v2/token', { body: body.toString() })
       : client.send('GET', '/v2/token', { headers: { authorization: basic } })
   }
-  // The public half is right, so that it is the administrator's account that is tried.
+  // The public half is right, so the guesses count against the administrator's account.
   const guess = `${server.adminToken.slice(0, -64)}${'0'.repeat(64)}`
   for (const form of [false, true]) {
     let answer = await ask(guess, form)

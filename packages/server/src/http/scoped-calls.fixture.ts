@@ -1,6 +1,7 @@
 /**
- * For the golden table of scopes: a call of every route that people use, about things that exist, all of them of the fleet
- * `shops` of the product `acme`. What a call could use up is made anew for each.
+ * Calls for the golden table of scopes: one or more of every route that people use, about things
+ * that exist, all of them of the fleet `shops` of the product `acme`. What a call could use up is
+ * made anew for each.
  */
 import { createFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
@@ -29,7 +30,7 @@ import {
 } from '../testing/index.ts'
 
 export interface ScopedCall {
-  /** Whatever tells this call from others of the same route. */
+  /** What distinguishes this call from others of the same route. */
   readonly about?: string
   readonly params?: Readonly<Record<string, string>>
   readonly query?: string
@@ -38,7 +39,7 @@ export interface ScopedCall {
 
 type MakeCall = () => ScopedCall | Promise<ScopedCall>
 
-/** By the name of the route. */
+/** The calls by the name of the route. */
 export type ScopedCalls = ReadonlyMap<string, readonly MakeCall[]>
 
 export async function makeScopedCalls(
@@ -116,7 +117,7 @@ export async function makeScopedCalls(
         }),
       ],
     ],
-    // It is about the token of the request, which it ends.
+    // This route is about the token of the request, which it ends.
     ['token.refresh', []],
     ['trust.create-online-key', [() => ({ params: { role: 'snapshot' } })]],
     ['trust.online-keys', [() => ({})]],
@@ -253,7 +254,7 @@ async function newDevice(server: TestServer, client: TestClient): Promise<string
   return (await addDevice(client, server.url, await makeProvisioningKey(client, 1))).id
 }
 
-/** As a FleetLock client of the fleet would have it. */
+/** Takes a slot as a FleetLock client of the fleet would hold it. */
 async function takeSlot(server: TestServer): Promise<string> {
   const now = systemClock.now()
   const id = newId('lock', now, systemRandom)

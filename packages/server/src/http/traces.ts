@@ -1,9 +1,12 @@
-/** One span for each request that somebody traces; nothing is done where nobody does. */
+/** One span for each request that is traced; without tracing nothing is done. */
 import type { RequestListener } from 'node:http'
 import type { App } from '../app/app.ts'
 import { routeOf } from './metrics.ts'
 
-/** The same listener; what it does is done in a span with the name of the route, the status, and nothing of the request. */
+/**
+ * The same listener, run in a span that has the name of the route and the status, and nothing else
+ * of the request.
+ */
 export function traceRequests({ tracer }: App, listener: RequestListener): RequestListener {
   if (tracer === undefined) return listener
   return (req, res) => {

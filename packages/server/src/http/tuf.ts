@@ -44,8 +44,9 @@ export function sendCached(req: IncomingMessage, res: ServerResponse, served: Se
 }
 
 /**
- * The timestamp is always the newest that is committed, whichever worker published it, and what it names is found by every
- * worker: a client that is served by several of them sees one repository.
+ * Finds a file of the repository. The timestamp is always the newest that is committed, whichever
+ * worker published it, and every worker finds what it names: a client that is served by several of
+ * them sees one repository.
  */
 async function find(app: App, name: string): Promise<Served | undefined> {
   const known = app.trust.state()
@@ -61,7 +62,7 @@ async function find(app: App, name: string): Promise<Served | undefined> {
   )
 }
 
-/** What is signed can be served from memory while the database is away. */
+/** Signed metadata can be served from memory while the database is away. */
 async function freshState(app: App): Promise<TrustState | undefined> {
   try {
     return await app.trust.freshState()

@@ -1,4 +1,7 @@
-/** Who speaks for whom (D8): tokens, gateways, forged reports, and a database that lies (T10). Two workers. */
+/**
+ * Who speaks for whom (D8): tokens, gateways, forged reports, and a database that lies (T10). Two
+ * workers run.
+ */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -38,7 +41,7 @@ import {
 
 let server: TestServer
 let client: TestClient
-/** A second connection, which the other worker may have. */
+/** A second connection, which the other worker may accept. */
 let other: TestClient
 let signers: Signer[]
 const firmware = randomBytes(20_000)
@@ -110,7 +113,7 @@ test('D8 no credential, a wrong one, or one of another kind gets an empty 401 on
     const reply = await stranger.send(method, path, method === 'GET' ? undefined : said('closed'))
     assert.deepEqual([reply.status, reply.text], [401, ''], String(authorization))
   }
-  // What a proxy in front might set vouches for nobody.
+  // Headers that a proxy in front might set vouch for nobody.
   const posed = await createController(client, 'door', null).send('GET', '', undefined, {
     'x-controller-id': 'door',
     'x-authority': 'CN=door',
@@ -118,7 +121,7 @@ test('D8 no credential, a wrong one, or one of another kind gets an empty 401 on
   })
   assert.equal(posed.status, 401)
   assert.equal(await statusOf(unit), 200)
-  // Nor is the token good at any other door.
+  // The token is not good on any other endpoint either.
   const elsewhere = await client.send('GET', '/v1/device/application', { token: unit.token })
   assert.equal(elsewhere.status, 401)
 })
@@ -141,7 +144,7 @@ test('D8 the token of one device says nothing about another, whatever path it na
   assert.equal((await posing.send('PUT', '/configData', { data: { a: 'b' } })).status, 401)
   assert.deepEqual((await shown(theirs.deviceId)).running, before.running)
   assert.equal((await shown(theirs.deviceId)).update?.state, 'idle')
-  // Its own actions have numbers of their own: there is no other device's to be hit.
+  // Each device numbers its own actions, so that no request can reach another device's action.
   const own = await mine.send('POST', '/deploymentBase/2/feedback', said('closed', 'success'))
   assert.equal(own.status, 404)
 })
@@ -190,7 +193,7 @@ test('D8 a gateway speaks for devices that it registered, up to its uses, and fo
   const { token, view } = await makeGateway(2)
   assert.equal(await statusOf(behind(token, 'own-token')), 401)
   assert.equal(await statusOf(own), 200)
-  // Many at once, over both workers, take exactly as many uses as there are.
+  // Many requests at once, over both workers, take exactly as many uses as there are.
   const names = ['gw a', 'gw b', 'gw c', 'gw d']
   const results = await Promise.all(
     names.map((name, i) => statusOf(behind(token, name, i % 2 === 0 ? client : other))),
@@ -209,7 +212,7 @@ test('D8 a gateway speaks for devices that it registered, up to its uses, and fo
     [registered?.protocol, registered?.fleet, registered?.running?.version],
     ['ddi', 'shops', '1.0'],
   )
-  // Another gateway has no say in it, with uses left or without.
+  // Another gateway has no say over the device, with or without uses left.
   const rival = await makeGateway(5)
   assert.equal(await statusOf(behind(rival.token, name)), 401)
   assert.equal(await statusOf(behind(rival.token, 'own-token')), 401)
@@ -255,14 +258,15 @@ test('V4 a device removed behind a gateway does not come back through it; a revo
 test('V4 a token that was replaced, and that of a removed device, end on every worker', async () => {
   const unit = await addController(client, 'turn')
   const elsewhere = createController(other, 'turn', `TargetToken ${unit.token}`)
-  // Both workers know it.
+  // Both workers know the token.
   for (let i = 0; i < 8; i++) {
     assert.equal(await statusOf(unit), 200)
     assert.equal(await statusOf(elsewhere), 200)
   }
   const params = { deviceId: unit.deviceId }
   const { token } = await client.api.call(rotateForeignDevice, { params, body: {} })
-  // A poll is checked against the row: not one more is answered, whoever has heard of the change.
+  // A poll is checked against the row: no further poll is answered, whichever worker has heard of
+  // the change.
   for (let i = 0; i < 8; i++) {
     assert.equal(await statusOf(unit), 401)
     assert.equal(await statusOf(elsewhere), 401)
@@ -310,7 +314,7 @@ test('T10 rows changed in the database change no byte that is served', async () 
   const evil = Buffer.from('evil')
   const hash = (algorithm: string, bytes: Uint8Array) =>
     createHash(algorithm).update(bytes).digest()
-  // Before any worker has looked at the release.
+  // The rows change before any worker has looked at the release.
   await inDatabase(
     (sql) =>
       sql`update release_files set sha1 = ${hash('sha1', evil)}, md5 = ${hash('md5', evil)}, size = 4`,
@@ -365,6 +369,6 @@ test('D8 a withdrawn token cannot be guessed at leisure: wrong ones are counted 
   const statuses = new Set<number>()
   for (let i = 0; i < 200; i++) statuses.add(await statusOf(wrong))
   assert.deepEqual(statuses, new Set([401, 429]))
-  // Whoever has the right one is let through from the same address.
+  // A device with the right token is let through from the same address.
   assert.equal(await statusOf(unit), 200)
 })

@@ -1,4 +1,7 @@
-/** The documents and states of DDI, as its clients really use them. Two workers, so that memory of one is not enough. */
+/**
+ * The documents and states of DDI, as its clients really use them. Two workers run, so that the
+ * memory of one is not enough.
+ */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -26,7 +29,7 @@ import {
 
 let server: TestServer
 let client: TestClient
-/** A second connection, which the other worker may have. */
+/** A second connection, which the other worker may accept. */
 let other: TestClient
 let signers: Signer[]
 let release: PushedRelease
@@ -126,7 +129,7 @@ test('feedback in the spelling of SWUpdate: ids as numbers, times as texts, memb
   const config = `{ "id": "", "time": "20261122T063324", "status": { "result": { "finished": "success" }, "execution": "closed", "details" : [ "" ] }, "mode": "replace", "data" : { "board": "test" } }`
   assert.equal((await unit.send('PUT', '/configData', config)).status, 200)
   assert.deepEqual((await foreign(unit)).attributes, { board: 'test' })
-  // It is not asked for again.
+  // The attributes are not asked for again.
   assert.equal((await unit.send('GET', '')).body._links.configData, undefined)
 })
 
@@ -284,7 +287,7 @@ test('a hundred statuses a minute and a thousand an action are enough', async ()
   for (let i = 0; i < 250; i++)
     statuses.push((await unit.send('POST', path, said('proceeding'))).status)
   assert.ok(statuses.includes(429))
-  // Two workers count apart.
+  // The two workers count separately.
   assert.ok(statuses.filter((status) => status === 200).length <= 240)
   const full = await add()
   const fullId = await pollAction(full)

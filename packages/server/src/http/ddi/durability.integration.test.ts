@@ -1,4 +1,7 @@
-/** Workers that die between what a client said and what follows from it (O1): nothing acknowledged is lost. */
+/**
+ * Workers that die between what a client said and what follows from it (O1): nothing acknowledged
+ * is lost.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -26,7 +29,7 @@ let server: TestServer
 let client: TestClient
 
 before(async () => {
-  // A port of its own: a free one is free again when no worker is left.
+  // The server has a port of its own: a free port would be free again when no worker is left.
   server = await startTestServer({ workers: 2, port: await claimPort() })
   client = createTestClient(server)
   const { signers } = await setUpTrust(client)
@@ -38,7 +41,7 @@ after(async () => {
   await server.stop()
 })
 
-/** Again until a worker answers. */
+/** Repeats the request until a worker answers. */
 async function insist(unit: AddedController, method: string, path: string, body?: object) {
   let last = ''
   for (let i = 0; i < 400; i++) {
@@ -65,7 +68,7 @@ test('O1 D7 kill -9 of workers while devices report loses nothing that was ackno
   })
   let isOver = false
   const killing = (async () => {
-    // Not more often than they come up again.
+    // Workers are not killed more often than they come up again.
     for (let kills = 0; kills < 4 && !isOver; kills++) {
       await systemSleep(300)
       const pids = await server.workerPids()
@@ -90,7 +93,7 @@ test('O1 D7 kill -9 of workers while devices report loses nothing that was ackno
     ] as const) {
       const path = `/deploymentBase/${action}/feedback`
       const { status } = await insist(unit, 'POST', path, said(words[0], words[1]))
-      // 410: the first time was heard, and only its answer was lost.
+      // 410 means that the first request was heard, and only its answer was lost.
       assert.ok(status === 200 || (status === 410 && words[0] === 'closed'), String(status))
     }
     acknowledged.add(unit.deviceId)

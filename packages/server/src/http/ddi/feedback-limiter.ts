@@ -1,11 +1,14 @@
-/** How much one device may tell: a client that has gone wild costs others nothing. */
+/** Limits how much feedback one device may send: a client that runs wild costs others nothing. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
 import { tryLimits } from '../limits.ts'
 import { HttpError } from '../problems.ts'
 
 export interface FeedbackLimiter {
-  /** Throws `too_many_requests` for a device that has told too much within this minute, by this worker's count. */
+  /**
+   * Throws `too_many_requests` for a device that has sent too much within this minute, by this
+   * worker's count.
+   */
   admit(deviceId: string): void
 }
 

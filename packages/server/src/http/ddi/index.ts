@@ -1,7 +1,8 @@
 /**
- * hawkBit's Direct Device Integration API, version 1, for SWUpdate and RAUC's clients: their requests and documents, our
- * decisions. What a device may run is decided as for our own agents; what it then installs it verifies by its own
- * signatures, not by ours. Not here: the rules (`app/ddi`), headers that a proxy vouches with, confirmation by the device, CBOR.
+ * hawkBit's Direct Device Integration API, version 1, for SWUpdate and RAUC's clients: their
+ * requests and documents, our decisions. What a device may run is decided as for our own agents;
+ * what it then installs it verifies by its own signatures, not by ours. Not here: the rules
+ * (`app/ddi`), headers that a proxy vouches with, confirmation by the device, CBOR.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -53,7 +54,7 @@ interface Call {
   readonly now: Date
 }
 
-/** Besides the name of the device's fleet. */
+/** The tenant that every device may use besides the name of its fleet. */
 const defaultTenant = 'DEFAULT'
 
 export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler {
@@ -127,7 +128,10 @@ async function sendBase(call: Call): Promise<void> {
   send(call, viewBase(agenda, slowedPollSeconds(app, agenda.fleet.pollSeconds), link))
 }
 
-/** The device is heard; `undefined` when its row says that the credential is no longer good. */
+/**
+ * Records that the device was heard. Answers `undefined` when its row says that the credential is
+ * no longer good.
+ */
 async function poll({ app, identity, now }: Call): Promise<ForeignState | undefined> {
   const state = await app.foreignCheckIns.poll(identity, now)
   if (state === undefined) app.foreignIdentities.forget(identity.deviceId)
@@ -199,7 +203,7 @@ async function sendFiles(call: Call, idText: string): Promise<void> {
 
 const sumSuffix = '.MD5SUM'
 
-/** Reads, and writes nothing: clients come with very many ranges. */
+/** Only reads, and writes nothing: clients ask for very many ranges. */
 async function sendFile(call: Call, idText: string, name: string): Promise<void> {
   const { app, req, res } = call
   const found = await findDeployment(app, await requirePlace(call), requireActionId(idText))
@@ -212,7 +216,7 @@ async function sendFile(call: Call, idText: string, name: string): Promise<void>
   sendBytes(res, 200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }, text)
 }
 
-/** Throws where the device was removed, or the tenant is not its own. */
+/** Throws when the device was removed, or when the tenant is not its own. */
 async function requirePlace({ app, identity, tenant }: Call) {
   const place = await findPlace(app, identity.deviceId)
   if (place === undefined) throw notFound()
@@ -234,7 +238,9 @@ function notFound(): HttpError {
   return new HttpError('route_not_found', 'there is nothing at this address')
 }
 
-/** Clients ask for one of two types, and parse the same document. */
+/**
+ * Sends the document under one of two types: clients ask for either, and parse the same document.
+ */
 function send({ req, res }: Call, value: object): void {
   const isPlain = /\bapplication\/json\b/.test(req.headers.accept ?? '')
   const headers = {
@@ -244,7 +250,7 @@ function send({ req, res }: Call, value: object): void {
   sendBytes(res, 200, headers, utf8Encode(JSON.stringify(value)))
 }
 
-/** Without a body, as hawkBit has it; a body that was sent is not read. */
+/** The answer has no body, as in hawkBit; a body that was sent is not read. */
 function sendUnauthorized(res: ServerResponse): void {
   const headers = {
     'content-length': '0',

@@ -8,7 +8,7 @@ export type Link = (path: string) => { href: string }
 const sleepSecondsMin = 1
 const sleepSecondsMax = 86_399
 
-/** `HH:MM:SS` and nothing behind it: a client reads it with strptime. */
+/** `HH:MM:SS` with nothing after it: a client reads it with strptime. */
 function formatSleep(pollSeconds: number): string {
   const seconds = Math.min(sleepSecondsMax, Math.max(sleepSecondsMin, Math.round(pollSeconds)))
   const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
@@ -75,7 +75,7 @@ export function viewCancel(actionId: number): object {
   return { id: String(actionId), cancelAction: { stopId: String(actionId) } }
 }
 
-/** Who may be updated is decided here, wave by wave: no client is asked to confirm. */
+/** The server decides who may be updated, wave by wave: no client is asked to confirm. */
 export function viewConfirmation(link: Link): object {
   return {
     autoConfirm: { active: true, initiator: 'seaworthy', remark: 'rollouts decide' },

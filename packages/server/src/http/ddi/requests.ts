@@ -1,4 +1,4 @@
-/** What DDI clients send: where, by whom, and bodies of which every unknown member is passed over. */
+/** What DDI clients send: where, by whom, and bodies whose unknown members are ignored. */
 import type { IncomingMessage } from 'node:http'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { App, ForeignIdentity } from '../../app/app.ts'
@@ -14,7 +14,7 @@ import { HttpError } from '../problems.ts'
 export interface Target {
   readonly tenant: string
   readonly controllerId: string
-  /** Decoded segments behind the controller id. */
+  /** The decoded segments after the controller id. */
   readonly rest: readonly string[]
 }
 
@@ -45,8 +45,9 @@ export function credentialOf(req: IncomingMessage): string | undefined {
 }
 
 /**
- * Whose credential it is. A token is good for its own device and no other; a gateway's for those that it has registered,
- * which may happen here. Headers that a proxy could set vouch for nobody.
+ * Answers whose credential the request carries. A token is good only for its own device; a
+ * gateway's is good for those that it has registered, which may happen here. Headers that a proxy
+ * could set vouch for nobody.
  */
 export async function identifyController(
   app: App,
@@ -65,7 +66,10 @@ export async function identifyController(
   return gateway && registerBehind(app, gateway.id, controllerId)
 }
 
-/** A JSON object, whatever the content type says: clients differ. Throws `invalid_request`, `body_too_large`. */
+/**
+ * Reads a JSON object, whatever the content type says, since clients differ. Throws
+ * `invalid_request` and `body_too_large`.
+ */
 export async function readObject(
   req: IncomingMessage,
   ports: BodyPorts,
@@ -82,7 +86,9 @@ export async function readObject(
   return asObject(value, 'the body')
 }
 
-/** `id`, `time` and whatever else is there besides `status` say nothing that the path does not say. */
+/**
+ * Everything besides `status`, such as `id` and `time`, says nothing that the path does not say.
+ */
 export function parseFeedback(body: Readonly<Record<string, unknown>>): Feedback {
   const status = asObject(body['status'], 'status')
   const execution = executions.find((one): one is Execution => one === status['execution'])

@@ -1,4 +1,7 @@
-/** Rollouts over DDI (D7): what they offer, take back and hold back reaches clients as links, cancels and skips. */
+/**
+ * Rollouts over DDI (D7): what they offer, take back and hold back reaches clients as links,
+ * cancels and skips.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -86,12 +89,13 @@ test('D7 an update goes through its states as the client tells them, and retries
   await tell(unit, path, 'closed', 'failure', { code: 7 })
   const failed = (await updateOf(unit))?.events.find(({ state }) => state === 'failed')
   assert.deepEqual([failed?.code, failed?.attempt], ['ddi_7', 1])
-  // A next attempt is made when it polls and is shown one, not when it tells of the failure.
+  // The next attempt is made when the device polls and is shown one, not when it reports the
+  // failure.
   assert.equal((await updateOf(unit))?.state, 'failed')
   const second = await awaitAction(unit)
   assert.equal(second, first + 1)
   assert.deepEqual([(await updateOf(unit))?.state, (await updateOf(unit))?.attempt], ['offered', 2])
-  // What is still said of the first attempt touches the second in no way.
+  // What the device still says about the first attempt does not affect the second.
   assert.equal(await tell(unit, path, 'closed', 'success'), 410)
   assert.equal((await updateOf(unit))?.state, 'offered')
   await tell(unit, `/deploymentBase/${second}`, 'closed', 'success')
@@ -114,17 +118,17 @@ test('D7 an aborted rollout is cancelled on the device, which says when it has s
     cancelAction: { stopId: '1' },
   })
   assert.equal((await stops.send('GET', '/deploymentBase/1')).status, 404)
-  // What it says in between changes nothing.
+  // What the device says in between changes nothing.
   assert.equal(await tell(stops, paths[0]!, 'proceeding'), 200)
   assert.equal(await tell(stops, paths[0]!, 'closed', 'success'), 200)
   assert.equal(await tell(stops, paths[0]!, 'closed', 'success'), 410)
   assert.equal((await stops.send('GET', paths[0]!)).status, 404)
   assert.equal(await pollAction(stops), undefined)
-  // One that cannot stop runs on, and is not asked again.
+  // A device that cannot stop runs on, and is not asked again.
   assert.equal(await tell(tooLate, paths[1]!, 'rejected'), 200)
   assert.equal(await pollAction(tooLate), 1)
   assert.equal(await tell(tooLate, '/deploymentBase/1', 'closed', 'success'), 200)
-  // One that was quicker than the wish to cancel is believed.
+  // A device that finished before it saw the wish to cancel is believed.
   assert.equal(await tell(doneAnyway, '/deploymentBase/1', 'closed', 'success'), 200)
   assert.equal(await pollAction(doneAnyway), undefined)
 })
@@ -162,7 +166,7 @@ test('D7 fault: a client that never answers a cancel takes no place in the next 
   const before = await client.api.call(showRollout, { params: { rolloutId } })
   assert.equal(before.waves[0]?.offeredCount, 0)
   assert.equal((await updateOf(mute))?.rolloutId, first)
-  // The place that the mute one did not take is free for the other.
+  // The place that the silent device did not take is free for the other.
   assert.equal(await tell(answers, cancel, 'canceled'), 200)
   const next = await awaitAction(answers)
   await tell(answers, `/deploymentBase/${next}`, 'closed', 'success')
@@ -223,7 +227,7 @@ test('D7 fault: a client that rejects a cancel and hangs holds up no wave for ev
     await db.close()
   }
   assert.equal(await awaitAction(timed), 2)
-  // The other one has its time yet, unless a person says otherwise.
+  // The other device still has time, unless a person says otherwise.
   assert.equal(await pollAction(forced), 1)
   await client.api.call(cancelForeignDevice, { params: { deviceId: forced.deviceId }, body: {} })
   assert.equal(await awaitAction(forced), 2)

@@ -1,4 +1,7 @@
-/** Debian's SWUpdate against a real server: a whole update through a rollout, and an image by the wrong maker. */
+/**
+ * Debian's SWUpdate against a real server: a whole update through a rollout, and an image signed by
+ * the wrong maker.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -107,7 +110,7 @@ describe('SWUpdate', { skip: lacksSwupdate() }, () => {
       (await messages()).some((text) => text.includes('All Chunks Installed')) ? true : undefined,
     )
     assert.deepEqual(await readFile(installTo), content)
-    // Installed is not done: nobody knows yet whether it comes up again.
+    // Installed does not mean done: nobody knows yet whether the device comes up again.
     assert.equal(await updateState(), 'installing')
     assert.equal((await shown()).running, null)
     await first.stop()

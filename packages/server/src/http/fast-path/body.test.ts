@@ -9,7 +9,7 @@ const instant = fc
   .date({ min: new Date('1971-01-01'), max: new Date('2199-12-31'), noInvalidDate: true })
   .map((at) => `${at.toISOString().slice(0, 19)}Z`)
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
-/** Mostly what is right, sometimes what is on the edge or beyond. */
+/** Makes mostly right values, and sometimes odd ones on the edge or beyond. */
 const mostly = <T>(right: fc.Arbitrary<T>, odd: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: right }, { weight: 1, arbitrary: odd })
 const count = mostly(
@@ -66,7 +66,7 @@ const anyReport = fc.record({
   bootId: some(text(64)),
 })
 
-/** One reader for all: what it has seen before it recognises by that. */
+/** All tests share one reader, which recognises what it has seen before. */
 const readIdleCheckIn = createIdleCheckInReader()
 
 const agrees = (body: string): boolean => {

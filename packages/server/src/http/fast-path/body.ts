@@ -1,7 +1,8 @@
 /**
- * The body of an idle check-in as our own agent writes it, recognised by one regular expression: nearly every request is
- * one of these, and the schema costs ten times as much. Anything else, right or wrong, is for the schema to judge;
- * what is recognised here it would accept, with the same value (`body.test.ts`).
+ * The body of an idle check-in as our own agent writes it, recognised by one regular expression:
+ * nearly every request is one of these, and the schema costs ten times as much. The schema judges
+ * any other body, right or wrong; what is recognised here it would accept too, with the same value
+ * (`body.test.ts`).
  */
 import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
@@ -54,7 +55,10 @@ export type IdleCheckInBody = BodyOf<typeof checkIn> & {
   readonly digest: string
 }
 
-/** What differs from one device to the next, around what all devices of a fleet say in the same words. */
+/**
+ * What differs from one device to the next; the text around it is the same for all devices of a
+ * fleet.
+ */
 const opening = new RegExp(`^\\{"report":\\{"sequence":(${whole}),"at":${instant},`)
 const verifiedAt = new RegExp(`(?:null|${instant}),`, 'y')
 const verifiedName = '"timestampVerifiedAt":'
@@ -66,13 +70,16 @@ interface Form {
   readonly digest: string
 }
 
-/** In memory, of at most 2 KiB each; all forgotten when it is full. */
+/**
+ * How many forms are kept in memory, of at most 2 KiB each; all are forgotten when the limit is
+ * reached.
+ */
 const formsMax = 1000
 const formLengthMax = 2048
 
 /**
- * Reads such bodies; anything else is `undefined`. What a body has in common with earlier ones is recognised by being the
- * same text, and neither checked nor parsed again.
+ * Reads such bodies; the answer is `undefined` for any other. The part that a body shares with
+ * earlier ones is recognised by being the same text, and is neither checked nor parsed again.
  */
 export function createIdleCheckInReader(): (body: string) => IdleCheckInBody | undefined {
   const forms = new Map<string, Form>()
@@ -103,13 +110,19 @@ interface Parts {
   readonly at: string
   readonly timestampVerifiedAt: string | null
   readonly bootId: string | undefined
-  /** The text that is left; where a part was taken out stands a line feed, which no such body has. */
+  /**
+   * The text that is left; each part that was taken out is replaced by a line feed, which no such
+   * body contains.
+   */
   readonly form: string
 }
 
 const instantLength = '2026-01-01T00:00:00Z'.length
 
-/** `undefined` when one of the parts is not as it should be. Of the rest nothing is known. */
+/**
+ * Answers `undefined` when one of the parts is not as it should be. Nothing is known about the
+ * rest.
+ */
 function takeApart(body: string): Parts | undefined {
   const begin = opening.exec(body)
   if (begin === null) return undefined

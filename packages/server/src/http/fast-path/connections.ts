@@ -1,7 +1,8 @@
 /**
- * The fast path: connections on which devices say nothing but idle check-ins. They are answered without a request and a
- * response object of Node's HTTP, which cost as much as everything else that a check-in needs (RFD 7). At the first byte that
- * is not exactly such a request, the connection goes to Node's HTTP server, which reads that byte and all that follow.
+ * The fast path: connections on which devices say nothing but idle check-ins. They are answered
+ * without a request and a response object of Node's HTTP, which cost as much as everything else
+ * that a check-in needs (RFD 7). At the first byte that is not exactly such a request, the
+ * connection goes to Node's HTTP server, which reads that byte and all that follow.
  */
 import { STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
@@ -18,18 +19,23 @@ import type { RequestMeter } from '../metrics.ts'
 import { securityHeaders } from '../request.ts'
 
 export interface ConnectionTimes {
-  /** From the handshake to the first request. */
+  /** The time from the handshake to the first request, in milliseconds. */
   readonly headersTimeout: number
-  /** Between two requests. */
+  /** The longest pause between two requests, in milliseconds. */
   readonly keepAliveTimeout: number
 }
 
 export interface FastPath {
-  /** Takes a connection that nothing was read from yet. `handOver` gets it when something else comes. */
+  /**
+   * Takes a connection from which nothing has been read yet. `handOver` gets it when something else
+   * comes.
+   */
   accept(socket: TLSSocket, times: ConnectionTimes, handOver: (socket: TLSSocket) => void): void
-  /** Ends those that wait for no answer, and each other one with its answer. */
+  /**
+   * Ends the connections that wait for no answer at once, and each of the others with its answer.
+   */
   drain(): void
-  /** Ends all at once. */
+  /** Ends all connections at once. */
   destroy(): void
 }
 
@@ -41,7 +47,7 @@ interface Call {
 
 interface Answer {
   readonly status: number
-  /** Lines of headers. */
+  /** The header lines. */
   readonly head: string
   readonly text: string
 }
@@ -57,7 +63,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
   const readDate = createDateReader(app.clock)
   let isDraining = false
 
-  /** What there is to do, when the bytes are an idle check-in of a device that has a valid token. */
+  /** The call to make, when the bytes are an idle check-in of a device that has a valid token. */
   const prepare = (bytes: Buffer): Call | undefined => {
     if (app.tracer !== undefined || bytes.length > route.bodyBytesMax) return undefined
     const request = readCheckInRequest(bytes.toString('latin1'))
@@ -110,7 +116,8 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
         for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
         live.delete(connection)
         socket.setTimeout(0)
-        // Node's parser takes what comes next from the handle itself: what is here already must be with it before.
+        // Node's parser reads what comes next from the handle itself, so it must get first what has
+        // arrived already.
         const rest = socket.isPaused() ? [readArrived(socket)] : []
         handOver(socket)
         socket.emit('data', Buffer.concat([first, ...rest]))
@@ -122,7 +129,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
           unread = chunk
           return
         }
-        // Who does not read the answers is Node's to slow down.
+        // Node slows down a client that does not read its answers.
         const call = socket.writableLength === 0 ? prepare(chunk) : undefined
         if (call === undefined) {
           leave(chunk)
@@ -130,7 +137,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
         }
         connection.isBusy = true
         void answer(connection, call, times.keepAliveTimeout).then(() => {
-          // While the server stops, the answer was the last one on this connection, and said so.
+          // If the server is stopping, the answer was the last one on this connection, and said so.
           if (unread !== undefined && socket.writable) leave(unread)
           else if (socket.timeout !== times.keepAliveTimeout)
             socket.setTimeout(times.keepAliveTimeout)
@@ -171,7 +178,7 @@ function formatHeaders(headers: Readonly<Record<string, string>>): string {
 
 const replyHead = formatHeaders(headersOf('application/json'))
 
-/** The date as HTTP writes it, made once a second. */
+/** A reader of the date as HTTP writes it, which is formatted once a second. */
 function createDateReader(clock: Clock): () => string {
   let second = Number.NaN
   let text = ''

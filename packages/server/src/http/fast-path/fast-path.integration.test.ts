@@ -1,4 +1,7 @@
-/** The fast path for idle check-ins: the same answers as through Node's HTTP, and anything else goes there. */
+/**
+ * The fast path for idle check-ins gives the same answers as Node's HTTP, and anything else goes
+ * there.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -54,11 +57,11 @@ interface Answer {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: Record<string, unknown>
-  /** Ours are in small letters, Node's are not. */
+  /** Whether the header names are in small letters, as on the fast path; Node's are not. */
   readonly isFast: boolean
 }
 
-/** Reads so many answers from the connection, in order. */
+/** Reads `count` answers from the connection, in order. */
 async function readAnswers(socket: TLSSocket, count: number): Promise<Answer[]> {
   const answers: Answer[] = []
   let text = ''
@@ -199,7 +202,8 @@ test('O1 check-ins sent together, cut into pieces or followed by a closed connec
     hurried.write(request)
     if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
-  // Each has its answer: where more than a few of one device wait at once, that it may come back.
+  // Each request has its answer: where more than a few of one device wait at once, the answer may
+  // be that it should come back.
   const requireAll = async (socket: typeof hurried) => {
     const statuses = (await readAnswers(socket, 40)).map(({ status }) => status)
     assert.ok(statuses.every((status) => status === 200 || status === 429))
@@ -259,6 +263,6 @@ test('O1 a server that stops lets go of connections on which nobody waits', asyn
   const startMs = performance.now()
   const closed = once(socket.resume(), 'close').then(() => performance.now() - startMs)
   await Promise.all([own.stop(), closed])
-  // A device that says nothing is let go of after ten seconds otherwise.
+  // Otherwise a device that says nothing is cut off after ten seconds.
   assert.ok((await closed) < 9000, 'it waited for the connection')
 })

@@ -25,7 +25,7 @@ interface Seen {
   readonly body: string
 }
 
-/** What Node's HTTP server makes of the bytes on a connection of their own. */
+/** Answers what Node's HTTP server makes of the bytes, on a connection of their own. */
 async function askNode(bytes: string): Promise<{ requests: Seen[]; faults: string[] }> {
   const requests: Seen[] = []
   const faults: string[] = []

@@ -1,6 +1,7 @@
 /**
- * A check-in as our own agent sends it, recognised without Node's HTTP parser: nearly every request that a server gets is one
- * of these. Only what can be read in one way is recognised; Node reads it in the same (`request.test.ts`).
+ * A check-in as our own agent sends it, recognised without Node's HTTP parser: nearly every request
+ * that a server gets is one of these. Only what can be read in just one way is recognised; Node
+ * reads it in the same way (`request.test.ts`).
  */
 import { hostHeader } from '../request.ts'
 
@@ -15,7 +16,10 @@ const printable = /^[!-~](?:[ -~]*[!-~])?$/
 const bearerToken = /^Bearer [A-Za-z0-9._~+/=-]{1,4096}$/
 const length = /^[1-9]\d{0,6}$/
 
-/** `bytes`, read as Latin-1, when they are exactly one whole request with a JSON body, otherwise `undefined`. */
+/**
+ * Reads `bytes`, as Latin-1, when they are exactly one whole request with a JSON body; otherwise
+ * the answer is `undefined`.
+ */
 export function readCheckInRequest(bytes: string): CheckInRequest | undefined {
   if (!bytes.startsWith(start)) return undefined
   const seen = { host: '', type: '', authorization: '', length: '' }
@@ -45,7 +49,7 @@ export function readCheckInRequest(bytes: string): CheckInRequest | undefined {
       case 'connection':
         if (value !== 'keep-alive') return undefined
         break
-      // No answer to a check-in is coded, whatever codings are asked for.
+      // No answer to a check-in is compressed, whatever encodings the client accepts.
       case 'accept-encoding':
       case 'accept':
       case 'user-agent':

@@ -1,9 +1,11 @@
 /**
- * Omaha v3 for update_engine and the clients of Nebraska: `POST /omaha/v1/update` (with or without `/` at its end) and the files
- * of what is offered. What a device gets is decided as for our own agents; the payload's signature is for the client to check.
- * Beyond the protocol each device has a credential, which it sends as the password of its server's address (Basic) or in the path,
- * `/omaha/v1/update/TOKEN/`: nothing here logs an address. Statuses other than 200 are for strangers, for what is no XML, and for
- * a server that cannot answer: clients back off then. All else, policy above all, is said in the document. Never rejects.
+ * Omaha v3 for update_engine and the clients of Nebraska: `POST /omaha/v1/update` (with or without
+ * a `/` at its end) and the files of what is offered. What a device gets is decided as for our own
+ * agents; the client checks the payload's signature. Beyond the protocol each device has a
+ * credential, which it sends as the password of its server's address (Basic) or in the path,
+ * `/omaha/v1/update/TOKEN/`: so nothing here logs an address. Statuses other than 200 are for
+ * strangers, for what is not XML, and for a server that cannot answer: clients then back off.
+ * Everything else, policy above all, is said in the document. Never rejects.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -81,7 +83,9 @@ function requireMethod(req: IncomingMessage, ...methods: string[]): void {
   throw new HttpError('method_not_allowed', 'the method is not allowed here', { headers })
 }
 
-/** A token of a device that speaks Omaha; whatever stands in headers of proxies vouches for nobody. */
+/**
+ * Accepts the token of a device that speaks Omaha; headers that a proxy could set vouch for nobody.
+ */
 async function identify(
   app: App,
   req: IncomingMessage,
@@ -125,7 +129,7 @@ interface Call {
   readonly now: Date
 }
 
-/** Every app is answered; the device is one app, the first that is of its fleet's product. */
+/** Every app is answered. The device is the first app that is of its fleet's product. */
 async function answerRequest(
   call: Call,
   { protocol, apps }: OmahaRequest,
@@ -191,10 +195,13 @@ function refuse(
   return { appId, status, eventsCount: 0, hasPing: false, check }
 }
 
-/** Never answered, only recorded: the protocol has no word for it. */
+/** This is never answered, only recorded: the protocol has no word for it. */
 type OmahaRefusal = 'other_machine'
 
-/** A credential that was copied, or a machine that was made anew: nothing is believed, and somebody should look. */
+/**
+ * The credential was copied, or the machine was set up anew: nothing it says is believed, and
+ * somebody should look.
+ */
 async function recordOtherMachine({ app, identity }: Call, asked: OmahaApp): Promise<void> {
   const { deviceId } = identity
   const refusal = new Refusal<OmahaRefusal>(
@@ -208,7 +215,10 @@ async function recordOtherMachine({ app, identity }: Call, asked: OmahaApp): Pro
   })
 }
 
-/** Whole or in ranges; update_engine sends no credential with it, the address is one for hours. Writes nothing. */
+/**
+ * Sends the file whole or in ranges. update_engine sends no credential with this request; the
+ * address is valid for hours. Writes nothing.
+ */
 async function sendFile(
   app: App,
   req: IncomingMessage,
@@ -244,7 +254,7 @@ function sendUnauthorized(res: ServerResponse): void {
 
 function answerFailure(app: App, res: ServerResponse, error: unknown): void {
   const { problem, headers, isBug } = problemOf(error)
-  // Without the address, which may hold a credential.
+  // The address is not logged, because it may hold a credential.
   if (isBug) app.log.error('omaha.failed', { error })
   if (res.headersSent) {
     res.destroy()

@@ -1,4 +1,7 @@
-/** Omaha clients at the door: a whole update as update_engine walks through it, its failures, and everything that is a trap. */
+/**
+ * Omaha clients and the server: a whole update as update_engine walks through it, its failures, and
+ * every known trap.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -81,7 +84,7 @@ async function makeFleet(changes: object = {}): Promise<string> {
   return name
 }
 
-/** A machine of a new fleet that is held at 1.0.0, unless told otherwise. */
+/** Adds a machine of a new fleet that is held at 1.0.0, unless told otherwise. */
 async function addMachine(
   changes: Partial<Machine> = {},
   fleetChanges: object = { pinnedVersion: '1.0.0' },
@@ -136,7 +139,8 @@ test('D6 failure: 3/0 with the flag that every self-hosted client sets is failed
   const { id, machine } = await addMachine()
   assert.equal((await check(client, machine)).status, 'ok')
   await tell(client, machine, 13, 1)
-  // 1<<28 | 10: another Omaha address; and the same as a signed number with 1<<31.
+  // 1<<28 | 10 means another Omaha address; the second event has the same as a signed number with
+  // 1<<31.
   await tell(client, machine, 3, 0, (1 << 28) + 10)
   assert.deepEqual(await updateOf(id), {
     state: 'failed',

@@ -2,7 +2,7 @@
 import type { Offer } from '../../app/foreign/index.ts'
 import { formatElement } from './xml.ts'
 
-/** What the protocol calls a status of an app. */
+/** The protocol's words for the status of an app. */
 export type AppStatus =
   | 'ok'
   | 'restricted'
@@ -16,7 +16,7 @@ export interface AppReply {
   readonly status: AppStatus
   readonly eventsCount: number
   readonly hasPing: boolean
-  /** `null` when it was not asked for. */
+  /** `null` when the client did not ask for an update. */
   readonly check: CheckReply | null
 }
 
@@ -64,12 +64,15 @@ function formatCheck(check: CheckReply): string {
   ])
 }
 
-/** What update_engine makes of it: between 45 minutes and 4 hours. */
+/** Clamps to what update_engine accepts: between 45 minutes and 4 hours. */
 function clampPollSeconds(seconds: number): number {
   return Math.min(14_400, Math.max(2700, seconds))
 }
 
-/** SHA-1 in base64 for the package, SHA-256 in base64 for the action, and in hexadecimal digits where Omaha 3.1 has it. */
+/**
+ * Hashes are SHA-1 in base64 for the package, SHA-256 in base64 for the action, and hexadecimal
+ * digits where Omaha 3.1 has them.
+ */
 function formatManifest({ release, files }: Offer): string {
   const [payload] = files
   const packages = files.map((file, i) =>

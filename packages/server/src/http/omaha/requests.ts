@@ -1,18 +1,21 @@
-/** An Omaha v3 request, out of XML that a client sent: bounded, and of all attributes those that matter here. */
+/**
+ * An Omaha v3 request, read from XML that a client sent: bounded, and with only those attributes
+ * that matter here.
+ */
 import type { OmahaEvent } from '../../app/foreign/index.ts'
 import type { XmlElement } from './xml.ts'
 import { parseXml, XmlError } from './xml.ts'
 
 export interface OmahaApp {
-  /** As the client spells it. */
+  /** The app id as the client spells it. */
   readonly appId: string
   readonly version: string
-  /** Empty when there is none. */
+  /** Empty when the client sends none. */
   readonly machineId: string
   readonly bootId: string | null
   readonly hasPing: boolean
   readonly isCheck: boolean
-  /** In the order in which they stand there. */
+  /** The events in the order of the document. */
   readonly events: readonly OmahaEvent[]
 }
 
@@ -40,7 +43,7 @@ function readApp(app: XmlElement): OmahaApp {
   const has = (wanted: string) => app.children.some(({ name }) => name === wanted)
   const bootId = readText(app, 'bootid').slice(0, 64)
   return {
-    // Echoed, so that the client finds its answer; its length is that of the body at most.
+    // The app id is echoed, so that the client finds its answer; it is at most as long as the body.
     appId: app.attributes.get('appid') ?? '',
     version: readText(app, 'version'),
     machineId: readText(app, 'machineid'),
@@ -61,7 +64,10 @@ function readEvent(event: XmlElement): OmahaEvent {
   }
 }
 
-/** Signed or not, of 32 bits; the highest four are flags, one of which every client of a server of one's own sets. */
+/**
+ * An error code is signed or unsigned, of 32 bits. The highest four bits are flags, one of which is
+ * set by every client of a self-hosted server.
+ */
 function readErrorCode(text: string): number {
   if (!/^-?\d{1,19}$/.test(text)) return 0
   return Number(BigInt.asUintN(32, BigInt(text)) & 0x0fffffffn)
@@ -72,7 +78,7 @@ function readNumber(element: XmlElement, name: string): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : -1
 }
 
-/** What is too long says nothing, as if it were not there: the app is answered all the same. */
+/** A value that is too long counts as absent: the app is answered all the same. */
 function readText({ attributes }: XmlElement, name: string): string {
   const value = attributes.get(name) ?? ''
   return value.length > textLengthMax ? '' : value

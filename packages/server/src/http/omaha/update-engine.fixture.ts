@@ -1,4 +1,7 @@
-/** A machine with update_engine, as the server sees it: the same documents, in the same spelling and order. */
+/**
+ * A machine with update_engine, as the server sees it: the same documents, in the same spelling and
+ * order.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { TestClient } from '../../testing/index.ts'
@@ -10,10 +13,13 @@ export interface Machine {
   machineId: string
   version: string
   bootId: string
-  /** What it says of the boot before with its next check: real once after an update, otherwise empty. */
+  /**
+   * The version before, as the machine reports it with its next check: real once after an update,
+   * otherwise empty.
+   */
   previousVersion: string
   oem: string
-  /** `undefined`: in the address of the server. */
+  /** `undefined` when the credential is in the address of the server. */
   authorization: string | undefined
   path: string
 }
@@ -34,7 +40,7 @@ export function createMachine(token: string, changes: Partial<Machine> = {}): Ma
   }
 }
 
-/** src/update_engine/omaha_request_action.cc, GetRequestXml and GetAppBody. */
+/** Follows GetRequestXml and GetAppBody in src/update_engine/omaha_request_action.cc. */
 export function formatRequest(machine: Machine, inside: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <request protocol="3.0" version="update_engine-0.4.10" updaterversion="update_engine-0.4.10" installsource="scheduler" ismachine="1">
@@ -87,11 +93,11 @@ export interface Checked {
   readonly pollSeconds: number | null
   readonly version: string | null
   readonly packages: readonly Package[]
-  /** Of the first package, from the action. */
+  /** SHA-256 of the first package, from the action. */
   readonly sha256: string | null
 }
 
-/** As the client's parser goes through it: by these paths, in this order. */
+/** Reads a reply as the client's parser does: by these paths, in this order. */
 export function readReply(text: string): Checked {
   const root = parseXml(text)
   assert.equal(root.name, 'response')
@@ -144,7 +150,7 @@ export async function check(client: TestClient, machine: Machine): Promise<Check
   return readReply(text)
 }
 
-/** An event alone, whose reply the client does not look at. */
+/** Sends an event by itself; the client does not look at the reply. */
 export async function tell(
   client: TestClient,
   machine: Machine,
@@ -159,7 +165,10 @@ export async function tell(
   assert.match(text, /<event status="ok"><\/event>/)
 }
 
-/** Downloads the payload without a credential, in ranges, and compares as the client does. */
+/**
+ * Downloads the payload without a credential, in ranges, and compares the hashes as the client
+ * does.
+ */
 export async function download(client: TestClient, offer: Checked): Promise<Buffer> {
   const [payload] = offer.packages
   const { pathname } = new URL(payload!.url)
@@ -177,7 +186,10 @@ export async function download(client: TestClient, offer: Checked): Promise<Buff
   return bytes
 }
 
-/** After its restart: another boot, and once the version before. */
+/**
+ * Changes the machine as its restart does: it has another boot id, and reports the version before
+ * once.
+ */
 export function restartInto(machine: Machine, version: string): void {
   machine.previousVersion = machine.version
   machine.version = version

@@ -1,12 +1,14 @@
 /**
- * The little of XML that Omaha clients send: elements and attributes, bounded, without document types. Strict about form, with
- * one tolerance: update_engine does not escape `"` in attribute values (Flatcar#1424), so a quotation mark ends a value only
- * where something can stand behind a value. Not here: namespaces, text (which is passed over), entities beyond the five.
+ * The small part of XML that Omaha clients send: elements and attributes, bounded, without document
+ * types. It is strict about form, with one tolerance: update_engine does not escape `"` in
+ * attribute values (Flatcar#1424), so a quotation mark ends a value only where something that may
+ * follow a value comes next. Not here: namespaces, text (which is skipped), entities beyond the
+ * five.
  */
 
 export interface XmlElement {
   readonly name: string
-  /** The first of each name. */
+  /** The attributes by name; of several with one name, the first. */
   readonly attributes: ReadonlyMap<string, string>
   readonly children: readonly XmlElement[]
 }
@@ -22,7 +24,7 @@ const attributesMax = 64
 const space = /[ \t\r\n]*/y
 const nameForm = /[A-Za-z_:][A-Za-z0-9_:.-]{0,63}/y
 const equals = /[ \t\r\n]*=[ \t\r\n]*(["'])/y
-/** What can stand behind the end of a value: the end of the tag, or another attribute. */
+/** What may follow the end of a value: the end of the tag, or another attribute. */
 const behindValue =
   /[ \t\r\n]*(?:\/?>|\?>)|[ \t\r\n]+[A-Za-z_:][A-Za-z0-9_:.-]{0,63}[ \t\r\n]*=[ \t\r\n]*["']/y
 
@@ -32,7 +34,10 @@ interface Open {
   readonly children: XmlElement[]
 }
 
-/** The root element. Throws `XmlError`. The caller has bounded the length of the text. */
+/**
+ * Parses the document and answers its root element. Throws `XmlError`. The caller has bounded the
+ * length of the text.
+ */
 export function parseXml(text: string): XmlElement {
   let at = text.startsWith('\uFEFF') ? 1 : 0
   let elementsCount = 0
@@ -118,7 +123,7 @@ export function parseXml(text: string): XmlElement {
     }
   }
 
-  /** Behind the root: comments and space, each looked at once. */
+  /** Checks what follows the root: only comments and space, each looked at once. */
   function finish(root: XmlElement): XmlElement {
     for (;;) {
       match(space)
@@ -165,7 +170,7 @@ function decodeNumber(hex: string | undefined, decimal: string | undefined): str
   return String.fromCodePoint(code)
 }
 
-/** An element in text; attributes that are `undefined` are left out. */
+/** Formats an element; attributes that are `undefined` are left out. */
 export function formatElement(
   name: string,
   attributes: Readonly<Record<string, string | number | undefined>>,

@@ -1,4 +1,7 @@
-/** Blobs and their uploads (distribution-spec end-2, end-4 to end-6, end-10, end-11, end-13, end-14). */
+/**
+ * Blobs and their uploads (distribution-spec end-2, end-4 to end-6, end-10, end-11, end-13,
+ * end-14).
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
 import { digestAlgorithm } from '@seaworthy/oci/digests'
@@ -54,7 +57,10 @@ export async function sendBlob<Actor>(call: Call<Actor>, digest: Digest): Promis
   }
 }
 
-/** Writes as fast as the client reads, and stops when it goes away. Each piece is on its way before the next is asked for, so pieces may share memory. */
+/**
+ * Writes as fast as the client reads, and stops when it goes away. Each piece is on its way before
+ * the next is asked for, so pieces may share memory.
+ */
 export async function writeBody(
   response: ServerResponse,
   source: AsyncIterable<Uint8Array>,
@@ -97,14 +103,14 @@ export async function startUpload<Actor>(call: Call<Actor>): Promise<void> {
     const { digest, from } = mount
     const source = pullOf(from)
     const access = await ports.authorize(request, source)
-    // A token that was not asked for the source: whoever holds it asks again, for both.
+    // The token does not cover the source: its holder asks again, for a token for both.
     if (access.kind === 'unauthorized') {
       throw challenge(ports, request, [{ repository, action: 'push' }, source])
     }
     if (access.kind === 'allowed' && (await store.mountBlob(repository, digest, from))) {
       return sendCreated(call, digest)
     }
-    // Who may not read the source uploads the blob like any other.
+    // A client that may not read the source uploads the blob like any other.
   }
   const wanted = query.get('digest')
   const digest = wanted === null ? undefined : requireDigest(wanted)
@@ -126,7 +132,7 @@ export async function appendChunk<Actor>(call: Call<Actor>, uploadId: string): P
   sendProgress(call, 202, uploadId, size)
 }
 
-/** `PUT`: perhaps a last chunk, and the digest that the whole must have. */
+/** `PUT`: an optional last chunk, and the digest that the whole blob must have. */
 export async function finishUpload<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
   const { ports, repository, query } = call
   const digest = requireDigest(query.get('digest'))

@@ -1,4 +1,7 @@
-/** Who may go on, and what somebody who may not yet is told to ask for (distribution, "token authentication"). */
+/**
+ * Decides who may go on, and what a client that may not yet is told to ask for (distribution,
+ * "token authentication").
+ */
 import type { IncomingMessage } from 'node:http'
 import { unreachable } from '@seaworthy/std/refusal'
 import { RegistryError, tooManyRequests } from './errors.ts'
@@ -10,8 +13,9 @@ export type Needed = Exclude<RegistryAccess, { repository: null }>
 export const pullOf = (repository: string): Needed => ({ repository, action: 'pull' })
 
 /**
- * Whoever asks, unless it must not: throws 401, 403 or 429. The challenge of a 401 names `alsoNeeded` too, because clients ask
- * for a token with what the challenge names and nothing else.
+ * The actor of the request if it may do this; otherwise throws 401, 403 or 429. The challenge of a
+ * 401 also names `alsoNeeded`, because clients ask for a token with exactly what the challenge
+ * names.
  */
 export async function requireAccess<Actor>(
   ports: RegistryPorts<Actor>,

@@ -1,4 +1,7 @@
-/** B10: the clients people have, skopeo and podman, against our registry over loopback, through the token flow. */
+/**
+ * B10: the clients that people have, skopeo and podman, against our registry over loopback, through
+ * the token flow.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -120,7 +123,8 @@ describe('registry clients', () => {
       })),
       layout,
     })
-    // skopeo before 1.14 drops artifactType from an index that it copies, so it gets one that has none.
+    // Before 1.14, skopeo drops artifactType from an index that it copies, so it gets one that has
+    // none.
     const manifests = [...parseRelease(release.bytes).platforms.values()].map(
       ({ mediaType, digest, size, platform }) => ({ mediaType, digest, size, platform: platform! }),
     )

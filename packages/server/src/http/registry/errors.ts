@@ -1,4 +1,7 @@
-/** The error codes of the distribution specification 1.1 ("Error Codes") and what each of our refusals is among them. */
+/**
+ * The error codes of the distribution specification 1.1 ("Error Codes"), and the one that each of
+ * our refusals has.
+ */
 import type { ServerResponse } from 'node:http'
 import type { ContentFault } from '@seaworthy/oci/digests'
 import type { ManifestRefusal } from '@seaworthy/oci/manifests'
@@ -59,7 +62,7 @@ const answers = {
   upload_unknown: [404, 'BLOB_UPLOAD_UNKNOWN'],
   upload_offset: [416, 'BLOB_UPLOAD_INVALID'],
   upload_too_large: [413, 'SIZE_INVALID'],
-  // Gone for whoever asks; pushing it again heals it.
+  // A damaged manifest counts as gone; pushing it again repairs it.
   content_damaged: [404, 'MANIFEST_UNKNOWN'],
   root_unreadable: [403, 'DENIED'],
   wrong_hash: [400, 'DIGEST_INVALID'],
@@ -67,7 +70,7 @@ const answers = {
   endless_data: [413, 'SIZE_INVALID'],
 } as const satisfies Record<Mapped, readonly [number, RegistryErrorCode]>
 
-/** Bodies that break the limits of the door. */
+/** Answers to bodies that break the limits of size or time. */
 const bodyAnswers = {
   body_too_large: [413, 'SIZE_INVALID'],
   body_timed_out: [408, 'UNSUPPORTED'],
@@ -79,7 +82,7 @@ export function tooManyRequests(retryAfterSeconds: number): RegistryError {
   })
 }
 
-/** The answer to an error, or `undefined` for a bug or a failure of the world. */
+/** The answer to an error, or `undefined` for a bug or a failure outside the program. */
 export function toRegistryError(error: unknown): RegistryError | undefined {
   if (error instanceof RegistryError) return error
   if (error instanceof ObjectStoreError && error.isPassing) {

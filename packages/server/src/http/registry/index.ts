@@ -1,7 +1,9 @@
 /**
- * The OCI distribution API 1.1 (`/v2/…`) on a `RegistryStore`: all endpoints end-1 to end-14, ranges, chunked uploads, mounts, referrers, deletion and the
- * token flow. Promises: nothing is looked up before the request was authorized for the repository and action; every upload and manifest is bounded
- * and verified; what a signed release needs is not deleted; a change is answered for only after its event was taken. Whoever may do what is the server's affair.
+ * The OCI distribution API 1.1 (`/v2/…`) on a `RegistryStore`: all endpoints end-1 to end-14,
+ * ranges, chunked uploads, mounts, referrers, deletion and the token flow. Nothing is looked up
+ * before the request was authorized for the repository and action; every upload and manifest is
+ * bounded and verified; what a signed release needs is not deleted; a change is acknowledged only
+ * after its event was taken. The server decides who may do what.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { unreachable } from '@seaworthy/std/refusal'

@@ -78,14 +78,17 @@ export async function putManifest<Actor>(call: Call<Actor>, reference: string): 
     .end()
 }
 
-/** A manifest that was pushed by its SHA-512 keeps that name when it is tagged; others have their SHA-256. */
+/**
+ * A manifest that was pushed by its SHA-512 keeps that name when it is tagged; others are named by
+ * their SHA-256.
+ */
 async function knownDigest(store: RegistryStore, repository: string, bytes: Uint8Array) {
   for (const algorithm of ['sha256', 'sha512'] as const) {
     const digest = digestOf(bytes, algorithm)
     try {
       if ((await store.peekManifest(repository, digest)) !== undefined) return digest
     } catch (error) {
-      // The same bytes again: they heal it.
+      // The same bytes are pushed again, which repairs the damaged content.
       if (error instanceof Refusal && error.code === 'content_damaged') return digest
       throw error
     }
@@ -93,7 +96,10 @@ async function knownDigest(store: RegistryStore, repository: string, bytes: Uint
   return undefined
 }
 
-/** By tag: the tag alone. By digest: the manifest and its tags, unless a signed release needs it. */
+/**
+ * A tag as reference deletes only the tag. A digest deletes the manifest and its tags, unless a
+ * signed release needs it.
+ */
 export async function deleteManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
   const { ports, actor, response, repository } = call
   const { store } = ports

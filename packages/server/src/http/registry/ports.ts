@@ -7,14 +7,14 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 
 export type RegistryAction = 'pull' | 'push' | 'delete'
 
-/** Without a repository: may the request use the registry at all (`GET /v2/`)? */
+/** `repository: null` asks whether the request may use the registry at all (`GET /v2/`). */
 export type RegistryAccess = { repository: string; action: RegistryAction } | { repository: null }
 
 export type AuthorizeResult<Actor> =
   | { kind: 'allowed'; actor: Actor }
-  /** Nobody known: answered by 401 with a challenge for the token endpoint. */
+  /** The request has no known actor: answered by 401 with a challenge for the token endpoint. */
   | { kind: 'unauthorized' }
-  /** Known, and not allowed: 403. */
+  /** The actor is known, but not allowed: 403. */
   | { kind: 'denied' }
   | { kind: 'too_many_requests'; retryAfterSeconds: number }
 
@@ -56,10 +56,10 @@ export interface IssuedToken {
 
 export type IssueResult =
   | { kind: 'issued'; token: IssuedToken }
-  /** No credentials, or wrong ones: 401. */
+  /** Credentials are missing or wrong: 401. */
   | { kind: 'unauthorized' }
   | { kind: 'too_many_requests'; retryAfterSeconds: number }
-  /** A token for all these scopes would be longer than the doors take: 400. */
+  /** A token for all these scopes would be longer than the server accepts: 400. */
   | { kind: 'too_long'; bytes: number; bytesMax: number }
 
 export interface RegistryPorts<Actor> {
@@ -68,14 +68,14 @@ export interface RegistryPorts<Actor> {
   authorize(request: IncomingMessage, access: RegistryAccess): Promise<AuthorizeResult<Actor>>
   /** Scopes that are not allowed are left out of the token, not refused. */
   issueToken(request: TokenRequest): Promise<IssueResult>
-  /** Awaited before the change is answered for. */
+  /** Awaited before the change is acknowledged. */
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */
   roots(): Promise<Iterable<Digest>>
   /** The absolute URL of `/v2/token` as the client reaches it. */
   tokenUrl(request: IncomingMessage): string
   service: string
-  /** Bytes of one blob. */
+  /** The largest size of one blob, in bytes. */
   uploadBytesMax: number
   log: Log
   clock: Clock

@@ -1,4 +1,7 @@
-/** A walk through the distribution specification, after its conformance suite: push, pull, discovery, management; over real HTTP. */
+/**
+ * A walk through the distribution specification, after its conformance suite: push, pull, discovery
+ * and management, over real HTTP.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'

@@ -31,7 +31,7 @@ const forms: readonly [Resource['kind'], RegExp][] = [
   ['referrers', /^\/v2\/(.+)\/referrers\/([^/]+)$/],
 ]
 
-/** Throws `RegistryError` for a path that is none of the API's. */
+/** Throws `RegistryError` for a path that is not one of the API's. */
 export function parseRegistryTarget(url: string): Target {
   if (url.length > urlLengthMax) throw new RegistryError(414, 'NAME_INVALID', 'the URL is too long')
   const mark = url.indexOf('?')
@@ -82,7 +82,10 @@ export function requireDigest(text: string | null): Digest {
   return text
 }
 
-/** `Content-Range: <first>-<last>` of a chunk (distribution-spec, "Pushing a blob in chunks"), inclusive. `undefined` when there is none. */
+/**
+ * `Content-Range: <first>-<last>` of a chunk (distribution-spec, "Pushing a blob in chunks"),
+ * inclusive; `undefined` when there is none.
+ */
 export function parseChunkRange(
   request: IncomingMessage,
 ): { start: number; length: number } | undefined {
@@ -102,7 +105,10 @@ export function parseChunkRange(
   return { start, length }
 }
 
-/** One range of a GET (RFC 9110 §14); `undefined` for the whole, also when the header is not understood; throws 416. */
+/**
+ * The one range of a GET (RFC 9110 §14). Answers `undefined` for the whole, also when the header is
+ * not understood. Throws 416.
+ */
 export function parseByteRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '')
   if (!match || (match[1] === '' && match[2] === '')) return undefined
@@ -125,7 +131,10 @@ export function parsePageSize(text: string | null, max: number): number {
   return Math.min(max, Number(text))
 }
 
-/** `?mount=<digest>&from=<repository>` of a POST (end-11); `undefined` when nothing is to be mounted. */
+/**
+ * `?mount=<digest>&from=<repository>` of a POST (end-11); `undefined` when nothing is to be
+ * mounted.
+ */
 export function parseMount(query: URLSearchParams): { digest: Digest; from: string } | undefined {
   const mount = query.get('mount')
   const from = query.get('from')

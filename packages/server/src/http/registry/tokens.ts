@@ -1,4 +1,7 @@
-/** `/v2/token`: the endpoint of the token flow that docker, podman and skopeo use (distribution, "token authentication": GET with Basic, POST as OAuth 2). */
+/**
+ * `/v2/token`: the endpoint of the token flow that docker, podman and skopeo use (distribution,
+ * "token authentication": GET with Basic, POST as OAuth 2).
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { formatInstant } from '@seaworthy/std/time'
 import { base64Decode, utf8Decode } from '@seaworthy/std/bytes'
@@ -19,8 +22,9 @@ const actionNames: Readonly<Record<string, readonly RegistryAction[]>> = {
 }
 
 /**
- * `repository:<name>:<action>[,…]`, several separated by spaces, each repository once; what is not understood is left out. Throws 400
- * for more than are taken: a token that lacks what was asked for would only be refused later.
+ * Parses `repository:<name>:<action>[,…]`, several separated by spaces; the answer has each
+ * repository once, and leaves out what is not understood. Throws 400 for more than the limit: a
+ * token that lacks what was asked for would only be refused later.
  */
 export function parseScopes(texts: readonly string[]): TokenScope[] {
   const scopes = new Map<string, Set<RegistryAction>>()
@@ -44,7 +48,10 @@ export function parseScopes(texts: readonly string[]): TokenScope[] {
   return [...scopes].map(([repository, actions]) => ({ repository, actions: [...actions] }))
 }
 
-/** User and secret of a Basic header (RFC 7617); `undefined` when there is none. Throws 400 for a malformed one. */
+/**
+ * User and secret of a Basic header (RFC 7617); `undefined` when there is none. Throws 400 for a
+ * malformed one.
+ */
 export function parseBasic(
   header: string | undefined,
 ): { username: string; secret: string } | undefined {
@@ -55,7 +62,7 @@ export function parseBasic(
     const colon = text.indexOf(':')
     if (colon >= 0) return { username: text.slice(0, colon), secret: text.slice(colon + 1) }
   } catch {
-    // Falls through: whatever is wrong with it gets the same answer.
+    // Whatever is wrong with the text, the answer below is the same.
   }
   throw new RegistryError(400, 'UNAUTHORIZED', 'the credentials are not well formed')
 }
