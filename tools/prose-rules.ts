@@ -4,7 +4,18 @@ import { lineAt } from './source-scan.ts'
 import type { SourceFile } from './source-tree.ts'
 
 /** Workspaces whose comments keep the rules; a workspace is added once its comments do. */
-const checkedWorkspaces = ['agent', 'api', 'bench', 'cli', 'oci', 'sim', 'std', 'tools', 'trust']
+const checkedWorkspaces = [
+  'agent',
+  'api',
+  'bench',
+  'cli',
+  'fleet',
+  'oci',
+  'sim',
+  'std',
+  'tools',
+  'trust',
+]
 
 const columnsMax = 100
 

@@ -99,9 +99,9 @@ export function permissionsOf(role: Role): readonly Permission[] {
 }
 
 /**
- * What a device credential may do, and nothing else (V4): ask for updates (which includes reading its own
- * product's release content), change its own metadata, read its own application's metadata. It may trade its key
- * for a token. Variables and build logs join the list when they exist.
+ * What a device credential may do, and nothing else (V4): ask for updates (which includes reading
+ * its own product's release content), change its own metadata, read its own application's metadata.
+ * It may trade its key for a token. Variables and build logs join the list when they exist.
  */
 export const devicePermissions: readonly Permission[] = [
   'device-self:sign-in',

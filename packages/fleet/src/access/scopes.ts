@@ -27,12 +27,17 @@ export function reachesFleet(grant: Grant, fleet: { name: string; product: strin
   )
 }
 
-/** What is of a product as a whole (what it publishes, its content, its settings) concerns all of its fleets. */
+/**
+ * Whether the grant reaches what belongs to the product as a whole (what it publishes, its content,
+ * its settings), which concerns all of its fleets.
+ */
 export function reachesWholeProduct(grant: Grant, product: string): boolean {
   return grant.fleets === null && reachesProduct(grant, product)
 }
 
-/** What is of the whole installation takes a grant without a scope. */
+/**
+ * Whether the scope has no limit, which everything that belongs to the whole installation requires.
+ */
 export function reachesEverything({ products, fleets }: Scope): boolean {
   return products === null && fleets === null
 }
@@ -42,7 +47,7 @@ export function coversScope(own: Scope, other: Scope): boolean {
   return isNarrower(other.products, own.products) && isNarrower(other.fleets, own.fleets)
 }
 
-/** Whether whoever has `own` could give `other`: then they may revoke it as well, and otherwise not. */
+/** Whether the holder of `own` may give `other`, and so may revoke it too. */
 export function coversGrant(own: Grant, other: Grant): boolean {
   const ownPermissions = new Set(permissionsOf(own.role))
   return (

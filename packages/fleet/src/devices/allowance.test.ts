@@ -23,7 +23,7 @@ test('T9 whatever the times of the attempts, no span of time has more than its s
           allowed.push(nowMs)
           continue
         }
-        // Whoever waits for as long as it is told is allowed, and not a moment before.
+        // An actor that waits for as long as it is told is allowed, and not a moment before.
         assert.ok(spending.waitMs > 0)
         const again = nowMs + spending.waitMs
         assert.ok(spend(usedUntilMs, { burst, everyMs }, again).isAllowed)

@@ -1,7 +1,10 @@
-/** How often somebody may do something: so many times at once, then once every while. Pure; one number per actor is all it keeps. */
+/**
+ * How often an actor may do something: `burst` times at once, then once every `everyMs`. Pure; all
+ * that is kept is one number per actor.
+ */
 
 export interface Allowance {
-  /** Times at once, after a rest. */
+  /** Number of times at once, after a rest. */
   readonly burst: number
   /** How long one time takes to come back. */
   readonly everyMs: number
@@ -12,8 +15,8 @@ export type Spending =
   | { readonly isAllowed: false; readonly waitMs: number }
 
 /**
- * One time more. `usedUntilMs` is what the last allowed time answered, 0 before the first. A clock that is set back makes
- * nobody wait for longer than a whole rest.
+ * Spends one more time. `usedUntilMs` is the value that the last allowed call returned, 0 before
+ * the first. After a clock is set back, nobody waits for longer than a whole rest.
  */
 export function spend(usedUntilMs: number, allowance: Allowance, nowMs: number): Spending {
   const wholeMs = allowance.burst * allowance.everyMs

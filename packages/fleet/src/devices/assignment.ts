@@ -3,7 +3,7 @@ import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { newestRelease } from '../releases/index.ts'
 
-/** The part of a report that the decision rests on. A lying device hurts itself alone. */
+/** The part of a report that the decision rests on. A lying device hurts only itself. */
 export interface ReportFacts {
   readonly running: {
     readonly product: string
@@ -14,7 +14,7 @@ export interface ReportFacts {
   readonly floor: number
   readonly update: { readonly state: string; readonly sha256?: string | undefined }
   readonly platform: string
-  /** As registered; `null` when the device named none. */
+  /** The hardware as registered; `null` when the device named none. */
   readonly hardware: string | null
 }
 
@@ -33,8 +33,9 @@ export type Assignment =
     }
 
 /**
- * `releases` are the verified releases of the fleet's channel. Never answers a release older than what the device
- * runs or has committed, nor one below its floor; the device checks the same again.
+ * `releases` are the verified releases of the fleet's channel. The answer is never a release older
+ * than what the device runs or has committed, nor one below its floor; the device checks the same
+ * again.
  */
 export function chooseAssignment(
   report: ReportFacts,
@@ -73,7 +74,10 @@ export function chooseAssignment(
   return { release: wanted, reason: fleet.pinnedVersion === null ? 'newest' : 'pinned' }
 }
 
-/** Whether the device could run it: of the fleet's product and channel, for its platform and hardware. */
+/**
+ * Whether the device could run the release: it is of the fleet's product and channel, and for the
+ * device's platform and hardware.
+ */
 export function isRunnable(
   release: ReleaseFacts,
   report: Pick<ReportFacts, 'platform' | 'hardware'>,

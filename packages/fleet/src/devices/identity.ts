@@ -1,13 +1,15 @@
 /**
- * Whether two machines use one device's identity, told from the order of its reports. A machine that restarts has a new boot and
- * never an old one again, and within one boot its sequence number never falls. Who does either has gone back: once, that may be
- * a request that came late or a state that was restored; again and again, it is two machines that take turns. Pure.
+ * Whether two machines use one device's identity, told from the order of its reports. A machine
+ * that restarts has a new boot and never an old one again, and within one boot its sequence number
+ * never falls. A device that returns to an old boot or to a lower number has gone back: once, that
+ * may be a request that came late or a state that was restored; again and again, it is two machines
+ * that take turns. Pure.
  */
 import { dayMs } from '@seaworthy/std/time'
 
 /** Where a report stands in the life of a device. */
 export interface ReportPosition {
-  /** `null` from agents that do not tell it: all of them are one boot then. */
+  /** `null` from agents that do not tell it: all their reports count as one boot. */
   readonly bootId: string | null
   readonly sequence: number
 }
@@ -17,23 +19,26 @@ export interface IdentityTrace {
   readonly leftBoots: readonly string[]
   /** When reports went back, in milliseconds since 1970, the newest last. */
   readonly wentBackAtMs: readonly number[]
-  /** Since when the identity counts as shared; stays until a person has decided. */
+  /** When the identity began to count as shared; it stays so until a person has decided. */
   readonly sharedSinceMs: number | null
 }
 
 export const noTrace: IdentityTrace = { leftBoots: [], wentBackAtMs: [], sharedSinceMs: null }
 
 const leftBootsMax = 8
-/** Going back so often within so long is no accident. One request that comes late across a restart looks like two. */
+/**
+ * Going back this often within this time is no accident. One request that comes late across a
+ * restart looks like two.
+ */
 const wentBackMax = 5
 const withinMs = 30 * dayMs
 
-/** Whether the trace may change: all other reports, which is nearly all, need not look at it. */
+/** Whether the report may change the trace. Nearly all reports do not, and need not look at it. */
 export function mayMatter(before: ReportPosition, after: ReportPosition): boolean {
   return before.bootId !== after.bootId || after.sequence < before.sequence
 }
 
-/** The trace after a report that another one followed. */
+/** The trace once the report `after` has followed the report `before`. */
 export function traceIdentity(
   trace: IdentityTrace,
   before: ReportPosition,

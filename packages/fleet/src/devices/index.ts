@@ -1,4 +1,7 @@
-/** Devices: what one should run next, and why a request of one is refused. Pure; it verifies no signature. */
+/**
+ * Devices: what a device should run next, and why a device's request is refused. Pure; no signature
+ * is verified here.
+ */
 export { spend } from './allowance.ts'
 export type { Allowance, Spending } from './allowance.ts'
 export { mayMatter, noTrace, traceIdentity } from './identity.ts'
@@ -11,17 +14,17 @@ export type DeviceRefusal =
   | 'device_removed'
   | 'device_already_registered'
   | 'proof_invalid'
-  /** Out of form. */
+  /** The assertion is malformed. */
   | 'assertion_invalid'
   | 'assertion_device_unknown'
   | 'assertion_signature_invalid'
-  /** Made for a server of another name. */
+  /** The assertion was made for a server of another name. */
   | 'assertion_audience_wrong'
   /** The clock of the device is behind, or the assertion is old. */
   | 'assertion_expired'
   /** The clock of the device is ahead. */
   | 'assertion_too_early'
-  /** Not a challenge of this server for this device, or one that is over. */
+  /** The challenge is not one of this server for this device, or it is over. */
   | 'assertion_challenge_invalid'
   | 'assertion_replayed'
   | 'report_signature_invalid'

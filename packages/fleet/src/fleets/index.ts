@@ -18,9 +18,15 @@ export interface FleetPolicy {
   readonly pinnedVersion: string | null
   /** False stops new assignments. */
   readonly updatesEnabled: boolean
-  /** `newest`: the newest release of the channel, or the pin. `rollouts`: what rollouts offer, and the baseline. */
+  /**
+   * `newest`: the newest release of the channel, or the pin. `rollouts`: what rollouts offer, and
+   * the baseline.
+   */
   readonly follow: 'newest' | 'rollouts'
-  /** For devices that no rollout serves: the highest release that a finished rollout brought to all. */
+  /**
+   * The highest release that a finished rollout brought to all; devices that no rollout serves get
+   * it.
+   */
   readonly baseline: Baseline | null
   readonly reboot: RebootPolicy
 }

@@ -6,19 +6,19 @@ export interface ReleaseFacts {
   readonly version: string
   /** `<product>/<channel>/<version>` */
   readonly targetPath: string
-  /** Of the OCI index. */
+  /** Digest of the release's OCI index. */
   readonly sha256: string
   /** Strictly increasing per product over all its channels. */
   readonly counter: number
   readonly floor: number
   readonly platforms: readonly string[]
-  /** Empty: any hardware. */
+  /** Empty means any hardware. */
   readonly hardware: readonly string[]
-  /** Signed as a security release: what an emergency rollout needs. */
+  /** Whether it is signed as a security release, which an emergency rollout requires. */
   readonly security: boolean
 }
 
-/** Beside what `@seaworthy/oci` finds wrong with a release's content. */
+/** Refusals in addition to what `@seaworthy/oci` finds wrong with a release's content. */
 export type ReleaseRefusal = 'release_exists' | 'release_not_found' | 'release_content_missing'
 
 /** The release with the highest counter, or `undefined`. */

@@ -53,7 +53,7 @@ test('D3 where several reasons hold, the first by rank is the answer', () => {
       ],
     ),
   ]
-  // From the last by rank to the first: each hides those before it.
+  // Reasons are added from the last by rank to the first: each hides those added before it.
   let world = {
     policy: { ...rolloutOf().policy, attempts: { max: 5, waitSeconds: 300 } },
     rollout: rolloutOf(
@@ -98,7 +98,7 @@ test('D3 the first wave that takes a device in is its wave, and its update keeps
   const mine = factsOf({ updates: [before] })
   const left = { ...used.waves[1]!, supersededCount: 1 }
   assert.equal(admit({ ...used, waves: used.waves.with(1, left) }, mine), 1)
-  // One that left without a verdict leaves its room to another.
+  // A device that left without a verdict makes room for another.
   assert.equal(admit({ ...used, waves: used.waves.with(1, left) }), 1)
   assert.equal(admit(used, mine), 'not_taking_part')
   // A tag of that name that nobody set is no tag.

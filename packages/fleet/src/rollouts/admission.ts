@@ -1,4 +1,7 @@
-/** Whether a rollout may be offered to a device now: one rule, for the snapshot in memory and for the row under lock. */
+/**
+ * Whether a rollout may be offered to a device now: one rule, for the snapshot in memory and for
+ * the row under lock.
+ */
 import { periodLeftCount, rateOpensMs } from './pace.ts'
 import { placeOf, thresholdOf } from './place.ts'
 import type { CheckInFacts, HeldBack, Rollout } from './rollout.ts'
@@ -8,7 +11,7 @@ import { hasReached, isNewerThanRollout } from './updates.ts'
 import { isWindowOpen } from './windows.ts'
 import type { Zones } from './zones.ts'
 
-/** In the order of their rank: where several hold, the first is the answer. */
+/** The reasons by rank: where several hold, the first is the answer. */
 export const admissionReasons = [
   'already_running',
   'not_newer',
@@ -26,7 +29,7 @@ export const admissionReasons = [
   'in_flight_max',
   'period_max',
   'rate',
-  // Everything else would let it pass.
+  // The last three are the answer only when everything else would admit the device.
   'cancel_pending',
   'restart_not_allowed',
   'not_asked',
@@ -38,13 +41,14 @@ export type Admission =
   | {
       readonly kind: 'refused'
       readonly reason: AdmissionReason
-      /** That takes the device in; `null` where none does or it was not looked for. */
+      /** The wave that takes the device in; `null` where none does or it was not looked for. */
       readonly wave: number | null
     }
 
 /**
- * Says nothing about the release's platforms and hardware, nor whether it is still signed: the decision asks that
- * first. Same rollout, facts and time: same answer, on every replica.
+ * Whether the rollout may be offered to the device now. The decision has asked before whether the
+ * release is for its platform and hardware, and still signed. The same rollout, facts and time give
+ * the same answer on every replica.
  */
 export function admitDevice(
   rollout: Rollout,
@@ -102,8 +106,8 @@ function isHeldBack(
 }
 
 /**
- * The first wave that takes the device in, or `null`. A wave by count does while its count is not used up, and never
- * where only members by place and tag are asked for.
+ * The first wave that takes the device in, or `null`. A wave by count takes devices in until its
+ * count is used up, and none where `without-counts` is asked for.
  */
 export function waveOf(
   rollout: Rollout,
@@ -126,7 +130,10 @@ export function waveOf(
   return null
 }
 
-/** How many more devices the wave takes in. A device that left it without a verdict leaves its room to another. */
+/**
+ * How many more devices the wave takes in. A device that left it without a verdict makes room for
+ * another.
+ */
 export function roomOf(rollout: Rollout, wave: number): number {
   const { members } = rollout.policy.waves[wave]!
   if (members.kind !== 'count') return Infinity
@@ -134,17 +141,22 @@ export function roomOf(rollout: Rollout, wave: number): number {
   return Math.max(0, members.count - (offeredCount - supersededCount))
 }
 
-/** Whether every share of the fleet takes the place in, however small: no wave by percentage is left without a device. */
+/**
+ * Whether every share of the fleet takes the place in, however small, so that no wave by percentage
+ * is left without a device.
+ */
 function isFirst({ firstPlace }: Rollout, place: number): boolean {
   return place === firstPlace
 }
 
-/** From when on the next attempt may follow one that failed. */
+/**
+ * The earliest instant, in milliseconds since 1970, at which an attempt may follow a failed one.
+ */
 export function retryMs(rollout: Rollout, update: { endedAt: Date | null }): number {
   return (update.endedAt?.getTime() ?? 0) + rollout.policy.attempts.waitSeconds * 1000
 }
 
-/** Nothing has failed, and something is healthy or nothing is under way. */
+/** Whether there is no new failure, and a device is healthy or none is under way. */
 function isSafe(rollout: Rollout): boolean {
   if (newFailuresCount(rollout) > 0) return false
   return sumWaves(rollout, 'healthyCount') > 0 || sumWaves(rollout, 'inFlightCount') === 0

@@ -6,10 +6,11 @@ import { isUnderWay } from './update-states.ts'
 import { hasReached } from './updates.ts'
 
 /**
- * The update, committed, of a member of an open wave that runs this very release, be it that it was never offered it, be
- * it that its attempt counted as failed or superseded; otherwise `null`. A newer release says nothing about this one: it
- * makes no update, and what failed stays failed. Waves by count take in only devices that were offered something, and a
- * way back only those that came from the bad release.
+ * The update, committed, of a member of an open wave that runs this very release, whether the
+ * release was never offered to it or its attempt counted as failed or superseded; otherwise `null`.
+ * A newer release says nothing about this one: it makes no update, and what failed stays failed.
+ * Waves by count take in only devices that were offered something, and a way back only those that
+ * came from the bad release.
  */
 export function alreadyThere(rollout: Rollout, facts: CheckInFacts, now: Date): Update | null {
   if (rollout.state !== 'active' && rollout.state !== 'paused') return null

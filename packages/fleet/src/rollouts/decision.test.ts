@@ -96,18 +96,21 @@ test('D7 fault: what a client in the middle of another release cannot be shown i
   const held = { heldBack: { reason, exceptSha256: null } } as const
   assert.deepEqual(decide([rolloutTo(2)], held), [null, reason])
   assert.deepEqual(settle([rolloutTo(2)], held).changes, [])
-  // Nor anything that ranks lower: it would take the place of what it is to get.
+  // Nothing that ranks lower is granted either: it would take the place of what the device is to
+  // get.
   assert.deepEqual(decide([rolloutTo(2), rolloutTo(3)], held), [null, reason])
   const own = { heldBack: { reason, exceptSha256: releaseOf(3).sha256 } } as const
   assert.deepEqual(decide([rolloutTo(2), rolloutTo(3)], own), ['grant', 'rollout_3'])
-  // An emergency takes over once the client has stopped, and what it has in hand stays under way until then.
+  // An emergency takes over once the client has stopped; what it has in hand stays under way until
+  // then.
   const inHand = { exceptSha256: releaseOf(2).sha256, reason } as const
   const busy = { updates: [under(2)], heldBack: inHand }
   const both = [rolloutTo(2), emergency(4)]
   assert.deepEqual(decide(both, busy), [null, reason])
   assert.deepEqual(settle(both, busy).changes, [])
   assert.deepEqual(decide(both, { ...busy, heldBack: null }), ['grant', 'rollout_4'])
-  // What another reason keeps it from is told by that reason; what it has begun goes on.
+  // A device that another reason keeps from a release is told that reason; what it has begun goes
+  // on.
   assert.deepEqual(decide([rolloutTo(2, { state: 'paused' })], held), [null, 'paused'])
   assert.deepEqual(decide([rolloutTo(2)], busy), ['1.2.0', 'rollout'])
 })

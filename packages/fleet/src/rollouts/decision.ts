@@ -1,7 +1,8 @@
 /**
- * What a check-in is answered (D2, D3, D11). For a fleet that follows rollouts, in this order: an update under way
- * keeps its release; then the rollouts, emergencies first and the highest counter first, the first that admits; then
- * the fleet's baseline; then nothing, with the reason of the best rollout.
+ * What a check-in is answered (D2, D3, D11). For a fleet that follows rollouts, the order is: an
+ * update under way keeps its release; then the first rollout that admits the device, emergencies
+ * first and the highest counter first; then the fleet's baseline; then nothing, with the reason of
+ * the best rollout.
  */
 import type { Assignment } from '../devices/assignment.ts'
 import { chooseAssignment, isRunnable } from '../devices/assignment.ts'
@@ -30,7 +31,10 @@ export interface Answer {
   readonly reason: AnswerReason
   /** The rollout that decided. */
   readonly rolloutId: string | null
-  /** Of the device's update in it; a device that failed an earlier one tries again. */
+  /**
+   * The attempt of the device's update in that rollout; a device that failed an earlier one tries
+   * again.
+   */
   readonly attempt?: number
 }
 
@@ -45,7 +49,7 @@ export type Decision =
   | {
       readonly kind: 'settle'
       readonly wish: Wish
-      /** For when nothing can be settled: never more than the device was granted before. */
+      /** The answer when nothing can be settled: never more than the device was granted before. */
       readonly answerMeanwhile: Answer
     }
 
@@ -57,11 +61,13 @@ export type Choice =
       readonly from: Rollout
       readonly release: ReleaseFacts
       readonly wave: number
-      /** Its update of another rollout, which this one overtakes. */
+      /** The device's update in another rollout, which this offer overtakes. */
       readonly overtakes: Update | null
     }
 
-/** The fleet's rollouts in the order of decision. For a snapshot, once, not for each check-in. */
+/**
+ * The fleet's rollouts in the order of decision; called once for a snapshot, not for each check-in.
+ */
 export function rankRollouts(
   rollouts: readonly Rollout[],
   releases: readonly ReleaseFacts[],
@@ -76,7 +82,10 @@ export function rankRollouts(
     .map((rollout) => ({ rollout, release: findRelease(rollout, releases) }))
 }
 
-/** The rollout's release as the signed metadata has it now, with its sha256 and counter (T10), or `null`. */
+/**
+ * The rollout's release as the signed metadata has it now, with its sha256 and counter (T10), or
+ * `null`.
+ */
 export function findRelease(
   rollout: Rollout,
   releases: readonly ReleaseFacts[],
@@ -95,7 +104,7 @@ export function findRelease(
   return null
 }
 
-/** For one check-in, from memory; all that is handed in may be stale. */
+/** Decides one check-in from memory; everything that is handed in may be stale. */
 export function decideUpdate(facts: CheckInFacts, situation: Situation): Decision {
   const { fleet, rollouts, releases, now } = situation
   if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
@@ -140,7 +149,7 @@ export function chooseNext(facts: CheckInFacts, situation: Situation): Choice {
       const { wave } = admission
       return { kind: 'offer', from: rollout, release, wave, overtakes: current?.update ?? null }
     }
-    // It would be offered this one, if only it could be shown: nothing else takes its place.
+    // The device would be offered this release if it could be shown: nothing else takes its place.
     if (admission.reason === facts.heldBack?.reason) return nothing(admission.reason, rollout.id)
     best ??= nothing(admission.reason, rollout.id)
   }
@@ -165,7 +174,7 @@ function keepOn(
   return { kind: 'answer', release, reason: 'rollout', rolloutId: rollout.id, attempt }
 }
 
-/** The baseline, or why it is none for this device. */
+/** The baseline, or why this device does not get it. */
 function chooseBaseline(facts: CheckInFacts, { fleet, rollouts, releases }: Situation): Answer {
   const { baseline } = fleet
   if (baseline === null) return { release: null, reason: 'no_rollout', rolloutId: null }
@@ -205,7 +214,7 @@ interface Current {
   readonly update: Update
 }
 
-/** Its update under way, in the first of the rollouts that has one. */
+/** The device's update under way, in the first of the rollouts that has one. */
 function findCurrent(facts: CheckInFacts, rollouts: readonly FleetRollout[]): Current | null {
   if (facts.updates.length === 0) return null
   for (const from of rollouts) {

@@ -21,7 +21,8 @@ test('D3 fault: after an outage nobody is silent before it has had the time for 
   const steady = silence(hearAt(...before), 3600)
   assert.ok(isSilent(steady, secondsOn(2999), secondsOn(3600)))
   assert.ok(!isSilent(steady, secondsOn(3000), secondsOn(3600)))
-  // Two hours without a word: nobody is silent while that lasts, nor when the first one is heard again.
+  // Nobody is heard for two hours: no device is silent while that lasts, nor when the first one is
+  // heard again.
   for (const at of [4600, 10_800]) {
     const cutOff = silence(hearAt(...before), at)
     assert.equal(cutOff.since, null)

@@ -1,6 +1,7 @@
 /**
- * Rollouts: which device of a fleet gets a release, when, and why not yet. Pure rules over values; it reads no clock,
- * no row and no signature. Whoever calls hands in verified releases and, for whatever is written, rows under lock.
+ * Rollouts: which device of a fleet gets a release, when, and why not yet. Pure rules over values,
+ * which read no clock, no row and no signature. The caller hands in verified releases and, for
+ * whatever is written, rows under lock.
  */
 export { admissionReasons, admitDevice, waveOf } from './admission.ts'
 export type { Admission, AdmissionReason } from './admission.ts'

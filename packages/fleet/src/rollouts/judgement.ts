@@ -1,10 +1,15 @@
-/** Whether failures stop a rollout. Failures that a person accepted by resuming are left out everywhere. */
+/**
+ * Whether failures stop a rollout. Failures that a person accepted by resuming are left out
+ * everywhere.
+ */
 import type { Rollout, StopCode } from './rollout.ts'
 import { newFailuresCount, rolloutTime } from './rollout-time.ts'
 import { countsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent } from './words.ts'
 
-/** The rollout paused or aborted, with the figures in its reason; `null` while nothing speaks against going on. */
+/**
+ * The rollout paused or aborted, with the figures in its reason; `null` while no failure stops it.
+ */
 export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
   if (rollout.state !== 'active') return null
   const verdict = judge(rollout)
@@ -50,8 +55,8 @@ function judge(rollout: Rollout): { code: StopCode; reason: string } | null {
 }
 
 /**
- * The wave's updates with a verdict, accepted failures left out. `isAll`: nobody else is waited for, as far as is known:
- * to stop too early does no harm.
+ * The wave's updates with a verdict, without accepted failures. `isAll` means that, as far as is
+ * known, nobody else is waited for: stopping too early does no harm.
  */
 function endedIn(
   rollout: Rollout,

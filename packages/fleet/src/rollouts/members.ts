@@ -1,4 +1,7 @@
-/** Counting the devices that wait in each wave: with those that have an update, they are the set that gates are of. */
+/**
+ * Counts the devices that wait in each wave; with those that have an update, they are the set over
+ * which gates are judged.
+ */
 import { isRunnable } from '../devices/assignment.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { roomOf, waveOf } from './admission.ts'
@@ -14,7 +17,7 @@ export type MemberFacts = Pick<
   'deviceId' | 'platform' | 'hardware' | 'tags' | 'running' | 'committedCounter' | 'floor'
 > & {
   readonly activity: Pick<CheckInFacts['activity'], 'state'>
-  /** When it was heard from last; since it was registered where it never was. */
+  /** When the device was last heard from, or registered where it never was. */
   readonly heardAt: Date
   readonly update: Pick<Update, 'wave' | 'state'> | null
 }
@@ -25,15 +28,15 @@ export interface MemberCounts {
 }
 
 export interface MemberCounter {
-  /** Once for each device of the fleet. */
+  /** Called once for each device of the fleet. */
   add(device: MemberFacts): void
   counts(): MemberCounts
 }
 
 /**
- * Of the fleet's devices, those that could run the release and take part wait, unless they have an update; one that was
- * superseded waits for another offer in its wave. A wave by count has room for as many as its count leaves, and those
- * that are heard from ask first.
+ * A device of the fleet waits if it could run the release, takes part and has no update; one whose
+ * update was superseded waits for another offer in its wave. A wave by count has room for as many
+ * as its count leaves, and devices that are heard from ask first.
  */
 export function createMemberCounter(
   rollout: Rollout,
@@ -42,7 +45,7 @@ export function createMemberCounter(
   now: Date,
 ): MemberCounter {
   const { waves } = rollout.policy
-  // Which place is the first is known when all were counted.
+  // Which place is the first is known only once all devices were counted.
   const byShare = { ...rollout, firstPlace: null }
   const firstPercent = waves.findIndex(({ members }) => members.kind === 'percent')
   const heard = waves.map(() => 0)
@@ -52,7 +55,7 @@ export function createMemberCounter(
 
   const note = (deviceId: string, wave: number | null, isWaiting: boolean) => {
     const isByPercent = wave !== null && waves[wave]!.members.kind === 'percent'
-    // Whoever a tag or a count has taken is not of a share of the fleet.
+    // A device that a tag or a count has taken is not part of a share of the fleet.
     const isOther = !isByPercent && (!isWaiting || (wave !== null && wave < firstPercent))
     if (firstPercent === -1 || isOther) return
     const place = placeOf(rollout.id, deviceId)

@@ -1,4 +1,6 @@
-/** What a rollout waits for before its next wave opens or it finishes, in words and as an instant. */
+/**
+ * What a rollout waits for before its next wave opens or it finishes, in words and as an instant.
+ */
 import { bakedMs, isApproved, successOf } from './planner.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
@@ -8,11 +10,14 @@ import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts
 export interface Outlook {
   /** A clause that begins with what is waited for: `wave 2 of 4 opens when …`. */
   readonly clause: string
-  /** Not before; `null` where it hangs on a person or cannot be said. */
+  /**
+   * The earliest instant at which it happens; `null` where that depends on a person or cannot be
+   * said.
+   */
   readonly earliestAt: Date | null
 }
 
-/** Of an active rollout. */
+/** What an active rollout does next. */
 export function nextWave(rollout: Rollout, now: Date, timeZone: string): Outlook {
   const at = rolloutTime(rollout, now)
   const next = rollout.wavesOpenCount
@@ -73,7 +78,10 @@ function conditionOf(rollout: Rollout, wave: number): string {
   return `${share} of wave ${wave + 1}'s ended updates ${bake === '' ? 'are healthy' : `have been healthy${bake}`}`
 }
 
-/** `now 91 %`, `now 97 % since 13:50 CEST`, `now 3 of at least 10 have ended, and 2 silent devices are not waited for`. */
+/**
+ * Where the wave stands: `now 91 %`, `now 97 % since 13:50 CEST`,
+ * `now 3 of at least 10 have ended`.
+ */
 function standOf(rollout: Rollout, wave: number, timeZone: string, now: Date): string {
   const wrong = contradictionOf(rollout)
   if (wrong !== null) {
@@ -124,7 +132,7 @@ export function describeNext(rollout: Rollout, now: Date, timeZone = 'UTC'): str
   }
 }
 
-/** Why it stands, in the person's words or ours. */
+/** Why the rollout was stopped, in a person's words or ours. */
 export function stopWords(rollout: Rollout): string {
   if (rollout.stopCode === 'by_person') {
     return rollout.stopReason === null

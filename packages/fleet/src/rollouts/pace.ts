@@ -1,4 +1,7 @@
-/** How many updates may be offered over time: periods counted from the start, and a rate by the GCRA. */
+/**
+ * How many updates may be offered over time: periods counted from the start, and a rate by the
+ * GCRA.
+ */
 import type { Rate, Rollout } from './rollout.ts'
 import { sumWaves } from './rollout-time.ts'
 
@@ -26,14 +29,17 @@ export function nextPeriodAt(rollout: Rollout, at: Date): Date | null {
   return new Date(rollout.startAt.getTime() + next * perPeriod.seconds * 1000)
 }
 
-/** As it is now: an exponential rate has grown with the healthy devices. */
+/** The rate as it is now: an exponential one has grown with the healthy devices. */
 export function perMinuteNow(rollout: Rollout, rate: Rate): number {
   if (rate.kind === 'constant') return rate.perMinute
   const steps = Math.floor(sumWaves(rollout, 'healthyCount') / rate.everyHealthy)
   return Math.min(rate.perMinute * rate.factor ** steps, rate.perMinuteMax)
 }
 
-/** The earliest instant, in milliseconds since 1970, at which the rate allows an offer: its burst is one second's worth. */
+/**
+ * The earliest instant, in milliseconds since 1970, at which the rate allows an offer: its burst is
+ * one second's worth.
+ */
 export function rateOpensMs(rollout: Rollout): number {
   const { rate } = rollout.policy
   if (rate === null || rollout.rateNextMs === null) return -Infinity

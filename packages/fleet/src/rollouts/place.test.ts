@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { percentOf, placeOf, thresholdOf } from './place.ts'
 
-/** A second implementation, over bytes and in whole numbers without bound, as the algorithm is written down. */
+/**
+ * A second implementation, over bytes and in unbounded integers, as the algorithm is written down.
+ */
 function murmur3OfBytes(bytes: Uint8Array): number {
   const mask = 0xffffffffn
   const rotate = (value: bigint, by: bigint) => ((value << by) | (value >> (32n - by))) & mask

@@ -1,12 +1,13 @@
 /**
- * A device's place in a rollout: the same on every replica, without a row, and for anyone to compute again.
- * MurmurHash3 x86_32, seed 0, over the UTF-8 of `<rollout id>/<device id>`. Not a secret and no proof of anything: a
- * device that wanted another place would have to be registered again under another id.
+ * A device's place in a rollout: the same on every replica, stored in no row, and for anyone to
+ * compute again. It is MurmurHash3 x86_32 with seed 0 over the UTF-8 of `<rollout id>/<device id>`.
+ * It is no secret and proves nothing: a device that wanted another place would have to be
+ * registered again under another id.
  */
 
 const placesCount = 2 ** 32
 
-/** 0 to 2^32 - 1. */
+/** The place, 0 to 2^32 - 1. */
 export function placeOf(rolloutId: string, deviceId: string): number {
   return murmur3(`${rolloutId}/${deviceId}`)
 }
@@ -16,7 +17,9 @@ export function thresholdOf(percent: number): number {
   return Math.round((percent / 100) * placesCount)
 }
 
-/** The share of the fleet, above 0 to 100, from which on a wave by percentage takes the place in. */
+/**
+ * The share of the fleet, above 0 up to 100, from which a wave by percentage takes the place in.
+ */
 export function percentOf(place: number): number {
   return ((place + 1) / placesCount) * 100
 }

@@ -20,7 +20,7 @@ import type { Gate, Rollout, RolloutPolicy, Wave } from './rollout.ts'
 import { approveWave } from './transitions.ts'
 
 const signed = { isReleaseSigned: true, isCountCurrent: true }
-/** Somebody was heard all the time, and who was not for a day is silent. */
+/** Some device was heard all the time, and one that was not heard for a day is silent. */
 const oneDay = { afterMs: 86_400_000, since: new Date(0) }
 const plan = (rollout: Rollout, seconds: number) =>
   planRollout(rollout, secondsOn(seconds), signed).map((step) =>
@@ -159,10 +159,10 @@ test('D3 who belongs to which wave, and how many', () => {
   assert.equal(count(rollout, undefined, 4)[0], 4)
   const arm = count(rollout, (i) => (i < 3 ? { platform: 'linux/arm64' } : {}))
   assert.equal(arm[1], 0)
-  // Who has gone beyond the release waits for nothing.
+  // A device that has gone beyond the release waits for nothing.
   const beyond = count(rollout, (i) => (i < 3 ? { committedCounter: 3 } : {}))
   assert.deepEqual([beyond[0], beyond[1]], [5, 0])
-  // Whoever has an update waits no longer, unless it was superseded.
+  // A device that has an update waits no longer, unless it was superseded.
   const offered = progress(rollout, 0, { offeredCount: 5, supersededCount: 1 })
   const states = count(offered, (i) =>
     i < 5 ? { update: { wave: 0, state: i === 0 ? 'superseded' : 'committed' } } : {},
@@ -214,7 +214,7 @@ test('D3 fault: devices that are off hold up no wave of 1, 4 or 12, and none ope
   assert.deepEqual(one({}), [])
   assert.deepEqual(one({ healthyCount: 1 }), ['note_success 0', 'open_wave 1'])
   assert.deepEqual(one({ failedCount: 1 }), [])
-  // Of members each counts, silent or not.
+  // A share of members counts each of them, silent or not.
   const ofMembers = thenAll(canaries, { successOf: 'members' })
   assert.deepEqual(
     plan(rolloutOf(ofMembers, {}, { waitingCount: 0, silentCount: 1, healthyCount: 3 }), 9),
@@ -296,11 +296,11 @@ test('D3 fault: a share of the fleet takes in at least one device that is heard 
     waveOfDevice({ ...rollout, firstPlace }, factsOf({ deviceId: `device_${index}` }))
   assert.deepEqual([waves(first, null), waves(first, all.firstPlace)], [2, 0])
   assert.equal(waves(second, all.firstPlace), 2)
-  // One that is off is passed over, and does not hold up the wave.
+  // A device that is off is passed over, and does not hold up the wave.
   const passed = count((i) => (i === first ? { heardAt: startAt } : {}))
   assert.equal(passed.firstPlace, placeOf('rollout_a', `device_${second}`))
   assert.deepEqual([passed.waves[0], passed.waves[2]!.silent], [{ waiting: 1, silent: 0 }, 1])
-  // Whoever takes part already remains the first.
+  // A device that takes part already remains the first.
   const update = { wave: 0, state: 'committed' as const }
   const going = count((i) => (i === first ? { heardAt: startAt, update } : {}))
   assert.equal(going.firstPlace, all.firstPlace)

@@ -1,4 +1,7 @@
-/** What a rollout should do next by itself, as steps. Planning again after they were applied plans nothing. */
+/**
+ * What a rollout should do next by itself, as steps. Once they are applied, planning again plans
+ * nothing.
+ */
 import { unreachable } from '@seaworthy/std/refusal'
 import { judgeFailures } from './judgement.ts'
 import type { Rollout } from './rollout.ts'
@@ -11,16 +14,19 @@ export type Step =
   /** The wave's success condition holds, or holds no longer. */
   | { readonly kind: 'note_success'; readonly wave: number }
   | { readonly kind: 'lose_success'; readonly wave: number }
-  /** A failure gate, the error budget or safe mode. */
+  /** A failure gate, the error budget or safe mode stops the rollout. */
   | { readonly kind: 'stop' }
   | { readonly kind: 'withdraw' }
   | { readonly kind: 'finish' }
 
-/** What a plan must know beside the rollout. */
+/** What a plan must know besides the rollout. */
 export interface PlanFacts {
-  /** Its release, with that sha256 and counter, is in the signed metadata now. */
+  /** Whether its release, with that sha256 and counter, is in the signed metadata now. */
   readonly isReleaseSigned: boolean
-  /** Its devices were counted since they can be heard again (`hearing.ts`): no gate is met by an older count. */
+  /**
+   * Whether its devices were counted since they can be heard again (`hearing.ts`): no gate is met
+   * by an older count.
+   */
   readonly isCountCurrent: boolean
 }
 
@@ -62,16 +68,20 @@ export function applyStep(rollout: Rollout, step: Step, now: Date): Rollout {
   }
 }
 
-/** Whether so many of the wave's devices are healthy as its gate demands; for how long is another question. */
+/**
+ * Whether as many of the wave's devices are healthy as its gate demands; for how long is another
+ * question.
+ */
 function isSuccess(rollout: Rollout, wave: number): boolean {
   const { percent } = successOf(rollout, wave)
   return percent !== null && percent >= rollout.policy.waves[wave]!.gate.successPercentMin
 }
 
 /**
- * The wave's share of healthy devices by its gate; `null` while it cannot be said: what is above and below the line are of
- * one set, and at most the devices that there are, so that no gate opens too early. Nothing can be said of a wave that
- * has devices, of which none has a verdict. A wave without devices has nobody to wait for.
+ * The wave's share of healthy devices by its gate; `null` while it cannot be said. Both parts of
+ * the share are of one set, which is taken to be as large as it may be, so that no gate opens too
+ * early. Nothing can be said of a wave that has devices but no verdict. A wave without devices has
+ * nobody to wait for.
  */
 export function successOf(
   rollout: Rollout,
@@ -90,7 +100,10 @@ export function successOf(
   return { healthy, of, percent: of === 0 ? 100 : (healthy / of) * 100 }
 }
 
-/** Whether a gate would be met if those that were offered something since the last count stood in it no longer. */
+/**
+ * Whether a gate would be met if devices that were offered something since the last count no longer
+ * stood in it.
+ */
 export function isCountMissing(rollout: Rollout): boolean {
   const wave = rollout.wavesOpenCount - 1
   const progress = rollout.waves[wave]

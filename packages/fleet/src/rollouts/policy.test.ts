@@ -117,7 +117,7 @@ test('D13 who may restart: each strategy, holder or not, window open or not', ()
     [{ strategy: 'window', windows }, 0, false, 'window_closed'],
     [coordinated, 1, false, 'allowed'],
     [coordinated, 2, false, 'slots_taken'],
-    // Whoever has begun may go on, also when slots were taken away or the window has closed.
+    // A device that has begun may go on, even when slots were taken away or the window has closed.
     [coordinated, 5, true, 'held'],
     [{ ...coordinated, windows }, 0, false, 'window_closed'],
     [{ ...coordinated, windows }, 1, true, 'held'],

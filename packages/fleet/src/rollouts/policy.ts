@@ -1,4 +1,4 @@
-/** What a rollout's policy may say, and what it says where nobody says anything. */
+/** What a rollout's policy may say, and its defaults. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Gate, Rate, RolloutPolicy, WaveMembers, Windows } from './rollout.ts'
@@ -24,7 +24,9 @@ const gateDefaults: Gate = {
   sampleMin: 10,
 }
 
-/** A careful rollout: four waves, a stop at more than 5 % of failures, two hours for each device. */
+/**
+ * A careful rollout: four waves, a stop at more than 5 % of failures, two hours for each device.
+ */
 export const policyDefaults: RolloutPolicy = {
   waves: [1, 10, 50, 100].map((percent) => ({
     members: { kind: 'percent', percent },
@@ -45,8 +47,8 @@ export const policyDefaults: RolloutPolicy = {
 }
 
 /**
- * Throws `rollout_policy_invalid` with the field and the way out. A rollout whose last wave does not reach 100 % is
- * allowed: it ends there and sets no baseline (`reachesAll`).
+ * Throws `rollout_policy_invalid` with the field and how to correct it. A rollout whose last wave
+ * does not reach 100 % is allowed: it ends there and sets no baseline (`reachesAll`).
  */
 export function checkPolicy(policy: RolloutPolicy, zones: Zones): void {
   checkCount('waves', policy.waves.length, 1, wavesMax)
@@ -76,7 +78,10 @@ export function checkPolicy(policy: RolloutPolicy, zones: Zones): void {
   checkCount('attempts.waitSeconds', policy.attempts.waitSeconds, 0, 30 * daySeconds)
 }
 
-/** Whether the last wave takes in every device; only then is its release the fleet's baseline in the end. */
+/**
+ * Whether the last wave takes in every device; only then does its release become the fleet's
+ * baseline in the end.
+ */
 export function reachesAll(policy: RolloutPolicy): boolean {
   const last = policy.waves.at(-1)
   return last?.members.kind === 'percent' && last.members.percent === 100

@@ -1,4 +1,7 @@
-/** When a device may restart into what it has installed (D13): its fleet's policy, and slots that devices hold. */
+/**
+ * When a device may restart into what it has installed (D13): its fleet's policy, and slots that
+ * devices hold.
+ */
 import { unreachable } from '@seaworthy/std/refusal'
 import { checkCount, checkWindows } from './policy.ts'
 import type { Windows } from './rollout.ts'
@@ -11,9 +14,12 @@ export type RebootPolicy =
   | { readonly strategy: 'window'; readonly windows: Windows }
   | {
       readonly strategy: 'coordinated'
-      /** So many devices of the fleet at once. */
+      /** How many devices of the fleet may hold a slot at once. */
       readonly slots: number
-      /** A slot held longer is given up, with an alarm; `null` keeps it until it is released. */
+      /**
+       * A slot held longer than this is given up, with an alarm; `null` keeps it until it is
+       * released.
+       */
       readonly ttlSeconds: number | null
       readonly windows?: Windows | undefined
     }
@@ -21,7 +27,7 @@ export type RebootPolicy =
 
 export type RestartReason = 'allowed' | 'held' | 'off' | 'window_closed' | 'slots_taken'
 
-/** Throws `rollout_policy_invalid` with the field and the way out. */
+/** Throws `rollout_policy_invalid` with the field and how to correct it. */
 export function checkRebootPolicy(policy: RebootPolicy, zones: Zones): void {
   switch (policy.strategy) {
     case 'immediate':
@@ -41,7 +47,10 @@ export function checkRebootPolicy(policy: RebootPolicy, zones: Zones): void {
   }
 }
 
-/** Who holds a slot may restart whatever the hour: it was allowed to begin. `holdersCount` is of the whole fleet. */
+/**
+ * Whether the device may restart now. A device that holds a slot may do so at any hour, because it
+ * was allowed to begin. `holdersCount` is of the whole fleet.
+ */
 export function mayRestart(
   policy: RebootPolicy,
   holdersCount: number,

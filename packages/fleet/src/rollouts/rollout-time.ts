@@ -1,7 +1,10 @@
 /** Time inside a rollout, and the two questions that several rules ask of its counters. */
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 
-/** The latest of what any write has seen and `now`: it never runs backwards, whatever a replica's clock does. */
+/**
+ * The later of `now` and the latest instant that any write has seen: it never runs backwards,
+ * whatever a replica's clock does.
+ */
 export function rolloutTime(rollout: Rollout, now: Date): Date {
   return now.getTime() > rollout.clockAt.getTime() ? now : rollout.clockAt
 }
@@ -14,7 +17,7 @@ export function updateIn(rollout: Rollout, facts: CheckInFacts): Update | null {
   return null
 }
 
-/** Failed devices that nobody has accepted, over all waves. */
+/** Failed devices, over all waves, whose failure nobody has accepted. */
 export function newFailuresCount(rollout: Rollout): number {
   let sum = 0
   for (const wave of rollout.waves) sum += wave.failedCount - wave.failuresAcceptedCount

@@ -55,7 +55,10 @@ export const fleetOf = (changes: Partial<FleetPolicy> = {}): FleetPolicy => ({
   ...changes,
 })
 
-/** Counters of a wave as they may be together: of `membersCount` devices all the others wait. */
+/**
+ * Counters of a wave that fit together: of `membersCount` devices, all that are not in flight,
+ * healthy or failed wait.
+ */
 export type WaveChanges = Partial<WaveProgress> & { readonly membersCount?: number }
 
 export function progressOf(before: WaveProgress, changes: WaveChanges): WaveProgress {
@@ -69,7 +72,7 @@ export function progressOf(before: WaveProgress, changes: WaveChanges): WaveProg
   }
 }
 
-/** Of release 1.2.0, begun, with its first wave open. */
+/** A rollout of release 1.2.0 that has begun, with its first wave open. */
 export function rolloutOf(
   policy: Partial<RolloutPolicy> = {},
   changes: Partial<Rollout> = {},

@@ -1,26 +1,35 @@
-/** What a rollout is, in values: its policy as people wrote it, and how far it has come. Nothing here decides. */
+/**
+ * The values of a rollout: its policy as people wrote it, and how far it has come. Nothing here
+ * decides.
+ */
 
 /** Which devices of the fleet a wave takes in, beyond those of the waves before it. */
 export type WaveMembers =
   /** Cumulative share of the fleet, more than 0 and at most 100, by each device's place. */
   | { readonly kind: 'percent'; readonly percent: number }
-  /** The first so many devices that ask, over this wave alone. */
+  /** The first `count` devices that ask, counted in this wave only. */
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'tag'; readonly key: string; readonly value: string }
 
-/** What must have happened in a wave before the next one opens, or, after the last one, the rollout has finished. */
+/**
+ * What must have happened in a wave before the next one opens or, after the last one, the rollout
+ * finishes.
+ */
 export interface Gate {
-  /** For how long the success condition must have held. */
+  /** How long the success condition must have held. */
   readonly bakeSeconds: number
   /** Share of healthy devices, 0 to 100. */
   readonly successPercentMin: number
   /** What that share is of: all members of the wave, or only those whose update has ended. */
   readonly successOf: 'members' | 'ended'
-  /** Above this share of failures among the wave's ended updates the rollout pauses or aborts; `null`: never. */
+  /**
+   * The share of failures among the wave's ended updates above which the rollout pauses or aborts;
+   * `null`: never.
+   */
   readonly failurePercentMax: number | null
   /**
-   * So many updates of the wave must have ended before a share of ended ones is judged; or all of it, but for devices
-   * that are silent.
+   * How many of the wave's updates must have ended before a share of ended ones is judged. It is
+   * judged earlier once every device of the wave has ended, except silent ones.
    */
   readonly sampleMin: number
 }
@@ -33,13 +42,16 @@ export interface Wave {
 }
 
 /**
- * How fast updates are offered, evenly spread: one at most every 60 / perMinute seconds, after a burst of one second's
- * worth. At most 60 000 a minute; who wants more wants no rate.
+ * How fast updates are offered, evenly spread: at most one every 60 / perMinute seconds, after a
+ * burst of one second's worth. The highest rate is 60 000 a minute; for more, leave the rate out.
  */
 export type Rate =
   | { readonly kind: 'constant'; readonly perMinute: number }
   | {
-      /** Multiplied by `factor` after each `everyHealthy` healthy devices of the rollout, up to `perMinuteMax`. */
+      /**
+       * The rate is multiplied by `factor` after each `everyHealthy` healthy devices of the
+       * rollout, up to `perMinuteMax`.
+       */
       readonly kind: 'exponential'
       readonly perMinute: number
       readonly factor: number
@@ -50,7 +62,10 @@ export type Rate =
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export type Weekday = (typeof weekdays)[number]
 
-/** Local times of day `HH:MM`; one that ends at or before it begins runs into the next day. */
+/**
+ * Local times of day as `HH:MM`; a span that ends at or before its beginning runs into the next
+ * day.
+ */
 export interface WindowSpan {
   readonly days: readonly Weekday[]
   readonly from: string
@@ -59,46 +74,54 @@ export interface WindowSpan {
 
 /** When updates may be offered: maintenance windows, office hours. */
 export interface Windows {
-  /** IANA name, or `device`: that of the device's tag `time-zone`. */
+  /** IANA name, or `device` for the zone that the device's tag `time-zone` names. */
   readonly timeZone: string
-  /** For devices without (or with an unknown) tag; IANA name. */
+  /** IANA name for devices that have no such tag, or one that names no known zone. */
   readonly fallbackTimeZone: string
   readonly spans: readonly WindowSpan[]
 }
 
 export interface RolloutPolicy {
   readonly waves: readonly Wave[]
-  /** Updates at the same time; `null`: no limit. */
+  /** The most updates under way at the same time; `null`: no limit. */
   readonly inFlightMax: number | null
-  /** So many updates offered in each period, counted from the start of the rollout. */
+  /** The most updates offered in each period; periods are counted from the start of the rollout. */
   readonly perPeriod: { readonly updatesMax: number; readonly seconds: number } | null
   readonly rate: Rate | null
   readonly windows: Windows | null
   /**
-   * An update that has not ended so long after it was offered has timed out: a failure. Time in which the device says
-   * that it waits for leave to restart does not count.
+   * An update that has not ended this long after it was offered has timed out, which is a failure.
+   * Time in which the device says that it waits for permission to restart does not count.
    */
   readonly timeoutSeconds: number
   /**
-   * A device that has not been heard from for so long is silent: a share of ended updates does not wait for it. `null`:
-   * it waits for every device.
+   * A device that has not been heard from for this long is silent: a share of ended updates does
+   * not wait for it. With `null`, it waits for every device.
    */
   readonly silentAfterSeconds: number | null
-  /** One device at a time until the first is healthy, and the first failure stops. */
+  /**
+   * One device goes at a time until the first is healthy, and the first failure stops the rollout.
+   */
   readonly safeMode: boolean
-  /** Error budget: more failed devices than this, over all waves, stop the rollout; `null`: no budget. */
+  /**
+   * Error budget: more failed devices than this, over all waves, stop the rollout; `null`: no
+   * budget.
+   */
   readonly failuresMax: number | null
   /** What a failed gate, a used-up budget and safe mode do. */
   readonly onFailure: 'pause' | 'abort'
-  /** Of one device. */
+  /** How many attempts one device has, and how long it waits after a failed one. */
   readonly attempts: { readonly max: number; readonly waitSeconds: number }
-  /** Overtakes the other rollouts of the fleet; only for a release whose signed metadata says `security`. */
+  /**
+   * Whether it overtakes the other rollouts of the fleet; only for a release whose signed metadata
+   * says `security`.
+   */
   readonly isEmergency: boolean
 }
 
 export type RolloutState = 'active' | 'paused' | 'finished' | 'aborted'
 
-/** Why a rollout stands where it stands; `null` while it runs as planned or a person gave no reason. */
+/** Why a rollout was paused or aborted; one that is active or has finished has no such code. */
 export type StopCode =
   | 'by_person'
   | 'failure_gate'
@@ -108,29 +131,40 @@ export type StopCode =
 
 export interface WaveProgress {
   /**
-   * Members that were offered nothing yet and are heard from, as they were counted last, and those whose update has ended
-   * without a verdict since; `null` until they were counted.
+   * Members that are heard from and were offered nothing yet, as of the last count, and those whose
+   * update has ended without a verdict since; `null` until they were counted.
    */
   readonly waitingCount: number | null
   /** Members that were offered nothing yet and are silent. */
   readonly silentCount: number | null
-  /** So many have got an update, or lost one without a verdict, since that count began: they may not wait any more. */
+  /**
+   * How many devices have got an update, or lost one without a verdict, since that count began:
+   * they may no longer wait.
+   */
   readonly movedSinceCount: number
   readonly openedAt: Date | null
-  /** Since when the success condition has held without a break. */
+  /** The instant since which the success condition has held without a break. */
   readonly successSince: Date | null
   readonly approvedAt: Date | null
   readonly approvedBy: string | null
-  /** Devices with an update in this wave: the sum of the next four. */
+  /** Devices with an update in this wave: those in flight, healthy, failed and superseded. */
   readonly offeredCount: number
   readonly inFlightCount: number
-  /** Committed, or found to run this very release already. */
+  /** Devices that have committed, or were found to run this very release already. */
   readonly healthyCount: number
-  /** Rolled back, failed or timed out, with no attempt left or waiting for the next one. */
+  /**
+   * Devices whose update rolled back, failed or timed out, with no attempt left or waiting for the
+   * next one.
+   */
   readonly failedCount: number
-  /** Of the failed ones: those that a person accepted by resuming. Left out of gates, budget and safe mode. */
+  /**
+   * The failed ones that a person accepted by resuming; gates, budget and safe mode leave them out.
+   */
   readonly failuresAcceptedCount: number
-  /** Ended without a verdict: overtaken, removed, moved to another fleet, aborted, gone beyond the release. */
+  /**
+   * Devices whose update ended without a verdict: it was overtaken, aborted or its release
+   * withdrawn, or the device was removed, moved to another fleet or went beyond the release.
+   */
   readonly supersededCount: number
 }
 
@@ -140,16 +174,19 @@ export interface Rollout {
   readonly product: string
   readonly channel: string
   readonly version: string
-  /** Of the release's OCI index. */
+  /** Digest of the release's OCI index. */
   readonly sha256: string
   readonly counter: number
   readonly policy: RolloutPolicy
-  /** Only devices that run this release take part; `null`: all. A way back is a rollout from the bad release. */
+  /**
+   * Only devices that run this release take part; `null`: all. A way back is a rollout from the bad
+   * release.
+   */
   readonly fromSha256: string | null
   readonly wayBackOf: string | null
   readonly state: RolloutState
   readonly stopCode: StopCode | null
-  /** For people, in a person's words or ours. */
+  /** The reason for people to read, in a person's words or ours. */
   readonly stopReason: string | null
   /** Grows with every write. */
   readonly revision: number
@@ -164,19 +201,21 @@ export interface Rollout {
   /** Waves 0 … wavesOpenCount - 1 are open. */
   readonly wavesOpenCount: number
   readonly waves: readonly WaveProgress[]
-  /** The period that `periodOfferedCount` is of: whole periods since `startAt`. */
+  /** The period in which `periodOfferedCount` counts, in whole periods since `startAt`. */
   readonly periodIndex: number
   readonly periodOfferedCount: number
   /**
-   * The earliest instant at which the rate allows the next offer, were there no burst, in milliseconds since 1970 with
-   * their fraction (at 50 000 a minute an offer is due every 1.2 ms); `null` before the first.
+   * The earliest instant at which the rate would allow the next offer if there were no burst, in
+   * milliseconds since 1970 with their fraction (at 50 000 a minute an offer is due every 1.2 ms);
+   * `null` before the first offer.
    */
   readonly rateNextMs: number | null
-  /** Failures that ended at or before this instant count as accepted; `null`: none were. */
+  /** Failures that ended at or before this instant count as accepted; `null`: none do. */
   readonly failuresAcceptedAt: Date | null
   /**
-   * The lowest place of a device that is heard from or takes part already: every wave by percentage takes that one in,
-   * however small its share. `null` until devices were counted, and where there is none.
+   * The lowest place of a device that is heard from or takes part already: every wave by percentage
+   * takes that device in, however small its share. `null` until devices were counted, and where
+   * there is none.
    */
   readonly firstPlace: number | null
 }
@@ -202,13 +241,19 @@ export interface Update {
   readonly deviceId: string
   /** Index of the wave that it counts in. */
   readonly wave: number
-  /** From 1. */
+  /** Number of the attempt, counted from 1. */
   readonly attempt: number
   readonly state: UpdateState
-  /** Why it waits; the device's own code for a failure, or ours: `timeout`, `already_running`, `overtaken`, `device_removed`, … */
+  /**
+   * Why the update waits or ended as it did: the device's own code, or one of ours: `timeout`,
+   * `already_running`, `overtaken`, `device_removed`, …
+   */
   readonly code: string | null
   readonly offeredAt: Date
-  /** Sequence of the report on which it was offered: an end told by an older report belongs to an earlier attempt. */
+  /**
+   * Sequence of the report on which it was offered: an end told by an older report belongs to an
+   * earlier attempt.
+   */
   readonly offeredSequence: number
   /** Whether the device was seen at work on this attempt. */
   readonly hasStarted: boolean
@@ -218,8 +263,9 @@ export interface Update {
 }
 
 /**
- * Why an offer could not reach a device although it is heard: nothing counts as offered that was not shown. Devices of
- * other protocols are held back so; ours are shown whatever they are granted.
+ * Why an offer could not reach a device although the device is heard from: an offer that was not
+ * shown does not count. Only devices of other protocols are held back; ours are shown whatever they
+ * are granted.
  */
 export interface HeldBack {
   readonly reason: 'cancel_pending' | 'restart_not_allowed' | 'not_asked'
@@ -227,7 +273,7 @@ export interface HeldBack {
   readonly exceptSha256: string | null
 }
 
-/** What the decision knows of a device at its check-in. A lying device hurts itself alone. */
+/** What the decision knows of a device at its check-in. A lying device hurts only itself. */
 export interface CheckInFacts {
   readonly deviceId: string
   readonly platform: string
@@ -257,8 +303,9 @@ export interface CheckInFacts {
   readonly sequence: number
   readonly heldBack: HeldBack | null
   /**
-   * At most one for each of the fleet's rollouts that is active or paused, or that has ended with updates still under
-   * way. Those that have ended are among them: attempts and waits are counted from them.
+   * At most one update for each of the fleet's rollouts that is active or paused, or that has ended
+   * with updates still under way. Updates that have ended are among them: attempts and waits are
+   * counted from them.
    */
   readonly updates: readonly Update[]
 }

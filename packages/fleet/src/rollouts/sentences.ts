@@ -1,4 +1,6 @@
-/** One sentence for each state of an update, and for each reason for which a rollout is not offered. */
+/**
+ * One sentence for each state of an update, and for each reason for which a rollout is not offered.
+ */
 import { unreachable } from '@seaworthy/std/refusal'
 import type { AdmissionReason } from './admission.ts'
 import { retryMs, waveOf } from './admission.ts'
@@ -15,14 +17,14 @@ import type { Zones } from './zones.ts'
 export interface Asked {
   readonly facts: CheckInFacts
   readonly rollout: Rollout
-  /** Of the device in the rollout. */
+  /** The device's update in the rollout. */
   readonly update: Update | null
   readonly now: Date
   readonly zones: Zones
   readonly timeZone: string
 }
 
-/** Of an update under way or committed. */
+/** The sentence for an update under way or committed. */
 export function sayUpdate({ rollout, now, timeZone }: Asked, update: Update): string {
   const { version } = rollout
   const when = (at: Date) => formatWhen(at, now, timeZone)
@@ -156,7 +158,10 @@ export function sayAdmission(
   }
 }
 
-/** The sentence names the earliest instant, also where the window opens only after the one it has named. */
+/**
+ * The sentence and the earliest instant; where the window opens only after `at`, the sentence says
+ * when.
+ */
 function sayFrom(
   asked: Asked,
   sentence: string,
@@ -208,7 +213,7 @@ function inWindow({ rollout, facts, zones }: Asked, at: Date): Date | null {
   return state.isOpen ? at : state.changesAt
 }
 
-/** What a rollout counts of a device that has gone beyond its release. */
+/** How a rollout counts a device that has gone beyond its release. */
 function sayWithoutVerdict(update: Update | null): string {
   if (update === null) return ''
   return counterOf(update.state) === 'failedCount'

@@ -52,7 +52,7 @@ const anyMembers = fc.oneof(
   }),
   fc.record({ kind: fc.constant('percent' as const), percent: fc.integer({ min: 5, max: 99 }) }),
 )
-/** In half of the policies there is no such limit: otherwise the strictest hides the others. */
+/** Half of the policies have no such limit: otherwise the strictest hides the others. */
 const orNull = <T>(any: fc.Arbitrary<T>) => fc.option(any, { freq: 2 })
 const anyPolicy: fc.Arbitrary<RolloutPolicy> = fc
   .record({
@@ -156,7 +156,7 @@ const anyStory = fc.array(anyAction, { minLength: 30, maxLength: 150, size: 'max
 interface Device {
   facts: CheckInFacts
   wanted: number | null
-  /** In the fleet; a device that left may come back. */
+  /** Whether it is in the fleet; a device that left may come back. */
   isHere: boolean
   heardAt: Date
 }
@@ -198,9 +198,12 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
   const counted = new Map<string, readonly Counted[]>()
   const countedAt = new Map<string, Date>()
   let hearing: Hearing = { heardAt: now, gaps: [] }
-  /** Each time that anybody was heard. */
+  /** Each time that any device was heard. */
   const words = [now]
-  /** Since when anybody is heard without a gap that matters, from all that was heard; `null` while nobody is. */
+  /**
+   * The instant since which devices have been heard without a gap that matters, from all that was
+   * heard; `null` while none is.
+   */
   const heardSince = (policy: RolloutPolicy): Date | null => {
     const after = Math.max(policy.silentAfterSeconds ?? 0, 5 * fleet.pollSeconds)
     const gapMs = (after - 3 * fleet.pollSeconds) * 1000
@@ -266,7 +269,10 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
     )
   }
 
-  /** Healthy is who runs that very release, and nothing else takes a failure back but the next attempt. */
+  /**
+   * Only a device that runs that very release is healthy; besides that, only the next attempt takes
+   * a failure back.
+   */
   const checkVerdict = (rollout: Rollout, { before, after, deviceId }: UpdateChange) => {
     const { running } = devices.find(({ facts }) => facts.deviceId === deviceId)!.facts
     const isThere = running?.sha256 === rollout.sha256 && running.counter === rollout.counter
@@ -306,7 +312,10 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
     return after
   }
 
-  /** The rule of the wave's gate, over one set: the devices with an update, and those that were counted as waiting. */
+  /**
+   * The rule of the wave's gate, over one set: the devices with an update, and those that were
+   * counted as waiting.
+   */
   let gatesCount = 0
   const checkGate = (rollout: Rollout, wave: number) => {
     gatesCount += 1
@@ -333,7 +342,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
     if (of.length === underWay) {
       assert.deepEqual([of.length, waiting.length], [0, 0], 'opened with nothing known')
       if (members.kind === 'count') assert.ok(left.every((one) => one.wave !== null))
-      // Whoever is heard from is in it, however small the share.
+      // A device that is heard from is in it, however small the share.
       const isFirstShare = members.kind === 'percent' && wave === 0
       if (isFirstShare) assert.ok(!left.some(({ isHeard }) => isHeard), 'a share without a device')
     }
@@ -357,7 +366,8 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       const counter = counterOf(after.state)
       if (counter === 'failedCount') failures.get(rolloutId)!.add(deviceId)
       else failures.get(rolloutId)!.delete(deviceId)
-      // The rollout as it was before the batch tells whether it might offer at all, and waves only open in plans.
+      // The rollout as it was before the batch tells whether it might offer at all, and waves only
+      // open in plans.
       if (after.state === 'offered') checkOffer(rollouts.get(rolloutId)!, change)
     }
     for (const rollout of changed) {
@@ -557,7 +567,10 @@ function live(device: Device, chance: number): void {
   }
 }
 
-/** Now and then it has a release in hand that it is to stop first, or may not restart, or only tells. */
+/**
+ * Now and then the device must first stop a release that it has in hand, or may not restart, or
+ * reports without asking.
+ */
 function holdBack(device: Device, chance: number): void {
   const reasons = ['cancel_pending', 'restart_not_allowed', 'not_asked'] as const
   const exceptSha256 = chance % 2 === 0 ? null : releaseOf(2 + (chance % 3)).sha256
@@ -625,7 +638,10 @@ function recount(rollout: Rollout, rowsOf: (match: (update: Update) => boolean) 
   })
 }
 
-/** Never more in any period, nor in any interval than a second's worth and what the rate allows over its length. */
+/**
+ * No period has more offers than allowed, and no interval more than a second's worth and what the
+ * rate allows over its length.
+ */
 function checkPace(rollout: Rollout, offeredMs: readonly number[]) {
   const { perPeriod, rate } = rollout.policy
   if (perPeriod !== null) {
@@ -678,7 +694,7 @@ test('D3 limits, gates and safe mode hold exactly, over one set, whoever joins, 
   assert.ok(gatesCount > 300, `${gatesCount} gates: the stories say too little`)
 })
 
-/** So that much is under way when the emergency begins. */
+/** Nothing of this stops a rollout, so that much is under way when the emergency begins. */
 const unstoppable = { waves: policyOf().waves, windows: null, safeMode: false, failuresMax: null }
 
 test('D11 an emergency overtakes, and both rollouts stay within their limits (property)', () => {

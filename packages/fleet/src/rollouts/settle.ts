@@ -1,7 +1,8 @@
 /**
- * What the server does under the lock of a fleet's rollouts, as one pure function: for each device in order what its
- * report says of its updates, then whether failures stop a rollout, at once, and only then an offer. Limits, safe mode
- * and gates are exact because nothing else changes a rollout's counters.
+ * What the server does under the lock of a fleet's rollouts, as one pure function. For each device
+ * in order, it takes what the report says of the device's updates, then judges at once whether
+ * failures stop a rollout, and only then makes an offer. Limits, safe mode and gates are exact
+ * because nothing else changes a rollout's counters.
  */
 import { alreadyThere } from './already-there.ts'
 import type { Answer } from './decision.ts'
@@ -23,13 +24,13 @@ export interface UpdateChange {
 }
 
 export interface Settled {
-  /** Those that changed, as they are now. */
+  /** The rollouts that changed, as they are now. */
   readonly rollouts: readonly Rollout[]
-  /** In the order in which they happened; a device may have several. */
+  /** The changes in the order in which they happened; a device may have several. */
   readonly changes: readonly UpdateChange[]
-  /** By device. */
+  /** What each device is answered, by device. */
   readonly answers: ReadonlyMap<string, Answer>
-  /** By device: all its updates as they are now. */
+  /** All updates of each device as they are now, by device. */
   readonly updates: ReadonlyMap<string, readonly Update[]>
 }
 
@@ -96,12 +97,16 @@ export function settleRollouts(situation: Situation, batch: readonly CheckInFact
   }
 }
 
-/** Why updates end that no report has ended: their deadline has passed, or they lose their sense. */
+/**
+ * Why an update ends that no report has ended: its deadline has passed, or it has lost its purpose.
+ */
 export type End =
   | { readonly kind: 'timed_out' }
   | { readonly kind: 'superseded'; readonly code: SupersedeCode }
 
-/** Ends those of a rollout's updates, read under lock, that can; failures are judged after each. */
+/**
+ * Ends those of a rollout's updates, read under lock, that can end; failures are judged after each.
+ */
 export function endUpdates(
   rollout: Rollout,
   updates: readonly Update[],

@@ -12,9 +12,12 @@ export interface FleetRollout {
 
 export interface Situation {
   readonly fleet: FleetPolicy
-  /** Those of the fleet that are active or paused, or that have ended with updates still under way, as `rankRollouts` orders them. */
+  /**
+   * The fleet's rollouts that are active or paused, or that have ended with updates still under
+   * way, in the order of `rankRollouts`.
+   */
   readonly rollouts: readonly FleetRollout[]
-  /** The verified ones of the fleet's channel. */
+  /** The verified releases of the fleet's channel. */
   readonly releases: readonly ReleaseFacts[]
   readonly zones: Zones
   readonly now: Date

@@ -8,11 +8,11 @@ import { rolloutTime } from './rollout-time.ts'
 export interface NewRollout {
   readonly id: string
   readonly fleet: string
-  /** Published, of the fleet's channel. */
+  /** A published release of the fleet's channel. */
   readonly release: ReleaseFacts
   readonly policy: RolloutPolicy
   readonly createdBy: string
-  /** Not before; in the past: at once. */
+  /** The earliest start; `null` or an instant in the past means at once. */
   readonly startAt: Date | null
   /** The rollout to go back from. */
   readonly wayBackOf: Rollout | null
@@ -35,7 +35,10 @@ const untouched: WaveProgress = {
   supersededCount: 0,
 }
 
-/** Of a policy that `checkPolicy` has let pass. Throws `release_not_security`, `way_back_not_possible`. */
+/**
+ * Makes a rollout of a policy that `checkPolicy` has let pass. Throws `release_not_security`,
+ * `way_back_not_possible`.
+ */
 export function createRollout(wanted: NewRollout): Rollout {
   const { release, policy, wayBackOf, now } = wanted
   if (policy.isEmergency && !release.security) {
@@ -76,7 +79,7 @@ export function createRollout(wanted: NewRollout): Rollout {
   }
 }
 
-/** Offers nothing further; updates under way finish. Throws `rollout_not_active`, `rollout_ended`. */
+/** Stops further offers; updates under way finish. Throws `rollout_not_active`, `rollout_ended`. */
 export function pause(rollout: Rollout, reason: string | null, now: Date): Rollout {
   requireNotEnded(rollout)
   if (rollout.state !== 'active') {
@@ -86,8 +89,8 @@ export function pause(rollout: Rollout, reason: string | null, now: Date): Rollo
 }
 
 /**
- * Goes on. The failures so far are accepted: no gate, budget or safe mode counts them again. Bake times start anew.
- * Throws `rollout_not_paused`, `rollout_ended`.
+ * Lets the rollout go on. The failures so far are accepted: no gate, budget or safe mode counts
+ * them again. Bake times start anew. Throws `rollout_not_paused`, `rollout_ended`.
  */
 export function resume(rollout: Rollout, now: Date): Rollout {
   requireNotEnded(rollout)
@@ -106,19 +109,22 @@ export function resume(rollout: Rollout, now: Date): Rollout {
       successSince: null,
       failuresAcceptedCount: wave.failedCount,
     })),
-    // A millisecond on, so that no later failure ends at the instant up to which they are accepted.
+    // Its clock is a millisecond on, so that no later failure ends at the instant up to which
+    // failures are accepted.
     clockAt: new Date(at.getTime() + 1),
     revision: rollout.revision + 1,
   }
 }
 
-/** Ends it for good. Throws `rollout_ended`. */
+/** Ends the rollout for good. Throws `rollout_ended`. */
 export function abort(rollout: Rollout, reason: string | null, now: Date): Rollout {
   requireNotEnded(rollout)
   return stop(rollout, 'aborted', 'by_person', reason, now)
 }
 
-/** Ends it because its release is no longer in the signed metadata. Throws `rollout_ended`. */
+/**
+ * Ends the rollout because its release is no longer in the signed metadata. Throws `rollout_ended`.
+ */
 export function withdraw(rollout: Rollout, now: Date): Rollout {
   requireNotEnded(rollout)
   const reason = `release ${rollout.version} is no longer in the signed metadata of ${rollout.product}/${rollout.channel}`

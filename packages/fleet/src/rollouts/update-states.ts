@@ -3,10 +3,16 @@ import type { Update, UpdateState } from './rollout.ts'
 
 const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
 const work = ['downloading', 'installing', 'restarting', 'watching'] as const
-/** An end that is not the release running: a next attempt may follow, or the device is found to run it after all. */
+/**
+ * Follows an end after which the release does not run: another attempt, or the device is found to
+ * run it after all.
+ */
 const afterFailure = ['offered', 'committed'] as const
 
-/** A device may have to fetch, install or restart again, so that states of work follow each other in any order. */
+/**
+ * A device may have to fetch, install or restart again, so states of work follow each other in any
+ * order.
+ */
 export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateState[]>> = {
   offered: [...work, ...ends],
   downloading: [...work, ...ends],
@@ -26,15 +32,18 @@ export function isUnderWay(update: Pick<Update, 'state'>): boolean {
   return update.state === 'offered' || isWork(update.state)
 }
 
-/** The device's code while it has made the release ready and waits for leave to restart into it. */
+/**
+ * The device's code while it has made the release ready and waits for permission to restart into
+ * it.
+ */
 const waitingCode = 'waiting_for_restart'
 
-/** Ready, and nothing of it runs yet. */
+/** Whether the release is ready on the device, and nothing of it runs yet. */
 export function isWaitingForRestart(update: Pick<Update, 'code'> & { state: string }): boolean {
   return isWork(update.state) && update.code === waitingCode
 }
 
-/** Not yet so far that it would have to be undone on the device. */
+/** Whether the update is not yet so far that it would have to be undone on the device. */
 export function canBeSuperseded(update: Pick<Update, 'state' | 'code'>): boolean {
   const { state } = update
   return state === 'offered' || state === 'downloading' || isWaitingForRestart(update)

@@ -24,7 +24,9 @@ export function hasReached(rollout: Rollout, facts: CheckInFacts): boolean {
   )
 }
 
-/** Whether the device has gone beyond the rollout's release, which says nothing about that release. */
+/**
+ * Whether the device has gone beyond the rollout's release, which says nothing about that release.
+ */
 export function isNewerThanRollout(
   rollout: Pick<Rollout, 'product' | 'counter'>,
   facts: Pick<CheckInFacts, 'committedCounter' | 'running'> & {
@@ -42,9 +44,10 @@ export function isNewerThanRollout(
 }
 
 /**
- * What the update has become by this report; `null` when nothing has changed. While the device says that it waits for
- * leave to restart its time does not run out. A failure told by a report older than the
- * one it was offered on, or by that one itself before the device was seen at work, is of an earlier attempt.
+ * What the update has become by this report; `null` when nothing has changed. While the device says
+ * that it waits for permission to restart, its time does not run out. A failure is of an earlier
+ * attempt if it is told by a report older than the one on which the update was offered, or by that
+ * one itself before the device was seen at work.
  */
 export function advanceUpdate(
   update: Update,
@@ -83,21 +86,24 @@ export function advanceUpdate(
   return { ...update, ...next, hasStarted: true, changedAt: at, deadlineAt }
 }
 
-/** Waiting is no fault of the release: whoever says so gets its whole time again, not at each report but in good time. */
+/**
+ * Waiting is no fault of the release: a device that says that it waits gets its whole time again,
+ * though not at each report but once more than a quarter of it has passed.
+ */
 function extendDeadline(update: Update, rollout: Rollout, at: Date): Date {
   const timeoutMs = rollout.policy.timeoutSeconds * 1000
   const isSoon = update.deadlineAt.getTime() - at.getTime() < timeoutMs * 0.75
   return isSoon ? new Date(at.getTime() + timeoutMs) : update.deadlineAt
 }
 
-/** `null` before its deadline or when it has ended. */
+/** The update timed out; `null` before its deadline or when it has ended. */
 export function timeOutUpdate(update: Update, rollout: Rollout, now: Date): Update | null {
   const at = rolloutTime(rollout, now)
   if (!isUnderWay(update) || at.getTime() < update.deadlineAt.getTime()) return null
   return endUpdate(update, 'timed_out', 'timeout', at)
 }
 
-/** Ends it without a verdict; `null` when it has ended. */
+/** Ends the update without a verdict; `null` when it has ended already. */
 export function supersedeUpdate(
   update: Update,
   rollout: Rollout,
@@ -131,7 +137,7 @@ export function moveCounters(rollout: Rollout, before: Update | null, after: Upd
   const counts = { ...progress }
   const [waited, waits] = [isWaitingFor(before), isWaitingFor(after)]
   if (waited !== waits) counts.movedSinceCount += 1
-  // It may be counted among those that wait already, or have left.
+  // The device may be counted as waiting already, or have left.
   if (!waited && waits && counts.waitingCount !== null) counts.waitingCount += 1
   if (before === null) {
     counts.offeredCount += 1
@@ -158,7 +164,7 @@ function isWaitingFor(update: Pick<Update, 'state'> | null): boolean {
   return update === null || update.state === 'superseded'
 }
 
-/** A failure that a person has seen and accepted by resuming. */
+/** Whether the update is a failure that a person has seen and accepted by resuming. */
 function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
   return (
     counterOf(update.state) === 'failedCount' &&
@@ -172,7 +178,7 @@ function endUpdate(update: Update, state: UpdateEnd, code: string | null, at: Da
   return { ...update, state, code, changedAt: at, endedAt: at }
 }
 
-/** At work on this release: it may run already, but is still watched. */
+/** Whether the device is at work on this release: it may run already, but is still watched. */
 function isBusy(rollout: Rollout, facts: CheckInFacts): boolean {
   return isWork(facts.activity.state) && facts.activity.sha256 === rollout.sha256
 }

@@ -1,19 +1,21 @@
 /**
- * The one set of devices that the gates of a wave are of: those with an update in it, whether or not they are in the fleet
- * still, and those that wait for their offer. A device whose update ended without a verdict and that left is in neither.
+ * The one set of devices over which a wave's gates are judged: those with an update in it, whether
+ * or not they are still in the fleet, and those that wait for their offer. A device that left after
+ * its update ended without a verdict is in neither.
  */
 import type { Rollout, WaveProgress } from './rollout.ts'
 
 export interface WaveCounts {
   readonly underWay: number
   readonly healthy: number
-  /** Failed, and no person has accepted that. */
+  /** Failures that no person has accepted. */
   readonly failed: number
-  /** Failures that a person accepted: left out of every share, above and below the line. */
+  /** Failures that a person accepted; every share leaves them out, above and below the line. */
   readonly accepted: number
   /**
-   * Heard from and not offered anything yet: at least and at most, because who was offered something since the last count,
-   * or left, may stand in it still. `null` until they were counted.
+   * Devices that are heard from and were not offered anything yet: at least and at most, because
+   * devices that were offered something since the last count, or left, may still be counted. `null`
+   * until they were counted.
    */
   readonly waiting: { readonly min: number; readonly max: number } | null
   readonly silent: number
@@ -35,12 +37,14 @@ export function countsOf(rollout: Rollout, wave: number): WaveCounts {
   }
 }
 
-/** Updates with a verdict, accepted failures among them: what is known of the release in this wave. */
+/**
+ * Updates with a verdict, including accepted failures: what is known of the release in this wave.
+ */
 export function verdictsOf({ healthy, failed, accepted }: WaveCounts): number {
   return healthy + failed + accepted
 }
 
-/** All devices of the wave, at most; `null` until they were counted. */
+/** The most devices that the wave may have; `null` until they were counted. */
 export function membersMaxOf(counts: WaveCounts): number | null {
   const { waiting, underWay, silent } = counts
   return waiting && verdictsOf(counts) + underWay + waiting.max + silent
@@ -53,7 +57,10 @@ export function membersOf(rollout: Rollout, wave: number): number | null {
   return waiting && verdictsOf(counts) + underWay + waiting.min + silent
 }
 
-/** Counters that cannot all be true, in words; `null` where they can. No gate is judged by such counters. */
+/**
+ * Why the counters cannot all be true, in words; `null` where they can. No gate is judged by
+ * counters that contradict each other.
+ */
 export function contradictionOf({ waves }: Pick<Rollout, 'waves'>): string | null {
   for (const [wave, progress] of waves.entries()) {
     const wrong = contradictionIn(progress)

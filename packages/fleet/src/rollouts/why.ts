@@ -1,4 +1,6 @@
-/** Why a device gets what it gets: one sentence with the facts, for every state a device can be in. */
+/**
+ * Why a device gets what it gets: one sentence with the facts, for every state a device can be in.
+ */
 import { unreachable } from '@seaworthy/std/refusal'
 import { isRunnable } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
@@ -18,20 +20,27 @@ import type { Situation } from './situation.ts'
 import { isUnderWay } from './update-states.ts'
 import { formatSpan, formatWhen } from './words.ts'
 
-/** `due`: it is offered the release at its next check-in; a state of an update, where there is one that says it all. */
+/**
+ * `due` means that the device is offered the release at its next check-in; the state of an update
+ * stands where it says everything.
+ */
 export type WhyCode = Exclude<AnswerReason, 'rollout' | 'under_way'> | UpdateState | 'due'
 
 export interface Why {
   /** Stable. */
   readonly code: WhyCode
-  /** One, with the facts; it begins with a small letter and has no full stop. */
+  /** One sentence with the facts; it begins with a small letter and has no full stop. */
   readonly sentence: string
   readonly rolloutId: string | null
   /** Index of the wave that takes the device in. */
   readonly wave: number | null
-  /** Above 0 to 100: from which share of the fleet on a wave by percentage takes the device in. */
+  /**
+   * The share of the fleet, above 0 up to 100, from which a wave by percentage takes the device in.
+   */
   readonly placePercent: number | null
-  /** Before this instant the answer does not change by itself; `null` where that is not known. */
+  /**
+   * The instant before which the answer does not change by itself; `null` where that is not known.
+   */
   readonly earliestAt: Date | null
 }
 
@@ -46,8 +55,8 @@ export interface Heard {
 }
 
 /**
- * Over everything that could decide it, in the order of decision. `timeZone` is an IANA name that exists, for times in
- * the sentence.
+ * Explains the answer to a device, over everything that could decide it, in the order of decision.
+ * `timeZone` is an IANA name that exists, for times in the sentence.
  */
 export function explain(
   facts: CheckInFacts,
@@ -77,7 +86,7 @@ export function explain(
   }
 }
 
-/** For one rollout alone, also one that has ended. */
+/** Explains one rollout only, which may have ended. */
 export function explainRollout(
   facts: CheckInFacts,
   rollout: Rollout,

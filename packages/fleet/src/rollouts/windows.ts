@@ -1,6 +1,7 @@
 /**
- * Whether a window is open, and when that changes next. Spans are wall-clock times: a span that begins in an hour that
- * daylight-saving time skips opens at the first instant after it, and an hour that comes twice counts twice.
+ * Whether a window is open, and when that changes next. Spans are wall-clock times: a span that
+ * begins in an hour that daylight-saving time skips opens at the first instant after it, and an
+ * hour that comes twice counts twice.
  */
 import type { Windows } from './rollout.ts'
 import { weekdays } from './rollout.ts'
@@ -10,11 +11,11 @@ export interface WindowState {
   readonly isOpen: boolean
   /** When it opens or closes next; `null` when it never does. */
   readonly changesAt: Date | null
-  /** By which it was judged. */
+  /** The zone by which it was judged. */
   readonly timeZone: string
 }
 
-/** Value of the tag by which a device names its zone. */
+/** Key of the tag by which a device names its zone. */
 const timeZoneTag = 'time-zone'
 
 const minuteMs = 60_000
@@ -26,7 +27,10 @@ const probeMs = 6 * hourMs
 /** A span comes every week, or every second one when a skipped hour swallows it. */
 const lookAheadMs = 16 * dayMs
 
-/** The zone by which the device's windows are judged: its own where that is asked for, given and known. */
+/**
+ * The zone by which the device's windows are judged: its own where that is asked for, given and
+ * known.
+ */
 function zoneOf(
   windows: Windows,
   deviceTags: Readonly<Record<string, string>>,
@@ -52,7 +56,7 @@ export function windowAt(
   }
 }
 
-/** The same without a value for each call: what a check-in asks. */
+/** Whether the window is open, without an object for each call: what a check-in asks. */
 export function isWindowOpen(
   windows: Windows,
   deviceTags: Readonly<Record<string, string>>,
@@ -88,7 +92,7 @@ function findSpell(windows: Windows, zone: string, nowMs: number, zones: Zones):
   return { fromMs: nowMs, untilMs: endMs, isOpen, changes: false }
 }
 
-/** Since Monday 00:00 on the wall. */
+/** Milliseconds since Monday 00:00 on the wall clock. */
 function wallMs(atMs: number, offsetMs: number): number {
   // 1970-01-05 was a Monday.
   return modulo(atMs + offsetMs - 4 * dayMs, weekMs)
@@ -106,7 +110,7 @@ function isOpenAt(windows: Windows, wall: number): boolean {
   return false
 }
 
-/** Above 0; infinite without a span. */
+/** Milliseconds until a span begins or ends next: above 0, and infinite without a span. */
 function msToBoundary(windows: Windows, wall: number): number {
   let nearest = Infinity
   for (const { days, from, to } of windows.spans) {
@@ -125,7 +129,10 @@ function msUntil(boundary: number, wall: number): number {
   return distance === 0 ? weekMs : distance
 }
 
-/** The first instant after `fromMs`, up to `untilMs`, at which wall clocks are ahead by something else. */
+/**
+ * The first instant after `fromMs`, up to `untilMs`, at which the zone's offset is another one;
+ * `null` where there is none.
+ */
 function findOffsetChange(
   offsetAt: (ms: number) => number,
   fromMs: number,

@@ -1,14 +1,18 @@
-/** Instants, durations and shares in words for people: English, 24 hours, with the name of the time zone. */
+/**
+ * Instants, durations and shares in words for people: English, 24 hours, with the name of the time
+ * zone.
+ */
 
 const minuteMs = 60_000
 const daySeconds = 86_400
-/** Of these one names most zones by letters; where none does, the offset stands. */
+/** One of these locales names most zones by letters; where none does, the offset stands. */
 const localesWithZoneNames = ['en-GB', 'en-US', 'en-AU', 'en-IN', 'en-ZA']
 
 /**
- * `14:20 CEST` on the same day there, `Tue 3 Nov 14:20 CET` within a year, otherwise with the year. Whole minutes: what is to come is
- * rounded up, because nothing happens before the time that was named, and what has happened is rounded down, because it happened no
- * later than now. `timeZone` is an IANA name that exists.
+ * `14:20 CEST` on the same day there, `Tue 3 Nov 14:20 CET` in the same year, otherwise with the
+ * year. Whole minutes: what is to come is rounded up, because nothing happens before the time that
+ * was named, and what has happened is rounded down, because it happened no later than now.
+ * `timeZone` is an IANA name that exists.
  */
 export function formatWhen(at: Date, now: Date, timeZone: string): string {
   const round = at.getTime() > now.getTime() ? Math.ceil : Math.floor

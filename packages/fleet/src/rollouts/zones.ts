@@ -1,10 +1,11 @@
 /**
- * Time zones by the runtime's own tables (Intl). Making a formatter costs about 50 µs and using one 2 µs, so whoever
- * decides often makes one `Zones` and hands it in; it remembers formatters and nothing that a decision depends on.
+ * Time zones by the runtime's own tables (Intl). Making a formatter costs about 50 µs and using one
+ * 2 µs, so a caller that decides often makes one `Zones` and hands it in; it remembers formatters
+ * and nothing that a decision depends on.
  */
 import type { Windows } from './rollout.ts'
 
-/** Until when a window stays as it is, in one zone. */
+/** How long a window stays as it is, in one zone. */
 export interface WindowSpell {
   readonly fromMs: number
   readonly untilMs: number
@@ -14,14 +15,17 @@ export interface WindowSpell {
 }
 
 export interface Zones {
-  /** By how much wall clocks there are ahead of UTC. */
+  /** How far wall clocks there are ahead of UTC, in milliseconds. */
   offsetMs(zone: string, atMs: number): number
   isZone(zone: string): boolean
   /** The spells found last, by zone. */
   spellsOf(windows: Windows): Map<string, WindowSpell>
 }
 
-/** Names come from devices' tags: in any case and as any alias, so that there are endlessly many spellings. */
+/**
+ * Names come from devices' tags, in any case and as any alias, so there are endlessly many
+ * spellings.
+ */
 const zonesMax = 2000
 
 export function createZones(): Zones {
