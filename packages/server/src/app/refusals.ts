@@ -1,4 +1,4 @@
-/** What the server itself says no to, beyond the rules of `fleet` and `trust`. */
+/** What the server itself refuses, beyond the rules of `fleet` and `trust`. */
 import { Refusal } from '@seaworthy/std/refusal'
 import { isUnreachable } from '../db/connection.ts'
 
@@ -27,8 +27,8 @@ export type ServerRefusal =
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /**
- * A database that cannot be reached is no bug of the request: it becomes `unavailable`. Anything
- * else stays as it is.
+ * Turns the error of an unreachable database, which is no fault of the request, into `unavailable`.
+ * Any other error stays as it is.
  */
 export function refusalOf(error: unknown): unknown {
   return isUnreachable(error)

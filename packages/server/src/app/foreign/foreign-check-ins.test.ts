@@ -34,7 +34,7 @@ test('O1 foreign devices are slowed down before they are refused, as ours are', 
   for (let n = 0; n < 100; n++) void poll(`device_${n}`)
   clock.advance(700)
   assert.ok(seconds() > 60 && seconds() < 240, String(seconds()))
-  // Either kind slows down both: they wait for the same database.
+  // Either kind of check-in slows down both, because they wait for the same database.
   assert.equal(
     slowedPollSeconds({ checkIns: foreignCheckIns, foreignCheckIns: calm }, 60),
     seconds(),

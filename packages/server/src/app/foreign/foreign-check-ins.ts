@@ -1,7 +1,7 @@
 /**
- * Devices of other protocols ask and tell by the same rules as ours: what they tell becomes a
- * report like an agent's, and what they get is decided by the same engine. Their reports carry no
- * signature: the token is all that vouches for them.
+ * Devices of other protocols follow the same rules as our agents: what they tell becomes a report
+ * like an agent's, and the same engine decides what they get. Their reports carry no signature:
+ * only the token vouches for them.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -111,7 +111,7 @@ function firstReport({ protocol, platform }: ForeignState, now: Date): StoredRep
 function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
   return {
     device,
-    // Its polls say nothing that could be compared.
+    // Polls of a foreign device carry no report that could be compared by its digest.
     digest: '',
     reportedAtSeconds: Math.floor(now.getTime() / 1000),
     verifiedAtSeconds: null,
@@ -123,19 +123,22 @@ function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
 /** What a device said about itself: its update, and what it runs where that has changed. */
 export interface ForeignNews {
   readonly update: DeviceReport['update']
-  /** `null`: it runs something that nobody has signed for its channel. */
+  /** What the device runs; `null` when nobody has signed that for its channel. */
   readonly running?: DeviceReport['running'] | undefined
-  /** What it calls that; told with every `running` that is `null`. */
+  /** The device's own name for the version it runs; given whenever `running` is `null`. */
   readonly unsignedVersion?: string | null
-  /** Where it goes by what runs there now; otherwise it is the highest that ran there. */
+  /**
+   * The counter of what runs there now, for protocols that go by that; otherwise the highest that
+   * ever ran there counts.
+   */
   readonly committedCounter?: number | undefined
   readonly floor?: number | undefined
   readonly bootId?: string | undefined
 }
 
 /**
- * The device's present state, locked until the end of the transaction; `undefined` for one that was
- * removed, and when the credential `by` is no longer its own.
+ * The device's present state, locked until the end of the transaction; `undefined` for a removed
+ * device, and when the credential `by` is no longer the device's own.
  */
 export async function lockForeign(
   tx: WriteTx,
@@ -174,15 +177,19 @@ export async function storeNews(
   return { ...state, report }
 }
 
-/** What was only told, not asked, is never answered with an offer, so none is made. */
+/**
+ * The client only told something and asked for nothing. The reply has no room for an offer, so none
+ * is made.
+ */
 export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
 
-/** The client would restart into an offer by itself, and may not restart now. */
+/** The client would restart into an offer without asking again, and may not restart now. */
 export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
 
 /**
- * What comes next for the device, decided and written as for one of ours (RFD 12). With `heldBack`
- * nothing is granted that could not be shown (RFD 13). Throws `unavailable`.
+ * Decides what comes next for the device, and writes it, as for one of our agents (RFD 12). With
+ * `heldBack`, nothing is granted that could not be shown to the device (RFD 13). Throws
+ * `unavailable`.
  */
 export async function decideForeign(
   app: Pick<App, 'fleets' | 'metrics' | 'releases' | 'rollouts' | 'settlements' | 'zones'>,
@@ -198,8 +205,8 @@ export async function decideForeign(
 }
 
 /**
- * Nobody counts attempts of a fleet that follows its channel: there what failed once is not offered
- * again for ever.
+ * Nobody counts attempts in a fleet that follows its channel, so a failed update counts as rolled
+ * back there: otherwise it would be offered again for ever.
  */
 export function activityOf(
   { follow }: Pick<FleetPolicy, 'follow'>,

@@ -1,6 +1,6 @@
 /**
- * Devices that speak another system's protocol: adding them, replacing their tokens, gateways that
- * register them.
+ * Devices that speak another system's protocol: adding them, replacing their tokens, and gateways
+ * that register them.
  */
 import type { GatewayTokenView } from '@seaworthy/api/foreign-devices'
 import { newId } from '@seaworthy/std/ids'
@@ -144,9 +144,9 @@ export async function findForeignDevice(
 }
 
 /**
- * The device of that name behind the gateway, registered now if the gateway has a use left.
- * `undefined` when it has none, when the name belongs to a device that is not behind this gateway,
- * or when it was removed before.
+ * Answers the device of that name behind the gateway, and registers it now if the gateway has a use
+ * left. Answers `undefined` when it has none, when the name belongs to a device that is not behind
+ * this gateway, or when the device was removed before.
  */
 export async function registerBehind(
   app: Pick<App, 'db' | 'foreignIdentities' | 'random'>,
@@ -184,8 +184,8 @@ export async function registerBehind(
     })
     if (id === undefined) return undefined
   } catch (error) {
-    // The name is another device's, or this very one was registered at the same time: the look-up
-    // below tells.
+    // The name belongs to another device, or this very device was registered at the same time: the
+    // look-up below tells which.
     if (!(error instanceof Refusal) || error.code !== 'external_id_taken') throw error
   }
   return app.foreignIdentities.findBehind(gatewayId, externalId)
@@ -231,7 +231,9 @@ export async function endGatewayToken(
   if (!(await db.revokeGatewayToken(tx, id, now))) throw refusal()
 }
 
-/** Those of a fleet that still work. Throws `fleet_not_found`, `out_of_scope`. */
+/**
+ * Lists the gateway tokens of a fleet that still work. Throws `fleet_not_found`, `out_of_scope`.
+ */
 export async function listGatewayTokens(
   tx: ReadTx,
   actor: Actor,

@@ -38,7 +38,7 @@ test('V4 O1 a device that asks many times before it is known is looked up once, 
   const [one, two] = [device('a'), device('b')]
   const callers = [one, one, two, one].map(({ text }) => identities.identifyDevice(text))
   await waitUntil('looked up', () => asked.length > 0)
-  // Whoever asks while it is under way waits for the same answer.
+  // A caller that asks while the look-up is under way waits for the same answer.
   callers.push(identities.identifyDevice(one.text))
   assert.deepEqual(asked[0]!.ids, [one.id, two.id])
   asked[0]!.answer.resolve([one.row, two.row])

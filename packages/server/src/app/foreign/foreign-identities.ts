@@ -1,8 +1,8 @@
 /**
- * Who holds a token of a foreign device or of a gateway, from memory. An answer is kept until a
- * notification says that something about it changed, and everything is forgotten when listening was
- * interrupted. What these devices change in the database is checked against their row once more, so
- * that a missed notification changes nothing that is kept.
+ * Finds the holder of a token of a foreign device or of a gateway, from memory. An answer is kept
+ * until a notification says that something about it changed, and all answers are forgotten when
+ * listening was interrupted. What these devices change in the database is checked against their row
+ * once more, so a missed notification cannot affect what is stored.
  */
 import type { Db } from '../../db/connection.ts'
 import type { ForeignDeviceRow } from '../../db/foreign-devices.ts'
@@ -19,11 +19,14 @@ import { isSameSecret, parseCredential } from '../access/index.ts'
 
 interface Known<T> {
   readonly identity: T
-  /** Latin-1: a tenth of the memory of a byte array. */
+  /** The secret as Latin-1 text, which takes a tenth of the memory of a byte array. */
   readonly secret: string
 }
 
-/** About 200 bytes each. Beyond it the oldest are looked up again, one read by key. */
+/**
+ * Each device takes about 200 bytes. Beyond this many, the oldest are forgotten and looked up
+ * again, at one read by key.
+ */
 const devicesMax = 1_000_000
 const gatewaysMax = 10_000
 
@@ -112,7 +115,7 @@ function isHeld<T>(known: Known<T> | undefined, secretSha256: Uint8Array): known
   return known !== undefined && isSameSecret(Buffer.from(known.secret, 'latin1'), secretSha256)
 }
 
-/** An id of a gateway has no slash. */
+/** The name can be parsed again because a gateway's id has no slash. */
 function formatName(gateway: string, externalId: string): string {
   return `${gateway}/${externalId}`
 }
@@ -135,9 +138,9 @@ interface LookUp<T> {
 }
 
 /**
- * Bounded; what was forgotten while it was being loaded is not kept. Devices that are not known yet
- * are looked up together: after a start of the server each device of a large fleet is asked for
- * once, and that costs it no query of its own.
+ * A bounded cache; an entry that was forgotten while it was being loaded is not kept. Unknown
+ * devices are looked up together: after a start of the server each device of a large fleet is
+ * looked up once, and none of them costs a query of its own.
  */
 function createMemory<T>(
   max: number,
@@ -145,7 +148,7 @@ function createMemory<T>(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
 ): Memory<T> {
   const entries = new Map<string, T>()
-  /** Whoever asks for what is being looked up waits for the same answer. */
+  /** Look-ups that are under way: a caller that asks for the same waits for the same answer. */
   const asked = new Map<string, Promise<T | undefined>>()
   let forgottenCount = 0
   const lookUps = createBatches<LookUp<T>>(ports, {

@@ -1,8 +1,8 @@
 /**
- * Devices that speak hawkBit's DDI or Omaha, and gateways that speak for them. Promises: they ask
- * and tell by the same rules as our agents, through the same engine; their reports carry no
- * signature, so a token is all that vouches for them, and nothing they say counts for another
- * device. Not handled here: the wire (`http/ddi`, `http/omaha`), what is offered (`app/rollouts`).
+ * Devices that speak hawkBit's DDI or Omaha, and gateways that speak for them. Promises: they
+ * follow the same rules as our agents, through the same engine; their reports carry no signature,
+ * so only a token vouches for them, and nothing they say counts for another device. Not handled
+ * here: the wire formats (`http/ddi`, `http/omaha`), what is offered (`app/rollouts`).
  */
 export { findPlace, isToCancel, listActions, viewAction } from './ddi/actions.ts'
 export { forceCancel, heldBackBy } from './ddi/cancels.ts'

@@ -1,5 +1,6 @@
 /**
- * What is counted, timed and traced of the queue of check-ins: its length and age, and each batch.
+ * What is counted, timed and traced about the queue of check-ins: its length, its age, and each
+ * batch.
  */
 import type { Clock } from '@seaworthy/std/time'
 import type { Backlog } from '../worker/index.ts'
@@ -7,16 +8,16 @@ import type { SpanContext, Tracer } from '../traces/index.ts'
 import type { Metrics } from './server-metrics.ts'
 import type { ForeignCheckIns } from '../app.ts'
 
-/** One waiting check-in: for which request. */
+/** One waiting check-in, with the span of its request. */
 export interface Arrival {
   readonly span: SpanContext | undefined
 }
 
 export interface CheckInObserver {
   arrive(): Arrival
-  /** `read` is asked at each scrape. */
+  /** Shows the queue; `read` is called at each scrape. */
   watchQueue(read: () => Backlog): void
-  /** Around the writing of one batch. */
+  /** Wraps the writing of one batch. */
   batch<T>(arrivals: readonly Arrival[], work: () => Promise<T>): Promise<T>
 }
 
@@ -64,7 +65,7 @@ export function observeCheckIns(options: {
   }
 }
 
-/** The same check-ins of other protocols, counted. */
+/** Counts the check-ins of other protocols. */
 export function observeForeignCheckIns(
   checkIns: ForeignCheckIns,
   { checkIns: counter }: Pick<Metrics, 'checkIns'>,

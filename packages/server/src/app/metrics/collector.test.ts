@@ -60,7 +60,7 @@ test('O5 a worker that hangs delays a scrape by a second at most and counts with
   const gathered = collector.gather()
   clock.advance(1000)
   assert.equal(valueOf(await gathered, 'work_total'), 13)
-  // Ending in the middle of a question answers it too.
+  // A process that ends in the middle of a question counts as having answered it.
   const again = collector.gather()
   collector.remove(a)
   assert.equal(valueOf(await again, 'work_total'), 13)

@@ -1,7 +1,7 @@
 /**
- * The primary process's end: asks every worker and adds up. Whatever was once shown of a worker
- * stays in the totals when it has ended, so that they never go down while the primary process
- * lives. A worker that does not answer in time counts with what it said the last time it did.
+ * The primary process's side: it asks every worker and adds up the answers. Counts of a worker that
+ * has ended stay in the totals, so that they never go down while the primary process lives. A
+ * worker that does not answer in time counts with its last answer.
  */
 import type { Sleep } from '@seaworthy/std/time'
 import { keepTotals, mergeSnapshots } from './exposition.ts'
@@ -9,9 +9,9 @@ import type { Snapshot } from './meter.ts'
 
 export interface Collector<Source> {
   add(source: Source): void
-  /** The process has ended. */
+  /** Removes a process that has ended. */
   remove(source: Source): void
-  /** What `source` answers to the question `id`. */
+  /** Takes what `source` answers to the question `id`. */
   receive(source: Source, id: number, snapshot: Snapshot): void
   gather(): Promise<Snapshot>
 }

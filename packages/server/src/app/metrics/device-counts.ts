@@ -1,17 +1,20 @@
-/** How many devices there are, counted by the leading worker now and then. */
+/** How many devices there are, counted by the leading worker from time to time. */
 import { hourMs, minuteMs } from '@seaworthy/std/time'
 import type { DeviceCounts } from '../../db/metrics.ts'
 import { countDevices } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
 import type { Meter } from './meter.ts'
 
-/** Counting reads every row: it may take this share of one core, however many devices there are. */
+/**
+ * Counting reads every row, so it may take at most this share of one core, however many devices
+ * there are.
+ */
 const shareMax = 0.005
 const seenWithinMs = hourMs
-/** Numbers of a worker that has not led for so long are nobody's. */
+/** The numbers of a worker that has not counted for this long are no longer shown. */
 const staleMs = 15 * minuteMs
 
-/** Counts as often as the share of time allows; to be called every minute. */
+/** Makes a counter that is called every minute and counts as often as its share of time allows. */
 export function createDeviceCounter(
   app: Pick<App, 'clock' | 'db' | 'metrics'>,
 ): () => Promise<void> {

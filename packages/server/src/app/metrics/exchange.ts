@@ -1,16 +1,16 @@
 /**
- * How one worker comes to know what all processes of its server have counted: the primary process
- * asks everybody.
+ * How one worker learns what all processes of its server have counted: the primary process asks
+ * each of them.
  */
 import type { Snapshot } from './meter.ts'
 
 export interface SnapshotExchange {
-  /** What all processes of this server have counted, this one included, as one. */
+  /** Answers what all processes of this server, this one included, have counted together. */
   gather(): Promise<Snapshot>
 }
 
 /**
- * The worker's end: `ask` sends the question with its number to the primary process, which answers
+ * The worker's side: `ask` sends the question with its number to the primary process, which answers
  * by `receive`.
  */
 export interface ExchangeEnd extends SnapshotExchange {

@@ -1,7 +1,7 @@
-/** Counts of several processes as one, and as the text that Prometheus reads. */
+/** Merges the counts of several processes, and formats them as the text that Prometheus reads. */
 import type { Distribution, Family, FamilySnapshot, Series, Snapshot } from './meter.ts'
 
-/** One snapshot of all of them: each family once, with one series per set of labels. */
+/** Merges snapshots into one that has each family once, with one series per set of labels. */
 export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   const families = new Map<string, { family: Family; series: Map<string, Series> }>()
   for (const snapshot of snapshots) {
@@ -31,7 +31,10 @@ function mergeSeries(family: Family, a: Series, b: Series): Series {
   return { labels: a.labels, value: { counts, sum: x.sum + y.sum } }
 }
 
-/** What only ever grows: this is kept of a process that has ended, so that no total goes down. */
+/**
+ * The part of a snapshot that only ever grows. It is kept of a process that has ended, so that no
+ * total goes down.
+ */
 export function keepTotals(snapshot: Snapshot): Snapshot {
   return snapshot.filter(({ kind }) => kind !== 'gauge')
 }
@@ -51,8 +54,8 @@ export function chooseFormat(accept: string | undefined): ExpositionFormat {
 }
 
 /**
- * Prometheus text format 0.0.4, or OpenMetrics 1.0.0. Of families that have no value yet, name and
- * meaning are shown.
+ * Formats a snapshot in the Prometheus text format 0.0.4, or as OpenMetrics 1.0.0. A family without
+ * a value yet is shown with its name and meaning.
  */
 export function formatSnapshot(snapshot: Snapshot, format: ExpositionFormat): string {
   const lines = snapshot
@@ -63,7 +66,7 @@ export function formatSnapshot(snapshot: Snapshot, format: ExpositionFormat): st
 }
 
 function formatFamily(family: FamilySnapshot, format: ExpositionFormat): string[] {
-  // In OpenMetrics the family of a counter is named without what its samples end in.
+  // OpenMetrics names the family of a counter without the suffix of its samples.
   const title =
     format === 'openmetrics' && family.kind === 'counter'
       ? family.name.replace(/_total$/, '')

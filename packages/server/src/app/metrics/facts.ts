@@ -1,5 +1,5 @@
 /**
- * What is true of the whole installation, asked when somebody scrapes; it costs nothing while
+ * What is true of the whole installation. It is read when somebody scrapes and costs nothing while
  * nobody does.
  */
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -16,14 +16,16 @@ import { viewTrustStatus } from '../trust/index.ts'
 import { createMeter } from './meter.ts'
 import type { Meter, Reading, Snapshot } from './meter.ts'
 
-/** A database that answers later than this counts as away: a scrape must not hang with it. */
+/**
+ * A database that answers later than this counts as unreachable: a scrape must not hang with it.
+ */
 const answerMs = 2 * secondMs
-/** The roles that run out first; what is beyond is in the trust status. */
+/** At most this many roles are shown, those that expire first; the trust status has them all. */
 const rolesMax = 500
 const backlogMax = 10_000
 /**
- * The newest that are not over, or were within so long: that a rollout has aborted itself must be
- * seen.
+ * At most this many rollouts are shown: the newest that go on, or ended less than `rolloutShownMs`
+ * ago, so that an automatic abort is seen.
  */
 const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs
@@ -192,7 +194,7 @@ function ageOf(entry: Uint8Array | null, now: Date): number {
   return Math.max(0, (now.getTime() - parseInstant(at).getTime()) / 1000)
 }
 
-/** `undefined` when the database is away, fails or does not answer in time. */
+/** Answers `undefined` when the database is unreachable, fails or does not answer in time. */
 async function inTime<T>(
   app: Pick<App, 'log' | 'sleep'>,
   work: Promise<T>,

@@ -1,7 +1,7 @@
 /**
  * What is measured. Promises: counting never fails and never delays what is counted; no label has a
  * name that a device or a person chose; workers hand their counts to the primary, which answers for
- * all of them. Not handled here: who may read it (`http/metrics`).
+ * all of them. Not handled here: who may read them (`http/metrics`).
  */
 export type { Arrival, CheckInObserver } from './check-ins.ts'
 export { observeCheckIns, observeForeignCheckIns } from './check-ins.ts'

@@ -1,13 +1,16 @@
 /**
  * Counting in one process: plain number increments, read out as plain data that can travel to
- * another process. What the numbers look like to Prometheus is for `exposition.ts`.
+ * another process. `exposition.ts` turns them into what Prometheus reads.
  */
 
-/** How the values of several processes become one: work adds up, states take the largest. */
+/**
+ * How the values of several processes become one: work is added up, and of states the largest
+ * counts.
+ */
 export type Merge = 'sum' | 'max'
 
 export interface Family {
-  /** `seaworthy_…`, with its base unit, counters with `_total`. */
+  /** The name `seaworthy_…` with its base unit; that of a counter ends in `_total`. */
   readonly name: string
   readonly help: string
   readonly kind: 'counter' | 'gauge' | 'histogram'
@@ -18,7 +21,8 @@ export interface Family {
 }
 
 /**
- * For a histogram: how many fell into each bucket, the one up to infinity last, and the sum of all.
+ * Values of a histogram: how many fell into each bucket, the one up to infinity last, and the sum
+ * of all.
  */
 export interface Distribution {
   readonly counts: readonly number[]
@@ -26,7 +30,7 @@ export interface Distribution {
 }
 
 export interface Series {
-  /** In the order of the family's labels. */
+  /** Label values in the order of the family's labels. */
   readonly labels: readonly string[]
   readonly value: number | Distribution
 }
@@ -40,8 +44,8 @@ export type Snapshot = readonly FamilySnapshot[]
 
 export interface Counter {
   /**
-   * `labels` in the order of the family; each set of them is a series, so they come from a closed
-   * set.
+   * Adds to a series. `labels` are in the order of the family; each set of them is a series, so
+   * they come from a closed set.
    */
   add(amount: number, ...labels: string[]): void
 }
@@ -64,14 +68,17 @@ interface Named {
 export interface Meter {
   counter(family: Named): Counter
   histogram(family: Named & { readonly limits: readonly number[] }): Histogram
-  /** `read` is called whenever a snapshot is taken; what it does not answer is not shown. */
+  /**
+   * Shows a state. `read` is called whenever a snapshot is taken; what it does not answer is not
+   * shown.
+   */
   gauge(family: Named & { readonly merge: Merge }, read: () => readonly Reading[]): void
-  /** A total that somebody else counts, such as the processor time of the process. */
+  /** Shows a total that somebody else counts, such as the processor time of the process. */
   total(family: Named, read: () => readonly Reading[]): void
   snapshot(): Snapshot
 }
 
-/** Series per family. Labels come from closed sets, so this is a net under bugs, not a policy. */
+/** The most series of a family. Labels come from closed sets, so this only guards against bugs. */
 const seriesMax = 2000
 const overflow = 'other'
 

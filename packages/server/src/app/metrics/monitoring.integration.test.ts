@@ -1,6 +1,6 @@
 /**
- * O5: what lies in `deploy/` and `docs/OPERATIONS.md` for those who watch a server is about the
- * metrics that a real one shows, and a real Prometheus understands all of it.
+ * O5: the files in `deploy/` and `docs/OPERATIONS.md` for those who watch a server speak only of
+ * metrics that a real server shows, and a real Prometheus understands all of them.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -72,7 +72,7 @@ after(async () => {
 const isWarm = ({ sum, samples }: Scraped) =>
   samples.has('seaworthy_devices') && sum('seaworthy_log_entries') > 0
 
-/** As far as numbers about it go; of a release that nobody signed. */
+/** Inserts the rows of a rollout whose numbers are shown; its release is signed by nobody. */
 async function startRolloutOf(server: TestServer): Promise<void> {
   const db = server.openDatabase()
   try {
@@ -154,7 +154,7 @@ test('O5 the dashboard has its rows and speaks of metrics that the server shows'
   assert.deepEqual(unknownNames(expressions, families), [])
   const shown = new Set(expressions.flatMap((one) => namesIn(one, families)))
   assert.deepEqual([...new Set(families.keys()).difference(shown)], [], 'every metric is somewhere')
-  // And a name that is wrong is found.
+  // A wrong name is found.
   assert.deepEqual(unknownNames(['sum(rate(seaworthy_check_in_total[5m]))'], families), [
     'seaworthy_check_in_total',
   ])
@@ -225,7 +225,8 @@ async function takeFreePort(): Promise<number> {
 }
 
 /**
- * With the configuration that people are given, but for the address, the two files, and the haste.
+ * Starts Prometheus with the configuration that people are given, except for the address, the two
+ * files and shorter intervals.
  */
 async function startPrometheus({ server, client, monitor }: World): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-prometheus-'))
@@ -269,7 +270,7 @@ async function startPrometheus({ server, client, monitor }: World): Promise<Prom
   }
 }
 
-/** What a healthy young server has nothing to show for. */
+/** Metrics for which a healthy young server has nothing to show. */
 const silent = /seaworthy_updates_ended_total|seaworthy_problem/
 
 test('O5 a real Prometheus scrapes with the documented configuration; every panel has data, every rule is well', async (t) => {
@@ -320,7 +321,8 @@ test('O5 a real Prometheus scrapes with the documented configuration; every pane
       rules.filter(({ health }) => health !== 'ok'),
       [],
     )
-    // The server itself has ended a rollout of something that nobody signed; nothing else alarms.
+    // The server itself has ended the rollout of a release that nobody signed; no other alert
+    // fires.
     let firing: string[] = []
     await waitUntil('something alarms', async () => {
       const { alerts } = (await prometheus.get('/api/v1/alerts')) as {

@@ -1,12 +1,12 @@
-/** Ports that count what passes through them, so that the code behind and before them need not. */
+/** Ports that count what passes through them, so that the code on either side need not. */
 import type { Db } from '../../db/connection.ts'
 import type { Clock } from '@seaworthy/std/time'
 import type { Tracer } from '../traces/index.ts'
 import type { Metrics } from './server-metrics.ts'
 
 /**
- * The same database; transactions are counted, timed and traced, and whether this worker leads is
- * known.
+ * Wraps a database: transactions are counted, timed and traced, and it is known whether this worker
+ * leads.
  */
 export function observeDb(
   db: Db,

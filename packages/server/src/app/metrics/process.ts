@@ -52,8 +52,8 @@ export function measureProcess(meter: Meter, name: string, startedAt: Date): voi
 }
 
 /**
- * Shorter delays are seen by chance only. Each sample wakes the process: at 20 ms, three idle ones
- * take 1 % of a core for it.
+ * Shorter delays are seen only by chance. Each sample wakes the process: at 20 ms, three idle
+ * processes take 1 % of a core for it.
  */
 const delaySampleMs = 100
 

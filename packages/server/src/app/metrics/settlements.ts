@@ -1,11 +1,11 @@
-/** What is counted and traced of decisions about rollouts. */
+/** What is counted and traced about decisions on rollouts. */
 import type { UpdateChange } from '@seaworthy/fleet/rollouts'
 import { isUnderWay } from '@seaworthy/fleet/rollouts'
 import type { Tracer } from '../traces/index.ts'
 import type { Counter } from './meter.ts'
 import type { Metrics } from './server-metrics.ts'
 
-/** To be called after the commit that made them so. */
+/** Counts updates that have ended. Call it after the commit of the changes. */
 export function countEnded(counter: Counter, changes: readonly UpdateChange[]): void {
   for (const { before, after } of changes) {
     const wasUnderWay = before === null || isUnderWay(before)
@@ -14,7 +14,7 @@ export function countEnded(counter: Counter, changes: readonly UpdateChange[]): 
 }
 
 export interface SettlementObserver {
-  /** Around one transaction for so many check-ins. */
+  /** Wraps one transaction that decides for `checkInsCount` check-ins. */
   settle<T extends { readonly changes: readonly UpdateChange[] }>(
     checkInsCount: number,
     work: () => Promise<T>,

@@ -1,4 +1,4 @@
-/** What is read of a DDI device and its actions without a change of anything. */
+/** Read-only queries about a DDI device and its actions. */
 import type { ReplyInputOf } from '@seaworthy/api/route'
 import type { showForeignDevice } from '@seaworthy/api/foreign-devices'
 import { formatInstant } from '@seaworthy/std/time'
@@ -12,7 +12,7 @@ type ActionView = ReplyInputOf<typeof showForeignDevice>['actions'][number]
 
 const actionsShownMax = 20
 
-/** The last ones, newest first; none for a device of another protocol. */
+/** Lists the last actions of a device, newest first; a device of another protocol has none. */
 export async function listActions(tx: ReadTx, deviceId: string): Promise<ActionView[]> {
   const rows = await listDdiActions(tx, deviceId, actionsShownMax)
   return rows.map(viewAction)

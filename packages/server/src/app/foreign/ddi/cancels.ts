@@ -1,7 +1,7 @@
 /**
- * The end of actions that their clients are to stop. A client is asked, and answers in its own
- * time; one that does not answer is held back from further offers only until its time to answer is
- * over, or until a person ends it.
+ * How actions end that their clients are asked to stop. A client answers in its own time; one that
+ * does not answer is held back from further offers only until its time to answer is over, or until
+ * a person ends the action.
  */
 import type { HeldBack } from '@seaworthy/fleet/rollouts'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -19,8 +19,8 @@ import type { ServerRefusal } from '../../refusals.ts'
 import { endUnanswered, isCancelOverdue } from './feedback.ts'
 
 /**
- * What a client has in hand must end before another release can be shown to it, and so before that
- * is granted.
+ * A client's open action must end before another release can be shown to it, and so before another
+ * release is granted.
  */
 export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null): HeldBack | null {
   if (action === null) return null
@@ -29,9 +29,9 @@ export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null
 }
 
 /**
- * At a poll: an action whose client has not answered the wish to cancel in time ends, and so does
- * one whose client would not cancel and then fell silent about it. Nothing holds the device back
- * any more.
+ * Ends, at a poll, an action whose client has not answered the request to cancel in time, and one
+ * whose client refused to cancel and then fell silent about it. Nothing holds the device back any
+ * more.
  */
 export async function endOverdueCancel(
   app: Pick<App, 'db' | 'fleets' | 'log'>,
@@ -69,9 +69,9 @@ async function endAction(
 }
 
 /**
- * Ends the open action of a device whose client was asked to stop it and has not, or would not: a
- * person has seen to it. Throws `device_not_found`, `out_of_scope`, `device_has_no_token`,
- * `cancel_not_pending`.
+ * Ends the open action of a device whose client was asked to stop it and has not answered, or
+ * refused: a person has taken care of it. Throws `device_not_found`, `out_of_scope`,
+ * `device_has_no_token`, `cancel_not_pending`.
  */
 export async function forceCancel(
   tx: WriteTx,

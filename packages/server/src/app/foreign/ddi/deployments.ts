@@ -1,7 +1,7 @@
 /**
  * What a DDI device is to install: the engine's answer as an action with a number, and the files of
- * the release. One action of a device is open at a time; when the answer is another one, the client
- * is asked to cancel first.
+ * the release. A device has at most one open action; when the answer changes, the client is asked
+ * to cancel that action first.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
@@ -53,7 +53,7 @@ export interface Agenda {
   readonly wantsAttributes: boolean
 }
 
-/** Decides, and has written what follows from it. */
+/** Decides what a poll is answered with, after writing what follows from it. */
 export async function answerPoll(app: Deps, state: ForeignState, now: Date): Promise<Agenda> {
   const current = await endOverdueCancel(app, state, now)
   const { answer, fleet } = await decideForeign(app, current, heldBackBy(current.action), now)
@@ -78,7 +78,8 @@ async function followAnswer(
   const { action, device } = state
   if (action !== null) {
     if (action.state === 'canceling' || release?.sha256 === action.sha256) return action
-    // Updates switched off: what has begun goes on, what has not is not shown.
+    // While updates are switched off, an action that has begun goes on, and one that has not is not
+    // shown.
     if (reason === 'updates_disabled') return action.statusesCount > 0 ? action : null
     if (action.isCancelRejected) return action
     await app.db.write((tx) => askToCancel(tx, device, action.id, now))
@@ -93,13 +94,13 @@ async function followAnswer(
   const made = await app.db.write((tx) =>
     insertDdiAction(tx, { ...release, device, rollout: rolloutId, createdAt: now }),
   )
-  // Another poll of the device made one at the same time: the next answer shows it.
+  // Another poll of the device created an action at the same time: the next answer shows it.
   return made === undefined ? null : { id: made.id, state: 'running' }
 }
 
 /**
- * What has no files for the device fails at once, in everybody's sight, instead of when its time is
- * over.
+ * Fails a release without files for the device at once, where people see it, instead of when its
+ * time is over.
  */
 async function refuseOffer(
   app: Deps,
@@ -122,8 +123,8 @@ export interface Deployment {
 }
 
 /**
- * An action and the files of its release, which must be in the signed metadata now (T10).
- * `undefined` where there is none of that number, or it was cancelled.
+ * Finds an action and the files of its release, which must be in the signed metadata now (T10).
+ * Answers `undefined` when there is no action of that number, or it was cancelled.
  */
 export async function findDeployment(
   app: Deps,
@@ -144,9 +145,9 @@ export async function findDeployment(
 }
 
 /**
- * Whether the client may install now: one of these clients downloads, installs and restarts in one
- * go, so that the fleet's rule for restarts holds from the first byte on. What is being installed
- * already is not stopped.
+ * Whether the client may install now. A DDI client downloads, installs and restarts in one go, so
+ * the fleet's rule for restarts holds from the first byte on. An installation that has begun is not
+ * stopped.
  */
 export async function mayInstall(
   app: Deps,
@@ -177,7 +178,7 @@ export async function mayInstall(
 }
 
 /**
- * Feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`,
+ * Takes feedback on a deployment. Throws `action_not_found`, `action_closed`, `action_quota`,
  * `device_removed`.
  */
 export async function takeFeedback(
@@ -191,8 +192,8 @@ export async function takeFeedback(
 }
 
 /**
- * Feedback on the wish to cancel. Throws the same, and `action_not_found` for an action that nobody
- * cancels.
+ * Takes feedback on a request to cancel. Throws the same, and `action_not_found` for an action that
+ * nobody cancels.
  */
 export async function takeCancelFeedback(
   app: Deps,
@@ -208,8 +209,8 @@ export async function takeCancelFeedback(
 }
 
 /**
- * First what was said, then what the engine makes of it; a crash between the two is mended by the
- * next poll.
+ * Stores what was said first, then has the engine decide; the next poll makes up for a crash
+ * between the two.
  */
 async function change(
   app: Deps,
@@ -231,7 +232,7 @@ async function change(
     }
     const effect = apply(action)
     await writeDdiAction(tx, effect.action)
-    // What has ended needs no leave to restart any more.
+    // An action that has ended needs no permission to restart any more.
     if (effect.action.closedAt !== null) await releaseSlot(tx, device)
     return effect.news === null ? undefined : storeNews(tx, state, effect.news, now)
   })
@@ -239,7 +240,7 @@ async function change(
 }
 
 /**
- * What was said is kept: whoever said it need not repeat it because the engine could not be asked
+ * What was said is stored already, so the client need not repeat it when the engine cannot be asked
  * just now.
  */
 async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<void> {
@@ -253,8 +254,8 @@ async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<vo
 }
 
 /**
- * The client says what runs there already: a signed release of its fleet's channel. False when it
- * is none.
+ * Takes in which signed release of its fleet's channel the client says it runs already. Answers
+ * false when the channel has no such release.
  */
 export async function takeInstalled(
   app: Deps,

@@ -38,7 +38,7 @@ test('each word of a client does what the table says', () => {
     ['download', 'none', 'running', 'downloading'],
     ['downloaded', 'success', 'running', 'downloading'],
     ['proceeding', 'none', 'running', 'installing'],
-    // An error in between is no end: the client says so itself when it gives up.
+    // An error on the way does not end the action: the client says so itself when it gives up.
     ['proceeding', 'failure', 'running', 'installing'],
     ['resumed', 'none', 'running', 'installing'],
     ['scheduled', 'none', 'running', null],
@@ -110,7 +110,7 @@ test('D7 fault: a client that would not cancel keeps its action only while it sa
   // An hour later it is still at work.
   const working = applyFeedback(rejected, say('proceeding'), now).action
   assert.deepEqual([isOverdue(working, 74.9), isOverdue(working, 75)], [false, true])
-  // Nobody asked this one to cancel: it has all the time of its update.
+  // Nobody asked this client to cancel, so it has all the time of its update.
   assert.equal(isOverdue(applyFeedback(action, say('proceeding'), at).action, 1e6), false)
 })
 

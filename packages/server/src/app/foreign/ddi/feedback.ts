@@ -1,5 +1,6 @@
 /**
- * What a DDI client says about an action, or does not say in time, and what follows from it. Pure.
+ * What a DDI client says about an action, or does not say in time, and what follows from it. All
+ * functions are pure.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
@@ -24,7 +25,7 @@ export type Result = (typeof results)[number]
 export interface Feedback {
   readonly execution: Execution
   readonly finished: Result
-  /** 0 to 100, where the client says how far it is. */
+  /** Progress from 0 to 100, where the client tells it. */
   readonly percent: number | null
   readonly code: number | null
   readonly details: readonly string[]
@@ -38,13 +39,13 @@ const messageLengthMax = 512
 
 export interface Effect {
   readonly action: DdiActionRow
-  /** `null`: it says nothing about what the device does. */
+  /** What the feedback says about the device; `null` when it says nothing about that. */
   readonly news: ForeignNews | null
 }
 
 /**
- * Feedback on a deployment that is not closed. It is over, well or not, when the client says
- * `closed`, and not before.
+ * Applies feedback on a deployment that is not closed. The deployment is over, successful or not,
+ * only when the client says `closed`.
  */
 export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Date): Effect {
   const { execution, finished } = feedback
@@ -70,7 +71,7 @@ export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Dat
   }
 }
 
-/** Feedback on the wish to cancel. */
+/** Applies feedback on a request to cancel. */
 export function applyCancelFeedback(action: DdiActionRow, feedback: Feedback, now: Date): Effect {
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
@@ -87,7 +88,7 @@ export function applyCancelFeedback(action: DdiActionRow, feedback: Feedback, no
 
 const stopped: ForeignNews = { update: { state: 'idle' } }
 
-/** A client has three polls to answer a wish to cancel, and at least this long. */
+/** A client has three polls to answer a request to cancel, and at least this long. */
 const cancelMsMin = 15 * minuteMs
 const cancelPolls = 3
 
@@ -96,8 +97,8 @@ function cancelTimeoutMs({ pollSeconds }: Pick<FleetPolicy, 'pollSeconds'>): num
 }
 
 /**
- * Whether the client has been asked to cancel for so long that no answer is waited for any more; or
- * would not cancel, and has said nothing of what it goes on with for as long.
+ * Whether the client has let its time to answer the request to cancel pass, or has refused to
+ * cancel and then said nothing about the action for as long.
  */
 export function isCancelOverdue(
   action: { readonly cancelAskedAt: Date | null },
@@ -109,8 +110,8 @@ export function isCancelOverdue(
 }
 
 /**
- * The end of an action that its client did not stop when it was asked to; what it still says of it
- * is refused.
+ * Ends an action that its client did not stop when it was asked to; later feedback on it is
+ * refused.
  */
 export function endUnanswered(
   action: DdiActionRow,
@@ -135,7 +136,7 @@ function note(action: DdiActionRow, { details }: Feedback, now: Date): DdiAction
     statusesCount: action.statusesCount + 1,
     messages: [...said, ...action.messages].slice(0, messagesKeptMax),
     changedAt: now,
-    // Who would not cancel has its time anew with each word.
+    // For a client that refused to cancel, each feedback starts its time anew.
     cancelAskedAt: action.isCancelRejected ? now : action.cancelAskedAt,
   }
 }

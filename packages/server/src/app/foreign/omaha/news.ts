@@ -1,7 +1,7 @@
 /**
- * What an Omaha client says with a request, and what follows from it for its update. Pure. Events
- * are best effort: they may be lost, repeated or late; the version that the machine runs is told
- * with every request, and decides.
+ * What an Omaha client says with a request, and what follows from it for its update. All functions
+ * are pure. Events are best effort and may be lost, repeated or late; the version that the machine
+ * runs comes with every request, and decides.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { compareVersions, parseVersion } from './versions.ts'
@@ -9,9 +9,11 @@ import { compareVersions, parseVersion } from './versions.ts'
 export interface OmahaEvent {
   readonly type: number
   readonly result: number
-  /** Unsigned, without the flag bits above 27. */
+  /** The error code as an unsigned number, without the flag bits above bit 27. */
   readonly errorCode: number
-  /** `null` where it was not sent, or says nothing: `""`, `0.0.0.0`. */
+  /**
+   * The version before the update; `null` where it was not sent or says nothing (`""`, `0.0.0.0`).
+   */
   readonly previousVersion: string | null
 }
 
@@ -29,11 +31,11 @@ export interface KnownRelease {
   readonly counter: number
 }
 
-/** What is new about the device; members as in its report. */
+/** What is new about the device, with the members of its report. */
 export interface OmahaNews {
   readonly update: DeviceReport['update']
   readonly running: DeviceReport['running']
-  /** What it says it runs, where nobody has signed that for its channel. */
+  /** The version it says it runs, where nobody has signed that for its channel. */
   readonly unsignedVersion: string | null
   readonly committedCounter: number
   readonly floor: number
@@ -43,10 +45,10 @@ export interface OmahaNews {
 const ranks = { idle: 0, downloading: 1, installing: 2, restarting: 3 } as const
 type Ranked = keyof typeof ranks
 
-/** An update of which the machine says that it fell back to what it ran before. */
+/** The error code of an update after which the machine fell back to what it ran before. */
 const rollbackErrorCode = 44
 
-/** `null` when nothing has changed since `report`. */
+/** Answers what is new, or `null` when nothing has changed since `report`. */
 export function readNews(
   report: DeviceReport & { readonly unsignedVersion?: string },
   said: OmahaStatement,
@@ -87,7 +89,9 @@ function readUpdate(
   )
 }
 
-/** It was to restart into the new release, has restarted, and still runs another. */
+/**
+ * Whether the machine was to restart into the new release, has restarted, and still runs another.
+ */
 function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boolean {
   return (
     update.state === 'restarting' &&
@@ -98,8 +102,8 @@ function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boole
 }
 
 /**
- * Pairs that nobody knows say nothing. A state never goes back, and an end stays until the next
- * offer.
+ * Unknown pairs of type and result say nothing. A state never goes back, and an end stays until the
+ * next offer.
  */
 function applyEvent(
   update: DeviceReport['update'],
@@ -114,12 +118,13 @@ function applyEvent(
     case '3/1':
       return forward(update, 'restarting')
     case '3/2':
-      // It says that it has restarted after an update, into what it ran before: that is no success.
+      // The machine says that it has restarted after an update into what it ran before: that is no
+      // success.
       return update.state === 'restarting' && previousVersion === version
         ? ended(update, 'rolled_back', rollbackErrorCode)
         : update
     case '3/0':
-      // It may fall back also after it was well.
+      // A machine may also fall back after its update was a success.
       if (errorCode === rollbackErrorCode) return ended(update, 'rolled_back', errorCode)
       return isEnd(update.state) ? update : ended(update, 'failed', errorCode)
     case '3/9':
@@ -164,9 +169,9 @@ function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null
 }
 
 /**
- * A machine that runs a version which nobody has signed for this channel (the one that it was made
- * with) gets only what is newer by its version. Versions that are no numbers cannot be compared: it
- * gets anything.
+ * A machine that runs a version which nobody has signed for this channel (such as the one it was
+ * made with) gets only releases with a newer version. Versions that do not begin with a number
+ * cannot be compared: then it gets any release.
  */
 function floorOf(version: string, releases: readonly KnownRelease[]): number {
   const own = parseVersion(version)

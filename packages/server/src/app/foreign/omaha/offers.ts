@@ -1,6 +1,6 @@
 /**
  * What an Omaha client gets: the engine's answer, as a release with its files and an address that
- * is good for hours. The client downloads, installs and restarts without asking again, so the
+ * is valid for hours. The client downloads, installs and restarts without asking again, so the
  * fleet's rule for restarts holds from the offer on.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
@@ -40,8 +40,8 @@ type Deps = Pick<
 >
 
 /**
- * Whose credential it is, if the machine that sends it is the one that used it first; notes that it
- * was heard.
+ * Admits the holder of a credential if the machine that sends it is the one that used it first, and
+ * notes that it was heard.
  */
 export async function openDoor(
   app: Deps,
@@ -64,7 +64,10 @@ export async function openDoor(
   return state
 }
 
-/** Nobody has named a device that was added without its machine id: it gets that for its name. */
+/**
+ * Binds a credential to its first machine. A device that has no name gets the machine id as its
+ * name.
+ */
 async function bindMachine(
   tx: WriteTx,
   by: ForeignIdentity,
@@ -72,7 +75,7 @@ async function bindMachine(
   now: Date,
 ): Promise<boolean> {
   const { deviceId } = by
-  // The device's row first, as whoever removes it does.
+  // The device's row is locked first, as in the removal of a device.
   if ((await lockForeign(tx, deviceId, now, by)) === undefined) return false
   if (!(await bindExternalId(tx, deviceId, machineId))) return false
   const device = await getDevice(tx, deviceId)
@@ -82,19 +85,19 @@ async function bindMachine(
 
 export interface Offer {
   readonly release: ReleaseFacts
-  /** The first is what the client installs. */
+  /** The files of the release; the client installs the first. */
   readonly files: readonly ReleaseFile[]
-  /** For the path of the files' address. */
+  /** The token in the path of the files' address. */
   readonly token: string
 }
 
 export interface Outcome {
   readonly fleet: FleetPolicy
-  /** `null`: nothing new for it. */
+  /** The offer; `null` when there is nothing new for the machine. */
   readonly offer: Offer | null
 }
 
-/** Takes in what was said, and decides; an offer is made only to a machine that asks for one. */
+/** Stores what was said and decides; an offer is made only to a machine that asks for one. */
 export async function takeStatement(
   app: Deps,
   by: ForeignIdentity,
@@ -112,8 +115,8 @@ export async function takeStatement(
 }
 
 /**
- * The client restarts into what it is offered without asking again, so nothing is granted before
- * the fleet's rule for restarts lets it: what would be granted is asked about first.
+ * The client restarts into an offer without asking again, so nothing is granted before the fleet's
+ * rule for restarts allows it. The engine is therefore first asked what it would grant.
  */
 async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   const isFree = app.fleets.get(state.fleet)?.reboot.strategy === 'immediate'
@@ -124,7 +127,7 @@ async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   const wanted = rollouts.find(({ rollout }) => rollout.id === answer.rolloutId)?.release ?? null
   if (wanted === null || !(await mayInstall(app, state, fleet, wanted, now))) return decided
   const granted = await decideForeign(app, state, null, now)
-  // Somebody else was granted the last place meanwhile.
+  // Another device was granted the last place meanwhile.
   if (granted.answer.release?.sha256 !== wanted.sha256) {
     await app.db.write((tx) => releaseSlot(tx, state.device))
   }
@@ -145,7 +148,7 @@ async function storeStatement(
     const locked = await lockForeign(tx, state.device, now, by)
     const news = locked?.report ? readNews(locked.report, said, releases) : null
     if (locked === undefined || news === null) return locked
-    // What has ended needs no leave to restart any more.
+    // An update that has ended needs no permission to restart any more.
     if (['committed', 'failed', 'rolled_back'].includes(news.update.state)) {
       await releaseSlot(tx, state.device)
     }
@@ -163,14 +166,14 @@ async function makeOffer(
 ): Promise<Offer | null> {
   const update = state.report?.update
   const isSame = release !== null && update?.sha256 === release.sha256
-  // Installed already, and only the restart is missing.
+  // The release is installed already, and only the restart is missing.
   if (isSame && update?.state === 'restarting') return null
   const isUnderWay = isSame && (update?.state === 'downloading' || update?.state === 'installing')
   if (!isUnderWay && !(await mayInstall(app, state, fleet, release, now))) return null
   if (release === null) return null
   const files = await findReleaseFiles(app, release, state.platform)
   if (files.length === 0) {
-    // It fails at once, in everybody's sight, instead of when its time is over.
+    // The update fails at once, where people see it, instead of when its time is over.
     const { targetPath, sha256 } = release
     const update = { state: 'failed', targetPath, sha256, code: 'image_without_files' } as const
     app.log.warn('omaha.release-refused', {
@@ -202,8 +205,8 @@ async function storeUpdate(
 }
 
 /**
- * As for one of our agents that is ready and waits; a slot that it holds for something else is
- * given back.
+ * Whether the machine may install now, by the rule for one of our agents that is ready and waits to
+ * restart. A slot that it holds for something else is given back.
  */
 async function mayInstall(
   app: Deps,
@@ -232,7 +235,9 @@ async function mayInstall(
 }
 
 const fileAudience = 'seaworthy-omaha-file'
-/** A slow download with pauses; after it the client asks again and gets a new address. */
+/**
+ * Time for a slow download with pauses; afterwards the client asks again and gets a new address.
+ */
 const fileTokenMs = 12 * hourMs
 
 function signFileToken(
@@ -247,8 +252,8 @@ function signFileToken(
 }
 
 /**
- * The file behind such an address: of a release that is in the signed metadata now (T10). Writes
- * nothing.
+ * Finds the file behind such an address; its release must be in the signed metadata now (T10).
+ * Writes nothing.
  */
 export async function findOfferedFile(
   app: Deps,

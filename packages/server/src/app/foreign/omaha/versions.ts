@@ -1,19 +1,19 @@
 /**
- * Which of two versions of operating systems is the newer one: numbers between dots, however many
- * and however long, then by the precedence of Semantic Versioning: `1.0.0-rc.9` < `1.0.0-rc.10` <
- * `1.0.0`, and what follows `+` says nothing.
+ * Which of two versions of operating systems is the newer one. They are compared by the numbers
+ * between dots, however many and however long, then by the precedence of Semantic Versioning:
+ * `1.0.0-rc.9` < `1.0.0-rc.10` < `1.0.0`. What follows `+` does not count.
  */
 
 export interface Version {
-  /** Decimal digits without leading zeros. */
+  /** The numbers as decimal digits without leading zeros. */
   readonly numbers: readonly string[]
-  /** Identifiers before the release; empty for a release. */
+  /** The identifiers of a pre-release; empty for a release. */
   readonly prerelease: readonly string[]
 }
 
 /**
- * `null` for what does not begin with a number. Whatever else follows the numbers is taken for a
- * build of that version.
+ * Answers `null` for text that does not begin with a number. Whatever else follows the numbers is
+ * taken for a build of that version.
  */
 export function parseVersion(text: string): Version | null {
   const match = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?/.exec(text)
@@ -25,7 +25,7 @@ export function parseVersion(text: string): Version | null {
   }
 }
 
-/** Above 0 when `a` is newer. Numbers that are missing are 0. */
+/** Answers a number above 0 when `a` is newer. Missing numbers count as 0. */
 export function compareVersions(a: Version, b: Version): number {
   for (let i = 0; i < Math.max(a.numbers.length, b.numbers.length); i++) {
     const order = compareNumbers(a.numbers[i] ?? '0', b.numbers[i] ?? '0')
@@ -50,7 +50,7 @@ function compareIdentifiers(a: string, b: string): number {
   return compareTexts(a, b)
 }
 
-/** Of decimal digits without leading zeros: the longer one is the greater. */
+/** Compares decimal digits without leading zeros: the longer text is the greater number. */
 function compareNumbers(a: string, b: string): number {
   return a.length - b.length || compareTexts(a, b)
 }
