@@ -33,7 +33,10 @@ const leftBootsMax = 8
 const wentBackMax = 5
 const withinMs = 30 * dayMs
 
-/** Whether the report may change the trace. Nearly all reports do not, and need not look at it. */
+/**
+ * Whether the report may change the trace; for nearly all reports it may not, and the trace need
+ * not be read.
+ */
 export function mayMatter(before: ReportPosition, after: ReportPosition): boolean {
   return before.bootId !== after.bootId || after.sequence < before.sequence
 }

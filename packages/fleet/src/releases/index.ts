@@ -1,4 +1,6 @@
-/** Releases as a fleet sees them: verified facts handed in by whoever checked the signatures. */
+/**
+ * Releases as a fleet sees them: verified facts from the caller, which has checked the signatures.
+ */
 
 export interface ReleaseFacts {
   readonly product: string

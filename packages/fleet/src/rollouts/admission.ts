@@ -46,9 +46,9 @@ export type Admission =
     }
 
 /**
- * Whether the rollout may be offered to the device now. The decision has asked before whether the
- * release is for its platform and hardware, and still signed. The same rollout, facts and time give
- * the same answer on every replica.
+ * Whether the rollout may be offered to the device now. The decision asks first whether the release
+ * is for the device's platform and hardware, and whether it is still signed; neither is asked here.
+ * The same rollout, facts and time give the same answer on every replica.
  */
 export function admitDevice(
   rollout: Rollout,

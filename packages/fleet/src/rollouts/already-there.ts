@@ -9,8 +9,8 @@ import { hasReached } from './updates.ts'
  * The update, committed, of a member of an open wave that runs this very release, whether the
  * release was never offered to it or its attempt counted as failed or superseded; otherwise `null`.
  * A newer release says nothing about this one: it makes no update, and what failed stays failed.
- * Waves by count take in only devices that were offered something, and a way back only those that
- * came from the bad release.
+ * Waves by count take in only devices that were offered something, and a signed rollback only those
+ * that came from the bad release.
  */
 export function alreadyThere(rollout: Rollout, facts: CheckInFacts, now: Date): Update | null {
   if (rollout.state !== 'active' && rollout.state !== 'paused') return null

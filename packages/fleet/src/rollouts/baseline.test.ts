@@ -43,7 +43,7 @@ test('D12 only a rollout that has finished and reached all changes the baseline'
 test('D12 no baseline falls, in whatever order rollouts and ways back end (property)', () => {
   const ending = fc.record({
     counter: fc.integer({ min: 2, max: 9 }),
-    // A way back has a higher counter than what it leads away from: nothing else is created.
+    // A signed rollback has a higher counter than what it leads away from: nothing else is created.
     back: fc.option(fc.integer({ min: 1, max: 8 })),
   })
   fc.assert(

@@ -5,8 +5,8 @@ import type { Rollout } from './rollout.ts'
 
 /**
  * The fleet's baseline once the rollout has finished. Its counter only grows, in whatever order
- * rollouts end, so that old content comes back only by a signed way back, which is a release with a
- * higher counter. A way back replaces the baseline that it leads away from, and no other.
+ * rollouts end, so that old content comes back only by a signed rollback, which is a release with a
+ * higher counter. A signed rollback replaces the baseline that it leads away from, and no other.
  */
 export function nextBaseline(baseline: Baseline | null, rollout: Rollout): Baseline | null {
   if (rollout.state !== 'finished' || !reachesAll(rollout.policy)) return baseline

@@ -1,7 +1,7 @@
 /**
  * When devices could be heard at all. No device is silent for a time in which none was heard: after
- * an outage, of the server or of the network, the first device that comes back is not all of its
- * wave.
+ * an outage, of the server or of the network, the first device that comes back is not taken for all
+ * of its wave.
  */
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { RolloutPolicy } from './rollout.ts'

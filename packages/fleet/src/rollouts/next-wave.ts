@@ -17,7 +17,7 @@ export interface Outlook {
   readonly earliestAt: Date | null
 }
 
-/** What an active rollout does next. */
+/** What an active rollout waits for, and its earliest instant. */
 export function nextWave(rollout: Rollout, now: Date, timeZone: string): Outlook {
   const at = rolloutTime(rollout, now)
   const next = rollout.wavesOpenCount

@@ -28,8 +28,8 @@ export interface Gate {
    */
   readonly failurePercentMax: number | null
   /**
-   * How many of the wave's updates must have ended before a share of ended ones is judged. It is
-   * judged earlier once every device of the wave has ended, except silent ones.
+   * How many updates of the wave must have ended before a share of ended ones is judged. It is
+   * judged earlier once all devices of the wave, except silent ones, have had their update end.
    */
   readonly sampleMin: number
 }
@@ -76,7 +76,7 @@ export interface WindowSpan {
 export interface Windows {
   /** IANA name, or `device` for the zone that the device's tag `time-zone` names. */
   readonly timeZone: string
-  /** IANA name for devices that have no such tag, or one that names no known zone. */
+  /** IANA name for devices without a tag `time-zone`, or with one that names no known zone. */
   readonly fallbackTimeZone: string
   readonly spans: readonly WindowSpan[]
 }
@@ -179,8 +179,8 @@ export interface Rollout {
   readonly counter: number
   readonly policy: RolloutPolicy
   /**
-   * Only devices that run this release take part; `null`: all. A way back is a rollout from the bad
-   * release.
+   * Only devices that run this release take part; `null`: all. A signed rollback is a rollout that
+   * starts from the bad release.
    */
   readonly fromSha256: string | null
   readonly wayBackOf: string | null

@@ -694,7 +694,10 @@ test('D3 limits, gates and safe mode hold exactly, over one set, whoever joins, 
   assert.ok(gatesCount > 300, `${gatesCount} gates: the stories say too little`)
 })
 
-/** Nothing of this stops a rollout, so that much is under way when the emergency begins. */
+/**
+ * No failure and no window stops these rollouts, so that much is under way when the emergency
+ * begins.
+ */
 const unstoppable = { waves: policyOf().waves, windows: null, safeMode: false, failuresMax: null }
 
 test('D11 an emergency overtakes, and both rollouts stay within their limits (property)', () => {

@@ -98,7 +98,8 @@ export function settleRollouts(situation: Situation, batch: readonly CheckInFact
 }
 
 /**
- * Why an update ends that no report has ended: its deadline has passed, or it has lost its purpose.
+ * Why an update ends without a report that ends it: its deadline has passed, or it has lost its
+ * purpose.
  */
 export type End =
   | { readonly kind: 'timed_out' }

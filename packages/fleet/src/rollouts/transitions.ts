@@ -14,7 +14,7 @@ export interface NewRollout {
   readonly createdBy: string
   /** The earliest start; `null` or an instant in the past means at once. */
   readonly startAt: Date | null
-  /** The rollout to go back from. */
+  /** The rollout that a signed rollback leads away from. */
   readonly wayBackOf: Rollout | null
   readonly now: Date
 }

@@ -4,8 +4,8 @@ import type { Update, UpdateState } from './rollout.ts'
 const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
 const work = ['downloading', 'installing', 'restarting', 'watching'] as const
 /**
- * Follows an end after which the release does not run: another attempt, or the device is found to
- * run it after all.
+ * What may follow an end after which the release does not run: another attempt, or the device is
+ * found to run it after all.
  */
 const afterFailure = ['offered', 'committed'] as const
 
