@@ -1,4 +1,6 @@
-/** `seaworthy up`: the only place that reads the environment, the clock of the machine and the signals. */
+/**
+ * `seaworthy up`: the only place that reads the environment, the machine's clock and the signals.
+ */
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
@@ -40,7 +42,7 @@ function makePorts(level: LogLevel): Ports {
   return { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
 }
 
-/** Follows no redirect: what a span says goes to the collector that was named, or nowhere. */
+/** Follows no redirect: the content of a span goes to the collector that was named, or nowhere. */
 function postTo(url: string): SpanSender {
   return async (body, signal) => {
     const headers = { 'content-type': 'application/json' }
@@ -80,7 +82,8 @@ async function runPrimary({
   blobCredentials: S3Credentials | null
 }): Promise<void> {
   const ports = makePorts(config.logLevel)
-  // Workers hear from the primary process alone; a Ctrl-C at the terminal reaches everybody.
+  // Workers stop only when the primary process tells them; a Ctrl-C at the terminal reaches every
+  // process.
   const stop = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve())
   })
@@ -107,7 +110,7 @@ async function runPrimary({
       DatabaseError,
     ].some((type) => error instanceof type)
     const why = error instanceof Error ? error.message : String(error)
-    // What was expected is said in one sentence; the stack is for what was not.
+    // An expected error is reported in one sentence; the stack is only for unexpected ones.
     if (!isExpected) ports.log.error('server.failed', { error })
     process.stderr.write(
       `seaworthy: the server did not start: ${isExpected ? why : `${why} (see the log above)`}\n`,
@@ -137,7 +140,7 @@ async function runWorker(): Promise<void> {
   measureProcess(metrics.meter, start.name, systemClock.now())
   try {
     const sendSpans = postTo(start.config.traces?.endpoint ?? '')
-    // Secrets travel in the environment alone.
+    // Secrets are only in the environment.
     const blobCredentials = readBlobCredentials(start.config.blobs, process.env)
     const server = await createServer({
       ...start,

@@ -1,4 +1,7 @@
-/** The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises the workers. */
+/**
+ * The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises
+ * the workers.
+ */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { open, rename, rm } from 'node:fs/promises'
@@ -32,7 +35,7 @@ export interface PrimaryOptions {
   readonly version: string
   readonly ports: Ports
   readonly machine: { readonly arch: string; readonly uid: number; readonly pid: number }
-  /** Lines for the person who started it. */
+  /** Prints lines for the person who started the server. */
   readonly print: (line: string) => void
 }
 
@@ -49,7 +52,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   try {
     await checkPort(config.listen)
     await openDataDir(config.dataDir, machine.uid)
-    // What is wrong with the store is said now, not by every worker.
+    // A fault of the store is reported here once, and not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
     const blobs = await (config.blobs.kind === 'folder'
       ? useFolder('--blobs', config.blobs.folder, open)
@@ -94,7 +97,10 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   }
 }
 
-/** One server per data folder on a host. The lock is a name that ends with the process, however it ends. */
+/**
+ * Allows one server per data folder on a host. The lock is a name that ends with the process,
+ * however the process ends.
+ */
 async function holdDataDir(dataDir: string): Promise<() => void> {
   const name = createHash('sha256').update(dataDir).digest('hex')
   const lock = createSocketServer()
@@ -136,7 +142,10 @@ async function prepareDatabase({ config, ports }: PrimaryOptions, database: Data
   }
 }
 
-/** The host that clients are told: the first name given, otherwise the address if it is one to connect to. */
+/**
+ * The host that clients are told: the first name given, otherwise the listening address if clients
+ * can connect to it.
+ */
 function hostOf({ names, listen }: Config): string {
   const host = names[0] ?? (['0.0.0.0', '::'].includes(listen.host) ? 'localhost' : listen.host)
   return host.includes(':') ? `[${host}]` : host

@@ -106,7 +106,7 @@ test('T11 a release that is not what is said of it is neither registered nor pro
       client.api.call(createRelease, { params, body: body(pushed.bytes, version) }),
       refused(code),
     )
-    // A proposal needs no registration: what it lists is looked at all the same.
+    // A proposal needs no registration, but the release it lists is checked all the same.
     await assert.rejects(proposeRelease(version, pushed.bytes), refused(code))
   }
   const { bytes } = await pushCrafted(client, server.adminToken, {
@@ -221,7 +221,7 @@ test('B10 O1 no transaction is open while the content of a release is read, howe
     files.map((bytes) => createHash('sha1').update(bytes).digest('hex')).toSorted(),
   )
 
-  // The way back to it has the same files, which nobody reads again.
+  // Registering another release with the same files reads none of them again.
   watched.openBlob = async () => assert.fail('a file was read again')
   await register('1.0-again', files)
   assert.deepEqual([...new Set(openAtReads)], [0])

@@ -1,4 +1,7 @@
-/** One worker: everything that it uses is made here, in one place, from its configuration and its ports. */
+/**
+ * One worker: everything that it uses is made here, in one place, from its configuration and its
+ * ports.
+ */
 import { hkdfSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createHttpsServer } from 'node:https'
@@ -63,15 +66,15 @@ import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-rec
 export interface ServerOptions {
   readonly config: Config
   readonly database: DatabaseAddress
-  /** Of object storage, if that is where content is kept. */
+  /** Credentials of object storage, if content is kept there. */
   readonly blobCredentials: S3Credentials | null
   readonly version: string
-  /** Of this worker. */
+  /** Name of this worker. */
   readonly name: string
   readonly health: Health
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
-  /** To the collector of `config.traces`. */
+  /** Sends spans to the collector of `config.traces`. */
   readonly sendSpans: SpanSender
   readonly ports: Ports
 }
@@ -85,7 +88,9 @@ export interface RunningServer {
 
 const drainMs = 10 * secondMs
 
-/** Resolves once it listens. The database must be migrated and prepared (`prepareServer`). */
+/**
+ * Resolves once the server listens. The database must be migrated and prepared (`prepareServer`).
+ */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, ports } = options
   const exporter = startExporter(options)
@@ -127,7 +132,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       maxHeaderSize: connectionLimits.headersBytesMax,
       headersTimeout: connectionLimits.headersMs,
       connectionsCheckingInterval: connectionLimits.checkEveryMs,
-      // Uploads may take long: every body has limits of its own (`http/bodies.ts`).
+      // Uploads may take a long time: every body has limits of its own (`http/bodies.ts`).
       requestTimeout: 0,
       keepAliveTimeout: connectionLimits.keepAliveMs,
     },
@@ -155,8 +160,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 }
 
 /**
- * One set for all workers and replicas: a device resumes its TLS session wherever it lands, which saves both sides a signature.
- * Each session has fresh keys of its own all the same (TLS 1.3, `psk_dhe_ke`).
+ * One set of keys for all workers and replicas: a device resumes its TLS session wherever it
+ * connects, which saves both sides a signature. Each session still has fresh keys of its own (TLS
+ * 1.3, `psk_dhe_ke`).
  */
 function deriveTicketKeys(tlsKeyPem: string): Buffer {
   return Buffer.from(hkdfSync('sha256', tlsKeyPem, '', 'seaworthy-tls-tickets-v1', 48))
@@ -242,7 +248,10 @@ async function createApp(
   }
 }
 
-/** Returns when everything in memory has been loaded once; from then on notifications keep it fresh. */
+/**
+ * Resolves when everything in memory has been loaded once; from then on notifications keep it
+ * fresh.
+ */
 async function subscribe(
   app: App,
   { onAudit, onRollouts }: { onAudit: () => void; onRollouts: () => void },
@@ -278,7 +287,7 @@ async function subscribe(
           onRollouts()
         } else reload(channel, load)
       },
-      // Listening was interrupted (or has just begun): what happened meanwhile is in the tables.
+      // Listening was interrupted, or has just begun: what happened meanwhile is in the tables.
       onListening: () => reload(channel, load),
     })),
     { channel: 'audit', onNotify: onAudit, onListening: onAudit },
@@ -292,7 +301,9 @@ async function subscribe(
 
 type SecureListener = (socket: TLSSocket) => void
 
-/** Every connection comes to the fast path first, and to Node's HTTP when it says anything else. */
+/**
+ * Hands every connection to the fast path first, and to Node's HTTP when it sends anything else.
+ */
 function openFastPath(server: Server, fastPath: FastPath): void {
   const [serveHttp, ...others] = server.listeners('secureConnection') as SecureListener[]
   invariant(

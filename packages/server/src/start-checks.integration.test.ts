@@ -19,7 +19,7 @@ before(async () => {
 })
 after(() => rm(root, { recursive: true }))
 
-/** Ends by itself; a server that does not is killed, and has no exit code. */
+/** Runs a server that should end by itself; one that does not is killed, and has no exit code. */
 function start(...options: string[]) {
   const command = [main, '--workers', '1', ...options]
   const settings = { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' } as const

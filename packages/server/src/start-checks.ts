@@ -1,4 +1,7 @@
-/** What is looked at before anything is made: a server that cannot run leaves nothing behind, and says why in one sentence. */
+/**
+ * Checks that run before anything is made: a server that cannot run leaves nothing behind, and says
+ * why in one sentence.
+ */
 import { chmod, stat } from 'node:fs/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -6,7 +9,7 @@ import { join } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { describeSystemError, findSystemCode } from '@seaworthy/std/system-errors'
 
-/** Something is wrong with where or how it was started, and the message says what to do. */
+/** The place or the way in which the server was started is wrong; the message says what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
@@ -31,7 +34,7 @@ export async function checkPort({ host, port }: { host: string; port: number }):
   }
 }
 
-/** The folder, made and closed to others. Throws `StartError` where it cannot be used. */
+/** Makes the folder and closes it to others. Throws `StartError` where it cannot be used. */
 export async function openDataDir(dataDir: string, uid: number): Promise<void> {
   await useFolder('--data-dir', dataDir, async () => {
     makeFolders(dataDir, 0o711)
@@ -41,12 +44,16 @@ export async function openDataDir(dataDir: string, uid: number): Promise<void> {
         `the data folder ${dataDir} belongs to another account (uid ${owner}, this is uid ${uid}): run the server as that account, or choose another --data-dir`,
       )
     }
-    // As root, PostgreSQL's own account must be able to pass; everything private in it is closed by itself.
+    // When the server runs as root, PostgreSQL's own account must be able to pass; everything
+    // private in the folder is closed by itself.
     await chmod(dataDir, uid === 0 ? 0o711 : 0o700)
   })
 }
 
-/** A database that another account made cannot be opened by this one. `account` is PostgreSQL's. */
+/**
+ * Throws `StartError` for a database that another account made, because this one cannot open it.
+ * `account` is PostgreSQL's.
+ */
 export async function checkDatabaseOwner(dataDir: string, account: number): Promise<void> {
   const facts = await stat(join(dataDir, 'postgresql', 'data')).catch(() => undefined)
   if (facts === undefined || facts.uid === account) return
@@ -55,7 +62,7 @@ export async function checkDatabaseOwner(dataDir: string, account: number): Prom
   )
 }
 
-/** What the system says against a folder that an option names becomes one sentence that names both. */
+/** Turns a system error about a folder that an option names into one sentence that names both. */
 export async function useFolder<T>(
   option: string,
   folder: string,

@@ -1,4 +1,6 @@
-/** The primary process's view of its workers: started, restarted when they die, told when to stop. */
+/**
+ * The primary process's view of its workers: started, restarted when they die, told when to stop.
+ */
 import cluster from 'node:cluster'
 import type { Worker } from 'node:cluster'
 import { backOffMs } from '@seaworthy/std/retry'
@@ -8,19 +10,21 @@ import { createCollector, createMeter, measureProcess } from './app/metrics/inde
 import type { Snapshot } from './app/metrics/index.ts'
 import type { DatabaseAddress } from './db/address.ts'
 
-/** What a worker gets to know, before anything else. Of secrets it holds the way into the database alone. */
+/**
+ * What a worker is told before anything else. The only secret in it is the access to the database.
+ */
 export interface StartMessage {
   readonly kind: 'start'
   readonly config: Config
   readonly database: DatabaseAddress
   readonly version: string
-  /** Of the worker's place, which its successor takes: `worker-1`, … */
+  /** Name of the worker's place, which its successor takes over: `worker-1`, … */
   readonly name: string
 }
 export type ToWorker =
   | StartMessage
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
-  /** A question of the primary process. */
+  /** The primary process asks what the worker has counted. */
   | { readonly kind: 'count'; readonly id: number }
   /** The answer to the worker's own question. */
   | { readonly kind: 'gathered'; readonly id: number; readonly snapshot: Snapshot }
@@ -28,13 +32,13 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
-  /** Asks what all processes have counted. */
+  /** The worker asks what all processes have counted. */
   | { readonly kind: 'gather'; readonly id: number }
   | { readonly kind: 'counted'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'failed'; readonly message: string }
 
 export interface Workers {
-  /** Of the first one that listens. Rejects when the workers cannot start. */
+  /** The port of the first worker that listens. Rejects when the workers cannot start. */
   readonly port: Promise<number>
   stop(): Promise<void>
 }
@@ -80,7 +84,8 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
   const keep = async (name: string) => {
     for (let failures = 0; !isStopping;) {
       const startedMs = clock.monotonicMs()
-      // Workers share a socket by the port they ask for: a new one asks for what the living ones asked for.
+      // Workers share a socket if they ask for the same port: a new worker asks for what the living
+      // ones asked for.
       if (live.size === 0) askedPort = known ?? askedPort
       const listen = { ...start.config.listen, port: askedPort }
       const worker = cluster.fork()

@@ -83,7 +83,7 @@ test('what cannot be meant is refused with what the option takes', () => {
     ['--name', 'https://ship.example'],
     ['--name', 'ship.example:8443'],
     ['--name', `${'a'.repeat(64)}.example`],
-    // What URLs take for addresses.
+    // URL parsers take these for addresses.
     ['--name', '127.1'],
     ['--name', '0x7f.1'],
     ['--name', '300.1.1.1'],

@@ -1,4 +1,7 @@
-/** The checked configuration of one server. Plain data: it travels to the workers as it is. */
+/**
+ * The checked configuration of one server. It is plain data, so that it can be sent to the workers
+ * as it is.
+ */
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { S3Location } from '@seaworthy/oci/store/s3'
@@ -11,12 +14,15 @@ import { UsageError } from './env.ts'
 export interface Config {
   readonly dataDir: string
   readonly listen: { readonly host: string; readonly port: number }
-  /** `null`: the embedded PostgreSQL below `dataDir`. */
+  /** `null` stands for the embedded PostgreSQL below `dataDir`. */
   readonly databaseUrl: string | null
   readonly blobs: BlobPlace
   /** Names and addresses in the server certificate, beyond localhost. */
   readonly names: readonly string[]
-  /** Whether the certificate is made anew, under the same key, when it lacks one of them. */
+  /**
+   * Whether a new certificate is made, under the same key, when the present one lacks one of the
+   * names.
+   */
   readonly renewsCertificate: boolean
   readonly workersCount: number
   readonly logLevel: LogLevel
@@ -24,7 +30,7 @@ export interface Config {
   readonly hasFastPath: boolean
   readonly masterKeyFile: string
   readonly readyFile: string | null
-  /** Where traces go; `null`: there are none. */
+  /** Where traces are sent; `null` when there are none. */
   readonly traces: { readonly endpoint: string; readonly ratio: number } | null
 }
 
@@ -38,11 +44,13 @@ const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 export interface Machine {
   readonly cwd: string
   readonly coresCount: number
-  /** Whether a person reads what is logged, beside the lines that are for them. */
+  /**
+   * Whether a person reads the log on the terminal, next to the lines that are printed for them.
+   */
   readonly isTerminal: boolean
 }
 
-/** Throws `UsageError` naming the option and what it takes. */
+/** Throws `UsageError` that names the option and what it takes. */
 export function checkConfig(env: Env, machine: Machine): Config {
   const dataDir = resolve(machine.cwd, env.dataDir ?? 'seaworthy-data')
   const standard = machine.isTerminal ? 'warn' : 'info'
@@ -86,7 +94,7 @@ function checkDatabaseUrl(text: string): void {
     parseDatabaseUrl(text)
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
-    // Without the cause, which may quote the URL and the password in it.
+    // The cause is left out, because it may quote the URL and the password in it.
     throw new UsageError(`--database-url: ${cause.message}`)
   }
 }
@@ -100,7 +108,7 @@ function parseListen(text: string): { host: string; port: number } {
   return { host: match[1] ?? match[2]!, port }
 }
 
-/** The address that OTLP wants is the collector's own with `/v1/traces` behind it. */
+/** The address that OTLP expects is the collector's own followed by `/v1/traces`. */
 function parseTraces({ otlpEndpoint, traceRatio }: Env): Config['traces'] {
   const ratio = Number(traceRatio ?? '1')
   if (!/^[\d.]+$/.test(traceRatio ?? '1') || !(ratio >= 0 && ratio <= 1)) {
@@ -110,7 +118,7 @@ function parseTraces({ otlpEndpoint, traceRatio }: Env): Config['traces'] {
   const url = URL.parse(otlpEndpoint)
   const isRight =
     url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
-  // The address is shown in logs.
+  // The address is shown in logs, so it must hold no credentials.
   if (!isRight || url.username !== '' || url.password !== '') {
     throw new UsageError(
       '--otlp-endpoint takes an http or https URL without a password, such as http://localhost:4318',
@@ -125,7 +133,7 @@ function parseCount(option: string, text: string | undefined, byDefault: number)
   return Number(text)
 }
 
-/** A name that clients can put into a URL, and that then means this server. */
+/** Accepts a name that clients can put into a URL, and that then means this server. */
 function checkName(name: string): void {
   const isHost =
     /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/.test(

@@ -1,4 +1,7 @@
-/** `--database-url` against Debian's PostgreSQL, the oldest that is supported: with passwords, with TLS, and with everything wrong about either. */
+/**
+ * `--database-url` against Debian's PostgreSQL, the oldest version that is supported: with
+ * passwords, with TLS, and with everything that can be wrong about either.
+ */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -25,7 +28,7 @@ const programs = '/usr/lib/postgresql/15/bin'
 interface OldPostgres {
   readonly port: number
   readonly password: string
-  /** PEM files: the authority that the server's certificate is of, and another one. */
+  /** PEM files: the authority that issued the server's certificate, and another one. */
   readonly caFile: string
   readonly otherCaFile: string
   createDatabase(name: string): Promise<void>
@@ -64,7 +67,7 @@ async function startOldPostgres(): Promise<OldPostgres> {
   assert.equal(made.status, 0, made.stderr)
   const port = await claimPort()
   const settings = {
-    // The second address is one that the certificate does not name.
+    // The certificate does not name the second address.
     listen_addresses: '127.0.0.1,127.0.0.2',
     port: String(port),
     unix_socket_directories: '',
@@ -123,7 +126,7 @@ describe('--database-url', { skip: lacks('postgres 15') }, () => {
 
   const start = (url: string) => startTestServer({ env: { DATABASE_URL: url } })
 
-  /** What the person sees who started it. */
+  /** Checks what the person who started the server sees. */
   async function refused(url: string, why: RegExp): Promise<void> {
     await assert.rejects(start(url), (error: Error) => {
       assert.match(error.message, why)

@@ -1,4 +1,7 @@
-/** The address of a PostgreSQL as libpq writes it: `postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE?sslmode=…`. */
+/**
+ * The address of a PostgreSQL as libpq writes it:
+ * `postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE?sslmode=…`.
+ */
 
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
 
@@ -7,7 +10,7 @@ export interface DatabaseUrl {
   readonly host: string
   readonly port: number
   readonly user: string
-  /** Empty: PGPASSWORD, or none. */
+  /** Empty stands for PGPASSWORD, or for no password. */
   readonly password: string
   readonly database: string
   readonly sslMode: SslMode
@@ -21,8 +24,9 @@ const sslModes: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-
 const parameters = ['host', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']
 
 /**
- * Throws `SyntaxError` whose message never quotes the text, since that may hold a password. Beyond this machine it is `verify-full` unless
- * another mode is named: who reads or changes what goes to the database has the server.
+ * Throws `SyntaxError` whose message never quotes the text, since that may hold a password. For
+ * another machine the mode is `verify-full` unless another one is named: whoever reads or changes
+ * what goes to the database controls the server.
  */
 export function parseDatabaseUrl(text: string): DatabaseUrl {
   const url = /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null

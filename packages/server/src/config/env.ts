@@ -1,4 +1,6 @@
-/** What the command line and the environment say, as text; nothing is checked here beyond its form. */
+/**
+ * What the command line and the environment say, as text; nothing is checked here beyond its form.
+ */
 import { parseArgs } from 'node:util'
 import type { UpOption, UpOptionName } from '@seaworthy/api/up-options'
 import { upOptions } from '@seaworthy/api/up-options'
@@ -8,7 +10,7 @@ export interface Env {
   readonly listen: string | undefined
   readonly databaseUrl: string | undefined
   readonly blobs: string | undefined
-  /** Object storage that `blobs` does not name itself. */
+  /** The part of the object storage's address that `blobs` does not name itself. */
   readonly s3Endpoint: string | undefined
   readonly s3Region: string | undefined
   readonly names: readonly string[]
@@ -23,14 +25,16 @@ export interface Env {
   readonly help: boolean
 }
 
-/** The command line explains the options: it builds its help from the table that they are read by. */
+/**
+ * The command line explains the options: it builds its help from the table that also parses them.
+ */
 export const usage = 'See `seaworthy up --help`.\n'
 
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Options before variables. Throws `UsageError` on an option that does not exist. */
+/** Options take precedence over variables. Throws `UsageError` on an option that does not exist. */
 export function readEnv(
   argv: readonly string[],
   variables: Readonly<Record<string, string | undefined>>,

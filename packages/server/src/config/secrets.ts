@@ -1,6 +1,7 @@
 /**
- * Online secrets lie sealed in the database under a master key that is never in it: AES-256-GCM, the name, version
- * and purpose of each bound into its seal, so that ciphertexts cannot be swapped for one another.
+ * The server's online secrets, which lie in the database sealed under a master key that is never in
+ * it. The seal is AES-256-GCM with the name, version and purpose of each secret bound into it, so
+ * that ciphertexts cannot be swapped for one another.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { chmod, link, open, readFile, rm } from 'node:fs/promises'
@@ -22,9 +23,9 @@ export const secretPurposes = {
 export type SecretName = keyof typeof secretPurposes
 
 export interface MasterKey {
-  /** `version` 1 … 2^31-1. The result carries its nonce and tag. */
+  /** `version` is between 1 and 2^31-1. The result carries its nonce and tag. */
   seal(name: SecretName, version: number, secret: Uint8Array): Uint8Array
-  /** Throws `SealError` when the key is another one or the bytes were changed or swapped. */
+  /** Throws `SealError` when the key is another one, or the bytes were changed or swapped. */
   open(name: SecretName, version: number, sealed: Uint8Array): Uint8Array
 }
 
@@ -68,7 +69,10 @@ function masterKeyOf(key: Uint8Array, random: Random): MasterKey {
   }
 }
 
-/** Reads the master key; makes one when `mayCreate` and there is none. The file is private (0600), 64 hex digits. */
+/**
+ * Reads the master key. If there is none, makes one when `mayCreate` allows it. The file is private
+ * (0600) and has 64 hex digits.
+ */
 export async function loadMasterKey(
   file: string,
   random: Random,
@@ -92,7 +96,7 @@ export async function loadMasterKey(
   return masterKeyOf(hexDecode(text.trim()), random)
 }
 
-/** Whole or not at all, and never over an existing file. */
+/** Writes the file whole or not at all, and never over an existing one. */
 async function createFile(file: string, text: string): Promise<void> {
   const temporary = `${file}.new`
   await rm(temporary, { force: true })
@@ -108,7 +112,10 @@ async function createFile(file: string, text: string): Promise<void> {
   await rm(temporary)
 }
 
-/** The credentials of object storage, `null` when none is used. They are in variables alone, never in the configuration. Throws `UsageError`. */
+/**
+ * The credentials of object storage, `null` when none is used. They are only in environment
+ * variables, never in the configuration. Throws `UsageError`.
+ */
 export function readBlobCredentials(
   blobs: BlobPlace,
   variables: Readonly<Record<string, string | undefined>>,

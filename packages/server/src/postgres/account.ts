@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Account } from './binaries.ts'
 
-/** PostgreSQL refuses to run as root: the account `postgres` where there is one, otherwise nobody's. */
+/**
+ * PostgreSQL refuses to run as root. It gets the account `postgres` where there is one, otherwise
+ * 65534 (`nobody`).
+ */
 export async function findAccount(): Promise<Account> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n')
   const fields = lines.map((line) => line.split(':')).find(([name]) => name === 'postgres')

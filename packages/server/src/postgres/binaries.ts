@@ -1,6 +1,7 @@
 /**
- * The PostgreSQL that came with the platform package: where it is, and whether the account it runs as can reach it.
- * Nothing is written into node_modules: the links its libraries need live beside the data.
+ * The PostgreSQL that came with the platform package: where it is, and whether the account it runs
+ * as can reach it. Nothing is written into node_modules: the links that its libraries need lie
+ * beside the data.
  */
 import {
   chmod,
@@ -30,11 +31,14 @@ export interface Account {
 export interface Binaries {
   readonly initdb: string
   readonly postgres: string
-  /** For LD_LIBRARY_PATH: the folder of links, then the one they point into. */
+  /** The value of LD_LIBRARY_PATH: the folder of links, then the one they point into. */
   readonly libraries: string
 }
 
-/** `account` is `null` where the server's own account is used. `stateDir` must be reachable by the account. */
+/**
+ * `account` is `null` where the server's own account is used. The account must be able to reach
+ * `stateDir`.
+ */
 export async function prepareBinaries(
   stateDir: string,
   account: Account | null,
@@ -132,7 +136,10 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The first folder on the way to `path` that the account cannot enter, or `path` if it cannot read it. */
+/**
+ * The first folder on the way to `path` that the account cannot enter, or `path` if it cannot read
+ * it.
+ */
 export async function findObstacle(path: string, account: Account): Promise<string | null> {
   const { root } = parse(path)
   const steps: string[] = []

@@ -1,6 +1,7 @@
 /**
- * One PostgreSQL cluster on a data folder: made once, started, restarted when it dies, stopped in order. It listens
- * on a Unix socket alone, in a folder that only its own account (and root) can enter.
+ * One PostgreSQL cluster on a data folder: made once, started, restarted when it dies, stopped in
+ * order. It listens only on a Unix socket, in a folder that only its own account (and root) can
+ * enter.
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -26,22 +27,22 @@ export interface PostgresPorts {
 }
 
 export interface PostgresCluster {
-  /** For the driver's `path`; the role and the database are both `seaworthy`. */
+  /** The socket for the driver's `path`; the role and the database are both `seaworthy`. */
   readonly socketFile: string
-  /** Of the postmaster running now. */
+  /** Process id of the postmaster that runs now. */
   pid(): number | undefined
-  /** Fast shutdown: open transactions are rolled back, everything committed is on disk. */
+  /** Does a fast shutdown: open transactions are rolled back, everything committed is on disk. */
   stop(): Promise<void>
 }
 
 export interface ClusterOptions {
-  /** Absolute. Everything of PostgreSQL lies in it. */
+  /** An absolute path. All files of PostgreSQL lie in this folder. */
   readonly dataDir: string
-  /** `null`: the account of this process, which must not be root. */
+  /** `null` stands for the account of this process, which must not be root. */
   readonly account: Account | null
   readonly arch: string
   readonly ports: PostgresPorts
-  /** Lines for the person who waits. */
+  /** Prints lines for the person who waits. */
   readonly print: (line: string) => void
 }
 
@@ -51,8 +52,9 @@ const startTimeoutMs = 60_000
 const stopTimeoutMs = 30_000
 
 /**
- * Makes the cluster if there is none, ends a postmaster that an earlier server left behind, starts a new one and
- * keeps it running until `stop`. Rejects with `PostgresError` when it cannot be started.
+ * Makes the cluster if there is none, ends a postmaster that an earlier server left behind, starts
+ * a new one and keeps it running until `stop`. Rejects with `PostgresError` when it cannot be
+ * started.
  */
 export async function startCluster(options: ClusterOptions): Promise<PostgresCluster> {
   const { dataDir, account, ports } = options
@@ -98,7 +100,7 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
         try {
           child = await start()
           ports.log.warn('postgresql.restarted', { pid: child.pid })
-          // `stop` has seen the one that had died.
+          // `stop` has seen only the process that had died.
           if (isStopping) return await endProcess(child, ports)
           break
         } catch (error) {
@@ -120,7 +122,9 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
   }
 }
 
-/** Where the cluster of a data folder listens while it runs; the data folder is an absolute path. */
+/**
+ * Where the cluster of a data folder listens while it runs; the data folder is an absolute path.
+ */
 export function socketFileOf(dataDir: string): string {
   return join(socketDirOf(join(dataDir, 'postgresql')), socketName)
 }
@@ -147,7 +151,10 @@ async function prepareSocketDir(stateDir: string, account: Account | null): Prom
   return directory
 }
 
-/** In a folder of its own first: a crash half-way leaves nothing that looks like a cluster. */
+/**
+ * Makes the cluster in a separate folder first: a crash half-way leaves nothing that looks like a
+ * cluster.
+ */
 async function createCluster(
   binaries: Binaries,
   clusterDir: string,
@@ -182,7 +189,7 @@ function environment(binaries: Binaries): Record<string, string> {
   return { LD_LIBRARY_PATH: binaries.libraries, TZ: 'UTC', LC_ALL: 'C', PATH: '/usr/bin:/bin' }
 }
 
-/** An eighth of the machine's memory; what is not needed of it is never touched. */
+/** An eighth of the machine's memory; the part that is not needed is never touched. */
 function sharedBuffersMb(memoryBytes: number): number {
   return Math.round(Math.min(1024, Math.max(128, memoryBytes / 8 / 1024 / 1024)))
 }
@@ -207,8 +214,9 @@ async function startPostmaster(options: PostmasterOptions): Promise<ChildProcess
     log_min_messages: 'warning',
     log_checkpoints: 'off',
     log_line_prefix: '',
-    // The rows that every check-in writes stay in memory, and a page is written whole once for each checkpoint: with
-    // PostgreSQL's own defaults a check-in among a million devices costs three times one among a thousand.
+    // The rows that every check-in writes stay in memory, and a page is written whole once for each
+    // checkpoint: with PostgreSQL's own defaults a check-in among a million devices costs three
+    // times one among a thousand.
     shared_buffers: `${sharedBuffersMb(totalmem())}MB`,
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
@@ -216,7 +224,8 @@ async function startPostmaster(options: PostmasterOptions): Promise<ChildProcess
   const child = spawn(
     binaries.postgres,
     ['-D', clusterDir, ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`])],
-    // A group of its own: a Ctrl-C at the terminal reaches the server alone, which then stops PostgreSQL in order.
+    // PostgreSQL has a process group of its own: a Ctrl-C at the terminal reaches only the server,
+    // which then stops PostgreSQL in order.
     {
       env: environment(binaries),
       cwd: '/',
@@ -255,8 +264,8 @@ async function readPidFile(clusterDir: string): Promise<string[]> {
 }
 
 /**
- * After `kill -9` of the server its postmaster may still run, or its pid file may name a process that has nothing to
- * do with it. The first is ended, the second leads to the removal of the stale file.
+ * After `kill -9` of the server its postmaster may still run, or its pid file may name an unrelated
+ * process. In the first case the postmaster is ended, in the second the stale file is removed.
  */
 async function endOrphan(clusterDir: string, ports: PostgresPorts): Promise<void> {
   const pid = Number((await readPidFile(clusterDir))[0])

@@ -1,6 +1,6 @@
 /**
- * The embedded PostgreSQL: made, started, kept alive and stopped by the server's primary process. It backs nothing up
- * and tunes nothing for large machines: that is what `--database-url` is for.
+ * The embedded PostgreSQL: made, started, kept alive and stopped by the server's primary process.
+ * It makes no backups and tunes nothing for large machines: that is what `--database-url` is for.
  */
 export { findAccount } from './account.ts'
 export { PostgresError } from './binaries.ts'

@@ -1,6 +1,7 @@
 /**
- * The enemy of the demo and of the break-in tests: everything the server has (its database, its master key, all online
- * keys, its TLS key) in the hands of an attacker who serves what they like. Offline keys are not among it.
+ * The attacker of the demo and of the break-in tests, who has everything that the server has (its
+ * database, its master key, all online keys, its TLS key) and serves what they like. Offline keys
+ * are not part of it.
  */
 import { createHash } from 'node:crypto'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -47,7 +48,7 @@ export interface Assignment {
 }
 
 export interface StolenRepository {
-  /** Served under `/tuf/`, by file name. */
+  /** Files served under `/tuf/`, by name. */
   readonly files: ReadonlyMap<string, Uint8Array>
   /** What every device is told to run. */
   readonly assignment: Assignment | null
@@ -69,8 +70,8 @@ export function createForger(loot: Loot, now: () => Date) {
   let timestamp: TimestampSigned | undefined
 
   /**
-   * Names `file` as the channel's metadata, in a snapshot and a timestamp signed by the genuine online keys, which say of themselves
-   * that they were signed at `signedAt`.
+   * Names `file` as the channel's metadata, in a snapshot and a timestamp signed by the genuine
+   * online keys, which claim to have been signed at `signedAt`.
    */
   async function republish(
     file: { version: number; bytes: Uint8Array },
@@ -94,7 +95,10 @@ export function createForger(loot: Loot, now: () => Date) {
     return (await parseMetadata('targets', newestOf(role).bytes, 'strict')).signed
   }
 
-  /** When the first role expires that no online key can renew: no device believes a later time. */
+  /**
+   * The time when the first role that no online key can renew expires: no device believes a later
+   * time.
+   */
   async function firstOfflineExpiry(): Promise<Date> {
     const root = await parseMetadata('root', newestOf('root').bytes, 'strict')
     const others = await Promise.all(
@@ -107,7 +111,7 @@ export function createForger(loot: Loot, now: () => Date) {
   }
 
   const forgers: Record<Attack, () => Promise<Assignment | null>> = {
-    /** A release nobody signed, in channel metadata signed by a key of the attacker's own. */
+    /** A release that nobody signed, in channel metadata signed by a key of the attacker's own. */
     async 'unsigned-release'() {
       const channel = await readChannel()
       const content = utf8Encode('{"mediaType":"application/vnd.oci.image.index.v1+json"}')
@@ -138,14 +142,17 @@ export function createForger(loot: Loot, now: () => Date) {
       await republish({ version: forged.version, bytes })
       return { targetPath: releasePath(loot.product, loot.channel, version), sha256 }
     },
-    /** The channel's metadata of before the newest release, genuine and signed in its day. */
+    /** The channel's metadata from before the newest release, genuine and signed at its time. */
     async 'older-metadata'() {
       const older = versionsOf(role).at(-2)
       if (older === undefined) throw new Error('the channel has no older metadata')
       await republish(older)
       return null
     },
-    /** Everything as the owners left it, and an order to run the oldest release that is still listed. */
+    /**
+     * Everything as the owners left it, with an order to run the oldest release that is still
+     * listed.
+     */
     async 'older-release'() {
       const [oldest] = listReleases(await readChannel()).releases.toSorted(
         (a, b) => a.counter - b.counter,
@@ -153,7 +160,10 @@ export function createForger(loot: Loot, now: () => Date) {
       if (oldest === undefined) throw new Error('the channel lists no release')
       return { targetPath: oldest.path, sha256: oldest.sha256 }
     },
-    /** Everything as the owners left it, under a timestamp from the future: the latest that a device could believe. */
+    /**
+     * Everything as the owners left it, under a timestamp from the future: the latest time that a
+     * device could believe.
+     */
     async 'forged-clock'() {
       const expiresAt = await firstOfflineExpiry()
       await republish(newestOf(role), new Date(expiresAt.getTime() - 1000))

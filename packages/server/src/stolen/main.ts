@@ -1,6 +1,7 @@
 /**
- * Plays a thief who took the whole server while it ran. Reads the database and the master key, says `stolen`, waits for a line
- * `serve HOST:PORT` (by then the owner's server must be gone), then for names of attacks; says `attack NAME` once each is in place.
+ * Plays a thief who took the whole server while it ran. Reads the database and the master key, says
+ * `stolen`, and waits for a line `serve HOST:PORT` (by then the owner's server must be gone), then
+ * for names of attacks; says `attack NAME` once each is in place.
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'

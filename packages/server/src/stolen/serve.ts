@@ -1,4 +1,6 @@
-/** Serves devices what the attacker wants, on the server's own address, with its own certificate. */
+/**
+ * Serves devices what the attacker wants, at the server's own address, with its own certificate.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { Server } from 'node:https'
@@ -7,7 +9,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { OnlineSecrets } from '../app/trust/index.ts'
 import type { StolenRepository } from './forge.ts'
 
-/** `current` is asked at every request, so that one attack can follow another. */
+/** `current` is called for every request, so that one attack can follow another. */
 export async function serveStolen(
   secrets: OnlineSecrets,
   address: { host: string; port: number },

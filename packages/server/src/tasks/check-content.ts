@@ -1,4 +1,4 @@
-/** Notices that content of signed releases is gone before devices do. */
+/** Notices that content of signed releases is missing before devices do. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { describeMissing, findMissingContent } from '../app/content/index.ts'

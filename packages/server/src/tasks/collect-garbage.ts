@@ -14,7 +14,7 @@ export function createGarbageCollection(
     name: 'collect-garbage',
     everyMs: 6 * hourMs,
     async run() {
-      // Not in the middle of a start, when there is enough else to do.
+      // The first run is skipped, because a server that starts has enough else to do.
       if (isFirst) {
         isFirst = false
         return
@@ -34,7 +34,7 @@ export function createGarbageCollection(
   }
 }
 
-/** Assertions need to be remembered for as long as they could be used again. */
+/** Used assertions are remembered only for as long as they could be used again. */
 export function createAssertionExpiry(app: Pick<App, 'clock' | 'db'>): Task {
   return {
     name: 'assertion-expiry',

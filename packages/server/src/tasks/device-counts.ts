@@ -1,4 +1,4 @@
-/** Numbers of devices for those who watch the server. */
+/** Counts devices for people who watch the server. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { createDeviceCounter } from '../app/metrics/index.ts'

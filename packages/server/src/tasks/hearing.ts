@@ -1,4 +1,7 @@
-/** Every worker tells the database from time to time that it hears devices: silence counts only while somebody is heard. */
+/**
+ * Every worker tells the database from time to time that it hears devices: a device's silence
+ * counts only while some device is heard.
+ */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 

@@ -1,6 +1,7 @@
 /**
- * Background tasks run on one worker at a time, whoever holds the session lock. Each takes no input and may be stopped
- * at any point: what it does next time is the same whether it finished or not.
+ * Background tasks run on one worker at a time, the one that holds the session lock. Each takes no
+ * input and may be stopped at any point: what it does next time is the same whether it finished or
+ * not.
  */
 import type { Log } from '@seaworthy/std/log'
 import { backOffMs } from '@seaworthy/std/retry'
@@ -12,19 +13,19 @@ export interface Task {
   /** The longest wait between two runs. */
   readonly everyMs: number
   readonly run: () => Promise<void>
-  /** Parts whose health it reports. Whoever leads next reports them anew. */
+  /** Parts of the health report that the task sets. The next leader reports them anew. */
   readonly healthParts?: readonly string[]
 }
 
 export interface LeaderTasks {
   /** Makes a task run soon, if this worker leads. */
   wake(name: string): void
-  /** Returns when nothing runs any more and the lock is free. */
+  /** Resolves when nothing runs any more and the lock is free. */
   stop(): Promise<void>
 }
 
 const electionMs = 1000
-/** Three signs of life within the time that PostgreSQL waits for one. */
+/** The leader gives three signs of life within the time that PostgreSQL waits for one. */
 const checkMs = 1000
 const answerMs = 2000
 const failureMaxMs = 30_000
@@ -56,7 +57,7 @@ export function startLeaderTasks(
         failures === 0
           ? task.everyMs
           : backOffMs(failures, { firstMs: 200, maxMs: failureMaxMs, random: app.random })
-      // After a failure a wake-up does not shorten the wait.
+      // A wake-up does not shorten the wait after a failure.
       const early = failures === 0 ? [signal, woken.signal] : [signal]
       await app.sleep(waitMs, AbortSignal.any(early)).catch(() => undefined)
     }
@@ -65,7 +66,7 @@ export function startLeaderTasks(
 
   const lead = async (signal: AbortSignal) => {
     const leadership = await answerWithin(app.sleep, answerMs, app.db.tryLead(leaderLockKey))
-    // Either this worker leads, or another does.
+    // Either this worker leads, or another one does.
     seenAtMs = app.clock.monotonicMs()
     app.health.report('tasks', null)
     if (leadership === undefined) return
@@ -80,7 +81,7 @@ export function startLeaderTasks(
         await app.sleep(checkMs, signal).catch(() => undefined)
       }
     } catch (error) {
-      // Nothing is held back for tasks that may hang with the same database.
+      // The lock is not kept for tasks that may hang with the same database.
       await leadership.release().catch((cause: unknown) => logLoss(log, cause))
       throw error
     } finally {
@@ -100,7 +101,7 @@ export function startLeaderTasks(
         await lead(stopping.signal)
       } catch (error) {
         log.warn('tasks.leadership-lost', { error })
-        // Whatever was asked of it may hang, and may still be carried out.
+        // The request may hang, and may still be carried out.
         await app.db.endLead().catch((cause: unknown) => logLoss(log, cause))
         if (app.clock.monotonicMs() - seenAtMs > leaderlessMaxMs) {
           app.health.report('tasks', 'it is not known whether any worker runs the background tasks')

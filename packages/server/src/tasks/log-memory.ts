@@ -1,7 +1,8 @@
 /**
- * What this host knows of the log, in a file outside of the database: the newest checkpoint that it signed or saw. A database that knows less,
- * or something else, was restored from an old copy or rewritten. Every host keeps its own memory up to date whoever leads, so that any of
- * them notices, and one that takes over begins where the others were.
+ * What this host knows of the log, in a file outside the database: the newest checkpoint that it
+ * signed or saw. A database that knows less, or something else, was restored from an old copy or
+ * rewritten. Every host keeps its own memory up to date, whichever host leads, so that any of them
+ * notices, and one that takes over begins where the others stopped.
  */
 import { open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -15,11 +16,12 @@ import { nodeSha256, readCheckpoint, readLogTile, verifyLogState } from '../app/
 
 export interface LogMemory {
   /**
-   * The stored head, once it was found to contain what is remembered; it is then remembered itself. Throws `LogError` when the two
-   * contradict each other, and says so in the server's health until they no longer do.
+   * Answers the stored head once it was found to contain what is remembered, and then remembers it.
+   * Throws `LogError` when the two contradict each other, and reports that in the server's health
+   * until they no longer do.
    */
   compare(): Promise<TreeHead>
-  /** After this host has signed. */
+  /** Remembers a checkpoint that this host has signed. */
   keep(checkpoint: string): Promise<void>
 }
 
@@ -46,7 +48,7 @@ export function createLogMemory(
     return text === undefined ? undefined : verify(text)
   }
 
-  // Several workers of a host may write at once.
+  // Several workers of a host may write at the same time.
   const keep = async (checkpoint: string) => {
     const temporary = `${file}.${hexEncode(app.random.bytes(4))}.new`
     await writeDurably(file, temporary, checkpoint)
@@ -88,7 +90,9 @@ export function createLogMemory(
   }
 }
 
-/** Keeps the memory of a host that does not lead up to date. The result ends it. */
+/**
+ * Keeps the memory of a host that does not lead up to date, until the returned function is called.
+ */
 export function watchLog(app: Pick<App, 'log' | 'sleep'>, memory: LogMemory): () => Promise<void> {
   const stopping = new AbortController()
   const watch = async () => {

@@ -1,6 +1,6 @@
 /**
- * Gives audit entries their places in the log. A database that contradicts what this host remembers of the log gets no further signature until
- * a person has looked.
+ * Gives audit entries their places in the log. A database that contradicts what this host remembers
+ * of the log gets no further signature until a person has looked.
  */
 import { secondMs } from '@seaworthy/std/time'
 import type { TreeHead } from '@seaworthy/trust/tlog'
@@ -11,9 +11,9 @@ import type { Task } from './leader.ts'
 import type { LogMemory } from './log-memory.ts'
 
 const everyMs = 500
-/** So long entries gather before the next checkpoint is signed. */
+/** How long entries gather before the next checkpoint is signed. */
 const gatherMs = 30
-/** After such a pause somebody else may have led meanwhile. */
+/** After a longer pause, another worker may have led meanwhile. */
 const pauseMaxMs = 5 * secondMs
 
 export function createLogSequencer(

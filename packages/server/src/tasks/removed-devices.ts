@@ -1,7 +1,8 @@
 /**
- * A notification tells each worker at once that a device was removed. A connection can be dead for long before anybody notices,
- * so every worker also looks by itself: no token of a removed device opens the registry for longer than this. (A check-in
- * of one is refused by its missing row in any case.)
+ * A notification tells each worker at once that a device was removed. A connection can be dead for
+ * a long time before anybody notices, so every worker also looks by itself: no token of a removed
+ * device opens the registry for longer than this. (A check-in of such a device is refused by its
+ * missing row in any case.)
  */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'

@@ -1,4 +1,7 @@
-/** Lets rollouts go on by themselves: time-outs, gates, waves, ends. What it does is worked out anew each time. */
+/**
+ * Moves rollouts on without a person: time-outs, gates, waves, ends. What is to be done is computed
+ * anew each time.
+ */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { countDueMembers, moveRollouts } from '../app/rollouts/index.ts'
@@ -7,7 +10,7 @@ import type { Task } from './leader.ts'
 
 type Deps = Pick<App, 'clock' | 'db' | 'health' | 'log' | 'releases' | 'rollouts' | 'trust'>
 
-/** Woken by every change of a rollout as well. */
+/** Every change of a rollout also wakes this task. */
 export function createRolloutReconciler(app: Deps): Task {
   return { name: 'rollout-reconciler', everyMs: secondMs, run: () => moveRollouts(app) }
 }

@@ -1,4 +1,4 @@
-/** DDI clients for tests: requests as they make them, byte by byte where it matters. */
+/** DDI clients for tests: requests as real clients make them, byte for byte where it matters. */
 import assert from 'node:assert/strict'
 import { waitUntil } from '@seaworthy/std/testing'
 import { addForeignDevice } from './os-images.ts'
@@ -15,7 +15,7 @@ export interface Reply {
 
 export interface Controller {
   readonly id: string
-  /** `path` is below the controller's own address; a body that is a text is sent as it is. */
+  /** `path` is below the controller's own address; a text as body is sent as it is. */
   readonly send: (
     method: string,
     path: string,
@@ -57,7 +57,7 @@ export interface AddedController extends Controller {
   readonly token: string
 }
 
-/** A device with a token of its own, for linux/arm64. */
+/** Adds a device for linux/arm64 with a token of its own. */
 export async function addController(
   client: TestClient,
   externalId: string,
@@ -67,14 +67,14 @@ export async function addController(
   return { deviceId: id, token, ...createController(client, externalId, `TargetToken ${token}`) }
 }
 
-/** The path below the controller of a link in a reply. */
+/** The part of a reply's link that is below the controller's address. */
 export function pathOf(href: string): string {
   const match = /^https:\/\/[^/]+\/[^/]+\/controller\/v1\/[^/]+(\/.*)$/.exec(href)
   assert.ok(match, href)
   return match[1]!
 }
 
-/** Polls; the action that is to be deployed, if any. */
+/** Polls; answers the action that is to be deployed, if any. */
 export async function pollAction(unit: Controller): Promise<number | undefined> {
   const { status, body } = await unit.send('GET', '')
   assert.equal(status, 200)

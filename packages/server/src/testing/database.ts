@@ -1,4 +1,4 @@
-/** A PostgreSQL of its own for a test, with the server's schema and no server. */
+/** A PostgreSQL for one test, with the server's schema and no server. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { migrate } from '../db/migrate.ts'
 import { layDatabase, startTestCluster } from './prepared-database.ts'
 
 export interface TestDatabase {
-  /** Another pool of connections. Close it before the database stops. */
+  /** Opens another pool of connections. Close it before the database stops. */
   open(): Db
   stop(): Promise<void>
 }

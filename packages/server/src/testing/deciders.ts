@@ -1,6 +1,7 @@
 /**
- * What a worker decides with, without its HTTP and in whatever time the test gives it: several of them on one database
- * are replicas. Releases are handed in, as the trust plane would have verified them.
+ * The part of a worker that decides, without its HTTP and in whatever time the test gives it:
+ * several of them on one database are replicas. Releases are handed in, as the trust plane would
+ * have verified them.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
@@ -44,19 +45,24 @@ import {
 export type AskedFacts = Omit<CheckInFacts, 'updates'>
 
 export interface Decider {
-  /** As after the statement that stores the report: what the device's row says, then the decision. */
+  /**
+   * Decides from what the device's row says, as a worker does after the statement that stores the
+   * report.
+   */
   checkIn(facts: AskedFacts): Promise<Answer>
-  /** A whole check-in: the report is stored first. Its signature, if any, is taken as valid. */
+  /**
+   * Does a whole check-in: the report is stored first. Its signature, if any, is taken as valid.
+   */
   report(deviceId: string, report: DeviceReport, isSigned: boolean): Promise<Answer>
   create(release: ReleaseFacts, policy: RolloutPolicy): Promise<string>
   steer(rolloutId: string, how: 'pause' | 'resume' | 'abort'): Promise<void>
-  /** One round of what the leader does. */
+  /** Does one round of the leader's work on rollouts. */
   move(): Promise<void>
   countMembers(): Promise<void>
-  /** What every worker does while it hears anybody. */
+  /** Does what every worker does while it hears any device. */
   hear(): Promise<void>
   remove(deviceId: string): Promise<void>
-  /** What a notification would have brought. */
+  /** Reloads what a notification would have brought. */
   reload(): Promise<void>
   close(): Promise<void>
 }
@@ -64,14 +70,14 @@ export interface Decider {
 export interface DeciderOptions {
   readonly db: Db
   readonly clock: Clock
-  /** The database's clock; without it, this replica's own. */
+  /** The database's clock; without it, this replica's own clock is used. */
   readonly databaseNow?: () => Date
   readonly random: Random
   readonly fleet: string
   readonly releases: () => readonly ReleaseFacts[]
 }
 
-/** Throws whatever the database throws: a test of faults expects it. */
+/** What it makes throws whatever the database throws, as tests of faults expect. */
 export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const { clock, random } = options
   const db = withClock(options.db, options.databaseNow ?? (() => clock.now()))
@@ -187,7 +193,7 @@ function withClock(db: Db, now: () => Date): Db {
   }
 }
 
-/** As it is stored, in one consistent state. */
+/** Reads the rollout as it is stored, in one consistent state. */
 export function readRollout(db: Db, id: string): Promise<Rollout | undefined> {
   return db.readSnapshot((tx) => getRollout(tx, id))
 }

@@ -1,4 +1,4 @@
-/** A device as the server meets it: registers, signs in, checks in. It installs nothing. */
+/** A device as the server sees it: it registers, signs in and checks in. It installs nothing. */
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
@@ -47,7 +47,7 @@ export async function register(
   })
 }
 
-/** A compact JWT by the device key; `changes` spoil it. */
+/** A compact JWT signed by the device key; `changes` spoil it. */
 export async function makeAssertion(
   signer: Signer,
   deviceId: string,

@@ -1,4 +1,7 @@
-/** For tests alone: a real server as processes, and people and devices that use it. Not for production code. */
+/**
+ * A real server as processes, and people and devices that use it. Only for tests, not for
+ * production code.
+ */
 export { startTestServer } from './server.ts'
 export type { TestServer, TestServerOptions } from './server.ts'
 export {

@@ -70,7 +70,10 @@ export async function publishOsImage(
   await carryOut(client, { ...intent, content }, signers)
 }
 
-/** In fleet `shops`, for linux/arm64; the answer holds its token. */
+/**
+ * Adds a device for linux/arm64, to fleet `shops` unless told otherwise; the answer holds its
+ * token.
+ */
 export async function addForeignDevice(
   client: TestClient,
   wanted: { protocol: 'ddi' | 'omaha'; externalId?: string; fleet?: string },

@@ -1,4 +1,7 @@
-/** What people do with a server in tests: keys that it never sees, proposals built on verified metadata, releases. */
+/**
+ * What people do with a server in tests: keys that it never sees, proposals built on verified
+ * metadata, releases.
+ */
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import type { ApiClient } from '@seaworthy/api/client'
@@ -38,7 +41,7 @@ export interface Response {
   readonly json: () => unknown
 }
 
-/** One connection pool to a server, its pin checked. */
+/** One connection pool to a server whose pin is checked. */
 export interface TestClient {
   readonly transport: Transport
   readonly api: ApiClient
@@ -114,14 +117,14 @@ export async function fetchCurrent(client: TestClient): Promise<CurrentMetadata>
   return readCurrentMetadata(root, roles)
 }
 
-/** Builds a proposal on what is current. */
+/** Builds a proposal on the current metadata. */
 export async function propose(client: TestClient, intent: ProposalIntent): Promise<Proposal> {
   const now = systemClock.now()
   const id = newId('proposal', now, systemRandom)
   return buildProposal(intent, await fetchCurrent(client), { id, now })
 }
 
-/** Submits, has it signed by everybody, and applies. */
+/** Submits a proposal, has it signed by everybody, and applies it. */
 export async function carryOut(
   client: TestClient,
   intent: ProposalIntent,
@@ -153,7 +156,7 @@ export async function sign(
   }
 }
 
-/** Two signers, a root, product `acme` with channel `stable`, and fleet `shops`. */
+/** Sets up two signers, a root, product `acme` with channel `stable`, and fleet `shops`. */
 export async function setUpTrust(client: TestClient): Promise<{ signers: Signer[] }> {
   const signers = [await generateSigner('ed25519'), await generateSigner('p256')]
   const online = await client.api.call(showOnlineKeys, {})
@@ -216,7 +219,9 @@ export async function pushRelease(
   return { version, index, sha256: sha256(index), sha512, layer }
 }
 
-/** Pushes bundles of `acme` with whatever is said of them, and registers nothing. */
+/**
+ * Pushes bundles of `acme` with whatever claims the test makes about them, and registers nothing.
+ */
 export async function pushCrafted(
   client: TestClient,
   token: string,

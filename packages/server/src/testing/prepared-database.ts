@@ -1,6 +1,7 @@
 /**
- * A database cluster that was made and migrated once, by the code under test, for a whole run of tests: most servers of tests start on a copy,
- * and only what proves a first start makes its own. Without the runner, which names the folder, everything makes its own.
+ * A database cluster that was made and migrated once, by the code under test, for a whole run of
+ * tests. Most test servers start on a copy, and only a test of the first start makes its own.
+ * Without the runner, which names the folder, every server makes its own.
  */
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises'
@@ -17,9 +18,12 @@ import { findAccount, startCluster } from '../postgres/index.ts'
 const waitMsMax = 120_000
 const run = promisify(execFile)
 
-/** The server's own PostgreSQL on a data folder, as the server starts it, with an empty database `seaworthy` at least. */
+/**
+ * Starts the server's own PostgreSQL on a data folder, as the server does, with a database
+ * `seaworthy`, which is created empty if there is none.
+ */
 export async function startTestCluster(dataDir: string): Promise<PostgresCluster> {
-  // PostgreSQL's own account must be able to pass.
+  // PostgreSQL's own account must be able to pass through the folder.
   await chmod(dataDir, 0o711)
   const ports = { log: silentLog, clock: systemClock, sleep: systemSleep, random: systemRandom }
   const account = process.getuid?.() === 0 ? await findAccount() : null
@@ -35,18 +39,21 @@ export async function startTestCluster(dataDir: string): Promise<PostgresCluster
   return cluster
 }
 
-/** Puts the copy into a data folder that has no cluster yet; nothing happens where there is one, or no runner. */
+/**
+ * Puts the copy into a data folder that has no cluster yet. Nothing happens where there is one, or
+ * when there is no runner.
+ */
 export async function layDatabase(dataDir: string): Promise<void> {
   const shared = process.env['SEAWORTHY_TEST_SHARED']
   const stateDir = join(dataDir, 'postgresql')
   if (shared === undefined || (await exists(join(stateDir, 'data')))) return
   const source = await findPrepared(shared)
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
-  // Its owner is PostgreSQL's account, and stays that.
+  // The files are owned by PostgreSQL's account, and must stay so.
   await run('cp', ['-a', source, join(stateDir, 'data')])
 }
 
-/** Whoever comes first makes it; all others wait. */
+/** The first process to come makes the cluster; all others wait. */
 async function findPrepared(shared: string): Promise<string> {
   const ready = join(shared, 'database')
   const claim = join(shared, 'database.claim')

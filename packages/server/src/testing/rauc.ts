@@ -36,12 +36,15 @@ filename=rootfs.img
 }
 
 export interface RaucRun {
-  /** Whether RAUC took the bundle. */
+  /** Whether RAUC accepted the bundle. */
   readonly isGood: boolean
   readonly output: string
 }
 
-/** Polls until one installation has ended. What the client fetched is left at `bundle` with `.seen` behind. */
+/**
+ * Polls until one installation has ended. What the client fetched is left at `bundle` with `.seen`
+ * appended.
+ */
 export async function runRaucClient(options: {
   readonly url: string
   readonly caFile: string

@@ -8,16 +8,22 @@ import type { TestClient } from './people.ts'
 
 export interface ReplicaLoad {
   acknowledgedCount(): number
-  /** Devices that were told to run something. */
+  /** The number of devices that were told to run something. */
   toldCount(): number
   stop(): Promise<void>
-  /** Nothing acknowledged is missing, and every device was told this release or nothing. */
+  /**
+   * Checks that nothing acknowledged is missing, and that every device was told this release or
+   * nothing.
+   */
   check(db: Db, sha256: string): Promise<void>
-  /** Everything that was answered with an error of the server's own making. */
+  /** All answers with an error of the server's own making. */
   mistakes(): string[]
 }
 
-/** Every device asks without end, signed and not, now here and now there, as behind a load balancer without memory. */
+/**
+ * Lets every device ask without end, with and without signature, now here and now there, as behind
+ * a load balancer without memory.
+ */
 export function startReplicaLoad(
   devices: readonly TestDevice[],
   replicas: () => readonly { readonly client: TestClient }[],
@@ -47,13 +53,13 @@ export function startReplicaLoad(
           own.push(sequence)
         }
         const sha256 = reply.assignment?.sha256
-        // Who was told once is told the same again, whoever answers.
+        // A device that was told once is told the same again, whichever replica answers.
         if (answers.size > 0 && sha256 === undefined) answers.add('nothing')
         if (sha256 !== undefined) answers.add(sha256)
       } catch (error) {
         if (error instanceof assert.AssertionError) throw error
         if (error instanceof Error && error.name === 'ProblemError') mistakes.push(error.message)
-        // Not acknowledged: nothing is promised about it.
+        // The report was not acknowledged, so nothing is promised about it.
         await systemSleep(10)
       }
       await systemSleep(20)

@@ -1,4 +1,7 @@
-/** One PostgreSQL and one store for several servers, each on a way of its own to the database, which a test can cut off. */
+/**
+ * One PostgreSQL and one store for several servers. Each server has its own link to the database,
+ * which a test can cut.
+ */
 import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
@@ -16,10 +19,10 @@ import { startTestCluster } from './prepared-database.ts'
 import type { TestServer } from './server.ts'
 import { startTestServer } from './server.ts'
 
-/** A host's way to PostgreSQL. */
+/** A host's link to PostgreSQL. */
 export interface DatabaseLink {
   readonly url: string
-  /** Nothing passes any more, in either direction, and nobody is told. */
+  /** Lets nothing through any more, in either direction, and tells nobody. */
   cut(): void
   restore(): void
 }
@@ -28,7 +31,7 @@ export interface SharedServices {
   /** Starts a server on the shared database and store; its folder stays until `stop`. */
   startReplica(name: string, link: DatabaseLink): Promise<TestServer>
   openLink(): Promise<DatabaseLink>
-  /** As somebody who has the database has it. */
+  /** Opens the database as somebody with direct access to it. */
   openDatabase(): Db
   stop(): Promise<void>
 }
@@ -116,7 +119,7 @@ async function openLink(socketFile: string): Promise<{ link: DatabaseLink; close
   return { link, close }
 }
 
-/** `kill -9` of a server and all that belongs to it, as when its host loses power. */
+/** Does `kill -9` to a server and all that belongs to it, as when its host loses power. */
 export async function killReplica(server: TestServer): Promise<void> {
   const pids = await server.workerPids()
   await Promise.all([
@@ -131,7 +134,10 @@ export async function killReplica(server: TestServer): Promise<void> {
   ])
 }
 
-/** Stops every process of a server in the middle of whatever it does, as a host does that is out of memory; the result lets them go on. */
+/**
+ * Stops every process of a server in the middle of whatever it does, as on a host that is out of
+ * memory; the result lets them go on.
+ */
 export async function freezeReplica(server: TestServer): Promise<() => void> {
   const pids = [server.pid, ...(await server.workerPids())]
   for (const pid of pids) process.kill(pid, 'SIGSTOP')

@@ -1,4 +1,4 @@
-/** Devices that take updates as told, and policies to try: what tests of rollouts share. */
+/** Devices that take updates as told, and policies to try: shared by the tests of rollouts. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { showRollout } from '@seaworthy/api/rollouts'
@@ -12,7 +12,7 @@ import { addDevice, report } from './device.ts'
 import type { PushedRelease, TestClient } from './people.ts'
 import { makeProvisioningKey, publishRelease, pushRelease } from './people.ts'
 
-/** A wave whose gate lets pass as soon as all of its members are healthy. */
+/** A wave whose gate opens as soon as all of its members are healthy. */
 export function waveOf(members: Wave['members'], gate: Partial<Wave['gate']> = {}): Wave {
   return {
     members,
@@ -28,7 +28,7 @@ export function waveOf(members: Wave['members'], gate: Partial<Wave['gate']> = {
   }
 }
 
-/** One wave of everything, without limits. */
+/** A policy with one wave of everything, without limits. */
 export function policyOf(changes: Partial<RolloutPolicy> = {}) {
   const policy: RolloutPolicy = {
     ...policyDefaults,
@@ -43,7 +43,10 @@ export interface PublishedRelease extends PushedRelease {
   readonly counter: number
 }
 
-/** Publishes versions one after another: their counters are 1, 2, …; one named so is a security release. */
+/**
+ * Publishes versions one after another, with counters 1, 2, …; a version with `security` in its
+ * name is a security release.
+ */
 export async function publishAll(
   client: TestClient,
   token: string,
@@ -60,7 +63,7 @@ export async function publishAll(
   return published
 }
 
-/** A fleet of `acme/stable` that follows rollouts, and its devices. */
+/** Makes a fleet of `acme/stable` that follows rollouts, and its devices. */
 export async function makeFleet(
   client: TestClient,
   origin: string,
@@ -91,30 +94,33 @@ export async function fillFleet(
   return devices
 }
 
-/** A device that says what it does, again when nobody answered, and does what the test says. */
+/**
+ * A device that reports what it does, repeats that when nobody answered, and does what the test
+ * says.
+ */
 export interface Installer {
   readonly device: TestDevice
-  /** Of the release it runs. */
+  /** The SHA-256 of the release that the device runs. */
   readonly running: () => string | null
-  /** Which attempt the last answer asked for. */
+  /** The attempt that the last answer asked for. */
   readonly attempt: () => number | undefined
-  /** Asks; answers the SHA-256 of what it is told to run. */
+  /** Asks; answers the SHA-256 of what the device is told to run. */
   ask(): Promise<string | null>
-  /** Says that it is at work on a release. */
+  /** Reports that the device is at work on a release. */
   say(
     state: DeviceReport['update']['state'],
     release: PublishedRelease,
     code?: string,
   ): Promise<string | null>
-  /** Commits a release and says so. */
+  /** Commits a release and reports that. */
   commit(release: PublishedRelease): Promise<string | null>
-  /** Says what it said before, as a request that was under way for long does. */
+  /** Repeats an earlier report, like a request that was under way for a long time. */
   repeat(
     sequence: number,
     state: DeviceReport['update']['state'],
     release: PublishedRelease,
   ): Promise<string | null>
-  /** Asks, and carries out whatever it is told until nothing is left. */
+  /** Asks, and carries out whatever the device is told until nothing is left. */
   follow(releases: readonly PublishedRelease[]): Promise<void>
 }
 
@@ -172,7 +178,10 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
   return installer
 }
 
-/** Shows the rollout again and again until it is as wanted. Rejects after `maxMs` with the last view. */
+/**
+ * Reads the rollout again and again until it is as wanted. Rejects after `maxMs` with the last
+ * view.
+ */
 export async function waitForRollout(
   client: TestClient,
   rolloutId: string,

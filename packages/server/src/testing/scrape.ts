@@ -1,4 +1,4 @@
-/** Reading `/metrics` as a monitoring system does. */
+/** Reads `/metrics` as a monitoring system does. */
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { TestClient } from './people.ts'
 
@@ -10,11 +10,11 @@ export interface ScrapedFamily {
 
 export interface Scraped {
   readonly text: string
-  /** Values by the whole series: name and labels as they are printed. */
+  /** Values by whole series: name and labels as they are printed. */
   readonly samples: ReadonlyMap<string, number>
-  /** Type, meaning and the labels that were seen, by family. */
+  /** Type, meaning and the labels that were seen, by metric family. */
   readonly families: ReadonlyMap<string, ScrapedFamily>
-  /** Sum over all series of that name which have these labels. */
+  /** The sum over all series of that name that have these labels. */
   readonly sum: (name: string, labels?: Readonly<Record<string, string>>) => number
 }
 

@@ -1,4 +1,7 @@
-/** A real server for tests: its own processes, its own PostgreSQL, its own folder, on a free port of the loopback. */
+/**
+ * A real server for tests: its own processes, its own PostgreSQL, its own folder, on a free port of
+ * the loopback interface.
+ */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,12 +19,21 @@ import { layDatabase } from './prepared-database.ts'
 
 export interface TestServerOptions {
   readonly workers?: number
-  /** An existing data folder, which then stays; without it there is a new one that `stop` and `kill` remove. */
+  /**
+   * An existing data folder, which then stays. Without it a new one is made, which `stop` and
+   * `kill` remove.
+   */
   readonly dataDir?: string
-  /** To listen on; without it one that stays its own while it is away. */
+  /**
+   * The port to listen on. Without it the server gets one that stays reserved for it while it is
+   * stopped.
+   */
   readonly port?: number
   readonly args?: readonly string[]
-  /** Whether it makes its database itself, instead of starting on a copy, and takes any free port. */
+  /**
+   * Whether the server makes its database itself, instead of starting on a copy, and takes any free
+   * port.
+   */
   readonly isFirstStart?: boolean
   /** Variables beyond those of this process. */
   readonly env?: Readonly<Record<string, string>>
@@ -33,23 +45,29 @@ export interface TestServer {
   /** Empty when somebody has signed in before. */
   readonly adminToken: string
   readonly dataDir: string
-  /** Of the primary process. */
+  /** Process id of the primary process. */
   readonly pid: number
-  /** Graceful; the folder goes unless it was given. Rejects when the exit code is not 0. */
+  /**
+   * Stops gracefully; the folder is removed unless it was given. Rejects when the exit code is not
+   * 0.
+   */
   stop(): Promise<void>
-  /** `kill -9` of the primary process; the folder stays. */
+  /** Does `kill -9` to the primary process; the folder stays. */
   kill(): Promise<void>
   workerPids(): Promise<number[]>
   postgresPid(): Promise<number>
-  /** The server's own database, as somebody who has stolen it has it. Close it before the server stops. */
+  /**
+   * The server's own database, as somebody who has stolen it has it. Close it before the server
+   * stops.
+   */
   openDatabase(): Db
-  /** Everything that it wrote to stderr so far. */
+  /** Everything that the server has written to stderr so far. */
   log(): string
 }
 
 const startMs = 120_000
 
-/** Resolves when it answers; rejects with its output when it ends before. */
+/** Resolves when the server answers; rejects with its output when it ends before. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const base = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'seaworthy-server-')))
   const usesOwn =

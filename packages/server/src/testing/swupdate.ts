@@ -1,4 +1,7 @@
-/** Debian's SWUpdate as a device: images as its makers sign them, and the real client as a process of its own. */
+/**
+ * Debian's SWUpdate as a device: images as their makers sign them, and the real client as a process
+ * of its own.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -67,25 +70,28 @@ export async function buildSwu(
 }
 
 export interface Swupdate {
-  /** Everything that it wrote so far. */
+  /** Everything that the client has written so far. */
   readonly output: () => string
   readonly stop: () => Promise<void>
 }
 
 export interface SwupdateOptions {
-  /** Its own, for sockets, temporary files and its configuration. */
+  /** A folder of the client's own, for sockets, temporary files and its configuration. */
   readonly folder: string
   readonly url: string
   readonly caFile: string
   readonly controllerId: string
   readonly token: string
-  /** Whose images it accepts. */
+  /** The maker whose images the client accepts. */
   readonly maker: Maker
-  /** As after a restart: 2 says that the last installation was good, 3 that it was not. */
+  /**
+   * What the client is told as after a restart: 2 says that the last installation was good, 3 that
+   * it was not.
+   */
   readonly confirm?: 2 | 3
 }
 
-/** In the mode of a device in the field; polls every second. */
+/** Starts the client in the mode of a device in the field; it polls every second. */
 export async function startSwupdate(options: SwupdateOptions): Promise<Swupdate> {
   const { folder, url, caFile, controllerId, token, maker, confirm } = options
   await mkdir(folder, { recursive: true })
@@ -104,7 +110,8 @@ identify: ( { name = "board"; value = "test"; } );
       confirm === undefined ? '' : `-c ${confirm}`,
     ],
     {
-      // A group of its own: it starts processes, which must go with it.
+      // The client has a process group of its own, because the processes it starts must end with
+      // it.
       detached: true,
       env: { PATH: process.env['PATH'], RUNTIME_DIRECTORY: folder, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -125,7 +132,7 @@ identify: ( { name = "board"; value = "test"; } );
   }
 }
 
-/** Until `isDone` answers something; fails with what the client wrote. */
+/** Waits until `isDone` answers something; fails with what the client wrote. */
 export async function waitFor<T>(
   client: Swupdate,
   isDone: () => Promise<T | undefined>,

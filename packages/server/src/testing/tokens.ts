@@ -10,7 +10,10 @@ import { readSecret } from '../db/secrets.ts'
 import { socketFileOf } from '../postgres/index.ts'
 import type { TestServer } from './server.ts'
 
-/** Access tokens as the server makes them, under its own key: for more devices than one wants to sign in one by one. */
+/**
+ * Makes access tokens as the server does, under its own key: for more devices than can sensibly be
+ * signed in one by one.
+ */
 export async function openTokenMaker(
   server: TestServer,
 ): Promise<(deviceId: string, expiresAt: Date) => string> {
@@ -19,7 +22,7 @@ export async function openTokenMaker(
     signToken(key, deviceAudience, { sub, exp: Math.floor(expiresAt.getTime() / 1000) })
 }
 
-/** PEM. For another server that is to cost the same handshakes. */
+/** The server's TLS key in PEM, for another server whose handshakes are to cost the same. */
 export async function openTlsKey(server: TestServer): Promise<string> {
   return Buffer.from(await openSecret(server, 'tls-key')).toString()
 }
@@ -36,7 +39,10 @@ async function openSecret(server: TestServer, name: SecretName): Promise<Uint8Ar
   }
 }
 
-/** The database of a running server's data folder, from a process that knows nothing else of it. Close it before the server stops. */
+/**
+ * Opens the database in a running server's data folder, from a process that knows nothing else of
+ * the server. Close it before the server stops.
+ */
 export function openDatabaseOf(dataDir: string): Db {
   const socketFile = socketFileOf(dataDir)
   return openDb({ kind: 'socket', socketFile, database: 'seaworthy' }, silentLog)
