@@ -57,7 +57,9 @@ export function describeStart(manifest: Uint8Array | undefined): string | undefi
   return manifest === undefined ? undefined : readMembers(manifest)?.get('start')
 }
 
-/** What may stand between two paths in one word of a command: `--import=./a.mjs`, `. ./run.sh`. */
+/**
+ * Characters between two paths in one word of a command: `--import=./a.mjs`, `. ./run.sh`.
+ */
 const betweenPaths = /[\s=:;,'"()&|]+/
 const linksMax = 40
 

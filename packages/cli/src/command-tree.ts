@@ -99,7 +99,10 @@ export function createProgram(ports: CliPorts): Command {
   return program
 }
 
-/** The same ways for every command below: no exit, no own printing, the width of the terminal. */
+/**
+ * Every command below behaves alike: it does not exit or print by itself, and keeps to the width of
+ * the terminal.
+ */
 function settle(command: Command, ports: CliPorts): void {
   command
     .exitOverride((error) => {

@@ -92,7 +92,7 @@ test('zsh loads its script and completes names that the server knows', (t) => {
   assert.deepEqual(out.trim().split('\n'), [fleets, fleets, 'rollout_0:2.0 to lab, active'])
 })
 
-/** A file: the script is longer than one argument may be. */
+/** The script goes into a file, because it is longer than one argument may be. */
 async function runFish(t: TestContext, lines: readonly string[]): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-fish-'))
   t.after(() => rm(folder, { recursive: true, force: true }))

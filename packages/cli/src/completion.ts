@@ -14,7 +14,7 @@ interface CommandEntry {
   options: OptionEntry[]
   /** Whether an argument of the command is a file or folder. */
   takesFiles: boolean
-  /** What an argument of the command is, where the server knows the words for it. */
+  /** The kind of the command's argument, where the server knows the words for it. */
   words: WordKind | undefined
 }
 
@@ -86,7 +86,7 @@ function isFileName(name: string): boolean {
   return /file|dir|key|root|from/.test(name)
 }
 
-/** Single quotes: nothing inside means anything to a shell. */
+/** Puts the text in single quotes, inside which nothing means anything to a shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
@@ -104,7 +104,7 @@ function valueOptions(entries: readonly CommandEntry[], value: OptionEntry['valu
   return [...new Set(longs.map((option) => option.long))].toSorted().join('|') || '--'
 }
 
-/** Those of every kind, without the placeholder for none. */
+/** The options of every kind that want a value, without the placeholder for none. */
 function allValueOptions(entries: readonly CommandEntry[]): string[] {
   return (['file', 'other', ...wordKinds] as const)
     .flatMap((value) => valueOptions(entries, value).split('|'))

@@ -1,4 +1,7 @@
-/** What every command gets: the ports, the options that all commands know, and ways to print. */
+/**
+ * The context that every command gets: the ports, the options that all commands know, and ways to
+ * print.
+ */
 import type { Command } from 'commander'
 import { CliError } from './failure.ts'
 import { formatFields, formatTable } from './output/table.ts'
@@ -22,13 +25,15 @@ export interface Context {
   ports: CliPorts
   options: GlobalOptions
   paint: Paint
-  /** A line on the output, unless `--json` is on. */
+  /** Prints a line on the output, unless `--json` is on. */
   say: (line: string) => void
-  /** A line on the error stream: warnings, and what a script does not want among its data. */
+  /**
+   * Prints a line on the error stream: warnings, and what a script does not want among its data.
+   */
   warn: (line: string) => void
-  /** Data: as JSON with `--json`, else as the lines that `text` makes. */
+  /** Prints data, as JSON with `--json`, else as the lines that `text` makes. */
   show(value: unknown, text: () => readonly string[]): void
-  /** Without rows, what there is to say instead. */
+  /** Formats the rows as a table; where there are none, it is `whenEmpty` instead. */
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], whenEmpty: string): string[]
   fields(fields: readonly (readonly [string, string | undefined])[]): string[]
   progress(title: string): Progress

@@ -9,7 +9,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { endings, untrusted } from './endings.ts'
 import type { ExitName } from './endings.ts'
 
-/** Documented in INTERFACES: part of the contract with scripts. */
+/** The exit codes are part of the contract with scripts. */
 export const exitCodes = {
   done: 0,
   failed: 1,
@@ -48,7 +48,7 @@ export class CliError extends Error {
   }
 }
 
-/** Ends a command whose exit code is somebody else's, who has already said why. */
+/** Ends a command with this exit code and without a message of its own. */
 export class ExitCodeError extends Error {
   override readonly name = 'ExitCodeError'
   readonly exitCode: number
@@ -59,7 +59,7 @@ export class ExitCodeError extends Error {
   }
 }
 
-/** The way out of what only a fault of ours or a lying server can bring about. */
+/** The way out where only a fault of ours or a lying server can be the cause. */
 export const reportIt = 'This should not happen: repeat it with --verbose, and report what it says.'
 
 /** The way out where the server answers something else than what was signed or asked for. */

@@ -4,7 +4,10 @@ import type { Command } from 'commander'
 import { createProgram } from './command-tree.ts'
 import { recordScreen, testPorts } from './testing/ports.ts'
 
-/** What `--help` of every command prints at a terminal of so many columns, footers included. */
+/**
+ * The text that `--help` of every command prints at a terminal of so many columns, footers
+ * included.
+ */
 function helpPages(columns: number): string[] {
   const out = { ...recordScreen(), isTerminal: true, columns }
   const pages: string[] = []

@@ -67,7 +67,7 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
       () => lie,
       () => fake,
     ),
-    // Waiting is not waited for: the server will not change its mind.
+    // Waiting takes no time here, because the server will not change its mind.
     sleep: async (ms) => clock.advance(ms),
     clock,
   })
@@ -226,7 +226,7 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
     await user.fails(3, 'trust', 'status'),
     /has expired at .*trust rotate timestamp --new-online-key/s,
   )
-  // somebody who logs in anew has the same state, until root voids the key
+  // A user who logs in anew has the same state, until a new root voids the key.
   await user.ok('login', server.url, '--pin', server.pin, '--token', server.token)
   await user.fails(3, 'trust', 'status')
 
@@ -243,7 +243,7 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
   assert.match(await user.ok('proposal', 'import', signatures), /Published/)
   await user.ok('trust', 'status')
 
-  // a server that holds back everything but the roots
+  // The server holds back everything but the roots.
   isCut = true
   await user.fails(3, 'trust', 'status')
   const both = ['--sign-with', user.file('a'), '--sign-with', user.file('b')]
@@ -303,7 +303,7 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
   await user.ok('proposal', 'sign', file, ...signing)
   assert.match(await user.ok('proposal', 'import', signatures), /Published/)
 
-  // nothing else goes on
+  // Nothing else goes on.
   await user.fails(3, 'trust', 'renew', 'targets', ...both)
   await user.fails(3, 'trust', 'rotate', 'targets', '--threshold', '1', ...both)
   await user.fails(3, 'product', 'create', 'web', '--kind', 'bundle', ...both)
@@ -319,7 +319,7 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
     assert.match(await user.fails(3, 'proposal', ...command), /\(log_truncated\)/)
   }
 
-  // whoever is to find out why can sign in, see who they are, and read what is there
+  // A person who has to find out why can sign in, see who they are, and read what is there.
   const login = ['login', server.url, '--pin', server.pin, '--token', server.token]
   for (const command of [login, ['whoami']]) {
     const { exitCode, err: warned } = await user.run(...command)
@@ -336,7 +336,7 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
     contradiction.err,
   )
 
-  // the way out is deliberate, and keeps what it contradicts
+  // The way out is deliberate, and keeps what it contradicts.
   await user.fails(2, 'log', 'accept')
   older = new Uint8Array()
   const gone = await user.fails(3, 'log', 'accept', '--reason', 'none is there')

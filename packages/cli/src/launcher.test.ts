@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-/** A checkout that has the launcher alone, and on the PATH what a shell script needs. */
+/** A checkout that has only the launcher, and a PATH with what a shell script needs. */
 function makeCheckout(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-launcher-'))
   t.after(() => rmSync(folder, { recursive: true }))
@@ -29,7 +29,7 @@ function makeCheckout(t: TestContext) {
   for (const name of ['sh', 'dirname', 'readlink', 'uname'])
     symlinkSync(`/usr/bin/${name}`, join(path, name))
   return {
-    /** Puts a program called `node` there, which prints and ends so. */
+    /** Puts a program called `node` there, which prints this text and ends with this code. */
     addNode: (where: 'pinned' | 'path', text: string, exitCode = 0) => {
       const file = join(
         folder,

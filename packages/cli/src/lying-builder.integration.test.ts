@@ -180,7 +180,7 @@ test('T11 without the content everything is NOT CHECKED, and --yes does not sign
 test('T11 content that just fits into an exported file is read out of it', async (t) => {
   const signer = await createSigner(t)
   const { user, layout } = signer
-  // packed it is as long as the random bytes, and in the file a third longer
+  // The packed content is as long as the random bytes, and a third longer in the file.
   const content = randomBytes(60 * 1024 * 1024).toString('base64')
   const large = craftLayer([app('#!/bin/sh\n'), { path: 'noise', content }])
   const bundle = { platform, layer: large.layer, listed: large.files }

@@ -83,7 +83,7 @@ test('an interrupted command stops its requests and ends', async (t) => {
 test('O1 whoever stops npx stops the server and its PostgreSQL', async (t) => {
   if (skipWithout(t, 'npx')) return
   const folder = await makeFolder(t)
-  // the database may run as an account of its own, which has to find its folder
+  // The database may run under an account of its own, which has to reach its folder.
   await chmod(folder, 0o755)
   await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
   await writeFile(join(folder, 'package.json'), '{"private":true}')
@@ -93,7 +93,7 @@ test('O1 whoever stops npx stops the server and its PostgreSQL', async (t) => {
   const up = ['seaworthy', 'up', '--data-dir', data, '--listen', `127.0.0.1:${await claimPort()}`]
   const npx = spawn('npx', up, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => {
-    // what was left running, if anything
+    // This ends what was left running, if anything.
     if (existsSync(pidFile)) process.kill(-npx.pid!, 'SIGTERM')
   })
   let out = ''

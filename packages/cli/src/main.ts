@@ -15,7 +15,7 @@ let foreground: { kill(signal: NodeJS.Signals): void } | undefined
 
 function end(signal: NodeJS.Signals): void {
   if (foreground !== undefined) return foreground.kill(signal)
-  // Asked twice: whatever still runs is left to the system.
+  // The second signal ends the program at once: whatever still runs is left to the system.
   if (interruption.signal.aborted) process.exit(130)
   interruption.abort()
   // Hidden input and running requests end by themselves; anything else gets a moment.

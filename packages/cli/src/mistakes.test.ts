@@ -10,7 +10,7 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 const notes = join(folder, 'notes.json')
 writeFileSync(notes, '{"format":"notes"}')
 
-/** What a newcomer typed, and what they read: the thing, the cause, the way out. */
+/** Mistakes of a newcomer, and what they read: the thing, the cause, the way out. */
 const mistakes: readonly (readonly [args: string[], exitCode: number, said: RegExp])[] = [
   [
     ['product', 'create', 'Gateway', '--kind', 'bundle'],

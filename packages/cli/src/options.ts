@@ -72,13 +72,13 @@ export function oneOf<T extends string>(...choices: readonly T[]): (text: string
   }
 }
 
-/** What Linux runs on, by the names that OCI takes over from Go. */
+/** Architectures that Linux runs on, by the names that OCI takes over from Go. */
 const architectures = [
   ...['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mips64', 'mips64le', 'mipsle'],
   ...['ppc64', 'ppc64le', 'riscv64', 's390x'],
 ]
 
-/** What machines and people call them, and what releases do. */
+/** Names that machines and people use for architectures, with those that releases use. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   ...{ x86_64: ['amd64'], x64: ['amd64'], x86: ['amd64', '386'] },
   ...{ i386: ['386'], i686: ['386'], ia32: ['386'] },

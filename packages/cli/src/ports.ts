@@ -1,4 +1,7 @@
-/** What the command line needs from the world. Made in `main.ts`, or by a test. */
+/**
+ * The ports through which the command line reaches the world. They are made in `main.ts`, or by a
+ * test.
+ */
 import type { Transport } from '@seaworthy/std/http'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock, Sleep } from '@seaworthy/std/time'
@@ -15,7 +18,7 @@ export interface Screen {
 }
 
 export interface Prompt {
-  /** False when nobody sits at the other end: then nothing may be asked. */
+  /** False when no person sits at the other end: then nothing may be asked. */
   readonly isInteractive: boolean
   /**
    * Asks one question after the other. Nothing typed from the first question to the last answer is
@@ -29,7 +32,9 @@ export interface Prompt {
 export interface TransportOptions {
   /** `sha256:<base64url>` of the server's SPKI; without it the system's CAs decide. */
   pin?: string
-  /** Also `http:`, for repositories that are verified by their signatures alone. */
+  /**
+   * Whether `http:` is allowed too, for repositories that are verified only by their signatures.
+   */
   allowPlain?: boolean
 }
 
@@ -42,7 +47,7 @@ export interface CliPorts {
   clock: Clock
   sleep: Sleep
   random: Random
-  /** What each guess at the passphrase of a new key file costs. */
+  /** The cost of each guess at the passphrase of a new key file. */
   keyFileCost: KeyFileCost
   environment: Readonly<Record<string, string | undefined>>
   /** IANA name of the zone that people here read times in. */

@@ -9,7 +9,7 @@ import { harmless } from './output/format.ts'
 import { createPaint } from './output/paint.ts'
 import type { CliPorts } from './ports.ts'
 
-/** Runs the command line to its end. Never throws, never exits; gives the exit code. */
+/** Runs the command line to its end. It never throws or exits; it returns the exit code. */
 export async function runCli(args: readonly string[], ports: CliPorts): Promise<ExitCode> {
   const isJson = args
     .slice(0, args.includes('--') ? args.indexOf('--') : undefined)
@@ -45,7 +45,7 @@ function describeEnd(error: unknown, { signal }: CliPorts): Failure {
   return { exitCode: exitCodes.failed, why: 'interrupted' }
 }
 
-/** What commander says, in one sentence. */
+/** Turns a message of commander into one sentence. */
 function describeUsage({ code, message }: CommanderError): Failure {
   const text = message.replace(/^error: /, '').replaceAll('\n', ' ')
   return {
@@ -54,14 +54,14 @@ function describeUsage({ code, message }: CommanderError): Failure {
   }
 }
 
-/** Whatever was wrong with how a command was called, its help is a way out. */
+/** The help of a command is the way out of any mistake in how it was called. */
 function withHelp(failure: Failure, command: string): Failure {
   if (failure.exitCode !== exitCodes.usage || failure.wayOut !== undefined) return failure
   const name = ['seaworthy', command, '--help'].filter(Boolean).join(' ')
   return { ...failure, wayOut: `See \`${name}\`.` }
 }
 
-/** What each exit code means, where no code says more. */
+/** The meaning of each exit code, where no code says more. */
 const codeOfExit: Readonly<Record<ExitCode, string>> = {
   0: 'done',
   1: 'failed',

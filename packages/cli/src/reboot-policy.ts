@@ -15,7 +15,7 @@ import { describeWindows, parseWindowSpan, windowsOf } from './window-spans.ts'
 
 type RebootPolicy = FleetView['reboot']
 
-/** What `--reboot` says; the time zone of its spans is another option's. */
+/** The value of `--reboot`; another option gives the time zone of its spans. */
 export interface RebootOption {
   strategy: RebootPolicy['strategy']
   slots?: number

@@ -22,9 +22,9 @@ export interface PlatformChange {
   added: readonly FileEntry[]
   removed: readonly FileEntry[]
   changed: readonly { before: FileEntry; after: FileEntry }[]
-  /** What deserves a second look, in words. */
+  /** Descriptions of what deserves a second look. */
   alerts: readonly string[]
-  /** What was not computed, in words. */
+  /** Descriptions of what was not computed. */
   unchecked: readonly string[]
   /**
    * Paths on the new side that no list leaves out: what a device can run (executables, their links,
@@ -191,7 +191,7 @@ function listNeverCut(tree: PlatformTree & { kind: 'files' }): ReadonlySet<strin
   ])
 }
 
-/** Where a link leads, when no other link is on the way. */
+/** The path that a link leads to, when no other link is on the way. */
 function linkedPath({ path, target }: FileEntry & { type: 'symlink' }): string {
   return posix.join(posix.dirname(path), target)
 }
@@ -200,9 +200,11 @@ const entriesShownMax = 60
 
 export interface DescribedChanges {
   lines: readonly string[]
-  /** What nobody has looked at; a signature needs a word about it. */
+  /** Content that nobody has looked at; a signature needs explicit consent to it. */
   unchecked: readonly string[]
-  /** What a long list does not show; whoever signs sees it too, or says that they did not. */
+  /**
+   * Entries that a long list does not show; the signer sees them too, or says that they did not.
+   */
   leftOut: LeftOut
 }
 

@@ -113,9 +113,9 @@ interface SignedRole {
   /** The keys that the role above names. */
   keys: Readonly<Record<string, PublicKey>>
   role: RoleKeys
-  /** Whose signed bytes name these keys, for people. */
+  /** The documents whose signed bytes name these keys, as text for people. */
   namedBy: string
-  /** The one of them that the commands look into for a key. */
+  /** The document of these in which the commands look up a key. */
   namedIn: (keyid: string) => string
   /** The name of the file in `tuf/`. */
   file: string
@@ -204,7 +204,10 @@ interface ListedBundle {
   layer: string
 }
 
-/** Computed from the layers, and not taken over from whoever made the release. */
+/**
+ * Writes file lists that are computed from the layers, not taken over from the maker of the
+ * release.
+ */
 async function writeFileLists({ folder, release, source }: ExportInput): Promise<ListedBundle[]> {
   const listed: ListedBundle[] = []
   const outline = await readReleaseOutline(source, `sha256:${release.sha256}`)
@@ -225,7 +228,7 @@ async function writeFileLists({ folder, release, source }: ExportInput): Promise
   return listed
 }
 
-/** Everything in the folder, for `sha256sum -c SHA256SUMS`. */
+/** Sums every file in the folder, for `sha256sum -c SHA256SUMS`. */
 async function sumFiles(folder: string): Promise<string> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries

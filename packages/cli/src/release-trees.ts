@@ -26,7 +26,7 @@ import type { Context } from './context.ts'
 export interface ImagePart {
   name: string | undefined
   digest: Digest
-  /** Bytes, counted; of a release that was signed before, as its manifest says. */
+  /** The size as counted here, or as the manifest says for a release that was signed before. */
   size: number
 }
 
@@ -48,9 +48,9 @@ export interface ReleaseTree {
   version: string
   kind: ReleaseKind
   platforms: ReadonlyMap<string, PlatformTree>
-  /** What the index carries besides, that no device looks at. */
+  /** Other descriptors of the index, which no device looks at. */
   others: readonly Descriptor[]
-  /** What a release that was signed before says wrongly about itself. */
+  /** False statements about itself of a release that was signed before. */
   lies: readonly string[]
 }
 
@@ -182,7 +182,7 @@ export function isContentFault(error: unknown): error is Refusal | TrustError {
   return error instanceof Refusal || error instanceof TrustError
 }
 
-/** What is wrong with content, for people. Throws any other error. */
+/** Describes for people what is wrong with content. Throws any other error. */
 export function reasonOf(error: unknown): string {
   if (!isContentFault(error)) throw error
   return error.message

@@ -91,14 +91,14 @@ async function untilWave(user: CliUser, { id }: RolloutView, number: number, sta
   return view!
 }
 
-/** Those that were offered something. */
+/** Asks for every device, and returns those that were offered something. */
 async function askAll(devices: readonly CrowdDevice[]): Promise<CrowdDevice[]> {
   const offered: CrowdDevice[] = []
   for (const device of devices) if ((await device.ask()) !== null) offered.push(device)
   return offered
 }
 
-/** Everybody runs this version: a rollout of one wave, to its end. */
+/** Brings every device to this version, by a rollout of one wave. */
 async function bringAll(user: CliUser, version: string, devices: readonly CrowdDevice[]) {
   const rollout = await create(
     user,
@@ -264,7 +264,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
     /^2\.0 {2}rollout_\w+ {2}wave 2: rolled_back \(health_failed\)\n.* 1 {2}offered\n/,
   )
 
-  // one of few has failed: more than the gate lets pass
+  // One of few devices has failed, which is more than the gate lets pass.
   const stopped = await plain.ended
   assert.equal(stopped.exitCode, 3, stopped.out)
   for (const line of [
@@ -304,7 +304,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
     assert.ok(screen.every((line) => line.length < 80))
   }
 
-  // a person takes the failure as accepted: the gate is met by the others
+  // A person accepts the failure, and the other devices meet the gate.
   await ann.ok('rollout', 'resume', rollout.id)
   await untilWave(ann, rollout, 3, 'awaiting_approval')
   assert.match(
@@ -364,7 +364,8 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
     new RegExp(`Then go on with the same command: seaworthy rollout back ${bad.id}`),
   )
   assert.equal((await ann.json<RolloutView[]>('rollout', 'list')).length, 2)
-  // asked again before anybody has signed: the same proposal, not a second one
+  // The command runs again before anybody has signed: it finds the same proposal and makes no
+  // second one.
   assert.match(await back(), new RegExp(id))
   assert.equal((await ann.json<object[]>('proposal', 'list', '--state', 'open')).length, 1)
 
@@ -410,7 +411,10 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
   await refuseLies(t, server, ann, { bad, worse })
 })
 
-/** What a server that was taken over says of the bad release, to have something else signed. */
+/**
+ * The lies of a server that was taken over about the bad release, told to have something else
+ * signed.
+ */
 async function refuseLies(
   t: TestContext,
   server: RunningServer,

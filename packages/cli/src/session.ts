@@ -19,7 +19,7 @@ import { readIfThere } from './state/files.ts'
 export interface Session {
   name: string
   server: PairedServer
-  /** Where this program keeps what it remembers about the server. */
+  /** The folder in which this program keeps what it remembers about the server. */
   folder: string
   configFolder: string
   client: ApiClient
@@ -72,7 +72,10 @@ export async function withSession<T>(
   })
 }
 
-/** Loud, before anything else is said: what a command shows or does goes on without the log. */
+/**
+ * Warns, before anything else is printed, that what a command shows or does goes on without the
+ * log.
+ */
 export function warnOfLog(context: Context, error: Error): void {
   context.warn(
     context.paint.yellow(
@@ -111,7 +114,10 @@ export async function withPaired<T>(
   }
 }
 
-/** Throws why the log is not believed, before anything but the root is looked at or changed. */
+/**
+ * Throws the reason why the log is not believed, before anything but the root is looked at or
+ * changed.
+ */
 export function requireLog({ logFault }: Pick<Session, 'logFault'>): void {
   if (logFault !== undefined) throw logFault
 }
@@ -131,7 +137,7 @@ export function logSettings(
   }
 }
 
-/** Where the token of a server lies. */
+/** The path of the token of a server. */
 export function tokenPath(folder: string): string {
   return join(folder, 'token')
 }

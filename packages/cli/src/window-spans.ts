@@ -32,7 +32,7 @@ function parseDays(text: string): Weekday[] {
     if (start < 0 || end < 0 || part.split('-').length > 2) {
       throw new InvalidArgumentError(`Not ${form}: the days are ${weekdays.join(', ')}.`)
     }
-    // a range may run over the end of the week: fri-mon
+    // A range may run over the end of the week: fri-mon.
     for (let at = start; ; at = (at + 1) % weekdays.length) {
       chosen.add(weekdays[at]!)
       if (at === end) break
@@ -82,7 +82,7 @@ function formatSpanOfDays({ days, from, to }: WindowSpan): string {
   return `${formatDays(days)} ${from}-${to === '00:00' ? '24:00' : to}`
 }
 
-/** Runs of three days and more as a range. */
+/** Writes runs of three or more days as a range. */
 function formatDays(days: readonly Weekday[]): string {
   if (days.length === weekdays.length) return 'every day'
   const parts: string[] = []

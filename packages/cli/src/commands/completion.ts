@@ -28,11 +28,14 @@ export function addCompletionCommand(program: Command, ports: CliPorts): void {
     )
 }
 
-/** Nobody waits longer for a completion. */
+/** A user does not wait longer than this for a completion. */
 const waitMsMax = 4000
 const wordsMax = 100
 
-/** One word a line, a description behind a tab. Silent where the server cannot be asked. */
+/**
+ * Prints one word per line, with its description behind a tab. It prints nothing where the server
+ * cannot be asked.
+ */
 async function printWords(context: Context, kind: WordKind): Promise<void> {
   const { ports } = context
   const over = new AbortController()
@@ -47,12 +50,13 @@ async function printWords(context: Context, kind: WordKind): Promise<void> {
       askWords(session, kind),
     )
     for (const [word, text] of words) {
-      // shells expand what they are given: whatever could mean something to one of them is left out
+      // Shells expand what they are given, so words that could mean something to one of them are
+      // left out.
       if (!/^[A-Za-z0-9._-]+$/.test(word)) continue
       ports.out.write(`${word}\t${text.replaceAll(/[^A-Za-z0-9 ._,@-]/g, '')}\n`)
     }
   } catch {
-    // whoever presses a key wants words or nothing, no message in the middle of a line
+    // A user who presses the key wants words or nothing, and no message in the middle of a line.
     throw new ExitCodeError(exitCodes.failed)
   } finally {
     answered.abort()

@@ -94,7 +94,7 @@ async function list(
     const devices = await collectPages((query) =>
       client.call(listDevices, { query: { ...query, ...wanted } }),
     )
-    // An empty list of a fleet that is not there would be an answer to another question.
+    // An empty list for a fleet that does not exist would be misleading.
     if (devices.length === 0 && fleet !== undefined) {
       await client.call(showFleet, { params: { fleet } })
     }
@@ -285,12 +285,12 @@ function describeVersion(view: DeviceView): string {
   return view.running?.version ?? describeUnsigned(view) ?? '-'
 }
 
-/** What the machine calls what it runs: nobody has signed that. */
+/** The version that the machine itself reports: nobody has signed it. */
 function describeUnsigned({ unsignedVersion }: DeviceView): string | undefined {
   return unsignedVersion === null ? undefined : `${harmless(unsignedVersion)} (not signed)`
 }
 
-/** More than this and the server calls it off. */
+/** A clock that differs by more than this is `off` for the server. */
 const clockOffSeconds = 60
 
 function describeClock({ clockOffsetSeconds: offset }: DeviceView): string | undefined {
@@ -300,7 +300,7 @@ function describeClock({ clockOffsetSeconds: offset }: DeviceView): string | und
   return `${span} ${offset > 0 ? 'ahead of' : 'behind'} the server's, when it last got a token`
 }
 
-/** Without product and channel, which are those of the fleet. */
+/** Leaves out the product and the channel, which are those of the fleet. */
 function describeUpdateShortly({ update }: DeviceView): string {
   if (update === null) return '-'
   const version = update.targetPath?.split('/').at(-1)

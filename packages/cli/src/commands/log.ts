@@ -105,7 +105,7 @@ async function verify(
           : context.paint.green('The audit log is whole.'),
       ],
     )
-    // remembers what was seen, or keeps it as evidence and refuses
+    // The call remembers the checkpoint, or keeps it as evidence and refuses.
     await checkLog(settings)
   })
 }

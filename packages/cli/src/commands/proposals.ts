@@ -314,7 +314,7 @@ async function exportProposal(
   )
 }
 
-/** What a signer without network is to be handed, up to the command that they run there. */
+/** Describes what a signer without network is handed, up to the command that they run there. */
 function describeCarried({
   id,
   output,
@@ -376,7 +376,7 @@ async function importSignatures(
   )
 }
 
-/** The same intent as a new proposal: nobody has signed the new content. */
+/** Makes a new proposal of the same intent, whose content nobody has signed yet. */
 async function rebase(
   context: Context,
   id: string,

@@ -102,7 +102,10 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
   })
 }
 
-/** Looked at before a key is made that nobody would have. */
+/**
+ * Checks that the file is new before a key is made, which nobody would have if it could not be
+ * written.
+ */
 async function requireNew(path: string): Promise<void> {
   const isThere = await lstat(path).then(
     () => true,

@@ -155,7 +155,10 @@ export function neverMet(option: string, threshold: number, keysCount: number): 
   )
 }
 
-/** Online keys come from the server; a key that is none is refused here and not by a device. */
+/**
+ * Online keys come from the server; what is not a key is refused here, before a device has to
+ * refuse it.
+ */
 function onlineAuthority(keys: readonly PublicKey[]): RoleAuthority {
   return { keys: keys.map((key) => parsePublicKey(key).key), threshold: keys.length }
 }
@@ -251,7 +254,9 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
   )
 }
 
-/** New keys of these are in the root alone; those of `targets` need its content signed anew. */
+/**
+ * New keys of these roles change only the root; those of `targets` need its content signed anew.
+ */
 function isOfRoot(role: string): boolean {
   return role === 'root' || role === 'snapshot' || role === 'timestamp'
 }
@@ -355,7 +360,7 @@ async function showStatus(context: Context): Promise<void> {
   })
 }
 
-/** What the server says about roles must be what we verified ourselves. */
+/** Requires that what the server says about roles is what we verified ourselves. */
 async function requireAgreement({ current }: RepositoryView, row: RoleRow): Promise<void> {
   const authority = currentAuthority(row.role, current)
   const ids = await Promise.all((authority?.keys ?? []).map((key) => keyId(key)))

@@ -135,7 +135,7 @@ test('init, refresh and download keep the exact bytes and make only the requests
   assert.equal((await tuf('download')).exitCode, 0)
   const [name] = await readdir(user.file('targets'))
   assert.equal(await readFile(`${user.file('targets')}/${name}`, 'utf8'), 'the target\n')
-  // a target that is there and right is not fetched again
+  // A target that is there and right is not fetched again.
   repository.requests.length = 0
   assert.equal((await tuf('download')).exitCode, 0)
   assert.ok(!repository.requests.some((path) => path.startsWith('/targets/')))
@@ -221,7 +221,7 @@ test('T7 a target of any length goes to the disk piece by piece; what does not v
   assert.match(short.err, /\(wrong_length\)/)
   assert.deepEqual(await readdir(user.file('targets')), [])
 
-  // Half of it is on the disk before the other half is sent.
+  // Half of the target is on the disk before the other half is sent.
   const sendLong = async (response: ServerResponse) => {
     for (const piece of pieces.slice(0, 24)) response.write(piece)
     await waitUntil('half of it is on the disk', async () => {

@@ -29,7 +29,7 @@ async function up(
 ): Promise<void> {
   const args = command.options.flatMap((option) => {
     const value = options[option.attributeName()]
-    // `--no-…` is a switch that is on until somebody says so.
+    // An option `--no-…` is a switch that is on unless it is given.
     if (option.negate) return value === false ? [option.long!] : []
     if (value === undefined || value === false) return []
     return value === true ? [option.long!] : [value].flat().flatMap((one) => [option.long!, one])

@@ -15,7 +15,7 @@ import { readPassphrase } from './passphrases.ts'
 
 const argon2Async = promisify(argon2)
 
-/** The argon2id of Node. */
+/** The argon2id implementation of Node. */
 export const argon2id: Argon2id = async ({
   passphrase,
   salt,
@@ -161,7 +161,7 @@ function checkPassphrase(passphrase: string): string {
   return passphrase
 }
 
-/** Room for further lines, which are not read. */
+/** The limit leaves room for further lines, which are not read. */
 const passphraseFileBytesMax = 64 * 1024
 
 async function readPassphraseFile(path: string): Promise<string> {
@@ -187,7 +187,7 @@ function isSealed(bytes: Uint8Array): boolean {
   return file.format === 'seaworthy-key-v1'
 }
 
-/** The same refusal, with the file's name in front. */
+/** Puts the file's name in front of the refusal. */
 function nameFile(path: string, cause: unknown): unknown {
   if (!(cause instanceof TrustError)) return cause
   return new TrustError<string>(cause.code, `${path}: ${cause.message}`, { cause })

@@ -13,7 +13,7 @@ import { createPassphraseSource } from './key-files.ts'
 const folder = mkdtempSync(join(tmpdir(), 'seaworthy-passphrases-'))
 after(() => rmSync(folder, { recursive: true }))
 
-/** A terminal whose user types these bytes, which come in pieces as they like. */
+/** A terminal whose user types these bytes, which arrive in pieces of any size. */
 function typing(bytes: Buffer, cuts: readonly number[]) {
   const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined })
   const places = [0, ...cuts.map((cut) => cut % bytes.length), bytes.length].toSorted(
@@ -36,7 +36,7 @@ function readFrom(
   return createPassphraseSource(ports, way === 'file' ? [file] : undefined).read('key')
 }
 
-/** What somebody can type: no control characters. */
+/** Text that a user can type: it has no control characters. */
 const typed = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
   .filter((text) => !/[\p{Cc}\uFFFD]|^\uFEFF/u.test(text) && text.isWellFormed())

@@ -26,7 +26,7 @@ export function drawBar(parts: readonly BarPart[], total: number, width: number)
     cells[widest]!--
   }
   if (!hasRest) {
-    // rounding left some cells over: they belong to the largest part
+    // Cells that rounding left over belong to the largest part.
     const largest = parts.reduce((best, { count }, i) => (count > parts[best]!.count ? i : best), 0)
     cells[largest]! += Math.max(0, width - used)
   }

@@ -36,11 +36,11 @@ export function formatAgo(instant: string | null, now: Date): string {
   if (instant === null) return 'never'
   const ms = now.getTime() - Date.parse(instant)
   if (Number.isNaN(ms)) return printable(instant)
-  // What is to come is rounded up: it does not come before.
+  // A future time is rounded up, because it does not come earlier.
   return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(Math.ceil(-ms / 1000) * 1000)}`
 }
 
-/** The same for what has certainly happened: where a clock says otherwise, the clock is wrong. */
+/** Formats a time that has certainly passed: where a clock says otherwise, the clock is wrong. */
 export function formatPast(instant: string | null, now: Date): string {
   if (instant === null) return 'never'
   return formatAgo(Date.parse(instant) > now.getTime() ? formatInstant(now) : instant, now)

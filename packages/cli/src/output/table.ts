@@ -7,7 +7,9 @@ export interface Column<Row> {
   align?: 'left' | 'right'
   /** Columns that give up width first when the terminal is narrow; others are never cut. */
   isShrinkable?: boolean
-  /** Columns that are left out first of all, the last of them first: what people miss least. */
+  /**
+   * Columns that people miss least, which are left out before any is cut, the last of them first.
+   */
   isDroppable?: boolean
 }
 
@@ -67,7 +69,7 @@ function excess<Row>(kept: readonly Sized<Row>[], columnsMax: number): number {
   return kept.reduce((sum, { width }) => sum + width, gap.length * (kept.length - 1)) - columnsMax
 }
 
-/** Without the droppable columns that have no room, the last of them first. */
+/** Leaves out droppable columns that have no room, the last of them first. */
 function drop<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>[] {
   let kept = [...all]
   while (excess(kept, columnsMax) > 0) {
@@ -78,7 +80,7 @@ function drop<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>[]
   return kept
 }
 
-/** With shrinkable columns as narrow as they have to be, the widest first. */
+/** Makes shrinkable columns as narrow as they have to be, the widest first. */
 function shrink<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>[] {
   let kept = [...all]
   while (excess(kept, columnsMax) > 0) {

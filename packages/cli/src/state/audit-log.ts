@@ -31,10 +31,10 @@ export interface LogSettings {
   url: string
   /** The verifier key remembered at login. */
   verifierKey: string
-  /** Where the checkpoint is remembered. */
+  /** The folder in which the checkpoint is remembered. */
   folder: string
   transport: Transport
-  /** Entries are not for everybody. */
+  /** The token that the server asks for before it serves entries. */
   token: string
   random: Random
   signal?: AbortSignal

@@ -43,7 +43,10 @@ export function configFolder(ports: CliPorts, option: string | undefined): strin
   return join(environment['HOME'] ?? homedir(), '.config', 'seaworthy')
 }
 
-/** An empty one when there is none yet; a damaged one is an error, never a fresh start. */
+/**
+ * Reads the configuration, which is empty when there is no file yet. A damaged file is an error,
+ * never a fresh start.
+ */
 export async function readConfig(folder: string): Promise<Config> {
   const path = join(folder, 'config.json')
   const bytes = await readIfThere(path, configBytesMax)

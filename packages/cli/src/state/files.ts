@@ -11,14 +11,14 @@ import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
 
-/** Makes the folder and its parents, readable by the owner alone. */
+/** Makes the folder and its parents, readable only by the owner. */
 export async function makePrivateFolder(path: string): Promise<void> {
   makeFolders(path, 0o700)
 }
 
 export interface WriteOptions {
   random: Random
-  /** 0600 unless given. */
+  /** The file mode; 0600 unless given. */
   mode?: number
   /** Refuses with EEXIST when the file is there already. */
   isNew?: boolean
@@ -53,7 +53,7 @@ export async function replaceDurably(
     await fillNew(temporary, mode, fill)
     await rename(temporary, path)
   } catch (error) {
-    // the first error is the one to tell
+    // The first error is the one to report.
     await unlink(temporary).catch(() => {})
     throw error
   }
@@ -118,7 +118,7 @@ export async function readBounded(
   }
 }
 
-/** As `readBounded`, or `undefined` when there is no such file. Any other error is thrown. */
+/** Like `readBounded`, but `undefined` when there is no such file. Any other error is thrown. */
 export async function readIfThere(
   path: string,
   maxBytes: number,

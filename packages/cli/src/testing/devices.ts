@@ -25,7 +25,7 @@ type Assignment = ReplyOf<typeof checkIn>['assignment']
 
 export interface CrowdDevice {
   readonly id: string
-  /** What it runs, by its own word. */
+  /** The version that the device says it runs. */
   running: Running | null
   /** Asks once; an answer that names a release is remembered. */
   ask(): Promise<Assignment>

@@ -61,7 +61,7 @@ export interface Outcome {
 
 /** A command line that runs in this process. */
 export interface RunningCommand {
-  /** What it has written to its standard output so far. */
+  /** The text on its standard output so far. */
   said(): string
   ended: Promise<Outcome>
 }

@@ -1,7 +1,7 @@
-/** How long something lasts that a test uses: one test, or all of a file. */
+/** The lifetime of something that a test uses: one test, or all of a file. */
 import { after } from 'node:test'
 
-/** A test's own context is one. */
+/** The lifetime that endings are registered with; a test's own context is one. */
 export interface Scope {
   after(end: () => Promise<void>): void
 }

@@ -23,7 +23,7 @@ const startMsMax = 120_000
 /** Starts `seaworthy up` through the launcher, on a folder that goes with the test. */
 export async function startServer(t: Scope): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
-  // As root, PostgreSQL runs under another account, which has to get through here.
+  // When root runs the test, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)
   let running = runServer(folder, `127.0.0.1:${await claimPort()}`)
   t.after(async () => {

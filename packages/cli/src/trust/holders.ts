@@ -1,4 +1,4 @@
-/** Who holds what: keys with the roles that verified metadata lets them speak for. */
+/** The holders of keys, with the roles that verified metadata lets each key speak for. */
 import { keyId } from '@seaworthy/trust/keys'
 import type { CurrentMetadata, RoleAuthority } from '@seaworthy/trust/tuf'
 import { currentAuthority, topLevelRoles } from '@seaworthy/trust/tuf'

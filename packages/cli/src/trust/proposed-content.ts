@@ -60,9 +60,9 @@ type OpenContent = (product: string) => ContentSource
 
 export interface ShownContent {
   lines: readonly string[]
-  /** What was not computed here: a signature needs a word about it. */
+  /** Content that was not computed here; a signature needs explicit consent to it. */
   unchecked: readonly string[]
-  /** What a long list does not show. */
+  /** Entries that a long list does not show. */
   leftOut: LeftOut
 }
 
@@ -361,13 +361,13 @@ function packedContent({ evidence }: Proposal): ContentSource {
   }
 }
 
-/** Ours always say themselves what they are. */
+/** Returns the media type that the manifest names; ours always name one. */
 function mediaTypeOf(bytes: Uint8Array): string {
   let manifest: ReturnType<typeof parseJson>
   try {
     manifest = parseJson(bytes)
   } catch {
-    // Whoever parses it says what is wrong, after its digest was found right.
+    // The parser says what is wrong, after the digest was found right.
     return mediaTypes.index
   }
   const type =

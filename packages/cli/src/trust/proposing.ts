@@ -42,10 +42,10 @@ export interface ProposeInput {
   isStrict: boolean
   passphraseFiles: readonly string[] | undefined
   evidence?: JsonObject
-  /** What a person should see of the content. */
+  /** The view of the content that a person is shown. */
   content?: ShownContent
   acceptUnchecked?: boolean | undefined
-  /** Submit and sign, but leave publishing to somebody else. */
+  /** Whether signatures are submitted, but publishing is left to somebody else. */
   leaveOpen?: boolean
 }
 

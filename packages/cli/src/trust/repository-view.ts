@@ -134,7 +134,7 @@ export function openForRoles(
     : openRepository(context, session)
 }
 
-/** As `openRepository`, for commands that make no sense without a root. */
+/** Like `openRepository`, but for commands that make no sense without a root. */
 export async function requireRepository(
   context: Context,
   session: Session,

@@ -62,7 +62,10 @@ export async function requireSound(
   )
 }
 
-/** Nobody signs by habit what was not looked at: a yes to everything does not mean this. */
+/**
+ * Refuses content that was not looked at, so that nobody signs it by habit: `--yes` does not accept
+ * it.
+ */
 function requireChecked(unchecked: readonly string[], isAccepted: boolean | undefined): void {
   if (unchecked.length === 0 || isAccepted === true) return
   throw new CliError('refused', `NOT CHECKED: ${unchecked.join('; ')}`, {
@@ -109,7 +112,7 @@ export async function signWithKeys(
   options: {
     passphrases: PassphraseSource
     isStrict: boolean
-    /** What was shown of the content. */
+    /** The view of the content that was shown. */
     content: ShownContent
     acceptUnchecked?: boolean | undefined
   },
@@ -146,7 +149,7 @@ async function authorisedKeyIds({ proposal, current }: JudgedProposal): Promise<
   return new Set(progress.flatMap(({ keyids }) => keyids))
 }
 
-/** Who has yet to sign, and how they do it. Empty when every threshold is met. */
+/** Describes who has yet to sign, and how they do it. It is empty when every threshold is met. */
 export async function describeMissing({ proposal, current }: JudgedProposal): Promise<string[]> {
   const open = (await proposalProgress(proposal, current)).filter(({ isMet }) => !isMet)
   if (open.length === 0) return []

@@ -55,7 +55,7 @@ function listSiblings(current: CurrentMetadata, role: string): string {
     : `The ${nouns} are: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}.`
 }
 
-/** Kinds of which a second one with the same title says the same once more. */
+/** Kinds of proposals of which a second one with the same title would only repeat the first. */
 const onlyOnce: readonly ProposalIntent['kind'][] = [
   'product-create',
   'channel-create',

@@ -22,7 +22,7 @@ export interface Application {
   product: string
   /** Folders ready for `release create --from`: older, newer, broken, mended. */
   releases: readonly [DemoRelease, DemoRelease, DemoRelease, DemoRelease]
-  /** Why it is the stand-in, if it is. */
+  /** Why the application is the stand-in, if it is. */
   standInBecause?: string
 }
 
@@ -32,7 +32,7 @@ export interface Application {
  */
 const nodeRedVersions = ['4.0.9', '4.1.15'] as const
 const applicationsFolder = new URL('../../../demo-app/', import.meta.url)
-/** Long enough for three of them to start at once on a small machine. */
+/** The time is long enough for three applications to start at once on a small machine. */
 const windowSeconds = 12
 
 /** Fetches both versions; falls back to the stand-in when npm cannot, and says why. */
@@ -74,7 +74,7 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<A
       '--fetch-retries=1',
       '--fetch-timeout=60000',
     ])
-    // What the application is does not follow from the files by which npm got it.
+    // The files by which npm fetched the application are no part of it.
     await rm(join(folders[version]!, 'package-lock.json'))
     await rm(join(folders[version]!, 'package.json'))
     await describeStart(folders[version]!, nodeRedStart, '/settings')

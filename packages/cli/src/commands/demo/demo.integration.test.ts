@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../main.ts', import.meta.url))
-/** Nothing listens there: whoever asks is refused at once. */
+/** Nothing listens at this address, so a request is refused at once. */
 const noRegistry = 'http://127.0.0.1:9/'
 
 async function runDemo(): Promise<{ output: string; exitCode: number }> {
@@ -29,7 +29,7 @@ test('T7 the whole demo without a registry: says so, installs, updates in waves,
   for (const version of ['1.0.0', '1.1.0', '1.1.0-mended']) {
     assert.equal(count(`${version} committed`), 3, version)
   }
-  // one device first, in the update and in the release that fails: the others are spared
+  // One device goes first, in the update and in the release that fails: the others are spared.
   assert.match(
     output,
     /wave 1 \(count 1\): open\n[^]*wave 2 \(100%\): open\n[^]*the rollout is finished/,

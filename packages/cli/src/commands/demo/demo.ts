@@ -71,7 +71,7 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
     await untilAborted(ports.signal)
   } finally {
     await processes.stopAll()
-    // What went wrong can be looked at; what went well leaves nothing behind
+    // A demo that failed can be looked into; one that succeeded leaves nothing behind.
     if (isOver) await rm(folder, { recursive: true, force: true })
     else context.warn(`Everything the demo did lies in ${folder}.`)
   }

@@ -17,29 +17,29 @@ export interface DeviceEvent {
   event: string
   code?: string
   targetPath?: string
-  /** Where content could not be had from. */
+  /** The source that did not give the content. */
   source?: string
 }
 
-/** What a demo needs of the agent's `status.json`. */
+/** The part of the agent's `status.json` that the demo needs. */
 export interface DeviceStatus {
   readonly update?: { readonly state?: string }
-  /** Versions of the metadata that it verified last. */
+  /** The versions of the metadata that the agent verified last. */
   readonly metadata?: { readonly snapshot?: number } | null
-  /** No clock below it is believed. */
+  /** The agent believes no clock below this time. */
   readonly timeFloor?: string
 }
 
 export interface DemoDevice {
   readonly name: string
-  /** Where its application answers. */
+  /** The address at which its application answers. */
   readonly url: string
   readonly agent: Running
   /** Everything it logged, in order. */
   readonly events: readonly DeviceEvent[]
-  /** The version its application says it is, over HTTP; `undefined` while it does not answer. */
+  /** Asks the application for its version, over HTTP; `undefined` while it does not answer. */
   askVersion(): Promise<string | undefined>
-  /** What the agent says of itself; `undefined` before it says anything. */
+  /** Reads what the agent says about itself; `undefined` before it says anything. */
   readStatus(): Promise<DeviceStatus | undefined>
 }
 
@@ -48,7 +48,7 @@ export async function startDevice(options: {
   name: string
   folder: string
   config: object
-  /** Asked before the server. */
+  /** The mirror, which is asked before the server. */
   mirror: string
   node: string
   ports: CliPorts
@@ -59,7 +59,7 @@ export async function startDevice(options: {
   const appData = join(folder, 'node-red')
   const stateDir = join(folder, 'state')
   makeFolders(appData)
-  // Whatever the umask says: the fetcher has an account of its own
+  // The mode is set whatever the umask says, because the fetcher has an account of its own.
   await chmod(folder, 0o711)
   const port = await findFreePort()
   const configFile = join(folder, 'agent.json')
@@ -111,7 +111,7 @@ export async function startDevice(options: {
         const settings = JSON.parse(utf8Decode(await readBody(response, 1024 * 1024))) as object
         return 'version' in settings ? String(settings.version) : undefined
       } catch {
-        // It does not answer, or not with settings: the same to whoever asks
+        // The application does not answer, or not with settings, which is the same for the caller.
         return undefined
       }
     },
@@ -123,7 +123,7 @@ function parseEvent(line: string): DeviceEvent | undefined {
     const parsed = JSON.parse(line) as DeviceEvent
     return typeof parsed.event === 'string' ? parsed : undefined
   } catch {
-    // The application prints what it likes
+    // The application may print anything.
     return undefined
   }
 }

@@ -58,7 +58,7 @@ export async function proveClocks(story: Story, devices: readonly DemoDevice[]):
   }
 }
 
-/** Resolves with the code of the refusal, where it was one. */
+/** Resolves with the code of the refusal, if there was one. */
 async function awaitMeeting(
   story: Story,
   device: DemoDevice,

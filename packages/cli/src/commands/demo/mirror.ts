@@ -12,7 +12,7 @@ export interface Mirror {
    * are there.
    */
   turnHostile(): void
-  /** Downloads that it spoiled. */
+  /** How many downloads the mirror spoiled. */
   readonly spoiledCount: number
   close(): void
 }

@@ -23,7 +23,10 @@ export interface Person {
 export interface Signer extends Person {
   readonly name: string
   readonly keyFile: string
-  /** Where files are handed in and out; nothing else connects this person to the others. */
+  /**
+   * The folder for files that are handed in and out; nothing else connects this person to the
+   * others.
+   */
   readonly folder: string
 }
 
@@ -68,7 +71,7 @@ export async function gatherPeople(
     }
   }
   const signers = await Promise.all([createSigner(1), createSigner(2), createSigner(3)])
-  // What the signers wrote down when they had made the root
+  // The digest of the root that the signers wrote down when they had made it.
   let root: string | undefined
   return {
     owner,
@@ -85,7 +88,7 @@ export async function gatherPeople(
           return file
         }),
       )
-      // The last signature that is needed also publishes
+      // The last signature that is needed also publishes.
       await owner.seaworthy('proposal', 'import', ...signatures)
       if (root === undefined) {
         const status = JSON.parse(await owner.seaworthy('--json', 'trust', 'status')) as object

@@ -1,4 +1,4 @@
-/** Programs that the demo starts, and that all end with it. */
+/** The programs that the demo starts, all of which end with it. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -35,7 +35,7 @@ export interface Running {
   /** Resolves when the program has ended, with how it ended. */
   readonly ended: Promise<string>
   readonly hasEnded: boolean
-  /** A line on its standard input. */
+  /** Writes a line to its standard input. */
   order(line: string): void
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -65,7 +65,8 @@ export function createProcesses(inherited: Environment): Processes {
       child.on('close', (code) => {
         errands.delete(child)
         if (code === 0) return resolve(output)
-        // One sentence inside another: without the name in front, and on one line.
+        // The message becomes part of another sentence, so the name in front is removed, and it is
+        // put on one line.
         const said = complaints
           .trim()
           .replace(/^seaworthy: /, '')
@@ -88,7 +89,7 @@ export function createProcesses(inherited: Environment): Processes {
     }
     const ended = waitForEnd(child)
     void ended.then(() => log.end())
-    // Whoever reads its orders may be gone already
+    // The program that reads its standard input may have ended already.
     child.stdin.on('error', (error) => log.write(`${error.message}\n`))
     const one: Running = {
       pid: child.pid ?? -1,

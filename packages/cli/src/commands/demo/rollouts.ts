@@ -7,13 +7,13 @@ import type { People } from './people.ts'
 import { fleet } from './scene.ts'
 import type { Story } from './scene.ts'
 
-/** Whichever device asks first goes first; the fastest gate that still waits for it. */
+/** The device that asks first goes first, with the fastest gate that still waits for it. */
 export const oneFirst = ['--waves', 'count:1,100%', '--bake', '2s,0s', '--safe-mode'] as const
 export const allAtOnce = ['--waves', '100%', '--bake', '0s'] as const
 
 export interface StagedRollout {
   readonly id: string
-  /** Resolves when it is over: true when it finished, false when it was stopped by failures. */
+  /** Resolves when the rollout is over: true when it finished, false when failures stopped it. */
   readonly finished: Promise<boolean>
 }
 
@@ -41,7 +41,7 @@ export async function rollOut(
     if (how === 'exit code 3') return false
     throw new CliError('failed', `the rollout could not be watched (${how})`, { wayOut: reportIt })
   })
-  // Whoever asks how it ended hears of a failure, however late they ask.
+  // A caller that asks how it ended hears of a failure, however late it asks.
   finished.catch(() => {})
   return { id, finished }
 }

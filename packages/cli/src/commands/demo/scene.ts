@@ -1,4 +1,4 @@
-/** What the chapters of the demo share. */
+/** Values that the chapters of the demo share. */
 import type { Context } from '../../context.ts'
 import type { Processes, Running } from './processes.ts'
 import type { Stage } from './stage.ts'

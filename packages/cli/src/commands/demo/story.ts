@@ -23,7 +23,7 @@ import type { Server, Story } from './scene.ts'
 
 const deviceCount = 3
 const updateTimeoutMs = 120_000
-/** What a device is shown to be doing, until it is done. */
+/** The states in which a device is shown to be at work. */
 const underWay: readonly string[] = ['downloading', 'installing', 'watching']
 
 /** Plays the whole story; resolves with the server that runs at its end. */
@@ -161,7 +161,8 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
     logFile: join(folder, 'server.log'),
   })
   const { url } = await untilThere(story, running, async () => {
-    // Absent until the server answers; whoever waits notices when it ends instead.
+    // The file is absent until the server answers; the caller that waits notices when the server
+    // ends instead.
     const text = await readFile(readyFile, 'utf8').catch(() => undefined)
     return text === undefined ? undefined : (JSON.parse(text) as { url: string })
   })
@@ -413,7 +414,7 @@ async function awaitEvent(
   }
 }
 
-/** Tells a person who looks around later what is where. */
+/** Tells a user who looks around later where things are. */
 export async function writeKeepNote(folder: string, lines: readonly string[]): Promise<void> {
   await writeFile(join(folder, 'README.txt'), `${lines.join('\n')}\n`)
 }

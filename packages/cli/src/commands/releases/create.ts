@@ -29,7 +29,7 @@ import { describeRelease } from './view.ts'
 export interface CreateOptions {
   platform: string[]
   from: string[]
-  /** Files as they are, however they are named. */
+  /** Whether files are taken as they are, however they are named. */
   raw?: boolean
 }
 
@@ -186,7 +186,7 @@ async function warnOfNoStart(context: Context, folder: string): Promise<void> {
   )
 }
 
-/** What every device would refuse is refused before anybody signs it. */
+/** Refuses, before anybody signs it, what every device would refuse. */
 async function checkManifest(folder: string, named = folder): Promise<void> {
   try {
     await checkFolderManifest(folder)
@@ -212,9 +212,9 @@ async function openRegistrySource(
       cause,
     })
   }
-  // Docker Hub's registry has another name than its front door.
+  // References to Docker Hub do not name the host of its registry.
   const host = reference.host === 'docker.io' ? 'registry-1.docker.io' : reference.host
-  // As with other registry clients, a registry on this machine may do without TLS.
+  // A registry on this machine may do without TLS, as with other registry clients.
   const isLoopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(host)
   const { transport, close } = ports.createTransport({ allowPlain: isLoopback })
   closers.push(close)

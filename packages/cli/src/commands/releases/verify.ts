@@ -57,7 +57,7 @@ export async function verifyReleaseOnline(
   })
 }
 
-/** An exported folder, without network. */
+/** Verifies an exported folder, without network. */
 export async function verifyExport(
   context: Context,
   folder: string,
@@ -87,7 +87,7 @@ export async function verifyExport(
   })
 }
 
-/** What the folder says it holds: it chooses what is looked up, and proves nothing. */
+/** Reads what the folder says it holds, which chooses what is looked up and proves nothing. */
 async function readSelection(
   folder: string,
 ): Promise<{ product: string; channel: string; version: string }> {

@@ -1,6 +1,6 @@
 /**
- * The release of a way back: which version it was, what it is called when it comes again, and how
- * it gets into the channel.
+ * The release of a signed rollback: which version it was, what it is called when it comes again,
+ * and how it gets into the channel.
  */
 import { ProblemError } from '@seaworthy/api/problems'
 import type { FleetView } from '@seaworthy/api/fleets'
@@ -31,7 +31,7 @@ import { describeContent } from '../releases/publish.ts'
 export interface WayBack {
   /** The version whose content comes again. */
   before: string
-  /** What it is called then. */
+  /** The version under which it comes again. */
   version: string
   /**
    * The release as the channel's keys signed it; `undefined` when the channel no longer lists it.
@@ -62,7 +62,7 @@ export function findVersionBefore(
   wanted: string | undefined,
 ): { version: string; why: string } {
   if (wanted !== undefined) return { version: wanted, why: 'as you said' }
-  // The highest, as the fleet's baseline: an older rollout may have ended last.
+  // The highest counter counts, as for the fleet's baseline: an older rollout may have ended last.
   const [earlier] = rollouts
     .filter(
       (one) =>
@@ -190,7 +190,7 @@ export async function publishAgain(
     { claims: content, sha256: content.sha256, before: rollout.sha256 },
     { all: input.options.all, mayMiss: false },
   )
-  // one document in JSON comes at the very end
+  // The only JSON document is printed at the very end.
   const quiet: Context = { ...context, show: () => {} }
   const open = await findOpenProposal(session, rollout, content)
   if (open === undefined) {
@@ -310,7 +310,7 @@ async function findRelease(
   }
 }
 
-/** A proposal of the same content that waits for signatures since the last time. */
+/** Finds a proposal of the same content that an earlier run left waiting for signatures. */
 async function findOpenProposal(
   session: Session,
   { product, channel }: RolloutView,

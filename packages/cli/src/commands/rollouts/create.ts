@@ -27,7 +27,7 @@ export function releaseOption(text: string): { product: string; version: string 
   return { product: match[1]!, version: match[2]! }
 }
 
-/** An instant with its zone, in the form of the interface. */
+/** An instant with its zone, in the form of the HTTP API. */
 export function instantOption(text: string): string {
   const isWhole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
   const at = new Date(isWhole ? text : Number.NaN)
@@ -76,7 +76,7 @@ export async function createRolloutOf(context: Context, options: CreateOptions):
   })
 }
 
-/** What a wave by tag would find: a tag that nobody has is most often a mistake. */
+/** Says how many devices a wave by tag finds: a tag that no device has is most often a mistake. */
 function describeTagged(
   { waves }: RolloutPolicy,
   found: ReplyOf<typeof checkRollout>['waves'],

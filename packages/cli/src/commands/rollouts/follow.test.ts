@@ -14,7 +14,10 @@ const withWave = (changes: Parameters<typeof makeWave>[2]): RolloutView => ({
   waves: start.waves.with(0, makeWave(1, 'open', changes)),
 })
 
-/** Answers one after the other; the last one for ever. Time passes as soon as somebody sleeps. */
+/**
+ * Gives the answers one after the other, and the last one for ever. Time passes as soon as the code
+ * sleeps.
+ */
 async function follow(answers: readonly (RolloutView | Error)[]) {
   const clock = new ManualClock(new Date('2026-05-04T10:00:00Z'))
   const seen: string[] = []
@@ -107,7 +110,7 @@ test('what is an answer ends it: no such rollout, another server, a server gone 
   const errors = [new ProblemError(missing), new TransportError('pin_mismatch', 'another server')]
   for (const error of errors) assert.equal((await follow([start, error])).outcome, error)
   const gone = new TransportError('unreachable', 'cannot be reached')
-  // nobody has seen it yet: no reason to wait
+  // No state has been seen yet, so there is no reason to wait.
   assert.equal((await follow([gone])).outcome, gone)
   const { outcome, clock } = await follow([start, gone])
   assert.equal(outcome, gone)

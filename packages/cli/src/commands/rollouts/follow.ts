@@ -25,7 +25,7 @@ type Ports = Pick<CliPorts, 'clock' | 'sleep' | 'signal'>
 
 export interface Display {
   state(watched: Watched, isChanged: boolean): void
-  /** Time has passed, nothing else. */
+  /** Draws again because time has passed, and nothing else. */
   redraw(watched: Watched): void
   trouble(why: string): void
 }

@@ -24,7 +24,7 @@ import type { ZoneOptions } from '../../window-spans.ts'
 import { collectSpans, windowsOf } from '../../window-spans.ts'
 import { describeMembers } from './policy-words.ts'
 
-/** `none` takes a limit away. */
+/** The value `none` removes a limit. */
 type OrNone<T> = T | 'none'
 
 export interface PolicyOptions extends ZoneOptions {
@@ -311,7 +311,7 @@ function parseBakes(text: string): number[] {
   return text.split(',').map(parseWait)
 }
 
-/** A duration that may be nothing: `0` or `0s`. */
+/** A duration that may be zero: `0` or `0s`. */
 function parseWait(text: string): number {
   return /^0[smhd]?$/.test(text) ? 0 : durationOption(text)
 }

@@ -1,17 +1,19 @@
-/** What a policy means, in sentences: printed before a rollout is made, and by `rollout show`. */
+/** The meaning of a policy in sentences, printed before a rollout is made and by `rollout show`. */
 import type { Gate, Rate, RolloutPolicy, WaveMembers } from '@seaworthy/fleet/rollouts'
 import { reachesAll, silentAfterOf, silentPollsMin } from '@seaworthy/fleet/rollouts'
 import { formatDuration } from '@seaworthy/std/time'
 import { formatCount } from '../../output/format.ts'
 import { describeWindows } from '../../window-spans.ts'
 
-/** What is known of the fleet: its devices turn percentages into numbers, roughly. */
+/**
+ * The known facts about the fleet: the number of its devices turns percentages into rough numbers.
+ */
 export interface KnownFleet {
   readonly devicesCount: number
   readonly pollSeconds: number
 }
 
-/** One line a statement. */
+/** Describes the policy, one line per statement. */
 export function describePolicy(policy: RolloutPolicy, fleet?: KnownFleet): string[] {
   return [
     'Waves',
@@ -116,7 +118,7 @@ function describeGates(policy: RolloutPolicy, fleet: KnownFleet | undefined): st
   ]
 }
 
-/** Whom gates wait for. */
+/** Describes which devices the gates wait for. */
 function describeSilence(policy: RolloutPolicy, fleet: KnownFleet | undefined): string {
   const { waves, silentAfterSeconds } = policy
   const isOfMembers = waves.every(({ gate }) => gate.successOf === 'members')
@@ -157,7 +159,7 @@ function describeSuccess({ bakeSeconds, successOf, successPercentMin }: Gate): s
     : `once ${share} for ${seconds(bakeSeconds)} without a break.`
 }
 
-/** Waves in a row of which the same is said share a line. */
+/** Consecutive waves with the same description share a line. */
 function describeRuns(
   gates: readonly Gate[],
   say: (gate: Gate) => string,

@@ -132,7 +132,7 @@ test('what cannot be meant is a usage error that says so', async () => {
     const error: unknown = await read(...args).catch((why: unknown) => why)
     assert.ok(error instanceof Error, args.join(' '))
     assert.match(error.message, expected)
-    // what commander throws ends in the same code
+    // An error that commander throws ends in the same code.
     if (!('code' in error) || error.code === 'rollout_policy_invalid')
       assert.equal(describeFailure(error).exitCode, 2)
   }

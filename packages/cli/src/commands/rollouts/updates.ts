@@ -22,7 +22,7 @@ export async function showUpdates(
   { state, limit }: UpdatesOptions,
 ): Promise<void> {
   await withSession(context, async ({ client }) => {
-    // one more than wanted tells that there are more
+    // One update more than wanted tells that there are more.
     const found = await collectPages(
       (query) =>
         client.call(listRolloutUpdates, {

@@ -99,7 +99,7 @@ function describeDevices({ membersCount, silentCount }: WaveView): string {
   return silentCount ? `${membersCount}, ${silentCount} silent` : String(membersCount)
 }
 
-/** What there is to do after making one. */
+/** Describes what to do after making a rollout. */
 export function describeFollowUp({ id }: RolloutView): string[] {
   return [`Watch it with \`seaworthy rollout watch ${id}\`.`]
 }

@@ -123,7 +123,7 @@ test('no picture is wider or higher than its terminal, whatever the server says 
           // oxlint-disable-next-line no-control-regex -- these are what must not be there
           assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/)
         }
-        // colours add nothing that can be seen
+        // Colours add no visible character.
         const coloured = drawRollout({ view, failures }, { ...picture, paint: colour })
         // oxlint-disable-next-line no-control-regex -- what colours are made of
         const bare = coloured.map((line) => line.replaceAll(/\u001b\[\d+m/g, ''))

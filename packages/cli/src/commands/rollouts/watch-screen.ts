@@ -165,7 +165,7 @@ function drawFailures(failures: Failures, width: number): string[] {
   return wrap(harmless(`failures: ${parts.join(', ')}`), width, 2)
 }
 
-/** What changed since `before`, a line each; everything when there is no before. */
+/** Lists what changed since `before`, one line each; everything when `before` is `undefined`. */
 export function describeChange(before: RolloutView | undefined, after: RolloutView): string[] {
   const lines: string[] = []
   const isMoved = before?.state !== after.state || before.stopReason !== after.stopReason

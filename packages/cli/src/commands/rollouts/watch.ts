@@ -17,7 +17,7 @@ export async function watchRollout(context: Context, rolloutId: string): Promise
   await withSession(context, async (session) => {
     const outcome = await followRollout(context.ports, {
       client: session.client,
-      // a server that was away may have come back with another history
+      // A server that was away may have come back with another history.
       recheck: () => checkLog(logSettings(context, session)),
       rolloutId,
       show: createDisplay(context),
@@ -31,7 +31,7 @@ function createDisplay(context: Context): Display {
   return context.ports.out.isTerminal ? createScreenDisplay(context) : createLineDisplay(context)
 }
 
-/** One object a line: `{ at, rollout, failures }`. */
+/** Prints one object per line: `{ at, rollout, failures }`. */
 function createJsonDisplay({ ports, warn }: Context): Display {
   return {
     state({ view, failures }, isChanged) {
@@ -66,7 +66,7 @@ function describeFailures(failures: Failures): string {
     .join(', ')
 }
 
-/** Draws over the picture before it, in place. */
+/** Draws each picture over the one before it, in place. */
 function createScreenDisplay({ ports, paint }: Context): Display {
   const { out, clock } = ports
   let last: Watched | undefined
@@ -75,7 +75,7 @@ function createScreenDisplay({ ports, paint }: Context): Display {
     const { columns, rows } = out
     const lines = drawRollout(watched, { now: clock.now(), columns, rows, paint, trouble })
     const back = linesDrawn === 0 ? '' : `\u001b[${linesDrawn}A`
-    // each line is cleared behind its end, and what lies below the last one
+    // The rest of each line is cleared, and everything below the last one.
     out.write(`\r${back}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`)
     linesDrawn = lines.length
     last = watched

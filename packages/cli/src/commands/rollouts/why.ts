@@ -48,7 +48,7 @@ export function describeWhy(context: Context, why: WhyView, timeZone: string): s
   ]
 }
 
-/** Rounded up: at what is shown, the device is in. */
+/** Rounds up, so that a wave of the percentage shown takes the device in. */
 function formatPlace(percent: number): string {
   return String(Math.min(100, Math.ceil(percent * 1000) / 1000))
 }
