@@ -20,7 +20,7 @@ export interface ReportLimits {
   readonly receivedBefore: Date
   /** The number of newest reports of each device that stay, however old they are. */
   readonly keptCount: number
-  /** At most this many reports of each device are deleted at a time. */
+  /** How many reports of each device are deleted at a time, at most. */
   readonly perDeviceMax: number
 }
 

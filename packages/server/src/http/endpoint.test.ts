@@ -15,7 +15,7 @@ test('T9 a changing route that is not audited does not compile', () => {
   assert.ok(read(createFleet, 'fleet:write', never))
   // @ts-expect-error only check-ins and device tokens are recorded elsewhere
   assert.ok(recordedElsewhere(createFleet, 'fleet:write', never))
-  // @ts-expect-error an endpoint is made by these functions alone
+  // @ts-expect-error only these functions make an endpoint
   const handMade: Endpoint = { route: createFleet, permission: 'fleet:write', run: never }
   assert.ok(handMade)
   assert.ok(read(listFleets, 'fleet:read', never))

@@ -34,7 +34,7 @@ export function isAttack(text: string): text is Attack {
   return (attacks as readonly string[]).includes(text)
 }
 
-/** What was in the database: every version of every role. */
+/** What was taken: the online keys, and the metadata of every version of every role. */
 export interface Loot {
   readonly onlineKeys: Readonly<Record<OnlineRole, readonly Signer[]>>
   readonly metadata: readonly MetadataRow[]

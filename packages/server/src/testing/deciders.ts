@@ -77,7 +77,7 @@ export interface DeciderOptions {
   readonly releases: () => readonly ReleaseFacts[]
 }
 
-/** What it makes throws whatever the database throws, as tests of faults expect. */
+/** Makes a decider that throws whatever the database throws, as tests of faults expect. */
 export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const { clock, random } = options
   const db = withClock(options.db, options.databaseNow ?? (() => clock.now()))

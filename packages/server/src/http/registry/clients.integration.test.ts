@@ -123,8 +123,8 @@ describe('registry clients', () => {
       })),
       layout,
     })
-    // Before 1.14, skopeo drops artifactType from an index that it copies, so it gets one that has
-    // none.
+    // A skopeo older than 1.14 drops artifactType from an index that it copies, so it gets an index
+    // without one.
     const manifests = [...parseRelease(release.bytes).platforms.values()].map(
       ({ mediaType, digest, size, platform }) => ({ mediaType, digest, size, platform: platform! }),
     )
