@@ -1,26 +1,26 @@
 /**
- * What is kept for how long, and what goes then: signed reports and events of updates, which would
- * grow for ever.
+ * How long signed reports and events of updates are kept before they are deleted; otherwise they
+ * would grow for ever.
  */
 import { dayMs } from '@seaworthy/std/time'
 import { deleteOldUpdateEvents, deleteReports, findOldReports } from '../db/retention.ts'
 import type { App } from './app.ts'
 
-/** docs/OPERATIONS.md says them to people. */
+/** The periods that docs/OPERATIONS.md tells people. */
 const retention = {
-  /** Older reports go, but for the newest ones of each device. */
+  /** Older reports are deleted, except for the newest ones of each device. */
   reportsMs: 90 * dayMs,
   reportsCount: 100,
-  /** So long after its rollout has ended an update keeps its events; the update itself stays. */
+  /**
+   * An update keeps its events for this long after its rollout has ended; the update itself stays.
+   */
   eventsMs: 365 * dayMs,
 } as const
 
-/**
- * Rows and devices of one transaction, and transactions of one run: a statement of each is short.
- */
+/** Rows and devices of one transaction, and transactions of one run: each statement is short. */
 const sizes = { devices: 100, reportsOfDevice: 100, events: 1000, pages: 50 } as const
 
-/** Where the next run goes on. */
+/** The place where the next run goes on. */
 export interface RetentionPlace {
   readonly device: string
   readonly event: number
@@ -28,7 +28,10 @@ export interface RetentionPlace {
 
 export const firstPlace: RetentionPlace = { device: '', event: 0 }
 
-/** Does a bounded part of the work; at the end of it the next run begins anew. */
+/**
+ * Does a bounded part of the work, and answers where the next run goes on; after the last device or
+ * event it begins anew.
+ */
 export async function forgetOldRecords(
   app: Pick<App, 'db' | 'clock'>,
   place: RetentionPlace,
@@ -56,7 +59,8 @@ async function forgetReports(
     if (last === null) return firstPlace.device
     const count =
       old.length === 0 ? 0 : await db.write((tx) => deleteReports(tx, old, receivedBefore))
-    // Some may have more.
+    // A full batch may have left more reports of the same devices, so the next page begins at the
+    // same place.
     if (count < sizes.reportsOfDevice) after = last
   }
   return after

@@ -1,6 +1,6 @@
 /**
- * What FleetLock clients ask (`/fleetlock/v1/…`): a slot before their restart, and to give it back
- * when they are well.
+ * What FleetLock clients ask for (`/fleetlock/v1/…`): a slot before their restart, and to give it
+ * back when they are well again.
  */
 import type { FleetLockKeyView } from '@seaworthy/api/reboot-locks'
 import { newId } from '@seaworthy/std/ids'
@@ -44,7 +44,9 @@ type Deps = Pick<
   | 'zones'
 >
 
-/** Who sends the request: a device by its own credential, or whoever has a key of the fleet. */
+/**
+ * Who sends the request: a device by its own credential, or a client that has a key of the fleet.
+ */
 export type LockClient =
   | {
       readonly kind: 'device'
@@ -54,7 +56,7 @@ export type LockClient =
     }
   | { readonly kind: 'client'; readonly fleet: string; readonly key: string }
 
-/** Whoever the credential belongs to, or `undefined`. */
+/** The holder of the credential, or `undefined`. */
 export async function identifyLockClient(
   app: Deps,
   credential: string,
@@ -72,7 +74,9 @@ export async function identifyLockClient(
   return { kind: 'device', fleet: device.fleet, device: device.id, tags: device.tags }
 }
 
-/** One of our agents by its access token, or a device of another system by its own. */
+/**
+ * Identifies one of our agents by its access token, or a device of another system by its own token.
+ */
 async function identifyDevice(
   app: Deps,
   credential: string,
@@ -84,9 +88,7 @@ async function identifyDevice(
   return actor?.kind === 'device' ? actor.id : undefined
 }
 
-/**
- * A device is one holder, whatever it calls itself; clients of a key are told apart by their ids.
- */
+/** A device is one holder, whatever id it sends; clients of a key are told apart by their ids. */
 async function holderOf(app: Pick<App, 'db'>, client: LockClient, id: string): Promise<SlotHolder> {
   const asked = { fleet: client.fleet, sha256: null, sequence: null }
   if (client.kind === 'device') {
@@ -96,7 +98,7 @@ async function holderOf(app: Pick<App, 'db'>, client: LockClient, id: string): P
   return { ...asked, kind: 'client', holder: id, device }
 }
 
-/** Granted again and again to whoever holds it. */
+/** Takes a slot; a client that holds one is granted it again each time it asks. */
 export async function lockBeforeReboot(
   app: Deps,
   client: LockClient,
@@ -111,9 +113,9 @@ export async function lockBeforeReboot(
 }
 
 /**
- * Gives the slot back. `not-healthy`: the holder is a device of ours in the middle of an update,
- * whose end decides; a client without a slot is told that all is well, since some do not look for
- * updates before.
+ * Gives the slot back. The answer is `not-healthy` when the holder is a device of ours in the
+ * middle of an update, whose end decides. A client without a slot is told that all is well, since
+ * some clients report a steady state before they look for updates.
  */
 export async function unlockWhenSteady(
   app: Pick<App, 'db' | 'rebootLocks'>,
@@ -132,7 +134,7 @@ export async function unlockWhenSteady(
   return 'steady'
 }
 
-/** A key of the fleet, shown once. Throws `fleet_not_found`, `out_of_scope`. */
+/** Creates a key of the fleet, which is shown once. Throws `fleet_not_found`, `out_of_scope`. */
 export async function createFleetLockKey(
   tx: WriteTx,
   { random }: Pick<App, 'random'>,
@@ -155,7 +157,7 @@ export async function createFleetLockKey(
   return { row, key: credential.text }
 }
 
-/** Those of a fleet that still open its door. Throws `fleet_not_found`, `out_of_scope`. */
+/** Lists the keys of a fleet that are still valid. Throws `fleet_not_found`, `out_of_scope`. */
 export async function listFleetLockKeys(
   tx: ReadTx,
   actor: Actor,

@@ -68,7 +68,7 @@ async function makeFleet(name: string, { slots, ttlSeconds = null }: Slots): Pro
 
 type Wish = 'pre-reboot' | 'steady-state'
 
-/** As zincati sends it: no content type. */
+/** Sends a request as zincati does, without a content type. */
 async function ask(
   wish: Wish,
   group: string,
@@ -167,8 +167,8 @@ test('D13 FleetLock attack: nobody takes or frees a slot without a credential of
     assert.deepEqual([reply.status, reply.kind], [401, 'unauthorized'], String(authorization))
   }
   assert.equal((await ask('steady-state', 'banks', 'x', basic(stranger))).status, 403)
-  // Neither the fleet's key nor a neighbour frees what a device took by its own credential,
-  // whatever they call themselves.
+  // Neither the fleet's key nor a neighbour frees a slot that a device took by its own credential,
+  // whatever id they send.
   for (const id of ['x', device.id]) {
     for (const credential of [basic(key), `Bearer ${neighbour.accessToken}`]) {
       assert.equal((await ask('steady-state', 'banks', id, credential)).status, 200)
@@ -372,10 +372,11 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   assert.equal(refused.assignment?.mayRestart, false)
   assert.equal(refused.pollSeconds, 60, 'who waits asks soon again')
   assert.deepEqual(await holders('trams'), [first.id])
-  // It is up again, and tells of the update before, then watches the new one: still its slot.
+  // The device is up again, tells of the update before, then watches the new one: it keeps its
+  // slot.
   await say(first, { update: { state: 'idle' } })
   await say(first, { update: { state: 'committed', sha256: 'b'.repeat(64) } })
-  // Also where the update before was an attempt at the same release.
+  // It also does where the update before was an attempt at the same release.
   await say(first, { update: { state: 'rolled_back', sha256: release.sha256 } })
   await say(first, { update: { state: 'watching', sha256: release.sha256 } })
   assert.equal((await say(second, { update: waiting() })).assignment?.mayRestart, false)

@@ -1,6 +1,6 @@
 /**
- * Who holds restart slots, for people: the list, taking one away, and what happens when one is held
- * for too long.
+ * What people see and do about restart slots: the list, taking a slot away, and what happens when
+ * one is held for too long.
  */
 import { updateState } from '@seaworthy/api/device-self'
 import type { RebootLockView } from '@seaworthy/api/reboot-locks'
@@ -18,7 +18,9 @@ import type { RebootLockRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
 
-/** Oldest first, those within the actor's scope. Throws `fleet_not_found`, `out_of_scope`. */
+/**
+ * Lists the slots within the actor's scope, oldest first. Throws `fleet_not_found`, `out_of_scope`.
+ */
 export async function listRebootLocks(
   tx: ReadTx,
   actor: Actor,
@@ -82,13 +84,16 @@ function ttlMsOf(reboot: RebootPolicy): number | null {
     : null
 }
 
-/** Half its lifetime; where it has none, what a restart with its trial hardly ever takes. */
+/**
+ * People are told of a slot after half its lifetime or, where it has none, after this long: a
+ * restart with its trial hardly ever takes as long.
+ */
 const alarmAgeMsDefault = 6 * hourMs
 
 /**
- * Gives up slots that are older than their fleet allows, and tells people of those that are held
- * for long: once for each, in the log file and in the audit log. A slot of a fleet that is no
- * longer coordinated is given up as well.
+ * Gives up slots that are older than their fleet allows, and tells people once of each slot that is
+ * held for long, in the log file and in the audit log. A slot of a fleet that is no longer
+ * coordinated is given up as well.
  */
 export async function watchRebootLocks(app: Pick<App, 'clock' | 'db' | 'log'>): Promise<void> {
   const now = app.clock.now()
@@ -109,7 +114,7 @@ async function giveUp(
   why: 'expired' | 'not_coordinated',
 ): Promise<void> {
   const isGone = await app.db.write(async (tx) => {
-    // Taken again meanwhile it would be another row.
+    // A slot that was taken again meanwhile is another row.
     if (!(await db.deleteLock(tx, lock.id))) return false
     await db.notifyLocks(tx)
     await record(tx, lock, 'reboot-lock.expire', { why })

@@ -1,8 +1,8 @@
 /**
  * Who may restart at the moment (D13, V12, RFD 14). A fleet's slots are counted under one row lock,
- * so that there are never more holders than slots, on however many replicas they are asked for.
- * What is in memory only sorts out who has nothing to hope for. A slot is given back when the
- * update has ended well or not, never because the device came up again.
+ * so that there are never more holders than slots, however many replicas are asked for them. What
+ * is in memory only spares the lock for devices that would be refused anyway. A slot is given back
+ * when the update has ended, successful or not, and never because the device came up again.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
@@ -50,13 +50,13 @@ type RestartRefusal = Exclude<RestartReason, 'allowed' | 'held'>
 export type SlotRefusal = RestartRefusal | 'device_left'
 
 export type SlotAnswer =
-  /** `isHeld` is false where the fleet's strategy knows no slots and allows it now. */
+  /** `isHeld` is false where the fleet's strategy has no slots and allows the restart now. */
   | { readonly kind: 'granted'; readonly isHeld: boolean }
   | { readonly kind: 'refused'; readonly reason: SlotRefusal }
 
 /**
- * Whoever holds a slot gets it again, also when slots were taken away or the window has closed
- * meanwhile.
+ * Takes a slot. A holder gets its slot again, even when slots were taken away or the window has
+ * closed meanwhile.
  */
 export async function acquireSlot(
   app: Pick<App, 'random' | 'zones'>,
@@ -65,8 +65,8 @@ export async function acquireSlot(
   tags: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<SlotAnswer> {
-  // First of all, as whoever removes or moves the device does: two that lock in the same order
-  // never wait for each other.
+  // The device is locked first, as in its removal or move: transactions that lock in the same order
+  // never deadlock.
   if (holder.device !== null && !(await keepInFleet(tx, holder.device, holder.fleet))) {
     return { kind: 'refused', reason: 'device_left' }
   }
@@ -74,7 +74,7 @@ export async function acquireSlot(
   if (policy === undefined) return { kind: 'refused', reason: 'off' }
   if (policy.strategy === 'coordinated') {
     const held = await getHolder(tx, holder)
-    // Somebody may be giving it back at this very moment: only a row that is still there counts.
+    // The slot may be given back at this very moment, so only a row that is still there counts.
     if (held !== undefined && (await touchLock(tx, { ...holder, id: held.id, askedAt: now }))) {
       return { kind: 'granted', isHeld: true }
     }
@@ -102,8 +102,8 @@ function judge(
 }
 
 /**
- * For a device whose update has timed out, was overtaken, or that leaves its fleet: whatever it
- * holds is free again.
+ * Frees whatever a device holds, after its update has timed out or was overtaken, or when it leaves
+ * its fleet.
  */
 export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> {
   for (const { id } of await listLocksOfDevice(tx, deviceId)) {
@@ -111,9 +111,11 @@ export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> 
   }
 }
 
-/** The code with which one of our agents says that it is ready and waits for leave to restart. */
+/**
+ * The code with which one of our agents says that it is ready and waits for permission to restart.
+ */
 const waitingCode = 'waiting_for_restart'
-/** A device that waits asks at least so often. */
+/** A device that waits asks again after this time at the latest. */
 const waitingPollSecondsMax = 60
 
 export interface RestartQuestion {
@@ -121,21 +123,24 @@ export interface RestartQuestion {
   readonly deviceId: string
   readonly tags: Readonly<Record<string, string>>
   readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
-  /** A report that says something new; idle ones repeat what was said before. */
+  /**
+   * Whether the report is signed, which it is when it says something new; idle ones repeat what was
+   * said before.
+   */
   readonly isSigned: boolean
-  /** What this check-in is answered with. */
+  /** The release that this check-in is answered with. */
   readonly assigned: { readonly sha256: string } | null
 }
 
 export interface RestartAnswer {
-  /** `undefined`: the strategy lays no restriction on anybody. */
+  /** Whether the device may restart; `undefined` when nothing restricts it. */
   readonly mayRestart: boolean | undefined
   readonly pollSecondsMax: number
 }
 
 /**
- * At a check-in of one of our agents: gives back its slot when the report shows that it is over,
- * and takes one when it waits.
+ * Decides about a restart at a check-in of one of our agents: gives back its slot when the report
+ * shows that the update is over, and takes one when the device waits.
  */
 export async function decideRestart(
   app: Pick<App, 'db' | 'random' | 'rebootLocks' | 'zones'>,
@@ -187,9 +192,9 @@ async function releaseWhatIsOver(
 }
 
 /**
- * A lock that FleetLock took is FleetLock's to give back. An end counts only when it was reported
- * after the slot was asked for: a device that comes up in the middle of its trial still tells of
- * the update before it.
+ * Whether the update that a slot is for is over. A lock that was taken by FleetLock is given back
+ * only by FleetLock. An end counts only when it was reported after the slot was asked for: a device
+ * that comes up in the middle of its trial still tells of the update before it.
  */
 function isOver(lock: RebootLockRow, { fleet, report, assigned }: RestartQuestion): boolean {
   if (lock.fleet !== fleet.name) return true

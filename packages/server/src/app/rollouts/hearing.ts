@@ -1,6 +1,6 @@
 /**
- * Keeps when devices were heard, for the question who is silent. Every worker notes in memory, and
- * tells the database.
+ * Keeps when devices were heard, which tells who is silent. Every worker notes it in memory and
+ * writes it to the database from time to time.
  */
 import { hear } from '@seaworthy/fleet/rollouts'
 import type { Db } from '../../db/connection.ts'
@@ -26,7 +26,7 @@ export function createHearingNotes(db: Db): HearingNotes {
   }
 }
 
-/** Some device was heard just now. */
+/** Records in the database that some device was heard just now. */
 async function noteHearing(db: Db): Promise<void> {
   await db.write(async (tx) => {
     const before = await lockHearing(tx)

@@ -1,8 +1,8 @@
 /**
- * Which device is offered which release, and when (RFD 12, 20). Promises: an answer goes out after
- * what follows from it was written, under the locks of the fleet's rollouts; counters are right
- * after `kill -9` at any moment; what was changed in the database to something that nobody signed
- * is offered to nobody. The rules themselves are pure and in `fleet/rollouts`.
+ * Which device is offered which release, and when (RFD 12, 20). Promises: an answer is sent only
+ * after what follows from it was written, under the locks of the fleet's rollouts; counters are
+ * right after `kill -9` at any moment; a release that was changed in the database to one that
+ * nobody signed is offered to nobody. The rules themselves are pure and in `fleet/rollouts`.
  */
 export { createHearingNotes } from './hearing.ts'
 export type { CountingTimes } from './rollout-members.ts'

@@ -1,4 +1,4 @@
-/** How many devices wait in each wave, for gates that ask whether nobody else is to come. */
+/** How many devices wait in each wave, for gates that ask whether any more devices are to come. */
 import type { MemberCounter, MemberCounts, Rollout, Silence } from '@seaworthy/fleet/rollouts'
 import {
   contradictionOf,
@@ -32,22 +32,24 @@ type Deps = Pick<App, 'db' | 'releases' | 'clock'> & {
 
 const pageSize = 10_000
 const recountMs = 10 * secondMs
-/** Counting takes at most one part in so many of the time. */
+/**
+ * After a count, the fleet is left alone for this many times as long as the count took, so counting
+ * takes at most 1 % of the time.
+ */
 const restFactor = 99
 
 /**
- * When each fleet may be counted again, by the clock that only grows. Kept by whoever counts from
- * time to time.
+ * When each fleet may be counted again, by the monotonic clock. The caller keeps it between counts.
  */
 export type CountingTimes = Map<string, number>
 
 /**
- * Counts the rollouts that were never counted, again those whose count is ten seconds old, and at
- * once those of which a gate waits for nothing but that.
+ * Counts the rollouts that were never counted, those whose count is ten seconds old, and at once
+ * those where a gate waits only for a count.
  */
 export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): Promise<void> {
   const { db, clock } = deps
-  // In the database's time, as everything that is compared with it.
+  // The time is the database's, as is everything that is compared with it.
   const { hearing, now } = await db.write(async (tx) => ({
     hearing: await getHearing(tx),
     now: await tx.now(),
@@ -82,7 +84,7 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
 
 /**
  * Counts rollouts of one fleet in one pass over its devices, without a lock and with other work in
- * between: what was said of a device that moved meanwhile is put right by the next count.
+ * between. The next count corrects what was counted about a device that moved meanwhile.
  */
 async function countMembers(
   deps: Deps,
@@ -133,7 +135,9 @@ async function countMembers(
   deps.rollouts.put(changed)
 }
 
-/** Who got an update while it was counted, or lost one, may or may not stand in the count. */
+/**
+ * Corrects a count: a device that got or lost an update meanwhile may or may not be included in it.
+ */
 function setMembers(rollout: Rollout, known: Rollout, counts: MemberCounts): Rollout {
   const waves = rollout.waves.map((progress, wave) => {
     const { waiting, silent } = counts.waves[wave]!

@@ -1,7 +1,7 @@
 /**
  * What rollouts do without anybody asking: updates time out, gates are judged, waves open, rollouts
- * end. Planned on what is read without a lock, and planned again under it, because only that
- * counts.
+ * end. Steps are planned on what is read without a lock and planned again under it, because only
+ * that counts.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Rollout, Step } from '@seaworthy/fleet/rollouts'
@@ -42,24 +42,24 @@ type Deps = Pick<App, 'db' | 'clock' | 'releases'> & {
 
 const overduePageMax = 1000
 
-/** One round; idempotent, and safe to be stopped anywhere. */
+/** Does one round; it is idempotent, and safe to stop anywhere. */
 export async function moveRollouts(app: Deps): Promise<void> {
   await timeOutUpdates(app)
   const rollouts = await app.db.readSnapshot((tx) => listUnsettledRollouts(tx))
   if (rollouts.length === 0) return
-  // A release that was published a moment ago is no withdrawn one.
+  // A release that was published a moment ago must not be taken for a withdrawn one.
   const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null
   if (rollouts.some(isUnsigned)) await app.trust.freshState()
   for (const rollout of rollouts) {
-    // By the newest count: what it allows is asked again under the lock.
+    // The plan takes the count for current; under the lock this is checked.
     const steps = planFor(app, rollout, app.clock.now(), true)
     if (steps.length > 0) await moveRollout(app, rollout)
   }
 }
 
 /**
- * While the stored metadata does not verify nothing is taken for withdrawn: what is offered
- * verifies by itself.
+ * Plans the next steps. While the stored metadata does not verify, no release counts as withdrawn:
+ * what is offered is verified by itself.
  */
 function planFor(
   app: Pick<Deps, 'releases' | 'health'>,
@@ -74,7 +74,7 @@ function planFor(
 
 async function moveRollout(app: Deps, known: Rollout): Promise<void> {
   const moved = await app.db.write(async (tx) => {
-    // First the fleet, as everybody does who needs both.
+    // The fleet is locked first, as everywhere that needs both locks.
     const fleet = await lockFleet(tx, known.fleet)
     const [before] = await lockRollouts(tx, [known.id])
     if (before === undefined || fleet === undefined) return undefined
@@ -99,7 +99,7 @@ async function moveRollout(app: Deps, known: Rollout): Promise<void> {
   if (moved !== undefined) app.rollouts.put([moved])
 }
 
-/** Whether its devices were counted since they can be heard again. */
+/** Whether the rollout's devices were counted since they could be heard again. */
 async function isCounted(
   tx: WriteTx,
   { id, policy }: Rollout,
@@ -122,14 +122,14 @@ async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollou
   })
 }
 
-/** By which figures the wave before let it open. */
+/** The figures of the wave before that let this wave open. */
 function describeGate(before: Rollout, { wave }: { wave: number }) {
   if (wave === 0) return null
   const { healthy, of } = successOf(before, wave - 1)
   return { healthy, of, silent: before.waves[wave - 1]!.silentCount }
 }
 
-/** Page by page, each rollout's in a transaction of its own. */
+/** Ends overdue updates page by page, those of each rollout in a transaction of their own. */
 async function timeOutUpdates(app: Deps): Promise<void> {
   for (;;) {
     const overdue = await listOverdueUpdates(app.db.reader, app.clock.now(), overduePageMax)
@@ -138,12 +138,12 @@ async function timeOutUpdates(app: Deps): Promise<void> {
       const devices = updates.map(({ deviceId }) => deviceId)
       endedCount += await timeOutUpdatesOf(app, rollout, devices)
     }
-    // None: by the database's clock their time is not up yet.
+    // No update ended: by the database's clock their time is not up yet.
     if (overdue.length < overduePageMax || endedCount === 0) return
   }
 }
 
-/** Answers how many ended. */
+/** Answers how many updates ended. */
 async function timeOutUpdatesOf(
   app: Deps,
   id: string,

@@ -98,7 +98,7 @@ async function begin(
   return id
 }
 
-/** Asks until it is told to run the release: a worker may not have heard of the rollout yet. */
+/** Asks until the device is told to run the release: a worker may not know of the rollout yet. */
 async function askUntil(installer: Installer, release: PublishedRelease): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     if ((await installer.ask()) === release.sha256) return
@@ -167,7 +167,7 @@ test('D4 the failure that breaks the gate pauses the rollout before the next dev
     query: {},
   })
   assert.equal(items[0]?.code, 'out_of_space')
-  // Who resumes has accepted these failures.
+  // A person who resumes the rollout has accepted these failures.
   await client.api.call(resumeRollout, { params: { rolloutId: id }, body: {} })
   await askUntil(devices[6]!, first)
 })
@@ -411,7 +411,8 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
     await systemSleep((systemRandom.bytes(1)[0]! / 256) * 60)
     const pids = await server.workerPids()
     process.kill(pids[round % pids.length]!, 'SIGKILL')
-    // While they ask, and after it too: what a killed worker had in hand may still be committed.
+    // Counters are checked while devices ask, and afterwards too: work of a killed worker may still
+    // be committed.
     while (isAsking) {
       await assertCountersRight(id)
       await systemSleep(10)
@@ -424,8 +425,8 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
     try {
       return (await show(id)).state === 'finished'
     } catch (error) {
-      // Both workers may be starting again: then nobody answers for a moment. Any other error is
-      // one.
+      // Both workers may be starting again, and then nobody answers for a moment. Any other error
+      // fails the test.
       if (error instanceof TransportError && error.code === 'unreachable') return false
       throw error
     }
@@ -437,7 +438,10 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
   assert.equal((await show(id)).state, 'finished')
 })
 
-/** Counters and rows of one state: requests may be under way, and each changes both. */
+/**
+ * Compares counters and rows of one consistent state: requests may be under way, and each changes
+ * both.
+ */
 async function assertCountersRight(id: string): Promise<{ inFlightCount: number }> {
   const { wave, rows } = await db.readSnapshot(async (tx) => ({
     wave: (await getRollout(tx, id))?.waves[0],
@@ -463,7 +467,7 @@ async function assertCountersRight(id: string): Promise<{ inFlightCount: number 
   return counted
 }
 
-/** A request that a killed worker had in hand gets no answer; it is not waited for. */
+/** A request that a killed worker was serving gets no answer and is not waited for. */
 async function followForAWhile(device: Installer): Promise<void> {
   const followed = device.follow(all).catch(() => systemSleep(50))
   await Promise.race([followed, systemSleep(2000)])

@@ -1,7 +1,7 @@
 /**
- * Rollouts and signed releases in memory, for decisions that read no row. What is here may be a
- * little old: it only sorts out who has nothing to hope for; whoever has is decided under the lock
- * (RFD 12).
+ * Rollouts and signed releases in memory, for decisions that read no row. They may be a little old:
+ * they only sort out devices that would get nothing anyway; all others are decided about under the
+ * lock (RFD 12).
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
@@ -15,7 +15,7 @@ import type { TrustState, RolloutTable, ReleaseTable } from '../app.ts'
 
 interface Ranked {
   readonly rollouts: readonly Rollout[]
-  /** The releases that they were ranked with. */
+  /** The releases that the rollouts were ranked with. */
   from: readonly ReleaseFacts[] | undefined
   ranked: readonly FleetRollout[]
 }
@@ -36,7 +36,10 @@ export function createRolloutTable(deps: {
   let byFleet = new Map<string, Ranked>()
   let changed = new Set<string>()
   let isReading = false
-  /** What was learnt while everything is read anew, and is newer than that. */
+  /**
+   * Ids of the rollouts learnt about while everything is read anew; what is known of them is newer
+   * than what that read finds.
+   */
   let learnt: Set<string> | undefined
 
   const refreshFleets = () => {
@@ -65,7 +68,7 @@ export function createRolloutTable(deps: {
         await sleep(reloadPauseMs)
       }
     } catch (error) {
-      // With the next change, or when listening begins again.
+      // They are read again with the next change, or when listening begins again.
       for (const id of ids) changed.add(id)
       onFailure(error)
     } finally {
@@ -117,7 +120,10 @@ function isSettled({ state, waves }: Rollout): boolean {
 
 const noReleases: readonly ReleaseFacts[] = []
 
-/** Follows the verified metadata in memory; made anew for a channel only when that has changed. */
+/**
+ * Follows the verified metadata in memory. The list of a channel is made anew only when the channel
+ * has changed.
+ */
 export function createReleaseTable(trust: {
   readonly state: () => Pick<TrustState, 'roles' | 'releases'> | undefined
 }): ReleaseTable {

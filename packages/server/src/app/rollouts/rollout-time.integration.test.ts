@@ -61,7 +61,7 @@ interface World {
   readonly clock: ManualClock
   readonly decider: Decider
   readonly rollout: string
-  /** Of device number … */
+  /** Asks for the device with this number. */
   readonly ask: (number: number, changes?: Partial<AskedFacts>) => Promise<boolean>
 }
 
@@ -251,7 +251,7 @@ test('D5 events of an update go a year after its settled rollout ended, and the 
     clock.advance(2 * dayMs)
     await forget()
     assert.deepEqual(await kept(), new Map([...whole, [rollout, 0]]))
-    // Ended, and not settled while an update is under way.
+    // The rollout has ended, but is not settled while an update is under way.
     await decider.steer(second, 'abort')
     clock.advance(366 * dayMs)
     await forget()
@@ -320,7 +320,7 @@ test('T9 a change and its audit entry carry one time, the database’s, whatever
   const times: Date[] = []
   await changeAudited(app, attempt, async (tx) => {
     times.push(await tx.now())
-    // Longer than the second in which an entry tells its time.
+    // The pause is longer than a second, the precision of an entry's time.
     await tx.sql`select pg_sleep(1.1)`
     times.push(await tx.now())
     return {}
@@ -337,7 +337,7 @@ test('T9 a change and its audit entry carry one time, the database’s, whatever
   assert.ok(now.getTime() - times[0]!.getTime() < hourMs)
 })
 
-/** So many days in which somebody is heard now and then. */
+/** Lets days pass in which somebody is heard now and then. */
 async function hearFor({ clock, decider }: World, days: number): Promise<void> {
   await decider.hear()
   for (let half = 0; half < days * 2; half += 1) {
@@ -370,21 +370,21 @@ test('D3 fault: after an outage no gate opens on the one device that came back f
     await setSeen([1, 2, 3])
     await decider.hear()
     assert.deepEqual((await recount())?.waves[0]?.waitingCount, 3)
-    // Nobody is heard for three days, and counted all the same: that is no silence of theirs.
+    // Nobody is heard for three days, but counting goes on: the devices do not count as silent.
     clock.advance(3 * dayMs)
     assert.deepEqual((await recount())?.waves[0]?.silentCount, 0)
     await setSeen([1])
     assert.equal(await ask(1), true)
     await ask(1, committed)
     await decider.hear()
-    // By a count from before the outage was over nothing opens.
+    // A count from before the end of the outage opens nothing.
     await decider.move()
     const back = await recount()
     assert.deepEqual(
       [back?.state, back?.waves[0]?.healthyCount, back?.waves[0]?.silentCount],
       ['active', 1, 0],
     )
-    // Heard since for longer than the policy waits: the two others are off.
+    // Somebody has been heard for longer than the policy waits, so the two others are off.
     await hearFor(world, 1.5)
     const after = await recount()
     assert.deepEqual([after?.state, after?.waves[0]?.silentCount], ['finished', 2])
@@ -419,7 +419,7 @@ test('D3 fault: a device that is off holds up no wave, and one that is heard fro
     for (const number of [1, 2, 3]) await setSeen(number, new Date('2026-07-01T00:00:00Z'))
     await recount()
     assert.deepEqual(await waveCounts(), [false, [0, 0], [0, 3]])
-    // A wave without devices has passed; the next one has three, and nothing is known of any.
+    // A wave without devices has passed; the next one has three, none of which was heard of.
     assert.equal((await readRollout(db, rollout))?.wavesOpenCount, 2)
     const again = await decider.create(newer, policyOf({ waves }))
     for (const number of [1, 2]) await setSeen(number, clock.now())

@@ -6,7 +6,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { instantOrNull } from '../views.ts'
 
-/** What the audit log tells of it besides its id. */
+/** What the audit log tells about a rollout besides its id. */
 export function describeProgress(rollout: Rollout): Readonly<Record<string, JsonValue>> {
   const sum = (pick: (wave: Rollout['waves'][number]) => number) =>
     rollout.waves.reduce((total, wave) => total + pick(wave), 0)

@@ -55,7 +55,7 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
     body: { fleet: 'tills', version: '1.0.0', policy: policyOf({ waves }) },
   })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  // Only two get it, however many ask.
+  // Only two devices get the release, however many ask.
   const told = await Promise.all(installers.map((installer) => installer.ask()))
   assert.equal(told.filter((sha256) => sha256 === first.sha256).length, 2)
   const isOver = () => installers.every(({ running }) => running() === first.sha256)

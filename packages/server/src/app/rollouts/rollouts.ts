@@ -1,5 +1,5 @@
 /**
- * Rollouts as people make and steer them. Every change is written under the rollout's lock (RFD
+ * Rollouts as people create and steer them. Every change is written under the rollout's lock (RFD
  * 12).
  */
 import type { RolloutView } from '@seaworthy/api/rollouts'
@@ -55,9 +55,9 @@ export interface WantedRollout {
 
 export interface CreatedRollout {
   readonly rollout: Rollout
-  /** It, and the one that it goes back from. */
+  /** The new rollout and, for a signed rollback, the one that it goes back from. */
   readonly changed: readonly Rollout[]
-  /** For the audit log. */
+  /** Facts for the audit log. */
   readonly detail: Readonly<Record<string, JsonValue>>
 }
 
@@ -100,7 +100,10 @@ async function requireGrounds(
   return { fleet, release, back }
 }
 
-/** Throws what `createRollout` throws; otherwise says what waves by tag find. Begins nothing. */
+/**
+ * Checks a rollout without creating it, and answers how many devices waves by tag find. Throws what
+ * `createRollout` throws.
+ */
 export async function checkRollout(
   app: Pick<App, 'trust' | 'releases' | 'zones'>,
   tx: WriteTx,
@@ -175,7 +178,10 @@ function requireRelease(
   )
 }
 
-/** Newer than the baseline and than what other rollouts bring; an emergency overtakes those. */
+/**
+ * Throws unless the release is newer than the baseline and than what other rollouts bring; an
+ * emergency rollout overtakes those.
+ */
 function requireNewer(
   release: ReleaseFacts,
   fleet: FleetRow,
@@ -208,8 +214,8 @@ function requireNewer(
 }
 
 /**
- * The rollout to go back from. `release` must be one that a device running that rollout's release
- * takes.
+ * Finds the rollout to go back from. A device that runs that rollout's release must accept
+ * `release`.
  */
 function requireWayBack(
   locked: readonly Rollout[],
@@ -294,7 +300,7 @@ export function approveWave(tx: WriteTx, actor: Actor, id: string, wave: number)
   return changeRollout(tx, actor, id, (rollout, now) => approve(rollout, wave, actor.id, now))
 }
 
-/** Newest first, those within the actor's scope. */
+/** Lists the rollouts within the actor's scope, newest first. */
 export async function listRollouts(
   app: Pick<App, 'db' | 'releases' | 'zones'>,
   actor: Actor,
@@ -332,7 +338,10 @@ function describeCreation(rollout: Rollout): Readonly<Record<string, JsonValue>>
   }
 }
 
-/** Members of objects by name, so that the digest does not depend on who wrote the policy down. */
+/**
+ * Sorts the members of objects by name, so that the digest does not depend on who wrote the policy
+ * down.
+ */
 function sortMembers(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortMembers)
   if (typeof value !== 'object' || value === null) return value

@@ -1,6 +1,6 @@
 /**
- * Samples for charts: of a rollout at most one a minute and only where something changed, of a
- * fleet one in five minutes.
+ * Samples for charts: of a rollout at most one a minute, and only when something changed; of a
+ * fleet one every five minutes.
  */
 import type { Rollout } from '@seaworthy/fleet/rollouts'
 import { dayMs, minuteMs } from '@seaworthy/std/time'
@@ -19,7 +19,7 @@ import { takeFleetSample } from './updates.ts'
 
 const rolloutSampleMs = minuteMs
 const fleetSampleMs = 5 * minuteMs
-/** Everything stays for so long, then one an hour, then one a day. */
+/** All samples stay for a day, then one an hour for a month, then one a day. */
 const wholeMs = dayMs
 const hourlyMs = 30 * dayMs
 
@@ -30,7 +30,7 @@ export async function takeSamples(app: Pick<App, 'db' | 'clock'>): Promise<void>
 
 async function sampleRollouts({ db, clock }: Pick<App, 'db' | 'clock'>): Promise<void> {
   const now = clock.now()
-  // Those that have just ended too, for their last sample.
+  // Rollouts that have just ended are listed too, for their last sample.
   const rollouts = await db.readSnapshot((tx) =>
     listRecentRollouts(tx, new Date(now.getTime() - dayMs)),
   )

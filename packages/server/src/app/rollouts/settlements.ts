@@ -1,7 +1,7 @@
 /**
- * What a device gets at a check-in, whatever protocol it speaks: from memory where nothing can
- * change, otherwise under the locks of its fleet's rollouts, many devices in one transaction (RFD
- * 12). A caller answers a device only after `decideFor` has resolved.
+ * What a device gets at a check-in, whatever protocol it speaks. It is decided from memory where
+ * nothing can change, otherwise under the locks of its fleet's rollouts, many devices in one
+ * transaction (RFD 12). A caller answers a device only after `decideFor` has resolved.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Answer, CheckInFacts, Settled, Zones } from '@seaworthy/fleet/rollouts'
@@ -18,8 +18,7 @@ import { refusalOf } from '../refusals.ts'
 import { writeWorked } from './update-changes.ts'
 
 /**
- * Decides, and has written what follows from it. Throws `unavailable` when that could not be
- * written.
+ * Decides, after writing what follows from it. Throws `unavailable` when that could not be written.
  */
 export async function decideFor(
   app: Pick<App, 'rollouts' | 'releases' | 'settlements' | 'zones'>,
@@ -39,7 +38,7 @@ interface SettlementDeps {
   readonly zones: Zones
   readonly rollouts: Pick<RolloutTable, 'put'>
   readonly releases: ReleaseTable
-  /** Where nobody counts there is none. */
+  /** The observer, where somebody counts and traces. */
   readonly observer?: SettlementObserver
 }
 
@@ -55,7 +54,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
   const queues = new Map<string, Waiting[]>()
 
   const settleAll = async (fleet: string, queue: Waiting[]) => {
-    // After the other check-ins of the same batch.
+    // The other check-ins of the same batch are let into the queue first.
     await new Promise((resolve) => setImmediate(resolve))
     while (queue.length > 0) await settleBatch(deps, fleet, takeBatch(queue))
     queues.delete(fleet)
@@ -107,12 +106,12 @@ async function settleBatch(
   }
 }
 
-/** For a device that was removed or moved meanwhile: it asks again. */
+/** The answer for a device that was removed or moved meanwhile; it asks again. */
 const stay: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
 
 /**
- * A transaction that was lost to the connection may have been committed or not: to settle again
- * changes nothing twice.
+ * A transaction that lost its connection may have been committed or not; settling again changes
+ * nothing twice.
  */
 async function settleOrRetry(
   deps: SettlementDeps,
@@ -143,7 +142,8 @@ async function settleUnderLock(
     await listUpdates(tx, { rollouts: rollouts.map(({ id }) => id), devices }),
     ({ deviceId }) => deviceId,
   )
-  // Who was removed or moved since the report was stored is no longer decided about here.
+  // Devices that were removed or moved since the report was stored are no longer decided about
+  // here.
   const present = batch
     .filter(({ deviceId }) => stored.get(deviceId)?.fleet === fleetName)
     .map((facts) => ({ ...facts, updates: updates.get(facts.deviceId) ?? [] }))

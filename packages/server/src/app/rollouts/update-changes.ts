@@ -1,6 +1,6 @@
 /**
- * Writes what the engine has worked out under the locks: rollouts, updates, their events, what
- * check-ins read, the log.
+ * Writes what the engine has worked out under the locks: rollouts, updates, their events, the
+ * copies that check-ins read, and the log.
  */
 import type { Rollout, Update, UpdateChange } from '@seaworthy/fleet/rollouts'
 import { isUnderWay } from '@seaworthy/fleet/rollouts'
@@ -11,14 +11,14 @@ import { insertUpdateEvents, writeDeviceUpdates, writeUpdates } from '../../db/u
 import { describeProgress } from './rollout-views.ts'
 
 export interface Worked {
-  /** Read under the lock. */
+  /** The rollouts as they were read under the lock. */
   readonly before: readonly Rollout[]
-  /** Those that changed. */
+  /** The rollouts that changed, as they are now. */
   readonly after: readonly Rollout[]
   readonly changes: readonly UpdateChange[]
-  /** By device: all its updates that a check-in may need, or more. */
+  /** For each device, at least all its updates that a check-in may need. */
   readonly updates: ReadonlyMap<string, readonly Update[]>
-  /** What check-ins read so far, of devices that still exist; locked. */
+  /** The locked copies that check-ins have read so far, of devices that still exist. */
   readonly stored: ReadonlyMap<string, { readonly updates: readonly unknown[] }>
 }
 
@@ -51,7 +51,7 @@ export async function writeWorked(tx: WriteTx, worked: Worked): Promise<void> {
   )
 }
 
-/** What the server does by itself is in the log as what people do. */
+/** What the server does by itself is logged like what people do. */
 export async function auditStop(tx: WriteTx, before: Rollout, after: Rollout): Promise<void> {
   if (before.state === after.state) return
   const actions = { active: null, paused: 'pause', aborted: 'abort', finished: 'finish' } as const

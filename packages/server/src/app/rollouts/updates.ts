@@ -1,6 +1,6 @@
 /**
- * What became of updates: of a rollout, of a device, and as the spread of versions over a fleet
- * (D5).
+ * What became of updates: those of a rollout, those of a device, and the spread of versions over a
+ * fleet (D5).
  */
 import type { UpdateView } from '@seaworthy/api/rollouts'
 import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
@@ -29,7 +29,7 @@ function viewUpdate(update: Update): UpdateView {
   }
 }
 
-/** By device. */
+/** Lists the updates of a rollout by device. */
 export async function listRolloutUpdates(
   tx: ReadTx,
   rollout: string,
@@ -46,7 +46,7 @@ export async function listRolloutUpdates(
 
 type EventView = Pick<db.UpdateEvent, 'attempt' | 'state' | 'code'> & { at: string }
 
-/** Newest first, each with its events, oldest first. */
+/** Lists the updates of a device, newest first, each with its events, oldest first. */
 export async function listDeviceUpdates(
   tx: ReadTx,
   device: string,
@@ -94,7 +94,7 @@ export async function showFleetVersions(tx: ReadTx, fleet: string, now: Date) {
   }
 }
 
-/** The spread of versions at this moment. */
+/** Takes the spread of versions at this moment. */
 export async function takeFleetSample(tx: ReadTx, fleet: string, now: Date): Promise<FleetSample> {
   const rows = await history.countVersions(tx, fleet, new Date(now.getTime() - dayMs))
   return {
