@@ -1,11 +1,11 @@
-/** Times and pages as the wire has them. */
+/** Times and pages in the form that the API has. */
 import { formatInstant } from '@seaworthy/std/time'
 
 export function instantOrNull(at: Date | null): string | null {
   return at === null ? null : formatInstant(at)
 }
 
-/** Which part of a list is asked for: `limit` rows, 100 unless told, behind the cursor `after`. */
+/** Which part of a list is asked for: `limit` rows, 100 by default, after the cursor `after`. */
 export interface PageQuery {
   readonly after?: string | undefined
   readonly limit?: number | undefined
@@ -13,15 +13,15 @@ export interface PageQuery {
 
 export interface Page<Row> {
   readonly items: Row[]
-  /** The cursor of the page behind this one; null on the last. */
+  /** The cursor of the next page; null on the last. */
   readonly next: string | null
 }
 
 const pageLimitDefault = 100
 
 /**
- * A page of what `read` answers. It is asked for one row more than the page has, which tells
- * whether another follows.
+ * Reads a page by `read`, which is asked for one row more than the page has, to tell whether
+ * another page follows.
  */
 export async function readPage<Row>(
   query: PageQuery,

@@ -34,7 +34,10 @@ import { instantOrNull } from './views.ts'
 
 type Deps = Pick<App, 'db' | 'releases' | 'zones'>
 
-/** Over everything that could decide it. Throws `device_not_found`, `out_of_scope`. */
+/**
+ * Explains what a device gets, over everything that could decide it. Throws `device_not_found`,
+ * `out_of_scope`.
+ */
 export async function explainDevice(
   app: Deps,
   actor: Actor,
@@ -58,8 +61,8 @@ export async function explainDevice(
 }
 
 /**
- * For one rollout alone, also one that has ended. Throws `rollout_not_found`, `device_not_found`,
- * `out_of_scope`.
+ * Explains what a device gets from one rollout, even an ended one. Throws `rollout_not_found`,
+ * `device_not_found`, `out_of_scope`.
  */
 export async function explainRollout(
   app: Deps,
@@ -114,7 +117,7 @@ async function readDevice(
   return { device, fleet, heldBack: await readHeldBack(app, tx, device, fleet, now) }
 }
 
-/** What would keep an offer from the device at its next check-in, beside the rollouts. */
+/** What, besides the rollouts, would keep an offer from the device at its next check-in. */
 async function readHeldBack(
   { zones }: Pick<Deps, 'zones'>,
   tx: ReadTx,
@@ -130,7 +133,7 @@ async function readHeldBack(
   return allowed ? null : noRestart
 }
 
-/** As its next check-in would have them, if it said the same again. */
+/** The facts that its next check-in would have, if the device said the same again. */
 function factsOf(
   device: DeviceWithState,
   fleet: FleetRow,

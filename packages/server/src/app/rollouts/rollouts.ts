@@ -55,7 +55,7 @@ export interface WantedRollout {
 
 export interface CreatedRollout {
   readonly rollout: Rollout
-  /** The new rollout and, for a signed rollback, the one that it goes back from. */
+  /** The new rollout and, if that is ended by it, the one that it goes back from. */
   readonly changed: readonly Rollout[]
   /** Facts for the audit log. */
   readonly detail: Readonly<Record<string, JsonValue>>

@@ -19,7 +19,9 @@ import { takeFleetSample } from './updates.ts'
 
 const rolloutSampleMs = minuteMs
 const fleetSampleMs = 5 * minuteMs
-/** All samples stay for a day, then one an hour for a month, then one a day. */
+/**
+ * All samples of the last day are kept, of the last 30 days one an hour, and before that one a day.
+ */
 const wholeMs = dayMs
 const hourlyMs = 30 * dayMs
 

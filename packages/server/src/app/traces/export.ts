@@ -1,7 +1,7 @@
 /**
- * Spans to a collector, as OTLP 1.x in JSON over HTTP. Nobody ever waits for it: spans gather in a
- * queue of bounded length, a full queue and a collector that does not take a batch cost spans,
- * which are counted, and nothing else.
+ * Sends spans to a collector, as OTLP 1.x in JSON over HTTP. Nobody ever waits for it: spans gather
+ * in a bounded queue, and a full queue or a collector that does not take a batch costs only spans,
+ * which are counted.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Log } from '@seaworthy/std/log'
@@ -14,7 +14,7 @@ export type SpanSender = (body: Uint8Array<ArrayBuffer>, signal: AbortSignal) =>
 
 export interface SpanExporter {
   readonly record: (span: FinishedSpan) => void
-  /** Sends what there is, within bounded time. */
+  /** Sends what is left in the queue, within bounded time. */
   stop(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ const everyMs = 2 * secondMs
 const sendMs = 5 * secondMs
 const stopMs = 2 * secondMs
 
-/** What is needed of a meter: the counts of what was sent and lost. */
+/** The part of a meter that is needed: counts of what was sent and lost. */
 interface SpanMeter {
   counter(family: {
     readonly name: string
@@ -72,7 +72,7 @@ export function startSpanExporter(options: {
       isFailing = false
     } catch (error) {
       dropped.add(batch.length, 'export_failed')
-      // Once for each outage: the counter says the rest.
+      // A failure is logged only once for each outage: the counter tells the rest.
       if (!isFailing) log.warn('traces.export-failed', { error })
       isFailing = true
     } finally {
@@ -144,7 +144,7 @@ function encodeAttributes(attributes: Attributes) {
   }))
 }
 
-/** As text: the number does not fit into a double. */
+/** Formats nanoseconds as text, because the number does not fit into a double. */
 function formatNanoseconds(ms: number): string {
   const whole = Math.floor(ms)
   return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)))

@@ -1,21 +1,21 @@
 /**
- * Spans of one process: what is done below what, and for how long. Names and attributes come from
- * closed sets.
+ * Spans of one process: which work is part of which, and how long it takes. Names and attributes
+ * come from closed sets.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock } from '@seaworthy/std/time'
 
-/** Numbers and words of our own alone: no credential, no address, no part of a request's body. */
+/** Only numbers and words of our own: no credential, no address, no part of a request's body. */
 export type Attributes = Readonly<Record<string, string | number>>
 
 export type SpanKind = 'internal' | 'server' | 'client'
 
 export interface SpanContext {
-  /** 32 hex digits, not all zero. */
+  /** The trace's id: 32 hex digits, not all zero. */
   readonly traceId: string
-  /** 16 hex digits, not all zero. */
+  /** The span's id: 16 hex digits, not all zero. */
   readonly spanId: string
 }
 
@@ -23,7 +23,7 @@ export interface FinishedSpan extends SpanContext {
   readonly parentSpanId: string | null
   readonly name: string
   readonly kind: SpanKind
-  /** Milliseconds since 1970, with fractions. */
+  /** The start in milliseconds since 1970, with fractions. */
   readonly startMs: number
   readonly endMs: number
   readonly attributes: Attributes
@@ -40,18 +40,18 @@ export interface Tracer {
   /** The span that the caller works in. */
   current(): SpanContext | undefined
   /**
-   * A new trace, or the caller's one continued: `traceparent` is what a client says and may be
-   * anything.
+   * Begins a new trace, or continues the caller's: `traceparent` is what a client says and may be
+   * any text.
    */
   begin(name: string, kind: SpanKind, traceparent: string | undefined): Span
-  /** Runs `work` in a span of `begin`. */
+  /** Runs `work` in a span that `begin` made. */
   within<T>(span: Span, work: () => T): T
   /**
    * Runs `work` in a span of its own below the present one; where there is none (or it is not
-   * recorded), as it is.
+   * recorded), it only runs `work`.
    */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
-  /** A span that begins a trace, for work that no request waits for alone. */
+  /** Runs `work` in a span that begins a trace, for work that does not belong to one request. */
   root<T>(
     name: string,
     facts: { attributes: Attributes; links: readonly SpanContext[] },
@@ -61,8 +61,8 @@ export interface Tracer {
 
 interface Live extends SpanContext {
   /**
-   * Wall clock minus monotonic clock when the trace began here: its spans fit together whatever the
-   * wall clock does.
+   * The wall clock minus the monotonic clock when the trace began here, so that its spans fit
+   * together whatever the wall clock does.
    */
   readonly offsetMs: number
 }
@@ -70,7 +70,7 @@ interface Live extends SpanContext {
 export interface TracerOptions {
   readonly clock: Clock
   readonly random: Random
-  /** Share of the traces that are recorded, 0 to 1. */
+  /** The share of traces that are recorded, 0 to 1. */
   readonly ratio: number
   /** Must neither throw nor wait. */
   readonly record: (span: FinishedSpan) => void
@@ -154,7 +154,10 @@ const unrecorded: Span = {
   end: () => undefined,
 }
 
-/** W3C Trace Context, version 00 and what later versions promise to keep of it. */
+/**
+ * Reads a W3C Trace Context header: version 00, and the part of it that later versions promise to
+ * keep.
+ */
 function readTraceparent(
   header: string | undefined,
 ): (SpanContext & { readonly isSampled: boolean }) | undefined {

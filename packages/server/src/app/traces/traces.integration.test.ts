@@ -1,4 +1,6 @@
-/** O5: what a collector gets of a real server, what it never gets, and that nobody waits for it. */
+/**
+ * O5: what a collector gets from a real server, what it never gets, and that nobody waits for it.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -195,7 +197,7 @@ test('O5 a decision about a rollout is a span of the check-in that waits for it'
   assert.notEqual(await installer!.ask(), null)
   const settling = () => receiver.spans().find(({ name }) => name === 'rollout.settle')
   const parent = () => receiver.spans().find(({ spanId }) => spanId === settling()?.parentSpanId)
-  // It ends last, and spans are sent in the order in which they end.
+  // The parent span ends last, and spans are sent in the order in which they end.
   await waitUntil('the check-in is exported', () => parent() !== undefined)
   assert.equal(parent()?.name, 'device.check-in')
   const below = receiver.spans().filter(({ parentSpanId }) => parentSpanId === settling()?.spanId)

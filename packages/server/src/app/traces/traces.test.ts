@@ -28,7 +28,7 @@ test('O5 a span lies below the one it was begun in, in the client’s trace, and
   const request = tracer.begin('request', 'server', `00-${traceId}-${parentId}-01`)
   await tracer.within(request, async () => {
     clock.advance(5)
-    // The wall clock is set back in the middle: durations do not notice.
+    // The wall clock is set back in the middle, which does not affect durations.
     clock.jumpTo(new Date('2020-01-01T00:00:00Z'))
     const failing = tracer.span('transaction', { kind: 'write' }, async () => {
       clock.advance(7)

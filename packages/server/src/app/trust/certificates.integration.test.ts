@@ -45,7 +45,7 @@ const start = async (names: readonly string[], renewsCertificate = false, host =
 }
 
 /**
- * Whether a client that trusts this CA certificate alone takes the server for the holder of the
+ * Whether a client that trusts only this CA certificate accepts the server as the holder of the
  * name.
  */
 async function isTaken(secrets: OnlineSecrets, ca: string, name: string): Promise<boolean> {
@@ -89,7 +89,7 @@ test('O1 a name that is given after the first start is refused in words, or come
   assert.ok(!(await isTaken(renewed, first.caPem, 'ship.example')))
   assert.ok(!(await isTaken(renewed, renewed.caPem, 'other.example')))
 
-  // The option may stay in the unit file: nothing is made anew while nothing is missing.
+  // The option may stay in the unit file: no certificate is made while no name is missing.
   assert.equal((await start(names, true)).certificatePem, renewed.certificatePem)
   assert.equal((await start([], true)).certificatePem, renewed.certificatePem)
   const rows = await db.reader.sql<
@@ -102,7 +102,7 @@ test('O1 a name that is given after the first start is refused in words, or come
 test('O1 the address that the server listens on is in its certificate, at the first start and when it is made anew', async () => {
   const before = await start([])
   assert.ok(!isNamedBy(before.certificatePem, '192.0.2.9'))
-  // It may be behind something else: said in the log, and nothing changes.
+  // The server may be behind something else, so this is only logged, and nothing changes.
   assert.equal((await start([], false, '192.0.2.9')).certificatePem, before.certificatePem)
   const renewed = await start([], true, '192.0.2.9')
   assert.ok(isNamedBy(renewed.certificatePem, '192.0.2.9'))

@@ -1,6 +1,6 @@
 /**
- * The server's certificate and the CA that signs it: made at the first start, and anew under the
- * same key when names are added.
+ * The server's certificate and the CA that signs it. They are made at the first start, and again
+ * for the same server key when names are added.
  */
 import './reflect-metadata.ts'
 import { isIP } from 'node:net'
@@ -9,7 +9,7 @@ import type { Random } from '@seaworthy/std/random'
 import { dayMs } from '@seaworthy/std/time'
 import * as x509 from '@peculiar/x509'
 
-/** Ten years: the CA's key is gone, so a new certificate means a new CA. */
+/** The lifetime is ten years, because the CA's key is gone and a new certificate means a new CA. */
 const certificateLifetimeMs = 3650 * dayMs
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -26,7 +26,7 @@ export interface Certificates {
   readonly caPem: string
 }
 
-/** A new key with its certificate. */
+/** Makes a new key and its certificate. */
 export async function createCertificates(
   options: CertificateOptions,
 ): Promise<Certificates & { readonly keyPem: string }> {
@@ -39,8 +39,8 @@ export async function createCertificates(
 }
 
 /**
- * Another certificate of the key that `certificatePem` is of: pins, which are of the key, stay
- * right.
+ * Makes another certificate for the key of `certificatePem`. Pins stay valid, because they name the
+ * key.
  */
 export async function recertify(
   certificatePem: string,
@@ -52,8 +52,8 @@ export async function recertify(
 }
 
 /**
- * The CA's private key is made unextractable and is gone when this returns: it can sign nothing
- * ever again.
+ * Signs a certificate by a new CA. The CA's private key is unextractable and gone when this
+ * returns: it can never sign anything again.
  */
 async function certify(publicKey: CryptoKey, options: CertificateOptions): Promise<Certificates> {
   const caKeys = await crypto.subtle.generateKey(algorithm, false, usages)

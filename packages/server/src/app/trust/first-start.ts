@@ -27,8 +27,8 @@ const bootstrapLifetimeMs = 90 * dayMs
 export interface Started {
   readonly secrets: OnlineSecrets
   /**
-   * Until somebody has signed in for the first time, every start makes a new token and ends the one
-   * before: a crash before it was read locks nobody out.
+   * The first token. Until somebody has signed in for the first time, every start makes a new one
+   * and ends the one before: a crash before it was read locks nobody out.
    */
   readonly bootstrapToken: string | null
 }
@@ -55,8 +55,8 @@ export async function prepareServer(
     await lockFirstStart(tx)
     const now = await tx.now()
     const isFirst = !(await hasSecrets(tx))
-    // Of several hosts that start at once, the first alone may make a key; the others need a copy
-    // of it.
+    // When several hosts start at once, only the first may make a master key; the others need a
+    // copy of it.
     const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
     if (isFirst) {
       await createOnlineSecrets(tx, masterKey, { names: namesWanted(config), now, random })
@@ -69,7 +69,7 @@ export async function prepareServer(
     }
     await ensureNamed(tx, config, ports)
     const secrets = await loadOnlineSecrets(tx, masterKey)
-    // A key that cannot be opened is said now, not when the first timestamp runs out.
+    // A key that cannot be opened is reported now, not when the first timestamp expires.
     for (const role of onlineRoles) await openOnlineKeys(tx, masterKey, role)
     if (isFirst) {
       await createLog(tx, { signer: secrets.logSigner, origin: secrets.logOrigin }, now)
@@ -80,17 +80,14 @@ export async function prepareServer(
 }
 
 /**
- * The names given, and the address listened on where it is one: without a name it is what clients
- * are told.
+ * The configured names, and the listening address where it is a name: without another, clients are
+ * told that one.
  */
 function namesWanted({ names, listen }: Pick<Config, 'names' | 'listen'>): string[] {
   return ['0.0.0.0', '::'].includes(listen.host) ? [...names] : [...names, listen.host]
 }
 
-/**
- * A name that no client would find in the certificate is refused, or the certificate is made anew
- * with it.
- */
+/** Refuses a name that the certificate lacks, or makes a new certificate with it. */
 async function ensureNamed(
   tx: WriteTx,
   config: Pick<Config, 'names' | 'listen' | 'renewsCertificate'>,
@@ -103,7 +100,7 @@ async function ensureNamed(
   if (!config.renewsCertificate) {
     const unnamed = config.names.filter((name) => !isNamedBy(before, name))
     if (unnamed.length === 0) {
-      // It may be behind something that has the right name.
+      // The server may be behind something that has the right name.
       log.warn('server.listens-unnamed', { host: config.listen.host, names: namesOf(before) })
       return
     }

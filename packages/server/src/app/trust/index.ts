@@ -1,8 +1,8 @@
 /**
  * Signed metadata on the server's side: what was published, what is proposed and signed, the online
  * keys, the audit log's key and the server's certificate. Promises: what is served was verified
- * from the sealed anchor on every load, whatever the database says; online keys sign snapshot and
- * timestamp alone, and lie sealed under the master key. Not handled here: the rules of TUF
+ * from the sealed anchor on every load, whatever the database says; online keys sign only snapshot
+ * and timestamp, and are sealed under the master key. Not handled here: the rules of TUF
  * (`trust/tuf`), content (`app/content`).
  */
 export { CertificateError, prepareServer } from './first-start.ts'

@@ -1,4 +1,4 @@
-/** Tells people in time when a role of the metadata runs out. */
+/** Tells people in time before a role of the metadata expires. */
 import { appendAudit } from '../../db/audit.ts'
 import { insertLifetimeAlarm } from '../../db/metadata.ts'
 import type { App } from '../app.ts'
@@ -6,7 +6,7 @@ import { viewRoles } from './trust-status.ts'
 
 const levels = { none: 0, notice: 50, warning: 80, critical: 95, expired: 100 } as const
 
-/** Each level of each version once: in the log file and in the audit log. */
+/** Raises each level of alarm once for each version, in the log file and in the audit log. */
 export async function raiseLifetimeAlarms(
   app: Pick<App, 'clock' | 'db' | 'log' | 'trust'>,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-/** Replacing the keys that lie on the server, as after a break-in (T6). */
+/** How the keys on the server are replaced, as after a break-in (T6). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ProblemError } from '@seaworthy/api/problems'
@@ -68,7 +68,7 @@ for (const role of ['snapshot', 'timestamp'] as const) {
     const online = await client.api.call(createOnlineKey, { params: { role } })
     assert.notDeepEqual(online[role], before[role])
     assert.equal(await countSecrets(`${role}-key`), 2)
-    // made, but not named yet: the old one goes on signing
+    // The new key is made, but not named yet: the old one goes on signing.
     await device.refresh()
     const authority = { keys: online[role], threshold: 1 }
     await carryOut(client, { kind: 'rotate', role, authority }, signers)

@@ -1,6 +1,6 @@
 /**
  * The keys of the online roles. They are made here, count once a root names them, and are destroyed
- * when a newer root names another: whoever stole them holds nothing from then on (T6).
+ * when a newer root names others: stolen keys are worth nothing from then on (T6).
  */
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -41,7 +41,7 @@ export async function readKeyPair(secret: Uint8Array): Promise<Signer> {
   return signerFromPkcs8(parsed.key, base64Decode(parsed.pkcs8))
 }
 
-/** A further key for the role, beside those it has. The caller holds `lockPublication`. */
+/** Makes a further key for the role, beside those it has. The caller holds `lockPublication`. */
 export async function createOnlineKey(
   tx: WriteTx,
   masterKey: MasterKey,
@@ -54,7 +54,7 @@ export async function createOnlineKey(
   await sealKeyPair(tx, masterKey, { name, version, createdAt: now })
 }
 
-/** Every key of the role that the server still has, oldest first. Throws `SealError`. */
+/** Opens every key of the role that the server still has, oldest first. Throws `SealError`. */
 export async function openOnlineKeys(
   tx: ReadTx,
   masterKey: MasterKey,
@@ -68,7 +68,7 @@ export async function openOnlineKeys(
   return keys
 }
 
-/** The newest keys: those that the next root should name. */
+/** The newest keys, which the next root should name. */
 export async function newestOnlineKeys(
   tx: ReadTx,
   masterKey: MasterKey,
@@ -81,8 +81,8 @@ export async function newestOnlineKeys(
 }
 
 /**
- * Makes a further key while nothing is published, and tells the keys that the next root should
- * name.
+ * Makes a further key while no publication is under way, and answers the keys that the next root
+ * should name.
  */
 export async function addOnlineKey(
   tx: WriteTx,
@@ -95,7 +95,9 @@ export async function addOnlineKey(
   return newestOnlineKeys(tx, masterKey)
 }
 
-/** Throws `online_keys_not_named` when the server could not sign the role alone after this root. */
+/**
+ * Throws `online_keys_not_named` when under this root the server could not sign the role by itself.
+ */
 export async function requireOnlineSigner(
   tx: ReadTx,
   masterKey: MasterKey,
@@ -113,8 +115,7 @@ export async function requireOnlineSigner(
 }
 
 /**
- * After a root was published: what it no longer names is gone for good. A key made for a root to
- * come stays.
+ * Destroys the keys that a newly published root no longer names. A key made for a later root stays.
  */
 export async function destroyReplacedKeys(
   tx: WriteTx,

@@ -1,7 +1,7 @@
 /**
  * What the server makes at its first start and needs ever after: its certificate (whose CA key
- * never leaves memory and is dropped), the keys of the online roles, of the log and of tokens. All
- * private halves are sealed.
+ * never leaves memory and is dropped), and the keys of the online roles, of the log and of tokens.
+ * All private keys are sealed.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -19,7 +19,7 @@ export interface OnlineSecrets {
   readonly tlsKeyPem: string
   readonly certificatePem: string
   readonly caPem: string
-  /** `sha256:<base64url>` of the certificate's SubjectPublicKeyInfo. */
+  /** The hash of the certificate's SubjectPublicKeyInfo, as `sha256:<base64url>`. */
   readonly pin: string
   readonly logSigner: NoteSigner
   /** Origin of the audit log: `seaworthy/<log id>`. */
@@ -28,7 +28,7 @@ export interface OnlineSecrets {
   readonly registryTokenKey: Uint8Array
 }
 
-/** Makes and stores everything. Only for a database that has no secrets yet. */
+/** Makes and stores all secrets. The database must have none yet. */
 export async function createOnlineSecrets(
   tx: WriteTx,
   masterKey: MasterKey,
@@ -43,7 +43,7 @@ export async function createOnlineSecrets(
       createdAt: now,
     })
   }
-  // Needed once in the life of a server: no worker loads it.
+  // The module is needed only once in the life of a server, so no worker loads it.
   const { createCertificates } = await import('./certificates.ts')
   const tls = await createCertificates(options)
   await store('tls-key', utf8Encode(tls.keyPem))
@@ -71,9 +71,9 @@ export function isNamedBy(certificatePem: string, name: string): boolean {
 }
 
 /**
- * A new certificate under the same key, for the names it had and those given, by a new CA whose key
- * is dropped as the first one's was. Whoever pinned the key notices nothing; whoever trusts
- * `/ca.crt` fetches it anew.
+ * Makes a new certificate for the same key, with the names it had and those given, signed by a new
+ * CA whose key is dropped as the first one's was. Clients that pinned the key notice nothing; those
+ * that trust `/ca.crt` fetch it again.
  */
 export async function renewCertificate(
   tx: WriteTx,

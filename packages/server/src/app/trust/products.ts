@@ -12,7 +12,7 @@ import { roleKeys } from './trust-status.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 
-/** In the order of their names, those that the actor reaches. */
+/** Lists the products that the actor reaches, by name. */
 export async function listProducts(
   app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
@@ -43,7 +43,7 @@ export async function findProduct(
   return describe(app, requireTrust(state), product)
 }
 
-/** What the product's releases are; a bundle before there is any. */
+/** The kind of the product's releases; `bundle` before there is any. */
 export async function findProductKind(
   app: Pick<App, 'db' | 'trust'>,
   product: string,
@@ -79,8 +79,8 @@ async function describe(
 }
 
 /**
- * `kind` is the one of its newest release anywhere, then of its newest registered one; a bundle
- * before there is any.
+ * Shows a product. Its `kind` is that of its newest signed release in any channel, otherwise of its
+ * newest registered one, and `bundle` before there is any.
  */
 function viewProduct(
   state: TrustState,

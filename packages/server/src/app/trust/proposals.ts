@@ -1,6 +1,6 @@
 /**
- * Proposals: stored as submitted, signed from afar, applied in one transaction. Each step verifies
- * again from the anchored chain; what the row says about a proposal is never believed.
+ * Proposals are stored as submitted, signed elsewhere, and applied in one transaction. Each step
+ * verifies again from the anchored chain; what the row says about a proposal is never believed.
  */
 import type { ProposalView } from '@seaworthy/api/proposals'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -117,7 +117,7 @@ export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promis
   return stored
 }
 
-/** Newest first; proposals beyond the actor's scope are left out. */
+/** Lists proposals, newest first; those beyond the actor's scope are left out. */
 export async function listProposals(
   app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
@@ -148,7 +148,7 @@ function isReached(actor: Actor, proposal: Proposal): boolean {
   }
 }
 
-/** As JSON, with the chain that lets a machine without network check it. */
+/** Exports a proposal as JSON, with the chain by which a machine without network verifies it. */
 export function exportProposal(
   { proposal }: StoredProposal,
   state: TrustState | undefined,
@@ -184,7 +184,7 @@ export interface AppliedProposal extends StoredProposal {
 
 /**
  * Publishes a complete proposal. Throws `proposal_incomplete`, `proposal_outdated`,
- * `proposal_refused`, `release_content_missing`, `online_keys_not_named`; then nothing has changed.
+ * `proposal_refused`, `release_content_missing`, `online_keys_not_named`; nothing has changed then.
  */
 export async function applyProposal(
   app: Deps,
@@ -222,8 +222,8 @@ export async function rejectProposal(
 }
 
 /**
- * The first root is the anchor of everything: its hash is sealed, so that no database row can
- * replace it.
+ * Seals the hash of the first root, the anchor of everything, so that no database row can replace
+ * it.
  */
 async function sealAnchor(
   app: Pick<App, 'masterKey'>,
@@ -237,7 +237,10 @@ async function sealAnchor(
   await insertSecret(tx, { name: 'trust-anchor', version: 1, sealed, createdAt: now })
 }
 
-/** Open proposals that the new metadata has overtaken: they could only be refused from now on. */
+/**
+ * Closes open proposals that the new metadata has overtaken: they could only be refused from now
+ * on.
+ */
 async function closeOutdated(app: Pick<App, 'masterKey'>, tx: WriteTx, now: Date): Promise<void> {
   const current = currentOf(await loadTrustState(tx, app.masterKey))
   for (const row of await lockOpenProposals(tx)) {
@@ -248,8 +251,8 @@ async function closeOutdated(app: Pick<App, 'masterKey'>, tx: WriteTx, now: Date
 }
 
 /**
- * A root that does not name this server's keys could not be followed by a snapshot or a timestamp
- * of ours.
+ * Throws unless a proposed root names this server's keys; otherwise no snapshot or timestamp of
+ * ours could follow it.
  */
 async function checkOnlineKeys(
   app: Pick<App, 'masterKey'>,
@@ -267,7 +270,10 @@ async function checkOnlineKeys(
  */
 export type ReadAhead = ReadonlySet<string>
 
-/** Whatever is newly listed must be in the store whole, and be what is to be signed about it. */
+/**
+ * Checks that the content of every newly listed release is whole in the store, and is what the
+ * proposal claims.
+ */
 async function checkContent(
   app: Pick<App, 'contentChecks' | 'store'>,
   proposal: Proposal,
@@ -291,7 +297,7 @@ async function checkContent(
   return verified
 }
 
-/** Reads what a proposal is about before anything is locked, for `submitProposal`. */
+/** Reads the content that a proposal is about before anything is locked, for `submitProposal`. */
 export async function verifySubmitted(
   app: Deps,
   actor: Actor,
@@ -303,7 +309,7 @@ export async function verifySubmitted(
   return await readContentAhead(app, proposal, leaving)
 }
 
-/** The same for a proposal that is stored, and may have been read by another worker alone. */
+/** Reads the same for a stored proposal, whose content perhaps only another worker has read. */
 export async function verifyStored(
   app: Deps,
   actor: Actor,
@@ -322,7 +328,7 @@ async function readContentAhead(
   leaving: AbortSignal | undefined,
 ): Promise<ReadAhead> {
   const current = currentOf(await app.trust.freshState())
-  // What breaks a rule is refused for that, without anything being read for it.
+  // A proposal that breaks a rule is refused for that, so nothing is read for it.
   if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return new Set()
   return await checkContent(app, proposal, current, { leaving })
 }
@@ -425,7 +431,10 @@ export async function viewProposal(
   }
 }
 
-/** For an applied root proposal the old keys are those of the root before it. */
+/**
+ * The metadata that a proposal is compared with. For an applied root proposal, the old keys are
+ * those of the root before it.
+ */
 function currentBefore(
   proposal: Proposal,
   rowState: ProposalState,
@@ -438,7 +447,7 @@ function currentBefore(
   return root === undefined ? current : { ...current, root }
 }
 
-/** For the audit entry: what exactly was proposed, signed or published. */
+/** Facts for the audit entry: what exactly was proposed, signed or published. */
 export function describeProposalFacts({
   row,
   proposal,

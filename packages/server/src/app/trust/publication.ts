@@ -1,6 +1,6 @@
 /**
- * Publishing: signed documents plus a new snapshot and a new timestamp, in the caller's
- * transaction, verified as a whole.
+ * Publishes signed documents with a new snapshot and a new timestamp in the caller's transaction,
+ * and verifies the whole.
  */
 import { formatInstant } from '@seaworthy/std/time'
 import type { Metadata, RootSigned, SnapshotSigned, TimestampSigned } from '@seaworthy/trust/tuf'
@@ -72,12 +72,14 @@ export async function publish(
 interface Signing {
   readonly tx: WriteTx
   readonly masterKey: MasterKey
-  /** Names the keys. */
+  /** The root that names the keys. */
   readonly root: RootSigned
   readonly now: Date
 }
 
-/** Renews timestamp and snapshot when they are due, which memory tells at first. */
+/**
+ * Renews timestamp and snapshot when they are due. Whether they are is first looked up in memory.
+ */
 export async function renewMetadata(
   app: Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'trust'>,
 ): Promise<void> {
@@ -160,7 +162,10 @@ async function makeTimestamp(
   return { role: 'timestamp', version: signed.version, bytes }
 }
 
-/** Every version is an entry of the log: a stolen key cannot be used in secret. */
+/**
+ * Stores a document. Every version is an entry of the log, so a stolen key cannot be used in
+ * secret.
+ */
 async function store(
   tx: WriteTx,
   document: SignedDocument,

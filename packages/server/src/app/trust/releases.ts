@@ -26,16 +26,16 @@ import { readPage } from '../views.ts'
 
 type Deps = Pick<App, 'contentChecks' | 'db' | 'store' | 'trust'>
 
-/** What `createRelease` writes down: all that had to be read for it. */
+/** What `createRelease` stores: all that had to be read for it. */
 export interface NewRelease {
   readonly content: ReadRelease
   readonly files: readonly FileHashesRow[]
 }
 
 /**
- * Reads the whole of a release that is to be registered, before any transaction: that takes as long
- * as it is large. Throws `product_not_found`, `out_of_scope`, and what `describeContent` and
- * `measureReleaseFiles` throw.
+ * Reads the whole of a release that is to be registered, before any transaction, because that takes
+ * as long as the release is large. Throws `product_not_found`, `out_of_scope`, and what
+ * `describeContent` and `measureReleaseFiles` throw.
  */
 export async function verifyNewRelease(
   app: Deps,
@@ -58,8 +58,8 @@ function parseSha256(text: string): Digest {
 }
 
 /**
- * The same digest under the same version again changes nothing. Throws `product_not_found`,
- * `out_of_scope`, `release_exists`.
+ * Registers a release; the same digest under the same version again changes nothing. Throws
+ * `product_not_found`, `out_of_scope`, `release_exists`.
  */
 export async function createRelease(
   app: Pick<App, 'trust'>,
@@ -94,7 +94,7 @@ export async function createRelease(
   )
 }
 
-/** Newest first. Throws `product_not_found`, `out_of_scope`. */
+/** Lists the releases of a product, newest first. Throws `product_not_found`, `out_of_scope`. */
 export async function listReleases(
   app: Pick<App, 'db' | 'trust'>,
   actor: Actor,

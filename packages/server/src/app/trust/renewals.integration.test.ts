@@ -1,5 +1,5 @@
 /**
- * T1 T6: online roles are renewed in time, and a role that runs out is said so, once, in three
+ * T1 T6: online roles are renewed in time, and a role that expires is reported once, in three
  * places.
  */
 import assert from 'node:assert/strict'
@@ -45,7 +45,7 @@ test('T6 a timestamp older than an hour and a snapshot past its share are renewe
     assert.ok(status.roles.every(({ role, alarm }) => role === 'acme.stable' || alarm === 'none'))
     const countAlarms = () => server.log().split('"event":"trust.lifetime-alarm"').length - 1
     await waitUntil('the alarm is raised', () => countAlarms() > 0)
-    // Once, however often it is looked at.
+    // It is reported once, however often it is checked.
     await systemSleep(500)
     assert.equal(countAlarms(), 1)
     const again = server.openDatabase()

@@ -1,4 +1,4 @@
-/** When the online roles are made anew although nothing changed. */
+/** When the online roles are signed anew although nothing changed. */
 import { hourMs, parseInstant } from '@seaworthy/std/time'
 import { lifetimes } from '@seaworthy/trust/tuf'
 
@@ -12,8 +12,8 @@ export interface OnlineTimes {
 }
 
 /**
- * What a clock that was ahead once has dated into the future is made anew at once: devices refuse
- * metadata that is valid for longer than its maximum lifetime.
+ * Whether the roles are due. What was once dated into the future by a clock that was ahead is
+ * renewed at once: devices refuse metadata that is valid for longer than its maximum lifetime.
  */
 export function renewalDue(
   { snapshot, timestamp }: OnlineTimes,
@@ -32,9 +32,7 @@ export function renewalDue(
   return { isAnything: isSnapshotDue || isTimestampDue, isSnapshotDue }
 }
 
-/**
- * Part of the lifetime that has passed, 0 to 1 and beyond; 1 when it is not known when it began.
- */
+/** The part of the lifetime that has passed, 0 to 1 and beyond; 1 when its beginning is unknown. */
 export function shareUsed(expires: string, issuedAt: Date | undefined, now: Date): number {
   if (issuedAt === undefined) return 1
   const wholeMs = new Date(expires).getTime() - issuedAt.getTime()

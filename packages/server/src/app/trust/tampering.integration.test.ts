@@ -1,7 +1,7 @@
 /**
- * Somebody has the database (T10, T9): rows are changed behind the server's back. What decides is
- * signed, so a changed row is refused, not served, and noticed. What the log has said once it
- * cannot take back.
+ * An attacker has the database (T10, T9): rows are changed behind the server's back. Decisions rest
+ * on what is signed, so a changed row is refused, not served, and noticed. What the log has once
+ * said it cannot take back.
  */
 import assert from 'node:assert/strict'
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -67,7 +67,7 @@ async function openWorld(): Promise<World> {
   }
 }
 
-/** For what spoils its server. */
+/** Runs a test in a world of its own, because it spoils its server. */
 async function withServer(work: (world: World) => Promise<void>): Promise<void> {
   const world = await openWorld()
   try {
@@ -77,10 +77,7 @@ async function withServer(work: (world: World) => Promise<void>): Promise<void> 
   }
 }
 
-/**
- * For what leaves one in which the other tests still mean what they say; each has versions of its
- * own.
- */
+/** The world of the tests that do not disturb one another; each has versions of its own. */
 let shared: World
 
 before(async () => {
@@ -103,7 +100,7 @@ async function awaitReadiness(client: TestClient, pattern: RegExp): Promise<void
   await waitUntil(`/readyz says ${pattern}`, async () => pattern.test(await readiness(client)))
 }
 
-/** The server loads its metadata again, and notices. */
+/** Has the server load its metadata again, so that it notices. */
 async function reload(thief: Db, client: TestClient): Promise<void> {
   await thief.write(({ sql }) => sql`select pg_notify('metadata', '')`)
   await awaitReadiness(client, /metadata does not verify/)
@@ -135,7 +132,7 @@ test('T10 a release written into the channel role in the database is not served,
     await assert.rejects(submit(client, await propose(client, publishIntent(next))))
   }))
 
-/** Whoever leads loses the lead, and the next does everything that is due from the beginning. */
+/** The leader loses the lead, and the next one does everything that is due from the beginning. */
 async function loseLead(thief: Db): Promise<void> {
   await thief.write(
     ({ sql }) => sql`select pg_terminate_backend(pid) from pg_locks
@@ -286,7 +283,7 @@ async function readLog(client: TestClient): Promise<Checkpoint> {
   })
 }
 
-/** The checkpoint that has every entry which there is by now. */
+/** Waits for a checkpoint that covers every entry there is by now. */
 async function awaitWholeLog(client: TestClient, db: Db): Promise<Checkpoint> {
   const [all] = await db.reader.sql<{ count: number }[]>`select count(*) from audit_entries`
   let current = await readLog(client)
@@ -417,7 +414,7 @@ test('T9 a restored old database is noticed: by clients that looked before, and 
   }
 })
 
-/** Copies made as root belong to root; PostgreSQL's account needs its folders back. */
+/** Gives PostgreSQL's account its folders back: copies made as root belong to root. */
 async function chownLike(dataDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return
   const { spawnSync } = await import('node:child_process')

@@ -1,8 +1,8 @@
 /**
  * The published metadata in memory, verified from its anchor. The database is not believed: what is
  * loaded must form the whole chain from the first root, whose hash is sealed under the master key.
- * What does not verify is not served and not acted upon; the last state that did verify stays, and
- * the alarm is raised (T10).
+ * Metadata that does not verify is neither served nor acted upon; the last verified state stays,
+ * and the alarm is raised (T10).
  */
 import { createHash } from 'node:crypto'
 import { equalBytes } from '@seaworthy/std/bytes'
@@ -27,7 +27,10 @@ import type { Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { shareRuns } from '../worker/index.ts'
 
-/** A server that was off for long has expired metadata that it must load in order to renew it. */
+/**
+ * Expiry is ignored: a server that was off for long must load expired metadata in order to renew
+ * it.
+ */
 const ignoreExpiry = new Date(0)
 
 /** Throws `TrustError` when the rows are not one whole chain from the sealed anchor. */
@@ -131,7 +134,10 @@ export function createTrustPlane(deps: {
       health.report('metadata', `the stored metadata does not verify: ${(error as Error).message}`)
     }
   }
-  /** One at a time; whoever asks while one runs gets a run that began after the question. */
+  /**
+   * Only one reload runs at a time; a caller that asks meanwhile gets one that began after it
+   * asked.
+   */
   const reload = async (): Promise<void> => {
     if (running !== undefined) {
       isWanted = true

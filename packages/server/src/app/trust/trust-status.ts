@@ -1,4 +1,4 @@
-/** Lifetimes of all roles: what people see, and what raises alarms. */
+/** The lifetimes of all roles, which people see and which raise alarms. */
 import type { TrustStatus } from '@seaworthy/api/trust'
 import { parseInstant } from '@seaworthy/std/time'
 import type { RoleKeys } from '@seaworthy/trust/tuf'
@@ -8,7 +8,7 @@ import type { TrustState } from '../app.ts'
 
 type RoleView = TrustStatus['roles'][number]
 
-/** Every role of a verified state, the delegators before the delegated. */
+/** Every role of a verified state, delegating roles before delegated ones. */
 export function viewRoles(state: TrustState, now: Date): RoleView[] {
   const top = [
     ['root', state.root.signed],

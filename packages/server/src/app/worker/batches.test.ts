@@ -5,7 +5,7 @@ import { ManualClock } from '@seaworthy/std/time'
 import { createBatches } from './batches.ts'
 
 const times = { usualMs: 20, fewMs: 150 }
-/** What one durable write of so many rows takes in this world. */
+/** The time that one durable write of `count` rows takes in this world. */
 const writeMs = (count: number) => 3 + 0.06 * count
 const stepMs = 0.5
 
@@ -15,8 +15,8 @@ interface Caller {
 }
 
 /**
- * Batches in a world whose time is moved by hand; `onAnswer` hears of each caller that was
- * answered.
+ * Makes batches in a world whose time is moved by hand; `onAnswer` is called for each answered
+ * caller.
  */
 function createWorld(onAnswer: (caller: Caller, nowMs: number) => void) {
   const clock = new ManualClock(new Date(0))
@@ -36,7 +36,9 @@ function createWorld(onAnswer: (caller: Caller, nowMs: number) => void) {
   const settle = async () => {
     for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
   }
-  /** `each` is called after every step, to add those who ask now. */
+  /**
+   * Lets time pass in steps; `each` is called before every step, to add the callers who ask now.
+   */
   const run = async (durationMs: number, each: (nowMs: number) => void) => {
     const endMs = clock.monotonicMs() + durationMs
     while (clock.monotonicMs() < endMs) {
@@ -49,7 +51,7 @@ function createWorld(onAnswer: (caller: Caller, nowMs: number) => void) {
   return { batches, sizes, run }
 }
 
-/** The median of what callers waited who each ask again some time after they were answered. */
+/** The median waiting time of callers who each ask again some time after they were answered. */
 async function closedLoop(callersCount: number, pauseMs: number, durationMs: number) {
   const random = seededRandom(callersCount)
   const waits: number[] = []

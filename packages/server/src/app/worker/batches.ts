@@ -1,6 +1,6 @@
 /**
- * Micro-batches: many callers share one write. One batch is on its way at a time; what arrives
- * meanwhile waits for the next one. When that begins is decided in `gathering.ts`, and at once when
+ * Micro-batches: many callers share one write. One batch is under way at a time; what arrives
+ * meanwhile waits for the next one. `gathering.ts` decides when that begins; it begins at once when
  * `worthwhile` rows wait. A batch has at most one item of each key, in the order of the keys, so
  * that rows are always locked in one order. Nothing that was added is dropped; the owner asks
  * `backlog` before it adds more than can be written.
@@ -12,7 +12,10 @@ import type { Backlog } from './overload.ts'
 
 export interface Batches<T> {
   add(item: T): void
-  /** Items that are in no batch yet; the age is that of the oldest that is not written yet. */
+  /**
+   * The number of items that are in no batch yet, and the age of the oldest item that is not
+   * written yet.
+   */
   backlog(): Backlog
 }
 
@@ -29,11 +32,11 @@ interface Added<T> {
   readonly sinceMs: number
 }
 
-/** While a few devices come, it is the wake-ups that cost, and nobody is in a hurry. */
+/** While few devices check in, the wake-ups are what costs, and nobody is in a hurry. */
 export const checkInTimes: GatheringTimes = { usualMs: 20, fewMs: 150 }
 
 const batchMax = 1000
-/** As many rows as a commit costs twice: waiting for more gains little. */
+/** This many rows cost about twice as much as the commit itself: waiting for more gains little. */
 const worthwhile = 64
 
 export function createBatches<T>(
@@ -44,11 +47,11 @@ export function createBatches<T>(
   let isWriting = false
   let gathering = startGathering(times)
   let begunMs = -Infinity
-  /** When the oldest of the batch that is being written came. */
+  /** When the oldest item of the batch that is being written arrived. */
   let underWayMs: number | undefined
   let wake: (() => void) | undefined
 
-  /** Answers whether it waited to the end. */
+  /** Waits for company, and answers whether it waited to the end. */
   const gather = async (): Promise<boolean> => {
     const waitMs = begunMs + gathering.waitMs - clock.monotonicMs()
     if (queue.length >= worthwhile || !(waitMs > 0)) return false
@@ -93,8 +96,9 @@ export function createBatches<T>(
 }
 
 /**
- * At most one item of each key; a second one of the same key waits for the next batch. The whole
- * queue is looked through: one caller who comes a thousand times keeps nobody else from the batch.
+ * Takes at most one item of each key; a second one of the same key waits for the next batch. The
+ * whole queue is searched, so a caller that asks a thousand times keeps nobody else out of the
+ * batch.
  */
 function takeBatch<T>(queue: readonly Added<T>[]): { batch: Added<T>[]; rest: Added<T>[] } {
   const batch = new Map<string, Added<T>>()

@@ -14,11 +14,11 @@
  * caller that is not waited with has its answer within two writes: the one under way, and its own.
  */
 export interface Gathering {
-  /** From the beginning of the batch before to the beginning of the next; 0 for at once. */
+  /** The time from the beginning of one batch to the beginning of the next; 0 for at once. */
   readonly waitMs: number
-  /** Rows of the last vain waits in a row. */
+  /** Rows that waited in the last consecutive vain waits. */
   readonly vainRows: number
-  /** When a rest ends, on the monotonic clock; `undefined` outside of a rest. */
+  /** When the rest ends, on the monotonic clock; `undefined` outside a rest. */
   readonly restUntilMs: number | undefined
   readonly restMs: number
 }
@@ -32,12 +32,13 @@ export interface GatheringTimes {
 export interface BegunBatch {
   readonly count: number
   /**
-   * Rows that came in the later two thirds of the wait, counted from the beginning of the batch
-   * before.
+   * Rows that came in the later two thirds of the wait, which is counted from the beginning of the
+   * batch before.
    */
   readonly lateCount: number
   /**
-   * Whether it began because its wait was over; not when it was full, or had nothing to wait for.
+   * Whether the batch began because its wait was over, not because it was full or had nothing to
+   * wait for.
    */
   readonly hasWaited: boolean
   /** When the batch before began, and when this one does, on the monotonic clock. */
@@ -45,9 +46,9 @@ export interface BegunBatch {
   readonly nowMs: number
 }
 
-/** Below this rate, rows of one worker are few. */
+/** Below this rate, the rows of one worker are few. */
 const fewPerMs = 0.25
-/** So many rows that come evenly all come early in a wait by chance once in 729 times. */
+/** Of this many rows that come evenly, all come early in a wait only once in 729 times. */
 const vainRowsMax = 6
 const restMinMs = 1000
 const restMaxMs = 8000

@@ -1,6 +1,9 @@
 import type { Health, HealthProblem } from '../app.ts'
 
-/** `onChange` hears this worker's own problems; what the others have comes in by `setOthers`. */
+/**
+ * Keeps problems. `onChange` gets this worker's own ones; those of the others come in by
+ * `setOthers`.
+ */
 export function createHealth(onChange: (own: readonly HealthProblem[]) => void): Health {
   const own = new Map<string, string>()
   let others: readonly HealthProblem[] = []

@@ -1,7 +1,7 @@
 /**
  * What every worker process needs whatever it serves: batches of writes, back-pressure, health, and
- * which worker leads. Promises: no caller waits for company that cannot come; whoever is turned
- * away was not accepted; at most one worker leads at a time.
+ * which worker leads. Promises: no caller waits for company that cannot come; nothing of a caller
+ * that is turned away was accepted; at most one worker leads at a time.
  */
 export { checkInTimes, createBatches } from './batches.ts'
 export { createHealth } from './health.ts'

@@ -1,7 +1,7 @@
 /**
- * Many who ask for the same at the same time share the work: at most one run at once, and one that
- * waits. Whoever asks gets the answer of a run that began after the question, so that it is never
- * older than what each would have found alone.
+ * A singleflight: callers that ask for the same at the same time share the work, with at most one
+ * run under way and one that waits. A caller gets the answer of a run that began after it asked, so
+ * the answer is never older than what the caller would have found alone.
  */
 export function shareRuns<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined

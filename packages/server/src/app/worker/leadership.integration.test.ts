@@ -44,7 +44,7 @@ async function startReplica(name: string, link: DatabaseLink): Promise<Replica> 
   return { name, link, server, client: createTestClient(server) }
 }
 
-/** With the token of the first administrator. */
+/** Signs in with the token of the first administrator. */
 function signIn(replica: Replica): Replica {
   replica.client.close()
   const client = createTestClient({ ...replica.server, adminToken })
@@ -66,7 +66,7 @@ async function until(what: string, maxMs: number, isSo: () => Promise<boolean>):
   return performance.now() - startedMs
 }
 
-/** Sessions that hold the leader lock. */
+/** Counts the sessions that hold the leader lock. */
 async function countLeaders(): Promise<number> {
   const rows = await database.reader.sql`
     select 1 from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
@@ -75,7 +75,7 @@ async function countLeaders(): Promise<number> {
 
 const countLeads = ({ server }: Replica) => server.log().split('"tasks.leading"').length - 1
 
-/** The one that began to lead last, by its own log. */
+/** Finds the replica that began to lead last, by its own log. */
 function findLeader(): { leader: Replica; other: Replica } {
   const lastAt = ({ server }: Replica) => {
     const lines = server.log().split('\n')
@@ -213,7 +213,7 @@ test('O1 replica killed under load: nothing acknowledged is lost, nobody is told
   assert.equal(load.toldCount(), limit, 'exactly as many devices were told as the wave takes')
   assert.equal(wave!.inFlightCount, limit)
 
-  // The killed one comes back with its old memory of the log, and the other need not notice.
+  // The killed replica comes back with its old memory of the log, and the other need not notice.
   const back = signIn(await startReplica(leader.name, leader.link))
   replicas = leader === replicas[0] ? [back, replicas[1]] : [replicas[0], back]
   for (const { client } of replicas) assert.equal(await readStatus(client), 200)
@@ -275,7 +275,7 @@ test('T9 an older log in the database is noticed by every server, and the one th
     takeOverMaxMs,
     async () => (await readLogSize(joined.client)) > sizeBefore,
   )
-  // So that the one that does not lead has seen it too.
+  // The replica that does not lead has time to see it too.
   await systemSleep(6000)
   await database.write(async ({ sql }) => {
     await sql`delete from log_tiles`

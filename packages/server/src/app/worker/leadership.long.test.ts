@@ -56,7 +56,7 @@ test(`O1 servers killed, cut off and frozen in turn lose nothing and overshoot n
       await systemSleep(50)
     }
   }
-  /** The place on the server's side of the session that leads. */
+  /** Finds the server process of the session that leads. */
   const findLeaderPid = async () => {
     const [row] = await database.reader.sql<{ pid: number }[]>`
       select pid from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
@@ -95,7 +95,7 @@ test(`O1 servers killed, cut off and frozen in turn lose nothing and overshoot n
       victim.link.cut()
     }
     const thaw = fault === 'freeze' ? await freezeReplica(victim.server) : undefined
-    // Whoever led, somebody leads now who is not the victim, and goes on doing so.
+    // Whoever led before, a replica other than the victim leads now, and goes on leading.
     await systemSleep(takeOverMaxMs)
     const pid = await findLeaderPid()
     assert.ok(pid !== undefined, what)

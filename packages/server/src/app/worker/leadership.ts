@@ -1,6 +1,6 @@
 /**
- * The session lock of whichever worker, on whichever host, runs the background tasks; and whether
- * all is well.
+ * The session lock of the one worker, on any host, that runs the background tasks; and whether the
+ * server is ready.
  */
 import type { Sleep } from '@seaworthy/std/time'
 import { pingDatabase } from '../../db/connection.ts'
@@ -8,12 +8,15 @@ import type { App, HealthProblem } from '../app.ts'
 
 export const leaderLockKey = 7_403_010
 
-/** A load balancer asks every few seconds and does not wait for long. */
+/**
+ * The time for an answer is short, because a load balancer asks every few seconds and does not wait
+ * for long.
+ */
 const answerMs = 2000
 
 /**
- * Empty when the server can do its work. Whether any worker leads is in the health that
- * `startLeaderTasks` keeps.
+ * Lists the server's problems; there are none when it can do its work. Whether any worker leads is
+ * in the health that `startLeaderTasks` keeps.
  */
 export async function checkReadiness(
   app: Pick<App, 'db' | 'health' | 'sleep'>,
@@ -30,18 +33,18 @@ export async function checkReadiness(
   return problems
 }
 
-/** What was asked was not answered in time; it may still be, and nobody listens any more. */
+/** The answer did not come in time; it may still come, but nobody listens any more. */
 class LateError extends Error {
   override readonly name = 'LateError'
 }
 
-/** The answer, or `LateError` after `ms`. */
+/** Answers what `answer` resolves to, or throws `LateError` after `ms`. */
 export async function answerWithin<T>(sleep: Sleep, ms: number, answer: Promise<T>): Promise<T> {
   const answered = new AbortController()
   const late = sleep(ms, answered.signal).then(() => {
     throw new LateError('the database did not answer in time')
   })
-  // Whichever loses the race fails without being heard.
+  // The loser of the race may reject, and nobody would handle that.
   late.catch(() => undefined)
   answer.catch(() => undefined)
   try {

@@ -1,6 +1,6 @@
 /**
- * More check-ins than the database takes: here it takes none for a while, because somebody holds
- * its table against writers.
+ * More check-ins come than the database takes: here it takes none for a while, because somebody
+ * locks its table against writers.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -89,7 +89,7 @@ test('O1 a flood is slowed down, foreign devices too, then turned away before it
   const answers = await Promise.all(flood)
   const stored = answers.filter(({ status }) => status === 200)
   const refused = answers.filter(({ status }) => status === 503)
-  // Of one device no more than a few wait at once.
+  // No more than a few check-ins of one device wait at once.
   const tooMany = answers.filter(({ status }) => status === 429)
   assert.equal(stored.length + refused.length + tooMany.length, answers.length)
   assert.ok(stored.length >= devices.length, `${stored.length} were stored`)

@@ -1,13 +1,13 @@
 /**
- * Back-pressure for check-ins. A queue that grows old slows devices down first (they are told to
- * come back later), and in the end turns new ones away before anything of theirs is accepted. What
- * was accepted is never dropped.
+ * Back-pressure for check-ins. An aging queue first slows devices down (they are told to come back
+ * later), and in the end turns new check-ins away before anything of theirs is accepted. What was
+ * accepted is never dropped.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { Random } from '@seaworthy/std/random'
 
-/** Too much from one, or from all: it may come back later. */
+/** Refuses a caller because there is too much from it, or from all; it may come back later. */
 export class TooOftenRefusal<C extends string> extends Refusal<C> {
   readonly retryAfterSeconds: number
 
@@ -18,8 +18,8 @@ export class TooOftenRefusal<C extends string> extends Refusal<C> {
 }
 
 /**
- * Too much is waiting; `retryAfterSeconds` differs from one to the next, so that they do not all
- * come back at once.
+ * Refuses a caller because too much is waiting. `retryAfterSeconds` differs between callers, so
+ * that they do not all come back at once.
  */
 export class OverloadRefusal extends TooOftenRefusal<'overloaded'> {
   constructor(retryAfterSeconds: number) {
@@ -50,7 +50,7 @@ const slowdownMax = 4
 const retryMinSeconds = 5
 const retrySpreadSeconds = 25
 
-/** Throws `OverloadRefusal` when a check-in more would wait for too long. */
+/** Throws `OverloadRefusal` when another check-in would wait for too long. */
 export function refuseOverload({ count, oldestMs }: Backlog, random: Random): void {
   if (count < countMax && oldestMs <= oldestMaxMs) return
   throw new OverloadRefusal(
@@ -58,7 +58,7 @@ export function refuseOverload({ count, oldestMs }: Backlog, random: Random): vo
   )
 }
 
-/** By how much devices should poll less often: 1 while all is well, at most 4. */
+/** The factor by which devices should poll less often: 1 while all is well, at most 4. */
 export function slowdownOf({ oldestMs }: Backlog): number {
   const share = (oldestMs - slowFromMs) / (oldestMaxMs - slowFromMs)
   return 1 + (slowdownMax - 1) * Math.min(1, Math.max(0, share))

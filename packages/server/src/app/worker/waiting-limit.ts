@@ -1,17 +1,17 @@
 /**
- * How many calls of one caller may wait for their turn at once: one device's key must not fill the
- * batches of all.
+ * How many calls of one caller may wait for their turn at once: one device's key must not fill
+ * everybody's batches.
  */
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { TooOftenRefusal } from './overload.ts'
 
 export interface WaitingLimit {
-  /** Throws `check_ins_waiting` for one too many. Whoever was let in leaves once. */
+  /** Throws `check_ins_waiting` for one call too many. Every admitted call leaves once. */
   enter(device: string): void
   leave(device: string): void
 }
 
-/** A device asks one by one; a few of its calls may overlap where connections broke off. */
+/** A device asks one call after another; a few of its calls may overlap after connections broke. */
 const waitingMax = 4
 const retryAfterSeconds = 5
 
