@@ -15,7 +15,7 @@ type Deps = Pick<
 /** The shortest time between two writes of when a token was last used. */
 const touchEveryMs = minuteMs
 
-/** Whoever the credential belongs to, or `undefined`. */
+/** The holder of the credential, or `undefined`. */
 export async function identify(app: Deps, bearer: string, now: Date): Promise<Actor | undefined> {
   if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)

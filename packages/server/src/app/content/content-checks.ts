@@ -71,7 +71,7 @@ export function createContentChecks(): ContentChecks {
     if (check.key !== undefined && checks.get(check.key) === check) checks.delete(check.key)
   }
 
-  /** Of the products that may have a turn, the one whose last turn is the longest ago. */
+  /** The product whose last turn is the longest ago, among those that may have one. */
   const nextProduct = (): string | undefined => {
     let next: string | undefined
     for (const product of queues.keys()) {

@@ -20,12 +20,12 @@ import type { Meter, Reading, Snapshot } from './meter.ts'
  * A database that answers later than this counts as unreachable: a scrape must not hang with it.
  */
 const answerMs = 2 * secondMs
-/** At most this many roles are shown, those that expire first; the trust status has them all. */
+/** The most roles that are shown, those that expire first; the trust status has them all. */
 const rolesMax = 500
 const backlogMax = 10_000
 /**
- * At most this many rollouts are shown: the newest that go on, or ended less than `rolloutShownMs`
- * ago, so that an automatic abort is seen.
+ * The most rollouts that are shown: the newest that go on, or ended less than `rolloutShownMs` ago,
+ * so that an automatic abort is seen.
  */
 const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs

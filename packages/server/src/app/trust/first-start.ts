@@ -80,8 +80,8 @@ export async function prepareServer(
 }
 
 /**
- * The configured names, and the listening address where it is a name: without another, clients are
- * told that one.
+ * The configured names, and the listening address unless it is a wildcard: without a name, it is
+ * what clients are told.
  */
 function namesWanted({ names, listen }: Pick<Config, 'names' | 'listen'>): string[] {
   return ['0.0.0.0', '::'].includes(listen.host) ? [...names] : [...names, listen.host]

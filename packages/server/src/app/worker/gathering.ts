@@ -1,17 +1,17 @@
 /**
  * How long a batch waits for company. A commit costs as much as some thirty rows, so devices that
- * come by themselves, a few at a time, are cheaper together. Callers that come back only once they
- * are answered gain nothing: while they are held back, nobody comes. Whether company comes is
+ * come by themselves, a few at a time, are cheaper together. Callers that come back only after they
+ * were answered gain nothing: while they are held back, nobody comes. Whether company comes is
  * learned from the batches before:
  *
  * - **usual**: a batch begins `usualMs` after the one before it began.
  * - **few**: it begins `fewMs` after it, while more than one but few come in that time.
- * - **resting**: hardly anybody came in the later two thirds of the last waits, in which
- *   `vainRowsMax` rows or more waited. Batches begin at once for a second, and for twice as long
- *   after each further trial in vain, eight seconds at most.
+ * - **resting**: hardly anybody came in the later two thirds of the last waits, in which at least
+ *   `vainRowsMax` rows waited. Batches begin at once for a second, and for twice as long after each
+ *   further vain trial, at most eight seconds.
  *
- * Rows that arrive while a batch is on its way to the disk make the next one in every state. So a
- * caller that is not waited with has its answer within two writes: the one under way, and its own.
+ * In every state, rows that arrive while a batch is being written make up the next one. So a caller
+ * whose batch does not wait has its answer within two writes: the one under way, and its own.
  */
 export interface Gathering {
   /** The time from the beginning of one batch to the beginning of the next; 0 for at once. */
@@ -48,7 +48,7 @@ export interface BegunBatch {
 
 /** Below this rate, the rows of one worker are few. */
 const fewPerMs = 0.25
-/** Of this many rows that come evenly, all come early in a wait only once in 729 times. */
+/** This many rows that come evenly all come early in a wait only once in 729 times. */
 const vainRowsMax = 6
 const restMinMs = 1000
 const restMaxMs = 8000

@@ -56,7 +56,7 @@ test(`O1 servers killed, cut off and frozen in turn lose nothing and overshoot n
       await systemSleep(50)
     }
   }
-  /** Finds the server process of the session that leads. */
+  /** Finds the PostgreSQL process of the session that leads. */
   const findLeaderPid = async () => {
     const [row] = await database.reader.sql<{ pid: number }[]>`
       select pid from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
