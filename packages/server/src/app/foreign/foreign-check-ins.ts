@@ -178,8 +178,8 @@ export async function storeNews(
 }
 
 /**
- * The client only told something and asked for nothing. The reply has no room for an offer, so none
- * is made.
+ * The client only told something and asked for nothing. That is never answered with an offer, so
+ * none is made.
  */
 export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
 

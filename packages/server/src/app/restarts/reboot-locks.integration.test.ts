@@ -376,7 +376,7 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   // slot.
   await say(first, { update: { state: 'idle' } })
   await say(first, { update: { state: 'committed', sha256: 'b'.repeat(64) } })
-  // It also does where the update before was an attempt at the same release.
+  // It keeps its slot even where the update before was an attempt at the same release.
   await say(first, { update: { state: 'rolled_back', sha256: release.sha256 } })
   await say(first, { update: { state: 'watching', sha256: release.sha256 } })
   assert.equal((await say(second, { update: waiting() })).assignment?.mayRestart, false)

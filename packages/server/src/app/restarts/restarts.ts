@@ -133,7 +133,10 @@ export interface RestartQuestion {
 }
 
 export interface RestartAnswer {
-  /** Whether the device may restart; `undefined` when nothing restricts it. */
+  /**
+   * Whether the device may restart; `undefined` when its strategy restricts nobody, or no release
+   * is assigned.
+   */
   readonly mayRestart: boolean | undefined
   readonly pollSecondsMax: number
 }

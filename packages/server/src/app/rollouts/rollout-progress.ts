@@ -122,7 +122,7 @@ async function auditStep(tx: WriteTx, step: Step, before: Rollout, after: Rollou
   })
 }
 
-/** The figures of the wave before that let this wave open. */
+/** The figures of the previous wave by which this wave was opened. */
 function describeGate(before: Rollout, { wave }: { wave: number }) {
   if (wave === 0) return null
   const { healthy, of } = successOf(before, wave - 1)

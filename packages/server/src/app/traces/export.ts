@@ -144,7 +144,7 @@ function encodeAttributes(attributes: Attributes) {
   }))
 }
 
-/** Formats nanoseconds as text, because the number does not fit into a double. */
+/** Formats milliseconds as nanoseconds, in text because the number does not fit into a double. */
 function formatNanoseconds(ms: number): string {
   const whole = Math.floor(ms)
   return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)))
