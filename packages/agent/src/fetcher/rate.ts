@@ -1,6 +1,6 @@
 /**
- * Slow retrieval (TRUST.md, 4): a minimum average rate over a sliding window, and a deadline that
- * grows with the signed length.
+ * The guard against slow retrieval: a minimum average rate over a sliding window, and a deadline
+ * that grows with the signed length.
  */
 
 export interface RateLimits {
