@@ -32,6 +32,12 @@ export function describeRoutes(routes: readonly Route[], version: string): objec
         token: bearerOf('An API token, `sw_…`, of a person or a service.'),
         provisioningKey: bearerOf('A provisioning key, `swp_…`, with which devices join a fleet.'),
         device: bearerOf('The access token that a device gets for an assertion, for one hour.'),
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Host-seaworthy',
+          description: 'The session of a person who has signed in with a browser.',
+        },
       },
     },
   }
@@ -45,7 +51,8 @@ const bearerOf = (description: string) => ({ type: 'http', scheme: 'bearer', des
  */
 const security: Readonly<Record<RouteAuth, readonly object[]>> = {
   public: [],
-  actor: [{ token: [] }],
+  actor: [{ token: [] }, { session: [] }],
+  session: [{ session: [] }],
   'provisioning-key': [{ provisioningKey: [] }],
   'device-assertion': [],
   device: [{ device: [] }],
@@ -62,6 +69,7 @@ function describeRoute(route: Route): object {
     summary: route.summary,
     security: security[route.auth],
     'x-seaworthy-auth': route.auth,
+    ...(route.stepUp ? { 'x-seaworthy-step-up': true } : {}),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
     ...(hasBody ? { requestBody: { required: true, ...json(route.body, 'input') } } : {}),
     responses: {

@@ -6,7 +6,15 @@
 import { z } from 'zod'
 
 /** The kind of caller that a route lets in; the rest (roles, scopes) the server decides. */
-export type RouteAuth = 'public' | 'actor' | 'provisioning-key' | 'device-assertion' | 'device'
+export type RouteAuth =
+  | 'public'
+  /** A token, or a person's session. */
+  | 'actor'
+  /** A person's session, and no token: what is about the person's own account. */
+  | 'session'
+  | 'provisioning-key'
+  | 'device-assertion'
+  | 'device'
 
 export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -32,6 +40,11 @@ export interface Route<
   /** The longest request body in bytes; 64 KiB unless the route says otherwise. */
   readonly bodyBytesMax: number
   readonly status: 200 | 201 | 204
+  /**
+   * Whether a person must have confirmed with a passkey within the last five minutes
+   * (`step_up_required` otherwise). A token is its own confirmation.
+   */
+  readonly stepUp: boolean
 }
 
 export const nothing = z.undefined()
@@ -51,6 +64,7 @@ interface RouteInput<P, Q, B, R, N, M> {
   reply: R
   bodyBytesMax?: number
   status?: Route['status']
+  stepUp?: boolean
 }
 
 export function defineRoute<
@@ -68,6 +82,7 @@ export function defineRoute<
     body: input.body ?? (nothing as unknown as B),
     bodyBytesMax: input.bodyBytesMax ?? 64 * 1024,
     status: input.status ?? 200,
+    stepUp: input.stepUp ?? false,
   }
 }
 

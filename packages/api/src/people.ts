@@ -1,0 +1,106 @@
+/** People: who may sign in, with which role, on which products and fleets (A1, A4). */
+import { z } from 'zod'
+import { lineField } from './ceremonies.ts'
+import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
+import { defineRoute } from './route.ts'
+import { roleName } from './tokens.ts'
+
+/** Roles of people: those of tokens, and the owners, who alone make owners. */
+export const personRole = z.enum(['owner', ...roleName.options])
+
+/** A person’s name as others see it. */
+export const personName = lineField(100)
+export const emailField = z
+  .string()
+  .max(254)
+  .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address')
+
+/** What a person or an invitation gives; scopes left out reach everything. */
+export const grantFields = {
+  role: personRole,
+  products: z.array(productName).max(100).optional(),
+  fleets: z.array(nameField).max(100).optional(),
+}
+
+export const grantView = {
+  role: personRole,
+  /** The only products that are reached; null for all. */
+  products: z.array(productName).nullable(),
+  fleets: z.array(nameField).nullable(),
+}
+
+export const personView = z.object({
+  id: idField('person'),
+  name: z.string(),
+  email: z.string().nullable(),
+  ...grantView,
+  createdAt: instant,
+  /** Who invited the person; `server` for the first owner. */
+  createdBy: z.string(),
+  disabledAt: instant.nullable(),
+  lastSignInAt: instant.nullable(),
+  passkeysCount: z.number().int().min(0),
+})
+export type PersonView = z.output<typeof personView>
+
+const personParams = z.strictObject({ personId: idField('person') })
+
+export const listPeople = defineRoute({
+  name: 'person.list',
+  method: 'GET',
+  path: '/v1/people',
+  auth: 'actor',
+  summary: 'List people, disabled ones included.',
+  query: pageQuery,
+  reply: pageOf(personView),
+})
+
+export const showPerson = defineRoute({
+  name: 'person.show',
+  method: 'GET',
+  path: '/v1/people/:personId',
+  auth: 'actor',
+  summary: 'Show one person.',
+  params: personParams,
+  reply: personView,
+})
+
+export const setPerson = defineRoute({
+  name: 'person.set',
+  method: 'PATCH',
+  path: '/v1/people/:personId',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Change a person’s name, e-mail address, role or scope; null in a scope is everything.',
+  params: personParams,
+  body: z.strictObject({
+    name: personName.optional(),
+    email: emailField.nullable().optional(),
+    role: personRole.optional(),
+    products: z.array(productName).max(100).nullable().optional(),
+    fleets: z.array(nameField).max(100).nullable().optional(),
+  }),
+  reply: personView,
+})
+
+export const disablePerson = defineRoute({
+  name: 'person.disable',
+  method: 'POST',
+  path: '/v1/people/:personId/disable',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Let a person in no more; their sessions and the tokens that they made end at once.',
+  params: personParams,
+  reply: personView,
+})
+
+export const enablePerson = defineRoute({
+  name: 'person.enable',
+  method: 'POST',
+  path: '/v1/people/:personId/enable',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Let a person in again, with the passkeys that they had.',
+  params: personParams,
+  reply: personView,
+})
