@@ -219,13 +219,10 @@ async function createApp(
     releases,
     rollouts,
     hearing,
-    settlements: createSettlements({
-      db,
-      zones,
-      rollouts,
-      releases,
-      observer: observeSettlements({ metrics, tracer }),
-    }),
+    settlements: createSettlements(
+      { db, zones, rollouts, releases, observer: observeSettlements({ metrics, tracer }) },
+      ports,
+    ),
     fleets: createFleetTable(db),
     removedDevices,
     stoppedDevices: createStoppedDevices(db),

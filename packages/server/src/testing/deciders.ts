@@ -85,12 +85,10 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const releases = { of: options.releases }
   const onFailure = () => undefined
   const rollouts = createRolloutTable({ db, releases, sleep: systemSleep, onFailure })
-  const settlements = createSettlements({ db, zones, rollouts, releases })
   const fleets = createFleetTable(db)
   const hearing = createHearingNotes(db)
-  const ports = {
-    ...{ clock, random, sleep: systemSleep, log: silentLog },
-  }
+  const ports = { clock, random, sleep: systemSleep, log: silentLog }
+  const settlements = createSettlements({ db, zones, rollouts, releases }, ports)
   const checkIns = createCheckIns(db, unobserved, ports, () => undefined)
   const app = {
     ...{ db, clock, zones, rollouts, settlements, releases, fleets },

@@ -12,9 +12,11 @@ import { isSerializationFailure, isUnreachable } from '../../db/connection.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import { listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
-import type { App, RolloutTable, ReleaseTable, Settlements } from '../app.ts'
+import type { App, Ports, RolloutTable, ReleaseTable, Settlements } from '../app.ts'
 import type { SettlementObserver } from '../metrics/index.ts'
 import { refusalOf } from '../refusals.ts'
+import type { Batches, GatheringTimes } from '../worker/index.ts'
+import { createBatches } from '../worker/index.ts'
 import { writeWorked } from './update-changes.ts'
 
 /**
@@ -44,48 +46,49 @@ interface SettlementDeps {
 
 interface Waiting {
   readonly facts: CheckInFacts
+  /** The place in the order of arrival, in which a batch is decided. */
+  readonly place: number
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: unknown) => void
 }
 
+/** A transaction locks the rollouts of its fleet: waiting for company would hold the fleet up. */
+const times: GatheringTimes = { usualMs: 0, fewMs: 0 }
 const batchMax = 500
 
-export function createSettlements(deps: SettlementDeps): Settlements {
-  const queues = new Map<string, Waiting[]>()
+/**
+ * Only check-ins whose report is stored come here, so the queue of the reports is the back-pressure
+ * of these batches too. There is one queue for each fleet: fleets are never removed.
+ */
+export function createSettlements(
+  deps: SettlementDeps,
+  ports: Pick<Ports, 'clock' | 'sleep'>,
+): Settlements {
+  const queues = new Map<string, Batches<Waiting>>()
+  let placesCount = 0
 
-  const settleAll = async (fleet: string, queue: Waiting[]) => {
-    // The other check-ins of the same batch are let into the queue first.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (queue.length > 0) await settleBatch(deps, fleet, takeBatch(queue))
-    queues.delete(fleet)
+  const queueOf = (fleet: string): Batches<Waiting> => {
+    const known = queues.get(fleet)
+    if (known !== undefined) return known
+    const queue = createBatches<Waiting>(ports, {
+      keyOf: ({ facts }) => facts.deviceId,
+      ...{ times, batchMax },
+      write: (batch) =>
+        settleBatch(
+          deps,
+          fleet,
+          batch.toSorted((a, b) => a.place - b.place),
+        ),
+    })
+    queues.set(fleet, queue)
+    return queue
   }
   return {
     settle: (fleet, facts) =>
       new Promise((resolve, reject) => {
-        const waiting = { facts, resolve, reject }
-        const queue = queues.get(fleet)
-        if (queue !== undefined) {
-          queue.push(waiting)
-          return
-        }
-        const begun = [waiting]
-        queues.set(fleet, begun)
-        void settleAll(fleet, begun)
+        queueOf(fleet).add({ facts, place: placesCount++, resolve, reject })
       }),
   }
-}
-
-/** Takes at most one check-in of each device from the front. */
-function takeBatch(queue: Waiting[]): Waiting[] {
-  const batch = new Map<string, Waiting>()
-  const rest: Waiting[] = []
-  for (const waiting of queue.splice(0)) {
-    const { deviceId } = waiting.facts
-    if (batch.size < batchMax && !batch.has(deviceId)) batch.set(deviceId, waiting)
-    else rest.push(waiting)
-  }
-  queue.push(...rest)
-  return [...batch.values()]
 }
 
 async function settleBatch(

@@ -139,3 +139,20 @@ test('A9 attack: one caller who comes thousands of times keeps nobody else from 
   while (written.length === 0) await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(written[0], ['loud', 'quiet'])
 })
+
+test('a batch is never larger than its owner allows, and the rest follows', async () => {
+  const clock = new ManualClock(new Date(0))
+  const sizes: number[] = []
+  const batches = createBatches<number>(
+    { clock, sleep: clock.sleep },
+    {
+      keyOf: String,
+      times: { usualMs: 0, fewMs: 0 },
+      batchMax: 500,
+      write: async (batch) => void sizes.push(batch.length),
+    },
+  )
+  for (let i = 0; i < 1200; i++) batches.add(i)
+  while (batches.backlog().count > 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(sizes, [500, 500, 200])
+})

@@ -22,6 +22,8 @@ export interface Batches<T> {
 export interface BatchesOptions<T> {
   readonly keyOf: (item: T) => string
   readonly times: GatheringTimes
+  /** The most items in one batch. */
+  readonly batchMax?: number
   /** Must not throw: failures belong to the items. */
   readonly write: (batch: readonly T[]) => Promise<void>
 }
@@ -35,13 +37,13 @@ interface Added<T> {
 /** While few devices check in, the wake-ups are what costs, and nobody is in a hurry. */
 export const checkInTimes: GatheringTimes = { usualMs: 20, fewMs: 150 }
 
-const batchMax = 1000
+const usualBatchMax = 1000
 /** This many rows cost about twice as much as the commit itself: waiting for more gains little. */
 const worthwhile = 64
 
 export function createBatches<T>(
   { clock, sleep }: Pick<Ports, 'clock' | 'sleep'>,
-  { keyOf, times, write }: BatchesOptions<T>,
+  { keyOf, times, write, batchMax = usualBatchMax }: BatchesOptions<T>,
 ): Batches<T> {
   let queue: Added<T>[] = []
   let isWriting = false
@@ -66,7 +68,7 @@ export function createBatches<T>(
       const hasWaited = await gather()
       const nowMs = clock.monotonicMs()
       const lateFromMs = begunMs + lateFromShare * gathering.waitMs
-      const { batch, rest } = takeBatch(queue)
+      const { batch, rest } = takeBatch(queue, batchMax)
       queue = rest
       const lateCount = batch.filter(({ sinceMs }) => sinceMs > lateFromMs).length
       const begun = { count: batch.length, lateCount, hasWaited, beforeMs: begunMs, nowMs }
@@ -100,11 +102,14 @@ export function createBatches<T>(
  * whole queue is searched, so a caller that asks a thousand times keeps nobody else out of the
  * batch.
  */
-function takeBatch<T>(queue: readonly Added<T>[]): { batch: Added<T>[]; rest: Added<T>[] } {
+function takeBatch<T>(
+  queue: readonly Added<T>[],
+  countMax: number,
+): { batch: Added<T>[]; rest: Added<T>[] } {
   const batch = new Map<string, Added<T>>()
   const rest: Added<T>[] = []
   for (const added of queue) {
-    if (batch.size < batchMax && !batch.has(added.key)) batch.set(added.key, added)
+    if (batch.size < countMax && !batch.has(added.key)) batch.set(added.key, added)
     else rest.push(added)
   }
   return {

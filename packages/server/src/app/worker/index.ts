@@ -4,6 +4,8 @@
  * that is turned away was accepted; at most one worker leads at a time.
  */
 export { checkInTimes, createBatches } from './batches.ts'
+export type { Batches } from './batches.ts'
+export type { GatheringTimes } from './gathering.ts'
 export { createHealth } from './health.ts'
 export { shareRuns } from './joined-runs.ts'
 export { answerWithin, checkReadiness, leaderLockKey } from './leadership.ts'
