@@ -1,6 +1,6 @@
 /** The rights and the memory with which each process of the agent is started (RFD 10). */
 import { realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import type { Account } from './accounts.ts'
 import { formatIds } from './accounts.ts'
 
@@ -32,16 +32,16 @@ const wallFlags = [
 const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
 
 /**
- * The file that this process runs, and what must be readable for its code: the one file, or all
- * packages when run from the sources.
+ * The file that this process runs, and what must be readable for its code: the one file that
+ * `build/main.ts` makes, or all packages where this module is a file of its own.
  */
 export function codePlaces(): { main: string; readable: string[]; flags: string[] } {
   const here = realpathSync(import.meta.filename)
-  const isBundled = !here.endsWith('.ts')
+  const isBundled = !/\/device\/commands\.[jt]s$/.test(here)
   if (isBundled) return { main: here, readable: [here], flags: [...memoryFlags, ...packagedFlags] }
   const source = dirname(dirname(here))
   return {
-    main: join(source, 'main.ts'),
+    main: join(source, `main${extname(here)}`),
     readable: [dirname(dirname(dirname(source)))],
     flags: memoryFlags,
   }

@@ -20,12 +20,22 @@ export interface RunningServer {
 
 const startMsMax = 120_000
 
-/** Starts `seaworthy up` through the launcher, on a folder that goes with the test. */
-export async function startServer(t: Scope): Promise<RunningServer> {
+interface Launch {
+  readonly launcher: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+const ownLaunch: Launch = {
+  launcher: fileURLToPath(new URL('../../bin/seaworthy', import.meta.url)),
+  env: process.env,
+}
+
+/** Starts `seaworthy up` through a launcher, on a folder that goes with the test. */
+export async function startServer(t: Scope, launch = ownLaunch): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
   // When root runs the test, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)
-  let running = runServer(folder, `127.0.0.1:${await claimPort()}`)
+  let running = runServer(launch, folder, `127.0.0.1:${await claimPort()}`)
   t.after(async () => {
     await running.stop()
     await rm(folder, { recursive: true, force: true })
@@ -37,22 +47,21 @@ export async function startServer(t: Scope): Promise<RunningServer> {
     token: (await readFile(tokenFile, 'utf8')).trim(),
     async restart() {
       await running.stop()
-      running = runServer(folder, new URL(url).host)
+      running = runServer(launch, folder, new URL(url).host)
       await running.ready()
     },
   }
 }
 
-function runServer(folder: string, listen: string) {
+function runServer({ launcher, env }: Launch, folder: string, listen: string) {
   const readyFile = join(folder, `ready-${randomUUID()}.json`)
-  const launcher = fileURLToPath(new URL('../../bin/seaworthy', import.meta.url))
   const child = spawn(
     launcher,
     [
       ...['up', '--data-dir', join(folder, 'data'), '--listen', listen],
       ...['--workers', '1', '--ready-file', readyFile],
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'pipe'], env },
   )
   let log = ''
   child.stderr.on('data', (piece: Buffer) => (log = `${log}${piece.toString()}`.slice(-20_000)))
