@@ -1,6 +1,7 @@
 /** Why a device gets what it gets, in one sentence with the facts; read in one consistent state. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { activityOf, heldBackBy, noRestart } from '@seaworthy/fleet/protocols'
 import type {
   CheckInFacts,
   Heard,
@@ -28,7 +29,6 @@ import { listUpdates } from '../db/updates.ts'
 import type { Actor } from './access/index.ts'
 import { requireFleet } from './access/index.ts'
 import type { App } from './app.ts'
-import { heldBackBy, activityOf, noRestart } from './foreign/index.ts'
 import { findDevice } from './devices/index.ts'
 import { instantOrNull } from './views.ts'
 

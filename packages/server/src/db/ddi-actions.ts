@@ -1,35 +1,17 @@
 /**
  * hawkBit's actions: what a DDI client knows as one attempt. A device has at most one open action.
  */
+import type { DdiAction } from '@seaworthy/fleet/protocols'
 import type { ReadTx, WriteTx } from './connection.ts'
 
-export type DdiActionState = 'running' | 'canceling' | 'finished' | 'failed' | 'canceled'
-
-export interface DdiActionRow {
+export interface DdiActionRow extends DdiAction {
   readonly device: string
   /** The number of the action, counted from 1 for each device. */
   readonly id: number
-  readonly product: string
-  readonly version: string
-  /** Digest of the release's OCI index. */
-  readonly sha256: string
-  readonly counter: number
   /** The rollout whose update the action stands for; `null` where no rollout decided. */
   readonly rollout: string | null
   readonly attempt: number | null
-  readonly state: DdiActionState
-  readonly isCancelRejected: boolean
-  /**
-   * The time since when the client is asked to cancel. For a client that refused to, the time when
-   * it last said anything about the action.
-   */
-  readonly cancelAskedAt: Date | null
-  readonly statusesCount: number
-  /** The last messages, newest first. */
-  readonly messages: readonly string[]
   readonly createdAt: Date
-  readonly changedAt: Date
-  readonly closedAt: Date | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`

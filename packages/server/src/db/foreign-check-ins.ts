@@ -3,8 +3,8 @@
  * that a replaced token or a removed device is refused even where the notification about it was
  * missed.
  */
+import type { DdiActionState } from '@seaworthy/fleet/protocols'
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { DdiActionState } from './ddi-actions.ts'
 import type { StoredReport } from './devices.ts'
 import type { ForeignProtocol } from './foreign-devices.ts'
 

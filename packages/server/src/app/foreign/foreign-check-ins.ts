@@ -5,6 +5,8 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { ReportChange } from '@seaworthy/fleet/protocols'
+import { activityOf, changeReport } from '@seaworthy/fleet/protocols'
 import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { formatInstant } from '@seaworthy/std/time'
@@ -71,12 +73,12 @@ async function writeBatch(db: Db, batch: readonly Waiting[], onHeard: () => void
     const seenAt = batch.at(-1)!.seenAt
     const polls = batch.map(({ poll }) => poll)
     const states = await db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt))
-    const news = [...states.values()].filter(({ report }) => report === null)
-    if (news.length > 0) {
+    const firstHeard = [...states.values()].filter(({ report }) => report === null)
+    if (firstHeard.length > 0) {
       await db.write((tx) =>
         storeReports(
           tx,
-          news.map((state) => wholeCheckIn(state.device, firstReport(state, seenAt), seenAt)),
+          firstHeard.map((state) => wholeCheckIn(state.device, firstReport(state, seenAt), seenAt)),
           seenAt,
         ),
       )
@@ -120,22 +122,6 @@ function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
   }
 }
 
-/** What a device said about itself: its update, and what it runs where that has changed. */
-export interface ForeignNews {
-  readonly update: DeviceReport['update']
-  /** What the device runs; `null` when nobody has signed that for its channel. */
-  readonly running?: DeviceReport['running'] | undefined
-  /** The device's own name for the version it runs; given whenever `running` is `null`. */
-  readonly unsignedVersion?: string | null
-  /**
-   * The counter of what runs there now, for protocols that go by that; otherwise the highest that
-   * ever ran there counts.
-   */
-  readonly committedCounter?: number | undefined
-  readonly floor?: number | undefined
-  readonly bootId?: string | undefined
-}
-
 /**
  * The device's present state, locked until the end of the transaction; `undefined` for a removed
  * device, and when the credential `by` is no longer the device's own.
@@ -151,40 +137,23 @@ export async function lockForeign(
 }
 
 /** Stores what a locked device said as its next report. */
-export async function storeNews(
+export async function storeChange(
   tx: WriteTx,
   state: ForeignState,
-  news: ForeignNews,
+  change: ReportChange,
   now: Date,
 ): Promise<ForeignState> {
   const before = state.report ?? firstReport(state, now)
-  const running = news.running === undefined ? before.running : news.running
-  const { unsignedVersion: saidBefore, ...known } = before
-  const unsigned = news.unsignedVersion === undefined ? (saidBefore ?? null) : news.unsignedVersion
+  const { unsignedVersion: _, ...known } = before
   const report: StoredReport = {
     ...known,
+    ...changeReport(before, change),
     sequence: before.sequence + 1,
     at: formatInstant(now),
-    running,
-    committedCounter:
-      news.committedCounter ?? Math.max(before.committedCounter, running?.counter ?? 0),
-    floor: news.floor ?? before.floor,
-    update: news.update,
-    ...(news.bootId === undefined ? {} : { bootId: news.bootId }),
-    ...(running !== null || unsigned === null ? {} : { unsignedVersion: unsigned }),
   }
   await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
   return { ...state, report }
 }
-
-/**
- * The client only told something and asked for nothing. That is never answered with an offer, so
- * none is made.
- */
-export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
-
-/** The client would restart into an offer without asking again, and may not restart now. */
-export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
 
 /**
  * Decides what comes next for the device, and writes it, as for one of our agents (RFD 12). With
@@ -202,17 +171,6 @@ export async function decideForeign(
   const answer = await decideFor(app, facts, fleet, now)
   app.metrics.decisions.add(1, answer.reason)
   return { answer, fleet }
-}
-
-/**
- * Nobody counts attempts in a fleet that follows its channel, so a failed update counts as rolled
- * back there: otherwise it would be offered again for ever.
- */
-export function activityOf(
-  { follow }: Pick<FleetPolicy, 'follow'>,
-  state: DeviceReport['update']['state'],
-): DeviceReport['update']['state'] {
-  return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
 }
 
 function factsOf(

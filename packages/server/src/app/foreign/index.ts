@@ -5,7 +5,7 @@
  * here: the wire formats (`http/ddi`, `http/omaha`), what is offered (`app/rollouts`).
  */
 export { findPlace, isToCancel, listActions, viewAction } from './ddi/actions.ts'
-export { forceCancel, heldBackBy } from './ddi/cancels.ts'
+export { forceCancel } from './ddi/cancels.ts'
 export type { Agenda, AttributeMode, Deployment } from './ddi/deployments.ts'
 export {
   answerPoll,
@@ -16,10 +16,8 @@ export {
   takeFeedback,
   takeInstalled,
 } from './ddi/deployments.ts'
-export type { Execution, Feedback, Result } from './ddi/feedback.ts'
-export { detailsMax, executions, results } from './ddi/feedback.ts'
 export type { ForeignState } from './foreign-check-ins.ts'
-export { activityOf, createForeignCheckIns, noRestart } from './foreign-check-ins.ts'
+export { createForeignCheckIns } from './foreign-check-ins.ts'
 export {
   createForeignDevice,
   createGatewayToken,
@@ -32,6 +30,5 @@ export {
 } from './foreign-devices.ts'
 export { createForeignIdentities } from './foreign-identities.ts'
 export { createOmahaAppTable, isAppOf, setOmahaApp } from './omaha/apps.ts'
-export type { OmahaEvent } from './omaha/news.ts'
 export type { Offer } from './omaha/offers.ts'
 export { findOfferedFile, openDoor, takeStatement } from './omaha/offers.ts'

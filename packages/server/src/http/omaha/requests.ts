@@ -2,7 +2,7 @@
  * An Omaha v3 request, read from XML that a client sent: bounded, and with only those attributes
  * that matter here.
  */
-import type { OmahaEvent } from '../../app/foreign/index.ts'
+import type { OmahaEvent } from '@seaworthy/fleet/protocols'
 import type { XmlElement } from './xml.ts'
 import { parseXml, XmlError } from './xml.ts'
 

@@ -3,7 +3,7 @@
  * does not answer is held back from further offers only until its time to answer is over, or until
  * a person ends the action.
  */
-import type { HeldBack } from '@seaworthy/fleet/rollouts'
+import { endUnanswered, isCancelOverdue } from '@seaworthy/fleet/protocols'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { WriteTx } from '../../../db/connection.ts'
 import type { DdiActionRow } from '../../../db/ddi-actions.ts'
@@ -12,21 +12,10 @@ import type { DeviceWithState } from '../../../db/devices.ts'
 import type { Actor } from '../../access/index.ts'
 import type { App } from '../../app.ts'
 import type { ForeignState } from '../foreign-check-ins.ts'
-import { lockForeign, storeNews } from '../foreign-check-ins.ts'
+import { lockForeign, storeChange } from '../foreign-check-ins.ts'
 import { findForeignDevice } from '../foreign-devices.ts'
 import { releaseSlot } from '../../restarts/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
-import { endUnanswered, isCancelOverdue } from './feedback.ts'
-
-/**
- * A client's open action must end before another release can be shown to it, and so before another
- * release is granted.
- */
-export function heldBackBy(action: Pick<DdiActionRow, 'state' | 'sha256'> | null): HeldBack | null {
-  if (action === null) return null
-  const exceptSha256 = action.state === 'running' ? action.sha256 : null
-  return { reason: 'cancel_pending', exceptSha256 }
-}
 
 /**
  * Ends, at a poll, an action whose client has not answered the request to cancel in time, and one
@@ -61,10 +50,11 @@ async function endAction(
   how: 'timed-out' | 'forced',
   now: Date,
 ): Promise<{ state: ForeignState; closed: DdiActionRow }> {
-  const { action: closed, news } = endUnanswered(action, how, now)
+  const effect = endUnanswered(action, how, now)
+  const closed = { ...action, ...effect.action }
   await writeDdiAction(tx, closed)
   await releaseSlot(tx, state.device)
-  const after = news === null ? state : await storeNews(tx, state, news, now)
+  const after = effect.change === null ? state : await storeChange(tx, state, effect.change, now)
   return { state: { ...after, action: null }, closed }
 }
 

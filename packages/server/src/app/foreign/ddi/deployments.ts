@@ -4,6 +4,14 @@
  * to cancel that action first.
  */
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { Effect, Feedback } from '@seaworthy/fleet/protocols'
+import {
+  applyCancelFeedback,
+  applyFeedback,
+  heldBackBy,
+  notAsked,
+  statusesMax,
+} from '@seaworthy/fleet/protocols'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer } from '@seaworthy/fleet/rollouts'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -18,14 +26,12 @@ import {
 import { getForeignDevice, replaceAttributes } from '../../../db/foreign-devices.ts'
 import type { App, ReleaseFile, ForeignIdentity } from '../../app.ts'
 import type { ForeignState, OpenAction } from '../foreign-check-ins.ts'
-import { decideForeign, lockForeign, notAsked, storeNews } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, storeChange } from '../foreign-check-ins.ts'
 import { decideRestart, releaseSlot } from '../../restarts/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
 import { refusalOf } from '../../refusals.ts'
 import { findReleaseFiles } from '../../content/index.ts'
-import { endOverdueCancel, heldBackBy } from './cancels.ts'
-import type { Effect, Feedback } from './feedback.ts'
-import { applyCancelFeedback, applyFeedback, statusesMax } from './feedback.ts'
+import { endOverdueCancel } from './cancels.ts'
 
 type Deps = Pick<
   App,
@@ -112,9 +118,9 @@ async function refuseOffer(
   app.log.warn('ddi.release-refused', { device, code, release: targetPath })
   const changed = await app.db.write(async (tx) => {
     const locked = await lockForeign(tx, device, now)
-    return locked && storeNews(tx, locked, { update: { state: 'failed', sha256, code } }, now)
+    return locked && storeChange(tx, locked, { update: { state: 'failed', sha256, code } }, now)
   })
-  if (changed !== undefined) await settleNews(app, changed, now)
+  if (changed !== undefined) await settleChange(app, changed, now)
 }
 
 export interface Deployment {
@@ -231,19 +237,19 @@ async function change(
       throw new Refusal<ServerRefusal>('action_quota', `more than ${statusesMax} statuses`)
     }
     const effect = apply(action)
-    await writeDdiAction(tx, effect.action)
+    await writeDdiAction(tx, { ...action, ...effect.action })
     // An action that has ended needs no permission to restart any more.
     if (effect.action.closedAt !== null) await releaseSlot(tx, device)
-    return effect.news === null ? undefined : storeNews(tx, state, effect.news, now)
+    return effect.change === null ? undefined : storeChange(tx, state, effect.change, now)
   })
-  if (changed !== undefined) await settleNews(app, changed, now)
+  if (changed !== undefined) await settleChange(app, changed, now)
 }
 
 /**
  * What was said is stored already, so the client need not repeat it when the engine cannot be asked
  * just now.
  */
-async function settleNews(app: Deps, state: ForeignState, now: Date): Promise<void> {
+async function settleChange(app: Deps, state: ForeignState, now: Date): Promise<void> {
   try {
     await decideForeign(app, state, notAsked, now)
   } catch (thrown) {
@@ -273,10 +279,10 @@ export async function takeInstalled(
     if (release === undefined) return undefined
     const { product, version, sha256, counter } = release
     const running = { product, version, sha256, counter }
-    return storeNews(tx, state, { update: { state: 'idle' }, running }, now)
+    return storeChange(tx, state, { update: { state: 'idle' }, running }, now)
   })
   if (changed === undefined) return false
-  await settleNews(app, changed, now)
+  await settleChange(app, changed, now)
   return true
 }
 

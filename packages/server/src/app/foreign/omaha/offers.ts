@@ -5,6 +5,8 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import type { OmahaStatement } from '@seaworthy/fleet/protocols'
+import { noRestart, notAsked, readStatement } from '@seaworthy/fleet/protocols'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { hourMs } from '@seaworthy/std/time'
 import type { WriteTx } from '../../../db/connection.ts'
@@ -13,11 +15,9 @@ import { bindExternalId } from '../../../db/foreign-devices.ts'
 import type { App, ReleaseFile, ForeignIdentity } from '../../app.ts'
 import { openToken, signToken } from '../../access/index.ts'
 import type { ForeignState } from '../foreign-check-ins.ts'
-import { decideForeign, lockForeign, noRestart, notAsked, storeNews } from '../foreign-check-ins.ts'
+import { decideForeign, lockForeign, storeChange } from '../foreign-check-ins.ts'
 import { decideRestart, releaseSlot } from '../../restarts/index.ts'
 import { findReleaseFiles } from '../../content/index.ts'
-import type { OmahaStatement } from './news.ts'
-import { readNews } from './news.ts'
 
 type Deps = Pick<
   App,
@@ -143,16 +143,16 @@ async function storeStatement(
 ): Promise<ForeignState> {
   const fleet = app.fleets.get(state.fleet)
   const releases = fleet === undefined ? [] : app.releases.of(fleet)
-  if (state.report === null || readNews(state.report, said, releases) === null) return state
+  if (state.report === null || readStatement(state.report, said, releases) === null) return state
   const stored = await app.db.write(async (tx) => {
     const locked = await lockForeign(tx, state.device, now, by)
-    const news = locked?.report ? readNews(locked.report, said, releases) : null
-    if (locked === undefined || news === null) return locked
+    const change = locked?.report ? readStatement(locked.report, said, releases) : null
+    if (locked === undefined || change === null) return locked
     // An update that has ended needs no permission to restart any more.
-    if (['committed', 'failed', 'rolled_back'].includes(news.update.state)) {
+    if (['committed', 'failed', 'rolled_back'].includes(change.update.state)) {
       await releaseSlot(tx, state.device)
     }
-    return storeNews(tx, locked, { ...news, bootId: news.bootId ?? undefined }, now)
+    return storeChange(tx, locked, change, now)
   })
   return stored ?? state
 }
@@ -200,7 +200,7 @@ async function storeUpdate(
 ): Promise<ForeignState | undefined> {
   return app.db.write(async (tx) => {
     const locked = await lockForeign(tx, device, now)
-    return locked && storeNews(tx, locked, { update }, now)
+    return locked && storeChange(tx, locked, { update }, now)
   })
 }
 

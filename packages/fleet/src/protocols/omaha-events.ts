@@ -3,7 +3,7 @@
  * are pure. Events are best effort and may be lost, repeated or late; the version that the machine
  * runs comes with every request, and decides.
  */
-import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { ForeignReport, ReportedUpdate, RunningRelease } from './report.ts'
 import { compareVersions, parseVersion } from './versions.ts'
 
 export interface OmahaEvent {
@@ -23,18 +23,10 @@ export interface OmahaStatement {
   readonly events: readonly OmahaEvent[]
 }
 
-/** A signed release of the channel of the device's fleet. */
-export interface KnownRelease {
-  readonly product: string
-  readonly version: string
-  readonly sha256: string
-  readonly counter: number
-}
-
-/** What is new about the device, with the members of its report. */
-export interface OmahaNews {
-  readonly update: DeviceReport['update']
-  readonly running: DeviceReport['running']
+/** What has changed about the device; every member of a `ReportChange` is given. */
+export interface StatedChange {
+  readonly update: ReportedUpdate
+  readonly running: RunningRelease | null
   /** The version it says it runs, where nobody has signed that for its channel. */
   readonly unsignedVersion: string | null
   readonly committedCounter: number
@@ -48,12 +40,15 @@ type Ranked = keyof typeof ranks
 /** The error code of an update after which the machine fell back to what it ran before. */
 const rollbackErrorCode = 44
 
-/** Answers what is new, or `null` when nothing has changed since `report`. */
-export function readNews(
-  report: DeviceReport & { readonly unsignedVersion?: string },
+/**
+ * Answers what has changed, or `null` when that is nothing since `report`. `releases` are the
+ * signed releases of the channel of the device's fleet.
+ */
+export function readStatement(
+  report: ForeignReport,
   said: OmahaStatement,
-  releases: readonly KnownRelease[],
-): OmahaNews | null {
+  releases: readonly RunningRelease[],
+): StatedChange | null {
   const running = releases.find(({ version }) => version === said.version) ?? null
   const update = readUpdate(report, said, running)
   const floor = running === null ? floorOf(said.version, releases) : 0
@@ -76,10 +71,10 @@ export function readNews(
 }
 
 function readUpdate(
-  report: DeviceReport,
+  report: ForeignReport,
   said: OmahaStatement,
-  running: KnownRelease | null,
-): DeviceReport['update'] {
+  running: RunningRelease | null,
+): ReportedUpdate {
   const { sha256 } = report.update
   if (sha256 === undefined) return report.update
   if (running?.sha256 === sha256) return { ...bare(report.update), state: 'committed' }
@@ -92,7 +87,7 @@ function readUpdate(
 /**
  * Whether the machine was to restart into the new release, has restarted, and still runs another.
  */
-function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boolean {
+function fellBack({ update, bootId }: ForeignReport, said: OmahaStatement): boolean {
   return (
     update.state === 'restarting' &&
     bootId !== undefined &&
@@ -106,10 +101,10 @@ function fellBack({ update, bootId }: DeviceReport, said: OmahaStatement): boole
  * next offer.
  */
 function applyEvent(
-  update: DeviceReport['update'],
+  update: ReportedUpdate,
   { type, result, errorCode, previousVersion }: OmahaEvent,
   version: string,
-): DeviceReport['update'] {
+): ReportedUpdate {
   switch (`${type}/${result}`) {
     case '13/1':
       return forward(update, 'downloading')
@@ -136,7 +131,7 @@ function applyEvent(
   }
 }
 
-function forward(update: DeviceReport['update'], state: Ranked): DeviceReport['update'] {
+function forward(update: ReportedUpdate, state: Ranked): ReportedUpdate {
   const now = Object.hasOwn(ranks, update.state) ? ranks[update.state as Ranked] : Infinity
   return now < ranks[state] ? { ...bare(update), state } : update
 }
@@ -146,25 +141,25 @@ function isEnd(state: string): boolean {
 }
 
 function ended(
-  update: DeviceReport['update'],
+  update: ReportedUpdate,
   state: 'failed' | 'rolled_back',
   errorCode: number,
-): DeviceReport['update'] {
+): ReportedUpdate {
   return { ...bare(update), state, code: `omaha_${errorCode}` }
 }
 
-function bare({ targetPath, sha256 }: DeviceReport['update']) {
+function bare({ targetPath, sha256 }: ReportedUpdate) {
   return {
     ...(targetPath === undefined ? {} : { targetPath }),
     ...(sha256 === undefined ? {} : { sha256 }),
   }
 }
 
-function pickRunning({ product, version, sha256, counter }: KnownRelease) {
+function pickRunning({ product, version, sha256, counter }: RunningRelease) {
   return { product, version, sha256, counter }
 }
 
-function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null): boolean {
+function isSameRunning(before: RunningRelease | null, now: RunningRelease | null): boolean {
   return before?.sha256 === now?.sha256 && before?.counter === now?.counter
 }
 
@@ -173,7 +168,7 @@ function isSameRunning(before: DeviceReport['running'], now: KnownRelease | null
  * made with) gets only releases with a newer version. Versions that do not begin with a number
  * cannot be compared: then it gets any release.
  */
-function floorOf(version: string, releases: readonly KnownRelease[]): number {
+function floorOf(version: string, releases: readonly RunningRelease[]): number {
   const own = parseVersion(version)
   if (own === null) return 0
   const newer = releases.filter((release) => {

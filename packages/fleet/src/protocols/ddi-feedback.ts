@@ -2,10 +2,32 @@
  * What a DDI client says about an action, or does not say in time, and what follows from it. All
  * functions are pure.
  */
-import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
-import type { DdiActionRow } from '../../../db/ddi-actions.ts'
-import type { ForeignNews } from '../foreign-check-ins.ts'
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { ReportChange } from './report.ts'
+
+export type DdiActionState = 'running' | 'canceling' | 'finished' | 'failed' | 'canceled'
+
+/** An action: what a DDI client knows as one attempt at a release. */
+export interface DdiAction {
+  readonly product: string
+  readonly version: string
+  /** Digest of the release's OCI index. */
+  readonly sha256: string
+  readonly counter: number
+  readonly state: DdiActionState
+  readonly isCancelRejected: boolean
+  /**
+   * The time since when the client is asked to cancel. For a client that refused to, the time when
+   * it last said anything about the action.
+   */
+  readonly cancelAskedAt: Date | null
+  readonly statusesCount: number
+  /** The last messages, newest first. */
+  readonly messages: readonly string[]
+  readonly changedAt: Date
+  readonly closedAt: Date | null
+}
 
 export const executions = [
   'closed',
@@ -38,16 +60,16 @@ const messagesKeptMax = 20
 const messageLengthMax = 512
 
 export interface Effect {
-  readonly action: DdiActionRow
+  readonly action: DdiAction
   /** What the feedback says about the device; `null` when it says nothing about that. */
-  readonly news: ForeignNews | null
+  readonly change: ReportChange | null
 }
 
 /**
  * Applies feedback on a deployment that is not closed. The deployment is over, successful or not,
  * only when the client says `closed`.
  */
-export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Date): Effect {
+export function applyFeedback(action: DdiAction, feedback: Feedback, now: Date): Effect {
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
   switch (execution) {
@@ -57,36 +79,36 @@ export function applyFeedback(action: DdiActionRow, feedback: Feedback, now: Dat
         : close(noted, 'finished', committed(action), now)
     case 'download':
     case 'downloaded':
-      return { action: noted, news: working(action, 'downloading', feedback) }
+      return { action: noted, change: working(action, 'downloading', feedback) }
     case 'proceeding':
     case 'resumed':
-      return { action: noted, news: working(action, 'installing', feedback) }
+      return { action: noted, change: working(action, 'installing', feedback) }
     case 'canceled':
       return action.state === 'canceling'
         ? close(noted, 'canceled', stopped, now)
-        : { action: noted, news: null }
+        : { action: noted, change: null }
     case 'scheduled':
     case 'rejected':
-      return { action: noted, news: null }
+      return { action: noted, change: null }
   }
 }
 
 /** Applies feedback on a request to cancel. */
-export function applyCancelFeedback(action: DdiActionRow, feedback: Feedback, now: Date): Effect {
+export function applyCancelFeedback(action: DdiAction, feedback: Feedback, now: Date): Effect {
   const { execution, finished } = feedback
   const noted = note(action, feedback, now)
   if (execution === 'rejected') {
     const goesOn = { state: 'running', isCancelRejected: true, cancelAskedAt: now } as const
-    return { action: { ...noted, ...goesOn }, news: null }
+    return { action: { ...noted, ...goesOn }, change: null }
   }
   if (execution === 'canceled') return close(noted, 'canceled', stopped, now)
-  if (execution !== 'closed') return { action: noted, news: null }
+  if (execution !== 'closed') return { action: noted, change: null }
   return finished === 'failure'
     ? close(noted, 'failed', failed(action, feedback), now)
     : close(noted, 'canceled', stopped, now)
 }
 
-const stopped: ForeignNews = { update: { state: 'idle' } }
+const stopped: ReportChange = { update: { state: 'idle' } }
 
 /** A client has three polls to answer a request to cancel, and at least this long. */
 const cancelMsMin = 15 * minuteMs
@@ -113,11 +135,7 @@ export function isCancelOverdue(
  * Ends an action that its client did not stop when it was asked to; later feedback on it is
  * refused.
  */
-export function endUnanswered(
-  action: DdiActionRow,
-  how: 'timed-out' | 'forced',
-  now: Date,
-): Effect {
+export function endUnanswered(action: DdiAction, how: 'timed-out' | 'forced', now: Date): Effect {
   const silence = action.isCancelRejected
     ? 'the client would not cancel, and has said nothing more in time'
     : 'the client did not answer the wish to cancel in time'
@@ -129,7 +147,7 @@ export function endUnanswered(
   return close({ ...noted, changedAt: now }, 'canceled', stopped, now)
 }
 
-function note(action: DdiActionRow, { details }: Feedback, now: Date): DdiActionRow {
+function note(action: DdiAction, { details }: Feedback, now: Date): DdiAction {
   const said = details.map((text) => text.slice(0, messageLengthMax)).toReversed()
   return {
     ...action,
@@ -142,30 +160,30 @@ function note(action: DdiActionRow, { details }: Feedback, now: Date): DdiAction
 }
 
 function close(
-  action: DdiActionRow,
+  action: DdiAction,
   state: 'finished' | 'failed' | 'canceled',
-  news: ForeignNews,
+  change: ReportChange,
   now: Date,
 ): Effect {
-  return { action: { ...action, state, cancelAskedAt: null, closedAt: now }, news }
+  return { action: { ...action, state, cancelAskedAt: null, closedAt: now }, change }
 }
 
 function working(
-  { sha256 }: DdiActionRow,
+  { sha256 }: DdiAction,
   state: 'downloading' | 'installing',
   { percent }: Feedback,
-): ForeignNews {
+): ReportChange {
   return { update: { state, sha256, ...(percent === null ? {} : { percent }) } }
 }
 
-function committed({ product, version, sha256, counter }: DdiActionRow): ForeignNews {
+function committed({ product, version, sha256, counter }: DdiAction): ReportChange {
   return {
     update: { state: 'committed', sha256 },
     running: { product, version, sha256, counter },
   }
 }
 
-function failed({ sha256 }: DdiActionRow, { code }: Feedback): ForeignNews {
+function failed({ sha256 }: DdiAction, { code }: Feedback): ReportChange {
   return {
     update: { state: 'failed', sha256, code: code === null ? 'ddi_failure' : `ddi_${code}` },
   }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DeviceReport } from '@seaworthy/api/device-self'
 import fc from 'fast-check'
-import type { KnownRelease, OmahaEvent, OmahaStatement } from './news.ts'
-import { readNews } from './news.ts'
+import type { OmahaEvent, OmahaStatement } from './omaha-events.ts'
+import { readStatement } from './omaha-events.ts'
+import type { ForeignReport, ReportedUpdate, RunningRelease } from './report.ts'
+import { changeReport } from './report.ts'
 
-const release = (version: string, counter: number): KnownRelease => ({
+const release = (version: string, counter: number): RunningRelease => ({
   product: 'os',
   version,
   sha256: String(counter).padStart(64, '0'),
@@ -13,20 +14,13 @@ const release = (version: string, counter: number): KnownRelease => ({
 })
 const [one, two] = [release('1.0.0', 1), release('2.0.0', 2)] as const
 const releases = [one, two]
-type State = DeviceReport['update']['state']
+type State = ReportedUpdate['state']
 
-const offered = (state: State, running: KnownRelease | null = one): DeviceReport => ({
-  sequence: 1,
-  at: '2026-01-01T00:00:00Z',
+const offered = (state: State, running: RunningRelease | null = one): ForeignReport => ({
   running,
   committedCounter: running?.counter ?? 0,
   floor: 0,
   update: { state, targetPath: 'os/stable/2.0.0', sha256: two.sha256 },
-  metadata: {},
-  timestampVerifiedAt: null,
-  refusals: [],
-  agentVersion: 'omaha',
-  platform: 'linux/amd64',
   bootId: 'a',
 })
 const event = (type: number, result: number, more: Partial<OmahaEvent> = {}): OmahaEvent => ({
@@ -67,34 +61,38 @@ test('D6 each event from each state: forward, never back; an end stays until the
     ['idle', event(-1, -1), null],
   ]
   for (const [state, said, expected] of table) {
-    const news = readNews(offered(state), says([said]), releases)
-    assert.equal(news?.update.state ?? null, expected, `${state} ${said.type}/${said.result}`)
+    const change = readStatement(offered(state), says([said]), releases)
+    assert.equal(change?.update.state ?? null, expected, `${state} ${said.type}/${said.result}`)
   }
 })
 
 test('D6 events without an offer say nothing', () => {
-  const report: DeviceReport = { ...offered('idle'), update: { state: 'idle' } }
+  const report: ForeignReport = { ...offered('idle'), update: { state: 'idle' } }
   assert.equal(
-    readNews(report, says([event(13, 1), event(3, 0, { errorCode: 1 })]), releases),
+    readStatement(report, says([event(13, 1), event(3, 0, { errorCode: 1 })]), releases),
     null,
   )
 })
 
 test('D6 the version decides: it is committed when it runs what was offered, whatever events were lost', () => {
   for (const state of ['idle', 'downloading', 'restarting', 'failed'] as const) {
-    const news = readNews(offered(state), says([], { version: '2.0.0', bootId: 'b' }), releases)
+    const change = readStatement(
+      offered(state),
+      says([], { version: '2.0.0', bootId: 'b' }),
+      releases,
+    )
     assert.deepEqual(
-      [news?.update.state, news?.running, news?.committedCounter],
+      [change?.update.state, change?.running, change?.committedCounter],
       ['committed', two, 2],
     )
   }
 })
 
 test('D6 another boot of the old version after the update was installed has fallen back', () => {
-  const news = readNews(offered('restarting'), says([], { bootId: 'b' }), releases)
-  assert.deepEqual([news?.update.state, news?.update.code], ['rolled_back', 'omaha_44'])
-  assert.equal(readNews(offered('restarting'), says([], { bootId: null }), releases), null)
-  assert.equal(readNews(offered('installing'), says([], { bootId: 'b' }), releases), null)
+  const change = readStatement(offered('restarting'), says([], { bootId: 'b' }), releases)
+  assert.deepEqual([change?.update.state, change?.update.code], ['rolled_back', 'omaha_44'])
+  assert.equal(readStatement(offered('restarting'), says([], { bootId: null }), releases), null)
+  assert.equal(readStatement(offered('installing'), says([], { bootId: 'b' }), releases), null)
 })
 
 test('a version that nobody has signed: only what is newer by its number lies above the floor', () => {
@@ -113,14 +111,14 @@ test('a version that nobody has signed: only what is newer by its number lies ab
     ['developer', 0],
   ] as const
   for (const [version, floor] of floors) {
-    const news = readNews(offered('idle'), says([], { version }), releases)
+    const change = readStatement(offered('idle'), says([], { version }), releases)
     assert.deepEqual(
-      [news?.running, news?.unsignedVersion, news?.floor, news?.committedCounter],
+      [change?.running, change?.unsignedVersion, change?.floor, change?.committedCounter],
       [null, version, floor, 0],
       version,
     )
   }
-  assert.equal(readNews(offered('idle'), says([], { version: '5' }), [])?.floor, 0)
+  assert.equal(readStatement(offered('idle'), says([], { version: '5' }), [])?.floor, 0)
 })
 
 test('D6 whatever a client says, in any order: what it runs is what it says it runs, and saying it again is no news', () => {
@@ -137,25 +135,16 @@ test('D6 whatever a client says, in any order: what it runs is what it says it r
   })
   fc.assert(
     fc.property(fc.array(statement, { maxLength: 12 }), (statements) => {
-      let report: Parameters<typeof readNews>[0] = offered('idle')
+      let report = offered('idle')
       for (const said of statements) {
-        const news = readNews(report, said, releases)
-        if (news !== null) {
-          const { bootId, unsignedVersion, ...rest } = news
-          const { unsignedVersion: _, ...before } = report
-          report = {
-            ...before,
-            ...rest,
-            ...(bootId === null ? {} : { bootId }),
-            ...(unsignedVersion === null ? {} : { unsignedVersion }),
-          }
-        }
+        const change = readStatement(report, said, releases)
+        if (change !== null) report = changeReport(report, change)
         const running = releases.find(({ version }) => version === said.version) ?? null
         assert.deepEqual(report.running, running)
         assert.equal(report.unsignedVersion, running === null ? said.version : undefined)
         assert.equal(report.update.sha256, two.sha256)
         const silent = { ...said, events: [] }
-        assert.equal(readNews(report, silent, releases), null)
+        assert.equal(readStatement(report, silent, releases), null)
       }
     }),
     { numRuns: 500 },

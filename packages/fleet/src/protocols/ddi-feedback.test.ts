@@ -1,26 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DdiActionRow } from '../../../db/ddi-actions.ts'
-import type { Execution, Feedback, Result } from './feedback.ts'
-import { applyCancelFeedback, applyFeedback, executions, isCancelOverdue } from './feedback.ts'
+import type { DdiAction, Execution, Feedback, Result } from './ddi-feedback.ts'
+import { applyCancelFeedback, applyFeedback, executions, isCancelOverdue } from './ddi-feedback.ts'
 
 const at = new Date('2026-11-22T00:00:00Z')
 const now = new Date('2026-11-22T01:00:00Z')
-const action: DdiActionRow = {
-  device: 'device_1',
-  id: 7,
+const action: DdiAction = {
   product: 'acme',
   version: '2.0',
   sha256: 'a'.repeat(64),
   counter: 2,
-  rollout: null,
-  attempt: null,
   state: 'running',
   isCancelRejected: false,
   cancelAskedAt: null,
   statusesCount: 3,
   messages: ['before'],
-  createdAt: at,
   changedAt: at,
   closedAt: null,
 }
@@ -34,7 +28,7 @@ const say = (execution: Execution, finished: Result = 'none', more: Partial<Feed
 })
 
 test('each word of a client does what the table says', () => {
-  const table: readonly [Execution, Result, DdiActionRow['state'], string | null][] = [
+  const table: readonly [Execution, Result, DdiAction['state'], string | null][] = [
     ['download', 'none', 'running', 'downloading'],
     ['downloaded', 'success', 'running', 'downloading'],
     ['proceeding', 'none', 'running', 'installing'],
@@ -54,15 +48,15 @@ test('each word of a client does what the table says', () => {
     const name = `${execution} ${finished}`
     assert.equal(effect.action.state, state, name)
     assert.equal(effect.action.closedAt, state === 'running' ? null : now, name)
-    assert.equal(effect.news?.update.state ?? null, update, name)
-    assert.equal(effect.news?.running?.sha256, update === 'committed' ? action.sha256 : undefined)
+    assert.equal(effect.change?.update.state ?? null, update, name)
+    assert.equal(effect.change?.running?.sha256, update === 'committed' ? action.sha256 : undefined)
     assert.equal(effect.action.statusesCount, 4)
   }
 })
 
 test('a wish to cancel ends when the client says so, and not by anything else', () => {
-  const canceling: DdiActionRow = { ...action, state: 'canceling', cancelAskedAt: at }
-  const table: readonly [Execution, Result, DdiActionRow['state'], string | null][] = [
+  const canceling: DdiAction = { ...action, state: 'canceling', cancelAskedAt: at }
+  const table: readonly [Execution, Result, DdiAction['state'], string | null][] = [
     ['closed', 'success', 'canceled', 'idle'],
     ['closed', 'none', 'canceled', 'idle'],
     ['closed', 'failure', 'failed', 'failed'],
@@ -75,8 +69,8 @@ test('a wish to cancel ends when the client says so, and not by anything else', 
   for (const [execution, finished, state, update] of table) {
     const effect = applyCancelFeedback(canceling, say(execution, finished), now)
     assert.equal(effect.action.state, state, execution)
-    assert.equal(effect.news?.update.state ?? null, update, execution)
-    assert.equal(effect.news?.running, undefined)
+    assert.equal(effect.change?.update.state ?? null, update, execution)
+    assert.equal(effect.change?.running, undefined)
     assert.equal(effect.action.isCancelRejected, execution === 'rejected')
     const waitsSince = { canceling: at, running: now, canceled: null, failed: null, finished: null }
     assert.equal(effect.action.cancelAskedAt, waitsSince[state], execution)
@@ -84,9 +78,9 @@ test('a wish to cancel ends when the client says so, and not by anything else', 
 })
 
 test('D7 fault: a client that says on the deployment that it cancelled has answered the wish to cancel', () => {
-  const canceling: DdiActionRow = { ...action, state: 'canceling', cancelAskedAt: at }
-  const { action: after, news } = applyFeedback(canceling, say('canceled'), now)
-  assert.deepEqual([after.state, after.closedAt, news?.update.state], ['canceled', now, 'idle'])
+  const canceling: DdiAction = { ...action, state: 'canceling', cancelAskedAt: at }
+  const { action: after, change } = applyFeedback(canceling, say('canceled'), now)
+  assert.deepEqual([after.state, after.closedAt, change?.update.state], ['canceled', now, 'idle'])
 })
 
 test('D7 a wish to cancel has three polls and at least a quarter of an hour to be answered', () => {
@@ -104,7 +98,7 @@ test('D7 fault: a client that would not cancel keeps its action only while it sa
     say('rejected'),
     at,
   ).action
-  const isOverdue = (of: DdiActionRow, minutes: number) =>
+  const isOverdue = (of: DdiAction, minutes: number) =>
     isCancelOverdue(of, { pollSeconds: 60 }, new Date(at.getTime() + minutes * 60_000))
   assert.deepEqual([isOverdue(rejected, 14.9), isOverdue(rejected, 15)], [false, true])
   // An hour later it is still at work.
@@ -126,7 +120,7 @@ test('messages are kept newest first, cut, and not for ever', () => {
 
 test('a code of the client becomes a code of ours', () => {
   const code = (value: number | null) =>
-    applyFeedback(action, say('closed', 'failure', { code: value }), now).news?.update.code
+    applyFeedback(action, say('closed', 'failure', { code: value }), now).change?.update.code
   assert.equal(code(12), 'ddi_12')
   assert.equal(code(-3), 'ddi_-3')
   assert.equal(code(null), 'ddi_failure')

@@ -1,0 +1,37 @@
+/**
+ * When a release cannot be shown to a device of another protocol, and what such a device's state
+ * counts as.
+ */
+import type { FleetPolicy } from '../fleets/index.ts'
+import type { CheckInFacts, HeldBack } from '../rollouts/rollout.ts'
+import type { DdiAction } from './ddi-feedback.ts'
+
+/**
+ * The client only told something and asked for nothing. That is never answered with an offer, so
+ * none is made.
+ */
+export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
+
+/** The client would restart into an offer without asking again, and may not restart now. */
+export const noRestart: HeldBack = { reason: 'restart_not_allowed', exceptSha256: null }
+
+/**
+ * A client's open action must end before another release can be shown to it, and so before another
+ * release is granted.
+ */
+export function heldBackBy(action: Pick<DdiAction, 'state' | 'sha256'> | null): HeldBack | null {
+  if (action === null) return null
+  const exceptSha256 = action.state === 'running' ? action.sha256 : null
+  return { reason: 'cancel_pending', exceptSha256 }
+}
+
+/**
+ * Nobody counts attempts in a fleet that follows its channel, so a failed update counts as rolled
+ * back there: otherwise it would be offered again for ever.
+ */
+export function activityOf(
+  { follow }: Pick<FleetPolicy, 'follow'>,
+  state: CheckInFacts['activity']['state'],
+): CheckInFacts['activity']['state'] {
+  return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
+}
