@@ -46,6 +46,13 @@ const at = (source: string): readonly [string, string] => ['packages/agent/src/a
 const bindsFetch = (file: SourceFile) =>
   /[{,(]\s*fetch\s*[,}:)=?]|\b(?:const|function)\s+fetch\b|\bfetch\(\w+\??:/.test(file.code)
 
+/** Who decides what should run where; `trust` and `agent` judge for themselves, on purpose. */
+const decidesByFleet = (file: SourceFile) =>
+  /^packages\/(?:fleet|server|cli|web)\/src\//.test(file.path) &&
+  !file.path.startsWith('packages/server/src/stolen/') &&
+  file.path !== 'packages/fleet/src/releases/order.ts' &&
+  !file.isTest
+
 export const houseRules: Rule[] = [
   ...importRules,
   ...programRules,
@@ -332,6 +339,30 @@ export const houseRules: Rule[] = [
       ],
     },
     (file) => isTypeScript(file) && !file.isTest,
+  ),
+  banCalls(
+    'which release is newer is judged in fleet/src/releases/order.ts',
+    [
+      {
+        pattern: /\bcounter\s*(?:<=?|>=?|-)\s*[\w(]|(?<!=)(?:<=?|>=?|-)\s*[\w.?!]+\.counter\b/g,
+        instead: 'use isNewer, newestFirst, standingOf, … of @seaworthy/fleet/releases',
+      },
+    ],
+    {
+      caught: [
+        ['packages/server/src/app/a.ts', 'const is = release.counter > baseline.counter'],
+        ['packages/fleet/src/rollouts/a.ts', 'const is = counter <= reached'],
+        ['packages/fleet/src/rollouts/a.ts', 'const is = floor <= rollout.counter'],
+        ['packages/cli/src/a.ts', 'all.toSorted((a, b) => b.counter - a.counter)'],
+      ],
+      passes: [
+        ['packages/fleet/src/releases/order.ts', 'return release.counter > than.counter'],
+        ['packages/trust/src/tuf/a.ts', 'const is = release.counter < device.floor'],
+        ['packages/server/src/app/a.ts', 'const f = (a) => a.counter'],
+        ['packages/server/src/app/a.ts', 'const is = a.counter === b.counter'],
+      ],
+    },
+    decidesByFleet,
   ),
   {
     name: 'names say what a thing is',

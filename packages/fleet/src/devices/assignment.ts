@@ -1,7 +1,7 @@
 /** What a device should run next: nothing, or exactly one release (D2). */
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { newestRelease } from '../releases/index.ts'
+import { newestRelease, standingOf } from '../releases/order.ts'
 
 /** The part of a report that the decision rests on. A lying device hurts only itself. */
 export interface ReportFacts {
@@ -60,14 +60,9 @@ export function chooseAssignment(
       reason: isPinMissing ? 'pinned_version_not_published' : 'no_release_for_platform',
     }
   }
-  const reached = Math.max(report.running?.counter ?? 0, report.committedCounter)
-  if (report.running?.counter === wanted.counter && report.running.sha256 === wanted.sha256) {
-    return { release: null, reason: 'up_to_date' }
-  }
-  const isFirst = report.running === null && wanted.counter === reached
-  if ((wanted.counter <= reached && !isFirst) || wanted.counter < report.floor) {
-    return { release: null, reason: 'not_newer' }
-  }
+  const standing = standingOf(wanted, report)
+  if (standing === 'running') return { release: null, reason: 'up_to_date' }
+  if (standing === 'not_newer') return { release: null, reason: 'not_newer' }
   if (report.update.state === 'rolled_back' && report.update.sha256 === wanted.sha256) {
     return { release: null, reason: 'rolled_back_before' }
   }

@@ -23,11 +23,4 @@ export interface ReleaseFacts {
 /** Refusals in addition to what `@seaworthy/oci` finds wrong with a release's content. */
 export type ReleaseRefusal = 'release_exists' | 'release_not_found' | 'release_content_missing'
 
-/** The release with the highest counter, or `undefined`. */
-export function newestRelease(releases: readonly ReleaseFacts[]): ReleaseFacts | undefined {
-  let newest: ReleaseFacts | undefined
-  for (const release of releases) {
-    if (newest === undefined || release.counter > newest.counter) newest = release
-  }
-  return newest
-}
+export { isBelowFloor, isNewer, newestFirst, newestRelease } from './order.ts'

@@ -7,7 +7,7 @@ import { placeOf, thresholdOf } from './place.ts'
 import type { CheckInFacts, HeldBack, Rollout } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
 import { isUnderWay } from './update-states.ts'
-import { hasReached, isNewerThanRollout } from './updates.ts'
+import { hasReached, isOutOfReach } from './updates.ts'
 import { isWindowOpen } from './windows.ts'
 import type { Zones } from './zones.ts'
 
@@ -62,9 +62,7 @@ export function admitDevice(
   if (update?.state === 'committed' || hasReached(rollout, facts)) {
     return refused('already_running', update?.wave ?? null)
   }
-  if (isNewerThanRollout(rollout, facts) || rollout.counter < facts.floor) {
-    return refused('not_newer', null)
-  }
+  if (isOutOfReach(rollout, facts)) return refused('not_newer', null)
   if (rollout.state === 'aborted') return refused('aborted', null)
   if (rollout.state === 'finished') return refused('finished', null)
   if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {

@@ -1,6 +1,7 @@
 /** Which release devices get when no rollout serves them. */
 import type { Baseline } from '../fleets/index.ts'
 import { reachesAll } from './policy.ts'
+import { mayFollowBaseline } from '../releases/order.ts'
 import type { Rollout } from './rollout.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { Rollout } from './rollout.ts'
 export function nextBaseline(baseline: Baseline | null, rollout: Rollout): Baseline | null {
   if (rollout.state !== 'finished' || !reachesAll(rollout.policy)) return baseline
   const { version, sha256, counter, fromSha256 } = rollout
-  if (baseline !== null && counter <= baseline.counter) return baseline
+  if (!mayFollowBaseline(rollout, baseline)) return baseline
   if (fromSha256 !== null && baseline?.sha256 !== fromSha256) return baseline
   return { version, sha256, counter }
 }

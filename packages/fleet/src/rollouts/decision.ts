@@ -8,6 +8,7 @@ import type { Assignment } from '../devices/assignment.ts'
 import { chooseAssignment, isRunnable } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
+import { isSameRelease, newestFirst, standingOf } from '../releases/order.ts'
 import type { AdmissionReason } from './admission.ts'
 import { admitDevice } from './admission.ts'
 import { alreadyThere } from './already-there.ts'
@@ -76,7 +77,7 @@ export function rankRollouts(
     .toSorted(
       (a, b) =>
         Number(b.policy.isEmergency) - Number(a.policy.isEmergency) ||
-        b.counter - a.counter ||
+        newestFirst(a, b) ||
         (a.id < b.id ? -1 : 1),
     )
     .map((rollout) => ({ rollout, release: findRelease(rollout, releases) }))
@@ -92,8 +93,7 @@ export function findRelease(
 ): ReleaseFacts | null {
   for (const release of releases) {
     if (
-      release.counter === rollout.counter &&
-      release.sha256 === rollout.sha256 &&
+      isSameRelease(release, rollout) &&
       release.version === rollout.version &&
       release.channel === rollout.channel &&
       release.product === rollout.product
@@ -166,11 +166,9 @@ function keepOn(
 ): Choice & { kind: 'answer' } {
   if (release === null) return nothing('release_withdrawn', rollout.id)
   if (!isRunnable(release, facts, fleet)) return nothing('no_release_for_platform', rollout.id)
-  const { running } = facts
-  if (running?.sha256 === release.sha256 && running.counter === release.counter) {
-    return nothing('under_way', rollout.id)
-  }
-  if (!isNewer(release, facts)) return nothing('not_newer', rollout.id)
+  const standing = standingOf(release, facts)
+  if (standing === 'running') return nothing('under_way', rollout.id)
+  if (standing === 'not_newer') return nothing('not_newer', rollout.id)
   return { kind: 'answer', release, reason: 'rollout', rolloutId: rollout.id, attempt }
 }
 
@@ -229,13 +227,6 @@ function overtakes(rollout: Rollout, current: Current): boolean {
     rollout.policy.isEmergency &&
     !current.from.rollout.policy.isEmergency &&
     canBeSuperseded(current.update)
-  )
-}
-
-function isNewer(release: ReleaseFacts, facts: CheckInFacts): boolean {
-  return (
-    release.counter > Math.max(facts.running?.counter ?? 0, facts.committedCounter) &&
-    release.counter >= facts.floor
   )
 }
 

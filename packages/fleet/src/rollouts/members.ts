@@ -9,7 +9,7 @@ import type { Silence } from './hearing.ts'
 import { isSilent } from './hearing.ts'
 import { placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
-import { isNewerThanRollout } from './updates.ts'
+import { isOutOfReach } from './updates.ts'
 
 /** One device of the fleet, with its update in the rollout if there is one. */
 export type MemberFacts = Pick<
@@ -105,9 +105,8 @@ export function createMemberCounter(
 }
 
 function takesPart(rollout: Rollout, release: ReleaseFacts, device: MemberFacts): boolean {
-  const { running, floor } = device
+  const { running } = device
   if (rollout.fromSha256 !== null && running?.sha256 !== rollout.fromSha256) return false
   if (running !== null && running.product !== rollout.product) return false
-  if (isNewerThanRollout(rollout, device)) return false
-  return floor <= rollout.counter && isRunnable(release, device, rollout)
+  return !isOutOfReach(rollout, device) && isRunnable(release, device, rollout)
 }

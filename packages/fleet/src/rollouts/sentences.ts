@@ -2,6 +2,7 @@
  * One sentence for each state of an update, and for each reason for which a rollout is not offered.
  */
 import { unreachable } from '@seaworthy/std/refusal'
+import { reachedCounter } from '../releases/order.ts'
 import type { AdmissionReason } from './admission.ts'
 import { retryMs, waveOf } from './admission.ts'
 import { nameWave, nextWave, stopWords, wavesOpenAt } from './next-wave.ts'
@@ -74,7 +75,7 @@ export function sayAdmission(
       return say(`up to date: it runs ${version} already`)
     case 'not_newer':
       return say(
-        `nothing: it has reached counter ${Math.max(facts.running?.counter ?? 0, facts.committedCounter, facts.floor)}, and ${version} has ${rollout.counter}${sayWithoutVerdict(update)}`,
+        `nothing: it has reached counter ${Math.max(reachedCounter(facts), facts.floor)}, and ${version} has ${rollout.counter}${sayWithoutVerdict(update)}`,
       )
     case 'under_way':
       return say('under way')

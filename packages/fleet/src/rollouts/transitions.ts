@@ -1,6 +1,7 @@
 /** What people do to a rollout, and what is refused. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ReleaseFacts } from '../releases/index.ts'
+import { checkRelease } from './grounds.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
@@ -41,13 +42,7 @@ const untouched: WaveProgress = {
  */
 export function createRollout(wanted: NewRollout): Rollout {
   const { release, policy, wayBackOf, now } = wanted
-  if (policy.isEmergency && !release.security) {
-    throw new Refusal<RolloutRefusal>(
-      'release_not_security',
-      `only a release signed as a security release overtakes others; ${release.version} is not`,
-    )
-  }
-  if (wayBackOf !== null) checkWayBack(wayBackOf, wanted)
+  checkRelease(release, wanted.fleet, policy, wayBackOf)
   const startMs = Math.max(wanted.startAt?.getTime() ?? 0, now.getTime())
   return {
     id: wanted.id,
@@ -173,19 +168,6 @@ function stop(
     clockAt: at,
     revision: rollout.revision + 1,
   }
-}
-
-function checkWayBack(from: Rollout, { fleet, release }: NewRollout): void {
-  const isPossible =
-    from.fleet === fleet &&
-    from.product === release.product &&
-    release.counter > from.counter &&
-    release.sha256 !== from.sha256
-  if (isPossible) return
-  throw new Refusal<RolloutRefusal>(
-    'way_back_not_possible',
-    `going back from ${from.version} is rolling out old content published again with a counter above ${from.counter}, in the same fleet`,
-  )
 }
 
 function requireNotEnded(rollout: Rollout): void {

@@ -1,5 +1,6 @@
 /** One device's update in one rollout: a state machine driven by what the device reports. */
 import { invariant } from '@seaworthy/std/refusal'
+import { isNewer, isSameRelease, standingOf } from '../releases/order.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import type { UpdateEnd } from './update-states.ts'
@@ -18,29 +19,42 @@ export function hasReached(rollout: Rollout, facts: CheckInFacts): boolean {
   return (
     running !== null &&
     running.product === rollout.product &&
-    running.sha256 === rollout.sha256 &&
-    running.counter === rollout.counter &&
-    (facts.committedCounter >= rollout.counter || !isBusy(rollout, facts))
+    isSameRelease(running, rollout) &&
+    (!isNewer(rollout, { counter: facts.committedCounter }) || !isBusy(rollout, facts))
   )
 }
 
 /**
  * Whether the device has gone beyond the rollout's release, which says nothing about that release.
  */
-export function isNewerThanRollout(
+function hasPassed(
   rollout: Pick<Rollout, 'product' | 'counter'>,
-  facts: Pick<CheckInFacts, 'committedCounter' | 'running'> & {
-    readonly activity: Pick<CheckInFacts['activity'], 'state'>
-  },
+  facts: Pick<Progress, 'committedCounter' | 'running' | 'activity'>,
 ): boolean {
-  if (facts.committedCounter > rollout.counter) return true
+  if (isNewer({ counter: facts.committedCounter }, rollout)) return true
   const { running } = facts
   return (
     running !== null &&
     running.product === rollout.product &&
-    running.counter > rollout.counter &&
+    isNewer(running, rollout) &&
     !isWork(facts.activity.state)
   )
+}
+
+type Progress = Pick<CheckInFacts, 'committedCounter' | 'floor' | 'running'> & {
+  readonly activity: Pick<CheckInFacts['activity'], 'state'>
+}
+
+/** Whether the device would refuse the rollout's release as not newer, whatever comes. */
+export function isOutOfReach(
+  rollout: Pick<Rollout, 'product' | 'counter' | 'sha256'>,
+  facts: Progress,
+): boolean {
+  const { running } = facts
+  // A device at work on a newer release may yet fall back to what it has committed.
+  const mayFallBack = running !== null && isNewer(running, rollout) && isWork(facts.activity.state)
+  const settled = mayFallBack ? { ...facts, running: null } : facts
+  return hasPassed(rollout, facts) || standingOf(rollout, settled) === 'not_newer'
 }
 
 /**
@@ -58,7 +72,7 @@ export function advanceUpdate(
   if (!isUnderWay(update)) return null
   const at = rolloutTime(rollout, now)
   if (hasReached(rollout, facts)) return endUpdate(update, 'committed', null, at)
-  if (isNewerThanRollout(rollout, facts)) return endUpdate(update, 'superseded', 'newer', at)
+  if (hasPassed(rollout, facts)) return endUpdate(update, 'superseded', 'newer', at)
   const { state, code } = facts.activity
   const isOurs = facts.activity.sha256 === rollout.sha256
   const isOfThisAttempt =

@@ -5,6 +5,7 @@ import { unreachable } from '@seaworthy/std/refusal'
 import { isRunnable } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
+import { isSameRelease } from '../releases/order.ts'
 import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
 import type { Answer, AnswerReason } from './decision.ts'
@@ -306,7 +307,7 @@ function nameRunning(
   if (running === null) {
     return committedCounter === 0 ? 'no release' : `the release with counter ${committedCounter}`
   }
-  const known = releases.find((r) => r.counter === running.counter && r.sha256 === running.sha256)
+  const known = releases.find((release) => isSameRelease(release, running))
   return known?.version ?? `the release with counter ${running.counter}`
 }
 

@@ -7,6 +7,7 @@ import type { FleetView } from '@seaworthy/api/fleets'
 import { listProposals } from '@seaworthy/api/proposals'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
 import type { RolloutView } from '@seaworthy/api/rollouts'
+import { isNewer, newestFirst } from '@seaworthy/fleet/releases'
 import { reachesAll } from '@seaworthy/fleet/rollouts'
 import type { ContentSource, ContentTarget } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
@@ -67,11 +68,11 @@ export function findVersionBefore(
     .filter(
       (one) =>
         one.state === 'finished' &&
-        one.counter < rollout.counter &&
+        isNewer(rollout, one) &&
         one.version !== rollout.version &&
         reachesAll(one.policy),
     )
-    .toSorted((a, b) => b.counter - a.counter)
+    .toSorted(newestFirst)
   if (earlier !== undefined) {
     return { version: earlier.version, why: `which the rollout ${earlier.id} brought before` }
   }
@@ -79,7 +80,7 @@ export function findVersionBefore(
   if (baselineVersion !== null && baselineVersion !== rollout.version) {
     return { version: baselineVersion, why: 'the baseline of the fleet' }
   }
-  const listed = signedReleases(current, rollout).find(({ counter }) => counter < rollout.counter)
+  const listed = signedReleases(current, rollout).find((one) => isNewer(rollout, one))
   if (listed !== undefined) {
     return {
       version: listed.version,
@@ -115,7 +116,10 @@ export function planWayBack(
   const releases = signedReleases(current, rollout)
   const listed = new Map(releases.map((one) => [one.version, one]))
   requireGenuine(rollout, listed.get(rollout.version))
-  const isUsed = (name: string) => (listed.get(name)?.counter ?? Infinity) < rollout.counter
+  const isUsed = (name: string) => {
+    const used = listed.get(name)
+    return used !== undefined && isNewer(rollout, used)
+  }
   const plain = before.replace(/-again(\.\d+)?$/, '')
   const names =
     releaseVersion === undefined
@@ -128,8 +132,8 @@ export function planWayBack(
     })
   }
   const signed = listed.get(before)
-  const from = signed?.counter ?? 0
-  const between = releases.filter(({ counter }) => counter > from && counter < rollout.counter)
+  const from = { counter: signed?.counter ?? 0 }
+  const between = releases.filter((one) => isNewer(one, from) && isNewer(rollout, one))
   return {
     before,
     version,

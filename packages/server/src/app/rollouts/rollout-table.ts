@@ -4,6 +4,7 @@
  * lock (RFD 12).
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import { isBelowFloor } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
 import { rankRollouts } from '@seaworthy/fleet/rollouts'
 import type { Sleep } from '@seaworthy/std/time'
@@ -139,7 +140,7 @@ export function createReleaseTable(trust: {
       if (known?.from === from) return known.releases
       const floor = channelMarks(metadata.signed).floorHighest
       const releases = from
-        .filter(({ counter }) => counter >= floor)
+        .filter((release) => !isBelowFloor(release, { floor }))
         .map((release) => ({ ...release, targetPath: release.path }))
       made.set(role, { from, releases })
       return releases

@@ -14,7 +14,9 @@ import type {
 import {
   abort,
   approveWave as approve,
+  checkNewer,
   checkPolicy,
+  checkRelease,
   createRollout as begin,
   pause,
   resume,
@@ -83,20 +85,10 @@ async function requireGrounds(
   checkPolicy(wanted.policy, app.zones)
   requireTrust(await app.trust.freshState())
   const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
-  if (wanted.policy.isEmergency && !release.security) {
-    throw new Refusal<RolloutRefusal>(
-      'release_not_security',
-      `an emergency rollout needs a release that was signed as a security release; ${release.version} was not`,
-    )
-  }
   const others = await lockFleetRollouts(tx, fleet.name, wanted.wayBackOf)
-  const back =
-    wanted.wayBackOf === null ? null : requireWayBack(others, fleet, release, wanted.wayBackOf)
-  const running = others.filter(
-    ({ id, fleet: name, state }) =>
-      name === fleet.name && id !== back?.id && (state === 'active' || state === 'paused'),
-  )
-  requireNewer(release, fleet, running, wanted.policy.isEmergency)
+  const back = wanted.wayBackOf === null ? null : requireBack(others, fleet, wanted.wayBackOf)
+  checkRelease(release, fleet.name, wanted.policy, back)
+  checkNewer(release, fleet, others, wanted.policy, back)
   return { fleet, release, back }
 }
 
@@ -178,62 +170,11 @@ function requireRelease(
   )
 }
 
-/**
- * Throws unless the release is newer than the baseline and than what other rollouts bring; an
- * emergency rollout overtakes those.
- */
-function requireNewer(
-  release: ReleaseFacts,
-  fleet: FleetRow,
-  running: readonly Rollout[],
-  isEmergency: boolean,
-): void {
-  const same = running.find(
-    ({ sha256, counter }) => sha256 === release.sha256 && counter === release.counter,
-  )
-  if (same !== undefined) {
-    throw new Refusal<RolloutRefusal>(
-      'rollout_exists',
-      `${same.id} brings ${release.version} to ${fleet.name} already`,
-    )
-  }
-  const { baseline } = fleet
-  if (baseline !== null && release.counter <= baseline.counter) {
-    throw new Refusal<RolloutRefusal>(
-      'release_not_newer',
-      `${fleet.name} has ${baseline.version} already, which is not older`,
-    )
-  }
-  const newer = isEmergency ? undefined : running.find(({ counter }) => counter > release.counter)
-  if (newer !== undefined) {
-    throw new Refusal<RolloutRefusal>(
-      'release_not_newer',
-      `${newer.id} brings ${newer.version}, which is newer: abort it first, or publish a newer release`,
-    )
-  }
-}
-
-/**
- * Finds the rollout to go back from. A device that runs that rollout's release must accept
- * `release`.
- */
-function requireWayBack(
-  locked: readonly Rollout[],
-  fleet: FleetRow,
-  release: ReleaseFacts,
-  id: string,
-): Rollout {
+/** Finds the rollout to go back from. */
+function requireBack(locked: readonly Rollout[], fleet: FleetRow, id: string): Rollout {
   const back = locked.find((rollout) => rollout.id === id)
-  if (back === undefined || back.fleet !== fleet.name) {
-    throw new Refusal<RolloutRefusal>('rollout_not_found', `${fleet.name} has no rollout ${id}`)
-  }
-  if (release.counter <= back.counter || release.sha256 === back.sha256) {
-    throw new Refusal<RolloutRefusal>(
-      'way_back_not_possible',
-      `devices that run ${back.version} take newer releases alone: publish the old content again under a new version, and go back to that`,
-    )
-  }
-  return back
+  if (back?.fleet === fleet.name) return back
+  throw new Refusal<RolloutRefusal>('rollout_not_found', `${fleet.name} has no rollout ${id}`)
 }
 
 /** Reads one consistent state. Throws `rollout_not_found`, `out_of_scope`. */

@@ -1,6 +1,7 @@
 /** Products and channels as the signed metadata has them. */
 import type { ProductView } from '@seaworthy/api/products'
 import { reachesProduct } from '@seaworthy/fleet/access'
+import { newestRelease } from '@seaworthy/fleet/releases'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newestReleaseKind } from '../../db/releases.ts'
 import type { Actor } from '../access/index.ts'
@@ -89,7 +90,7 @@ function viewProduct(
 ): ProductView {
   const channels = delegatedNames(state.roles.get(product)).toSorted()
   const releases = channels.flatMap((role) => state.releases.get(role) ?? [])
-  const newest = releases.toSorted((a, b) => b.counter - a.counter)[0]
+  const newest = newestRelease(releases)
   return {
     name: product,
     kind: newest?.kind ?? registeredKind ?? 'bundle',
