@@ -11,7 +11,7 @@ import {
   readLogTile,
 } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
-import { shareRuns } from '../app/worker/index.ts'
+import { createSingleflight } from '../app/worker/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import { HttpError } from './problems.ts'
@@ -19,7 +19,7 @@ import { sendCached } from './tuf.ts'
 import type { RawHandler } from './endpoint.ts'
 
 export function createLogHandler(app: App, limiter: AttemptLimiter): RawHandler {
-  const readNewest = shareRuns(() => readCheckpoint(app.db.reader))
+  const readNewest = createSingleflight(() => readCheckpoint(app.db.reader))
   return {
     prefix: '/log/',
     methods: ['GET', 'HEAD'],

@@ -25,7 +25,7 @@ import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../
 import { readSecret } from '../../db/secrets.ts'
 import type { Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import { shareRuns } from '../worker/index.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 /**
  * Expiry is ignored: a server that was off for long must load expired metadata in order to renew
@@ -149,7 +149,7 @@ export function createTrustPlane(deps: {
     return running
   }
 
-  const lookUp = shareRuns(() => newestTimestampVersion(db.reader))
+  const lookUp = createSingleflight(() => newestTimestampVersion(db.reader))
   return {
     state: () => state,
     reload,

@@ -3,7 +3,7 @@
  * run under way and one that waits. A caller gets the answer of a run that began after it asked, so
  * the answer is never older than what the caller would have found alone.
  */
-export function shareRuns<T>(work: () => Promise<T>): () => Promise<T> {
+export function createSingleflight<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   let next: Promise<T> | undefined
   const start = () => {

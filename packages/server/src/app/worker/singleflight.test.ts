@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { shareRuns } from './joined-runs.ts'
+import { createSingleflight } from './singleflight.ts'
 
 test('a thousand who ask at once cause two runs', async () => {
   let runs = 0
-  const ask = shareRuns(async () => {
+  const ask = createSingleflight(async () => {
     runs++
     await turn()
     return runs
@@ -17,7 +17,7 @@ test('a thousand who ask at once cause two runs', async () => {
 
 test('a run that fails fails for those who share it alone', async () => {
   let runs = 0
-  const ask = shareRuns(async () => {
+  const ask = createSingleflight(async () => {
     const run = ++runs
     await turn()
     if (run === 1) throw new Error('away')
@@ -36,7 +36,7 @@ test('T4 the answer is never older than the question, and one run is under way a
     fc.asyncProperty(steps, async (list) => {
       let version = 0
       let underWay = 0
-      const ask = shareRuns(async () => {
+      const ask = createSingleflight(async () => {
         assert.equal(++underWay, 1)
         const seen = version
         await turn()
