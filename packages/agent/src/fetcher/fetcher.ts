@@ -1,5 +1,5 @@
 /**
- * The fetcher: hands for the network. It holds no trust state, no device key and no decision;
+ * The fetcher reaches the network. It holds no trust state, no device key and no decision;
  * whatever it returns is checked by the installer. It keeps what it downloads in its own folder and
  * names the file.
  */
@@ -11,7 +11,7 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import type { Log } from '@seaworthy/std/log'
 import type { Clock, Sleep } from '@seaworthy/std/time'
-import type { FetcherHands } from '../handover/link.ts'
+import type { FetcherPort } from '../handover/link.ts'
 import type {
   FetcherEvent,
   FetcherReplies,
@@ -43,7 +43,7 @@ export function createFetcher(
   ports: FetcherPorts,
   settings: FetcherSettings,
   emit: (event: FetcherEvent) => void,
-): FetcherHands & { readonly status: Readonly<Record<string, unknown>> } {
+): FetcherPort & { readonly status: Readonly<Record<string, unknown>> } {
   const { disk } = ports
   let token: string | undefined
   let status: Readonly<Record<string, unknown>> = {}

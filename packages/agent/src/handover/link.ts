@@ -158,7 +158,7 @@ function readFailure(value: unknown): FetchError {
  * The fetcher's work, one request at a time or several. Throws `FetchError` for what cannot be
  * done.
  */
-export interface FetcherHands {
+export interface FetcherPort {
   answer(request: FetcherRequest): Promise<unknown>
   setStatus(status: Readonly<Record<string, unknown>>): void
 }
@@ -167,27 +167,27 @@ export interface FetcherHands {
 export async function serveRequests(options: {
   pipe: Pipe
   log: Log
-  create: (settings: FetcherSettings, emit: (event: FetcherEvent) => void) => Promise<FetcherHands>
+  create: (settings: FetcherSettings, emit: (event: FetcherEvent) => void) => Promise<FetcherPort>
 }): Promise<void> {
   const { pipe, log } = options
   const say = (message: unknown) => pipe.write(encodeMessage(message))
-  let hands: FetcherHands | undefined
+  let fetcher: FetcherPort | undefined
   for await (const message of readMessages(pipe.incoming)) {
     const members = asMembers(message)
-    if (hands === undefined) {
+    if (fetcher === undefined) {
       if (members['settings'] === undefined) throw malformed('settings come first')
-      hands = await options.create(members['settings'] as FetcherSettings, (event) =>
+      fetcher = await options.create(members['settings'] as FetcherSettings, (event) =>
         say({ event }),
       )
       continue
     }
     if (members['status'] !== undefined) {
-      hands.setStatus(members['status'] as Readonly<Record<string, unknown>>)
+      fetcher.setStatus(members['status'] as Readonly<Record<string, unknown>>)
       continue
     }
     const number = members['request']
     const request = members as unknown as FetcherRequest
-    hands
+    fetcher
       .answer(request)
       // The words of servers go no further than in the agreed form.
       .then((reply) => readReply(request.kind, reply))

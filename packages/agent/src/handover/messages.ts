@@ -1,7 +1,7 @@
 /**
- * What installer and fetcher say to each other. The installer asks, the fetcher answers: it is a
- * pair of hands for the network and decides nothing. Each answer is hostile input and is parsed
- * here, strictly and bounded. Bulk bytes never pass through messages: the fetcher leaves a file in
+ * What installer and fetcher say to each other. The installer asks, the fetcher answers: it
+ * reaches the network and decides nothing. Each answer is hostile input and is parsed here,
+ * strictly and bounded. Bulk bytes never pass through messages: the fetcher leaves a file in
  * its own folder and names it; the installer opens it once and copies while hashing.
  */
 import type { FetchFailure } from '../refusals.ts'

@@ -330,12 +330,12 @@ test('T7 D9 a source whose earlier bytes were garbage gets a clean try within th
 test('T7 D9 a fetcher whose answers about content are out of form makes the device give up no release', async () => {
   let reply: unknown
   const five = await startAtFive({
-    hijack: (hands) => ({
-      ...hands,
+    hijack: (fetcher) => ({
+      ...fetcher,
       answer: (request) =>
         reply !== undefined && request.kind === 'content'
           ? Promise.resolve(reply)
-          : hands.answer(request),
+          : fetcher.answer(request),
     }),
   })
   await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
@@ -463,10 +463,10 @@ test('D10 a download that breaks off is resumed where it stopped', async () => {
 
 test('T7 swap after verification: a file replaced while it is handed over changes nothing that is installed', async () => {
   const five = await startAtFive({
-    hijack: (hands, layout) => ({
-      ...hands,
+    hijack: (fetcher, layout) => ({
+      ...fetcher,
       async answer(request) {
-        const reply = await hands.answer(request)
+        const reply = await fetcher.answer(request)
         if (request.kind === 'content' && request.size > 20_000) {
           // The file is changed between the fetcher's answer and the end of the installer's copy,
           // again and again.
@@ -506,10 +506,10 @@ for (const [name, deed] of [
 ] as const) {
   test(`T7 a hijacked fetcher that hands over ${name} gets nowhere`, async () => {
     const five = await startAtFive({
-      hijack: (hands, layout) => ({
-        ...hands,
+      hijack: (fetcher, layout) => ({
+        ...fetcher,
         async answer(request) {
-          const reply = await hands.answer(request)
+          const reply = await fetcher.answer(request)
           if (
             request.kind === 'content' &&
             agent !== undefined &&
@@ -534,11 +534,11 @@ for (const [name, deed] of [
 test('T7 freeze: withheld metadata installs nothing and is told', async () => {
   await origin.release('1.0.0', app('1.0.0'))
   await start({
-    hijack: (hands) => ({
-      ...hands,
+    hijack: (fetcher) => ({
+      ...fetcher,
       async answer(request) {
         if (request.kind === 'metadata') throw new FetchError('unreachable')
-        return hands.answer(request)
+        return fetcher.answer(request)
       },
     }),
   })

@@ -12,7 +12,7 @@ import { systemRandom } from '@seaworthy/std/random'
 import type { Clock } from '@seaworthy/std/time'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { AgentConfig } from '../config.ts'
-import type { FetcherHands } from '../handover/link.ts'
+import type { FetcherPort } from '../handover/link.ts'
 import { createGateway, serveRequests } from '../handover/link.ts'
 import { createFetcher } from '../fetcher/fetcher.ts'
 import type { RateLimits } from '../fetcher/rate.ts'
@@ -49,7 +49,7 @@ export interface InlineOptions {
   limits?: RateLimits
   clock?: Clock
   /** Wraps the fetcher: what a hijacked one would answer. */
-  hijack?: (hands: FetcherHands, layout: Layout) => FetcherHands
+  hijack?: (fetcher: FetcherPort, layout: Layout) => FetcherPort
   isHealthy?: (sha256: string) => boolean
 }
 
