@@ -45,7 +45,7 @@ import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
-import { createDoors } from './http/index.ts'
+import { createHandlers } from './http/index.ts'
 import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
 import { createContentCheck } from './tasks/check-content.ts'
@@ -121,7 +121,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   })
   const stopLooking = watchRemovedDevices(app)
   const stopKeeping = keepHearing(app)
-  const doors = createDoors(app, config)
+  const handlers = createHandlers(app, config)
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,
@@ -136,9 +136,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       requestTimeout: 0,
       keepAliveTimeout: connectionLimits.keepAliveMs,
     },
-    doors.requests,
+    handlers.requests,
   )
-  if (doors.fastPath !== undefined) openFastPath(server, doors.fastPath)
+  if (handlers.fastPath !== undefined) openFastPath(server, handlers.fastPath)
   server.maxHeadersCount = connectionLimits.headersCountMax
   server.timeout = connectionLimits.silenceMs
   server.listen(config.listen.port, config.listen.host)
@@ -147,7 +147,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     port: (server.address() as AddressInfo).port,
     app,
     async stop() {
-      await drain(server, doors.fastPath, ports)
+      await drain(server, handlers.fastPath, ports)
       await tasks.stop()
       await stopWatching()
       await stopLooking()

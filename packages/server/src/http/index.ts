@@ -65,13 +65,16 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
 }
 
 /** Two ways to the same work: one for every request, and a fast path for idle check-ins (RFD 7). */
-export interface Doors {
+export interface Handlers {
   readonly requests: RequestListener
   /** `undefined` with `--no-fast-path`. */
   readonly fastPath: FastPath | undefined
 }
 
-export function createDoors(app: App, { hasFastPath }: { readonly hasFastPath: boolean }): Doors {
+export function createHandlers(
+  app: App,
+  { hasFastPath }: { readonly hasFastPath: boolean },
+): Handlers {
   const limiter = createAttemptLimiter(app.clock)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {

@@ -28,7 +28,7 @@ const rememberedMs = hourMs
 const rememberedMax = 100
 
 export function createMetricsHandler(app: App, limiter: AttemptLimiter): RawHandler {
-  const admit = createDoor(app, limiter)
+  const admit = createAdmission(app, limiter)
   return {
     prefix: '/metrics',
     methods: ['GET', 'HEAD'],
@@ -43,7 +43,10 @@ export function createMetricsHandler(app: App, limiter: AttemptLimiter): RawHand
   }
 }
 
-function createDoor(app: App, limiter: AttemptLimiter): (req: IncomingMessage) => Promise<void> {
+function createAdmission(
+  app: App,
+  limiter: AttemptLimiter,
+): (req: IncomingMessage) => Promise<void> {
   // No whole credential is kept in memory for longer than a request; only digests are.
   const admitted = new Map<string, number>()
   return async (req) => {

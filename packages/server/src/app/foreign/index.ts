@@ -31,4 +31,4 @@ export {
 export { createForeignIdentities } from './foreign-identities.ts'
 export { createOmahaAppTable, isAppOf, setOmahaApp } from './omaha/apps.ts'
 export type { Offer } from './omaha/offers.ts'
-export { findOfferedFile, openDoor, takeStatement } from './omaha/offers.ts'
+export { findOfferedFile, admitMachine, takeStatement } from './omaha/offers.ts'

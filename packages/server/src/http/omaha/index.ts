@@ -13,7 +13,7 @@ import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { App, ForeignIdentity } from '../../app/app.ts'
 import { policyOf } from '../../app/fleets/index.ts'
 import type { ForeignState } from '../../app/foreign/index.ts'
-import { isAppOf, findOfferedFile, openDoor, takeStatement } from '../../app/foreign/index.ts'
+import { isAppOf, findOfferedFile, admitMachine, takeStatement } from '../../app/foreign/index.ts'
 import { slowedPollSeconds } from '../../app/worker/index.ts'
 import { recordRefusal } from '../../app/access/index.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
@@ -148,10 +148,10 @@ async function answerRequest(
       continue
     }
     if (state === undefined) {
-      const door = await openDoor(app, identity, asked.machineId, now)
-      if (door === 'revoked') return 'revoked'
-      if (door === 'other-machine') await recordOtherMachine(call, asked)
-      state = door
+      const admitted = await admitMachine(app, identity, asked.machineId, now)
+      if (admitted === 'revoked') return 'revoked'
+      if (admitted === 'other-machine') await recordOtherMachine(call, asked)
+      state = admitted
     }
     if (state === 'other-machine') {
       replies.push(refuse(asked, 'restricted'))

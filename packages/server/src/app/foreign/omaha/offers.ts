@@ -43,7 +43,7 @@ type Deps = Pick<
  * Admits the holder of a credential if the machine that sends it is the one that used it first, and
  * notes that it was heard.
  */
-export async function openDoor(
+export async function admitMachine(
   app: Deps,
   identity: ForeignIdentity,
   machineId: string,
