@@ -16,8 +16,8 @@ import { waitUntil } from '@seaworthy/std/testing'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
-import type { CrowdDevice } from './testing/devices.ts'
-import { gatherCrowd } from './testing/devices.ts'
+import type { RegisteredDevice } from './testing/devices.ts'
+import { registerDevices } from './testing/devices.ts'
 import type { RunningServer } from './testing/server.ts'
 import { startServer } from './testing/server.ts'
 
@@ -68,13 +68,13 @@ async function setUp(
     published.push(version)
     await release(ann, version, keys)
   }
-  const crowd = await gatherCrowd(server, {
+  const registered = await registerDevices(server, {
     provisioningKey: made.key,
     count: devicesCount,
     counterOf: (path) => published.indexOf(path.split('/')[2]!) + 1,
   })
-  t.after(() => crowd.close())
-  return { server, users, ann, keys, publish, published, devices: crowd.devices }
+  t.after(() => registered.close())
+  return { server, users, ann, keys, publish, published, devices: registered.devices }
 }
 
 async function create(user: CliUser, version: string, ...options: string[]): Promise<RolloutView> {
@@ -92,14 +92,14 @@ async function untilWave(user: CliUser, { id }: RolloutView, number: number, sta
 }
 
 /** Asks for every device, and returns those that were offered something. */
-async function askAll(devices: readonly CrowdDevice[]): Promise<CrowdDevice[]> {
-  const offered: CrowdDevice[] = []
+async function askAll(devices: readonly RegisteredDevice[]): Promise<RegisteredDevice[]> {
+  const offered: RegisteredDevice[] = []
   for (const device of devices) if ((await device.ask()) !== null) offered.push(device)
   return offered
 }
 
 /** Brings every device to this version, by a rollout of one wave. */
-async function bringAll(user: CliUser, version: string, devices: readonly CrowdDevice[]) {
+async function bringAll(user: CliUser, version: string, devices: readonly RegisteredDevice[]) {
   const rollout = await create(
     user,
     version,
@@ -179,7 +179,7 @@ function screenOf(output: string): string[] {
 
 test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explained, approved, finished', async (t) => {
   const { server, ann, publish, devices } = await setUp(t, { people: ['ann'], devicesCount: 12 })
-  const [first] = devices as [CrowdDevice]
+  const [first] = devices as [RegisteredDevice]
   assert.match(await ann.ok('device', 'why', first.id), /code: +no_rollout/)
   await publish('1.0')
   const { out: lines } = await bringAll(ann, '1.0', devices)
@@ -213,7 +213,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   const emergency = ['--fleet', 'lab', '--release', 'web@2.0', '--emergency', '--dry-run']
   assert.match(await ann.fails(3, 'rollout', 'create', ...emergency), /\(release_not_security\)/)
   assert.equal((await ann.json<RolloutView[]>('rollout', 'list', '--state', 'active')).length, 0)
-  const [canary, ...others] = devices as [CrowdDevice, ...CrowdDevice[]]
+  const [canary, ...others] = devices as [RegisteredDevice, ...RegisteredDevice[]]
   await ann.ok('device', 'set', canary.id, '--tag', 'canary=yes')
   const rollout = await create(ann, '2.0', ...policy)
   const terminal = watchAtTerminal(t, ann, rollout.id)
@@ -221,7 +221,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   const json = ann.start('--json', 'rollout', 'watch', rollout.id)
   await untilWave(ann, rollout, 1, 'open')
 
-  const codeOf = async (device: CrowdDevice) =>
+  const codeOf = async (device: RegisteredDevice) =>
     (await ann.json<WhyView>('rollout', 'why', rollout.id, device.id)).code
   assert.deepEqual(await askAll(devices), [canary])
   assert.equal(await codeOf(canary), 'offered')

@@ -23,7 +23,7 @@ import type { RunningServer } from './server.ts'
 type Running = NonNullable<DeviceReport['running']>
 type Assignment = ReplyOf<typeof checkIn>['assignment']
 
-export interface CrowdDevice {
+export interface RegisteredDevice {
   readonly id: string
   /** The version that the device says it runs. */
   running: Running | null
@@ -37,8 +37,8 @@ export interface CrowdDevice {
   rollBack(code: string): Promise<void>
 }
 
-export interface Crowd {
-  readonly devices: readonly CrowdDevice[]
+export interface RegisteredDevices {
+  readonly devices: readonly RegisteredDevice[]
   close(): void
 }
 
@@ -46,13 +46,13 @@ export interface Crowd {
  * Registers `count` devices with a provisioning key. Counters of releases are looked up by
  * `counterOf` the target path.
  */
-export async function gatherCrowd(
+export async function registerDevices(
   server: Pick<RunningServer, 'url' | 'pin'>,
   options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },
-): Promise<Crowd> {
+): Promise<RegisteredDevices> {
   const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 120_000 })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
-  const devices: CrowdDevice[] = []
+  const devices: RegisteredDevice[] = []
   for (let i = 0; i < options.count; i++) {
     const signer = await generateSigner('ed25519')
     const id = await register(as(options.provisioningKey), signer, options.provisioningKey)
@@ -96,7 +96,7 @@ async function makeAssertion(signer: Signer, id: string, origin: string): Promis
 function createDevice(
   client: Client,
   { id, signer, counterOf }: { id: string; signer: Signer; counterOf: (path: string) => number },
-): CrowdDevice {
+): RegisteredDevice {
   let sequence = 0
   let assigned: NonNullable<Assignment> | undefined
   const send = async (update: DeviceReport['update']): Promise<Assignment> => {
@@ -124,7 +124,7 @@ function createDevice(
     if (assigned === undefined) throw new Error(`${id} was assigned nothing`)
     return { targetPath: assigned.targetPath, sha256: assigned.sha256 }
   }
-  const device: CrowdDevice = {
+  const device: RegisteredDevice = {
     id,
     running: null,
     ask: () => send({ state: 'idle' }),
