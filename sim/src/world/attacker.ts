@@ -75,9 +75,9 @@ export function createAttacker(world: World): Attacker {
   let artifacts: ArtifactStore | undefined
   let hasServer = false
 
-  const ownShelf = () => (artifacts ??= copyArtifacts(world.artifacts))
+  const ownArtifacts = () => (artifacts ??= copyArtifacts(world.artifacts))
   const read = (role: string): AnySigned => {
-    const { metadata } = ownShelf()
+    const { metadata } = ownArtifacts()
     const file = roleFileName(role)
     const names = role === 'timestamp' ? [file] : versionsOf(metadata.keys(), file)
     const bytes = metadata.get(names.at(-1) ?? '')
@@ -89,7 +89,7 @@ export function createAttacker(world: World): Attacker {
     world,
     records,
     get artifacts() {
-      return ownShelf()
+      return ownArtifacts()
     },
     get hasServer() {
       return hasServer
@@ -99,7 +99,7 @@ export function createAttacker(world: World): Attacker {
       for (const role of ['snapshot', 'timestamp']) {
         keys.set(role, world.repository.signers.get(role) ?? [])
       }
-      world.server.artifacts = ownShelf()
+      world.server.artifacts = ownArtifacts()
       world.server.assign = () => null
     },
     leave() {
@@ -112,7 +112,7 @@ export function createAttacker(world: World): Attacker {
     takeMirror(name) {
       const mirror = world.mirrors.get(name)
       if (mirror === undefined) throw new Error(`there is no mirror ${name}`)
-      mirror.artifacts = ownShelf()
+      mirror.artifacts = ownArtifacts()
     },
     takeDevice(name) {
       const device = world.devices.get(name)
@@ -133,8 +133,8 @@ export function createAttacker(world: World): Attacker {
       const recorded = records.get(name)
       if (recorded === undefined) throw new Error(`nothing was recorded as ${name}`)
       for (const kind of ['metadata', 'targets', 'content'] as const) {
-        ownShelf()[kind].clear()
-        for (const [key, bytes] of recorded[kind]) ownShelf()[kind].set(key, bytes)
+        ownArtifacts()[kind].clear()
+        for (const [key, bytes] of recorded[kind]) ownArtifacts()[kind].set(key, bytes)
       }
     },
     current: ((role: string) => read(role)) as Attacker['current'],
@@ -148,11 +148,11 @@ export function createAttacker(world: World): Attacker {
       for (const signer of signers) signatures.push(await signRole(signed, signer))
       const file = roleFileName(role)
       const name = role === 'timestamp' ? file : `${signed.version}.${file}`
-      ownShelf().metadata.set(name, formatMetadata({ signed, signatures }))
+      ownArtifacts().metadata.set(name, formatMetadata({ signed, signatures }))
     },
     async publish(edit = {}) {
       const now = world.time.now()
-      const { metadata } = ownShelf()
+      const { metadata } = ownArtifacts()
       const before = read('snapshot') as SnapshotSigned
       const named = new Map<string, { version: number; bytes: Uint8Array }>()
       for (const file of Object.keys(before.meta)) {
