@@ -73,7 +73,7 @@ export function listForeignDevices(
 }
 
 /** The fleet and platform of the device now; `undefined` for one that was removed. */
-export async function getPlace(
+export async function getMembership(
   { sql }: ReadTx,
   device: string,
 ): Promise<{ device: string; fleet: string; platform: string } | undefined> {

@@ -4,7 +4,7 @@
  * so only a token vouches for them, and nothing they say counts for another device. Not handled
  * here: the wire formats (`http/ddi`, `http/omaha`), what is offered (`app/rollouts`).
  */
-export { findPlace, isToCancel, listActions, viewAction } from './ddi/actions.ts'
+export { findMembership, isToCancel, listActions, viewAction } from './ddi/actions.ts'
 export { forceCancel } from './ddi/cancels.ts'
 export type { Agenda, AttributeMode, Deployment } from './ddi/deployments.ts'
 export {

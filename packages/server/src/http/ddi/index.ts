@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import {
-  findPlace,
+  findMembership,
   isToCancel,
   answerPoll,
   findDeployment,
@@ -103,7 +103,7 @@ async function route(call: Call, rest: readonly string[]): Promise<void> {
       case 'PUT installedBase':
         return receiveInstalled(call)
       case 'GET confirmationBase':
-        await requirePlace(call)
+        await requireMembership(call)
         return send(call, viewConfirmation(call.link))
       case 'POST confirmationBase/id':
         throw new Refusal<ServerRefusal>(
@@ -164,7 +164,7 @@ async function receiveFeedback(
   const { app, req, res, identity, limiter, now } = call
   const id = requireActionId(idText)
   limiter.admit(identity.deviceId)
-  await requirePlace(call)
+  await requireMembership(call)
   await take(app, identity, id, parseFeedback(await readObject(req, app)), now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
@@ -172,7 +172,7 @@ async function receiveFeedback(
 async function receiveAttributes(call: Call): Promise<void> {
   const { app, req, res, identity, limiter, now } = call
   limiter.admit(identity.deviceId)
-  await requirePlace(call)
+  await requireMembership(call)
   const attributes = parseAttributes(await readObject(req, app))
   await takeAttributes(app, identity, attributes, now)
   res.writeHead(200, { 'content-length': '0' }).end()
@@ -181,14 +181,14 @@ async function receiveAttributes(call: Call): Promise<void> {
 async function receiveInstalled(call: Call): Promise<void> {
   const { app, req, res, identity, limiter, now } = call
   limiter.admit(identity.deviceId)
-  await requirePlace(call)
+  await requireMembership(call)
   const named = parseInstalled(await readObject(req, app))
   if (!(await takeInstalled(app, identity, named, now))) throw notFound()
   res.writeHead(201, { 'content-length': '0' }).end()
 }
 
 async function sendCancel(call: Call, idText: string): Promise<void> {
-  await requirePlace(call)
+  await requireMembership(call)
   const id = requireActionId(idText)
   if (!(await isToCancel(call.app, call.identity.deviceId, id))) throw notFound()
   send(call, viewCancel(id))
@@ -196,7 +196,7 @@ async function sendCancel(call: Call, idText: string): Promise<void> {
 
 async function sendFiles(call: Call, idText: string): Promise<void> {
   const id = requireActionId(idText)
-  const found = await findDeployment(call.app, await requirePlace(call), id)
+  const found = await findDeployment(call.app, await requireMembership(call), id)
   if (found === undefined) throw notFound()
   send(call, viewFiles(id, found.files, call.link))
 }
@@ -206,7 +206,7 @@ const sumSuffix = '.MD5SUM'
 /** Only reads, and writes nothing: clients ask for very many ranges. */
 async function sendFile(call: Call, idText: string, name: string): Promise<void> {
   const { app, req, res } = call
-  const found = await findDeployment(app, await requirePlace(call), requireActionId(idText))
+  const found = await findDeployment(app, await requireMembership(call), requireActionId(idText))
   const named = (wanted: string) => found?.files.find((file) => file.name === wanted)
   const file = named(name)
   if (file !== undefined) return sendReleaseFile(app.store, req, res, file)
@@ -217,11 +217,11 @@ async function sendFile(call: Call, idText: string, name: string): Promise<void>
 }
 
 /** Throws when the device was removed, or when the tenant is not its own. */
-async function requirePlace({ app, identity, tenant }: Call) {
-  const place = await findPlace(app, identity.deviceId)
-  if (place === undefined) throw notFound()
-  requireTenant(tenant, place.fleet)
-  return place
+async function requireMembership({ app, identity, tenant }: Call) {
+  const membership = await findMembership(app, identity.deviceId)
+  if (membership === undefined) throw notFound()
+  requireTenant(tenant, membership.fleet)
+  return membership
 }
 
 function requireTenant(tenant: string, fleet: string): void {

@@ -5,7 +5,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../../db/connection.ts'
 import type { DdiActionRow } from '../../../db/ddi-actions.ts'
 import { getDdiAction, listDdiActions } from '../../../db/ddi-actions.ts'
-import { getPlace } from '../../../db/foreign-devices.ts'
+import { getMembership } from '../../../db/foreign-devices.ts'
 import type { App } from '../../app.ts'
 
 type ActionView = ReplyInputOf<typeof showForeignDevice>['actions'][number]
@@ -39,9 +39,9 @@ export async function isToCancel(
 }
 
 /** The device's fleet and platform now; `undefined` for one that was removed. */
-export async function findPlace(
+export async function findMembership(
   app: Pick<App, 'db'>,
   deviceId: string,
 ): Promise<{ device: string; fleet: string; platform: string } | undefined> {
-  return getPlace(app.db.reader, deviceId)
+  return getMembership(app.db.reader, deviceId)
 }
