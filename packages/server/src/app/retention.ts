@@ -20,13 +20,13 @@ const retention = {
 /** Rows and devices of one transaction, and transactions of one run: each statement is short. */
 const sizes = { devices: 100, reportsOfDevice: 100, events: 1000, pages: 50 } as const
 
-/** The place where the next run goes on. */
-export interface RetentionPlace {
+/** Where the next run goes on. */
+export interface RetentionCursor {
   readonly device: string
   readonly event: number
 }
 
-export const firstPlace: RetentionPlace = { device: '', event: 0 }
+export const firstCursor: RetentionCursor = { device: '', event: 0 }
 
 /**
  * Does a bounded part of the work, and answers where the next run goes on; after the last device or
@@ -34,11 +34,11 @@ export const firstPlace: RetentionPlace = { device: '', event: 0 }
  */
 export async function forgetOldRecords(
   app: Pick<App, 'db' | 'clock'>,
-  place: RetentionPlace,
-): Promise<RetentionPlace> {
+  cursor: RetentionCursor,
+): Promise<RetentionCursor> {
   return {
-    device: await forgetReports(app, place.device),
-    event: await forgetEvents(app, place.event),
+    device: await forgetReports(app, cursor.device),
+    event: await forgetEvents(app, cursor.event),
   }
 }
 
@@ -56,7 +56,7 @@ async function forgetReports(
   for (let pages = 0; pages < sizes.pages; pages++) {
     const page = { after, devicesCount: sizes.devices }
     const { last, old } = await findOldReports(db.reader, page, limits)
-    if (last === null) return firstPlace.device
+    if (last === null) return firstCursor.device
     const count =
       old.length === 0 ? 0 : await db.write((tx) => deleteReports(tx, old, receivedBefore))
     // A full batch may have left more reports of the same devices, so the next page begins at the
@@ -75,7 +75,7 @@ async function forgetEvents(
   for (let pages = 0; pages < sizes.pages; pages++) {
     const page = { after, limit: sizes.events }
     const { last } = await db.write((tx) => deleteOldUpdateEvents(tx, page, endedBefore))
-    if (last === null) return firstPlace.event
+    if (last === null) return firstCursor.event
     after = last
   }
   return after

@@ -16,7 +16,7 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number }
   /** `null` stands for the embedded PostgreSQL below `dataDir`. */
   readonly databaseUrl: string | null
-  readonly blobs: BlobPlace
+  readonly blobs: BlobLocation
   /** Names and addresses in the server certificate, beyond localhost. */
   readonly names: readonly string[]
   /**
@@ -35,7 +35,7 @@ export interface Config {
 }
 
 /** Where release content is kept. */
-export type BlobPlace =
+export type BlobLocation =
   | { readonly kind: 'folder'; readonly folder: string }
   | ({ readonly kind: 's3' } & Readonly<S3Location>)
 
@@ -77,7 +77,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
   }
 }
 
-function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobPlace {
+function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobLocation {
   if (env.blobs === undefined) return { kind: 'folder', folder: join(dataDir, 'blobs') }
   if (!env.blobs.includes('://')) return { kind: 'folder', folder: resolve(cwd, env.blobs) }
   try {

@@ -8,7 +8,7 @@ import { chmod, link, open, readFile, rm } from 'node:fs/promises'
 import { hexDecode, hexEncode } from '@seaworthy/std/bytes'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { Random } from '@seaworthy/std/random'
-import type { BlobPlace } from './config.ts'
+import type { BlobLocation } from './config.ts'
 import { UsageError } from './env.ts'
 
 export const secretPurposes = {
@@ -117,7 +117,7 @@ async function createFile(file: string, text: string): Promise<void> {
  * variables, never in the configuration. Throws `UsageError`.
  */
 export function readBlobCredentials(
-  blobs: BlobPlace,
+  blobs: BlobLocation,
   variables: Readonly<Record<string, string | undefined>>,
 ): S3Credentials | null {
   if (blobs.kind === 'folder') return null

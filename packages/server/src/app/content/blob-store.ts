@@ -6,7 +6,7 @@ import { createS3Client, openS3Store } from '@seaworthy/oci/store/s3'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { invariant } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
-import type { BlobPlace } from '../../config/config.ts'
+import type { BlobLocation } from '../../config/config.ts'
 import type { Ports } from '../app.ts'
 
 export interface OpenBlobStore {
@@ -21,22 +21,25 @@ const connectionsMax = 64
 
 /** Throws `ObjectStoreError` when object storage cannot be reached or used. */
 export async function openBlobStore(
-  place: BlobPlace,
+  location: BlobLocation,
   credentials: S3Credentials | null,
   ports: Ports,
 ): Promise<OpenBlobStore> {
   const { clock, random, sleep } = ports
-  if (place.kind === 'folder') {
-    return { store: await openDiskStore(place.folder, { clock, random }), close: () => undefined }
+  if (location.kind === 'folder') {
+    return {
+      store: await openDiskStore(location.folder, { clock, random }),
+      close: () => undefined,
+    }
   }
   invariant(credentials !== null, 'credentials were read with the configuration')
   const { transport, close } = httpsTransport({
     // The configuration allows plain HTTP only for this machine.
-    allowPlain: place.endpoint?.startsWith('http:') ?? false,
+    allowPlain: location.endpoint?.startsWith('http:') ?? false,
     idleTimeoutMs,
     connectionsMax,
   })
-  const client = createS3Client(place, credentials, { transport, clock, sleep, random })
+  const client = createS3Client(location, credentials, { transport, clock, sleep, random })
   try {
     return { store: await openS3Store(client, { clock, random }), close }
   } catch (error) {

@@ -20,7 +20,7 @@ import { generateSigner } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
 import { writeSignedReports } from '../../db/check-ins.ts'
 import { deleteReports } from '../../db/retention.ts'
-import { firstPlace, forgetOldRecords } from '../retention.ts'
+import { firstCursor, forgetOldRecords } from '../retention.ts'
 import type { Db, TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -255,16 +255,16 @@ test('D8 signed reports go after ninety days but for the newest hundred, and the
       from device_reports group by device`
     return [a, b, c].map(({ id }) => rows.find(({ device }) => device === id)?.range)
   }
-  const forget = () => forgetOldRecords({ db, clock }, firstPlace)
+  const forget = () => forgetOldRecords({ db, clock }, firstCursor)
   const old = [...sequencesOf(a.id, 0, 249), ...sequencesOf(b.id, 0, 49)]
   await writeReports(clock.now(), [...old, ...sequencesOf(c.id, 0, 99)])
   clock.advance(80 * dayMs)
   await writeReports(clock.now(), sequencesOf(c.id, 100, 149))
   clock.advance(9 * dayMs)
-  assert.deepEqual(await forget(), firstPlace)
+  assert.deepEqual(await forget(), firstCursor)
   assert.deepEqual(await kept(), ['0-249: 250', '0-49: 50', '0-149: 150'])
   clock.advance(2 * dayMs)
-  assert.deepEqual(await forget(), firstPlace)
+  assert.deepEqual(await forget(), firstCursor)
   assert.deepEqual(await kept(), ['150-249: 100', '0-49: 50', '50-149: 100'])
   for (const what of ['idle', 'another']) {
     const again = async (device: TestDevice, sequence: number) =>

@@ -12,7 +12,7 @@ import { anonymous } from '../access/actors.ts'
 import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
 import { createRefusalLimiter } from '../access/refused-attempts.ts'
-import { firstPlace, forgetOldRecords } from '../retention.ts'
+import { firstCursor, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
 import type { Db, Decider, AskedFacts, TestDatabase } from '../../testing/index.ts'
 import {
@@ -242,11 +242,11 @@ test('D5 events of an update go a year after its settled rollout ended, and the 
     await decider.move()
     await decider.reload()
     assert.equal(await ask(1, { ...committed, sequence: 3 }), true)
-    const forget = () => forgetOldRecords({ db, clock }, firstPlace)
+    const forget = () => forgetOldRecords({ db, clock }, firstCursor)
     const whole = await kept()
     assert.equal(whole.get(second), 1)
     clock.advance(364 * dayMs)
-    assert.deepEqual(await forget(), firstPlace)
+    assert.deepEqual(await forget(), firstCursor)
     assert.deepEqual(await kept(), whole)
     clock.advance(2 * dayMs)
     await forget()
