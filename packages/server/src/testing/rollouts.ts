@@ -131,8 +131,8 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
   let attempt: number | undefined
   let isUnheard = false
 
-  const tell = async (isNews: boolean) => {
-    const isSigned = isNews || isUnheard
+  const tell = async (hasChanged: boolean) => {
+    const isSigned = hasChanged || isUnheard
     if (isSigned) sequence += 1
     isUnheard = isSigned
     const running =

@@ -31,7 +31,7 @@ interface Waiting extends CheckInInput {
 }
 
 /** New reports rarely come many at a time, and somebody may be watching them. */
-const newsTimes = { usualMs: 20, fewMs: 20 }
+const changedTimes = { usualMs: 20, fewMs: 20 }
 
 export function createCheckIns(
   db: Db,
@@ -52,9 +52,9 @@ export function createCheckIns(
       }
     }
   const keyOf = ({ row }: Waiting) => row.device
-  const news = createBatches<Waiting>(ports, {
-    ...{ keyOf, times: newsTimes },
-    write: write((batch) => writeNews(db, ports.log, batch)),
+  const changed = createBatches<Waiting>(ports, {
+    ...{ keyOf, times: changedTimes },
+    write: write((batch) => writeChanged(db, ports.log, batch)),
   })
   const idle = createBatches<Waiting>(ports, {
     ...{ keyOf, times: checkInTimes },
@@ -68,13 +68,13 @@ export function createCheckIns(
       )
       for (const [i, waiting] of batch.entries()) {
         const known = facts[i]
-        if (known === undefined) news.add(waiting)
+        if (known === undefined) changed.add(waiting)
         else waiting.resolve({ kind: 'stored', ...known })
       }
     }),
   })
   const limit = createWaitingLimit()
-  const backlog = (): Backlog => joinBacklogs(idle.backlog(), news.backlog())
+  const backlog = (): Backlog => joinBacklogs(idle.backlog(), changed.backlog())
   observer.watchQueue(backlog)
   return {
     admit: () => refuseOverload(backlog(), ports.random),
@@ -87,7 +87,7 @@ export function createCheckIns(
           const row = describeCheckIn(input.checkIn)
           const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }
           if (input.signed === undefined) idle.add(waiting)
-          else news.add(waiting)
+          else changed.add(waiting)
         })
       } finally {
         limit.leave(device)
@@ -107,7 +107,7 @@ function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): I
   }
 }
 
-async function writeNews(db: Db, log: Log, batch: readonly Waiting[]): Promise<void> {
+async function writeChanged(db: Db, log: Log, batch: readonly Waiting[]): Promise<void> {
   const { written, conflicts, shared } = await db.write(async (tx) => {
     const signed = batch.flatMap((waiting) => waiting.signed ?? [])
     const reused = await writeSignedReports(tx, signed)

@@ -116,10 +116,10 @@ test('O1 through the fast path and through Node the answers are the same, refusa
   await client.as(first.accessToken).call(checkIn, { body: { report } })
   await client.as(removed.accessToken).call(checkIn, { body: { report } })
   await client.api.call(removeDevice, { params: { deviceId: removed.id } })
-  const news = { ...report, committedCounter: 7 }
+  const changed = { ...report, committedCounter: 7 }
   for (const [token, said, status, isFast] of [
     [first.accessToken, report, 200, true],
-    [first.accessToken, news, 422, true],
+    [first.accessToken, changed, 422, true],
     [`${first.accessToken.slice(0, -2)}AA`, report, 401, false],
     [removed.accessToken, report, 401, false],
   ] as const) {
