@@ -11,7 +11,7 @@ import { proseRules } from './prose-rules.ts'
 import type { SourceFile } from './source-tree.ts'
 
 const linesMax = 500
-const isTypeScript = (file: SourceFile) => file.path.endsWith('.ts')
+const isTypeScript = (file: SourceFile) => /\.tsx?$/.test(file.path)
 
 /** Shipped code, which must be handed its time, chance and network. */
 const isPure = (file: SourceFile) =>

@@ -16,6 +16,7 @@ const checkedWorkspaces = [
   'std',
   'tools',
   'trust',
+  'web',
 ]
 
 const columnsMax = 100

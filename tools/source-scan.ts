@@ -26,7 +26,11 @@ export interface Scan {
 const regexBefore =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^\n]|\b(?:return|typeof|case|in|of|do|else|void|delete|await|yield))\s*$/
 
-export function scanSource(source: string): Scan {
+/**
+ * Markup (in `.tsx`) has `</` and `/>` as ends of tags. Text between tags is read as
+ * code: an apostrophe in it would hide the rest of its line, so texts have a typographic one.
+ */
+export function scanSource(source: string, hasMarkup = false): Scan {
   const blank = source.split('')
   const strings: { text: string; start: number }[] = []
   const comments: { text: string; start: number }[] = []
@@ -77,6 +81,8 @@ export function scanSource(source: string): Scan {
     } else if (char === '`') {
       i++
       readTemplate()
+    } else if (hasMarkup && char === '/' && (source[i - 1] === '<' || source[i + 1] === '>')) {
+      i++
     } else if (char === '/' && regexBefore.test(blank.slice(Math.max(0, i - 40), i).join(''))) {
       const start = i
       let inClass = false

@@ -13,7 +13,10 @@ export interface SourceFile extends Scan {
   readonly workspace: string
   /** Tests and what only tests may use. */
   readonly isTest: boolean
-  /** `main.ts` and the launchers in `bin/`: only there does code reach the system itself. */
+  /**
+   * `main.ts`, `main.tsx` and the launchers in `bin/`: only there does code reach the system
+   * itself.
+   */
   readonly isMain: boolean
 }
 
@@ -36,19 +39,19 @@ export function listFiles(folder = '', root = repositoryRoot): string[] {
 export function placeSource(path: string, source: string): SourceFile {
   const [top, name] = path.split('/')
   return {
-    ...scanSource(source),
+    ...scanSource(source, path.endsWith('.tsx')),
     path,
     source,
     workspace: top === 'packages' ? name! : top!,
     isTest:
-      /\.(?:test|suite|fixture)\.ts$|\/testing(?:\.ts$|\/)/.test(path) || /^tools\//.test(path),
-    isMain: /(?:^|\/)main\.ts$|\/bin\/[^/]+$/.test(path),
+      /\.(?:test|suite|fixture)\.tsx?$|\/testing(?:\.ts$|\/)/.test(path) || /^tools\//.test(path),
+    isMain: /(?:^|\/)main\.tsx?$|\/bin\/[^/]+$/.test(path),
   }
 }
 
 export function readSources(): SourceFile[] {
   return ['packages', 'sim', 'bench', 'tools']
     .flatMap((folder) => listFiles(folder))
-    .filter((path) => /\.(?:ts|mjs|js)$/.test(path) && !path.endsWith('.d.ts'))
+    .filter((path) => /\.(?:tsx?|mjs|js)$/.test(path) && !path.endsWith('.d.ts'))
     .map((path) => placeSource(path, readFileSync(`${repositoryRoot}/${path}`, 'utf8')))
 }

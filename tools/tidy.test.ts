@@ -10,6 +10,7 @@ test('the rules look at the whole repository', () => {
     'packages/std/src/time.ts',
     'tools/tidy.test.ts',
     'packages/agent/bin/seaworthy-agent.mjs',
+    'packages/web/src/main.tsx',
   ]) {
     assert.ok(
       sources.some((file) => file.path === path),
@@ -26,6 +27,7 @@ test('the rules look at the whole repository', () => {
     'server',
     'agent',
     'cli',
+    'web',
     'sim',
     'bench',
   ]) {

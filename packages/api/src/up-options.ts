@@ -67,6 +67,12 @@ export const upOptions = [
     text: 'write url, pin, pid and tokenFile as JSON here once the server answers',
   },
   {
+    name: 'web-folder',
+    value: 'dir',
+    variable: 'SEAWORTHY_WEB_FOLDER',
+    text: 'the built pages that browsers get (default: those of the package @seaworthy/web)',
+  },
+  {
     name: 'log-level',
     value: 'level',
     variable: 'SEAWORTHY_LOG_LEVEL',

@@ -27,6 +27,7 @@ import { readBlobCredentials, SealError } from './config/secrets.ts'
 import { DatabaseError } from './db/address.ts'
 import { MigrationError } from './db/migrate.ts'
 import { PostgresError } from './postgres/index.ts'
+import { WebFilesError } from './http/web.ts'
 import { startPrimary } from './primary.ts'
 import { createServer } from './server.ts'
 import { StartError } from './start-checks.ts'
@@ -108,6 +109,7 @@ async function runPrimary({
       MigrationError,
       ObjectStoreError,
       DatabaseError,
+      WebFilesError,
     ].some((type) => error instanceof type)
     const why = error instanceof Error ? error.message : String(error)
     // An expected error is reported in one sentence; the stack is only for unexpected ones.

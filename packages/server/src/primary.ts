@@ -18,6 +18,7 @@ import type { DatabaseAddress } from './db/address.ts'
 import { readDatabaseAddress } from './db/address.ts'
 import { createDatabase, openDb } from './db/connection.ts'
 import { migrate } from './db/migrate.ts'
+import { loadWebFiles } from './http/web.ts'
 import type { PostgresCluster } from './postgres/index.ts'
 import { findAccount, startCluster } from './postgres/index.ts'
 import {
@@ -52,12 +53,13 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   try {
     await checkPort(config.listen)
     await openDataDir(config.dataDir, machine.uid)
-    // A fault of the store is reported here once, and not by every worker.
+    // A fault of the store or of the pages is reported here once, and not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
     const blobs = await (config.blobs.kind === 'folder'
       ? useFolder('--blobs', config.blobs.folder, open)
       : open())
     blobs.close()
+    if (config.webFolder !== null) await loadWebFiles(config.webFolder)
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
     const database = await addressOf(config, cluster)
     if (cluster !== undefined) {

@@ -48,6 +48,7 @@ import { openDb } from './db/connection.ts'
 import { createHandlers } from './http/index.ts'
 import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
+import { loadWebFiles } from './http/web.ts'
 import { createContentCheck } from './tasks/check-content.ts'
 import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
@@ -121,7 +122,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   })
   const stopLooking = watchRemovedDevices(app)
   const stopKeeping = keepHearing(app)
-  const handlers = createHandlers(app, config)
+  const web = config.webFolder === null ? undefined : await loadWebFiles(config.webFolder)
+  const handlers = createHandlers(app, { hasFastPath: config.hasFastPath, web })
   const server = createHttpsServer(
     {
       key: app.secrets.tlsKeyPem,

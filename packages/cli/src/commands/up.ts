@@ -3,6 +3,8 @@
  * them on.
  */
 import type { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { CliError, ExitCodeError } from '../failure.ts'
@@ -34,8 +36,41 @@ async function up(
     if (value === undefined || value === false) return []
     return value === true ? [option.long!] : [value].flat().flatMap((one) => [option.long!, one])
   })
-  const exitCode = await ports.runForeground(findServer(), args)
+  const server = findServer()
+  if (options['webFolder'] === undefined) {
+    const folder = await preparePages(ports)
+    if (folder !== undefined) args.push('--web-folder', folder)
+  }
+  const exitCode = await ports.runForeground(server, args)
   if (exitCode !== 0) throw new ExitCodeError(exitCode)
+}
+
+/**
+ * The folder of the pages for browsers. In a checkout they are built first, if they are missing or
+ * older than their sources; a package carries them built. `undefined` where neither is installed:
+ * the server then serves no pages.
+ */
+async function preparePages(ports: CliPorts): Promise<string | undefined> {
+  const program = findPageBuild()
+  if (program === undefined) return undefined
+  const home = dirname(dirname(program))
+  if (!existsSync(join(home, 'src'))) return join(home, 'dist/packed')
+  const exitCode = await ports.runForeground(program, [])
+  if (exitCode !== 0) {
+    throw new CliError('failed', 'the pages that browsers get could not be built', {
+      wayOut:
+        'Run “npm ci” in the checkout and try again, or name pages built elsewhere with --web-folder.',
+    })
+  }
+  return join(home, 'dist/current')
+}
+
+function findPageBuild(): string | undefined {
+  try {
+    return fileURLToPath(import.meta.resolve('@seaworthy/web/build'))
+  } catch {
+    return undefined
+  }
 }
 
 /** A program beside ours, found by its package name; it is started, never imported. */

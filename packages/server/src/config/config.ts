@@ -30,6 +30,8 @@ export interface Config {
   readonly hasFastPath: boolean
   readonly masterKeyFile: string
   readonly readyFile: string | null
+  /** The folder with the pages that browsers get; `null` when none are served. */
+  readonly webFolder: string | null
   /** Where traces are sent; `null` when there are none. */
   readonly traces: { readonly endpoint: string; readonly ratio: number } | null
 }
@@ -73,6 +75,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
         ? join(dataDir, 'master.key')
         : resolve(machine.cwd, env.masterKeyFile),
     readyFile: env.readyFile === undefined ? null : resolve(machine.cwd, env.readyFile),
+    webFolder: env.webFolder === undefined ? null : resolve(machine.cwd, env.webFolder),
     traces: parseTraces(env),
   }
 }

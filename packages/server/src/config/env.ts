@@ -19,6 +19,7 @@ export interface Env {
   readonly logLevel: string | undefined
   readonly masterKeyFile: string | undefined
   readonly readyFile: string | undefined
+  readonly webFolder: string | undefined
   readonly otlpEndpoint: string | undefined
   readonly traceRatio: string | undefined
   readonly hasFastPath: boolean
@@ -82,6 +83,7 @@ export function readEnv(
     logLevel: read('log-level'),
     masterKeyFile: read('master-key-file'),
     readyFile: read('ready-file'),
+    webFolder: read('web-folder'),
     otlpEndpoint: read('otlp-endpoint'),
     traceRatio: read('trace-ratio'),
     hasFastPath: values['no-fast-path'] !== true,

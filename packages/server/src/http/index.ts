@@ -37,6 +37,8 @@ import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
 import { createTufHandler } from './tuf.ts'
 import { updateEndpoints } from './updates.ts'
+import type { WebFiles } from './web.ts'
+import { createWebHandlers } from './web.ts'
 
 /**
  * One endpoint for each route of `api`; a route without one is a bug that is found at the start.
@@ -71,10 +73,13 @@ export interface Handlers {
   readonly fastPath: FastPath | undefined
 }
 
-export function createHandlers(
-  app: App,
-  { hasFastPath }: { readonly hasFastPath: boolean },
-): Handlers {
+export interface HandlerOptions {
+  readonly hasFastPath: boolean
+  /** `undefined` when no pages are served. */
+  readonly web: WebFiles | undefined
+}
+
+export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): Handlers {
   const limiter = createAttemptLimiter(app.clock)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {
@@ -92,6 +97,7 @@ export function createHandlers(
     createOmahaHandler(app, limiter),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
+    ...(web === undefined ? [] : createWebHandlers(web)),
     createDdiHandler(app, limiter),
   ])
   const meter = createRequestMeter(app)

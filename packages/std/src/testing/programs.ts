@@ -16,6 +16,7 @@ import type { TestContext } from 'node:test'
  */
 const optionalPrograms = {
   bash: { names: ['bash'], install: 'apt install bash' },
+  chromium: { names: ['chromium'], install: 'apt install chromium' },
   'container runtime': { names: ['runc', 'crun'], install: 'apt install crun' },
   cpio: { names: ['cpio'], install: 'apt install cpio' },
   curl: { names: ['curl'], install: 'apt install curl' },

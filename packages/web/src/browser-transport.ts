@@ -1,0 +1,49 @@
+/** Requests of a page to its own server. The cookie of the session goes with them. */
+import type { HttpResponse, Transport } from '@seaworthy/std/http'
+import { TransportError } from '@seaworthy/std/http'
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+export function createBrowserTransport(fetch: Fetch): Transport {
+  return async ({ method, url, headers, body, signal }) => {
+    if (body !== undefined && !(body instanceof Uint8Array)) {
+      throw new TypeError('pages send no streams')
+    }
+    try {
+      const response = await fetch(url, {
+        method,
+        ...(headers === undefined ? {} : { headers }),
+        ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
+        ...(signal === undefined ? {} : { signal }),
+        credentials: 'same-origin',
+        redirect: 'error',
+        cache: 'no-store',
+      })
+      return {
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body: readPieces(response.body),
+      }
+    } catch (cause) {
+      if (signal?.aborted === true) throw new TransportError('aborted', 'the page gave up waiting')
+      throw new TransportError('unreachable', 'the server cannot be reached', { cause })
+    }
+  }
+}
+
+/** Not every browser iterates over streams. */
+async function* readPieces(stream: ReadableStream<Uint8Array> | null): HttpResponse['body'] {
+  if (stream === null) return
+  const reader = stream.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } catch (cause) {
+    throw new TransportError('unreachable', 'the answer broke off', { cause })
+  } finally {
+    await reader.cancel().catch(() => undefined)
+  }
+}

@@ -1,0 +1,98 @@
+/** Role and scope of a person, as invitations and changes of people ask for them. */
+import { Checkbox, NativeSelect, Radio, Stack, Text } from '@mantine/core'
+import { listFleets } from '@seaworthy/api/fleets'
+import { listProducts } from '@seaworthy/api/products'
+import { roleNames, roleTexts } from '../roles.ts'
+import type { PersonRole } from '../roles.ts'
+import { useRead } from '../session.ts'
+
+export interface GrantDraft {
+  readonly role: PersonRole
+  /** `null` is all of them. */
+  readonly products: readonly string[] | null
+  readonly fleets: readonly string[] | null
+}
+
+/** Whether the draft reaches anything at all. */
+export function isWholeGrant({ products, fleets }: GrantDraft): boolean {
+  return products?.length !== 0 && fleets?.length !== 0
+}
+
+export function GrantFields(props: {
+  readonly value: GrantDraft
+  readonly onChange: (value: GrantDraft) => void
+}) {
+  const { value, onChange } = props
+  const products = useRead(listProducts, { query: { limit: 100 } })
+  const fleets = useRead(listFleets, { query: { limit: 100 } })
+  return (
+    <Stack>
+      <NativeSelect
+        label="Role"
+        description={`This role: ${roleTexts[value.role]}.`}
+        name="role"
+        value={value.role}
+        data={[...roleNames]}
+        onChange={(event) => {
+          const role = roleNames.find((name) => name === event.currentTarget.value)
+          if (role !== undefined) onChange({ ...value, role })
+        }}
+      />
+      <ScopeFields
+        noun="product"
+        names={products.data?.items.map(({ name }) => name) ?? []}
+        chosen={value.products}
+        onChange={(chosen) => onChange({ ...value, products: chosen })}
+      />
+      <ScopeFields
+        noun="fleet"
+        names={fleets.data?.items.map(({ name }) => name) ?? []}
+        chosen={value.fleets}
+        onChange={(chosen) => onChange({ ...value, fleets: chosen })}
+      />
+    </Stack>
+  )
+}
+
+function ScopeFields(props: {
+  readonly noun: 'product' | 'fleet'
+  readonly names: readonly string[]
+  readonly chosen: readonly string[] | null
+  readonly onChange: (chosen: readonly string[] | null) => void
+}) {
+  const { noun, names, chosen, onChange } = props
+  // Names that are chosen already stay in the list, even where it is cut off.
+  const listed = [...new Set([...names, ...(chosen ?? [])])]
+  return (
+    <Radio.Group
+      label={`Which ${noun}s`}
+      name={`${noun}s`}
+      value={chosen === null ? 'all' : 'some'}
+      onChange={(choice) => onChange(choice === 'all' ? null : [])}
+    >
+      <Stack gap="xs" mt="xs">
+        <Radio value="all" label={`All ${noun}s, those of the future too`} />
+        <Radio value="some" label={`Only these ${noun}s`} disabled={listed.length === 0} />
+        {chosen !== null && (
+          <Stack gap="xs" pl="xl" role="group" aria-label={`Chosen ${noun}s`}>
+            {listed.map((name) => (
+              <Checkbox
+                key={name}
+                label={name}
+                checked={chosen.includes(name)}
+                onChange={(event) =>
+                  onChange(
+                    event.currentTarget.checked
+                      ? [...chosen, name]
+                      : chosen.filter((other) => other !== name),
+                  )
+                }
+              />
+            ))}
+            {chosen.length === 0 && <Text size="sm">Choose at least one.</Text>}
+          </Stack>
+        )}
+      </Stack>
+    </Radio.Group>
+  )
+}

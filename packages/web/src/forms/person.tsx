@@ -1,0 +1,111 @@
+/** What is done about one person: role and scope, in or out, a new link. */
+import { Text } from '@mantine/core'
+import { listInvitations, reinvitePerson } from '@seaworthy/api/invitations'
+import { disablePerson, enablePerson, listPeople, setPerson } from '@seaworthy/api/people'
+import type { PersonView } from '@seaworthy/api/people'
+import { useState } from 'react'
+import { useRefresh } from '../session.ts'
+import { ActionDialog } from '../ui/action-dialog.tsx'
+import { useConfirmedCall } from '../ui/step-up.tsx'
+import type { GrantDraft } from './grant-fields.tsx'
+import { GrantFields, isWholeGrant } from './grant-fields.tsx'
+
+interface OnePerson {
+  readonly person: PersonView
+  readonly onClose: () => void
+}
+
+export function ChangeRoleDialog({ person, onClose }: OnePerson) {
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  const [grant, setGrant] = useState<GrantDraft>(person)
+  return (
+    <ActionDialog
+      title={`Role of ${person.name}`}
+      button="Change"
+      isReady={isWholeGrant(grant)}
+      onClose={onClose}
+      act={async () => {
+        const { role, products, fleets } = grant
+        await call(setPerson, {
+          params: { personId: person.id },
+          body: {
+            role,
+            products: products === null ? null : [...products],
+            fleets: fleets === null ? null : [...fleets],
+          },
+        })
+        await refresh(listPeople)
+      }}
+    >
+      <GrantFields value={grant} onChange={setGrant} />
+    </ActionDialog>
+  )
+}
+
+export function DisableDialog({ person, onClose }: OnePerson) {
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  return (
+    <ActionDialog
+      title={`Disable ${person.name}`}
+      button="Disable"
+      isDangerous
+      onClose={onClose}
+      act={async () => {
+        await call(disablePerson, { params: { personId: person.id } })
+        await refresh(listPeople)
+      }}
+    >
+      <Text>
+        {person.name} can sign in no more. Their sessions, and the tokens that they made, end at
+        once. What they signed with keys of their own stays signed: a key holder is removed by a
+        proposal.
+      </Text>
+    </ActionDialog>
+  )
+}
+
+export function EnableDialog({ person, onClose }: OnePerson) {
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  return (
+    <ActionDialog
+      title={`Let ${person.name} in again`}
+      button="Enable"
+      onClose={onClose}
+      act={async () => {
+        await call(enablePerson, { params: { personId: person.id } })
+        await refresh(listPeople)
+      }}
+    >
+      <Text>
+        {person.name} can sign in again with the passkeys that they had. Tokens that ended stay
+        ended.
+      </Text>
+    </ActionDialog>
+  )
+}
+
+export function NewLinkDialog(props: OnePerson & { readonly onLink: (link: string) => void }) {
+  const { person, onClose, onLink } = props
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  return (
+    <ActionDialog
+      title={`New link for ${person.name}`}
+      button="Make the link"
+      onClose={onClose}
+      act={async () => {
+        const { link } = await call(reinvitePerson, { params: { personId: person.id } })
+        onLink(link)
+        await refresh(listInvitations)
+      }}
+    >
+      <Text>
+        Whoever opens the link registers a new passkey as {person.name}. Make sure by another way
+        that you hand it to the right person.
+      </Text>
+    </ActionDialog>
+  )
+}

@@ -1,0 +1,26 @@
+/**
+ * The pages’ entry: the only place that reaches the browser itself. A browser that lacks what the
+ * pages need keeps the sentence that `index.html` has for it.
+ */
+import './zod-settings.ts'
+import { createClient } from '@seaworthy/api/client'
+import { systemClock } from '@seaworthy/std/time'
+import { createRoot } from 'react-dom/client'
+import { App } from './app.tsx'
+import { createBrowserTransport } from './browser-transport.ts'
+import { takeLinkCode } from './link-code.ts'
+import { createPasskeys } from './passkeys.ts'
+import './styles.css'
+
+const isCurrentBrowser = 'toBase64' in Uint8Array.prototype && 'withResolvers' in Promise
+const root = document.querySelector('#root')
+if (isCurrentBrowser && root !== null) {
+  const transport = createBrowserTransport((url, init) => fetch(url, init))
+  const ports = {
+    client: createClient({ baseUrl: location.origin, transport }),
+    passkeys: createPasskeys(window),
+    clock: systemClock,
+    linkCode: takeLinkCode(location, history),
+  }
+  createRoot(root).render(<App ports={ports} />)
+}

@@ -1,0 +1,12 @@
+/** Addresses of pages. The server answers each of them with the same `index.html`. */
+export const pagePaths = [
+  '/',
+  '/account',
+  '/first-owner',
+  '/invitation',
+  '/people',
+  '/recovery',
+  '/sign-in',
+] as const
+
+export type PagePath = (typeof pagePaths)[number]

@@ -1,0 +1,34 @@
+/** One’s own account: who one is, passkeys, recovery codes, sessions. */
+import { Badge, Group, Paper, Stack, Text } from '@mantine/core'
+import { useSession } from '../session.ts'
+import { describeScope } from '../roles.ts'
+import { Page } from '../ui/page.tsx'
+import { PasskeySection } from './account-passkeys.tsx'
+import { RecoveryCodeSection } from './account-recovery-codes.tsx'
+import { SessionSection } from './account-sessions.tsx'
+
+export function AccountPage() {
+  const session = useSession()
+  // The shell shows pages only to those who have signed in.
+  if (session.data === undefined || session.data === null) return null
+  const { person, recoveryCodesLeft } = session.data
+  return (
+    <Page title="Your account">
+      <Paper withBorder p="md">
+        <Group justify="space-between">
+          <Stack gap={0}>
+            <Text fw={600}>{person.name}</Text>
+            {person.email !== null && <Text size="sm">{person.email}</Text>}
+          </Stack>
+          <Group gap="xs">
+            <Badge variant="light">{person.role}</Badge>
+            <Text size="sm">{describeScope(person)}</Text>
+          </Group>
+        </Group>
+      </Paper>
+      <PasskeySection />
+      <RecoveryCodeSection codesLeft={recoveryCodesLeft} />
+      <SessionSection personId={person.id} />
+    </Page>
+  )
+}

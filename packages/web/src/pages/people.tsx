@@ -1,0 +1,164 @@
+/** People with their roles, and the invitations that are open. */
+import { Badge, Button, Group, Stack, Text } from '@mantine/core'
+import { listPeople } from '@seaworthy/api/people'
+import type { PersonView } from '@seaworthy/api/people'
+import { useState } from 'react'
+import { InviteDialog } from '../forms/invite.tsx'
+import { ChangeRoleDialog, DisableDialog, EnableDialog, NewLinkDialog } from '../forms/person.tsx'
+import { describeScope } from '../roles.ts'
+import { useRead, useSession } from '../session.ts'
+import { DataTable } from '../ui/data-table.tsx'
+import { Instant } from '../ui/instant.tsx'
+import { Page, Section } from '../ui/page.tsx'
+import { SecretOnce } from '../ui/secret-once.tsx'
+import { Loaded, NoPermissionState } from '../ui/states.tsx'
+import { InvitationSection } from './people-invitations.tsx'
+
+const shownMax = 200
+
+type Open =
+  | { readonly kind: 'invite' }
+  | {
+      readonly kind: 'role' | 'disable' | 'enable' | 'link'
+      readonly person: PersonView
+    }
+
+export function PeoplePage() {
+  const session = useSession()
+  const permissions = session.data?.permissions ?? []
+  const [open, setOpen] = useState<Open>()
+  const [link, setLink] = useState<string>()
+  const close = () => setOpen(undefined)
+  const mayChange = permissions.includes('person:write')
+  if (!permissions.includes('person:read')) {
+    return (
+      <Page title="People">
+        <NoPermissionState sentence="Your role does not show people." />
+      </Page>
+    )
+  }
+  return (
+    <Page
+      title="People"
+      about="Who may sign in here, and what they may do."
+      action={
+        mayChange && <Button onClick={() => setOpen({ kind: 'invite' })}>Invite a person</Button>
+      }
+    >
+      <PeopleSection selfId={session.data?.person.id} mayChange={mayChange} onOpen={setOpen} />
+      <InvitationSection mayChange={mayChange} />
+      {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}
+      {open?.kind === 'role' && <ChangeRoleDialog person={open.person} onClose={close} />}
+      {open?.kind === 'disable' && <DisableDialog person={open.person} onClose={close} />}
+      {open?.kind === 'enable' && <EnableDialog person={open.person} onClose={close} />}
+      {open?.kind === 'link' && (
+        <NewLinkDialog person={open.person} onLink={setLink} onClose={close} />
+      )}
+      {link !== undefined && open === undefined && (
+        <SecretOnce
+          title="The link of the invitation"
+          about="Send it to the person by a way that only they read: whoever opens it first comes in. It is not shown again, and works once."
+          secret={link}
+          onClose={() => setLink(undefined)}
+        />
+      )}
+    </Page>
+  )
+}
+
+function PeopleSection(props: {
+  readonly selfId: string | undefined
+  readonly mayChange: boolean
+  readonly onOpen: (open: Open) => void
+}) {
+  const { selfId, mayChange, onOpen } = props
+  const people = useRead(listPeople, { query: { limit: shownMax } })
+  return (
+    <Section title="Who may sign in">
+      <Loaded query={people} what="people">
+        {({ items, next }) => (
+          <Stack gap="xs">
+            <DataTable
+              caption="People"
+              rows={items}
+              keyOf={({ id }) => id}
+              columns={[
+                { title: 'Name', show: (person) => <Name person={person} selfId={selfId} /> },
+                { title: 'Role', show: ({ role }) => role },
+                { title: 'Reaches', show: (person) => describeScope(person) },
+                {
+                  title: 'Last sign-in',
+                  show: ({ lastSignInAt }) =>
+                    lastSignInAt === null ? 'never' : <Instant at={lastSignInAt} />,
+                },
+                {
+                  title: 'Actions',
+                  isActions: true,
+                  show: (person) =>
+                    mayChange ? <PersonActions person={person} onOpen={onOpen} /> : null,
+                },
+              ]}
+            />
+            {next !== null && (
+              <Text size="sm" c="dimmed">
+                The first {shownMax} are shown; “seaworthy person list” has them all.
+              </Text>
+            )}
+          </Stack>
+        )}
+      </Loaded>
+    </Section>
+  )
+}
+
+function Name(props: { readonly person: PersonView; readonly selfId: string | undefined }) {
+  const { person, selfId } = props
+  return (
+    <Group gap="xs">
+      <span title={person.email ?? undefined}>{person.name}</span>
+      {person.id === selfId && (
+        <Badge variant="light" color="green">
+          you
+        </Badge>
+      )}
+      {person.disabledAt !== null && (
+        <Badge variant="light" color="red">
+          disabled
+        </Badge>
+      )}
+    </Group>
+  )
+}
+
+function PersonActions(props: {
+  readonly person: PersonView
+  readonly onOpen: (open: Open) => void
+}) {
+  const { person, onOpen } = props
+  const { name, disabledAt } = person
+  const actions = [
+    { kind: 'role', label: 'Role', about: `Change the role of ${name}`, color: 'blue' },
+    ...(disabledAt === null
+      ? ([
+          { kind: 'link', label: 'New link', about: `New link for ${name}`, color: 'blue' },
+          { kind: 'disable', label: 'Disable', about: `Disable ${name}`, color: 'red' },
+        ] as const)
+      : ([{ kind: 'enable', label: 'Enable', about: `Enable ${name}`, color: 'blue' }] as const)),
+  ] as const
+  return (
+    <Group gap="xs" justify="flex-end">
+      {actions.map(({ kind, label, about, color }) => (
+        <Button
+          key={kind}
+          variant="subtle"
+          size="compact-sm"
+          color={color}
+          aria-label={about}
+          onClick={() => onOpen({ kind, person })}
+        >
+          {label}
+        </Button>
+      ))}
+    </Group>
+  )
+}

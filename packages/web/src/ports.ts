@@ -1,0 +1,21 @@
+/** What pages reach the world through. They are made in `main.tsx`, or by a test. */
+import type { ApiClient } from '@seaworthy/api/client'
+import type { Clock } from '@seaworthy/std/time'
+import { createContext, useContext } from 'react'
+import type { Passkeys } from './passkeys.ts'
+
+export interface Ports {
+  readonly client: ApiClient
+  readonly passkeys: Passkeys
+  readonly clock: Clock
+  /** The secret of the link that led here, taken out of the address before anything was shown. */
+  readonly linkCode: string | undefined
+}
+
+export const PortsContext = createContext<Ports | undefined>(undefined)
+
+export function usePorts(): Ports {
+  const ports = useContext(PortsContext)
+  if (ports === undefined) throw new Error('a component stands outside of its ports')
+  return ports
+}

@@ -1,0 +1,77 @@
+/** Who is signed in, as every page asks it. */
+import type { ApiClient, CallInput } from '@seaworthy/api/client'
+import { ProblemError } from '@seaworthy/api/problems'
+import type { ReplyOf, Route } from '@seaworthy/api/route'
+import { showSession } from '@seaworthy/api/sessions'
+import type { SelfView } from '@seaworthy/api/sessions'
+import type { QueryClient, UseQueryResult } from '@tanstack/react-query'
+import { QueryClient as Queries, useQuery, useQueryClient } from '@tanstack/react-query'
+import { usePorts } from './ports.ts'
+
+const sessionKey = ['session'] as const
+
+/** `null` when nobody is signed in. */
+export type Session = SelfView | null
+
+export function createQueries(): QueryClient {
+  return new Queries({
+    defaultOptions: {
+      queries: {
+        // A refusal is an answer; what is worth repeating are faults of the network.
+        retry: (count, error) => count < 2 && !(error instanceof ProblemError),
+        staleTime: 5000,
+      },
+    },
+  })
+}
+
+async function fetchSession(client: ApiClient): Promise<Session> {
+  try {
+    return await client.call(showSession, {})
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 401) return null
+    throw error
+  }
+}
+
+export function useSession(): UseQueryResult<Session> {
+  const { client } = usePorts()
+  return useQuery({ queryKey: sessionKey, queryFn: () => fetchSession(client) })
+}
+
+/** Takes in what a sign-in, a confirmation or a sign-out has answered. */
+export function useSetSession(): (session: Session) => void {
+  const queries = useQueryClient()
+  return (session) => {
+    const before = queries.getQueryData<Session>(sessionKey)
+    // What one person was shown is not kept for the next.
+    if (before?.person.id !== session?.person.id) queries.clear()
+    queries.setQueryData(sessionKey, session)
+  }
+}
+
+/** Reads a route, and keeps the answer for as long as the page is open. */
+export function useRead<R extends Route & { readonly method: 'GET' }>(
+  route: R,
+  input: CallInput<R>,
+): UseQueryResult<ReplyOf<R>> {
+  const { client } = usePorts()
+  return useQuery({
+    queryKey: [route.name, input],
+    queryFn: ({ signal }) => client.call(route, { ...input, signal }),
+  })
+}
+
+/** Has routes read again whose answers have changed. */
+export function useRefresh(): (...changed: readonly Route[]) => Promise<void> {
+  const queries = useQueryClient()
+  return async (...changed) => {
+    await Promise.all(changed.map((route) => queries.invalidateQueries({ queryKey: [route.name] })))
+  }
+}
+
+/** Has the session read again, after something has changed about the person. */
+export function useRefreshSession(): () => Promise<void> {
+  const queries = useQueryClient()
+  return () => queries.invalidateQueries({ queryKey: sessionKey })
+}

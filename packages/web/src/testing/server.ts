@@ -1,0 +1,72 @@
+/** The whole product as people start it, `seaworthy up`, on a folder that goes with the test. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { waitUntil } from '@seaworthy/std/testing'
+import { claimPort } from '@seaworthy/std/testing/ports'
+
+export interface WebServer {
+  /** Passkeys belong to a name: the address has one, and no number. */
+  readonly origin: string
+  /** SHA-256 of the server's public key in base64, as Chromium takes it. */
+  readonly keyHash: string
+  readonly token: string
+  /** Everything that `up` has printed so far. */
+  readonly output: () => string
+  readonly stop: () => Promise<void>
+}
+
+const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta.url))
+
+export async function startWebServer(): Promise<WebServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-web-'))
+  // PostgreSQL's own account must be able to pass.
+  await chmod(folder, 0o711)
+  const port = await claimPort()
+  const readyFile = join(folder, 'ready.json')
+  const child = spawn(
+    launcher,
+    [
+      ...['up', '--data-dir', join(folder, 'data'), '--listen', `127.0.0.1:${port}`],
+      ...['--name', 'localhost', '--workers', '1', '--ready-file', readyFile],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    }
+    await rm(folder, { recursive: true, force: true })
+  }
+  let text = ''
+  try {
+    await waitUntil(
+      () => Promise.resolve(`the server answers: ${output}`),
+      async () => {
+        if (child.exitCode !== null) throw new Error(`the server did not start: ${output}`)
+        text = await readFile(readyFile, 'utf8').catch(() => '')
+        return text !== ''
+      },
+    )
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const { pin, tokenFile } = JSON.parse(text) as { pin: string; tokenFile: string }
+  return {
+    origin: `https://localhost:${port}`,
+    keyHash: Buffer.from(pin.slice('sha256:'.length), 'base64url').toString('base64'),
+    token: (await readFile(tokenFile, 'utf8')).trim(),
+    output: () => output,
+    stop,
+  }
+}

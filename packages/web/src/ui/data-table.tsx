@@ -1,0 +1,54 @@
+/** A table that becomes a list of cards where the page is narrow. */
+import { Paper, VisuallyHidden } from '@mantine/core'
+import type { ReactNode } from 'react'
+import classes from './data-table.module.css'
+
+export interface Column<T> {
+  readonly title: string
+  readonly show: (row: T) => ReactNode
+  /** Buttons need no heading that is seen. */
+  readonly isActions?: boolean
+}
+
+export function DataTable<T>(props: {
+  /** What the table lists, for those who cannot see it. */
+  readonly caption: string
+  readonly columns: readonly Column<T>[]
+  readonly rows: readonly T[]
+  readonly keyOf: (row: T) => string
+}) {
+  const { caption, columns, rows, keyOf } = props
+  return (
+    <Paper withBorder className={classes['frame']}>
+      <table className={classes['table']}>
+        <caption>
+          <VisuallyHidden>{caption}</VisuallyHidden>
+        </caption>
+        <thead>
+          <tr>
+            {columns.map(({ title, isActions }) => (
+              <th key={title} scope="col">
+                {isActions === true ? <VisuallyHidden>{title}</VisuallyHidden> : title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map(({ title, show, isActions }) => (
+                <td
+                  key={title}
+                  data-title={isActions === true ? undefined : title}
+                  className={isActions === true ? classes['actions'] : undefined}
+                >
+                  {show(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Paper>
+  )
+}

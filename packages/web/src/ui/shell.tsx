@@ -1,0 +1,131 @@
+/**
+ * The frame of every page of people who have signed in: top bar, navigation, and the page. Somebody
+ * who has not signed in is sent to the sign-in page, and comes back from there.
+ */
+import { Button } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { signOut } from '@seaworthy/api/sessions'
+import { useState } from 'react'
+import { usePorts } from '../ports.ts'
+import { useSession, useSetSession } from '../session.ts'
+import { ColorSchemeButton } from './color-scheme.tsx'
+import { ErrorAlert } from './explained.tsx'
+import { Icon } from './icons.tsx'
+import type { IconName } from './icons.tsx'
+import { ErrorState, LoadingState } from './states.tsx'
+import classes from './shell.module.css'
+
+const places = [
+  { to: '/', label: 'Overview', icon: 'overview' },
+  { to: '/people', label: 'People', icon: 'people' },
+  { to: '/account', label: 'Your account', icon: 'account' },
+] as const satisfies readonly { to: string; label: string; icon: IconName }[]
+
+export function Shell() {
+  const session = useSession()
+  const { pathname } = useLocation()
+  if (session.data === undefined) {
+    return (
+      <main className={classes['alone']}>
+        {session.error === null ? (
+          <LoadingState what="your session" />
+        ) : (
+          <ErrorState error={session.error} onRetry={() => void session.refetch()} />
+        )}
+      </main>
+    )
+  }
+  if (session.data === null) {
+    return <Navigate to="/sign-in" search={{ next: pathname }} replace />
+  }
+  return <Frame name={session.data.person.name} />
+}
+
+function Frame({ name }: { readonly name: string }) {
+  const [isOpen, setIsOpen] = useState(false)
+  return (
+    <div className={classes['frame']}>
+      <a href="#content" className={classes['skip']}>
+        Skip to content
+      </a>
+      <header className={classes['top']}>
+        <button
+          type="button"
+          className={classes['menu']}
+          aria-expanded={isOpen}
+          aria-controls="navigation"
+          aria-label="Navigation"
+          onClick={() => setIsOpen(!isOpen)}
+        >
+          <Icon name={isOpen ? 'close' : 'menu'} />
+        </button>
+        <Link to="/" className={classes['brand']}>
+          <Icon name="brand" />
+          Seaworthy
+        </Link>
+        <span className={classes['who']} title={`Signed in as ${name}`}>
+          {name}
+        </span>
+        <ColorSchemeButton />
+        <SignOutButton />
+      </header>
+      <nav
+        id="navigation"
+        aria-label="Pages"
+        className={classes['navigation']}
+        data-open={isOpen || undefined}
+      >
+        <ul>
+          {places.map(({ to, label, icon }) => (
+            <li key={to}>
+              <Link
+                to={to}
+                className={classes['place']}
+                activeOptions={{ exact: true }}
+                activeProps={{ 'aria-current': 'page' }}
+                onClick={() => setIsOpen(false)}
+              >
+                <Icon name={icon} />
+                {label}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <main id="content" tabIndex={-1} className={classes['content']}>
+        <Outlet />
+      </main>
+    </div>
+  )
+}
+
+function SignOutButton() {
+  const { client } = usePorts()
+  const setSession = useSetSession()
+  const navigate = useNavigate()
+  const leave = useMutation({
+    mutationFn: () => client.call(signOut, {}),
+    async onSuccess() {
+      await navigate({ to: '/sign-in' })
+      setSession(null)
+    },
+  })
+  return (
+    <>
+      <Button
+        variant="subtle"
+        size="compact-sm"
+        onClick={() => leave.mutate()}
+        loading={leave.isPending}
+      >
+        Sign out
+      </Button>
+      {leave.error !== null && (
+        <div className={classes['failure']}>
+          <ErrorAlert error={leave.error} />
+        </div>
+      )}
+    </>
+  )
+}
