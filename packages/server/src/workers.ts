@@ -3,6 +3,7 @@
  */
 import cluster from 'node:cluster'
 import type { Worker } from 'node:cluster'
+import type { ChildProcess } from 'node:child_process'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'
@@ -92,7 +93,14 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
       live.set(worker, [])
       const ended = new Promise<string>((resolve) => {
         worker.once('exit', (code, signal) => resolve(String(signal ?? code)))
+        // Node answers the worker's own questions, and says here that it could not: as a rule
+        // because the worker has just been killed. Nobody can use a worker that is not reached.
+        worker.on('error', (error: NodeJS.ErrnoException) => {
+          if (worker.process.pid === undefined) resolve(error.code ?? error.message)
+          else worker.process.kill('SIGKILL')
+        })
       })
+      closeUntaken(worker.process)
       let message: string | undefined
       worker.on('message', (received: FromWorker) => {
         if (received.kind === 'listening') {
@@ -150,6 +158,40 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
       await forced
     },
   }
+}
+
+/** What Node tells its worker when it hands a connection over, and what the worker answers. */
+interface NodeMessage {
+  readonly act?: string
+  readonly seq?: number
+  readonly ack?: number
+}
+
+/**
+ * Closes connections that a worker had not taken when it died. The primary process accepts each
+ * connection, hands it to a worker, and closes its own descriptor once the worker says that it has
+ * taken it: a dead worker never says so. Node would keep the descriptor, and the client would wait
+ * for an answer as long as it likes to.
+ */
+function closeUntaken(worker: ChildProcess): void {
+  const untaken = new Map<number, { close(): void }>()
+  const send = worker.send.bind(worker) as (...args: unknown[]) => boolean
+  worker.send = (...args: unknown[]) => {
+    const [message, handle] = args as [NodeMessage, { close(): void } | undefined]
+    if (message.act === 'newconn' && message.seq !== undefined && handle !== undefined) {
+      untaken.set(message.seq, handle)
+    }
+    return send(...args)
+  }
+  worker.on('internalMessage', ({ ack }: NodeMessage) => {
+    if (ack !== undefined) untaken.delete(ack)
+  })
+  // The worker has ended, and every answer of it has been read. (Node says `disconnect` only when
+  // nothing was under way.)
+  worker.once('close', () => {
+    for (const handle of untaken.values()) handle.close()
+    untaken.clear()
+  })
 }
 
 function send(worker: Worker, message: ToWorker): void {

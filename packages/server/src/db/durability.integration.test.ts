@@ -3,7 +3,10 @@
  * still there.
  */
 import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -14,12 +17,15 @@ import { systemSleep } from '@seaworthy/std/time'
 import type { TestClient, TestDevice, TestServer } from '../testing/index.ts'
 import {
   addDevice,
+  askApart,
   createTestClient,
   makeProvisioningKey,
   report,
   setUpTrust,
+  shortAnswerMs,
   startTestServer,
 } from '../testing/index.ts'
+import { scrape } from '../testing/scrape.ts'
 
 const running = { product: 'acme', version: '1.0.0', sha256: 'a'.repeat(64), counter: 1 }
 
@@ -104,9 +110,10 @@ async function untilAcknowledged(load: Load): Promise<void> {
   await waitUntil('the load runs', () => load.fleets.length >= wanted)
 }
 
-async function untilWell(client: TestClient): Promise<void> {
+async function untilWell(server: TestServer): Promise<void> {
+  const options = { answerMs: shortAnswerMs }
   await waitUntil('the server is ready again', () =>
-    client.send('GET', '/readyz').then(
+    askApart(server, (client) => client.send('GET', '/readyz'), options).then(
       ({ status }) => status === 200,
       () => false,
     ),
@@ -140,13 +147,15 @@ test('O1 kill -9 of workers, of PostgreSQL and of the whole server under load lo
     for (const [name, kill] of Object.entries(cases)) {
       round++
       await t.test(name, async () => {
-        const load = startLoad(client, devices, String(round))
+        const insistent = createTestClient(server, { answerMs: shortAnswerMs })
+        const load = startLoad(insistent, devices, String(round))
         await untilAcknowledged(load)
         await kill(server)
         await systemSleep(200)
-        await untilWell(client)
+        await untilWell(server)
         await untilAcknowledged(load)
         await load.stop()
+        insistent.close()
         await checkNothingLost(client, load)
       })
     }
@@ -162,13 +171,121 @@ test('O1 kill -9 of workers, of PostgreSQL and of the whole server under load lo
         adminToken,
       }
       client = createTestClient(server)
-      await untilWell(client)
+      await untilWell(server)
       await checkNothingLost(client, load)
     })
   } finally {
     client.close()
     await server.stop().catch(() => undefined)
     await rm(dataDir, { recursive: true, force: true })
+  }
+})
+
+/** What each connection came to, once it has ended. */
+function connectTimes(count: number, server: TestServer): { ends: string[]; sockets: Socket[] } {
+  const ends: string[] = []
+  const { hostname, port } = new URL(server.url)
+  const sockets = Array.from({ length: count }, () => {
+    const socket = connect(Number(port), hostname, () => socket.write('hello'))
+    let how = 'ended by the server'
+    socket.on('error', (error: NodeJS.ErrnoException) => (how = String(error.code)))
+    socket.on('close', () => ends.push(how))
+    return socket.resume()
+  })
+  return { ends, sockets }
+}
+
+function countSockets(pid: number): number {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter((name) => {
+    try {
+      return readlinkSync(`${folder}/${name}`).startsWith('socket:')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+      throw error
+    }
+  }).length
+}
+
+/** The state of a process, and how many clock ticks of processor time it has used. */
+function statOf(pid: number): { state: string; ticks: number } {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
+  return { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
+}
+
+/** Waits until the process has begun to work and does next to nothing: it waits for somebody. */
+async function untilAtRest(pid: number): Promise<void> {
+  const lately: number[] = []
+  await waitUntil(`process ${pid} is at rest`, () => {
+    lately.push(statOf(pid).ticks)
+    const [before, now] = [lately.at(-30) ?? 0, lately.at(-1)!]
+    return before > 20 && now - before <= 5
+  })
+}
+
+/** Waits until every worker takes connections. */
+async function untilAllListen(server: TestServer, count: number): Promise<void> {
+  const options = { answerMs: shortAnswerMs }
+  await waitUntil('every worker listens', async () => {
+    const { text } = await askApart(server, (one) => scrape(one, server.adminToken), options)
+    const names = text.matchAll(/^seaworthy_process_res\S*process="(worker-\d+)"/gm)
+    return new Set([...names].map(([, name]) => name)).size === count
+  })
+}
+
+test('O1 a connection that was given to a worker, which dies before it takes it, ends at once and is not kept', async () => {
+  const server = await startTestServer({ workers: 2 })
+  const sockets: Socket[] = []
+  try {
+    await untilAllListen(server, 2)
+    const pids = await server.workerPids()
+    const before = countSockets(server.pid)
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    const opened = connectTimes(6, server)
+    sockets.push(...opened.sockets)
+    await waitUntil('all are accepted', () => countSockets(server.pid) >= before + 6)
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await waitUntil(
+      async () => `every connection ends; ${opened.ends.length} of 6 did`,
+      () => opened.ends.length === 6,
+    )
+    await untilWell(server)
+    await waitUntil(
+      async () => `nothing is kept: ${countSockets(server.pid)} sockets, ${before} before`,
+      () => countSockets(server.pid) <= before,
+    )
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await server.stop()
+  }
+})
+
+test('O1 a worker that is killed while it asks its primary process to listen takes nobody with it', async () => {
+  const server = await startTestServer({ workers: 2 })
+  try {
+    await untilAllListen(server, 2)
+    const old = await server.workerPids()
+    process.kill(old[0]!, 'SIGKILL')
+    let fresh: number | undefined
+    await waitUntil('a successor has begun, and knows what it is to do', async () => {
+      fresh = (await server.workerPids()).find((pid) => !old.includes(pid))
+      return fresh !== undefined && statOf(fresh).ticks > 10
+    })
+    process.kill(server.pid, 'SIGSTOP')
+    try {
+      await untilAtRest(fresh!)
+      process.kill(fresh!, 'SIGKILL')
+      await waitUntil('it is dead', () => statOf(fresh!).state === 'Z')
+    } finally {
+      process.kill(server.pid, 'SIGCONT')
+    }
+    await waitUntil('another one begins', async () => {
+      const pids = await server.workerPids()
+      return pids.length === 2 && !pids.includes(fresh!)
+    })
+    await untilWell(server)
+  } finally {
+    await server.stop()
   }
 })
 

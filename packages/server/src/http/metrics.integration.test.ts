@@ -10,6 +10,7 @@ import { createToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
 import {
   addDevice,
+  askApart,
   createTestClient,
   makeFleet,
   makeProvisioningKey,
@@ -17,6 +18,7 @@ import {
   publishAll,
   report,
   setUpTrust,
+  shortAnswerMs,
   startTestServer,
   waitForRollout,
 } from '../testing/index.ts'
@@ -49,21 +51,17 @@ async function makeToken(client: TestClient, role: Role, products?: string[]): P
 
 /** Uses a connection of its own for each request, so that every worker gets some. */
 async function sendApart(server: TestServer, path: string, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    const client = createTestClient(server)
-    await client.send('GET', path)
-    client.close()
-  }
+  for (let i = 0; i < count; i++) await askApart(server, (client) => client.send('GET', path))
 }
 
 test('O5 totals are of all workers, whichever is asked, and outlive a worker that is killed', () =>
-  inWorld(2, async (server, client) => {
+  inWorld(2, async (server) => {
     await sendApart(server, '/healthz', 30)
     const route = { route: '/healthz' }
+    const scrapeApart = (options = {}) =>
+      askApart(server, (client) => scrape(client, server.adminToken), options)
     const healthz = async () => {
-      const other = createTestClient(server)
-      const { sum } = await scrape(other, server.adminToken)
-      other.close()
+      const { sum } = await scrapeApart()
       return sum('seaworthy_http_requests_total', { ...route, status: '2xx' })
     }
     const answers = []
@@ -73,16 +71,13 @@ test('O5 totals are of all workers, whichever is asked, and outlive a worker tha
     const [first] = await server.workerPids()
     process.kill(first!, 'SIGKILL')
     const restarts = 'seaworthy_worker_restarts_total'
-    const processes = async () => {
-      const { samples } = await scrape(client, server.adminToken)
+    const isReplaced = async () => {
+      const { samples, sum } = await scrapeApart({ answerMs: shortAnswerMs })
       const names = [...samples.keys()].flatMap(
         (series) => /^seaworthy_process_res.*process="(.*)"/.exec(series)?.[1] ?? [],
       )
-      return names.toSorted((a, b) => (a < b ? -1 : 1)).join(' ')
-    }
-    const isReplaced = async () => {
-      const { sum } = await scrape(client, server.adminToken)
-      seen = `${sum(restarts)} restarts, ${await processes()}`
+      const sorted = names.toSorted((a, b) => (a < b ? -1 : 1)).join(' ')
+      seen = `${sum(restarts)} restarts, ${sorted}`
       return seen === '1 restarts, primary worker-1 worker-2'
     }
     let seen = ''

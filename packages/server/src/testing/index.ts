@@ -5,6 +5,7 @@
 export { startTestServer } from './server.ts'
 export type { TestServer, TestServerOptions } from './server.ts'
 export {
+  askApart,
   carryOut,
   createTestClient,
   fetchCurrent,
@@ -16,6 +17,7 @@ export {
   pushCrafted,
   pushRelease,
   setUpTrust,
+  shortAnswerMs,
   sign,
   submit,
 } from './people.ts'

@@ -54,12 +54,24 @@ export interface TestClient {
   readonly close: () => void
 }
 
+export interface TestClientOptions {
+  /**
+   * How long the client waits for a connection, and for each next byte. A client that asks again
+   * and again while processes are killed needs far less patience than the test that waits for it.
+   */
+  readonly answerMs?: number
+}
+
+/** Patience of clients that ask again when nothing comes. */
+export const shortAnswerMs = 10_000
+
 export function createTestClient(
   server: Pick<TestServer, 'url' | 'pin' | 'adminToken'>,
+  { answerMs = 120_000 }: TestClientOptions = {},
 ): TestClient {
   const { transport, close } = httpsTransport({
     pin: server.pin,
-    idleTimeoutMs: 120_000,
+    idleTimeoutMs: answerMs,
     connectionsMax: 256,
   })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
@@ -87,6 +99,20 @@ export function createTestClient(
         json: () => JSON.parse(utf8Decode(bytes)) as unknown,
       }
     },
+  }
+}
+
+/** Asks over a connection of its own. */
+export async function askApart<T>(
+  server: Pick<TestServer, 'url' | 'pin' | 'adminToken'>,
+  ask: (client: TestClient) => Promise<T>,
+  options: TestClientOptions = {},
+): Promise<T> {
+  const client = createTestClient(server, options)
+  try {
+    return await ask(client)
+  } finally {
+    client.close()
   }
 }
 
