@@ -64,14 +64,16 @@ export interface ReleaseOptions {
   readonly fillerBytes?: number
 }
 
-export async function buildInstallation(options: { workers?: number } = {}): Promise<Installation> {
+export async function buildInstallation(
+  options: { workers?: number; answerMs?: number } = {},
+): Promise<Installation> {
   const { path: folder, remove } = makeTestFolder()
   const dataDir = join(folder, 'server')
   mkdirSync(dataDir, { mode: 0o755 })
   const workers = options.workers ?? 1
   const server = await startTestServer({ dataDir, workers })
   const { adminToken } = server
-  const client = createTestClient(server)
+  const client = createTestClient(server, options)
   const { signers } = await setUpTrust(client)
   await client.api.call(setFleet, { params: { fleet: 'shops' }, body: { pollSeconds: 5 } })
   const anchor = (await client.send('GET', '/tuf/1.root.json')).bytes
@@ -89,7 +91,7 @@ export async function buildInstallation(options: { workers?: number } = {}): Pro
       installation.client.close()
       const port = Number(new URL(installation.server.url).port)
       installation.server = { ...(await startTestServer({ dataDir, workers, port })), adminToken }
-      installation.client = createTestClient(installation.server)
+      installation.client = createTestClient(installation.server, options)
     },
     buildRelease: (version, release = {}) => buildTestRelease(installation, version, release),
     async addAgent(name, config = {}) {

@@ -19,6 +19,7 @@ import {
   makeProvisioningKey,
   publishIntent,
   report,
+  shortAnswerMs,
 } from '@seaworthy/server/testing'
 import { TransportError } from '@seaworthy/std/http'
 import type { Random } from '@seaworthy/std/random'
@@ -68,7 +69,7 @@ export async function updateUnderFire(options: {
   readonly tell: (line: string) => void
 }): Promise<FireFigures> {
   const { random, tell } = options
-  const installation = await buildInstallation({ workers: 2 })
+  const installation = await buildInstallation({ workers: 2, answerMs: shortAnswerMs })
   const kills = Object.fromEntries(victims.map((name) => [name, 0])) as Record<Victim, number>
   const ledger: Ledger = { proposals: [], fleets: [], devices: [], reported: 0, failedRequests: 0 }
   const releases = new Map<string, TestRelease & { counter: number }>()

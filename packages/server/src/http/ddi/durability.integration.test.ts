@@ -19,6 +19,7 @@ import {
   publishOsImage,
   pushOsImage,
   setUpTrust,
+  shortAnswerMs,
   startTestServer,
   waitForRollout,
 } from '../../testing/index.ts'
@@ -27,17 +28,21 @@ const devicesCount = 24
 
 let server: TestServer
 let client: TestClient
+/** What devices ask with while workers die. */
+let insistent: TestClient
 
 before(async () => {
   // The server has a port of its own: a free port would be free again when no worker is left.
   server = await startTestServer({ workers: 2, port: await claimPort() })
   client = createTestClient(server)
+  insistent = createTestClient(server, { answerMs: shortAnswerMs })
   const { signers } = await setUpTrust(client)
   const files = { 'firmware.swu': randomBytes(1000) }
   await publishOsImage(client, await pushOsImage(client, server.adminToken, '1.0', files), signers)
 })
 after(async () => {
   client.close()
+  insistent.close()
   await server.stop()
 })
 
@@ -62,7 +67,7 @@ test('O1 D7 kill -9 of workers while devices report loses nothing that was ackno
   const body = { follow: 'rollouts' as const, pollSeconds: 1 }
   await client.api.call(setFleet, { params: { fleet: 'shops' }, body })
   const units: AddedController[] = []
-  for (let i = 0; i < devicesCount; i++) units.push(await addController(client, `unit-${i}`))
+  for (let i = 0; i < devicesCount; i++) units.push(await addController(insistent, `unit-${i}`))
   const { id: rolloutId } = await client.api.call(createRollout, {
     body: { fleet: 'shops', version: '1.0', policy: policyOf() },
   })
