@@ -23,14 +23,24 @@ export type Assignment =
   | {
       readonly release: null
       readonly reason:
+        | Obstacle
         | 'up_to_date'
-        | 'updates_disabled'
         | 'no_release_for_platform'
         | 'pinned_version_not_published'
         | 'not_newer'
         | 'rolled_back_before'
-        | 'other_product'
     }
+
+/** Why a fleet offers nothing to a device, whatever its releases and rollouts are. */
+export type Obstacle = 'updates_disabled' | 'other_product'
+
+export function obstacleOf(
+  { running }: { readonly running: { readonly product: string } | null },
+  fleet: Pick<FleetPolicy, 'updatesEnabled' | 'product'>,
+): Obstacle | null {
+  if (!fleet.updatesEnabled) return 'updates_disabled'
+  return running !== null && running.product !== fleet.product ? 'other_product' : null
+}
 
 /**
  * `releases` are the verified releases of the fleet's channel. The answer is never a release older
@@ -42,10 +52,8 @@ export function chooseAssignment(
   fleet: FleetPolicy,
   releases: readonly ReleaseFacts[],
 ): Assignment {
-  if (!fleet.updatesEnabled) return { release: null, reason: 'updates_disabled' }
-  if (report.running !== null && report.running.product !== fleet.product) {
-    return { release: null, reason: 'other_product' }
-  }
+  const obstacle = obstacleOf(report, fleet)
+  if (obstacle !== null) return { release: null, reason: obstacle }
   const runnable = releases.filter((release) => isRunnable(release, report, fleet))
   const wanted =
     fleet.pinnedVersion === null

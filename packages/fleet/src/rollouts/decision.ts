@@ -5,7 +5,7 @@
  * the best rollout.
  */
 import type { Assignment } from '../devices/assignment.ts'
-import { chooseAssignment, isRunnable } from '../devices/assignment.ts'
+import { chooseAssignment, isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { isSameRelease, newestFirst, standingOf } from '../releases/order.ts'
@@ -18,26 +18,37 @@ import type { FleetRollout, Situation } from './situation.ts'
 import { canBeSuperseded, isUnderWay } from './update-states.ts'
 import { advanceUpdate } from './updates.ts'
 
-export type AnswerReason =
-  | Assignment['reason']
+/** Why the fleet itself answers so, where no rollout decided. */
+export type FleetReason = Assignment['reason'] | 'baseline' | 'no_rollout' | 'release_withdrawn'
+
+/** Why a rollout answers so. */
+export type RolloutReason =
   | AdmissionReason
   | 'rollout'
-  | 'baseline'
   | 'baseline_left'
-  | 'no_rollout'
+  | 'no_release_for_platform'
   | 'release_withdrawn'
 
-export interface Answer {
+export interface FleetAnswer {
   readonly release: ReleaseFacts | null
-  readonly reason: AnswerReason
+  readonly reason: FleetReason
+  readonly rolloutId: null
+  readonly attempt?: undefined
+}
+
+export interface RolloutAnswer {
+  readonly release: ReleaseFacts | null
+  readonly reason: RolloutReason
   /** The rollout that decided. */
-  readonly rolloutId: string | null
+  readonly rolloutId: string
   /**
    * The attempt of the device's update in that rollout; a device that failed an earlier one tries
    * again.
    */
   readonly attempt?: number
 }
+
+export type Answer = FleetAnswer | RolloutAnswer
 
 /** What must be settled under the lock of the fleet's rollouts before the device is answered. */
 export interface Wish {
@@ -126,10 +137,8 @@ export function decideUpdate(facts: CheckInFacts, situation: Situation): Decisio
 export function chooseNext(facts: CheckInFacts, situation: Situation): Choice {
   const { fleet, rollouts, releases, now, zones } = situation
   if (fleet.follow === 'newest') return { kind: 'answer', ...chooseNewest(facts, fleet, releases) }
-  if (!fleet.updatesEnabled) return nothing('updates_disabled', null)
-  if (facts.running !== null && facts.running.product !== fleet.product) {
-    return nothing('other_product', null)
-  }
+  const obstacle = obstacleOf(facts, fleet)
+  if (obstacle !== null) return nothingOf(obstacle)
   const current = findCurrent(facts, rollouts)
   let best: Choice | null = null
   for (const from of rollouts) {
@@ -158,12 +167,14 @@ export function chooseNext(facts: CheckInFacts, situation: Situation): Choice {
   return best ?? { kind: 'answer', ...baseline }
 }
 
+type Kept = { readonly kind: 'answer' } & RolloutAnswer
+
 /** What a device with an update under way is answered: its release again, until it runs it. */
 function keepOn(
   facts: CheckInFacts,
   fleet: FleetPolicy,
   { from: { rollout, release }, update: { attempt } }: Current,
-): Choice & { kind: 'answer' } {
+): Kept {
   if (release === null) return nothing('release_withdrawn', rollout.id)
   if (!isRunnable(release, facts, fleet)) return nothing('no_release_for_platform', rollout.id)
   const standing = standingOf(release, facts)
@@ -195,7 +206,7 @@ function chooseNewest(
   facts: CheckInFacts,
   fleet: FleetPolicy,
   releases: readonly ReleaseFacts[],
-): Answer {
+): FleetAnswer {
   const { state, sha256 } = facts.activity
   const { running, committedCounter, floor, platform, hardware } = facts
   const update = { state, sha256: sha256 ?? undefined }
@@ -244,6 +255,10 @@ function settle(
   return { kind: 'settle', wish: { kind, rolloutId: rollout.id }, answerMeanwhile }
 }
 
-function nothing(reason: AnswerReason, rolloutId: string | null): Choice & { kind: 'answer' } {
+function nothing(reason: RolloutReason, rolloutId: string): Kept {
   return { kind: 'answer', release: null, reason, rolloutId }
+}
+
+function nothingOf(reason: FleetReason): Choice {
+  return { kind: 'answer', release: null, reason, rolloutId: null }
 }

@@ -2,7 +2,8 @@
  * Whether failures stop a rollout. Failures that a person accepted by resuming are left out
  * everywhere.
  */
-import type { Rollout, StopCode } from './rollout.ts'
+import { unreachable } from '@seaworthy/std/refusal'
+import type { Rollout } from './rollout.ts'
 import { newFailuresCount, rolloutTime } from './rollout-time.ts'
 import { countsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent } from './words.ts'
@@ -20,38 +21,61 @@ export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
     ...rollout,
     state: isAbort ? 'aborted' : 'paused',
     stopCode: verdict.code,
-    stopReason: verdict.reason,
+    stopReason: sayVerdict(verdict),
     endedAt: isAbort ? at : null,
     clockAt: at,
     revision: rollout.revision + 1,
   }
 }
 
-function judge(rollout: Rollout): { code: StopCode; reason: string } | null {
-  const { policy } = rollout
-  const failuresCount = newFailuresCount(rollout)
-  if (failuresCount === 0) return null
-  if (policy.safeMode) {
-    return {
-      code: 'safe_mode',
-      reason: `in safe mode the first failure stops: ${formatDevices(failuresCount)} failed`,
+/** Why failures stop the rollout, with the figures. */
+type Verdict =
+  | { readonly code: 'safe_mode'; readonly failed: number }
+  | { readonly code: 'error_budget'; readonly failed: number; readonly failuresMax: number }
+  | {
+      readonly code: 'failure_gate'
+      /** Index of the wave. */
+      readonly wave: number
+      readonly failed: number
+      readonly ended: number
+      readonly percent: number
+      readonly percentMax: number
     }
-  }
-  if (policy.failuresMax !== null && failuresCount > policy.failuresMax) {
-    const reason = `${formatDevices(failuresCount)} failed, and the error budget allows ${policy.failuresMax}`
-    return { code: 'error_budget', reason }
+
+function judge(rollout: Rollout): Verdict | null {
+  const { policy } = rollout
+  const { safeMode, failuresMax } = policy
+  const newFailures = newFailuresCount(rollout)
+  if (newFailures === 0) return null
+  if (safeMode) return { code: 'safe_mode', failed: newFailures }
+  if (failuresMax !== null && newFailures > failuresMax) {
+    return { code: 'error_budget', failed: newFailures, failuresMax }
   }
   for (let wave = 0; wave < rollout.wavesOpenCount; wave += 1) {
-    const { failurePercentMax, sampleMin } = policy.waves[wave]!.gate
-    if (failurePercentMax === null) continue
+    const { failurePercentMax: percentMax, sampleMin } = policy.waves[wave]!.gate
+    if (percentMax === null) continue
     const { failed, ended, isAll } = endedIn(rollout, wave)
     if (failed === 0 || (ended < sampleMin && !isAll)) continue
     const percent = (failed / ended) * 100
-    if (percent <= failurePercentMax) continue
-    const reason = `wave ${wave + 1}: ${failed} of ${ended} ended updates failed (${formatPercent(percent)}), and its gate allows ${formatPercent(failurePercentMax)}`
-    return { code: 'failure_gate', reason }
+    if (percent <= percentMax) continue
+    return { code: 'failure_gate', wave, failed, ended, percent, percentMax }
   }
   return null
+}
+
+function sayVerdict(verdict: Verdict): string {
+  switch (verdict.code) {
+    case 'safe_mode':
+      return `in safe mode the first failure stops: ${formatDevices(verdict.failed)} failed`
+    case 'error_budget':
+      return `${formatDevices(verdict.failed)} failed, and the error budget allows ${verdict.failuresMax}`
+    case 'failure_gate': {
+      const { wave, failed, ended, percent, percentMax } = verdict
+      return `wave ${wave + 1}: ${failed} of ${ended} ended updates failed (${formatPercent(percent)}), and its gate allows ${formatPercent(percentMax)}`
+    }
+    default:
+      return unreachable(verdict)
+  }
 }
 
 /**

@@ -1,14 +1,15 @@
 /**
  * Why a device gets what it gets: one sentence with the facts, for every state a device can be in.
  */
-import { unreachable } from '@seaworthy/std/refusal'
-import { isRunnable } from '../devices/assignment.ts'
+import { invariant, unreachable } from '@seaworthy/std/refusal'
+import type { Obstacle } from '../devices/assignment.ts'
+import { isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { isSameRelease } from '../releases/order.ts'
 import { admitDevice, waveOf } from './admission.ts'
 import type { AdmissionReason } from './admission.ts'
-import type { Answer, AnswerReason } from './decision.ts'
+import type { FleetAnswer, FleetReason, RolloutReason } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
 import type { Hearing } from './hearing.ts'
 import { isSilent, silenceOf } from './hearing.ts'
@@ -25,7 +26,11 @@ import { formatSpan, formatWhen } from './words.ts'
  * `due` means that the device is offered the release at its next check-in; the state of an update
  * stands where it says everything.
  */
-export type WhyCode = Exclude<AnswerReason, 'rollout' | 'under_way'> | UpdateState | 'due'
+export type WhyCode =
+  | FleetReason
+  | Exclude<RolloutReason, 'rollout' | 'under_way'>
+  | UpdateState
+  | 'due'
 
 export interface Why {
   /** Stable. */
@@ -67,24 +72,23 @@ export function explain(
 ): Why {
   const { fleet, rollouts, now } = situation
   const choice = chooseNext(facts, situation)
-  const decider =
-    choice.kind === 'offer'
-      ? choice.from
-      : rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
-  if (decider !== undefined && (choice.kind === 'offer' || choice.reason !== 'baseline_left')) {
-    return explainRollout(facts, decider, situation, timeZone, heard)
+  if (choice.kind === 'offer') {
+    return explainRollout(facts, choice.from, situation, timeZone, heard)
   }
-  const answer = choice.kind === 'offer' ? nothingKnown : choice
-  const { code, sentence } = sayAnswer(answer, facts, situation, decider)
-  const hearing = isToBeOffered(answer) ? sayHeard({ now, timeZone }, fleet, heard) : ''
-  return {
-    code,
-    sentence: `${sentence}${hearing}`,
-    rolloutId: answer.rolloutId,
-    wave: null,
-    placePercent: null,
-    earliestAt: null,
+  if (choice.rolloutId !== null) {
+    const decider = rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
+    invariant(decider !== undefined, 'a rollout that decides is one of the situation')
+    if (choice.reason !== 'baseline_left') {
+      return explainRollout(facts, decider, situation, timeZone, heard)
+    }
+    return { ...ofNoWave(choice.reason, sayBaselineLeft(fleet, decider)), rolloutId: decider.id }
   }
+  const hearing = isToBeOffered(choice) ? sayHeard({ now, timeZone }, fleet, heard) : ''
+  return ofNoWave(choice.reason, `${sayAnswer(choice, facts, situation)}${hearing}`)
+}
+
+function ofNoWave(code: WhyCode, sentence: string): Why {
+  return { code, sentence, rolloutId: null, wave: null, placePercent: null, earliestAt: null }
 }
 
 /** Explains one rollout only, which may have ended. */
@@ -136,7 +140,7 @@ function sayHeard(
   return `; ${last}${heard.asksAsFleet ? `, asks every ${formatSpan(fleet.pollSeconds)}` : ''}`
 }
 
-function isToBeOffered({ reason }: Answer): boolean {
+function isToBeOffered({ reason }: FleetAnswer): boolean {
   return reason === 'newest' || reason === 'pinned' || reason === 'baseline'
 }
 
@@ -167,7 +171,7 @@ function sayRollout(asked: Asked, fleet: FleetPolicy, releases: readonly Release
   }
   const still = (code: WhyCode, sentence: string): Said => ({ code, sentence, earliestAt: null })
   const obstacle = obstacleOf(facts, fleet)
-  if (obstacle !== null) return still(obstacle.code, obstacle.sentence)
+  if (obstacle !== null) return still(obstacle, sayObstacle(obstacle, facts, fleet))
   const admission = admitDevice(rollout, facts, now, zones)
   const isOver = rollout.state === 'aborted' || rollout.state === 'finished'
   const isThere =
@@ -201,99 +205,53 @@ function codeOf(reason: AdmissionReason): WhyCode {
   return reason === 'under_way' ? 'offered' : reason
 }
 
-function obstacleOf(
-  facts: CheckInFacts,
-  fleet: FleetPolicy,
-): { code: WhyCode; sentence: string } | null {
-  if (!fleet.updatesEnabled) {
-    return {
-      code: 'updates_disabled',
-      sentence: `nothing: updates of the fleet ${fleet.name} are switched off`,
-    }
+function sayObstacle(obstacle: Obstacle, { running }: CheckInFacts, fleet: FleetPolicy): string {
+  switch (obstacle) {
+    case 'updates_disabled':
+      return `nothing: updates of the fleet ${fleet.name} are switched off`
+    case 'other_product':
+      return `nothing: it runs ${running?.product ?? 'nothing'}, and the fleet ${fleet.name} is of ${fleet.product}`
+    default:
+      return unreachable(obstacle)
   }
-  if (facts.running !== null && facts.running.product !== fleet.product) {
-    return {
-      code: 'other_product',
-      sentence: `nothing: it runs ${facts.running.product}, and the fleet ${fleet.name} is of ${fleet.product}`,
-    }
-  }
-  return null
 }
 
-const nothingKnown: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
+function sayBaselineLeft({ baseline }: FleetPolicy, to: Rollout): string {
+  return `nothing: the fleet is going back from its baseline ${baseline?.version ?? ''} to ${to.version}`
+}
 
 function sayAnswer(
-  { release, reason }: Answer,
+  { release, reason }: FleetAnswer,
   facts: CheckInFacts,
   { fleet, releases }: Situation,
-  decider: Rollout | undefined,
-): { code: WhyCode; sentence: string } {
-  const obstacle = obstacleOf(facts, fleet)
-  if (obstacle !== null) return obstacle
+): string {
   const channel = `${fleet.product}/${fleet.channel}`
   const runs = nameRunning(facts, releases)
   const version = release?.version ?? ''
-  const code: WhyCode = reason === 'rollout' || reason === 'under_way' ? 'offered' : reason
-  const say = (sentence: string): { code: WhyCode; sentence: string } => ({ code, sentence })
   switch (reason) {
     case 'newest':
-      return say(
-        `due: it is offered ${version}, the newest release of ${channel}, at its next check-in`,
-      )
+      return `due: it is offered ${version}, the newest release of ${channel}, at its next check-in`
     case 'pinned':
-      return say(`due: it is offered ${version}, which the fleet is held at, at its next check-in`)
+      return `due: it is offered ${version}, which the fleet is held at, at its next check-in`
     case 'baseline':
-      return say(
-        `due: no rollout serves it now, so it is offered ${version}, the baseline of the fleet, at its next check-in`,
-      )
+      return `due: no rollout serves it now, so it is offered ${version}, the baseline of the fleet, at its next check-in`
     case 'up_to_date':
-      return say(`up to date: it runs ${runs}`)
+      return `up to date: it runs ${runs}`
     case 'no_release_for_platform':
-      return say(`nothing: ${channel} has no release for ${nameMachine(facts)}`)
+      return `nothing: ${channel} has no release for ${nameMachine(facts)}`
     case 'pinned_version_not_published':
-      return say(
-        `nothing: the fleet is held at ${fleet.pinnedVersion ?? ''}, which is not published on ${channel}`,
-      )
+      return `nothing: the fleet is held at ${fleet.pinnedVersion ?? ''}, which is not published on ${channel}`
     case 'not_newer':
-      return say(`nothing: it has reached ${runs}, and what the fleet offers is not newer`)
+      return `nothing: it has reached ${runs}, and what the fleet offers is not newer`
     case 'rolled_back_before':
-      return say(
-        `nothing: it has rolled back from what the fleet offers (${facts.activity.code ?? 'no code given'}) and is not offered that again`,
-      )
+      return `nothing: it has rolled back from what the fleet offers (${facts.activity.code ?? 'no code given'}) and is not offered that again`
     case 'no_rollout':
-      return say(
-        `nothing: the fleet ${fleet.name} follows rollouts, and there is none and no baseline`,
-      )
+      return `nothing: the fleet ${fleet.name} follows rollouts, and there is none and no baseline`
     case 'release_withdrawn':
-      return say(
-        `nothing: the fleet's baseline ${fleet.baseline?.version ?? ''} is not in the signed metadata of ${channel}`,
-      )
-    case 'baseline_left':
-      return say(
-        `nothing: the fleet is going back from its baseline ${fleet.baseline?.version ?? ''}${decider === undefined ? '' : ` to ${decider.version}`}`,
-      )
+      return `nothing: the fleet's baseline ${fleet.baseline?.version ?? ''} is not in the signed metadata of ${channel}`
     case 'updates_disabled':
     case 'other_product':
-    case 'rollout':
-    case 'under_way':
-    case 'already_running':
-    case 'aborted':
-    case 'finished':
-    case 'not_taking_part':
-    case 'attempts_used_up':
-    case 'paused':
-    case 'not_started':
-    case 'retry_wait':
-    case 'wave_not_open':
-    case 'safe_mode':
-    case 'window_closed':
-    case 'in_flight_max':
-    case 'period_max':
-    case 'rate':
-    case 'cancel_pending':
-    case 'restart_not_allowed':
-    case 'not_asked':
-      return say('nothing: its rollout has ended meanwhile')
+      return sayObstacle(reason, facts, fleet)
     default:
       return unreachable(reason)
   }
