@@ -99,12 +99,20 @@ export async function replaceSecret(
   device: string,
   secretSha256: Uint8Array,
 ): Promise<boolean> {
+  // A poll that has read the old secret ends before it is replaced.
+  await sql`select 1 from devices where id = ${device} for no key update`
   const rows = await sql`
     update foreign_devices set secret_sha256 = ${Buffer.from(secretSha256)}
     where device = ${device} and secret_sha256 is not null`
   if (rows.count !== 1) return false
+  await forgetMark({ sql }, device)
   await sql`select pg_notify('foreign_devices', ${device})`
   return true
+}
+
+/** The next poll then reads anew what is stored of the device, and checks its credential there. */
+async function forgetMark({ sql }: Pick<WriteTx, 'sql'>, device: string): Promise<void> {
+  await sql`update device_states set digest = '' where device = ${device}`
 }
 
 /**
@@ -147,6 +155,7 @@ export async function isRemovedBehind(
   return rows.length > 0
 }
 
+/** The device must be locked. */
 export async function replaceAttributes(
   { sql }: WriteTx,
   device: string,
@@ -156,6 +165,7 @@ export async function replaceAttributes(
   await sql`
     update foreign_devices set attributes = ${sql.json({ ...attributes })}, attributes_at = ${now}
     where device = ${device}`
+  await forgetMark({ sql }, device)
 }
 
 export async function insertGatewayToken({ sql }: WriteTx, row: GatewayTokenRow): Promise<void> {

@@ -14,12 +14,17 @@ import { storeReports } from '../../db/check-ins.ts'
 import type { StoredReport } from '../../db/devices.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import type { ForeignPoll, ForeignState } from '../../db/foreign-check-ins.ts'
-import { lockForeignState, writeForeignPolls } from '../../db/foreign-check-ins.ts'
+import {
+  learnForeignPolls,
+  lockForeignState,
+  writeForeignPolls,
+} from '../../db/foreign-check-ins.ts'
 import type { App, Ports, ForeignIdentity, ForeignCheckIns } from '../app.ts'
 import {
   checkInTimes,
   createBatches,
   createWaitingLimit,
+  joinBacklogs,
   refuseOverload,
   slowdownOf,
 } from '../worker/index.ts'
@@ -35,26 +40,61 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+type States = ReadonlyMap<string, ForeignState>
+/** What becomes of a poll of which a batch knows nothing. */
+type Otherwise = (waiting: Waiting) => void
+
+/** Polls of devices that have changed rarely come many at a time. */
+const changedTimes = { usualMs: 0, fewMs: 0 }
+
 export function createForeignCheckIns(
   db: Db,
   ports: Pick<Ports, 'clock' | 'sleep' | 'random'>,
   onHeard: () => void,
 ): ForeignCheckIns {
-  const batches = createBatches<Waiting>(ports, {
-    keyOf: ({ poll }) => poll.device,
-    times: checkInTimes,
-    write: (batch) => writeBatch(db, batch, onHeard),
+  const keyOf = ({ poll }: Waiting) => poll.device
+  const write =
+    (work: (polls: readonly ForeignPoll[], seenAt: Date) => Promise<States>, others: Otherwise) =>
+    async (batch: readonly Waiting[]) => {
+      try {
+        const polls = batch.map(({ poll }) => poll)
+        const states = await work(polls, batch.at(-1)!.seenAt)
+        if (states.size > 0) onHeard()
+        for (const waiting of batch) {
+          const state = states.get(waiting.poll.device)
+          if (state === undefined) others(waiting)
+          else waiting.resolve(state)
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+  // What has changed takes longer, and the other polls do not wait for it.
+  const changed = createBatches<Waiting>(ports, {
+    ...{ keyOf, times: changedTimes },
+    write: write(
+      (polls, seenAt) => learnChanged(db, polls, seenAt),
+      ({ resolve }) => resolve(undefined),
+    ),
+  })
+  const idle = createBatches<Waiting>(ports, {
+    ...{ keyOf, times: checkInTimes },
+    write: write(
+      (polls, seenAt) => db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt)),
+      (waiting) => changed.add(waiting),
+    ),
   })
   const limit = createWaitingLimit()
+  const backlog = () => joinBacklogs(idle.backlog(), changed.backlog())
   return {
-    slowdown: () => slowdownOf(batches.backlog()),
+    slowdown: () => slowdownOf(backlog()),
     async poll(identity, now) {
-      refuseOverload(batches.backlog(), ports.random)
+      refuseOverload(backlog(), ports.random)
       const poll = pollOf(identity)
       limit.enter(poll.device)
       try {
         return await new Promise((resolve, reject) => {
-          batches.add({ poll, seenAt: now, resolve, reject })
+          idle.add({ poll, seenAt: now, resolve, reject })
         })
       } finally {
         limit.leave(poll.device)
@@ -63,34 +103,24 @@ export function createForeignCheckIns(
   }
 }
 
-function pollOf({ deviceId, gatewayId, secretSha256 }: ForeignIdentity): ForeignPoll {
+function pollOf({ deviceId, gatewayId, protocol, secretSha256 }: ForeignIdentity): ForeignPoll {
   const secret = secretSha256 === null ? null : hexEncode(secretSha256)
-  return { device: deviceId, secretSha256: secret, gateway: gatewayId }
+  return { device: deviceId, secretSha256: secret, gateway: gatewayId, protocol }
 }
 
-async function writeBatch(db: Db, batch: readonly Waiting[], onHeard: () => void): Promise<void> {
-  try {
-    const seenAt = batch.at(-1)!.seenAt
-    const polls = batch.map(({ poll }) => poll)
-    const states = await db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt))
-    const firstHeard = [...states.values()].filter(({ report }) => report === null)
-    if (firstHeard.length > 0) {
-      await db.write((tx) =>
-        storeReports(
-          tx,
-          firstHeard.map((state) => wholeCheckIn(state.device, firstReport(state, seenAt), seenAt)),
-          seenAt,
-        ),
-      )
-    }
-    onHeard()
-    for (const { poll, resolve } of batch) {
-      const state = states.get(poll.device)
-      resolve(state && { ...state, report: state.report ?? firstReport(state, seenAt) })
-    }
-  } catch (error) {
-    for (const { reject } of batch) reject(error)
-  }
+async function learnChanged(db: Db, polls: readonly ForeignPoll[], seenAt: Date): Promise<States> {
+  return db.write(async (tx) => {
+    const learned = await learnForeignPolls(tx, polls, seenAt)
+    const states = [...learned.values()].map((state) => ({
+      ...state,
+      report: state.report ?? firstReport(state, seenAt),
+    }))
+    const firstHeard = states.flatMap(({ device, report }) =>
+      learned.get(device)!.report === null ? wholeCheckIn(device, report, seenAt) : [],
+    )
+    if (firstHeard.length > 0) await storeReports(tx, firstHeard, seenAt)
+    return new Map(states.map((state) => [state.device, state]))
+  })
 }
 
 /** What a foreign device is taken to say before it has said anything. */
@@ -113,7 +143,7 @@ function firstReport({ protocol, platform }: ForeignState, now: Date): StoredRep
 function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
   return {
     device,
-    // Polls of a foreign device carry no report that could be compared by its digest.
+    // The next poll copies what is known of the device now.
     digest: '',
     reportedAtSeconds: Math.floor(now.getTime() / 1000),
     verifiedAtSeconds: null,

@@ -16,8 +16,18 @@ import {
 import { ProblemError } from '@seaworthy/api/problems'
 import { createRollout, showRollout } from '@seaworthy/api/rollouts'
 import { showFleetVersions } from '@seaworthy/api/updates'
+import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
+import fc from 'fast-check'
+import type { ForeignState } from '../../app/foreign/index.ts'
+import { createForeignCheckIns } from '../../app/foreign/index.ts'
+import { lockForeign, storeChange } from '../../app/foreign/foreign-check-ins.ts'
+import type { WriteTx } from '../../db/connection.ts'
+import { getOpenDdiAction, insertDdiAction, writeDdiAction } from '../../db/ddi-actions.ts'
+import { updateDevice } from '../../db/devices.ts'
+import { replaceAttributes, replaceSecret } from '../../db/foreign-devices.ts'
 import type { Controller } from '../../testing/controllers.ts'
 import {
   addController,
@@ -287,6 +297,107 @@ test('V4 a token that was replaced, and that of a removed device, end on every w
     client.api.call(rotateForeignDevice, { params: { deviceId: agent.id }, body: {} }),
     (error) => error instanceof ProblemError && error.code === 'device_has_no_token',
   )
+})
+
+/** What polls as `identity` are answered, by a worker that hears of no change. */
+function createDeafWorker(db: ReturnType<TestServer['openDatabase']>) {
+  const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom }
+  return createForeignCheckIns(db, ports, () => undefined)
+}
+
+const identityOf = (deviceId: string, secret: string) => ({
+  deviceId,
+  protocol: 'ddi' as const,
+  externalId: null,
+  gatewayId: null,
+  secretSha256: createHash('sha256').update(secret).digest(),
+})
+
+test('V4 D8 a poll is answered by what the rows say now, whatever was changed before it', async () => {
+  const device = (await addController(client, 'changing')).deviceId
+  const db = server.openDatabase()
+  const locked = async (change: (tx: WriteTx, state: ForeignState) => Promise<unknown>) =>
+    db.write(async (tx) => change(tx, (await lockForeign(tx, device, await tx.now()))!))
+  const action = { product: 'acme', version: '1.0', sha256: '0'.repeat(64), counter: 1 }
+  const made = { ...action, device, rollout: null, createdAt: new Date() }
+  const changes: Readonly<Record<string, (n: number) => Promise<unknown>>> = {
+    secret: (n) =>
+      db.write((tx) =>
+        replaceSecret(tx, device, identityOf(device, `secret ${n % 2}`).secretSha256),
+      ),
+    attributes: (n) => locked((tx) => replaceAttributes(tx, device, { n: `${n}` }, new Date())),
+    tags: (n) => db.write((tx) => updateDevice(tx, device, { tags: { n: `${n}` } })),
+    news: (n) =>
+      locked((tx, state) =>
+        storeChange(
+          tx,
+          state,
+          { update: { state: 'idle' }, running: null, unsignedVersion: `${n}` },
+          new Date(),
+        ),
+      ),
+    offer: () => db.write((tx) => insertDdiAction(tx, made)),
+    end: () =>
+      locked(async (tx) => {
+        const open = await getOpenDdiAction(tx, device)
+        if (open === undefined) return
+        await writeDdiAction(tx, { ...open, state: 'finished', closedAt: new Date() })
+      }),
+  }
+  const worker = createDeafWorker(db)
+  const step = fc.tuple(
+    fc.constantFrom(...Object.keys(changes), 'nothing'),
+    fc.nat(3),
+    fc.boolean(),
+  )
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+        for (const [change, n, isSecond] of steps) {
+          await changes[change]?.(n)
+          const identity = identityOf(device, `secret ${isSecond ? 1 : 0}`)
+          const answer = await worker.poll(identity, new Date())
+          const truth = await db.write((tx) => lockForeign(tx, device, new Date(), identity))
+          assert.deepEqual(answer, truth)
+        }
+      }),
+      { numRuns: 25, interruptAfterTimeLimit: 60_000 },
+    )
+  } finally {
+    await db.close()
+  }
+})
+
+test('V4 attack: a poll with a token that is just being replaced does not make it good again', async () => {
+  const device = (await addController(client, 'racing')).deviceId
+  const db = server.openDatabase()
+  const worker = createDeafWorker(db)
+  const [old, renewed] = [identityOf(device, 'old'), identityOf(device, 'renewed')]
+  try {
+    await db.write((tx) => replaceSecret(tx, device, old.secretSha256))
+    assert.ok((await worker.poll(old, new Date())) !== undefined)
+    const isReplaced = Promise.withResolvers<void>()
+    const mayCommit = Promise.withResolvers<void>()
+    const replacing = db.write(async (tx) => {
+      await replaceSecret(tx, device, renewed.secretSha256)
+      isReplaced.resolve()
+      await mayCommit.promise
+    })
+    await isReplaced.promise
+    const polling = worker.poll(old, new Date())
+    await waitUntil('the poll waits for the row', async () => {
+      const rows = await db.reader.sql`
+        select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+      return rows.length > 0
+    })
+    mayCommit.resolve()
+    await replacing
+    assert.equal(await polling, undefined)
+    assert.equal(await worker.poll(old, new Date()), undefined)
+    assert.equal((await worker.poll(renewed, new Date()))?.device, device)
+  } finally {
+    await db.close()
+  }
 })
 
 test('tokens are stored as hashes alone', async () => {
