@@ -1,10 +1,11 @@
 /**
- * Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token and
- * has said once what it runs.
+ * Devices of other protocols, loaded by SQL rather than by as many calls; each has a real token,
+ * has said once what it runs, and has polled since.
  */
 import { createHash } from 'node:crypto'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { TestServer } from '@seaworthy/server/testing'
+import { bareMarkOf } from '@seaworthy/server/testing'
 import { newId } from '@seaworthy/std/ids'
 import { seededRandom } from '@seaworthy/std/random'
 import { fillTables, writeRecords } from './fill-tables.ts'
@@ -26,6 +27,8 @@ interface ForeignDevice {
 }
 
 const hourMs = 3_600_000
+
+const sha256Of = (secret: string) => createHash('sha256').update(secret).digest('hex')
 
 /** Adds `count` devices to `fleet` that speak `protocol` and run what `report` says. */
 export async function addForeignFleet(
@@ -55,12 +58,13 @@ export async function addForeignFleet(
       name: 'foreign_devices',
       columns: 'device, protocol, external_id, home_fleet, secret_sha256',
       lineOf: ({ id, externalId, secret }) =>
-        `${id}\t${protocol}\t${externalId}\t${fleet}\t\\\\x${createHash('sha256').update(secret).digest('hex')}\n`,
+        `${id}\t${protocol}\t${externalId}\t${fleet}\t\\\\x${sha256Of(secret)}\n`,
     },
     {
       name: 'device_states',
       columns: 'device, seen_at, reported_at, digest, fleet, tags',
-      lineOf: ({ id }) => `${id}\t${registered}\t${registered}\t\t${fleet}\t{"site":"kiel"}\n`,
+      lineOf: ({ id, secret }) =>
+        `${id}\t${registered}\t${registered}\t${bareMarkOf(sha256Of(secret))}\t${fleet}\t{"site":"kiel"}\n`,
     },
     { name: 'last_reports', columns: 'device, report', lineOf: ({ id }) => `${id}\t${text}\n` },
   ])

@@ -78,8 +78,12 @@ const marks = {
 } as const
 
 /** The marks of a token and of a gateway differ, whatever they are called. */
-const markOf = ({ secretSha256, gateway }: ForeignPoll) =>
+const markOf = ({ secretSha256, gateway }: Pick<ForeignPoll, 'secretSha256' | 'gateway'>) =>
   secretSha256 === null ? `gateway:${gateway}` : `secret:${secretSha256}`
+
+/** The mark of a device that has polled with a token of its own, and has sent no attributes yet. */
+export const bareMarkOf = (secretSha256: string) =>
+  marks.without(markOf({ secretSha256, gateway: null }))
 
 const column = (batch: readonly ForeignPoll[], pick: (row: ForeignPoll) => string | null) =>
   batch.map(pick) as string[]

@@ -53,6 +53,7 @@ export { freezeReplica, killReplica, startSharedServices } from './replicas.ts'
 export { startReplicaLoad } from './replica-load.ts'
 export type { DatabaseLink, SharedServices } from './replicas.ts'
 export { digestReport } from '../app/devices/report-digest.ts'
+export { bareMarkOf } from '../db/foreign-check-ins.ts'
 export { scrape } from './scrape.ts'
 export { createRegistryHandler } from '../http/registry/index.ts'
 export {
