@@ -207,6 +207,11 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
   ],
   ['its archive has a link that leads out', 'symlink_escapes', { entries: [link('a', '../../x')] }],
   [
+    'its archive has links that lead through too many folders',
+    'links_too_long',
+    { entries: Array.from({ length: 99 }, (_, i) => link(`a${100 + i}`, 'x/../'.repeat(400))) },
+  ],
+  [
     'its seaworthy.json is a link',
     'bundle_manifest_malformed',
     {

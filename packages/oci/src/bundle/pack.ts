@@ -20,11 +20,11 @@ import {
   encodeEntry,
   endBytes,
   entryBytes,
-  findEscape,
   findPathFault,
   findTargetFault,
   paddingAfter,
 } from '../tar/format.ts'
+import { findLinkFault, sayLinkFault } from '../tar/links.ts'
 import type { TarLimits, TreeRefusal } from '../tar/read.ts'
 import { defaultTarLimits } from '../tar/read.ts'
 import type { FileEntry, FileList } from './file-list.ts'
@@ -146,8 +146,8 @@ async function scanFolder(
   await scan('')
   entries.sort((a, b) => comparePaths(a.path, b.path))
   const tree = new Map(entries.map((e) => [e.path, e.kind === 'symlink' ? e.target : undefined]))
-  const escape = findEscape(tree)
-  if (escape !== undefined) return refuse('symlink_escapes', `the link ${escape} leads out`)
+  const fault = findLinkFault(tree)
+  if (fault !== undefined) return refuse(fault.code, sayLinkFault(fault))
   return entries
 }
 

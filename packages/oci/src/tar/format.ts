@@ -39,51 +39,14 @@ export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | u
 }
 
 /**
- * What is wrong with a symbolic link's target in itself, or `undefined`; `findEscape` checks where
- * it leads.
+ * What is wrong with a symbolic link's target in itself, or `undefined`; `findLinkFault` checks
+ * where it leads.
  */
 export function findTargetFault(target: string): 'symlink_escapes' | 'path_too_long' | undefined {
   if (target === '' || target.startsWith('/') || !target.isWellFormed()) return 'symlink_escapes'
   // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(target)) return 'symlink_escapes'
   return Buffer.byteLength(target) > pathBytesMax ? 'path_too_long' : undefined
-}
-
-/** Path → link target for symbolic links, `undefined` for everything else. */
-export type Tree = ReadonlyMap<string, string | undefined>
-
-const followsMax = 40
-
-/**
- * The first symbolic link that leads out of the tree, or round in circles, when followed as a
- * kernel does.
- */
-export function findEscape(tree: Tree): string | undefined {
-  for (const [path, target] of tree) {
-    if (target !== undefined && !leadsInside(tree, path)) return path
-  }
-  return undefined
-}
-
-function leadsInside(tree: Tree, path: string): boolean {
-  const at: string[] = []
-  const waiting = path.split('/').toReversed()
-  let follows = 0
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (name === '' || name === '.') continue
-    if (name === '..') {
-      if (at.pop() === undefined) return false
-      continue
-    }
-    at.push(name)
-    const target = tree.get(at.join('/'))
-    if (target === undefined) continue
-    if (++follows > followsMax) return false
-    at.pop()
-    waiting.push(...target.split('/').toReversed())
-    if (waiting.length > 4 * pathBytesMax) return false
-  }
-  return true
 }
 
 export function comparePaths(a: string, b: string): number {

@@ -12,12 +12,12 @@ import {
   decodeHeader,
   decodePax,
   encodeEntry,
-  findEscape,
   findPathFault,
   findTargetFault,
   paddingAfter,
   paxBytesMax,
 } from './format.ts'
+import { findLinkFault, sayLinkFault } from './links.ts'
 
 /** What a tree of files is refused for, as an archive or as a folder. */
 export type TreeRefusal =
@@ -25,6 +25,7 @@ export type TreeRefusal =
   | 'path_unsafe'
   | 'path_too_long'
   | 'symlink_escapes'
+  | 'links_too_long'
   | 'file_too_large'
   | 'total_too_large'
   | 'too_many_entries'
@@ -295,8 +296,8 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
     },
     finish() {
       if (state !== 'end') refuse('tar_truncated', 'the archive has no end')
-      const escape = findEscape(tree)
-      if (escape !== undefined) refuse('symlink_escapes', `the link ${escape} leads out`)
+      const fault = findLinkFault(tree)
+      if (fault !== undefined) refuse(fault.code, sayLinkFault(fault))
       return { entryCount: tree.size, fileBytes, tarBytes }
     },
   }

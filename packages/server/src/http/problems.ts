@@ -122,6 +122,7 @@ const contentTable = {
   path_unsafe: notGenuine('A path in a bundle is not safe'),
   path_too_long: notGenuine('A path in a bundle is too long'),
   symlink_escapes: notGenuine('A link leads out of its bundle'),
+  links_too_long: notGenuine('The links of a bundle lead through too many folders'),
   file_too_large: notGenuine('A file in a bundle is too large'),
   total_too_large: notGenuine('A bundle is too large'),
   too_many_entries: notGenuine('A bundle holds too many entries'),
