@@ -143,6 +143,14 @@ function writeTx(sql: Sql | TransactionSql): WriteTx {
   return { sql, now } as unknown as WriteTx
 }
 
+/**
+ * Lets this transaction pause for as long as a start may take on a busy machine. Nobody waits for
+ * what it holds but other servers that start.
+ */
+export async function allowPauses({ sql }: WriteTx): Promise<void> {
+  await sql`set local idle_in_transaction_session_timeout = '60s'`
+}
+
 export function openDb(address: DatabaseAddress, log: Log): Db {
   const writer = connect(address, log, { max: 8, readOnly: false })
   const reader = connect(address, log, { max: 8, readOnly: true })

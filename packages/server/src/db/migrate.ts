@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import type { Log } from '@seaworthy/std/log'
 import type { Db } from './connection.ts'
+import { allowPauses } from './connection.ts'
 
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
@@ -38,7 +39,9 @@ async function readMigrations(): Promise<Migration[]> {
 /** This is idempotent, and safe to run from several processes at once. */
 export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
   const migrations = await readMigrations()
-  await db.write(async ({ sql }) => {
+  await db.write(async (tx) => {
+    const { sql } = tx
+    await allowPauses(tx)
     const [server] = await sql<{ version: number }[]>`
       select current_setting('server_version_num')::int as version`
     const major = Math.floor((server?.version ?? 0) / 10_000)

@@ -1,9 +1,12 @@
 /** The schema that the migrations make, as text, so that every change of it is seen in a diff. */
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectGolden } from '../../../../tools/golden.ts'
 import { startTestServer } from '../testing/index.ts'
+import type { WriteTx } from './connection.ts'
+import { lockFirstStart } from './secrets.ts'
 
-test('the schema is the golden one', async () => {
+test('the schema is the golden one, and a start is patient', async () => {
   const server = await startTestServer()
   const db = server.openDatabase()
   try {
@@ -26,6 +29,19 @@ test('the schema is the golden one', async () => {
       order by part, relname, attnum, line`
     const text = lines.map(({ line }) => `${line}\n`).join('')
     expectGolden(new URL('./schema.golden.sql', import.meta.url), text)
+
+    // The start of a busy machine pauses in its transaction for longer than a request may.
+    const pauseOf = async ({ sql }: WriteTx) =>
+      (await sql`show idle_in_transaction_session_timeout`)[0]![
+        'idle_in_transaction_session_timeout'
+      ]
+    assert.equal(await db.write(pauseOf), '4s')
+    const pauseOfStart = async (tx: WriteTx) => {
+      await lockFirstStart(tx)
+      return pauseOf(tx)
+    }
+    assert.equal(await db.write(pauseOfStart), '1min')
+    assert.equal(await db.write(pauseOf), '4s')
   } finally {
     await db.close()
     await server.stop()

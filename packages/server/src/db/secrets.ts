@@ -1,5 +1,6 @@
 /** Sealed secrets and public facts of the server. */
 import type { ReadTx, WriteTx } from './connection.ts'
+import { allowPauses } from './connection.ts'
 
 /** The newest version of a secret, still sealed. */
 export async function readSecret(
@@ -53,6 +54,7 @@ export async function updateFact({ sql }: WriteTx, name: string, value: string):
 }
 
 /** Only one process at a time does the first start. */
-export async function lockFirstStart({ sql }: WriteTx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(7403002)`
+export async function lockFirstStart(tx: WriteTx): Promise<void> {
+  await allowPauses(tx)
+  await tx.sql`select pg_advisory_xact_lock(7403002)`
 }
