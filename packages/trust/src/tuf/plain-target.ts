@@ -3,6 +3,7 @@
  * what its bytes must be.
  */
 import { encodeSegment } from '@seaworthy/std/http'
+import { invariant } from '@seaworthy/std/refusal'
 import { trustError } from './codes.ts'
 import { roleFileName } from './cycle.ts'
 import type { TargetFile } from './metadata.ts'
@@ -68,7 +69,8 @@ export interface StreamingHash {
 /**
  * Verifies a target as a stream (5.7.3): yields the pieces as they come, and throws `endless_data`,
  * `wrong_length` or `wrong_hash` unless all of them together are what was signed for. Nothing of it
- * may be used before the loop has ended. Keeps no piece.
+ * may be used before the loop has ended; a loop that is left without an error before that throws,
+ * because it has no verdict. Keeps no piece.
  */
 export async function* verifyTarget(
   source: AsyncIterable<Uint8Array>,
@@ -80,18 +82,27 @@ export async function* verifyTarget(
     .map((name) => ({ hash: openHash(name), signed: hashes[name]! }))
   if (running.length === 0) throw provesNothing()
   let received = 0
-  for await (const piece of source) {
-    received += piece.length
-    if (received > length) {
-      throw trustError('endless_data', `longer than the ${length} bytes signed for`)
+  let isJudged = false
+  try {
+    for await (const piece of source) {
+      received += piece.length
+      if (received > length) {
+        throw trustError('endless_data', `longer than the ${length} bytes signed for`)
+      }
+      for (const { hash } of running) hash.update(piece)
+      yield piece
     }
-    for (const { hash } of running) hash.update(piece)
-    yield piece
-  }
-  if (received < length) {
-    throw trustError('wrong_length', `shorter than the ${length} bytes signed for`)
-  }
-  if (running.some(({ hash, signed }) => hash.digest() !== signed)) {
-    throw trustError('wrong_hash', 'not the content signed for')
+    if (received < length) {
+      throw trustError('wrong_length', `shorter than the ${length} bytes signed for`)
+    }
+    if (running.some(({ hash, signed }) => hash.digest() !== signed)) {
+      throw trustError('wrong_hash', 'not the content signed for')
+    }
+    isJudged = true
+  } catch (error) {
+    isJudged = true
+    throw error
+  } finally {
+    invariant(isJudged, 'a target under verification was left before its end')
   }
 }
