@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { packBundle } from '@seaworthy/oci/bundle/pack'
 import type { ContentTarget } from '@seaworthy/oci/content'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
+import { digestOf } from '@seaworthy/oci/digests'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
@@ -20,10 +23,30 @@ import { startServer } from './testing/server.ts'
 type Lie = (request: HttpRequest, text: string) => string | undefined
 
 /** Answers by itself, without asking the real server. */
-type Fake = (request: HttpRequest) => string | { bytes: Uint8Array; type: string } | undefined
+type Fake = (
+  request: HttpRequest,
+) => string | { bytes: Uint8Array | readonly Uint8Array[]; type: string } | undefined
 
-async function* bodyOf(content: string | Uint8Array) {
-  yield typeof content === 'string' ? utf8Encode(content) : content
+/** The pieces of a list come one by one, each a while after the one before. */
+async function* bodyOf(content: string | Uint8Array | readonly Uint8Array[]) {
+  if (typeof content === 'string') yield utf8Encode(content)
+  else if (content instanceof Uint8Array) yield content
+  else {
+    for (const piece of content) {
+      yield piece
+      for (let i = 0; i < 500; i++) await turn()
+    }
+  }
+}
+
+/**
+ * What makes a careless reader believe that it has read a layer of another digest: the decoder has
+ * all that it wants with the first piece.
+ */
+function lure(layer: Uint8Array, size: number) {
+  const first = Buffer.concat([layer, Buffer.from('x')])
+  assert.ok(first.length < size)
+  return { bytes: [first, Buffer.alloc(size - first.length)], type: 'application/octet-stream' }
 }
 
 /**
@@ -90,6 +113,7 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   for (const version of ['1', '2']) {
     await mkdir(user.file(`app-${version}/bin`), { recursive: true })
     await writeFile(user.file(`app-${version}/bin/app`), `#!/bin/sh\n# ${version}\n`)
+    if (version === '1') await writeFile(user.file('app-1/noise'), randomBytes(1000))
     await chmod(user.file(`app-${version}/bin/app`), 0o755)
     await user.ok(
       'release',
@@ -179,6 +203,34 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
     /the file list of linux\/amd64 is not what its layer holds.*\(file_list_mismatch\)/
   assert.match(await user.fails(3, 'publish', 'web', '2', '--channel', 'stable', ...both), refusal)
   assert.match(await user.fails(3, 'release', 'diff', 'web', '1', '2'), refusal)
+
+  // T11 attack: the honest layer, a byte behind it and anything up to the length, in the place of
+  // the back-doored one.
+  fake = (request) => {
+    const name = request.url.split('/').at(-1)!
+    const { layer, honest } = crafted
+    return name === layer.digest ? lure(honest, layer.size) : crafted.content.get(name)
+  }
+  const otherBytes = /the bytes do not have the announced digest.*\(wrong_hash\)/
+  assert.match(
+    await user.fails(3, 'publish', 'web', '2', '--channel', 'stable', ...both),
+    otherBytes,
+  )
+  assert.match(await user.fails(3, 'release', 'diff', 'web', '1', '2'), otherBytes)
+
+  // T11 attack: the same in the place of the release before, so that nothing seems to change.
+  lie = undefined
+  const [before, after] = [await pack(user.file('app-1')), await pack(user.file('app-2'))]
+  fake = (request) =>
+    request.url.endsWith(before.digest) ? lure(after.bytes, before.size) : undefined
+  assert.match(
+    await user.fails(3, '--yes', 'publish', 'web', '2', '--channel', 'stable', ...both),
+    /NOT CHECKED: linux\/amd64: what it is compared with could not be computed: .* do not have the announced digest/,
+  )
+  const shown = await user.ok('release', 'diff', 'web', '1', '2')
+  assert.match(shown, /! NOT CHECKED .*do not have the announced digest/)
+  assert.match(shown, /linux\/amd64: 2 added, 0 removed, 0 changed/)
+  fake = undefined
   const waiting = await user.json<unknown[]>('proposal', 'list', '--state', 'open')
   assert.deepEqual(waiting, [])
 })
@@ -354,12 +406,20 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
   assert.match(await user.ok('log', 'accept', '--reason', 'again'), /nothing to accept/)
 })
 
+/** The layer that `release create` makes of a folder. */
+async function pack(folder: string) {
+  const pieces: Uint8Array[] = []
+  const packed = await packBundle(folder, async (piece) => void pieces.push(piece))
+  return { ...packed, bytes: Buffer.concat(pieces) }
+}
+
 /** A release whose list is that of other content, as a hostile registry serves it: by digest. */
 async function craftLyingRelease(version: string) {
   const content = new Map<string, { bytes: Uint8Array; type: string }>()
   const file = { path: 'bin/app', isExecutable: true }
-  const layer = craftLayer([{ ...file, content: '#!/bin/sh\nnc -l 4444 | sh &\n' }]).layer
-  const listed = craftLayer([{ ...file, content: `#!/bin/sh\n# ${version}\n` }]).files
+  const backDoor = `#!/bin/sh\nnc -l 4444 | sh & # ${hash('sha512', version, 'hex')}\n`
+  const { layer } = craftLayer([{ ...file, content: backDoor }])
+  const honest = craftLayer([{ ...file, content: `#!/bin/sh\n# ${version}\n` }])
   const target: ContentTarget = {
     hasBlob: async () => false,
     async putBlob({ digest }, open) {
@@ -369,7 +429,8 @@ async function craftLyingRelease(version: string) {
       content.set(digest, { bytes, type: mediaType })
     },
   }
-  const bundles = [{ platform: 'linux/amd64', layer, listed }]
+  const bundles = [{ platform: 'linux/amd64', layer, listed: honest.files }]
   const { descriptor } = await craftRelease(target, { product: 'web', version, bundles })
-  return { digest: descriptor.digest, content }
+  const lied = { digest: digestOf(layer), size: layer.length }
+  return { digest: descriptor.digest, content, layer: lied, honest: honest.layer }
 }

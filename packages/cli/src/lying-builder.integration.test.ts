@@ -299,9 +299,14 @@ test('T11 a release that was signed with a lie does not keep a better one from b
   })
   await repository.addRelease('web', 'stable', '3.0', { ...bad, floor: 1 })
   const good = await push(layout, '4.0', { platform, layer: honest.layer, listed: honest.files })
-  const shown = await user.ok(...show(await writeProposal(signer, good, layout)))
-  assert.match(shown, /! 3\.0, with which it is compared, lies about its content: linux\/amd64/)
+  const path = await writeProposal(signer, good, layout)
+  const shown = await user.ok(...show(path))
+  const lie = /NOT CHECKED:? +3\.0, with which it is compared, lies about its content: linux\/amd64/
+  assert.match(shown, lie)
   assert.match(shown, /~ bin\/app {2}15 B -> 10 B/)
+  const sign = ['proposal', 'sign', path, ...(await makeKey(user))]
+  assert.match(await user.fails(3, '--yes', ...sign), lie)
+  assert.match(await user.fails(3, ...sign, '--unchecked'), /\(key_not_authorised\)/)
 
   // An exported folder as somebody with all the rights of the server would make it.
   const folder = user.file('export')

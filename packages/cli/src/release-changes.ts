@@ -401,17 +401,22 @@ function describeEntry(entry: FileEntry): string {
   }
 }
 
+const liesShownMax = 10
+
 /**
- * Describes what a release carries that no device looks at, and what the release before said
- * wrongly about itself.
+ * Describes what the release before said wrongly about itself: whoever signed it saw something
+ * else, so the next signature needs explicit consent to the comparison.
  */
-export function describeRest(before: ReleaseTree | undefined, after: ReleaseTree): string[] {
-  const { others } = after
-  const lies = before?.lies ?? []
+export function describeLies({ version, lies }: ReleaseTree): string[] {
+  const left = lies.length - liesShownMax
+  return [...lies.slice(0, liesShownMax), ...(left > 0 ? [`and ${left} more`] : [])]
+    .map((lie) => `${version}, with which it is compared, lies about its content: ${lie}`)
+    .map(harmless)
+}
+
+/** Describes what a release carries that no device looks at. */
+export function describeRest({ others }: ReleaseTree): string[] {
   return [
-    ...lies.map(
-      (lie) => `! ${before!.version}, with which it is compared, lies about its content: ${lie}`,
-    ),
     ...(others.length === 0
       ? []
       : [

@@ -6,7 +6,7 @@ import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { requireBundleManifest, requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import type { ContentSource } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
-import { verifyStream } from '@seaworthy/oci/digests'
+import { readVerified } from '@seaworthy/oci/digests'
 import type { Descriptor } from '@seaworthy/oci/manifests'
 import type {
   BundlePlatform,
@@ -56,7 +56,8 @@ export interface ReleaseTree {
 
 /**
  * A `proposed` release is refused when its documents contradict its content. A release `before` was
- * signed already, and the contradiction is only reported.
+ * signed already: the contradiction is reported, and whoever signs the next one accepts it in so
+ * many words.
  */
 export type Purpose = 'proposed' | 'before'
 
@@ -127,9 +128,9 @@ export function createTreeReader(
     if (purpose === 'proposed') {
       totalBytes += bytes
       for (const { descriptor } of parts) {
-        for await (const piece of verifyStream(source.readBlob(descriptor), descriptor)) {
-          onBytes(piece.length)
-        }
+        await readVerified(source.readBlob(descriptor), descriptor, (piece) =>
+          onBytes(piece.length),
+        )
       }
     }
     const shown = parts.map(({ name, descriptor: { digest, size } }) => ({ name, digest, size }))

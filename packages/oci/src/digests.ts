@@ -3,7 +3,7 @@
  * against one (image-spec, descriptor.md).
  */
 import { createHash, hash } from 'node:crypto'
-import { TrustError } from '@seaworthy/std/refusal'
+import { invariant, Refusal, TrustError } from '@seaworthy/std/refusal'
 
 export const digestAlgorithms = ['sha256', 'sha512'] as const
 export type DigestAlgorithm = (typeof digestAlgorithms)[number]
@@ -69,21 +69,68 @@ export interface ExpectedContent {
 /**
  * Passes the pieces on and, after the last, throws unless they were exactly the expected content. A
  * piece that would exceed the length is not passed on. Throws `TrustError<ContentFault>`. Nothing
- * that was passed on may be used before the loop has ended.
+ * that was passed on may be used before the loop has ended; a loop that is left without an error
+ * before that throws, because it has no verdict. Whoever makes something of the bytes uses
+ * `readVerified`, which cannot be left.
  */
 export async function* verifyStream(
   source: AsyncIterable<Uint8Array>,
   expected: ExpectedContent,
 ): AsyncGenerator<Uint8Array> {
   const digester = createDigester(digestAlgorithm(expected.digest))
-  for await (const piece of source) {
-    if (digester.byteCount + piece.length > expected.size) {
-      throw new TrustError<ContentFault>('endless_data', 'more bytes than were announced')
+  let isJudged = false
+  try {
+    for await (const piece of source) {
+      if (digester.byteCount + piece.length > expected.size) {
+        throw new TrustError<ContentFault>('endless_data', 'more bytes than were announced')
+      }
+      digester.update(piece)
+      yield piece
     }
-    digester.update(piece)
-    yield piece
+    finishVerification(digester, expected)
+    isJudged = true
+  } catch (error) {
+    isJudged = true
+    throw error
+  } finally {
+    invariant(isJudged, 'a stream under verification was left before its end')
   }
-  finishVerification(digester, expected)
+}
+
+/**
+ * Gives the pieces to `take` one after the other, and returns only when all of them together were
+ * exactly the expected content. A refusal of `take` ends neither the reading nor the verification:
+ * wrong bytes are called that, and not what somebody made of them. Throws
+ * `TrustError<ContentFault>`, else the first refusal of `take`; other errors of both sides at once.
+ */
+export async function readVerified(
+  source: AsyncIterable<Uint8Array>,
+  expected: ExpectedContent,
+  take: (piece: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  let refusal: Refusal | undefined
+  for await (const piece of verifyStream(source, expected)) {
+    if (refusal !== undefined) continue
+    try {
+      await take(piece)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      refusal = error
+    }
+  }
+  if (refusal !== undefined) throw refusal
+}
+
+/**
+ * The whole content in memory; the caller has bounded its size. Throws `TrustError<ContentFault>`.
+ */
+export async function collectVerified(
+  source: AsyncIterable<Uint8Array>,
+  expected: ExpectedContent,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  await readVerified(source, expected, (piece) => void pieces.push(piece))
+  return Buffer.concat(pieces)
 }
 
 /** Throws `TrustError<ContentFault>` unless the digester saw exactly the expected content. */

@@ -12,7 +12,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { ContentSource, ContentTarget } from './content.ts'
 import { missing } from './content.ts'
 import type { Digest, ExpectedContent } from './digests.ts'
-import { createDigester, digestAlgorithm, digestHex, verifyStream } from './digests.ts'
+import { createDigester, digestAlgorithm, digestHex, readVerified } from './digests.ts'
 import { parseJson } from './json.ts'
 import type { Descriptor, ImageIndex } from './manifests.ts'
 import { encodeManifest, manifestSizeMax, mediaTypes, parseManifest } from './manifests.ts'
@@ -148,7 +148,7 @@ function layoutAt(path: string, random: Random): Layout {
     },
     async putBlob(expected, source) {
       await put(async (write) => {
-        for await (const piece of verifyStream(source(), expected)) await write(piece)
+        await readVerified(source(), expected, write)
         return expected.digest
       })
     },

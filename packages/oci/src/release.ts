@@ -22,7 +22,7 @@ import { bundleEncoder, packBundle } from './bundle/pack.ts'
 import type { ContentSource } from './content.ts'
 import { copyContent, putBytes } from './content.ts'
 import type { Digest } from './digests.ts'
-import { verifyBytes, verifyStream } from './digests.ts'
+import { collectVerified, verifyBytes } from './digests.ts'
 import type { Layout } from './layout.ts'
 import type { Descriptor, EncodedManifest, Manifest } from './manifests.ts'
 import {
@@ -44,7 +44,6 @@ import {
   requireDocument,
   requireFewPlatforms,
 } from './release-index.ts'
-import { concatBytes } from '@seaworthy/std/bytes'
 
 export type ReleaseRefusal =
   | 'platform_name'
@@ -298,7 +297,5 @@ export async function readListDocument(source: ContentSource, list: Descriptor):
   if (list.size > fileListBytesMax) {
     throw new Refusal<FileListRefusal>('file_list_too_large', 'the file list is too large')
   }
-  const parts: Uint8Array[] = []
-  for await (const piece of verifyStream(source.readBlob(list), list)) parts.push(piece)
-  return parseFileList(concatBytes(...parts))
+  return parseFileList(await collectVerified(source.readBlob(list), list))
 }

@@ -184,9 +184,11 @@ function runZstdInline(): () => void {
   const original = zlib.createZstdDecompress
   const inline = () => {
     const pieces: Uint8Array[] = []
-    return new Transform({
+    let bytesWritten = 0
+    const stream = new Transform({
       transform(piece: Uint8Array, _encoding, done) {
         pieces.push(new Uint8Array(piece))
+        bytesWritten += piece.length
         done()
       },
       flush(done) {
@@ -198,6 +200,7 @@ function runZstdInline(): () => void {
         }
       },
     })
+    return Object.defineProperty(stream, 'bytesWritten', { get: () => bytesWritten })
   }
   const replaceBy = (value: unknown) => {
     Object.defineProperty(zlib, 'createZstdDecompress', {

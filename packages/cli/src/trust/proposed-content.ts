@@ -5,11 +5,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
+import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent, missing } from '@seaworthy/oci/content'
 import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
-import { verifyBytes, verifyStream } from '@seaworthy/oci/digests'
+import { collectVerified, verifyBytes } from '@seaworthy/oci/digests'
 import { parseJson } from '@seaworthy/oci/json'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
 import { mediaTypes } from '@seaworthy/oci/manifests'
@@ -33,7 +33,13 @@ import {
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
 import type { LeftOut } from '../release-changes.ts'
-import { compareTrees, describeChanges, describeRest, nothingLeftOut } from '../release-changes.ts'
+import {
+  compareTrees,
+  describeChanges,
+  describeLies,
+  describeRest,
+  nothingLeftOut,
+} from '../release-changes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
 import { createTreeReader, isContentFault, isMissing, reasonOf } from '../release-trees.ts'
 
@@ -171,17 +177,18 @@ function describeTrees(
     old !== undefined && 'reason' in old
       ? [`the release before cannot be read (${old.reason}): all of ${name} is shown as new`]
       : []
+  const doubts = [...unread.map(harmless), ...(before === undefined ? [] : describeLies(before))]
   const { lines, unchecked, leftOut } = describeChanges(compareTrees(before, after), options)
   return {
     lines: [
       harmless(
         `File tree of ${name}${title}: ${formatBytes(bytes)}, computed here from the content`,
       ),
-      ...unread.map((what) => `  ! NOT CHECKED  ${harmless(what)}`),
+      ...doubts.map((what) => `  ! NOT CHECKED  ${what}`),
       ...lines.map((line) => `  ${line}`),
-      ...describeRest(before, after).map((line) => `  ${line}`),
+      ...describeRest(after).map((line) => `  ${line}`),
     ],
-    unchecked: [...unread, ...unchecked],
+    unchecked: [...doubts, ...unchecked],
     leftOut,
   }
 }
@@ -262,15 +269,15 @@ export async function packContent(
       left.push(expected.digest)
       continue
     }
-    const parts: Uint8Array[] = []
+    let bytes: Uint8Array
     try {
-      for await (const piece of verifyStream(source.readBlob(expected), expected)) parts.push(piece)
+      bytes = await collectVerified(source.readBlob(expected), expected)
     } catch (error) {
       if (!isMissing(error) && !(before && isContentFault(error))) throw error
       left.push(expected.digest)
       continue
     }
-    keep(expected.digest, concatBytes(...parts))
+    keep(expected.digest, bytes)
   }
   return { evidence: Object.keys(kept).length === 0 ? {} : { [contentMember]: kept }, left }
 }

@@ -3,9 +3,10 @@ import type { Readable } from 'node:stream'
 import { constants, createZstdDecompress } from 'node:zlib'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
-import { verifyStream } from '../digests.ts'
+import { readVerified } from '../digests.ts'
 import type { TarLimits, TarSink, TarSummary } from '../tar/read.ts'
 import { createTarReader, defaultTarLimits } from '../tar/read.ts'
+import { createFrameScanner } from './frame.ts'
 
 export type UnpackRefusal = 'zstd_damaged'
 
@@ -22,11 +23,11 @@ export interface UnpackOptions {
 }
 
 /**
- * Returns only when the source was exactly the expected content and all of it went to the sink.
- * Throws `TrustError<ContentFault>` when the bytes are not the expected ones, whatever else is
- * wrong with them; `Refusal<TarRefusal | UnpackRefusal>` when the right bytes are no good bundle;
- * errors of source and sink as they are. After a throw everything that went to the sink must be
- * thrown away.
+ * Returns only when the source was exactly the expected content, was one zstd frame and nothing
+ * else, and all of it went to the sink. Throws `TrustError<ContentFault>` when the bytes are not
+ * the expected ones, whatever else is wrong with them; `Refusal<TarRefusal | UnpackRefusal>` when
+ * the right bytes are no good bundle; errors of source and sink as they are. After a throw
+ * everything that went to the sink must be thrown away.
  */
 export async function unpackBundle({
   source,
@@ -35,53 +36,77 @@ export async function unpackBundle({
   limits = defaultTarLimits,
 }: UnpackOptions): Promise<TarSummary> {
   const reader = createTarReader(sink, limits)
-  const pieces = verifyStream(source, expected)
+  const decoder = createDecoder((chunk) => reader.push(chunk))
+  try {
+    await readVerified(source, expected, (piece) => decoder.write(piece))
+    await decoder.end()
+    return reader.finish()
+  } finally {
+    await decoder.close()
+  }
+}
+
+/** Decompresses what is written to it, while the writer goes on. */
+interface Decoder {
+  /**
+   * Throws errors of `take` that are no refusals at once. Refusals wait for `end`, so that bytes
+   * behind the frame are found in any case.
+   */
+  write(piece: Uint8Array): Promise<void>
+  /** Returns when `take` had everything. Throws `zstd_damaged` and what `take` threw. */
+  end(): Promise<void>
+  /** Returns when `take` is not called any more. */
+  close(): Promise<void>
+}
+
+function createDecoder(take: (chunk: Uint8Array) => Promise<void> | undefined): Decoder {
   const zstd = createZstdDecompress({
     chunkSize: chunkBytes,
     readableHighWaterMark: 4 * chunkBytes,
     params: { [constants.ZSTD_d_windowLogMax]: windowLogMax },
   } as Parameters<typeof createZstdDecompress>[0])
-  let sourceFailure: { error: unknown } | undefined
+  const frame = createFrameScanner()
+  let frameBytes = 0
+  let failure: { error: unknown } | undefined
 
-  const feed = async () => {
+  const read = async () => {
     try {
-      for (;;) {
-        const next = await pieces.next().catch((error: unknown) => {
-          sourceFailure = { error }
-          throw error
-        })
-        if (next.done) break
-        if (zstd.destroyed) return
-        if (!zstd.write(next.value)) await drained(zstd)
+      for await (const chunk of zstd as Readable as AsyncIterable<Uint8Array>) {
+        const pending = take(chunk)
+        if (pending) await pending
       }
-      zstd.end()
     } catch (error) {
-      zstd.destroy(error as Error)
+      failure = { error: isZstdError(error) ? damaged(error) : error }
     }
   }
-  const feeding = feed()
-  try {
-    for await (const chunk of zstd as Readable as AsyncIterable<Uint8Array>) {
-      const pending = reader.push(chunk)
-      if (pending) await pending
-    }
-    await feeding
-    return reader.finish()
-  } catch (error) {
-    zstd.destroy()
-    await feeding
-    if (sourceFailure) throw sourceFailure.error
-    const failure = isZstdError(error)
-      ? new Refusal<UnpackRefusal>('zstd_damaged', 'the bundle cannot be decompressed', {
-          cause: error,
-        })
-      : error
-    // Wrong bytes are reported as that, not as what a decoder made of them.
-    if (failure instanceof Refusal) await drainAll(pieces)
-    throw failure
-  } finally {
-    await pieces.return(undefined)
+  const reading = read()
+
+  return {
+    async write(piece) {
+      const length = frame.push(piece)
+      frameBytes += length
+      if (length > 0 && !zstd.destroyed && !zstd.write(piece.subarray(0, length))) {
+        await drained(zstd)
+      }
+      if (failure !== undefined && !(failure.error instanceof Refusal)) throw failure.error
+    },
+    async end() {
+      if (!frame.isWhole()) throw damaged()
+      zstd.end()
+      await reading
+      if (failure !== undefined) throw failure.error
+      // The decoder must have seen the same end of the frame as the scanner.
+      if (zstd.bytesWritten !== frameBytes) throw damaged()
+    },
+    async close() {
+      zstd.destroy()
+      await reading
+    },
   }
+}
+
+function damaged(cause?: unknown): Refusal<UnpackRefusal> {
+  return new Refusal<UnpackRefusal>('zstd_damaged', 'the bundle cannot be decompressed', { cause })
 }
 
 function isZstdError(error: unknown): boolean {
@@ -97,8 +122,4 @@ function drained(zstd: ReturnType<typeof createZstdDecompress>): Promise<void> {
     }
     zstd.on('drain', done).on('close', done)
   })
-}
-
-async function drainAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of pieces) continue
 }

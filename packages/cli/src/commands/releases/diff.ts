@@ -3,7 +3,7 @@ import { showRelease } from '@seaworthy/api/releases'
 import { parseDigest } from '@seaworthy/oci/digests'
 import type { Context } from '../../context.ts'
 import { productContent } from '../../registry.ts'
-import { compareTrees, describeChanges, describeRest } from '../../release-changes.ts'
+import { compareTrees, describeChanges, describeLies, describeRest } from '../../release-changes.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 
@@ -28,7 +28,8 @@ export async function diffReleases(
     const changes = compareTrees(before, after)
     context.show(changes, () => [
       ...describeChanges(changes, options).lines,
-      ...describeRest(before, after),
+      ...describeLies(before).map((lie) => `! NOT CHECKED  ${lie}`),
+      ...describeRest(after),
     ])
   })
 }
