@@ -116,6 +116,29 @@ test('T7 D12 forgotten floor: a floor that the channel has signed binds a device
   await refusedWith('below_floor', five)
 })
 
+test('T6 T7 a floor that stolen channel keys signed once ends with these keys, and what is committed stays', async () => {
+  const five = await startAtFive()
+  const { repository, product } = origin
+  const role = `${product}.stable`
+  const honest = repository.targets.get(role)!
+  origin.assignment = null
+  // The thief lists no release at all: only the marks.
+  const version = honest.version + 1
+  const seaworthy = { counterHighest: 1000, floorHighest: 1000 }
+  repository.targets.set(role, { ...honest, version, seaworthy })
+  await repository.publish(role)
+  agent.installer.pollNow()
+  await waitUntil('the marks are seen', () => agent.status().metadata[role] === version)
+  // The owners replace every key of the channel, and restart its marks.
+  repository.targets.set(role, { ...honest, version })
+  await repository.rotateKeys(role, 3, 2)
+  await origin.release('4.0.0', app('4.0.0'), { counter: 4 })
+  await refusedWith('counter_below_committed', five)
+  await origin.release('6.0.0', app('6.0.0'), { counter: 6 })
+  agent.installer.pollNow()
+  await waitUntil('release 6 committed', () => agent.status().committedCounter === 6)
+})
+
 test('T7 wrong channel: an assignment to a release of another channel is refused', async () => {
   const five = await startAtFive()
   await origin.repository.addChannel(origin.product, 'beta')

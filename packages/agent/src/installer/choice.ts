@@ -15,23 +15,20 @@ export interface Choice {
 export function createChoice(context: InstallerContext): Choice {
   const { ports, settings, store, trust } = context
   const { config } = settings
-  const channelKey = `${config.product}/${config.channel}`
 
-  /** Keeps the floor whatever becomes of the metadata that says so: it is not asked for again. */
-  const rememberFloor = async (floor: number) => {
+  /** The trust state has taken them over, with the keys that may have signed them. */
+  const dropEarlierFloors = async () => {
     await store.change((state) =>
-      floor <= (state.channelFloors[channelKey] ?? 0)
-        ? state
-        : { ...state, channelFloors: { ...state.channelFloors, [channelKey]: floor } },
+      Object.keys(state.channelFloors).length === 0 ? state : { ...state, channelFloors: {} },
     )
   }
 
-  const deviceFacts = (): DeviceFacts => ({
+  const deviceFacts = (channelFloor: number): DeviceFacts => ({
     product: config.product,
     channel: config.channel,
     platform: config.platform,
     committedCounter: store.state.committedCounter,
-    floor: Math.max(store.state.floor, store.state.channelFloors[channelKey] ?? 0),
+    floor: Math.max(store.state.floor, channelFloor),
     ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
   })
 
@@ -45,11 +42,12 @@ export function createChoice(context: InstallerContext): Choice {
       trust.client.loadChannel(config.product, config.channel),
     )
     const listing = listReleases(channel.signed)
-    await rememberFloor(listing.floor)
+    await dropEarlierFloors()
     if (assignment === null) return undefined
-    if (assignment === 'by-itself') return chooseRelease(listing, deviceFacts())
+    const facts = deviceFacts(await trust.client.channelFloor(config.product, config.channel))
+    if (assignment === 'by-itself') return chooseRelease(listing, facts)
     checkAssignedChannel(assignment.targetPath)
-    const release = findRelease(listing, assignment.targetPath, deviceFacts())
+    const release = findRelease(listing, assignment.targetPath, facts)
     if (release.sha256 !== assignment.sha256) {
       throw trustError('wrong_hash', 'the assignment names other content than the signed target')
     }

@@ -85,6 +85,7 @@ export async function openInstaller(
       fetchFolder: layout.fetch,
       sources: settings.sources,
       builtAt: settings.builtAt,
+      earlierFloors: store.state.channelFloors,
     },
     isUntouched,
   )

@@ -29,6 +29,8 @@ export interface TrustSettings {
   sources: readonly SourceSettings[]
   /** A time that has certainly passed. */
   builtAt: Date
+  /** Floors by `<product>/<channel>` that an earlier version wrote into the device's state. */
+  earlierFloors: Readonly<Record<string, number>>
 }
 
 export interface DeviceTrust {
@@ -62,7 +64,12 @@ export async function openTrust(
 ): Promise<DeviceTrust> {
   const store = createStore(ports.disk, settings.trustFolder)
   const { anchor, builtAt: notBefore } = settings
-  const options = { anchor, profile: 'strict', notBefore } as const
+  const earlierFloors = new Map(
+    Object.entries(settings.earlierFloors).map(
+      ([key, floor]) => [key.replace('/', '.'), floor] as const,
+    ),
+  )
+  const options = { anchor, profile: 'strict', notBefore, earlierFloors } as const
   const isEmpty = ((await store.read('a')) ?? (await store.read('b'))) === undefined
   if (isFresh && isEmpty) {
     await createTrustState(options, store)

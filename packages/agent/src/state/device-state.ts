@@ -78,8 +78,8 @@ export interface DeviceState {
   committedCounter: number
   floor: number
   /**
-   * The highest floor that the keys of `<product>/<channel>` have signed. No release below it is
-   * chosen; what is installed may stay.
+   * Floors by `<product>/<channel>` that an earlier version of this program wrote here. The trust
+   * state takes them over and keeps them since, with the keys that signed them.
    */
   channelFloors: Readonly<Record<string, number>>
   /** The release that is stored whole, and waits for permission to restart into it. */

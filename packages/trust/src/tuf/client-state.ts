@@ -71,17 +71,19 @@ async function trailer(body: string): Promise<string> {
 }
 
 const thresholdForm = /^threshold=([1-9][0-9]{0,8})$/
+const floorForm = /^floor=([1-9][0-9]{0,15})$/
 
 /**
- * `VERSION KEY KEY… threshold=N` for each ring, which earlier versions of this program read as one
- * more key that no ring has.
+ * `VERSION KEY KEY… floor=N threshold=N` for each ring, without a floor where it is 0. Earlier
+ * versions of this program read either as one more key that no ring has.
  */
 function formatMarks(marks: StoredMarks): Record<string, string[]> {
   const texts = Object.create(null) as Record<string, string[]>
   for (const [name, list] of marks) {
-    texts[name] = list.map(({ version, keys, threshold }) =>
-      [version, ...keys, `threshold=${threshold}`].join(' '),
-    )
+    texts[name] = list.map(({ version, keys, threshold, floor }) => {
+      const signed = floor === 0 ? [] : [`floor=${floor}`]
+      return [version, ...keys, ...signed, `threshold=${threshold}`].join(' ')
+    })
   }
   return texts
 }
@@ -97,12 +99,14 @@ function parseMarks(json: JsonValue): StoredMarks {
   const readMark = (value: JsonValue): VersionMark => {
     const [version, ...rest] = typeof value === 'string' ? value.split(' ') : []
     const stated = thresholdForm.exec(rest.at(-1) ?? '')?.[1]
-    const keys = stated === undefined ? rest : rest.slice(0, -1)
+    const unbound = stated === undefined ? rest : rest.slice(0, -1)
+    const floor = floorForm.exec(unbound.at(-1) ?? '')?.[1]
+    const keys = floor === undefined ? unbound : unbound.slice(0, -1)
     const number = Number(version)
     if (!Number.isSafeInteger(number) || number < 1 || keys.length === 0) {
       throw new SyntaxError('a mark is out of form')
     }
-    return { version: number, keys, threshold: Number(stated ?? 1) }
+    return { version: number, keys, threshold: Number(stated ?? 1), floor: Number(floor ?? 0) }
   }
   const readMarks = ([name, list]: [string, JsonValue]) => {
     if (!Array.isArray(list)) throw new SyntaxError('marks are no list')

@@ -15,7 +15,7 @@ import { lintDelegator } from './layout.ts'
 import { defaultTufLimits } from './metadata.ts'
 import type { Metadata, Profile, TargetsSigned, TufLimits } from './metadata.ts'
 import { parseMetadata } from './parse-metadata.ts'
-import { channelRole } from './names.ts'
+import { channelRole, delegatorOf } from './names.ts'
 import { timeAfter, timeFloor } from './time-floor.ts'
 import type { OfflineTime } from './time-floor.ts'
 import { TrustedSet } from './trusted-set.ts'
@@ -33,6 +33,11 @@ export interface TufClientOptions {
    * device. Timestamp and snapshot must be fresh all the same; `status` tells what has expired.
    */
   readonly acceptExpiredOffline?: boolean
+  /**
+   * Floors by channel role that an earlier version of this program wrote down elsewhere, without
+   * the keys that signed them.
+   */
+  readonly earlierFloors?: ReadonlyMap<string, number>
 }
 
 export interface TufClientPorts {
@@ -103,6 +108,11 @@ export interface TufClient {
    * when nobody delegates to it, and `profile_violation` when a delegator is not of our layout.
    */
   loadChannel(product: string, channel: string): Promise<Metadata<TargetsSigned>>
+  /**
+   * The highest floor of a channel that its present keys, or enough of them, have ever signed here;
+   * 0 for none. Needs a successful `loadChannel` before.
+   */
+  channelFloor(product: string, channel: string): Promise<number>
   /**
    * Everything trusted now but the anchor, under the names a repository serves it, to be handed on.
    */
@@ -176,6 +186,7 @@ export async function openTufClient(
   const roles = new Map(read.state.roles)
   let isChanged = false
   let isGenerationLost = read.isGenerationLost
+  const earlierFloors = new Map(options.earlierFloors)
   let areMarksKnown = read.state.marks !== undefined
   const marks = new VersionMarks(read.state.marks ?? new Map(), () => {
     isChanged = true
@@ -270,6 +281,11 @@ export async function openTufClient(
       areMarksKnown = true
       isChanged = true
     }
+    // Once, before a further ring is known: only rings that count by now can have signed them.
+    for (const [role, floor] of earlierFloors) {
+      marks.adoptFloor(role, delegatorOf(role) ?? 'root', floor)
+    }
+    earlierFloors.clear()
     return started
   }
 
@@ -367,6 +383,12 @@ export async function openTufClient(
         }
         return metadata
       }),
+    channelFloor: async (product, channel) => {
+      const current = requireSet()
+      const role = channelRole(product, channel)
+      const ring = current.delegatedRing(product, role)
+      return ring ? current.floorFor(role, ring) : 0
+    },
     trustedFiles: () => trustedFilesOf(requireSet(), roots.slice(1)),
     status: () => ({
       timeFloor: set

@@ -6,7 +6,7 @@
 import { equalBytes } from '@seaworthy/std/bytes'
 import { parseInstant } from '@seaworthy/std/time'
 import { keyId, parsePublicKey } from '../keys/public-key.ts'
-import { wireJson } from './json.ts'
+import { isJsonObject, wireJson } from './json.ts'
 import { topLevelRoles } from './metadata.ts'
 import type { AnySigned, KeyMap, Metadata, RoleKeys, TargetsSigned } from './metadata.ts'
 
@@ -29,6 +29,7 @@ export type FindingName =
   | 'hash_missing'
   | 'length_missing'
   | 'signature_form'
+  | 'mark_range'
 
 export interface Finding {
   readonly name: FindingName
@@ -37,6 +38,11 @@ export interface Finding {
 }
 
 export const integerMax = 2 ** 31 - 1
+/**
+ * How far a counter may leap beyond the releases that are listed, or beyond the channel's own
+ * highest: more releases than a product ever has, and a small part of all counters there are.
+ */
+export const counterStepMax = 2 ** 24
 const roleName = /^[a-z][a-z0-9._-]*$/
 const pathText = /^[A-Za-z0-9._/+-]+$/
 const patternText = /^[A-Za-z0-9._/+*-]+$/
@@ -139,6 +145,7 @@ export async function lintSigned(signed: AnySigned): Promise<Finding[]> {
         integer(target.length, `the length of ${path}`)
         hashes(target.hashes, ['sha256', 'sha512'])
       }
+      lintMarks(signed, add)
       await lintDelegations(signed, add)
       break
   }
@@ -146,6 +153,27 @@ export async function lintSigned(signed: AnySigned): Promise<Finding[]> {
 }
 
 type Add = (name: FindingName, message: string) => void
+
+/**
+ * The marks of a channel outlive the releases that set them, but no release sets a floor above its
+ * own counter, and none is that far above those that stay listed.
+ */
+function lintMarks({ seaworthy, targets }: TargetsSigned, add: Add): void {
+  if (!seaworthy) return
+  const { counterHighest, floorHighest } = seaworthy
+  let listedHighest = 0
+  for (const target of Object.values(targets)) {
+    const facts = target.custom?.['seaworthy']
+    const counter = isJsonObject(facts) ? facts['counter'] : undefined
+    if (typeof counter === 'number') listedHighest = Math.max(listedHighest, counter)
+  }
+  if (floorHighest > counterHighest) {
+    add('mark_range', `the floor ${floorHighest} is above every counter ever listed`)
+  }
+  if (counterHighest > Math.min(integerMax, listedHighest + counterStepMax)) {
+    add('mark_range', `the highest counter ${counterHighest} is far above every listed release`)
+  }
+}
 
 async function lintDelegations({ delegations }: TargetsSigned, add: Add): Promise<void> {
   if (!delegations) return

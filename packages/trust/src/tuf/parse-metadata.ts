@@ -5,7 +5,7 @@ import { parseInstant } from '@seaworthy/std/time'
 import { trustError } from './codes.ts'
 import { canonicalJson, isJsonObject, parseJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { lintMetadata } from './lint.ts'
+import { integerMax, lintMetadata } from './lint.ts'
 import { defaultTufLimits, topLevelRoles } from './metadata.ts'
 import type { Metadata, Profile, RoleType, SignedByType, TufLimits } from './metadata.ts'
 
@@ -89,9 +89,14 @@ function texts(value: JsonValue | undefined, what: string): string[] {
   return array(value, what).map((item) => text(item, what))
 }
 
-function integer(value: JsonValue | undefined, min: number, what: string): number {
-  if (typeof value !== 'number' || value < min) {
-    throw malformed(`${what} is not a whole number from ${min}`)
+function integer(
+  value: JsonValue | undefined,
+  min: number,
+  what: string,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value !== 'number' || value < min || value > max) {
+    throw malformed(`${what} is not a whole number from ${min} to ${max}`)
   }
   return value
 }
@@ -139,8 +144,8 @@ const checkers: Record<RoleType, (signed: JsonObject) => void> = {
     }
     if (signed['seaworthy'] !== undefined) {
       const marks = object(signed['seaworthy'], 'seaworthy')
-      integer(marks['counterHighest'], 0, 'counterHighest')
-      integer(marks['floorHighest'], 0, 'floorHighest')
+      integer(marks['counterHighest'], 0, 'counterHighest', integerMax)
+      integer(marks['floorHighest'], 0, 'floorHighest', integerMax)
     }
     if (signed['delegations'] !== undefined) {
       checkDelegations(object(signed['delegations'], 'delegations'))

@@ -14,6 +14,7 @@ import { layoutPattern } from './layout.ts'
 import { specVersion, topLevelRoles } from './metadata.ts'
 import type {
   AnySigned,
+  ChannelMarks,
   DelegatedRole,
   Envelope,
   FileMeta,
@@ -27,7 +28,7 @@ import type {
   TufSignature,
 } from './metadata.ts'
 import { releasePath } from './names.ts'
-import { channelMarks } from './release.ts'
+import { channelMarks, listReleases } from './release.ts'
 import type { ReleaseFacts } from './release.ts'
 
 /** The keys that speak for a role: any `threshold` of `keys`. */
@@ -205,6 +206,27 @@ export function withdrawRelease(
   return {
     ...keepMarks(renewRole(channel, expiresAt)),
     targets: Object.fromEntries(targets),
+  }
+}
+
+/**
+ * The next version of a channel's role under marks that its owners state anew. Releases above these
+ * are no longer listed, nor is what is no release.
+ */
+export function restartMarks(
+  channel: TargetsSigned,
+  marks: ChannelMarks,
+  expiresAt: Date,
+): TargetsSigned {
+  const targets = listReleases(channel)
+    .releases.filter(
+      ({ counter, floor }) => counter <= marks.counterHighest && floor <= marks.floorHighest,
+    )
+    .map(({ path }) => [path, channel.targets[path]!] as const)
+  return {
+    ...renewRole(channel, expiresAt),
+    targets: Object.fromEntries(targets),
+    seaworthy: { counterHighest: marks.counterHighest, floorHighest: marks.floorHighest },
   }
 }
 

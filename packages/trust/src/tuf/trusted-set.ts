@@ -20,6 +20,7 @@ import type {
   TufLimits,
 } from './metadata.ts'
 import { parseMetadata } from './parse-metadata.ts'
+import { listReleases } from './release.ts'
 import { keySetOf, verifyThreshold } from './threshold.ts'
 import type { KeyRing } from './threshold.ts'
 import { outlivesMaximum } from './time-floor.ts'
@@ -283,11 +284,21 @@ export class TrustedSet {
       )
     }
     // An expired one sets its mark too: an older one that has not expired would be no better.
-    await this.#options.marks?.raise(role, ring, next.signed.version)
+    await this.#options.marks?.raise(
+      role,
+      ring,
+      next.signed.version,
+      listReleases(next.signed).floor,
+    )
     // 5.6.5
     this.#refuseExpired(next.signed, role)
     this.#roles.set(role, next)
     return next
+  }
+
+  /** The highest floor that counts for the keys of `ring`, whatever `role` says now. */
+  async floorFor(role: string, ring: DelegatedRing): Promise<number> {
+    return (await this.#options.marks?.floorFor(role, ring)) ?? 0
   }
 
   /** The keys of the top-level targets role. */

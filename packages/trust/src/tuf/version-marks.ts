@@ -1,5 +1,6 @@
 /**
- * The highest version of every offline role that was verified, and by which keys. It outlives the
+ * The highest version of every offline role that was verified, the highest floor of every channel,
+ * and by which keys. A version outlives the
  * snapshot: that goes when root replaces the online keys (specification 5.3.11), and a thief of the
  * new ones could otherwise show an older version of a role that has not expired, with the keys that
  * a newer one revoked. No online key has a say in a mark, so none can drive it up.
@@ -8,6 +9,7 @@ import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { isTrustError, trustError } from './codes.ts'
 import { findKeyRing } from './delegations.ts'
 import type { Metadata, RootSigned, TargetsSigned } from './metadata.ts'
+import { listReleases } from './release.ts'
 import { keySetOf, verifyThreshold } from './threshold.ts'
 import type { KeyRing } from './threshold.ts'
 
@@ -22,6 +24,8 @@ export interface VersionMark {
   readonly keys: readonly string[]
   /** How many signatures that ring asked for. */
   readonly threshold: number
+  /** The highest floor that this ring itself has signed; 0 for none. */
+  readonly floor: number
 }
 
 /** The marks by the name that `markName` makes of a role and its delegator. */
@@ -50,6 +54,26 @@ async function keysOf(ring: KeyRing): Promise<string[]> {
   return keys.toSorted()
 }
 
+/**
+ * Whether a ring of `keys` and `threshold` has enough keys of the mark: a threshold of the mark, or
+ * of the ring. Either shows that the same holders go on, whether they raise their threshold or
+ * lower it. Only the holders of a ring that keeps fewer of them may start again.
+ */
+function countsFor(
+  mark: Pick<VersionMark, 'keys' | 'threshold'>,
+  keys: readonly string[],
+  threshold: number,
+): boolean {
+  const kept = mark.keys.filter((key) => keys.includes(key)).length
+  return kept >= Math.min(mark.threshold, threshold)
+}
+
+/** Whether devices take `after` for a ring of the same holders: what `before` marked still counts. */
+export async function isSameHolders(before: KeyRing, after: KeyRing): Promise<boolean> {
+  const mark = { keys: await keysOf(before), threshold: before.role.threshold }
+  return countsFor(mark, await keysOf(after), after.role.threshold)
+}
+
 export class VersionMarks {
   readonly #marks: Map<string, readonly VersionMark[]>
   readonly #onRaise: () => void
@@ -64,36 +88,62 @@ export class VersionMarks {
     return this.#marks
   }
 
-  /**
-   * Throws `rollback` for a version below a mark. A mark counts against a ring that has enough of
-   * its keys: a threshold of the mark, or of the ring. Either shows that the same holders go on,
-   * whether they raise their threshold or lower it. Only the holders of a ring that keeps fewer of
-   * them may start again.
-   */
+  /** Throws `rollback` for a version below a mark that counts for `ring`. */
   async refuseOlder(role: string, ring: DelegatedRing, version: number): Promise<void> {
     const known = this.#marks.get(markName(role, ring.delegator))
     if (!known) return
-    const keys = new Set(await keysOf(ring))
+    const keys = await keysOf(ring)
     for (const mark of known) {
-      if (version >= mark.version) continue
-      const kept = mark.keys.filter((key) => keys.has(key)).length
-      if (kept < Math.min(mark.threshold, ring.role.threshold)) continue
+      if (version >= mark.version || !countsFor(mark, keys, ring.role.threshold)) continue
       throw trustError(
         'rollback',
-        `${role} ${version} is older than ${mark.version}, which the same keys have signed`,
+        `${role} ${version} is older than ${mark.version}, which was verified here by these keys or by others that ${ring.delegator} has named since`,
       )
     }
   }
 
   /**
-   * Raises the mark of a version that `ring` has verified, whether it has expired or not. It
-   * overtakes what every earlier ring has signed, so their marks rise with it: a ring that comes
-   * back brings nothing back.
+   * The highest floor that counts for `ring`; 0 for none. What stolen keys have signed ends with
+   * them, so no ring takes over the floor of another, as it does its version.
    */
-  async raise(role: string, ring: DelegatedRing, version: number): Promise<void> {
+  async floorFor(role: string, ring: DelegatedRing): Promise<number> {
+    const known = this.#marks.get(markName(role, ring.delegator)) ?? []
+    const keys = await keysOf(ring)
+    const counting = known.filter((mark) => countsFor(mark, keys, ring.role.threshold))
+    return Math.max(0, ...counting.map(({ floor }) => floor))
+  }
+
+  /**
+   * Takes over a floor of which an earlier version of this program wrote no keys: every ring known
+   * so far may have signed it. A floor too many costs owners new keys, and one too few brings an
+   * older release back.
+   */
+  adoptFloor(role: string, delegator: string, floor: number): void {
+    const name = markName(role, delegator)
+    const known = this.#marks.get(name) ?? []
+    if (known.every((mark) => mark.floor >= floor)) return
+    this.#marks.set(
+      name,
+      known.map((mark) => ({ ...mark, floor: Math.max(mark.floor, floor) })),
+    )
+    this.#onRaise()
+  }
+
+  /**
+   * Raises the mark of a version that `ring` has verified, whether it has expired or not, and of
+   * the floor that it signs. The version overtakes what every earlier ring has signed, so their
+   * marks rise with it: a ring that comes back brings nothing back.
+   */
+  async raise(role: string, ring: DelegatedRing, version: number, floor: number): Promise<void> {
     const name = markName(role, ring.delegator)
     const known = this.#marks.get(name) ?? []
-    const mark = { version, keys: await keysOf(ring), threshold: ring.role.threshold }
+    const keys = await keysOf(ring)
+    const { threshold } = ring.role
+    const own = known.filter(
+      (other) => other.threshold === threshold && other.keys.join() === keys.join(),
+    )
+    const highest = Math.max(floor, ...own.map((other) => other.floor))
+    const mark = { version, keys, threshold, floor: highest }
     if (
       known.every((other) => other.version >= version) &&
       known.some((other) => isCoveredBy(mark, other))
@@ -114,6 +164,7 @@ export class VersionMarks {
 function isCoveredBy(mark: VersionMark, other: VersionMark): boolean {
   return (
     mark.version <= other.version &&
+    mark.floor <= other.floor &&
     mark.threshold >= other.threshold &&
     mark.keys.every((key) => other.keys.includes(key))
   )
@@ -142,7 +193,7 @@ export async function learnMarks(
       if (!stored) continue
       await verifyThreshold(ring, stored, role)
       const { version, delegations } = stored.signed
-      await marks.raise(role, ring, version)
+      await marks.raise(role, ring, version, listReleases(stored.signed).floor)
       for (const { name } of delegations?.roles ?? []) {
         toVisit.push({
           role: name,
