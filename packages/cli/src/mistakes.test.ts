@@ -75,6 +75,11 @@ const mistakes: readonly (readonly [args: string[], exitCode: number, said: RegE
     /"127\.0\.0\.1:8443" is not a URL\nGive it as https:\/\/HOST:PORT/,
   ],
   [['login', 'http://127.0.0.1'], 2, /is not the URL of a server\nGive it as https/],
+  [
+    ['trust', 'rotate', 'web.stable', '--restart-counter', '5'],
+    2,
+    /--restart-counter and --restart-floor go together\nGive both/,
+  ],
   [['trust', 'rotate', 'timestamp'], 2, /nothing to change was given\nUse --new-online-key/],
   [
     ['channel', 'show', 'gateway'],

@@ -4,7 +4,7 @@ import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api
 import type { TrustStatus } from '@seaworthy/api/trust'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { keyId, parsePublicKey } from '@seaworthy/trust/keys'
-import type { RoleAuthority } from '@seaworthy/trust/tuf'
+import type { ChannelMarks, RoleAuthority } from '@seaworthy/trust/tuf'
 import {
   changeAuthority,
   currentAuthority,
@@ -32,6 +32,7 @@ import { requireRole } from '../trust/waiting.ts'
 import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
 const thresholdOption = wholeNumber(1, 100)
+const markOption = wholeNumber(0, 2 ** 31 - 1)
 
 export function addTrustCommands(program: Command, ports: CliPorts): void {
   const trust = program.command('trust').description('the root of trust: roles, keys, thresholds')
@@ -69,7 +70,17 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
         '--new-online-key',
         'snapshot and timestamp: the server makes a new key for its old one',
       )
-      .option('--threshold <count>', 'how many must sign from now on', thresholdOption),
+      .option('--threshold <count>', 'how many must sign from now on', thresholdOption)
+      .option(
+        '--restart-counter <counter>',
+        'a channel whose stolen keys signed higher counters: the highest that is yours',
+        markOption,
+      )
+      .option(
+        '--restart-floor <floor>',
+        'with --restart-counter: the floor that is yours',
+        markOption,
+      ),
   ).action(async (role: string, options: RotateOptions, command: Command) =>
     rotate(createContext(ports, command), role, options),
   )
@@ -168,9 +179,24 @@ interface RotateOptions extends ProposalOptions {
   add?: string[]
   remove?: string[]
   threshold?: number
+  restartCounter?: number
+  restartFloor?: number
+}
+
+/** The marks that the owners of a channel state anew, or `undefined` where they stay. */
+function restartOf({ restartCounter, restartFloor }: RotateOptions): ChannelMarks | undefined {
+  if (restartCounter === undefined && restartFloor === undefined) return undefined
+  if (restartCounter === undefined || restartFloor === undefined) {
+    throw new CliError('usage', '--restart-counter and --restart-floor go together', {
+      wayOut:
+        'Give both: the highest counter and the highest floor that you have signed yourselves.',
+    })
+  }
+  return { counterHighest: restartCounter, floorHighest: restartFloor }
 }
 
 async function rotate(context: Context, role: string, options: RotateOptions): Promise<void> {
+  const restart = restartOf(options)
   if (options.newOnlineKey === true) return rotateOnline(context, role, options)
   const added = await readNamedKeys(options.add ?? [])
   const signers = await readNamedKeys(options.signWith ?? [])
@@ -203,7 +229,12 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
         ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
       })
       await propose(context, session, {
-        intent: { kind: 'rotate', role, authority: changed },
+        intent: {
+          kind: 'rotate',
+          role,
+          authority: changed,
+          ...(restart === undefined ? {} : { restart }),
+        },
         current,
         keys: signingKeys(signers, added),
         isStrict: false,

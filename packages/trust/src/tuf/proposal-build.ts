@@ -3,6 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { keyId } from '../keys/public-key.ts'
 import type { JsonObject } from './json.ts'
+import { counterStepMax } from './lint.ts'
 import { expiryOf } from './lifetimes.ts'
 import type { RoleType, TargetsSigned } from './metadata.ts'
 import { topLevelRoles } from './metadata.ts'
@@ -24,10 +25,12 @@ import {
   changeRoot,
   delegateRole,
   renewRole,
+  restartMarks,
   withdrawRelease,
 } from './repository.ts'
 import type { RoleAuthority } from './repository.ts'
 import { findSigners } from './threshold.ts'
+import { isSameHolders } from './version-marks.ts'
 
 /**
  * Carries out an intent on verified current metadata. Throws `intent_impossible` when it cannot be:
@@ -85,7 +88,9 @@ function titleOf(intent: ProposalIntent): string {
     case 'withdraw':
       return `Withdraw ${intent.product} ${intent.version} from ${intent.channel}`
     case 'rotate':
-      return `Change the keys of ${intent.role}`
+      return intent.restart === undefined
+        ? `Change the keys of ${intent.role}`
+        : `Change the keys of ${intent.role} and restart its marks`
     case 'renew':
       return `Renew ${intent.roles.join(', ')}`.slice(0, 200)
   }
@@ -139,7 +144,13 @@ async function carryOut(
       if (Object.hasOwn(before.targets, releasePath(product, channel, version))) {
         throw impossible(`${version} is on ${channel} already`)
       }
-      const counter = highestCounter(product, current) + 1
+      const highest = highestCounter(product, current)
+      if (highest - channelMarks(before).counterHighest > counterStepMax) {
+        throw impossible(
+          `another channel of ${product} has the counter ${highest}, which no product reaches: look for stolen keys, and restart that channel's marks`,
+        )
+      }
+      const counter = highest + 1
       const release = {
         ...intent.content,
         counter,
@@ -156,7 +167,7 @@ async function carryOut(
       return [unsigned(role, withdrawRelease(before, path, expiryOf(role, now)))]
     }
     case 'rotate':
-      return rotate(intent.role, intent.authority, current, now)
+      return rotate(intent, current, now)
     case 'renew':
       return intent.roles.map((role) => {
         const signed = role === 'root' ? current.root?.signed : roleNow(role)
@@ -182,8 +193,7 @@ export function highestCounter(product: string, current: CurrentMetadata): numbe
 }
 
 async function rotate(
-  role: string,
-  authority: RoleAuthority,
+  { role, authority, restart }: ProposalIntent & { readonly kind: 'rotate' },
   current: CurrentMetadata,
   now: Date,
 ): Promise<ProposalDocument[]> {
@@ -204,6 +214,30 @@ async function rotate(
   }
   const metadata = current.roles.get(role)
   const ring = ringAfter(role, documents, current)
+  if (restart !== undefined) {
+    const before = ringAfter(role, [], current)
+    if (roleKindOf(role)?.kind !== 'channel' || !metadata || !before || !ring) {
+      throw impossible(`${role} is no channel, and only the marks of a channel are restarted`)
+    }
+    if (await isSameHolders(before, ring)) {
+      throw impossible(
+        `${role} keeps as many of its keys as a threshold asks for, so its marks stay: replace them all`,
+      )
+    }
+    const was = channelMarks(metadata.signed)
+    const isLower =
+      restart.counterHighest <= was.counterHighest &&
+      restart.floorHighest <= was.floorHighest &&
+      restart.floorHighest <= restart.counterHighest
+    if (!isLower) {
+      throw impossible(
+        `the marks of ${role} are counter ${was.counterHighest} and floor ${was.floorHighest}; a restart lowers them, and no floor is above its counter`,
+      )
+    }
+    const expiresAt = expiryOf(role, now)
+    documents.push(unsigned(role, restartMarks(metadata.signed, restart, expiresAt)))
+    return documents
+  }
   if (metadata && ring) {
     const { signedBytes, signatures } = metadata
     const remaining = await findSigners(ring, signedBytes, signatures)

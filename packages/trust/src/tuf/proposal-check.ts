@@ -67,7 +67,12 @@ export async function checkProposal(
       if (!ringAfter(document.role, proposal.documents, current)) {
         add('not_delegated', `nobody delegates to ${document.role}`)
       }
-      if (kind === 'channel') checkReleases(document.role, document.signed, current, add)
+      if (kind === 'channel') {
+        checkReleases(document.role, document.signed, current, add)
+        if (!isRestarted(document.role, proposal.intent)) {
+          checkMarks(document.role, document.signed, current, add)
+        }
+      }
     }
     await checkDelegated(document, proposal, current, add)
   }
@@ -192,7 +197,17 @@ function checkReleases(role: string, signed: TargetsSigned, current: CurrentMeta
       add('floor_lowered', `${path} has floor ${release.floor} after ${marksBefore.floorHighest}`)
     }
   }
-  const marks = channelMarks(signed)
+}
+
+/** Whether the channel's owners restart its marks; `checkIntent` compares with what they state. */
+function isRestarted(role: string, intent: ProposalIntent): boolean {
+  return intent.kind === 'rotate' && intent.role === role && intent.restart !== undefined
+}
+
+function checkMarks(role: string, signed: TargetsSigned, current: CurrentMetadata, add: Add) {
+  const before = current.roles.get(role)?.signed
+  if (!before) return
+  const [marksBefore, marks] = [channelMarks(before), channelMarks(signed)]
   if (
     marks.counterHighest < marksBefore.counterHighest ||
     marks.floorHighest < marksBefore.floorHighest

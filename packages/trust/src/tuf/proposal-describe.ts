@@ -3,6 +3,7 @@ import { printable } from '@seaworthy/std/printable'
 import { formatDuration, parseInstant } from '@seaworthy/std/time'
 import { isTrustError } from './codes.ts'
 import { canonicalJson } from './json.ts'
+import { counterStepMax } from './lint.ts'
 import type { KeyMap, RoleKeys, TargetFile, TargetsSigned } from './metadata.ts'
 import { topLevelRoles } from './metadata.ts'
 import { proposalProgress } from './proposal-sign.ts'
@@ -122,6 +123,18 @@ function describeReleases(before: TargetsSigned | undefined, after: TargetsSigne
   }
   if (before) {
     const [was, is] = [channelMarks(before), channelMarks(after)]
+    if (is.counterHighest < was.counterHighest || is.floorHighest < was.floorHighest) {
+      lines.push(
+        `  ! restarts the marks: counter ${was.counterHighest} -> ${is.counterHighest}, floor ${was.floorHighest} -> ${is.floorHighest}`,
+      )
+      for (const { path, counter } of listReleases(after).releases) {
+        if (counter < is.floorHighest || counter >= was.floorHighest) continue
+        lines.push(`  ! revives release ${path}, counter ${counter}: devices may take it again`)
+      }
+    }
+    if (is.counterHighest - was.counterHighest > counterStepMax) {
+      lines.push(`  ! leaps from counter ${was.counterHighest} to ${is.counterHighest}`)
+    }
     if (is.floorHighest > was.floorHighest) {
       lines.push(`  ! raises the floor from ${was.floorHighest} to ${is.floorHighest}`)
       for (const { path, counter } of listReleases(after).releases) {

@@ -6,8 +6,9 @@ import { parsePublicKey } from '../keys/public-key.ts'
 import { isTrustError } from './codes.ts'
 import { isJsonObject, parseJson, wireJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
+import { integerMax } from './lint.ts'
 import { defaultTufLimits, topLevelRoles } from './metadata.ts'
-import type { Envelope, RootSigned, RoleType, TargetsSigned } from './metadata.ts'
+import type { ChannelMarks, Envelope, RootSigned, RoleType, TargetsSigned } from './metadata.ts'
 import { isName, isVersion, roleKindOf } from './names.ts'
 import { parseMetadata } from './parse-metadata.ts'
 import { proposalFormat } from './proposal.ts'
@@ -188,6 +189,7 @@ export function parseIntent(value: JsonValue | undefined): ProposalIntent {
         kind,
         role: name('role', (role) => roleKindOf(role) !== undefined),
         authority: parseAuthority(value['authority']),
+        ...(value['restart'] === undefined ? {} : { restart: parseMarks(value['restart']) }),
       }
     case 'renew': {
       const { roles } = value
@@ -217,6 +219,20 @@ function parseAuthority(value: JsonValue | undefined): RoleAuthority {
   } catch (cause) {
     throw malformedProposal('authority.keys', cause)
   }
+}
+
+function parseMarks(value: JsonValue): ChannelMarks {
+  if (!isJsonObject(value) || Object.keys(value).length !== 2) {
+    throw malformedProposal('intent.restart')
+  }
+  const count = (member: 'counterHighest' | 'floorHighest'): number => {
+    const number = value[member]
+    if (typeof number !== 'number' || number < 0 || number > integerMax) {
+      throw malformedProposal(`intent.restart.${member}`)
+    }
+    return number
+  }
+  return { counterHighest: count('counterHighest'), floorHighest: count('floorHighest') }
 }
 
 function parseContent(value: JsonValue | undefined): PublishedContent {

@@ -6,6 +6,7 @@ import { hexEncode } from '@seaworthy/std/bytes'
 import { findKeyRing } from './delegations.ts'
 import type { JsonObject } from './json.ts'
 import type {
+  ChannelMarks,
   Envelope,
   Metadata,
   RootSigned,
@@ -67,8 +68,16 @@ export type ProposalIntent =
       readonly channel: string
       readonly version: string
     }
-  /** Other keys or another threshold for any role, top-level or delegated. */
-  | { readonly kind: 'rotate'; readonly role: string; readonly authority: RoleAuthority }
+  /**
+   * Other keys or another threshold for any role, top-level or delegated. `restart` is for a channel
+   * whose stolen keys drove its marks up, and for keys that are no longer those of the same holders.
+   */
+  | {
+      readonly kind: 'rotate'
+      readonly role: string
+      readonly authority: RoleAuthority
+      readonly restart?: ChannelMarks
+    }
   /** The same content with a new expiry. */
   | { readonly kind: 'renew'; readonly roles: readonly string[] }
 

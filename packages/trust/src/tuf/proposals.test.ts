@@ -318,6 +318,75 @@ test('what cannot be proposed says why', async () => {
   assert.ok(server.current())
 })
 
+test('T5 T6 T7 owners restart the marks of a channel whose stolen keys drove them up, loudly and only together with its keys', async () => {
+  const { server, people, propose, publish, carryOut, signAll, authority, device } = await world()
+  await carryOut(publish('1.0.0'))
+  await carryOut(publish('2.0.0', { floor: 2 }))
+  await carryOut({ kind: 'channel-create', product: 'acme', channel: 'beta', authority })
+  const beta = () => propose(publish('3.0.0', { channel: 'beta' }))
+  const honest = server.roles.get('acme.stable')!.signed
+  /** The thief of the channel's keys signs what no proposal gives. */
+  const thief = async (change: (signed: TargetsSigned) => Partial<TargetsSigned>) => {
+    const signed = { ...honest, version: honest.version + 1, ...change(honest) }
+    const bytes = await signMetadata(signed, people.slice(0, 2))
+    server.roles.set('acme.stable', await parseMetadata('targets', bytes, 'strict'))
+  }
+  const highest = 2 ** 31 - 1
+  const evil = (targets: TargetsSigned['targets']): TargetsSigned['targets'] => {
+    const target = targets['acme/stable/2.0.0']!
+    const facts = target.custom!['seaworthy'] as object
+    const custom = { ...facts, version: '6.6.6', counter: highest, floor: highest }
+    return { ...targets, 'acme/stable/6.6.6': { ...target, custom: { seaworthy: custom } } }
+  }
+  await thief(({ targets }) => ({
+    targets: evil(targets),
+    seaworthy: { counterHighest: highest, floorHighest: highest },
+  }))
+  // No other channel of the product is led to the end of the counters.
+  await assert.rejects(beta(), { code: 'intent_impossible' })
+  const fresh = [await generateSigner('ed25519'), await generateSigner('p256')]
+  const ours = { keys: fresh.map(({ key }) => key), threshold: 2 }
+  const restart = { counterHighest: 2, floorHighest: 2 }
+  const rotate = (more: object) =>
+    propose({ kind: 'rotate', role: 'acme.stable', authority: ours, ...more })
+  for (const impossible of [
+    { restart, authority: { ...authority, threshold: 1 } },
+    { restart, authority: { keys: [...authority.keys.slice(1), ...ours.keys], threshold: 2 } },
+    { restart, role: 'acme' },
+    { restart: { counterHighest: 1, floorHighest: 2 } },
+  ]) {
+    await assert.rejects(rotate(impossible), { code: 'intent_impossible' })
+  }
+  const current = server.current()
+  const older = await rotate({ restart: { counterHighest: 3, floorHighest: 1 } })
+  const warned = (await describeProposal(older, current)).join('\n')
+  assert.match(warned, /! revives release acme\/stable\/1\.0\.0, counter 1/)
+  const good = await rotate({ restart })
+  const text = (await describeProposal(good, current)).join('\n')
+  assert.match(text, /and restart its marks/)
+  assert.match(text, /! restarts the marks: counter 2147483647 -> 2, floor 2147483647 -> 2/)
+  assert.match(text, /! revives release acme\/stable\/2\.0\.0, counter 2/)
+  assert.match(text, /- release acme\/stable\/6\.6\.6/)
+  assert.doesNotMatch(text, /revives release acme\/stable\/1\.0\.0/)
+  assert.deepEqual(await checkProposal(good, current, now), [])
+  assert.deepEqual(formatProposal(await parseProposal(formatProposal(good))), formatProposal(good))
+  // A server that takes the marks of a rotation down without saying so finds no signer.
+  const silent = { ...good, intent: { kind: 'rotate', role: 'acme.stable', authority: ours } }
+  const codes = (await checkProposal(silent as Proposal, current, now)).map(({ code }) => code)
+  assert.ok(codes.includes('marks_lowered') && codes.includes('intent_mismatch'))
+  // The product's holders and the new keys sign: the thief has neither.
+  await assert.rejects(server.apply(await signAll(good, fresh)), { code: 'proposal_incomplete' })
+  await server.apply(await signAll(good, [...people.slice(0, 2), ...fresh]))
+  assert.deepEqual(
+    (await device()).map(({ version }) => version),
+    ['2.0.0', '1.0.0'],
+  )
+  await server.apply(await signAll(await beta()))
+  await server.apply(await signAll(await propose(publish('4.0.0')), fresh))
+  const { counterHighest, floorHighest } = server.roles.get('acme.stable')!.signed.seaworthy!
+  assert.deepEqual([counterHighest, floorHighest], [4, 2])
+})
+
 test('T5 T10 a hostile server: every signer refuses alone what breaks a rule, whatever the server says', async () => {
   const { server, people, propose, publish, carryOut, anchor, authority } = await world()
   await carryOut(publish('1.0.0', { floor: 1 }))
@@ -569,6 +638,15 @@ test('proposal and signature files go there and back; anything else is proposal_
     { chain: {} },
     { intent: { kind: 'publish', content: {} } },
     { intent: { kind: 'no' } },
+    { intent: { kind: 'rotate', role: 'a.b', authority, restart: { counterHighest: 1 } } },
+    {
+      intent: {
+        kind: 'rotate',
+        role: 'a.b',
+        authority,
+        restart: { counterHighest: 2 ** 31, floorHighest: 1 },
+      },
+    },
     { intent: { kind: 'rotate', role: 'root', authority: { keys: [1], threshold: 1 } } },
   ]) {
     await assert.rejects(
