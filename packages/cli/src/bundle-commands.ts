@@ -2,8 +2,7 @@
  * What `seaworthy.json` makes a device run, and what it declares besides, read from the content of
  * a bundle.
  */
-import { posix } from 'node:path'
-import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
+import { readLinks } from '@seaworthy/oci/tar-links'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { PlatformTree } from './release-trees.ts'
 
@@ -61,30 +60,53 @@ export function describeStart(manifest: Uint8Array | undefined): string | undefi
  * Characters between two paths in one word of a command: `--import=./a.mjs`, `. ./run.sh`.
  */
 const betweenPaths = /[\s=:;,'"()&|]+/
-const linksMax = 40
 
 /**
  * Paths in the bundle that its commands name: programs, and scripts for an interpreter, which need
- * no execute bit. Links are followed, also those of folders on the way. A folder stands for
- * everything below it, and a name without its ending for every file that has one. What these files
- * load in turn is not known here.
+ * no execute bit. Links are followed as a kernel does, also those of folders on the way. A folder
+ * stands for everything below it, and a name without its ending for every file that has one. What
+ * these files load in turn is not known here.
  */
 export function listNamedPaths({
   files,
   manifest,
 }: PlatformTree & { kind: 'files' }): ReadonlySet<string> {
-  const entries = new Map(files.entries.map((entry) => [entry.path, entry]))
+  const links = readLinks(
+    new Map(files.entries.map((e) => [e.path, e.type === 'symlink' ? e.target : undefined])),
+  )
+  const paths = files.entries.map(({ path }) => path).toSorted(compareText)
   const named = new Set<string>()
-  for (const word of listCommandWords(manifest)) {
-    const path = posix.normalize(word)
-    if (path === '.' || path === '/' || path.startsWith('..')) continue
-    for (const step of followLinks(path, entries)) named.add(step)
-    const end = followLinks(path, entries).at(-1)!
-    for (const { path: other } of files.entries) {
-      if (other.startsWith(`${end}/`) || other.startsWith(`${end}.`)) named.add(other)
-    }
+  const ends = new Set<string>()
+  for (const word of new Set(listCommandWords(manifest))) {
+    const steps = word.startsWith('/') ? undefined : links.follow(word)
+    const end = steps?.pop()
+    if (end === undefined || end === '') continue
+    for (const step of steps!) named.add(step)
+    named.add(end)
+    ends.add(`${end}/`).add(`${end}.`)
+  }
+  // Prefixes in order: one that begins with the one before it finds nothing that is not found yet.
+  let covering: string | undefined
+  for (const prefix of [...ends].toSorted(compareText)) {
+    if (covering !== undefined && prefix.startsWith(covering)) continue
+    covering = prefix
+    for (let i = findFirst(paths, prefix); paths[i]?.startsWith(prefix); i++) named.add(paths[i]!)
   }
   return named
+}
+
+const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The place of the first text that does not come before `text`. */
+function findFirst(sorted: readonly string[], text: string): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < text) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function listCommandWords(manifest: Uint8Array | undefined): string[] {
@@ -97,25 +119,6 @@ function listCommandWords(manifest: Uint8Array | undefined): string[] {
       .flatMap((word) => [word, ...word.split(betweenPaths)])
       .filter((word) => word !== '')
   })
-}
-
-/** The path, each link on the way, and where they lead in the end. */
-function followLinks(path: string, entries: ReadonlyMap<string, FileEntry>): string[] {
-  const steps = [path]
-  let current = path
-  for (let links = 0; links < linksMax; links++) {
-    const parts = current.split('/')
-    const at = parts.findIndex((_, i) => {
-      return entries.get(parts.slice(0, i + 1).join('/'))?.type === 'symlink'
-    })
-    if (at === -1) break
-    const link = parts.slice(0, at + 1).join('/')
-    const entry = entries.get(link)
-    if (entry?.type !== 'symlink') break
-    current = posix.join(posix.dirname(link), entry.target, ...parts.slice(at + 1))
-    steps.push(link, current)
-  }
-  return steps
 }
 
 /**

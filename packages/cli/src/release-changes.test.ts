@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import { requireLinearWork } from '@seaworthy/std/testing'
+import { listNamedPaths } from './bundle-commands.ts'
 import { compareTrees, describeChanges } from './release-changes.ts'
 import type { PlatformTree, ReleaseTree } from './release-trees.ts'
 
@@ -117,6 +119,7 @@ for (const [how, start, script, others = [], exec] of [
   ['through a link', [node, 'main.mjs'], 'zz/real.mjs', [link('main.mjs', 'zz/real.mjs')]],
   ['through a linked folder', [node, 'now/app.mjs'], 'zz/app.mjs', [link('now', 'zz')]],
   ['through two links', [node, 'a/app'], 'zz/app', [link('a', 'b'), link('b', 'zz')]],
+  ['beside a linked folder', [node, 'now/../app.mjs'], 'zz/app.mjs', [link('now', 'zz/deep')]],
   ['by its folder', ['/usr/bin/python3', 'zz'], 'zz/__main__.py'],
   ['without its ending', [node, './zz/app'], 'zz/app.js'],
   ['in an option', [node, '--import=./zz/first.mjs', 'ok.mjs'], 'zz/first.mjs'],
@@ -146,6 +149,19 @@ for (const [how, start, script, others = [], exec] of [
     assert.ok(lines.slice(1).some((line) => line.includes(`~ ${script}`)))
   })
 }
+
+test('T11 attack: a seaworthy.json of many words costs no more than its words and files', () => {
+  const word = (i: number) => `q${i}`
+  const start = Array.from({ length: 4000 }, (_, i) => word(i % 100))
+  const entries = numbered(20_000, (number) => `d/${number}`).map((path) => file(path, '0644', 1))
+  const tree = treeOf('1.0', [...entries, manifest], start).platforms.get('linux/amd64')!
+  assert.ok(tree.kind === 'files')
+  requireLinearWork(
+    'finding what seaworthy.json names',
+    () => new Map([...entries.map(({ path }) => path), ...start].toSorted().entries()),
+    () => listNamedPaths(tree),
+  )
+})
 
 test('T11 whatever changed, each entry is either shown or left out with its kind, and nothing that can run is left out (property)', () => {
   const path = fc

@@ -24,7 +24,7 @@ import {
   findTargetFault,
   paddingAfter,
 } from '../tar/format.ts'
-import { findLinkFault, sayLinkFault } from '../tar/links.ts'
+import { readLinks, sayLinkFault } from '../tar/links.ts'
 import type { TarLimits, TreeRefusal } from '../tar/read.ts'
 import { defaultTarLimits } from '../tar/read.ts'
 import type { FileEntry, FileList } from './file-list.ts'
@@ -146,7 +146,7 @@ async function scanFolder(
   await scan('')
   entries.sort((a, b) => comparePaths(a.path, b.path))
   const tree = new Map(entries.map((e) => [e.path, e.kind === 'symlink' ? e.target : undefined]))
-  const fault = findLinkFault(tree)
+  const { fault } = readLinks(tree)
   if (fault !== undefined) return refuse(fault.code, sayLinkFault(fault))
   return entries
 }

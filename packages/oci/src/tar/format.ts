@@ -39,8 +39,8 @@ export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | u
 }
 
 /**
- * What is wrong with a symbolic link's target in itself, or `undefined`; `findLinkFault` checks
- * where it leads.
+ * What is wrong with a symbolic link's target in itself, or `undefined`; `readLinks` checks where
+ * it leads.
  */
 export function findTargetFault(target: string): 'symlink_escapes' | 'path_too_long' | undefined {
   if (target === '' || target.startsWith('/') || !target.isWellFormed()) return 'symlink_escapes'

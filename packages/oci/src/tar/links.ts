@@ -28,6 +28,7 @@ const stepsPerLink = 32
 /** A name on the way to a link. Names that lead to no link are never kept. */
 interface Place {
   readonly above: Place | undefined
+  readonly name: string
   readonly below: Map<string, Place>
   target: string | undefined
   /** Where the link ends, once it was followed. */
@@ -36,83 +37,131 @@ interface Place {
 
 interface End {
   readonly place: Place
-  /** The number of names below the place, which lead to no link. */
-  readonly beyond: number
+  /** The last name below the place, where no link is. */
+  readonly beyond: Beyond | undefined
+  /** The links on the way, without those that they lead through in turn. */
+  readonly links: readonly Place[]
   readonly follows: number
   readonly waiting: number
 }
 
-/**
- * The first symbolic link that leads out of the tree, round in circles, or over too many others;
- * or the one at which all of them have led through more names than a tree of that size may have.
- */
-export function findLinkFault(tree: Tree): LinkFault | undefined {
-  const root = createPlace(undefined)
-  const links: string[] = []
+/** A name with those before it, which ends share. */
+interface Beyond {
+  readonly name: string
+  readonly before: Beyond | undefined
+}
+
+export interface Links {
+  /**
+   * The first symbolic link that leads out of the tree, round in circles, or over too many others;
+   * or the one at which all of them have led through more names than a tree of that size may have.
+   */
+  readonly fault: LinkFault | undefined
+  /**
+   * Each link on the way of a path, and last where it leads. It is `undefined` for what leads out,
+   * or further than a kernel follows.
+   */
+  follow(path: string): string[] | undefined
+}
+
+export function readLinks(tree: Tree): Links {
+  const root = createPlace(undefined, '')
+  const paths: string[] = []
   for (const [path, target] of tree) {
     if (target === undefined) continue
     plant(root, path).target = target
-    links.push(path)
+    paths.push(path)
   }
-  let stepsLeft = freeSteps + stepsPerLink * links.length
+  let stepsLeft = freeSteps + stepsPerLink * paths.length
 
   const walk = (from: Place, names: readonly string[], depth: number): End | undefined => {
-    stepsLeft -= names.length
-    if (stepsLeft < 0) return undefined
     let place = from
-    let beyond = 0
+    let beyond: Beyond | undefined
+    const links: Place[] = []
     let follows = 0
     let waiting = names.length
     for (const [i, name] of names.entries()) {
       if (name === '' || name === '.') continue
       if (name === '..') {
-        if (beyond > 0) beyond--
+        if (beyond !== undefined) beyond = beyond.before
         else if (place.above === undefined) return undefined
         else place = place.above
         continue
       }
-      const next = beyond === 0 ? place.below.get(name) : undefined
+      const next = beyond === undefined ? place.below.get(name) : undefined
       if (next === undefined) {
-        beyond++
+        beyond = { name, before: beyond }
       } else if (next.target === undefined) {
         place = next
       } else {
         const end = follow(next, depth)
         if (end === undefined) return undefined
+        links.push(next)
         follows += end.follows
         waiting = Math.max(waiting, names.length - i - 1 + end.waiting)
         if (follows > followsMax || waiting > waitingMax) return undefined
         ;({ place, beyond } = end)
       }
     }
-    return { place, beyond, follows, waiting }
+    return { place, beyond, links, follows, waiting }
   }
 
   // A circle is a link that is followed too deep.
   const follow = (link: Place, depth: number): End | undefined => {
     if (link.end !== undefined) return link.end
     if (depth === followsMax) return undefined
-    const end = walk(link.above!, link.target!.split('/'), depth + 1)
+    const names = link.target!.split('/')
+    stepsLeft -= names.length
+    if (stepsLeft < 0) return undefined
+    const end = walk(link.above!, names, depth + 1)
     link.end = end && { ...end, follows: end.follows + 1 }
     return link.end
   }
 
-  for (const path of links) {
-    if (walk(root, path.split('/'), 0) !== undefined) continue
-    return { code: stepsLeft < 0 ? 'links_too_long' : 'symlink_escapes', path }
+  const findFault = (): LinkFault | undefined => {
+    for (const path of paths) {
+      const names = path.split('/')
+      stepsLeft -= names.length
+      if (stepsLeft >= 0 && walk(root, names, 0) !== undefined) continue
+      return { code: stepsLeft < 0 ? 'links_too_long' : 'symlink_escapes', path }
+    }
+    return undefined
   }
-  return undefined
+
+  return {
+    fault: findFault(),
+    follow(path) {
+      const end = walk(root, path.split('/'), 0)
+      if (end === undefined) return undefined
+      const steps: string[] = []
+      const list = (links: readonly Place[]) => {
+        for (const link of links) {
+          steps.push(pathOf(link))
+          list(link.end!.links)
+        }
+      }
+      list(end.links)
+      return [...steps, pathOf(end.place, end.beyond)]
+    },
+  }
 }
 
-function createPlace(above: Place | undefined): Place {
-  return { above, below: new Map(), target: undefined, end: undefined }
+function pathOf(place: Place, last?: Beyond): string {
+  const names: string[] = []
+  for (let at = last; at !== undefined; at = at.before) names.push(at.name)
+  for (let at = place; at.above !== undefined; at = at.above) names.push(at.name)
+  return names.toReversed().join('/')
+}
+
+function createPlace(above: Place | undefined, name: string): Place {
+  return { above, name, below: new Map(), target: undefined, end: undefined }
 }
 
 function plant(root: Place, path: string): Place {
   let place = root
   for (const name of path.split('/')) {
     let next = place.below.get(name)
-    if (next === undefined) place.below.set(name, (next = createPlace(place)))
+    if (next === undefined) place.below.set(name, (next = createPlace(place, name)))
     place = next
   }
   return place

@@ -17,7 +17,7 @@ import {
   paddingAfter,
   paxBytesMax,
 } from './format.ts'
-import { findLinkFault, sayLinkFault } from './links.ts'
+import { readLinks, sayLinkFault } from './links.ts'
 
 /** What a tree of files is refused for, as an archive or as a folder. */
 export type TreeRefusal =
@@ -296,7 +296,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
     },
     finish() {
       if (state !== 'end') refuse('tar_truncated', 'the archive has no end')
-      const fault = findLinkFault(tree)
+      const { fault } = readLinks(tree)
       if (fault !== undefined) refuse(fault.code, sayLinkFault(fault))
       return { entryCount: tree.size, fileBytes, tarBytes }
     },
