@@ -63,6 +63,8 @@ export interface Outcome {
 export interface RunningCommand {
   /** The text on its standard output so far. */
   said(): string
+  /** The text on its standard error so far. */
+  warned(): string
   ended: Promise<Outcome>
 }
 
@@ -72,12 +74,13 @@ export function startCommand(
 ): RunningCommand {
   const ports = testPorts(changes)
   const said = () => ports.out.text
+  const warned = () => ports.err.text
   const ended = runCli(args, ports).then((exitCode) => ({
     exitCode,
     out: said(),
-    err: ports.err.text,
+    err: warned(),
   }))
-  return { said, ended }
+  return { said, warned, ended }
 }
 
 /** Runs one to its end. */

@@ -14,8 +14,8 @@ export interface RunningServer {
   pin: string
   /** The bootstrap token. */
   token: string
-  /** Ends it in order, and starts it again on the same data and port. */
-  restart(): Promise<void>
+  /** Ends it in order, and starts it again on the same data and port, after `meanwhile`. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>
 }
 
 const startMsMax = 120_000
@@ -45,8 +45,9 @@ export async function startServer(t: Scope, launch = ownLaunch): Promise<Running
     url,
     pin,
     token: (await readFile(tokenFile, 'utf8')).trim(),
-    async restart() {
+    async restart(meanwhile) {
       await running.stop()
+      await meanwhile?.()
       running = runServer(launch, folder, new URL(url).host)
       await running.ready()
     },
