@@ -92,7 +92,7 @@ test('V1 the one file says in one sentence that a Node is too old, before it loa
 /** Runs the program until it ends by itself, which must be at once. */
 function runOnce(args: readonly string[], account: { uid?: number; gid?: number } = {}) {
   const main = new URL('main.ts', import.meta.url).pathname
-  const options = { encoding: 'utf8', timeout: 60_000, cwd: '/', ...account } as const
+  const options = { encoding: 'utf8', timeout: 120_000, cwd: '/', ...account } as const
   return spawnSync(process.execPath, [main, ...args], options)
 }
 

@@ -25,7 +25,7 @@ function runShell(
   input: string,
 ): string | undefined {
   if (skipWithout(t, shell)) return undefined
-  const run = spawnSync(shell, args, { input, encoding: 'utf8', timeout: 20_000 })
+  const run = spawnSync(shell, args, { input, encoding: 'utf8', timeout: 120_000 })
   assert.equal(run.status, 0, run.stderr)
   assert.equal(run.stderr, '')
   return run.stdout

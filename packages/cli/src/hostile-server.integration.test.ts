@@ -259,7 +259,7 @@ test('T7 T6 forged clock: owners whose command line can verify the roots alone r
   let isCut = false
   const user = await createCliUser(t, 'user', {
     createTransport: (options) => {
-      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
       const cutting: Transport = (request) =>
         isCut && request.url.endsWith('/tuf/timestamp.json')
           ? Promise.resolve({ status: 404, headers: {}, body: bodyOf('') })
@@ -318,7 +318,7 @@ test('T6 T9 forged log: a log that contradicts what was seen for ever keeps owne
   const seen: Uint8Array[] = []
   const user = await createCliUser(t, 'user', {
     createTransport: (options) => {
-      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 20_000 })
+      const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
       const cutting: Transport = async (request) => {
         if (!request.url.endsWith('/log/checkpoint')) return transport(request)
         if (older !== undefined) {

@@ -25,7 +25,7 @@ async function makeFolder(t: TestContext): Promise<string> {
 
 function run(args: readonly string[], environment: Record<string, string> = {}) {
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment }
-  return spawnSync(launcher, args, { encoding: 'utf8', env, timeout: 60_000, input: '' })
+  return spawnSync(launcher, args, { encoding: 'utf8', env, timeout: 120_000, input: '' })
 }
 
 test('the launcher passes arguments, output and exit codes through', () => {
@@ -74,7 +74,7 @@ test('an interrupted command stops its requests and ends', async (t) => {
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   await new Promise<void>((resolve) => silent.once('connection', () => resolve()))
   child.kill('SIGINT')
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 120_000)
   const exitCode = await ended
   clearTimeout(timer)
   assert.ok(exitCode === 130 || exitCode === 1 || exitCode === 6, `exit code ${exitCode}`)
@@ -102,11 +102,10 @@ test('O1 whoever stops npx stops the server and its PostgreSQL', async (t) => {
   await waitUntil(
     async () => `a login line\n${out}`,
     () => /seaworthy login /.test(out),
-    60_000,
   )
   npx.kill('SIGTERM')
-  await waitUntil('PostgreSQL has ended', () => !existsSync(pidFile), 60_000)
-  await waitUntil('everything has let go of the output', () => npx.stdout.readableEnded, 60_000)
+  await waitUntil('PostgreSQL has ended', () => !existsSync(pidFile))
+  await waitUntil('everything has let go of the output', () => npx.stdout.readableEnded)
 })
 
 /**
@@ -126,7 +125,7 @@ async function runAtTerminal(
     if (!shown.includes(question) && (shown + chunk).includes(question)) child.stdin.write(typed)
     shown += chunk
   })
-  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 120_000)
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
   clearTimeout(timer)
   assert.equal(status, 0, shown)

@@ -26,7 +26,7 @@ describe('a server that cannot be reached', () => {
     const nobody = createPlainServer()
     const port = await listen(nobody)
     await new Promise((resolve) => nobody.close(resolve))
-    const { transport, close } = httpsTransport({ idleTimeoutMs: 5000 })
+    const { transport, close } = httpsTransport({ idleTimeoutMs: 60_000 })
     const reach = (url: string) => transport({ method: 'GET', url })
     await assert.rejects(reach(`https://127.0.0.1:${port}/`), {
       code: 'unreachable',
@@ -82,7 +82,7 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
   })
 
   const open = (options: Partial<Parameters<typeof httpsTransport>[0]>) =>
-    httpsTransport({ idleTimeoutMs: 2000, ...options })
+    httpsTransport({ idleTimeoutMs: 60_000, ...options })
 
   it('O1 a server that dies while requests wait for a connection leaves none of them waiting', async () => {
     const dying = createServer({ key: await readFile(join(folder, 'key')), cert: certificate })
@@ -94,7 +94,7 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
       if (++arrivedCount === 2) arrived.resolve()
     })
     const address = `https://localhost:${await listen(dying)}/`
-    const { transport, close } = open({ pin, connectionsMax: 2, idleTimeoutMs: 60_000 })
+    const { transport, close } = open({ pin, connectionsMax: 2 })
     const ask = () => transport({ method: 'GET', url: address })
     // The first two take the connections, the others wait for one.
     const asked = Array.from({ length: 2 }, ask)
@@ -173,9 +173,12 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
   })
 
   it('reports what went wrong by code', async () => {
-    const { transport, close } = open({ pin, idleTimeoutMs: 200 })
-    const stalled = await transport({ method: 'GET', url: `${url}/stall` })
+    // Long enough for a handshake on a busy machine.
+    const hurried = open({ pin, idleTimeoutMs: 3000 })
+    const stalled = await hurried.transport({ method: 'GET', url: `${url}/stall` })
     await assert.rejects(readBody(stalled, 100), hasCode('timed_out'))
+    hurried.close()
+    const { transport, close } = open({ pin })
     const cut = await transport({ method: 'GET', url: `${url}/cut` })
     await assert.rejects(readBody(cut, 100), hasCode('unreachable'))
     await assert.rejects(

@@ -22,7 +22,7 @@ after(() => rm(root, { recursive: true }))
 /** Runs a server that should end by itself; one that does not is killed, and has no exit code. */
 function start(...options: string[]) {
   const command = [main, '--workers', '1', ...options]
-  const settings = { encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' } as const
+  const settings = { encoding: 'utf8', timeout: 120_000, killSignal: 'SIGKILL' } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, command, settings)
   return { status, stdout, stderr }
 }

@@ -221,7 +221,6 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await waitUntil(
       async () => `a login line\n${printed().out}`,
       () => line() !== null || printed().hasEnded,
-      60_000,
     )
     const [, , pin, token] = line() ?? []
     assert.ok(pin !== undefined && token !== undefined, printed().out)
@@ -311,7 +310,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await stopServer!()
     await runBlock(path, 'cp -a seaworthy-data')
     runServer()
-    await waitUntil('the server is there again', whoami, 60_000)
+    await waitUntil('the server is there again', whoami)
     await ok('seaworthy token create late --role viewer --expires 1d')
     await waitUntil('its entry was seen', async () => {
       const seen = await ok('seaworthy --json log verify --entries')
@@ -320,7 +319,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await stopServer!()
     await runBlock(path, 'mv seaworthy-data')
     runServer()
-    await waitUntil('the old server is there', whoami, 60_000)
+    await waitUntil('the old server is there', whoami)
     const { exitCode, err } = await shell('seaworthy log verify --entries')
     assert.equal(exitCode, 3, err)
     assert.match(err, /\(log_truncated\)|\(log_forked\)/)

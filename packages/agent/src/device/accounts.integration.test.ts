@@ -129,7 +129,7 @@ test('V3 T7 attack: a state or configuration in a folder that the fetcher may wr
     writeFileSync(configPath, JSON.stringify({ ...config, stateDir: device.stateDir, runDir }))
     const { status, stderr } = spawnSync(process.execPath, [main, 'run', '--config', configPath], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
     })
     assert.equal(status, 2, stderr)
     const sentence = `seaworthy-agent: ${what} lies in ${runDir}, which the process that talks to the network may write: name another runDir in ${configPath}\n`

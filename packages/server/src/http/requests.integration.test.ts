@@ -462,6 +462,5 @@ test('A9 slow body: whoever drips a body at any door, without a credential, is s
   await waitUntil(
     async () => `these connections end: ${open().join(', ')}`,
     () => open().length === 0,
-    60_000,
   )
 })

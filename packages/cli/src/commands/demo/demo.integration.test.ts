@@ -46,6 +46,7 @@ test('T7 the whole demo without a registry: says so, installs, updates in waves,
   assert.equal(count('was not touched; what time it is, its clock says'), 3)
   assert.equal(count('does not sign: file_list_mismatch'), 3)
   assert.match(output, /every device still runs 1\.1\.0/)
-  assert.match(output, /the mirror is hostile still: it spoiled [3-9]\d* downloads/)
+  const spoiled = /the mirror is hostile still: it spoiled (\d+) downloads/.exec(output)?.[1]
+  assert.ok(Number(spoiled) >= 3, `${spoiled} downloads were spoiled`)
   assert.match(output, /Done in \d+ s\./)
 })

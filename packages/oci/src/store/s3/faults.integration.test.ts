@@ -110,7 +110,7 @@ describe('S3 faults', { skip: lacksObjectStore() }, () => {
       forward('server', upstream, client)
     }).listen(0, '127.0.0.1')
     await once(proxy, 'listening')
-    const { transport, close } = httpsTransport({ allowPlain: true, idleTimeoutMs: 5000 })
+    const { transport, close } = httpsTransport({ allowPlain: true, idleTimeoutMs: 60_000 })
     try {
       const endpoint = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
       const store = await open(transport, { ...server.newLocation(), endpoint })

@@ -29,16 +29,16 @@ import { scrape } from '../../testing/scrape.ts'
 let server: TestServer
 let client: TestClient
 let devices: TestDevice[]
-const openedMs = performance.now()
-let silent: Promise<unknown>
+/** How long the server left a connection open on which nobody said anything. */
+let silentMs: Promise<number>
 
 before(async () => {
   server = await startTestServer({ workers: 1 })
   client = createTestClient(server)
   await setUpTrust(client)
   devices = await fillFleet(client, server.url, 3)
-  const socket = await open()
-  silent = once(socket, 'close')
+  const openedMs = performance.now()
+  silentMs = once(await open(), 'close').then(() => performance.now() - openedMs)
 })
 after(async () => {
   client.close()
@@ -238,7 +238,7 @@ test('O1 what our own transport sends is what the fast path takes', async () => 
     })
   }).listen(0, '127.0.0.1')
   await once(listener, 'listening')
-  const { transport, close } = httpsTransport({ idleTimeoutMs: 5000, allowPlain: true })
+  const { transport, close } = httpsTransport({ idleTimeoutMs: 60_000, allowPlain: true })
   const baseUrl = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
   const api = createClient({ transport, baseUrl, token: async () => 'eyJ.x.y' })
   await assert.rejects(api.call(checkIn, { body: { report: makeReport({ bootId: 'a' }) } }))
@@ -250,19 +250,26 @@ test('O1 what our own transport sends is what the fast path takes', async () => 
 })
 
 test('A6 slowloris: a connection on which nobody says anything is closed after ten seconds', async () => {
-  await silent
-  const seconds = (performance.now() - openedMs) / 1000
-  assert.ok(seconds > 9 && seconds < 60, `${seconds}`)
+  const seconds = (await silentMs) / 1000
+  assert.ok(seconds > 9 && seconds < 120, `${seconds}`)
 })
 
 test('O1 a server that stops lets go of connections on which nobody waits', async () => {
-  const own = await startTestServer({ workers: 1 })
-  const { port } = new URL(own.url)
-  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
-  await once(socket, 'secureConnect')
-  const startMs = performance.now()
-  const closed = once(socket.resume(), 'close').then(() => performance.now() - startMs)
-  await Promise.all([own.stop(), closed])
-  // Otherwise a device that says nothing is cut off after ten seconds.
-  assert.ok((await closed) < 9000, 'it waited for the connection')
+  const measure = async () => {
+    const own = await startTestServer({ workers: 1 })
+    const { port } = new URL(own.url)
+    const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const startMs = performance.now()
+    const closed = once(socket.resume(), 'close').then(() => performance.now() - startMs)
+    await Promise.all([own.stop(), closed])
+    return closed
+  }
+  // A server that waits cuts off a device that says nothing after ten seconds. A busy machine takes
+  // as long for other reasons, but not every time.
+  let shortestMs = Number.POSITIVE_INFINITY
+  for (let tries = 0; tries < 5 && shortestMs >= 9000; tries++) {
+    shortestMs = Math.min(shortestMs, await measure())
+  }
+  assert.ok(shortestMs < 9000, 'it waited for the connection')
 })

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import { once } from 'node:events'
+import type { IncomingMessage, Server } from 'node:http'
 import { createServer, request as startRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
@@ -26,6 +27,7 @@ import { httpsTransport } from '@seaworthy/oci/transport'
 import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import { silentLog } from '@seaworthy/std/log'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { RegistryEvent } from './ports.ts'
 import { createRegistryHandler } from './index.ts'
@@ -265,15 +267,16 @@ function walk(
       socket.write(
         `PATCH ${location} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-all-pass\r\ncontent-length: 60000\r\n\r\n`,
       )
+      const [request] = (await once(world.server, 'request')) as [IncomingMessage]
       socket.write(whole.subarray(0, 40_000))
-      await systemSleep(50)
+      await waitUntil(
+        'it came',
+        () => request.socket.bytesRead > 40_000 && request.readableLength === 0,
+      )
       socket.destroy()
-      let range = ''
-      for (let i = 0; i < 100 && range !== '0-39999'; i++) {
-        await systemSleep(10)
-        range = (await call('GET', location)).headers.get('range')!
-      }
-      assert.equal(range, '0-39999')
+      await waitUntil('what came is kept', async () => {
+        return (await call('GET', location)).headers.get('range') === '0-39999'
+      })
       const done = await call('PUT', `${location}?digest=${digestOf(whole)}`, {
         body: whole.subarray(40_000),
       })
@@ -529,7 +532,7 @@ function walk(
     it('our own client pushes and pulls through the token flow, resumes, and refuses replaced bytes', async () => {
       const { transport, close: closeTransport } = httpsTransport({
         allowPlain: true,
-        idleTimeoutMs: 5000,
+        idleTimeoutMs: 60_000,
       })
       const client = createRegistryClient({
         transport,
