@@ -241,7 +241,10 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   assert.match(await ann.ok('rollout', 'show', rollout.id), /state: +paused: lunch \(by_person\)/)
   await waitUntil(
     'those who watch have seen it',
-    () => plain.said().includes('paused: lunch') && json.said().includes('"paused"'),
+    () =>
+      plain.said().includes('paused: lunch') &&
+      json.said().includes('"paused"') &&
+      terminal?.shown().includes('paused') !== false,
   )
   await server.restart(() =>
     waitUntil('those who watch miss the server', () => /; trying again/.test(plain.warned())),
