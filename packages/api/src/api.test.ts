@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { z } from 'zod'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
 import { createClient, MalformedReplyError } from './client.ts'
@@ -102,4 +103,23 @@ test('every route has its own name and its own method and path, and openapi desc
   assert.equal(new Set(routes.map((r) => `${r.method} ${r.path}`)).size, routes.length)
   const text = JSON.stringify(describeRoutes(routes, '0'))
   for (const route of routes) assert.ok(text.includes(`"operationId":"${route.name}"`), route.name)
+})
+
+/**
+ * Routes of people that end or hand out something and want no confirmation, and why: the token of
+ * the request is traded, the session of the request is signed out, a session is ended (whoever sees
+ * a stranger in the list must not be held up).
+ */
+const unconfirmed = ['token.refresh', 'session.end', 'session.revoke']
+
+test('A2 every route that hands out or ends a credential or a right wants a fresh confirmation', () => {
+  const secrets = ['token', 'key', 'link', 'codes']
+  const dangerous = routes.filter(({ auth, method, name, reply, stepUp }) => {
+    if (stepUp || (auth !== 'actor' && auth !== 'session')) return false
+    const members = reply instanceof z.ZodObject ? Object.keys(reply.shape) : []
+    const handsOut = members.some((member) => secrets.includes(member))
+    return handsOut || method === 'DELETE' || name.startsWith('person.')
+  })
+  const changing = dangerous.filter(({ method }) => method !== 'GET').map(({ name }) => name)
+  assert.deepEqual(changing.toSorted(), unconfirmed.toSorted())
 })

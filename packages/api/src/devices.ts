@@ -106,6 +106,7 @@ export const removeDevice = defineRoute({
   method: 'DELETE',
   path: '/v1/devices/:deviceId',
   auth: 'actor',
+  stepUp: true,
   summary: 'Remove a device and revoke its credential at once (V4).',
   params: deviceParams,
   reply: nothing,

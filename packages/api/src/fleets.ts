@@ -140,6 +140,7 @@ export const createProvisioningKey = defineRoute({
   method: 'POST',
   path: '/v1/fleets/:fleet/provisioning-keys',
   auth: 'actor',
+  stepUp: true,
   summary: 'Make a key with which devices join a fleet. The key itself is shown once.',
   params: fleetParams,
   body: z.strictObject({
@@ -170,6 +171,7 @@ export const revokeProvisioningKey = defineRoute({
   method: 'DELETE',
   path: '/v1/provisioning-keys/:provisioningKeyId',
   auth: 'actor',
+  stepUp: true,
   summary: 'Revoke a provisioning key. Devices that registered with it stay.',
   params: z.strictObject({ provisioningKeyId: idField('provisioning') }),
   reply: nothing,

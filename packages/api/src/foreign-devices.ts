@@ -36,6 +36,7 @@ export const createForeignDevice = defineRoute({
   method: 'POST',
   path: '/v1/fleets/:fleet/foreign-devices',
   auth: 'actor',
+  stepUp: true,
   summary:
     'Add a device that speaks hawkBit DDI or Omaha to a fleet. Its token is shown once; the server keeps its hash.',
   params: fleetParams,
@@ -59,6 +60,7 @@ export const rotateForeignDevice = defineRoute({
   method: 'POST',
   path: '/v1/foreign-devices/:deviceId/rotate',
   auth: 'actor',
+  stepUp: true,
   summary: 'Replace the token of such a device; the old one ends at once.',
   params: deviceParams,
   body: z.strictObject({}),
@@ -121,6 +123,7 @@ export const createGatewayToken = defineRoute({
   method: 'POST',
   path: '/v1/fleets/:fleet/gateway-tokens',
   auth: 'actor',
+  stepUp: true,
   summary:
     'Make a token for a gateway: it registers DDI devices up to its uses, and speaks for those and no others. Shown once.',
   params: fleetParams,
@@ -149,6 +152,7 @@ export const revokeGatewayToken = defineRoute({
   method: 'DELETE',
   path: '/v1/gateway-tokens/:gatewayTokenId',
   auth: 'actor',
+  stepUp: true,
   summary:
     'Revoke a gateway token: the devices behind it can no longer be spoken for. They stay in the list.',
   params: z.strictObject({ gatewayTokenId: idField('gateway') }),

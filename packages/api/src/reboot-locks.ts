@@ -70,6 +70,7 @@ export const createFleetLockKey = defineRoute({
   method: 'POST',
   path: '/v1/fleets/:fleet/fleetlock-keys',
   auth: 'actor',
+  stepUp: true,
   summary:
     'Make a key with which FleetLock clients take slots of a fleet. The key itself is shown once.',
   params: fleetParams,
@@ -93,6 +94,7 @@ export const revokeFleetLockKey = defineRoute({
   method: 'DELETE',
   path: '/v1/fleetlock-keys/:fleetLockKeyId',
   auth: 'actor',
+  stepUp: true,
   summary: 'Revoke a FleetLock key. Slots taken with it stay until they are released.',
   params: z.strictObject({ fleetLockKeyId: idField('fleetlock') }),
   reply: nothing,

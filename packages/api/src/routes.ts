@@ -3,7 +3,10 @@ import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
+import * as invitations from './invitations.ts'
 import * as omaha from './omaha.ts'
+import * as passkeys from './passkeys.ts'
+import * as people from './people.ts'
 import * as products from './products.ts'
 import * as proposals from './proposals.ts'
 import * as rebootLocks from './reboot-locks.ts'
@@ -11,6 +14,7 @@ import * as releases from './releases.ts'
 import * as rollouts from './rollouts.ts'
 import type { Route } from './route.ts'
 import * as server from './server.ts'
+import * as sessions from './sessions.ts'
 import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
 import * as updates from './updates.ts'
@@ -18,6 +22,10 @@ import * as updates from './updates.ts'
 export const routes: readonly Route[] = [
   server,
   tokens,
+  sessions,
+  people,
+  invitations,
+  passkeys,
   trust,
   proposals,
   products,

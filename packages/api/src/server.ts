@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { instant } from './fields.ts'
 import { defineRoute } from './route.ts'
-import { roleName } from './tokens.ts'
+import { personRole } from './people.ts'
 
 export const showServer = defineRoute({
   name: 'server.show',
@@ -24,6 +24,6 @@ export const showSelf = defineRoute({
   method: 'GET',
   path: '/v1/whoami',
   auth: 'actor',
-  summary: 'The actor behind the token of this request.',
-  reply: z.object({ actor: z.string(), role: roleName, expiresAt: instant }),
+  summary: 'The actor behind the credential of this request.',
+  reply: z.object({ actor: z.string(), role: personRole, expiresAt: instant }),
 })

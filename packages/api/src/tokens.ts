@@ -34,6 +34,7 @@ export const createToken = defineRoute({
   method: 'POST',
   path: '/v1/tokens',
   auth: 'actor',
+  stepUp: true,
   summary: 'Make a token. Nobody can give more than they have. The token itself is shown once.',
   body: z.strictObject({
     name: nameField,
@@ -75,6 +76,7 @@ export const revokeToken = defineRoute({
   method: 'DELETE',
   path: '/v1/tokens/:tokenId',
   auth: 'actor',
+  stepUp: true,
   summary: 'Revoke a token at once.',
   params: z.strictObject({ tokenId: idField('token') }),
   reply: nothing,

@@ -20,6 +20,7 @@ export const createOnlineKey = defineRoute({
   method: 'POST',
   path: '/v1/trust/online-keys/:role',
   auth: 'actor',
+  stepUp: true,
   summary:
     'Make a further key of an online role (T6). It counts once a root names it; then the one it replaces is destroyed.',
   params: z.strictObject({ role: z.enum(['snapshot', 'timestamp']) }),

@@ -64,7 +64,7 @@ export const upOptions = [
   {
     name: 'ready-file',
     value: 'file',
-    text: 'write url, pin, pid and tokenFile as JSON here once the server answers',
+    text: 'write url, pin, pid, tokenFile and ownerLinkFile as JSON here once the server answers',
   },
   {
     name: 'web-folder',

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { open, rename, rm } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { createServer as createSocketServer } from 'node:net'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
@@ -80,7 +81,10 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
       throw error
     })
     const url = `https://${hostOf(config)}:${port}`
-    await announce(options, { url, pin: started.secrets.pin, token: started.bootstrapToken })
+    const { secrets, bootstrapToken: token, firstOwnerCode: code } = started
+    const ownerLink =
+      code === null ? null : `https://${browserHostOf(config)}:${port}/first-owner#${code}`
+    await announce(options, { url, pin: secrets.pin, token, ownerLink })
     return {
       url,
       async stop() {
@@ -153,20 +157,35 @@ function hostOf({ names, listen }: Config): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
+/** The host that browsers are told: they have passkeys for names only. */
+function browserHostOf(config: Config): string {
+  return config.names.find((name) => isIP(name) === 0) ?? 'localhost'
+}
+
 async function announce(
   { config, machine, print }: PrimaryOptions,
-  server: { url: string; pin: string; token: string | null },
+  server: { url: string; pin: string; token: string | null; ownerLink: string | null },
 ): Promise<void> {
-  const { url, pin, token } = server
+  const { url, pin, token, ownerLink } = server
   print(`Seaworthy answers at ${url}`)
   if (token !== null) {
     print('Pair the command line with it (this line is shown until somebody has signed in):')
     print(`  seaworthy login ${url} --pin ${pin} --token ${token}`)
   }
+  if (ownerLink !== null) {
+    print('Become its first owner in a browser (this link is shown until there is an owner):')
+    print(`  ${ownerLink}`)
+  }
   if (config.readyFile === null) return
   const tokenFile = `${config.readyFile}.token`
+  const ownerLinkFile = `${config.readyFile}.owner-link`
   if (token !== null) await writePrivate(tokenFile, `${token}\n`)
-  const facts = { url, pin, pid: machine.pid, ...(token === null ? {} : { tokenFile }) }
+  if (ownerLink !== null) await writePrivate(ownerLinkFile, `${ownerLink}\n`)
+  const facts = {
+    ...{ url, pin, pid: machine.pid },
+    ...(token === null ? {} : { tokenFile }),
+    ...(ownerLink === null ? {} : { ownerLinkFile }),
+  }
   await writePrivate(config.readyFile, `${JSON.stringify(facts)}\n`)
 }
 

@@ -16,8 +16,10 @@ const texts = [
   'https://ship.example:8443',
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
-    ...['gateway', 'lock', 'fleetlock'],
+    ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
   ].map((kind) => `${kind}_${'0'.repeat(26)}`),
+  'ann@example.org',
+  '0000-0000-0000-0000-0000-0000',
   'fleet:read',
   'note',
   '30d',

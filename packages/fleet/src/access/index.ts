@@ -6,7 +6,7 @@ export {
   provisioningKeyPermissions,
   roles,
 } from './permissions.ts'
-export type { Permission, Role } from './permissions.ts'
+export type { Permission, Role, TokenRole } from './permissions.ts'
 export {
   checkGrant,
   coversGrant,

@@ -2,6 +2,10 @@
 
 export const permissions = [
   'server:read',
+  'account:self',
+  'person:read',
+  'person:write',
+  'owner:write',
   'token:read',
   'token:write',
   'token:self',
@@ -38,6 +42,7 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
+/** Roles of tokens. */
 export const roles = [
   'admin',
   'releaser',
@@ -47,9 +52,22 @@ export const roles = [
   'viewer',
   'monitor',
 ] as const
-export type Role = (typeof roles)[number]
+export type TokenRole = (typeof roles)[number]
 
-const looks = ['server:read', 'token:self', 'trust:read', 'product:read', 'release:read'] as const
+/**
+ * Roles of people. An owner may do what admins may, and makes and unmakes owners; that is never in
+ * the hands of a token, which can be copied.
+ */
+export type Role = 'owner' | TokenRole
+
+const looks = [
+  'server:read',
+  'account:self',
+  'token:self',
+  'trust:read',
+  'product:read',
+  'release:read',
+] as const
 const watches = [
   ...looks,
   'proposal:read',
@@ -61,8 +79,11 @@ const watches = [
   'metrics:read',
 ] as const
 
+const ofPeople = permissions.filter((p) => !p.startsWith('device-self:'))
+
 const table: Record<Role, readonly Permission[]> = {
-  admin: permissions.filter((p) => !p.startsWith('device-self:')),
+  owner: ofPeople,
+  admin: ofPeople.filter((p) => p !== 'owner:write'),
   releaser: [
     ...watches,
     'proposal:write',
@@ -87,13 +108,20 @@ const table: Record<Role, readonly Permission[]> = {
     'reboot-lock:write',
     'log:read',
   ],
-  auditor: [...watches, 'token:read', 'provisioning-key:read', 'registry:pull', 'log:read'],
+  auditor: [
+    ...watches,
+    'person:read',
+    'token:read',
+    'provisioning-key:read',
+    'registry:pull',
+    'log:read',
+  ],
   viewer: watches,
   // Its token lies in the configuration of a monitoring system: it reads numbers and nothing else.
-  monitor: ['server:read', 'token:self', 'metrics:read'],
+  monitor: ['server:read', 'account:self', 'token:self', 'metrics:read'],
 }
 
-/** Everything a role may do, within the scope of the token that carries it. */
+/** Everything a role may do, within the scope of the token or person that has it. */
 export function permissionsOf(role: Role): readonly Permission[] {
   return table[role]
 }

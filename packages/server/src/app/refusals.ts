@@ -24,6 +24,32 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
+/** What people are refused who sign in, or who decide who may. */
+export type PersonRefusal =
+  | 'step_up_required'
+  | 'host_unnamed'
+  | 'challenge_missing'
+  | 'challenge_wrong'
+  | 'challenge_used'
+  | 'origin_wrong'
+  | 'passkey_refused'
+  | 'passkey_copied'
+  | 'passkey_known'
+  | 'passkey_not_found'
+  | 'passkey_last'
+  | 'first_owner_code_wrong'
+  | 'owner_exists'
+  | 'owner_last'
+  | 'owner_scoped'
+  | 'invitation_not_found'
+  | 'invitation_used'
+  | 'invitation_expired'
+  | 'invitation_void'
+  | 'person_not_found'
+  | 'person_disabled'
+  | 'session_not_found'
+  | 'recovery_code_wrong'
+
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /**

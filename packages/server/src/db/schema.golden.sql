@@ -49,6 +49,8 @@ devices.protocol text not null default 'agent'::text
 devices.own_changes_used_until timestamp with time zone
 devices.clock_offset_seconds integer
 devices.reports_pruned_to bigint
+first_owner_code.only_row boolean not null default true
+first_owner_code.code_sha256 bytea not null
 fleet_samples.fleet text not null
 fleet_samples.at timestamp with time zone not null
 fleet_samples.devices_count bigint not null
@@ -97,6 +99,19 @@ identity_traces.device text not null
 identity_traces.left_boots jsonb not null
 identity_traces.went_back_at jsonb not null
 identity_traces.shared_since timestamp with time zone
+invitations.id text not null
+invitations.code_sha256 bytea not null
+invitations.name text
+invitations.email text
+invitations.person_id text
+invitations.role text not null
+invitations.products text[]
+invitations.fleets text[]
+invitations.created_at timestamp with time zone not null
+invitations.created_by text not null
+invitations.expires_at timestamp with time zone not null
+invitations.used_at timestamp with time zone
+invitations.revoked_at timestamp with time zone
 last_reports.device text not null
 last_reports.report jsonb not null
 lifetime_alarms.role text not null
@@ -115,6 +130,27 @@ omaha_apps.product text not null
 omaha_apps.app_id text not null
 omaha_apps.changed_at timestamp with time zone not null
 omaha_apps.changed_by text not null
+passkeys.id text not null
+passkeys.person_id text not null
+passkeys.rp_id text not null
+passkeys.credential_id text not null
+passkeys.public_key bytea not null
+passkeys.sign_count bigint not null
+passkeys.transports text[] not null
+passkeys.is_backed_up boolean not null
+passkeys.name text not null
+passkeys.created_at timestamp with time zone not null
+passkeys.last_used_at timestamp with time zone
+people.id text not null
+people.name text not null
+people.email text
+people.role text not null
+people.products text[]
+people.fleets text[]
+people.created_at timestamp with time zone not null
+people.created_by text not null
+people.disabled_at timestamp with time zone
+people.last_sign_in_at timestamp with time zone
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -143,6 +179,11 @@ reboot_locks.sequence bigint
 reboot_locks.taken_at timestamp with time zone not null
 reboot_locks.asked_at timestamp with time zone not null
 reboot_locks.alarmed_at timestamp with time zone
+recovery_codes.selector text not null
+recovery_codes.person_id text not null
+recovery_codes.salt bytea not null
+recovery_codes.hash bytea not null
+recovery_codes.used_at timestamp with time zone
 release_files.digest text not null
 release_files.size bigint not null
 release_files.sha1 bytea not null
@@ -217,6 +258,16 @@ secrets.sealed bytea not null
 secrets.created_at timestamp with time zone not null
 server_facts.name text not null
 server_facts.value text not null
+sessions.id text not null
+sessions.person_id text not null
+sessions.secret_sha256 bytea not null
+sessions.created_at timestamp with time zone not null
+sessions.last_used_at timestamp with time zone not null
+sessions.expires_at timestamp with time zone not null
+sessions.stepped_up_at timestamp with time zone
+sessions.ended_at timestamp with time zone
+sessions.address text not null
+sessions.user_agent text not null
 tokens.id text not null
 tokens.name text not null
 tokens.role text not null
@@ -251,6 +302,8 @@ updates.has_started boolean not null
 updates.changed_at timestamp with time zone not null
 updates.deadline_at timestamp with time zone not null
 updates.ended_at timestamp with time zone
+used_challenges.challenge text not null
+used_challenges.expires_at timestamp with time zone not null
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
@@ -268,6 +321,8 @@ devices: CHECK ((((protocol = 'agent'::text) = (key_id IS NOT NULL)) AND ((key_i
 devices: UNIQUE (key_id)
 devices: PRIMARY KEY (id)
 devices: CHECK ((protocol = ANY (ARRAY['agent'::text, 'ddi'::text, 'omaha'::text])))
+first_owner_code: CHECK (only_row)
+first_owner_code: PRIMARY KEY (only_row)
 fleet_samples: FOREIGN KEY (fleet) REFERENCES fleets(name)
 fleet_samples: PRIMARY KEY (fleet, at)
 fleetlock_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
@@ -288,6 +343,9 @@ hearing: CHECK ((id = 1))
 hearing: PRIMARY KEY (id)
 identity_traces: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 identity_traces: PRIMARY KEY (device)
+invitations: UNIQUE (code_sha256)
+invitations: FOREIGN KEY (person_id) REFERENCES people(id)
+invitations: PRIMARY KEY (id)
 last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 last_reports: PRIMARY KEY (device)
 lifetime_alarms: PRIMARY KEY (role, version, level)
@@ -295,6 +353,11 @@ log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
 log_tiles: PRIMARY KEY (level, index)
 omaha_apps: PRIMARY KEY (product)
+passkeys: UNIQUE (credential_id)
+passkeys: FOREIGN KEY (person_id) REFERENCES people(id)
+passkeys: PRIMARY KEY (id)
+people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
+people: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
 proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected'::text, 'outdated'::text])))
 provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
@@ -306,6 +369,8 @@ reboot_locks: FOREIGN KEY (fleet) REFERENCES reboot_groups(fleet)
 reboot_locks: UNIQUE (fleet, kind, holder)
 reboot_locks: CHECK ((kind = ANY (ARRAY['device'::text, 'client'::text])))
 reboot_locks: PRIMARY KEY (id)
+recovery_codes: FOREIGN KEY (person_id) REFERENCES people(id)
+recovery_codes: PRIMARY KEY (selector)
 release_files: PRIMARY KEY (digest)
 releases: PRIMARY KEY (product, version)
 removed_devices: UNIQUE (key_id)
@@ -334,6 +399,8 @@ schema_migrations: PRIMARY KEY (name)
 secrets: PRIMARY KEY (name, version)
 secrets: CHECK ((version > 0))
 server_facts: PRIMARY KEY (name)
+sessions: FOREIGN KEY (person_id) REFERENCES people(id)
+sessions: PRIMARY KEY (id)
 tokens: PRIMARY KEY (id)
 tuf_metadata: PRIMARY KEY (role, version)
 tuf_metadata: CHECK ((version > 0))
@@ -341,6 +408,7 @@ update_events: PRIMARY KEY (id)
 updates: CHECK ((attempt > 0))
 updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
+used_challenges: PRIMARY KEY (challenge)
 CREATE INDEX assertion_ids_expiry ON public.assertion_ids USING btree (expires_at)
 CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (device, jti)
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
@@ -354,6 +422,7 @@ CREATE INDEX devices_clock_off ON public.devices USING btree (id) WHERE (abs(clo
 CREATE INDEX devices_fleet ON public.devices USING btree (fleet, id)
 CREATE UNIQUE INDEX devices_key_id_key ON public.devices USING btree (key_id)
 CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)
+CREATE UNIQUE INDEX first_owner_code_pkey ON public.first_owner_code USING btree (only_row)
 CREATE UNIQUE INDEX fleet_samples_pkey ON public.fleet_samples USING btree (fleet, at)
 CREATE INDEX fleetlock_keys_fleet ON public.fleetlock_keys USING btree (fleet, id)
 CREATE UNIQUE INDEX fleetlock_keys_pkey ON public.fleetlock_keys USING btree (id)
@@ -366,11 +435,17 @@ CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id
 CREATE UNIQUE INDEX hearing_pkey ON public.hearing USING btree (id)
 CREATE UNIQUE INDEX identity_traces_pkey ON public.identity_traces USING btree (device)
 CREATE INDEX identity_traces_shared ON public.identity_traces USING btree (device) WHERE (shared_since IS NOT NULL)
+CREATE UNIQUE INDEX invitations_code_sha256_key ON public.invitations USING btree (code_sha256)
+CREATE UNIQUE INDEX invitations_pkey ON public.invitations USING btree (id)
 CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
 CREATE UNIQUE INDEX omaha_apps_pkey ON public.omaha_apps USING btree (product)
+CREATE UNIQUE INDEX passkeys_credential_id_key ON public.passkeys USING btree (credential_id)
+CREATE INDEX passkeys_person ON public.passkeys USING btree (person_id)
+CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)
+CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id)
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
 CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
@@ -379,6 +454,8 @@ CREATE UNIQUE INDEX reboot_groups_pkey ON public.reboot_groups USING btree (flee
 CREATE INDEX reboot_locks_device ON public.reboot_locks USING btree (device)
 CREATE UNIQUE INDEX reboot_locks_fleet_kind_holder_key ON public.reboot_locks USING btree (fleet, kind, holder)
 CREATE UNIQUE INDEX reboot_locks_pkey ON public.reboot_locks USING btree (id)
+CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id)
+CREATE UNIQUE INDEX recovery_codes_pkey ON public.recovery_codes USING btree (selector)
 CREATE UNIQUE INDEX release_files_pkey ON public.release_files USING btree (digest)
 CREATE INDEX releases_digest ON public.releases USING btree (product, digest)
 CREATE INDEX releases_newest ON public.releases USING btree (product, created_at DESC, version)
@@ -394,6 +471,9 @@ CREATE INDEX rollouts_unsettled ON public.rollouts USING btree (id) WHERE (NOT i
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
 CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
 CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
+CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at)
+CREATE INDEX sessions_person ON public.sessions USING btree (person_id)
+CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (id)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
 CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)
@@ -401,3 +481,5 @@ CREATE UNIQUE INDEX update_events_pkey ON public.update_events USING btree (id)
 CREATE INDEX updates_deadline ON public.updates USING btree (deadline_at) WHERE (ended_at IS NULL)
 CREATE INDEX updates_device ON public.updates USING btree (device, offered_at DESC)
 CREATE UNIQUE INDEX updates_pkey ON public.updates USING btree (rollout, device)
+CREATE INDEX used_challenges_expiry ON public.used_challenges USING btree (expires_at)
+CREATE UNIQUE INDEX used_challenges_pkey ON public.used_challenges USING btree (challenge)

@@ -1,11 +1,11 @@
 /** API tokens. Of the secret half only the SHA-256 is stored. */
-import type { Grant, Role, Scope } from '@seaworthy/fleet/access'
+import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface TokenRow extends Grant {
   readonly id: string
   readonly name: string
-  readonly role: Role
+  readonly role: TokenRole
   readonly secretSha256: Uint8Array
   readonly createdAt: Date
   readonly createdBy: string
@@ -70,4 +70,18 @@ export async function wasAnyTokenUsed({ sql }: ReadTx): Promise<boolean> {
 
 export async function revokeAllTokens({ sql }: WriteTx, now: Date): Promise<void> {
   await sql`update tokens set revoked_at = ${now} where revoked_at is null`
+}
+
+/**
+ * The tokens that work and go back to this maker, at however many removes: a token that was
+ * refreshed, or made by another token, is its maker's too.
+ */
+export async function listTokensBy({ sql }: ReadTx, maker: string, now: Date): Promise<TokenRow[]> {
+  return sql<TokenRow[]>`
+    with recursive made as (
+      select id from tokens where created_by = ${maker}
+      union select t.id from tokens t join made m on t.created_by = m.id
+    )
+    select ${columns(sql)} from tokens
+    where id in (select id from made) and revoked_at is null and expires_at > ${now}`
 }

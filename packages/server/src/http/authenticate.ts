@@ -1,14 +1,15 @@
 /**
- * Turns the Authorization header into an actor. A wrong credential is never treated like a missing
- * one.
+ * Turns the Authorization header, or the cookie of a session, into an actor. A wrong credential is
+ * never treated like a missing one.
  */
 import type { IncomingMessage } from 'node:http'
 import type { RouteAuth } from '@seaworthy/api/route'
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
 import type { Actor } from '../app/access/index.ts'
-import { anonymous, identify } from '../app/access/index.ts'
+import { anonymous, identify, identifySession } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
+import { cookieOf, requireNoForeignPage, requireOwnPage } from './browsers.ts'
 import { tryLimits } from './limits.ts'
 import { networkOf } from './networks.ts'
 import { HttpError } from './problems.ts'
@@ -32,9 +33,20 @@ export async function authenticate(
   limiter: AttemptLimiter,
   now: Date,
 ): Promise<Actor> {
-  if (auth === 'public' || auth === 'device-assertion') return anonymous
+  if (auth === 'public') {
+    if (!readsOnly(req)) requireOwnPage(req)
+    return anonymous
+  }
+  if (auth === 'device-assertion') return anonymous
   const bearer = bearerOf(req)
+  const cookie = cookieOf(req, 'session')
+  if (bearer === undefined && cookie !== undefined) {
+    return authenticateBrowser(app, req, cookie, limiter, now)
+  }
   if (bearer === undefined) throw refusal('this needs a credential')
+  if (cookie !== undefined) {
+    throw new HttpError('two_credentials', 'send a token or the cookie of a session, not both')
+  }
   const actor = await identify(app, bearer, now)
   if (actor === undefined) {
     limiter.countWrong(req, bearer)
@@ -42,6 +54,23 @@ export async function authenticate(
   }
   return actor
 }
+
+async function authenticateBrowser(
+  app: App,
+  req: IncomingMessage,
+  cookie: string,
+  limiter: AttemptLimiter,
+  now: Date,
+): Promise<Actor> {
+  if (readsOnly(req)) requireNoForeignPage(req)
+  else requireOwnPage(req)
+  const actor = await identifySession(app, cookie, now)
+  if (actor !== undefined) return actor
+  limiter.countWrong(req, cookie)
+  throw refusal('the session has ended: sign in again')
+}
+
+const readsOnly = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
 
 function refusal(publicMessage: string): HttpError {
   return new HttpError('unauthenticated', publicMessage, {

@@ -1,7 +1,8 @@
 /**
  * The golden tables of who may call what (A4, V4), made by really calling. The first has every kind
  * of credential × every route: where a credential is let through, the answer is about the request
- * (`pass`), otherwise it is 401 or 403. The second has admins with a scope × every route, about
+ * (`pass`), otherwise it is 401 or 403. The owner of the column `unconfirmed` has not
+ * confirmed with a passkey lately. The second has admins with a scope × every route, about
  * things of one product and fleet that exist: so every 403 is due to the scope.
  */
 import assert from 'node:assert/strict'
@@ -10,16 +11,20 @@ import { formatPath } from '@seaworthy/api/client'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
 import type { ProblemError } from '@seaworthy/api/problems'
+import { createInvitation } from '@seaworthy/api/invitations'
 import { createToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
 import { roles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
 import { expectGolden } from '../../../../tools/golden.ts'
-import type { TestClient, TestServer } from '../testing/index.ts'
+import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import type { ScopedCall } from './scoped-calls.fixture.ts'
 import { makeScopedCalls } from './scoped-calls.fixture.ts'
 import {
+  acceptLink,
   addDevice,
+  becomeOwner,
+  createTestBrowser,
   createTestClient,
   makeProvisioningKey,
   setUpTrust,
@@ -40,6 +45,10 @@ const params: Readonly<Record<string, string>> = {
   version: '0.0.0',
   fleet: 'absent',
   role: 'absent',
+  personId: `person_${'0'.repeat(26)}`,
+  sessionId: `session_${'0'.repeat(26)}`,
+  passkeyId: `passkey_${'0'.repeat(26)}`,
+  invitationId: `invitation_${'0'.repeat(26)}`,
 }
 
 /**
@@ -83,17 +92,20 @@ after(async () => {
 })
 
 test('A4 V4 every credential on every route answers as the golden table says', async () => {
-  const principals = await makePrincipals(client, server.url, server.adminToken)
+  const principals = await makePrincipals(server, client)
   const rows: Row[] = []
   for (const route of routes) {
     const answers = []
-    for (const token of principals.values()) answers.push(await callRoute(client, route, token))
+    for (const headers of principals.values()) {
+      answers.push(await callRoute(client, route, { ...ofOurPage(server), ...headers }))
+    }
     rows.push({ name: route.name, answers })
   }
   for (const [method, path] of rawPaths) {
     const answers = []
-    for (const token of principals.values()) {
-      answers.push(classify(await client.send(method, path, token === null ? {} : { token })))
+    for (const credential of principals.values()) {
+      const headers = { ...ofOurPage(server), ...credential }
+      answers.push(classify(await client.send(method, path, { headers })))
     }
     rows.push({ name: `${method} ${path.slice(0, 40)}`, answers })
   }
@@ -180,38 +192,65 @@ test('A3 attack: an admin of one product neither sees nor revokes the tokens of 
   await branch.call(revokeToken, { params: { tokenId: own.view.id } })
 })
 
+/** Headers that a browser sends with the requests of our own pages; they are no credential. */
+function ofOurPage({ url }: TestServer): Record<string, string> {
+  return { origin: url, 'sec-fetch-site': 'same-origin' }
+}
+
+/** Credentials as headers, by the name of who has them. */
 async function makePrincipals(
+  server: TestServer,
   client: TestClient,
-  url: string,
-  adminToken: string,
-): Promise<Map<string, string | null>> {
-  const principals = new Map<string, string | null>([['anonymous', null]])
+): Promise<Map<string, Record<string, string>>> {
+  const principals = new Map<string, Record<string, string>>([['anonymous', {}]])
+  const addToken = (name: string, token: string) =>
+    principals.set(name, { authorization: `Bearer ${token}` })
   for (const role of roles) {
     const { token } = await client.api.call(createToken, {
       body: { name: `as-${role}`, role, lifetimeSeconds: 3600 },
     })
-    principals.set(role, token)
+    addToken(role, token)
   }
-  assert.ok(adminToken.startsWith('sw_'))
-  principals.set(
-    'device',
-    (await addDevice(client, url, await makeProvisioningKey(client, 1))).accessToken,
+  assert.ok(server.adminToken.startsWith('sw_'))
+  const { accessToken } = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  addToken('device', accessToken)
+  addToken('provisioning', await makeProvisioningKey(client, 1))
+  const addPerson = (name: string, browser: TestBrowser) =>
+    principals.set(name, { cookie: `__Host-seaworthy=${browser.cookies.get('__Host-seaworthy')}` })
+  const owner = createTestBrowser(server, client)
+  await becomeOwner(server, owner)
+  addPerson('person-owner', owner)
+  const viewer = createTestBrowser(server, client)
+  const { link } = await owner.api.call(createInvitation, { body: { role: 'viewer' } })
+  await acceptLink(viewer, link, 'Vera Viewer')
+  addPerson('person-viewer', viewer)
+  const unconfirmed = createTestBrowser(server, client, { authenticator: owner.authenticator })
+  const { session } = await unconfirmed.signIn()
+  const db = server.openDatabase()
+  await db.write(
+    ({ sql }) => sql`update sessions set stepped_up_at = null where id = ${session.id}`,
   )
-  principals.set('provisioning', await makeProvisioningKey(client, 1))
+  await db.close()
+  addPerson('unconfirmed', unconfirmed)
   return principals
 }
 
-async function callRoute(client: TestClient, route: Route, token: string | null): Promise<string> {
-  // The refresh would end the token that the other routes are called with.
-  if (route.name === 'token.refresh' && token !== null) {
-    return classify(await client.send('POST', '/v1/tokens/self/refresh', { token, body: '{}' }))
-  }
+/** Calls that would end the credential of the request are sent with a body that is refused. */
+const ending = ['token.refresh', 'session.end']
+
+async function callRoute(
+  client: TestClient,
+  route: Route,
+  headers: Record<string, string>,
+): Promise<string> {
   const path = formatPath(route.path, params)
-  const hasBody = route.method !== 'GET' && route.method !== 'DELETE'
+  const hasBody =
+    ending.includes(route.name) || (route.method !== 'GET' && route.method !== 'DELETE')
+  const type = { 'content-type': 'application/json' }
   return classify(
     await client.send(route.method, path, {
-      ...(token === null ? {} : { token }),
-      ...(hasBody ? { headers: { 'content-type': 'application/json' }, body: '{}' } : {}),
+      headers: hasBody ? { ...headers, ...type } : headers,
+      ...(hasBody ? { body: '{}' } : {}),
     }),
   )
 }

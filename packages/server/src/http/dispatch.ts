@@ -6,11 +6,18 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
-import { requirePermission, recordRefusal } from '../app/access/index.ts'
+import {
+  requirePermission,
+  requirePerson,
+  recordRefusal,
+  requireStepUp,
+} from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
+import type { PersonRefusal } from '../app/refusals.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
 import { refuseBody } from './bodies.ts'
+import { browserOf, formatCookie, noBrowser } from './browsers.ts'
 import type { Endpoint, RawHandler } from './endpoint.ts'
 import { leavingOf } from './leaving.ts'
 import { bodyLimits } from './limits.ts'
@@ -53,22 +60,29 @@ export function createDispatcher(
     const actor = await (app.tracer?.span('authenticate', {}, identified) ?? identified())
     try {
       if (route.auth !== 'public') requirePermission(actor, permission)
+      if (route.auth === 'session') requirePerson(actor)
     } catch (error) {
       const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300) }
       await recordRefusal(app, error, attempt)
       throw error
     }
+    if (route.stepUp) requireStepUp(actor, now)
+    const browser = route.auth.startsWith('device') ? noBrowser : browserOf(app, req)
     const call = {
       params: parsePart(route.params, params, 'path'),
       query: parsePart(route.query, readQuery(query), 'query'),
       body: await readBody(app, endpoint, req),
       actor,
+      browser,
       now,
     }
     try {
-      sendReply(res, route.status, await endpoint.run(app, call, () => leavingOf(res)))
+      const reply = await endpoint.run(app, call, () => leavingOf(res))
+      const cookies = browser.cookies().map(formatCookie)
+      if (cookies.length > 0) res.setHeader('set-cookie', cookies)
+      sendReply(res, route.status, reply)
     } catch (error) {
-      if (route.auth === 'device-assertion' && isWrongAssertion(error)) limiter.countWrong(req)
+      if (isGuess(error)) limiter.countWrong(req)
       throw error
     }
   }
@@ -135,18 +149,24 @@ function methodRefusal(methods: readonly string[]): HttpError {
   })
 }
 
-const wrongAssertion: readonly DeviceRefusal[] = [
+/** Answers to a wrong secret, key or proof of somebody who is not signed in yet. */
+const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([
   'assertion_invalid',
   'assertion_device_unknown',
   'assertion_signature_invalid',
-]
+  'passkey_refused',
+  'passkey_copied',
+  'first_owner_code_wrong',
+  'invitation_not_found',
+  'recovery_code_wrong',
+])
 
 /**
- * Whether the assertion counts as a guess, like a wrong token. One that a device has signed never
- * does, however wrong its clock is.
+ * Whether the request counts as a guess, like a wrong token. An assertion that a device has signed
+ * never does, however wrong its clock is.
  */
-function isWrongAssertion(error: unknown): boolean {
-  return error instanceof Refusal && wrongAssertion.includes(error.code as DeviceRefusal)
+function isGuess(error: unknown): boolean {
+  return error instanceof Refusal && guesses.has(String(error.code))
 }
 
 async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {

@@ -8,6 +8,9 @@ import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/
 import type { Permission } from '@seaworthy/fleet/access'
 import type { Actor, Change } from '../app/access/index.ts'
 import type { App, WriteTx } from '../app/app.ts'
+import type { Asked, OpenedSession, Site } from '../app/people/index.ts'
+import type { Browser, Cookie } from './browsers.ts'
+import type { JsonValue } from '@seaworthy/trust/tuf'
 import { changeAudited, recordRefusal } from '../app/access/index.ts'
 
 const sealed = Symbol('made by this module')
@@ -17,6 +20,7 @@ export interface Call<R extends Route> {
   readonly query: QueryOf<R>
   readonly body: BodyOf<R>
   readonly actor: Actor
+  readonly browser: Browser
   /** The time of the whole request. */
   readonly now: Date
 }
@@ -63,6 +67,8 @@ interface Options<R extends Route, Ahead> {
 
 export interface Done<R extends Route> extends Change {
   readonly reply: ReplyInputOf<R>
+  /** Set once the change is committed. */
+  readonly cookies?: readonly Cookie[]
 }
 
 export function read<R extends Route & { readonly method: 'GET' }>(
@@ -88,16 +94,61 @@ export function audited<R extends Route, Ahead = undefined>(
       action: route.name,
       subject: options.subject(call),
     }
-    const { reply } = await changeAudited(
+    const { reply, cookies = [] } = await changeAudited(
       app,
       attempt,
       (tx, ahead: Ahead) => work(app, tx, call, ahead),
       options.before && (async () => await options.before!(app, call, leaving?.())),
     )
+    for (const cookie of cookies) call.browser.setCookie(cookie)
     return reply
   }
   const { permission } = options
   return { route, permission, run, [sealed]: true }
+}
+
+/**
+ * The first half of a ceremony: it answers with a challenge and changes nothing, so that it is no
+ * entry of the log; the answer is.
+ */
+export function asks<R extends Route & { readonly name: `${string}.options` }>(
+  route: R,
+  work: (app: App, call: Call<R>) => Promise<Asked<ReplyInputOf<R>>>,
+): Endpoint {
+  const run = async (app: App, call: Call<R>) => {
+    const { options, kept } = await work(app, call)
+    call.browser.setCookie({ name: 'ceremony', value: kept })
+    return options
+  }
+  return { route, permission: 'account:self', run, [sealed]: true }
+}
+
+/** A question that is a POST only because its secret must stand in no address. */
+export function tells<R extends Route & { readonly name: 'invitation.read' }>(
+  route: R,
+  work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
+): Endpoint {
+  return { route, permission: 'account:self', run: work, [sealed]: true }
+}
+
+/** Where the answer of a ceremony was given, and what the browser kept for it. */
+export function answerOf(browser: Browser): { site: Site; kept: string | undefined } {
+  return { site: browser.site(), kept: browser.kept }
+}
+
+/** The end of a change by which somebody came in: the browser gets the session. */
+export function openedBy<Reply>(
+  { actor, secret }: OpenedSession,
+  reply: Reply,
+  detail: Readonly<Record<string, JsonValue>>,
+) {
+  return {
+    reply,
+    by: actor.id,
+    subject: actor.session.id,
+    detail,
+    cookies: [{ name: 'session', value: secret }] as const,
+  }
 }
 
 /**

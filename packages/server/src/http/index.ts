@@ -19,8 +19,11 @@ import type { Endpoint, RawHandler } from './endpoint.ts'
 import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
+import { invitationEndpoints } from './invitations.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
+import { passkeyEndpoints } from './passkeys.ts'
+import { personEndpoints } from './people.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
 import { omahaAppEndpoints } from './omaha-apps.ts'
@@ -32,6 +35,7 @@ import { releaseEndpoints } from './releases.ts'
 import { rolloutEndpoints } from './rollouts.ts'
 import { createServerFiles } from './server-files.ts'
 import { serverEndpoints } from './server.ts'
+import { sessionEndpoints } from './sessions.ts'
 import { tokenEndpoints } from './tokens.ts'
 import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
@@ -47,6 +51,10 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
   const endpoints = [
     ...serverEndpoints,
     ...tokenEndpoints,
+    ...sessionEndpoints,
+    ...personEndpoints,
+    ...invitationEndpoints,
+    ...passkeyEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Role } from '@seaworthy/fleet/access'
+import type { TokenRole } from '@seaworthy/fleet/access'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { createToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -39,7 +39,11 @@ async function inWorld(
   }
 }
 
-async function makeToken(client: TestClient, role: Role, products?: string[]): Promise<string> {
+async function makeToken(
+  client: TestClient,
+  role: TokenRole,
+  products?: string[],
+): Promise<string> {
   const body = {
     name: `as-${role}`,
     role,

@@ -15,7 +15,7 @@ import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal } from '../app/content/index.ts'
-import type { RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
+import type { PersonRefusal, RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
 import { TooOftenRefusal } from '../app/worker/index.ts'
 import { refusalOf } from '../app/refusals.ts'
@@ -30,6 +30,8 @@ export type HttpRefusal =
   | 'body_timed_out'
   | 'unsupported_media_type'
   | 'too_many_requests'
+  | 'request_cross_site'
+  | 'two_credentials'
 
 interface Mapped {
   readonly status: number
@@ -48,6 +50,8 @@ const httpTable = {
   body_timed_out: no(408, 'The request took too long'),
   unsupported_media_type: no(415, 'The content type is not the agreed one'),
   too_many_requests: no(429, 'Too many attempts'),
+  request_cross_site: no(403, 'The request comes from another site'),
+  two_credentials: no(400, 'A request has one credential'),
 } satisfies Record<HttpRefusal, Mapped>
 
 const accessTable = {
@@ -172,6 +176,32 @@ const serverTable = {
   confirmation_not_needed: no(409, 'Nothing waits for confirmation'),
 } satisfies Record<ServerRefusal, Mapped>
 
+const personTable = {
+  step_up_required: no(403, 'Confirm with your passkey first'),
+  host_unnamed: no(409, 'Passkeys need a name of the server'),
+  challenge_missing: no(400, 'There is no challenge, or it is over'),
+  challenge_wrong: no(403, 'The answer is to another challenge'),
+  challenge_used: no(409, 'The challenge was used before'),
+  origin_wrong: no(403, 'The answer was given to another site'),
+  passkey_refused: no(401, 'The passkey does not open this'),
+  passkey_copied: no(401, 'The passkey may have been copied'),
+  passkey_known: no(409, 'The passkey is registered already'),
+  passkey_not_found: no(404, 'No such passkey'),
+  passkey_last: no(409, 'The last way to sign in stays'),
+  first_owner_code_wrong: no(403, 'The link is not the newest one'),
+  owner_exists: no(409, 'There is an owner'),
+  owner_last: no(409, 'The last owner stays'),
+  owner_scoped: no(422, 'An owner reaches everything'),
+  invitation_not_found: no(404, 'No such invitation'),
+  invitation_used: no(410, 'The invitation was used'),
+  invitation_expired: no(410, 'The invitation is over'),
+  invitation_void: no(410, 'The invitation counts no more'),
+  person_not_found: no(404, 'No such person'),
+  person_disabled: no(403, 'The person may not sign in'),
+  session_not_found: no(404, 'No such session'),
+  recovery_code_wrong: no(401, 'The recovery code is not valid'),
+} satisfies Record<PersonRefusal, Mapped>
+
 const rebootLockTable = {
   reboot_lock_not_found: no(404, 'No such restart slot'),
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
@@ -239,6 +269,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...contentCheckTable,
   ...rolloutTable,
   ...serverTable,
+  ...personTable,
   ...rebootLockTable,
   ...proposalTable,
 }

@@ -6,6 +6,7 @@
 import { createFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { createInvitation } from '@seaworthy/api/invitations'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { createToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -18,7 +19,9 @@ import { formatProposal } from '@seaworthy/trust/tuf'
 import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
 import type { TestClient, TestServer } from '../testing/index.ts'
 import {
+  acceptLink,
   addDevice,
+  createTestBrowser,
   fillFleet,
   makeProvisioningKey,
   policyOf,
@@ -41,6 +44,17 @@ type MakeCall = () => ScopedCall | Promise<ScopedCall>
 
 /** The calls by the name of the route. */
 export type ScopedCalls = ReadonlyMap<string, readonly MakeCall[]>
+
+interface ListedScope {
+  products?: string[]
+  fleets?: string[]
+}
+
+const listedScopes: Readonly<Record<string, ListedScope>> = {
+  'without a scope': {},
+  'for acme': { products: ['acme'] },
+  'for shops': { products: ['acme'], fleets: ['shops'] },
+}
 
 export async function makeScopedCalls(
   server: TestServer,
@@ -83,6 +97,19 @@ export async function makeScopedCalls(
     () => ({ about: 'of a channel', params: { proposalId: publishing.id }, body }),
     () => ({ about: 'of all products', params: { proposalId: growing.id }, body }),
   ]
+  const invite = (scope: ListedScope) =>
+    client.api.call(createInvitation, { body: { role: 'viewer', ...structuredClone(scope) } })
+  const join = async (scope: ListedScope) => {
+    const { link } = await invite(scope)
+    return acceptLink(createTestBrowser(server, client), link, 'Peter Person')
+  }
+  const ofScopes = (make: (scope: ListedScope) => ScopedCall | Promise<ScopedCall>): MakeCall[] =>
+    Object.entries(listedScopes).map(([about, scope]) => async () => ({
+      about,
+      ...(await make(scope)),
+    }))
+  const ofPeople = (body?: unknown) =>
+    ofScopes(async (scope) => ({ params: { personId: (await join(scope)).person.id }, body }))
   const newToken = { name: 'clerk', role: 'viewer', lifetimeSeconds: 3600 }
   const ofRelease = { product: 'acme', version: '1.0.0' }
   const registered = {
@@ -119,6 +146,31 @@ export async function makeScopedCalls(
     ],
     // This route is about the token of the request, which it ends.
     ['token.refresh', []],
+    [
+      'session.list',
+      [
+        async () => {
+          await join({ products: ['acme'], fleets: ['shops'] })
+          return {}
+        },
+      ],
+    ],
+    [
+      'session.revoke',
+      ofScopes(async (scope) => ({ params: { sessionId: (await join(scope)).session.id } })),
+    ],
+    ['person.list', [() => ({})]],
+    ['person.show', ofPeople()],
+    ['person.set', ofPeople({ name: 'Another Name' })],
+    ['person.disable', ofPeople()],
+    ['person.enable', ofPeople()],
+    ['person.reinvite', ofPeople()],
+    ['invitation.create', ofScopes((scope) => ({ body: { role: 'viewer', ...scope } }))],
+    ['invitation.list', [() => ({})]],
+    [
+      'invitation.revoke',
+      ofScopes(async (scope) => ({ params: { invitationId: (await invite(scope)).view.id } })),
+    ],
     ['trust.create-online-key', [() => ({ params: { role: 'snapshot' } })]],
     ['trust.online-keys', [() => ({})]],
     ['trust.status', [() => ({})]],

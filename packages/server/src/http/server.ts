@@ -14,11 +14,9 @@ export const serverEndpoints: readonly Endpoint[] = [
     logVerifierKey: formatNoteKey(app.secrets.logSigner.key),
   })),
   read(showSelf, 'server:read', async (_app, { actor }) => {
-    invariant(actor.kind === 'token', 'only tokens have the permission')
-    return {
-      actor: actor.id,
-      role: grantOf(actor).role,
-      expiresAt: formatInstant(actor.token.expiresAt),
-    }
+    const isHeld = actor.kind === 'token' || actor.kind === 'person'
+    invariant(isHeld, 'only tokens and people have the permission')
+    const { expiresAt } = actor.kind === 'token' ? actor.token : actor.session
+    return { actor: actor.id, role: grantOf(actor).role, expiresAt: formatInstant(expiresAt) }
   }),
 ]

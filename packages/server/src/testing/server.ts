@@ -44,6 +44,8 @@ export interface TestServer {
   readonly pin: string
   /** Empty when somebody has signed in before. */
   readonly adminToken: string
+  /** The link to become the first owner; empty when there is an owner. */
+  readonly ownerLink: string
   readonly dataDir: string
   /** Process id of the primary process. */
   readonly pid: number
@@ -77,6 +79,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const readyFile = join(base, 'ready.json')
   await rm(readyFile, { force: true })
   await rm(`${readyFile}.token`, { force: true })
+  await rm(`${readyFile}.owner-link`, { force: true })
   const child = spawn(
     process.execPath,
     [
@@ -99,10 +102,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     throw new Error(`the server did not start: ${output}${log}`, { cause: error })
   })
   const token = await readFile(`${readyFile}.token`, 'utf8').catch(() => '')
+  const ownerLink = await readFile(`${readyFile}.owner-link`, 'utf8').catch(() => '')
   return {
     url: facts.url,
     pin: facts.pin,
     adminToken: token.trim(),
+    ownerLink: ownerLink.trim(),
     dataDir: base,
     pid: child.pid!,
     async stop() {

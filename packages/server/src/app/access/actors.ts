@@ -11,14 +11,25 @@ import {
 } from '@seaworthy/fleet/access'
 import type { AccessRefusal } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
+import type { PersonRow } from '../../db/people.ts'
 import type { ProvisioningKeyRow } from '../../db/provisioning-keys.ts'
+import type { SessionRow } from '../../db/sessions.ts'
 import type { TokenRow } from '../../db/tokens.ts'
 
 export type Actor =
   | { readonly kind: 'token'; readonly id: string; readonly token: TokenRow }
+  | PersonActor
   | { readonly kind: 'device'; readonly id: string }
   | { readonly kind: 'provisioning-key'; readonly id: string; readonly key: ProvisioningKeyRow }
   | { readonly kind: 'anonymous'; readonly id: 'anonymous' }
+
+/** A person who has signed in with a browser. */
+export interface PersonActor {
+  readonly kind: 'person'
+  readonly id: string
+  readonly person: PersonRow
+  readonly session: SessionRow
+}
 
 export const anonymous: Actor = { kind: 'anonymous', id: 'anonymous' }
 
@@ -33,6 +44,8 @@ function permissionsOfActor(actor: Actor): readonly Permission[] {
   switch (actor.kind) {
     case 'token':
       return permissionsOf(actor.token.role)
+    case 'person':
+      return permissionsOf(actor.person.role)
     case 'device':
       return devicePermissions
     case 'provisioning-key':
@@ -43,10 +56,23 @@ function permissionsOfActor(actor: Actor): readonly Permission[] {
   }
 }
 
-/** What the token reaches; devices and the like have scopes of their own and never come here. */
+/**
+ * What the token or person reaches; devices and the like have scopes of their own and never come
+ * here.
+ */
 export function grantOf(actor: Actor): Grant {
   if (actor.kind === 'token') return actor.token
-  throw new Refusal<AccessRefusal>('permission_denied', 'this needs a token')
+  if (actor.kind === 'person') return actor.person
+  throw new Refusal<AccessRefusal>('permission_denied', 'this needs a token or a session')
+}
+
+/** What a person does with their own account. Throws `permission_denied` for anybody else. */
+export function requirePerson(actor: Actor): PersonActor {
+  if (actor.kind === 'person') return actor
+  throw new Refusal<AccessRefusal>(
+    'permission_denied',
+    'this is about a person’s own account: sign in with a browser',
+  )
 }
 
 /** Throws `out_of_scope`. */

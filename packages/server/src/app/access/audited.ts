@@ -9,6 +9,8 @@ import { recordRefusal } from './refused-attempts.ts'
 export interface Change {
   /** The subject of the entry, where it is known only after the work. */
   readonly subject?: string
+  /** The person that somebody turned out to be, where nobody was signed in before the work. */
+  readonly by?: string
   /** Digests and short facts; never a secret. */
   readonly detail?: Readonly<Record<string, JsonValue>>
   /** Whether everything is as it was before; then nothing is recorded. */
@@ -39,7 +41,7 @@ export async function changeAudited<C extends Change, Ahead = undefined>(
       const result = await work(tx, ahead)
       if (result.isUnchanged === true) return result
       await appendAudit(tx, {
-        actor: actor.id,
+        actor: result.by ?? actor.id,
         action,
         subject: result.subject ?? subject,
         outcome: 'done',

@@ -1,7 +1,7 @@
 /**
  * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for
  * provisioning, `swd_…` for a device that speaks another system's protocol, `swg_…` for a gateway
- * of such devices, `swf_…` for FleetLock clients of a fleet.
+ * of such devices, `swf_…` for FleetLock clients of a fleet, `sws_…` in the cookie of a session.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -13,13 +13,14 @@ const kinds = {
   device: 'swd',
   gateway: 'swg',
   fleetlock: 'swf',
+  session: 'sws',
 } as const
 export type CredentialKind = keyof typeof kinds
 
 const kindsByPrefix = new Map<string, CredentialKind>(
   (Object.keys(kinds) as CredentialKind[]).map((kind) => [kinds[kind], kind]),
 )
-const form = /^(sw[pdgf]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
+const form = /^(sw[pdgfs]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
 
 /**
  * A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash
@@ -35,6 +36,11 @@ export function createCredential(
     text: `${kinds[kind]}_${id.slice(kind.length + 1)}_${secret}`,
     secretSha256: sha256(secret),
   }
+}
+
+/** What is stored of the code in a link. */
+export function hashCode(code: string): Uint8Array {
+  return sha256(code)
 }
 
 export interface ParsedCredential {

@@ -1,17 +1,18 @@
 /**
- * Who is asking and what they may do: people by tokens, devices by assertions and access tokens,
- * and the record of what was done. Promises: only the hash of a credential is kept, and it is
- * compared in constant time; whoever may not grant a right may not list or revoke it; everything
- * audited and its audit entry are one transaction, and a refused attempt of a known caller is on
- * record too. Not handled here: how often somebody may try (`http/authenticate`), identities of
- * other protocols (`app/foreign`).
+ * Who is asking and what they may do: people by sessions and tokens, devices by assertions and
+ * access tokens, and the record of what was done. Promises: only the hash of a credential is kept,
+ * and it is compared in constant time; whoever may not grant a right may not list or revoke it;
+ * everything audited and its audit entry are one transaction, and a refused attempt of a known
+ * caller is on record too. Not handled here: how often somebody may try (`http/authenticate`), how
+ * people prove who they are (`app/people`), identities of other protocols (`app/foreign`).
  */
-export type { Actor } from './actors.ts'
+export type { Actor, PersonActor } from './actors.ts'
 export {
   anonymous,
   grantOf,
   requireFleet,
   requirePermission,
+  requirePerson,
   requireProduct,
   requireUnscoped,
   requireWholeProduct,
@@ -33,7 +34,7 @@ export {
 } from './audit-log.ts'
 export type { Change } from './audited.ts'
 export { changeAudited } from './audited.ts'
-export { createCredential, isSameSecret, parseCredential } from './credentials.ts'
+export { createCredential, hashCode, isSameSecret, parseCredential } from './credentials.ts'
 export {
   accessTokenLifetimeMs,
   createTokenReader,
@@ -41,7 +42,8 @@ export {
   openToken,
   signToken,
 } from './device-tokens.ts'
-export { createRefusalLimiter, recordRefusal } from './refused-attempts.ts'
+export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refused-attempts.ts'
 export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './registry.ts'
-export { identify, identifyDevice } from './sign-in.ts'
+export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
+export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export { createToken, endToken, issueToken, listTokens, refreshToken, viewToken } from './tokens.ts'

@@ -7,8 +7,20 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import type { Actor } from './actors.ts'
+import { anonymous } from './actors.ts'
 import type { App, Ports, RefusalLimiter } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
 import { OverloadRefusal } from '../worker/index.ts'
+
+/** A refusal of somebody who is not signed in, but whose account is known. */
+export class KnownPersonRefusal extends Refusal<PersonRefusal> {
+  readonly personId: string
+
+  constructor(code: PersonRefusal, publicMessage: string, personId: string) {
+    super(code, publicMessage)
+    this.personId = personId
+  }
+}
 
 export interface Attempt {
   readonly actor: Actor
@@ -47,12 +59,13 @@ export async function recordRefusal(
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
   // Nobody did anything wrong, and recording it would add load.
   if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return
-  const { actor, action, subject } = attempt
-  app.log.warn('request.refused', { actor: actor.id, action, subject, code: error.code })
-  if (actor.kind === 'anonymous' || !app.refusals.admits(actor.id)) return
+  const { action, subject } = attempt
+  const actor = error instanceof KnownPersonRefusal ? error.personId : attempt.actor.id
+  app.log.warn('request.refused', { actor, action, subject, code: error.code })
+  if (actor === anonymous.id || !app.refusals.admits(actor)) return
   await app.db.write((tx) =>
     appendAudit(tx, {
-      actor: actor.id,
+      actor,
       action,
       subject,
       outcome: 'refused',

@@ -147,6 +147,8 @@ async function mayUse(
       const fleet = device && (await getFleet(app.db.reader, device.fleet))
       return fleet?.product === repository
     }
+    case 'person':
+    // A browser has no way to the registry: its clients send no cookies.
     case 'provisioning-key':
     case 'anonymous':
       return false

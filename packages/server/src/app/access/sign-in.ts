@@ -2,10 +2,12 @@
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getProvisioningKey } from '../../db/provisioning-keys.ts'
+import { getSession, touchSession } from '../../db/sessions.ts'
 import { getToken, touchToken } from '../../db/tokens.ts'
-import type { Actor } from './actors.ts'
+import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
+import { hasSessionEnded } from './session-limits.ts'
 
 type Deps = Pick<
   App,
@@ -20,8 +22,9 @@ export async function identify(app: Deps, bearer: string, now: Date): Promise<Ac
   if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
-  // Foreign devices, their gateways and FleetLock clients sign in on routes of their own.
-  if (['device', 'gateway', 'fleetlock'].includes(credential.kind)) return undefined
+  // Foreign devices, their gateways and FleetLock clients sign in on routes of their own; the
+  // secret of a session comes in a cookie, which a browser guards, and in no other way.
+  if (['device', 'gateway', 'fleetlock', 'session'].includes(credential.kind)) return undefined
   if (credential.kind === 'provisioning') {
     const key = await getProvisioningKey(app.db.reader, credential.id)
     if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {
@@ -47,6 +50,32 @@ export async function identify(app: Deps, bearer: string, now: Date): Promise<Ac
   return { kind: 'token', id: token.id, token }
 }
 
+/**
+ * The person whose session this is, from the value of the cookie, or `undefined`. A session ends
+ * with its person's right to sign in.
+ */
+export async function identifySession(
+  app: Deps,
+  cookie: string,
+  now: Date,
+): Promise<PersonActor | undefined> {
+  const credential = parseCredential(cookie)
+  if (credential?.kind !== 'session') return undefined
+  const session = await getSession(app.db.reader, credential.id)
+  if (session === undefined || !isSameSecret(session.secretSha256, credential.secretSha256)) {
+    return undefined
+  }
+  const { person } = session
+  if (hasSessionEnded(session, now) || person.disabledAt !== null) {
+    await recordEnded(app, person.id, session.id)
+    return undefined
+  }
+  if (now.getTime() - session.lastUsedAt.getTime() >= touchEveryMs) {
+    await app.db.write((tx) => touchSession(tx, session.id, now))
+  }
+  return { kind: 'person', id: person.id, person, session }
+}
+
 /** The device whose access token this is, or `undefined`; from memory. */
 export function identifyDevice(
   app: Pick<App, 'readDeviceToken' | 'removedDevices' | 'stoppedDevices'>,
@@ -69,12 +98,12 @@ export function hasEnded(
 }
 
 /** Records in the audit log that somebody uses a credential that was valid once. */
-async function recordEnded(app: Deps, id: string): Promise<void> {
+async function recordEnded(app: Deps, actor: string, id = actor): Promise<void> {
   app.log.warn('credential.ended', { id })
-  if (!app.refusals.admits(id)) return
+  if (!app.refusals.admits(actor)) return
   await app.db.write((tx) =>
     appendAudit(tx, {
-      actor: id,
+      actor,
       action: 'server.sign-in',
       subject: id,
       outcome: 'refused',

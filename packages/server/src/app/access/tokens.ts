@@ -1,5 +1,5 @@
 /** API tokens: made, traded, revoked. */
-import type { AccessRefusal, Role } from '@seaworthy/fleet/access'
+import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
 import { checkGrant, coversGrant } from '@seaworthy/fleet/access'
 import type { TokenView } from '@seaworthy/api/tokens'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -19,7 +19,7 @@ import { instantOrNull, readPage, viewPage } from '../views.ts'
 
 export interface NewToken {
   readonly name: string
-  readonly role: Role
+  readonly role: TokenRole
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
   readonly lifetimeMs: number

@@ -2,16 +2,18 @@
  * The first start on a database: keys, certificate, log, and one token for whoever reads the
  * output.
  */
+import { hexEncode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
 import type { Config } from '../../config/config.ts'
 import { loadMasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
+import { hasOwner, setFirstOwnerCode } from '../../db/people.ts'
 import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
 import type { Ports } from '../app.ts'
-import { createLog, issueToken } from '../access/index.ts'
+import { createLog, hashCode, issueToken } from '../access/index.ts'
 import { onlineRoles, openOnlineKeys } from './online-keys.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import {
@@ -31,6 +33,11 @@ export interface Started {
    * and ends the one before: a crash before it was read locks nobody out.
    */
   readonly bootstrapToken: string | null
+  /**
+   * The secret of the link by which somebody becomes the first owner. Until there is one, every
+   * start makes a new secret and ends the one before.
+   */
+  readonly firstOwnerCode: string | null
 }
 
 /**
@@ -75,7 +82,11 @@ export async function prepareServer(
       await createLog(tx, { signer: secrets.logSigner, origin: secrets.logOrigin }, now)
       log.info('server.first-start', { pin: secrets.pin })
     }
-    return { secrets, bootstrapToken: await issueBootstrapToken(tx, ports, now) }
+    return {
+      secrets,
+      bootstrapToken: await issueBootstrapToken(tx, ports, now),
+      firstOwnerCode: await issueFirstOwnerCode(tx, ports),
+    }
   })
 }
 
@@ -151,4 +162,11 @@ async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promis
     detail: { name: 'bootstrap', role: 'admin' },
   })
   return issued.token
+}
+
+async function issueFirstOwnerCode(tx: WriteTx, { random }: Ports): Promise<string | null> {
+  if (await hasOwner(tx)) return null
+  const code = hexEncode(random.bytes(32))
+  await setFirstOwnerCode(tx, hashCode(code))
+  return code
 }

@@ -10,7 +10,7 @@ export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
 export type { OnlineRole } from './online-keys.ts'
 export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts'
 export type { OnlineSecrets } from './online-secrets.ts'
-export { loadOnlineSecrets } from './online-secrets.ts'
+export { isNamedBy, loadOnlineSecrets, namesOf } from './online-secrets.ts'
 export { findProduct, findProductKind, listProducts } from './products.ts'
 export {
   addSignatures,

@@ -12,6 +12,7 @@ import type { Actor } from '../../app/access/index.ts'
 import { requirePermission, identifyDevice } from '../../app/access/index.ts'
 import type { App } from '../../app/app.ts'
 import { readArrived } from '../bodies.ts'
+import { noBrowser } from '../browsers.ts'
 import { readCheckInRequest } from './request.ts'
 import { explainFailure } from '../dispatch.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -76,7 +77,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
   const work = async (call: Call): Promise<Answer> => {
     try {
       requirePermission(call.actor, permission)
-      const reply = await endpoint.run(app, { ...call, params: {}, query: {} })
+      const reply = await endpoint.run(app, { ...call, browser: noBrowser, params: {}, query: {} })
       return { status: route.status, head: replyHead, text: JSON.stringify(reply) }
     } catch (error) {
       const { method, path: url } = route

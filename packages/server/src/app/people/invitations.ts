@@ -1,0 +1,233 @@
+/** Invitations: made by whoever could give the role, accepted with a passkey. */
+import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
+import type { InvitationView } from '@seaworthy/api/invitations'
+import type { Grant } from '@seaworthy/fleet/access'
+import { hexEncode } from '@seaworthy/std/bytes'
+import { newId } from '@seaworthy/std/ids'
+import { Refusal } from '@seaworthy/std/refusal'
+import { dayMs, formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/invitations.ts'
+import type { InvitationRow } from '../../db/invitations.ts'
+import { insertPerson, lockPeople, noteSignIn } from '../../db/people.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf, hashCode } from '../access/index.ts'
+import type { App, Ports } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { instantOrNull, readPage, viewPage } from '../views.ts'
+import type { JudgedPasskey } from './arrivals.ts'
+import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
+import type { Site } from './ceremonies.ts'
+import { checkPersonGrant, findPerson, requireCovers } from './people.ts'
+import type { Asked, OpenedSession, Visit } from './sessions.ts'
+import { openSession } from './sessions.ts'
+
+type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
+
+const invitationLifetimeMs = 7 * dayMs
+
+export interface Invited {
+  readonly row: InvitationRow
+  /** The secret of the link: shown once, stored nowhere. */
+  readonly code: string
+}
+
+export interface NewInvitation extends Grant {
+  readonly name: string | null
+  readonly email: string | null
+}
+
+/** Throws `grant_exceeds_own`, `owner_scoped`. */
+export async function invite(
+  tx: WriteTx,
+  app: Pick<Ports, 'random'>,
+  actor: Actor,
+  wanted: NewInvitation,
+  now: Date,
+): Promise<Invited> {
+  checkPersonGrant(actor, wanted)
+  return issueInvitation(tx, app, actor, { ...wanted, personId: null }, now)
+}
+
+/**
+ * An invitation for somebody who has lost every passkey. It gives nothing but a new one. Throws
+ * `person_not_found`, `out_of_scope`, `person_disabled`.
+ */
+export async function reinvite(
+  tx: WriteTx,
+  app: Pick<Ports, 'random'>,
+  actor: Actor,
+  personId: string,
+  now: Date,
+): Promise<Invited> {
+  const person = await findPerson(tx, personId)
+  requireCovers(actor, person)
+  requireEnabled(person)
+  return issueInvitation(tx, app, actor, { ...person, personId }, now)
+}
+
+function requireEnabled({ disabledAt, name }: { disabledAt: Date | null; name: string }): void {
+  if (disabledAt === null) return
+  throw new Refusal<PersonRefusal>('person_disabled', `${name} is disabled: enable them first`)
+}
+
+async function issueInvitation(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  actor: Actor,
+  wanted: NewInvitation & { personId: string | null },
+  now: Date,
+): Promise<Invited> {
+  const code = hexEncode(random.bytes(32))
+  const { name, email, personId, role, products, fleets } = wanted
+  const row: InvitationRow = {
+    ...{ name, email, personId, role, products, fleets },
+    id: newId('invitation', now, random),
+    codeSha256: hashCode(code),
+    createdAt: now,
+    createdBy: actor.id,
+    expiresAt: new Date(now.getTime() + invitationLifetimeMs),
+    usedAt: null,
+    revokedAt: null,
+  }
+  await db.insertInvitation(tx, row)
+  return { row, code }
+}
+
+/** Throws `invitation_not_found`, `out_of_scope`. */
+export async function endInvitation(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  now: Date,
+): Promise<void> {
+  const row = await db.getInvitation(tx, id)
+  if (row === undefined) throw notFound()
+  requireCovers(actor, row)
+  if (!(await db.revokeInvitation(tx, id, now))) throw notFound()
+}
+
+function notFound(): Refusal<PersonRefusal> {
+  return new Refusal<PersonRefusal>(
+    'invitation_not_found',
+    'no such invitation, or it was used or revoked before',
+  )
+}
+
+/** Lists the open invitations that reach no further than the actor. */
+export async function listInvitations(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+  now: Date,
+): Promise<Page<InvitationView>> {
+  const { products, fleets } = grantOf(actor)
+  const page = await readPage(
+    query,
+    (limit) => db.listInvitations(tx, { after: query.after ?? '', limit, now, products, fleets }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewInvitation)
+}
+
+export function viewInvitation(row: InvitationRow): InvitationView {
+  return {
+    id: row.id,
+    name: row.name,
+    email: row.email,
+    personId: row.personId,
+    role: row.role,
+    products: row.products === null ? null : [...row.products],
+    fleets: row.fleets === null ? null : [...row.fleets],
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    expiresAt: formatInstant(row.expiresAt),
+    usedAt: instantOrNull(row.usedAt),
+  }
+}
+
+/**
+ * The invitation that a link is about. Throws `invitation_not_found`, `invitation_used`,
+ * `invitation_void`, `invitation_expired`.
+ */
+export async function readInvitation(tx: ReadTx, code: string, now: Date): Promise<InvitationRow> {
+  const row = await db.findInvitation(tx, hashCode(code))
+  if (row === undefined) {
+    throw new Refusal<PersonRefusal>(
+      'invitation_not_found',
+      'this link is of no invitation here: open it whole, or ask for a new one',
+    )
+  }
+  if (row.usedAt !== null) {
+    throw new Refusal<PersonRefusal>(
+      'invitation_used',
+      'this invitation has been used: if it was not you, tell whoever invited you; otherwise sign in',
+    )
+  }
+  if (row.revokedAt !== null) {
+    throw new Refusal<PersonRefusal>(
+      'invitation_void',
+      'this invitation was taken back, or who made it may do less now: ask for a new one',
+    )
+  }
+  if (row.expiresAt.getTime() <= now.getTime()) {
+    throw new Refusal<PersonRefusal>(
+      'invitation_expired',
+      'this invitation is older than seven days: ask for a new one',
+    )
+  }
+  return row
+}
+
+export async function askInvitation(
+  app: Deps,
+  { code, name }: { code: string; name: string },
+  site: Site,
+  now: Date,
+): Promise<Asked<CreationOptions>> {
+  const row = await readInvitation(app.db.reader, code, now)
+  const id = row.personId ?? newId('person', now, app.random)
+  return askNewPasskey(app, doorOf(row), { id, name }, site, now)
+}
+
+export async function judgeInvited(
+  app: Deps,
+  code: string,
+  answer: { passkey: NewPasskey; kept: string | undefined; site: Site },
+): Promise<JudgedPasskey> {
+  const row = await readInvitation(app.db.reader, code, app.clock.now())
+  return judgeNewPasskey(app, doorOf(row), answer)
+}
+
+/**
+ * Makes the person, or gives the person of a second invitation a further passkey. Throws like
+ * `readInvitation`, and `challenge_used`, `person_disabled`.
+ */
+export async function acceptInvitation(
+  tx: WriteTx,
+  app: Pick<App, 'random'>,
+  { code, name }: { code: string; name: string },
+  judged: JudgedPasskey,
+  visit: Visit,
+): Promise<OpenedSession & { invitation: InvitationRow }> {
+  await lockPeople(tx)
+  const now = await tx.now()
+  const invitation = await readInvitation(tx, code, now)
+  if (!(await db.useInvitation(tx, invitation.id, now))) throw notFound()
+  const { personId } = judged.ceremony
+  if (invitation.personId === null) {
+    const { email, role, products, fleets, createdBy } = invitation
+    const none = { disabledAt: null, lastSignInAt: null }
+    await insertPerson(tx, {
+      ...{ ...none, id: personId, name, email, role, products, fleets, createdAt: now, createdBy },
+    })
+  } else {
+    requireEnabled(await findPerson(tx, personId))
+    await noteSignIn(tx, personId, now)
+  }
+  await storePasskey(tx, app, judged, 'Passkey of the invitation', now)
+  return { ...(await openSession(tx, app, personId, visit, now)), invitation }
+}
+
+const doorOf = ({ id }: InvitationRow) => ({ purpose: 'invitation', about: id }) as const

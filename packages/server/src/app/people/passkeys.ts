@@ -1,0 +1,96 @@
+/** A person's own passkeys. */
+import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
+import type { PasskeyView } from '@seaworthy/api/passkeys'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/passkeys.ts'
+import type { PasskeyRow } from '../../db/passkeys.ts'
+import { lockPeople } from '../../db/people.ts'
+import type { PersonActor } from '../access/index.ts'
+import type { App } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import { instantOrNull } from '../views.ts'
+import type { JudgedPasskey } from './arrivals.ts'
+import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
+import type { Site } from './ceremonies.ts'
+import type { Asked } from './sessions.ts'
+
+type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
+
+const doorOf = ({ session }: PersonActor) => ({ purpose: 'passkey', about: session.id }) as const
+
+export function askPasskey(
+  app: Deps,
+  actor: PersonActor,
+  site: Site,
+  now: Date,
+): Promise<Asked<CreationOptions>> {
+  return askNewPasskey(app, doorOf(actor), actor.person, site, now)
+}
+
+export function judgePasskey(
+  app: Deps,
+  actor: PersonActor,
+  answer: { passkey: NewPasskey; kept: string | undefined; site: Site },
+): Promise<JudgedPasskey> {
+  return judgeNewPasskey(app, doorOf(actor), answer)
+}
+
+/** Throws `challenge_used`, `passkey_known`. */
+export async function addPasskey(
+  tx: WriteTx,
+  app: Pick<App, 'random'>,
+  judged: JudgedPasskey,
+  name: string,
+): Promise<PasskeyRow> {
+  return storePasskey(tx, app, judged, name, await tx.now())
+}
+
+export async function listPasskeys(tx: ReadTx, actor: PersonActor): Promise<PasskeyView[]> {
+  return (await db.listPasskeys(tx, actor.id)).map(viewPasskey)
+}
+
+/** Throws `passkey_not_found`. */
+export async function renamePasskey(
+  tx: WriteTx,
+  actor: PersonActor,
+  id: string,
+  name: string,
+): Promise<PasskeyRow> {
+  const row = find(await db.listPasskeys(tx, actor.id), id)
+  await db.renamePasskey(tx, id, name)
+  return { ...row, name }
+}
+
+/** Throws `passkey_not_found`, `passkey_last`. */
+export async function removePasskey(tx: WriteTx, actor: PersonActor, id: string): Promise<void> {
+  await lockPeople(tx)
+  const rows = await db.listPasskeys(tx, actor.id)
+  find(rows, id)
+  if (rows.length === 1) {
+    throw new Refusal<PersonRefusal>(
+      'passkey_last',
+      'this is your only passkey, without which you could not sign in: register another one first',
+    )
+  }
+  await db.deletePasskey(tx, id)
+}
+
+function find(rows: readonly PasskeyRow[], id: string): PasskeyRow {
+  const row = rows.find((one) => one.id === id)
+  if (row !== undefined) return row
+  throw new Refusal<PersonRefusal>('passkey_not_found', 'you have no such passkey')
+}
+
+export function viewPasskey(row: PasskeyRow): PasskeyView {
+  return {
+    id: row.id,
+    name: row.name,
+    createdAt: formatInstant(row.createdAt),
+    lastUsedAt: instantOrNull(row.lastUsedAt),
+    // The contract let only these names in.
+    transports: [...row.transports] as PasskeyView['transports'],
+    isBackedUp: row.isBackedUp,
+  }
+}

@@ -1,0 +1,176 @@
+/** What is decided about people: their roles, and whether they may come in at all. */
+import type { PersonView } from '@seaworthy/api/people'
+import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
+import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { listInvitationsAbout, revokeInvitation } from '../../db/invitations.ts'
+import * as db from '../../db/people.ts'
+import type { ListedPerson } from '../../db/people.ts'
+import { endSessionsOf } from '../../db/sessions.ts'
+import { listTokensBy, revokeToken } from '../../db/tokens.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf } from '../access/index.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import type { Page, PageQuery } from '../views.ts'
+import { instantOrNull, readPage, viewPage } from '../views.ts'
+
+export function viewPerson(row: ListedPerson): PersonView {
+  return {
+    id: row.id,
+    name: row.name,
+    email: row.email,
+    role: row.role,
+    products: row.products === null ? null : [...row.products],
+    fleets: row.fleets === null ? null : [...row.fleets],
+    createdAt: formatInstant(row.createdAt),
+    createdBy: row.createdBy,
+    disabledAt: instantOrNull(row.disabledAt),
+    lastSignInAt: instantOrNull(row.lastSignInAt),
+    passkeysCount: row.passkeysCount,
+  }
+}
+
+/** Lists the people who reach no further than the actor, and the actor. */
+export async function listPeople(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+): Promise<Page<PersonView>> {
+  const { products, fleets } = grantOf(actor)
+  const scope = { self: actor.id, products, fleets }
+  const page = await readPage(
+    query,
+    (limit) => db.listPeople(tx, { ...scope, after: query.after ?? '', limit }),
+    (row) => row.id,
+  )
+  return viewPage(page, viewPerson)
+}
+
+/** Throws `person_not_found`, `out_of_scope`. */
+export async function showPerson(tx: ReadTx, actor: Actor, id: string): Promise<PersonView> {
+  const person = await findPerson(tx, id)
+  if (person.id === actor.id || coversScope(grantOf(actor), person)) return viewPerson(person)
+  throw new Refusal<AccessRefusal>('out_of_scope', 'this person reaches further than you')
+}
+
+export async function findPerson(tx: ReadTx, id: string): Promise<ListedPerson> {
+  const person = await db.getPerson(tx, id)
+  if (person !== undefined) return person
+  throw new Refusal<PersonRefusal>('person_not_found', 'no such person')
+}
+
+/** Guards what is given to people. Throws `owner_scoped`, `grant_exceeds_own`. */
+export function checkPersonGrant(actor: Actor, wanted: Grant): void {
+  checkOwnerScope(wanted)
+  checkGrant(grantOf(actor), wanted)
+}
+
+function checkOwnerScope({ role, products, fleets }: Grant): void {
+  if (role !== 'owner' || (products === null && fleets === null)) return
+  throw new Refusal<PersonRefusal>(
+    'owner_scoped',
+    'an owner reaches everything: leave out products and fleets, or give another role such as admin',
+  )
+}
+
+/**
+ * Guards changes of a person: whoever could not give the person's rights does not take them either.
+ * Throws `out_of_scope`.
+ */
+export function requireCovers(actor: Actor, person: Grant): void {
+  if (coversGrant(grantOf(actor), person)) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    'this person may do more than you: only who could give these rights may change them',
+  )
+}
+
+export interface PersonChange {
+  readonly name?: string | undefined
+  readonly email?: string | null | undefined
+  readonly role?: Grant['role'] | undefined
+  readonly products?: readonly string[] | null | undefined
+  readonly fleets?: readonly string[] | null | undefined
+}
+
+/** Throws `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`. */
+export async function setPerson(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  change: PersonChange,
+): Promise<{ person: ListedPerson; endedTokens: readonly string[] }> {
+  await db.lockPeople(tx)
+  const now = await tx.now()
+  const before = await findPerson(tx, id)
+  requireCovers(actor, before)
+  const given = Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  ) as Partial<ListedPerson>
+  const after: ListedPerson = { ...before, ...given }
+  checkPersonGrant(actor, after)
+  if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
+  await db.updatePerson(tx, after)
+  return { person: after, endedTokens: await endWhatExceeds(tx, id, after, now) }
+}
+
+/**
+ * Ends the person's sessions, their tokens and the invitations that they made or were given. Throws
+ * `person_not_found`, `out_of_scope`, `owner_last`.
+ */
+export async function disablePerson(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+): Promise<{ person: ListedPerson; endedTokens: readonly string[]; endedSessions: number }> {
+  await db.lockPeople(tx)
+  const now = await tx.now()
+  const before = await findPerson(tx, id)
+  requireCovers(actor, before)
+  await requireOtherOwner(tx, before)
+  const after = { ...before, disabledAt: before.disabledAt ?? now }
+  await db.updatePerson(tx, after)
+  const endedSessions = await endSessionsOf(tx, id, now)
+  return { person: after, endedSessions, endedTokens: await endWhatExceeds(tx, id, null, now) }
+}
+
+/** Throws `person_not_found`, `out_of_scope`. */
+export async function enablePerson(tx: WriteTx, actor: Actor, id: string): Promise<ListedPerson> {
+  await db.lockPeople(tx)
+  const before = await findPerson(tx, id)
+  requireCovers(actor, before)
+  const after = { ...before, disabledAt: null }
+  await db.updatePerson(tx, after)
+  return after
+}
+
+/** Throws `owner_last` when the person is the only owner who can sign in. */
+async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void> {
+  if (person.role !== 'owner' || person.disabledAt !== null) return
+  if ((await db.countOwners(tx)) > 1) return
+  throw new Refusal<PersonRefusal>(
+    'owner_last',
+    `${person.name} is the only owner: make another person owner first`,
+  )
+}
+
+/**
+ * Ends the tokens and invitations by which a person has handed out more than `grant`, which is all
+ * that the person has left (`null` for nothing).
+ */
+async function endWhatExceeds(
+  tx: WriteTx,
+  personId: string,
+  grant: Grant | null,
+  now: Date,
+): Promise<readonly string[]> {
+  const isKept = (given: Grant) => grant !== null && coversGrant(grant, given)
+  const ended = (await listTokensBy(tx, personId, now)).filter((token) => !isKept(token))
+  for (const { id } of ended) await revokeToken(tx, id, now)
+  for (const invitation of await listInvitationsAbout(tx, personId)) {
+    if (!isKept(invitation)) await revokeInvitation(tx, invitation.id, now)
+  }
+  return ended.map(({ id }) => id)
+}

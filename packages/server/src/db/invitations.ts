@@ -1,0 +1,90 @@
+/** Invitations. Of the code in the link only the SHA-256 is stored. */
+import type { Grant, Scope } from '@seaworthy/fleet/access'
+import type { ReadTx, WriteTx } from './connection.ts'
+import { isWithin } from './people.ts'
+
+export interface InvitationRow extends Grant {
+  readonly id: string
+  readonly codeSha256: Uint8Array
+  readonly name: string | null
+  readonly email: string | null
+  /** The person who gets a new passkey by it; `null` for somebody new. */
+  readonly personId: string | null
+  readonly createdAt: Date
+  readonly createdBy: string
+  readonly expiresAt: Date
+  readonly usedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  id, code_sha256 as "codeSha256", name, email, person_id as "personId", role, products, fleets,
+  created_at as "createdAt", created_by as "createdBy", expires_at as "expiresAt",
+  used_at as "usedAt", revoked_at as "revokedAt"`
+
+export async function insertInvitation({ sql }: WriteTx, row: InvitationRow): Promise<void> {
+  await sql`
+    insert into invitations (id, code_sha256, name, email, person_id, role, products, fleets,
+      created_at, created_by, expires_at)
+    values (${row.id}, ${Buffer.from(row.codeSha256)}, ${row.name}, ${row.email}, ${row.personId},
+      ${row.role}, ${row.products === null ? null : [...row.products]},
+      ${row.fleets === null ? null : [...row.fleets]}, ${row.createdAt}, ${row.createdBy},
+      ${row.expiresAt})`
+}
+
+export async function findInvitation(
+  { sql }: ReadTx,
+  codeSha256: Uint8Array,
+): Promise<InvitationRow | undefined> {
+  const [row] = await sql<InvitationRow[]>`
+    select ${columns(sql)} from invitations where code_sha256 = ${Buffer.from(codeSha256)}`
+  return row
+}
+
+export async function getInvitation(
+  { sql }: ReadTx,
+  id: string,
+): Promise<InvitationRow | undefined> {
+  const [row] = await sql<InvitationRow[]>`
+    select ${columns(sql)} from invitations where id = ${id}`
+  return row
+}
+
+/** Lists the open invitations that reach no further than the given scope, by id. */
+export async function listInvitations(
+  { sql }: ReadTx,
+  page: { after: string; limit: number; now: Date } & Scope,
+): Promise<InvitationRow[]> {
+  return sql<InvitationRow[]>`
+    select ${columns(sql)} from invitations
+    where id > ${page.after} and used_at is null and revoked_at is null
+      and expires_at > ${page.now} and ${isWithin({ sql }, page)}
+    order by id limit ${page.limit}`
+}
+
+/** Answers false when it was used or revoked before. */
+export async function useInvitation({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+  const rows = await sql`
+    update invitations set used_at = ${now}
+    where id = ${id} and used_at is null and revoked_at is null`
+  return rows.count === 1
+}
+
+/** Answers false when it was used or revoked before. */
+export async function revokeInvitation({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+  const rows = await sql`
+    update invitations set revoked_at = ${now}
+    where id = ${id} and used_at is null and revoked_at is null`
+  return rows.count === 1
+}
+
+/** Open invitations that the person made, and those to the person. */
+export async function listInvitationsAbout(
+  { sql }: ReadTx,
+  personId: string,
+): Promise<InvitationRow[]> {
+  return sql<InvitationRow[]>`
+    select ${columns(sql)} from invitations
+    where (created_by = ${personId} or person_id = ${personId})
+      and used_at is null and revoked_at is null`
+}

@@ -1,0 +1,160 @@
+/** People, their recovery codes, and the code of the first owner’s link. */
+import type { Grant, Scope } from '@seaworthy/fleet/access'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+export interface PersonRow extends Grant {
+  readonly id: string
+  readonly name: string
+  readonly email: string | null
+  readonly createdAt: Date
+  readonly createdBy: string
+  readonly disabledAt: Date | null
+  readonly lastSignInAt: Date | null
+}
+
+export interface ListedPerson extends PersonRow {
+  readonly passkeysCount: number
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  p.id, p.name, p.email, p.role, p.products, p.fleets, p.created_at as "createdAt",
+  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt"`
+
+const passkeysCount = (sql: ReadTx['sql']) => sql`
+  (select count(*)::int from passkeys k where k.person_id = p.id) as "passkeysCount"`
+
+/**
+ * Every change of who may do what takes this lock first, so that two owners who demote each other
+ * at once do not leave nobody.
+ */
+export async function lockPeople({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_advisory_xact_lock(7403003)`
+}
+
+export async function getPerson({ sql }: ReadTx, id: string): Promise<ListedPerson | undefined> {
+  const [row] = await sql<ListedPerson[]>`
+    select ${columns(sql)}, ${passkeysCount(sql)} from people p where p.id = ${id}`
+  return row
+}
+
+/** Lists the people who reach no further than the given scope, and `self`. */
+export async function listPeople(
+  { sql }: ReadTx,
+  page: { after: string; limit: number; self: string } & Scope,
+): Promise<ListedPerson[]> {
+  return sql<ListedPerson[]>`
+    select ${columns(sql)}, ${passkeysCount(sql)} from people p
+    where p.id > ${page.after} and (p.id = ${page.self} or ${isWithin({ sql }, page)})
+    order by p.id limit ${page.limit}`
+}
+
+/** Whether what the rows have in `products` and `fleets` is within the scope. */
+export function isWithin({ sql }: ReadTx, scope: Scope) {
+  const products = scope.products === null ? null : [...scope.products]
+  const fleets = scope.fleets === null ? null : [...scope.fleets]
+  return sql`
+    (${products}::text[] is null or coalesce(products <@ ${products}::text[], false))
+    and (${fleets}::text[] is null or coalesce(fleets <@ ${fleets}::text[], false))`
+}
+
+export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
+  await sql`
+    insert into people (id, name, email, role, products, fleets, created_at, created_by)
+    values (${person.id}, ${person.name}, ${person.email}, ${person.role},
+      ${person.products === null ? null : [...person.products]},
+      ${person.fleets === null ? null : [...person.fleets]},
+      ${person.createdAt}, ${person.createdBy})`
+}
+
+export async function updatePerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
+  await sql`
+    update people set name = ${person.name}, email = ${person.email}, role = ${person.role},
+      products = ${person.products === null ? null : [...person.products]},
+      fleets = ${person.fleets === null ? null : [...person.fleets]},
+      disabled_at = ${person.disabledAt}
+    where id = ${person.id}`
+}
+
+export async function noteSignIn({ sql }: WriteTx, id: string, now: Date): Promise<void> {
+  await sql`update people set last_sign_in_at = ${now} where id = ${id}`
+}
+
+/** How many owners can sign in. */
+export async function countOwners({ sql }: ReadTx): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from people where role = 'owner' and disabled_at is null`
+  return row!.count
+}
+
+/** Whether there has ever been an owner. */
+export async function hasOwner({ sql }: ReadTx): Promise<boolean> {
+  const rows = await sql`select 1 from people where role = 'owner' limit 1`
+  return rows.length > 0
+}
+
+export async function setFirstOwnerCode({ sql }: WriteTx, codeSha256: Uint8Array): Promise<void> {
+  await sql`
+    insert into first_owner_code (code_sha256) values (${Buffer.from(codeSha256)})
+    on conflict (only_row) do update set code_sha256 = excluded.code_sha256`
+}
+
+export async function getFirstOwnerCode({ sql }: ReadTx): Promise<Uint8Array | undefined> {
+  const [row] = await sql<{ code: Uint8Array }[]>`
+    select code_sha256 as code from first_owner_code`
+  return row?.code
+}
+
+export async function deleteFirstOwnerCode({ sql }: WriteTx): Promise<void> {
+  await sql`delete from first_owner_code`
+}
+
+export interface RecoveryCodeRow {
+  /** The part of the code by which it is found. */
+  readonly selector: string
+  readonly personId: string
+  readonly salt: Uint8Array
+  readonly hash: Uint8Array
+}
+
+/** Replaces all of the person's codes, used ones included. */
+export async function replaceRecoveryCodes(
+  { sql }: WriteTx,
+  personId: string,
+  rows: readonly RecoveryCodeRow[],
+): Promise<void> {
+  await sql`delete from recovery_codes where person_id = ${personId}`
+  for (const { selector, salt, hash } of rows) {
+    await sql`
+      insert into recovery_codes (selector, person_id, salt, hash)
+      values (${selector}, ${personId}, ${Buffer.from(salt)}, ${Buffer.from(hash)})`
+  }
+}
+
+/** Finds a code that has not been used. */
+export async function findRecoveryCode(
+  { sql }: ReadTx,
+  selector: string,
+): Promise<RecoveryCodeRow | undefined> {
+  const [row] = await sql<RecoveryCodeRow[]>`
+    select selector, person_id as "personId", salt, hash from recovery_codes
+    where selector = ${selector} and used_at is null`
+  return row
+}
+
+/** Answers false when the code was used before. */
+export async function useRecoveryCode(
+  { sql }: WriteTx,
+  selector: string,
+  now: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    update recovery_codes set used_at = ${now} where selector = ${selector} and used_at is null`
+  return rows.count === 1
+}
+
+export async function countRecoveryCodes({ sql }: ReadTx, personId: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from recovery_codes
+    where person_id = ${personId} and used_at is null`
+  return row!.count
+}

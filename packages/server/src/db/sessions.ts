@@ -1,0 +1,119 @@
+/** Sessions of people. Of the secret in the cookie only the SHA-256 is stored. */
+import type { Scope } from '@seaworthy/fleet/access'
+import type { ReadTx, WriteTx } from './connection.ts'
+import { isWithin } from './people.ts'
+import type { PersonRow } from './people.ts'
+
+export interface SessionRow {
+  readonly id: string
+  readonly personId: string
+  readonly secretSha256: Uint8Array
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+  readonly expiresAt: Date
+  /** When the person last confirmed with a passkey. */
+  readonly steppedUpAt: Date | null
+  readonly endedAt: Date | null
+  readonly address: string
+  readonly userAgent: string
+}
+
+export interface ListedSession extends SessionRow {
+  readonly person: PersonRow
+}
+
+const columns = (sql: ReadTx['sql']) => sql`
+  s.id, s.person_id as "personId", s.secret_sha256 as "secretSha256", s.created_at as "createdAt",
+  s.last_used_at as "lastUsedAt", s.expires_at as "expiresAt", s.stepped_up_at as "steppedUpAt",
+  s.ended_at as "endedAt", s.address, s.user_agent as "userAgent",
+  p.id as "p_id", p.name, p.email, p.role, p.products, p.fleets, p.created_at as "p_createdAt",
+  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt"`
+
+type Joined = SessionRow &
+  Omit<PersonRow, 'id' | 'createdAt'> & { readonly p_id: string; readonly p_createdAt: Date }
+
+function listed(row: Joined): ListedSession {
+  const { p_id: id, p_createdAt: createdAt, name, email, role, products, fleets, ...rest } = row
+  const { createdBy, disabledAt, lastSignInAt, ...session } = rest
+  const ofPerson = { createdBy, disabledAt, lastSignInAt }
+  return { ...session, person: { id, createdAt, name, email, role, products, fleets, ...ofPerson } }
+}
+
+/** The session with its person, in one look-up: every request of a browser begins with it. */
+export async function getSession({ sql }: ReadTx, id: string): Promise<ListedSession | undefined> {
+  const [row] = await sql<Joined[]>`
+    select ${columns(sql)} from sessions s join people p on p.id = s.person_id where s.id = ${id}`
+  return row && listed(row)
+}
+
+export interface OpenSessions extends Scope {
+  readonly now: Date
+  /** Sessions that were not used since then have ended. */
+  readonly idleSince: Date
+  readonly personId: string | null
+  /** Whose sessions are listed in any case. */
+  readonly self: string
+}
+
+/** Lists the open sessions of people who reach no further than the given scope, by id. */
+export async function listSessions(
+  { sql }: ReadTx,
+  page: OpenSessions & { after: string; limit: number },
+): Promise<ListedSession[]> {
+  const rows = await sql<Joined[]>`
+    select ${columns(sql)} from sessions s join people p on p.id = s.person_id
+    where s.id > ${page.after} and s.ended_at is null and s.expires_at > ${page.now}
+      and s.last_used_at > ${page.idleSince} and p.disabled_at is null
+      and (${page.personId}::text is null or s.person_id = ${page.personId})
+      and (s.person_id = ${page.self} or ${isWithin({ sql }, page)})
+    order by s.id limit ${page.limit}`
+  return rows.map(listed)
+}
+
+/** Forgets sessions that expired a while ago. */
+export async function insertSession(
+  { sql }: WriteTx,
+  session: SessionRow,
+  expiredBefore: Date,
+): Promise<void> {
+  await sql`delete from sessions where expires_at < ${expiredBefore}`
+  await sql`
+    insert into sessions (id, person_id, secret_sha256, created_at, last_used_at, expires_at,
+      stepped_up_at, address, user_agent)
+    values (${session.id}, ${session.personId}, ${Buffer.from(session.secretSha256)},
+      ${session.createdAt}, ${session.lastUsedAt}, ${session.expiresAt}, ${session.steppedUpAt},
+      ${session.address}, ${session.userAgent})`
+}
+
+export async function touchSession({ sql }: WriteTx, id: string, now: Date): Promise<void> {
+  await sql`update sessions set last_used_at = ${now} where id = ${id}`
+}
+
+/** Answers false when the session has ended. */
+export async function stepUpSession(
+  { sql }: WriteTx,
+  step: { id: string; secretSha256: Uint8Array; now: Date },
+): Promise<boolean> {
+  const rows = await sql`
+    update sessions set secret_sha256 = ${Buffer.from(step.secretSha256)},
+      stepped_up_at = ${step.now}, last_used_at = ${step.now}
+    where id = ${step.id} and ended_at is null`
+  return rows.count === 1
+}
+
+/** Answers false when it had ended before. */
+export async function endSession({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+  const rows = await sql`
+    update sessions set ended_at = ${now} where id = ${id} and ended_at is null`
+  return rows.count === 1
+}
+
+export async function endSessionsOf(
+  { sql }: WriteTx,
+  personId: string,
+  now: Date,
+): Promise<number> {
+  const rows = await sql`
+    update sessions set ended_at = ${now} where person_id = ${personId} and ended_at is null`
+  return rows.count
+}

@@ -1,0 +1,153 @@
+/**
+ * Requests of browsers: cookies, and where a request comes from. Every page that a person opens may
+ * send requests here with the person's cookies; only our own pages may have them done.
+ */
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { Refusal } from '@seaworthy/std/refusal'
+import { secondMs } from '@seaworthy/std/time'
+import { sessionLimits } from '../app/access/index.ts'
+import type { Site } from '../app/people/index.ts'
+import { ceremonyMs } from '../app/people/index.ts'
+import type { App } from '../app/app.ts'
+import type { PersonRefusal } from '../app/refusals.ts'
+import { isNamedBy, namesOf } from '../app/trust/index.ts'
+import { HttpError } from './problems.ts'
+import { originOf } from './request.ts'
+
+/** `__Host-`: browsers take it from this host alone, by HTTPS alone, for every path. */
+const names = { session: '__Host-seaworthy', ceremony: '__Host-seaworthy-ceremony' } as const
+
+/** What a reply has the browser keep; `null` has it forgotten. */
+export interface Cookie {
+  readonly name: keyof typeof names
+  readonly value: string | null
+}
+
+const lifetimesMs = { session: sessionLimits.lifetimeMs, ceremony: ceremonyMs } as const
+
+export function formatCookie({ name, value }: Cookie): string {
+  const seconds = value === null ? 0 : lifetimesMs[name] / secondMs
+  return `${names[name]}=${value ?? ''}; Path=/; Max-Age=${seconds}; Secure; HttpOnly; SameSite=Strict`
+}
+
+/** The value of a cookie. Throws `two_credentials` when the request has it twice. */
+export function cookieOf(req: IncomingMessage, name: Cookie['name']): string | undefined {
+  const header = req.headers.cookie
+  if (header === undefined) return undefined
+  const given = header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${names[name]}=`))
+  if (given.length > 1) throw new HttpError('two_credentials', 'send one cookie of each name')
+  return given[0]?.slice(names[name].length + 1) || undefined
+}
+
+/**
+ * Guards what a browser may have done with a cookie, and sign-in itself: a foreign page must not
+ * sign a person in as somebody else either. Browsers set both headers, and no page can change them.
+ * Throws `request_cross_site`.
+ */
+export function requireOwnPage(req: IncomingMessage): void {
+  const { origin, host = '' } = req.headers
+  const site = req.headers['sec-fetch-site']
+  if (origin === originOfHost(host) && site === 'same-origin') return
+  throw new HttpError(
+    'request_cross_site',
+    'only a page of this server may ask for this: Origin must be the address of this server and Sec-Fetch-Site same-origin',
+  )
+}
+
+/**
+ * Guards what a cookie may read: browsers say when another site asks. Throws `request_cross_site`.
+ */
+export function requireNoForeignPage(req: IncomingMessage): void {
+  const site = req.headers['sec-fetch-site'] ?? 'none'
+  if (site === 'same-origin' || site === 'none') return
+  throw new HttpError('request_cross_site', 'only a page of this server may ask for this')
+}
+
+/** Browsers leave out the port that HTTPS has anyway. */
+function originOfHost(host: string): string {
+  return `https://${host.toLowerCase().replace(/:443$/, '')}`
+}
+
+/** What a route that is for browsers knows of the one that asks. */
+export interface Browser {
+  readonly address: string
+  readonly userAgent: string
+  /** The text that `beginCeremony` made, from the cookie. */
+  readonly kept: string | undefined
+  /** Where links for people lead: the address of the request, if passkeys work there. */
+  readonly linkOrigin: () => string
+  /** Throws `host_unnamed`. */
+  readonly site: () => Site
+  /** Cookies that the reply sets, in addition to its body. */
+  readonly setCookie: (cookie: Cookie) => void
+  readonly cookies: () => readonly Cookie[]
+}
+
+/** Devices have routes that no browser asks for. */
+export const noBrowser: Browser = {
+  address: '',
+  userAgent: '',
+  kept: undefined,
+  linkOrigin: noWay,
+  site: noWay,
+  setCookie: noWay,
+  cookies: () => [],
+}
+
+function noWay(): never {
+  throw new Error('this route is not for browsers')
+}
+
+const userAgentLengthMax = 200
+
+export function browserOf({ secrets }: Pick<App, 'secrets'>, req: IncomingMessage): Browser {
+  const cookies: Cookie[] = []
+  return {
+    address: req.socket.remoteAddress ?? '',
+    userAgent: (req.headers['user-agent'] ?? '').slice(0, userAgentLengthMax),
+    get kept() {
+      return cookieOf(req, 'ceremony')
+    },
+    linkOrigin: () => linkOriginOf(secrets.certificatePem, req),
+    site: () => siteOf(secrets.certificatePem, req.headers.host ?? ''),
+    setCookie: (cookie) => cookies.push(cookie),
+    cookies: () => cookies,
+  }
+}
+
+/** By a name that the server has, at the port of the request. */
+function linkOriginOf(certificatePem: string, req: IncomingMessage): string {
+  const url = new URL(originOf(req))
+  if (!isPasskeyHost(certificatePem, url.hostname)) {
+    url.hostname = passkeyHosts(certificatePem).find((name) => name !== 'localhost') ?? 'localhost'
+  }
+  return url.origin
+}
+
+function passkeyHosts(certificatePem: string): string[] {
+  return namesOf(certificatePem).filter((name) => isIP(name) === 0)
+}
+
+function isPasskeyHost(certificatePem: string, host: string): boolean {
+  const isAddress = host.startsWith('[') || isIP(host) !== 0
+  return host !== '' && !isAddress && isNamedBy(certificatePem, host)
+}
+
+/**
+ * Passkeys belong to a name that this server has, as its certificate says. Throws `host_unnamed`.
+ */
+function siteOf(certificatePem: string, host: string): Site {
+  const origin = originOfHost(host)
+  const name = URL.parse(origin)?.hostname ?? ''
+  if (isPasskeyHost(certificatePem, name)) return { rpId: name, origin }
+  const usable = passkeyHosts(certificatePem)
+  throw new Refusal<PersonRefusal>(
+    'host_unnamed',
+    `browsers have passkeys for names only, and this server is not called ${name || 'nothing'}: ` +
+      `open it as ${usable.join(' or ')}, or start it with --name NAME --renew-certificate`,
+  )
+}

@@ -1,0 +1,596 @@
+/**
+ * People sign in, and attackers try to: a real server, real HTTPS, an authenticator in software.
+ */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { NewPasskey } from '@seaworthy/api/ceremonies'
+import {
+  askFirstOwner,
+  becomeFirstOwner,
+  createInvitation,
+  listInvitations,
+  readInvitation,
+  reinvitePerson,
+  revokeInvitation,
+} from '@seaworthy/api/invitations'
+import {
+  addPasskey,
+  askPasskey,
+  askRecovery,
+  createRecoveryCodes,
+  listPasskeys,
+  recover,
+  removePasskey,
+  renamePasskey,
+} from '@seaworthy/api/passkeys'
+import {
+  disablePerson,
+  enablePerson,
+  listPeople,
+  setPerson,
+  showPerson,
+} from '@seaworthy/api/people'
+import type { ProblemError } from '@seaworthy/api/problems'
+import { showSelf } from '@seaworthy/api/server'
+import {
+  askSignIn,
+  askStepUp,
+  listSessions,
+  revokeSession,
+  showSession,
+  signIn,
+  signOut,
+  stepUp,
+} from '@seaworthy/api/sessions'
+import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
+import {
+  acceptLink,
+  becomeOwner,
+  createAuthenticator,
+  createTestBrowser,
+  createTestClient,
+  startTestServer,
+} from '../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+let owner: TestBrowser
+let ownerId: string
+
+const browse = (options?: Parameters<typeof createTestBrowser>[2]) =>
+  createTestBrowser(server, client, options)
+const refused = (code: string) => (error: unknown) => {
+  assert.equal((error as ProblemError).code, code, String(error))
+  return true
+}
+const cookieName = '__Host-seaworthy'
+
+before(async () => {
+  server = await startTestServer({ workers: 2 })
+  client = createTestClient(server)
+  owner = browse()
+})
+after(async () => {
+  client.close()
+  await server.stop()
+})
+
+const codeOf = (link: string) => new URL(link).hash.slice(1)
+
+/** A person who has accepted an invitation of the owner, in a browser of their own. */
+async function join(role: 'owner' | 'admin' | 'operator' | 'viewer', products?: string[]) {
+  const body = { role, ...(products === undefined ? {} : { products }) }
+  const { link } = await owner.api.call(createInvitation, { body })
+  const browser = browse()
+  const self = await acceptLink(browser, link, `A new ${role}`)
+  return { browser, id: self.person.id }
+}
+
+async function auditEntries(): Promise<Record<string, unknown>[]> {
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql<{ entry: Uint8Array }[]>`
+      select entry from audit_entries order by id`
+    return rows.map(({ entry }) => JSON.parse(utf8Decode(entry)) as Record<string, unknown>)
+  } finally {
+    await db.close()
+  }
+}
+
+/** Changes the database as time would. */
+async function age(statement: 'invitation' | 'step-up' | 'idle', id: string): Promise<void> {
+  const db = server.openDatabase()
+  try {
+    await db.write(async ({ sql }) => {
+      if (statement === 'invitation') {
+        await sql`update invitations set expires_at = now() - interval '1 s' where id = ${id}`
+      } else if (statement === 'step-up') {
+        await sql`update sessions set stepped_up_at = now() - interval '301 s' where id = ${id}`
+      } else {
+        await sql`update sessions set last_used_at = now() - interval '12 h' where id = ${id}`
+      }
+    })
+  } finally {
+    await db.close()
+  }
+}
+
+test('A1 the link that `up` prints makes the first owner, once, and a wrong one makes nobody', async () => {
+  assert.match(server.ownerLink, /^https:\/\/localhost:\d+\/first-owner#[0-9a-f]{64}$/)
+  assert.ok(!server.log().includes(codeOf(server.ownerLink)))
+  const wrong = { code: '0'.repeat(64), name: 'Mallory' }
+  await assert.rejects(
+    browse().api.call(askFirstOwner, { body: wrong }),
+    refused('first_owner_code_wrong'),
+  )
+  const self = await becomeOwner(server, owner)
+  ownerId = self.person.id
+  assert.equal(self.person.role, 'owner')
+  assert.equal(self.person.passkeysCount, 1)
+  assert.notEqual(self.steppedUpUntil, null)
+  assert.equal((await owner.api.call(showSession, {})).person.id, ownerId)
+  assert.equal((await owner.api.call(showSelf, {})).role, 'owner')
+  await assert.rejects(becomeOwner(server, browse(), 'Mallory'), refused('owner_exists'))
+  const entry = (await auditEntries()).find(({ action }) => action === 'first-owner.create')
+  assert.deepEqual([entry?.['actor'], entry?.['outcome']], [ownerId, 'done'])
+})
+
+test('A1 an owner signs out and in again with a passkey, and the actor of the log is the person', async () => {
+  const before = owner.cookies.get(cookieName)
+  await owner.api.call(signOut, {})
+  assert.equal(owner.cookies.get(cookieName), undefined)
+  await assert.rejects(owner.api.call(showSession, {}), refused('unauthenticated'))
+  const self = await owner.signIn()
+  assert.equal(self.person.id, ownerId)
+  assert.notEqual(owner.cookies.get(cookieName), before)
+  const entries = await auditEntries()
+  const entry = entries.findLast(({ action }) => action === 'session.create')
+  assert.deepEqual([entry?.['actor'], entry?.['subject']], [ownerId, self.session.id])
+})
+
+test('A1 a passkey of either algorithm, added and named by its person, opens the account', async () => {
+  const { browser } = await join('viewer')
+  const other = createAuthenticator(browser.origin, 'es256')
+  const asked = await browser.api.call(askPasskey, {})
+  assert.equal(asked.excludeCredentials.length, 1)
+  const passkey = other.create(asked)
+  const added = await browser.api.call(addPasskey, { body: { name: 'Key in the drawer', passkey } })
+  const elsewhere = browse({ authenticator: other })
+  await elsewhere.signIn()
+  const params = { passkeyId: added.id }
+  await elsewhere.api.call(renamePasskey, { params, body: { name: 'Key on the ring' } })
+  const { items } = await elsewhere.api.call(listPasskeys, {})
+  assert.equal(items.find(({ id }) => id === added.id)?.name, 'Key on the ring')
+  assert.notEqual(items.find(({ id }) => id === added.id)?.lastUsedAt, null)
+  await elsewhere.api.call(removePasskey, { params })
+  const [last] = (await elsewhere.api.call(listPasskeys, {})).items
+  await assert.rejects(
+    elsewhere.api.call(removePasskey, { params: { passkeyId: last!.id } }),
+    refused('passkey_last'),
+  )
+})
+
+test('A1 attack: an answer to a challenge is used a second time', async () => {
+  const browser = browse({ authenticator: owner.authenticator })
+  const asked = await browser.api.call(askSignIn, {})
+  const body = browser.authenticator.get(asked)
+  await browser.api.call(signIn, { body })
+  browser.cookies.delete(cookieName)
+  await assert.rejects(browser.api.call(signIn, { body }), refused('challenge_used'))
+  await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+})
+
+test('A1 attack: an answer is given to the challenge of another browser, or to none, or for another purpose', async () => {
+  const victim = browse({ authenticator: owner.authenticator })
+  const attacker = browse()
+  const body = victim.authenticator.get(await victim.api.call(askSignIn, {}))
+  await assert.rejects(attacker.api.call(signIn, { body }), refused('challenge_missing'))
+  await attacker.api.call(askSignIn, {})
+  await assert.rejects(attacker.api.call(signIn, { body }), refused('challenge_wrong'))
+  // The owner's own confirmation, which the attacker got hold of, does not sign in.
+  const confirmation = owner.authenticator.get(await owner.api.call(askStepUp, {}))
+  for (const [name, value] of owner.cookies) {
+    if (name !== cookieName) attacker.cookies.set(name, value)
+  }
+  await assert.rejects(
+    attacker.api.call(signIn, { body: confirmation }),
+    refused('challenge_wrong'),
+  )
+})
+
+test('A1 attack: the challenge of a confirmation is of another session', async () => {
+  const other = browse({ authenticator: owner.authenticator })
+  await other.signIn()
+  const asked = await other.api.call(askStepUp, {})
+  const body = other.authenticator.get(asked)
+  const kept = other.cookies.get('__Host-seaworthy-ceremony')!
+  owner.cookies.set('__Host-seaworthy-ceremony', kept)
+  await assert.rejects(owner.api.call(stepUp, { body }), refused('challenge_wrong'))
+})
+
+test('A1 attack: a false site passes on what the passkey said to it: another origin, another host, no verification of the user', async () => {
+  const browser = browse({ authenticator: owner.authenticator })
+  const lies = [
+    [{ origin: 'https://localhost.example' }, 'origin_wrong'],
+    [{ origin: browser.origin.replace(/:\d+$/, ':1') }, 'origin_wrong'],
+    [{ rpId: 'example.org' }, 'passkey_refused'],
+    [{ isUserVerified: false }, 'passkey_refused'],
+    [{ type: 'webauthn.create' }, 'passkey_refused'],
+    [{ challenge: 'AAAA' }, 'challenge_wrong'],
+  ] as const
+  for (const [lie, code] of lies) {
+    const asked = await browser.api.call(askSignIn, {})
+    const body = browser.authenticator.get(asked, lie)
+    await assert.rejects(browser.api.call(signIn, { body }), refused(code), JSON.stringify(lie))
+  }
+  await browser.signIn()
+})
+
+test('A1 attack: a copy of a passkey counts behind, and that is on record', async () => {
+  const { browser, id } = await join('viewer')
+  await browser.signIn()
+  await browser.signIn()
+  const asked = await browser.api.call(askSignIn, {})
+  const body = browser.authenticator.get(asked, { count: 2 })
+  await assert.rejects(browser.api.call(signIn, { body }), refused('passkey_copied'))
+  const entry = (await auditEntries()).findLast(({ actor }) => actor === id)
+  assert.deepEqual(entry?.['detail'], { code: 'passkey_copied' })
+})
+
+test('A1 attack: a stranger cannot tell an unknown passkey from a known one that did not sign', async () => {
+  const stranger = createAuthenticator(owner.origin)
+  const browser = browse({ authenticator: stranger })
+  const { code } = await registerNowhere(stranger)
+  const answers = []
+  const known = (await owner.api.call(askStepUp, {})).allowCredentials[0]!.id
+  for (const id of [code, known]) {
+    const asked = await browser.api.call(askSignIn, {})
+    assert.deepEqual(asked.allowCredentials, [])
+    const body = stranger.get(asked, { id })
+    answers.push(
+      await browser.api.call(signIn, { body }).catch((error: ProblemError) => error.problem),
+    )
+  }
+  assert.deepEqual(answers[0], answers[1])
+  assert.equal((answers[0] as { code: string }).code, 'passkey_refused')
+})
+
+/** Gives the authenticator a passkey for this site that the server never sees. */
+async function registerNowhere(authenticator: ReturnType<typeof createAuthenticator>) {
+  const asked = await owner.api.call(askPasskey, {})
+  return { code: authenticator.create(asked).id }
+}
+
+test('A1 attack: another site has a signed-in browser change something, or signs it in as somebody else', async () => {
+  const foreign = [
+    { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+    { origin: owner.origin.replace(/:\d+$/, ':1'), 'sec-fetch-site': 'same-site' },
+    { origin: 'null', 'sec-fetch-site': 'cross-site' },
+    { origin: null, 'sec-fetch-site': null },
+    { origin: owner.origin, 'sec-fetch-site': null },
+  ]
+  const browser = browse({ authenticator: owner.authenticator })
+  await browser.signIn()
+  const asked = await browser.api.call(askSignIn, {})
+  for (const headers of foreign) {
+    Object.assign(browser.headers, headers)
+    const body = { role: 'admin' } as const
+    await assert.rejects(
+      browser.api.call(createInvitation, { body }),
+      refused('request_cross_site'),
+      JSON.stringify(headers),
+    )
+    await assert.rejects(browser.api.call(signOut, {}), refused('request_cross_site'))
+    await assert.rejects(
+      browser.api.call(signIn, { body: owner.authenticator.get(asked) }),
+      refused('request_cross_site'),
+    )
+  }
+  Object.assign(browser.headers, { origin: null, 'sec-fetch-site': 'cross-site' })
+  await assert.rejects(browser.api.call(showSession, {}), refused('request_cross_site'))
+  // A person who types the address comes from nowhere.
+  Object.assign(browser.headers, { 'sec-fetch-site': 'none' })
+  assert.equal((await browser.api.call(showSession, {})).person.id, ownerId)
+})
+
+test('A1 attack: a session is fixed by somebody else: sign-in and confirmation give a secret that nobody knew', async () => {
+  const browser = browse({ authenticator: owner.authenticator })
+  const planted = `sws_${'0'.repeat(26)}_${'0'.repeat(64)}`
+  browser.cookies.set(cookieName, planted)
+  await browser.signIn()
+  const first = browser.cookies.get(cookieName)!
+  assert.notEqual(first, planted)
+  await browser.stepUp()
+  assert.notEqual(browser.cookies.get(cookieName), first)
+  // Whoever had the secret from before the confirmation has nothing.
+  const thief = browse()
+  thief.cookies.set(cookieName, first)
+  await assert.rejects(thief.api.call(showSession, {}), refused('unauthenticated'))
+  await browser.api.call(showSession, {})
+})
+
+test('A1 attack: a stolen cookie is used after its person signed out, and that is on record', async () => {
+  const { browser, id } = await join('admin')
+  const thief = browse()
+  thief.cookies.set(cookieName, browser.cookies.get(cookieName)!)
+  await thief.api.call(showSession, {})
+  await browser.api.call(signOut, {})
+  await assert.rejects(thief.api.call(showSession, {}), refused('unauthenticated'))
+  await assert.rejects(thief.api.call(listPeople, {}), refused('unauthenticated'))
+  const entry = (await auditEntries()).findLast(({ actor }) => actor === id)
+  assert.deepEqual(entry?.['detail'], { code: 'credential_ended' })
+})
+
+test('A1 attack: the secret of a session is no token, and a request has one credential', async () => {
+  const secret = owner.cookies.get(cookieName)!
+  await assert.rejects(client.as(secret).call(showSelf, {}), refused('unauthenticated'))
+  const both = browse()
+  both.cookies.set(cookieName, secret)
+  both.headers['authorization'] = `Bearer ${server.adminToken}`
+  await assert.rejects(both.api.call(showSelf, {}), refused('two_credentials'))
+  const twice = browse()
+  twice.headers['cookie'] = `${cookieName}=${secret}; ${cookieName}=${secret}`
+  await assert.rejects(twice.api.call(showSelf, {}), refused('two_credentials'))
+})
+
+test('A1 a session ends when it is not used for twelve hours', async () => {
+  const { browser } = await join('viewer')
+  const { session } = await browser.api.call(showSession, {})
+  await age('idle', session.id)
+  await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+})
+
+test('A1 a person lists and ends their own sessions, an owner everybody’s, a viewer no one else’s', async () => {
+  const { browser: viewer, id } = await join('viewer')
+  const second = browse({ authenticator: viewer.authenticator })
+  const { session } = await second.signIn()
+  const { items } = await viewer.api.call(listSessions, {})
+  assert.deepEqual([...new Set(items.map(({ personId }) => personId))], [id])
+  assert.equal(items.filter(({ isCurrent }) => isCurrent).length, 1)
+  assert.equal(items.length, 2)
+  await viewer.api.call(revokeSession, { params: { sessionId: session.id } })
+  await assert.rejects(second.api.call(showSession, {}), refused('unauthenticated'))
+  const own = (await owner.api.call(showSession, {})).session.id
+  const params = { sessionId: own }
+  await assert.rejects(viewer.api.call(revokeSession, { params }), refused('session_not_found'))
+  const { items: all } = await owner.api.call(listSessions, { query: { person: id } })
+  assert.equal(all.length, 1)
+  await owner.api.call(revokeSession, { params: { sessionId: all[0]!.id } })
+  await assert.rejects(viewer.api.call(showSession, {}), refused('unauthenticated'))
+})
+
+test('A2 dangerous routes want a confirmation of the last five minutes', async () => {
+  const { browser } = await join('admin')
+  const { session } = await browser.api.call(showSession, {})
+  const body = { role: 'viewer' } as const
+  await browser.api.call(createInvitation, { body })
+  await age('step-up', session.id)
+  assert.equal((await browser.api.call(showSession, {})).steppedUpUntil, null)
+  await assert.rejects(browser.api.call(createInvitation, { body }), refused('step_up_required'))
+  await assert.rejects(browser.api.call(askPasskey, {}), refused('step_up_required'))
+  const token = { name: 'mine', role: 'viewer', lifetimeSeconds: 60 } as const
+  await assert.rejects(browser.api.call(createToken, { body: token }), refused('step_up_required'))
+  await browser.api.call(listPeople, {})
+  await browser.stepUp()
+  await browser.api.call(createInvitation, { body })
+})
+
+test('A2 attack: somebody confirms with the passkey of another person', async () => {
+  const { browser } = await join('admin')
+  const asked = await browser.api.call(askStepUp, {})
+  const body = owner.authenticator.get({ ...asked, allowCredentials: [] })
+  await assert.rejects(browser.api.call(stepUp, { body }), refused('passkey_refused'))
+})
+
+test('A4 attack: an invitation is used twice, after its end, after it was taken back, by a made-up link', async () => {
+  const invite = () => owner.api.call(createInvitation, { body: { role: 'operator' } })
+  const used = await invite()
+  assert.match(used.link, /^https:\/\/localhost:\d+\/invitation#[0-9a-f]{64}$/)
+  const shown = await browse().api.call(readInvitation, { body: { code: codeOf(used.link) } })
+  assert.equal(shown.role, 'operator')
+  const self = await acceptLink(browse(), used.link, 'Oscar Operator')
+  assert.equal(self.person.role, 'operator')
+  await assert.rejects(acceptLink(browse(), used.link, 'Mallory'), refused('invitation_used'))
+  const late = await invite()
+  await age('invitation', late.view.id)
+  await assert.rejects(acceptLink(browse(), late.link, 'Mallory'), refused('invitation_expired'))
+  const revoked = await invite()
+  const params = { invitationId: revoked.view.id }
+  await owner.api.call(revokeInvitation, { params })
+  await assert.rejects(acceptLink(browse(), revoked.link, 'Mallory'), refused('invitation_void'))
+  const madeUp = `${owner.origin}/invitation#${'0'.repeat(64)}`
+  await assert.rejects(acceptLink(browse(), madeUp, 'Mallory'), refused('invitation_not_found'))
+  const { items } = await owner.api.call(listInvitations, {})
+  const ids = items.map(({ id }) => id)
+  for (const { view } of [used, late, revoked]) assert.ok(!ids.includes(view.id))
+})
+
+test('A4 attack: two people accept one invitation at once, and one of them comes in', async () => {
+  const { link } = await owner.api.call(createInvitation, { body: { role: 'viewer' } })
+  const both = await Promise.allSettled([
+    acceptLink(browse(), link, 'One'),
+    acceptLink(browse(), link, 'Two'),
+  ])
+  const lost = both.filter((one) => one.status === 'rejected')
+  assert.equal(lost.length, 1)
+  assert.equal((lost[0]!.reason as ProblemError).code, 'invitation_used')
+})
+
+test('A4 attack: an admin with a scope invites an owner, an admin without one, or into another product', async () => {
+  const { browser } = await join('admin', ['acme'])
+  const beyond = [
+    { role: 'owner' },
+    { role: 'admin' },
+    { role: 'viewer', products: ['other'] },
+    { role: 'viewer', products: ['acme', 'other'] },
+  ] as const
+  for (const body of beyond) {
+    await assert.rejects(
+      browser.api.call(createInvitation, { body: structuredClone(body) as never }),
+      refused('grant_exceeds_own'),
+    )
+  }
+  await browser.api.call(createInvitation, { body: { role: 'viewer', products: ['acme'] } })
+  // No token makes an owner, not even the first one.
+  const body = { role: 'owner' } as const
+  await assert.rejects(client.api.call(createInvitation, { body }), refused('grant_exceeds_own'))
+  const scoped = { role: 'owner', products: ['acme'] } as const
+  await assert.rejects(
+    owner.api.call(createInvitation, { body: structuredClone(scoped) as never }),
+    refused('owner_scoped'),
+  )
+})
+
+test('A4 attack: an admin demotes, disables or re-invites an owner to take their place', async () => {
+  const { browser } = await join('admin')
+  const params = { personId: ownerId }
+  await assert.rejects(
+    browser.api.call(setPerson, { params, body: { role: 'viewer' } }),
+    refused('out_of_scope'),
+  )
+  await assert.rejects(browser.api.call(disablePerson, { params }), refused('out_of_scope'))
+  await assert.rejects(browser.api.call(reinvitePerson, { params }), refused('out_of_scope'))
+  const { id } = await join('viewer')
+  await assert.rejects(
+    browser.api.call(setPerson, { params: { personId: id }, body: { role: 'owner' } }),
+    refused('grant_exceeds_own'),
+  )
+})
+
+test('A4 the last owner is neither demoted nor disabled, also when two owners do it to each other at once', async () => {
+  const params = { personId: ownerId }
+  await assert.rejects(
+    owner.api.call(setPerson, { params, body: { role: 'admin' } }),
+    refused('owner_last'),
+  )
+  await assert.rejects(owner.api.call(disablePerson, { params }), refused('owner_last'))
+  const { browser: second, id } = await join('owner')
+  const results = await Promise.allSettled([
+    owner.api.call(setPerson, { params: { personId: id }, body: { role: 'admin' } }),
+    second.api.call(setPerson, { params, body: { role: 'admin' } }),
+  ])
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  const { items } = await client.api.call(listPeople, {})
+  assert.equal(items.filter(({ role }) => role === 'owner').length, 1)
+  // Whoever is left gives the role back, so that the other tests have their owner.
+  if (results[1].status === 'fulfilled') {
+    await second.api.call(setPerson, { params, body: { role: 'owner' } })
+    await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'admin' } })
+  }
+})
+
+test('A4 attack: a disabled person goes on with a session, a token, a token made by that token, a passkey or an invitation', async () => {
+  const { browser, id } = await join('admin')
+  const body = { name: 'mine', role: 'admin', lifetimeSeconds: 3600 } as const
+  const { token } = await browser.api.call(createToken, { body })
+  const second = await client.as(token).call(createToken, { body })
+  const third = await client.as(second.token).call(refreshToken, {})
+  const { link } = await browser.api.call(createInvitation, { body: { role: 'admin' } })
+  const view = await owner.api.call(disablePerson, { params: { personId: id } })
+  assert.notEqual(view.disabledAt, null)
+  await assert.rejects(browser.api.call(listPeople, {}), refused('unauthenticated'))
+  for (const one of [token, third.token]) {
+    await assert.rejects(client.as(one).call(listTokens, {}), refused('unauthenticated'))
+  }
+  await assert.rejects(browser.signIn(), refused('person_disabled'))
+  await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
+  await owner.api.call(enablePerson, { params: { personId: id } })
+  await browser.signIn()
+  await assert.rejects(client.as(token).call(listTokens, {}), refused('unauthenticated'))
+})
+
+test('A4 attack: a person who may do less now keeps what they had handed out: tokens and invitations', async () => {
+  const { browser, id } = await join('admin')
+  const token = async (role: 'admin' | 'viewer') => {
+    const body = { name: 'mine', role, lifetimeSeconds: 3600 }
+    return (await browser.api.call(createToken, { body })).token
+  }
+  const [strong, weak] = [await token('admin'), await token('viewer')]
+  const { link } = await browser.api.call(createInvitation, { body: { role: 'admin' } })
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'viewer' } })
+  await assert.rejects(client.as(strong).call(showSelf, {}), refused('unauthenticated'))
+  await client.as(weak).call(showSelf, {})
+  await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
+  await assert.rejects(browser.api.call(listPeople, {}), refused('permission_denied'))
+})
+
+test('A1 a person without a passkey comes in by a recovery code, once, and all other sessions end', async () => {
+  const { browser, id } = await join('operator')
+  const { codes } = await browser.api.call(createRecoveryCodes, {})
+  assert.equal(new Set(codes).size, 10)
+  assert.equal((await browser.api.call(showSession, {})).recoveryCodesLeft, 10)
+  const elsewhere = browse()
+  const code = codes[3]!
+  const asked = await elsewhere.api.call(askRecovery, { body: { code } })
+  const passkey = elsewhere.authenticator.create(asked)
+  const self = await elsewhere.api.call(recover, { body: { code, passkey } })
+  assert.equal(self.person.id, id)
+  assert.equal(self.recoveryCodesLeft, 9)
+  await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+  await elsewhere.signIn()
+  await assert.rejects(
+    browse().api.call(askRecovery, { body: { code } }),
+    refused('recovery_code_wrong'),
+  )
+  const wrong = `${codes[4]!.slice(0, -1)}${codes[4]!.endsWith('0') ? '1' : '0'}`
+  for (const one of [wrong, '0000-0000-0000-0000-0000-0000']) {
+    await assert.rejects(
+      browse().api.call(askRecovery, { body: { code: one } }),
+      refused('recovery_code_wrong'),
+    )
+  }
+  await elsewhere.api.call(createRecoveryCodes, {})
+  await assert.rejects(
+    browse().api.call(askRecovery, { body: { code: codes[5]! } }),
+    refused('recovery_code_wrong'),
+  )
+})
+
+test('A1 a person who lost everything comes back by an owner’s second invitation, with the role that they had', async () => {
+  const { id } = await join('operator')
+  const { link, view } = await owner.api.call(reinvitePerson, { params: { personId: id } })
+  assert.equal(view.personId, id)
+  const self = await acceptLink(browse(), link, 'Another name')
+  assert.equal(self.person.id, id)
+  assert.equal(self.person.role, 'operator')
+  assert.equal(self.person.name, 'A new operator')
+  assert.equal((await owner.api.call(showPerson, { params: { personId: id } })).passkeysCount, 2)
+})
+
+test('A1 a server that is opened by an address or a strange name says what name passkeys need', async () => {
+  const { port } = new URL(server.url)
+  for (const host of [`127.0.0.1:${port}`, `[::1]:${port}`, `ships.example:${port}`]) {
+    await assert.rejects(browse({ host }).api.call(askSignIn, {}), (error: ProblemError) => {
+      assert.equal(error.code, 'host_unnamed')
+      assert.match(error.message, /open it as localhost/)
+      return true
+    })
+  }
+})
+
+test('A1 attack: a registration is answered with what another purpose, page or passkey gave', async () => {
+  const { browser } = await join('viewer')
+  const make = async (lies: Parameters<typeof browser.authenticator.create>[1]) =>
+    browser.authenticator.create(await browser.api.call(askPasskey, {}), lies)
+  const add = (passkey: NewPasskey) =>
+    browser.api.call(addPasskey, { body: { name: 'Another', passkey } })
+  const evil = await make({ origin: 'https://evil.example' })
+  await assert.rejects(add(evil), refused('origin_wrong'))
+  await assert.rejects(add(await make({ rpId: 'evil.example' })), refused('passkey_refused'))
+  await assert.rejects(add(await make({ isUserVerified: false })), refused('passkey_refused'))
+  const right = await make({})
+  await assert.rejects(
+    add({ ...right, id: `${right.id.slice(0, -2)}AA` }),
+    refused('passkey_refused'),
+  )
+  await add(right)
+  await assert.rejects(add(right), refused('challenge_used'))
+  await assert.rejects(
+    browse().api.call(becomeFirstOwner, {
+      body: { code: '0'.repeat(64), name: 'Mallory', passkey: right },
+    }),
+    refused('challenge_missing'),
+  )
+})

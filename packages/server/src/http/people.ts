@@ -1,0 +1,52 @@
+import {
+  disablePerson,
+  enablePerson,
+  listPeople,
+  setPerson,
+  showPerson,
+} from '@seaworthy/api/people'
+import type { PersonView } from '@seaworthy/api/people'
+import * as people from '../app/people/index.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const personEndpoints: readonly Endpoint[] = [
+  read(listPeople, 'person:read', (app, { actor, query }) =>
+    people.listPeople(app.db.reader, actor, query),
+  ),
+  read(showPerson, 'person:read', (app, { actor, params }) =>
+    people.showPerson(app.db.reader, actor, params.personId),
+  ),
+  audited(
+    setPerson,
+    { permission: 'person:write', subject: ({ params }) => params.personId },
+    async (_app, tx, { actor, params, body }) => {
+      const { person, endedTokens } = await people.setPerson(tx, actor, params.personId, body)
+      const view = people.viewPerson(person)
+      return { reply: view, detail: { ...grantOf(view), endedTokens: [...endedTokens] } }
+    },
+  ),
+  audited(
+    disablePerson,
+    { permission: 'person:write', subject: ({ params }) => params.personId },
+    async (_app, tx, { actor, params }) => {
+      const { person, ...ended } = await people.disablePerson(tx, actor, params.personId)
+      const { endedSessions, endedTokens } = ended
+      return {
+        reply: people.viewPerson(person),
+        detail: { endedSessions, endedTokens: [...endedTokens] },
+      }
+    },
+  ),
+  audited(
+    enablePerson,
+    { permission: 'person:write', subject: ({ params }) => params.personId },
+    async (_app, tx, { actor, params }) => ({
+      reply: people.viewPerson(await people.enablePerson(tx, actor, params.personId)),
+    }),
+  ),
+]
+
+function grantOf({ role, products, fleets }: PersonView) {
+  return { role, products, fleets }
+}
