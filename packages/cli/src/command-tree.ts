@@ -13,12 +13,14 @@ import { addGatewayTokenCommands } from './commands/gateway-tokens.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addLoginCommands } from './commands/login.ts'
+import { addPersonCommands } from './commands/people.ts'
 import { addProductCommands } from './commands/products.ts'
 import { addProposalCommands } from './commands/proposals.ts'
 import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
 import { addRebootLockCommands } from './commands/reboot-locks.ts'
 import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
+import { addSessionCommands } from './commands/sessions.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
@@ -44,6 +46,8 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addRolloutCommands,
   addDeviceCommands,
   addRebootLockCommands,
+  addPersonCommands,
+  addSessionCommands,
   addTokenCommands,
   addLogCommands,
   addTufCommands,

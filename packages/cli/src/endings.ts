@@ -199,6 +199,12 @@ const server: Readonly<Record<string, WithWayOut>> = {
   proposal_not_found: ['notFound', 'See `seaworthy proposal list` for the proposals there are.'],
   proposal_exists: ['refused', 'See `seaworthy proposal list` for the proposals there are.'],
   proposal_closed: ['refused', 'See `seaworthy proposal show ID` for how it ended.'],
+  person_not_found: ['notFound', 'See `seaworthy person list` for the people there are.'],
+  session_not_found: ['notFound', 'See `seaworthy session list` for the sessions there are.'],
+  invitation_not_found: ['notFound', 'Invite again: `seaworthy person invite --role ROLE`.'],
+  person_disabled: ['refused', 'Let them in again: `seaworthy person enable PERSON`.'],
+  owner_last: ['refused', 'An owner makes another person owner first, in the browser.'],
+  owner_scoped: ['refused', 'Leave out --product and --fleet, or give another role.'],
   token_not_found: ['notFound', 'See `seaworthy token list` for the tokens there are.'],
   gateway_token_not_found: ['notFound', 'See `seaworthy gateway-token list --fleet NAME`.'],
   reboot_lock_not_found: [

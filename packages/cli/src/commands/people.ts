@@ -1,0 +1,157 @@
+/** `seaworthy person …`: who may sign in to the server with a browser. */
+import type { Command } from 'commander'
+import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
+import type { InvitationView } from '@seaworthy/api/invitations'
+import {
+  disablePerson,
+  enablePerson,
+  listPeople,
+  personRole,
+  setPerson,
+} from '@seaworthy/api/people'
+import type { PersonView } from '@seaworthy/api/people'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { collect, oneOf } from '../options.ts'
+import { formatAgo } from '../output/format.ts'
+import type { CliPorts } from '../ports.ts'
+import { collectPages, withSession } from '../session.ts'
+
+type Role = PersonView['role']
+
+const roles = personRole.options
+
+export function addPersonCommands(program: Command, ports: CliPorts): void {
+  const person = program.command('person').description('people who sign in with a browser')
+  person
+    .command('list')
+    .description('list people, disabled ones included')
+    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+  person
+    .command('invite')
+    .description('make a link by which one person comes in; it is shown once, for seven days')
+    .requiredOption('--role <role>', roles.join(', '), oneOf<Role>(...roles))
+    .option('--product <name>', 'limit the person to this product, repeatable', collect)
+    .option('--fleet <name>', 'limit the person to this fleet, repeatable', collect)
+    .option('--name <name>', 'whom you expect')
+    .option('--email <address>', 'where to reach them')
+    .action(async (options: InviteOptions, command: Command) =>
+      invite(createContext(ports, command), options),
+    )
+  person
+    .command('reinvite <id>')
+    .description('make a link by which a person who lost every passkey registers a new one')
+    .action(async (id: string, _options: object, command: Command) =>
+      reinvite(createContext(ports, command), id),
+    )
+  person
+    .command('role <id> <role>')
+    .description(`change what a person may do: ${roles.join(', ')}`)
+    .action(async (id: string, role: string, _options: object, command: Command) =>
+      changeRole(createContext(ports, command), id, oneOf<Role>(...roles)(role)),
+    )
+  person
+    .command('disable <id>')
+    .description('let a person in no more; their sessions and the tokens that they made end')
+    .action(async (id: string, _options: object, command: Command) =>
+      disable(createContext(ports, command), id),
+    )
+  person
+    .command('enable <id>')
+    .description('let a person in again')
+    .action(async (id: string, _options: object, command: Command) =>
+      enable(createContext(ports, command), id),
+    )
+}
+
+async function list(context: Context): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const people = await collectPages((query) => client.call(listPeople, { query }))
+    const now = context.ports.clock.now()
+    context.show(people, () =>
+      context.table<PersonView>(
+        [
+          { title: 'id', text: (p) => p.id },
+          { title: 'name', text: (p) => p.name, isShrinkable: true },
+          { title: 'role', text: (p) => p.role },
+          { title: 'limited to', text: describeLimits, isShrinkable: true },
+          { title: 'signed in', text: (p) => formatAgo(p.lastSignInAt, now), isDroppable: true },
+          { title: 'state', text: (p) => (p.disabledAt === null ? 'may sign in' : 'disabled') },
+        ],
+        people,
+        'Nobody yet. `seaworthy up` prints the link for the first owner.',
+      ),
+    )
+  })
+}
+
+function describeLimits({ products, fleets }: Pick<PersonView, 'products' | 'fleets'>): string {
+  const limits = [...(products ?? []), ...(fleets ?? []).map((fleet) => `fleet ${fleet}`)]
+  return limits.length === 0 ? '-' : limits.join(', ')
+}
+
+interface InviteOptions {
+  role: Role
+  product?: string[]
+  fleet?: string[]
+  name?: string
+  email?: string
+}
+
+async function invite(context: Context, options: InviteOptions): Promise<void> {
+  const { role, product, fleet, name, email } = options
+  await withSession(context, async ({ client }) => {
+    const made = await client.call(createInvitation, {
+      body: {
+        role,
+        ...(product === undefined ? {} : { products: product }),
+        ...(fleet === undefined ? {} : { fleets: fleet }),
+        ...(name === undefined ? {} : { name }),
+        ...(email === undefined ? {} : { email }),
+      },
+    })
+    showLink(context, made)
+  })
+}
+
+async function reinvite(context: Context, personId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    showLink(context, await client.call(reinvitePerson, { params: { personId } }))
+  })
+}
+
+function showLink(context: Context, made: { view: InvitationView; link: string }): void {
+  const { view, link } = made
+  context.show(made, () => [
+    ...context.fields([
+      ['invitation', view.id],
+      ['role', view.role],
+      ['limited to', describeLimits(view)],
+      ['expires', view.expiresAt],
+    ]),
+    'Whoever opens this link first has the role. It is shown this once:',
+    link,
+  ])
+}
+
+async function changeRole(context: Context, personId: string, role: Role): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const person = await client.call(setPerson, { params: { personId }, body: { role } })
+    context.show(person, () => [`${person.name} has the role ${person.role}.`])
+  })
+}
+
+async function disable(context: Context, personId: string): Promise<void> {
+  await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
+  await withSession(context, async ({ client }) => {
+    const person = await client.call(disablePerson, { params: { personId } })
+    context.show(person, () => [`${person.name} may sign in no more.`])
+  })
+}
+
+async function enable(context: Context, personId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const person = await client.call(enablePerson, { params: { personId } })
+    context.show(person, () => [`${person.name} may sign in again.`])
+  })
+}
