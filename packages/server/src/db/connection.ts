@@ -133,13 +133,15 @@ function connect(
   return postgres({ ...settings, host, port, username, password, database })
 }
 
+/** The database's clock, which all replicas share. */
+export async function readClock({ sql }: ReadTx): Promise<Date> {
+  const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`
+  return row!.now
+}
+
 function writeTx(sql: Sql | TransactionSql): WriteTx {
   let asked: Promise<Date> | undefined
-  const ask = async () => {
-    const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`
-    return row!.now
-  }
-  const now = () => (asked ??= ask())
+  const now = () => (asked ??= readClock({ sql }))
   return { sql, now } as unknown as WriteTx
 }
 

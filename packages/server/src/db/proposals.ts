@@ -8,6 +8,8 @@ export interface ProposalRow {
   readonly kind: string
   readonly title: string
   readonly state: ProposalState
+  /** The roles that the document changes. */
+  readonly roles: readonly string[]
   /** The proposal as canonical JSON. */
   readonly document: Uint8Array
   readonly createdAt: Date
@@ -15,13 +17,13 @@ export interface ProposalRow {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  id, kind, title, state, document, created_at as "createdAt", created_by as "createdBy"`
+  id, kind, title, state, roles, document, created_at as "createdAt", created_by as "createdBy"`
 
 export async function insertProposal({ sql }: WriteTx, row: ProposalRow): Promise<boolean> {
   const inserted = await sql`
-    insert into proposals (id, kind, title, state, document, created_at, created_by)
-    values (${row.id}, ${row.kind}, ${row.title}, ${row.state}, ${Buffer.from(row.document)},
-      ${row.createdAt}, ${row.createdBy})
+    insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+    values (${row.id}, ${row.kind}, ${row.title}, ${row.state}, ${[...row.roles]}::text[],
+      ${Buffer.from(row.document)}, ${row.createdAt}, ${row.createdBy})
     on conflict (id) do nothing`
   return inserted.count === 1
 }
@@ -67,7 +69,16 @@ export async function listProposals(
     order by id desc limit ${page.limit}`
 }
 
-export async function lockOpenProposals({ sql }: WriteTx): Promise<ProposalRow[]> {
-  return sql<ProposalRow[]>`
-    select ${columns(sql)} from proposals where state = 'open' order by id for update`
+/**
+ * Closes the open proposals that change one of `roles`, of which a new version was published: each
+ * is based on the version before. No document is read, however many there are.
+ */
+export async function closeOvertaken(
+  { sql }: WriteTx,
+  roles: readonly string[],
+  at: Date,
+): Promise<void> {
+  await sql`
+    update proposals set state = 'outdated', closed_at = ${at}
+    where state = 'open' and roles && ${[...roles]}::text[]`
 }

@@ -160,6 +160,7 @@ proposals.created_at timestamp with time zone not null
 proposals.created_by text not null
 proposals.closed_at timestamp with time zone
 proposals.closed_reason text
+proposals.roles text[] not null
 provisioning_keys.id text not null
 provisioning_keys.fleet text not null
 provisioning_keys.secret_sha256 bytea not null
@@ -359,6 +360,7 @@ passkeys: PRIMARY KEY (id)
 people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
 people: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
+proposals: CHECK ((cardinality(roles) > 0))
 proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected'::text, 'outdated'::text])))
 provisioning_keys: FOREIGN KEY (fleet) REFERENCES fleets(name)
 provisioning_keys: PRIMARY KEY (id)
@@ -447,6 +449,7 @@ CREATE INDEX passkeys_person ON public.passkeys USING btree (person_id)
 CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id)
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
+CREATE INDEX proposals_open_roles ON public.proposals USING gin (roles) WHERE (state = 'open'::text)
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
 CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
 CREATE UNIQUE INDEX provisioning_keys_pkey ON public.provisioning_keys USING btree (id)

@@ -19,9 +19,9 @@ export const proposalEndpoints: readonly Endpoint[] = [
       before: (app, { actor, body }, leaving) =>
         trust.verifySubmitted(app, actor, body.proposal, leaving),
     },
-    async (app, tx, { actor, body }, known) => {
+    async (app, tx, { actor, body }, ahead) => {
       const now = await tx.now()
-      const stored = await trust.submitProposal(app, tx, actor, body.proposal, known, now)
+      const stored = await trust.submitProposal(app, tx, actor, body.proposal, ahead, now)
       return {
         reply: await trust.viewProposal(stored, await app.trust.freshState()),
         detail: trust.describeProposalFacts(stored),
@@ -59,9 +59,8 @@ export const proposalEndpoints: readonly Endpoint[] = [
       before: (app, { actor, params }, leaving) =>
         trust.verifyStored(app, actor, params.proposalId, leaving),
     },
-    async (app, tx, { actor, params }, known) => {
-      const now = await tx.now()
-      const applied = await trust.applyProposal(app, tx, actor, params.proposalId, known, now)
+    async (app, tx, { actor, params }, ahead) => {
+      const applied = await trust.applyProposal(app, tx, actor, params.proposalId, ahead)
       return {
         reply: await trust.viewProposal(applied, app.trust.state()),
         detail: trust.describeProposalFacts(applied),

@@ -21,6 +21,7 @@ export type FindingName =
   | 'keyid_unknown'
   | 'key_listed_twice'
   | 'key_unused'
+  | 'keys_too_many'
   | 'threshold_range'
   | 'role_name'
   | 'target_path'
@@ -37,6 +38,10 @@ export interface Finding {
   readonly message: string
 }
 
+/** The most keys that may speak for one role: more than any organisation has key holders. */
+export const keysPerRoleMax = 64
+/** The most keys that one file may list, for all of its roles together. */
+const keysPerFileMax = 1024
 export const integerMax = 2 ** 31 - 1
 /**
  * How far a counter may leap beyond the releases that are listed, or beyond the channel's own
@@ -201,6 +206,16 @@ async function lintKeys(
   roles: readonly (readonly [string, RoleKeys])[],
   add: Add,
 ): Promise<void> {
+  const count = Object.keys(keys).length
+  const crowded = roles.filter(([, { keyids }]) => keyids.length > keysPerRoleMax)
+  for (const [name, { keyids }] of crowded) {
+    add('keys_too_many', `${name} has ${keyids.length} keys, more than ${keysPerRoleMax}`)
+  }
+  if (count > keysPerFileMax) {
+    add('keys_too_many', `${count} keys are listed, more than ${keysPerFileMax}`)
+  }
+  // So many are not looked at one by one: that would keep whoever reads the file.
+  if (crowded.length > 0 || count > keysPerFileMax) return
   const materials = new Map<string, string>()
   for (const [id, key] of Object.entries(keys)) {
     try {

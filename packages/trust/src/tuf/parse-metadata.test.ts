@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { generateSigner } from '../keys/signer.ts'
 import { isTrustError } from './codes.ts'
-import { lintSigned } from './lint.ts'
+import { keysPerRoleMax, lintSigned } from './lint.ts'
 import type { FindingName } from './lint.ts'
 import type { RoleType, RootSigned, TargetsSigned } from './metadata.ts'
 import { parseMetadata } from './parse-metadata.ts'
@@ -118,6 +118,8 @@ test('the linter names each deviation from the strict profile', async () => {
     targets: { [path]: { ...target, ...change } },
   })
   const stranger = await generateSigner('ed25519')
+  const manyIds = (count: number) =>
+    Array.from({ length: count }, (_, index) => index.toString(16).padStart(64, '0'))
   for (const [name, signed] of [
     ['specification_version', { ...root, spec_version: '1.1.0' }],
     ['integer_range', { ...root, version: 2 ** 31 }],
@@ -129,6 +131,8 @@ test('the linter names each deviation from the strict profile', async () => {
     ['key_listed_twice', delegating({ keyids: [...role!.keyids, 'x'] }, { x: key })],
     ['key_unused', delegating({}, { [stranger.keyId]: stranger.key })],
     ['threshold_range', delegating({ threshold: 9 })],
+    ['keys_too_many', delegating({ keyids: manyIds(keysPerRoleMax + 1) })],
+    ['keys_too_many', delegating({}, Object.fromEntries(manyIds(1024).map((id) => [id, key])))],
     ['threshold_range', delegating({ threshold: 0 })],
     ['role_name', { ...root, roles: { ...root.roles, mirrors: null } as never }],
     ['role_name', delegating({ name: '1' })],

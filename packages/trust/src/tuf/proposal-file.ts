@@ -6,7 +6,7 @@ import { parsePublicKey } from '../keys/public-key.ts'
 import { isTrustError } from './codes.ts'
 import { isJsonObject, parseJson, wireJson } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { integerMax } from './lint.ts'
+import { integerMax, keysPerRoleMax } from './lint.ts'
 import { defaultTufLimits, topLevelRoles } from './metadata.ts'
 import type { ChannelMarks, Envelope, RootSigned, RoleType, TargetsSigned } from './metadata.ts'
 import { isName, isVersion, roleKindOf } from './names.ts'
@@ -28,6 +28,9 @@ import type { RoleAuthority } from './repository.ts'
  * Base64, and 10 MiB for the metadata that proves it. Reading takes a few times as much memory.
  */
 export const proposalBytesMax = 96 * 1024 * 1024
+
+/** The most roles that one proposal may change. */
+const documentsMax = 1024
 
 /** One JSON file; the same proposal gives the same bytes. */
 export function formatProposal(proposal: Proposal): Uint8Array<ArrayBuffer> {
@@ -54,6 +57,9 @@ export async function parseProposal(bytes: Uint8Array): Promise<Proposal> {
     throw malformedProposal('base')
   if (!isJsonObject(evidence)) throw malformedProposal('evidence')
   if (!Array.isArray(documents) || documents.length === 0) throw malformedProposal('documents')
+  if (documents.length > documentsMax) {
+    throw malformedProposal(`${documents.length} documents, more than ${documentsMax}`)
+  }
   const intent = parseIntent(json['intent'])
   if (json['kind'] !== intent.kind) throw malformedProposal('kind')
   const parsed: ProposalDocument[] = []
@@ -201,6 +207,10 @@ export function parseIntent(value: JsonValue | undefined): ProposalIntent {
       if (!Array.isArray(roles) || roles.length === 0 || !roles.every(isOffline)) {
         throw malformedProposal('intent.roles')
       }
+      // The intent is carried out by whoever checks it, each role once.
+      if (new Set(roles).size !== roles.length) {
+        throw malformedProposal('intent.roles names a role twice')
+      }
       return { kind, roles }
     }
     default:
@@ -213,6 +223,9 @@ function parseAuthority(value: JsonValue | undefined): RoleAuthority {
   const { keys, threshold } = value
   if (!Array.isArray(keys) || typeof threshold !== 'number' || threshold < 1) {
     throw malformedProposal('authority')
+  }
+  if (keys.length > keysPerRoleMax) {
+    throw malformedProposal(`authority.keys: ${keys.length} keys, more than ${keysPerRoleMax}`)
   }
   try {
     return { keys: keys.map((key) => parsePublicKey(key).key), threshold }

@@ -121,6 +121,14 @@ export function parseSignatureFile(bytes: Uint8Array): SignatureFile {
   }
 }
 
+/** What every signature of a document is compared with, worked out once for all of them. */
+interface MergedDocument extends Omit<ProposalDocument, 'signatures'> {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly sha256: string
+  readonly rings: readonly KeyRing[]
+  readonly signatures: Map<string, TufSignature>
+}
+
 /**
  * The proposal with the signatures of `file` added. Each must be valid and by a key that speaks for
  * its document, otherwise `signature_invalid` or `key_not_authorised`: a bad signature is named as
@@ -134,20 +142,25 @@ export async function mergeSignatures(
   if (file.proposal !== proposal.id) {
     throw invalid(`the signatures are for proposal ${JSON.stringify(file.proposal)}`)
   }
-  const merged = proposal.documents.map((document) => ({
-    ...document,
-    signatures: new Map(document.signatures.map((signature) => [signature.keyid, signature])),
-  }))
-  for (const { role, sha256, keyid, sig } of file.signatures) {
-    const document = merged.find((candidate) => candidate.role === role)
-    if (!document) throw invalid(`the proposal does not change ${JSON.stringify(role)}`)
+  const merged = new Map<string, MergedDocument>()
+  for (const document of proposal.documents) {
     const bytes = canonicalJson(document.signed)
-    if (sha256 !== (await sha256Hex(bytes))) {
+    merged.set(document.role, {
+      ...document,
+      bytes,
+      sha256: await sha256Hex(bytes),
+      rings: ringsOf(document.role, proposal.documents, current).map(({ ring }) => ring),
+      signatures: new Map(document.signatures.map((signature) => [signature.keyid, signature])),
+    })
+  }
+  for (const { role, sha256, keyid, sig } of file.signatures) {
+    const document = merged.get(role)
+    if (!document) throw invalid(`the proposal does not change ${JSON.stringify(role)}`)
+    const { bytes } = document
+    if (sha256 !== document.sha256) {
       throw invalid(`${role}: another content was signed than the proposal has now`)
     }
-    const ring = ringsOf(role, proposal.documents, current).find((candidate) =>
-      candidate.ring.role.keyids.includes(keyid),
-    )?.ring
+    const ring = document.rings.find((candidate) => candidate.role.keyids.includes(keyid))
     const key = ring && Object.hasOwn(ring.keys, keyid) ? ring.keys[keyid] : undefined
     if (!key) {
       throw new Refusal<ProposalRefusal>(
@@ -163,11 +176,10 @@ export async function mergeSignatures(
   }
   return {
     ...proposal,
-    documents: merged.map((document) => ({
-      ...document,
-      signatures: [...document.signatures.values()].toSorted((a, b) =>
-        a.keyid < b.keyid ? -1 : 1,
-      ),
+    documents: [...merged.values()].map(({ role, signed, signatures }) => ({
+      role,
+      signed,
+      signatures: [...signatures.values()].toSorted((a, b) => (a.keyid < b.keyid ? -1 : 1)),
     })),
   }
 }

@@ -7,8 +7,10 @@ import { dayMs, formatInstant, ManualClock } from '@seaworthy/std/time'
 import { generateSigner } from '../keys/signer.ts'
 import type { Signer } from '../keys/signer.ts'
 import { createTrustState, openTufClient } from './client.ts'
+import { isTrustError } from './codes.ts'
 import { roleFileName } from './cycle.ts'
 import { wireJson } from './json.ts'
+import { keysPerRoleMax } from './lint.ts'
 import { expiryOf } from './lifetimes.ts'
 import type { Metadata, RootSigned, TargetsSigned } from './metadata.ts'
 import { parseMetadata } from './parse-metadata.ts'
@@ -648,6 +650,8 @@ test('proposal and signature files go there and back; anything else is proposal_
       },
     },
     { intent: { kind: 'rotate', role: 'root', authority: { keys: [1], threshold: 1 } } },
+    { kind: 'renew', intent: { kind: 'renew', roles: ['acme', 'acme'] } },
+    { documents: Array.from({ length: 1025 }, () => json.documents[0]) },
   ]) {
     await assert.rejects(
       parseProposal(utf8Encode(JSON.stringify({ ...json, ...change }))),
@@ -673,4 +677,66 @@ test('proposal and signature files go there and back; anything else is proposal_
       ),
     { code: 'proposal_malformed' },
   )
+})
+
+test('T5 attack: a role of more keys than anybody has is refused by server, signer and device alike', async () => {
+  const { server, propose } = await world()
+  const crowd = await Promise.all(
+    Array.from({ length: keysPerRoleMax + 1 }, () => generateSigner('ed25519')),
+  )
+  const keys = crowd.map(({ key }) => key)
+  const intent = (count: number) =>
+    ({
+      kind: 'channel-create',
+      product: 'acme',
+      channel: 'beta',
+      authority: { keys: keys.slice(0, count), threshold: 1 },
+    }) as const
+  const full = await propose(intent(keysPerRoleMax))
+  assert.deepEqual(await checkProposal(full, server.current(), now), [])
+  assert.equal((await parseProposal(formatProposal(full))).documents.length, 2)
+  const crowded = await propose(intent(keysPerRoleMax + 1))
+  const problems = await checkProposal(crowded, server.current(), now)
+  assert.deepEqual(
+    problems.map(({ code, role, message }) => [code, role, message]),
+    [['profile', 'acme', 'acme.beta has 65 keys, more than 64']],
+  )
+  await assert.rejects(parseProposal(formatProposal(crowded)), {
+    code: 'proposal_malformed',
+    message: /65 keys, more than 64/,
+  })
+  // Hidden in the documents alone, they are refused by the linter, which every device runs.
+  const { signed } = crowded.documents[0]!
+  await assert.rejects(
+    parseMetadata('targets', wireJson({ signed, signatures: [] }), 'strict'),
+    (error: unknown) => isTrustError(error, 'profile_violation'),
+  )
+})
+
+test('T5 attack: a file of many signatures has each document read once, not once for each signature', async () => {
+  const { server, people, propose, publish } = await world()
+  const proposal = await propose(publish('1.0.0'))
+  const file = await signProposal(proposal, server.current(), people[0]!, now)
+  let reads = 0
+  const watched = {
+    ...proposal,
+    documents: proposal.documents.map(({ signed, ...rest }) => ({
+      ...rest,
+      signed: {
+        ...signed,
+        get version() {
+          reads++
+          return signed.version
+        },
+      },
+    })),
+  }
+  const readsFor = async (count: number) => {
+    reads = 0
+    const [signature] = file.signatures
+    const signatures = Array.from({ length: count }, () => signature!)
+    await mergeSignatures(watched, { ...file, signatures }, server.current())
+    return reads
+  }
+  assert.equal(await readsFor(50), await readsFor(1))
 })

@@ -1,7 +1,11 @@
-/** How the keys on the server are replaced, as after a break-in (T6). */
+/**
+ * How the keys on the server are replaced, as after a break-in (T6), and that nobody's proposals
+ * keep anybody from it.
+ */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ProblemError } from '@seaworthy/api/problems'
+import { applyProposal } from '@seaworthy/api/proposals'
 import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
 import { readBody } from '@seaworthy/std/http'
 import { ManualClock, systemClock } from '@seaworthy/std/time'
@@ -10,6 +14,7 @@ import { keyId } from '@seaworthy/trust/keys'
 import type { TufClient } from '@seaworthy/trust/tuf'
 import { createTrustState, openTufClient } from '@seaworthy/trust/tuf'
 import { memoryStateStore } from '@seaworthy/trust/testing'
+import { getProposal } from '../../db/proposals.ts'
 import { listSecretVersions } from '../../db/secrets.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -17,6 +22,7 @@ import {
   createTestClient,
   propose,
   setUpTrust,
+  sign,
   startTestServer,
   submit,
 } from '../../testing/index.ts'
@@ -91,4 +97,36 @@ test('T6 a root that names an online key which the server does not have is refus
     submit(client, proposal),
     (error: ProblemError) => error.code === 'online_keys_not_named',
   )
+})
+
+test('T6 attack: open proposals of another product, whatever they hold, keep nobody from publishing a new root', async () => {
+  const authority = { keys: signers.map(({ key }) => key), threshold: 2 }
+  const channel = { kind: 'channel-create', product: 'acme', authority } as const
+  const [overtaken, beta] = [
+    await propose(client, { ...channel, channel: 'overtaken' }),
+    await propose(client, { ...channel, channel: 'beta' }),
+  ]
+  for (const proposal of [overtaken, beta]) await submit(client, proposal)
+  const db = server.openDatabase()
+  try {
+    // No publication looks into it: whoever did would refuse it, or read it for as long as it likes.
+    await db.write(
+      ({ sql }) => sql`
+        insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+        values ('proposal_unreadable', 'renew', 'Renew other', 'open', ${['other']}::text[],
+          ${Buffer.from('unreadable')}, now(), 'somebody')`,
+    )
+    await carryOut(client, { kind: 'renew', roles: ['root'] }, signers)
+    const stateOf = async (id: string) => (await getProposal(db.reader, id))?.state
+    assert.equal(await stateOf('proposal_unreadable'), 'open')
+    assert.equal(await stateOf(overtaken.id), 'open')
+    await sign(client, beta, signers)
+    await client.api.call(applyProposal, { params: { proposalId: beta.id } })
+    assert.equal(await stateOf('proposal_unreadable'), 'open')
+    assert.equal(await stateOf(overtaken.id), 'outdated')
+    assert.equal(await stateOf(beta.id), 'applied')
+  } finally {
+    await db.write(({ sql }) => sql`delete from proposals where id = 'proposal_unreadable'`)
+    await db.close()
+  }
 })

@@ -3,7 +3,7 @@
  * verifies again from the anchored chain; what the row says about a proposal is never believed.
  */
 import type { ProposalView } from '@seaworthy/api/proposals'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { equalBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { isId } from '@seaworthy/std/ids'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
@@ -30,14 +30,15 @@ import {
   withChain,
 } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { readClock } from '../../db/connection.ts'
 import { lockPublication } from '../../db/metadata.ts'
 import * as db from '../../db/proposals.ts'
 import type { ProposalRow, ProposalState } from '../../db/proposals.ts'
 import {
+  closeOvertaken,
   closeProposal,
   getProposal,
   insertProposal,
-  lockOpenProposals,
   lockProposal,
   setProposalDocument,
 } from '../../db/proposals.ts'
@@ -53,7 +54,7 @@ import { loadTrustState, sha256, sha256Hex } from './trust-plane.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage } from '../views.ts'
 
-type Deps = Pick<App, 'clock' | 'contentChecks' | 'db' | 'masterKey' | 'store' | 'trust'>
+type Deps = Pick<App, 'contentChecks' | 'db' | 'masterKey' | 'store' | 'trust'>
 
 export interface StoredProposal {
   readonly row: ProposalRow
@@ -65,14 +66,15 @@ function currentOf(state: TrustState | undefined): CurrentMetadata {
 }
 
 /**
- * Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin.
+ * Stores a proposal that passes every check a signer makes. `submitted` is JSON of unknown origin,
+ * the same that `ahead` was found for.
  */
 export async function submitProposal(
   app: Deps,
   tx: WriteTx,
   actor: Actor,
   submitted: unknown,
-  known: ReadAhead,
+  ahead: ReadAhead,
   now: Date,
 ): Promise<StoredProposal> {
   const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
@@ -81,22 +83,16 @@ export async function submitProposal(
   }
   requireReachToChange(actor, proposal)
   const current = currentOf(await loadTrustState(tx, app.masterKey))
-  const problems = await checkProposal(proposal, current, now)
-  if (problems.length > 0) {
-    const isOutdated = problems.some(({ code }) => code === 'outdated')
-    throw new Refusal<ProposalRefusal>(
-      isOutdated ? 'proposal_outdated' : 'proposal_refused',
-      problems.map(formatProblem).join('; '),
-    )
-  }
+  if (!isSameMetadata(current, ahead.current)) await refuseProblems(proposal, current, now)
   await checkOnlineKeys(app, tx, proposal)
-  await checkContent(app, proposal, current, { known })
+  await checkContent(app, proposal, current, { known: ahead.content })
   const { chain: _chain, ...kept } = proposal
   const row: ProposalRow = {
     id: proposal.id,
     kind: proposal.kind,
     title: proposal.title,
     state: 'open',
+    roles: proposal.documents.map(({ role }) => role),
     document: formatProposal(await keepGenuineSignatures(kept, current)),
     createdAt: now,
     createdBy: actor.id,
@@ -191,20 +187,25 @@ export async function applyProposal(
   tx: WriteTx,
   actor: Actor,
   id: string,
-  known: ReadAhead,
-  now: Date,
+  ahead: PreparedAhead,
 ): Promise<AppliedProposal> {
   await lockPublication(tx)
   const stored = await lockOpen(tx, actor, id)
+  const now = await tx.now()
   const state = await loadTrustState(tx, app.masterKey)
   const current = currentOf(state)
-  const files = await prepareProposal(stored.proposal, current, now)
+  const isAsPrepared =
+    isSameMetadata(current, ahead.current) && equalBytes(stored.row.document, ahead.document)
+  // Whoever waits for the lock waits for this only where somebody has published meanwhile.
+  const files = isAsPrepared ? ahead.files : await prepareProposal(stored.proposal, current, now)
   await checkOnlineKeys(app, tx, stored.proposal)
-  await checkContent(app, stored.proposal, current, { known })
+  await checkContent(app, stored.proposal, current, { known: ahead.content })
   if (state === undefined) await sealAnchor(app, tx, files, now)
   await publish(tx, app, state, { documents: files, actor: actor.id, now })
   await closeProposal(tx, id, { state: 'applied', at: now, reason: null })
-  await closeOutdated(app, tx, now)
+  // Open proposals for the same roles could only be refused from now on.
+  const published = files.map(({ role }) => role)
+  await closeOvertaken(tx, published, now)
   return { row: { ...stored.row, state: 'applied' }, proposal: stored.proposal, files }
 }
 
@@ -238,19 +239,6 @@ async function sealAnchor(
 }
 
 /**
- * Closes open proposals that the new metadata has overtaken: they could only be refused from now
- * on.
- */
-async function closeOutdated(app: Pick<App, 'masterKey'>, tx: WriteTx, now: Date): Promise<void> {
-  const current = currentOf(await loadTrustState(tx, app.masterKey))
-  for (const row of await lockOpenProposals(tx)) {
-    const problems = await checkProposal(await readDocument(row), current, now)
-    if (!problems.some(({ code }) => code === 'outdated')) continue
-    await closeProposal(tx, row.id, { state: 'outdated', at: now, reason: null })
-  }
-}
-
-/**
  * Throws unless a proposed root names this server's keys; otherwise no snapshot or timestamp of
  * ours could follow it.
  */
@@ -264,11 +252,45 @@ async function checkOnlineKeys(
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
-/**
- * The claims about releases that were found to be true before the transaction, where reading may
- * take long.
- */
-export type ReadAhead = ReadonlySet<string>
+/** What was found before the transaction, for which nobody then has to wait. */
+export interface ReadAhead {
+  /** The metadata on which every rule was checked. */
+  readonly current: CurrentMetadata
+  /** The claims about releases that are true. */
+  readonly content: ReadonlySet<string>
+}
+
+/** The same for a proposal that is to be published. */
+export interface PreparedAhead extends ReadAhead {
+  /** The document that was verified, with its signatures. */
+  readonly document: Uint8Array
+  readonly files: readonly PreparedFile[]
+}
+
+/** Whether what proposals are checked against is the same, byte for byte. */
+function isSameMetadata(one: CurrentMetadata, other: CurrentMetadata): boolean {
+  if (one.roles.size !== other.roles.size) return false
+  const pairs = [[one.root, other.root]]
+  const roles = [...one.roles].map(([role, metadata]) => [metadata, other.roles.get(role)])
+  return [...pairs, ...roles].every(([a, b]) =>
+    a === undefined || b === undefined ? a === b : equalBytes(a.bytes, b.bytes),
+  )
+}
+
+/** Throws `proposal_outdated` or `proposal_refused`. */
+async function refuseProblems(
+  proposal: Proposal,
+  current: CurrentMetadata,
+  now: Date,
+): Promise<void> {
+  const problems = await checkProposal(proposal, current, now)
+  if (problems.length === 0) return
+  const isOutdated = problems.some(({ code }) => code === 'outdated')
+  throw new Refusal<ProposalRefusal>(
+    isOutdated ? 'proposal_outdated' : 'proposal_refused',
+    problems.map(formatProblem).join('; '),
+  )
+}
 
 /**
  * Checks that the content of every newly listed release is whole in the store, and is what the
@@ -278,8 +300,8 @@ async function checkContent(
   app: Pick<App, 'contentChecks' | 'store'>,
   proposal: Proposal,
   current: CurrentMetadata,
-  { known, leaving }: { known?: ReadAhead; leaving?: AbortSignal | undefined },
-): Promise<ReadAhead> {
+  { known, leaving }: { known?: ReadonlySet<string>; leaving?: AbortSignal | undefined },
+): Promise<ReadonlySet<string>> {
   const verified = new Set<string>()
   for (const { role, signed } of proposal.documents) {
     if (signed._type !== 'targets' || roleKindOf(role)?.kind !== 'channel') continue
@@ -297,7 +319,9 @@ async function checkContent(
   return verified
 }
 
-/** Reads the content that a proposal is about before anything is locked, for `submitProposal`. */
+/**
+ * Checks a proposal and the content that it is about while nothing is locked, for `submitProposal`.
+ */
 export async function verifySubmitted(
   app: Deps,
   actor: Actor,
@@ -306,31 +330,25 @@ export async function verifySubmitted(
 ): Promise<ReadAhead> {
   const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
   requireReachToChange(actor, proposal)
-  return await readContentAhead(app, proposal, leaving)
+  const current = currentOf(await app.trust.freshState())
+  await refuseProblems(proposal, current, await readClock(app.db.reader))
+  return { current, content: await checkContent(app, proposal, current, { leaving }) }
 }
 
-/** Reads the same for a stored proposal, whose content perhaps only another worker has read. */
+/** Does the same, and verifies the signatures, for `applyProposal`. */
 export async function verifyStored(
   app: Deps,
   actor: Actor,
   id: string,
   leaving: AbortSignal | undefined,
-): Promise<ReadAhead> {
+): Promise<PreparedAhead> {
   const { row, proposal } = await openRow(await getProposal(app.db.reader, id))
   requireReachToChange(actor, proposal)
-  if (row.state !== 'open') return new Set()
-  return await readContentAhead(app, proposal, leaving)
-}
-
-async function readContentAhead(
-  app: Deps,
-  proposal: Proposal,
-  leaving: AbortSignal | undefined,
-): Promise<ReadAhead> {
+  requireOpen(row)
   const current = currentOf(await app.trust.freshState())
-  // A proposal that breaks a rule is refused for that, so nothing is read for it.
-  if ((await checkProposal(proposal, current, app.clock.now())).length > 0) return new Set()
-  return await checkContent(app, proposal, current, { leaving })
+  const files = await prepareProposal(proposal, current, await readClock(app.db.reader))
+  const content = await checkContent(app, proposal, current, { leaving })
+  return { current, content, document: row.document, files }
 }
 
 /** The product of a product's or channel's role; `undefined` for the top-level ones. */
