@@ -1,5 +1,5 @@
 /** Everything that is around pages: ports, theme, queries, confirmation, and the router. */
-import { MantineProvider, createTheme } from '@mantine/core'
+import { Badge, MantineProvider, createTheme } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode, useState } from 'react'
@@ -10,7 +10,10 @@ import { createQueries } from './session.ts'
 import { StepUpProvider } from './ui/step-up.tsx'
 
 /** Colours stand in `styles.css`: no style element is made at run time (RFD 26). */
-const theme = createTheme({ cursorType: 'pointer' })
+const theme = createTheme({
+  cursorType: 'pointer',
+  components: { Badge: Badge.extend({ defaultProps: { variant: 'light', tt: 'none' } }) },
+})
 
 export function App({ ports }: { readonly ports: Ports }) {
   const [queries] = useState(createQueries)

@@ -2,10 +2,32 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { lacks } from '@seaworthy/std/testing/programs'
-import type { TestBrowser } from './testing/browser.ts'
+import type { Person, TestBrowser } from './testing/browser.ts'
 import { findBarriers, startBrowser } from './testing/browser.ts'
 import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
+import {
+  accept,
+  becomeOwner,
+  changeRole,
+  disable,
+  invite,
+  makeNewLink,
+  makeRecoveryCodes,
+  recover,
+  signIn,
+  signOut,
+} from './testing/walk.ts'
+
+/** axe finds no barrier, nothing is wider than the window, and the browser complains of nothing. */
+async function assertGood({ page, complaints }: Person, what: string): Promise<void> {
+  assert.deepEqual(await findBarriers(page), [], what)
+  const isCut = await page.evaluate(
+    () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+  )
+  assert.ok(!isCut, `${what} fits into the window`)
+  assert.deepEqual(complaints, [], what)
+}
 
 describe('pages in a browser', { skip: lacks('chromium') }, () => {
   let server: WebServer
@@ -19,26 +41,70 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await server?.stop()
   })
 
-  test('A1 pages outside of the shell keep nobody out, and the browser finds nothing to refuse in them', async () => {
+  test('A1 A2 A4 people come in, invite, confirm, lose their keys and come back, with the browser alone', async () => {
+    const owner = await browser.open()
+    await becomeOwner(owner.page, server.ownerLink, 'Ada Lovelace')
+    assert.equal(new URL(owner.page.url()).hash, '', 'the secret is not in the address any more')
+    await assertGood(owner, 'overview')
+    const link = await invite(owner.page, { name: 'Ben Okafor', role: 'operator' })
+    await assertGood(owner, 'people')
+
+    const invited = await browser.open({ width: 390, colorScheme: 'dark' })
+    await accept(invited.page, link)
+    await assertGood(invited, 'overview, narrow and dark')
+    await invited.page.goto('/people')
+    await invited.page.getByText('Your role does not show people.').waitFor()
+    const codes = await makeRecoveryCodes(invited.page)
+    assert.equal(codes.length, 10)
+    await invited.page.getByText('10 of your recovery codes are unused.').waitFor()
+    await assertGood(invited, 'account')
+
+    // A link works once.
+    const late = await browser.open()
+    await late.page.goto(link)
+    await late.page.getByRole('alert').waitFor()
+    await late.close()
+
+    await signOut(invited.page)
+    await signIn(invited.page)
+    await invited.page.getByRole('heading', { name: 'Your account' }).waitFor()
+    await signOut(invited.page)
+    await invited.losePasskeys()
+    await invited.page.getByRole('link', { name: 'Use a recovery code' }).click()
+    await recover(invited.page, codes[3]!.toUpperCase().replaceAll('-', ' '))
+    await invited.page.getByText('9 of your recovery codes are unused.').waitFor()
+
+    await server.endConfirmations()
+    const newLink = await makeNewLink(owner.page, 'Ben Okafor')
+    await invited.losePasskeys()
+    await accept(invited.page, newLink)
+
+    await server.endConfirmations()
+    await changeRole(owner.page, 'Ben Okafor', 'auditor')
+    await owner.page.getByRole('row', { name: /Ben Okafor.*auditor/ }).waitFor()
+    await disable(owner.page, 'Ben Okafor')
+    await owner.page.getByRole('row', { name: /Ben Okafor.*disabled/ }).waitFor()
+    await invited.page.goto('/account')
+    await invited.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    for (const person of [owner, invited]) {
+      assert.deepEqual(person.complaints, [])
+      await person.close()
+    }
+  })
+
+  test('pages outside of the shell keep nobody out, and the browser finds nothing to refuse in them', async () => {
+    const person = await browser.open({ width: 390 })
     for (const [path, heading] of [
       ['/sign-in', 'Sign in'],
       ['/recovery', 'Use a recovery code'],
       ['/first-owner', 'Become the first owner'],
       ['/invitation', 'Your invitation'],
     ] as const) {
-      for (const width of [1440, 390]) {
-        const { page, complaints, close } = await browser.open({ width, colorScheme: 'dark' })
-        await page.goto(path)
-        await page.getByRole('heading', { name: heading }).waitFor()
-        assert.deepEqual(await findBarriers(page), [], path)
-        const isCut = await page.evaluate(
-          () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-        )
-        assert.ok(!isCut, `${path} fits into ${width} pixels`)
-        assert.deepEqual(complaints, [], path)
-        await close()
-      }
+      await person.page.goto(path)
+      await person.page.getByRole('heading', { name: heading }).waitFor()
+      await assertGood(person, path)
     }
+    await person.close()
   })
 
   test('A9 attack: what is injected into a page neither runs nor loads nor styles anything', async () => {

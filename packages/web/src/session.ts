@@ -45,7 +45,9 @@ export function useSetSession(): (session: Session) => void {
   return (session) => {
     const before = queries.getQueryData<Session>(sessionKey)
     // What one person was shown is not kept for the next.
-    if (before?.person.id !== session?.person.id) queries.clear()
+    if (before?.person.id !== session?.person.id) {
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] })
+    }
     queries.setQueryData(sessionKey, session)
   }
 }

@@ -15,7 +15,8 @@ export function formatDistance(at: Date, now: Date): string {
       : size < 2 * dayMs
         ? [size / hourMs, 'hour']
         : [size / dayMs, 'day']
-  const whole = Math.floor(count)
+  // What has passed is rounded down, and what is to come is rounded up.
+  const whole = ms > 0 ? Math.ceil(count) : Math.floor(count)
   const text = `${whole} ${unit}${whole === 1 ? '' : 's'}`
   return ms > 0 ? `in ${text}` : `${text} ago`
 }

@@ -48,7 +48,7 @@ test('a distance in time is one number of one unit', () => {
   assert.equal(said('2030-01-10T10:30:00Z'), '1 hour ago')
   assert.equal(said('2030-01-09T11:00:00Z'), '25 hours ago')
   assert.equal(said('2030-01-07T12:00:00Z'), '3 days ago')
-  assert.equal(said('2030-01-17T12:00:00Z'), 'in 7 days')
+  assert.equal(said('2030-01-17T11:59:30Z'), 'in 7 days')
   assert.equal(said('2030-01-10T12:00:30Z'), 'in less than a minute')
   assert.match(formatExact(now, 'en-GB', 'Europe/Berlin'), /10 Jan 2030, 13:00:00 CET/)
 })

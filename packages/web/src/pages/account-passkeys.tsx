@@ -48,11 +48,7 @@ export function PasskeySection() {
                 show: ({ name, isBackedUp }) => (
                   <Group gap="xs">
                     {name}
-                    {isBackedUp && (
-                      <Badge variant="light" color="gray">
-                        synchronised
-                      </Badge>
-                    )}
+                    {isBackedUp && <Badge color="gray">synchronised</Badge>}
                   </Group>
                 ),
               },

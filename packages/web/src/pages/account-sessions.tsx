@@ -30,11 +30,7 @@ export function SessionSection({ personId }: { readonly personId: string }) {
                   show: ({ userAgent, isCurrent }) => (
                     <Group gap="xs">
                       <span title={userAgent}>{describeBrowser(userAgent)}</span>
-                      {isCurrent && (
-                        <Badge variant="light" color="green">
-                          this one
-                        </Badge>
-                      )}
+                      {isCurrent && <Badge color="green">this one</Badge>}
                     </Group>
                   ),
                 },

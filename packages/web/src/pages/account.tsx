@@ -21,7 +21,7 @@ export function AccountPage() {
             {person.email !== null && <Text size="sm">{person.email}</Text>}
           </Stack>
           <Group gap="xs">
-            <Badge variant="light">{person.role}</Badge>
+            <Badge>{person.role}</Badge>
             <Text size="sm">{describeScope(person)}</Text>
           </Group>
         </Group>

@@ -73,9 +73,7 @@ function FleetTable(props: { readonly fleets: readonly FleetView[]; readonly isM
                   'rollouts'
                 )
               ) : (
-                <Badge variant="light" color="gray">
-                  updates off
-                </Badge>
+                <Badge color="gray">updates off</Badge>
               ),
           },
           { title: 'Devices', show: ({ devicesCount }) => devicesCount.toLocaleString() },
@@ -136,13 +134,9 @@ function Running({ device }: { readonly device: DeviceView }) {
   return (
     <Group gap="xs">
       {running?.version ?? (unsignedVersion === null ? 'nothing yet' : unsignedVersion)}
-      {running === null && unsignedVersion !== null && (
-        <Badge variant="light" color="gray">
-          unsigned
-        </Badge>
-      )}
+      {running === null && unsignedVersion !== null && <Badge color="gray">unsigned</Badge>}
       {lastRefusal !== null && (
-        <Badge variant="light" color="red" title={lastRefusal.at}>
+        <Badge color="red" title={lastRefusal.at}>
           refused: {lastRefusal.code}
         </Badge>
       )}

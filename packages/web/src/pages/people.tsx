@@ -40,7 +40,6 @@ export function PeoplePage() {
   return (
     <Page
       title="People"
-      about="Who may sign in here, and what they may do."
       action={
         mayChange && <Button onClick={() => setOpen({ kind: 'invite' })}>Invite a person</Button>
       }
@@ -116,16 +115,8 @@ function Name(props: { readonly person: PersonView; readonly selfId: string | un
   return (
     <Group gap="xs">
       <span title={person.email ?? undefined}>{person.name}</span>
-      {person.id === selfId && (
-        <Badge variant="light" color="green">
-          you
-        </Badge>
-      )}
-      {person.disabledAt !== null && (
-        <Badge variant="light" color="red">
-          disabled
-        </Badge>
-      )}
+      {person.id === selfId && <Badge color="green">you</Badge>}
+      {person.disabledAt !== null && <Badge color="red">disabled</Badge>}
     </Group>
   )
 }

@@ -2,13 +2,14 @@
 import { Anchor, Button, Text } from '@mantine/core'
 import { askSignIn, signIn } from '@seaworthy/api/sessions'
 import { useMutation } from '@tanstack/react-query'
-import { Link, Navigate, useSearch } from '@tanstack/react-router'
+import { Link, useSearch } from '@tanstack/react-router'
 import { pagePaths } from '../page-paths.ts'
 import type { PagePath } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
 import { useSession, useSetSession } from '../session.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
 import { EntryPage } from '../ui/page.tsx'
+import { Redirect } from '../ui/redirect.tsx'
 
 /** The page to go to afterwards; only a page of ours is accepted from an address. */
 function readNext(search: Readonly<Record<string, unknown>>): PagePath {
@@ -27,7 +28,7 @@ export function SignInPage() {
     },
     onSuccess: setSession,
   })
-  if (session.data !== undefined && session.data !== null) return <Navigate to={next} replace />
+  if (session.data !== undefined && session.data !== null) return <Redirect to={next} />
   return (
     <EntryPage title="Sign in">
       <Text>Seaworthy asks for no name and no password: your passkey says who you are.</Text>

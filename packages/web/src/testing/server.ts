@@ -1,10 +1,11 @@
 /** The whole product as people start it, `seaworthy up`, on a folder that goes with the test. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { waitUntil } from '@seaworthy/std/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 
@@ -13,13 +14,19 @@ export interface WebServer {
   readonly origin: string
   /** SHA-256 of the server's public key in base64, as Chromium takes it. */
   readonly keyHash: string
+  readonly pin: string
   readonly token: string
+  /** The one-time link by which the first owner comes in. */
+  readonly ownerLink: string
   /** Everything that `up` has printed so far. */
   readonly output: () => string
+  /** Lets everybody’s confirmation end, as five minutes would. */
+  readonly endConfirmations: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
-const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta.url))
+const beside = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+const launcher = beside('cli/bin/seaworthy')
 
 export async function startWebServer(): Promise<WebServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-web-'))
@@ -61,12 +68,19 @@ export async function startWebServer(): Promise<WebServer> {
     await stop()
     throw error
   }
-  const { pin, tokenFile } = JSON.parse(text) as { pin: string; tokenFile: string }
+  const facts = JSON.parse(text) as { pin: string; tokenFile: string; ownerLinkFile: string }
+  const { pin, tokenFile, ownerLinkFile } = facts
   return {
     origin: `https://localhost:${port}`,
     keyHash: Buffer.from(pin.slice('sha256:'.length), 'base64url').toString('base64'),
+    pin,
     token: (await readFile(tokenFile, 'utf8')).trim(),
+    ownerLink: (await readFile(ownerLinkFile, 'utf8')).trim(),
     output: () => output,
+    endConfirmations: async () => {
+      const program = beside('server/src/testing/end-confirmations.ts')
+      await promisify(execFile)(process.execPath, [program, join(folder, 'data')])
+    },
     stop,
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { Link, Navigate, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { signOut } from '@seaworthy/api/sessions'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
@@ -13,6 +13,7 @@ import { ColorSchemeButton } from './color-scheme.tsx'
 import { ErrorAlert } from './explained.tsx'
 import { Icon } from './icons.tsx'
 import type { IconName } from './icons.tsx'
+import { Redirect } from './redirect.tsx'
 import { ErrorState, LoadingState } from './states.tsx'
 import classes from './shell.module.css'
 
@@ -37,7 +38,7 @@ export function Shell() {
     )
   }
   if (session.data === null) {
-    return <Navigate to="/sign-in" search={{ next: pathname }} replace />
+    return <Redirect to="/sign-in" next={pathname} />
   }
   return <Frame name={session.data.person.name} />
 }
@@ -103,13 +104,9 @@ function Frame({ name }: { readonly name: string }) {
 function SignOutButton() {
   const { client } = usePorts()
   const setSession = useSetSession()
-  const navigate = useNavigate()
   const leave = useMutation({
     mutationFn: () => client.call(signOut, {}),
-    async onSuccess() {
-      await navigate({ to: '/sign-in' })
-      setSession(null)
-    },
+    onSuccess: () => setSession(null),
   })
   return (
     <>

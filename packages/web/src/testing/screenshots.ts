@@ -1,0 +1,121 @@
+/**
+ * `npm run screenshots`: every page at 1440 and 390 pixels, light and dark, into `screenshots/` of
+ * the repository, to be looked at.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { lacks } from '@seaworthy/std/testing/programs'
+import type { Page } from 'playwright-core'
+import { startBrowser } from './browser.ts'
+import type { WebServer } from './server.ts'
+import { startWebServer } from './server.ts'
+import { accept, becomeOwner, invite } from './walk.ts'
+
+const out = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
+const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta.url))
+
+/** Makes a product, a fleet and devices with the command line, so that pages have content. */
+async function fill(server: WebServer): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-screenshots-'))
+  const env = { ...process.env, SEAWORTHY_CONFIG: join(folder, 'config'), NO_COLOR: '1' }
+  const run = async (...args: string[]) => {
+    await promisify(execFile)(launcher, ['--yes', ...args], { cwd: folder, env })
+  }
+  try {
+    await writeFile(join(folder, 'passphrase'), 'for screenshots only\n', { mode: 0o600 })
+    const key = ['--sign-with', 'one.key', '--passphrase-file', 'passphrase']
+    await run('login', server.origin, '--pin', server.pin, '--token', server.token)
+    await run('key', 'create', 'one.key', '--passphrase-file', 'passphrase')
+    await run('trust', 'init', '--root-key', 'one.key', '--threshold', '1', ...key.slice(2))
+    await run('product', 'create', 'gateway', '--kind', 'os-image', ...key)
+    const channel = ['channel', 'create', 'gateway', 'stable', '--key', 'one.key']
+    await run(...channel, '--threshold', '1', ...key)
+    for (const fleet of ['harbour', 'shops']) {
+      await run('fleet', 'create', fleet, '--product', 'gateway', '--channel', 'stable')
+    }
+    for (let i = 1; i <= 6; i++) {
+      const fleet = i % 2 === 0 ? 'harbour' : 'shops'
+      await run('device', 'create', `gate-${i}`, '--protocol', 'ddi', '--fleet', fleet)
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const sizes = [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+] as const
+
+/** Takes the page as it stands, in each size and theme. */
+async function shoot(page: Page, name: string): Promise<void> {
+  for (const size of sizes) {
+    await page.setViewportSize(size)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const path = join(out, `${name}-${size.width}-${colorScheme}.png`)
+      await page.screenshot({ path, fullPage: true })
+    }
+  }
+  await page.setViewportSize(sizes[0])
+}
+
+async function main(): Promise<void> {
+  const missing = lacks('chromium')
+  if (missing !== false) throw new Error(missing)
+  await rm(out, { recursive: true, force: true })
+  await mkdir(out)
+  const server = await startWebServer()
+  const browser = await startBrowser(server)
+  try {
+    const { page } = await browser.open()
+    const visit = async (path: string, heading: string, name: string) => {
+      await page.goto(path)
+      await page.getByRole('heading', { name: heading, exact: true }).waitFor()
+      await page.waitForLoadState('networkidle')
+      await shoot(page, name)
+    }
+    await page.goto(server.ownerLink)
+    await page.getByLabel('Your name').waitFor()
+    await shoot(page, 'first-owner')
+    await visit('/sign-in', 'Sign in', 'sign-in')
+    await visit('/recovery', 'Use a recovery code', 'recovery')
+    await visit('/first-owner', 'Become the first owner', 'first-owner-without-code')
+    await becomeOwner(page, server.ownerLink, 'Ada Lovelace')
+    await visit('/', 'Overview', 'overview-empty')
+    await fill(server)
+    await visit('/', 'Overview', 'overview')
+    const link = await invite(page, { name: 'Ben Okafor', role: 'operator' })
+    await invite(page, { name: 'Chiara Rossi', role: 'auditor' })
+    const invited = await browser.open()
+    await invited.page.goto(link)
+    await invited.page.getByRole('button', { name: 'Create a passkey and come in' }).waitFor()
+    await shoot(invited.page, 'invitation')
+    await accept(invited.page, link)
+    await invited.page.goto('/people')
+    await invited.page.getByText('Your role does not show people.').waitFor()
+    await shoot(invited.page, 'people-not-permitted')
+    await visit('/people', 'People', 'people')
+    await page.getByRole('button', { name: 'Invite a person' }).click()
+    await shoot(page, 'people-invite')
+    await visit('/account', 'Your account', 'account')
+    await server.endConfirmations()
+    await page.getByRole('button', { name: 'Make new codes' }).click()
+    await page.getByRole('button', { name: 'Make ten codes' }).click()
+    await page.getByRole('button', { name: 'Confirm with passkey' }).waitFor()
+    await shoot(page, 'account-step-up')
+    await page.getByRole('button', { name: 'Confirm with passkey' }).click()
+    await page.getByRole('button', { name: 'I have kept it' }).waitFor()
+    await shoot(page, 'account-recovery-codes')
+  } finally {
+    await browser.close()
+    await server.stop()
+  }
+  process.stdout.write(`${out}\n`)
+}
+
+await main()
