@@ -38,6 +38,8 @@ const hiddenLayers: Record<string, readonly string[]> = {
   tasks: ['http', 'db'],
   db: ['http', 'app', 'tasks'],
 }
+/** The programs that the command line starts, the thief of its demo and the builder of pages too. */
+const startedByCli = /^@seaworthy\/(?:(?:server|agent)\/main|sim\/stolen|web\/build)$/
 /** What every test may import although no package may ship it. */
 const testOnlyModules = /^(?:node:|fast-check$|tuf-js$|@tufjs\/)/
 
@@ -59,11 +61,9 @@ export const importRules: Rule[] = [
         const target = packageOf(specifier)
         const allowed = [file.workspace, ...(allowedPackages[file.workspace] ?? [])]
         if (target === undefined || allowed.includes(target)) return []
-        // The command line starts programs as processes of their own (the demo its thief too): a
-        // path, not code.
+        // The command line starts programs as processes of their own: a path, not code.
         if (file.workspace === 'cli' && kind === 'resolve') {
-          if (/^@seaworthy\/(?:server|agent)\/(?:main|stolen)$/.test(specifier)) return []
-          if (specifier === '@seaworthy/web/build') return []
+          if (startedByCli.test(specifier)) return []
         }
         return [{ line, text: `${file.workspace} may not import ${specifier}` }]
       }),
@@ -91,8 +91,10 @@ export const importRules: Rule[] = [
     appliesTo: (file) =>
       file.workspace !== 'sim' && file.workspace !== 'bench' && file.workspace !== 'tools',
     check: (file) =>
-      file.imports.flatMap(({ specifier, line }) => {
+      file.imports.flatMap(({ specifier, line, kind }) => {
         const path = isRelative(specifier) ? resolveFrom(file, specifier) : ''
+        if (file.workspace === 'cli' && kind === 'resolve' && startedByCli.test(specifier))
+          return []
         if (file.isTest && path === 'tools/golden.ts') return []
         return /^(?:sim|bench|tools)\//.test(path) || /^@seaworthy\/(?:sim|bench)\b/.test(specifier)
           ? [{ line, text: `${specifier} is for development only` }]
@@ -102,8 +104,13 @@ export const importRules: Rule[] = [
       ['packages/agent/src/a.ts', "import { a } from '@seaworthy/sim/world'"],
       ['packages/agent/src/a.ts', "import { a } from '../../../tools/golden.ts'"],
       ['packages/agent/src/a.test.ts', "import { a } from '../../../sim/src/world.ts'"],
+      ['packages/cli/src/a.ts', "import { a } from '@seaworthy/sim/stolen'"],
+      ['packages/cli/src/a.ts', "import.meta.resolve('@seaworthy/sim/world')"],
     ],
-    passes: [['packages/agent/src/a.test.ts', "import { a } from '../../../tools/golden.ts'"]],
+    passes: [
+      ['packages/cli/src/a.ts', "import.meta.resolve('@seaworthy/sim/stolen')"],
+      ['packages/agent/src/a.test.ts', "import { a } from '../../../tools/golden.ts'"],
+    ],
   },
   {
     name: 'no relative path leads out of a package',

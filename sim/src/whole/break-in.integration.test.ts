@@ -268,7 +268,7 @@ async function startThief(installation: Installation): Promise<{
   child: ChildProcess
   order: (line: string, answer: string) => Promise<void>
 }> {
-  const main = fileURLToPath(import.meta.resolve('@seaworthy/server/stolen'))
+  const main = fileURLToPath(import.meta.resolve('@seaworthy/sim/stolen'))
   const options = ['--data-dir', installation.dataDir, '--product', product, '--channel', 'stable']
   const child = spawn(process.execPath, [main, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
   const said: string[] = []

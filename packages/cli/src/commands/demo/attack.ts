@@ -51,7 +51,7 @@ export async function attackDevices(
   const thief = processes.start({
     file: process.execPath,
     args: [
-      fileURLToPath(import.meta.resolve('@seaworthy/server/stolen')),
+      fileURLToPath(import.meta.resolve('@seaworthy/sim/stolen')),
       ...['--data-dir', server.dataDir, '--product', application.product, '--channel', channel],
     ],
     logFile: join(story.folder, 'thief.log'),

@@ -5,16 +5,9 @@
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import { silentLog } from '@seaworthy/std/log'
-import { systemRandom } from '@seaworthy/std/random'
+import { readPossessions } from '@seaworthy/server/possessions'
 import { systemClock } from '@seaworthy/std/time'
-import type { OnlineRole } from '../app/trust/index.ts'
-import { openOnlineKeys, loadOnlineSecrets } from '../app/trust/index.ts'
-import { loadMasterKey } from '../config/secrets.ts'
-import { openDb } from '../db/connection.ts'
-import { listAllMetadata } from '../db/metadata.ts'
-import { socketFileOf } from '../postgres/index.ts'
-import type { Assignment } from './forge.ts'
+import type { ForgedAssignment } from './forge.ts'
 import { createForger, isAttack } from './forge.ts'
 import { serveStolen } from './serve.ts'
 
@@ -31,23 +24,11 @@ if (dataDir === undefined || product === undefined || channel === undefined) {
 const now = () => systemClock.now()
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const masterKey = await loadMasterKey(`${dataDir}/master.key`, systemRandom, false)
-const address = {
-  kind: 'socket',
-  socketFile: socketFileOf(dataDir),
-  database: 'seaworthy',
-} as const
-const db = openDb(address, silentLog)
-const secrets = await loadOnlineSecrets(db.reader, masterKey)
-const metadata = await listAllMetadata(db.reader)
-const openKeys = async (role: OnlineRole) =>
-  (await openOnlineKeys(db.reader, masterKey, role)).map(({ signer }) => signer)
-const onlineKeys = { snapshot: await openKeys('snapshot'), timestamp: await openKeys('timestamp') }
-await db.close()
-const forger = createForger({ onlineKeys, metadata, product, channel }, now)
+const { secrets, ...taken } = await readPossessions(dataDir)
+const forger = createForger({ ...taken, product, channel }, now)
 say('stolen')
 
-let assignment: Assignment | null = null
+let assignment: ForgedAssignment | null = null
 for await (const line of createInterface({ input: process.stdin })) {
   const [word, where] = line.split(' ')
   if (word === 'serve') {

@@ -4,9 +4,9 @@
  * are not part of it.
  */
 import { createHash } from 'node:crypto'
+import type { Possessions } from '@seaworthy/server/possessions'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { dayMs, parseInstant } from '@seaworthy/std/time'
-import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { SnapshotSigned, TargetsSigned, TimestampSigned } from '@seaworthy/trust/tuf'
 import {
@@ -19,8 +19,6 @@ import {
   releasePath,
   signMetadata,
 } from '@seaworthy/trust/tuf'
-import type { OnlineRole } from '../app/trust/index.ts'
-import type { MetadataRow } from '../db/metadata.ts'
 
 export const attacks = [
   'unsigned-release',
@@ -28,21 +26,19 @@ export const attacks = [
   'older-release',
   'forged-clock',
 ] as const
-export type Attack = (typeof attacks)[number]
+export type ThiefAttack = (typeof attacks)[number]
 
-export function isAttack(text: string): text is Attack {
+export function isAttack(text: string): text is ThiefAttack {
   return (attacks as readonly string[]).includes(text)
 }
 
 /** What was taken: the online keys, and the metadata of every version of every role. */
-export interface Loot {
-  readonly onlineKeys: Readonly<Record<OnlineRole, readonly Signer[]>>
-  readonly metadata: readonly MetadataRow[]
+export interface Loot extends Pick<Possessions, 'onlineKeys' | 'metadata'> {
   readonly product: string
   readonly channel: string
 }
 
-export interface Assignment {
+export interface ForgedAssignment {
   readonly targetPath: string
   readonly sha256: string
 }
@@ -51,7 +47,7 @@ export interface StolenRepository {
   /** Files served under `/tuf/`, by name. */
   readonly files: ReadonlyMap<string, Uint8Array>
   /** What every device is told to run. */
-  readonly assignment: Assignment | null
+  readonly assignment: ForgedAssignment | null
 }
 
 /** Opens what was stolen; nothing is forged yet. */
@@ -60,7 +56,7 @@ export function createForger(loot: Loot, now: () => Date) {
   const files = new Map(loot.metadata.map((row) => [`${row.version}.${row.role}.json`, row.bytes]))
   const versionsOf = (name: string) =>
     loot.metadata.filter((row) => row.role === name).toSorted((a, b) => a.version - b.version)
-  const newestOf = (name: string): MetadataRow => {
+  const newestOf = (name: string) => {
     const row = versionsOf(name).at(-1)
     if (row === undefined) throw new Error(`the database has no metadata of ${name}`)
     return row
@@ -110,7 +106,7 @@ export function createForger(loot: Loot, now: () => Date) {
     return new Date(Math.min(...expiries))
   }
 
-  const forgers: Record<Attack, () => Promise<Assignment | null>> = {
+  const forgers: Record<ThiefAttack, () => Promise<ForgedAssignment | null>> = {
     /** A release that nobody signed, in channel metadata signed by a key of the attacker's own. */
     async 'unsigned-release'() {
       const channel = await readChannel()
@@ -173,6 +169,6 @@ export function createForger(loot: Loot, now: () => Date) {
 
   return {
     files: files as ReadonlyMap<string, Uint8Array>,
-    forge: (attack: Attack) => forgers[attack](),
+    forge: (attack: ThiefAttack) => forgers[attack](),
   }
 }

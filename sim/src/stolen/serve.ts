@@ -5,13 +5,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { Server } from 'node:https'
 import { once } from 'node:events'
+import type { Possessions } from '@seaworthy/server/possessions'
 import { formatInstant } from '@seaworthy/std/time'
-import type { OnlineSecrets } from '../app/trust/index.ts'
 import type { StolenRepository } from './forge.ts'
 
 /** `current` is called for every request, so that one attack can follow another. */
 export async function serveStolen(
-  secrets: OnlineSecrets,
+  secrets: Possessions['secrets'],
   address: { host: string; port: number },
   now: () => Date,
   current: () => StolenRepository,
