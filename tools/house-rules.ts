@@ -58,6 +58,33 @@ export const houseRules: Rule[] = [
   ...programRules,
   ...proseRules,
   banCalls(
+    'JSON is read by std/json: strictly, or as anybody reads it, and never by JSON.parse',
+    [
+      {
+        pattern: /\bJSON\s*\.\s*parse\b/g,
+        instead: 'take `parseJson` or `parseAnyJson` (std/json)',
+      },
+    ],
+    {
+      caught: [
+        at('const value: unknown = JSON.parse(text)'),
+        at('lines.map(JSON.parse)'),
+        ['packages/std/src/log.ts', 'JSON.parse(text)'],
+        ['packages/server/src/main.ts', 'JSON.parse(text)'],
+      ],
+      passes: [
+        at('parseJson(bytes, openJson)'),
+        at('JSON.stringify(value) // not JSON.parse'),
+        ['packages/std/src/json.ts', 'JSON.parse(text)'],
+        ['packages/agent/src/a.test.ts', 'JSON.parse(text)'],
+      ],
+    },
+    (file) =>
+      /^packages\/\w+\/src\//.test(file.path) &&
+      !file.isTest &&
+      file.path !== 'packages/std/src/json.ts',
+  ),
+  banCalls(
     'time comes as a value or a Clock',
     [
       { pattern: /\bDate\.now\b/g, instead: 'take `now` or a Clock (std/time)' },

@@ -1,5 +1,5 @@
 /** `/etc/seaworthy/agent.json`: read strictly, every complaint names the member. */
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ConfigRefusal } from './refusals.ts'
 
@@ -169,7 +169,7 @@ export function parseConfig(
 ): AgentConfig {
   let value: unknown
   try {
-    value = JSON.parse(utf8Decode(bytes))
+    value = parseAnyJson(bytes)
   } catch (cause) {
     return refuse('not a JSON file', cause)
   }
@@ -211,7 +211,7 @@ export function provisioningKeyId(provisioningKey: string): string {
  */
 export function findProvisioningKey(bytes: Uint8Array): string | undefined {
   try {
-    const member = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')['provisioningKey']
+    const member = asObject(parseAnyJson(bytes), 'the configuration')['provisioningKey']
     return member === undefined ? undefined : checks.provisioningKey(member, 'provisioningKey')
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError || error instanceof Refusal) {
@@ -226,7 +226,7 @@ export function findProvisioningKey(bytes: Uint8Array): string | undefined {
  * holds none.
  */
 export function withoutProvisioningKey(bytes: Uint8Array): string | undefined {
-  const members = asObject(JSON.parse(utf8Decode(bytes)), 'the configuration')
+  const members = asObject(parseAnyJson(bytes), 'the configuration')
   if (members['provisioningKey'] === undefined) return undefined
   const { provisioningKey: _destroyed, ...rest } = members
   return `${JSON.stringify(rest, undefined, 2)}\n`

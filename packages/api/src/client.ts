@@ -1,8 +1,9 @@
 /** The typed client: one function for every route, over a transport that the caller provides. */
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { encodeSegment, readBody } from '@seaworthy/std/http'
 import type { z } from 'zod'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { ProblemError, problemMediaType, problemSchema } from './problems.ts'
 import type { ReplyOf, Route } from './route.ts'
 
@@ -95,7 +96,7 @@ function formatQuery(query: Readonly<Record<string, string | number | undefined>
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8Decode(bytes))
+    return parseAnyJson(bytes)
   } catch (cause) {
     throw new MalformedReplyError('the reply is not JSON', { cause })
   }

@@ -3,7 +3,7 @@
  * a bundle.
  */
 import { readLinks } from '@seaworthy/oci/tar-links'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
 import type { PlatformTree } from './release-trees.ts'
 
 type Members = Readonly<Record<string, unknown>>
@@ -112,7 +112,7 @@ function findFirst(sorted: readonly string[], text: string): number {
 function listCommandWords(manifest: Uint8Array | undefined): string[] {
   const members = manifest === undefined ? undefined : readMembers(manifest)
   return ['start', 'health.exec'].flatMap((name) => {
-    const value: unknown = JSON.parse(members?.get(name) ?? '[]')
+    const value: unknown = parseAnyJsonText(members?.get(name) ?? '[]')
     if (!Array.isArray(value)) return []
     return value
       .filter((word) => typeof word === 'string')
@@ -128,7 +128,7 @@ function listCommandWords(manifest: Uint8Array | undefined): string[] {
 function readMembers(bytes: Uint8Array): Map<string, string> | undefined {
   let root: unknown
   try {
-    root = JSON.parse(utf8Decode(bytes))
+    root = parseAnyJson(bytes)
   } catch {
     return undefined
   }

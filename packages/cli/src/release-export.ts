@@ -26,6 +26,7 @@ import {
   readReleaseOutline,
   requireFileLists,
 } from '@seaworthy/oci/release-content'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import type { AnySigned, Metadata, Release, RoleKeys, RootSigned } from '@seaworthy/trust/tuf'
@@ -354,7 +355,7 @@ function opensslCommands(
 function timestampExpiry({ files }: RepositoryView): string {
   const timestamp = files.find(({ name }) => name === 'timestamp.json')
   if (timestamp === undefined) return 'at once'
-  const { signed } = JSON.parse(new TextDecoder().decode(timestamp.bytes)) as {
+  const { signed } = parseAnyJsonText(new TextDecoder().decode(timestamp.bytes)) as {
     signed: { expires: string }
   }
   return signed.expires

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { digestOf, isDigest, parseDigest, verifyBytes, verifyStream } from './digests.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from '@seaworthy/std/json'
 import type { Descriptor, Manifest } from './manifests.ts'
 import {
   emptyDescriptor,

@@ -8,8 +8,8 @@
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from './digests.ts'
 import { digestOf, isDigest } from './digests.ts'
-import type { Json } from './json.ts'
-import { JsonTooLargeError, openJson, parseJson } from './json.ts'
+import type { Json } from '@seaworthy/std/json'
+import { JsonTooLargeError, openJson, parseJson } from '@seaworthy/std/json'
 
 export const mediaTypes = {
   index: 'application/vnd.oci.image.index.v1+json',

@@ -3,6 +3,7 @@
  * the installer wrote down last.
  */
 import { readFileSync } from 'node:fs'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { layoutOf } from '../state/layout.ts'
 import type { AgentOptions } from './commands.ts'
 import { readConfig } from './read-config.ts'
@@ -51,7 +52,7 @@ function formatAnswer(status: Record<string, unknown>): string {
 
 function readLast(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return parseAnyJsonText(readFileSync(path, 'utf8'))
   } catch {
     return {}
   }

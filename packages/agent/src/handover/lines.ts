@@ -1,6 +1,7 @@
 /** JSON lines over a pair of byte streams: bounded, one message a line. */
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
-import { concatBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { concatBytes, utf8Encode } from '@seaworthy/std/bytes'
 import type { HandoverRefusal } from '../refusals.ts'
 import { malformed, messageBytesMax } from './messages.ts'
 
@@ -50,7 +51,7 @@ export async function* readMessages(
 
 function parseLine(line: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8Decode(line))
+    return parseAnyJson(line)
   } catch (cause) {
     throw malformed('not a JSON line', cause)
   }

@@ -9,9 +9,9 @@ import {
   base64UrlEncode,
   concatBytes,
   hexDecode,
-  utf8Decode,
   utf8Encode,
 } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
@@ -37,7 +37,7 @@ export async function openDeviceKey(disk: Disk, path: string, mayCreate: boolean
 
 async function parseKeyFile(bytes: Uint8Array): Promise<Signer> {
   try {
-    const file = JSON.parse(utf8Decode(bytes)) as { format: string; key: PublicKey; pkcs8: string }
+    const file = parseAnyJson(bytes) as { format: string; key: PublicKey; pkcs8: string }
     if (file.format !== format) throw new SyntaxError('unknown format')
     return await signerFromPkcs8(file.key, base64Decode(file.pkcs8))
   } catch (cause) {

@@ -3,7 +3,8 @@
  * come, what failed, which reports are not acknowledged yet. One write changes all of it or
  * nothing. The links `current` and `previous` follow from it.
  */
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
 import type { StateFault } from '../refusals.ts'
@@ -179,7 +180,7 @@ export async function openState(disk: Disk, path: string, isFresh: boolean): Pro
  */
 function parseState(content: Uint8Array): DeviceState {
   try {
-    const value: unknown = JSON.parse(utf8Decode(content))
+    const value: unknown = parseAnyJson(content)
     if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
     const state: DeviceState = { ...emptyState, ...value }
     const fault = findStateFault<keyof DeviceState>(state)

@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Checkpoint } from '@seaworthy/trust/tlog'
 import { LogError, verifyEntries } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
@@ -78,7 +79,7 @@ async function verify(
       progress.update(bytes)
       if (!wantsEntries) continue
       const text = utf8Decode(entry)
-      if (context.options.json) entries.push({ index, entry: JSON.parse(text) })
+      if (context.options.json) entries.push({ index, entry: parseAnyJsonText(text) })
       else context.say(`${index}  ${harmless(text)}`)
     }
     progress.finish()

@@ -4,7 +4,7 @@
  */
 import { argon2 } from 'node:crypto'
 import { promisify } from 'node:util'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Argon2id, PublicKey, Signer } from '@seaworthy/trust/keys'
 import { keyFileBytesMax, keyId, openKeyFile, parsePublicKeyFile } from '@seaworthy/trust/keys'
@@ -183,7 +183,7 @@ function refusePkcs11(path: string): void {
 }
 
 function isSealed(bytes: Uint8Array): boolean {
-  const file = JSON.parse(utf8Decode(bytes)) as { format?: unknown }
+  const file = parseAnyJson(bytes) as { format?: unknown }
   return file.format === 'seaworthy-key-v1'
 }
 

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
@@ -52,7 +52,7 @@ export async function readConfig(folder: string): Promise<Config> {
   const bytes = await readIfThere(path, configBytesMax)
   if (bytes === undefined) return { servers: {} }
   try {
-    return parseConfig(JSON.parse(utf8Decode(bytes)))
+    return parseConfig(parseAnyJson(bytes))
   } catch (cause) {
     throw new CliError('failed', `${path} cannot be read as configuration of this program`, {
       cause,

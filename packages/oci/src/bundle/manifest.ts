@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 
 export type BundleManifestRefusal = 'bundle_manifest_malformed' | 'environment_missing'
@@ -149,7 +149,7 @@ function parseHealth(value: unknown, environment: Environment) {
 export function parseBundleManifest(bytes: Uint8Array, environment: Environment): BundleManifest {
   let value: unknown
   try {
-    value = JSON.parse(utf8Decode(bytes))
+    value = parseAnyJson(bytes)
   } catch (cause) {
     return refuse('not JSON', cause)
   }
@@ -235,7 +235,7 @@ export async function checkFolderManifest(folder: string): Promise<void> {
     const bytes = await file.readFile()
     parseBundleManifest(bytes, undefined)
     // The commands are taken as written: only the device knows which names its values make of them.
-    const { start, health } = JSON.parse(utf8Decode(bytes)) as {
+    const { start, health } = parseAnyJson(bytes) as {
       start: string[]
       health?: { exec?: string[] }
     }

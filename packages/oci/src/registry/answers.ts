@@ -5,7 +5,7 @@
 import type { HttpResponse } from '@seaworthy/std/http'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
-import { parseJson } from '../json.ts'
+import { parseJson } from '@seaworthy/std/json'
 
 export type RegistryRefusal =
   | 'not_found'

@@ -6,8 +6,8 @@ import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { Json } from '../json.ts'
-import { parseJson } from '../json.ts'
+import type { Json } from '@seaworthy/std/json'
+import { parseJson } from '@seaworthy/std/json'
 import type { RegistryRefusal } from './answers.ts'
 
 export type RegistryCredentials =

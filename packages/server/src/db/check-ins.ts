@@ -5,6 +5,7 @@
  * `storeReports`. Query plan and figures: `check-ins.plan.md`.
  */
 import type { ReportPosition } from '@seaworthy/fleet/devices'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { WriteTx } from './connection.ts'
 
 export interface IdleCheckIn {
@@ -87,8 +88,8 @@ export async function writeIdleCheckIns(
     facts[place] = {
       fleet,
       hardware,
-      tags: tags === null ? noTags : (JSON.parse(tags) as Record<string, string>),
-      updates: updates === null ? noUpdates : (JSON.parse(updates) as unknown[]),
+      tags: tags === null ? noTags : (parseAnyJsonText(tags) as Record<string, string>),
+      updates: updates === null ? noUpdates : (parseAnyJsonText(updates) as unknown[]),
     }
   }
   return facts

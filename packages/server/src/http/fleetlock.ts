@@ -6,7 +6,8 @@
  * rejects.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
 import type { LockClient, SlotRefusal } from '../app/restarts/index.ts'
@@ -125,7 +126,7 @@ function parseBody(bytes: Uint8Array): { id: string; group: string } {
   const malformed = (what: string) => new FleetLockError(400, 'decode_error', what)
   let value: unknown
   try {
-    value = JSON.parse(utf8Decode(bytes))
+    value = parseAnyJson(bytes)
   } catch {
     throw malformed('the body is not JSON')
   }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { problemMediaType } from '@seaworthy/api/problems'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { BodyPorts } from './bodies.ts'
 import { readBytes } from './bodies.ts'
 import type { BodyLimits } from './limits.ts'
@@ -37,7 +38,7 @@ export async function readJsonText(
 export function parseJson(text: string): unknown {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseAnyJsonText(text)
   } catch (cause) {
     throw new HttpError('invalid_request', 'the body is not JSON', { cause })
   }

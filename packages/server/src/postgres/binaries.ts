@@ -18,6 +18,7 @@ import {
 import { createRequire } from 'node:module'
 import { basename, dirname, join, parse } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 
 export class PostgresError extends Error {
   override readonly name = 'PostgresError'
@@ -77,7 +78,7 @@ async function reachableNative(
   if (account === null || (await findObstacle(join(source, 'bin', 'postgres'), account)) === null) {
     return source
   }
-  const manifest: unknown = JSON.parse(
+  const manifest: unknown = parseAnyJsonText(
     await readFile(join(dirname(source), 'package.json'), 'utf8'),
   )
   const version = String((manifest as { version?: unknown }).version).replace(/[^\w.-]/g, '_')
@@ -107,7 +108,7 @@ interface LinkEntry {
 }
 
 async function readLinks(native: string): Promise<{ from: string; to: string }[]> {
-  const entries = JSON.parse(
+  const entries = parseAnyJsonText(
     await readFile(join(native, 'pg-symlinks.json'), 'utf8'),
   ) as LinkEntry[]
   return entries.map(({ source, target }) => ({

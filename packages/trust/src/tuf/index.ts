@@ -6,7 +6,7 @@
 export { isTrustError, trustCodes, trustError } from './codes.ts'
 export type { TrustCode, TufError } from './codes.ts'
 export { canonicalJson, isJsonObject, parseJson, wireJson } from './json.ts'
-export type { JsonLimits, JsonObject, JsonValue } from './json.ts'
+export type { JsonObject, JsonValue } from './json.ts'
 export { defaultTufLimits, specVersion, topLevelRoles } from './metadata.ts'
 export type {
   AnySigned,

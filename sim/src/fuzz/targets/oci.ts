@@ -7,7 +7,7 @@ import { encodeFileList, parseFileList } from '@seaworthy/oci/bundle/file-list'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { unpackBundle } from '@seaworthy/oci/bundle/unpack'
 import { digestOf, isDigest, parseDigest } from '@seaworthy/oci/digests'
-import { parseJson } from '@seaworthy/oci/json'
+import { parseJson } from '@seaworthy/std/json'
 import type { Descriptor } from '@seaworthy/oci/manifests'
 import {
   emptyDescriptor,

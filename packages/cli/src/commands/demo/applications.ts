@@ -16,7 +16,7 @@ export interface DemoRelease {
   answers: string
 }
 
-export interface Application {
+export interface DemoApplication {
   /** `Node-RED` or the name of the stand-in. */
   title: string
   product: string
@@ -39,7 +39,7 @@ const windowSeconds = 12
 export async function prepareApplication(
   folder: string,
   runProgram: RunProgram,
-): Promise<Application> {
+): Promise<DemoApplication> {
   try {
     return await prepareNodeRed(folder, runProgram)
   } catch (error) {
@@ -48,7 +48,7 @@ export async function prepareApplication(
   }
 }
 
-async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<Application> {
+async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<DemoApplication> {
   const [older, newer] = nodeRedVersions
   const folders = Object.fromEntries(
     nodeRedVersions.map((version) => [version, join(folder, `node-red-${version}`)]),
@@ -107,7 +107,7 @@ const nodeRedStart = [
   '${DATA}',
 ] as const
 
-async function prepareStandIn(folder: string): Promise<Omit<Application, 'standInBecause'>> {
+async function prepareStandIn(folder: string): Promise<Omit<DemoApplication, 'standInBecause'>> {
   const source = fileURLToPath(new URL('stand-in/', applicationsFolder))
   const prepare = async (
     version: string,

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError, reportIt } from '../../failure.ts'
-import type { Application } from './applications.ts'
+import type { DemoApplication } from './applications.ts'
 import type { DemoDevice } from './devices.ts'
 import type { Running } from './processes.ts'
 import { forgeClock } from './forged-clock.ts'
@@ -40,7 +40,7 @@ export async function attackDevices(
   story: Story,
   scene: {
     server: Server
-    application: Application
+    application: DemoApplication
     devices: readonly DemoDevice[]
     version: string
   },

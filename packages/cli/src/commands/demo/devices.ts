@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { readBody } from '@seaworthy/std/http'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
 import type { CliPorts } from '../../ports.ts'
-import type { Processes, Running } from './processes.ts'
+import type { DemoProcesses, Running } from './processes.ts'
 
 /** Something an agent logged. */
 export interface DeviceEvent {
@@ -52,7 +52,7 @@ export async function startDevice(options: {
   mirror: string
   node: string
   ports: CliPorts
-  processes: Processes
+  processes: DemoProcesses
   onEvent: (event: DeviceEvent) => void
 }): Promise<DemoDevice> {
   const { name, folder, ports } = options
@@ -91,7 +91,7 @@ export async function startDevice(options: {
   })
   const readStatus = async () => {
     try {
-      return JSON.parse(await readFile(join(stateDir, 'status.json'), 'utf8')) as DeviceStatus
+      return parseAnyJsonText(await readFile(join(stateDir, 'status.json'), 'utf8')) as DeviceStatus
     } catch {
       // It is not written yet, or being written.
       return undefined
@@ -108,7 +108,7 @@ export async function startDevice(options: {
     async askVersion() {
       try {
         const response = await transport({ method: 'GET', url: `${url}settings` })
-        const settings = JSON.parse(utf8Decode(await readBody(response, 1024 * 1024))) as object
+        const settings = parseAnyJson(await readBody(response, 1024 * 1024)) as object
         return 'version' in settings ? String(settings.version) : undefined
       } catch {
         // The application does not answer, or not with settings, which is the same for the caller.
@@ -120,7 +120,7 @@ export async function startDevice(options: {
 
 function parseEvent(line: string): DeviceEvent | undefined {
   try {
-    const parsed = JSON.parse(line) as DeviceEvent
+    const parsed = parseAnyJsonText(line) as DeviceEvent
     return typeof parsed.event === 'string' ? parsed : undefined
   } catch {
     // The application may print anything.

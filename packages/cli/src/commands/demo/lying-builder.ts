@@ -10,6 +10,7 @@ import { makeFolders } from '@seaworthy/oci/folders'
 import { createLayout } from '@seaworthy/oci/layout'
 import type { Layout } from '@seaworthy/oci/layout'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Proposal, PublishedContent } from '@seaworthy/trust/tuf'
 import {
   buildProposal,
@@ -19,7 +20,7 @@ import {
   wireJson,
 } from '@seaworthy/trust/tuf'
 import { CliError, reportIt } from '../../failure.ts'
-import type { Application } from './applications.ts'
+import type { DemoApplication } from './applications.ts'
 import type { People, Person } from './people.ts'
 import type { Story } from './scene.ts'
 import { channel } from './scene.ts'
@@ -40,7 +41,7 @@ const backDoored = [
 export async function attackSigners(
   { stage, folder, context }: Story,
   { owner, signers }: People,
-  { product }: Application,
+  { product }: DemoApplication,
 ): Promise<void> {
   const layout = await createLayout(join(folder, 'lying-release'), context.ports.random)
   const content = await craftLie(layout, product)
@@ -56,7 +57,7 @@ export async function attackSigners(
     await writeFile(file, formatProposal(await swapContent(open.exported, content)))
     return { ...open, file }
   })
-  const status = JSON.parse(await owner.seaworthy('--json', 'trust', 'status')) as {
+  const status = parseAnyJsonText(await owner.seaworthy('--json', 'trust', 'status')) as {
     anchor: string
   }
   for (const signer of signers) {
@@ -107,7 +108,7 @@ async function proposeHonestly(
   const proposed = await owner.seaworthy(
     ...['--json', 'publish', product, version, '--channel', channel],
   )
-  const { id } = JSON.parse(proposed) as { id: string }
+  const { id } = parseAnyJsonText(proposed) as { id: string }
   const file = `${folder}.proposal.json`
   await owner.seaworthy('proposal', 'export', id, '-o', file)
   return { id, exported: await parseProposal(await readFile(file)) }

@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
-import type { Environment, Processes } from './processes.ts'
+import { parseAnyJsonText } from '@seaworthy/std/json'
+import type { Environment, DemoProcesses } from './processes.ts'
 
 export interface Person {
   /**
@@ -20,7 +21,7 @@ export interface Person {
   readonly follow: (onLine: (line: string) => void, ...args: readonly string[]) => Promise<string>
 }
 
-export interface Signer extends Person {
+export interface DemoPerson extends Person {
   readonly name: string
   readonly keyFile: string
   /**
@@ -32,14 +33,14 @@ export interface Signer extends Person {
 
 export interface People {
   readonly owner: Person
-  readonly signers: readonly [Signer, Signer, Signer]
+  readonly signers: readonly [DemoPerson, DemoPerson, DemoPerson]
   /** Carries a proposal to two signers, who sign without the server, and applies it. */
-  readonly signAndApply: (proposalId: string, signers: readonly Signer[]) => Promise<void>
+  readonly signAndApply: (proposalId: string, signers: readonly DemoPerson[]) => Promise<void>
 }
 
 export async function gatherPeople(
   folder: string,
-  processes: Processes,
+  processes: DemoProcesses,
   passphrase: string,
 ): Promise<People> {
   const main = fileURLToPath(new URL('../../main.ts', import.meta.url))
@@ -60,7 +61,7 @@ export async function gatherPeople(
     }
   }
   const owner = person(join(folder, 'owner'))
-  const createSigner = async (number: number): Promise<Signer> => {
+  const createSigner = async (number: number): Promise<DemoPerson> => {
     const own = join(folder, `signer-${number}`)
     makeFolders(own)
     return {
@@ -91,7 +92,9 @@ export async function gatherPeople(
       // The last signature that is needed also publishes.
       await owner.seaworthy('proposal', 'import', ...signatures)
       if (root === undefined) {
-        const status = JSON.parse(await owner.seaworthy('--json', 'trust', 'status')) as object
+        const status = parseAnyJsonText(
+          await owner.seaworthy('--json', 'trust', 'status'),
+        ) as object
         root = 'anchor' in status ? String(status.anchor) : undefined
       }
     },

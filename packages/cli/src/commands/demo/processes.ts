@@ -16,7 +16,7 @@ export type RunProgram = (
   environment?: Environment,
 ) => Promise<string>
 
-export interface Processes {
+export interface DemoProcesses {
   run: RunProgram
   /** Starts a program that stays. All it prints goes to `logFile`, and line by line to `onLine`. */
   start(options: {
@@ -42,7 +42,7 @@ export interface Running {
 
 const outputBytesMax = 4 * 1024 * 1024
 
-export function createProcesses(inherited: Environment): Processes {
+export function createProcesses(inherited: Environment): DemoProcesses {
   const running: Running[] = []
   const errands = new Set<ChildProcess>()
 
@@ -75,7 +75,7 @@ export function createProcesses(inherited: Environment): Processes {
       })
     })
 
-  const start: Processes['start'] = (options) => {
+  const start: DemoProcesses['start'] = (options) => {
     const child = spawn(options.file, options.args, {
       stdio: 'pipe',
       env: { ...inherited, ...options.environment },

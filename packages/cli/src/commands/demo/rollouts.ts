@@ -2,6 +2,7 @@
  * The demo's rollouts: one device first, the others once it has stayed healthy, and no other when
  * it has not.
  */
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { CliError, reportIt } from '../../failure.ts'
 import type { People } from './people.ts'
 import { fleet } from './scene.ts'
@@ -28,7 +29,7 @@ export async function rollOut(
     ...['--json', 'rollout', 'create', '--fleet', fleet, '--release', release],
     ...policy,
   )
-  const { id } = JSON.parse(output) as { id: string }
+  const { id } = parseAnyJsonText(output) as { id: string }
   const watching = owner.follow(
     (line) => {
       const text = line.replace(/^\S+ /, '').replace(`rollout ${id}`, 'the rollout is')
@@ -53,10 +54,10 @@ export async function askWhy(
   deviceName: string,
 ): Promise<string> {
   const list = await owner.seaworthy('--json', 'device', 'list', '--fleet', fleet)
-  const devices = JSON.parse(list) as { id: string; name: string | null }[]
+  const devices = parseAnyJsonText(list) as { id: string; name: string | null }[]
   const device = devices.find(({ name }) => name === deviceName)
   if (device === undefined)
     throw new CliError('failed', `the server does not know ${deviceName}`, { wayOut: reportIt })
   const why = await owner.seaworthy('--json', 'rollout', 'why', rolloutId, device.id)
-  return (JSON.parse(why) as { sentence: string }).sentence
+  return (parseAnyJsonText(why) as { sentence: string }).sentence
 }

@@ -1,12 +1,12 @@
 /** Values that the chapters of the demo share. */
 import type { Context } from '../../context.ts'
-import type { Processes, Running } from './processes.ts'
-import type { Stage } from './stage.ts'
+import type { DemoProcesses, Running } from './processes.ts'
+import type { DemoStage } from './stage.ts'
 
 export interface Story {
   readonly context: Context
-  readonly stage: Stage
-  readonly processes: Processes
+  readonly stage: DemoStage
+  readonly processes: DemoProcesses
   /** An empty folder for everything. */
   readonly folder: string
 }

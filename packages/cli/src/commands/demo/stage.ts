@@ -5,7 +5,7 @@ import type { Clock } from '@seaworthy/std/time'
 import type { Context } from '../../context.ts'
 import { harmless } from '../../output/format.ts'
 
-export interface Stage {
+export interface DemoStage {
   chapter(title: string): void
   /** Prose between the steps. */
   tell(line: string): void
@@ -15,7 +15,7 @@ export interface Stage {
   device(name: string, mark: 'good' | 'bad' | 'busy', text: string): void
 }
 
-export function createStage(context: Context): Stage {
+export function createStage(context: Context): DemoStage {
   const { paint, ports } = context
   const { out } = ports
   const startedMs = ports.clock.monotonicMs()

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { CliError, reportIt } from '../../failure.ts'
-import type { Application } from './applications.ts'
+import type { DemoApplication } from './applications.ts'
 import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
 import { proveClocks } from './forged-clock.ts'
@@ -164,7 +165,7 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
     // The file is absent until the server answers; the caller that waits notices when the server
     // ends instead.
     const text = await readFile(readyFile, 'utf8').catch(() => undefined)
-    return text === undefined ? undefined : (JSON.parse(text) as { url: string })
+    return text === undefined ? undefined : (parseAnyJsonText(text) as { url: string })
   })
   return { url, listen: address, dataDir, running }
 }
@@ -210,7 +211,7 @@ function proposalIn(output: string): string {
 async function establishTrust(
   { stage }: Story,
   { owner, signers, signAndApply }: People,
-  { product }: Application,
+  { product }: DemoApplication,
 ): Promise<void> {
   const [one, two, three] = signers
   const publicKeys = (option: string) =>
@@ -267,7 +268,7 @@ async function replaceOnlineKeys(
 async function publish(
   { stage }: Story,
   people: People,
-  { product, releases }: Application,
+  { product, releases }: DemoApplication,
   index: number,
 ): Promise<void> {
   const { version, folder } = releases[index]!
@@ -303,7 +304,7 @@ async function bringDevices(
     ...['provisioning-key', 'create', '--fleet', fleet, '--uses', String(deviceCount)],
     ...['--agent-config', configFile],
   )
-  const config = JSON.parse(await readFile(configFile, 'utf8')) as object
+  const config = parseAnyJsonText(await readFile(configFile, 'utf8')) as object
   const names = Array.from({ length: deviceCount }, (_, i) => `device-${i + 1}`)
   return Promise.all(
     names.map((name) =>
@@ -335,7 +336,7 @@ async function playBrokenRelease(
   story: Story,
   people: People,
   devices: readonly DemoDevice[],
-  { product, releases }: Application,
+  { product, releases }: DemoApplication,
 ): Promise<void> {
   const { stage } = story
   const { version } = releases[2]
@@ -368,7 +369,7 @@ async function answerOf(device: DemoDevice): Promise<string> {
 async function awaitVersion(
   story: Story,
   devices: readonly DemoDevice[],
-  { product, releases }: Application,
+  { product, releases }: DemoApplication,
   index: number,
 ): Promise<void> {
   const { version, answers } = releases[index]!

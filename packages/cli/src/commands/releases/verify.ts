@@ -12,6 +12,7 @@ import type { ExpectedContent } from '@seaworthy/oci/digests'
 import { verifyBytes } from '@seaworthy/oci/digests'
 import { openLayout } from '@seaworthy/oci/layout'
 import { readReleaseOutline, requireClaims } from '@seaworthy/oci/release-content'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import type {
   CurrentMetadata,
   Metadata,
@@ -93,7 +94,7 @@ async function readSelection(
 ): Promise<{ product: string; channel: string; version: string }> {
   try {
     const text = utf8Decode(await readBounded(join(folder, 'release.json'), 65_536))
-    const { format, product, channel, version } = JSON.parse(text) as Record<string, unknown>
+    const { format, product, channel, version } = parseAnyJsonText(text) as Record<string, unknown>
     const isWhole =
       format === 'seaworthy-export-v1' &&
       [product, channel, version].every((value) => typeof value === 'string')

@@ -16,6 +16,7 @@ import type {
 } from '@seaworthy/fleet/rollouts'
 import { checkPolicy, createZones, policyDefaults } from '@seaworthy/fleet/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { formatDuration } from '@seaworthy/std/time'
 import { CliError } from '../../failure.ts'
 import { durationOption, oneOf, wholeNumber } from '../../options.ts'
@@ -202,7 +203,7 @@ async function readPolicy(path: string): Promise<Policy> {
   const text = utf8Decode(await readBounded(path, fileBytesMax))
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseAnyJsonText(text)
   } catch (cause) {
     throw new CliError('usage', `${path} is not JSON`, { cause })
   }

@@ -4,9 +4,10 @@
  */
 import { createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { base64UrlDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { base64UrlDecode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { isId } from '@seaworthy/std/ids'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, parsePublicKey } from '@seaworthy/trust/keys'
@@ -179,7 +180,7 @@ function split(assertion: string) {
 }
 
 function readObject(part: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(utf8Decode(base64UrlDecode(part)))
+  const value: unknown = parseAnyJson(base64UrlDecode(part))
   if (typeof value !== 'object' || value === null) throw invalid('an object')
   return value as Record<string, unknown>
 }

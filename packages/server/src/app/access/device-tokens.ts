@@ -4,6 +4,7 @@
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { invariant } from '@seaworthy/std/refusal'
 import { hourMs } from '@seaworthy/std/time'
 
@@ -45,7 +46,7 @@ export function openToken(
   const given = Buffer.from(token.slice(end + 1))
   const expected = Buffer.from(mac(body))
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
-  const claims = JSON.parse(
+  const claims = parseAnyJsonText(
     Buffer.from(body.slice(header.length + 1), 'base64url').toString(),
   ) as Claims
   if (claims['aud'] !== audience || claims.exp * 1000 <= now.getTime()) return undefined

@@ -4,7 +4,8 @@ import { reportField } from '@seaworthy/api/device-self'
 import type { DeviceView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
-import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
+import { base64Encode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
@@ -163,7 +164,7 @@ export async function listReports(
 ): Promise<{ report: DeviceReport; signature: string; receivedAt: string }[]> {
   const rows = await db.listReports(tx, deviceId, reportsShownMax)
   return rows.map(({ report, signature, receivedAt }) => ({
-    report: reportField.parse(JSON.parse(utf8Decode(report))),
+    report: reportField.parse(parseAnyJson(report)),
     signature: base64Encode(signature),
     receivedAt: formatInstant(receivedAt),
   }))

@@ -2,7 +2,7 @@
  * What is true of the whole installation. It is read when somebody scrapes and costs nothing while
  * nobody does.
  */
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { hourMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import { roleKindOf } from '@seaworthy/trust/tuf'
 import { pingDatabase } from '../../db/connection.ts'
@@ -190,7 +190,7 @@ function describeRollouts(meter: Meter, rollouts: readonly RolloutCounts[]): voi
 
 function ageOf(entry: Uint8Array | null, now: Date): number {
   if (entry === null) return 0
-  const { at } = JSON.parse(utf8Decode(entry)) as { at: string }
+  const { at } = parseAnyJson(entry) as { at: string }
   return Math.max(0, (now.getTime() - parseInstant(at).getTime()) / 1000)
 }
 

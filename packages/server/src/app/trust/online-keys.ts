@@ -2,7 +2,8 @@
  * The keys of the online roles. They are made here, count once a root names them, and are destroyed
  * when a newer root names others: stolen keys are worth nothing from then on (T6).
  */
-import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
@@ -37,7 +38,7 @@ export async function sealKeyPair(
 }
 
 export async function readKeyPair(secret: Uint8Array): Promise<Signer> {
-  const parsed = JSON.parse(utf8Decode(secret)) as { key: PublicKey; pkcs8: string }
+  const parsed = parseAnyJson(secret) as { key: PublicKey; pkcs8: string }
   return signerFromPkcs8(parsed.key, base64Decode(parsed.pkcs8))
 }
 

@@ -3,8 +3,9 @@
  * verifies again from the anchored chain; what the row says about a proposal is never believed.
  */
 import type { ProposalView } from '@seaworthy/api/proposals'
-import { equalBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { equalBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { isId } from '@seaworthy/std/ids'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type {
@@ -150,7 +151,7 @@ export function exportProposal(
   state: TrustState | undefined,
 ): JsonObject {
   const whole = state === undefined ? proposal : withChain(proposal, state.roots, state.roles)
-  return JSON.parse(utf8Decode(formatProposal(whole))) as JsonObject
+  return parseAnyJson(formatProposal(whole)) as JsonObject
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What DDI clients send: where, by whom, and bodies whose unknown members are ignored. */
 import type { IncomingMessage } from 'node:http'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import type { App, ForeignIdentity } from '../../app/app.ts'
 import type { Execution, Feedback, Result } from '@seaworthy/fleet/protocols'
 import { detailsMax, executions, results } from '@seaworthy/fleet/protocols'
@@ -79,7 +79,7 @@ export async function readObject(
   const bytes = await readBytes(req, bodyLimits.ddi, ports)
   let value: unknown
   try {
-    value = JSON.parse(utf8Decode(bytes))
+    value = parseAnyJson(bytes)
   } catch (cause) {
     throw new HttpError('invalid_request', 'the body is not JSON', { cause })
   }

@@ -6,6 +6,7 @@
  */
 import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { digestForm, digestReport } from '../../app/devices/index.ts'
 
 const whole = '(?:0|[1-9][0-9]{0,14})'
@@ -94,7 +95,7 @@ export function createIdleCheckInReader(): (body: string) => IdleCheckInBody | u
       return { report, digest: digestReport(report, form.digest) }
     }
     if (!idle.test(body)) return undefined
-    const { report } = JSON.parse(body) as BodyOf<typeof checkIn>
+    const { report } = parseAnyJsonText(body) as BodyOf<typeof checkIn>
     const digest = digestForm(report)
     if (parts.form.length <= formLengthMax) {
       if (forms.size >= formsMax) forms.clear()

@@ -1,18 +1,21 @@
 /**
- * A strict JSON reader for hostile bytes: bounded depth, no duplicate members, no stray bytes, and
- * no number that is read as another.
+ * Reading JSON. `parseJson` is the strict reader, for hostile bytes: bounded depth, no duplicate
+ * members, no stray bytes, and no number that is read as another. `parseAnyJson` reads as every
+ * other JSON reader does. Nothing else calls `JSON.parse`.
  */
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { utf8Decode } from './bytes.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
 export interface JsonLimits {
+  /** How deep arrays and objects may nest. */
   readonly depthMax: number
   /**
-   * The treatment of a number that is no exact integer: a fault, or `NaN`, for documents with
-   * members of others.
+   * The numbers that are read: `plain` ones, whose text is that of an integer in its one form;
+   * `exact` ones, whose value is an exact integer; or `any`, where every other number is `NaN`, for
+   * documents with members of others.
    */
-  readonly otherNumbers: 'refused' | 'nan'
+  readonly numbers: 'plain' | 'exact' | 'any'
   /** How many values and members there may be in all: each costs far more than its bytes. */
   readonly valuesMax: number
 }
@@ -25,18 +28,20 @@ export class JsonTooLargeError extends SyntaxError {
 /** Limits for documents of which we know every member. */
 export const strictJson: JsonLimits = {
   depthMax: 16,
-  otherNumbers: 'refused',
+  numbers: 'exact',
   valuesMax: Number.POSITIVE_INFINITY,
 }
 /**
  * Limits for documents in which anybody may have members of their own. A caller that needs an
  * integer must ask for one: `NaN` is a number too.
  */
-export const openJson: JsonLimits = { depthMax: 64, otherNumbers: 'nan', valuesMax: 200_000 }
+export const openJson: JsonLimits = { depthMax: 64, numbers: 'any', valuesMax: 200_000 }
 
 /** The longest text of an exact integer that anybody writes. */
 const numberTextMax = 24
-const number = /^-?(?:0|[1-9][0-9]*)(?:\.0+)?(?![0-9.eE+-])/
+/** An integer in its one form. */
+const plainNumber = /^(?:0|-?[1-9][0-9]*)(?![0-9.eE+-])/
+const exactNumber = /^-?(?:0|[1-9][0-9]*)(?:\.0+)?(?![0-9.eE+-])/
 /** RFC 8259, section 6, in any length. */
 const anyNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9.eE+-])/y
 
@@ -82,7 +87,8 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
     return value
   }
   const parseNumber = (): number => {
-    const match = number.exec(text.slice(at, at + numberTextMax))
+    const form = limits.numbers === 'plain' ? plainNumber : exactNumber
+    const match = form.exec(text.slice(at, at + numberTextMax))
     const value = Number(match?.[0])
     if (match !== null && Number.isSafeInteger(value)) {
       at += match[0].length
@@ -91,7 +97,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
     anyNumber.lastIndex = at
     const other = anyNumber.exec(text)
     if (other === null) throw new SyntaxError(`unexpected character at ${at}`)
-    if (limits.otherNumbers === 'refused') throw new SyntaxError('not an exact integer')
+    if (limits.numbers !== 'any') throw new SyntaxError('not an exact integer')
     at += other[0].length
     return Number.NaN
   }
@@ -136,13 +142,16 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
   }
   /** Reads one value and the white space on both sides of it. */
   const parseValue = (depth: number): Json => {
-    if (depth > limits.depthMax) throw new SyntaxError('nested too deeply')
     if (++values > limits.valuesMax) {
       throw new JsonTooLargeError(`more than ${limits.valuesMax} values`)
     }
     skipSpace()
     let value: Json
-    switch (text.charAt(at)) {
+    const first = text.charAt(at)
+    if ((first === '{' || first === '[') && depth >= limits.depthMax) {
+      throw new SyntaxError('nested too deeply')
+    }
+    switch (first) {
       case '{':
         value = parseObject(depth)
         break
@@ -171,4 +180,17 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = strictJson): J
   const value = parseValue(0)
   if (at !== text.length) throw new SyntaxError(`bytes after the end at ${at}`)
   return value
+}
+
+/**
+ * Parses JSON in UTF-8 as every other reader does: for what we wrote ourselves, and for documents
+ * whose every member is checked afterwards. Throws `SyntaxError` or `TypeError`.
+ */
+export function parseAnyJson(bytes: Uint8Array): unknown {
+  return parseAnyJsonText(utf8Decode(bytes))
+}
+
+/** The same for a text. */
+export function parseAnyJsonText(text: string): unknown {
+  return JSON.parse(text)
 }
