@@ -2,7 +2,7 @@
  * The ports through which the command line reaches the world. They are made in `main.ts`, or by a
  * test.
  */
-import type { Transport } from '@seaworthy/std/http'
+import type { ClosableTransport } from '@seaworthy/oci/transport'
 import type { Random } from '@seaworthy/std/random'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { KeyFileCost } from '@seaworthy/trust/keys'
@@ -36,11 +36,6 @@ export interface TransportOptions {
    * Whether `http:` is allowed too, for repositories that are verified only by their signatures.
    */
   allowPlain?: boolean
-}
-
-export interface ClosableTransport {
-  transport: Transport
-  close: () => void
 }
 
 export interface CliPorts {

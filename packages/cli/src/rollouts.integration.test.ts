@@ -18,7 +18,7 @@ import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { RegisteredDevice } from './testing/devices.ts'
 import { registerDevices } from './testing/devices.ts'
-import type { RunningServer } from './testing/server.ts'
+import type { TestedServer } from './testing/server.ts'
 import { startServer } from './testing/server.ts'
 
 /** Makes a release and publishes it with the keys given. */
@@ -422,7 +422,7 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
  */
 async function refuseLies(
   t: TestContext,
-  server: RunningServer,
+  server: TestedServer,
   ann: CliUser,
   { bad, worse }: { bad: RolloutView; worse: RolloutView },
 ) {
@@ -451,7 +451,7 @@ async function refuseLies(
 }
 
 /** The second signer has a token and a key, and nothing else of the first. */
-async function signElsewhere(server: RunningServer, ann: CliUser, ben: CliUser, id: string) {
+async function signElsewhere(server: TestedServer, ann: CliUser, ben: CliUser, id: string) {
   const { token } = await ann.json<{ token: string }>('token', 'create', 'ben', '--role', 'admin')
   await ben.ok('login', server.url, '--pin', server.pin, '--token', token)
   const signed = await ben.ok('proposal', 'sign', id, '--key', ben.file('key'))

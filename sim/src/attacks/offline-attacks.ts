@@ -8,7 +8,7 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { Arguments } from '../script/parse-script.ts'
 import type { Attacker } from '../world/attacker.ts'
 import { requireThreshold } from '../world/attacker.ts'
-import type { BuiltRelease } from '../world/releases.ts'
+import type { WorldRelease } from '../world/releases.ts'
 import { addToArtifacts } from '../world/artifacts.ts'
 import type { Attack } from './attack.ts'
 
@@ -153,13 +153,13 @@ async function buildHostile(
   product: string,
   channel: string,
   version: string,
-): Promise<BuiltRelease> {
+): Promise<WorldRelease> {
   const built = await attacker.world.build({ product, channel, version })
   addToArtifacts(attacker.artifacts, built, channel)
   return built
 }
 
-function factsOf({ product, version, index, sha256, sha512 }: BuiltRelease) {
+function factsOf({ product, version, index, sha256, sha512 }: WorldRelease) {
   return {
     product,
     version,

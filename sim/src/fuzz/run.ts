@@ -4,10 +4,10 @@
  */
 import type { Clock } from '@seaworthy/std/time'
 import { makeCase, shareCases } from './cases.ts'
-import type { FuzzTarget, Outcome } from './target.ts'
+import type { FuzzTarget, FuzzOutcome } from './target.ts'
 import { runCase } from './target.ts'
 
-export interface RunOptions {
+export interface FuzzOptions {
   readonly seed: number
   readonly total: number
   /** This process takes the cases whose number gives `part` when divided by `parts`. */
@@ -17,7 +17,7 @@ export interface RunOptions {
   /** Called before each case. */
   readonly enter: (targetIndex: number, caseNumber: number) => void
   /** Called with each fault. */
-  readonly report: (fault: Fault) => void
+  readonly report: (fault: FuzzFault) => void
   /** Bytes that stay in use after everything else was given back; asked after each round. */
   readonly measure: () => Memory
 }
@@ -27,7 +27,7 @@ export interface Memory {
   readonly residentBytes: number
 }
 
-export interface Fault {
+export interface FuzzFault {
   readonly target: string
   readonly caseNumber: number
   readonly what: string
@@ -53,7 +53,7 @@ const caseMsMax = 1000
 
 export async function runFuzz(
   targets: readonly FuzzTarget[],
-  options: RunOptions,
+  options: FuzzOptions,
 ): Promise<Summary> {
   const shares = shareCases(targets, options.total)
   const accepted: Record<string, number> = {}
@@ -96,7 +96,7 @@ async function timeCase(target: FuzzTarget, bytes: Uint8Array<ArrayBuffer>, cloc
   return first.tookMs > caseMsMax ? once() : first
 }
 
-function describeFault(outcome: Outcome, tookMs: number): string | undefined {
+function describeFault(outcome: FuzzOutcome, tookMs: number): string | undefined {
   if (tookMs > caseMsMax) return `took ${Math.round(tookMs)} ms`
   if (outcome.kind !== 'fault') return undefined
   const { error } = outcome

@@ -29,7 +29,7 @@ export interface FuzzTarget {
   readonly isAlwaysRefused?: boolean
 }
 
-export type Outcome =
+export type FuzzOutcome =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'fault'; readonly error: unknown }
@@ -38,7 +38,7 @@ export type Outcome =
 export async function runCase(
   target: FuzzTarget,
   bytes: Uint8Array<ArrayBuffer>,
-): Promise<Outcome> {
+): Promise<FuzzOutcome> {
   try {
     const result = target.run(bytes)
     if (result instanceof Promise) await result

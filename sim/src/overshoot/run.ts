@@ -15,7 +15,7 @@ import { checkLimits, nothingSeen } from './invariants.ts'
 import type { Dice } from './policies.ts'
 import { createDice, rollPolicy } from './policies.ts'
 
-export interface RunOptions {
+export interface RaceOptions {
   readonly seed: number
   readonly devicesCount: number
   readonly stepsCount: number
@@ -48,7 +48,7 @@ const release: ReleaseFacts = {
 /** Throws when a limit did not hold; the caller's message names the seed. */
 export async function runOvershoot(
   database: TestDatabase,
-  options: RunOptions,
+  options: RaceOptions,
 ): Promise<RunResult> {
   const dice = createDice(options.seed)
   const policy = rollPolicy(dice)
@@ -109,7 +109,7 @@ interface World {
 async function makeFleet(
   db: Db,
   fleet: string,
-  { devicesCount, seed }: RunOptions,
+  { devicesCount, seed }: RaceOptions,
   dice: Dice,
 ): Promise<SimDevice[]> {
   const devices = Array.from({ length: devicesCount }, (_, i): SimDevice => {

@@ -3,8 +3,8 @@
  * a mirror and a thief hold them.
  */
 import type { HttpRequest } from '@seaworthy/std/http'
-import type { Reply } from './network.ts'
-import type { BuiltRelease } from './releases.ts'
+import type { WireReply } from './network.ts'
+import type { WorldRelease } from './releases.ts'
 
 export interface ArtifactStore {
   /** Metadata by file name, as in `3.root.json`. */
@@ -26,7 +26,7 @@ export function copyArtifacts(artifacts: ArtifactStore): ArtifactStore {
 
 export function addToArtifacts(
   artifacts: ArtifactStore,
-  release: BuiltRelease,
+  release: WorldRelease,
   channel: string,
 ): void {
   const { product, version, sha256, index } = release
@@ -39,7 +39,7 @@ export function answerFromArtifacts(
   artifacts: ArtifactStore,
   request: HttpRequest,
   path: string,
-): Reply | undefined {
+): WireReply | undefined {
   const target = /^\/tuf\/targets\/(.+)$/.exec(path)?.[1]
   if (target !== undefined) return found(artifacts.targets.get(decodeURIComponent(target)), request)
   const metadata = /^\/tuf\/([^/]+)$/.exec(path)?.[1]
@@ -51,9 +51,9 @@ export function answerFromArtifacts(
   return undefined
 }
 
-export const notFound: Reply = { status: 404, body: new Uint8Array() }
+export const notFound: WireReply = { status: 404, body: new Uint8Array() }
 
-function found(bytes: Uint8Array | undefined, request: HttpRequest): Reply {
+function found(bytes: Uint8Array | undefined, request: HttpRequest): WireReply {
   if (bytes === undefined) return notFound
   const from = /^bytes=(\d+)-$/.exec(request.headers?.['range'] ?? '')?.[1]
   if (from === undefined) return { status: 200, body: bytes }

@@ -7,14 +7,14 @@ import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
 import type { Sleep } from '@seaworthy/std/time'
 
-export interface Reply {
+export interface WireReply {
   status: number
   headers?: Readonly<Record<string, string>>
   body: Uint8Array
 }
 
 /** The host at an origin. `undefined`: nobody is there. */
-export type Host = (request: HttpRequest, path: string) => Promise<Reply | undefined>
+export type Host = (request: HttpRequest, path: string) => Promise<WireReply | undefined>
 
 export type Fault =
   /** There is no connection. */
@@ -88,7 +88,7 @@ export function createSimNetwork(sleep: Sleep): SimNetwork {
     return distort(origin, reply, fault)
   }
 
-  const distort = (origin: string, reply: Reply, fault: Fault | undefined): HttpResponse => {
+  const distort = (origin: string, reply: WireReply, fault: Fault | undefined): HttpResponse => {
     const { status, headers = {} } = reply
     const length = { 'content-length': String(reply.body.length) }
     const answer = (body: AsyncIterable<Uint8Array>, withLength: boolean) => ({

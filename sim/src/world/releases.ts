@@ -23,7 +23,7 @@ import type { Random } from '@seaworthy/std/random'
 export const behaviours = ['healthy', 'unhealthy', 'crashing', 'unstartable'] as const
 export type Behaviour = (typeof behaviours)[number]
 
-export interface BuiltRelease {
+export interface WorldRelease {
   product: string
   version: string
   index: Uint8Array<ArrayBuffer>
@@ -47,7 +47,7 @@ export async function buildRelease(options: {
   /** Bytes of incompressible ballast. */
   ballastBytes?: number
   platform?: { os: string; architecture: string }
-}): Promise<BuiltRelease> {
+}): Promise<WorldRelease> {
   const { product, version, behaviour, random } = options
   const packed = await withFolder(async (folder) => {
     const manifest = {

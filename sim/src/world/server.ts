@@ -24,7 +24,7 @@ import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson, listReleases } from '@seaworthy/trust/tuf'
 import type { TargetsSigned } from '@seaworthy/trust/tuf'
-import type { Reply } from './network.ts'
+import type { WireReply } from './network.ts'
 import type { ArtifactStore } from './artifacts.ts'
 import { answerFromArtifacts, notFound } from './artifacts.ts'
 
@@ -70,7 +70,7 @@ export interface SimServer {
   assign: ((device: DeviceRecord) => AssignedTarget | null) | undefined
   /** Creates a provisioning key for that many devices. */
   createProvisioningKey(fleet: { product: string; channel: string; uses: number }): string
-  answer(request: HttpRequest, path: string): Promise<Reply>
+  answer(request: HttpRequest, path: string): Promise<WireReply>
   /** Notes what it knows of devices; the function returned makes it know exactly that again. */
   remember(): () => void
 }
@@ -90,7 +90,7 @@ export function createSimServer(options: {
   const provisioningKeys = new Map<string, Fleet>()
   const tokens = new Map<string, { deviceId: string; expiresAt: Date }>()
 
-  const register = async (request: HttpRequest): Promise<Reply> => {
+  const register = async (request: HttpRequest): Promise<WireReply> => {
     const secret = bearerOf(request)
     const fleet = provisioningKeys.get(secret)
     const body = registerDevice.body.safeParse(await readJson(request))
@@ -130,7 +130,7 @@ export function createSimServer(options: {
     })
   }
 
-  const giveToken = async (request: HttpRequest): Promise<Reply> => {
+  const giveToken = async (request: HttpRequest): Promise<WireReply> => {
     const body = createDeviceToken.body.safeParse(await readJson(request))
     if (!body.success) return problem(400, 'invalid_request')
     const claims = await verifyAssertion(body.data.assertion)
@@ -181,7 +181,7 @@ export function createSimServer(options: {
     return device?.isRemoved === false ? device : undefined
   }
 
-  const takeCheckIn = async (request: HttpRequest): Promise<Reply> => {
+  const takeCheckIn = async (request: HttpRequest): Promise<WireReply> => {
     const device = deviceOf(request)
     if (device === undefined) return problem(401, 'not_authenticated')
     const body = checkIn.body.safeParse(await readJson(request))
@@ -288,12 +288,12 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   }
 }
 
-function json(status: number, value: unknown): Reply {
+function json(status: number, value: unknown): WireReply {
   const headers = { 'content-type': 'application/json' }
   return { status, headers, body: utf8Encode(JSON.stringify(value)) }
 }
 
-function problem(status: number, code: string, more: { challenge?: string } = {}): Reply {
+function problem(status: number, code: string, more: { challenge?: string } = {}): WireReply {
   const body = { type: 'about:blank', title: code, status, code, detail: code, ...more }
   return {
     status,

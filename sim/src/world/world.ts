@@ -17,7 +17,7 @@ import { createSimDisk } from './disk.ts'
 import { runPlatformInline } from './inline-platform.ts'
 import type { SimNetwork } from './network.ts'
 import { createSimNetwork } from './network.ts'
-import type { Behaviour, BuiltRelease } from './releases.ts'
+import type { Behaviour, WorldRelease } from './releases.ts'
 import { buildRelease } from './releases.ts'
 import type { SimServer } from './server.ts'
 import { createSimServer } from './server.ts'
@@ -35,7 +35,7 @@ export interface SignedRelease {
   version: string
   counter: number
   floor: number
-  built: BuiltRelease
+  built: WorldRelease
 }
 
 export interface PublishOptions {
@@ -67,7 +67,7 @@ export interface World {
   tell: (line: string) => void
   /** Builds, signs with the channel's threshold, and puts the release into the artifact store. */
   publish(options: PublishOptions): Promise<SignedRelease>
-  build(options: PublishOptions): Promise<BuiltRelease>
+  build(options: PublishOptions): Promise<WorldRelease>
   addChannel(product: string, channel: string): Promise<void>
   /** The server's hourly duty: a new snapshot and timestamp. */
   renewOnline(): Promise<void>

@@ -18,7 +18,7 @@ import { formatInstant, systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
-import type { RunningServer } from './server.ts'
+import type { TestedServer } from './server.ts'
 
 type Running = NonNullable<DeviceReport['running']>
 type Assignment = ReplyOf<typeof checkIn>['assignment']
@@ -47,7 +47,7 @@ export interface RegisteredDevices {
  * `counterOf` the target path.
  */
 export async function registerDevices(
-  server: Pick<RunningServer, 'url' | 'pin'>,
+  server: Pick<TestedServer, 'url' | 'pin'>,
   options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },
 ): Promise<RegisteredDevices> {
   const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 120_000 })

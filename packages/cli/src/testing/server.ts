@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Scope } from './scope.ts'
 
-export interface RunningServer {
+export interface TestedServer {
   url: string
   pin: string
   /** The bootstrap token. */
@@ -31,7 +31,7 @@ const ownLaunch: Launch = {
 }
 
 /** Starts `seaworthy up` through a launcher, on a folder that goes with the test. */
-export async function startServer(t: Scope, launch = ownLaunch): Promise<RunningServer> {
+export async function startServer(t: Scope, launch = ownLaunch): Promise<TestedServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
   // When root runs the test, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)
