@@ -38,7 +38,7 @@ const hiddenLayers: Record<string, readonly string[]> = {
   tasks: ['http', 'db'],
   db: ['http', 'app', 'tasks'],
 }
-/** The programs that the command line starts, the thief of its demo and the builder of pages too. */
+/** The programs that the command line starts. */
 const startedByCli = /^@seaworthy\/(?:(?:server|agent)\/main|sim\/stolen|web\/build)$/
 /** What every test may import although no package may ship it. */
 const testOnlyModules = /^(?:node:|fast-check$|tuf-js$|@tufjs\/)/

@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { WebCoding } from '@seaworthy/api/web-manifest'
 import { webManifest } from '@seaworthy/api/web-manifest'
+import { parseAnyJsonText } from '@seaworthy/std/json'
 import { chooseCoding } from './content-codings.ts'
 import { HttpError } from './problems.ts'
 import type { RawHandler } from './endpoint.ts'
@@ -35,7 +36,7 @@ export class WebFilesError extends Error {
 export async function loadWebFiles(folder: string): Promise<WebFiles> {
   try {
     const text = await readFile(join(folder, 'manifest.json'), 'utf8')
-    const manifest = webManifest.parse(JSON.parse(text))
+    const manifest = webManifest.parse(parseAnyJsonText(text))
     const files = new Map<string, WebFile>()
     for (const { path, type, sha256, codings } of manifest.files) {
       const plain = await readFile(join(folder, path))
