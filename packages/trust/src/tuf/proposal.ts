@@ -69,8 +69,8 @@ export type ProposalIntent =
       readonly version: string
     }
   /**
-   * Other keys or another threshold for any role, top-level or delegated. `restart` is for a channel
-   * whose stolen keys drove its marks up, and for keys that are no longer those of the same holders.
+   * Other keys or another threshold for any role, top-level or delegated. `restart` is for a
+   * channel whose stolen keys drove its marks up, and needs keys of other holders.
    */
   | {
       readonly kind: 'rotate'

@@ -1,9 +1,9 @@
 /**
  * The highest version of every offline role that was verified, the highest floor of every channel,
- * and by which keys. A version outlives the
- * snapshot: that goes when root replaces the online keys (specification 5.3.11), and a thief of the
- * new ones could otherwise show an older version of a role that has not expired, with the keys that
- * a newer one revoked. No online key has a say in a mark, so none can drive it up.
+ * and by which keys. A version outlives the snapshot: that goes when root replaces the online keys
+ * (specification 5.3.11), and a thief of the new ones could otherwise show an older version of a
+ * role that has not expired, with the keys that a newer one revoked. No online key has a say in a
+ * mark, so none can drive it up.
  */
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { isTrustError, trustError } from './codes.ts'
@@ -68,7 +68,7 @@ function countsFor(
   return kept >= Math.min(mark.threshold, threshold)
 }
 
-/** Whether devices take `after` for a ring of the same holders: what `before` marked still counts. */
+/** Whether devices take `after` for a ring of the same holders, so that old marks still count. */
 export async function isSameHolders(before: KeyRing, after: KeyRing): Promise<boolean> {
   const mark = { keys: await keysOf(before), threshold: before.role.threshold }
   return countsFor(mark, await keysOf(after), after.role.threshold)
