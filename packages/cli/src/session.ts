@@ -169,7 +169,7 @@ export async function collectPages<T>(
   let after: string | undefined
   do {
     const page = await fetchPage({ limit: pageSize, ...(after === undefined ? {} : { after }) })
-    items.push(...page.items)
+    for (const item of page.items) items.push(item)
     if (page.next !== null && page.next === after)
       throw new CliError('failed', 'the list does not end', { wayOut: doNotTrust })
     after = page.next ?? undefined

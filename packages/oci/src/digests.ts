@@ -3,6 +3,7 @@
  * against one (image-spec, descriptor.md).
  */
 import { createHash, hash } from 'node:crypto'
+import { joinBytes } from '@seaworthy/std/bytes'
 import { invariant, Refusal, TrustError } from '@seaworthy/std/refusal'
 
 export const digestAlgorithms = ['sha256', 'sha512'] as const
@@ -130,7 +131,7 @@ export async function collectVerified(
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   await readVerified(source, expected, (piece) => void pieces.push(piece))
-  return Buffer.concat(pieces)
+  return joinBytes(pieces)
 }
 
 /** Throws `TrustError<ContentFault>` unless the digester saw exactly the expected content. */

@@ -54,7 +54,16 @@ export function base64UrlDecode(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function concatBytes(
+  first: Uint8Array,
+  second: Uint8Array,
+  ...others: readonly Uint8Array[]
+): Uint8Array<ArrayBuffer> {
+  return joinBytes([first, second, ...others])
+}
+
+/** The parts of a list in one piece, however many there are. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0
   for (const part of parts) length += part.length
   const whole = new Uint8Array(length)

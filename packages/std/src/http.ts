@@ -3,7 +3,7 @@
  * nothing: the caller decides that. It asks for content without a coding, and refuses a coded
  * answer. It checks the peer (a pin or a CA) before it sends a byte.
  */
-import { concatBytes } from './bytes.ts'
+import { joinBytes } from './bytes.ts'
 
 export interface HttpRequest {
   method: string
@@ -81,5 +81,5 @@ export async function readBody(
     if (length > maxBytes) throw new BodyTooLongError(maxBytes)
     parts.push(part)
   }
-  return concatBytes(...parts)
+  return joinBytes(parts)
 }

@@ -2,7 +2,7 @@
  * Hostile input made of good input: seeds are valid, one to four faults are put in. The same random
  * numbers give the same bytes.
  */
-import { concatBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { concatBytes, joinBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { randomBelow } from '@seaworthy/std/random'
 
@@ -278,11 +278,8 @@ export function mutateBytes(
       case 6: {
         const times = pick(random, [2, 3, 50])
         const part = bytes.subarray(at, end)
-        bytes = concatBytes(
-          bytes.subarray(0, end),
-          ...Array<Uint8Array>(times).fill(part),
-          bytes.subarray(end),
-        )
+        const copies = Array<Uint8Array>(times).fill(part)
+        bytes = joinBytes([bytes.subarray(0, end), ...copies, bytes.subarray(end)])
         break
       }
       case 7:

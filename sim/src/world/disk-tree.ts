@@ -2,7 +2,7 @@
  * The tree of files and folders on a disk, what of it is durable, and what a power cut makes of the
  * rest.
  */
-import { concatBytes } from '@seaworthy/std/bytes'
+import { joinBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { randomBelow } from '@seaworthy/std/random'
 
@@ -51,7 +51,7 @@ export function newFile(mode: number): FileNode {
 }
 
 export function contentOf(file: FileNode): Uint8Array<ArrayBuffer> {
-  return concatBytes(...file.chunks)
+  return joinBytes(file.chunks)
 }
 
 export function makeFileDurable(file: FileNode): void {

@@ -16,7 +16,7 @@ import {
   formatPlatform,
   mediaTypes,
 } from '@seaworthy/oci/manifests'
-import { concatBytes } from '@seaworthy/std/bytes'
+import { joinBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 
 /** What the application of a release does once it is started. */
@@ -65,7 +65,7 @@ export async function buildRelease(options: {
     const bundle = await packBundle(folder, async (piece) => {
       pieces.push(piece.slice())
     })
-    return { layer: concatBytes(...pieces), files: bundle.files }
+    return { layer: joinBytes(pieces), files: bundle.files }
   })
 
   const platform = options.platform ?? { os: 'linux', architecture: 'amd64' }

@@ -14,6 +14,7 @@ import {
   base64UrlDecode,
   concatBytes,
   hexEncode,
+  joinBytes,
   utf8Decode,
   utf8Encode,
 } from '@seaworthy/std/bytes'
@@ -281,7 +282,7 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   if (request.body instanceof Uint8Array) parts.push(request.body)
   else if (request.body !== undefined) for await (const part of request.body) parts.push(part)
   try {
-    return JSON.parse(utf8Decode(concatBytes(...parts)))
+    return JSON.parse(utf8Decode(joinBytes(parts)))
   } catch {
     // The schema says what is wrong with `undefined`.
     return undefined

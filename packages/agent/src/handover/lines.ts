@@ -1,7 +1,7 @@
 /** JSON lines over a pair of byte streams: bounded, one message a line. */
 import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
-import { concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import type { HandoverRefusal } from '../refusals.ts'
 import { malformed, messageBytesMax } from './messages.ts'
 
@@ -40,7 +40,7 @@ export async function* readMessages(
       rest.push(part)
       restLength += part.length
       if (end === -1) break
-      const line = concatBytes(...rest)
+      const line = joinBytes(rest)
       rest = []
       restLength = 0
       from = end + 1

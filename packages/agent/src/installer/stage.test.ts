@@ -8,7 +8,7 @@ import { storeContent } from '@seaworthy/oci/content'
 import { digestHex, digestOf, parseDigest } from '@seaworthy/oci/digests'
 import { createMemoryStore } from '@seaworthy/oci/store/memory'
 import { unusablePlatform, unusableReleases } from '@seaworthy/oci/unusable-releases'
-import { concatBytes } from '@seaworthy/std/bytes'
+import { joinBytes } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { seededRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
@@ -64,7 +64,7 @@ for (const [i, { name, code, put }] of unusableReleases.entries()) {
       if (path.includes('/manifests/')) return (await content.readManifest(digest)).bytes
       const pieces: Uint8Array[] = []
       for await (const piece of content.readBlob({ digest, size: 0 })) pieces.push(piece)
-      return concatBytes(...pieces)
+      return joinBytes(pieces)
     }
     const settings = {
       fetchFolder: layout.fetch,

@@ -181,7 +181,7 @@ function describeSpread(context: Context, now: Spread, history: readonly Spread[
     now.devicesCount === 0 ? 0 : Math.round((count / now.devicesCount) * 1000) / 10
   const countIn = (spread: Spread, version: string | null) =>
     spread.versions.find((one) => one.version === version)?.count ?? 0
-  const most = Math.max(1, ...history.map(({ devicesCount }) => devicesCount))
+  const most = history.reduce((max, { devicesCount }) => Math.max(max, devicesCount), 1)
   const [first] = history
   return [
     `${formatCount(now.devicesCount, 'device')}, ${now.seenCount} heard from within the last day`,

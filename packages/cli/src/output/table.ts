@@ -38,7 +38,7 @@ export function formatTable<Row>(
 ): string[] {
   const all = columns.map((column): Sized<Row> => {
     const cells = [column.title.toUpperCase(), ...rows.map((row) => harmless(column.text(row)))]
-    return { column, cells, width: Math.max(...cells.map(widthOf)) }
+    return { column, cells, width: widestOf(cells.map(widthOf)) }
   })
   const [first, ...others] = all
   const isStacked =
@@ -96,8 +96,13 @@ function shrink<Row>(all: readonly Sized<Row>[], columnsMax: number): Sized<Row>
 /** Names and values in two columns, without line end; an undefined value leaves its line out. */
 export function formatFields(fields: readonly (readonly [string, string | undefined])[]): string[] {
   const shown = fields.filter((field): field is readonly [string, string] => field[1] !== undefined)
-  const width = Math.max(0, ...shown.map(([name]) => name.length))
+  const width = widestOf(shown.map(([name]) => name.length))
   return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 1)} ${harmless(value)}`)
+}
+
+/** A list may have more rows than a call has room for arguments. */
+function widestOf(widths: readonly number[]): number {
+  return widths.reduce((widest, width) => Math.max(widest, width), 0)
 }
 
 function widthOf(text: string): number {

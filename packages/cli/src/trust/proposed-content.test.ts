@@ -12,7 +12,7 @@ import { openLayout } from '@seaworthy/oci/layout'
 import { readReleaseOutline } from '@seaworthy/oci/release-content'
 import { createMemoryStore } from '@seaworthy/oci/store/memory'
 import { unusablePlatform, unusableReleases } from '@seaworthy/oci/unusable-releases'
-import { concatBytes } from '@seaworthy/std/bytes'
+import { concatBytes, joinBytes } from '@seaworthy/std/bytes'
 import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { ManualClock } from '@seaworthy/std/time'
@@ -110,7 +110,7 @@ function spoilt(source: ContentSource, digest: Digest, how: keyof typeof spoil):
     async *readBlob(expected) {
       const parts: Uint8Array[] = []
       for await (const piece of source.readBlob(expected)) parts.push(piece)
-      const bytes = concatBytes(...parts)
+      const bytes = joinBytes(parts)
       yield expected.digest === digest ? spoil[how](bytes, digest) : bytes
     },
   }

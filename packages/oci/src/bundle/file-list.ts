@@ -214,7 +214,7 @@ export function diffFileLists(before: FileList, after: FileList): FileListDiffer
       difference.changed.push({ before: previous, after: entry })
     }
   }
-  difference.removed.push(...old.values())
+  for (const entry of old.values()) difference.removed.push(entry)
   return difference
 }
 

@@ -299,7 +299,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
         await requireStatus(response, [200])
         const index = parseManifest(await readBounded(response, manifestSizeMax), mediaTypes.index)
         if (index.kind !== 'index') return refuse('malformed_answer', 'no list of referrers')
-        found.push(...index.manifests)
+        for (const referrer of index.manifests) found.push(referrer)
         path = nextPage(response, repository)
       }
       return found.filter((d) => artifactType === undefined || d.artifactType === artifactType)

@@ -5,7 +5,6 @@
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
-import type { Manifest } from '../manifests.ts'
 import { isForeign, namedContent } from '../manifests.ts'
 import type { RegistryStore, StoreRefusal } from './index.ts'
 import { parseStoredManifest } from './index.ts'
@@ -29,8 +28,15 @@ export interface CollectResult {
   uploadCount: number
 }
 
+/** What a manifest names; a repository may have very many, so nothing else of them is kept. */
+interface Edges {
+  readonly subject: Digest | undefined
+  readonly isIndex: boolean
+  readonly named: readonly Digest[]
+}
+
 /** The manifests of a repository; nobody can know what a damaged one names. */
-type Manifests = Map<Digest, Manifest | 'damaged'>
+type Manifests = Map<Digest, Edges | 'damaged'>
 /** The manifests by repository. */
 type Graph = Map<string, Manifests>
 
@@ -39,7 +45,13 @@ async function readManifests(store: RegistryStore, repository: string): Promise<
   for (const digest of await store.listManifests(repository)) {
     try {
       const stored = await store.peekManifest(repository, digest)
-      if (stored) manifests.set(digest, parseStoredManifest(stored))
+      if (!stored) continue
+      const manifest = parseStoredManifest(stored)
+      manifests.set(digest, {
+        subject: manifest.subject?.digest,
+        isIndex: manifest.kind === 'index',
+        named: namedContent(manifest).map((child) => child.digest),
+      })
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'content_damaged') throw error
       manifests.set(digest, 'damaged')
@@ -65,9 +77,9 @@ function markFrom(manifests: Manifests, starts: Iterable<Digest>): Set<Digest> {
   const referrers = new Map<Digest, Digest[]>()
   for (const [digest, manifest] of manifests) {
     if (manifest === 'damaged' || !manifest.subject) continue
-    const known = referrers.get(manifest.subject.digest)
+    const known = referrers.get(manifest.subject)
     if (known) known.push(digest)
-    else referrers.set(manifest.subject.digest, [digest])
+    else referrers.set(manifest.subject, [digest])
   }
   const marked = new Set<Digest>()
   const waiting = [...starts]
@@ -81,8 +93,8 @@ function markFrom(manifests: Manifests, starts: Iterable<Digest>): Set<Digest> {
       )
     }
     marked.add(digest)
-    waiting.push(...(referrers.get(digest) ?? []))
-    if (manifest.kind === 'index') waiting.push(...manifest.manifests.map((child) => child.digest))
+    for (const referrer of referrers.get(digest) ?? []) waiting.push(referrer)
+    if (manifest.isIndex) for (const child of manifest.named) waiting.push(child)
   }
   return marked
 }
@@ -143,9 +155,9 @@ export async function collectGarbage(
     for (const [digest, manifest] of manifests) {
       content.add(digest)
       if (manifest === 'damaged') continue
-      for (const child of namedContent(manifest)) {
-        blobs.add(child.digest)
-        content.add(child.digest)
+      for (const child of manifest.named) {
+        blobs.add(child)
+        content.add(child)
       }
     }
     named.set(repository, blobs)
@@ -183,7 +195,7 @@ export async function isNeededByRelease(
   if (marked.has(digest)) return true
   return [...marked].some((known) => {
     const manifest = manifests.get(known)!
-    return manifest !== 'damaged' && namedContent(manifest).some((c) => c.digest === digest)
+    return manifest !== 'damaged' && manifest.named.includes(digest)
   })
 }
 

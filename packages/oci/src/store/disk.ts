@@ -43,6 +43,7 @@ import {
   readNewManifest,
   referrerDescriptor,
   requireChildren,
+  requireRoomForReferrer,
 } from './index.ts'
 
 const formatText = 'seaworthy-registry 1\n'
@@ -206,6 +207,11 @@ export async function openDiskStore(
         if (!(await use(repository, link, child.digest))) return false
         return (await ifPresent(stat(contentPath(child.digest))))?.size === child.size
       })
+      if (manifest.subject) {
+        const names = await listNames(referrerFolder(repository, manifest.subject.digest))
+        const noted = new Set(names.map((name) => name.replace('-', ':')).filter(isDigest))
+        await requireRoomForReferrer(noted, digest, () => store.listManifests(repository))
+      }
       const temporary = newPath()
       await writeDurably(contentPath(digest), options.bytes, temporary)
       await markUsed(contentPath(digest), ports.clock.now())

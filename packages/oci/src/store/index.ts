@@ -28,6 +28,7 @@ export type StoreRefusal =
   | 'upload_too_large'
   | 'content_damaged'
   | 'root_unreadable'
+  | 'too_many_referrers'
 
 /** Bytes from `start` to `end`, `end` excluded. */
 export interface ByteRange {
@@ -120,8 +121,8 @@ export interface PutManifestResult {
 export interface RegistryStore extends BlobStore {
   /**
    * Throws `Refusal<ManifestRefusal | StoreRefusal>`. Everything the manifest names, other than its
-   * subject, must be in the repository already (`manifest_child_unknown`). Returns when it is
-   * durable.
+   * subject, must be in the repository already (`manifest_child_unknown`), and its subject may have
+   * only so many referrers (`too_many_referrers`). Returns when it is durable.
    */
   putManifest(repository: string, options: PutManifestOptions): Promise<PutManifestResult>
   /** Throws the refusal `content_damaged` when the stored bytes no longer have their digest. */
@@ -203,6 +204,27 @@ export async function requireChildren(
       )
     }
   }
+}
+
+/** Far more signatures and attestations than anybody attaches, and few enough to list. */
+const referrersMax = 10_000
+
+/**
+ * Throws the refusal `too_many_referrers` when a subject has as many as it may, and this is another
+ * one. `noted` may name manifests that are gone; they do not count.
+ */
+export async function requireRoomForReferrer(
+  noted: ReadonlySet<Digest>,
+  digest: Digest,
+  listManifests: () => Promise<readonly Digest[]>,
+): Promise<void> {
+  if (noted.size < referrersMax || noted.has(digest)) return
+  const present = (await listManifests()).filter((one) => noted.has(one))
+  if (present.length < referrersMax) return
+  throw new Refusal<StoreRefusal>(
+    'too_many_referrers',
+    `the subject has ${referrersMax} manifests attached already: delete some of them first`,
+  )
 }
 
 /** The referrer's entry in a referrers list (distribution-spec, "Listing Referrers"). */

@@ -1,5 +1,13 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { seededRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
+import { Refusal } from '@seaworthy/std/refusal'
+import { putBytes, storeContent } from '../content.ts'
+import type { Descriptor } from '../manifests.ts'
+import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
+import { isNeededByRelease } from './collect.ts'
+import type { RegistryStore, StoredManifest } from './index.ts'
 import { createMemoryStore } from './memory.ts'
 import { testRegistryStore } from './store.suite.ts'
 
@@ -10,4 +18,60 @@ testRegistryStore('memory', async () => {
     clock,
     close: async () => {},
   }
+})
+
+/** What a builder attaches to a manifest, as many times as they like. */
+function attached(n: number, subject?: Descriptor) {
+  const { bytes, descriptor } = encodeManifest({
+    kind: 'manifest',
+    mediaType: mediaTypes.manifest,
+    artifactType: 'a/b',
+    config: emptyDescriptor,
+    layers: [],
+    annotations: { n: String(n) },
+    ...(subject === undefined ? {} : { subject }),
+  })
+  return { bytes, descriptor, mediaType: mediaTypes.manifest, digest: descriptor.digest }
+}
+
+async function withSubject() {
+  const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
+  const store = createMemoryStore({ clock, random: seededRandom(7) })
+  await putBytes(storeContent(store, 'a'), emptyBytes, mediaTypes.empty)
+  const subject = attached(-1)
+  await store.putManifest('a', { ...subject, tag: 'x' })
+  return { store, subject }
+}
+
+test('B10 attack: 130,000 manifests attached to one do not end the marking that garbage collection and deletion rest on', async () => {
+  const { store, subject } = await withSubject()
+  const many = new Map<string, StoredManifest>()
+  for (let n = 0; n < 130_000; n++) {
+    const one = attached(n, subject.descriptor)
+    many.set(one.digest, one)
+  }
+  // A store that has them from the time before there was a limit.
+  const crowded: RegistryStore = {
+    ...store,
+    listManifests: async () => [subject.digest, ...[...many.values()].map(({ digest }) => digest)],
+    peekManifest: async (repository, digest) =>
+      many.get(digest) ?? (await store.peekManifest(repository, digest)),
+  }
+  const last = [...many.values()].at(-1)!
+  assert.ok(await isNeededByRelease(crowded, 'a', last.digest, [subject.digest]))
+})
+
+test('B10 a manifest has only so many attached, and room again when some are deleted', async () => {
+  const { store, subject } = await withSubject()
+  for (let n = 0; n < 10_000; n++) await store.putManifest('a', attached(n, subject.descriptor))
+  const another = attached(10_000, subject.descriptor)
+  await assert.rejects(store.putManifest('a', another), (error) => {
+    assert.ok(error instanceof Refusal, String(error))
+    assert.equal(error.code, 'too_many_referrers')
+    return true
+  })
+  assert.equal(await store.getManifest('a', another.digest), undefined)
+  await store.putManifest('a', attached(7, subject.descriptor))
+  await store.deleteManifest('a', attached(8, subject.descriptor).digest)
+  await store.putManifest('a', another)
 })

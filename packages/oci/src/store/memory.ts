@@ -2,7 +2,7 @@
  * A store in memory, for tests and simulations. It keeps nothing across a restart and copies
  * nothing it is handed.
  */
-import { concatBytes, hexEncode } from '@seaworthy/std/bytes'
+import { hexEncode, joinBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
@@ -14,6 +14,7 @@ import {
   readNewManifest,
   referrerDescriptor,
   requireChildren,
+  requireRoomForReferrer,
 } from './index.ts'
 
 interface Repository {
@@ -21,6 +22,8 @@ interface Repository {
   blobs: Map<Digest, number>
   manifests: Map<Digest, { stored: StoredManifest; usedAtMs: number }>
   tags: Map<string, Digest>
+  /** By subject; some may be gone. */
+  referrers: Map<Digest, Set<Digest>>
 }
 
 interface Upload {
@@ -39,7 +42,12 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
   const repositoryOf = (name: string): Repository => {
     const known = repositories.get(name)
     if (known) return known
-    const made: Repository = { blobs: new Map(), manifests: new Map(), tags: new Map() }
+    const made: Repository = {
+      blobs: new Map(),
+      manifests: new Map(),
+      tags: new Map(),
+      referrers: new Map(),
+    }
     repositories.set(name, made)
     return made
   }
@@ -116,14 +124,14 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
       if (offset !== upload.size) {
         throw new Refusal<StoreRefusal>('upload_offset', 'the upload is at another offset')
       }
-      upload.pieces.push(...pieces)
+      for (const piece of pieces) upload.pieces.push(piece)
       upload.size = size
       upload.usedAtMs = nowMs()
       if (failure) throw failure.error
       return size
     },
     async commitUpload(repository, uploadId, digest) {
-      const bytes = concatBytes(...uploadOf(repository, uploadId).pieces)
+      const bytes = joinBytes(uploadOf(repository, uploadId).pieces)
       uploads.delete(uploadId)
       if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
         throw new Refusal<StoreRefusal>('digest_mismatch', 'the bytes do not have that digest')
@@ -144,6 +152,12 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
             : (await store.getManifest(repository, child.digest))?.bytes
         return bytes?.length === child.size
       })
+      if (manifest.subject) {
+        const { referrers } = repositoryOf(repository)
+        const noted = referrers.get(manifest.subject.digest) ?? new Set()
+        await requireRoomForReferrer(noted, digest, () => store.listManifests(repository))
+        referrers.set(manifest.subject.digest, noted.add(digest))
+      }
       const bytes = Uint8Array.from(options.bytes)
       const stored = { digest, mediaType: manifest.mediaType, bytes }
       content.set(digest, { bytes, usedAtMs: nowMs() })

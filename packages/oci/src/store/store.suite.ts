@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { seededRandom } from '@seaworthy/std/random'
 import { hourMs, ManualClock } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
@@ -38,7 +38,7 @@ const hasCode = (code: string) => (error: unknown) =>
 async function readAll(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   for await (const part of source) parts.push(Uint8Array.from(part))
-  return concatBytes(...parts)
+  return joinBytes(parts)
 }
 
 async function putBytes(store: RegistryStore, repository: string, bytes: Uint8Array) {
@@ -241,7 +241,7 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
                   sizeMax: 100_000,
                 })
               }
-              const whole = concatBytes(...chunks)
+              const whole = joinBytes(chunks)
               const digest = digestOf(whole)
               await store.commitUpload('product', uploadId, digest)
               const blob = await store.openBlob('product', digest)

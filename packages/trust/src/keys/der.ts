@@ -1,7 +1,7 @@
 /**
  * The little of DER and PEM that keys and ECDSA signatures need, strict: one encoding per value.
  */
-import { base64Decode, base64Encode, concatBytes } from '@seaworthy/std/bytes'
+import { base64Decode, base64Encode, concatBytes, joinBytes } from '@seaworthy/std/bytes'
 
 /** SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point itself. */
 const p256SpkiPrefix = Uint8Array.fromHex('3059301306072a8648ce3d020106082a8648ce3d030107034200')
@@ -70,6 +70,6 @@ export function ecdsaRawToDer(raw: Uint8Array): Uint8Array<ArrayBuffer> {
     const padded = value[0]! > 127 ? concatBytes(Uint8Array.of(0), value) : value
     return concatBytes(Uint8Array.of(0x02, padded.length), padded)
   })
-  const body = concatBytes(...integers)
+  const body = joinBytes(integers)
   return concatBytes(Uint8Array.of(0x30, body.length), body)
 }

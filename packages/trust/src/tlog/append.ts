@@ -3,7 +3,7 @@
  * every level. The caller stores tiles and edge (or loads the edge from the tiles) and signs only
  * what is stored.
  */
-import { concatBytes } from '@seaworthy/std/bytes'
+import { joinBytes } from '@seaworthy/std/bytes'
 import {
   coverRange,
   foldHashes,
@@ -61,12 +61,12 @@ export function appendLeaves(
       const full = row.slice(from, from + tileWidth)
       stored.push({
         path: formatTilePath({ level, index, width: tileWidth }),
-        bytes: concatBytes(...full),
+        bytes: joinBytes(full),
       })
       completed.push(hashTree(sha256, full))
     }
     const rest = row.slice(from)
-    const partial = concatBytes(...rest)
+    const partial = joinBytes(rest)
     partials[level] = partial
     if (rest.length > 0) {
       stored.push({ path: formatTilePath({ level, index, width: rest.length }), bytes: partial })

@@ -20,7 +20,8 @@ export async function describeProposal(
 ): Promise<string[]> {
   const lines = [`Proposal ${proposal.id}: ${proposal.title}`, `created ${proposal.createdAt}`]
   for (const document of proposal.documents) {
-    lines.push('', ...describeDocument(document, current))
+    lines.push('')
+    for (const line of describeDocument(document, current)) lines.push(line)
   }
   lines.push('', 'Signatures')
   for (const { role, label, threshold, keyids, signedBy } of await proposalProgress(

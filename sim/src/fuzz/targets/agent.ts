@@ -17,7 +17,7 @@ import {
 } from '@seaworthy/agent/testing'
 import type { RequestKind, Disk } from '@seaworthy/agent/testing'
 import { parseBundleManifest } from '@seaworthy/oci/bundle/manifest'
-import { base64Encode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Encode, concatBytes, joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { generateKeyPair } from '@seaworthy/trust/keys'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
@@ -108,7 +108,7 @@ function messageTargets(): FuzzTarget[] {
     {
       name: 'agent/messages',
       form: 'bytes',
-      seeds: [concatBytes(...answers), concatBytes(...events)],
+      seeds: [joinBytes(answers), joinBytes(events)],
       weight: 4,
       run: async (bytes) => {
         const pieces = (async function* () {

@@ -1,6 +1,6 @@
 /** Parsers of `trust/tlog`: keys, notes, checkpoints, tiles, entry bundles, proofs. */
 import { createHash } from 'node:crypto'
-import { concatBytes, equalBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { concatBytes, equalBytes, joinBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { NoteKeyType, NoteSigner, ReadNodes } from '@seaworthy/trust/tlog'
 import {
   appendLeaves,
@@ -83,7 +83,7 @@ export async function createLogTargets(): Promise<FuzzTarget[]> {
     const numbers = new DataView(new ArrayBuffer(16))
     numbers.setFloat64(0, a)
     numbers.setFloat64(8, b)
-    return concatBytes(new Uint8Array(numbers.buffer), ...hashes)
+    return joinBytes([new Uint8Array(numbers.buffer), ...hashes])
   }
   return [
     {

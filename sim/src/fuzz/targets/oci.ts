@@ -32,7 +32,7 @@ import type { TarSink } from '@seaworthy/oci/tar'
 import { createTarReader } from '@seaworthy/oci/tar'
 import { encodeEntry, endBytes, paddingAfter } from '@seaworthy/oci/tar-format'
 import type { TarEntry } from '@seaworthy/oci/tar-format'
-import { concatBytes, equalBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { equalBytes, joinBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 
@@ -196,7 +196,7 @@ function tarOf(entries: typeof tree): Uint8Array<ArrayBuffer> {
     utf8Encode(entry.content ?? ''),
     new Uint8Array(entry.kind === 'file' ? paddingAfter(entry.size) : 0),
   ])
-  return concatBytes(...parts, new Uint8Array(endBytes))
+  return joinBytes([...parts, new Uint8Array(endBytes)])
 }
 
 /** Refuses, as a fault, whatever a hostile archive must never bring about. */

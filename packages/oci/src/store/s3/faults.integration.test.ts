@@ -10,7 +10,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
 import { randomBelow, seededRandom, systemRandom } from '@seaworthy/std/random'
@@ -37,7 +37,7 @@ async function* pieces(bytes: Uint8Array, size = 65_536): AsyncGenerator<Uint8Ar
 async function readAll(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   for await (const part of source) parts.push(Uint8Array.from(part))
-  return concatBytes(...parts)
+  return joinBytes(parts)
 }
 
 const hasFault = (fault: ObjectStoreFault) => (error: unknown) =>

@@ -20,6 +20,7 @@ import {
   readNewManifest,
   referrerDescriptor,
   requireChildren,
+  requireRoomForReferrer,
 } from '../index.ts'
 import type { S3Client } from './client.ts'
 import { ObjectStoreError } from './errors.ts'
@@ -240,6 +241,15 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
         const used = await use(repository, kind === 'blob' ? '_blobs' : '_manifests', child.digest)
         return used?.content.size === child.size
       })
+      if (manifest.subject) {
+        const folder = referrerKey(repository, manifest.subject.digest)
+        const noted = new Set<Digest>()
+        for await (const { key } of client.list(folder)) {
+          const referrer = key.slice(folder.length).replace('-', ':')
+          if (isDigest(referrer)) noted.add(referrer)
+        }
+        await requireRoomForReferrer(noted, digest, () => store.listManifests(repository))
+      }
       await uploads.store(digest, options.bytes, (bytes) =>
         adopt(digest, bytes, (present) => hasDigest(client, present, digest)),
       )

@@ -1,5 +1,5 @@
 /** Writes a stream of unknown length into one object, with at most two parts in memory. */
-import { concatBytes } from '@seaworthy/std/bytes'
+import { joinBytes } from '@seaworthy/std/bytes'
 import type { S3Client } from './client.ts'
 import { ObjectStoreError } from './errors.ts'
 import type { StoredBytes } from './records.ts'
@@ -30,7 +30,7 @@ export async function writeStream(
   let size = 0
 
   const writePart = async () => {
-    const part = concatBytes(...waiting)
+    const part = joinBytes(waiting)
     waiting = []
     waitingBytes = 0
     partsId ??= await client.startParts(key)
@@ -53,7 +53,7 @@ export async function writeStream(
       }
     }
     if (partsId === undefined) {
-      const etag = await client.write(key, concatBytes(...waiting))
+      const etag = await client.write(key, joinBytes(waiting))
       return { key, etag: etag!, size }
     }
     if (waitingBytes > 0) await writePart()

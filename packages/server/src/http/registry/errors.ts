@@ -65,6 +65,7 @@ const answers = {
   // A damaged manifest counts as gone; pushing it again repairs it.
   content_damaged: [404, 'MANIFEST_UNKNOWN'],
   root_unreadable: [403, 'DENIED'],
+  too_many_referrers: [403, 'DENIED'],
   wrong_hash: [400, 'DIGEST_INVALID'],
   wrong_length: [400, 'SIZE_INVALID'],
   endless_data: [413, 'SIZE_INVALID'],
