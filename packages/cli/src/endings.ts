@@ -205,6 +205,14 @@ const server: Readonly<Record<string, WithWayOut>> = {
   person_disabled: ['refused', 'Let them in again: `seaworthy person enable PERSON`.'],
   owner_last: ['refused', 'An owner makes another person owner first, in the browser.'],
   owner_scoped: ['refused', 'Leave out --product and --fleet, or give another role.'],
+  proposal_too_large: [
+    'refused',
+    'Submit the proposal without what only a file for a machine without network needs.',
+  ],
+  proposals_too_many: [
+    'refused',
+    'Apply those that are signed, and end others: `seaworthy proposal list --state open`, `seaworthy proposal reject ID --reason TEXT`.',
+  ],
   token_not_found: ['notFound', 'See `seaworthy token list` for the tokens there are.'],
   gateway_token_not_found: ['notFound', 'See `seaworthy gateway-token list --fleet NAME`.'],
   reboot_lock_not_found: [

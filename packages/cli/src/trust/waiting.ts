@@ -9,6 +9,7 @@ import { delegatorOf, roleKindOf } from '@seaworthy/trust/tuf'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import type { Session } from '../session.ts'
+import { collectPages } from '../session.ts'
 
 /**
  * Throws unless the repository has the role; says which proposal would make it, or what there is
@@ -28,7 +29,7 @@ export async function requireRole(
     kind?.kind === 'channel'
       ? `${kind.product} has no channel ${kind.channel}`
       : `there is no product ${role}`
-  const { items } = await client.call(listProposals, { query: { state: 'open', limit: 100 } })
+  const items = await listOpen(client)
   const waiting = items.find(({ roles }) => roles.some((one) => one.role === role))
   if (waiting !== undefined) {
     throw new CliError('notFound', `${what} yet: ${describeOpen(waiting)}`, {
@@ -69,12 +70,17 @@ export async function refuseSecond(
   { kind, title }: Pick<Proposal, 'kind' | 'title'>,
 ): Promise<void> {
   if (!onlyOnce.includes(kind)) return
-  const { items } = await client.call(listProposals, { query: { state: 'open', limit: 100 } })
+  const items = await listOpen(client)
   const same = items.find((one) => one.kind === kind && one.title === title)
   if (same === undefined) return
   throw new CliError('refused', `this was proposed already: ${describeOpen(same)}`, {
     wayOut: `${goOnWith(same)} Or end that one: \`seaworthy proposal reject ${same.id} --reason TEXT\`.`,
   })
+}
+
+/** All of them: a page may be shorter than one asks for. */
+function listOpen(client: Session['client']): Promise<ProposalView[]> {
+  return collectPages((query) => client.call(listProposals, { query: { ...query, state: 'open' } }))
 }
 
 function describeOpen({ id, title, complete }: ProposalView): string {

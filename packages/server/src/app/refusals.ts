@@ -9,6 +9,8 @@ export type ServerRefusal =
   | 'proposal_not_found'
   | 'proposal_exists'
   | 'proposal_closed'
+  | 'proposal_too_large'
+  | 'proposals_too_many'
   | 'online_keys_not_named'
   | 'token_not_found'
   | 'unavailable'

@@ -35,6 +35,20 @@ export async function readPage<Row>(
   return { items, next: rows.length > limit && last !== undefined ? cursor(last) : null }
 }
 
+/** The most bytes that the rows of a page may have together; one alone may have more. */
+const pageBytesMax = 2 * 1024 * 1024
+
+/** The beginning of the page whose rows are not too large; the next page goes on after it. */
+export function shortenPage<Row extends { readonly id: string; readonly bytes: number }>(
+  page: Page<Row>,
+): Page<Row> {
+  let bytes = 0
+  const end = page.items.findIndex((row, index) => (bytes += row.bytes) > pageBytesMax && index > 0)
+  if (end < 0) return page
+  const items = page.items.slice(0, end)
+  return { items, next: items.at(-1)!.id }
+}
+
 export function viewPage<Row, View>(
   { items, next }: Page<Row>,
   view: (row: Row) => View,

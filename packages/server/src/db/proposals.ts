@@ -57,16 +57,55 @@ export async function closeProposal(
     where id = ${id} and state = 'open'`
 }
 
-/** Lists proposals, newest first; `before` is the last id of the page before. */
-export async function listProposals(
+/**
+ * Lists ids of proposals and the sizes of their documents, newest first, without reading any;
+ * `before` is the last id of the page before. `products` leaves out what concerns others.
+ */
+export async function listProposalSizes(
   { sql }: ReadTx,
-  page: { before: string | null; limit: number; state: ProposalState | null },
-): Promise<ProposalRow[]> {
-  return sql<ProposalRow[]>`
-    select ${columns(sql)} from proposals
+  page: {
+    before: string | null
+    limit: number
+    state: ProposalState | null
+    products: readonly string[] | null
+  },
+): Promise<{ id: string; bytes: number }[]> {
+  const products = page.products === null ? null : [...page.products]
+  return sql<{ id: string; bytes: number }[]>`
+    select id, octet_length(document) as bytes from proposals
     where (${page.before}::text is null or id < ${page.before})
       and (${page.state}::text is null or state = ${page.state})
+      and (${products}::text[] is null or not exists (
+        select 1 from unnest(roles) as role
+        where split_part(role, '.', 1) <> all(${products}::text[])))
     order by id desc limit ${page.limit}`
+}
+
+/** Those of `ids` that there are, newest first. */
+export async function getProposals(
+  { sql }: ReadTx,
+  ids: readonly string[],
+): Promise<ProposalRow[]> {
+  return sql<ProposalRow[]>`
+    select ${columns(sql)} from proposals where id = any(${[...ids]}::text[]) order by id desc`
+}
+
+/**
+ * How many proposals are open: those that `actor` submitted, and those that change each of
+ * `products`, where a top-level role stands for itself.
+ */
+export async function countOpenProposals(
+  { sql }: ReadTx,
+  actor: string,
+  products: readonly string[],
+): Promise<{ ofActor: number; products: { product: string; count: number }[] }> {
+  const [own] = await sql<{ count: number }[]>`
+    select count(*) from proposals where state = 'open' and created_by = ${actor}`
+  const counted = await sql<{ product: string; count: number }[]>`
+    select product, count(distinct id) from proposals,
+      lateral (select split_part(unnest(roles), '.', 1) as product) changed
+    where state = 'open' and product = any(${[...products]}::text[]) group by product`
+  return { ofActor: own!.count, products: [...counted] }
 }
 
 /**

@@ -160,6 +160,8 @@ const serverTable = {
   proposal_not_found: no(404, 'No such proposal'),
   proposal_exists: no(409, 'The proposal was submitted before'),
   proposal_closed: no(409, 'The proposal is closed'),
+  proposal_too_large: no(413, 'The proposal is too large'),
+  proposals_too_many: no(429, 'Too many proposals are open'),
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
   unavailable: no(503, 'Not available at the moment'),

@@ -12,18 +12,16 @@ export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts
 export type { OnlineSecrets } from './online-secrets.ts'
 export { isNamedBy, loadOnlineSecrets, namesOf } from './online-secrets.ts'
 export { findProduct, findProductKind, listProducts } from './products.ts'
+export { describeProposalFacts, listProposals, viewProposal } from './proposal-views.ts'
 export {
   addSignatures,
   applyProposal,
-  describeProposalFacts,
   exportProposal,
   findProposal,
-  listProposals,
   rejectProposal,
   submitProposal,
   verifyStored,
   verifySubmitted,
-  viewProposal,
 } from './proposals.ts'
 export { renewMetadata } from './publication.ts'
 export {

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ProblemError } from '@seaworthy/api/problems'
-import { applyProposal } from '@seaworthy/api/proposals'
+import { applyProposal, createProposal, listProposals } from '@seaworthy/api/proposals'
+import { createToken } from '@seaworthy/api/tokens'
 import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
 import { readBody } from '@seaworthy/std/http'
 import { ManualClock, systemClock } from '@seaworthy/std/time'
@@ -127,6 +128,71 @@ test('T6 attack: open proposals of another product, whatever they hold, keep nob
     assert.equal(await stateOf(beta.id), 'applied')
   } finally {
     await db.write(({ sql }) => sql`delete from proposals where id = 'proposal_unreadable'`)
+    await db.close()
+  }
+})
+
+const refused = (code: string) => (error: ProblemError) => error.code === code
+
+test('A4 attack: proposals of other products are not read for whoever lists their own', async () => {
+  const { token } = await client.api.call(createToken, {
+    body: { name: 'v', role: 'viewer', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  const own = await propose(client, { kind: 'renew', roles: ['acme.stable'] })
+  const all = await propose(client, { kind: 'renew', roles: ['targets'] })
+  for (const proposal of [own, all]) await submit(client, proposal)
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`
+        insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+        values ('proposal_unreadable', 'renew', 'Renew other', 'open', ${['other']}::text[],
+          ${Buffer.from('unreadable')}, now(), 'somebody')`,
+    )
+    const query = { state: 'open', limit: 100 } as const
+    const { items } = await client.as(token).call(listProposals, { query })
+    const ids = items.map(({ id }) => id)
+    assert.ok(ids.includes(own.id))
+    assert.ok(ids.includes(all.id), 'what concerns everything is shown to everybody')
+  } finally {
+    await db.write(({ sql }) => sql`delete from proposals where id = 'proposal_unreadable'`)
+    await db.close()
+  }
+})
+
+test('T5 attack: what one token leaves open is bounded in number, and evidence in size', async () => {
+  const { token, view } = await client.api.call(createToken, {
+    body: { name: 'c', role: 'releaser', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  const proposal = await propose(client, { kind: 'renew', roles: ['acme'] })
+  const send = (body: object) =>
+    client.as(token).call(createProposal, { body: { proposal: { ...body } } })
+  const evidence = { text: 'a'.repeat(16 * 1024) }
+  await assert.rejects(send({ ...proposal, evidence }), refused('proposal_too_large'))
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`
+        insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+        select 'proposal_left' || n, 'renew', 'Renew acme.beta', 'open', ${['acme.beta']}::text[],
+          ${Buffer.from('unreadable')}, now(), ${view.id} from generate_series(1, 64) n`,
+    )
+    await assert.rejects(send(proposal), refused('proposals_too_many'))
+    await db.write(
+      ({ sql }) => sql`update proposals set state = 'rejected' where id = 'proposal_left7'`,
+    )
+    assert.equal((await send(proposal)).state, 'open')
+    await db.write(
+      ({ sql }) => sql`
+        insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+        select 'proposal_more' || n, 'renew', 'Renew acme.beta', 'open', ${['acme.beta']}::text[],
+          ${Buffer.from('unreadable')}, now(), 'somebody' from generate_series(1, 256) n`,
+    )
+    const another = await propose(client, { kind: 'renew', roles: ['acme'] })
+    await assert.rejects(submit(client, another), refused('proposals_too_many'))
+    await submit(client, await propose(client, { kind: 'renew', roles: ['root'] }))
+  } finally {
+    await db.write(({ sql }) => sql`delete from proposals where id ~ '^proposal_(left|more)'`)
     await db.close()
   }
 })

@@ -2,16 +2,13 @@
  * Proposals are stored as submitted, signed elsewhere, and applied in one transaction. Each step
  * verifies again from the anchored chain; what the row says about a proposal is never believed.
  */
-import type { ProposalView } from '@seaworthy/api/proposals'
 import { equalBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { isId } from '@seaworthy/std/ids'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
-import { formatInstant } from '@seaworthy/std/time'
 import type {
   CurrentMetadata,
   JsonObject,
-  JsonValue,
   PreparedFile,
   Proposal,
   ProposalRefusal,
@@ -33,11 +30,11 @@ import {
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
 import { lockPublication } from '../../db/metadata.ts'
-import * as db from '../../db/proposals.ts'
-import type { ProposalRow, ProposalState } from '../../db/proposals.ts'
+import type { ProposalRow } from '../../db/proposals.ts'
 import {
   closeOvertaken,
   closeProposal,
+  countOpenProposals,
   getProposal,
   insertProposal,
   lockProposal,
@@ -51,9 +48,7 @@ import { verifyClaims } from '../content/index.ts'
 import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
 import { publish } from './publication.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import { loadTrustState, sha256, sha256Hex } from './trust-plane.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage } from '../views.ts'
+import { loadTrustState, sha256 } from './trust-plane.ts'
 
 type Deps = Pick<App, 'contentChecks' | 'db' | 'masterKey' | 'store' | 'trust'>
 
@@ -62,7 +57,7 @@ export interface StoredProposal {
   readonly proposal: Proposal
 }
 
-function currentOf(state: TrustState | undefined): CurrentMetadata {
+export function currentOf(state: TrustState | undefined): CurrentMetadata {
   return state === undefined ? noMetadata : { root: state.root, roles: state.roles }
 }
 
@@ -74,11 +69,11 @@ export async function submitProposal(
   app: Deps,
   tx: WriteTx,
   actor: Actor,
-  submitted: unknown,
+  submitted: Readonly<Record<string, unknown>>,
   ahead: ReadAhead,
   now: Date,
 ): Promise<StoredProposal> {
-  const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
+  const proposal = await parseSubmitted(submitted)
   if (!isId('proposal', proposal.id)) {
     throw new Refusal<ProposalRefusal>('proposal_malformed', 'the id is not of the form proposal_…')
   }
@@ -87,14 +82,14 @@ export async function submitProposal(
   if (!isSameMetadata(current, ahead.current)) await refuseProblems(proposal, current, now)
   await checkOnlineKeys(app, tx, proposal)
   await checkContent(app, proposal, current, { known: ahead.content })
-  const { chain: _chain, ...kept } = proposal
+  await requireRoom(tx, actor, proposal)
   const row: ProposalRow = {
     id: proposal.id,
     kind: proposal.kind,
     title: proposal.title,
     state: 'open',
     roles: proposal.documents.map(({ role }) => role),
-    document: formatProposal(await keepGenuineSignatures(kept, current)),
+    document: formatProposal(await keepGenuineSignatures(proposal, current)),
     createdAt: now,
     createdBy: actor.id,
   }
@@ -107,42 +102,54 @@ export async function submitProposal(
   return { row, proposal: await readDocument(row) }
 }
 
+/**
+ * The most open proposals: those of one token, and those for one product, or for one of the
+ * top-level roles.
+ */
+const openMax = { actor: 64, product: 256 }
+
+/**
+ * Throws `proposals_too_many` where so many wait already that nobody could judge them. Submissions
+ * at the same moment may go past the limit by as many as there are.
+ */
+async function requireRoom(tx: WriteTx, actor: Actor, { documents }: Proposal): Promise<void> {
+  const products = [...new Set(documents.map(({ role }) => role.split('.')[0]!))]
+  const counts = await countOpenProposals(tx, actor.id, products)
+  if (counts.ofActor >= openMax.actor) {
+    throw tooMany(`${openMax.actor} proposals of this token are open`)
+  }
+  const full = counts.products.find(({ count }) => count >= openMax.product)
+  if (full !== undefined) {
+    throw tooMany(`${openMax.product} proposals for ${full.product} are open`)
+  }
+}
+
+const tooMany = (why: string) => new Refusal<ServerRefusal>('proposals_too_many', why)
+
+/** What the evidence of a stored proposal may have in bytes: it says a few words to people. */
+const evidenceBytesMax = 16 * 1024
+
+/**
+ * Reads what was submitted. Throws `proposal_malformed`, and `proposal_too_large` before it reads
+ * evidence that only a file for a machine without network has a use for.
+ */
+async function parseSubmitted(submitted: Readonly<Record<string, unknown>>): Promise<Proposal> {
+  const { chain: _chain, ...kept } = submitted
+  const bytes = utf8Encode(JSON.stringify(kept['evidence'] ?? {})).length
+  if (bytes > evidenceBytesMax) {
+    throw new Refusal<ServerRefusal>(
+      'proposal_too_large',
+      `the evidence has ${bytes} bytes, more than ${evidenceBytesMax}`,
+    )
+  }
+  return parseProposal(utf8Encode(JSON.stringify(kept)))
+}
+
 /** Throws `proposal_not_found`, `out_of_scope`. */
 export async function findProposal(tx: ReadTx, actor: Actor, id: string): Promise<StoredProposal> {
   const stored = await openRow(await getProposal(tx, id))
   requireReachToRead(actor, stored.proposal)
   return stored
-}
-
-/** Lists proposals, newest first; those beyond the actor's scope are left out. */
-export async function listProposals(
-  app: Pick<App, 'db' | 'trust'>,
-  actor: Actor,
-  query: PageQuery & { readonly state?: ProposalState | undefined },
-): Promise<Page<ProposalView>> {
-  const filter = { before: query.after ?? null, state: query.state ?? null }
-  const page = await readPage(
-    query,
-    (limit) => db.listProposals(app.db.reader, { ...filter, limit }),
-    (row) => row.id,
-  )
-  const state = await app.trust.freshState()
-  const items: ProposalView[] = []
-  for (const row of page.items) {
-    const proposal = await readDocument(row)
-    if (isReached(actor, proposal)) items.push(await viewProposal({ row, proposal }, state))
-  }
-  return { items, next: page.next }
-}
-
-function isReached(actor: Actor, proposal: Proposal): boolean {
-  try {
-    requireReachToRead(actor, proposal)
-    return true
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'out_of_scope') return false
-    throw error
-  }
 }
 
 /** Exports a proposal as JSON, with the chain by which a machine without network verifies it. */
@@ -326,10 +333,10 @@ async function checkContent(
 export async function verifySubmitted(
   app: Deps,
   actor: Actor,
-  submitted: unknown,
+  submitted: Readonly<Record<string, unknown>>,
   leaving: AbortSignal | undefined,
 ): Promise<ReadAhead> {
-  const proposal = await parseProposal(utf8Encode(JSON.stringify(submitted)))
+  const proposal = await parseSubmitted(submitted)
   requireReachToChange(actor, proposal)
   const current = currentOf(await app.trust.freshState())
   await refuseProblems(proposal, current, await readClock(app.db.reader))
@@ -359,7 +366,7 @@ function productOfRole(role: string): string | undefined {
 }
 
 /** A token for some products sees what concerns those products; the top-level roles concern all. */
-function requireReachToRead(actor: Actor, proposal: Proposal): void {
+export function requireReachToRead(actor: Actor, proposal: Proposal): void {
   for (const { role } of proposal.documents) {
     const product = productOfRole(role)
     if (product !== undefined) requireProduct(actor, product)
@@ -410,7 +417,7 @@ async function lockOpen(tx: WriteTx, actor: Actor, id: string): Promise<StoredPr
   return stored
 }
 
-function readDocument(row: ProposalRow): Promise<Proposal> {
+export function readDocument(row: ProposalRow): Promise<Proposal> {
   return parseProposal(row.document)
 }
 
@@ -420,60 +427,4 @@ function requireOpen(row: ProposalRow): void {
     throw new Refusal<ProposalRefusal>('proposal_outdated', 'newer metadata was published since')
   }
   throw new Refusal<ServerRefusal>('proposal_closed', `the proposal is ${row.state}`)
-}
-
-/** What a person sees of a proposal; thresholds are counted again each time. */
-export async function viewProposal(
-  { row, proposal }: StoredProposal,
-  state: TrustState | undefined,
-): Promise<ProposalView> {
-  const progress = await proposalProgress(proposal, currentBefore(proposal, row.state, state))
-  const roles = proposal.documents.map(({ role, signed, signatures }) => {
-    const own = progress.filter((entry) => entry.role === role)
-    return {
-      role,
-      version: signed.version,
-      signedKeyIds: signatures.map(({ keyid }) => keyid),
-      threshold: Math.max(0, ...own.map(({ threshold }) => threshold)),
-      complete: row.state === 'applied' || (own.length > 0 && own.every(({ isMet }) => isMet)),
-    }
-  })
-  return {
-    id: row.id,
-    kind: row.kind,
-    title: row.title,
-    state: row.state,
-    createdAt: formatInstant(row.createdAt),
-    createdBy: row.createdBy,
-    roles,
-    complete: roles.every(({ complete }) => complete),
-  }
-}
-
-/**
- * The metadata that a proposal is compared with. For an applied root proposal, the old keys are
- * those of the root before it.
- */
-function currentBefore(
-  proposal: Proposal,
-  rowState: ProposalState,
-  state: TrustState | undefined,
-): CurrentMetadata {
-  const current = currentOf(state)
-  if (rowState !== 'applied' || state === undefined) return current
-  const replaced = proposal.base['root']?.version
-  const root = state.roots.find(({ signed }) => signed.version === replaced)
-  return root === undefined ? current : { ...current, root }
-}
-
-/** Facts for the audit entry: what exactly was proposed, signed or published. */
-export function describeProposalFacts({
-  row,
-  proposal,
-}: StoredProposal): Record<string, JsonValue> {
-  return {
-    kind: row.kind,
-    sha256: sha256Hex(row.document),
-    roles: proposal.documents.map(({ role, signed }) => `${role}/${signed.version}`),
-  }
 }
