@@ -8,7 +8,7 @@ import { systemClock } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import { createBrowserTransport } from './browser-transport.ts'
-import { takeLinkCode } from './link-code.ts'
+import { isLinkCode, takeLinkCode } from './link-code.ts'
 import { createPasskeys } from './passkeys.ts'
 import './styles.css'
 
@@ -22,5 +22,9 @@ if (isCurrentBrowser && root !== null) {
     clock: systemClock,
     linkCode: takeLinkCode(location, history),
   }
+  // Pasting a link over the address of its own page loads nothing anew.
+  addEventListener('hashchange', () => {
+    if (isLinkCode(location.hash)) location.reload()
+  })
   createRoot(root).render(<App ports={ports} />)
 }

@@ -43,6 +43,9 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
 
   test('A1 A2 A4 people come in, invite, confirm, lose their keys and come back, with the browser alone', async () => {
     const owner = await browser.open()
+    // The link works over the address of its own page too, which loads nothing by itself.
+    await owner.page.goto('/first-owner')
+    await owner.page.getByText('The link is not whole').waitFor()
     await becomeOwner(owner.page, server.ownerLink, 'Ada Lovelace')
     assert.equal(new URL(owner.page.url()).hash, '', 'the secret is not in the address any more')
     await assertGood(owner, 'overview')

@@ -39,7 +39,8 @@ async function fill(server: WebServer): Promise<void> {
     }
     for (let i = 1; i <= 6; i++) {
       const fleet = i % 2 === 0 ? 'harbour' : 'shops'
-      await run('device', 'create', `gate-${i}`, '--protocol', 'ddi', '--fleet', fleet)
+      const device = ['--name', `gate-${i}`, '--protocol', 'ddi', '--platform', 'linux/arm64']
+      await run('device', 'create', ...device, '--fleet', fleet)
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
