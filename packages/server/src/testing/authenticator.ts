@@ -20,7 +20,7 @@ import {
 } from '@seaworthy/api/invitations'
 import { askSignIn, askStepUp, signIn, stepUp } from '@seaworthy/api/sessions'
 import type { SelfView } from '@seaworthy/api/sessions'
-import { base64UrlEncode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { base64UrlEncode, concatBytes, joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
 import type { TestClient } from './people.ts'
@@ -160,7 +160,7 @@ const cborInt = (value: number) => (value < 0 ? cborHead(1, -1 - value) : cborHe
 const cborBytes = (bytes: Uint8Array) => concatBytes(cborHead(2, bytes.length), bytes)
 const cborText = (text: string) => concatBytes(cborHead(3, text.length), utf8Encode(text))
 const cborMap = (pairs: readonly (readonly [Uint8Array, Uint8Array])[]) =>
-  concatBytes(cborHead(5, pairs.length), ...pairs.flat())
+  joinBytes([cborHead(5, pairs.length), ...pairs.flat()])
 
 function uint16(value: number): Uint8Array {
   return Uint8Array.of(value >> 8, value & 255)
