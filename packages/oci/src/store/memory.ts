@@ -22,7 +22,7 @@ interface Repository {
   blobs: Map<Digest, number>
   manifests: Map<Digest, { stored: StoredManifest; usedAtMs: number }>
   tags: Map<string, Digest>
-  /** By subject; some may be gone. */
+  /** Subject → its referrers, of which some may be gone. */
   referrers: Map<Digest, Set<Digest>>
 }
 

@@ -4,7 +4,8 @@
  * Nothing is written; the caller spends the challenge in the transaction of what it allows.
  */
 import type { NewPasskey, PasskeyProof } from '@seaworthy/api/ceremonies'
-import { base64UrlDecode, hexDecode, utf8Decode } from '@seaworthy/std/bytes'
+import { base64UrlDecode, hexDecode } from '@seaworthy/std/bytes'
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PasskeyRow } from '../../db/passkeys.ts'
 import type { PersonRefusal } from '../refusals.ts'
@@ -112,7 +113,7 @@ function checkClientData(
 ): void {
   let data: unknown
   try {
-    data = JSON.parse(utf8Decode(base64UrlDecode(text)))
+    data = parseAnyJson(base64UrlDecode(text))
   } catch (error) {
     refuse(error)
   }

@@ -110,7 +110,8 @@ test('T6 attack: open proposals of another product, whatever they hold, keep nob
   for (const proposal of [overtaken, beta]) await submit(client, proposal)
   const db = server.openDatabase()
   try {
-    // No publication looks into it: whoever did would refuse it, or read it for as long as it likes.
+    // No publication looks into it: whoever did would refuse it, or read it for as long as it
+    // likes.
     await db.write(
       ({ sql }) => sql`
         insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
