@@ -98,7 +98,7 @@ test('every program that the packed command line starts is named by its manifest
       ),
     ])
   const programs = new Map(
-    started.map(([specifier, name, program]) => [specifier, { name: name!, program: program! }]),
+    started.map(([, name, program]) => [`${name}/${program}`, { name: name!, program: program! }]),
   )
   // The pages are not packed yet: without their builder the server serves none.
   programs.delete('@seaworthy/web/build')
