@@ -23,6 +23,7 @@ import type { RolloutView } from '@seaworthy/api/rollouts'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import { TransportError } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { getRollout } from '../../db/rollouts.ts'
@@ -437,11 +438,10 @@ test('O1 kill -9 of workers between a report and its decision leaves every count
       throw error
     }
   }
-  for (let tries = 0; tries < 200 && !(await isFinished()); tries++) {
+  await waitUntil('the rollout is finished', async () => {
     await Promise.all(devices.map((device) => followForAWhile(device)))
-    await systemSleep(50)
-  }
-  assert.equal((await show(id)).state, 'finished')
+    return isFinished()
+  })
 })
 
 /**
