@@ -162,9 +162,13 @@ interface Stored {
 function followedReport({ known, judged }: Stored) {
   return ({ row: { device }, checkIn }: Waiting): FollowedReport[] => {
     const { fleet, before = null } = known.get(device) ?? {}
-    if (judged.get(device)?.kind !== 'accepted' || before === null) return []
+    if (fleet === undefined || before === null) return []
     const { bootId = null, sequence } = checkIn.report
-    return [{ device, fleet: fleet!, before, after: { bootId, sequence } }]
+    const kind = judged.get(device)?.kind
+    // A number that another report has overtaken is not stored, and is a step back all the same. Of
+    // a boot that is not the last one, the reports that are stored tell.
+    const isFollowed = kind === 'accepted' || (kind === 'overtaken' && bootId === before.bootId)
+    return isFollowed ? [{ device, fleet, before, after: { bootId, sequence } }] : []
   }
 }
 

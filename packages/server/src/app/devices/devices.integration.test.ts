@@ -461,6 +461,21 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
   await client.api.call(setFleet, { params, body: { sharedIdentity: 'tell' } })
 })
 
+test('D8 attack: two machines under one identity that tell no boot are noticed by the numbers that fall', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const say = (sequence: number) => report(client, device, { sequence }, true)
+  // One state that was restored is no second machine.
+  await say(3000)
+  await assert.rejects(say(1), refused('report_sequence_reused'))
+  await say(3001)
+  assert.ok(!(await isShared(device.id)))
+  for (let turn = 2; turn <= 5; turn++) {
+    await assert.rejects(say(turn), refused('report_sequence_reused'))
+    await say(3000 + turn)
+  }
+  assert.ok(await isShared(device.id))
+})
+
 test('D9 D2 a pinned or switched-off fleet stops assignments on every worker', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   assert.notEqual((await report(client, device)).assignment, null)
