@@ -147,8 +147,10 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
       answer = await report(client, device, changes, isSigned)
     } catch (error) {
       const code = error instanceof ProblemError ? error.problem.code : undefined
-      // The server has not heard the last statement: it gets a new one, as from an agent.
+      // The server has not heard the last statement, or a later one first: it gets a new one, as
+      // from an agent.
       if (!isSigned && code === 'report_signature_missing') return tell(true)
+      if (code === 'report_sequence_reused') return tell(true)
       throw error
     }
     const { assignment } = answer
