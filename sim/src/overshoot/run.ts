@@ -4,7 +4,6 @@
  * pause and resume: and after every step the limits are counted again. The seed decides everything
  * but what the processes make of it in their own time.
  */
-import { wordOf } from '@seaworthy/fleet/devices'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
 import type { Db, Decider, AskedFacts, TestDatabase } from '@seaworthy/server/testing'
@@ -223,12 +222,7 @@ function live(device: SimDevice, dice: Dice): void {
     device.facts = { ...facts, sequence, activity: { state, sha256, code: null } }
   } else if (dice.oneIn(6)) {
     const state = dice.pick(['rolled_back', 'failed'] as const)
-    const saidSequence = wordOf(sequence)
-    device.facts = {
-      ...facts,
-      sequence,
-      activity: { state, sha256, code: 'unhealthy', saidSequence },
-    }
+    device.facts = { ...facts, sequence, activity: { state, sha256, code: 'unhealthy' } }
   } else {
     device.facts = {
       ...facts,

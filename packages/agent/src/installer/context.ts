@@ -117,8 +117,7 @@ export async function changeAndReport(
 
 /**
  * Notes why something was refused; a refusal that was there in the last cycle already is not
- * reported again. The end of one is signed too: the server leaves out none without the device's
- * key.
+ * reported again.
  */
 export async function recordRefusals(
   context: InstallerContext,
@@ -136,12 +135,14 @@ export async function recordRefusals(
   const isOtherMetadata =
     metadata !== undefined && !equalBytes(canonicalJson(metadata), canonicalJson(state.metadata))
   if (!isNew && !isOtherMetadata && refusals.length === known.size) return
-  await changeAndReport(context, context.activity, (current) => ({
+  const edit = (current: DeviceState): DeviceState => ({
     ...current,
     refusals,
     metadata: metadata ?? current.metadata,
     timestampVerifiedAt: currentVerifiedAt(context),
-  }))
+  })
+  if (isNew || isOtherMetadata) await changeAndReport(context, context.activity, edit)
+  else await context.store.change(edit)
   for (const record of refusals) {
     if (!known.has(key(record))) context.ports.log.warn('refused', { ...record })
   }

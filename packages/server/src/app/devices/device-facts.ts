@@ -1,19 +1,16 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { CheckInFacts } from '@seaworthy/fleet/rollouts'
-import { readActivity } from '@seaworthy/fleet/rollouts'
-import type { KnownDevice } from '../../db/check-ins.ts'
+import type { WrittenCheckIn } from '../../db/check-ins.ts'
 import { parseUpdates } from '../rollouts/index.ts'
 
 /** What a decision knows of a device: its report, and what its row said when that was stored. */
 export function factsOf(
   deviceId: string,
   report: DeviceReport,
-  stored: Pick<KnownDevice, 'hardware' | 'tags' | 'updates'> & {
-    readonly saidSequence: SignedSequence
-  },
+  stored: Pick<WrittenCheckIn, 'hardware' | 'tags' | 'updates'>,
 ): CheckInFacts {
   const { platform, running, committedCounter, floor, update, sequence } = report
+  const { state, sha256 = null, code = null } = update
   return {
     deviceId,
     platform,
@@ -22,7 +19,7 @@ export function factsOf(
     running,
     committedCounter,
     floor,
-    activity: readActivity(update, stored.saidSequence),
+    activity: { state, sha256, code },
     sequence,
     heldBack: null,
     updates: parseUpdates(stored.updates),

@@ -5,7 +5,6 @@
  * when the update has ended, successful or not, and never because the device came up again.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
 import { mayRestart } from '@seaworthy/fleet/rollouts'
@@ -124,8 +123,6 @@ export interface RestartQuestion {
   readonly deviceId: string
   readonly tags: Readonly<Record<string, string>>
   readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
-  /** The signed statement that told how the update ended. */
-  readonly saidSequence: SignedSequence
   /**
    * Whether the report is signed, which it is when it says something new; idle ones repeat what was
    * said before.
@@ -202,19 +199,14 @@ async function releaseWhatIsOver(
  * only by FleetLock. An end counts only when it was reported after the slot was asked for: a device
  * that comes up in the middle of its trial still tells of the update before it.
  */
-function isOver(
-  lock: RebootLockRow,
-  { fleet, report, saidSequence, assigned }: RestartQuestion,
-): boolean {
+function isOver(lock: RebootLockRow, { fleet, report, assigned }: RestartQuestion): boolean {
   if (lock.fleet !== fleet.name) return true
   if (lock.kind !== 'device' || lock.sha256 === null) return false
   const { update, running } = report
   if (waitsFor(report, lock.sha256)) return assigned?.sha256 !== lock.sha256
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
   const isItsEnd =
-    (lock.sequence === null || saidSequence > lock.sequence) &&
-    update.sha256 === lock.sha256 &&
-    ['committed', 'rolled_back', 'failed'].includes(update.state)
+    update.sha256 === lock.sha256 && ['committed', 'rolled_back', 'failed'].includes(update.state)
   return isItsEnd || (running?.sha256 === lock.sha256 && update.state !== 'watching')
 }
 

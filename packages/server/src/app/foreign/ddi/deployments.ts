@@ -3,7 +3,6 @@
  * the release. A device has at most one open action; when the answer changes, the client is asked
  * to cancel that action first.
  */
-import { wordOf } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Effect, Feedback } from '@seaworthy/fleet/protocols'
 import {
@@ -176,7 +175,6 @@ export async function mayInstall(
         ...report,
         update: { state: 'installing', sha256: action.sha256, code: 'waiting_for_restart' },
       },
-      saidSequence: wordOf(report.sequence),
       isSigned: true,
       assigned: action,
     },

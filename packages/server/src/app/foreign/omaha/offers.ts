@@ -4,7 +4,6 @@
  * fleet's rule for restarts holds from the offer on.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import { wordOf } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { OmahaStatement } from '@seaworthy/fleet/protocols'
 import { noRestart, notAsked, readStatement } from '@seaworthy/fleet/protocols'
@@ -227,7 +226,6 @@ async function mayInstall(
       deviceId: device,
       tags,
       report: { ...report, update },
-      saidSequence: wordOf(report.sequence),
       isSigned: true,
       assigned: release,
     },
