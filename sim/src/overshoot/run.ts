@@ -72,7 +72,7 @@ export async function runOvershoot(
       const asking = askAtOnce(world, options.atOnce)
       const others = [asking.all, ...moveSometimes(world)]
       if (isKilling) {
-        await killSome(world)
+        await readAgain(() => killSome(world))
         totals.killsCount += 1
       }
       if (dice.oneIn(12)) await removeOne(world)
@@ -80,10 +80,13 @@ export async function runOvershoot(
       const outcomes = await asking.all
       totals.checkInsCount += outcomes.length
       totals.failedCount += outcomes.filter((isAnswered) => !isAnswered).length
-      seen = await checkLimits(db, id, seen, steering)
+      const before = seen
+      seen = await readAgain(() => checkLimits(db, id, before, steering))
     }
-    const [row] = await db.reader.sql<{ count: number }[]>`
-      select count(*) as count from update_events where rollout = ${id} and state = 'offered'`
+    const [row] = await readAgain(
+      () => db.reader.sql<{ count: number }[]>`
+        select count(*) as count from update_events where rollout = ${id} and state = 'offered'`,
+    )
     return { policy, ...totals, offersCount: row!.count }
   } finally {
     await Promise.all(replicas.map((replica) => replica.close()))
@@ -259,7 +262,7 @@ function moveSometimes({ dice, replicas }: World): Promise<unknown>[] {
 }
 
 async function steer({ db, dice, replicas, id }: World): Promise<Steering | null> {
-  const rollout = await readRollout(db, id)
+  const rollout = await readAgain(() => readRollout(db, id))
   const isPaused = rollout?.state === 'paused'
   if (!isPaused && !(rollout?.state === 'active' && dice.oneIn(25))) return null
   if (isPaused && !dice.oneIn(2)) return null
@@ -270,16 +273,29 @@ async function steer({ db, dice, replicas, id }: World): Promise<Steering | null
       break
     } catch {
       // The connection was killed: perhaps it is done nevertheless.
-      const now = await readRollout(db, id)
+      const now = await readAgain(() => readRollout(db, id))
       if (now?.state === (isPaused ? 'active' : 'paused')) break
     }
   }
-  const [row] = await db.reader.sql<{ id: number | null }[]>`
-    select max(id) as id from update_events where rollout = ${id}`
+  const [row] = await readAgain(
+    () => db.reader.sql<{ id: number | null }[]>`
+      select max(id) as id from update_events where rollout = ${id}`,
+  )
   return { how, eventId: row?.id ?? 0 }
 }
 
-/** Ends some sessions of the replicas, whatever they are just doing. */
+/** Reads with another session when the one that was asked has been ended. */
+async function readAgain<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await read()
+    } catch (error) {
+      if (tries === 20 || (error as { code?: unknown }).code !== '57P01') throw error
+    }
+  }
+}
+
+/** Ends some sessions, whatever they are just doing: of the replicas, and perhaps our own. */
 async function killSome({ db, dice }: World): Promise<void> {
   const sessions = await db.reader.sql<{ pid: number }[]>`
     select pid from pg_stat_activity
