@@ -44,6 +44,7 @@ async function* readPieces(stream: ReadableStream<Uint8Array> | null): HttpRespo
   } catch (cause) {
     throw new TransportError('unreachable', 'the answer broke off', { cause })
   } finally {
+    // How the connection closes changes nothing about what was read.
     await reader.cancel().catch(() => undefined)
   }
 }
