@@ -28,6 +28,11 @@ export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateStat
 
 export type UpdateEnd = (typeof ends)[number]
 
+/** Whether the update is over, in the words of the server or of a device. */
+export function hasEnded({ state }: { readonly state: string }): boolean {
+  return (ends as readonly string[]).includes(state)
+}
+
 export function isUnderWay(update: Pick<Update, 'state'>): boolean {
   return update.state === 'offered' || isWork(update.state)
 }
@@ -39,7 +44,10 @@ export function isUnderWay(update: Pick<Update, 'state'>): boolean {
 const waitingCode = 'waiting_for_restart'
 
 /** Whether the release is ready on the device, and nothing of it runs yet. */
-export function isWaitingForRestart(update: Pick<Update, 'code'> & { state: string }): boolean {
+export function isWaitingForRestart(update: {
+  readonly state: string
+  readonly code?: string | null | undefined
+}): boolean {
   return isWork(update.state) && update.code === waitingCode
 }
 

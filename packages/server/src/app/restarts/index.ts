@@ -16,4 +16,4 @@ export {
 } from './fleetlock.ts'
 export { listRebootLocks, takeAwayLock, viewRebootLock, watchRebootLocks } from './reboot-locks.ts'
 export type { SlotRefusal } from './restarts.ts'
-export { createRebootLockTable, decideRestart, releaseSlot } from './restarts.ts'
+export { createRebootLockTable, decideRestart, mayInterrupt, releaseSlot } from './restarts.ts'

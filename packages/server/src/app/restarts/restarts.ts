@@ -7,7 +7,7 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
-import { mayRestart } from '@seaworthy/fleet/rollouts'
+import { hasEnded, isWaitingForRestart, mayRestart } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import type { RebootLockRow } from '../../db/reboot-locks.ts'
@@ -23,6 +23,7 @@ import {
   notifyLocks,
   touchLock,
 } from '../../db/reboot-locks.ts'
+import type { ForeignState } from '../../db/foreign-check-ins.ts'
 import type { App, RebootLockTable } from '../app.ts'
 
 export function createRebootLockTable(db: Db): RebootLockTable {
@@ -111,18 +112,18 @@ export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> 
   }
 }
 
-/**
- * The code with which one of our agents says that it is ready and waits for permission to restart.
- */
-const waitingCode = 'waiting_for_restart'
 /** A device that waits asks again after this time at the latest. */
 const waitingPollSecondsMax = 60
 
-export interface RestartQuestion {
+/** A device that may want to restart, and what it said last. */
+interface Asker {
   readonly fleet: FleetPolicy
   readonly deviceId: string
   readonly tags: Readonly<Record<string, string>>
   readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
+}
+
+export interface RestartQuestion extends Asker {
   /**
    * Whether the report is signed, which it is when it says something new; idle ones repeat what was
    * said before.
@@ -141,51 +142,88 @@ export interface RestartAnswer {
   readonly pollSecondsMax: number
 }
 
+type Deps = Pick<App, 'db' | 'random' | 'rebootLocks' | 'zones'>
+
 /**
  * Decides about a restart at a check-in of one of our agents: gives back its slot when the report
  * shows that the update is over, and takes one when the device waits.
  */
 export async function decideRestart(
-  app: Pick<App, 'db' | 'random' | 'rebootLocks' | 'zones'>,
+  app: Deps,
   question: RestartQuestion,
   now: Date,
 ): Promise<RestartAnswer> {
-  const { fleet, deviceId, tags, report, assigned } = question
+  const { fleet, deviceId, report, assigned } = question
+  const { strategy } = fleet.reboot
+  const isPerhapsOver = question.isSigned && hasEnded(report.update) && strategy === 'coordinated'
+  const waitsFor = isWaitingForRestart(report.update) ? report.update.sha256 : undefined
+  if (app.rebootLocks.isHolder(deviceId) || isPerhapsOver) {
+    await releaseWhatIsOver(app, question, waitsFor, assigned?.sha256)
+  }
+  const isWaiting = assigned !== null && waitsFor === assigned.sha256
+  const pollSecondsMax = isWaiting ? waitingPollSecondsMax : Infinity
+  const isFree = strategy === 'immediate' || assigned === null
+  if (isFree) return { mayRestart: undefined, pollSecondsMax }
+  if (strategy === 'coordinated' && !isWaiting) return { mayRestart: false, pollSecondsMax }
+  return { mayRestart: await takeTurn(app, question, assigned.sha256, now), pollSecondsMax }
+}
+
+/**
+ * Whether a device whose client restarts without asking again may begin the release, by the rule
+ * for one of our agents that waits to restart into it. Takes a slot where the fleet has them.
+ * Without a release, only a slot for what the device was to install is given back.
+ */
+export async function mayInterrupt(
+  app: Deps,
+  fleet: FleetPolicy,
+  { device, tags, report }: Pick<ForeignState, 'device' | 'tags' | 'report'>,
+  release: { readonly sha256: string } | null,
+  now: Date,
+): Promise<boolean> {
+  if (report === null) return false
+  const asker: Asker = { fleet, deviceId: device, tags, report }
+  if (app.rebootLocks.isHolder(device)) {
+    const wanted = release?.sha256 ?? report.update.sha256
+    await releaseWhatIsOver(app, asker, wanted, release?.sha256)
+  }
+  if (release === null) return false
+  return fleet.reboot.strategy === 'immediate' || takeTurn(app, asker, release.sha256, now)
+}
+
+/** Whether the device may restart into the release now; takes a slot where the fleet has them. */
+async function takeTurn(
+  app: Deps,
+  { fleet, deviceId, tags, report }: Asker,
+  sha256: string,
+  now: Date,
+): Promise<boolean> {
   const policy = fleet.reboot
   const isHolder = app.rebootLocks.isHolder(deviceId)
-  const isEnd = ['committed', 'rolled_back', 'failed'].includes(report.update.state)
-  const isPerhapsOver = question.isSigned && isEnd && policy.strategy === 'coordinated'
-  if (isHolder || isPerhapsOver) await releaseWhatIsOver(app, question)
-  const isWaiting = assigned !== null && waitsFor(report, assigned.sha256)
-  const pollSecondsMax = isWaiting ? waitingPollSecondsMax : Infinity
-  if (policy.strategy === 'immediate') return { mayRestart: undefined, pollSecondsMax }
-  if (assigned === null) return { mayRestart: undefined, pollSecondsMax }
-  if (policy.strategy !== 'coordinated') {
-    const mayNow = judge(app.zones, policy, 0, tags, now) === undefined
-    return { mayRestart: mayNow, pollSecondsMax }
-  }
   const count = app.rebootLocks.count(fleet.name)
-  const hasNoHope = !isHolder && judge(app.zones, policy, count, tags, now) !== undefined
-  if (!isWaiting || hasNoHope) return { mayRestart: false, pollSecondsMax }
+  const isFree = judge(app.zones, policy, count, tags, now) === undefined
+  if (policy.strategy !== 'coordinated' || !(isFree || isHolder)) return isFree
   const holder: SlotHolder = {
     fleet: fleet.name,
     kind: 'device',
     holder: deviceId,
     device: deviceId,
-    sha256: assigned.sha256,
+    sha256,
     sequence: report.sequence,
   }
   const answer = await app.db.write((tx) => acquireSlot(app, tx, holder, tags, now))
   if (answer.kind === 'granted' && answer.isHeld && !isHolder) await app.rebootLocks.reload()
-  return { mayRestart: answer.kind === 'granted', pollSecondsMax }
+  return answer.kind === 'granted'
 }
 
+/** Gives back each slot whose update is over; `wanted` is what the device waits to begin. */
 async function releaseWhatIsOver(
   app: Pick<App, 'db' | 'rebootLocks'>,
-  question: RestartQuestion,
+  asker: Asker,
+  wanted: string | undefined,
+  assigned: string | undefined,
 ): Promise<void> {
-  const locks = await listLocksOfDevice(app.db.reader, question.deviceId)
-  const over = locks.filter((lock) => isOver(lock, question))
+  const locks = await listLocksOfDevice(app.db.reader, asker.deviceId)
+  const over = locks.filter((lock) => isOver(lock, asker, wanted, assigned))
   if (over.length === 0) return
   await app.db.write(async (tx) => {
     for (const { id } of over) await deleteLock(tx, id)
@@ -199,17 +237,17 @@ async function releaseWhatIsOver(
  * only by FleetLock. An end counts only when it was reported after the slot was asked for: a device
  * that comes up in the middle of its trial still tells of the update before it.
  */
-function isOver(lock: RebootLockRow, { fleet, report, assigned }: RestartQuestion): boolean {
+function isOver(
+  lock: RebootLockRow,
+  { fleet, report }: Asker,
+  wanted: string | undefined,
+  assigned: string | undefined,
+): boolean {
   if (lock.fleet !== fleet.name) return true
   if (lock.kind !== 'device' || lock.sha256 === null) return false
-  const { update, running } = report
-  if (waitsFor(report, lock.sha256)) return assigned?.sha256 !== lock.sha256
+  if (lock.sha256 === wanted) return assigned !== wanted
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
-  const isItsEnd =
-    update.sha256 === lock.sha256 && ['committed', 'rolled_back', 'failed'].includes(update.state)
-  return isItsEnd || (running?.sha256 === lock.sha256 && update.state !== 'watching')
-}
-
-function waitsFor({ update }: Pick<DeviceReport, 'update'>, sha256: string): boolean {
-  return update.state === 'installing' && update.code === waitingCode && update.sha256 === sha256
+  const { update, running } = report
+  if (update.sha256 === lock.sha256 && hasEnded(update)) return true
+  return running?.sha256 === lock.sha256 && update.state !== 'watching'
 }

@@ -27,7 +27,7 @@ import { getForeignDevice, replaceAttributes } from '../../../db/foreign-devices
 import type { App, ReleaseFile, ForeignIdentity } from '../../app.ts'
 import type { ForeignState, OpenAction } from '../foreign-check-ins.ts'
 import { decideForeign, lockForeign, storeChange } from '../foreign-check-ins.ts'
-import { decideRestart, releaseSlot } from '../../restarts/index.ts'
+import { mayInterrupt, releaseSlot } from '../../restarts/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
 import { refusalOf } from '../../refusals.ts'
 import { findReleaseFiles } from '../../content/index.ts'
@@ -162,25 +162,10 @@ export async function mayInstall(
   now: Date,
 ): Promise<boolean> {
   const fleet = app.fleets.get(state.fleet)
-  const { report } = state
-  if (fleet === undefined || report === null) return false
-  if (report.update.state === 'installing' && report.update.sha256 === action.sha256) return true
-  const { mayRestart } = await decideRestart(
-    app,
-    {
-      fleet,
-      deviceId: state.device,
-      tags: state.tags,
-      report: {
-        ...report,
-        update: { state: 'installing', sha256: action.sha256, code: 'waiting_for_restart' },
-      },
-      isSigned: true,
-      assigned: action,
-    },
-    now,
-  )
-  return mayRestart ?? true
+  const update = state.report?.update
+  if (fleet === undefined) return false
+  if (update?.state === 'installing' && update.sha256 === action.sha256) return true
+  return mayInterrupt(app, fleet, state, action, now)
 }
 
 /**

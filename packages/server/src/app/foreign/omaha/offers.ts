@@ -8,6 +8,7 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { OmahaStatement } from '@seaworthy/fleet/protocols'
 import { noRestart, notAsked, readStatement } from '@seaworthy/fleet/protocols'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import { hasEnded } from '@seaworthy/fleet/rollouts'
 import { hourMs } from '@seaworthy/std/time'
 import type { WriteTx } from '../../../db/connection.ts'
 import { getDevice, updateDevice } from '../../../db/devices.ts'
@@ -16,7 +17,7 @@ import type { App, ReleaseFile, ForeignIdentity } from '../../app.ts'
 import { openToken, signToken } from '../../access/index.ts'
 import type { ForeignState } from '../foreign-check-ins.ts'
 import { decideForeign, lockForeign, storeChange } from '../foreign-check-ins.ts'
-import { decideRestart, releaseSlot } from '../../restarts/index.ts'
+import { mayInterrupt, releaseSlot } from '../../restarts/index.ts'
 import { findReleaseFiles } from '../../content/index.ts'
 
 type Deps = Pick<
@@ -125,7 +126,7 @@ async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   if (answer.reason !== noRestart.reason) return decided
   const rollouts = app.rollouts.of(fleet)
   const wanted = rollouts.find(({ rollout }) => rollout.id === answer.rolloutId)?.release ?? null
-  if (wanted === null || !(await mayInstall(app, state, fleet, wanted, now))) return decided
+  if (wanted === null || !(await mayInterrupt(app, fleet, state, wanted, now))) return decided
   const granted = await decideForeign(app, state, null, now)
   // Another device was granted the last place meanwhile.
   if (granted.answer.release?.sha256 !== wanted.sha256) {
@@ -149,9 +150,7 @@ async function storeStatement(
     const change = locked?.report ? readStatement(locked.report, said, releases) : null
     if (locked === undefined || change === null) return locked
     // An update that has ended needs no permission to restart any more.
-    if (['committed', 'failed', 'rolled_back'].includes(change.update.state)) {
-      await releaseSlot(tx, state.device)
-    }
+    if (hasEnded(change.update)) await releaseSlot(tx, state.device)
     return storeChange(tx, locked, change, now)
   })
   return stored ?? state
@@ -169,7 +168,7 @@ async function makeOffer(
   // The release is installed already, and only the restart is missing.
   if (isSame && update?.state === 'restarting') return null
   const isUnderWay = isSame && (update?.state === 'downloading' || update?.state === 'installing')
-  if (!isUnderWay && !(await mayInstall(app, state, fleet, release, now))) return null
+  if (!isUnderWay && !(await mayInterrupt(app, fleet, state, release, now))) return null
   if (release === null) return null
   const files = await findReleaseFiles(app, release, state.platform)
   if (files.length === 0) {
@@ -202,36 +201,6 @@ async function storeUpdate(
     const locked = await lockForeign(tx, device, now)
     return locked && storeChange(tx, locked, { update }, now)
   })
-}
-
-/**
- * Whether the machine may install now, by the rule for one of our agents that is ready and waits to
- * restart. A slot that it holds for something else is given back.
- */
-async function mayInstall(
-  app: Deps,
-  { device, tags, report }: ForeignState,
-  fleet: FleetPolicy,
-  release: ReleaseFacts | null,
-  now: Date,
-): Promise<boolean> {
-  if (report === null) return false
-  const sha256 = release?.sha256 ?? report.update.sha256
-  if (sha256 === undefined) return false
-  const update = { state: 'installing', code: 'waiting_for_restart', sha256 } as const
-  const { mayRestart } = await decideRestart(
-    app,
-    {
-      fleet,
-      deviceId: device,
-      tags,
-      report: { ...report, update },
-      isSigned: true,
-      assigned: release,
-    },
-    now,
-  )
-  return mayRestart ?? true
 }
 
 const fileAudience = 'seaworthy-omaha-file'
