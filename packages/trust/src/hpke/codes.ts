@@ -1,0 +1,20 @@
+/** Why a key for receiving, or a sealed message, is refused. */
+import { TrustError } from '@seaworthy/std/refusal'
+
+export type HpkeCode =
+  /** Not 32 bytes, or a private key of something else. */
+  | 'receiving_key_malformed'
+  /** A point whose shared secret is the same for everybody: sealing to it would hide nothing. */
+  | 'receiving_key_degenerate'
+  /** Shorter than an encapsulated key and an authentication tag. */
+  | 'sealed_too_short'
+  /** Sealed to another key or for another purpose, or changed since. */
+  | 'sealed_not_opened'
+
+export function hpkeError(
+  code: HpkeCode,
+  publicMessage: string,
+  options?: { cause?: unknown },
+): TrustError<HpkeCode> {
+  return new TrustError<HpkeCode>(code, publicMessage, options)
+}

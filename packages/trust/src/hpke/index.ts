@@ -1,0 +1,6 @@
+/** Sealing to a public key (RFC 9180): what only one device can open, whoever stores it. */
+export type { HpkeCode } from './codes.ts'
+export { generateReceivingKey, openReceivingKey, parseReceivingKey } from './receiving-key.ts'
+export type { ReceivingKey } from './receiving-key.ts'
+export { createEnvelope, sealedOverhead } from './seal.ts'
+export type { Envelope } from './seal.ts'

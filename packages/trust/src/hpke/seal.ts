@@ -1,0 +1,92 @@
+/**
+ * Hybrid public key encryption (RFC 9180), one message for each encapsulation: base mode,
+ * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. It hides the message from all but the
+ * holder of the private key; it does not say who sealed it.
+ */
+import { concatBytes } from '@seaworthy/std/bytes'
+import { hpkeError } from './codes.ts'
+import type { KeyPair, ReceivingKey } from './receiving-key.ts'
+import { agree, exportPublic, generatePair, publicKeyBytes } from './receiving-key.ts'
+import type { Aead } from './schedule.ts'
+import { aes256Gcm, createSchedule, kemSecret } from './schedule.ts'
+
+const tagBytes = 16
+/** How much longer a sealed message is than the message. */
+export const sealedOverhead = publicKeyBytes + tagBytes
+
+/** Seals and opens messages of one purpose. */
+export interface Envelope {
+  /**
+   * The encapsulated key and the ciphertext, one after the other. Throws
+   * `receiving_key_malformed` and `receiving_key_degenerate`.
+   */
+  seal(
+    recipient: Uint8Array<ArrayBuffer>,
+    aad: Uint8Array<ArrayBuffer>,
+    plaintext: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>
+  /** Throws `sealed_too_short` and `sealed_not_opened`. */
+  open(
+    recipient: ReceivingKey,
+    aad: Uint8Array<ArrayBuffer>,
+    sealed: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/**
+ * `info` says what the messages are for: what was sealed for another purpose does not open. The
+ * options are for the RFC's vectors, which fix the sender's key pair and use AES-128 for this KEM.
+ */
+export async function createEnvelope(
+  info: Uint8Array,
+  {
+    aead = aes256Gcm,
+    createPair = generatePair,
+  }: { aead?: Aead; createPair?: () => Promise<KeyPair> } = {},
+): Promise<Envelope> {
+  const schedule = await createSchedule(aead, info)
+
+  const cipherFor = async (
+    secret: Uint8Array<ArrayBuffer>,
+    aad: Uint8Array<ArrayBuffer>,
+    use: 'encrypt' | 'decrypt',
+  ) => {
+    const { key, nonce } = await schedule.derive(secret)
+    return {
+      key: await crypto.subtle.importKey('raw', key, 'AES-GCM', false, [use]),
+      parameters: { name: 'AES-GCM', iv: nonce, additionalData: aad, tagLength: tagBytes * 8 },
+    }
+  }
+
+  return {
+    async seal(recipient, aad, plaintext) {
+      const pair = await createPair()
+      const encapsulated = await exportPublic(pair.publicKey)
+      const dh = await agree(pair.privateKey, recipient)
+      const secret = await kemSecret(dh, encapsulated, recipient)
+      const { key, parameters } = await cipherFor(secret, aad, 'encrypt')
+      const ciphertext = await crypto.subtle.encrypt(parameters, key, plaintext)
+      return concatBytes(encapsulated, new Uint8Array(ciphertext))
+    },
+    async open(recipient, aad, sealed) {
+      if (sealed.length < sealedOverhead) {
+        throw hpkeError('sealed_too_short', `a sealed message has at least ${sealedOverhead} bytes`)
+      }
+      const encapsulated = sealed.slice(0, publicKeyBytes)
+      try {
+        const dh = await agree(recipient.privateKey, encapsulated)
+        const secret = await kemSecret(dh, encapsulated, recipient.publicKey)
+        const { key, parameters } = await cipherFor(secret, aad, 'decrypt')
+        const ciphertext = sealed.subarray(publicKeyBytes)
+        return new Uint8Array(await crypto.subtle.decrypt(parameters, key, ciphertext))
+      } catch (cause) {
+        // One code for all of it: which part did not fit is nothing that a sender should learn.
+        throw hpkeError(
+          'sealed_not_opened',
+          'the sealed message does not open: it is for another key or purpose, or was changed',
+          { cause },
+        )
+      }
+    },
+  }
+}
