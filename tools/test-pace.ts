@@ -30,7 +30,7 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/cli/src/foreign-devices.integration.test.ts': 20,
   'packages/server/src/http/ddi/swupdate.integration.test.ts': 20,
   'packages/server/src/http/ddi/rauc.integration.test.ts': 20,
-  'sim/src/overshoot.integration.test.ts': 20,
+  'sim/src/fleet/overshoot.integration.test.ts': 20,
   'packages/server/src/config/database-url.integration.test.ts': 20,
   'packages/server/src/http/ddi/durability.integration.test.ts': 20,
   'packages/cli/src/main.integration.test.ts': 20,

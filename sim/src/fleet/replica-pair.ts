@@ -2,7 +2,6 @@
  * Two replicas of the server's application on one real PostgreSQL, in a time that only the story
  * moves.
  */
-import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Rollout, RolloutPolicy, Windows } from '@seaworthy/fleet/rollouts'
 import { createZones, windowAt } from '@seaworthy/fleet/rollouts'
 import type { DeviceReport } from '@seaworthy/api/device-self'
@@ -11,28 +10,14 @@ import { openDecider, readRollout, startTestDatabase } from '@seaworthy/server/t
 import { invariant } from '@seaworthy/std/refusal'
 import type { Random } from '@seaworthy/std/random'
 import { minuteMs } from '@seaworthy/std/time'
-import type { FleetDevice, FleetRelease } from './simulated-fleet.ts'
+import type { FleetDevice, FleetRelease } from './devices.ts'
+import { insertFleet, releases } from './fleet-rows.ts'
 import type { FaultyDb } from './faults.ts'
 import { createFaultyDb } from './faults.ts'
 import type { Stricken } from './misfortunes.ts'
 
 const fleet = 'shops'
 const names = ['replica A', 'replica B'] as const
-const insertMax = 10_000
-
-/** The signed facts, as the trust plane would have verified them. */
-const releases: readonly ReleaseFacts[] = ['1.0.0', '1.1.0'].map((version, i) => ({
-  product: 'acme',
-  channel: 'stable',
-  version,
-  targetPath: `acme/stable/${version}`,
-  sha256: String(i + 1).repeat(64),
-  counter: i + 1,
-  floor: 1,
-  platforms: ['linux/amd64'],
-  hardware: [],
-  security: false,
-}))
 
 interface Replica {
   readonly decider: Decider
@@ -44,10 +29,9 @@ interface Replica {
 }
 
 export interface ReplicaPair extends Stricken {
-  readonly releases: readonly FleetRelease[]
+  /** The database itself, beside every replica. */
+  readonly db: Db
   setNow(now: Date): void
-  /** Every device runs the first release and has said so. */
-  insertDevices(devices: readonly FleetDevice[]): Promise<void>
   /** Creates a rollout to the newest release. */
   createRollout(policy: RolloutPolicy): Promise<string>
   resumeRollout(id: string): Promise<void>
@@ -63,8 +47,6 @@ export interface ReplicaPair extends Stricken {
     device: FleetDevice,
     report: DeviceReport,
   ): Promise<FleetRelease | null | 'unreachable'>
-  /** Rows of the database itself, beside every replica. */
-  select<Row extends object>(query: string, parameters: readonly string[]): Promise<Row[]>
   close(): Promise<void>
 }
 
@@ -73,14 +55,11 @@ export const replicasCount = names.length
 export async function openReplicaPair(options: {
   startAt: Date
   random: Random
+  devices: readonly FleetDevice[]
 }): Promise<ReplicaPair> {
   const database = await startTestDatabase()
   const direct = database.open()
-  await direct.write(async ({ sql }) => {
-    await sql`
-      insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, follow, created_at)
-      values (${fleet}, 'acme', 'stable', 3600, null, true, 'rollouts', ${options.startAt})`
-  })
+  await insertFleet(direct, fleet, options.devices, options.startAt)
   let now = options.startAt
   const open = () => openReplica(database, options.random, () => now)
   const replicas = [await open(), await open()]
@@ -97,14 +76,13 @@ export async function openReplicaPair(options: {
   }
   const zones = createZones()
   return {
-    releases,
+    db: direct,
     passNotifications,
     nameOf: (index) => names[index]!,
     setNow(at) {
       now = at
     },
-    insertDevices: (devices) => insertDevices(direct, devices, now),
-    createRollout: (policy) => findLiving().decider.create(releases.at(-1)!, policy),
+    createRollout: (policy) => findLiving().decider.create(releases[1], policy),
     async resumeRollout(id) {
       await findLiving().decider.steer(id, 'resume')
       await passNotifications()
@@ -137,9 +115,6 @@ export async function openReplicaPair(options: {
         if (!isDown(replica)) throw error
         return 'unreachable'
       }
-    },
-    async select<Row extends object>(query: string, parameters: readonly string[]) {
-      return (await direct.reader.sql.unsafe(query, [...parameters])) as unknown as Row[]
     },
     killAtNextWrite: (index, moment) => replicas[index]!.faults.killAtWrite(moment),
     async restart(index) {
@@ -187,29 +162,4 @@ async function openReplica(
     releases: () => releases,
   })
   return { decider, faults, db, clock, isDeaf: false, isCutOff: false }
-}
-
-async function insertDevices(db: Db, devices: readonly FleetDevice[], at: Date): Promise<void> {
-  for (let from = 0; from < devices.length; from += insertMax) {
-    const page = devices.slice(from, from + insertMax)
-    const ids = page.map(({ id }) => id)
-    const { version, sha256, counter } = page[0]!.running
-    const report = {
-      running: { product: 'acme', version, sha256, counter },
-      committedCounter: counter,
-      floor: 0,
-    }
-    await db.write(async ({ sql }) => {
-      await sql`
-        insert into devices (id, fleet, key_id, public_key, platform, agent_version, tags, provisioning_key, registered_at)
-        select id, ${fleet}, id, '{}'::jsonb, 'linux/amd64', '0.1.0', '{}'::jsonb, 'provisioning_0', ${at}
-        from unnest(${ids}::text[]) as given (id)`
-      await sql`
-        insert into device_states (device, seen_at, reported_at, digest, fleet, tags)
-        select id, ${at}, ${at}, '', ${fleet}, '{}'::jsonb from unnest(${ids}::text[]) as given (id)`
-      await sql`
-        insert into last_reports (device, report)
-        select id, ${sql.json(report)} from unnest(${ids}::text[]) as given (id)`
-    })
-  }
 }

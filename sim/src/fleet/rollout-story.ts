@@ -5,13 +5,16 @@
  */
 import { membersOf } from '@seaworthy/fleet/rollouts'
 import { seededRandom } from '@seaworthy/std/random'
-import type { FleetDevice } from './simulated-fleet.ts'
-import { createFleetDevices, hear, instantOf, liveUntil, reportOf } from './simulated-fleet.ts'
+import { reportOf } from './devices.ts'
+import { releases } from './fleet-rows.ts'
 import type { ReplicaPair } from './replica-pair.ts'
 import { openReplicaPair, replicasCount } from './replica-pair.ts'
-import { checkLimits } from './limits.ts'
+import type { Seen, Steering } from './limits.ts'
+import { checkLimits, nothingSeen } from './limits.ts'
 import type { Misfortune } from './misfortunes.ts'
 import { createMisfortunes, planWave } from './misfortunes.ts'
+import type { StoryDevice } from './story-devices.ts'
+import { createStoryDevices, hear, instantOf, liveUntil } from './story-devices.ts'
 
 export const fleetStoryName = 'fleet-rollout'
 export const devicesCountDefault = 100_000
@@ -74,9 +77,16 @@ export async function tellFleetStory(options: FleetStoryOptions): Promise<string
     options.onLine?.(line)
   }
   const random = seededRandom(options.seed)
-  const pair = await openReplicaPair({ startAt, random })
+  const devices = createStoryDevices({
+    count: options.devicesCount,
+    badShare,
+    pollMinutes,
+    running: releases[0],
+    random,
+  })
+  const pair = await openReplicaPair({ startAt, random, devices })
   try {
-    await new FleetStory(pair, options, random, tell).play()
+    await new FleetStory(pair, devices, random, tell).play()
   } finally {
     await pair.close()
   }
@@ -85,14 +95,16 @@ export async function tellFleetStory(options: FleetStoryOptions): Promise<string
 
 class FleetStory {
   readonly #pair: ReplicaPair
-  readonly #devices: FleetDevice[]
+  readonly #devices: StoryDevice[]
   readonly #tell: (line: string) => void
   readonly #random
   readonly #policy
   /** Devices by the minute at which they speak next. */
-  readonly #agenda = new Map<number, FleetDevice[]>()
+  readonly #agenda = new Map<number, StoryDevice[]>()
   readonly #misfortunes = createMisfortunes()
   #rolloutId = ''
+  #seen: Seen = nothingSeen
+  #steering: Steering | null = null
   #wavesOpenCount = 0
   #state = 'active'
   #wasOpen = false
@@ -102,29 +114,21 @@ class FleetStory {
 
   constructor(
     pair: ReplicaPair,
-    { devicesCount }: FleetStoryOptions,
+    devices: StoryDevice[],
     random: ReturnType<typeof seededRandom>,
     tell: (line: string) => void,
   ) {
     this.#pair = pair
     this.#tell = tell
     this.#random = random
-    this.#policy = policyOf(devicesCount)
-    const running = pair.releases[0]!
-    this.#devices = createFleetDevices({
-      count: devicesCount,
-      badShare,
-      pollMinutes,
-      running,
-      random,
-    })
+    this.#devices = devices
+    this.#policy = policyOf(devices.length)
   }
 
   async play(): Promise<void> {
     const { length } = this.#devices
     const bad = this.#devices.filter(({ isBad }) => isBad).length
     this.#tell(`${length} devices run 1.0.0; 1.1.0 will fail its health check on ${bad} of them`)
-    await this.#pair.insertDevices(this.#devices)
     this.#rolloutId = await this.#pair.createRollout(this.#policy)
     const { waves, inFlightMax, perPeriod } = this.#policy
     const shares = waves.map(({ members }) => `${members.percent} %`).join(', ')
@@ -141,7 +145,7 @@ class FleetStory {
     await this.#end()
   }
 
-  #plan(device: FleetDevice): void {
+  #plan(device: StoryDevice): void {
     const list = this.#agenda.get(device.nextAtMinute)
     if (list === undefined) this.#agenda.set(device.nextAtMinute, [device])
     else list.push(device)
@@ -158,14 +162,14 @@ class FleetStory {
     for (const group of groupsOf(speaking)) {
       await this.#letSpeak(group.devices, group.replica, minute)
     }
-    if (minute % 60 === 59) await checkLimits(this.#pair, this.#rolloutId, this.#policy)
+    if (minute % 60 === 59) await this.#checkLimits()
   }
 
   /**
    * Lets all ask at once at one replica; a device that gets no answer asks another one a minute
    * later.
    */
-  async #letSpeak(devices: readonly FleetDevice[], replica: number, minute: number): Promise<void> {
+  async #letSpeak(devices: readonly StoryDevice[], replica: number, minute: number): Promise<void> {
     const now = instantOf(startAt, minute)
     const answers = await Promise.all(
       devices.map((device) => this.#pair.checkIn(replica, device, reportOf(device, now))),
@@ -212,7 +216,7 @@ class FleetStory {
   }
 
   async #end(): Promise<void> {
-    await checkLimits(this.#pair, this.#rolloutId, this.#policy)
+    await this.#checkLimits()
     const rollout = await this.#pair.getRollout(this.#rolloutId)
     const updated = this.#devices.filter(({ running }) => running.version === '1.1.0').length
     const good = this.#devices.filter(({ isBad }) => !isBad).length
@@ -222,10 +226,18 @@ class FleetStory {
     )
   }
 
+  async #checkLimits(): Promise<void> {
+    this.#seen = await checkLimits(this.#pair.db, this.#rolloutId, this.#seen, this.#steering)
+    this.#steering = null
+  }
+
   #resumption(atMinute: number): Misfortune {
     return {
       atMinute,
       happen: async () => {
+        // What follows is judged by itself, and not by what was seen an hour before.
+        await this.#checkLimits()
+        this.#steering = { how: 'resume', eventId: this.#seen.eventId }
         await this.#pair.resumeRollout(this.#rolloutId)
         return 'a person has looked at the failures, accepts them and resumes'
       },
@@ -239,13 +251,13 @@ class FleetStory {
 
 interface Group {
   readonly replica: number
-  readonly devices: readonly FleetDevice[]
+  readonly devices: readonly StoryDevice[]
 }
 
 /**
  * Groups devices by replica and by kind: with nothing new to say, at work, with something signed.
  */
-function* groupsOf(devices: readonly FleetDevice[]): Iterable<Group> {
+function* groupsOf(devices: readonly StoryDevice[]): Iterable<Group> {
   for (let replica = 0; replica < replicasCount; replica++) {
     const own = devices.filter((_, i) => i % replicasCount === replica)
     for (const kind of [isIdle, isAtWork, hasSigned]) {
@@ -257,9 +269,9 @@ function* groupsOf(devices: readonly FleetDevice[]): Iterable<Group> {
   }
 }
 
-const hasSigned = ({ hasNewReport }: FleetDevice) => hasNewReport
-const isAtWork = ({ hasNewReport, trial }: FleetDevice) => !hasNewReport && trial !== null
-const isIdle = ({ hasNewReport, trial }: FleetDevice) => !hasNewReport && trial === null
+const hasSigned = ({ hasNewReport }: StoryDevice) => hasNewReport
+const isAtWork = ({ hasNewReport, trial }: StoryDevice) => !hasNewReport && trial !== null
+const isIdle = ({ hasNewReport, trial }: StoryDevice) => !hasNewReport && trial === null
 
 function describeWaves(
   waves: readonly {

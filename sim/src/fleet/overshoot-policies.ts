@@ -2,6 +2,8 @@
  * Random policies for tests of limits: every kind of wave, limit and stop, in many combinations.
  */
 import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
+import type { Random } from '@seaworthy/std/random'
+import { randomBelow } from '@seaworthy/std/random'
 
 /** Whole numbers drawn from a seed. */
 export interface Dice {
@@ -12,15 +14,8 @@ export interface Dice {
   pick<T>(of: readonly T[]): T
 }
 
-/** Dice by Mulberry32. */
-export function createDice(seed: number): Dice {
-  let state = seed >>> 0
-  const roll = (below: number) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
+export function createDice(random: Random): Dice {
+  const roll = (below: number) => randomBelow(random, below)
   return { roll, oneIn: (times) => roll(times) === 0, pick: (of) => of[roll(of.length)]! }
 }
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@seaworthy/server/testing'
 import { startTestDatabase } from '@seaworthy/server/testing'
-import { runOvershoot } from './overshoot/run.ts'
+import { runOvershoot } from './overshoot.ts'
 
 let database: TestDatabase
 

@@ -4,16 +4,19 @@
  * pause and resume: and after every step the limits are counted again. The seed decides everything
  * but what the processes make of it in their own time.
  */
-import type { ReleaseFacts } from '@seaworthy/fleet/releases'
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
-import type { Db, Decider, AskedFacts, TestDatabase } from '@seaworthy/server/testing'
+import type { Db, Decider, TestDatabase } from '@seaworthy/server/testing'
 import { openDecider, readRollout } from '@seaworthy/server/testing'
-import { systemRandom } from '@seaworthy/std/random'
+import { seededRandom, systemRandom } from '@seaworthy/std/random'
 import { ManualClock } from '@seaworthy/std/time'
-import type { Seen, Steering } from './invariants.ts'
-import { checkLimits, nothingSeen } from './invariants.ts'
-import type { Dice } from './policies.ts'
-import { createDice, rollPolicy } from './policies.ts'
+import type { FleetDevice, FleetRelease } from './devices.ts'
+import { createDevice, endTrial, reportOf } from './devices.ts'
+import { insertFleet, releases } from './fleet-rows.ts'
+import type { Seen, Steering } from './limits.ts'
+import { checkLimits, nothingSeen } from './limits.ts'
+import type { Dice } from './overshoot-policies.ts'
+import { createDice, rollPolicy } from './overshoot-policies.ts'
 
 export interface RaceOptions {
   readonly seed: number
@@ -32,32 +35,22 @@ export interface RunResult {
   readonly killsCount: number
 }
 
-const release: ReleaseFacts = {
-  product: 'acme',
-  channel: 'stable',
-  version: '2.0.0',
-  targetPath: 'acme/stable/2.0.0',
-  sha256: '2'.repeat(64),
-  counter: 2,
-  floor: 1,
-  platforms: ['linux/amd64'],
-  hardware: [],
-  security: false,
-}
+const [, release] = releases
 
 /** Throws when a limit did not hold; the caller's message names the seed. */
 export async function runOvershoot(
   database: TestDatabase,
   options: RaceOptions,
 ): Promise<RunResult> {
-  const dice = createDice(options.seed)
+  const dice = createDice(seededRandom(options.seed))
   const policy = rollPolicy(dice)
   const db = database.open()
   const clock = new ManualClock(new Date('2026-03-28T12:00:00Z'))
   const fleet = `fleet-${options.seed}`
   const replicas: Decider[] = []
   try {
-    const devices = await makeFleet(db, fleet, options, dice)
+    const devices = makeDevices(options, dice)
+    await insertFleet(db, fleet, devices, clock.now())
     for (let i = 0; i < options.replicasCount; i++) {
       replicas.push(await openReplica(database, clock, fleet, dice))
     }
@@ -94,10 +87,9 @@ export async function runOvershoot(
   }
 }
 
-interface SimDevice {
-  facts: AskedFacts
-  /** Path of the release that it is at work on. */
-  assigned: string | null
+interface RaceDevice extends FleetDevice {
+  /** What it was told last. */
+  assigned: FleetRelease | null
 }
 
 interface World {
@@ -105,59 +97,15 @@ interface World {
   readonly clock: ManualClock
   readonly dice: Dice
   readonly replicas: readonly Decider[]
-  readonly devices: SimDevice[]
+  readonly devices: RaceDevice[]
   readonly id: string
 }
 
-async function makeFleet(
-  db: Db,
-  fleet: string,
-  { devicesCount, seed }: RaceOptions,
-  dice: Dice,
-): Promise<SimDevice[]> {
-  const devices = Array.from({ length: devicesCount }, (_, i): SimDevice => {
-    const suffix = `${String(seed).padStart(13, '0')}${String(i).padStart(13, '0')}`
-    return {
-      assigned: null,
-      facts: {
-        deviceId: `device_${suffix}`,
-        platform: 'linux/amd64',
-        hardware: null,
-        tags: dice.oneIn(8) ? { ring: 'early' } : {},
-        running: { product: 'acme', sha256: '1'.repeat(64), counter: 1 },
-        committedCounter: 1,
-        floor: 1,
-        activity: { state: 'idle', sha256: null, code: null },
-        sequence: 1,
-        heldBack: null,
-      },
-    }
+function makeDevices({ devicesCount, seed }: RaceOptions, dice: Dice): RaceDevice[] {
+  return Array.from({ length: devicesCount }, (_, i) => {
+    const tags = dice.oneIn(8) ? { ring: 'early' } : {}
+    return { ...createDevice(seed * 1_000_000 + i, releases[0], tags), assigned: null }
   })
-  const json = JSON.stringify(
-    devices.map(({ facts }) => ({
-      id: facts.deviceId,
-      tags: facts.tags,
-      report: { running: { ...facts.running, version: '1.0.0' } },
-    })),
-  )
-  await db.write(async ({ sql }) => {
-    await sql`
-      insert into fleets (name, product, channel, poll_seconds, updates_enabled, follow, created_at)
-      values (${fleet}, 'acme', 'stable', 60, true, 'rollouts', now())`
-    await sql`
-      insert into devices (id, fleet, key_id, public_key, provisioning_key, platform, agent_version, tags,
-        registered_at)
-      select id, ${fleet}, id, '{}', 'none', 'linux/amd64', '0', tags, now()
-      from jsonb_to_recordset(${json}::text::jsonb) as d (id text, tags jsonb)`
-    await sql`
-      insert into device_states (device, seen_at, reported_at, digest, fleet, tags)
-      select id, now(), now(), '', ${fleet}, tags
-      from jsonb_to_recordset(${json}::text::jsonb) as d (id text, tags jsonb)`
-    await sql`
-      insert into last_reports (device, report)
-      select id, report from jsonb_to_recordset(${json}::text::jsonb) as d (id text, report jsonb)`
-  })
-  return devices
 }
 
 /** Opens a replica with a clock of its own that is up to a minute wrong. */
@@ -172,7 +120,6 @@ function openReplica(
     now: () => new Date(clock.now().getTime() + skewMs),
     monotonicMs: () => clock.monotonicMs(),
   }
-  const releases = [release]
   return openDecider({
     db: database.open(),
     clock: skewed,
@@ -187,25 +134,27 @@ function openReplica(
  * the database failed.
  */
 function askAtOnce(world: World, atOnce: number): { all: Promise<boolean[]> } {
-  const { dice, devices, replicas } = world
+  const { clock, dice, devices, replicas } = world
   const asked: Promise<boolean>[] = []
-  const busy = new Set<SimDevice>()
+  const busy = new Set<RaceDevice>()
   while (asked.length < atOnce) {
     const device = dice.pick(devices)
     if (busy.has(device)) continue
     busy.add(device)
     live(device, dice)
-    const { facts } = device
+    const report = reportOf(device, clock.now())
     const times = dice.oneIn(5) ? 2 : 1
-    for (let i = 0; i < times; i++) asked.push(ask(device, facts, dice.pick(replicas)))
+    for (let i = 0; i < times; i++) asked.push(ask(device, report, dice.pick(replicas)))
   }
   return { all: Promise.all(asked) }
 }
 
-async function ask(device: SimDevice, facts: AskedFacts, replica: Decider): Promise<boolean> {
+async function ask(device: RaceDevice, report: DeviceReport, replica: Decider): Promise<boolean> {
+  const { hasNewReport } = device
   try {
-    const answer = await replica.checkIn(facts)
-    device.assigned = answer.release?.sha256 ?? null
+    const answer = await replica.report(device.id, report, hasNewReport)
+    device.assigned = answer.release
+    if (device.sequence === report.sequence) device.hasNewReport = false
     return true
   } catch {
     // It asks again; what it was told is not known.
@@ -214,27 +163,15 @@ async function ask(device: SimDevice, facts: AskedFacts, replica: Decider): Prom
 }
 
 /** Does what the device did since it asked last. */
-function live(device: SimDevice, dice: Dice): void {
-  const { facts, assigned } = device
-  const isTold = assigned === release.sha256 && facts.running?.sha256 !== release.sha256
+function live(device: RaceDevice, dice: Dice): void {
+  const { running, assigned } = device
+  const isTold = assigned?.sha256 === release.sha256 && running.sha256 !== release.sha256
   if (!isTold || dice.oneIn(4)) return
-  const sequence = facts.sequence + 1
-  const { sha256, counter } = release
   if (dice.oneIn(3)) {
-    const state = dice.pick(['downloading', 'installing', 'watching'] as const)
-    device.facts = { ...facts, sequence, activity: { state, sha256, code: null } }
+    device.trial = { release, state: dice.pick(['downloading', 'installing', 'watching'] as const) }
   } else if (dice.oneIn(6)) {
-    const state = dice.pick(['rolled_back', 'failed'] as const)
-    device.facts = { ...facts, sequence, activity: { state, sha256, code: 'unhealthy' } }
-  } else {
-    device.facts = {
-      ...facts,
-      sequence,
-      running: { product: 'acme', sha256, counter },
-      committedCounter: counter,
-      activity: { state: 'committed', sha256, code: null },
-    }
-  }
+    endTrial(device, release, dice.pick(['rolled_back', 'failed'] as const))
+  } else endTrial(device, release, 'committed')
 }
 
 /** A device leaves for good, whatever it is just doing. */
@@ -244,7 +181,7 @@ async function removeOne({ dice, devices, replicas }: World): Promise<void> {
   // The connection was killed: perhaps the device is gone, perhaps it is silent from now on.
   await dice
     .pick(replicas)
-    .remove(device!.facts.deviceId)
+    .remove(device!.id)
     .catch(() => undefined)
 }
 

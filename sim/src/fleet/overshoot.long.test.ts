@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { TestDatabase } from '@seaworthy/server/testing'
 import { startTestDatabase } from '@seaworthy/server/testing'
 import { systemClock } from '@seaworthy/std/time'
-import { runOvershoot } from './overshoot/run.ts'
+import { runOvershoot } from './overshoot.ts'
 
 let database: TestDatabase
 
