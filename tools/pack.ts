@@ -24,6 +24,7 @@ interface Manifest {
   readonly name: string
   readonly exports?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
   readonly files?: readonly string[]
 }
 
@@ -67,9 +68,9 @@ function shipModule(source: string): string {
   return shipped + bare.slice(copied)
 }
 
-/** The manifest of what is shipped: exports that only tests use are gone. */
+/** The manifest of what is shipped: exports and packages that only tests or builds use are gone. */
 function shipManifest(manifest: Manifest, files: ReadonlySet<string>): Manifest {
-  const { files: _, exports = {}, ...rest } = manifest
+  const { files: _, devDependencies: __, exports = {}, ...rest } = manifest
   const kept = Object.entries(exports)
     .filter(([, target]) => files.has(target.replace('./', '')))
     .map(([subpath, target]) => [subpath, asScript(target)] as const)
@@ -95,9 +96,17 @@ function stage(folder: string, files: readonly string[], out: string): void {
   }
 }
 
+/** Builds the pages for browsers, which are shipped as they are served. */
+function buildPages(): void {
+  const web = join(repositoryRoot, 'packages/web')
+  const args = [join(web, 'build/main.ts'), '--out', join(web, 'dist/packed')]
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
 /** Makes the tarballs in `out`. */
 function pack(out: string): void {
   const folders = listShipped('packages/cli')
+  buildPages()
   const npm = (args: readonly string[]) =>
     execFileSync('npm', ['pack', '--json', ...args], { cwd: repositoryRoot, encoding: 'utf8' })
   const listed = JSON.parse(npm(['--dry-run', ...folders.map((folder) => `./${folder}`)])) as {

@@ -9,8 +9,10 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs'
+import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { makeFolders } from '@seaworthy/oci/folders'
@@ -86,7 +88,21 @@ test('the packed command line runs, serves and logs in with nothing but its tarb
   const login = run('login', url, '--pin', pin, '--token', token)
   assert.equal(login.status, 0, login.stderr)
   assert.match(run('fleet', 'list').stdout, /^no fleets/i)
+  const page = await readPage(`${url}/sign-in`)
+  const script = /src="(\/assets\/app-[^"]+\.js)"/.exec(page)?.[1]
+  assert.ok(script !== undefined, page)
+  assert.match(await readPage(`${url}${script}`), /recovery/i)
 })
+
+/** Reads what a browser would get from the server of this test, whose certificate is its own. */
+function readPage(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { rejectUnauthorized: false, agent: false }, (response) => {
+      assert.equal(response.statusCode, 200, url)
+      text(response).then(resolve, reject)
+    }).on('error', reject)
+  })
+}
 
 test('every program that the packed command line starts is named by its manifest, and loads', () => {
   const cli = join(modules, '@seaworthy/cli')
@@ -100,8 +116,9 @@ test('every program that the packed command line starts is named by its manifest
   const programs = new Map(
     started.map(([, name, program]) => [`${name}/${program}`, { name: name!, program: program! }]),
   )
-  // The pages are not packed yet: without their builder the server serves none.
+  // The pages are packed as they are served, and not what builds them.
   programs.delete('@seaworthy/web/build')
+  programs.delete('@seaworthy/web/pages')
   assert.ok(programs.size >= 3, [...programs.keys()].join())
   const { dependencies = {} } = readManifest(cli)
   for (const { name, program } of programs.values()) {

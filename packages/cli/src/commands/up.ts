@@ -3,7 +3,6 @@
  * them on.
  */
 import type { Command } from 'commander'
-import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
@@ -51,10 +50,11 @@ async function up(
  * the server then serves no pages.
  */
 async function preparePages(ports: CliPorts): Promise<string | undefined> {
-  const program = findPageBuild()
-  if (program === undefined) return undefined
-  const home = dirname(dirname(program))
-  if (!existsSync(join(home, 'src'))) return join(home, 'dist/packed')
+  const program = pathOf(() => import.meta.resolve('@seaworthy/web/build'))
+  if (program === undefined) {
+    const packed = pathOf(() => import.meta.resolve('@seaworthy/web/pages'))
+    return packed && dirname(packed)
+  }
   const exitCode = await ports.runForeground(program, [])
   if (exitCode !== 0) {
     throw new CliError('failed', 'the pages that browsers get could not be built', {
@@ -62,12 +62,13 @@ async function preparePages(ports: CliPorts): Promise<string | undefined> {
         'Run “npm ci” in the checkout and try again, or name pages built elsewhere with --web-folder.',
     })
   }
-  return join(home, 'dist/current')
+  return join(dirname(dirname(program)), 'dist/current')
 }
 
-function findPageBuild(): string | undefined {
+/** The path that is found; `undefined` where no such file is installed. */
+function pathOf(find: () => string): string | undefined {
   try {
-    return fileURLToPath(import.meta.resolve('@seaworthy/web/build'))
+    return fileURLToPath(find())
   } catch {
     return undefined
   }
@@ -75,12 +76,9 @@ function findPageBuild(): string | undefined {
 
 /** A program beside ours, found by its package name; it is started, never imported. */
 function findServer(): string {
-  try {
-    return fileURLToPath(import.meta.resolve('@seaworthy/server/main'))
-  } catch (cause) {
-    throw new CliError('failed', 'the server is not installed beside this command line', {
-      cause,
-      wayOut: 'Install the package @seaworthy/server, or run this from a checkout.',
-    })
-  }
+  const server = pathOf(() => import.meta.resolve('@seaworthy/server/main'))
+  if (server !== undefined) return server
+  throw new CliError('failed', 'the server is not installed beside this command line', {
+    wayOut: 'Install the package @seaworthy/server, or run this from a checkout.',
+  })
 }
