@@ -3,6 +3,7 @@
  * verified.
  */
 import type { ReadTx, WriteTx } from './connection.ts'
+import { lockKeys } from './lock-keys.ts'
 
 export interface MetadataRow {
   readonly role: string
@@ -45,7 +46,7 @@ export async function insertMetadata({ sql }: WriteTx, row: MetadataRow): Promis
  * transaction.
  */
 export async function lockPublication({ sql }: WriteTx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(7403003)`
+  await sql`select pg_advisory_xact_lock(${lockKeys.metadata}::int)`
 }
 
 /** Tells every worker to load the metadata again. */

@@ -7,13 +7,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { Log } from '@seaworthy/std/log'
 import type { Db } from './connection.ts'
 import { allowPauses } from './connection.ts'
+import { lockKeys } from './lock-keys.ts'
 
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
 
 const folder = new URL('./migrations/', import.meta.url)
-const lockKey = 7_403_001
 /** The oldest version of PostgreSQL that the tests of several servers have run on. */
 const versionMin = 15
 
@@ -48,7 +48,7 @@ export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
     if (major < versionMin) {
       throw new MigrationError(`this is PostgreSQL ${major}; ${versionMin} or newer is needed`)
     }
-    await sql`select pg_advisory_xact_lock(${lockKey}::int)`
+    await sql`select pg_advisory_xact_lock(${lockKeys.migrations}::int)`
     await sql`
       create table if not exists schema_migrations (
         name text primary key, sha256 text not null, applied_at timestamptz not null)`

@@ -1,6 +1,7 @@
 /** People, their recovery codes, and the code of the first owner’s link. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
+import { lockKeys } from './lock-keys.ts'
 
 export interface PersonRow extends Grant {
   readonly id: string
@@ -28,7 +29,7 @@ const passkeysCount = (sql: ReadTx['sql']) => sql`
  * at once do not leave nobody.
  */
 export async function lockPeople({ sql }: WriteTx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(7403003)`
+  await sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
 }
 
 export async function getPerson({ sql }: ReadTx, id: string): Promise<ListedPerson | undefined> {

@@ -1,6 +1,7 @@
 /** Sealed secrets and public facts of the server. */
 import type { ReadTx, WriteTx } from './connection.ts'
 import { allowPauses } from './connection.ts'
+import { lockKeys } from './lock-keys.ts'
 
 /** The newest version of a secret, still sealed. */
 export async function readSecret(
@@ -56,5 +57,5 @@ export async function updateFact({ sql }: WriteTx, name: string, value: string):
 /** Only one process at a time does the first start. */
 export async function lockFirstStart(tx: WriteTx): Promise<void> {
   await allowPauses(tx)
-  await tx.sql`select pg_advisory_xact_lock(7403002)`
+  await tx.sql`select pg_advisory_xact_lock(${lockKeys.firstStart}::int)`
 }

@@ -4,9 +4,10 @@
  */
 import type { Sleep } from '@seaworthy/std/time'
 import { pingDatabase } from '../../db/connection.ts'
+import { lockKeys } from '../../db/lock-keys.ts'
 import type { App, HealthProblem } from '../app.ts'
 
-export const leaderLockKey = 7_403_010
+export const leaderLockKey = lockKeys.leader
 
 /**
  * The time for an answer is short, because a load balancer asks every few seconds and does not wait

@@ -1,0 +1,13 @@
+/**
+ * Every advisory lock there is. Two things under one key would wait for each other, and two
+ * transactions that take them in either order for ever.
+ */
+export const lockKeys = {
+  migrations: 7_403_001,
+  firstStart: 7_403_002,
+  metadata: 7_403_003,
+  people: 7_403_004,
+  pairings: 7_403_005,
+  /** Held by the worker that does what only one may do. */
+  leader: 7_403_010,
+} as const
