@@ -50,7 +50,8 @@ export function createClient(options: ClientOptions): ApiClient {
         signal?: AbortSignal
       }
       const headers: Record<string, string> = { accept: 'application/json' }
-      const token = route.auth === 'public' ? undefined : await options.token?.()
+      const needsNone = route.auth === 'public' || route.auth === 'pairing'
+      const token = needsNone ? undefined : await options.token?.()
       if (token !== undefined) headers['authorization'] = `Bearer ${token}`
       if (body !== undefined) headers['content-type'] = 'application/json'
       const response = await options.transport({

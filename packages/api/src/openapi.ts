@@ -53,6 +53,7 @@ const security: Readonly<Record<RouteAuth, readonly object[]>> = {
   public: [],
   actor: [{ token: [] }, { session: [] }],
   session: [{ session: [] }],
+  pairing: [],
   'provisioning-key': [{ provisioningKey: [] }],
   'device-assertion': [],
   device: [{ device: [] }],

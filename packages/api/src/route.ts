@@ -12,6 +12,8 @@ export type RouteAuth =
   | 'actor'
   /** A person's session, and no token: what is about the person's own account. */
   | 'session'
+  /** A command line that has no credential yet; the codes of its pairing are in the body. */
+  | 'pairing'
   | 'provisioning-key'
   | 'device-assertion'
   | 'device'

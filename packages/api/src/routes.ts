@@ -5,6 +5,7 @@ import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as invitations from './invitations.ts'
 import * as omaha from './omaha.ts'
+import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as products from './products.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   people,
   invitations,
   passkeys,
+  pairings,
   trust,
   proposals,
   products,

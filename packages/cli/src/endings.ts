@@ -28,7 +28,7 @@ type Ending = readonly [exit: ExitName, wayOut?: string]
 type WithWayOut = readonly [exit: ExitName, wayOut: string]
 
 const signInAgain =
-  'Ask an administrator for a token and run `seaworthy login URL --pin … --token …`.'
+  'Run `seaworthy login URL --pin …` and sign in with a browser, or ask an administrator for a token: `--token …`.'
 const whoMay = 'See `seaworthy whoami` for the role of this token.'
 const otherContent =
   'Whoever made the release has to make it again: `seaworthy release create`. Do not sign it.'
@@ -203,6 +203,11 @@ const server: Readonly<Record<string, WithWayOut>> = {
   session_not_found: ['notFound', 'See `seaworthy session list` for the sessions there are.'],
   invitation_not_found: ['notFound', 'Invite again: `seaworthy person invite --role ROLE`.'],
   person_disabled: ['refused', 'Let them in again: `seaworthy person enable PERSON`.'],
+  pairing_expired: ['refused', 'Run `seaworthy login` again, and type the new code.'],
+  pairing_refused: ['notAllowed', 'Ask the person who refused it.'],
+  pairing_decided: ['refused', 'See `seaworthy token list`, and `seaworthy token revoke ID`.'],
+  pairing_void: ['notAllowed', 'Run `seaworthy login` again, with somebody who may approve it.'],
+  pairings_too_many: ['refused', 'Wait ten minutes, or ask for a token: `seaworthy token create`.'],
   owner_last: ['refused', 'An owner makes another person owner first, in the browser.'],
   owner_scoped: ['refused', 'Leave out --product and --fleet, or give another role.'],
   proposal_too_large: [

@@ -1,5 +1,6 @@
 /** The program `seaworthy`: the only place that touches the process and its environment. */
 import { spawn } from 'node:child_process'
+import { hostname } from 'node:os'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
@@ -63,6 +64,7 @@ const ports: CliPorts = {
   random: systemRandom,
   keyFileCost: defaultKeyFileCost,
   environment: process.env,
+  machine: hostname(),
   timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
   out: createScreen(process.stdout),
   err,

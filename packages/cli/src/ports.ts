@@ -45,6 +45,8 @@ export interface CliPorts {
   /** The cost of each guess at the passphrase of a new key file. */
   keyFileCost: KeyFileCost
   environment: Readonly<Record<string, string | undefined>>
+  /** What this machine calls itself. */
+  machine: string
   /** IANA name of the zone that people here read times in. */
   timeZone: string
   out: Screen

@@ -4,6 +4,7 @@ export const pagePaths = [
   '/account',
   '/first-owner',
   '/invitation',
+  '/pair',
   '/people',
   '/recovery',
   '/sign-in',

@@ -8,9 +8,11 @@ import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
 import {
   accept,
+  approvePairing,
   becomeOwner,
   changeRole,
   disable,
+  findPairing,
   invite,
   makeNewLink,
   makeRecoveryCodes,
@@ -41,7 +43,7 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await server?.stop()
   })
 
-  test('A1 A2 A4 people come in, invite, confirm, lose their keys and come back, with the browser alone', async () => {
+  test('A1 A2 A3 A4 people come in, invite, confirm, pair a command line, lose their keys and come back, with the browser alone', async () => {
     const owner = await browser.open()
     // The link works over the address of its own page too, which loads nothing by itself.
     await owner.page.goto('/first-owner')
@@ -89,6 +91,19 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await owner.page.getByRole('row', { name: /Ben Okafor.*disabled/ }).waitFor()
     await invited.page.goto('/account')
     await invited.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    // A command line shows a code; its person types it into the page and confirms.
+    const machine = server.beginLogin()
+    await server.endConfirmations()
+    const found = await findPairing(owner.page, await machine.code())
+    await found.getByText('127.0.0.1').waitFor()
+    await assertGood(owner, 'a command line asks')
+    await approvePairing(owner.page, found)
+    assert.match(await machine.ended(), /Paired with .*, role viewer/)
+    const other = server.beginLogin()
+    const refused = await findPairing(owner.page, await other.code())
+    await refused.getByRole('button', { name: 'Refuse' }).click()
+    await owner.page.getByText('was refused and gets no token').waitFor()
+    assert.match(await other.ended(), /\(pairing_refused\)/)
     for (const person of [owner, invited]) {
       assert.deepEqual(person.complaints, [])
       await person.close()

@@ -5,6 +5,7 @@ import { FirstOwnerPage } from './pages/first-owner.tsx'
 import { InvitationPage } from './pages/invitation.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { OverviewPage } from './pages/overview.tsx'
+import { PairPage } from './pages/pair.tsx'
 import { PeoplePage } from './pages/people.tsx'
 import { RecoveryPage } from './pages/recovery.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
@@ -30,6 +31,7 @@ const tree = root.addChildren([
   shell.addChildren([
     inside('/', OverviewPage),
     inside('/people', PeoplePage),
+    inside('/pair', PairPage),
     inside('/account', AccountPage),
   ]),
   outside('/sign-in', SignInPage),

@@ -21,6 +21,19 @@ export function formatDistance(at: Date, now: Date): string {
   return ms > 0 ? `in ${text}` : `${text} ago`
 }
 
+/** A length of time in its largest unit: `30 days`, `12 hours`. What is begun counts whole. */
+export function formatSpan(seconds: number): string {
+  const ms = seconds * 1000
+  const [count, unit] =
+    ms < hourMs
+      ? [ms / minuteMs, 'minute']
+      : ms < 2 * dayMs
+        ? [ms / hourMs, 'hour']
+        : [ms / dayMs, 'day']
+  const whole = Math.ceil(count)
+  return `${whole} ${unit}${whole === 1 ? '' : 's'}`
+}
+
 /** The exact instant in the reader's zone, with the zone. */
 export function formatExact(at: Date, locale?: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(locale, {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { userCodeLetters } from '@seaworthy/api/pairings'
 import fc from 'fast-check'
 import { describeBrowser } from './browsers.ts'
 import { takeLinkCode } from './link-code.ts'
 import { pagePaths } from './page-paths.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
 import { describeGrant, roleNames, roleTexts } from './roles.ts'
-import { formatDistance, formatExact } from './times.ts'
+import { formatDistance, formatExact, formatSpan } from './times.ts'
+import { normalizeUserCode } from './user-codes.ts'
 
 test('A1 the code of a link is taken out of the address, and nothing else is taken for one', () => {
   const code = 'ab'.repeat(32)
@@ -38,6 +40,37 @@ test('A1 a recovery code is read however it was typed off paper (property)', () 
   for (const text of ['', 'abcd', 'u'.repeat(24), '0'.repeat(23), '0'.repeat(25)]) {
     assert.equal(normalizeRecoveryCode(text), undefined, text)
   }
+})
+
+test('A3 the code of a command line is read however it was typed (property)', () => {
+  const letter = fc.constantFrom(...userCodeLetters.split(''))
+  const eight = fc.array(letter, { minLength: 8, maxLength: 8 })
+  fc.assert(
+    fc.property(
+      eight,
+      fc.constantFrom('-', ' ', '', ' – '),
+      fc.boolean(),
+      (all, between, isLow) => {
+        const text = `${all.slice(0, 4).join('')}${between}${all.slice(4).join('')}`
+        const code = `${all.slice(0, 4).join('')}-${all.slice(4).join('')}`
+        assert.equal(normalizeUserCode(isLow ? text.toLowerCase() : text), code)
+      },
+    ),
+  )
+  for (const text of ['', 'BCDF-GHJ', 'BCDF-GHJKL', 'ACDF-GHJK', '1CDF-GHJK']) {
+    assert.equal(normalizeUserCode(text), undefined, text)
+  }
+})
+
+test('a span of time is one number of one unit', () => {
+  assert.deepEqual([60, 3600, 86_400, 172_800, 30 * 86_400, 90 * 60].map(formatSpan), [
+    '1 minute',
+    '1 hour',
+    '24 hours',
+    '2 days',
+    '30 days',
+    '2 hours',
+  ])
 })
 
 test('a distance in time is one number of one unit', () => {

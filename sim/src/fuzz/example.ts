@@ -17,7 +17,9 @@ const texts = [
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
+    ...['pairing'],
   ].map((kind) => `${kind}_${'0'.repeat(26)}`),
+  'BCDF-GHJK',
   'ann@example.org',
   '0000-0000-0000-0000-0000-0000',
   'fleet:read',

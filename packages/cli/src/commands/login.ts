@@ -5,10 +5,15 @@ import { showSelf, showServer } from '@seaworthy/api/server'
 import { permissionsOf } from '@seaworthy/fleet/access'
 import { isPin } from '@seaworthy/oci/transport'
 import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
+import { roleName } from '@seaworthy/api/tokens'
+import type { TokenView } from '@seaworthy/api/tokens'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
+import { collect, durationWithDefault, oneOf } from '../options.ts'
+import type { WantedToken } from '../pairing.ts'
+import { pair } from '../pairing.ts'
 import type { CliPorts } from '../ports.ts'
 import { logSettings, tokenPath, warnOfLog, withSession } from '../session.ts'
 import { checkLog } from '../state/audit-log.ts'
@@ -28,10 +33,25 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
   program
     .command('login <url>')
     .description(
-      'pair this command line with a server; the whole line is printed by `seaworthy up`',
+      'pair this command line with a server: by the line that `seaworthy up` printed, or by a code that you type into the server’s page',
     )
     .option('--pin <sha256:…>', 'SHA-256 of the public key of the server certificate')
-    .option('--token <token>', 'the API token; without it a hidden prompt asks')
+    .option('--token [token]', 'the API token; without a value a hidden prompt asks')
+    .option('--pair', 'ask for a token in the browser; the default where there is no --token')
+    .option(
+      '--role <role>',
+      `role to ask for: ${roleName.options.join(', ')}`,
+      oneOf<Role>(...roleName.options),
+    )
+    .option('--product <name>', 'limit the token to this product, repeatable', collect)
+    .option('--fleet <name>', 'limit the token to this fleet, repeatable', collect)
+    .addOption(
+      durationWithDefault('--expires <duration>', 'lifetime to ask for, for example 7d', {
+        least: '1m',
+        most: '366d',
+        standard: '30d',
+      }),
+    )
     .option('--root <sha256:…>', 'SHA-256 of the first root.json, from the people who made it')
     .action(async (url: string, options: LoginOptions, command: Command) =>
       logIn(createContext(ports, command), url, options),
@@ -42,9 +62,13 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
     .action(async (_options: object, command: Command) => showActor(createContext(ports, command)))
 }
 
-interface LoginOptions {
+type Role = TokenView['role']
+
+interface LoginOptions extends WantedToken {
   pin?: string
-  token?: string
+  /** True for a token that is to be typed. */
+  token?: string | true
+  pair?: boolean
   root?: string
 }
 
@@ -60,7 +84,7 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
   if (options.root !== undefined && rootDigest === undefined) {
     throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>')
   }
-  const token = options.token ?? (await askToken(ports))
+  const givenToken = await readToken(ports, options)
   const base = configFolder(ports, context.options.configDir)
   const config = await readConfig(base)
   const name =
@@ -70,6 +94,8 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     options.pin === undefined ? {} : { pin: options.pin },
   )
   try {
+    const stranger = createClient({ baseUrl: url, transport })
+    const token = givenToken ?? (await pair(context, stranger, options))
     const client = createClient({ baseUrl: url, transport, token: () => token })
     const info = await client.call(showServer, {})
     await parseNoteKey(info.logVerifierKey)
@@ -146,12 +172,22 @@ function parseOrigin(text: string): string {
   return url.origin
 }
 
-async function askToken(ports: CliPorts): Promise<string> {
-  if (!ports.prompt.isInteractive)
+/** The token, or `undefined` where a person in a browser is to give one. */
+async function readToken(ports: CliPorts, options: LoginOptions): Promise<string | undefined> {
+  const { token: given, pair: isPaired = false } = options
+  if (given !== undefined && isPaired) {
+    throw new CliError('usage', '--token and --pair exclude each other')
+  }
+  if (typeof given === 'string') return given
+  const { isInteractive } = ports.prompt
+  // A script that forgot its token must not wait for a person.
+  if (!isInteractive && !isPaired) {
     throw new CliError('usage', 'no --token given, and nobody is there to type it', {
       wayOut:
-        'Paste the whole line that `seaworthy up` printed, or ask an administrator for a token (`seaworthy token create`).',
+        'Paste the whole line that `seaworthy up` printed, ask an administrator for a token (`seaworthy token create`), or use --pair and a browser.',
     })
+  }
+  if (given === undefined) return undefined
   const [token] = await ports.prompt.askSecrets(['Token: '])
   return token!.trim()
 }

@@ -35,6 +35,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
     random: systemRandom,
     keyFileCost: cheapKeyFileCost,
     environment: {},
+    machine: 'test-machine',
     timeZone: 'UTC',
     prompt: {
       isInteractive: false,

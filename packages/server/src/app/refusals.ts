@@ -51,6 +51,12 @@ export type PersonRefusal =
   | 'person_disabled'
   | 'session_not_found'
   | 'recovery_code_wrong'
+  | 'pairing_not_found'
+  | 'pairing_expired'
+  | 'pairing_refused'
+  | 'pairing_decided'
+  | 'pairing_void'
+  | 'pairings_too_many'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 

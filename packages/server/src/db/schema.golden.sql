@@ -130,6 +130,22 @@ omaha_apps.product text not null
 omaha_apps.app_id text not null
 omaha_apps.changed_at timestamp with time zone not null
 omaha_apps.changed_by text not null
+pairings.id text not null
+pairings.secret_sha256 bytea not null
+pairings.user_code text not null
+pairings.machine text not null
+pairings.address text not null
+pairings.network text not null
+pairings.role text
+pairings.products text[]
+pairings.fleets text[]
+pairings.lifetime_seconds integer not null
+pairings.created_at timestamp with time zone not null
+pairings.expires_at timestamp with time zone not null
+pairings.interval_seconds integer not null
+pairings.asked_at timestamp with time zone not null
+pairings.state text not null default 'waiting'::text
+pairings.decided_by text
 passkeys.id text not null
 passkeys.person_id text not null
 passkeys.rp_id text not null
@@ -354,6 +370,12 @@ log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
 log_tiles: PRIMARY KEY (level, index)
 omaha_apps: PRIMARY KEY (product)
+pairings: CHECK (((state = 'waiting'::text) = (decided_by IS NULL)))
+pairings: CHECK (((role IS NOT NULL) OR (state <> ALL (ARRAY['approved'::text, 'used'::text]))))
+pairings: FOREIGN KEY (decided_by) REFERENCES people(id)
+pairings: PRIMARY KEY (id)
+pairings: CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'refused'::text, 'used'::text])))
+pairings: UNIQUE (user_code)
 passkeys: UNIQUE (credential_id)
 passkeys: FOREIGN KEY (person_id) REFERENCES people(id)
 passkeys: PRIMARY KEY (id)
@@ -444,6 +466,9 @@ CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
 CREATE UNIQUE INDEX omaha_apps_pkey ON public.omaha_apps USING btree (product)
+CREATE INDEX pairings_expiry ON public.pairings USING btree (expires_at)
+CREATE UNIQUE INDEX pairings_pkey ON public.pairings USING btree (id)
+CREATE UNIQUE INDEX pairings_user_code_key ON public.pairings USING btree (user_code)
 CREATE UNIQUE INDEX passkeys_credential_id_key ON public.passkeys USING btree (credential_id)
 CREATE INDEX passkeys_person ON public.passkeys USING btree (person_id)
 CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)

@@ -17,6 +17,8 @@ test('A9 wrong credentials are counted for the address, the whole IPv6 network, 
     [(n: number) => `2001:db8:1:2::${n.toString(16)}`, () => undefined],
     // The address is another one each time, and the account always the same.
     [(n: number) => `2001:db8:${n.toString(16)}::1`, guess],
+    // A person who has signed in guesses codes of others from everywhere.
+    [(n: number) => `2001:db8:${n.toString(16)}::1`, () => `person_${'0'.repeat(26)}`],
   ] as const) {
     const limiter = createAttemptLimiter(clock)
     for (let n = 0; n < max; n++) limiter.countWrong(from(addressOf(n)), credentialOf(n))

@@ -38,6 +38,12 @@ export async function authenticate(
     return anonymous
   }
   if (auth === 'device-assertion') return anonymous
+  if (auth === 'pairing') {
+    // A command line asks, and no page: a foreign one would have a question asked from the
+    // person's own address.
+    requireNoForeignPage(req)
+    return anonymous
+  }
   const bearer = bearerOf(req)
   const cookie = cookieOf(req, 'session')
   if (bearer === undefined && cookie !== undefined) {
@@ -86,7 +92,7 @@ function refusal(publicMessage: string): HttpError {
 export interface AttemptLimiter {
   /**
    * Throws `too_many_requests` when the address has sent too many in this minute, or the account
-   * has been tried with too many.
+   * has been tried with too many. The account is that of a credential, or the person who guesses.
    */
   countWrong(req: Pick<IncomingMessage, 'socket'>, credential?: string): void
 }
@@ -112,7 +118,7 @@ export function createAttemptLimiter(clock: Clock): AttemptLimiter {
   return {
     countWrong({ socket }, credential) {
       turn()
-      const account = /^(sw[a-z]?_[0-9a-z]{26})_/.exec(credential ?? '')?.[1]
+      const account = /^(?:sw[a-z]?|person)_[0-9a-z]{26}/.exec(credential ?? '')?.[0]
       const ofAddress = count(networkOf(socket.remoteAddress ?? ''))
       const ofAccount = account === undefined ? 0 : count(account)
       if (Math.max(ofAddress, ofAccount) <= tryLimits.wrongPerMinute) return

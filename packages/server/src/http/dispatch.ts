@@ -3,6 +3,7 @@
  * done and answered.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -59,7 +60,7 @@ export function createDispatcher(
     const identified = () => authenticate(app, req, route.auth, limiter, now)
     const actor = await (app.tracer?.span('authenticate', {}, identified) ?? identified())
     try {
-      if (route.auth !== 'public') requirePermission(actor, permission)
+      if (!isForStrangers(route)) requirePermission(actor, permission)
       if (route.auth === 'session') requirePerson(actor)
     } catch (error) {
       const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300) }
@@ -82,7 +83,7 @@ export function createDispatcher(
       if (cookies.length > 0) res.setHeader('set-cookie', cookies)
       sendReply(res, route.status, reply)
     } catch (error) {
-      if (isGuess(error)) limiter.countWrong(req)
+      if (isGuess(error)) limiter.countWrong(req, actor.kind === 'person' ? actor.id : undefined)
       throw error
     }
   }
@@ -149,6 +150,9 @@ function methodRefusal(methods: readonly string[]): HttpError {
   })
 }
 
+/** Routes on which nobody is signed in yet. */
+const isForStrangers = ({ auth }: Route) => auth === 'public' || auth === 'pairing'
+
 /** Answers to a wrong secret, key or proof of somebody who is not signed in yet. */
 const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([
   'assertion_invalid',
@@ -159,6 +163,7 @@ const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([
   'first_owner_code_wrong',
   'invitation_not_found',
   'recovery_code_wrong',
+  'pairing_not_found',
 ])
 
 /**

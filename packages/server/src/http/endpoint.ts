@@ -124,11 +124,23 @@ export function asks<R extends Route & { readonly name: `${string}.options` }>(
 }
 
 /** A question that is a POST only because its secret must stand in no address. */
-export function tells<R extends Route & { readonly name: 'invitation.read' }>(
+export function tells<R extends Route & { readonly name: `${string}.read` }>(
   route: R,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
   return { route, permission: 'account:self', run: work, [sealed]: true }
+}
+
+/**
+ * A question of somebody whom nobody knows yet. It is no entry of the log, which a stranger could
+ * fill; whatever a person decides about it is one.
+ */
+export function begins<R extends Route & { readonly name: 'pairing.create' }>(
+  route: R,
+  work: (app: App, tx: WriteTx, call: AuditedCall<R>) => Promise<ReplyInputOf<R>>,
+): Endpoint {
+  const run = (app: App, call: Call<R>) => app.db.write((tx) => work(app, tx, call))
+  return { route, permission: 'account:self', run, [sealed]: true }
 }
 
 /** Where the answer of a ceremony was given, and what the browser kept for it. */

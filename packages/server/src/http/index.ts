@@ -22,6 +22,7 @@ import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { invitationEndpoints } from './invitations.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
+import { pairingEndpoints } from './pairings.ts'
 import { passkeyEndpoints } from './passkeys.ts'
 import { personEndpoints } from './people.ts'
 import { productEndpoints } from './products.ts'
@@ -55,6 +56,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...personEndpoints,
     ...invitationEndpoints,
     ...passkeyEndpoints,
+    ...pairingEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

@@ -335,7 +335,7 @@ test('openapi names its server, and for every route what must be sent with a req
   const schemes = Object.keys(document.components.securitySchemes)
   for (const route of routes) {
     const names = operationOf(route).security.flatMap((one) => Object.keys(one))
-    assert.equal(names.length === 0, ['public', 'device-assertion'].includes(route.auth))
+    assert.equal(names.length === 0, ['public', 'pairing', 'device-assertion'].includes(route.auth))
     for (const name of names) assert.ok(schemes.includes(name))
   }
   for (const one of document.security) assert.ok(schemes.includes(Object.keys(one)[0]!))

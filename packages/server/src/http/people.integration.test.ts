@@ -14,6 +14,13 @@ import {
   revokeInvitation,
 } from '@seaworthy/api/invitations'
 import {
+  approvePairing,
+  beginPairing,
+  fetchPairing,
+  readPairing,
+  refusePairing,
+} from '@seaworthy/api/pairings'
+import {
   addPasskey,
   askPasskey,
   askRecovery,
@@ -100,12 +107,17 @@ async function auditEntries(): Promise<Record<string, unknown>[]> {
 }
 
 /** Changes the database as time would. */
-async function age(statement: 'invitation' | 'step-up' | 'idle', id: string): Promise<void> {
+async function age(
+  statement: 'invitation' | 'pairing' | 'step-up' | 'idle',
+  id: string,
+): Promise<void> {
   const db = server.openDatabase()
   try {
     await db.write(async ({ sql }) => {
       if (statement === 'invitation') {
         await sql`update invitations set expires_at = now() - interval '1 s' where id = ${id}`
+      } else if (statement === 'pairing') {
+        await sql`update pairings set expires_at = now() - interval '1 s' where id = ${id}`
       } else if (statement === 'step-up') {
         await sql`update sessions set stepped_up_at = now() - interval '301 s' where id = ${id}`
       } else {
@@ -593,4 +605,146 @@ test('A1 attack: a registration is answered with what another purpose, page or p
     }),
     refused('challenge_missing'),
   )
+})
+
+const machine = 'laptop-of-ann'
+const lifetimeSeconds = 3600
+
+/** A command line that asks for a token, as a stranger. */
+async function ask(wanted: { role?: 'admin' | 'operator' | 'viewer'; products?: string[] } = {}) {
+  return client.api.call(beginPairing, { body: { machine, lifetimeSeconds, ...wanted } })
+}
+
+/** What the person does in the page: types the code, looks, and lets it have the token. */
+async function approve(browser: TestBrowser, userCode: string, role: 'admin' | 'viewer') {
+  const { id } = await browser.api.call(readPairing, { body: { userCode } })
+  return browser.api.call(approvePairing, { body: { pairingId: id, userCode, role } })
+}
+
+const fetchToken = (deviceCode: string) => client.api.call(fetchPairing, { body: { deviceCode } })
+
+test('A3 a person types the code of a command line, sees who asks, and lets it have a token, once', async () => {
+  const { browser, id } = await join('operator', ['acme'])
+  const begun = await ask({ role: 'viewer' })
+  assert.equal(begun.page, `${owner.origin}/pair`)
+  assert.deepEqual((await fetchToken(begun.deviceCode)).state, 'waiting')
+  const { userCode } = begun
+  const seen = await browser.api.call(readPairing, { body: { userCode } })
+  assert.deepEqual(
+    [seen.machine, seen.address, seen.role, seen.products, seen.lifetimeSeconds],
+    [machine, '127.0.0.1', 'viewer', ['acme'], lifetimeSeconds],
+  )
+  assert.ok(seen.roles.includes('operator') && !seen.roles.includes('admin'))
+  await approve(browser, userCode, 'viewer')
+  const paired = await fetchToken(begun.deviceCode)
+  assert.ok(paired.state === 'paired')
+  assert.deepEqual(
+    [paired.view.name, paired.view.role, paired.view.products, paired.view.createdBy],
+    [`cli-${machine}`, 'viewer', ['acme'], id],
+  )
+  assert.equal((await client.as(paired.token).call(showSelf, {})).role, 'viewer')
+  await assert.rejects(fetchToken(begun.deviceCode), refused('pairing_decided'))
+  const entries = await auditEntries()
+  const done = entries.filter(({ actor, outcome }) => actor === id && outcome === 'done')
+  assert.deepEqual(
+    done.map(({ action }) => action).filter((action) => String(action).startsWith('pairing.')),
+    ['pairing.approve', 'pairing.fetch'],
+  )
+  assert.ok(!JSON.stringify(entries).includes(begun.deviceCode))
+})
+
+test('A3 A4 attack: a person is made to give a command line more than they have', async () => {
+  const { browser } = await join('operator', ['acme'])
+  const strong = await ask({ role: 'admin' })
+  await assert.rejects(approve(browser, strong.userCode, 'admin'), refused('grant_exceeds_own'))
+  // The person may still give less.
+  await approve(browser, strong.userCode, 'viewer')
+  const wide = await ask({ products: ['acme', 'other'] })
+  await assert.rejects(approve(browser, wide.userCode, 'viewer'), refused('grant_exceeds_own'))
+  const { id } = await browser.api.call(readPairing, { body: { userCode: wide.userCode } })
+  const body = { pairingId: id, userCode: wide.userCode }
+  await browser.api.call(refusePairing, { body })
+  await assert.rejects(fetchToken(wide.deviceCode), refused('pairing_refused'))
+})
+
+test('A2 A3 attack: a stolen session lets a command line have a token: it must confirm first', async () => {
+  const { browser } = await join('admin')
+  const { session } = await browser.api.call(showSession, {})
+  const { userCode } = await ask()
+  await age('step-up', session.id)
+  await assert.rejects(approve(browser, userCode, 'viewer'), refused('step_up_required'))
+  await browser.stepUp()
+  await approve(browser, userCode, 'viewer')
+})
+
+test('A3 A4 attack: a command line fetches its token after the person may do less, or keeps it then', async () => {
+  const { browser, id } = await join('admin')
+  const [fetched, late, disabled] = [await ask(), await ask(), await ask()]
+  for (const { userCode } of [fetched, late]) await approve(browser, userCode, 'admin')
+  await approve(browser, disabled.userCode, 'viewer')
+  const paired = await fetchToken(fetched.deviceCode)
+  assert.ok(paired.state === 'paired')
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'viewer' } })
+  await assert.rejects(client.as(paired.token).call(showSelf, {}), refused('unauthenticated'))
+  await assert.rejects(fetchToken(late.deviceCode), refused('pairing_void'))
+  await owner.api.call(disablePerson, { params: { personId: id } })
+  await assert.rejects(fetchToken(disabled.deviceCode), refused('pairing_void'))
+  const entry = (await auditEntries()).findLast(({ action }) => action === 'pairing.fetch')
+  assert.deepEqual([entry?.['actor'], entry?.['detail']], [id, { code: 'pairing_void' }])
+})
+
+test('A3 attack: a code is guessed, comes late, is decided twice, or the short one is used for the long one', async () => {
+  const { browser } = await join('admin')
+  const wrong = { userCode: 'BBBB-BBBB' }
+  await assert.rejects(browser.api.call(readPairing, { body: wrong }), refused('pairing_not_found'))
+  const begun = await ask()
+  const { userCode } = begun
+  for (const deviceCode of [
+    userCode,
+    `${begun.deviceCode.slice(0, -1)}${begun.deviceCode.endsWith('0') ? '1' : '0'}`,
+    server.adminToken,
+  ]) {
+    await assert.rejects(fetchToken(deviceCode), refused('pairing_not_found'))
+  }
+  await assert.rejects(client.as(begun.deviceCode).call(showSelf, {}), refused('unauthenticated'))
+  const { id } = await browser.api.call(readPairing, { body: { userCode } })
+  const other = await ask()
+  await assert.rejects(
+    browser.api.call(approvePairing, {
+      body: { pairingId: id, userCode: other.userCode, role: 'admin' },
+    }),
+    refused('pairing_not_found'),
+  )
+  await approve(browser, userCode, 'viewer')
+  await assert.rejects(approve(owner, userCode, 'admin'), refused('pairing_decided'))
+  const seen = await browser.api.call(readPairing, { body: { userCode: other.userCode } })
+  await age('pairing', seen.id)
+  await assert.rejects(approve(browser, other.userCode, 'viewer'), refused('pairing_expired'))
+  await assert.rejects(fetchToken(other.deviceCode), refused('pairing_expired'))
+})
+
+test('A3 two questions for one token at once get it once', async () => {
+  const { userCode, deviceCode } = await ask()
+  await approve(owner, userCode, 'viewer')
+  const both = await Promise.allSettled([fetchToken(deviceCode), fetchToken(deviceCode)])
+  const got = both.filter((one) => one.status === 'fulfilled' && one.value.state === 'paired')
+  assert.equal(got.length, 1)
+})
+
+test('A3 A9 attack: strangers begin pairings without end, or have a page begin one', async () => {
+  const foreign = browse()
+  Object.assign(foreign.headers, { 'sec-fetch-site': 'cross-site' })
+  await assert.rejects(
+    foreign.api.call(beginPairing, { body: { machine, lifetimeSeconds } }),
+    refused('request_cross_site'),
+  )
+  const entries = (await auditEntries()).length
+  const all = await Promise.allSettled(Array.from({ length: 20 }, () => ask()))
+  const codes = all.map((one) =>
+    one.status === 'fulfilled' ? 'begun' : (one.reason as ProblemError).code,
+  )
+  assert.ok(codes.filter((code) => code === 'begun').length <= 10)
+  assert.ok(codes.includes('pairings_too_many'))
+  assert.deepEqual([...new Set(codes)].toSorted(), ['begun', 'pairings_too_many'])
+  assert.equal((await auditEntries()).length, entries, 'strangers fill no log')
 })

@@ -202,6 +202,12 @@ const personTable = {
   person_disabled: no(403, 'The person may not sign in'),
   session_not_found: no(404, 'No such session'),
   recovery_code_wrong: no(401, 'The recovery code is not valid'),
+  pairing_not_found: no(404, 'No such pairing'),
+  pairing_expired: no(410, 'The pairing is over'),
+  pairing_refused: no(403, 'The pairing was refused'),
+  pairing_decided: no(409, 'The pairing was decided before'),
+  pairing_void: no(403, 'The pairing counts no more'),
+  pairings_too_many: no(429, 'Too many pairings wait'),
 } satisfies Record<PersonRefusal, Mapped>
 
 const rebootLockTable = {

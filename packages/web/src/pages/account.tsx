@@ -1,5 +1,6 @@
 /** One’s own account: who one is, passkeys, recovery codes, sessions. */
-import { Badge, Group, Paper, Stack, Text } from '@mantine/core'
+import { Anchor, Badge, Group, Paper, Stack, Text } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
 import { useSession } from '../session.ts'
 import { describeScope } from '../roles.ts'
 import { Page } from '../ui/page.tsx'
@@ -13,7 +14,14 @@ export function AccountPage() {
   if (session.data === undefined || session.data === null) return null
   const { person, recoveryCodesLeft } = session.data
   return (
-    <Page title="Your account">
+    <Page
+      title="Your account"
+      action={
+        <Anchor underline="always" renderRoot={(props: object) => <Link to="/pair" {...props} />}>
+          Pair a command line
+        </Anchor>
+      }
+    >
       <Paper withBorder p="md">
         <Group justify="space-between">
           <Stack gap={0}>

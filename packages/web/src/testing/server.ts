@@ -1,5 +1,7 @@
 /** The whole product as people start it, `seaworthy up`, on a folder that goes with the test. */
 import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,9 +22,19 @@ export interface WebServer {
   readonly ownerLink: string
   /** Everything that `up` has printed so far. */
   readonly output: () => string
+  /** Begins `seaworthy login` for this server on a machine of its own, without a token. */
+  readonly beginLogin: () => PairedMachine
   /** Lets everybody’s confirmation end, as five minutes would. */
   readonly endConfirmations: () => Promise<void>
   readonly stop: () => Promise<void>
+}
+
+/** A command line that waits for a person. */
+interface PairedMachine {
+  /** The code that it shows. */
+  readonly code: () => Promise<string>
+  /** Waits for its end; answers what it said. */
+  readonly ended: () => Promise<string>
 }
 
 const beside = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
@@ -46,7 +58,9 @@ export async function startWebServer(): Promise<WebServer> {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   }
+  const logins: ChildProcess[] = []
   const stop = async () => {
+    for (const login of logins) login.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) {
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
@@ -77,6 +91,36 @@ export async function startWebServer(): Promise<WebServer> {
     token: (await readFile(tokenFile, 'utf8')).trim(),
     ownerLink: (await readFile(ownerLinkFile, 'utf8')).trim(),
     output: () => output,
+    beginLogin: () => {
+      const config = join(folder, `config-${randomUUID()}`)
+      const url = `https://localhost:${port}`
+      const asked = ['login', url, '--pin', pin, '--pair', '--role', 'viewer']
+      const login = spawn(launcher, ['--config-dir', config, ...asked], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      logins.push(login)
+      let said = ''
+      for (const stream of [login.stdout, login.stderr]) {
+        stream.setEncoding('utf8').on('data', (piece: string) => (said += piece))
+      }
+      const codeOf = () => /^ {4}([A-Z]{4}-[A-Z]{4})$/m.exec(said)?.[1]
+      return {
+        code: async () => {
+          await waitUntil(
+            () => Promise.resolve(`a code: ${said}`),
+            () => Promise.resolve(codeOf() !== undefined),
+          )
+          return codeOf()!
+        },
+        ended: async () => {
+          await waitUntil(
+            () => Promise.resolve(`the end of the login: ${said}`),
+            () => Promise.resolve(login.exitCode !== null),
+          )
+          return said
+        },
+      }
+    },
     endConfirmations: async () => {
       const program = beside('server/src/testing/end-confirmations.ts')
       await promisify(execFile)(process.execPath, [program, join(folder, 'data')])

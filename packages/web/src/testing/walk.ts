@@ -108,6 +108,23 @@ export async function makeRecoveryCodes(page: Page): Promise<string[]> {
   return (await readSecret(page, 'Your recovery codes')).trim().split('\n')
 }
 
+/** Looks who asks by the code of a command line, on the page for that. */
+export async function findPairing(page: Page, code: string): Promise<Locator> {
+  await page.goto('/pair')
+  await page.getByLabel('Code').fill(code.toLowerCase().replace('-', ' '))
+  await button(page, 'Look who asks').click()
+  const found = page.getByRole('region', { name: 'Who asks' })
+  await found.waitFor()
+  return found
+}
+
+/** Lets the command line have its token, after a confirmation if one is asked for. */
+export async function approvePairing(page: Page, found: Locator): Promise<void> {
+  await found.getByRole('button', { name: 'Pair it' }).click()
+  await finish(page, found)
+  await page.getByText('gets its token as viewer').waitFor()
+}
+
 export async function signOut(page: Page): Promise<void> {
   await button(page, 'Sign out').click()
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()

@@ -1,7 +1,8 @@
 /**
  * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for
  * provisioning, `swd_…` for a device that speaks another system's protocol, `swg_…` for a gateway
- * of such devices, `swf_…` for FleetLock clients of a fleet, `sws_…` in the cookie of a session.
+ * of such devices, `swf_…` for FleetLock clients of a fleet, `sws_…` in the cookie of a session,
+ * `swc_…` for a command line that waits for its token.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -14,13 +15,14 @@ const kinds = {
   gateway: 'swg',
   fleetlock: 'swf',
   session: 'sws',
+  pairing: 'swc',
 } as const
 export type CredentialKind = keyof typeof kinds
 
 const kindsByPrefix = new Map<string, CredentialKind>(
   (Object.keys(kinds) as CredentialKind[]).map((kind) => [kinds[kind], kind]),
 )
-const form = /^(sw[pdgfs]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
+const form = /^(sw[pdgfsc]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
 
 /**
  * A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash

@@ -46,4 +46,5 @@ export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refus
 export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './registry.ts'
 export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
+export type { IssuedToken } from './tokens.ts'
 export { createToken, endToken, issueToken, listTokens, refreshToken, viewToken } from './tokens.ts'

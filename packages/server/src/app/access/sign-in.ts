@@ -23,8 +23,10 @@ export async function identify(app: Deps, bearer: string, now: Date): Promise<Ac
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
   // Foreign devices, their gateways and FleetLock clients sign in on routes of their own; the
-  // secret of a session comes in a cookie, which a browser guards, and in no other way.
-  if (['device', 'gateway', 'fleetlock', 'session'].includes(credential.kind)) return undefined
+  // secret of a session comes in a cookie, which a browser guards, and in no other way. That of a
+  // pairing fetches its token, and is none.
+  const elsewhere = ['device', 'gateway', 'fleetlock', 'session', 'pairing']
+  if (elsewhere.includes(credential.kind)) return undefined
   if (credential.kind === 'provisioning') {
     const key = await getProvisioningKey(app.db.reader, credential.id)
     if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {

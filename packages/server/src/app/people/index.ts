@@ -22,6 +22,13 @@ export {
   viewInvitation,
 } from './invitations.ts'
 export {
+  approvePairing,
+  beginPairing,
+  fetchPairing,
+  readPairing,
+  refusePairing,
+} from './pairings.ts'
+export {
   addPasskey,
   askPasskey,
   judgePasskey,

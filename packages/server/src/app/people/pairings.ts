@@ -1,0 +1,259 @@
+/**
+ * Command lines that a person lets have a token (RFC 8628). Whoever asks is a stranger until then:
+ * pairings are few, short and no entries of the log. The token has no more than its person has when
+ * it is handed out, and ends with them.
+ */
+import type { PairingView } from '@seaworthy/api/pairings'
+import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
+import { checkGrant, coversGrant, permissionsOf, roles } from '@seaworthy/fleet/access'
+import { newId } from '@seaworthy/std/ids'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import * as db from '../../db/pairings.ts'
+import type { PairingRow } from '../../db/pairings.ts'
+import { getPerson, lockPeople } from '../../db/people.ts'
+import type { PersonActor } from '../access/index.ts'
+import {
+  createCredential,
+  isSameSecret,
+  issueToken,
+  KnownPersonRefusal,
+  parseCredential,
+} from '../access/index.ts'
+import type { IssuedToken } from '../access/index.ts'
+import type { Ports } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import { makeUserCode, paceOf } from './pairing-codes.ts'
+
+const pairingMs = 10 * minuteMs
+/** How long an ended pairing still says why it has ended. */
+const rememberedMs = 10 * minuteMs
+const intervalSeconds = 3
+/** Strangers make rows: so many in all, and from one network. */
+const waitingMax = 500
+const waitingOfNetworkMax = 10
+
+export interface NewPairing extends Scope {
+  readonly machine: string
+  readonly role: TokenRole | null
+  readonly lifetimeSeconds: number
+  readonly address: string
+  readonly network: string
+}
+
+export interface BegunPairing {
+  readonly row: PairingRow
+  /** The secret of the command line: shown to nobody, stored nowhere. */
+  readonly deviceCode: string
+}
+
+/** Throws `pairings_too_many`. */
+export async function beginPairing(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  wanted: NewPairing,
+): Promise<BegunPairing> {
+  await db.lockPairings(tx)
+  const now = await tx.now()
+  await db.forgetPairings(tx, new Date(now.getTime() - rememberedMs))
+  const { all, ofNetwork } = await db.countPairings(tx, wanted.network, now)
+  if (all >= waitingMax || ofNetwork >= waitingOfNetworkMax) {
+    throw new Refusal<PersonRefusal>(
+      'pairings_too_many',
+      'too many command lines wait for a person already: decide about them, or wait ten minutes',
+    )
+  }
+  const id = newId('pairing', now, random)
+  const { text, secretSha256 } = createCredential('pairing', id, random)
+  for (;;) {
+    const row: PairingRow = {
+      ...wanted,
+      ...{ id, secretSha256, intervalSeconds, askedAt: now, createdAt: now },
+      userCode: makeUserCode(random),
+      expiresAt: new Date(now.getTime() + pairingMs),
+      state: 'waiting',
+      decidedBy: null,
+    }
+    if (await db.insertPairing(tx, row)) return { row, deviceCode: text }
+  }
+}
+
+export type FetchedPairing =
+  | { readonly state: 'waiting'; readonly intervalSeconds: number }
+  | { readonly state: 'paired'; readonly personId: string; readonly issued: IssuedToken }
+
+/**
+ * Answers the command line, and hands out the token once. Throws `pairing_not_found`,
+ * `pairing_expired`, `pairing_refused`, `pairing_decided`, `pairing_void`.
+ */
+export async function fetchPairing(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  deviceCode: string,
+): Promise<FetchedPairing> {
+  const credential = parseCredential(deviceCode)
+  if (credential?.kind !== 'pairing') throw notFound()
+  const known = await db.getPairing(tx, credential.id)
+  if (known === undefined || !isSameSecret(known.secretSha256, credential.secretSha256)) {
+    throw notFound()
+  }
+  // Before a token is handed out, nobody changes what its person may do; a stranger who asks holds
+  // nobody up.
+  if (known.state === 'approved') await lockPeople(tx)
+  const row = (await db.lockPairing(tx, credential.id))!
+  const now = await tx.now()
+  requireOpen(row, now)
+  switch (row.state) {
+    case 'waiting': {
+      const paced = paceOf(row, now)
+      await db.updatePairing(tx, { ...row, askedAt: now, intervalSeconds: paced })
+      return { state: 'waiting', intervalSeconds: paced }
+    }
+    case 'refused':
+      throw new Refusal<PersonRefusal>('pairing_refused', 'the person has refused')
+    case 'used':
+      throw new Refusal<PersonRefusal>(
+        'pairing_decided',
+        'the token of this pairing was handed out before: if not to you, revoke it',
+      )
+    case 'approved': {
+      // It was approved a moment ago: the next question is under the lock.
+      if (known.state !== 'approved') return { state: 'waiting', intervalSeconds: 1 }
+      const issued = await issuePaired(tx, ports, row, now)
+      await db.updatePairing(tx, { ...row, state: 'used' })
+      return { state: 'paired', personId: row.decidedBy!, issued }
+    }
+  }
+}
+
+/** Throws `pairing_void` when the person may not give it any more. */
+async function issuePaired(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  row: PairingRow,
+  now: Date,
+): Promise<IssuedToken> {
+  const person = await getPerson(tx, row.decidedBy!)
+  const grant = { role: row.role!, products: row.products, fleets: row.fleets }
+  if (person === undefined || person.disabledAt !== null || !coversGrant(person, grant)) {
+    throw new KnownPersonRefusal(
+      'pairing_void',
+      'the person who approved this may not do so any more: begin again',
+      row.decidedBy!,
+    )
+  }
+  const name = `cli-${row.machine.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`.slice(0, 63)
+  const lifetimeMs = row.lifetimeSeconds * secondMs
+  return issueToken(tx, ports, { ...grant, name, lifetimeMs, createdBy: person.id }, now)
+}
+
+function notFound(): Refusal<PersonRefusal> {
+  return new Refusal<PersonRefusal>(
+    'pairing_not_found',
+    'no command line waits with this code: compare it with the one that is shown, or begin again',
+  )
+}
+
+function requireOpen({ expiresAt }: PairingRow, now: Date): void {
+  if (expiresAt.getTime() > now.getTime()) return
+  throw new Refusal<PersonRefusal>(
+    'pairing_expired',
+    'nobody has decided within ten minutes: begin again with `seaworthy login`',
+  )
+}
+
+/**
+ * What the person would give: what is asked for, within what they reach themselves. A scope that is
+ * asked for beyond that stays, and is refused when it is given.
+ */
+function offerOf(person: Scope, asked: Scope): Scope {
+  return {
+    products: asked.products ?? person.products,
+    fleets: asked.fleets ?? person.fleets,
+  }
+}
+
+function rolesToGive(person: Grant): TokenRole[] {
+  const own = permissionsOf(person.role)
+  return roles.filter((role) => permissionsOf(role).every((one) => own.includes(one)))
+}
+
+/** The pairing with this code. Throws `pairing_not_found`, `pairing_expired`, `pairing_decided`. */
+export async function readPairing(
+  tx: ReadTx,
+  { person }: PersonActor,
+  userCode: string,
+  now: Date,
+): Promise<PairingView> {
+  const row = await db.findPairing(tx, userCode)
+  if (row === undefined) throw notFound()
+  requireUndecided(row, now)
+  return viewPairing({ ...row, ...offerOf(person, row) }, person)
+}
+
+function requireUndecided(row: PairingRow, now: Date): void {
+  requireOpen(row, now)
+  if (row.state === 'waiting') return
+  throw new Refusal<PersonRefusal>(
+    'pairing_decided',
+    'this was decided before; if it was not you, tell an owner',
+  )
+}
+
+interface Decision {
+  readonly pairingId: string
+  readonly userCode: string
+}
+
+/**
+ * Lets the command line have its token. Throws `pairing_not_found`, `pairing_expired`,
+ * `pairing_decided`, `grant_exceeds_own`.
+ */
+export async function approvePairing(
+  tx: WriteTx,
+  actor: PersonActor,
+  decision: Decision & { readonly role: TokenRole },
+): Promise<PairingView> {
+  const row = await lockDecided(tx, decision)
+  const { person } = actor
+  const given = { role: decision.role, ...offerOf(person, row) }
+  checkGrant(person, given)
+  const approved = { ...row, ...given, state: 'approved', decidedBy: actor.id } as const
+  await db.updatePairing(tx, approved)
+  return viewPairing(approved, person)
+}
+
+/** Throws `pairing_not_found`, `pairing_expired`, `pairing_decided`. */
+export async function refusePairing(
+  tx: WriteTx,
+  actor: PersonActor,
+  decision: Decision,
+): Promise<PairingRow> {
+  const row = await lockDecided(tx, decision)
+  await db.updatePairing(tx, { ...row, state: 'refused', decidedBy: actor.id })
+  return row
+}
+
+/** What was seen by its code is what is decided: a later pairing of the same code is another. */
+async function lockDecided(tx: WriteTx, { pairingId, userCode }: Decision): Promise<PairingRow> {
+  const row = await db.lockPairing(tx, pairingId)
+  if (row === undefined || row.userCode !== userCode) throw notFound()
+  requireUndecided(row, await tx.now())
+  return row
+}
+
+function viewPairing(row: PairingRow, person: Grant): PairingView {
+  return {
+    id: row.id,
+    machine: row.machine,
+    address: row.address,
+    createdAt: formatInstant(row.createdAt),
+    expiresAt: formatInstant(row.expiresAt),
+    role: row.role,
+    products: row.products === null ? null : [...row.products],
+    fleets: row.fleets === null ? null : [...row.fleets],
+    lifetimeSeconds: row.lifetimeSeconds,
+    roles: rolesToGive(person),
+  }
+}
