@@ -112,6 +112,12 @@ export const rolloutPolicyField = z.strictObject({
 
 const count = z.number().int().min(0)
 
+/**
+ * The facts that a sentence tells, by name, so that a page can say it in its own words. Waves are
+ * counted from 1, instants are in RFC 3339.
+ */
+const reasonValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).nullable())
+
 export const waveView = z.object({
   /** The wave's number, counted from 1. */
   number: z.number().int(),
@@ -144,12 +150,17 @@ export const rolloutView = z.object({
   stopCode: z
     .enum(['by_person', 'failure_gate', 'error_budget', 'safe_mode', 'release_withdrawn'])
     .nullable(),
+  /** The figures of a stop that failures brought; a wave is counted from 1. */
+  stopValues: z.record(z.string(), z.number()).nullable(),
   stopReason: z.string().nullable(),
   wayBackOf: idField('rollout').nullable(),
   policy: rolloutPolicyField,
   waves: z.array(waveView),
   /** What happens next, in one sentence with the figures. */
   next: z.string(),
+  /** The same as a stable code for programs, and the facts that the sentence tells. */
+  nextCode: z.string(),
+  nextValues: reasonValues,
   createdAt: instant,
   createdBy: z.string(),
   startAt: instant,
@@ -335,6 +346,7 @@ export const whyView = z.object({
   rolloutId: idField('rollout').nullable(),
   /** A stable code for programs. */
   code: z.string(),
+  values: reasonValues,
   /** One sentence with the facts. */
   sentence: z.string(),
   /** The wave that takes the device in, counted from 1; null when none does. */

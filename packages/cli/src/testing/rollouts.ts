@@ -40,6 +40,7 @@ export function makeRollout(changes: Partial<RolloutView> = {}): RolloutView {
     counter: 2,
     state: 'active',
     stopCode: null,
+    stopValues: null,
     stopReason: null,
     wayBackOf: null,
     policy: {
@@ -48,6 +49,8 @@ export function makeRollout(changes: Partial<RolloutView> = {}): RolloutView {
       waves: waves.map((_, i) => policyDefaults.waves[i] ?? policyDefaults.waves.at(-1)!),
     },
     next: 'wave 1 opens',
+    nextCode: 'due',
+    nextValues: {},
     createdAt: '2026-05-04T10:00:00Z',
     createdBy: 'ann',
     startAt: '2026-05-04T10:00:00Z',

@@ -26,9 +26,13 @@ export type Assignment =
         | Obstacle
         | 'up_to_date'
         | 'no_release_for_platform'
-        | 'pinned_version_not_published'
         | 'not_newer'
         | 'rolled_back_before'
+    }
+  | {
+      readonly release: null
+      readonly reason: 'pinned_version_not_published'
+      readonly version: string
     }
 
 /** Why a fleet offers nothing to a device, whatever its releases and rollouts are. */
@@ -55,18 +59,15 @@ export function chooseAssignment(
   const obstacle = obstacleOf(report, fleet)
   if (obstacle !== null) return { release: null, reason: obstacle }
   const runnable = releases.filter((release) => isRunnable(release, report, fleet))
+  const { pinnedVersion: version } = fleet
   const wanted =
-    fleet.pinnedVersion === null
+    version === null
       ? newestRelease(runnable)
-      : runnable.find((release) => release.version === fleet.pinnedVersion)
+      : runnable.find((release) => release.version === version)
   if (wanted === undefined) {
-    const isPinMissing =
-      fleet.pinnedVersion !== null &&
-      !releases.some((release) => release.version === fleet.pinnedVersion)
-    return {
-      release: null,
-      reason: isPinMissing ? 'pinned_version_not_published' : 'no_release_for_platform',
-    }
+    return version === null || releases.some((release) => release.version === version)
+      ? { release: null, reason: 'no_release_for_platform' }
+      : { release: null, reason: 'pinned_version_not_published', version }
   }
   const standing = standingOf(wanted, report)
   if (standing === 'running') return { release: null, reason: 'up_to_date' }
@@ -74,7 +75,7 @@ export function chooseAssignment(
   if (report.update.state === 'rolled_back' && report.update.sha256 === wanted.sha256) {
     return { release: null, reason: 'rolled_back_before' }
   }
-  return { release: wanted, reason: fleet.pinnedVersion === null ? 'newest' : 'pinned' }
+  return { release: wanted, reason: version === null ? 'newest' : 'pinned' }
 }
 
 /**

@@ -99,7 +99,7 @@ test('D11 fault: a device that has committed the release of a rollout and runs n
 test('D11 fault: a device that fell back behind what it has committed is not offered what it is then not shown', () => {
   const facts = factsOf({ running: runs(1), committedCounter: 2 })
   const admission = admitDevice(rolloutOf(), facts, now, zones)
-  assert.deepEqual(admission, { kind: 'refused', reason: 'not_newer', wave: null })
+  assert.deepEqual(admission, { kind: 'refused', reason: 'not_newer', last: null })
   const decision = decide(facts)
   assert.deepEqual(
     [decision.kind, decision.kind === 'answer' && decision.reason],

@@ -4,9 +4,10 @@
  */
 import { periodLeftCount, rateOpensMs } from './pace.ts'
 import { placeOf, thresholdOf } from './place.ts'
-import type { CheckInFacts, HeldBack, Rollout } from './rollout.ts'
+import type { CheckInFacts, HeldBack, Rate, Rollout, RolloutPolicy, Windows } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
-import { isUnderWay } from './update-states.ts'
+import type { EndedUpdate, LostUpdate } from './update-states.ts'
+import { hasEnded } from './update-states.ts'
 import { hasReached, isOutOfReach } from './updates.ts'
 import { isWindowOpen } from './windows.ts'
 import type { Zones } from './zones.ts'
@@ -36,14 +37,21 @@ export const admissionReasons = [
 ] as const
 export type AdmissionReason = (typeof admissionReasons)[number]
 
-export type Admission =
-  | { readonly kind: 'admitted'; readonly wave: number }
-  | {
-      readonly kind: 'refused'
-      readonly reason: AdmissionReason
-      /** The wave that takes the device in; `null` where none does or it was not looked for. */
-      readonly wave: number | null
-    }
+/** Why the rollout is not offered, with what the reason is about. */
+export type Denial =
+  | { readonly reason: 'not_newer'; readonly last: LostUpdate | null }
+  | { readonly reason: 'attempts_used_up' | 'retry_wait'; readonly last: LostUpdate }
+  | { readonly reason: 'wave_not_open'; readonly wave: number }
+  | { readonly reason: 'window_closed'; readonly windows: Windows }
+  | { readonly reason: 'in_flight_max'; readonly inFlightMax: number }
+  | { readonly reason: 'period_max'; readonly perPeriod: NonNullable<RolloutPolicy['perPeriod']> }
+  | { readonly reason: 'rate'; readonly rate: Rate }
+  | { readonly reason: 'already_running' | 'aborted' | 'finished' | 'not_taking_part' }
+  | { readonly reason: 'paused' | 'not_started' | 'safe_mode' | HeldBack['reason'] }
+
+type Admitted = { readonly kind: 'admitted'; readonly wave: number }
+type Refused<Reason> = { readonly kind: 'refused' } & Reason
+export type Admission = Admitted | Refused<Denial | { readonly reason: 'under_way' }>
 
 /**
  * Whether the rollout may be offered to the device now. The decision asks first whether the release
@@ -56,42 +64,59 @@ export function admitDevice(
   now: Date,
   zones: Zones,
 ): Admission {
-  const { policy } = rollout
   const update = updateIn(rollout, facts)
-  if (update !== null && isUnderWay(update)) return refused('under_way', update.wave)
-  if (update?.state === 'committed' || hasReached(rollout, facts)) {
-    return refused('already_running', update?.wave ?? null)
-  }
-  if (isOutOfReach(rollout, facts)) return refused('not_newer', null)
-  if (rollout.state === 'aborted') return refused('aborted', null)
-  if (rollout.state === 'finished') return refused('finished', null)
+  return update === null || hasEnded(update)
+    ? admitIdle(rollout, facts, update, now, zones)
+    : { kind: 'refused', reason: 'under_way' }
+}
+
+/** The same for a device whose update in the rollout, if it has one, has ended. */
+export function admitIdle(
+  rollout: Rollout,
+  facts: CheckInFacts,
+  update: EndedUpdate | null,
+  now: Date,
+  zones: Zones,
+): Admitted | Refused<Denial> {
+  const { policy } = rollout
+  if (update?.state === 'committed' || hasReached(rollout, facts)) return refused('already_running')
+  if (isOutOfReach(rollout, facts)) return { kind: 'refused', reason: 'not_newer', last: update }
+  if (rollout.state === 'aborted') return refused('aborted')
+  if (rollout.state === 'finished') return refused('finished')
   if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {
-    return refused('not_taking_part', null)
+    return refused('not_taking_part')
   }
   const wave = update?.wave ?? waveOf(rollout, facts)
-  if (wave === null) return refused('not_taking_part', null)
-  const hasFailed = update !== null && update.state !== 'superseded'
-  if (update !== null && !hasFailed && roomOf(rollout, wave) === 0) {
-    return refused('not_taking_part', wave)
+  if (wave === null) return refused('not_taking_part')
+  const failed = update?.state === 'superseded' ? null : update
+  if (update !== null && failed === null && roomOf(rollout, wave) === 0) {
+    return refused('not_taking_part')
   }
-  if (hasFailed && update.attempt >= policy.attempts.max) {
-    return refused('attempts_used_up', wave)
+  if (failed !== null && failed.attempt >= policy.attempts.max) {
+    return { kind: 'refused', reason: 'attempts_used_up', last: failed }
   }
-  if (rollout.state === 'paused') return refused('paused', wave)
+  if (rollout.state === 'paused') return refused('paused')
   const at = rolloutTime(rollout, now)
-  if (at.getTime() < rollout.startAt.getTime()) return refused('not_started', wave)
-  if (hasFailed && at.getTime() < retryMs(rollout, update)) return refused('retry_wait', wave)
-  if (wave >= rollout.wavesOpenCount) return refused('wave_not_open', wave)
-  if (policy.safeMode && !isSafe(rollout)) return refused('safe_mode', wave)
-  if (policy.windows !== null && !isWindowOpen(policy.windows, facts.tags, at, zones)) {
-    return refused('window_closed', wave)
+  if (at.getTime() < rollout.startAt.getTime()) return refused('not_started')
+  if (failed !== null && at.getTime() < retryMs(rollout, failed)) {
+    return { kind: 'refused', reason: 'retry_wait', last: failed }
   }
-  if (policy.inFlightMax !== null && sumWaves(rollout, 'inFlightCount') >= policy.inFlightMax) {
-    return refused('in_flight_max', wave)
+  if (wave >= rollout.wavesOpenCount) return { kind: 'refused', reason: 'wave_not_open', wave }
+  if (policy.safeMode && !isSafe(rollout)) return refused('safe_mode')
+  const { windows, inFlightMax, perPeriod, rate } = policy
+  if (windows !== null && !isWindowOpen(windows, facts.tags, at, zones)) {
+    return { kind: 'refused', reason: 'window_closed', windows }
   }
-  if (periodLeftCount(rollout, at) <= 0) return refused('period_max', wave)
-  if (at.getTime() < rateOpensMs(rollout)) return refused('rate', wave)
-  if (isHeldBack(rollout, facts)) return refused(facts.heldBack.reason, wave)
+  if (inFlightMax !== null && sumWaves(rollout, 'inFlightCount') >= inFlightMax) {
+    return { kind: 'refused', reason: 'in_flight_max', inFlightMax }
+  }
+  if (perPeriod !== null && periodLeftCount(rollout, at) <= 0) {
+    return { kind: 'refused', reason: 'period_max', perPeriod }
+  }
+  if (rate !== null && at.getTime() < rateOpensMs(rollout)) {
+    return { kind: 'refused', reason: 'rate', rate }
+  }
+  if (isHeldBack(rollout, facts)) return refused(facts.heldBack.reason)
   return { kind: 'admitted', wave }
 }
 
@@ -150,7 +175,7 @@ function isFirst({ firstPlace }: Rollout, place: number): boolean {
 /**
  * The earliest instant, in milliseconds since 1970, at which an attempt may follow a failed one.
  */
-export function retryMs(rollout: Rollout, update: { endedAt: Date | null }): number {
+export function retryMs(rollout: Rollout, update: Pick<LostUpdate, 'endedAt'>): number {
   return (update.endedAt?.getTime() ?? 0) + rollout.policy.attempts.waitSeconds * 1000
 }
 
@@ -160,6 +185,6 @@ function isSafe(rollout: Rollout): boolean {
   return sumWaves(rollout, 'healthyCount') > 0 || sumWaves(rollout, 'inFlightCount') === 0
 }
 
-function refused(reason: AdmissionReason, wave: number | null): Admission {
-  return { kind: 'refused', reason, wave }
+function refused<Reason extends AdmissionReason>(reason: Reason): Refused<{ reason: Reason }> {
+  return { kind: 'refused', reason }
 }

@@ -4,7 +4,7 @@
  * first and the highest counter first; then the fleet's baseline; then nothing, with the reason of
  * the best rollout.
  */
-import type { Assignment } from '../devices/assignment.ts'
+import type { Assignment, Obstacle } from '../devices/assignment.ts'
 import { chooseAssignment, isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
@@ -18,27 +18,27 @@ import type { FleetRollout, Situation } from './situation.ts'
 import { canBeSuperseded, isUnderWay } from './update-states.ts'
 import { advanceUpdate } from './updates.ts'
 
-/** Why the fleet itself answers so, where no rollout decided. */
-export type FleetReason = Assignment['reason'] | 'baseline' | 'no_rollout' | 'release_withdrawn'
+/** What the fleet itself answers, and why, where no rollout decided. */
+type FleetDecision =
+  | Assignment
+  | { readonly release: ReleaseFacts; readonly reason: 'baseline' }
+  | { readonly release: null; readonly reason: 'no_rollout' }
+  | { readonly release: null; readonly reason: 'release_withdrawn'; readonly version: string }
 
-/** Why a rollout answers so. */
-export type RolloutReason =
-  | AdmissionReason
-  | 'rollout'
-  | 'baseline_left'
-  | 'no_release_for_platform'
-  | 'release_withdrawn'
+/** Why a rollout answers with nothing. */
+type RolloutReason = AdmissionReason | 'no_release_for_platform' | 'release_withdrawn'
 
-export interface FleetAnswer {
-  readonly release: ReleaseFacts | null
-  readonly reason: FleetReason
+export type FleetAnswer = FleetDecision & {
   readonly rolloutId: null
   readonly attempt?: undefined
 }
 
-export interface RolloutAnswer {
-  readonly release: ReleaseFacts | null
-  readonly reason: RolloutReason
+type RolloutDecision =
+  | { readonly release: ReleaseFacts; readonly reason: 'rollout' }
+  | { readonly release: null; readonly reason: RolloutReason }
+  | { readonly release: null; readonly reason: 'baseline_left'; readonly baselineVersion: string }
+
+export type RolloutAnswer = RolloutDecision & {
   /** The rollout that decided. */
   readonly rolloutId: string
   /**
@@ -190,12 +190,16 @@ function chooseBaseline(facts: CheckInFacts, { fleet, rollouts, releases }: Situ
   const { sha256, version } = baseline
   const left = rollouts.find(({ rollout }) => isGoingBackFrom(rollout, sha256))
   if (left !== undefined) {
-    return { release: null, reason: 'baseline_left', rolloutId: left.rollout.id }
+    const { id: rolloutId } = left.rollout
+    return { release: null, reason: 'baseline_left', baselineVersion: version, rolloutId }
   }
   const release = releases.find((r) => r.version === version && r.sha256 === sha256)
-  if (release === undefined) return { release: null, reason: 'release_withdrawn', rolloutId: null }
+  if (release === undefined) {
+    return { release: null, reason: 'release_withdrawn', version, rolloutId: null }
+  }
   const answer = chooseNewest(facts, { ...fleet, pinnedVersion: null }, [release])
-  return answer.release === null ? answer : { ...answer, reason: 'baseline' }
+  if (answer.release === null) return answer
+  return { release: answer.release, reason: 'baseline', rolloutId: null }
 }
 
 function isGoingBackFrom(rollout: Rollout, sha256: string): boolean {
@@ -210,12 +214,8 @@ function chooseNewest(
   const { state, sha256 } = facts.activity
   const { running, committedCounter, floor, platform, hardware } = facts
   const update = { state, sha256: sha256 ?? undefined }
-  const { release, reason } = chooseAssignment(
-    { running, committedCounter, floor, update, platform, hardware },
-    fleet,
-    releases,
-  )
-  return { release, reason, rolloutId: null }
+  const report = { running, committedCounter, floor, update, platform, hardware }
+  return { ...chooseAssignment(report, fleet, releases), rolloutId: null }
 }
 
 interface Current {
@@ -259,6 +259,6 @@ function nothing(reason: RolloutReason, rolloutId: string): Kept {
   return { kind: 'answer', release: null, reason, rolloutId }
 }
 
-function nothingOf(reason: FleetReason): Choice {
+function nothingOf(reason: Obstacle): Choice {
   return { kind: 'answer', release: null, reason, rolloutId: null }
 }

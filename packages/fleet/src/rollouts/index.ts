@@ -15,6 +15,7 @@ export type { Hearing, Silence } from './hearing.ts'
 export { createMemberCounter } from './members.ts'
 export type { MemberCounter, MemberCounts, MemberFacts } from './members.ts'
 export { describeNext } from './next-wave.ts'
+export type { Values } from './next-wave.ts'
 export { formatWhen } from './words.ts'
 export { percentOf, placeOf, thresholdOf } from './place.ts'
 export { applyStep, isCountMissing, planRollout, successOf } from './planner.ts'
@@ -33,6 +34,7 @@ export type {
   RolloutPolicy,
   RolloutState,
   StopCode,
+  StopValues,
   Update,
   UpdateState,
   Wave,
@@ -48,11 +50,12 @@ export type { End, Settled, UpdateChange } from './settle.ts'
 export type { FleetRollout, Situation } from './situation.ts'
 export { abort, approveWave, createRollout, pause, resume, withdraw } from './transitions.ts'
 export type { NewRollout } from './transitions.ts'
-export { hasEnded, isUnderWay, isWaitingForRestart } from './update-states.ts'
+export { isEnd, isUnderWay, isWaitingForRestart } from './update-states.ts'
 export type { SupersedeCode } from './updates.ts'
 export { contradictionOf, countsOf, membersOf } from './wave-counts.ts'
 export { explain, explainRollout } from './why.ts'
-export type { Heard, Why, WhyCode } from './why.ts'
+export type { WhyCode } from './reasons.ts'
+export type { Heard, Why } from './why.ts'
 export { windowAt } from './windows.ts'
 export type { WindowState } from './windows.ts'
 export { createZones } from './zones.ts'

@@ -16,11 +16,13 @@ export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
   const verdict = judge(rollout)
   if (verdict === null) return null
   const at = rolloutTime(rollout, now)
+  const { code: stopCode, ...stopValues } = verdict
   const isAbort = rollout.policy.onFailure === 'abort'
   return {
     ...rollout,
     state: isAbort ? 'aborted' : 'paused',
-    stopCode: verdict.code,
+    stopCode,
+    stopValues,
     stopReason: sayVerdict(verdict),
     endedAt: isAbort ? at : null,
     clockAt: at,
@@ -30,14 +32,14 @@ export function judgeFailures(rollout: Rollout, now: Date): Rollout | null {
 
 /** Why failures stop the rollout, with the figures. */
 type Verdict =
-  | { readonly code: 'safe_mode'; readonly failed: number }
-  | { readonly code: 'error_budget'; readonly failed: number; readonly failuresMax: number }
+  | { readonly code: 'safe_mode'; readonly failedCount: number }
+  | { readonly code: 'error_budget'; readonly failedCount: number; readonly failuresMax: number }
   | {
       readonly code: 'failure_gate'
-      /** Index of the wave. */
+      /** Counted from 1. */
       readonly wave: number
-      readonly failed: number
-      readonly ended: number
+      readonly failedCount: number
+      readonly endedCount: number
       readonly percent: number
       readonly percentMax: number
     }
@@ -47,9 +49,9 @@ function judge(rollout: Rollout): Verdict | null {
   const { safeMode, failuresMax } = policy
   const newFailures = newFailuresCount(rollout)
   if (newFailures === 0) return null
-  if (safeMode) return { code: 'safe_mode', failed: newFailures }
+  if (safeMode) return { code: 'safe_mode', failedCount: newFailures }
   if (failuresMax !== null && newFailures > failuresMax) {
-    return { code: 'error_budget', failed: newFailures, failuresMax }
+    return { code: 'error_budget', failedCount: newFailures, failuresMax }
   }
   for (let wave = 0; wave < rollout.wavesOpenCount; wave += 1) {
     const { failurePercentMax: percentMax, sampleMin } = policy.waves[wave]!.gate
@@ -58,7 +60,8 @@ function judge(rollout: Rollout): Verdict | null {
     if (failed === 0 || (ended < sampleMin && !isAll)) continue
     const percent = (failed / ended) * 100
     if (percent <= percentMax) continue
-    return { code: 'failure_gate', wave, failed, ended, percent, percentMax }
+    const counts = { failedCount: failed, endedCount: ended }
+    return { code: 'failure_gate', wave: wave + 1, ...counts, percent, percentMax }
   }
   return null
 }
@@ -66,12 +69,12 @@ function judge(rollout: Rollout): Verdict | null {
 function sayVerdict(verdict: Verdict): string {
   switch (verdict.code) {
     case 'safe_mode':
-      return `in safe mode the first failure stops: ${formatDevices(verdict.failed)} failed`
+      return `in safe mode the first failure stops: ${formatDevices(verdict.failedCount)} failed`
     case 'error_budget':
-      return `${formatDevices(verdict.failed)} failed, and the error budget allows ${verdict.failuresMax}`
+      return `${formatDevices(verdict.failedCount)} failed, and the error budget allows ${verdict.failuresMax}`
     case 'failure_gate': {
-      const { wave, failed, ended, percent, percentMax } = verdict
-      return `wave ${wave + 1}: ${failed} of ${ended} ended updates failed (${formatPercent(percent)}), and its gate allows ${formatPercent(percentMax)}`
+      const { wave, failedCount, endedCount, percent, percentMax } = verdict
+      return `wave ${wave}: ${failedCount} of ${endedCount} ended updates failed (${formatPercent(percent)}), and its gate allows ${formatPercent(percentMax)}`
     }
     default:
       return unreachable(verdict)

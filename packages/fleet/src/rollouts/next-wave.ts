@@ -1,112 +1,167 @@
 /**
- * What a rollout waits for before its next wave opens or it finishes, in words and as an instant.
+ * What a rollout waits for before its next wave opens or it finishes: a stable code with its facts,
+ * and the clause that tells them.
  */
 import { bakedMs, isApproved, successOf } from './planner.ts'
-import type { Rollout } from './rollout.ts'
+import type { Gate, Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { contradictionOf, countsOf, verdictsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
 
-export interface Outlook {
-  /** A clause that begins with what is waited for: `wave 2 of 4 opens when …`. */
-  readonly clause: string
+/** The facts of a sentence, by name. */
+export type Values = Readonly<Record<string, string | number | boolean | Date | null>>
+
+/** How far a wave is from passing its gate. */
+type Standing =
+  | { readonly standing: 'contradictory'; readonly contradiction: string }
+  | {
+      readonly standing: 'share'
+      readonly percent: number
+      readonly successSince: Date | null
+      readonly silentCount: number
+    }
+  | { readonly standing: 'being_counted' }
+  | { readonly standing: 'nobody_heard'; readonly silentCount: number }
+  | { readonly standing: 'none_healthy'; readonly membersCount: number }
+  | {
+      readonly standing: 'sample'
+      readonly endedCount: number
+      readonly neededCount: number
+      readonly silentCount: number
+    }
+
+/** Waves are counted from 1. */
+export type Outlook = {
+  /** The wave that opens next; `null` where the rollout finishes. */
+  readonly nextWave: number | null
+  readonly wavesCount: number
   /**
    * The earliest instant at which it happens; `null` where that depends on a person or cannot be
    * said.
    */
-  readonly earliestAt: Date | null
+  readonly nextAt: Date | null
+} & (
+  | { readonly nextCode: 'due' | 'starts_later' }
+  | { readonly nextCode: 'approval_missing'; readonly notBefore: Date | null }
+  | ({
+      readonly nextCode: 'gate_not_passed'
+      readonly needsApproval: boolean
+      readonly gateWave: number
+      readonly successPercentMin: number
+      readonly successOf: Gate['successOf']
+      readonly bakeSeconds: number
+    } & Standing)
+)
+
+/** What happens next: a stable code, its facts, and the sentence that tells them. */
+export interface Next {
+  readonly code: Outlook['nextCode'] | Exclude<Rollout['state'], 'active'>
+  readonly values: Values
+  readonly sentence: string
 }
 
 /** What an active rollout waits for, and its earliest instant. */
-export function nextWave(rollout: Rollout, now: Date, timeZone: string): Outlook {
+export function nextWave(rollout: Rollout, now: Date): Outlook {
   const at = rolloutTime(rollout, now)
   const next = rollout.wavesOpenCount
   const last = next - 1
   const isLast = next === rollout.waves.length
-  const what = isLast ? 'the rollout finishes' : `${nameWave(rollout, next)} opens`
-  const isWaiting = !isLast && !isApproved(rollout, next)
-  const approval = isWaiting ? ' and a person has approved it' : ''
+  const needsApproval = !isLast && !isApproved(rollout, next)
+  const what = { nextWave: isLast ? null : next + 1, wavesCount: rollout.waves.length }
+  const missing = (notBefore: Date | null): Outlook => ({
+    ...{ ...what, nextCode: 'approval_missing', notBefore, nextAt: null },
+  })
   if (last < 0) {
     const isDue = at.getTime() >= rollout.startAt.getTime()
-    if (isWaiting) {
-      const start = isDue ? '' : `, not before ${formatWhen(rollout.startAt, now, timeZone)}`
-      return { clause: `${what} when a person has approved it${start}`, earliestAt: null }
-    }
-    const clause = isDue
-      ? `${what} within seconds`
-      : `${what} at ${formatWhen(rollout.startAt, now, timeZone)}`
-    return { clause, earliestAt: isDue ? now : rollout.startAt }
+    if (needsApproval) return missing(isDue ? null : rollout.startAt)
+    return isDue
+      ? { ...what, nextCode: 'due', nextAt: now }
+      : { ...what, nextCode: 'starts_later', nextAt: rollout.startAt }
   }
   const { successSince } = rollout.waves[last]!
-  const condition = conditionOf(rollout, last)
   const openMs = bakedMs(rollout, last, successSince ?? at)
   const isBaked = successSince !== null && at.getTime() >= openMs
-  if (isBaked && isWaiting) {
-    return { clause: `${what} when a person has approved it`, earliestAt: null }
-  }
+  if (isBaked && needsApproval) return missing(null)
   // The rollout's time may be ahead of the clock: what is due in it is due now.
   const earliestAt = openMs <= at.getTime() ? now : new Date(openMs)
-  const when = isWaiting ? '' : `, earliest ${formatWhen(earliestAt, now, timeZone)}`
+  const { bakeSeconds, successPercentMin, successOf: of } = rollout.policy.waves[last]!.gate
   return {
-    clause: `${what} when ${condition}${approval}; ${standOf(rollout, last, timeZone, now)}${when}`,
-    earliestAt: isWaiting ? null : earliestAt,
+    ...what,
+    nextCode: 'gate_not_passed',
+    needsApproval,
+    gateWave: last + 1,
+    ...{ successPercentMin, successOf: of, bakeSeconds },
+    nextAt: needsApproval ? null : earliestAt,
+    ...standingOf(rollout, last),
   }
 }
 
-/** The earliest opening of a wave that is not open; every wave before it must bake first. */
-export function wavesOpenAt(rollout: Rollout, wave: number, now: Date): Date | null {
-  let ms: number | null = nextWave(rollout, now, 'UTC').earliestAt?.getTime() ?? null
-  for (let between = rollout.wavesOpenCount; between < wave && ms !== null; between += 1) {
-    const isFree = isApproved(rollout, between + 1)
-    ms = isFree ? ms + rollout.policy.waves[between]!.gate.bakeSeconds * 1000 : null
-  }
-  return ms === null ? null : new Date(ms)
-}
-
-export function nameWave(rollout: Rollout, wave: number): string {
-  return `wave ${wave + 1} of ${rollout.waves.length}`
-}
-
-/** `95 % of wave 1 have been healthy for 30 min`. */
-function conditionOf(rollout: Rollout, wave: number): string {
-  const { gate } = rollout.policy.waves[wave]!
-  const bake = gate.bakeSeconds === 0 ? '' : ` for ${formatSpan(gate.bakeSeconds)}`
-  const share = formatPercent(gate.successPercentMin)
-  if (gate.successOf === 'members') {
-    return `${share} of wave ${wave + 1} ${bake === '' ? 'are healthy' : `have been healthy${bake}`}`
-  }
-  return `${share} of wave ${wave + 1}'s ended updates ${bake === '' ? 'are healthy' : `have been healthy${bake}`}`
-}
-
-/**
- * Where the wave stands: `now 91 %`, `now 97 % since 13:50 CEST`,
- * `now 3 of at least 10 have ended`.
- */
-function standOf(rollout: Rollout, wave: number, timeZone: string, now: Date): string {
-  const wrong = contradictionOf(rollout)
-  if (wrong !== null) {
-    return `nothing can be said, because its counters contradict each other (${wrong})`
-  }
+function standingOf(rollout: Rollout, wave: number): Standing {
+  const contradiction = contradictionOf(rollout)
+  if (contradiction !== null) return { standing: 'contradictory', contradiction }
   const { gate } = rollout.policy.waves[wave]!
   const { successSince } = rollout.waves[wave]!
   const { percent, of } = successOf(rollout, wave)
   const counts = countsOf(rollout, wave)
   const isOfMembers = gate.successOf === 'members'
-  const silence = isOfMembers ? '' : sayNotWaitedFor(counts.silent)
-  if (percent !== null) {
-    const since = successSince === null ? '' : ` since ${formatWhen(successSince, now, timeZone)}`
-    return `now ${formatPercent(percent)}${since}${silence}`
-  }
-  if (counts.waiting === null && isOfMembers) return 'its devices are being counted'
+  const silentCount = isOfMembers ? 0 : counts.silent
+  if (percent !== null) return { standing: 'share', percent, successSince, silentCount }
   const { underWay, waiting, silent } = counts
+  if (waiting === null && isOfMembers) return { standing: 'being_counted' }
   const isNobodyLeft = underWay === 0 && waiting?.max === 0 && verdictsOf(counts) === 0
-  if (isNobodyLeft) {
-    return `nothing is known of the release, because none of its ${formatDevices(silent)} has been heard from lately`
-  }
-  if (isOfMembers) return `now 0 of ${formatDevices(of)}`
+  if (isNobodyLeft) return { standing: 'nobody_heard', silentCount: silent }
+  if (isOfMembers) return { standing: 'none_healthy', membersCount: of }
   const heard = waiting && of + underWay + waiting.min
-  const needed = heard === null ? gate.sampleMin : Math.min(gate.sampleMin, Math.max(heard, 1))
-  return `now ${of} of at least ${needed} have ended${silence}`
+  const neededCount = heard === null ? gate.sampleMin : Math.min(gate.sampleMin, Math.max(heard, 1))
+  return { standing: 'sample', endedCount: of, neededCount, silentCount }
+}
+
+/** A clause that begins with what is waited for: `wave 2 of 4 opens when …`. */
+export function sayOutlook(outlook: Outlook, when: (at: Date) => string): string {
+  const { nextWave: wave, nextAt } = outlook
+  const what = wave === null ? 'the rollout finishes' : `${sayWave({ ...outlook, wave })} opens`
+  const at = nextAt && when(nextAt)
+  switch (outlook.nextCode) {
+    case 'due':
+      return `${what} within seconds`
+    case 'starts_later':
+      return `${what} at ${at}`
+    case 'approval_missing': {
+      const start = outlook.notBefore === null ? '' : `, not before ${when(outlook.notBefore)}`
+      return `${what} when a person has approved it${start}`
+    }
+    case 'gate_not_passed': {
+      const { gateWave, bakeSeconds, needsApproval } = outlook
+      const share = formatPercent(outlook.successPercentMin)
+      const whose = outlook.successOf === 'members' ? '' : `'s ended updates`
+      const health =
+        bakeSeconds === 0 ? 'are healthy' : `have been healthy for ${formatSpan(bakeSeconds)}`
+      const condition = `${share} of wave ${gateWave}${whose} ${health}`
+      const approval = needsApproval ? ' and a person has approved it' : ''
+      const earliest = at === null ? '' : `, earliest ${at}`
+      return `${what} when ${condition}${approval}; ${sayStanding(outlook, when)}${earliest}`
+    }
+  }
+}
+
+/** `now 91 %`, `now 97 % since 13:50 CEST`, `now 3 of at least 10 have ended`. */
+function sayStanding(stands: Standing, when: (at: Date) => string): string {
+  switch (stands.standing) {
+    case 'contradictory':
+      return `nothing can be said, because its counters contradict each other (${stands.contradiction})`
+    case 'share': {
+      const since = stands.successSince === null ? '' : ` since ${when(stands.successSince)}`
+      return `now ${formatPercent(stands.percent)}${since}${sayNotWaitedFor(stands.silentCount)}`
+    }
+    case 'being_counted':
+      return 'its devices are being counted'
+    case 'nobody_heard':
+      return `nothing is known of the release, because none of its ${formatDevices(stands.silentCount)} has been heard from lately`
+    case 'none_healthy':
+      return `now 0 of ${formatDevices(stands.membersCount)}`
+    case 'sample':
+      return `now ${stands.endedCount} of at least ${stands.neededCount} have ended${sayNotWaitedFor(stands.silentCount)}`
+  }
 }
 
 function sayNotWaitedFor(silent: number): string {
@@ -116,28 +171,54 @@ function sayNotWaitedFor(silent: number): string {
     : `, and ${silent} silent devices are not waited for`
 }
 
-/** What happens next, in one sentence with the figures. */
-export function describeNext(rollout: Rollout, now: Date, timeZone = 'UTC'): string {
-  switch (rollout.state) {
+/**
+ * The earliest opening of a wave (by index) that is not open; every wave before it must bake first.
+ */
+export function wavesOpenAt(rollout: Rollout, wave: number, now: Date): Date | null {
+  let ms: number | null = nextWave(rollout, now).nextAt?.getTime() ?? null
+  for (let between = rollout.wavesOpenCount; between < wave && ms !== null; between += 1) {
+    const isFree = isApproved(rollout, between + 1)
+    ms = isFree ? ms + rollout.policy.waves[between]!.gate.bakeSeconds * 1000 : null
+  }
+  return ms === null ? null : new Date(ms)
+}
+
+export function sayWave({ wave, wavesCount }: { wave: number; wavesCount: number }): string {
+  return `wave ${wave} of ${wavesCount}`
+}
+
+/** What happens next, with its sentence. */
+export function describeNext(rollout: Rollout, now: Date, timeZone = 'UTC'): Next {
+  const when = (at: Date) => formatWhen(at, now, timeZone)
+  const { state, stopCode, stopReason, endedAt } = rollout
+  switch (state) {
     case 'active': {
-      const { clause } = nextWave(rollout, now, timeZone)
-      return `${clause.charAt(0).toUpperCase()}${clause.slice(1)}.`
+      const outlook = nextWave(rollout, now)
+      const clause = sayOutlook(outlook, when)
+      const { nextCode: code, ...values } = outlook
+      return { code, values, sentence: `${clause.charAt(0).toUpperCase()}${clause.slice(1)}.` }
     }
     case 'paused':
-      return `Paused: ${stopWords(rollout)}.`
-    case 'aborted':
-      return `Aborted: ${stopWords(rollout)}.`
-    case 'finished':
-      return `Finished${rollout.endedAt === null ? '' : ` at ${formatWhen(rollout.endedAt, now, timeZone)}`}.`
+    case 'aborted': {
+      const sentence = `${state === 'paused' ? 'Paused' : 'Aborted'}: ${sayStop(rollout)}.`
+      return { code: state, values: { stopCode, stopReason, ...rollout.stopValues }, sentence }
+    }
+    case 'finished': {
+      const sentence = `Finished${endedAt === null ? '' : ` at ${when(endedAt)}`}.`
+      return { code: state, values: { endedAt }, sentence }
+    }
   }
 }
 
 /** Why the rollout was stopped, in a person's words or ours. */
-export function stopWords(rollout: Rollout): string {
-  if (rollout.stopCode === 'by_person') {
-    return rollout.stopReason === null
+export function sayStop({
+  stopCode,
+  stopReason,
+}: Pick<Rollout, 'stopCode' | 'stopReason'>): string {
+  if (stopCode === 'by_person') {
+    return stopReason === null
       ? 'a person did it and gave no reason'
-      : `a person's reason: ${rollout.stopReason}`
+      : `a person's reason: ${stopReason}`
   }
-  return rollout.stopReason ?? rollout.stopCode ?? 'no reason was kept'
+  return stopReason ?? stopCode ?? 'no reason was kept'
 }

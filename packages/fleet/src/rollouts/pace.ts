@@ -21,12 +21,10 @@ export function periodLeftCount(rollout: Rollout, at: Date): number {
   return perPeriod.updatesMax - (isSame ? rollout.periodOfferedCount : 0)
 }
 
-/** When the next period begins. */
-export function nextPeriodAt(rollout: Rollout, at: Date): Date | null {
-  const { perPeriod } = rollout.policy
-  if (perPeriod === null) return null
+/** When the next period of that length begins. */
+export function nextPeriodAt(rollout: Rollout, seconds: number, at: Date): Date {
   const next = periodIndexAt(rollout, at) + 1
-  return new Date(rollout.startAt.getTime() + next * perPeriod.seconds * 1000)
+  return new Date(rollout.startAt.getTime() + next * seconds * 1000)
 }
 
 /** The rate as it is now: an exponential one has grown with the healthy devices. */

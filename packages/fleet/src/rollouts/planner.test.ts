@@ -260,7 +260,7 @@ test('D3 counters that contradict each other open nothing, and the rollout says 
     const made = rolloutOf(two, {}, done)
     const rollout = { ...made, waves: made.waves.with(0, { ...made.waves[0]!, ...wrong }) }
     assert.deepEqual(plan(rollout, 1000), [], JSON.stringify(wrong))
-    assert.match(describeNext(rollout, startAt), /counters contradict each other/)
+    assert.match(describeNext(rollout, startAt).sentence, /counters contradict each other/)
   }
   const rollout = rolloutOf(two, {}, { ...done, offeredCount: 2 })
   assert.deepEqual(planRollout(rollout, startAt, { ...signed, isReleaseSigned: false }), [

@@ -129,6 +129,13 @@ export type StopCode =
   | 'safe_mode'
   | 'release_withdrawn'
 
+/** The figures of a stop that failures brought; a wave is counted from 1. */
+export type StopValues = {
+  readonly [
+    name in 'failedCount' | 'failuresMax' | 'wave' | 'endedCount' | 'percent' | 'percentMax'
+  ]?: number
+}
+
 export interface WaveProgress {
   /**
    * Members that are heard from and were offered nothing yet, as of the last count, and those whose
@@ -186,6 +193,7 @@ export interface Rollout {
   readonly wayBackOf: string | null
   readonly state: RolloutState
   readonly stopCode: StopCode | null
+  readonly stopValues: StopValues | null
   /** The reason for people to read, in a person's words or ours. */
   readonly stopReason: string | null
   /** Grows with every write. */

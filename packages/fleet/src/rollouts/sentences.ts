@@ -1,231 +1,167 @@
-/**
- * One sentence for each state of an update, and for each reason for which a rollout is not offered.
- */
+/** One sentence for each reason, made of its facts alone. */
 import { unreachable } from '@seaworthy/std/refusal'
-import { reachedCounter } from '../releases/order.ts'
-import type { AdmissionReason } from './admission.ts'
-import { retryMs, waveOf } from './admission.ts'
-import { nameWave, nextWave, stopWords, wavesOpenAt } from './next-wave.ts'
-import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
-import { percentOf, placeOf } from './place.ts'
-import type { CheckInFacts, Rollout, Update } from './rollout.ts'
-import { newFailuresCount, rolloutTime, sumWaves } from './rollout-time.ts'
-import { counterOf, isWaitingForRestart } from './update-states.ts'
-import { windowAt } from './windows.ts'
-import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
-import type { Zones } from './zones.ts'
+import { sayOutlook, sayStop, sayWave } from './next-wave.ts'
+import type { Channel, LastAttempt, Machine, Reason, Running } from './reasons.ts'
+import { formatDevices, formatPercent, formatSpan } from './words.ts'
 
-export interface Asked {
-  readonly facts: CheckInFacts
-  readonly rollout: Rollout
-  /** The device's update in the rollout. */
-  readonly update: Update | null
-  readonly now: Date
-  readonly zones: Zones
-  readonly timeZone: string
-}
-
-/** The sentence for an update under way or committed. */
-export function sayUpdate({ rollout, now, timeZone }: Asked, update: Update): string {
-  const { version } = rollout
-  const when = (at: Date) => formatWhen(at, now, timeZone)
-  const attempt = `attempt ${update.attempt} of ${Math.max(update.attempt, rollout.policy.attempts.max)}, ${nameWave(rollout, update.wave)}`
-  const since = `since ${when(update.changedAt)}`
-  const until = `its time is up at ${when(update.deadlineAt)}`
-  switch (update.state) {
+/** The sentence begins with a small letter and has no full stop. */
+export function sayReason(reason: Reason, when: (at: Date) => string): string {
+  switch (reason.code) {
     case 'offered':
-      return `under way: it was offered ${version} at ${when(update.offeredAt)} and has not begun (${attempt}); ${until}`
+      return `under way: it was offered ${reason.version} at ${when(reason.since)} and has not begun ${sayProgress(reason, when)}`
     case 'downloading':
-      return `under way: it downloads ${version} ${since} (${attempt}); ${until}`
+      return `under way: it downloads ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`
     case 'installing':
-      if (isWaitingForRestart(update)) {
-        return `under way: it has made ${version} ready and waits for leave to restart ${since} (${attempt})`
-      }
-      return `under way: it installs ${version} ${since} (${attempt}); ${until}`
+      return reason.isReady
+        ? `under way: it has made ${reason.version} ready and waits for leave to restart since ${when(reason.since)} (${sayAttempt(reason)})`
+        : `under way: it installs ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`
     case 'restarting':
-      return `under way: it restarts into ${version} ${since} (${attempt}); ${until}`
+      return `under way: it restarts into ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`
     case 'watching':
-      return `under way: it runs ${version} ${since} and watches its health (${attempt}); ${until}`
+      return `under way: it runs ${reason.version} since ${when(reason.since)} and watches its health ${sayProgress(reason, when)}`
     case 'committed':
-      return `healthy: it runs ${version} ${since} (${nameWave(rollout, update.wave)})`
-    case 'rolled_back':
-    case 'failed':
-    case 'timed_out':
-    case 'superseded':
-      return `${endWords(update)} at ${when(update.endedAt ?? update.changedAt)} (${attempt})`
-    default:
-      return unreachable(update.state)
-  }
-}
-
-/** Why the rollout is not offered to the device. */
-export function sayAdmission(
-  asked: Asked,
-  reason: AdmissionReason,
-): { sentence: string; earliestAt: Date | null } {
-  const { facts, rollout, update, now, zones, timeZone } = asked
-  const { policy, version } = rollout
-  const when = (at: Date) => formatWhen(at, now, timeZone)
-  const at = rolloutTime(rollout, now)
-  const wave = update?.wave ?? waveOf(rollout, facts)
-  const say = (sentence: string, earliestAt: Date | null = null) =>
-    sayFrom(asked, sentence, earliestAt)
-  switch (reason) {
-    case 'already_running':
-      return say(`up to date: it runs ${version} already`)
+      return `healthy: it runs ${reason.version} since ${when(reason.since)} (${sayWave(reason)})`
+    case 'updates_disabled':
+      return `nothing: updates of the fleet ${reason.fleet} are switched off`
+    case 'other_product':
+      return `nothing: it runs ${reason.runningProduct}, and the fleet ${reason.fleet} is of ${reason.product}`
+    case 'newest':
+      return `due: it is offered ${reason.version}, the newest release of ${sayChannel(reason)}, at its next check-in`
+    case 'pinned':
+      return `due: it is offered ${reason.version}, which the fleet is held at, at its next check-in`
+    case 'baseline':
+      return `due: no rollout serves it now, so it is offered ${reason.version}, the baseline of the fleet, at its next check-in`
+    case 'up_to_date':
+      return `up to date: it runs ${sayRunning(reason)}`
+    case 'pinned_version_not_published':
+      return `nothing: the fleet is held at ${reason.version}, which is not published on ${sayChannel(reason)}`
+    case 'rolled_back_before':
+      return `nothing: it has rolled back from what the fleet offers (${reason.lastCode ?? 'no code given'}) and is not offered that again`
+    case 'no_rollout':
+      return `nothing: the fleet ${reason.fleet} follows rollouts, and there is none and no baseline`
+    case 'baseline_left':
+      return `nothing: the fleet is going back from its baseline ${reason.baselineVersion} to ${reason.version}`
+    case 'no_release_for_platform':
+      return 'version' in reason
+        ? `nothing: release ${reason.version} is not for ${sayMachine(reason)}`
+        : `nothing: ${sayChannel(reason)} has no release for ${sayMachine(reason)}`
+    case 'release_withdrawn':
+      return reason.isBaseline
+        ? `nothing: the fleet's baseline ${reason.version} is not in the signed metadata of ${sayChannel(reason)}`
+        : `nothing: release ${reason.version} of the rollout is not in the signed metadata of ${sayChannel(reason)}`
     case 'not_newer':
-      return say(
-        `nothing: it has reached counter ${Math.max(reachedCounter(facts), facts.floor)}, and ${version} has ${rollout.counter}${sayWithoutVerdict(update)}`,
-      )
-    case 'under_way':
-      return say('under way')
+      return 'version' in reason
+        ? `nothing: it has reached counter ${reason.reachedCounter}, and ${reason.version} has ${reason.counter}${sayVerdict(reason)}`
+        : `nothing: it has reached ${sayRunning(reason)}, and what the fleet offers is not newer`
+    case 'due':
+      return `due: ${sayWave(reason)} is open and takes it in; it is offered ${reason.version} at its next check-in`
+    case 'already_running':
+      return `up to date: it runs ${reason.version} already`
     case 'aborted':
-      return say(`nothing: the rollout of ${version} was aborted (${stopWords(rollout)})`)
+      return `nothing: the rollout of ${reason.version} was aborted (${sayStop(reason)})`
     case 'finished':
-      return say(`nothing: the rollout of ${version} has finished without it`)
+      return `nothing: the rollout of ${reason.version} has finished without it`
     case 'not_taking_part':
-      return say(sayNotTakingPart(asked))
-    case 'attempts_used_up':
-      return say(
-        `nothing further: it has used up its ${policy.attempts.max === 1 ? 'only attempt' : `${policy.attempts.max} attempts`} at ${version}; the last ${endWords(update)}${update?.endedAt ? ` at ${when(update.endedAt)}` : ''}`,
-      )
+      return `nothing: ${sayWhyNoPart(reason)}`
+    case 'attempts_used_up': {
+      const { attemptsMax, lastEndedAt } = reason
+      const used = attemptsMax === 1 ? 'only attempt' : `${attemptsMax} attempts`
+      const at = lastEndedAt === null ? '' : ` at ${when(lastEndedAt)}`
+      return `nothing further: it has used up its ${used} at ${reason.version}; the last ${sayEnd(reason)}${at}`
+    }
     case 'paused':
-      return say(`not yet: the rollout of ${version} is paused (${stopWords(rollout)})`)
+      return `not yet: the rollout of ${reason.version} is paused (${sayStop(reason)})`
     case 'not_started':
-      return say(
-        `not yet: the rollout of ${version} starts at ${when(rollout.startAt)}`,
-        rollout.startAt,
-      )
-    case 'retry_wait': {
-      const retryAt = new Date(retryMs(rollout, update ?? { endedAt: null }))
-      return say(
-        `not yet: attempt ${(update?.attempt ?? 0) + 1} of ${policy.attempts.max} may follow from ${when(retryAt)} on; the last ${endWords(update)}`,
-        retryAt,
-      )
+      return `not yet: the rollout of ${reason.version} starts at ${when(reason.startAt)}`
+    case 'retry_wait':
+      return `not yet: attempt ${reason.attempt} of ${reason.attemptsMax} may follow from ${when(reason.retryAt)} on; the last ${sayEnd(reason)}`
+    case 'wave_not_open': {
+      const clause = sayOutlook(reason, when)
+      if (reason.wave === reason.nextWave) return `not yet: ${clause}`
+      const turn =
+        reason.turnAt === null
+          ? ''
+          : `; it is the device's turn at ${when(reason.turnAt)} at the earliest`
+      return `not yet: it belongs to ${sayWave(reason)}; first ${clause}${turn}`
     }
-    case 'wave_not_open':
-      return sayWaveNotOpen(asked, wave ?? 0)
-    case 'safe_mode': {
-      const failed = newFailuresCount(rollout)
-      return say(
-        failed > 0
-          ? `not yet: in safe mode the first failure stops, and ${formatDevices(failed)} failed`
-          : `not yet: in safe mode one device goes first, and it is not healthy yet`,
-      )
-    }
+    case 'safe_mode':
+      return reason.failedCount > 0
+        ? `not yet: in safe mode the first failure stops, and ${formatDevices(reason.failedCount)} failed`
+        : `not yet: in safe mode one device goes first, and it is not healthy yet`
     case 'window_closed': {
-      if (policy.windows === null) return say('not yet: the window is closed')
-      const state = windowAt(policy.windows, facts.tags, at, zones)
-      return state.changesAt === null
-        ? say(
-            `not yet: the window in ${state.timeZone} is closed and does not open within two weeks`,
-          )
-        : say(
-            `not yet: the window in ${state.timeZone} is closed and opens at ${when(state.changesAt)}`,
-            state.changesAt,
-          )
+      const { opensAt } = reason
+      const opens =
+        opensAt === null ? 'does not open within two weeks' : `opens at ${when(opensAt)}`
+      return `not yet: the window in ${reason.timeZone} is closed and ${opens}`
     }
     case 'in_flight_max':
-      return say(
-        `not yet: ${sumWaves(rollout, 'inFlightCount')} of at most ${policy.inFlightMax} updates are under way`,
-      )
-    case 'period_max': {
-      const nextAt = nextPeriodAt(rollout, at)
-      return say(
-        `not yet: all ${policy.perPeriod?.updatesMax} updates of this ${formatSpan(policy.perPeriod?.seconds ?? 0)} were offered${nextAt === null ? '' : `, and the next begins at ${when(nextAt)}`}`,
-        nextAt,
-      )
-    }
-    case 'rate': {
-      const opensAt = new Date(Math.ceil(rateOpensMs(rollout)))
-      const perMinute = policy.rate === null ? 0 : perMinuteNow(rollout, policy.rate)
-      return say(
-        `not yet: at ${Math.round(perMinute * 100) / 100} updates a minute the next may be offered at ${when(opensAt)}`,
-        opensAt,
-      )
-    }
+      return `not yet: ${reason.inFlightCount} of at most ${reason.inFlightMax} updates are under way`
+    case 'period_max':
+      return `not yet: all ${reason.updatesMax} updates of this ${formatSpan(reason.periodSeconds)} were offered, and the next begins at ${when(reason.nextPeriodAt)}`
+    case 'rate':
+      return `not yet: at ${Math.round(reason.perMinute * 100) / 100} updates a minute the next may be offered at ${when(reason.opensAt)}`
     case 'cancel_pending':
-      return say(
-        `not yet: its client has another release in hand, and ${version} can be shown to it only when it has said that it stopped, or when its time to say so is over`,
-      )
+      return `not yet: its client has another release in hand, and ${reason.version} can be shown to it only when it has said that it stopped, or when its time to say so is over`
     case 'restart_not_allowed':
-      return say(
-        `not yet: the rule of the fleet for restarts does not let it restart now, and its client would restart into ${version} by itself`,
-      )
+      return `not yet: the rule of the fleet for restarts does not let it restart now, and its client would restart into ${reason.version} by itself`
     case 'not_asked':
-      return say(`due: it is offered ${version} when it next asks for one`)
+      return `due: it is offered ${reason.version} when it next asks for one`
     default:
       return unreachable(reason)
   }
 }
 
-/**
- * The sentence and the earliest instant; where the window opens only after `at`, the sentence says
- * when.
- */
-function sayFrom(
-  asked: Asked,
-  sentence: string,
-  at: Date | null,
-): { sentence: string; earliestAt: Date | null } {
-  const earliestAt = at && inWindow(asked, at)
-  if (earliestAt === null || earliestAt.getTime() === at?.getTime()) return { sentence, earliestAt }
-  const when = formatWhen(earliestAt, asked.now, asked.timeZone)
-  return { sentence: `${sentence}; its window opens at ${when}`, earliestAt }
+type UnderWay = Reason<'offered'>
+
+function sayProgress(reason: Omit<UnderWay, 'code'>, when: (at: Date) => string): string {
+  return `(${sayAttempt(reason)}); its time is up at ${when(reason.deadlineAt)}`
 }
 
-function sayWaveNotOpen(asked: Asked, wave: number): { sentence: string; earliestAt: Date | null } {
-  const { rollout, now, timeZone } = asked
-  const { clause } = nextWave(rollout, now, timeZone)
-  const opensAt = wavesOpenAt(rollout, wave, now)
-  if (wave === rollout.wavesOpenCount) return sayFrom(asked, `not yet: ${clause}`, opensAt)
-  const earliestAt = opensAt && inWindow(asked, opensAt)
-  const after =
-    earliestAt === null
-      ? ''
-      : `; it is the device's turn at ${formatWhen(earliestAt, now, timeZone)} at the earliest`
-  return {
-    sentence: `not yet: it belongs to ${nameWave(rollout, wave)}; first ${clause}${after}`,
-    earliestAt,
-  }
+function sayAttempt(reason: Omit<UnderWay, 'code'>): string {
+  return `attempt ${reason.attempt} of ${reason.attemptsMax}, ${sayWave(reason)}`
 }
 
-function sayNotTakingPart({ facts, rollout, update }: Asked): string {
-  if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {
-    return `nothing: only devices take part that run the release which ${rollout.version} goes back from, and this one does not`
-  }
-  if (update !== null) {
-    return `nothing: it left ${nameWave(rollout, update.wave)}, and another device has taken its place there`
-  }
-  const percents = rollout.policy.waves.flatMap(({ members }) =>
-    members.kind === 'percent' ? [members.percent] : [],
-  )
-  const last = percents.at(-1)
-  if (last === undefined) return `nothing: no wave of the rollout of ${rollout.version} takes it in`
-  const place = formatPercent(percentOf(placeOf(rollout.id, facts.deviceId)))
-  return `nothing: its place is at ${place}, and the waves of the rollout of ${rollout.version} reach ${formatPercent(last)}`
+function sayChannel({ product, channel }: Channel): string {
+  return `${product}/${channel}`
 }
 
-/** The instant, or the window's next opening if it is closed then. */
-function inWindow({ rollout, facts, zones }: Asked, at: Date): Date | null {
-  const { windows } = rollout.policy
-  if (windows === null) return at
-  const state = windowAt(windows, facts.tags, rolloutTime(rollout, at), zones)
-  return state.isOpen ? at : state.changesAt
+function sayMachine({ platform, hardware }: Machine): string {
+  return hardware === null ? platform : `${platform} on ${hardware}`
+}
+
+/** `1.3.0`, or the counter where the release is not listed. */
+function sayRunning({ runningVersion, runningCounter }: Running): string {
+  if (runningVersion !== null) return runningVersion
+  return runningCounter === 0 ? 'no release' : `the release with counter ${runningCounter}`
+}
+
+function sayWhyNoPart(reason: Reason<'not_taking_part'>): string {
+  const { version } = reason
+  switch (reason.because) {
+    case 'runs_another_release':
+      return `only devices take part that run the release which ${version} goes back from, and this one does not`
+    case 'left':
+      return `it left ${sayWave(reason)}, and another device has taken its place there`
+    case 'no_wave':
+      return `no wave of the rollout of ${version} takes it in`
+    case 'place':
+      return `its place is at ${formatPercent(reason.placePercent)}, and the waves of the rollout of ${version} reach ${formatPercent(reason.lastPercent)}`
+    default:
+      return unreachable(reason)
+  }
 }
 
 /** How a rollout counts a device that has gone beyond its release. */
-function sayWithoutVerdict(update: Update | null): string {
-  if (update === null) return ''
-  return counterOf(update.state) === 'failedCount'
-    ? `; that does not undo that its last attempt ${endWords(update)}`
-    : '; that is no verdict on this release, so the rollout counts it neither as healthy nor as failed'
+function sayVerdict(last: LastAttempt | { readonly lastState: null }): string {
+  if (last.lastState === null) return ''
+  return last.lastState === 'superseded'
+    ? '; that is no verdict on this release, so the rollout counts it neither as healthy nor as failed'
+    : `; that does not undo that its last attempt ${sayEnd(last)}`
 }
 
-function endWords(update: Update | null): string {
-  if (update === null) return 'ended'
-  const code = update.code === null ? '' : ` (${update.code})`
-  switch (update.state) {
+function sayEnd({ lastState, lastCode }: LastAttempt): string {
+  const code = lastCode === null ? '' : ` (${lastCode})`
+  switch (lastState) {
     case 'rolled_back':
       return `rolled back${code}`
     case 'timed_out':
@@ -234,14 +170,7 @@ function endWords(update: Update | null): string {
       return `was superseded${code}`
     case 'failed':
       return `failed${code}`
-    case 'offered':
-    case 'downloading':
-    case 'installing':
-    case 'restarting':
-    case 'watching':
-    case 'committed':
-      return update.state
     default:
-      return unreachable(update.state)
+      return unreachable(lastState)
   }
 }

@@ -57,6 +57,7 @@ export function createRollout(wanted: NewRollout): Rollout {
     wayBackOf: wayBackOf?.id ?? null,
     state: 'active',
     stopCode: null,
+    stopValues: null,
     stopReason: null,
     revision: 1,
     createdAt: now,
@@ -97,6 +98,7 @@ export function resume(rollout: Rollout, now: Date): Rollout {
     ...rollout,
     state: 'active',
     stopCode: null,
+    stopValues: null,
     stopReason: null,
     failuresAcceptedAt: at,
     waves: rollout.waves.map((wave) => ({
@@ -163,6 +165,7 @@ function stop(
     ...rollout,
     state,
     stopCode,
+    stopValues: null,
     stopReason,
     endedAt: state === 'aborted' ? at : null,
     clockAt: at,

@@ -28,13 +28,27 @@ export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateStat
 
 export type UpdateEnd = (typeof ends)[number]
 
-/** Whether the update is over, in the words of the server or of a device. */
-export function hasEnded({ state }: { readonly state: string }): boolean {
+type UpdateIn<State extends UpdateState> = {
+  [state in State]: Update & { readonly state: state }
+}[State]
+export type UnderWayState = Exclude<UpdateState, UpdateEnd>
+export type EndedUpdate = UpdateIn<UpdateEnd>
+/** An update that has ended, and whose release the device does not run. */
+export type LostUpdate = UpdateIn<Exclude<UpdateEnd, 'committed'>>
+
+/** Whether an update is over, in the words of the server or of a device. */
+export function isEnd(state: string): state is UpdateEnd {
   return (ends as readonly string[]).includes(state)
 }
 
-export function isUnderWay(update: Pick<Update, 'state'>): boolean {
-  return update.state === 'offered' || isWork(update.state)
+export function hasEnded(update: Update): update is EndedUpdate {
+  return isEnd(update.state)
+}
+
+export function isUnderWay<U extends Pick<Update, 'state'>>(
+  update: U,
+): update is U & { readonly state: UnderWayState } {
+  return !isEnd(update.state)
 }
 
 /**

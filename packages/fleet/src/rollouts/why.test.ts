@@ -4,6 +4,7 @@ import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { admissionReasons } from './admission.ts'
 import { rankRollouts } from './decision.ts'
+import { judgeFailures } from './judgement.ts'
 import { describeNext } from './next-wave.ts'
 import type { WaveChanges } from './rollout.fixture.ts'
 import {
@@ -22,10 +23,10 @@ import {
 import type { CheckInFacts, Rollout } from './rollout.ts'
 import { updateStates } from './rollout.ts'
 import type { Situation } from './situation.ts'
-import { abort, pause } from './transitions.ts'
-import type { Why } from './why.ts'
+import { abort, pause, resume } from './transitions.ts'
+import type { Heard, Why } from './why.ts'
 import { explain, explainRollout } from './why.ts'
-import { formatSpan, formatWhen } from './words.ts'
+import { formatPercent, formatSpan, formatWhen } from './words.ts'
 import { createZones } from './zones.ts'
 
 const zones = createZones()
@@ -41,7 +42,7 @@ interface Asked {
   releases?: ReleaseFacts[]
 }
 
-function ask(asked: Asked): Why {
+function ask(asked: Asked, heard: Heard | null = null): Why {
   const signed = asked.releases ?? releases
   return explain(
     factsOf(asked.facts),
@@ -51,6 +52,7 @@ function ask(asked: Asked): Why {
       releases: signed,
     },
     berlin,
+    heard,
   )
 }
 
@@ -431,6 +433,61 @@ test('D5 why: one sentence with the facts for every state of a device', () => {
   assert.deepEqual(states, ['rolled_back', 'failed', 'timed_out', 'superseded'])
 })
 
+test('D5 why: every figure, version and time of a sentence stands among the values beside it', () => {
+  const heard = {
+    at: secondsOn(-600),
+    registeredAt: secondsOn(-3600),
+    asksAsFleet: true,
+    hearing: { heardAt: now, gaps: [] },
+  }
+  for (const [, , asked] of cases) {
+    const { code, values, sentence } = ask(asked, heard)
+    const known = Object.values(values).flatMap((value) => {
+      if (value instanceof Date) return [formatWhen(value, now, berlin)]
+      const forms = typeof value === 'number' ? [formatPercent(value), formatSpan(value)] : []
+      return [String(value), ...forms]
+    })
+    // The gate of which wave is waited for, and a health code, stand among other words.
+    const rest = known
+      .toSorted((a, b) => b.length - a.length)
+      .reduce((text, form) => (/\d/.test(form) ? text.replaceAll(form, '') : text), sentence)
+    assert.doesNotMatch(rest, /\d/, `${code}: ${sentence} ${JSON.stringify(values)}`)
+  }
+})
+
+test('D3 why: a stop by failures keeps its figures beside its sentence', () => {
+  const failing = rolloutOf({ failuresMax: 1 }, {}, { failedCount: 3, membersCount: 9 })
+  const stopped = judgeFailures(failing, now)!
+  const stop = { failedCount: 3, failuresMax: 1 }
+  assert.deepEqual([stopped.stopCode, stopped.stopValues], ['error_budget', stop])
+  const { code, values } = describeNext(stopped, now)
+  assert.equal(code, 'paused')
+  assert.deepEqual(values, {
+    ...stop,
+    stopCode: 'error_budget',
+    stopReason: '3 devices failed, and the error budget allows 1',
+  })
+  const { values: beside } = ask({ rollouts: [stopped] })
+  assert.deepEqual(beside, { version: '1.2.0', ...values })
+  assert.equal(resume(stopped, now).stopValues, null)
+})
+
+test('D5 what a rollout waits for stands beside its sentence as a code and values', () => {
+  const { code, values } = describeNext(rolloutOf(four), now)
+  const gateOfFirst = {
+    gateWave: 1,
+    successPercentMin: 95,
+    successOf: 'members',
+    bakeSeconds: 1800,
+  }
+  assert.equal(code, 'gate_not_passed')
+  assert.deepEqual(values, {
+    ...{ nextWave: 2, wavesCount: 4, nextAt: secondsOn(2400), needsApproval: false },
+    ...gateOfFirst,
+    standing: 'being_counted',
+  })
+})
+
 test('D4 why: while a fleet goes back from its baseline nobody is offered that', () => {
   const back = rolloutOf(
     {},
@@ -466,7 +523,7 @@ test('D5 why: of one rollout alone, also one that is over', () => {
 })
 
 test('D5 what a rollout waits for, in one sentence', () => {
-  const next = (rollout: Rollout) => describeNext(rollout, now, berlin)
+  const next = (rollout: Rollout) => describeNext(rollout, now, berlin).sentence
   const closed = { wavesOpenCount: 0 }
   assert.equal(
     next(rolloutOf(four, { ...closed, startAt: secondsOn(3600) })),
@@ -586,7 +643,8 @@ test('D5 why: a device that is silent is told so where gates do not wait for it,
     ...wave,
     gate: { ...wave.gate, successOf: 'ended' as const, sampleMin: 10 },
   }))
-  const next = (wave: WaveChanges) => describeNext(rolloutOf({ waves: ofEnded }, {}, wave), now)
+  const next = (wave: WaveChanges) =>
+    describeNext(rolloutOf({ waves: ofEnded }, {}, wave), now).sentence
   assert.match(
     next({ waitingCount: 0, silentCount: 4 }),
     /; nothing is known of the release, because none of its 4 devices has been heard from lately, /,

@@ -1,40 +1,39 @@
 /**
- * Why a device gets what it gets: one sentence with the facts, for every state a device can be in.
+ * Why a device gets what it gets, for every state a device can be in: a stable code, its facts, and
+ * one sentence that tells them.
  */
-import { invariant, unreachable } from '@seaworthy/std/refusal'
+import { invariant } from '@seaworthy/std/refusal'
 import type { Obstacle } from '../devices/assignment.ts'
 import { isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { isSameRelease } from '../releases/order.ts'
-import { admitDevice, waveOf } from './admission.ts'
-import type { AdmissionReason } from './admission.ts'
-import type { FleetAnswer, FleetReason, RolloutReason } from './decision.ts'
+import { isSameRelease, reachedCounter } from '../releases/order.ts'
+import type { Denial } from './admission.ts'
+import { admitIdle, retryMs, waveOf } from './admission.ts'
+import type { FleetAnswer } from './decision.ts'
 import { chooseNext, findRelease } from './decision.ts'
 import type { Hearing } from './hearing.ts'
 import { isSilent, silenceOf } from './hearing.ts'
+import type { Values } from './next-wave.ts'
+import { nextWave, wavesOpenAt } from './next-wave.ts'
+import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
 import { percentOf, placeOf } from './place.ts'
-import type { CheckInFacts, Rollout, UpdateState } from './rollout.ts'
-import { updateIn } from './rollout-time.ts'
-import type { Asked } from './sentences.ts'
-import { sayAdmission, sayUpdate } from './sentences.ts'
+import type { LastAttempt, Reason, Running, Wave, WhyCode } from './reasons.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
+import { sayReason } from './sentences.ts'
 import type { Situation } from './situation.ts'
-import { isUnderWay } from './update-states.ts'
+import type { LostUpdate } from './update-states.ts'
+import { hasEnded, isUnderWay, isWaitingForRestart } from './update-states.ts'
+import { windowAt } from './windows.ts'
 import { formatSpan, formatWhen } from './words.ts'
-
-/**
- * `due` means that the device is offered the release at its next check-in; the state of an update
- * stands where it says everything.
- */
-export type WhyCode =
-  | FleetReason
-  | Exclude<RolloutReason, 'rollout' | 'under_way'>
-  | UpdateState
-  | 'due'
+import type { Zones } from './zones.ts'
 
 export interface Why {
   /** Stable. */
   readonly code: WhyCode
+  /** The facts that the sentence tells, and when the device was heard where that matters. */
+  readonly values: Values
   /** One sentence with the facts; it begins with a small letter and has no full stop. */
   readonly sentence: string
   readonly rolloutId: string | null
@@ -60,6 +59,21 @@ export interface Heard {
   readonly hearing: Hearing
 }
 
+interface Asked {
+  readonly facts: CheckInFacts
+  readonly rollout: Rollout
+  /** The device's update in the rollout. */
+  readonly update: Update | null
+  readonly now: Date
+  readonly zones: Zones
+}
+
+/** A reason, and the instant at which it ends by itself, where that is known. */
+interface Found {
+  readonly reason: Reason
+  readonly endsAt?: Date | null
+}
+
 /**
  * Explains the answer to a device, over everything that could decide it, in the order of decision.
  * `timeZone` is an IANA name that exists, for times in the sentence.
@@ -75,20 +89,22 @@ export function explain(
   if (choice.kind === 'offer') {
     return explainRollout(facts, choice.from, situation, timeZone, heard)
   }
+  const when = (at: Date) => formatWhen(at, now, timeZone)
+  const ofNoWave = { wave: null, placePercent: null, earliestAt: null }
   if (choice.rolloutId !== null) {
-    const decider = rollouts.find(({ rollout }) => rollout.id === choice.rolloutId)?.rollout
+    const { rolloutId } = choice
+    const decider = rollouts.find(({ rollout }) => rollout.id === rolloutId)?.rollout
     invariant(decider !== undefined, 'a rollout that decides is one of the situation')
     if (choice.reason !== 'baseline_left') {
       return explainRollout(facts, decider, situation, timeZone, heard)
     }
-    return { ...ofNoWave(choice.reason, sayBaselineLeft(fleet, decider)), rolloutId: decider.id }
+    const { version } = decider
+    const left = { code: choice.reason, version, baselineVersion: choice.baselineVersion } as const
+    return { ...tell(left, when), rolloutId, ...ofNoWave }
   }
-  const hearing = isToBeOffered(choice) ? sayHeard({ now, timeZone }, fleet, heard) : ''
-  return ofNoWave(choice.reason, `${sayAnswer(choice, facts, situation)}${hearing}`)
-}
-
-function ofNoWave(code: WhyCode, sentence: string): Why {
-  return { code, sentence, rolloutId: null, wave: null, placePercent: null, earliestAt: null }
+  const reason = reasonOfFleet(choice, facts, situation)
+  const hearing = choice.release === null ? null : tellHeard(fleet, heard)
+  return { ...tell(reason, when, hearing), rolloutId: null, ...ofNoWave }
 }
 
 /** Explains one rollout only, which may have ended. */
@@ -100,48 +116,76 @@ export function explainRollout(
   heard: Heard | null = null,
 ): Why {
   const update = updateIn(rollout, facts)
-  const asked: Asked = { facts, rollout, update, now, zones, timeZone }
-  const wave = update?.wave ?? waveOf(rollout, facts)
-  const said = sayRollout(asked, fleet, releases)
-  const silence = isWaiting(said.code) ? saySilence(asked, fleet, heard) : ''
+  const asked: Asked = { facts, rollout, update, now, zones }
+  const when = (at: Date) => formatWhen(at, now, timeZone)
+  const { reason, endsAt = null } = reasonOfRollout(asked, fleet, releases)
+  const earliestAt = endsAt && inWindow(asked, endsAt)
+  const opensAt = earliestAt?.getTime() === endsAt?.getTime() ? null : earliestAt
+  const hearing = isWaiting(reason.code) ? tellSilence(asked, fleet, heard) : null
   const byPercent = rollout.policy.waves.some(({ members }) => members.kind === 'percent')
   return {
-    ...said,
-    sentence: `${said.sentence}${silence}`,
+    ...tell(reason, when, hearing, opensAt),
     rolloutId: rollout.id,
-    wave,
-    placePercent: byPercent ? percentOf(placeOf(rollout.id, facts.deviceId)) : null,
+    wave: update?.wave ?? waveOf(rollout, facts),
+    placePercent: byPercent ? placePercentOf(asked) : null,
+    earliestAt,
   }
 }
 
-function saySilence(
-  { rollout: { policy }, now, timeZone }: Asked,
+/** A reason in all its forms, with when its device was heard and when a window opens after it. */
+function tell(
+  reason: Reason,
+  when: (at: Date) => string,
+  hearing: Hearsay | null = null,
+  windowOpensAt: Date | null = null,
+): Pick<Why, 'code' | 'values' | 'sentence'> {
+  const { code, ...values } = reason
+  const opens = windowOpensAt === null ? '' : `; its window opens at ${when(windowOpensAt)}`
+  const heard = hearing === null ? '' : sayHearsay(hearing, when)
+  return {
+    code,
+    values: { ...values, ...(windowOpensAt && { windowOpensAt }), ...hearing },
+    sentence: `${sayReason(reason, when)}${opens}${heard}`,
+  }
+}
+
+/** What is known of a device that is still to ask for its release. */
+type Hearsay =
+  | {
+      readonly heardAt: Date | null
+      /** `null`: as often as it likes. */
+      readonly asksEverySeconds: number | null
+    }
+  | {
+      /** When it was heard or registered. */
+      readonly silentSince: Date
+      readonly silentAfterSeconds: number
+    }
+
+function tellSilence(
+  { rollout, now }: Asked,
   fleet: FleetPolicy,
   heard: Heard | null,
-): string {
-  if (heard === null) return ''
+): Hearsay | null {
+  if (heard === null) return null
   const at = heard.at ?? heard.registeredAt
-  const silence = silenceOf(policy, fleet, heard.hearing, now)
-  if (silence.afterMs === null || !isSilent(silence, at, now)) {
-    return sayHeard({ now, timeZone }, fleet, heard)
-  }
-  return `; it has not been heard from since ${formatWhen(at, now, timeZone)}, longer than ${formatSpan(silence.afterMs / 1000)}, and a share of ended updates does not wait for it`
+  const silence = silenceOf(rollout.policy, fleet, heard.hearing, now)
+  if (silence.afterMs === null || !isSilent(silence, at, now)) return tellHeard(fleet, heard)
+  return { silentSince: at, silentAfterSeconds: silence.afterMs / 1000 }
+}
+
+function tellHeard({ pollSeconds }: FleetPolicy, heard: Heard | null): Hearsay | null {
+  return heard && { heardAt: heard.at, asksEverySeconds: heard.asksAsFleet ? pollSeconds : null }
 }
 
 /** An offer waits for the device to ask: `; last heard 17:13 UTC, asks every 1 h`. */
-function sayHeard(
-  { now, timeZone }: Pick<Asked, 'now' | 'timeZone'>,
-  fleet: FleetPolicy,
-  heard: Heard | null,
-): string {
-  if (heard === null) return ''
-  const last =
-    heard.at === null ? 'never heard yet' : `last heard ${formatWhen(heard.at, now, timeZone)}`
-  return `; ${last}${heard.asksAsFleet ? `, asks every ${formatSpan(fleet.pollSeconds)}` : ''}`
-}
-
-function isToBeOffered({ reason }: FleetAnswer): boolean {
-  return reason === 'newest' || reason === 'pinned' || reason === 'baseline'
+function sayHearsay(hearing: Hearsay, when: (at: Date) => string): string {
+  if ('silentSince' in hearing) {
+    return `; it has not been heard from since ${when(hearing.silentSince)}, longer than ${formatSpan(hearing.silentAfterSeconds)}, and a share of ended updates does not wait for it`
+  }
+  const { heardAt, asksEverySeconds } = hearing
+  const last = heardAt === null ? 'never heard yet' : `last heard ${when(heardAt)}`
+  return `; ${last}${asksEverySeconds === null ? '' : `, asks every ${formatSpan(asksEverySeconds)}`}`
 }
 
 /** Whether it is still to be offered the release. */
@@ -162,113 +206,195 @@ function isWaiting(code: WhyCode): boolean {
   return waiting.includes(code)
 }
 
-type Said = Pick<Why, 'code' | 'sentence' | 'earliestAt'>
-
-function sayRollout(asked: Asked, fleet: FleetPolicy, releases: readonly ReleaseFacts[]): Said {
+function reasonOfRollout(
+  asked: Asked,
+  fleet: FleetPolicy,
+  releases: readonly ReleaseFacts[],
+): Found {
   const { facts, rollout, update, now, zones } = asked
-  if (update !== null && (isUnderWay(update) || update.state === 'committed')) {
-    return { code: update.state, sentence: sayUpdate(asked, update), earliestAt: null }
+  const { version, product, channel } = rollout
+  if (update !== null && isUnderWay(update)) {
+    const { state, attempt, deadlineAt } = update
+    const of = { version, ...waveIn(rollout, update.wave), deadlineAt, attempt }
+    const attemptsMax = Math.max(attempt, rollout.policy.attempts.max)
+    const since = state === 'offered' ? update.offeredAt : update.changedAt
+    const isReady = state === 'installing' && isWaitingForRestart(update)
+    return { reason: { code: state, ...of, attemptsMax, since, isReady } }
   }
-  const still = (code: WhyCode, sentence: string): Said => ({ code, sentence, earliestAt: null })
+  const ended = update !== null && hasEnded(update) ? update : null
+  if (ended?.state === 'committed') {
+    const wave = waveIn(rollout, ended.wave)
+    return { reason: { code: 'committed', version, ...wave, since: ended.changedAt } }
+  }
   const obstacle = obstacleOf(facts, fleet)
-  if (obstacle !== null) return still(obstacle, sayObstacle(obstacle, facts, fleet))
-  const admission = admitDevice(rollout, facts, now, zones)
+  if (obstacle !== null) return { reason: reasonOfObstacle(obstacle, facts, fleet) }
+  const admission = admitIdle(rollout, facts, ended, now, zones)
   const isOver = rollout.state === 'aborted' || rollout.state === 'finished'
   const isThere =
     admission.kind === 'refused' && ['already_running', 'not_newer'].includes(admission.reason)
   if (!isOver && !isThere) {
     const release = findRelease(rollout, releases)
     if (release === null) {
-      return still(
-        'release_withdrawn',
-        `nothing: release ${rollout.version} of the rollout is not in the signed metadata of ${rollout.product}/${rollout.channel}`,
-      )
+      const of = { version, product, channel, isBaseline: false }
+      return { reason: { code: 'release_withdrawn', ...of } }
     }
     if (!isRunnable(release, facts, fleet)) {
-      return still(
-        'no_release_for_platform',
-        `nothing: release ${rollout.version} is not for ${nameMachine(facts)}`,
-      )
+      return { reason: { code: 'no_release_for_platform', version, ...machineOf(facts) } }
     }
   }
-  if (admission.kind === 'admitted') {
-    return still(
-      'due',
-      `due: wave ${admission.wave + 1} of ${rollout.waves.length} is open and takes it in; it is offered ${rollout.version} at its next check-in`,
-    )
+  if (admission.kind === 'refused') return reasonOfDenial(asked, admission)
+  return { reason: { code: 'due', version, ...waveIn(rollout, admission.wave) } }
+}
+
+function reasonOfDenial(asked: Asked, denial: Denial): Found {
+  const { facts, rollout, now, zones } = asked
+  const { policy, version, startAt, stopCode, stopReason, stopValues } = rollout
+  const at = rolloutTime(rollout, now)
+  const attemptsMax = policy.attempts.max
+  const { reason: code } = denial
+  switch (code) {
+    case 'already_running':
+    case 'finished':
+    case 'cancel_pending':
+    case 'restart_not_allowed':
+    case 'not_asked':
+      return { reason: { code, version } }
+    case 'not_newer': {
+      const last =
+        denial.last === null
+          ? ({ lastState: null, lastCode: null, lastEndedAt: null } as const)
+          : lastAttempt(denial.last)
+      const reached = Math.max(reachedCounter(facts), facts.floor)
+      const { counter } = rollout
+      return { reason: { code, version, counter, reachedCounter: reached, ...last } }
+    }
+    case 'aborted':
+    case 'paused':
+      return { reason: { code, version, stopCode, stopReason, ...stopValues } }
+    case 'not_taking_part':
+      return { reason: { code, version, ...whyNoPart(asked) } }
+    case 'attempts_used_up':
+      return { reason: { code, version, attemptsMax, ...lastAttempt(denial.last) } }
+    case 'not_started':
+      return { reason: { code, version, startAt }, endsAt: startAt }
+    case 'retry_wait': {
+      const { last } = denial
+      const retryAt = new Date(retryMs(rollout, last))
+      const attempt = last.attempt + 1
+      const of = { attempt, attemptsMax, retryAt, ...lastAttempt(last) }
+      return { reason: { code, ...of }, endsAt: retryAt }
+    }
+    case 'wave_not_open': {
+      const opensAt = wavesOpenAt(rollout, denial.wave, now)
+      const isNext = denial.wave === rollout.wavesOpenCount
+      const turnAt = isNext ? null : opensAt && inWindow(asked, opensAt)
+      const of = { ...nextWave(rollout, now), ...waveIn(rollout, denial.wave), turnAt }
+      return { reason: { code, ...of }, endsAt: isNext ? opensAt : turnAt }
+    }
+    case 'safe_mode':
+      return { reason: { code, failedCount: newFailuresCount(rollout) } }
+    case 'window_closed': {
+      const { timeZone, changesAt } = windowAt(denial.windows, facts.tags, at, zones)
+      return { reason: { code, timeZone, opensAt: changesAt }, endsAt: changesAt }
+    }
+    case 'in_flight_max': {
+      const inFlightCount = sumWaves(rollout, 'inFlightCount')
+      return { reason: { code, inFlightCount, inFlightMax: denial.inFlightMax } }
+    }
+    case 'period_max': {
+      const { updatesMax, seconds: periodSeconds } = denial.perPeriod
+      const endsAt = nextPeriodAt(rollout, periodSeconds, at)
+      return { reason: { code, updatesMax, periodSeconds, nextPeriodAt: endsAt }, endsAt }
+    }
+    case 'rate': {
+      const opensAt = new Date(Math.ceil(rateOpensMs(rollout)))
+      const perMinute = perMinuteNow(rollout, denial.rate)
+      return { reason: { code, perMinute, opensAt }, endsAt: opensAt }
+    }
   }
-  return { code: codeOf(admission.reason), ...sayAdmission(asked, admission.reason) }
 }
 
-function codeOf(reason: AdmissionReason): WhyCode {
-  // An update under way has been told by its state before.
-  return reason === 'under_way' ? 'offered' : reason
-}
-
-function sayObstacle(obstacle: Obstacle, { running }: CheckInFacts, fleet: FleetPolicy): string {
-  switch (obstacle) {
-    case 'updates_disabled':
-      return `nothing: updates of the fleet ${fleet.name} are switched off`
-    case 'other_product':
-      return `nothing: it runs ${running?.product ?? 'nothing'}, and the fleet ${fleet.name} is of ${fleet.product}`
-    default:
-      return unreachable(obstacle)
+function whyNoPart(asked: Asked) {
+  const { facts, rollout, update } = asked
+  if (rollout.fromSha256 !== null && facts.running?.sha256 !== rollout.fromSha256) {
+    return { because: 'runs_another_release' } as const
   }
+  if (update !== null) return { because: 'left', ...waveIn(rollout, update.wave) } as const
+  const percents = rollout.policy.waves.flatMap(({ members }) =>
+    members.kind === 'percent' ? [members.percent] : [],
+  )
+  const lastPercent = percents.at(-1)
+  if (lastPercent === undefined) return { because: 'no_wave' } as const
+  return { because: 'place', placePercent: placePercentOf(asked), lastPercent } as const
 }
 
-function sayBaselineLeft({ baseline }: FleetPolicy, to: Rollout): string {
-  return `nothing: the fleet is going back from its baseline ${baseline?.version ?? ''} to ${to.version}`
-}
-
-function sayAnswer(
-  { release, reason }: FleetAnswer,
+function reasonOfFleet(
+  answer: FleetAnswer,
   facts: CheckInFacts,
   { fleet, releases }: Situation,
-): string {
-  const channel = `${fleet.product}/${fleet.channel}`
-  const runs = nameRunning(facts, releases)
-  const version = release?.version ?? ''
-  switch (reason) {
+): Reason {
+  const { product, channel } = fleet
+  switch (answer.reason) {
     case 'newest':
-      return `due: it is offered ${version}, the newest release of ${channel}, at its next check-in`
     case 'pinned':
-      return `due: it is offered ${version}, which the fleet is held at, at its next check-in`
     case 'baseline':
-      return `due: no rollout serves it now, so it is offered ${version}, the baseline of the fleet, at its next check-in`
+      return { code: answer.reason, version: answer.release.version, product, channel }
     case 'up_to_date':
-      return `up to date: it runs ${runs}`
-    case 'no_release_for_platform':
-      return `nothing: ${channel} has no release for ${nameMachine(facts)}`
-    case 'pinned_version_not_published':
-      return `nothing: the fleet is held at ${fleet.pinnedVersion ?? ''}, which is not published on ${channel}`
+      return { code: answer.reason, ...runningOf(facts, releases) }
     case 'not_newer':
-      return `nothing: it has reached ${runs}, and what the fleet offers is not newer`
+      return { code: answer.reason, ...runningOf(facts, releases) }
+    case 'no_release_for_platform':
+      return { code: answer.reason, product, channel, ...machineOf(facts) }
+    case 'pinned_version_not_published':
+      return { code: answer.reason, version: answer.version, product, channel }
     case 'rolled_back_before':
-      return `nothing: it has rolled back from what the fleet offers (${facts.activity.code ?? 'no code given'}) and is not offered that again`
+      return { code: answer.reason, lastCode: facts.activity.code }
     case 'no_rollout':
-      return `nothing: the fleet ${fleet.name} follows rollouts, and there is none and no baseline`
+      return { code: answer.reason, fleet: fleet.name }
     case 'release_withdrawn':
-      return `nothing: the fleet's baseline ${fleet.baseline?.version ?? ''} is not in the signed metadata of ${channel}`
+      return { code: answer.reason, version: answer.version, product, channel, isBaseline: true }
     case 'updates_disabled':
     case 'other_product':
-      return sayObstacle(reason, facts, fleet)
-    default:
-      return unreachable(reason)
+      return reasonOfObstacle(answer.reason, facts, fleet)
   }
 }
 
-/** `1.3.0`, or the counter where the release is not listed. */
-function nameRunning(
+function reasonOfObstacle(code: Obstacle, { running }: CheckInFacts, fleet: FleetPolicy): Reason {
+  const { name, product } = fleet
+  return code === 'updates_disabled'
+    ? { code, fleet: name }
+    : { code, fleet: name, product, runningProduct: running?.product ?? 'nothing' }
+}
+
+/** The instant, or the window's next opening if it is closed then. */
+function inWindow({ rollout, facts, zones }: Asked, at: Date): Date | null {
+  const { windows } = rollout.policy
+  if (windows === null) return at
+  const state = windowAt(windows, facts.tags, rolloutTime(rollout, at), zones)
+  return state.isOpen ? at : state.changesAt
+}
+
+function placePercentOf({ rollout, facts }: Asked): number {
+  return percentOf(placeOf(rollout.id, facts.deviceId))
+}
+
+function waveIn(rollout: Rollout, index: number): Wave {
+  return { wave: index + 1, wavesCount: rollout.waves.length }
+}
+
+function lastAttempt({ state, code, endedAt }: LostUpdate): LastAttempt {
+  return { lastState: state, lastCode: code, lastEndedAt: endedAt }
+}
+
+function runningOf(
   { running, committedCounter }: CheckInFacts,
   releases: readonly ReleaseFacts[],
-): string {
-  if (running === null) {
-    return committedCounter === 0 ? 'no release' : `the release with counter ${committedCounter}`
-  }
+): Running {
+  if (running === null) return { runningVersion: null, runningCounter: committedCounter }
   const known = releases.find((release) => isSameRelease(release, running))
-  return known?.version ?? `the release with counter ${running.counter}`
+  return { runningVersion: known?.version ?? null, runningCounter: running.counter }
 }
 
-function nameMachine({ platform, hardware }: CheckInFacts): string {
-  return hardware === null ? platform : `${platform} on ${hardware}`
+function machineOf({ platform, hardware }: CheckInFacts) {
+  return { platform, hardware }
 }

@@ -1,8 +1,15 @@
-/** Times and pages in the form that the API has. */
+/** Times, facts and pages in the form that the API has. */
+import type { WhyView } from '@seaworthy/api/rollouts'
+import type { Values } from '@seaworthy/fleet/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
 
 export function instantOrNull(at: Date | null): string | null {
   return at === null ? null : formatInstant(at)
+}
+
+export function viewValues(values: Values): WhyView['values'] {
+  const view = (value: Values[string]) => (value instanceof Date ? formatInstant(value) : value)
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, view(value)]))
 }
 
 /** Which part of a list is asked for: `limit` rows, 100 by default, after the cursor `after`. */

@@ -30,7 +30,7 @@ import type { Actor } from './access/index.ts'
 import { requireFleet } from './access/index.ts'
 import type { App } from './app.ts'
 import { findDevice } from './devices/index.ts'
-import { instantOrNull } from './views.ts'
+import { instantOrNull, viewValues } from './views.ts'
 
 type Deps = Pick<App, 'db' | 'releases' | 'zones'>
 
@@ -166,6 +166,7 @@ function viewWhy(deviceId: string, why: Why): WhyView {
     deviceId,
     rolloutId: why.rolloutId,
     code: why.code,
+    values: viewValues(why.values),
     sentence: why.sentence,
     wave: why.wave === null ? null : why.wave + 1,
     placePercent: why.placePercent,

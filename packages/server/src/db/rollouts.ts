@@ -8,7 +8,7 @@ import type { ReadTx, WriteTx } from './connection.ts'
 
 const columns = (sql: ReadTx['sql']) => sql`
   r.id, r.fleet, r.product, r.channel, r.version, r.sha256, r.counter, r.policy, r.from_sha256 as "fromSha256",
-  r.way_back_of as "wayBackOf", r.state, r.stop_code as "stopCode", r.stop_reason as "stopReason", r.revision,
+  r.way_back_of as "wayBackOf", r.state, r.stop_code as "stopCode", r.stop_values as "stopValues", r.stop_reason as "stopReason", r.revision,
   r.created_at as "createdAt", r.created_by as "createdBy", r.start_at as "startAt", r.ended_at as "endedAt",
   r.clock_at as "clockAt", r.waves_open_count as "wavesOpenCount", r.period_index as "periodIndex",
   r.period_offered_count as "periodOfferedCount", r.rate_next_ms as "rateNextMs",
@@ -138,11 +138,11 @@ export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise
   const { waves, ...row } = rollout
   await sql`
     insert into rollouts (id, fleet, product, channel, version, sha256, counter, policy, from_sha256, way_back_of,
-      state, stop_code, stop_reason, revision, created_at, created_by, start_at, ended_at, clock_at,
+      state, stop_code, stop_values, stop_reason, revision, created_at, created_by, start_at, ended_at, clock_at,
       waves_open_count, period_index, period_offered_count, rate_next_ms, failures_accepted_at, first_place, is_settled)
     values (${row.id}, ${row.fleet}, ${row.product}, ${row.channel}, ${row.version}, ${row.sha256}, ${row.counter},
       ${sql.json(row.policy as never)}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
-      ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
+      ${row.stopValues && sql.json(row.stopValues)}, ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
       ${row.clockAt}, ${row.wavesOpenCount}, ${row.periodIndex}, ${row.periodOfferedCount}, ${row.rateNextMs},
       ${row.failuresAcceptedAt}, ${row.firstPlace}, ${isSettled(rollout)})`
   for (const [index, wave] of waves.entries()) await writeWave(sql, row.id, index, wave)
@@ -156,7 +156,8 @@ export async function writeRollout(
 ): Promise<void> {
   if (after === before) return
   await sql`
-    update rollouts set state = ${after.state}, stop_code = ${after.stopCode}, stop_reason = ${after.stopReason},
+    update rollouts set state = ${after.state}, stop_code = ${after.stopCode},
+      stop_values = ${after.stopValues && sql.json(after.stopValues)}, stop_reason = ${after.stopReason},
       revision = ${after.revision}, start_at = ${after.startAt}, ended_at = ${after.endedAt},
       clock_at = ${after.clockAt}, waves_open_count = ${after.wavesOpenCount}, period_index = ${after.periodIndex},
       period_offered_count = ${after.periodOfferedCount}, rate_next_ms = ${after.rateNextMs},

@@ -266,6 +266,7 @@ rollouts.rate_next_ms double precision
 rollouts.failures_accepted_at timestamp with time zone
 rollouts.is_settled boolean not null
 rollouts.first_place bigint
+rollouts.stop_values jsonb
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null

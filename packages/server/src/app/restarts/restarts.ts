@@ -7,7 +7,7 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
-import { hasEnded, isWaitingForRestart, mayRestart } from '@seaworthy/fleet/rollouts'
+import { isEnd, isWaitingForRestart, mayRestart } from '@seaworthy/fleet/rollouts'
 import { newId } from '@seaworthy/std/ids'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import type { RebootLockRow } from '../../db/reboot-locks.ts'
@@ -155,7 +155,8 @@ export async function decideRestart(
 ): Promise<RestartAnswer> {
   const { fleet, deviceId, report, assigned } = question
   const { strategy } = fleet.reboot
-  const isPerhapsOver = question.isSigned && hasEnded(report.update) && strategy === 'coordinated'
+  const isPerhapsOver =
+    question.isSigned && isEnd(report.update.state) && strategy === 'coordinated'
   const waitsFor = isWaitingForRestart(report.update) ? report.update.sha256 : undefined
   if (app.rebootLocks.isHolder(deviceId) || isPerhapsOver) {
     await releaseWhatIsOver(app, question, waitsFor, assigned?.sha256)
@@ -248,6 +249,6 @@ function isOver(
   if (lock.sha256 === wanted) return assigned !== wanted
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
   const { update, running } = report
-  if (update.sha256 === lock.sha256 && hasEnded(update)) return true
+  if (update.sha256 === lock.sha256 && isEnd(update.state)) return true
   return running?.sha256 === lock.sha256 && update.state !== 'watching'
 }

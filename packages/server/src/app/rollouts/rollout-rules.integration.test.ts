@@ -164,6 +164,8 @@ test('D4 the failure that breaks the gate pauses the rollout before the next dev
   const rollout = await show(id)
   assert.deepEqual([rollout.state, rollout.stopCode], ['paused', 'failure_gate'])
   assert.match(rollout.stopReason ?? '', /2 of 3 ended updates failed/)
+  const { wave, failedCount, endedCount } = rollout.stopValues!
+  assert.deepEqual([wave, failedCount, endedCount, rollout.nextCode], [1, 2, 3, 'paused'])
   assert.equal(await devices[5]?.ask(), null)
   const { items } = await client.api.call(listDeviceUpdates, {
     params: { deviceId: b.device.id },
@@ -522,6 +524,8 @@ test('D5 why: a device is told in one sentence what it waits for', async () => {
   assert.equal(waiting.code, 'wave_not_open')
   assert.match(waiting.sentence, /wave 2 of 2 opens when/)
   assert.equal(waiting.wave, 2)
+  const { nextWave, gateWave, bakeSeconds } = waiting.values
+  assert.deepEqual([nextWave, gateWave, bakeSeconds], [2, 1, 1800])
   await assert.rejects(
     client.api.call(explainDevice, { params, query: { timeZone: 'Mars/Olympus' } }),
     refused('time_zone_unknown'),

@@ -4,7 +4,7 @@ import type { Rollout } from '@seaworthy/fleet/rollouts'
 import { describeNext, membersOf } from '@seaworthy/fleet/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
 import type { JsonValue } from '@seaworthy/trust/tuf'
-import { instantOrNull } from '../views.ts'
+import { instantOrNull, viewValues } from '../views.ts'
 
 /** What the audit log tells about a rollout besides its id. */
 export function describeProgress(rollout: Rollout): Readonly<Record<string, JsonValue>> {
@@ -25,6 +25,7 @@ export function describeProgress(rollout: Rollout): Readonly<Record<string, Json
 }
 
 export function viewRollout(rollout: Rollout, now: Date): RolloutView {
+  const next = describeNext(rollout, now)
   return {
     id: rollout.id,
     fleet: rollout.fleet,
@@ -35,11 +36,14 @@ export function viewRollout(rollout: Rollout, now: Date): RolloutView {
     counter: rollout.counter,
     state: rollout.state,
     stopCode: rollout.stopCode,
+    stopValues: rollout.stopValues,
     stopReason: rollout.stopReason,
     wayBackOf: rollout.wayBackOf,
     policy: structuredClone(rollout.policy) as RolloutView['policy'],
     waves: rollout.waves.map((_, index) => viewWave(rollout, index)),
-    next: describeNext(rollout, now),
+    next: next.sentence,
+    nextCode: next.code,
+    nextValues: viewValues(next.values),
     createdAt: formatInstant(rollout.createdAt),
     createdBy: rollout.createdBy,
     startAt: formatInstant(rollout.startAt),

@@ -8,7 +8,7 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { OmahaStatement } from '@seaworthy/fleet/protocols'
 import { noRestart, notAsked, readStatement } from '@seaworthy/fleet/protocols'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
-import { hasEnded } from '@seaworthy/fleet/rollouts'
+import { isEnd } from '@seaworthy/fleet/rollouts'
 import { hourMs } from '@seaworthy/std/time'
 import type { WriteTx } from '../../../db/connection.ts'
 import { getDevice, updateDevice } from '../../../db/devices.ts'
@@ -150,7 +150,7 @@ async function storeStatement(
     const change = locked?.report ? readStatement(locked.report, said, releases) : null
     if (locked === undefined || change === null) return locked
     // An update that has ended needs no permission to restart any more.
-    if (hasEnded(change.update)) await releaseSlot(tx, state.device)
+    if (isEnd(change.update.state)) await releaseSlot(tx, state.device)
     return storeChange(tx, locked, change, now)
   })
   return stored ?? state
