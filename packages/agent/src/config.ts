@@ -17,6 +17,11 @@ export interface AgentConfig {
   /** Content of that file, Base64. */
   rootInline?: string
   provisioningKey?: string
+  /**
+   * The private half of the provisioning key with what holders signed of it, Base64; goes with the
+   * provisioning key.
+   */
+  enrolmentKey?: string
   product: string
   channel: string
   pollSeconds: number
@@ -141,6 +146,7 @@ const checks = {
     /^swp_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{16,128}$/,
     'a provisioning key swp_…',
   ),
+  enrolmentKey: textOf(/^[A-Za-z0-9+/]{1,21848}={0,2}$/, 'Base64'),
   product: textOf(label, 'a product name'),
   channel: textOf(label, 'a channel name'),
   pollSeconds: (value: unknown, name: string) =>
@@ -221,13 +227,20 @@ export function findProvisioningKey(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** The enrolment key beside the provisioning key of a configuration file. */
+export function findEnrolmentKey(bytes: Uint8Array): string | undefined {
+  if (findProvisioningKey(bytes) === undefined) return undefined
+  const member = asObject(parseAnyJson(bytes), 'the configuration')['enrolmentKey']
+  return member === undefined ? undefined : checks.enrolmentKey(member, 'enrolmentKey')
+}
+
 /**
- * The same file without its provisioning key, the order of its members kept; `undefined` when it
- * holds none.
+ * The same file without its provisioning key and what belongs to it, the order of its members kept;
+ * `undefined` when it holds none.
  */
 export function withoutProvisioningKey(bytes: Uint8Array): string | undefined {
   const members = asObject(parseAnyJson(bytes), 'the configuration')
   if (members['provisioningKey'] === undefined) return undefined
-  const { provisioningKey: _destroyed, ...rest } = members
+  const { provisioningKey: _destroyed, enrolmentKey: _alsoDestroyed, ...rest } = members
   return `${JSON.stringify(rest, undefined, 2)}\n`
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import {
   base64Field,
+  enrolmentField,
   idField,
   instant,
   nameField,
@@ -38,6 +39,7 @@ export const registerDevice = defineRoute({
     hardware: text(128).optional(),
     agentVersion: text(64),
     tags: tagMap.optional(),
+    enrolment: enrolmentField.optional(),
   }),
   reply: z.object({
     deviceId: idField('device'),

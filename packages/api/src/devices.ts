@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { reportField, runningField, updateState } from './device-self.ts'
 import {
+  enrolmentField,
   idField,
   instant,
   nameField,
@@ -82,6 +83,28 @@ export const showDevice = defineRoute({
     publicKey: publicKeyField.nullable(),
     reports: z.array(z.object({ report: reportField, signature: z.string(), receivedAt: instant })),
   }),
+})
+
+/** What a device showed when it registered, for whoever verifies it. */
+const enrolmentView = z.object({
+  deviceId: idField('device'),
+  name: z.string().nullable(),
+  publicKey: publicKeyField,
+  /** Null for a device that registered without an enrolment key. */
+  enrolment: enrolmentField.nullable(),
+})
+export type EnrolmentView = z.output<typeof enrolmentView>
+
+export const listEnrolments = defineRoute({
+  name: 'devices.enrolments',
+  method: 'GET',
+  path: '/v1/fleets/:fleet/enrolments',
+  auth: 'actor',
+  summary:
+    'List what devices of a fleet showed to prove that they were enrolled. The server does not verify it.',
+  params: z.strictObject({ fleet: nameField }),
+  query: pageQuery,
+  reply: pageOf(enrolmentView),
 })
 
 export const setDevice = defineRoute({

@@ -60,6 +60,21 @@ export const publicKeyField = z.strictObject({
   scheme: text(64),
   keyval: z.strictObject({ public: text(2048) }),
 })
+/**
+ * What holders and a provisioning key have signed of a device (`@seaworthy/trust/enrolment`). A
+ * server keeps it for whoever verifies it, and decides nothing by it.
+ */
+export const enrolmentField = z.strictObject({
+  certificate: z.strictObject({
+    product: text(64),
+    fleet: text(64),
+    publicKey: publicKeyField,
+    signatures: z.array(z.strictObject({ keyid: text(64), sig: text(4096) })).max(32),
+  }),
+  /** The device's X25519 public key, to which secrets are sealed. */
+  receivingKey: text(44),
+  signature: text(4096),
+})
 /** Bytes as base64 with padding. */
 export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
 const tagsMax = 64

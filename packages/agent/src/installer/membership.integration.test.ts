@@ -5,7 +5,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'
+import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
+import { signProvisioningKey, verifyEnrolment } from '@seaworthy/trust/enrolment'
+import { generateKeyPair, generateSigner } from '@seaworthy/trust/keys'
 import type { InlineAgent } from '../testing/inline-agent.ts'
 import { startInlineAgent } from '../testing/inline-agent.ts'
 import { makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
@@ -239,4 +242,36 @@ test('V4 a fresh provisioning key stays unspent while the server knows the devic
   await pollWell()
   assert.equal(readKey(), fresh)
   assert.equal(origin.registrations, 1)
+})
+
+test('A10 a device signs its own keys with the enrolment key that it was given, and destroys it', async () => {
+  assert.equal(origin.enrolment, undefined)
+  const holder = await generateSigner('ed25519')
+  const { key, pkcs8 } = await generateKeyPair('ed25519')
+  const subject = { product: origin.product, fleet: 'test', publicKey: key }
+  const certificate = await signProvisioningKey(subject, [holder])
+  const enrolmentKey = base64Encode(
+    utf8Encode(JSON.stringify({ certificate, pkcs8: base64Encode(pkcs8) })),
+  )
+  const before = origin.deviceId()
+  await remove(before)
+  const config = { provisioningKey: freshProvisioningKey('b'), enrolmentKey }
+  writeFileSync(configPath, JSON.stringify(config), { mode: 0o600 })
+  agent.installer.pollNow()
+  await waitUntil('registered anew', () => origin.deviceId() !== before)
+  await waitUntil('the keys are gone', () => readFileSync(configPath, 'utf8').trim() === '{}')
+
+  const { layout } = agent
+  const newest = JSON.parse(readFileSync(`${layout.trust}/device.key.2`, 'utf8')) as {
+    key: typeof key
+  }
+  const receivingKey = await verifyEnrolment(origin.enrolment, {
+    holders: { keys: [holder.key], threshold: 1 },
+    product: origin.product,
+    fleet: 'test',
+    publicKey: newest.key,
+  })
+  assert.equal(receivingKey.length, 32)
+  assert.equal(statSync(`${layout.trust}/receiving.key`).mode & 0o777, 0o600)
+  assert.ok(!JSON.stringify(origin.enrolment).includes(base64Encode(pkcs8)))
 })

@@ -6,13 +6,16 @@
  * register anew, with a new device key; the identity before that is kept beside it, for a server
  * that knows the old one and not the new.
  */
-import { utf8Encode } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
+import type { Enrolment } from '@seaworthy/trust/enrolment'
+import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
 import { trustError } from '@seaworthy/trust/tuf'
 import {
   configBytesMax,
+  findEnrolmentKey,
   findProvisioningKey,
   provisioningKeyId,
   withoutProvisioningKey,
@@ -24,6 +27,7 @@ import type { DeviceState } from '../state/device-state.ts'
 import { registeredBy } from '../state/device-state.ts'
 import type { Identity } from '../state/identity.ts'
 import { freeKeyFile, writeIdentity } from '../state/identity.ts'
+import { ensureReceivingKey } from '../state/receiving-key.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { withSignedReport } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
@@ -73,6 +77,31 @@ export function createMembership(context: InstallerContext): Membership {
     return bytes && findProvisioningKey(bytes)
   }
 
+  const readEnrolmentKey = async (): Promise<string | undefined> => {
+    if (settings.configPath === undefined) return config.enrolmentKey
+    const bytes = await disk.read(settings.configPath, configBytesMax)
+    return bytes && findEnrolmentKey(bytes)
+  }
+
+  /**
+   * What shows people that this device was enrolled: nothing where no enrolment key was given, or
+   * where it is of no use, which keeps no device from registering.
+   */
+  const describeEnrolment = async (signer: Signer): Promise<{ enrolment?: Enrolment }> => {
+    const text = await readEnrolmentKey()
+    if (text === undefined) return {}
+    const { publicKey } = await ensureReceivingKey(disk, layout)
+    try {
+      const receivingKey = base64Encode(publicKey)
+      const keys = { publicKey: signer.key, receivingKey }
+      return { enrolment: await enrol(parseEnrolmentKey(text), keys) }
+    } catch (error) {
+      if (!(error instanceof TrustError)) throw error
+      log.warn('not-enrolled', { error, wayOut: 'make a new configuration for this device' })
+      return {}
+    }
+  }
+
   const isSpent = (key: string | undefined) => {
     if (key === undefined) return false
     const { registeredWith, spentKeys } = store.state
@@ -90,7 +119,10 @@ export function createMembership(context: InstallerContext): Membership {
    * Removes only a key that the device was registered with: a fresh one stays until it was used.
    */
   const destroySpentKey = async () => {
-    if (isSpent(config.provisioningKey)) delete config.provisioningKey
+    if (isSpent(config.provisioningKey)) {
+      delete config.provisioningKey
+      delete config.enrolmentKey
+    }
     const path = settings.configPath
     if (path === undefined) return
     const bytes = await disk.read(path, configBytesMax)
@@ -117,6 +149,7 @@ export function createMembership(context: InstallerContext): Membership {
         ...(config.name === undefined ? {} : { name: config.name }),
         ...(config.hardware === undefined ? {} : { hardware: config.hardware }),
         ...(config.tags === undefined ? {} : { tags: config.tags }),
+        ...(await describeEnrolment(signer)),
       },
     })
     if (product !== config.product)

@@ -55,6 +55,8 @@ export interface TestOrigin {
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number
+  /** What the last registration showed of its enrolment. */
+  enrolment: unknown
   /** Id of the last registered device. */
   deviceId(): string
   /** Removes a device, as an operator does. */
@@ -116,6 +118,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     pollSeconds: 3600,
     reports: [],
     registrations: 0,
+    enrolment: undefined,
     deviceId: () => devices.at(-1)?.id ?? '',
     removeDevice(id) {
       devices.find((device) => device.id === id)!.isRemoved = true
@@ -203,7 +206,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     (body: never, bearer: string) => Promise<{ status: number; reply: unknown }>
   > = {
     async '/v1/device/register'(
-      body: { publicKey: PublicKey; proof: string },
+      body: { publicKey: PublicKey; proof: string; enrolment?: unknown },
       provisioningKey: string,
     ) {
       const id = await keyId(body.publicKey)
@@ -225,6 +228,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       const statement = utf8Encode(`seaworthy-register-v1\n${provisioningId}\n${id}`)
       if (!(await isGenuine(made, statement, body.proof))) return problem(403, 'proof_invalid')
       origin.registrations++
+      origin.enrolment = body.enrolment
       if (device === undefined) devices.push((device = made))
       return {
         status: 201,

@@ -12,6 +12,7 @@ import { formatCount, formatPast, formatSpan, harmless } from '../output/format.
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
+import { checkFleet } from '../trust/enrolments.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
 
@@ -32,6 +33,13 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .description('show one device with its key and its last signed reports')
     .action(async (id: string, _options: object, command: Command) =>
       show(createContext(ports, command), id),
+    )
+  device
+    .command('enrolments')
+    .description('verify which devices of a fleet were enrolled by holders of its product')
+    .requiredOption('--fleet <name>', 'the fleet')
+    .action(async (options: { fleet: string }, command: Command) =>
+      showEnrolments(createContext(ports, command), options.fleet),
     )
   device
     .command('why <device>')
@@ -155,6 +163,32 @@ async function show(context: Context, deviceId: string): Promise<void> {
         'No signed report yet.',
       ),
     ])
+  })
+}
+
+async function showEnrolments(context: Context, fleet: string): Promise<void> {
+  await withSession(context, async (session) => {
+    const { devices } = await checkFleet(context, session, fleet)
+    const list = devices.map(({ deviceId, name, keyId, refusal }) => ({
+      deviceId,
+      name,
+      keyId,
+      isEnrolled: refusal === undefined,
+      code: refusal?.code ?? null,
+      why: refusal?.why ?? null,
+    }))
+    context.show(list, () =>
+      context.table<(typeof list)[number]>(
+        [
+          { title: 'id', text: (d) => d.deviceId },
+          { title: 'name', text: (d) => d.name ?? '-', isShrinkable: true },
+          { title: 'enrolment', text: (d) => (d.isEnrolled ? 'enrolled' : 'not enrolled') },
+          { title: 'why', text: (d) => d.why ?? '-', isShrinkable: true },
+        ],
+        list,
+        'No devices with keys of their own yet.',
+      ),
+    )
   })
 }
 

@@ -8,23 +8,33 @@ import {
   revokeProvisioningKey,
   showFleet,
 } from '@seaworthy/api/fleets'
-import { base64Encode } from '@seaworthy/std/bytes'
+import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { signProvisioningKey } from '@seaworthy/trust/enrolment'
+import type { Signer } from '@seaworthy/trust/keys'
+import { generateKeyPair } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
-import { durationWithDefault, wholeNumber } from '../options.ts'
+import type { NamedKey } from '../keys/key-files.ts'
+import { createPassphraseSource, openSigner, readNamedKeys } from '../keys/key-files.ts'
+import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
 import { isMissing, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
+import type { Holders } from '../trust/enrolments.ts'
+import { requireHolders } from '../trust/enrolments.ts'
+import { requireRepository } from '../trust/repository-view.ts'
+import { requireSigning } from '../trust/signing.ts'
+import { addPassphraseOption } from './proposal-options.ts'
 
 export function addProvisioningKeyCommands(program: Command, ports: CliPorts): void {
   const key = program
     .command('provisioning-key')
     .description('keys with which devices join a fleet')
-  key
+  const creation = key
     .command('create')
     .description('make a key; it is shown once')
     .requiredOption('--fleet <name>', 'the fleet that devices join with it')
@@ -38,9 +48,14 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
     )
     .option('--agent-config <file>', 'also write a ready agent.json, key and trust anchor included')
     .option('--force', 'replace the file of --agent-config, and the key in it')
-    .action(async (options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), options),
+    .option(
+      '--sign-with <key-file>',
+      "sign it with a key of the product's, repeatable: its devices are then enrolled",
+      collect,
     )
+  addPassphraseOption(creation).action(async (options: CreateOptions, command: Command) =>
+    create(createContext(ports, command), options),
+  )
   key
     .command('list')
     .description('list the keys of a fleet, without the keys')
@@ -62,20 +77,34 @@ interface CreateOptions {
   expires: number
   agentConfig?: string
   force?: boolean
+  signWith?: string[]
+  passphraseFile?: string[]
 }
 
 async function create(context: Context, options: CreateOptions): Promise<void> {
+  const holders = await readNamedKeys(options.signWith ?? [])
+  requireSigning(holders)
+  if (holders.length > 0 && options.agentConfig === undefined) {
+    throw new CliError('usage', '--sign-with needs --agent-config', {
+      wayOut:
+        "Name the file that is written for the devices: the key's private half is nowhere else.",
+    })
+  }
   await withSession(context, async (session) => {
     const anchor = options.agentConfig === undefined ? undefined : await requireAnchor(session)
     if (options.agentConfig !== undefined && options.force !== true) {
       await requireNew(options.agentConfig)
     }
+    const enrolmentKey = await makeEnrolmentKey(context, session, options, holders)
     const made = await session.client.call(createProvisioningKey, {
       params: { fleet: options.fleet },
       body: { uses: options.uses, lifetimeSeconds: Math.round(options.expires / 1000) },
     })
     if (options.agentConfig !== undefined && anchor !== undefined) {
-      const config = await describeAgent(session, options.fleet, made.key, anchor)
+      const config = {
+        ...(await describeAgent(session, options.fleet, made.key, anchor)),
+        ...(enrolmentKey === undefined ? {} : { enrolmentKey }),
+      }
       await writeDurably(options.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, {
         random: context.ports.random,
       })
@@ -91,6 +120,7 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
           ['fleet', made.view.fleet],
           ['uses', String(made.view.usesLeft)],
           ['expires', made.view.expiresAt],
+          ['enrols', enrolmentKey === undefined ? undefined : 'yes, signed by holders'],
           ['key', options.agentConfig === undefined ? made.key : undefined],
           ['agent configuration', options.agentConfig],
         ]),
@@ -100,6 +130,53 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
       ],
     )
   })
+}
+
+/**
+ * A key pair that the holders named sign, for devices to prove with that they were enrolled. It is
+ * made before the provisioning key, so that none is left over where signing fails.
+ */
+async function makeEnrolmentKey(
+  context: Context,
+  session: Session,
+  { fleet, passphraseFile }: CreateOptions,
+  holders: readonly NamedKey[],
+): Promise<string | undefined> {
+  if (holders.length === 0) return undefined
+  const { product } = await session.client.call(showFleet, { params: { fleet } })
+  const { current } = await requireRepository(context, session, [product])
+  requireEnough(product, await requireHolders(product, current), holders)
+  await context.confirm(
+    `Let whoever gets this file enrol devices in the fleet ${fleet} of ${product}?`,
+  )
+  const passphrases = createPassphraseSource(context.ports, passphraseFile)
+  const signers: Signer[] = []
+  for (const holder of holders) signers.push(await openSigner(holder, passphrases))
+  const { key, pkcs8 } = await generateKeyPair('ed25519')
+  const certificate = await signProvisioningKey({ product, fleet, publicKey: key }, signers)
+  const text = JSON.stringify({ certificate, pkcs8: base64Encode(pkcs8) })
+  pkcs8.fill(0)
+  return base64Encode(utf8Encode(text))
+}
+
+/** Refuses before anything is made what no verifier would accept. */
+function requireEnough(
+  product: string,
+  { keyIds, threshold }: Holders,
+  holders: readonly NamedKey[],
+): void {
+  for (const { path, keyId: id } of holders) {
+    if (keyIds.includes(id)) continue
+    throw new CliError('refused', `${path} is no key of the product ${product}`, {
+      wayOut: `These are: ${keyIds.map((one) => one.slice(0, 12)).join(', ')}.`,
+    })
+  }
+  if (holders.length >= threshold) return
+  throw new CliError(
+    'refused',
+    `${product} needs ${threshold} of its keys to enrol devices, and ${holders.length} was named`,
+    { wayOut: 'Name --sign-with for as many, on the machine where these keys are.' },
+  )
 }
 
 /**

@@ -15,6 +15,7 @@ import {
 } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant, systemClock } from '@seaworthy/std/time'
+import type { Enrolment } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
@@ -48,14 +49,22 @@ export interface RegisteredDevices {
  */
 export async function registerDevices(
   server: Pick<TestedServer, 'url' | 'pin'>,
-  options: { provisioningKey: string; count: number; counterOf: (targetPath: string) => number },
+  options: {
+    provisioningKey: string
+    count: number
+    counterOf: (targetPath: string) => number
+    /** What each shows of its enrolment. */
+    enrol?: (signer: Signer) => Promise<Enrolment>
+  },
 ): Promise<RegisteredDevices> {
   const { transport, close } = httpsTransport({ pin: server.pin, idleTimeoutMs: 120_000 })
   const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
   const devices: RegisteredDevice[] = []
   for (let i = 0; i < options.count; i++) {
     const signer = await generateSigner('ed25519')
-    const id = await register(as(options.provisioningKey), signer, options.provisioningKey)
+    const enrolment = await options.enrol?.(signer)
+    const { provisioningKey } = options
+    const id = await register(as(provisioningKey), signer, provisioningKey, enrolment)
     const assertion = await makeAssertion(signer, id, server.url)
     const { accessToken } = await as('').call(createDeviceToken, { body: { assertion } })
     devices.push(createDevice(as(accessToken), { id, signer, counterOf: options.counterOf }))
@@ -65,7 +74,12 @@ export async function registerDevices(
 
 type Client = ReturnType<typeof createClient>
 
-async function register(client: Client, signer: Signer, provisioningKey: string): Promise<string> {
+async function register(
+  client: Client,
+  signer: Signer,
+  provisioningKey: string,
+  enrolment: Enrolment | undefined,
+): Promise<string> {
   const keyId = `provisioning_${provisioningKey.split('_')[1]}`
   const proof = await sign(signer, utf8Encode(`seaworthy-register-v1\n${keyId}\n${signer.keyId}`))
   const { keytype, scheme, keyval } = signer.key
@@ -75,6 +89,7 @@ async function register(client: Client, signer: Signer, provisioningKey: string)
       proof: base64Encode(proof),
       platform: 'linux/amd64',
       agentVersion: '0.1.0',
+      ...(enrolment === undefined ? {} : { enrolment: enrolment as never }),
     },
   })
   return registered.deviceId

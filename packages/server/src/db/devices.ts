@@ -1,5 +1,6 @@
 /** Devices, their newest state, their signed reports, and what remains of removed ones. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import type { ReadTx, WriteTx } from './connection.ts'
 
@@ -27,6 +28,15 @@ export interface DeviceRow {
  * `unsignedVersion` is what it calls that.
  */
 export type StoredReport = DeviceReport & { readonly unsignedVersion?: string }
+
+type Enrolment = NonNullable<EnrolmentView['enrolment']>
+
+export interface EnrolmentRow {
+  readonly id: string
+  readonly name: string | null
+  readonly publicKey: PublicKey
+  readonly enrolment: Enrolment | null
+}
 
 export interface DeviceWithState extends DeviceRow {
   /**
@@ -86,6 +96,26 @@ export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWith
       left join identity_traces t on t.device = d.id
     where d.id = ${id}`
   return row
+}
+
+/** Keeps what the device showed of its enrolment; nothing here is decided by it. */
+export async function storeEnrolment(
+  { sql }: WriteTx,
+  id: string,
+  enrolment: Enrolment,
+): Promise<void> {
+  await sql`update devices set enrolment = ${sql.json(enrolment)} where id = ${id}`
+}
+
+/** The devices of a fleet that have a key, with what they showed of their enrolment. */
+export async function listEnrolments(
+  { sql }: ReadTx,
+  page: { fleet: string; after: string; limit: number },
+): Promise<EnrolmentRow[]> {
+  return sql<EnrolmentRow[]>`
+    select id, name, public_key as "publicKey", enrolment from devices
+    where fleet = ${page.fleet} and id > ${page.after} and public_key is not null
+    order by id limit ${page.limit}`
 }
 
 /** Keeps the device in its fleet until the transaction ends, and answers which fleet that is. */

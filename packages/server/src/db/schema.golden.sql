@@ -49,6 +49,7 @@ devices.protocol text not null default 'agent'::text
 devices.own_changes_used_until timestamp with time zone
 devices.clock_offset_seconds integer
 devices.reports_pruned_to bigint
+devices.enrolment jsonb
 first_owner_code.only_row boolean not null default true
 first_owner_code.code_sha256 bytea not null
 fleet_samples.fleet text not null

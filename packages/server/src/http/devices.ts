@@ -1,4 +1,10 @@
-import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import {
+  listDevices,
+  listEnrolments,
+  removeDevice,
+  setDevice,
+  showDevice,
+} from '@seaworthy/api/devices'
 import * as devices from '../app/devices/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -15,6 +21,9 @@ export const deviceEndpoints: readonly Endpoint[] = [
       reports: await devices.listReports(app.db.reader, device.id),
     }
   }),
+  read(listEnrolments, 'device:read', (app, { actor, params, query }) =>
+    devices.listEnrolments(app.db.reader, actor, { ...query, ...params }),
+  ),
   audited(
     setDevice,
     { permission: 'device:write', subject: (call) => call.params.deviceId },

@@ -244,6 +244,7 @@ export async function makeScopedCalls(
     ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
     ['devices.list', [() => ({})]],
     ['devices.show', [() => ({ params: deviceId })]],
+    ['devices.enrolments', [() => ({ params: fleet })]],
     [
       'devices.set',
       [

@@ -1,4 +1,5 @@
 /** What a device does for itself: it registers, signs in and asks for its application. */
+import type { EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -15,6 +16,7 @@ import {
   insertDevice,
   isRemovedDevice,
   isRemovedKey,
+  storeEnrolment,
   useAssertion,
 } from '../../db/devices.ts'
 import type { FleetRow } from '../../db/fleets.ts'
@@ -43,6 +45,8 @@ export interface Registration {
   readonly hardware?: string | undefined
   readonly agentVersion: string
   readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Kept as it is, for whoever verifies it. */
+  readonly enrolment?: EnrolmentView['enrolment'] | undefined
 }
 
 /**
@@ -88,6 +92,7 @@ export async function registerDevice(
         'the provisioning key has no use left',
       )
     }
+    if (wanted.enrolment) await storeEnrolment(tx, device.id, wanted.enrolment)
     return { device, fleet, isNew: true }
   }
   const known = await getDeviceByKey(tx, id)

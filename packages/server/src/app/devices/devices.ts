@@ -1,7 +1,7 @@
 /** What people see of devices and change about them. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { reportField } from '@seaworthy/api/device-self'
-import type { DeviceView } from '@seaworthy/api/devices'
+import type { DeviceView, EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
@@ -153,6 +153,29 @@ export async function listDevices(
     (row) => row.id,
   )
   return viewPage(page, viewDevice)
+}
+
+/** Lists what the devices of a fleet showed of their enrolment. Throws `fleet_not_found`. */
+export async function listEnrolments(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery & { readonly fleet: string },
+): Promise<Page<EnrolmentView>> {
+  const fleet = await getFleet(tx, query.fleet)
+  if (fleet === undefined)
+    throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${query.fleet}`)
+  requireFleet(actor, fleet)
+  const page = await readPage(
+    query,
+    (limit) => db.listEnrolments(tx, { fleet: fleet.name, after: query.after ?? '', limit }),
+    (row) => row.id,
+  )
+  return viewPage(page, ({ id, name, publicKey, enrolment }) => ({
+    deviceId: id,
+    name,
+    publicKey,
+    enrolment,
+  }))
 }
 
 const reportsShownMax = 20

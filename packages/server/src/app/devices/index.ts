@@ -19,6 +19,7 @@ export {
   endDevice,
   findDevice,
   listDevices,
+  listEnrolments,
   listReports,
   viewDevice,
 } from './devices.ts'

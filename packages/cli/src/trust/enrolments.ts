@@ -1,0 +1,88 @@
+/**
+ * Which devices of a fleet holders have enrolled, as this machine verified it: a server can invent
+ * devices and exchange keys, but none of them is enrolled.
+ */
+import type { EnrolmentView } from '@seaworthy/api/devices'
+import { listEnrolments } from '@seaworthy/api/devices'
+import { showFleet } from '@seaworthy/api/fleets'
+import { TrustError } from '@seaworthy/std/refusal'
+import { verifyEnrolment } from '@seaworthy/trust/enrolment'
+import { keyId } from '@seaworthy/trust/keys'
+import type { CurrentMetadata, RoleAuthority } from '@seaworthy/trust/tuf'
+import { currentAuthority } from '@seaworthy/trust/tuf'
+import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { collectPages } from '../session.ts'
+import { requireFresh, requireRepository } from './repository-view.ts'
+
+export interface Holders extends RoleAuthority {
+  readonly keyIds: readonly string[]
+}
+
+/** Who may enrol devices of a product: the keys that speak for the product itself. */
+export async function requireHolders(product: string, current: CurrentMetadata): Promise<Holders> {
+  const authority = currentAuthority(product, current)
+  if (authority !== undefined) {
+    return { ...authority, keyIds: await Promise.all(authority.keys.map((key) => keyId(key))) }
+  }
+  throw new CliError('refused', `the signed metadata has no product ${product}`, {
+    wayOut: 'See `seaworthy product list` for the products there are.',
+  })
+}
+
+export interface CheckedDevice {
+  readonly deviceId: string
+  readonly name: string | null
+  /** The id of its signing key, which its enrolment names and no server chooses. */
+  readonly keyId: string
+  /** The key to which it is safe to seal; `undefined` for a device that is not enrolled. */
+  readonly receivingKey: Uint8Array<ArrayBuffer> | undefined
+  /** Why it is not enrolled, by code and in words. */
+  readonly refusal: { readonly code: string; readonly why: string } | undefined
+}
+
+export interface CheckedFleet {
+  readonly product: string
+  readonly devices: readonly CheckedDevice[]
+}
+
+/** Verifies the enrolment of each device of the fleet. */
+export async function checkFleet(
+  context: Context,
+  session: Session,
+  fleet: string,
+): Promise<CheckedFleet> {
+  const { product } = await session.client.call(showFleet, { params: { fleet } })
+  const view = await requireRepository(context, session, [product])
+  requireFresh(context, view, [product])
+  const holders = await requireHolders(product, view.current)
+  const shown = await collectPages((query) =>
+    session.client.call(listEnrolments, { params: { fleet }, query }),
+  )
+  const devices: CheckedDevice[] = []
+  for (const one of shown) devices.push(await checkDevice(one, { holders, product, fleet }))
+  return { product, devices }
+}
+
+async function checkDevice(
+  { deviceId, name, publicKey, enrolment }: EnrolmentView,
+  expected: { holders: RoleAuthority; product: string; fleet: string },
+): Promise<CheckedDevice> {
+  const device = { deviceId, name, keyId: await keyId(publicKey) }
+  const without = (code: string, why: string) => ({
+    ...device,
+    receivingKey: undefined,
+    refusal: { code, why },
+  })
+  if (enrolment === null) {
+    return without('enrolment_missing', 'it registered with a key that no holder has signed')
+  }
+  try {
+    const receivingKey = await verifyEnrolment(enrolment, { ...expected, publicKey })
+    return { ...device, receivingKey, refusal: undefined }
+  } catch (error) {
+    if (!(error instanceof TrustError)) throw error
+    return without(error.code, error.message)
+  }
+}
