@@ -158,6 +158,16 @@ test('packages export one subpath for each folder: no root barrel, no pattern, n
   )
 })
 
+test('migrations are numbered from 1 without gap or double', () => {
+  const place = /^packages\/server\/src\/db\/migrations\/(\d{4})-/
+  const numbers = listFiles().flatMap((path) => place.exec(path)?.[1] ?? [])
+  assert.ok(numbers.length >= 21, `saw ${numbers.length}`)
+  assert.deepEqual(
+    numbers.toSorted().map(Number),
+    numbers.map((_, i) => i + 1),
+  )
+})
+
 test('links in the documentation lead somewhere', () => {
   const documents = listFiles().filter((path) => path.endsWith('.md'))
   assert.ok(documents.length > 5 && documents.includes('README.md'))
