@@ -71,6 +71,25 @@ export const listTokens = defineRoute({
   reply: pageOf(tokenView),
 })
 
+/** A token that exists or existed: whose it is, and what became of it. */
+export const tokenFacts = tokenView.extend({
+  state: z.enum(['valid', 'expired', 'revoked']),
+  revokedAt: instant.nullable(),
+  /** The person or other maker to whom it goes back, however often it was traded or passed on. */
+  holder: z.object({ id: z.string(), name: z.string().nullable() }),
+})
+export type TokenFacts = z.output<typeof tokenFacts>
+
+export const getToken = defineRoute({
+  name: 'token.show',
+  method: 'GET',
+  path: '/v1/tokens/:tokenId',
+  auth: 'actor',
+  summary: 'Show one token, ended ones too: whose it is, what it reaches, when it was used.',
+  params: z.strictObject({ tokenId: idField('token') }),
+  reply: tokenFacts,
+})
+
 export const revokeToken = defineRoute({
   name: 'token.revoke',
   method: 'DELETE',

@@ -290,14 +290,25 @@ test('fleets, provisioning keys, tokens and devices', async () => {
 
   await ann.ok('token', 'refresh')
   assert.match(await ann.ok('whoami'), /role: +admin/)
-  const viewer = await ann.json<{ view: { id: string } }>(
+  const viewer = await ann.json<{ view: { id: string }; token: string }>(
     'token',
     'create',
     'v',
     '--role',
     'viewer',
   )
-  await ann.ok('token', 'revoke', viewer.view.id)
+  const { id } = viewer.view
+  const leak = ann.file('leak.txt')
+  await writeFile(leak, `Authorization: Bearer ${viewer.token}\n`)
+  const found = await ann.ok('token', 'identify', '--file', leak)
+  assert.match(found, /name: +v\n.*goes back to: +server\n.*role: +viewer\n.*state: +valid/s)
+  assert.match(found, new RegExp(`seaworthy token revoke ${id}`))
+  assert.doesNotMatch(found, new RegExp(viewer.token.slice(-20)))
+  await ann.ok('token', 'revoke', id)
+  const ended = await ann.json('token', 'identify', '--file', leak)
+  assert.partialDeepStrictEqual(ended, { id, state: 'revoked', lastUsedAt: null })
+  await writeFile(leak, viewer.token.slice(0, -1))
+  assert.match(await ann.fails(1, 'token', 'identify', '--file', leak), /cut or mistyped/)
   assert.match(await ann.ok('token', 'list'), /bootstrap|refreshed|admin/)
 })
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { base64UrlDecode, base64UrlEncode, compareBytes, hexDecode, hexEncode } from './bytes.ts'
+import {
+  base64UrlDecode,
+  base64UrlEncode,
+  compareBytes,
+  crc32,
+  hexDecode,
+  hexEncode,
+  utf8Encode,
+} from './bytes.ts'
 import { isId, newId, parseId } from './ids.ts'
 import { jsonLog } from './log.ts'
 import { printable } from './printable.ts'
@@ -141,4 +149,9 @@ test('T11 what cannot be seen in a name is written out, whatever alphabet hides 
       assert.doesNotMatch(printable(text), /\p{Default_Ignorable_Code_Point}/u)
     }),
   )
+})
+
+test('CRC-32 gives the check value of its catalogue', () => {
+  assert.equal(crc32(utf8Encode('123456789')), 0xcbf43926)
+  assert.equal(crc32(new Uint8Array()), 0)
 })

@@ -1,14 +1,25 @@
 /** `seaworthy token …`: API tokens of people and service accounts. */
 import type { Command } from 'commander'
+import type { CredentialKind, CredentialText } from '@seaworthy/api/credentials'
+import { readCredential } from '@seaworthy/api/credentials'
 import type { TokenView } from '@seaworthy/api/tokens'
-import { createToken, listTokens, refreshToken, revokeToken, roleName } from '@seaworthy/api/tokens'
+import {
+  createToken,
+  getToken,
+  listTokens,
+  refreshToken,
+  revokeToken,
+  roleName,
+} from '@seaworthy/api/tokens'
+import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import { collect, durationWithDefault, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, tokenPath, withSession } from '../session.ts'
-import { writeDurably } from '../state/files.ts'
+import { readBounded, writeDurably } from '../state/files.ts'
 
 type Role = TokenView['role']
 
@@ -38,6 +49,13 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     .command('refresh')
     .description('trade the token in use for a new one of the same rights; the old one ends')
     .action(async (_options: object, command: Command) => refresh(createContext(ports, command)))
+  token
+    .command('identify')
+    .description('say whose a token or other credential is, without using or sending it')
+    .option('--file <file>', 'read it from there; without it a hidden prompt asks')
+    .action(async (options: { file?: string }, command: Command) =>
+      identify(createContext(ports, command), options.file),
+    )
   token
     .command('revoke <id>')
     .description('end a token at once')
@@ -113,6 +131,77 @@ async function refresh(context: Context): Promise<void> {
       `The token is new and valid until ${made.view.expiresAt}; the old one has ended.`,
     ])
   })
+}
+
+/** What a credential is that is no API token, and what its owner does when it leaked. */
+const others: Readonly<Record<Exclude<CredentialKind, 'token'>, readonly [string, string]>> = {
+  provisioning: ['a provisioning key', 'seaworthy provisioning-key revoke ID'],
+  device: ['the token of a device of another system', 'seaworthy device rotate ID'],
+  gateway: ['the token of a gateway', 'seaworthy gateway-token revoke ID'],
+  fleetlock: ['a key of a fleet’s FleetLock clients', 'seaworthy reboot-lock key revoke ID'],
+  session: ['the cookie of a session', 'seaworthy session revoke ID'],
+  pairing: ['what a command line waits with for its token', 'seaworthy token list'],
+}
+
+/** Longer than any text in which somebody found a credential and pasted it. */
+const pastedBytesMax = 65_536
+
+async function identify(context: Context, file: string | undefined): Promise<void> {
+  const { kind, id } = findCredential(await readPasted(context, file))
+  if (kind !== 'token') {
+    const [what, end] = others[kind]
+    const command = end.replace('ID', id)
+    context.show({ kind, id, end: command }, () => [
+      ...context.fields([['id', id]]),
+      `It is ${what}. Whoever found it can use it until it is ended: ${command}`,
+    ])
+    return
+  }
+  await withSession(context, async ({ client }) => {
+    const token = await client.call(getToken, { params: { tokenId: id } })
+    const { holder, state } = token
+    const now = context.ports.clock.now()
+    context.show({ kind, ...token }, () => [
+      ...context.fields([
+        ['token', id],
+        ['name', token.name],
+        ['goes back to', holder.name === null ? holder.id : `${holder.name} (${holder.id})`],
+        ['role', token.role],
+        ['limited to', describeLimits(token)],
+        ['made', formatAgo(token.createdAt, now)],
+        ['used', formatAgo(token.lastUsedAt, now)],
+        ['state', state],
+      ]),
+      state === 'valid'
+        ? `If it leaked, end it now: seaworthy token revoke ${id}`
+        : 'It opens nothing any more.',
+    ])
+  })
+}
+
+async function readPasted(context: Context, file: string | undefined): Promise<string> {
+  if (file !== undefined) return utf8Decode(await readBounded(file, pastedBytesMax))
+  if (context.ports.prompt.isInteractive) {
+    const [text] = await context.ports.prompt.askSecrets(['Token: '])
+    return text!
+  }
+  throw new CliError('usage', 'nobody can be asked for the token', {
+    wayOut: 'Name a file that holds it: --file FILE, or --file /dev/stdin.',
+  })
+}
+
+/** The credential in the text, of which nothing is repeated in an error. */
+function findCredential(text: string): CredentialText {
+  const found = text.match(/\bsw[a-z]?_[0-9a-z]{20,32}_[0-9a-zA-Z]+/)?.[0]
+  const read = found === undefined ? 'unknown' : readCredential(found)
+  if (typeof read !== 'string') return read
+  throw read === 'damaged'
+    ? new CliError('failed', 'this is a credential of Seaworthy, but cut or mistyped', {
+        wayOut: 'Copy the whole of it: it ends with 72 digits and letters from a to f.',
+      })
+    : new CliError('failed', 'no credential of Seaworthy is in this text', {
+        wayOut: 'Credentials begin with sw_, swp_, swd_, swg_, swf_, sws_ or swc_.',
+      })
 }
 
 async function revoke(context: Context, tokenId: string): Promise<void> {

@@ -24,6 +24,21 @@ export async function getToken({ sql }: ReadTx, id: string): Promise<TokenRow | 
   return row
 }
 
+/** The first maker of the token, at however many removes. */
+export async function getTokenHolder(
+  { sql }: ReadTx,
+  id: string,
+): Promise<{ id: string; name: string | null }> {
+  const [row] = await sql<{ id: string; name: string | null }[]>`
+    with recursive makers as (
+      select created_by from tokens where id = ${id}
+      union select t.created_by from tokens t join makers m on t.id = m.created_by
+    )
+    select m.created_by as id, p.name from makers m left join people p on p.id = m.created_by
+    where not exists (select from tokens t where t.id = m.created_by)`
+  return row!
+}
+
 export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
   await sql`
     insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at)

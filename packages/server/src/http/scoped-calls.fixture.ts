@@ -110,6 +110,17 @@ export async function makeScopedCalls(
     }))
   const ofPeople = (body?: unknown) =>
     ofScopes(async (scope) => ({ params: { personId: (await join(scope)).person.id }, body }))
+  const ofTokens: MakeCall[] = [
+    async () => ({ about: 'without a scope', params: { tokenId: await makeToken({}) } }),
+    async () => ({
+      about: 'for acme',
+      params: { tokenId: await makeToken({ products: ['acme'] }) },
+    }),
+    async () => ({
+      about: 'for shops',
+      params: { tokenId: await makeToken({ products: ['acme'], fleets: ['shops'] }) },
+    }),
+  ]
   const newToken = { name: 'clerk', role: 'viewer', lifetimeSeconds: 3600 }
   const ofRelease = { product: 'acme', version: '1.0.0' }
   const registered = {
@@ -130,20 +141,8 @@ export async function makeScopedCalls(
       ],
     ],
     ['token.list', [() => ({})]],
-    [
-      'token.revoke',
-      [
-        async () => ({ about: 'without a scope', params: { tokenId: await makeToken({}) } }),
-        async () => ({
-          about: 'for acme',
-          params: { tokenId: await makeToken({ products: ['acme'] }) },
-        }),
-        async () => ({
-          about: 'for shops',
-          params: { tokenId: await makeToken({ products: ['acme'], fleets: ['shops'] }) },
-        }),
-      ],
-    ],
+    ['token.show', ofTokens],
+    ['token.revoke', ofTokens],
     // This route is about the token of the request, which it ends.
     ['token.refresh', []],
     [

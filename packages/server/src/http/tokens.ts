@@ -1,4 +1,4 @@
-import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
+import { createToken, getToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { secondMs } from '@seaworthy/std/time'
 import * as access from '../app/access/index.ts'
 import { audited, read } from './endpoint.ts'
@@ -43,6 +43,9 @@ export const tokenEndpoints: readonly Endpoint[] = [
   ),
   read(listTokens, 'token:read', (app, { actor, query, now }) =>
     access.listTokens(app.db.reader, actor, query, now),
+  ),
+  read(getToken, 'token:read', (app, { actor, params, now }) =>
+    access.showToken(app.db.reader, actor, params.tokenId, now),
   ),
   audited(
     revokeToken,

@@ -1,28 +1,9 @@
-/**
- * Credentials that are shown once: `sw_<id>_<secret>` for people and services, `swp_…` for
- * provisioning, `swd_…` for a device that speaks another system's protocol, `swg_…` for a gateway
- * of such devices, `swf_…` for FleetLock clients of a fleet, `sws_…` in the cookie of a session,
- * `swc_…` for a command line that waits for its token.
- */
+/** Credentials that are shown once, of whose secret half the server keeps the SHA-256. */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { CredentialKind } from '@seaworthy/api/credentials'
+import { formatCredential, readCredential } from '@seaworthy/api/credentials'
 import { hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
-
-const kinds = {
-  token: 'sw',
-  provisioning: 'swp',
-  device: 'swd',
-  gateway: 'swg',
-  fleetlock: 'swf',
-  session: 'sws',
-  pairing: 'swc',
-} as const
-export type CredentialKind = keyof typeof kinds
-
-const kindsByPrefix = new Map<string, CredentialKind>(
-  (Object.keys(kinds) as CredentialKind[]).map((kind) => [kinds[kind], kind]),
-)
-const form = /^(sw[pdgfsc]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})$/
 
 /**
  * A new credential for `id` (`token_…`, `device_…` and so on): 256 random bits, of which the hash
@@ -34,10 +15,7 @@ export function createCredential(
   random: Random,
 ): { text: string; secretSha256: Uint8Array } {
   const secret = hexEncode(random.bytes(32))
-  return {
-    text: `${kinds[kind]}_${id.slice(kind.length + 1)}_${secret}`,
-    secretSha256: sha256(secret),
-  }
+  return { text: formatCredential(kind, id, secret), secretSha256: sha256(secret) }
 }
 
 /** What is stored of the code in a link. */
@@ -53,10 +31,9 @@ export interface ParsedCredential {
 }
 
 export function parseCredential(text: string): ParsedCredential | undefined {
-  const match = form.exec(text)
-  const kind = match === null ? undefined : kindsByPrefix.get(match[1]!)
-  if (match === null || kind === undefined) return undefined
-  return { kind, id: `${kind}_${match[2]}`, secretSha256: sha256(match[3]!) }
+  const read = readCredential(text)
+  if (typeof read === 'string') return undefined
+  return { kind: read.kind, id: read.id, secretSha256: sha256(read.secret) }
 }
 
 export function isSameSecret(a: Uint8Array, b: Uint8Array): boolean {

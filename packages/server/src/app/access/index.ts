@@ -47,4 +47,12 @@ export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './r
 export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export type { IssuedToken } from './tokens.ts'
-export { createToken, endToken, issueToken, listTokens, refreshToken, viewToken } from './tokens.ts'
+export {
+  createToken,
+  endToken,
+  issueToken,
+  listTokens,
+  refreshToken,
+  showToken,
+  viewToken,
+} from './tokens.ts'

@@ -1,14 +1,14 @@
 /** API tokens: made, traded, revoked. */
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
 import { checkGrant, coversGrant } from '@seaworthy/fleet/access'
-import type { TokenView } from '@seaworthy/api/tokens'
+import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/tokens.ts'
 import type { TokenRow } from '../../db/tokens.ts'
-import { getToken, insertToken, revokeToken } from '../../db/tokens.ts'
+import { getToken, getTokenHolder, insertToken, revokeToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
@@ -88,6 +88,24 @@ export async function refreshToken(
   return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
 }
 
+/** Throws `token_not_found`, `out_of_scope`. */
+export async function showToken(
+  tx: ReadTx,
+  actor: Actor,
+  tokenId: string,
+  now: Date,
+): Promise<TokenFacts> {
+  const token = await getToken(tx, tokenId)
+  if (token === undefined) throw notFound()
+  requireCovered(actor, token)
+  return {
+    ...viewToken(token),
+    state: token.revokedAt !== null ? 'revoked' : token.expiresAt <= now ? 'expired' : 'valid',
+    revokedAt: instantOrNull(token.revokedAt),
+    holder: await getTokenHolder(tx, tokenId),
+  }
+}
+
 /**
  * Revokes a token; only an actor that may grant it may revoke it. Throws `token_not_found`,
  * `out_of_scope`.
@@ -100,13 +118,16 @@ export async function endToken(
 ): Promise<void> {
   const token = await getToken(tx, tokenId)
   if (token === undefined) throw notFound()
-  if (!coversGrant(grantOf(actor), token)) {
-    throw new Refusal<AccessRefusal>(
-      'out_of_scope',
-      `${tokenId} reaches further than the token of this request: only who could give it may revoke it`,
-    )
-  }
+  requireCovered(actor, token)
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()
+}
+
+function requireCovered(actor: Actor, token: TokenRow): void {
+  if (coversGrant(grantOf(actor), token)) return
+  throw new Refusal<AccessRefusal>(
+    'out_of_scope',
+    `${token.id} reaches further than the token of this request: only who could give it may see or revoke it`,
+  )
 }
 
 function notFound(): Refusal<ServerRefusal> {
