@@ -445,6 +445,30 @@ export const houseRules: Rule[] = [
     caught: [at('a\n'.repeat(linesMax + 1))],
     passes: [at('a\n'.repeat(linesMax))],
   },
+  banCalls(
+    'slow hashes of the server wait in one queue',
+    [
+      {
+        pattern: /\b(?:argon2|scrypt|pbkdf2)(?:Sync)?\b/g,
+        instead: 'take `app.slowHashes`, so that content is read meanwhile',
+      },
+    ],
+    {
+      caught: [
+        ['packages/server/src/app/people/a.ts', "import { argon2 } from 'node:crypto'"],
+        ['packages/server/src/http/a.ts', 'await promisify(scrypt)(password, salt, 32)'],
+      ],
+      passes: [
+        ['packages/server/src/app/people/slow-hashes.ts', 'promisify(argon2)'],
+        ['packages/server/src/app/people/a.test.ts', 'argon2Sync(name, parameters)'],
+        ['packages/cli/src/keys/a.ts', 'promisify(argon2)'],
+      ],
+    },
+    (file) =>
+      file.path.startsWith('packages/server/src/') &&
+      !file.isTest &&
+      file.path !== 'packages/server/src/app/people/slow-hashes.ts',
+  ),
   {
     name: 'SQL only in packages/server/src/db',
     appliesTo: (file) =>

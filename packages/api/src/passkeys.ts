@@ -74,12 +74,12 @@ export const removePasskey = defineRoute({
   status: 204,
 })
 
-/** Ten at a time, each good for one use: `xxxx-xxxx-xxxx-xxxx-xxxx-xxxx`. */
+/** Ten at a time, each good for one use. Codes from before have six groups. */
 const recoveryCode = z
   .string()
   .regex(
-    /^[0-9a-hjkmnp-tv-z]{4}(?:-[0-9a-hjkmnp-tv-z]{4}){5}$/,
-    'a recovery code: six groups of four characters',
+    /^[0-9a-hjkmnp-tv-z]{4}(?:-[0-9a-hjkmnp-tv-z]{4}){5,6}$/,
+    'a recovery code: seven groups of four characters',
   )
 
 export const createRecoveryCodes = defineRoute({

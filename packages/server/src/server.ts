@@ -19,6 +19,7 @@ import { openBlobStore, createReleaseFileLists, createContentChecks } from './ap
 import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
 import { createTokenReader, deviceAudience, createRefusalLimiter } from './app/access/index.ts'
+import { createSlowHashes } from './app/people/index.ts'
 import {
   createForeignCheckIns,
   createForeignIdentities,
@@ -241,6 +242,8 @@ async function createApp(
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports, hearing.note),
     health,
     refusals: createRefusalLimiter(clock),
+    slowHashes: createSlowHashes(),
+    oldCodeTries: createRefusalLimiter(clock),
     metrics,
     exchange,
     tracer,

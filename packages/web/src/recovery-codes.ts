@@ -1,8 +1,9 @@
 /** Recovery codes as people type them off paper. */
 
 /**
- * The one form that the server takes, `xxxx-xxxx-xxxx-xxxx-xxxx-xxxx`; `undefined` when the text is
- * no code. Letters that look like digits are read as those digits.
+ * The one form that the server takes, seven groups of four characters with hyphens between
+ * them (codes from before have six); `undefined` when the text is no code. Letters that look like
+ * digits are read as those digits.
  */
 export function normalizeRecoveryCode(text: string): string | undefined {
   const plain = text
@@ -10,6 +11,6 @@ export function normalizeRecoveryCode(text: string): string | undefined {
     .replaceAll(/[\s–—-]/g, '')
     .replaceAll('o', '0')
     .replaceAll(/[il]/g, '1')
-  if (!/^[0-9a-hjkmnp-tv-z]{24}$/.test(plain)) return undefined
+  if (!/^[0-9a-hjkmnp-tv-z]{24}(?:[0-9a-hjkmnp-tv-z]{4})?$/.test(plain)) return undefined
   return plain.match(/.{4}/g)!.join('-')
 }

@@ -68,6 +68,9 @@ export interface App extends Ports {
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
+  readonly slowHashes: SlowHashes
+  /** Tries of old recovery codes, by the part that finds them. */
+  readonly oldCodeTries: RefusalLimiter
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
   /** `undefined` while nobody collects traces; then they cost nothing. */
@@ -131,6 +134,28 @@ export interface ReleaseFileLists {
 export interface RefusalLimiter {
   /** Whether this actor's refusal may still be recorded. */
   admits(actor: string): boolean
+}
+
+export interface SlowHashCost {
+  readonly memoryKiB: number
+  readonly passes: number
+}
+
+/**
+ * One slow hash (argon2id) at a time in each worker, and a few that wait: whoever tries passwords
+ * slows down others who sign in, but never content, which is read on the same threads.
+ */
+export interface SlowHashes {
+  /**
+   * Answers 32 bytes. `admit` asks the limiter of whoever tries, and throws its refusal: it is
+   * asked before anything is done, so that a try too many costs nothing. Throws `hashes_waiting`
+   * when too many wait.
+   */
+  hash(
+    admit: () => void,
+    secret: string,
+    how: SlowHashCost & { readonly salt: Uint8Array },
+  ): Promise<Uint8Array>
 }
 
 /** The Omaha identifiers of products in memory, refreshed by notification. */

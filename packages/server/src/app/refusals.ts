@@ -51,6 +51,7 @@ export type PersonRefusal =
   | 'person_disabled'
   | 'session_not_found'
   | 'recovery_code_wrong'
+  | 'hashes_waiting'
   | 'pairing_not_found'
   | 'pairing_expired'
   | 'pairing_refused'

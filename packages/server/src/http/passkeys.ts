@@ -55,9 +55,9 @@ export const passkeyEndpoints: readonly Endpoint[] = [
     {
       permission: 'account:self',
       subject: ({ actor }) => actor.id,
-      before: (app, { actor }) => people.makeRecoveryCodes(app.random, requirePerson(actor).id),
     },
-    async (_app, tx, { actor }, { codes, rows }) => {
+    async (app, tx, { actor }) => {
+      const { codes, rows } = people.makeRecoveryCodes(app.random, requirePerson(actor).id)
       await people.storeRecoveryCodes(tx, requirePerson(actor), rows)
       return { reply: { codes } }
     },

@@ -2,6 +2,7 @@
  * People sign in, and attackers try to: a real server, real HTTPS, an authenticator in software.
  */
 import assert from 'node:assert/strict'
+import { argon2Sync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { NewPasskey } from '@seaworthy/api/ceremonies'
 import {
@@ -547,7 +548,7 @@ test('A1 a person without a passkey comes in by a recovery code, once, and all o
     refused('recovery_code_wrong'),
   )
   const wrong = `${codes[4]!.slice(0, -1)}${codes[4]!.endsWith('0') ? '1' : '0'}`
-  for (const one of [wrong, '0000-0000-0000-0000-0000-0000']) {
+  for (const one of [wrong, '0000-0000-0000-0000-0000-0000-0000']) {
     await assert.rejects(
       browse().api.call(askRecovery, { body: { code: one } }),
       refused('recovery_code_wrong'),
@@ -556,6 +557,38 @@ test('A1 a person without a passkey comes in by a recovery code, once, and all o
   await elsewhere.api.call(createRecoveryCodes, {})
   await assert.rejects(
     browse().api.call(askRecovery, { body: { code: codes[5]! } }),
+    refused('recovery_code_wrong'),
+  )
+})
+
+test('A1 a recovery code that was printed before codes had 140 bits is good still, once', async () => {
+  const { browser, id } = await join('operator')
+  const salt = Buffer.alloc(16, 7)
+  const parameters = { parallelism: 1, tagLength: 32, memory: 8192, passes: 2 }
+  const hash = argon2Sync('argon2id', { ...parameters, message: 'c'.repeat(16), nonce: salt })
+  const db = server.openDatabase()
+  try {
+    await db.write(async ({ sql }) => {
+      await sql`
+        insert into recovery_codes (selector, person_id, salt, hash)
+        values ('aaaabbbb', ${id}, ${salt}, ${hash})`
+    })
+  } finally {
+    await db.close()
+  }
+  const code = 'aaaa-bbbb-cccc-cccc-cccc-cccc'
+  for (const one of [code.replace(/c$/, 'd'), code.replace(/^a/, 'b')]) {
+    await assert.rejects(
+      browse().api.call(askRecovery, { body: { code: one } }),
+      refused('recovery_code_wrong'),
+    )
+  }
+  const passkey = browser.authenticator.create(
+    await browser.api.call(askRecovery, { body: { code } }),
+  )
+  assert.equal((await browser.api.call(recover, { body: { code, passkey } })).person.id, id)
+  await assert.rejects(
+    browse().api.call(askRecovery, { body: { code } }),
     refused('recovery_code_wrong'),
   )
 })

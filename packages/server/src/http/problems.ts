@@ -201,6 +201,7 @@ const personTable = {
   person_not_found: no(404, 'No such person'),
   person_disabled: no(403, 'The person may not sign in'),
   session_not_found: no(404, 'No such session'),
+  hashes_waiting: no(429, 'Too many secrets wait to be checked'),
   recovery_code_wrong: no(401, 'The recovery code is not valid'),
   pairing_not_found: no(404, 'No such pairing'),
   pairing_expired: no(410, 'The pairing is over'),

@@ -44,7 +44,7 @@ export function RecoveryPage() {
         <Stack>
           <TextInput
             label="Recovery code"
-            description="Six groups of four characters; spaces and capitals do not matter."
+            description="Seven groups of four characters; spaces and capitals do not matter."
             name="code"
             autoComplete="off"
             spellCheck={false}

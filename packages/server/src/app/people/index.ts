@@ -52,6 +52,7 @@ export {
   recover,
   storeRecoveryCodes,
 } from './recovery-codes.ts'
+export { createSlowHashes } from './slow-hashes.ts'
 export type { Asked, OpenedSession } from './sessions.ts'
 export {
   askSignIn,

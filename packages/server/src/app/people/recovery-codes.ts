@@ -1,13 +1,16 @@
 /**
- * Recovery codes: for a person who has lost every passkey. A code has 120 random bits: the first 40
- * find it, the other 80 are the secret, of which a slow hash is stored. A code that is not known
- * costs the same work as one that is.
+ * Recovery codes: for a person who has lost every passkey. A code has 140 random bits. No list of
+ * guesses finds it, so that a fast hash of it is stored, with salt, and a stranger who tries codes
+ * takes no time from others. A code that is not known costs the same work as one that is.
+ *
+ * Codes from before have 120 bits: the first 40 find the code, and a slow hash of the other 80 is
+ * stored. Only who knows the first part of one has it hashed.
  */
-import { argon2 } from 'node:crypto'
-import { promisify } from 'node:util'
+import { createHash } from 'node:crypto'
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Random } from '@seaworthy/std/random'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
 import {
   findRecoveryCode,
   lockPeople,
@@ -20,6 +23,7 @@ import type { PersonActor } from '../access/index.ts'
 import { isSameSecret, KnownPersonRefusal } from '../access/index.ts'
 import type { App, WriteTx } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
 import type { JudgedPasskey } from './arrivals.ts'
 import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
 import type { Site } from './ceremonies.ts'
@@ -27,46 +31,41 @@ import { findPerson } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
 
-type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
+type Codes = Pick<App, 'db' | 'slowHashes' | 'oldCodeTries'>
+type Deps = Codes & Pick<App, 'secrets' | 'clock' | 'random'>
 
 const codesCount = 10
+const codeLength = 28
 const selectorLength = 8
-const secretLength = 16
 /** Crockford's alphabet: nothing in it is mistaken for something else on paper. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /** Codes that are shown once, and what is stored of them. */
-export async function makeRecoveryCodes(
+export function makeRecoveryCodes(
   random: Random,
   personId: string,
-): Promise<{ codes: string[]; rows: RecoveryCodeRow[] }> {
+): { codes: string[]; rows: RecoveryCodeRow[] } {
   const codes: string[] = []
   const rows: RecoveryCodeRow[] = []
   for (let i = 0; i < codesCount; i++) {
-    const text = Array.from(
-      random.bytes(selectorLength + secretLength),
-      (byte) => alphabet[byte & 31]!,
-    ).join('')
+    const text = spell(random.bytes(codeLength))
     const salt = random.bytes(16)
-    const selector = text.slice(0, selectorLength)
-    rows.push({ selector, personId, salt, hash: await slowHash(text.slice(selectorLength), salt) })
+    rows.push({ selector: selectorOf(text), personId, salt, hash: fastHash(text, salt) })
     codes.push(text.replace(/.{4}(?=.)/g, '$&-'))
   }
   return { codes, rows }
 }
 
-const argon2Async = promisify(argon2)
+const spell = (bytes: Uint8Array) => Array.from(bytes, (byte) => alphabet[byte & 31]!).join('')
 
-/** The cost is low, because the secret has 80 random bits: no list of guesses finds it. */
-async function slowHash(secret: string, salt: Uint8Array): Promise<Uint8Array> {
-  return argon2Async('argon2id', {
-    message: secret,
-    nonce: salt,
-    parallelism: 1,
-    tagLength: 32,
-    memory: 8192,
-    passes: 2,
-  })
+/** What finds a code: 40 bits of a hash, which say nothing that helps to find the code itself. */
+function selectorOf(code: string): string {
+  const digest = createHash('sha256').update(`seaworthy-recovery-selector ${code}`).digest()
+  return spell(digest.subarray(0, selectorLength))
+}
+
+function fastHash(code: string, salt: Uint8Array): Uint8Array {
+  return createHash('sha256').update(salt).update(code).digest()
 }
 
 /** Replaces all codes from before. */
@@ -79,7 +78,7 @@ export async function storeRecoveryCodes(
   await replaceRecoveryCodes(tx, actor.id, rows)
 }
 
-/** Throws `recovery_code_wrong`. */
+/** Throws `recovery_code_wrong`, `hashes_waiting`. */
 export async function askRecovery(
   app: Deps,
   code: string,
@@ -91,7 +90,7 @@ export async function askRecovery(
   return askNewPasskey(app, doorOf(selector), person, site, now)
 }
 
-/** Throws `recovery_code_wrong`, and what is wrong with the passkey. */
+/** Throws `recovery_code_wrong`, `hashes_waiting`, and what is wrong with the passkey. */
 export async function judgeRecovery(
   app: Deps,
   code: string,
@@ -132,12 +131,38 @@ const doorOf = (selector: string) => ({ purpose: 'recovery', about: selector }) 
 
 const noSalt = new Uint8Array(16)
 
-async function checkCode(app: Pick<App, 'db'>, code: string): Promise<RecoveryCodeRow> {
+/** Throws `recovery_code_wrong`, `hashes_waiting`. */
+async function checkCode(app: Codes, code: string): Promise<RecoveryCodeRow> {
   const text = code.replaceAll('-', '')
-  const row = await findRecoveryCode(app.db.reader, text.slice(0, selectorLength))
-  const hash = await slowHash(text.slice(selectorLength), row?.salt ?? noSalt)
+  if (text.length < codeLength) return checkOldCode(app, text)
+  const row = await findRecoveryCode(app.db.reader, selectorOf(text))
+  const hash = fastHash(text, row?.salt ?? noSalt)
   if (row !== undefined && isSameSecret(row.hash, hash)) return row
   throw wrongCode()
+}
+
+/** The cost is low, because the secret has 80 random bits. */
+const oldCost = { memoryKiB: 8192, passes: 2 } as const
+
+async function checkOldCode(app: Codes, text: string): Promise<RecoveryCodeRow> {
+  const row = await findRecoveryCode(app.db.reader, text.slice(0, selectorLength))
+  // The first part is no secret: whoever guesses it, by 40 bits, learns that a code begins so.
+  if (row === undefined) throw wrongCode()
+  const admit = () => {
+    if (!app.oldCodeTries.admits(row.selector)) throw triedTooOften()
+  }
+  const secret = text.slice(selectorLength)
+  const hash = await app.slowHashes.hash(admit, secret, { ...oldCost, salt: row.salt })
+  if (isSameSecret(row.hash, hash)) return row
+  throw wrongCode()
+}
+
+function triedTooOften(): Refusal<PersonRefusal> {
+  return new TooOftenRefusal<PersonRefusal>(
+    'hashes_waiting',
+    'this recovery code was tried too often: wait ten minutes, take another one, or ask an owner for an invitation',
+    (10 * minuteMs) / secondMs,
+  )
 }
 
 function wrongCode(): Refusal<PersonRefusal> {
