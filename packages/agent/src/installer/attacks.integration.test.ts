@@ -82,6 +82,16 @@ test('T7 rollback: a signed release with a lower counter is refused', async () =
   await refusedWith('counter_below_committed', five)
 })
 
+test('D8 the end of a refusal is signed as its beginning was, since the server keeps what was signed', async () => {
+  const five = await startAtFive()
+  await origin.release('4.0.0', app('4.0.0'), { counter: 4 })
+  await refusedWith('counter_below_committed', five)
+  origin.assignment = null
+  agent.installer.pollNow()
+  const lastSigned = () => origin.reports.findLast(({ isSigned }) => isSigned)?.report
+  await waitUntil('the end is told', () => lastSigned()?.refusals.length === 0)
+})
+
 test('T7 below floor: a release under the accepted floor is refused', async () => {
   const five = await startAtFive()
   await origin.release('2.0.0', app('2.0.0'), { counter: 2 })

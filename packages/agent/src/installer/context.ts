@@ -117,7 +117,8 @@ export async function changeAndReport(
 
 /**
  * Notes why something was refused; a refusal that was there in the last cycle already is not
- * reported again.
+ * reported again. The end of one is signed too: the server leaves out none without the device's
+ * key.
  */
 export async function recordRefusals(
   context: InstallerContext,
@@ -135,14 +136,12 @@ export async function recordRefusals(
   const isOtherMetadata =
     metadata !== undefined && !equalBytes(canonicalJson(metadata), canonicalJson(state.metadata))
   if (!isNew && !isOtherMetadata && refusals.length === known.size) return
-  const edit = (current: DeviceState): DeviceState => ({
+  await changeAndReport(context, context.activity, (current) => ({
     ...current,
     refusals,
     metadata: metadata ?? current.metadata,
     timestampVerifiedAt: currentVerifiedAt(context),
-  })
-  if (isNew || isOtherMetadata) await changeAndReport(context, context.activity, edit)
-  else await context.store.change(edit)
+  }))
   for (const record of refusals) {
     if (!known.has(key(record))) context.ports.log.warn('refused', { ...record })
   }

@@ -86,7 +86,11 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
   const keepReady = async (release: StoredRelease): Promise<void> => {
     const { staged } = store.state
     if (staged?.sha256 !== release.sha256 || staged.counter !== release.counter) {
-      await store.change((current) => ({ ...current, staged: release }))
+      // The wait is signed: without a signature the server gives no time and no slot for it.
+      await changeAndReport(context, waitingActivity(release), (current) => ({
+        ...current,
+        staged: release,
+      }))
       // Another release that was kept ready until now is of no use any more.
       context.wakeReconciler()
       ports.log.info('ready-and-waiting', { targetPath: release.targetPath })

@@ -67,6 +67,12 @@ test('V12 without leave the release is ready beside the running one; with leave 
   await waitUntil('committed', () => agent.status().committedCounter === 2)
 })
 
+test('V12 D8 a device signs that it waits: the server gives leave by its signature alone', async () => {
+  await getReady('2.0.0', 2)
+  const waits = origin.reports.find(({ report }) => report.update.code === 'waiting_for_restart')
+  assert.ok(waits?.isSigned)
+})
+
 test('V12 it asks for leave as soon as it is ready: one poll is enough where leave is given at once', async () => {
   const { sha256 } = await origin.release('2.0.0', app('2.0.0'), { counter: 2 })
   const { targetPath } = origin.assignment!

@@ -1,9 +1,11 @@
 /** Values for tests: a fleet, its releases, a rollout, a device's report. */
+import { wordOf } from '../devices/statements.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { policyDefaults } from './policy.ts'
 import type { CheckInFacts, Gate, Rollout, RolloutPolicy, Update, WaveProgress } from './rollout.ts'
 import { createRollout } from './transitions.ts'
+import { readActivity } from './update-states.ts'
 
 export const startAt = new Date('2026-11-23T12:00:00Z')
 export const secondsOn = (seconds: number, from = startAt) =>
@@ -119,7 +121,12 @@ export const works = (
   state: CheckInFacts['activity']['state'],
   counter = 2,
   code: string | null = null,
-): CheckInFacts['activity'] => ({ state, sha256: releaseOf(counter).sha256, code })
+  saidSequence = 6,
+): CheckInFacts['activity'] =>
+  readActivity(
+    { state, sha256: releaseOf(counter).sha256, code: code ?? undefined },
+    wordOf(saidSequence),
+  )
 
 export function updateOf(changes: Partial<Update> = {}): Update {
   return {

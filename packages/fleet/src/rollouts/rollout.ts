@@ -2,6 +2,7 @@
  * The values of a rollout: its policy as people wrote it, and how far it has come. Nothing here
  * decides.
  */
+import type { SignedSequence } from '../devices/statements.ts'
 
 /** Which devices of the fleet a wave takes in, beyond those of the waves before it. */
 export type WaveMembers =
@@ -281,6 +282,20 @@ export interface HeldBack {
   readonly exceptSha256: string | null
 }
 
+/** What a device says of its present or last update. A failure is told by a signed statement. */
+export type Activity = { readonly sha256: string | null; readonly code: string | null } & (
+  | {
+      readonly state:
+        | 'idle'
+        | 'downloading'
+        | 'installing'
+        | 'restarting'
+        | 'watching'
+        | 'committed'
+    }
+  | { readonly state: 'rolled_back' | 'failed'; readonly saidSequence: SignedSequence }
+)
+
 /** What the decision knows of a device at its check-in. A lying device hurts only itself. */
 export interface CheckInFacts {
   readonly deviceId: string
@@ -294,20 +309,8 @@ export interface CheckInFacts {
   } | null
   readonly committedCounter: number
   readonly floor: number
-  /** What the device says of its present or last update. */
-  readonly activity: {
-    readonly state:
-      | 'idle'
-      | 'downloading'
-      | 'installing'
-      | 'restarting'
-      | 'watching'
-      | 'committed'
-      | 'rolled_back'
-      | 'failed'
-    readonly sha256: string | null
-    readonly code: string | null
-  }
+  readonly activity: Activity
+  /** The number of the newest statement that the device has signed. */
   readonly sequence: number
   readonly heldBack: HeldBack | null
   /**

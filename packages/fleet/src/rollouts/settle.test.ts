@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { wordOf } from '../devices/statements.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import { decideUpdate, findRelease, rankRollouts } from './decision.ts'
 import type { Hearing, Silence } from './hearing.ts'
@@ -13,7 +14,7 @@ import type { CheckInFacts, Rollout, RolloutPolicy, Update } from './rollout.ts'
 import type { UpdateChange } from './settle.ts'
 import { endUpdates, settleRollouts } from './settle.ts'
 import { approveWave, createRollout, pause, resume } from './transitions.ts'
-import { counterOf, isUnderWay } from './update-states.ts'
+import { readActivity, counterOf, isUnderWay } from './update-states.ts'
 import { contradictionOf } from './wave-counts.ts'
 import { isWindowOpen } from './windows.ts'
 import { explain } from './why.ts'
@@ -544,7 +545,8 @@ function live(device: Device, chance: number): void {
   const sequence = facts.sequence + 1
   const sha256 = wanted === null ? null : releaseOf(wanted).sha256
   const activity = (state: CheckInFacts['activity']['state'], code: string | null = null) => {
-    device.facts = { ...facts, sequence, activity: { state, sha256, code } }
+    const said = { state, sha256: sha256 ?? undefined, code: code ?? undefined }
+    device.facts = { ...facts, sequence, activity: readActivity(said, wordOf(sequence)) }
   }
   if (wanted === null || sha256 === null) return
   const part = chance % 13

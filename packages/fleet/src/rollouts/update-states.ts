@@ -1,5 +1,6 @@
 /** The states of an update: which may follow which, and in which counter of its wave each is. */
-import type { Update, UpdateState } from './rollout.ts'
+import type { SignedSequence } from '../devices/statements.ts'
+import type { Activity, Update, UpdateState } from './rollout.ts'
 
 const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
 const work = ['downloading', 'installing', 'restarting', 'watching'] as const
@@ -82,4 +83,19 @@ export function counterOf(state: UpdateState): Counter {
 
 export function isWork(state: string): state is (typeof work)[number] {
   return (work as readonly string[]).includes(state)
+}
+
+/** What a device says, as decisions take it. `saidSequence` is the statement that told an end. */
+export function readActivity(
+  update: {
+    readonly state: Activity['state']
+    readonly sha256?: string | undefined
+    readonly code?: string | undefined
+  },
+  saidSequence: SignedSequence,
+): Activity {
+  const { state, sha256 = null, code = null } = update
+  return state === 'rolled_back' || state === 'failed'
+    ? { state, sha256, code, saidSequence }
+    : { state, sha256, code }
 }

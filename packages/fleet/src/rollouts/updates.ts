@@ -1,7 +1,7 @@
 /** One device's update in one rollout: a state machine driven by what the device reports. */
 import { invariant } from '@seaworthy/std/refusal'
 import { isNewer, isSameRelease, standingOf } from '../releases/order.ts'
-import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import type { Activity, CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import type { UpdateEnd } from './update-states.ts'
 import {
@@ -60,8 +60,7 @@ export function isOutOfReach(
 /**
  * What the update has become by this report; `null` when nothing has changed. While the device says
  * that it waits for permission to restart, its time does not run out. A failure is of an earlier
- * attempt if it is told by a report older than the one on which the update was offered, or by that
- * one itself before the device was seen at work.
+ * attempt unless the device has signed it after the report on which the update was offered.
  */
 export function advanceUpdate(
   update: Update,
@@ -73,16 +72,14 @@ export function advanceUpdate(
   const at = rolloutTime(rollout, now)
   if (hasReached(rollout, facts)) return endUpdate(update, 'committed', null, at)
   if (hasPassed(rollout, facts)) return endUpdate(update, 'superseded', 'newer', at)
-  const { state, code } = facts.activity
-  const isOurs = facts.activity.sha256 === rollout.sha256
-  const isOfThisAttempt =
-    facts.sequence > update.offeredSequence ||
-    (update.hasStarted && facts.sequence === update.offeredSequence)
-  if (isOurs && isOfThisAttempt && (state === 'rolled_back' || state === 'failed')) {
-    return endUpdate(update, state, code, at)
+  const { activity } = facts
+  const { state, code } = activity
+  const isOurs = activity.sha256 === rollout.sha256
+  if (isOurs && isFailure(activity) && activity.saidSequence > update.offeredSequence) {
+    return endUpdate(update, activity.state, code, at)
   }
   const isAtWork = isOurs && isWork(state)
-  const isWaiting = isAtWork && isWaitingForRestart(facts.activity)
+  const isWaiting = isAtWork && isWaitingForRestart(activity)
   const next = {
     state: isAtWork ? state : update.state,
     code: isWaiting ? code : isAtWork ? null : update.code,
@@ -190,6 +187,10 @@ function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
 
 function endUpdate(update: Update, state: UpdateEnd, code: string | null, at: Date): Update {
   return { ...update, state, code, changedAt: at, endedAt: at }
+}
+
+function isFailure(activity: Activity): activity is Extract<Activity, { saidSequence: unknown }> {
+  return activity.state === 'rolled_back' || activity.state === 'failed'
 }
 
 /** Whether the device is at work on this release: it may run already, but is still watched. */

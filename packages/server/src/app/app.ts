@@ -23,6 +23,7 @@ import type {
   TimestampSigned,
 } from '@seaworthy/trust/tuf'
 import type { MasterKey } from '../config/secrets.ts'
+import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { KnownDevice, SignedReportWrite } from '../db/check-ins.ts'
 import type { Db } from '../db/connection.ts'
 import type { ForeignState } from '../db/foreign-check-ins.ts'
@@ -295,7 +296,7 @@ export interface CheckInInput {
 }
 
 export type CheckInOutcome =
-  | ({ readonly kind: 'stored' } & KnownDevice)
+  | ({ readonly kind: 'stored'; readonly saidSequence: SignedSequence } & KnownDevice)
   | { readonly kind: 'unknown_device' }
   | { readonly kind: 'signature_missing' }
   | { readonly kind: 'sequence_reused' }

@@ -1,6 +1,7 @@
 /** Why a device gets what it gets, in one sentence with the facts; read in one consistent state. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { wordOf } from '@seaworthy/fleet/devices'
 import { activityOf, heldBackBy, noRestart } from '@seaworthy/fleet/protocols'
 import type {
   CheckInFacts,
@@ -15,6 +16,7 @@ import {
   explainRollout as explainOne,
   mayRestart,
   rankRollouts,
+  readActivity,
 } from '@seaworthy/fleet/rollouts'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import type { ReadTx } from '../db/connection.ts'
@@ -141,6 +143,7 @@ function factsOf(
   updates: readonly Update[],
 ): CheckInFacts {
   const { report } = device
+  const { sequence = 0 } = report ?? {}
   const state = report?.update.state ?? 'idle'
   return {
     deviceId: device.id,
@@ -150,12 +153,12 @@ function factsOf(
     running: report?.running ?? null,
     committedCounter: report?.committedCounter ?? 0,
     floor: report?.floor ?? 0,
-    activity: {
-      state: device.protocol === 'agent' ? state : activityOf(fleet, state),
-      sha256: report?.update.sha256 ?? null,
-      code: report?.update.code ?? null,
-    },
-    sequence: report?.sequence ?? 0,
+    // What is stored was judged when it came.
+    activity: readActivity(
+      { ...report?.update, state: device.protocol === 'agent' ? state : activityOf(fleet, state) },
+      wordOf(sequence),
+    ),
+    sequence,
     heldBack,
     updates,
   }

@@ -6,7 +6,7 @@
  */
 import type { ReportPosition } from '@seaworthy/fleet/devices'
 import { parseAnyJsonText } from '@seaworthy/std/json'
-import type { WriteTx } from './connection.ts'
+import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface IdleCheckIn {
   readonly device: string
@@ -20,8 +20,11 @@ export interface IdleCheckIn {
 export interface WholeCheckIn extends IdleCheckIn {
   /** The report as JSON text. */
   readonly report: string
-  /** Whether the device signed it. */
-  readonly isSigned: boolean
+  /**
+   * Whether the device has shown again what it had signed and told before: then it counts as seen,
+   * and what it said last stays.
+   */
+  readonly isRepeated: boolean
 }
 
 export interface SignedReportWrite {
@@ -41,14 +44,19 @@ export interface KnownDevice {
   readonly updates: readonly unknown[]
 }
 
-export interface WrittenCheckIn extends KnownDevice {
-  /**
-   * False when the report says something new about what runs but is not signed: then it was not
-   * stored.
-   */
-  readonly isAccepted: boolean
+/** What is known of a device that reports something new; its row is locked. */
+export interface ReportingDevice extends Omit<KnownDevice, 'updates'> {
+  readonly device: string
   /** The position of the report before this one; `null` for the first one. */
   readonly before: ReportPosition | null
+  /** The newest report that the device has signed; `null` when it never did. */
+  readonly newest: StoredStatement | null
+}
+
+export interface StoredStatement {
+  readonly sequence: number
+  /** The canonical bytes that were signed. */
+  readonly report: Uint8Array
 }
 
 const textOid = 25
@@ -99,86 +107,113 @@ const noTags: Readonly<Record<string, string>> = Object.freeze({})
 const noUpdates: readonly unknown[] = Object.freeze([])
 
 /**
- * Stores reports that say something new, at most one per device. Answers nothing for a device that
- * has been removed. The rows of the devices are locked first, in the order of their ids: two
- * writers of a device wait for one another, so that the copy of it in `device_states` is never an
- * old one.
+ * Locks the rows of devices that report something new, in the order of their ids, and answers what
+ * is known of them; nothing for a device that has been removed. Two writers of a device wait for
+ * one another, so that the copy of it in `device_states` is never an old one.
+ */
+export async function lockReporting(
+  { sql }: WriteTx,
+  devices: readonly string[],
+): Promise<Map<string, ReportingDevice>> {
+  if (devices.length === 0) return new Map()
+  const given = sql.array([...devices], textOid)
+  // The second query begins when the first one holds the locks: it sees what others have written.
+  const [, rows] = await Promise.all([
+    sql`select 1 from devices where id = any(${given}) order by id for no key update`,
+    sql<(Omit<ReportingDevice, 'newest'> & NewestColumns)[]>`
+      select d.id as device, d.fleet, d.hardware, d.tags, s.sequence as "newestSequence", s.report as "newestReport",
+        case when r.report is not null then jsonb_build_object(
+          'bootId', r.report -> 'bootId', 'sequence', r.report -> 'sequence') end as before
+      from devices d left join last_reports r on r.device = d.id
+        left join lateral (
+          select sequence, report from device_reports where device = d.id order by sequence desc limit 1
+        ) s on true
+      where d.id = any(${given})`,
+  ])
+  return new Map(
+    rows.map(({ newestSequence: sequence, newestReport: report, ...row }) => [
+      row.device,
+      { ...row, newest: sequence === null || report === null ? null : { sequence, report } },
+    ]),
+  )
+}
+
+interface NewestColumns {
+  readonly newestSequence: number | null
+  readonly newestReport: Uint8Array | null
+}
+
+/** The newest reports that each of the devices has signed, the newest first. */
+export async function listNewestStatements(
+  { sql }: ReadTx,
+  devices: readonly string[],
+  limit: number,
+): Promise<Map<string, StoredStatement[]>> {
+  const rows = await sql<(StoredStatement & { device: string })[]>`
+    select g.device, s.sequence, s.report from unnest(${sql.array([...devices], textOid)}) as g (device)
+      cross join lateral (
+        select sequence, report from device_reports where device = g.device order by sequence desc limit ${limit}
+      ) s
+    order by g.device, s.sequence desc`
+  return Map.groupBy(rows, ({ device }) => device)
+}
+
+/**
+ * Stores reports that say something new, at most one per device, and answers their updates. Answers
+ * nothing for a device that has been removed. The caller has locked the rows of the devices, as
+ * `lockReporting` does.
  */
 export async function storeReports(
   { sql }: WriteTx,
   batch: readonly WholeCheckIn[],
   seenAt: Date,
-): Promise<Map<string, WrittenCheckIn>> {
-  const column = <T>(pick: (row: WholeCheckIn) => T) => batch.map(pick)
-  const devices = sql.array(
-    column((c) => c.device),
-    textOid,
+): Promise<Map<string, readonly unknown[]>> {
+  if (batch.length === 0) return new Map()
+  const column = (pick: (row: WholeCheckIn) => string | null) => sql.array(batch.map(pick), textOid)
+  const repeated = sql.array(
+    batch.map((c) => c.isRepeated),
+    boolOid,
   )
-  await sql`select 1 from devices where id = any(${devices}) order by id for no key update`
-  const rows = await sql<(WrittenCheckIn & { device: string })[]>`
+  const rows = await sql<{ device: string; updates: readonly unknown[] }[]>`
     with given as (
-      select g.device, g.digest, to_timestamp(reported::bigint) as reported_at, to_timestamp(verified::bigint) as verified_at,
-        report::jsonb as report, is_signed
+      select g.device, coalesce(s.digest, g.digest) as digest, s.device is null as is_news,
+        coalesce(s.reported_at, to_timestamp(reported::bigint)) as reported_at,
+        case when s.device is null then to_timestamp(verified::bigint) else s.verified_at end as verified_at,
+        report::jsonb as report, d.fleet, d.hardware, d.tags
       from unnest(
-        ${devices},
-        ${sql.array(
-          column((c) => c.digest),
-          textOid,
-        )},
-        ${sql.array(
-          column((c) => String(c.reportedAtSeconds)),
-          textOid,
-        )},
-        ${sql.array(
-          column((c) => (c.verifiedAtSeconds === null ? null : String(c.verifiedAtSeconds))),
-          textOid,
-        )},
-        ${sql.array(
-          column((c) => c.report),
-          textOid,
-        )},
-        ${sql.array(
-          column((c) => c.isSigned),
-          boolOid,
-        )}
-      ) as g (device, digest, reported, verified, report, is_signed)
-    ), known as (
-      select g.*, d.fleet, d.hardware, d.tags,
-        case when r.report is not null then jsonb_build_object(
-          'bootId', r.report -> 'bootId', 'sequence', r.report -> 'sequence') end as before,
-        g.is_signed or (
-          g.report -> 'running' = coalesce(r.report -> 'running', 'null')
-          and g.report -> 'committedCounter' = coalesce(r.report -> 'committedCounter', '0')
-          and g.report -> 'floor' = coalesce(r.report -> 'floor', '0')
-        ) as accepted
-      from given g join devices d on d.id = g.device left join last_reports r on r.device = g.device
+        ${column((c) => c.device)},
+        ${column((c) => c.digest)},
+        ${column((c) => String(c.reportedAtSeconds))},
+        ${column((c) => (c.verifiedAtSeconds === null ? null : String(c.verifiedAtSeconds)))},
+        ${column((c) => c.report)},
+        ${repeated}
+      ) as g (device, digest, reported, verified, report, is_repeated) join devices d on d.id = g.device
+        left join device_states s on s.device = g.device and g.is_repeated
     ), reports as (
-      insert into last_reports (device, report) select device, report from known where accepted
+      insert into last_reports (device, report) select device, report from given where is_news
       on conflict (device) do update set report = excluded.report
-    ), states as (
-      insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
-      select device, ${seenAt}, reported_at, verified_at, digest, fleet, hardware, tags from known
-      where accepted order by device
-      on conflict (device) do update set seen_at = excluded.seen_at, reported_at = excluded.reported_at,
-        verified_at = excluded.verified_at, digest = excluded.digest, fleet = excluded.fleet,
-        hardware = excluded.hardware, tags = excluded.tags
-      returning device, updates
     )
-    select k.device, k.fleet, k.hardware, k.tags, k.accepted as "isAccepted", k.before, coalesce(s.updates, '[]') as updates
-    from known k left join states s on s.device = k.device`
-  return new Map(rows.map(({ device, ...rest }) => [device, rest]))
+    insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
+    select device, ${seenAt}, reported_at, verified_at, digest, fleet, hardware, tags from given order by device
+    on conflict (device) do update set seen_at = excluded.seen_at, reported_at = excluded.reported_at,
+      verified_at = excluded.verified_at, digest = excluded.digest, fleet = excluded.fleet,
+      hardware = excluded.hardware, tags = excluded.tags
+    returning device, updates`
+  return new Map(rows.map(({ device, updates }) => [device, updates]))
 }
 
 /**
  * Stores signed reports; repeating one that is already stored changes nothing. Answers the devices
- * whose sequence number was used before, for another report or for one that was deleted since. The
- * lock on the device keeps `retention.ts` from deleting reports at the same moment.
+ * that repeated one, and those whose sequence number was used before, for another report or for one
+ * that was deleted since. The lock on the device keeps `retention.ts` from deleting reports at the
+ * same moment.
  */
 export async function writeSignedReports(
   { sql }: WriteTx,
   reports: readonly SignedReportWrite[],
-): Promise<Set<string>> {
-  const conflicts = new Set<string>()
+): Promise<{ readonly repeated: ReadonlySet<string>; readonly reused: ReadonlySet<string> }> {
+  const repeated = new Set<string>()
+  const reused = new Set<string>()
   for (const r of reports.toSorted((a, b) => (a.device < b.device ? -1 : 1))) {
     const inserted = await sql`
       insert into device_reports (device, sequence, report, signature, received_at)
@@ -189,7 +224,8 @@ export async function writeSignedReports(
     const same = await sql`
       select 1 from device_reports
       where device = ${r.device} and sequence = ${r.sequence} and report = ${Buffer.from(r.report)}`
-    if (same.length === 0) conflicts.add(r.device)
+    const set = same.length === 0 ? reused : repeated
+    set.add(r.device)
   }
-  return conflicts
+  return { repeated, reused }
 }

@@ -129,7 +129,7 @@ export async function writeForeignPolls(
  * Notes the polls of devices about which something has changed, from all that is stored of them,
  * and copies what the next polls need. At most one element per device, sorted by device. The answer
  * has nothing for devices that are refused. The rows of the devices are locked first, as in
- * `storeReports`: the mark of a credential is never written after it was replaced.
+ * `lockReporting`: the mark of a credential is never written after it was replaced.
  */
 export async function learnForeignPolls(
   { sql }: WriteTx,

@@ -104,7 +104,7 @@ test('O5 check-ins, decisions, tokens and refusals are counted by what became of
     await setUpTrust(client)
     const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
     const before = await scrape(client, server.adminToken)
-    for (let i = 1; i <= 3; i++) await report(client, device, { sequence: i })
+    for (let i = 1; i <= 3; i++) await report(client, device, { sequence: i }, true)
     await client.send('GET', '/v1/tokens', { token: device.accessToken })
     await client.send('GET', '/v1/nothing-there')
     await client.send('GET', '/also/nothing')

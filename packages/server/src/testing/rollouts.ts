@@ -1,6 +1,7 @@
 /** Devices that take updates as told, and policies to try: shared by the tests of rollouts. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { ProblemError } from '@seaworthy/api/problems'
 import { showRollout } from '@seaworthy/api/rollouts'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { RolloutPolicy, Wave } from '@seaworthy/fleet/rollouts'
@@ -131,7 +132,7 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
   let attempt: number | undefined
   let isUnheard = false
 
-  const tell = async (hasChanged: boolean) => {
+  const tell = async (hasChanged: boolean): Promise<string | null> => {
     const isSigned = hasChanged || isUnheard
     if (isSigned) sequence += 1
     isUnheard = isSigned
@@ -141,7 +142,18 @@ export function createInstaller(client: TestClient, device: TestDevice): Install
         : { product: 'acme', version: runs.version, sha256: runs.sha256, counter: runs.counter }
     const counter = runs?.counter ?? 0
     const changes = { sequence, running, committedCounter: counter, floor: 0, update }
-    const { assignment } = await report(client, device, changes, isSigned)
+    let answer: Awaited<ReturnType<typeof report>>
+    try {
+      answer = await report(client, device, changes, isSigned)
+    } catch (error) {
+      const code = error instanceof ProblemError ? error.problem.code : undefined
+      // The server has not heard the last statement, or a later one first: it gets a new one, as
+      // from an agent.
+      if (!isSigned && code === 'report_signature_missing') return tell(true)
+      if (code === 'report_sequence_reused') return tell(true)
+      throw error
+    }
+    const { assignment } = answer
     isUnheard = false
     attempt = assignment?.attempt
     return assignment?.sha256 ?? null

@@ -5,8 +5,15 @@
  * through a second batch, for which no other check-in waits (RFD 7).
  */
 import type { Db } from '../../db/connection.ts'
-import type { IdleCheckIn, WrittenCheckIn } from '../../db/check-ins.ts'
-import { storeReports, writeIdleCheckIns, writeSignedReports } from '../../db/check-ins.ts'
+import type { IdleCheckIn, ReportingDevice, WholeCheckIn } from '../../db/check-ins.ts'
+import {
+  lockReporting,
+  storeReports,
+  writeIdleCheckIns,
+  writeSignedReports,
+} from '../../db/check-ins.ts'
+import { wordOf } from '@seaworthy/fleet/devices'
+import { unreachable } from '@seaworthy/std/refusal'
 import type { Log } from '@seaworthy/std/log'
 import type { Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
 import type { Arrival, CheckInObserver } from '../metrics/index.ts'
@@ -22,6 +29,8 @@ import type { Backlog } from '../worker/index.ts'
 import { digestReport } from './report-digest.ts'
 import type { FollowedReport } from './identity-sharing.ts'
 import { followIdentities, tellOfSharing } from './identity-sharing.ts'
+import type { JudgedReport } from './judged-reports.ts'
+import { judgeReports } from './judged-reports.ts'
 
 interface Waiting extends CheckInInput {
   readonly row: IdleCheckIn
@@ -69,7 +78,7 @@ export function createCheckIns(
       for (const [i, waiting] of batch.entries()) {
         const known = facts[i]
         if (known === undefined) changed.add(waiting)
-        else waiting.resolve({ kind: 'stored', ...known })
+        else waiting.resolve({ kind: 'stored', ...known, saidSequence: ownWord(waiting) })
       }
     }),
   })
@@ -96,6 +105,12 @@ export function createCheckIns(
   }
 }
 
+/**
+ * A report that is known by its digest was judged when it was stored, and then told what its own
+ * number said, or no failure (`isRepeatable`).
+ */
+const ownWord = ({ checkIn }: Waiting) => wordOf(checkIn.report.sequence)
+
 /** The parts of a report that change each time, and a digest of the rest. */
 function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): IdleCheckIn {
   const { at, timestampVerifiedAt } = report
@@ -108,39 +123,71 @@ function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): I
 }
 
 async function writeChanged(db: Db, log: Log, batch: readonly Waiting[]): Promise<void> {
-  const { written, conflicts, shared } = await db.write(async (tx) => {
+  const { outcomes, shared } = await db.write(async (tx) => {
     const signed = batch.flatMap((waiting) => waiting.signed ?? [])
-    const reused = await writeSignedReports(tx, signed)
-    const rows = batch.flatMap(({ row, checkIn, signed: own }) =>
-      reused.has(row.device)
-        ? []
-        : { ...row, report: JSON.stringify(checkIn.report), isSigned: own !== undefined },
+    const { repeated, reused } = await writeSignedReports(tx, signed)
+    const asked = batch.flatMap(({ row: { device }, checkIn: { report }, signed: own }) =>
+      reused.has(device) ? [] : { device, report, isSigned: own !== undefined },
     )
-    const stored = await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt)
+    const known = await lockReporting(
+      tx,
+      asked.map(({ device }) => device),
+    )
+    const judged = await judgeReports(tx, asked, known)
+    const rows = batch.flatMap(({ row }): WholeCheckIn[] => {
+      const one = judged.get(row.device)
+      if (one?.kind !== 'accepted') return []
+      const digest = one.isRepeatable ? row.digest : ''
+      const report = JSON.stringify(one.report)
+      return [{ ...row, digest, report, isRepeated: repeated.has(row.device) }]
+    })
+    const updates = await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt)
+    const stored = { reused, known, judged, updates }
     return {
-      conflicts: reused,
-      written: stored,
+      outcomes: batch.map(({ row: { device } }) => outcomeOf(device, stored)),
       shared: await followIdentities(tx, batch.flatMap(followedReport(stored))),
     }
   })
   tellOfSharing(log, shared)
-  for (const { row, resolve } of batch) {
-    if (conflicts.has(row.device)) resolve({ kind: 'sequence_reused' })
-    else resolve(outcomeOf(written.get(row.device)))
-  }
+  for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
 }
 
-function followedReport(stored: ReadonlyMap<string, WrittenCheckIn>) {
+interface Stored {
+  readonly reused: ReadonlySet<string>
+  readonly known: ReadonlyMap<string, ReportingDevice>
+  readonly judged: ReadonlyMap<string, JudgedReport>
+  readonly updates: ReadonlyMap<string, readonly unknown[]>
+}
+
+function followedReport({ known, judged }: Stored) {
   return ({ row: { device }, checkIn }: Waiting): FollowedReport[] => {
-    const written = stored.get(device)
-    if (written?.isAccepted !== true || written.before === null) return []
+    const { fleet, before = null } = known.get(device) ?? {}
+    if (fleet === undefined || before === null) return []
     const { bootId = null, sequence } = checkIn.report
-    return [{ device, fleet: written.fleet, before: written.before, after: { bootId, sequence } }]
+    const kind = judged.get(device)?.kind
+    // A number that another report has overtaken is not stored, and is a step back all the same. Of
+    // a boot that is not the last one, the reports that are stored tell.
+    const isFollowed = kind === 'accepted' || (kind === 'overtaken' && bootId === before.bootId)
+    return isFollowed ? [{ device, fleet, before, after: { bootId, sequence } }] : []
   }
 }
 
-function outcomeOf(written: WrittenCheckIn | undefined): CheckInOutcome {
-  if (written === undefined) return { kind: 'unknown_device' }
-  const { isAccepted, before: _, ...facts } = written
-  return isAccepted ? { kind: 'stored', ...facts } : { kind: 'signature_missing' }
+function outcomeOf(device: string, { reused, known, judged, updates }: Stored): CheckInOutcome {
+  if (reused.has(device)) return { kind: 'sequence_reused' }
+  const [found, verdict] = [known.get(device), judged.get(device)]
+  if (found === undefined || verdict === undefined) return { kind: 'unknown_device' }
+  switch (verdict.kind) {
+    case 'accepted': {
+      const { fleet, hardware, tags } = found
+      const { saidSequence } = verdict
+      const open = updates.get(device) ?? []
+      return { kind: 'stored', fleet, hardware, tags, updates: open, saidSequence }
+    }
+    case 'overtaken':
+      return { kind: 'sequence_reused' }
+    case 'signature_missing':
+      return { kind: 'signature_missing' }
+    default:
+      return unreachable(verdict)
+  }
 }

@@ -72,22 +72,23 @@ export async function checkIn(
     case 'signature_missing':
       throw new Refusal<DeviceRefusal>(
         'report_signature_missing',
-        'a report that changes what runs must be signed by the device key',
+        'a report that says what the device has not signed must be signed by the device key',
       )
     case 'sequence_reused':
       throw new Refusal<DeviceRefusal>(
         'report_sequence_reused',
-        'this sequence number was used for another report',
+        'this sequence number was used for another report, or a newer report is stored',
       )
     case 'stored': {
       const fleet = await policyOf(app, outcome.fleet)
       const facts = factsOf(deviceId, report, outcome)
       const { release, reason, attempt = 1 } = await decideFor(app, facts, fleet, now)
       app.metrics.decisions.add(1, reason)
+      const { saidSequence } = outcome
       const isSigned = signature !== undefined
       const restart = await decideRestart(
         app,
-        { fleet, deviceId, tags: outcome.tags, report, isSigned, assigned: release },
+        { fleet, deviceId, tags: outcome.tags, report, saidSequence, isSigned, assigned: release },
         now,
       )
       return {

@@ -1,16 +1,19 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { CheckInFacts } from '@seaworthy/fleet/rollouts'
-import type { WrittenCheckIn } from '../../db/check-ins.ts'
+import { readActivity } from '@seaworthy/fleet/rollouts'
+import type { KnownDevice } from '../../db/check-ins.ts'
 import { parseUpdates } from '../rollouts/index.ts'
 
 /** What a decision knows of a device: its report, and what its row said when that was stored. */
 export function factsOf(
   deviceId: string,
   report: DeviceReport,
-  stored: Pick<WrittenCheckIn, 'hardware' | 'tags' | 'updates'>,
+  stored: Pick<KnownDevice, 'hardware' | 'tags' | 'updates'> & {
+    readonly saidSequence: SignedSequence
+  },
 ): CheckInFacts {
   const { platform, running, committedCounter, floor, update, sequence } = report
-  const { state, sha256 = null, code = null } = update
   return {
     deviceId,
     platform,
@@ -19,7 +22,7 @@ export function factsOf(
     running,
     committedCounter,
     floor,
-    activity: { state, sha256, code },
+    activity: readActivity(update, stored.saidSequence),
     sequence,
     heldBack: null,
     updates: parseUpdates(stored.updates),

@@ -233,12 +233,12 @@ test('D8 forged version reports are refused: what runs changes by signature alon
 function writeReports(
   receivedAt: Date,
   reports: readonly { device: string; sequence: number; what?: string }[],
-): Promise<Set<string>> {
+): Promise<ReadonlySet<string>> {
   const signature = new Uint8Array(64)
   const rows = reports.map(({ device, sequence, what = 'idle' }) => {
     return { device, sequence, report: utf8Encode(what), signature, receivedAt }
   })
-  return db.write((tx) => writeSignedReports(tx, rows))
+  return db.write(async (tx) => (await writeSignedReports(tx, rows)).reused)
 }
 
 const sequencesOf = (device: string, from: number, to: number) =>
@@ -288,7 +288,7 @@ test('D8 attack: a report sent at the moment in which its sequence number is del
   await writeReports(now, sequencesOf(device, 1, 2))
   const upTo = (upToSequence: number) => [{ device, upToSequence }]
   const before = new Date(now.getTime() + 1)
-  let again: Promise<Set<string>> | undefined
+  let again: Promise<ReadonlySet<string>> | undefined
   await db.write(async (tx) => {
     assert.equal(await deleteReports(tx, upTo(1), before), 1)
     again = writeReports(now, [{ device, sequence: 1, what: 'another' }])
@@ -411,9 +411,15 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const peer = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   for (let turn = 0; turn < 6; turn++) {
-    await report(client, device, { bootId: 'boot-a', sequence: turn })
-    await report(other, device, { bootId: 'boot-b', sequence: 1000 + turn })
-    await report(other, peer, { bootId: `boot-${turn}`, sequence: turn })
+    const say = (by: TestClient, from: TestDevice, bootId: string, sequence: number) =>
+      report(by, from, { bootId, sequence }, true)
+    await say(client, device, 'boot-a', 2000 * turn)
+    // The other one hears that its number was overtaken, and goes on from a higher one.
+    if (turn > 0) {
+      await assert.rejects(say(other, device, 'boot-b', turn), refused('report_sequence_reused'))
+    }
+    await say(other, device, 'boot-b', 2000 * turn + 1000)
+    await say(other, peer, `boot-${turn}`, turn)
     await report(client, peer, { bootId: `boot-${turn}`, sequence: turn })
   }
   assert.ok(await isShared(device.id))
@@ -423,7 +429,7 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
   const told = rows.filter(({ entry }) => utf8Decode(entry).includes('device.identity-shared'))
   assert.equal(told.length, 1)
   // The sharing is only told of, until the fleet says that such devices are stopped.
-  await report(client, device, { bootId: 'boot-a', sequence: 6 })
+  await report(client, device, { bootId: 'boot-a', sequence: 12_000 }, true)
   const params = { fleet: 'shops' }
   await client.api.call(setFleet, { params, body: { sharedIdentity: 'stop' } })
   const signIn = async (by: TestClient, { id, signer }: TestDevice) => {
@@ -439,20 +445,35 @@ test('D8 attack: two machines under one identity are noticed, told of, and stopp
     await waitUntil('nobody gets a token', () => isStopped(by))
     await assert.rejects(report(by, device), refused('unauthenticated'))
   }
-  await report(other, peer)
+  await report(other, peer, { sequence: 5 })
   await signIn(client, peer)
   // An operator has turned one machine off.
   const settled = { params: { deviceId: device.id }, body: { identityShared: false } } as const
   assert.equal((await client.api.call(setDevice, settled)).identitySharedSince, null)
   await waitUntil('it gets a token again', async () => !(await isStopped(client)))
   await waitUntil('it is taken again', () =>
-    report(client, device, { bootId: 'boot-a', sequence: 7 }).then(
+    report(client, device, { bootId: 'boot-a', sequence: 12_000 }).then(
       () => true,
       () => false,
     ),
   )
   assert.ok(!(await isShared(device.id)))
   await client.api.call(setFleet, { params, body: { sharedIdentity: 'tell' } })
+})
+
+test('D8 attack: two machines under one identity that tell no boot are noticed by the numbers that fall', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const say = (sequence: number) => report(client, device, { sequence }, true)
+  // One state that was restored is no second machine.
+  await say(3000)
+  await assert.rejects(say(1), refused('report_sequence_reused'))
+  await say(3001)
+  assert.ok(!(await isShared(device.id)))
+  for (let turn = 2; turn <= 5; turn++) {
+    await assert.rejects(say(turn), refused('report_sequence_reused'))
+    await say(3000 + turn)
+  }
+  assert.ok(await isShared(device.id))
 })
 
 test('D9 D2 a pinned or switched-off fleet stops assignments on every worker', async () => {

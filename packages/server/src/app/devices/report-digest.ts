@@ -12,8 +12,14 @@ import type { DeviceReport } from '@seaworthy/api/device-self'
  */
 export function digestReport(report: DeviceReport, form: string = digestForm(report)): string {
   const { sequence, bootId } = report
-  return digest(bootId === undefined ? `${form} ${sequence}` : `${form} ${sequence} ${bootId}`)
+  return digest(`${formOfRules} ${form} ${sequence}${bootId === undefined ? '' : ` ${bootId}`}`)
 }
+
+/**
+ * Changes whenever the rules do by which reports are taken without a signature: no digest of a
+ * report that was taken by other rules is then recognised.
+ */
+const formOfRules = 2
 
 /**
  * The digest of what a report has in common with those of many other devices: all but its sequence

@@ -5,9 +5,11 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
+import { wordOf } from '@seaworthy/fleet/devices'
 import type { ReportChange } from '@seaworthy/fleet/protocols'
 import { activityOf, changeReport } from '@seaworthy/fleet/protocols'
 import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
+import { readActivity } from '@seaworthy/fleet/rollouts'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { formatInstant } from '@seaworthy/std/time'
 import { storeReports } from '../../db/check-ins.ts'
@@ -148,7 +150,7 @@ function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
     reportedAtSeconds: Math.floor(now.getTime() / 1000),
     verifiedAtSeconds: null,
     report: JSON.stringify(report),
-    isSigned: true,
+    isRepeated: false,
   }
 }
 
@@ -223,11 +225,8 @@ function factsOf(
     },
     committedCounter,
     floor,
-    activity: {
-      state: activityOf(fleet, update.state),
-      sha256: update.sha256 ?? null,
-      code: update.code ?? null,
-    },
+    // Such a device has no key: it is known by its secret, and its word counts as it is.
+    activity: readActivity({ ...update, state: activityOf(fleet, update.state) }, wordOf(sequence)),
     sequence,
     heldBack,
     updates: parseUpdates(state.updates),

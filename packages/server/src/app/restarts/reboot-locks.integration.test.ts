@@ -363,32 +363,42 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   const [first, second] = [await addTo('trams'), await addTo('trams')]
   const say = (device: TestDevice, changes: Partial<DeviceReport>, isSigned = false) =>
     report(client, device, changes, isSigned)
-  const begun = await say(first, {})
+  // It has had two updates before, and repeats how each ended when it comes up.
+  const [before, failed] = [
+    { state: 'committed', sha256: 'b'.repeat(64) },
+    { state: 'rolled_back', sha256: release.sha256 },
+  ] as const
+  await say(first, { sequence: 1, update: before }, true)
+  await say(first, { sequence: 2, update: failed }, true)
+  const begun = await say(first, { sequence: 2 })
   assert.equal(begun.assignment?.mayRestart, false, 'ready first, restart later')
   assert.equal(begun.pollSeconds, 3600)
-  const granted = await say(first, { update: waiting() })
+  const granted = await say(first, { sequence: 3, update: waiting() }, true)
   assert.equal(granted.assignment?.mayRestart, true)
-  const refused = await say(second, { update: waiting() })
+  const refused = await say(second, { sequence: 1, update: waiting() }, true)
   assert.equal(refused.assignment?.mayRestart, false)
   assert.equal(refused.pollSeconds, 60, 'who waits asks soon again')
   assert.deepEqual(await holders('trams'), [first.id])
   // The device is up again, tells of the update before, then watches the new one: it keeps its
   // slot.
-  await say(first, { update: { state: 'idle' } })
-  await say(first, { update: { state: 'committed', sha256: 'b'.repeat(64) } })
-  // It keeps its slot even where the update before was an attempt at the same release.
-  await say(first, { update: { state: 'rolled_back', sha256: release.sha256 } })
-  await say(first, { update: { state: 'watching', sha256: release.sha256 } })
-  assert.equal((await say(second, { update: waiting() })).assignment?.mayRestart, false)
+  await say(first, { sequence: 3 })
+  await say(first, { sequence: 3, update: before })
+  // It keeps its slot even where the update before was an attempt at the same release, and where
+  // the device has signed something else meanwhile.
+  await say(first, { sequence: 3, update: failed })
+  await say(first, { sequence: 4, update: { state: 'watching', sha256: release.sha256 } }, true)
+  await say(first, { sequence: 4, update: failed })
+  const waits = { sequence: 1, update: waiting() }
+  assert.equal((await say(second, waits)).assignment?.mayRestart, false)
   const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }
   const committed = { state: 'committed', sha256: release.sha256 } as const
-  await say(first, { sequence: 1, running, committedCounter: 1, update: committed }, true)
+  await say(first, { sequence: 5, running, committedCounter: 1, update: committed }, true)
   assert.deepEqual(await holders('trams'), [])
   await waitUntil('the slot of the second', async () => {
-    const { assignment } = await say(second, { update: waiting() })
+    const { assignment } = await say(second, waits)
     return assignment?.mayRestart === true
   })
-  await say(second, { sequence: 1, update: { state: 'rolled_back', sha256: release.sha256 } }, true)
+  await say(second, { sequence: 2, update: { state: 'rolled_back', sha256: release.sha256 } }, true)
   assert.deepEqual(await holders('trams'), [])
 })
 
@@ -397,8 +407,11 @@ test('V12 windows and off: no leave to restart outside of the window, none at al
   const device = await addTo('ships')
   const set = (reboot: object) =>
     client.api.call(setFleet, { params: { fleet: 'ships' }, body: { reboot: reboot as never } })
-  const leave = async () =>
-    (await report(client, device, { update: waiting() })).assignment?.mayRestart
+  let sequence = 0
+  const leave = async () => {
+    const waits = { sequence: ++sequence, update: waiting() }
+    return (await report(client, device, waits, true)).assignment?.mayRestart
+  }
   const windows = (from: string, to: string) => ({
     timeZone: 'UTC',
     fallbackTimeZone: 'UTC',
@@ -434,11 +447,11 @@ test('V12 windows and off: no leave to restart outside of the window, none at al
 test('V12 an agent that waits for something that is no longer assigned gives its slot back', async () => {
   await makeFleet('lifts', { slots: 1 })
   const device = await addTo('lifts')
-  await report(client, device, { update: waiting() })
+  await report(client, device, { sequence: 1, update: waiting() }, true)
   assert.deepEqual(await holders('lifts'), [device.id])
   await client.api.call(setFleet, { params: { fleet: 'lifts' }, body: { updatesEnabled: false } })
   await waitUntil('the slot is free', async () => {
-    await report(client, device, { update: waiting() })
+    await report(client, device, { sequence: 1, update: waiting() })
     return (await holders('lifts')).length === 0
   })
   const { items } = await client.api.call(listDevices, { query: { fleet: 'lifts' } })

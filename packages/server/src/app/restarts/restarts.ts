@@ -5,6 +5,8 @@
  * when the update has ended, successful or not, and never because the device came up again.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { SignedSequence } from '@seaworthy/fleet/devices'
+import { wordOf } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
 import { isEnd, isWaitingForRestart, mayRestart } from '@seaworthy/fleet/rollouts'
@@ -121,6 +123,8 @@ interface Asker {
   readonly deviceId: string
   readonly tags: Readonly<Record<string, string>>
   readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
+  /** The signed statement that told how the update ended. */
+  readonly saidSequence: SignedSequence
 }
 
 export interface RestartQuestion extends Asker {
@@ -182,7 +186,8 @@ export async function mayInterrupt(
   now: Date,
 ): Promise<boolean> {
   if (report === null) return false
-  const asker: Asker = { fleet, deviceId: device, tags, report }
+  const saidSequence = wordOf(report.sequence)
+  const asker: Asker = { fleet, deviceId: device, tags, report, saidSequence }
   if (app.rebootLocks.isHolder(device)) {
     const wanted = release?.sha256 ?? report.update.sha256
     await releaseWhatIsOver(app, asker, wanted, release?.sha256)
@@ -240,7 +245,7 @@ async function releaseWhatIsOver(
  */
 function isOver(
   lock: RebootLockRow,
-  { fleet, report }: Asker,
+  { fleet, report, saidSequence }: Asker,
   wanted: string | undefined,
   assigned: string | undefined,
 ): boolean {
@@ -249,6 +254,7 @@ function isOver(
   if (lock.sha256 === wanted) return assigned !== wanted
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
   const { update, running } = report
-  if (update.sha256 === lock.sha256 && isEnd(update.state)) return true
+  const isToldLater = lock.sequence === null || saidSequence > lock.sequence
+  if (isToldLater && update.sha256 === lock.sha256 && isEnd(update.state)) return true
   return running?.sha256 === lock.sha256 && update.state !== 'watching'
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { checkIn } from '@seaworthy/api/device-self'
 import { setFleet, showFleet } from '@seaworthy/api/fleets'
-import { removeDevice, setDevice } from '@seaworthy/api/devices'
+import { removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
 import {
   abortRollout,
   approveRollout,
@@ -405,6 +405,64 @@ test('D4 forged reports: failures told by devices that were offered nothing, or 
   await a.commit(first)
   assert.equal((await show(id)).waves[0]?.healthyCount, 1)
 })
+
+test('D4 D8 attack: a fetcher that forges, repeats and replays failures without its device’s key stops no rollout', async () => {
+  const [a] = (await makeFleet(client, server.url, 'fetched', 1)) as [Installer]
+  const { device } = a
+  const id = await begin('fetched', first, { attempts: { max: 5, waitSeconds: 0 }, failuresMax: 5 })
+  const send = async (body: { report: ReturnType<typeof makeReport>; signature?: string }) =>
+    (await client.as(device.accessToken).call(checkIn, { body })).assignment
+  const update = (state: 'downloading' | 'failed') => ({ state, sha256: first.sha256 })
+  const say = (sequence: number, state: 'downloading' | 'failed', refusals: Refused[] = []) =>
+    makeReport({ sequence, update: update(state), refusals })
+  const sign = async (report: ReturnType<typeof makeReport>) => ({
+    report,
+    signature: await signReport(device.signer, report),
+  })
+  const counts = async () => {
+    const { state, waves } = await show(id)
+    return [state, waves[0]?.inFlightCount, waves[0]?.failedCount]
+  }
+  await askUntil(a, first)
+  // It forges a failure of what was offered, before and after the device was seen at work.
+  const missing = refused('report_signature_missing')
+  await assert.rejects(send({ report: say(0, 'failed') }), missing)
+  await send({ report: say(0, 'downloading') })
+  await assert.rejects(send({ report: say(0, 'failed') }), missing)
+  await assert.rejects(send({ report: say(1, 'failed') }), missing)
+  assert.deepEqual(await counts(), ['active', 1, 0])
+  // The device does fail, and is told to try again.
+  const refusal = { code: 'no_space', at: '2030-01-01T00:00:00Z' }
+  const failed = await sign(say(1, 'failed', [refusal]))
+  await send(failed)
+  await waitUntil(
+    'another attempt',
+    async () => (await send({ report: say(1, 'failed') }))?.attempt === 2,
+  )
+  // The fetcher repeats the failure, and shows its signed report again.
+  const isSecondUnharmed = async () => assert.deepEqual(await counts(), ['active', 1, 0])
+  await send({ report: say(1, 'downloading') })
+  await send({ report: say(1, 'failed') })
+  await send(failed)
+  await isSecondUnharmed()
+  await send(await sign(say(2, 'downloading', [refusal])))
+  await send({ report: say(2, 'failed', [refusal]) })
+  await isSecondUnharmed()
+  await assert.rejects(send(failed), refused('report_sequence_reused'))
+  await isSecondUnharmed()
+  // It leaves out what the device refused, and makes something up.
+  await send({ report: say(2, 'downloading') })
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.deepEqual(view.lastRefusal, refusal)
+  assert.equal(view.update?.state, 'downloading')
+  const forged = { ...refusal, code: 'rollback' }
+  await assert.rejects(send({ report: say(2, 'downloading', [refusal, forged]) }), missing)
+  const running = { product: 'acme', version: first.version, sha256: first.sha256, counter: 1 }
+  await send(await sign(makeReport({ sequence: 3, running, committedCounter: 1 })))
+  assert.equal((await show(id)).waves[0]?.healthyCount, 1)
+})
+
+type Refused = ReturnType<typeof makeReport>['refusals'][number]
 
 test('O1 kill -9 of workers between a report and its decision leaves every counter right', async () => {
   const devices = await makeFleet(client, server.url, 'killed', 12)
