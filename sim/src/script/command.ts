@@ -14,6 +14,8 @@ export interface Stage {
   readonly attacker: Attacker
   /** Files of devices put aside by `disk … save`. */
   readonly saved: Map<string, Uint8Array>
+  /** What the server knew when `backup … taken` was said: makes it know exactly that again. */
+  readonly backups: Map<string, () => void>
   readonly tell: (line: string) => void
   /** Called with figures that change with every change of the agent: no part of the story. */
   readonly count: (line: string) => void

@@ -4,7 +4,7 @@
 import type { SimDevice } from '../world/device.ts'
 import type { DeviceRecord } from '../world/server.ts'
 import type { Command, Stage } from './command.ts'
-import { deviceNamed } from './command.ts'
+import { deviceNamed, patienceMs } from './command.ts'
 import { originOf } from './device-commands.ts'
 import type { Arguments } from './parse-script.ts'
 import { ScriptError } from './parse-script.ts'
@@ -14,7 +14,7 @@ class ExpectationError extends Error {
 }
 
 const usage = `expect NAME runs VERSION|nothing | refuses CODE|nothing | counter N | floor N | fallback VERSION|nothing | error CODE|nothing
-       expect NAME outcome STATE [CODE] | stopped CODE | root VERSION | reported CODE | fetched at most BYTES from HOST
+       expect NAME outcome STATE [CODE] | stopped CODE | root VERSION | reported CODE | heard VERSION | fetched at most BYTES from HOST
        expect server knows COUNT devices | expect HOST was asked N times [path=REGEX]`
 
 export const expectCommand: Command = {
@@ -75,6 +75,13 @@ function expectDevice(stage: Stage, device: SimDevice, given: Arguments): void {
         refusalsOf(recordOf(stage, device)?.report),
         given.next('code'),
       )
+    case 'heard': {
+      const { report, heardAt } = recordOf(stage, device) ?? {}
+      const sinceMs = stage.world.time.now().getTime() - (heardAt?.getTime() ?? 0)
+      assertSame('heard in this poll', sinceMs <= patienceMs, true)
+      assertSame('told so far', status['unacknowledgedReports'], 0)
+      return assertSame('version told', named(report?.running?.version), given.next('version'))
+    }
     case 'root': {
       const { root } = status['metadata'] as { root?: number }
       return assertSame('root', root, given.count('version'))

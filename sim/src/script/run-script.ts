@@ -62,6 +62,7 @@ export async function runScript(
     witness: createWitness(world),
     attacker: createAttacker(world),
     saved: new Map(),
+    backups: new Map(),
     tell: (line) => {
       told.set(line, (told.get(line) ?? 0) + 1)
     },

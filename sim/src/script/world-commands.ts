@@ -104,6 +104,17 @@ export const worldCommands: Commands = {
       }
     },
   },
+  backup: {
+    usage: 'backup NAME taken|restored: what the server knows of devices',
+    async run({ world, backups }, given) {
+      const name = given.next('name')
+      const verb = given.next('what happens to it')
+      const restore = backups.get(name)
+      if (verb === 'taken') backups.set(name, world.server.remember())
+      else if (verb === 'restored' && restore !== undefined) restore()
+      else throw new ScriptError(`backup ${name} cannot be ${verb}`)
+    },
+  },
   wait: {
     usage: 'wait DURATION',
     run: ({ world }, given) => world.time.advance(given.durationMs('duration')),

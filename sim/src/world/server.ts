@@ -6,13 +6,15 @@
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { problemMediaType } from '@seaworthy/api/problems'
-import { chooseAssignment } from '@seaworthy/fleet/devices'
+import { chooseAssignment, judgeSigned, judgeUnsigned } from '@seaworthy/fleet/devices'
+import type { Judgement } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { HttpRequest } from '@seaworthy/std/http'
 import {
   base64Decode,
   base64UrlDecode,
   concatBytes,
+  equalBytes,
   hexEncode,
   joinBytes,
   utf8Decode,
@@ -39,9 +41,10 @@ export interface DeviceRecord {
   publicKey: PublicKey
   product: string
   channel: string
-  lastSequence: number
-  /** The newest report, signed or not. */
+  /** The newest report that was taken, signed or not, and when. */
   report: DeviceReport | undefined
+  heardAt: Date | undefined
+  /** The newest last. */
   signedReports: DeviceReport[]
   isRemoved: boolean
 }
@@ -114,8 +117,8 @@ export function createSimServer(options: {
         publicKey: key.key,
         product: fleet.product,
         channel: fleet.channel,
-        lastSequence: 0,
         report: undefined,
+        heardAt: undefined,
         signedReports: [],
         isRemoved: false,
       }
@@ -194,20 +197,36 @@ export function createSimServer(options: {
       if (!(await isSignedBy(key, message, hexEncode(base64Decode(signature))))) {
         return problem(403, 'report_signature_invalid')
       }
-      if (report.sequence > device.lastSequence) {
-        device.lastSequence = report.sequence
-        device.signedReports.push(report)
-      }
     }
+    const judged = judge(device, report, signature !== undefined)
+    if (judged === 'signature_missing') return problem(422, 'report_signature_missing')
+    if (judged === 'overtaken') return problem(409, 'report_sequence_reused')
     device.report = report
+    device.heardAt = now()
     return json(200, {
       assignment: server.assign === undefined ? assignByRule(device) : server.assign(device),
       pollSeconds,
       configVersion: 0,
       commands: [],
       serverTime: formatInstant(now()),
-      acknowledgedSequence: signature === undefined ? null : device.lastSequence,
+      acknowledgedSequence: signature === undefined ? null : report.sequence,
     })
+  }
+
+  /** Judges a report by what the device has signed before, and keeps it where it is signed. */
+  const judge = (
+    { signedReports }: DeviceRecord,
+    report: DeviceReport,
+    isSigned: boolean,
+  ): Judgement['kind'] => {
+    if (!isSigned) return judgeUnsigned(report, signedReports.toReversed()).kind
+    const newest = signedReports.at(-1)
+    const { kind } = judgeSigned(report.sequence, newest?.sequence ?? null)
+    if (kind !== 'accepted' || report.sequence !== newest?.sequence) {
+      if (kind === 'accepted') signedReports.push(report)
+      return kind
+    }
+    return equalBytes(canonicalJson(report), canonicalJson(newest)) ? kind : 'overtaken'
   }
 
   const assignByRule = (device: DeviceRecord): AssignedTarget | null => {

@@ -1,7 +1,7 @@
 /** Check-ins: what the device says of itself, signed and in order, and what the server answers. */
 import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError } from '../refusals.ts'
-import { buildReport } from '../state/reports.ts'
+import { buildReport, sequenceBeyond } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, currentVerifiedAt, reportFacts } from './context.ts'
 import { createMembership } from './membership.ts'
@@ -16,9 +16,10 @@ export interface Reporter {
 }
 
 /**
- * The jump leads beyond every number that a server may have heard from this device in another life.
+ * How often one delivery is contradicted before it ends until the next poll: once because the
+ * server wants a new statement, and as often as the number of that may be too low.
  */
-const sequenceJump = 1000
+const contradictionsMax = 4
 
 export function createReporter(context: InstallerContext): Reporter {
   const { ports, settings, store } = context
@@ -40,6 +41,7 @@ export function createReporter(context: InstallerContext): Reporter {
    */
   const checkInOnce = async (
     body: Readonly<Record<string, unknown>>,
+    tries: { reused: number },
   ): Promise<FetcherReplies['check-in'] | undefined> => {
     try {
       const deviceId = await membership.ensure()
@@ -54,11 +56,13 @@ export function createReporter(context: InstallerContext): Reporter {
       if (error.problem === 'report_signature_missing') {
         await changeAndReport(context, context.activity, (state) => state)
       } else if (error.problem === 'report_sequence_reused') {
+        const now = ports.clock.now()
         await changeAndReport(context, context.activity, (state) => ({
           ...state,
-          sequence: state.sequence + sequenceJump,
+          sequence: sequenceBeyond(state.sequence, tries.reused, now),
           outbox: [],
         }))
+        tries.reused += 1
       } else throw error
       return undefined
     }
@@ -67,6 +71,7 @@ export function createReporter(context: InstallerContext): Reporter {
   /** Signed reports, oldest first, until none is outstanding; then, or without any, an idle one. */
   const deliverReports = async (): Promise<FetcherReplies['check-in']> => {
     let contradictions = 0
+    const tries = { reused: 0 }
     for (;;) {
       const [signed] = store.state.outbox
       const { state } = store
@@ -78,12 +83,10 @@ export function createReporter(context: InstallerContext): Reporter {
           ports.clock.now(),
           state.sequence,
         )
-      const reply = await checkInOnce({
-        report,
-        ...(signed === undefined ? {} : { signature: signed.signature }),
-      })
+      const body = { report, ...(signed === undefined ? {} : { signature: signed.signature }) }
+      const reply = await checkInOnce(body, tries)
       if (reply === undefined) {
-        if (++contradictions > 3) throw new FetchError('not_allowed')
+        if (++contradictions > contradictionsMax) throw new FetchError('not_allowed')
         continue
       }
       const acknowledged = Math.min(reply.acknowledgedSequence ?? -1, state.sequence)

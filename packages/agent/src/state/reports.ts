@@ -86,6 +86,22 @@ export async function withSignedReport(
   return { ...state, sequence, outbox: [...kept, signed] }
 }
 
+/**
+ * The number after which a device goes on whose server says that a later one was used: one of them
+ * was restored, or the device has spoken without its state (`installer/unreadable.ts`), by seconds
+ * since 1970. Each further try leaps a thousand times as far, so that three reach whatever was used
+ * in any life, and no server leads a device to where numbers end: beyond `leapMax` steps are small.
+ */
+export function sequenceBeyond(sequence: number, triesBefore: number, now: Date): number {
+  const seconds = Math.floor(now.getTime() / 1000)
+  if (sequence >= leapMax) return sequence + leap
+  if (triesBefore === 0) return Math.max(sequence + leap, Math.min(seconds, leapMax))
+  return sequence + leap ** Math.min(triesBefore + 1, 3)
+}
+
+const leap = 1000
+const leapMax = 1e12
+
 /** A pause of about `seconds`, drawn so that a fleet never polls at once. */
 export function jitteredMs(seconds: number, random: Random): number {
   return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))

@@ -5,7 +5,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ProblemError } from '@seaworthy/api/problems'
-import { createDeviceToken, readOwnApplication, setOwnMetadata } from '@seaworthy/api/device-self'
+import {
+  checkIn,
+  createDeviceToken,
+  readOwnApplication,
+  setOwnMetadata,
+} from '@seaworthy/api/device-self'
 import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
 import {
   createFleet,
@@ -224,6 +229,30 @@ test('D8 forged version reports are refused: what runs changes by signature alon
     refused('report_sequence_reused'),
   )
   assert.ok(signature.length > 0)
+})
+
+test('D8 attack: a fetcher sends an old signed report again, and the device is shown at no older release', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const sha256 = 'd'.repeat(64)
+  const sign = async (counter: number) => {
+    const running = { product: 'acme', version: `${counter}.0.0`, sha256, counter }
+    const body = makeReport({ sequence: counter, running, committedCounter: counter, floor: 1 })
+    return { report: body, signature: await signReport(device.signer, body) }
+  }
+  const [old, newest] = [await sign(1), await sign(2)]
+  for (const body of [old, newest]) await client.as(device.accessToken).call(checkIn, { body })
+  const unsigned = { report: old.report }
+  for (const by of [client, other, client]) {
+    const send = (body: typeof old | typeof unsigned) =>
+      by.as(device.accessToken).call(checkIn, { body })
+    await assert.rejects(send(old), refused('report_sequence_reused'))
+    await assert.rejects(send(unsigned), refused('report_signature_missing'))
+    // What the device itself says is heard meanwhile.
+    await send(newest)
+  }
+  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  assert.equal(view.running?.version, '2.0.0')
+  assert.equal(view.identitySharedSince, null)
 })
 
 /**

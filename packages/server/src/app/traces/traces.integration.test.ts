@@ -20,6 +20,7 @@ import {
   policyOf,
   publishAll,
   setUpTrust,
+  signReport,
   startTestServer,
   waitForRollout,
 } from '../../testing/index.ts'
@@ -88,14 +89,17 @@ async function startReceiver(isStuck: boolean): Promise<Receiver> {
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const parentId = '00f067aa0ba902b7'
 
-function checkIn(client: TestClient, device: TestDevice, agentVersion = '0.1.0') {
+/** Its first report, signed as that of a real device: nothing was said before that it could repeat. */
+async function checkIn(client: TestClient, device: TestDevice, agentVersion = '0.1.0') {
+  const report = makeReport({ sequence: 1, agentVersion })
+  const signature = await signReport(device.signer, report)
   return client.send('POST', '/v1/device/check-in', {
     token: device.accessToken,
     headers: {
       'content-type': 'application/json',
       traceparent: `00-${traceId}-${parentId}-01`,
     },
-    body: JSON.stringify({ report: makeReport({ sequence: 1, agentVersion }) }),
+    body: JSON.stringify({ report, signature }),
   })
 }
 
