@@ -48,6 +48,11 @@ export const integerMax = 2 ** 31 - 1
  * highest: more releases than a product ever has, and a small part of all counters there are.
  */
 export const counterStepMax = 2 ** 24
+/**
+ * The highest counter that proposals give a release, far below the last one there is, which nothing
+ * could follow. Only stolen keys sign beyond it, without a proposal; devices take what was signed.
+ */
+export const counterMax = integerMax - counterStepMax
 const roleName = /^[a-z][a-z0-9._-]*$/
 const pathText = /^[A-Za-z0-9._/+-]+$/
 const patternText = /^[A-Za-z0-9._/+*-]+$/

@@ -3,7 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { keyId } from '../keys/public-key.ts'
 import type { JsonObject } from './json.ts'
-import { counterStepMax } from './lint.ts'
+import { counterMax, counterStepMax } from './lint.ts'
 import { expiryOf } from './lifetimes.ts'
 import type { RoleType, TargetsSigned } from './metadata.ts'
 import { topLevelRoles } from './metadata.ts'
@@ -148,6 +148,11 @@ async function carryOut(
       if (highest - channelMarks(before).counterHighest > counterStepMax) {
         throw impossible(
           `another channel of ${product} has the counter ${highest}, which no product reaches: look for stolen keys, and restart that channel's marks`,
+        )
+      }
+      if (highest >= counterMax) {
+        throw impossible(
+          `${product} has come to the counter ${highest}, and no release can follow one beyond ${counterMax}: look for stolen keys, and restart the marks of ${role} together with its keys`,
         )
       }
       const counter = highest + 1

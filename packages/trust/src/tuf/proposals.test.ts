@@ -344,6 +344,11 @@ test('T5 T6 T7 owners restart the marks of a channel whose stolen keys drove the
     targets: evil(targets),
     seaworthy: { counterHighest: highest, floorHighest: highest },
   }))
+  // Nothing follows the last counter, and who publishes hears why.
+  await assert.rejects(propose(publish('7.0.0')), {
+    code: 'intent_impossible',
+    message: /no release can follow one beyond 2130706431: .* restart the marks of acme\.stable/,
+  })
   // No other channel of the product is led to the end of the counters.
   await assert.rejects(beta(), { code: 'intent_impossible' })
   const fresh = [await generateSigner('ed25519'), await generateSigner('p256')]
@@ -427,7 +432,17 @@ test('T5 T10 a hostile server: every signer refuses alone what breaks a rule, wh
       const seaworthy = { ...(target.custom!['seaworthy'] as object), ...facts } as never
       return { targets: { ...targets, [path]: { ...target, custom: { seaworthy } } } }
     })
+  /** The server raises the counter and says so in the marks. */
+  const raised = (counter: number) => {
+    const target = (proposal: Proposal) => (proposal.documents[0]!.signed as TargetsSigned).targets
+    return edit(honest, 0, ({ seaworthy }) => ({
+      targets: target(withFacts({ counter })),
+      seaworthy: { ...seaworthy, counterHighest: counter },
+    }))
+  }
   const cases: readonly (readonly [ProblemCode, Proposal])[] = [
+    ['intent_mismatch', raised(4)],
+    ['intent_mismatch', raised(2 ** 31 - 1)],
     ['counter_not_increasing', withFacts({ counter: 2 })],
     ['layout', withFacts({ counter: 9 })],
     ['floor_lowered', withFacts({ floor: 1 })],
