@@ -19,6 +19,7 @@ import { createDeviceToken } from '@seaworthy/api/device-self'
 import { removeDevice, showDevice } from '@seaworthy/api/devices'
 import { revokeProvisioningKey } from '@seaworthy/api/fleets'
 import { ProblemError } from '@seaworthy/api/problems'
+import { listProposals, showProposal } from '@seaworthy/api/proposals'
 import { routes } from '@seaworthy/api/routes'
 import {
   carryOut,
@@ -29,12 +30,13 @@ import {
   publishIntent,
   publishRelease,
   register,
+  sign,
 } from '@seaworthy/server/testing'
-import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
+import { base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { systemSleep } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
-import { addRelease, signMetadata } from '@seaworthy/trust/tuf'
+import { addRelease, parseProposal, signMetadata } from '@seaworthy/trust/tuf'
 import { createCommandLine } from './testing/program.ts'
 import type { Installation, TestRelease } from './testing/installation.ts'
 import { buildInstallation, product, readDevice } from './testing/installation.ts'
@@ -288,6 +290,57 @@ async function startThief(installation: Installation): Promise<{
     },
   }
 }
+
+test('T5 T6 T7 stolen channel keys drive the marks up: owners restart them by the command line, and the device follows what is theirs', () =>
+  withDevice(async ({ installation, agent, newest }) => {
+    const { client, signers, server, folder } = installation
+    // The thief's releases are for hardware that nobody has; the floor of the last binds everybody.
+    for (const [version, floor] of [
+      ['6.6.6', 0],
+      ['6.6.7', 4],
+    ] as const) {
+      const intent = publishIntent(await installation.buildRelease(version))
+      assert.ok(intent.kind === 'publish')
+      const content = { ...intent.content, hardware: ['nobody-has-it'], floor }
+      await carryOut(client, { ...intent, content }, signers)
+    }
+    const next = await installation.buildRelease('1.2.0')
+    const stolen = (await fetchCurrent(client)).roles.get('acme.stable')!.signed.version
+    await waitUntil('the device has verified the floor', async () => {
+      await agent.updateNow()
+      const { metadata } = (await agent.status()) as { metadata: Record<string, number> }
+      return metadata['acme.stable'] === stolen
+    })
+
+    const person = createCommandLine(join(folder, 'owner'))
+    await person.ok('login', server.url, '--pin', server.pin, '--token', installation.adminToken)
+    const keys = [join(folder, 'one.key'), join(folder, 'two.key')]
+    for (const file of keys) await person.ok('key', 'create', file)
+    const signWith = keys.flatMap((file) => ['--sign-with', file])
+    const rotation = (floor: number) => [
+      ...['trust', 'rotate', 'acme.stable', ...keys.flatMap((file) => ['--add', file])],
+      ...signers.flatMap(({ keyId }) => ['--remove', keyId]),
+      ...['--restart-counter', '2', '--restart-floor', String(floor), ...signWith],
+    ]
+    const impossible = await person.run(...rotation(3))
+    assert.match(impossible.err, /no floor is above its counter/)
+    const shown = await person.ok(...rotation(1))
+    assert.match(shown, /! restarts the marks: counter 4 -> 2, floor 4 -> 1/)
+    assert.match(shown, /! revives release acme\/stable\/1\.1\.0, counter 2/)
+    // The holders of the product sign where they are, and the thief is none of them any more.
+    const { items } = await client.api.call(listProposals, { query: { state: 'open' } })
+    const { id } = items.find(({ title }) => title.includes('restart'))!
+    const { proposal } = await client.api.call(showProposal, { params: { proposalId: id } })
+    await sign(client, await parseProposal(utf8Encode(JSON.stringify(proposal))), signers)
+    await person.ok('proposal', 'apply', id)
+
+    await person.ok('publish', product, next.version, '--channel', 'stable', ...signWith)
+    await agent.updateNow()
+    await awaitRunning(agent, next)
+    const { committed } = (await readDevice(agent)).state!
+    assert.deepEqual([committed?.counter, committed?.floor], [3, 1])
+    assert.notEqual(next.sha256, newest.sha256)
+  }))
 
 test('V4 a leaked provisioning key: destroyed on the device, good for no further use, nor after it was revoked', () =>
   withDevice(async ({ installation, agent }) => {
