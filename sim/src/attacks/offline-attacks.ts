@@ -2,7 +2,14 @@
  * Attacks with offline keys: below a threshold they must all fail, above it they must stay inside
  * what the role may say.
  */
-import { addRelease, buildTargets, changeRoot, channelRole, expiryOf } from '@seaworthy/trust/tuf'
+import {
+  addRelease,
+  buildTargets,
+  changeRoot,
+  channelRole,
+  expiryOf,
+  restartMarks,
+} from '@seaworthy/trust/tuf'
 import { keyId } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Arguments } from '../script/parse-script.ts'
@@ -120,6 +127,19 @@ export const offlineAttacks: Readonly<Record<string, Attack>> = {
         if (name.endsWith(`.${role}.json`)) attacker.artifacts.metadata.delete(name)
       }
       await attacker.put(role, buildTargets(timesFor(attacker, role).expiresAt))
+      await attacker.publish()
+    },
+  },
+  'forget-floor': {
+    usage:
+      'forget-floor PRODUCT CHANNEL COUNTER: who speaks for the channel signs its next version without a floor and without what is above COUNTER',
+    async run(attacker, given) {
+      const role = channelRole(given.next('product'), given.next('channel'))
+      const counterHighest = given.count('counter')
+      requireThreshold(attacker, role)
+      const { expiresAt } = timesFor(attacker, role)
+      const marks = { counterHighest, floorHighest: 1 }
+      await attacker.put(role, restartMarks(attacker.current(role), marks, expiresAt))
       await attacker.publish()
     },
   },

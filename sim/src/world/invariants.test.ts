@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runScript } from '../script/run-script.ts'
+import { copyArtifacts } from './artifacts.ts'
 import { createAttacker } from './attacker.ts'
 import { attacks } from '../attacks/index.ts'
 import { createArguments } from '../script/parse-script.ts'
@@ -89,26 +90,51 @@ test('T7 counter-example: a device that starts a release with a damaged file is 
     )
   }))
 
-test('T7 counter-example: a floor, a key or trusted metadata that goes back is caught', () => {
-  const view = {
-    keyId: 'k',
-    deviceId: 'device_1',
-    committedCounter: 3,
-    floor: 2,
-    metadata: { root: 2, 'app.stable': 5 },
-  }
-  const after = (change: Partial<typeof view>) => () => {
-    const witness = createWitness({ signed: [] })
-    witness.note('d1', view)
-    witness.note('d1', { ...view, ...change })
-  }
-  assert.doesNotThrow(after({}))
-  assert.throws(after({ floor: 1 }), /the floor was 2 and is 1/)
-  assert.throws(after({ keyId: 'other' }), /the device key/)
-  assert.throws(after({ deviceId: 'device_2' }), /the device id/)
-  assert.throws(after({ metadata: { root: 1, 'app.stable': 5 } }), /the trusted root/)
-  assert.throws(after({ metadata: { root: 2, 'app.stable': 4 } }), /the trusted app\.stable/)
-})
+test('T7 counter-example: a device that forgets a floor it has seen, and begins a release below it, is caught', () =>
+  inWorld(async (world) => {
+    const device = await bootDevice(world)
+    const witness = createWitness(world)
+    const before = device.disk.afterPowerCut('everything')
+    const below = { product: 'app', channel: 'stable', version: '1.1.0' }
+    await world.publish(below)
+    const older = copyArtifacts(world.artifacts)
+    await world.publish({ ...below, version: '1.2.0', floor: 3, platform: 'linux/arm64' })
+    device.life!.installer.pollNow()
+    await world.time.advance(300_000)
+    witness.check(device, true)
+    assert.equal(device.life!.installer.status()['committedCounter'], 1)
+    device.powerOff()
+    device.disk = before
+    world.server.artifacts = older
+    await device.powerOn()
+    await world.time.advance(300_000)
+    assert.throws(
+      () => witness.check(device, true),
+      /begins 1\.1\.0 with counter 2 after it has seen the floor 3/,
+    )
+  }))
+
+test('T7 counter-example: a floor, a key or trusted metadata that goes back is caught', () =>
+  inWorld(async (world) => {
+    const view = {
+      keyId: 'k',
+      deviceId: 'device_1',
+      committedCounter: 3,
+      floor: 2,
+      metadata: { root: 2, 'app.stable': 5 },
+    }
+    const after = (change: Partial<typeof view>) => () => {
+      const witness = createWitness({ server: world.server, signed: [] })
+      witness.note('d1', view)
+      witness.note('d1', { ...view, ...change })
+    }
+    assert.doesNotThrow(after({}))
+    assert.throws(after({ floor: 1 }), /the floor was 2 and is 1/)
+    assert.throws(after({ keyId: 'other' }), /the device key/)
+    assert.throws(after({ deviceId: 'device_2' }), /the device id/)
+    assert.throws(after({ metadata: { root: 1, 'app.stable': 5 } }), /the trusted root/)
+    assert.throws(after({ metadata: { root: 2, 'app.stable': 4 } }), /the trusted app\.stable/)
+  }))
 
 test('V1 counter-example: on a disk that lies about durability, the power cut at every write finds a broken device', async () => {
   const script = `seed 1

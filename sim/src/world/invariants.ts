@@ -6,6 +6,7 @@
 import { compareFiles } from './compare-files.ts'
 import type { SimDevice } from './device.ts'
 import type { RunningApp } from './processes.ts'
+import { readSeenFloor } from './seen-floor.ts'
 import type { SignedRelease, World } from './world.ts'
 
 class InvariantError extends Error {
@@ -45,13 +46,19 @@ interface Memory {
   committedCounter: number
   floor: number
   metadata: Map<string, number>
+  /** The highest floor of its channel that it has seen, by the keys that signed it. */
+  channelFloors: Map<string, number>
+  /** The keys that spoke for the channel last. */
+  ring: string
 }
 
-export function createWitness(world: Pick<World, 'signed'>): Witness {
+type WitnessedWorld = Pick<World, 'server' | 'signed'>
+
+export function createWitness(world: WitnessedWorld): Witness {
   return createWitnessWith(world, new Map())
 }
 
-function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, Memory>): Witness {
+function createWitnessWith(world: WitnessedWorld, memories: Map<string, Memory>): Witness {
   const noted: InvariantError[] = []
 
   const memoryOf = (name: string): Memory => {
@@ -63,6 +70,8 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
         committedCounter: 0,
         floor: 0,
         metadata: new Map(),
+        channelFloors: new Map(),
+        ring: '',
       }
       memories.set(name, memory)
     }
@@ -99,6 +108,23 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
     if (counter < memory.floor) {
       throw new InvariantError(`${name} runs ${release.version} below its floor ${memory.floor}`)
     }
+    // What is committed goes on running when its channel raises the floor; nothing begins below it.
+    const channelFloor = memory.channelFloors.get(memory.ring) ?? 0
+    if (counter < channelFloor && counter !== memory.committedCounter) {
+      throw new InvariantError(
+        `${name} begins ${release.version} with counter ${counter} after it has seen the floor ${channelFloor}`,
+      )
+    }
+  }
+
+  /** Remembers the floor that the device has seen; what older keys signed stays with these. */
+  const noteFloor = (device: SimDevice, { metadata }: DeviceView) => {
+    const seen = readSeenFloor(world, device, metadata)
+    if (seen === undefined) return
+    const memory = memoryOf(device.setup.name)
+    const before = memory.channelFloors.get(seen.ring) ?? 0
+    memory.channelFloors.set(seen.ring, Math.max(before, seen.floor))
+    memory.ring = seen.ring
   }
 
   const checkView = (name: string, view: DeviceView) => {
@@ -166,7 +192,8 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
     fork(device) {
       const copy = new Map<string, Memory>()
       for (const [name, memory] of memories) {
-        copy.set(name, { ...memory, metadata: new Map(memory.metadata) })
+        const [metadata, channelFloors] = [new Map(memory.metadata), new Map(memory.channelFloors)]
+        copy.set(name, { ...memory, metadata, channelFloors })
       }
       const fork = createWitnessWith(world, copy)
       if (device.life !== undefined)
@@ -184,6 +211,7 @@ function createWitnessWith(world: Pick<World, 'signed'>, memories: Map<string, M
       for (const app of life.processes.running) checkStart(device, app)
       checkView(device.setup.name, view)
       for (const app of life.processes.running) checkStart(device, app)
+      noteFloor(device, view)
       checkSlots(device, view, isAtRest)
       const { running } = life.processes
       if (running.length > 1) {

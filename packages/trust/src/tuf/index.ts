@@ -56,6 +56,7 @@ export {
   formatMetadata,
   removeDelegation,
   renewRole,
+  restartMarks,
   signMetadata,
   signRole,
   withdrawRelease,
