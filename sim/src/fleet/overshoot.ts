@@ -157,7 +157,9 @@ async function ask(device: RaceDevice, report: DeviceReport, replica: Decider): 
     if (device.sequence === report.sequence) device.hasNewReport = false
     return true
   } catch {
-    // It asks again; what it was told is not known.
+    // It asks again; what it was told is not known. By then it may have more to say, and signs that
+    // under a number of its own.
+    if (hasNewReport && device.sequence === report.sequence) device.sequence++
     return false
   }
 }
