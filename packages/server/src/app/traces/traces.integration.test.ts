@@ -89,7 +89,7 @@ async function startReceiver(isStuck: boolean): Promise<Receiver> {
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const parentId = '00f067aa0ba902b7'
 
-/** Its first report, signed as that of a real device: nothing was said before that it could repeat. */
+/** Its first report, signed as that of a real device: nothing was said that it could repeat. */
 async function checkIn(client: TestClient, device: TestDevice, agentVersion = '0.1.0') {
   const report = makeReport({ sequence: 1, agentVersion })
   const signature = await signReport(device.signer, report)
