@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { showFleet } from '@seaworthy/api/fleets'
 import { createRollout, listRolloutUpdates, showRolloutHistory } from '@seaworthy/api/rollouts'
 import { listDeviceUpdates, showFleetVersions } from '@seaworthy/api/updates'
-import { systemSleep } from '@seaworthy/std/time'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Installer, PublishedRelease, TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -59,10 +59,12 @@ test('D3 a rollout of three waves takes 30 devices to a release, wave by wave, a
   const told = await Promise.all(installers.map((installer) => installer.ask()))
   assert.equal(told.filter((sha256) => sha256 === first.sha256).length, 2)
   const isOver = () => installers.every(({ running }) => running() === first.sha256)
-  for (let round = 0; round < 300 && !isOver(); round++) {
+  const follow = async () => {
     await Promise.all(installers.map((installer) => installer.follow(releases)))
-    await systemSleep(100)
+    return isOver()
   }
+  // The leader opens three waves in its own time.
+  await waitUntil('every device runs the release', follow, 3 * 120_000)
   const rollout = await waitForRollout(client, id, ({ state }) => state === 'finished')
   assert.deepEqual(
     rollout.waves.map(({ state, inFlightCount, failedCount }) => [
