@@ -83,7 +83,10 @@ export const tagMap = z
   .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
   .meta({ maxProperties: tagsMax })
 
-/** Lists come in pages: `after` is the last item's id or name of the page before. */
+/**
+ * Lists come in pages: `after` is the last item's id or name of the page before. A page may be
+ * shorter than `limit` although another one follows: `next` alone says which is the last.
+ */
 export const pageQuery = z.strictObject({
   limit: wholeInQuery(1, 1000).optional(),
   after: text(255).optional(),

@@ -121,3 +121,21 @@ export async function closeOvertaken(
     update proposals set state = 'outdated', closed_at = ${at}
     where state = 'open' and roles && ${[...roles]}::text[]`
 }
+
+/**
+ * Deletes what `actor` submitted and nobody published, but for the newest that stay within both
+ * limits. The audit log keeps who submitted and closed each.
+ */
+export async function deleteClosed(
+  { sql }: WriteTx,
+  actor: string,
+  kept: { readonly count: number; readonly bytes: number },
+): Promise<void> {
+  await sql`
+    delete from proposals where id in (
+      select id from (
+        select id, row_number() over newest as place, sum(octet_length(document)) over newest as bytes
+        from proposals where created_by = ${actor} and state in ('rejected', 'outdated')
+        window newest as (order by id desc)
+      ) closed where place > ${kept.count} or bytes > ${kept.bytes})`
+}

@@ -197,3 +197,49 @@ test('T5 attack: what one token leaves open is bounded in number, and evidence i
     await db.close()
   }
 })
+
+test('T5 attack: what one token proposes and takes back without end is kept in bounded number and size, and the audit log keeps all', async () => {
+  const { token, view } = await client.api.call(createToken, {
+    body: { name: 'd', role: 'releaser', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  const send = async () => {
+    const proposal = await propose(client, { kind: 'renew', roles: ['acme'] })
+    const body = { proposal: { ...proposal } }
+    return client.as(token).call(createProposal, { body })
+  }
+  const db = server.openDatabase()
+  const insert = (name: string, count: number, state: string, by: string, bytes = 10) =>
+    db.write(
+      ({ sql }) => sql`
+        insert into proposals (id, kind, title, state, roles, document, created_at, created_by)
+        select 'proposal_0' || ${name}::text || lpad(n::text, 4, '0'), 'renew', 'Renew acme', ${state},
+          ${['acme']}::text[], convert_to(repeat('a', ${bytes}), 'UTF8'), now(), ${by} from generate_series(1, ${count}::integer) n`,
+    )
+  const kept = async (name: string) => {
+    const rows = await db.reader.sql<{ id: string }[]>`
+      select id from proposals where starts_with(id, ${`proposal_0${name}`}) order by id`
+    return [rows.length, rows.at(0)?.id.slice(-4)]
+  }
+  try {
+    await insert('applied', 300, 'applied', view.id)
+    await insert('others', 300, 'rejected', 'somebody')
+    await insert('closed', 300, 'outdated', view.id)
+    await send()
+    assert.deepEqual(await kept('closed'), [256, '0045'])
+    // The newest come last in the order of their ids, and fill what there is room for.
+    await insert('large', 9, 'rejected', view.id, 16 * 1024 * 1024)
+    await send()
+    assert.deepEqual(await kept('large'), [4, '0006'])
+    assert.deepEqual(await kept('closed'), [0, undefined])
+    assert.deepEqual(await kept('applied'), [300, '0001'])
+    assert.deepEqual(await kept('others'), [300, '0001'])
+    const [told] = await db.reader.sql<{ count: number }[]>`
+      select count(*) as count from audit_entries
+      where position(${view.id} in convert_from(entry, 'UTF8')) > 0
+        and position('proposal.create' in convert_from(entry, 'UTF8')) > 0`
+    assert.equal(told!.count, 2)
+  } finally {
+    await db.write(({ sql }) => sql`delete from proposals where starts_with(id, 'proposal_0')`)
+    await db.close()
+  }
+})

@@ -35,6 +35,7 @@ import {
   closeOvertaken,
   closeProposal,
   countOpenProposals,
+  deleteClosed,
   getProposal,
   insertProposal,
   lockProposal,
@@ -99,8 +100,12 @@ export async function submitProposal(
       'a proposal of that id was submitted before',
     )
   }
+  await deleteClosed(tx, actor.id, closedMax)
   return { row, proposal: await readDocument(row) }
 }
+
+/** What stays of the proposals of one token that were rejected or overtaken: the newest. */
+const closedMax = { count: 256, bytes: 64 * 1024 * 1024 }
 
 /**
  * The most open proposals: those of one token, and those for one product, or for one of the
