@@ -5,6 +5,7 @@ import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as invitations from './invitations.ts'
 import * as omaha from './omaha.ts'
+import * as passwords from './passwords.ts'
 import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   invitations,
   passkeys,
   pairings,
+  passwords,
   trust,
   proposals,
   products,

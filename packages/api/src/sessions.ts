@@ -32,6 +32,12 @@ export const selfView = z.object({
   /** The end of the minutes in which dangerous routes are open; null when they are closed. */
   steppedUpUntil: instant.nullable(),
   recoveryCodesLeft: z.number().int().min(0),
+  /** The password with authenticator; null without one. */
+  password: z
+    .object({ name: z.string(), createdAt: instant, lastUsedAt: instant.nullable() })
+    .nullable(),
+  /** Whether the role may sign in and confirm with it. */
+  mayUsePassword: z.boolean(),
 })
 export type SelfView = z.output<typeof selfView>
 

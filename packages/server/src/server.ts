@@ -19,7 +19,7 @@ import { openBlobStore, createReleaseFileLists, createContentChecks } from './ap
 import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
 import { createTokenReader, deviceAudience, createRefusalLimiter } from './app/access/index.ts'
-import { createSlowHashes } from './app/people/index.ts'
+import { createBrakes, createSlowHashes } from './app/people/index.ts'
 import {
   createForeignCheckIns,
   createForeignIdentities,
@@ -244,6 +244,7 @@ async function createApp(
     refusals: createRefusalLimiter(clock),
     slowHashes: createSlowHashes(),
     oldCodeTries: createRefusalLimiter(clock),
+    brakes: createBrakes(clock),
     metrics,
     exchange,
     tracer,

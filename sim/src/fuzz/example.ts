@@ -22,6 +22,7 @@ const texts = [
   'BCDF-GHJK',
   'ann@example.org',
   '0000-0000-0000-0000-0000-0000',
+  '123456',
   'fleet:read',
   'note',
   '30d',

@@ -15,6 +15,7 @@ import {
   reachesProduct,
   reachesWholeProduct,
   roles,
+  weightyRoles,
 } from './index.ts'
 
 const all: Omit<Grant, 'role'> = { products: null, fleets: null }
@@ -56,6 +57,10 @@ test('A4 operators and releasers steer rollouts, everybody with an overview read
   assert.deepEqual(may('rollout:write'), ['admin', 'releaser', 'operator'])
   assert.deepEqual(may('rollout:approve'), ['admin', 'releaser', 'operator'])
   assert.deepEqual(may('reboot-lock:write'), ['admin', 'operator'])
+})
+
+test('A2 owners, admins and releasers publish or grant, and nobody else does', () => {
+  assert.deepEqual(weightyRoles(), ['owner', 'admin', 'releaser'])
 })
 
 test('A4 an auditor changes nothing', () => {

@@ -5,6 +5,7 @@ export {
   permissionsOf,
   provisioningKeyPermissions,
   roles,
+  weightyRoles,
 } from './permissions.ts'
 export type { Permission, Role, TokenRole } from './permissions.ts'
 export {

@@ -126,6 +126,15 @@ export function permissionsOf(role: Role): readonly Permission[] {
   return table[role]
 }
 
+/** Whoever has one of these publishes, or gives rights to others. */
+const weighty: readonly Permission[] = ['proposal:apply', 'person:write', 'token:write']
+
+/** The roles that publish or grant. */
+export function weightyRoles(): Role[] {
+  const all: readonly Role[] = ['owner', ...roles]
+  return all.filter((role) => table[role].some((one) => weighty.includes(one)))
+}
+
 /**
  * What a device credential may do, and nothing else (V4): ask for updates (which includes reading
  * its own product's release content), change its own metadata, read its own application's metadata.

@@ -4,6 +4,7 @@
  * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { Allowance } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
@@ -72,6 +73,7 @@ export interface App extends Ports {
   readonly slowHashes: SlowHashes
   /** Tries of old recovery codes, by the part that finds them. */
   readonly oldCodeTries: RefusalLimiter
+  readonly brakes: Brakes
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
   /** `undefined` while nobody collects traces; then they cost nothing. */
@@ -130,6 +132,18 @@ export interface ReleaseFile {
 export interface ReleaseFileLists {
   get(key: string): readonly ReleaseFile[] | undefined
   set(key: string, files: readonly ReleaseFile[]): void
+}
+
+/** How often somebody may try what can be guessed. */
+export interface Brakes {
+  /** Spends one try of each key, or of none. Throws `tries_too_many`. */
+  take(tries: readonly { readonly key: string; readonly allowance: Allowance }[]): Taken
+}
+
+/** Tries that were spent. */
+export interface Taken {
+  /** Takes back what was spent on what turned out to be right. */
+  readonly giveBack: () => void
 }
 
 export interface RefusalLimiter {

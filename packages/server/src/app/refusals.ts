@@ -58,6 +58,15 @@ export type PersonRefusal =
   | 'pairing_decided'
   | 'pairing_void'
   | 'pairings_too_many'
+  | 'password_wrong'
+  | 'password_weak'
+  | 'password_missing'
+  | 'sign_in_name_taken'
+  | 'totp_wrong'
+  | 'totp_clock_off'
+  | 'code_used'
+  | 'passkey_needed'
+  | 'tries_too_many'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 

@@ -19,6 +19,7 @@ export const secretPurposes = {
   'device-token-key': 'token.device',
   'registry-token-key': 'token.registry',
   'trust-anchor': 'tuf.anchor',
+  'totp-secret': 'totp.person',
 } as const
 export type SecretName = keyof typeof secretPurposes
 

@@ -158,6 +158,16 @@ passkeys.is_backed_up boolean not null
 passkeys.name text not null
 passkeys.created_at timestamp with time zone not null
 passkeys.last_used_at timestamp with time zone
+passwords.person_id text not null
+passwords.name text not null
+passwords.salt bytea not null
+passwords.hash bytea not null
+passwords.memory_kib integer not null
+passwords.passes integer not null
+passwords.totp_sealed bytea not null
+passwords.totp_step bigint not null
+passwords.created_at timestamp with time zone not null
+passwords.last_used_at timestamp with time zone
 people.id text not null
 people.name text not null
 people.email text
@@ -287,6 +297,9 @@ sessions.stepped_up_at timestamp with time zone
 sessions.ended_at timestamp with time zone
 sessions.address text not null
 sessions.user_agent text not null
+sessions.factor text not null
+sign_in_policy.only_row boolean not null default true
+sign_in_policy.passkey_roles text[] not null
 tokens.id text not null
 tokens.name text not null
 tokens.role text not null
@@ -381,6 +394,9 @@ pairings: UNIQUE (user_code)
 passkeys: UNIQUE (credential_id)
 passkeys: FOREIGN KEY (person_id) REFERENCES people(id)
 passkeys: PRIMARY KEY (id)
+passwords: UNIQUE (name)
+passwords: FOREIGN KEY (person_id) REFERENCES people(id)
+passwords: PRIMARY KEY (person_id)
 people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
 people: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
@@ -425,8 +441,11 @@ schema_migrations: PRIMARY KEY (name)
 secrets: PRIMARY KEY (name, version)
 secrets: CHECK ((version > 0))
 server_facts: PRIMARY KEY (name)
+sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text])))
 sessions: FOREIGN KEY (person_id) REFERENCES people(id)
 sessions: PRIMARY KEY (id)
+sign_in_policy: CHECK (only_row)
+sign_in_policy: PRIMARY KEY (only_row)
 tokens: PRIMARY KEY (id)
 tuf_metadata: PRIMARY KEY (role, version)
 tuf_metadata: CHECK ((version > 0))
@@ -474,6 +493,8 @@ CREATE UNIQUE INDEX pairings_user_code_key ON public.pairings USING btree (user_
 CREATE UNIQUE INDEX passkeys_credential_id_key ON public.passkeys USING btree (credential_id)
 CREATE INDEX passkeys_person ON public.passkeys USING btree (person_id)
 CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)
+CREATE UNIQUE INDEX passwords_name_key ON public.passwords USING btree (name)
+CREATE UNIQUE INDEX passwords_pkey ON public.passwords USING btree (person_id)
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id)
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
 CREATE INDEX proposals_open_roles ON public.proposals USING gin (roles) WHERE (state = 'open'::text)
@@ -504,6 +525,7 @@ CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at)
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (id)
+CREATE UNIQUE INDEX sign_in_policy_pkey ON public.sign_in_policy USING btree (only_row)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
 CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)

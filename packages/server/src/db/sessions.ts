@@ -14,6 +14,8 @@ export interface SessionRow {
   /** When the person last confirmed with a passkey. */
   readonly steppedUpAt: Date | null
   readonly endedAt: Date | null
+  /** What the person came in with. */
+  readonly factor: 'passkey' | 'password'
   readonly address: string
   readonly userAgent: string
 }
@@ -25,7 +27,7 @@ export interface ListedSession extends SessionRow {
 const columns = (sql: ReadTx['sql']) => sql`
   s.id, s.person_id as "personId", s.secret_sha256 as "secretSha256", s.created_at as "createdAt",
   s.last_used_at as "lastUsedAt", s.expires_at as "expiresAt", s.stepped_up_at as "steppedUpAt",
-  s.ended_at as "endedAt", s.address, s.user_agent as "userAgent",
+  s.ended_at as "endedAt", s.factor, s.address, s.user_agent as "userAgent",
   p.id as "p_id", p.name, p.email, p.role, p.products, p.fleets, p.created_at as "p_createdAt",
   p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt"`
 
@@ -79,10 +81,10 @@ export async function insertSession(
   await sql`delete from sessions where expires_at < ${expiredBefore}`
   await sql`
     insert into sessions (id, person_id, secret_sha256, created_at, last_used_at, expires_at,
-      stepped_up_at, address, user_agent)
+      stepped_up_at, factor, address, user_agent)
     values (${session.id}, ${session.personId}, ${Buffer.from(session.secretSha256)},
       ${session.createdAt}, ${session.lastUsedAt}, ${session.expiresAt}, ${session.steppedUpAt},
-      ${session.address}, ${session.userAgent})`
+      ${session.factor}, ${session.address}, ${session.userAgent})`
 }
 
 export async function touchSession({ sql }: WriteTx, id: string, now: Date): Promise<void> {

@@ -8,7 +8,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import { sessionLimits } from '../app/access/index.ts'
 import type { Site } from '../app/people/index.ts'
-import { ceremonyMs } from '../app/people/index.ts'
+import { ceremonyMs, knownBrowserMs } from '../app/people/index.ts'
 import type { App } from '../app/app.ts'
 import type { PersonRefusal } from '../app/refusals.ts'
 import { isNamedBy, namesOf } from '../app/trust/index.ts'
@@ -16,7 +16,11 @@ import { HttpError } from './problems.ts'
 import { originOf } from './request.ts'
 
 /** `__Host-`: browsers take it from this host alone, by HTTPS alone, for every path. */
-const names = { session: '__Host-seaworthy', ceremony: '__Host-seaworthy-ceremony' } as const
+const names = {
+  session: '__Host-seaworthy',
+  ceremony: '__Host-seaworthy-ceremony',
+  known: '__Host-seaworthy-known',
+} as const
 
 /** What a reply has the browser keep; `null` has it forgotten. */
 export interface Cookie {
@@ -24,7 +28,11 @@ export interface Cookie {
   readonly value: string | null
 }
 
-const lifetimesMs = { session: sessionLimits.lifetimeMs, ceremony: ceremonyMs } as const
+const lifetimesMs = {
+  session: sessionLimits.lifetimeMs,
+  ceremony: ceremonyMs,
+  known: knownBrowserMs,
+} as const
 
 export function formatCookie({ name, value }: Cookie): string {
   const seconds = value === null ? 0 : lifetimesMs[name] / secondMs
@@ -78,6 +86,8 @@ export interface Browser {
   readonly userAgent: string
   /** The text that `beginCeremony` made, from the cookie. */
   readonly kept: string | undefined
+  /** The text by which it is known that somebody has signed in here by password. */
+  readonly knownAs: string | undefined
   /** Where links for people lead: the address of the request, if passkeys work there. */
   readonly linkOrigin: () => string
   /** Throws `host_unnamed`. */
@@ -92,6 +102,7 @@ export const noBrowser: Browser = {
   address: '',
   userAgent: '',
   kept: undefined,
+  knownAs: undefined,
   linkOrigin: noWay,
   site: noWay,
   setCookie: noWay,
@@ -111,6 +122,9 @@ export function browserOf({ secrets }: Pick<App, 'secrets'>, req: IncomingMessag
     userAgent: (req.headers['user-agent'] ?? '').slice(0, userAgentLengthMax),
     get kept() {
       return cookieOf(req, 'ceremony')
+    },
+    get knownAs() {
+      return cookieOf(req, 'known')
     },
     linkOrigin: () => linkOriginOf(secrets.certificatePem, req),
     site: () => siteOf(secrets.certificatePem, req.headers.host ?? ''),

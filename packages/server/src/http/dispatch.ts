@@ -164,6 +164,7 @@ const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([
   'invitation_not_found',
   'recovery_code_wrong',
   'pairing_not_found',
+  'password_wrong',
 ])
 
 /**

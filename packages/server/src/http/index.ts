@@ -22,6 +22,7 @@ import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { invitationEndpoints } from './invitations.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
+import { passwordEndpoints } from './passwords.ts'
 import { pairingEndpoints } from './pairings.ts'
 import { passkeyEndpoints } from './passkeys.ts'
 import { personEndpoints } from './people.ts'
@@ -57,6 +58,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...invitationEndpoints,
     ...passkeyEndpoints,
     ...pairingEndpoints,
+    ...passwordEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

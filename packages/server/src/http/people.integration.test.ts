@@ -22,6 +22,15 @@ import {
   refusePairing,
 } from '@seaworthy/api/pairings'
 import {
+  askPassword,
+  removePassword,
+  setPassword,
+  setSignInPolicy,
+  showSignInPolicy,
+  signInByPassword,
+  stepUpByCode,
+} from '@seaworthy/api/passwords'
+import {
   addPasskey,
   askPasskey,
   askRecovery,
@@ -52,6 +61,7 @@ import {
 } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { systemClock } from '@seaworthy/std/time'
 import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -59,6 +69,7 @@ import {
   createAuthenticator,
   createTestBrowser,
   createTestClient,
+  createTotpApp,
   startTestServer,
 } from '../testing/index.ts'
 
@@ -780,4 +791,204 @@ test('A3 A9 attack: strangers begin pairings without end, or have a page begin o
   assert.ok(codes.includes('pairings_too_many'))
   assert.deepEqual([...new Set(codes)].toSorted(), ['begun', 'pairings_too_many'])
   assert.equal((await auditEntries()).length, entries, 'strangers fill no log')
+})
+
+const password = 'gravel otter seventeen lamps'
+
+/** A code that is taken for half a minute and more, or one of a clock that is off. */
+function totpOf(app: ReturnType<typeof createTotpApp>, offSeconds = 29): string {
+  return app.codeAt(new Date(systemClock.now().getTime() + offSeconds * 1000))
+}
+
+/** A person of a role that needs no passkey, with a password and an authenticator. */
+async function joinWithPassword(name: string, role: 'operator' | 'viewer' = 'viewer') {
+  const { browser, id } = await join(role)
+  const { secret, uri } = await browser.api.call(askPassword, {})
+  assert.ok(uri.startsWith('otpauth://totp/Seaworthy%3A') && uri.includes(secret))
+  const app = createTotpApp(secret)
+  const body = { name, password, code: totpOf(app) }
+  const self = await browser.api.call(setPassword, { body })
+  assert.deepEqual([self.password?.name, self.mayUsePassword], [name.toLowerCase(), true])
+  await forgetCodes(id)
+  return { browser, id, app }
+}
+
+/** Lets the codes that were used count again, as the next half minute would bring new ones. */
+async function forgetCodes(personId: string): Promise<void> {
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`update passwords set totp_step = 0 where person_id = ${personId}`,
+    )
+  } finally {
+    await db.close()
+  }
+}
+
+test('A1 A2 a person signs in and confirms with password and authenticator, or a recovery code, and a code counts once', async () => {
+  const { browser, id, app } = await joinWithPassword('Vera.Viewer')
+  const { codes } = await browser.api.call(createRecoveryCodes, {})
+  const elsewhere = browse()
+  const code = totpOf(app)
+  const body = { name: 'vera.viewer', password, code }
+  const self = await elsewhere.api.call(signInByPassword, { body })
+  assert.equal(self.person.id, id)
+  // Whoever looked over the shoulder has nothing.
+  await assert.rejects(browse().api.call(signInByPassword, { body }), refused('code_used'))
+  const refusal = (await auditEntries()).findLast(({ action }) => action === 'password.sign-in')
+  assert.deepEqual([refusal?.['actor'], refusal?.['detail']], [id, { code: 'code_used' }])
+  await age('step-up', self.session.id)
+  await assert.rejects(elsewhere.api.call(askPasskey, {}), refused('step_up_required'))
+  await assert.rejects(elsewhere.api.call(stepUpByCode, { body: { code } }), refused('code_used'))
+  await forgetCodes(id)
+  await elsewhere.api.call(stepUpByCode, { body: { code: totpOf(app) } })
+  await elsewhere.api.call(askPasskey, {})
+  const withoutPhone = browse()
+  const recovery = { name: 'vera.viewer', password, code: codes[2]! }
+  await withoutPhone.api.call(signInByPassword, { body: recovery })
+  await assert.rejects(
+    browse().api.call(signInByPassword, { body: recovery }),
+    refused('password_wrong'),
+  )
+  await browser.api.call(removePassword, {})
+  await assert.rejects(withoutPhone.api.call(showSession, {}), refused('unauthenticated'))
+  await forgetCodes(id)
+  await assert.rejects(
+    browse().api.call(signInByPassword, { body: { ...body, code: totpOf(app) } }),
+    refused('password_wrong'),
+  )
+})
+
+test('A1 attack: a stranger tells no unknown name from a wrong password or a wrong code, and a password alone is nothing', async () => {
+  const { browser, app } = await joinWithPassword('quiet')
+  const { browser: other } = await join('viewer')
+  const { codes } = await other.api.call(createRecoveryCodes, {})
+  const late = totpOf(app, -300)
+  const tries = [
+    { name: 'nobody-of-that-name', password, code: totpOf(app) },
+    { name: 'quiet', password: `${password}!`, code: totpOf(app) },
+    { name: 'quiet', password: `${password}!`, code: late },
+    { name: 'quiet', password, code: '0000-0000-0000-0000-0000-0000' },
+    // The code of somebody else.
+    { name: 'quiet', password, code: codes[0]! },
+  ]
+  const answers = []
+  for (const body of tries) {
+    const thrown = await browse()
+      .api.call(signInByPassword, { body })
+      .catch((error: ProblemError) => error.problem)
+    answers.push(thrown)
+  }
+  for (const answer of answers) assert.deepEqual(answer, answers[0])
+  assert.equal((answers[0] as { code: string }).code, 'password_wrong')
+  await assert.rejects(
+    browse().api.call(signInByPassword, { body: { name: 'quiet', password, code: '' } }),
+    refused('invalid_request'),
+  )
+  // Whoever has all of it and a wrong clock is told about the clock.
+  await assert.rejects(
+    browse().api.call(signInByPassword, { body: { name: 'quiet', password, code: late } }),
+    (error: ProblemError) => {
+      assert.equal(error.code, 'totp_clock_off')
+      assert.match(error.message, /about [56] minutes behind/)
+      return true
+    },
+  )
+  const taken = await other.api.call(askPassword, {})
+  const body = { name: 'QUIET', password, code: totpOf(createTotpApp(taken.secret)) }
+  await assert.rejects(other.api.call(setPassword, { body }), refused('sign_in_name_taken'))
+  await browser.api.call(showSession, {})
+})
+
+test('A1 T9 attack: whoever reads or changes the database finds no password or authenticator, and swaps none', async () => {
+  const [ann, ben] = [await joinWithPassword('swapped-ann'), await joinWithPassword('swapped-ben')]
+  const { secret } = await ann.browser.api.call(askPassword, {})
+  const body = { name: 'swapped-ann', password, code: totpOf(createTotpApp(secret)) }
+  await ann.browser.api.call(setPassword, { body })
+  const db = server.openDatabase()
+  try {
+    const rows = await db.reader.sql`select p::text as row from passwords p`
+    const text = JSON.stringify(rows)
+    assert.ok(!text.includes(secret) && !text.includes(password))
+    await db.write(
+      ({ sql }) => sql`
+        update passwords set totp_step = 0, totp_sealed =
+          (select totp_sealed from passwords where person_id = ${ben.id})
+        where person_id = ${ann.id}`,
+    )
+  } finally {
+    await db.close()
+  }
+  const stolen = { name: 'swapped-ann', password, code: totpOf(ben.app) }
+  await assert.rejects(browse().api.call(signInByPassword, { body: stolen }), refused('internal'))
+})
+
+test('A2 roles that publish or grant need a passkey: whoever has less is told what to register, and an owner decides', async () => {
+  await assert.rejects(owner.api.call(askPassword, {}), (error: ProblemError) => {
+    assert.equal(error.code, 'passkey_needed')
+    assert.match(error.message, /the role owner needs a passkey or security key/)
+    return true
+  })
+  assert.equal((await owner.api.call(showSession, {})).mayUsePassword, false)
+  const { id, app } = await joinWithPassword('riser')
+  const signInHere = async () => {
+    await forgetCodes(id)
+    const browser = browse()
+    const body = { name: 'riser', password, code: totpOf(app) }
+    await browser.api.call(signInByPassword, { body })
+    return browser
+  }
+  const before = await signInHere()
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'releaser' } })
+  // The session was opened with less than the new role needs.
+  await assert.rejects(before.api.call(showSession, {}), refused('unauthenticated'))
+  await assert.rejects(signInHere(), refused('passkey_needed'))
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'viewer' } })
+  const again = await signInHere()
+  const { passkeyRoles } = await again.api.call(showSignInPolicy, {})
+  assert.deepEqual(passkeyRoles, ['owner', 'admin', 'releaser'])
+  const stricter = { passkeyRoles: [...passkeyRoles, 'viewer' as const] }
+  await assert.rejects(
+    again.api.call(setSignInPolicy, { body: { passkeyRoles: [] } }),
+    refused('permission_denied'),
+  )
+  const { browser: admin } = await join('admin')
+  await assert.rejects(
+    admin.api.call(setSignInPolicy, { body: { passkeyRoles: [] } }),
+    refused('permission_denied'),
+  )
+  await owner.api.call(setSignInPolicy, { body: stricter })
+  await assert.rejects(again.api.call(showSession, {}), refused('unauthenticated'))
+  await assert.rejects(signInHere(), refused('passkey_needed'))
+  const entry = (await auditEntries()).findLast(({ action }) => action === 'sign-in-policy.set')
+  assert.deepEqual([entry?.['actor'], entry?.['outcome']], [ownerId, 'done'])
+  await owner.api.call(setSignInPolicy, { body: { passkeyRoles } })
+  await signInHere()
+})
+
+/** Tries until the brake holds: each worker counts for itself. */
+async function untilBraked(attempt: () => Promise<unknown>): Promise<void> {
+  for (let n = 0; n < 100; n++) {
+    const code = await attempt().then(
+      () => 'done',
+      (error: ProblemError) => error.code,
+    )
+    assert.notEqual(code, 'done')
+    if (code === 'tries_too_many') return
+  }
+  assert.fail('no brake')
+}
+
+test('A1 A9 attack: strangers guess a password until the brake, and its person still comes in', async () => {
+  const { id, app } = await joinWithPassword('guessed')
+  const known = browse()
+  const right = () => ({ name: 'guessed', password, code: totpOf(app) })
+  await known.api.call(signInByPassword, { body: right() })
+  assert.ok(known.cookies.has('__Host-seaworthy-known'))
+  await known.api.call(signOut, {})
+  await untilBraked(() =>
+    browse().api.call(signInByPassword, { body: { ...right(), password: 'wrong' } }),
+  )
+  await forgetCodes(id)
+  await known.api.call(signInByPassword, { body: right() })
 })

@@ -209,6 +209,15 @@ const personTable = {
   pairing_decided: no(409, 'The pairing was decided before'),
   pairing_void: no(403, 'The pairing counts no more'),
   pairings_too_many: no(429, 'Too many pairings wait'),
+  password_wrong: no(401, 'This does not open anything'),
+  password_weak: no(422, 'The password is too easy to guess'),
+  password_missing: no(409, 'There is no password'),
+  sign_in_name_taken: no(409, 'The name is taken'),
+  totp_wrong: no(422, 'The code is wrong'),
+  totp_clock_off: no(422, 'The clock of the authenticator is off'),
+  code_used: no(409, 'The code was used before'),
+  passkey_needed: no(403, 'The role needs a passkey'),
+  tries_too_many: no(429, 'Too many tries'),
 } satisfies Record<PersonRefusal, Mapped>
 
 const rebootLockTable = {

@@ -2,7 +2,7 @@
  * An authenticator in software, and a browser that carries cookies: what a person has in front of
  * them. Both can be told to lie, as an attacker’s would.
  */
-import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type {
   CreationOptions,
@@ -202,11 +202,13 @@ export function createTestBrowser(
       (pair): pair is [string, string] => pair[1] !== null,
     )
     const response = await client.transport({ ...request, headers: Object.fromEntries(sent) })
-    const set = /^(__Host-[a-z-]+)=([^;]*);.*Max-Age=(\d+)/.exec(
-      response.headers['set-cookie'] ?? '',
-    )
-    if (set !== null && set[3] === '0') cookies.delete(set[1]!)
-    else if (set !== null) cookies.set(set[1]!, set[2]!)
+    const given = response.headers['set-cookie'] ?? ''
+    for (const [, name, value, age] of given.matchAll(
+      /(__Host-[a-z-]+)=([^;]*);[^,]*?Max-Age=(\d+)/g,
+    )) {
+      if (age === '0') cookies.delete(name!)
+      else cookies.set(name!, value!)
+    }
     return response
   }
   const api = createClient({ baseUrl: server.url, transport })
@@ -220,6 +222,23 @@ export function createTestBrowser(
     async stepUp() {
       const asked = await api.call(askStepUp, {})
       return api.call(stepUp, { body: authenticator.get(asked) })
+    },
+  }
+}
+
+/** An app that shows codes, with the secret that the server gave it. */
+export function createTotpApp(secret: string): { readonly codeAt: (at: Date) => string } {
+  const bits = Array.from(secret, (letter) =>
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
+  ).join('')
+  const key = Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)))
+  return {
+    codeAt(at) {
+      const counter = Buffer.alloc(8)
+      counter.writeBigUInt64BE(BigInt(Math.floor(at.getTime() / 30_000)))
+      const mac = createHmac('sha1', key).update(counter).digest()
+      const number = mac.readUInt32BE(mac.at(-1)! & 15) & 0x7fff_ffff
+      return String(number % 1_000_000).padStart(6, '0')
     },
   }
 }

@@ -20,7 +20,15 @@ export interface Site {
   readonly origin: string
 }
 
-const purposes = ['sign-in', 'step-up', 'passkey', 'first-owner', 'invitation', 'recovery'] as const
+const purposes = [
+  'sign-in',
+  'step-up',
+  'passkey',
+  'first-owner',
+  'invitation',
+  'recovery',
+  'password',
+] as const
 export type Purpose = (typeof purposes)[number]
 
 /** What a challenge was made for. */

@@ -28,6 +28,20 @@ export {
   readPairing,
   refusePairing,
 } from './pairings.ts'
+export { createBrakes } from './brakes.ts'
+export {
+  askPassword,
+  judgeNewPassword,
+  judgePassword,
+  judgeStepUpCode,
+  knownBrowserMs,
+  makeKnown,
+  removePassword,
+  setPassword,
+  signInByPassword,
+  stepUpByCode,
+} from './passwords.ts'
+export { passkeyRoles, setSignInPolicy } from './sign-in-policy.ts'
 export {
   addPasskey,
   askPasskey,

@@ -6,6 +6,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { listInvitationsAbout, revokeInvitation } from '../../db/invitations.ts'
+import { endPasswordSessions } from '../../db/passwords.ts'
 import * as db from '../../db/people.ts'
 import type { ListedPerson } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
@@ -14,6 +15,7 @@ import type { Actor } from '../access/index.ts'
 import { grantOf } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
+import { passkeyRoles } from './sign-in-policy.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
 
 export function viewPerson(row: ListedPerson): PersonView {
@@ -113,6 +115,10 @@ export async function setPerson(
   checkPersonGrant(actor, after)
   if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
   await db.updatePerson(tx, after)
+  // A session that a password has opened is not enough for every role.
+  if ((await passkeyRoles(tx)).includes(after.role)) {
+    await endPasswordSessions(tx, { personId: id }, now)
+  }
   return { person: after, endedTokens: await endWhatExceeds(tx, id, after, now) }
 }
 

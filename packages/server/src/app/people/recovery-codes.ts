@@ -132,7 +132,7 @@ const doorOf = (selector: string) => ({ purpose: 'recovery', about: selector }) 
 const noSalt = new Uint8Array(16)
 
 /** Throws `recovery_code_wrong`, `hashes_waiting`. */
-async function checkCode(app: Codes, code: string): Promise<RecoveryCodeRow> {
+export async function checkCode(app: Codes, code: string): Promise<RecoveryCodeRow> {
   const text = code.replaceAll('-', '')
   if (text.length < codeLength) return checkOldCode(app, text)
   const row = await findRecoveryCode(app.db.reader, selectorOf(text))

@@ -8,6 +8,7 @@ import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { findPasskey, listPasskeys, notePasskeyUse } from '../../db/passkeys.ts'
+import { getPassword } from '../../db/passwords.ts'
 import { countRecoveryCodes, getPerson, noteSignIn } from '../../db/people.ts'
 import * as db from '../../db/sessions.ts'
 import type { ListedSession, SessionRow } from '../../db/sessions.ts'
@@ -23,7 +24,7 @@ import type { App, Ports, WriteTx } from '../app.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import { instantOrNull, readPage, viewPage } from '../views.ts'
 import type { Ceremony, Site } from './ceremonies.ts'
 import {
   beginCeremony,
@@ -34,11 +35,14 @@ import {
 } from './ceremonies.ts'
 import { requireCovers, viewPerson } from './people.ts'
 import { verifyProof } from './proofs.ts'
+import { passkeyRoles } from './sign-in-policy.ts'
 
 /** Where a session was begun, for the person who looks through their sessions. */
 export interface Visit {
   readonly address: string
   readonly userAgent: string
+  /** What the person came in with; a passkey unless it says otherwise. */
+  readonly factor?: SessionRow['factor']
 }
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
@@ -133,6 +137,7 @@ export async function openSession(
     expiresAt: new Date(now.getTime() + sessionLimits.lifetimeMs),
     steppedUpAt: now,
     endedAt: null,
+    factor: 'passkey',
     ...visit,
   }
   await db.insertSession(tx, session, new Date(now.getTime() - sessionLimits.lifetimeMs))
@@ -269,11 +274,21 @@ function viewSession(row: ListedSession, actor: Actor): SessionView {
 export async function viewSelf(tx: ReadTx, actor: PersonActor, now: Date): Promise<SelfView> {
   const person = await getPerson(tx, actor.id)
   const until = steppedUpUntil(actor.session, now)
+  const password = await getPassword(tx, actor.id)
   return {
     person: viewPerson(person ?? { ...actor.person, passkeysCount: 0 }),
     session: viewSession({ ...actor.session, person: actor.person }, actor),
     permissions: [...permissionsOf(actor.person.role)],
     steppedUpUntil: until === undefined ? null : formatInstant(until),
     recoveryCodesLeft: await countRecoveryCodes(tx, actor.id),
+    password:
+      password === undefined
+        ? null
+        : {
+            name: password.name,
+            createdAt: formatInstant(password.createdAt),
+            lastUsedAt: instantOrNull(password.lastUsedAt),
+          },
+    mayUsePassword: !(await passkeyRoles(tx)).includes(actor.person.role),
   }
 }

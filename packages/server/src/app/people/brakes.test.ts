@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ManualClock, minuteMs } from '@seaworthy/std/time'
+import { createBrakes, triesOfAccount, triesOfNetwork } from './brakes.ts'
+import { requireStrongPassword } from './password-strength.ts'
+
+const refused = { code: 'tries_too_many' }
+
+test('A1 A9 tries of an account and of a network are braked, come back one by one, and right ones cost nothing', () => {
+  const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+  const brakes = createBrakes(clock)
+  const account = { key: 'account ann', allowance: triesOfAccount }
+  const network = (n: number) => ({ key: `network ${n}`, allowance: triesOfNetwork })
+  for (let n = 0; n < 50; n++) brakes.take([account, network(1)]).giveBack()
+  for (let n = 0; n < triesOfAccount.burst; n++) brakes.take([account, network(n)])
+  assert.throws(() => brakes.take([account, network(99)]), refused)
+  clock.advance(triesOfAccount.everyMs)
+  brakes.take([account, network(99)])
+  assert.throws(() => brakes.take([account, network(99)]), refused)
+  // One network tries all accounts.
+  const of = (n: number) => ({ key: `account ${n}`, allowance: triesOfAccount })
+  for (let n = 0; n < triesOfNetwork.burst; n++) brakes.take([of(n), network(7)])
+  assert.throws(() => brakes.take([of(99), network(7)]), refused)
+  clock.advance(minuteMs)
+  brakes.take([of(99), network(7)])
+})
+
+test('A1 attack: strangers use up the tries of an account: a browser in which its person was has its own', () => {
+  const brakes = createBrakes(new ManualClock(new Date('2030-01-01T00:00:00Z')))
+  const account = { key: 'account ann', allowance: triesOfAccount }
+  for (let n = 0; n < triesOfAccount.burst; n++) brakes.take([account])
+  assert.throws(() => brakes.take([account]), refused)
+  brakes.take([{ key: 'browser b ann', allowance: triesOfAccount }])
+})
+
+test('A1 a password is long, in no dictionary, and not made of the person’s own words', async () => {
+  const own = ['ann.okafor', 'Ann Okafor', 'ann@example.org']
+  for (const password of [
+    'short1!',
+    'password1234',
+    'qwertyuiop12',
+    'aaaaaaaaaaaaaaaa',
+    'AnnOkafor2026',
+    'seaworthy2026',
+    'letmeinletmein',
+  ]) {
+    await assert.rejects(requireStrongPassword(password, own), { code: 'password_weak' }, password)
+  }
+  await requireStrongPassword('gravel otter seventeen lamps', own)
+  await requireStrongPassword('x7$Kq!v2Lm@9', own)
+})

@@ -1,0 +1,61 @@
+/**
+ * How often somebody may try what can be guessed. Secrets of 80 bits and more need no brake but the
+ * one of `http/authenticate`, which lets right ones pass; passwords and codes of six digits do, and
+ * a brake that right ones pass would be none. So that no stranger locks a person out, a browser in
+ * which they have signed in before has an allowance of its own, which strangers cannot use up.
+ */
+import type { Allowance } from '@seaworthy/fleet/devices'
+import { spend } from '@seaworthy/fleet/devices'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Clock } from '@seaworthy/std/time'
+import { minuteMs } from '@seaworthy/std/time'
+import type { Brakes } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+
+/** Tries of one account: from strange browsers together, and from each known one. */
+export const triesOfAccount: Allowance = { burst: 10, everyMs: 10 * minuteMs }
+/** Tries of one network, whatever the account. */
+export const triesOfNetwork: Allowance = { burst: 30, everyMs: minuteMs }
+
+const keysMax = 100_000
+
+/** Counts in memory; every worker counts for itself. */
+export function createBrakes(clock: Clock): Brakes {
+  // Keys in the order of their last use: the one that was used least lately goes first.
+  const usedUntilMs = new Map<string, number>()
+  const put = (key: string, untilMs: number) => {
+    usedUntilMs.delete(key)
+    if (usedUntilMs.size >= keysMax) usedUntilMs.delete(usedUntilMs.keys().next().value!)
+    usedUntilMs.set(key, untilMs)
+  }
+  return {
+    take(tries) {
+      const nowMs = clock.monotonicMs()
+      const spendings = tries.map(({ key, allowance }) => ({
+        ...{ key, allowance },
+        spending: spend(usedUntilMs.get(key) ?? 0, allowance, nowMs),
+      }))
+      for (const { spending } of spendings) {
+        if (!spending.isAllowed) throw tooMany(spending.waitMs)
+      }
+      for (const { key, spending } of spendings) {
+        if (spending.isAllowed) put(key, spending.usedUntilMs)
+      }
+      return {
+        giveBack() {
+          for (const { key, allowance } of spendings) {
+            put(key, (usedUntilMs.get(key) ?? 0) - allowance.everyMs)
+          }
+        },
+      }
+    },
+  }
+}
+
+function tooMany(waitMs: number): Refusal<PersonRefusal> {
+  const minutes = Math.ceil(waitMs / minuteMs)
+  return new Refusal<PersonRefusal>(
+    'tries_too_many',
+    `too many tries: wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`}, or sign in with a passkey`,
+  )
+}

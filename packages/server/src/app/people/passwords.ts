@@ -1,0 +1,333 @@
+/**
+ * Passwords with authenticators: for roles that need no passkey, in browsers that refuse passkeys.
+ * Whatever is wrong about a sign-in, the answer is one, after the same work; what is known to be
+ * right is not said before all of it is.
+ */
+import { base64UrlDecode, base64UrlEncode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import { dayMs, secondMs } from '@seaworthy/std/time'
+import * as db from '../../db/passwords.ts'
+import type { PasswordRow } from '../../db/passwords.ts'
+import { getPerson, lockPeople, useRecoveryCode } from '../../db/people.ts'
+import { stepUpSession } from '../../db/sessions.ts'
+import type { PersonActor } from '../access/index.ts'
+import {
+  createCredential,
+  isSameSecret,
+  KnownPersonRefusal,
+  openToken,
+  signToken,
+} from '../access/index.ts'
+import type { App, Taken, WriteTx } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import { triesOfAccount, triesOfNetwork } from './brakes.ts'
+import type { Ceremony } from './ceremonies.ts'
+import { beginCeremony, openCeremony, spendChallenge, wrongChallenge } from './ceremonies.ts'
+import { requireStrongPassword } from './password-strength.ts'
+import { checkCode } from './recovery-codes.ts'
+import type { Asked, OpenedSession, Visit } from './sessions.ts'
+import { openSession } from './sessions.ts'
+import { requirePasswordRole } from './sign-in-policy.ts'
+import { base32 } from './totp-codes.ts'
+import { judgeCode } from './totp.ts'
+
+type Deps = Pick<App, 'db' | 'secrets' | 'masterKey' | 'brakes' | 'clock' | 'random'> &
+  Pick<App, 'slowHashes' | 'oldCodeTries'>
+
+/** The cost of a new hash: the least that OWASP's list has for argon2id. */
+const cost = { memoryKiB: 19_456, passes: 2 } as const
+const totpSecretBytes = 20
+
+/** The same letters in two spellings of Unicode are one password. */
+const spelled = (password: string) => password.normalize('NFKC')
+
+/** What is sealed says whose it is: two rows that were swapped open nothing. */
+function sealTotp({ masterKey }: Deps, personId: string, secret: Uint8Array): Uint8Array {
+  return masterKey.seal('totp-secret', 1, utf8Encode(`${personId} ${hexEncode(secret)}`))
+}
+
+function openTotp({ masterKey }: Deps, personId: string, sealed: Uint8Array): Uint8Array {
+  const [whose, hex] = Buffer.from(masterKey.open('totp-secret', 1, sealed))
+    .toString()
+    .split(' ')
+  if (whose !== personId) throw new Error('an authenticator is stored with another person')
+  return Buffer.from(hex!, 'hex')
+}
+
+export interface NewAuthenticator {
+  readonly secret: string
+  readonly uri: string
+}
+
+/** Throws `passkey_needed`. */
+export async function askPassword(
+  app: Deps,
+  actor: PersonActor,
+  now: Date,
+): Promise<Asked<NewAuthenticator>> {
+  await requirePasswordRole(app.db.reader, actor.person)
+  const secret = app.random.bytes(totpSecretBytes)
+  const sealed = base64UrlEncode(sealTotp(app, actor.id, secret))
+  const about = `${actor.session.id} ${sealed}`
+  const wanted = { purpose: 'password', about, personId: actor.id, rpId: '' } as const
+  const { kept } = beginCeremony(app, wanted, now)
+  const label = encodeURIComponent(`Seaworthy:${actor.person.name}`)
+  const uri = `otpauth://totp/${label}?secret=${base32(secret)}&issuer=Seaworthy&algorithm=SHA1&digits=6&period=30`
+  return { options: { secret: base32(secret), uri }, kept }
+}
+
+export interface GivenPassword {
+  readonly name: string
+  readonly password: string
+  readonly code: string
+}
+
+interface JudgedNewPassword {
+  readonly row: PasswordRow
+  readonly ceremony: Ceremony
+}
+
+/**
+ * Throws `challenge_missing`, `challenge_wrong`, `totp_wrong`, `totp_clock_off`, `password_weak`.
+ */
+export async function judgeNewPassword(
+  app: Deps,
+  actor: PersonActor,
+  given: GivenPassword,
+  kept: string | undefined,
+): Promise<JudgedNewPassword> {
+  const now = app.clock.now()
+  const ceremony = openCeremony(app, kept, { purpose: 'password', rpId: '' }, now)
+  const [sessionId, sealed] = ceremony.about.split(' ')
+  if (sessionId !== actor.session.id) throw wrongChallenge()
+  const totpSealed = base64UrlDecode(sealed!)
+  const totpStep = requireRightCode(openTotp(app, actor.id, totpSealed), given.code, now)
+  const { person } = actor
+  await requireStrongPassword(given.password, [given.name, person.name, person.email ?? ''])
+  const salt = app.random.bytes(16)
+  const row: PasswordRow = {
+    ...{ personId: actor.id, name: given.name.toLowerCase(), ...cost, salt, totpSealed, totpStep },
+    // The person has just confirmed: nothing brakes them.
+    hash: await app.slowHashes.hash(() => undefined, spelled(given.password), { ...cost, salt }),
+    createdAt: now,
+    lastUsedAt: null,
+  }
+  return { row, ceremony }
+}
+
+/** The step of the code. Throws `totp_wrong`, `totp_clock_off`. */
+function requireRightCode(secret: Uint8Array, code: string, now: Date): number {
+  const judged = judgeCode(secret, code, now)
+  if (judged.kind === 'right') return judged.step
+  if (judged.kind === 'clock-off') throw clockOff(judged.minutes)
+  throw new Refusal<PersonRefusal>(
+    'totp_wrong',
+    'this is not the code that the authenticator shows now: take the newest one',
+  )
+}
+
+function clockOff(minutes: number): Refusal<PersonRefusal> {
+  const size = Math.abs(minutes)
+  const how = `${size} ${size === 1 ? 'minute' : 'minutes'} ${minutes > 0 ? 'ahead of' : 'behind'}`
+  return new Refusal<PersonRefusal>(
+    'totp_clock_off',
+    `the clock of your authenticator is about ${how} the server’s: set it (automatic time), then take a new code; if it is right, tell who runs the server`,
+  )
+}
+
+/**
+ * Stores it in place of the one before; sessions that began with that end. Throws
+ * `challenge_used`, `passkey_needed`, `sign_in_name_taken`.
+ */
+export async function setPassword(
+  tx: WriteTx,
+  actor: PersonActor,
+  { row, ceremony }: JudgedNewPassword,
+): Promise<void> {
+  await lockPeople(tx)
+  const now = await tx.now()
+  await spendChallenge(tx, ceremony, now)
+  await requirePasswordRole(tx, actor.person)
+  if (!(await db.setPassword(tx, { ...row, createdAt: now }))) {
+    throw new Refusal<PersonRefusal>(
+      'sign_in_name_taken',
+      'another person signs in with this name: choose another one',
+    )
+  }
+  await db.endPasswordSessions(tx, { personId: actor.id, except: actor.session.id }, now)
+}
+
+/** Throws `password_missing`. */
+export async function removePassword(tx: WriteTx, actor: PersonActor): Promise<void> {
+  await lockPeople(tx)
+  if (!(await db.deletePassword(tx, actor.id))) throw noPassword()
+  const of = { personId: actor.id, except: actor.session.id }
+  await db.endPasswordSessions(tx, of, await tx.now())
+}
+
+function noPassword(): Refusal<PersonRefusal> {
+  return new Refusal<PersonRefusal>('password_missing', 'you have no password with authenticator')
+}
+
+const noSalt = new Uint8Array(16)
+const noHash = new Uint8Array(32)
+const noSecret = new Uint8Array(totpSecretBytes)
+
+interface JudgedPassword {
+  readonly row: PasswordRow
+  readonly used: { readonly step: number } | { readonly selector: string }
+  readonly browserId: string
+  readonly tries: Taken
+}
+
+/** Where somebody tries: the network counts, and whether they were here before. */
+export interface Place {
+  readonly network: string
+  /** The text that a browser keeps in which somebody has signed in by password. */
+  readonly knownAs: string | undefined
+}
+
+/** Throws `tries_too_many`, `password_wrong`, `totp_clock_off`. */
+export async function judgePassword(
+  app: Deps,
+  given: GivenPassword,
+  { network, knownAs }: Place,
+): Promise<JudgedPassword> {
+  const now = app.clock.now()
+  const name = given.name.toLowerCase()
+  const row = await db.findPassword(app.db.reader, name)
+  const known = openKnown(app, knownAs, now)
+  const ofAccount = { key: `account ${name}`, allowance: triesOfAccount }
+  const tries = app.brakes.take(
+    row !== undefined && known?.personId === row.personId
+      ? [{ key: `browser ${known.browserId} ${name}`, allowance: triesOfAccount }]
+      : [ofAccount, { key: `network ${network}`, allowance: triesOfNetwork }],
+  )
+  // The same work is done for everybody, and nothing is said before all of it is.
+  const how = row ?? { ...cost, salt: noSalt }
+  const hash = await app.slowHashes.hash(() => undefined, spelled(given.password), how)
+  const isPassword = isSameSecret(row?.hash ?? noHash, hash)
+  const secret = row === undefined ? noSecret : openTotp(app, row.personId, row.totpSealed)
+  const isTotp = /^\d{6}$/.test(given.code)
+  const code = isTotp ? judgeCode(secret, given.code, now) : undefined
+  const recovery = isTotp ? undefined : await checkCode(app, given.code).catch(onlyWrong)
+  const isOurs = recovery !== undefined && recovery.personId === row?.personId
+  const browserId = known?.browserId ?? hexEncode(app.random.bytes(16))
+  if (row !== undefined && isPassword) {
+    if (code?.kind === 'right') return { row, used: { step: code.step }, browserId, tries }
+    if (code?.kind === 'clock-off') throw clockOff(code.minutes)
+    if (isOurs) return { row, used: { selector: recovery.selector }, browserId, tries }
+  }
+  throw new Refusal<PersonRefusal>(
+    'password_wrong',
+    'name, password and code do not belong together: check all three, and take a new code',
+  )
+}
+
+function onlyWrong(error: unknown): undefined {
+  if (error instanceof Refusal && error.code === 'recovery_code_wrong') return undefined
+  throw error
+}
+
+/**
+ * Opens a session. Throws `person_disabled`, `passkey_needed`, `code_used`, `recovery_code_wrong`.
+ */
+export async function signInByPassword(
+  tx: WriteTx,
+  app: Pick<App, 'random'>,
+  { row, used }: JudgedPassword,
+  visit: Visit,
+): Promise<OpenedSession> {
+  await lockPeople(tx)
+  const now = await tx.now()
+  const { personId } = row
+  const person = await getPerson(tx, personId)
+  if (person === undefined || person.disabledAt !== null) {
+    throw new KnownPersonRefusal(
+      'person_disabled',
+      'your account is disabled: ask an owner',
+      personId,
+    )
+  }
+  await requirePasswordRole(tx, person)
+  if ('selector' in used) {
+    const stillThere = await db.getPassword(tx, personId)
+    const isUnused = await useRecoveryCode(tx, used.selector, now)
+    if (stillThere === undefined || !isUnused) throw codeUsed(personId)
+  } else if (!(await db.useTotpStep(tx, row, used.step, now))) {
+    throw codeUsed(personId)
+  }
+  return openSession(tx, app, personId, { ...visit, factor: 'password' }, now)
+}
+
+function codeUsed(personId: string): KnownPersonRefusal {
+  return new KnownPersonRefusal(
+    'code_used',
+    'this code was used before: wait for the next one; if it was not you, change your password',
+    personId,
+  )
+}
+
+/**
+ * Throws `password_missing`, `passkey_needed`, `tries_too_many`, `totp_wrong`, `totp_clock_off`.
+ */
+export async function judgeStepUpCode(
+  app: Deps,
+  actor: PersonActor,
+  code: string,
+): Promise<{ row: PasswordRow; step: number; tries: Taken }> {
+  await requirePasswordRole(app.db.reader, actor.person)
+  const row = await db.getPassword(app.db.reader, actor.id)
+  if (row === undefined) throw noPassword()
+  const tries = app.brakes.take([{ key: `step-up ${actor.id}`, allowance: triesOfAccount }])
+  const secret = openTotp(app, actor.id, row.totpSealed)
+  return { row, step: requireRightCode(secret, code, app.clock.now()), tries }
+}
+
+/**
+ * The same as a confirmation with a passkey. Throws `passkey_needed`, `code_used`,
+ * `session_not_found`.
+ */
+export async function stepUpByCode(
+  tx: WriteTx,
+  { random }: Pick<App, 'random'>,
+  actor: PersonActor,
+  { row, step }: { row: PasswordRow; step: number },
+): Promise<OpenedSession> {
+  await lockPeople(tx)
+  const now = await tx.now()
+  const person = await getPerson(tx, actor.id)
+  await requirePasswordRole(tx, person ?? actor.person)
+  if (!(await db.useTotpStep(tx, row, step, now))) throw codeUsed(actor.id)
+  const { id } = actor.session
+  const { text, secretSha256 } = createCredential('session', id, random)
+  if (!(await stepUpSession(tx, { id, secretSha256, now }))) {
+    throw new Refusal<PersonRefusal>('session_not_found', 'no such session, or it has ended')
+  }
+  const session = { ...actor.session, secretSha256, steppedUpAt: now, lastUsedAt: now }
+  return { actor: { ...actor, session }, secret: text }
+}
+
+const audience = 'seaworthy-known-browser'
+export const knownBrowserMs = 180 * dayMs
+
+/** The text by which a browser is known in which the person has signed in. */
+export function makeKnown(
+  { secrets }: Pick<App, 'secrets'>,
+  { personId, browserId }: { personId: string; browserId: string },
+  now: Date,
+): string {
+  const exp = Math.floor((now.getTime() + knownBrowserMs) / secondMs)
+  return signToken(secrets.deviceTokenKey, audience, { personId, browserId, exp })
+}
+
+function openKnown(
+  { secrets }: Pick<App, 'secrets'>,
+  text: string | undefined,
+  now: Date,
+): { personId: string; browserId: string } | undefined {
+  const claims =
+    text === undefined ? undefined : openToken(secrets.deviceTokenKey, audience, text, now)
+  if (claims === undefined) return undefined
+  return { personId: String(claims['personId']), browserId: String(claims['browserId']) }
+}

@@ -1,0 +1,40 @@
+/**
+ * Which roles need a passkey: for sign-in, and to confirm what is dangerous. A passkey cannot be
+ * phished or guessed; a password with a code can be passed on by a false page while it is good.
+ */
+import type { Role } from '@seaworthy/fleet/access'
+import { roles, weightyRoles } from '@seaworthy/fleet/access'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { endPasswordSessions, readPasskeyRoles, writePasskeyRoles } from '../../db/passwords.ts'
+import type { PersonRow } from '../../db/people.ts'
+import { lockPeople } from '../../db/people.ts'
+import { KnownPersonRefusal } from '../access/index.ts'
+
+const allRoles: readonly Role[] = ['owner', ...roles]
+
+/** The roles that an owner has named; otherwise those that publish or grant. */
+export async function passkeyRoles(tx: ReadTx): Promise<Role[]> {
+  return (await readPasskeyRoles(tx)) ?? weightyRoles()
+}
+
+/** Throws `passkey_needed`. */
+export async function requirePasswordRole(tx: ReadTx, { id, role }: PersonRow): Promise<void> {
+  if (!(await passkeyRoles(tx)).includes(role)) return
+  throw new KnownPersonRefusal(
+    'passkey_needed',
+    `the role ${role} needs a passkey or security key: sign in and confirm with yours; without one, use a recovery code, or ask an owner for a new link, and register it there`,
+    id,
+  )
+}
+
+/** Sessions that are not enough any more end at once. */
+export async function setSignInPolicy(
+  tx: WriteTx,
+  wanted: readonly Role[],
+): Promise<{ passkeyRoles: Role[]; endedSessions: number }> {
+  await lockPeople(tx)
+  const given = allRoles.filter((role) => wanted.includes(role))
+  await writePasskeyRoles(tx, given)
+  const endedSessions = await endPasswordSessions(tx, { roles: given }, await tx.now())
+  return { passkeyRoles: given, endedSessions }
+}

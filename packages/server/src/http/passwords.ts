@@ -1,0 +1,96 @@
+import {
+  askPassword,
+  removePassword,
+  setPassword,
+  setSignInPolicy,
+  showSignInPolicy,
+  signInByPassword,
+  stepUpByCode,
+} from '@seaworthy/api/passwords'
+import { requirePerson } from '../app/access/index.ts'
+import * as people from '../app/people/index.ts'
+import { asks, audited, openedBy, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+import { networkOf } from './networks.ts'
+
+export const passwordEndpoints: readonly Endpoint[] = [
+  asks(askPassword, (app, { actor, now }) => people.askPassword(app, requirePerson(actor), now)),
+  audited(
+    setPassword,
+    {
+      permission: 'account:self',
+      subject: ({ actor }) => actor.id,
+      before: (app, { actor, body, browser }) =>
+        people.judgeNewPassword(app, requirePerson(actor), body, browser.kept),
+    },
+    async (_app, tx, { actor }, judged) => {
+      const person = requirePerson(actor)
+      await people.setPassword(tx, person, judged)
+      return {
+        reply: await people.viewSelf(tx, person, await tx.now()),
+        detail: { name: judged.row.name },
+      }
+    },
+  ),
+  audited(
+    removePassword,
+    { permission: 'account:self', subject: ({ actor }) => actor.id },
+    async (_app, tx, { actor }) => {
+      await people.removePassword(tx, requirePerson(actor))
+      return { reply: undefined }
+    },
+  ),
+  audited(
+    signInByPassword,
+    {
+      permission: 'account:self',
+      subject: () => 'session',
+      before: (app, { body, browser }) =>
+        people.judgePassword(app, body, {
+          network: networkOf(browser.address),
+          knownAs: browser.knownAs,
+        }),
+    },
+    async (app, tx, { browser }, judged) => {
+      const opened = await people.signInByPassword(tx, app, judged, browser)
+      const now = await tx.now()
+      const { browserId, row, used } = judged
+      const known = people.makeKnown(app, { personId: row.personId, browserId }, now)
+      const done = openedBy(opened, await people.viewSelf(tx, opened.actor, now), {
+        factor: 'selector' in used ? 'password and recovery code' : 'password and code',
+        address: browser.address,
+      })
+      return {
+        ...done,
+        cookies: [...done.cookies, { name: 'known', value: known }],
+        afterCommit: judged.tries.giveBack,
+      }
+    },
+  ),
+  audited(
+    stepUpByCode,
+    {
+      permission: 'account:self',
+      subject: ({ actor }) => requirePerson(actor).session.id,
+      before: (app, { actor, body }) =>
+        people.judgeStepUpCode(app, requirePerson(actor), body.code),
+    },
+    async (app, tx, { actor }, judged) => {
+      const opened = await people.stepUpByCode(tx, app, requirePerson(actor), judged)
+      const self = await people.viewSelf(tx, opened.actor, await tx.now())
+      const done = openedBy(opened, self, { factor: 'code' })
+      return { ...done, afterCommit: judged.tries.giveBack }
+    },
+  ),
+  read(showSignInPolicy, 'account:self', async (app) => ({
+    passkeyRoles: await people.passkeyRoles(app.db.reader),
+  })),
+  audited(
+    setSignInPolicy,
+    { permission: 'owner:write', subject: () => 'sign-in-policy' },
+    async (_app, tx, { body }) => {
+      const set = await people.setSignInPolicy(tx, body.passkeyRoles)
+      return { reply: { passkeyRoles: set.passkeyRoles }, detail: set }
+    },
+  ),
+]
