@@ -123,3 +123,27 @@ test('A2 every route that hands out or ends a credential or a right wants a fres
   const changing = dangerous.filter(({ method }) => method !== 'GET').map(({ name }) => name)
   assert.deepEqual(changing.toSorted(), unconfirmed.toSorted())
 })
+
+test('T9 attack: nothing that a lying server calls a token, a key or a link is pasted into a shell', () => {
+  const pasted = ['token', 'key', 'link']
+  const seen: string[] = []
+  const visit = (name: string, schema: unknown) => {
+    if (!(schema instanceof z.ZodObject)) return
+    for (const [member, value] of Object.entries(schema.shape)) {
+      if (pasted.includes(member) && value instanceof z.ZodString) {
+        seen.push(`${name}.${member}`)
+        for (const evil of ['x; rm -rf /', '$(id)', '\u001b[2K', `sw_${'0'.repeat(26)}`])
+          assert.equal(value.safeParse(evil).success, false, `${name}.${member} takes ${evil}`)
+      } else visit(name, value)
+    }
+  }
+  for (const { name, reply } of routes) {
+    if (reply instanceof z.ZodUnion || reply instanceof z.ZodDiscriminatedUnion)
+      for (const option of reply.options) visit(name, option)
+    else visit(name, reply)
+  }
+  assert.ok(
+    seen.includes('token.create.token') && seen.includes('pairing.fetch.token'),
+    seen.join(),
+  )
+})

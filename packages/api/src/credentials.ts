@@ -3,6 +3,7 @@
  * ones that leak, and nothing but the secret is secret. The last eight digits are the CRC-32 of all
  * before them: a cut or mistyped one is told apart from a wrong one.
  */
+import { z } from 'zod'
 import { crc32, utf8Encode } from '@seaworthy/std/bytes'
 
 /**
@@ -36,6 +37,9 @@ export function formatCredential(kind: CredentialKind, id: string, secret: strin
   const text = `${prefixes[kind]}_${id.slice(kind.length + 1)}_${secret}`
   return `${text}${checksumOf(text)}`
 }
+
+/** A credential in a reply: people paste it into a shell, so nothing else may stand there. */
+export const credentialField = z.string().regex(form, 'a credential')
 
 export interface CredentialText {
   readonly kind: CredentialKind

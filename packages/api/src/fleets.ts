@@ -1,5 +1,6 @@
 /** Fleets: named sets of devices that share product, channel and policy. */
 import { z } from 'zod'
+import { credentialField } from './credentials.ts'
 import {
   idField,
   instant,
@@ -151,7 +152,7 @@ export const createProvisioningKey = defineRoute({
       .min(60)
       .max(365 * 86400),
   }),
-  reply: z.object({ view: provisioningKeyView, key: z.string() }),
+  reply: z.object({ view: provisioningKeyView, key: credentialField }),
   status: 201,
 })
 

@@ -4,6 +4,7 @@
  * (`devices`).
  */
 import { z } from 'zod'
+import { credentialField } from './credentials.ts'
 import { deviceView } from './devices.ts'
 import {
   idField,
@@ -28,7 +29,7 @@ export const externalIdField = z.string().regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,
 const tokenReply = z.object({
   device: deviceView,
   /** The whole token, shown this once. */
-  token: z.string(),
+  token: credentialField,
 })
 
 export const createForeignDevice = defineRoute({
@@ -132,7 +133,7 @@ export const createGatewayToken = defineRoute({
     platform: platformField,
     hardware: text(128).optional(),
   }),
-  reply: z.object({ view: gatewayTokenView, token: z.string() }),
+  reply: z.object({ view: gatewayTokenView, token: credentialField }),
   status: 201,
 })
 

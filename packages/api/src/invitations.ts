@@ -14,6 +14,12 @@ export const linkCode = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'the code of a link: what follows # in it')
 
+/** The link itself: people open it, so nothing else may stand there. */
+const linkField = z
+  .string()
+  .max(1024)
+  .regex(/^https:\/\/[\w.:[\]-]+\/invitation#[0-9a-f]{64}$/, 'the link of an invitation')
+
 export const askFirstOwner = defineRoute({
   name: 'first-owner.options',
   method: 'POST',
@@ -61,7 +67,7 @@ export const createInvitation = defineRoute({
     email: emailField.optional(),
     ...grantFields,
   }),
-  reply: z.object({ view: invitationView, link: z.string() }),
+  reply: z.object({ view: invitationView, link: linkField }),
   status: 201,
 })
 
@@ -73,7 +79,7 @@ export const reinvitePerson = defineRoute({
   stepUp: true,
   summary: 'Let a person who has lost every passkey register a new one. The link is shown once.',
   params: z.strictObject({ personId: idField('person') }),
-  reply: z.object({ view: invitationView, link: z.string() }),
+  reply: z.object({ view: invitationView, link: linkField }),
   status: 201,
 })
 

@@ -4,6 +4,7 @@
  * has the long code, which leaves the command line for this server alone.
  */
 import { z } from 'zod'
+import { credentialField } from './credentials.ts'
 import { idField, instant, nameField, productName } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 import { roleName, tokenView } from './tokens.ts'
@@ -67,7 +68,7 @@ export const fetchPairing = defineRoute({
   reply: z.discriminatedUnion('state', [
     /** Ask again after so many seconds, which are more for whoever asks too often. */
     z.object({ state: z.literal('waiting'), intervalSeconds: z.number().int().min(1) }),
-    z.object({ state: z.literal('paired'), view: tokenView, token: z.string() }),
+    z.object({ state: z.literal('paired'), view: tokenView, token: credentialField }),
   ]),
 })
 

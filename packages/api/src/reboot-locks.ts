@@ -3,6 +3,7 @@
  * FleetLock clients (D13).
  */
 import { z } from 'zod'
+import { credentialField } from './credentials.ts'
 import { updateState } from './device-self.ts'
 import { idField, instant, nameField, pageOf, pageQuery, text } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
@@ -74,7 +75,7 @@ export const createFleetLockKey = defineRoute({
   summary:
     'Make a key with which FleetLock clients take slots of a fleet. The key itself is shown once.',
   params: fleetParams,
-  reply: z.object({ view: fleetLockKeyView, key: z.string() }),
+  reply: z.object({ view: fleetLockKeyView, key: credentialField }),
   status: 201,
 })
 

@@ -2,6 +2,7 @@
  * API tokens of people and service accounts (A3): scoped by role, expiring, revocable, shown once.
  */
 import { z } from 'zod'
+import { credentialField } from './credentials.ts'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
@@ -47,7 +48,7 @@ export const createToken = defineRoute({
       .min(60)
       .max(366 * 86400),
   }),
-  reply: z.object({ view: tokenView, token: z.string() }),
+  reply: z.object({ view: tokenView, token: credentialField }),
   status: 201,
 })
 
@@ -58,7 +59,7 @@ export const refreshToken = defineRoute({
   auth: 'actor',
   summary:
     'Trade the token of this request for a new one of the same rights; the old one ends at once.',
-  reply: z.object({ view: tokenView, token: z.string() }),
+  reply: z.object({ view: tokenView, token: credentialField }),
 })
 
 export const listTokens = defineRoute({

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { CliError } from './failure.ts'
 import { formatFields, formatTable } from './output/table.ts'
 import type { Column } from './output/table.ts'
+import { harmlessJson, harmlessLine } from './output/harmless.ts'
 import { createPaint } from './output/paint.ts'
 import type { Paint } from './output/paint.ts'
 import { createProgress } from './output/progress.ts'
@@ -66,12 +67,12 @@ export function createContext(ports: CliPorts, command: Command): Context {
       noColor: ports.environment['NO_COLOR'],
     }),
     say(line) {
-      if (!settings.json) out.write(`${line}\n`)
+      if (!settings.json) out.write(`${harmlessLine(line)}\n`)
     },
-    warn: (line) => err.write(`${line}\n`),
+    warn: (line) => err.write(`${harmlessLine(line)}\n`),
     show(value, text) {
-      if (settings.json) out.write(`${JSON.stringify(value, undefined, 2)}\n`)
-      else for (const line of text()) out.write(`${line}\n`)
+      if (settings.json) out.write(`${harmlessJson(JSON.stringify(value, undefined, 2))}\n`)
+      else for (const line of text()) out.write(`${harmlessLine(line)}\n`)
     },
     table: (columns, rows, whenEmpty) =>
       rows.length === 0

@@ -6,6 +6,7 @@ import { commandPath, createProgram, ParseEnd } from './command-tree.ts'
 import type { ExitCode, Failure } from './failure.ts'
 import { describeFailure, ExitCodeError, exitCodes } from './failure.ts'
 import { harmless } from './output/format.ts'
+import { harmlessJson, harmlessLine } from './output/harmless.ts'
 import { createPaint } from './output/paint.ts'
 import type { CliPorts } from './ports.ts'
 
@@ -85,7 +86,7 @@ function writeJson(
     message: why,
     wayOut,
   }
-  ports.err.write(`${JSON.stringify(error)}\n`)
+  ports.err.write(`${harmlessJson(JSON.stringify(error))}\n`)
 }
 
 function reportFailure(
@@ -103,7 +104,7 @@ function reportFailure(
   ports.err.write(
     `${paint.red(what === '' ? 'seaworthy:' : `seaworthy: ${what}:`)} ${harmless(failure.why)}${code}\n`,
   )
-  if (failure.wayOut !== undefined) ports.err.write(`${failure.wayOut}\n`)
+  if (failure.wayOut !== undefined) ports.err.write(`${harmlessLine(failure.wayOut)}\n`)
   if (options.verbose !== true) return
   for (let cause = describeError(error); ;) {
     ports.err.write(

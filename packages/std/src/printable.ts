@@ -13,5 +13,10 @@ const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?! )\
 
 /** The text in which every character that cannot be seen as it is is written out. */
 export function printable(text: string): string {
-  return text.replace(unseen, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+  return writeOut(text, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+}
+
+/** The text with every character that cannot be seen as it is written in another way. */
+export function writeOut(text: string, how: (character: string) => string): string {
+  return text.replace(unseen, how)
 }

@@ -19,6 +19,8 @@ const texts = [
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
     ...['pairing'],
   ].map((kind) => `${kind}_${'0'.repeat(26)}`),
+  `sw_${'0'.repeat(26)}_${'a'.repeat(64)}`,
+  `https://ship.example:8443/invitation#${'a'.repeat(64)}`,
   'BCDF-GHJK',
   'ann@example.org',
   '0000-0000-0000-0000-0000-0000',

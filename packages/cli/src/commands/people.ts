@@ -13,7 +13,7 @@ import type { PersonView } from '@seaworthy/api/people'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { collect, oneOf } from '../options.ts'
-import { formatAgo } from '../output/format.ts'
+import { formatAgo, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 
@@ -137,7 +137,7 @@ function showLink(context: Context, made: { view: InvitationView; link: string }
 async function changeRole(context: Context, personId: string, role: Role): Promise<void> {
   await withSession(context, async ({ client }) => {
     const person = await client.call(setPerson, { params: { personId }, body: { role } })
-    context.show(person, () => [`${person.name} has the role ${person.role}.`])
+    context.show(person, () => [`${harmless(person.name)} has the role ${person.role}.`])
   })
 }
 
@@ -145,13 +145,13 @@ async function disable(context: Context, personId: string): Promise<void> {
   await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
   await withSession(context, async ({ client }) => {
     const person = await client.call(disablePerson, { params: { personId } })
-    context.show(person, () => [`${person.name} may sign in no more.`])
+    context.show(person, () => [`${harmless(person.name)} may sign in no more.`])
   })
 }
 
 async function enable(context: Context, personId: string): Promise<void> {
   await withSession(context, async ({ client }) => {
     const person = await client.call(enablePerson, { params: { personId } })
-    context.show(person, () => [`${person.name} may sign in again.`])
+    context.show(person, () => [`${harmless(person.name)} may sign in again.`])
   })
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { ManualClock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
 import { formatAgo, formatBytes, formatSpan, harmless, shortDigest } from './format.ts'
+import { harmlessJson, harmlessLine } from './harmless.ts'
 import { createPaint } from './paint.ts'
 import { createProgress } from './progress.ts'
 import { formatFields, formatTable } from './table.ts'
@@ -175,4 +176,17 @@ test('progress shows rate and time left; without a total it shows what is done',
   other.update(1024, 4096)
   const line = 'hash  [######------------------]  25%  1.0 KiB / 4.0 KiB  1.0 KiB/s  3s left'
   assert.ok(wide.text.endsWith(line), wide.text)
+})
+
+test('T9 attack: what was forgotten to be cleaned steers no terminal, in lines, errors and JSON', () => {
+  const evil = '\u001b]0;title\u0007\u001b[8m\u202e\u{e0001}\r\u001b[2K'
+  const steers = /[\p{C}\p{Default_Ignorable_Code_Point}]/u
+  assert.doesNotMatch(harmlessLine(`a device called ${evil}`), steers)
+  const painted = `\u001b[31mfailed:\u001b[39m ${evil}`
+  assert.ok(harmlessLine(painted).startsWith('\u001b[31mfailed:\u001b[39m '))
+  assert.doesNotMatch(harmlessLine(painted).slice(19), steers)
+  const value = { name: evil, '\u202e': ['\u{1f600} ü', evil] }
+  const json = harmlessJson(JSON.stringify(value, undefined, 2))
+  assert.deepEqual(JSON.parse(json), value)
+  assert.doesNotMatch(json.replaceAll('\n', ''), steers)
 })

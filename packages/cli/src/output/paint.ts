@@ -8,8 +8,21 @@ export interface Paint {
   yellow(text: string): string
 }
 
-const escape = (open: number, close: number) => (text: string) =>
-  `\u001b[${open}m${text}\u001b[${close}m`
+/** What begins and what ends each way to paint. */
+const codes = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+} as const
+
+export const paintCodes: readonly number[] = [...new Set(Object.values(codes).flat())]
+
+const paintAs =
+  ([open, close]: readonly [number, number]) =>
+  (text: string) =>
+    `\u001b[${open}m${text}\u001b[${close}m`
 const plain = (text: string) => text
 
 /**
@@ -27,10 +40,10 @@ export function createPaint(options: {
     (options.noColor === undefined || options.noColor === '')
   if (!isOn) return { bold: plain, dim: plain, red: plain, green: plain, yellow: plain }
   return {
-    bold: escape(1, 22),
-    dim: escape(2, 22),
-    red: escape(31, 39),
-    green: escape(32, 39),
-    yellow: escape(33, 39),
+    bold: paintAs(codes.bold),
+    dim: paintAs(codes.dim),
+    red: paintAs(codes.red),
+    green: paintAs(codes.green),
+    yellow: paintAs(codes.yellow),
   }
 }

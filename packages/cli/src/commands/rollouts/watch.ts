@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts'
 import { exitCodes, ExitCodeError } from '../../failure.ts'
 import { logSettings, withSession } from '../../session.ts'
 import { checkLog } from '../../state/audit-log.ts'
+import { harmlessJson, harmlessLine } from '../../output/harmless.ts'
 import type { Display } from './follow.ts'
 import { followRollout } from './follow.ts'
 import type { Failures, Watched } from './watch-screen.ts'
@@ -37,7 +38,7 @@ function createJsonDisplay({ ports, warn }: Context): Display {
     state({ view, failures }, isChanged) {
       if (!isChanged) return
       const at = formatInstant(ports.clock.now())
-      ports.out.write(`${JSON.stringify({ at, rollout: view, failures })}\n`)
+      ports.out.write(`${harmlessJson(JSON.stringify({ at, rollout: view, failures }))}\n`)
     },
     redraw() {},
     trouble: (why) => warn(`${why}; trying again`),
@@ -76,7 +77,7 @@ function createScreenDisplay({ ports, paint }: Context): Display {
     const lines = drawRollout(watched, { now: clock.now(), columns, rows, paint, trouble })
     const back = linesDrawn === 0 ? '' : `\u001b[${linesDrawn}A`
     // The rest of each line is cleared, and everything below the last one.
-    out.write(`\r${back}${lines.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`)
+    out.write(`\r${back}${lines.map((line) => `${harmlessLine(line)}\u001b[K\n`).join('')}\u001b[J`)
     linesDrawn = lines.length
     last = watched
   }
