@@ -85,6 +85,31 @@ export const houseRules: Rule[] = [
       file.path !== 'packages/std/src/json.ts',
   ),
   banCalls(
+    'no value is said to be of every type',
+    [
+      {
+        pattern: /\bas\s+never\b/g,
+        instead: 'give it its type: unknown, a generic, or z.safeParse for a schema',
+      },
+    ],
+    {
+      caught: [
+        at('return parsed.data as never'),
+        at('call({ body: body as\n  never })'),
+        ['sim/src/a.ts', 'f(a as never)'],
+        ['packages/web/src/main.tsx', '<A b={c as never} />'],
+      ],
+      passes: [
+        at('function refuse(): never {}'),
+        at('// as never before'),
+        at("say('as never')"),
+        at('const names = list as neverEmpty'),
+        ['packages/agent/src/a.test.ts', 'f({ broken: true } as never)'],
+      ],
+    },
+    (file) => /^(?:packages|sim|bench)\//.test(file.path) && !file.isTest,
+  ),
+  banCalls(
     'time comes as a value or a Clock',
     [
       { pattern: /\bDate\.now\b/g, instead: 'take `now` or a Clock (std/time)' },

@@ -13,6 +13,7 @@ import { findCircles, listReached } from './import-graph.ts'
 import { findDeadLinks } from './link-rules.ts'
 import { findUnknownUpOptions } from './option-rules.ts'
 import { listFiles, placeSource, readSources, repositoryRoot } from './source-tree.ts'
+import { findDoubledTypes } from './type-names.ts'
 
 interface PackageFile {
   exports?: Record<string, string>
@@ -220,6 +221,20 @@ test('no two files import each other, directly or in a circle, not even for type
   ]
   assert.deepEqual(findCircles(circle), [
     ['packages/std/src/a.ts', 'packages/std/src/b/b.ts', 'packages/std/src/b/c.ts'],
+  ])
+})
+
+test('no two exported types of what ships have one name', () => {
+  assert.deepEqual(findDoubledTypes(readSources()), [])
+  const doubled = [
+    placeSource('packages/agent/src/a.ts', 'export interface Step {}'),
+    placeSource('packages/fleet/src/b.ts', "export type Step = 'a'\nexport class Other {}"),
+    placeSource('packages/fleet/src/index.ts', "export type { Step } from './b.ts'"),
+    placeSource('packages/fleet/src/b.test.ts', 'export class Other {}'),
+    placeSource('packages/fleet/src/c.ts', 'interface Other {}\n// export interface Step'),
+  ]
+  assert.deepEqual(findDoubledTypes(doubled), [
+    'Step: packages/agent/src/a.ts, packages/fleet/src/b.ts',
   ])
 })
 

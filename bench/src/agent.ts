@@ -7,7 +7,6 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
 import { closeSync, createWriteStream, openSync, readFileSync, writeSync } from 'node:fs'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { buildAgent } from '@seaworthy/agent/build'
 import type { TestAgent, TestOrigin } from '@seaworthy/agent/testing'
@@ -189,10 +188,7 @@ async function downloadAndStart(
   let app: ChildProcess | undefined
   const ms = await timed(async () => {
     const response = await fetch(`${origin.url}/v2/${origin.product}/blobs/${digest}`)
-    await pipeline(
-      Readable.fromWeb(response.body as never),
-      createWriteStream(`${folder}/plain.bin`),
-    )
+    await pipeline(response.body!, createWriteStream(`${folder}/plain.bin`))
     app = spawn(process.execPath, ['app.mjs'], {
       cwd: source,
       env: { PORT: String(port) },

@@ -2,10 +2,10 @@
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { encodeSegment, readBody } from '@seaworthy/std/http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { ProblemError, problemMediaType, problemSchema } from './problems.ts'
-import type { ReplyOf, Route } from './route.ts'
+import type { BodyInputOf, ReplyOf, Route } from './route.ts'
 
 type Member<Name extends string, T> = undefined extends T
   ? { [K in Name]?: T }
@@ -15,7 +15,7 @@ type Member<Name extends string, T> = undefined extends T
 
 export type CallInput<R extends Route> = Member<'params', z.input<R['params']>> &
   Member<'query', z.input<R['query']>> &
-  Member<'body', z.input<R['body']>> & { signal?: AbortSignal }
+  Member<'body', BodyInputOf<R>> & { signal?: AbortSignal }
 
 export interface ApiClient {
   /**
@@ -42,7 +42,7 @@ export interface ClientOptions {
 export function createClient(options: ClientOptions): ApiClient {
   const replyBytesMax = options.replyBytesMax ?? 16 * 1024 * 1024
   return {
-    async call(route, input) {
+    async call<R extends Route>(route: R, input: CallInput<R>): Promise<ReplyOf<R>> {
       const { params, query, body, signal } = input as {
         params?: Record<string, string>
         query?: Record<string, string | number | undefined>
@@ -66,13 +66,14 @@ export function createClient(options: ClientOptions): ApiClient {
       if (response.status !== route.status) {
         throw new MalformedReplyError(`${route.name}: unexpected status ${response.status}`)
       }
-      const parsed = route.reply.safeParse(route.status === 204 ? undefined : parseJson(bytes))
+      const reply = route.status === 204 ? undefined : parseJson(bytes)
+      const parsed = z.safeParse<R['reply']>(route.reply, reply)
       if (!parsed.success) {
         throw new MalformedReplyError(`${route.name}: the reply does not have the agreed form`, {
           cause: parsed.error,
         })
       }
-      return parsed.data as never
+      return parsed.data
     },
   }
 }

@@ -91,6 +91,10 @@ export function defineRoute<
 export type ParamsOf<R extends Route> = z.output<R['params']>
 export type QueryOf<R extends Route> = z.output<R['query']>
 export type BodyOf<R extends Route> = z.output<R['body']>
+/** A body as a client may write it, before the body's schema has read it. */
+export type BodyInputOf<R extends Route> = Sendable<z.input<R['body']>>
+/** What is only sent may be such that nobody may change it. */
+type Sendable<T> = T extends object ? { readonly [name in keyof T]: Sendable<T[name]> } : T
 export type ReplyOf<R extends Route> = z.output<R['reply']>
 /** A reply as a server may write it, before the reply's schema has read it. */
 export type ReplyInputOf<R extends Route> = z.input<R['reply']>

@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
 import { before, test } from 'node:test'
 import type { ContentSource } from '@seaworthy/oci/content'
-import type { Layout } from '@seaworthy/oci/layout'
+import type { ImageLayout } from '@seaworthy/oci/layout'
 import { createLayout } from '@seaworthy/oci/layout'
 import type { CraftedBundle, CraftedFile } from '@seaworthy/oci/crafted-release'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
@@ -56,7 +56,7 @@ async function readCurrent() {
 
 interface Signer {
   user: CliUser
-  layout: Layout
+  layout: ImageLayout
 }
 
 async function createSigner(t: TestContext): Promise<Signer> {
@@ -68,7 +68,7 @@ async function createSigner(t: TestContext): Promise<Signer> {
  * Puts bundles into the layout as a release of `web`, and gives what an honest publisher would have
  * signed about it.
  */
-async function push(layout: Layout, version: string, ...bundles: CraftedBundle[]) {
+async function push(layout: ImageLayout, version: string, ...bundles: CraftedBundle[]) {
   const { bytes } = await craftRelease(layout, { product: 'web', version, bundles })
   return {
     product: 'web',

@@ -11,7 +11,7 @@ import type { Descriptor } from '@seaworthy/oci/manifests'
 import type {
   BundlePlatform,
   ImagePlatform,
-  ReleaseKind,
+  ContentKind,
   ReleaseOutline,
 } from '@seaworthy/oci/release-content'
 import {
@@ -46,7 +46,7 @@ export type PlatformTree =
 export interface ReleaseTree {
   product: string
   version: string
-  kind: ReleaseKind
+  kind: ContentKind
   platforms: ReadonlyMap<string, PlatformTree>
   /** Other descriptors of the index, which no device looks at. */
   others: readonly Descriptor[]
@@ -59,7 +59,7 @@ export interface ReleaseTree {
  * signed already: the contradiction is reported, and whoever signs the next one accepts it in so
  * many words.
  */
-export type Purpose = 'proposed' | 'before'
+export type TreePurpose = 'proposed' | 'before'
 
 export interface TreeReader {
   outline(digest: Digest): Promise<ReleaseOutline>
@@ -68,7 +68,7 @@ export interface TreeReader {
    * Any other fault of the content throws `Refusal<ReleaseFault>` or `TrustError<ContentFault>` for
    * a proposed release, and is only marked for the release before.
    */
-  tree(outline: ReleaseOutline, purpose: Purpose, mayMiss: boolean): Promise<ReleaseTree>
+  tree(outline: ReleaseOutline, purpose: TreePurpose, mayMiss: boolean): Promise<ReleaseTree>
   /** The last state of the progress stays on the screen. */
   finish(): void
 }
@@ -97,7 +97,7 @@ export function createTreeReader(
 
   const readTree = async (
     platform: BundlePlatform,
-    purpose: Purpose,
+    purpose: TreePurpose,
     lies: string[],
   ): Promise<PlatformTree> => {
     const computed = await readBundle(platform)
@@ -122,7 +122,10 @@ export function createTreeReader(
     return { kind: 'files', files, bytes, manifest }
   }
 
-  const readImage = async ({ parts }: ImagePlatform, purpose: Purpose): Promise<PlatformTree> => {
+  const readImage = async (
+    { parts }: ImagePlatform,
+    purpose: TreePurpose,
+  ): Promise<PlatformTree> => {
     const sizes = parts.map(({ descriptor }) => descriptor.size)
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
     if (purpose === 'proposed') {

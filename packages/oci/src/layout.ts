@@ -24,7 +24,7 @@ const refName = 'org.opencontainers.image.ref.name'
 const versionText = '{"imageLayoutVersion":"1.0.0"}'
 const readBytes = 1024 * 1024
 
-export interface Layout extends ContentSource, ContentTarget {
+export interface ImageLayout extends ContentSource, ContentTarget {
   readonly path: string
   /** The content of `index.json`. */
   readIndex(): Promise<ImageIndex>
@@ -46,7 +46,7 @@ function blobPath(path: string, digest: Digest): string {
 }
 
 /** Makes an empty layout, or opens the one that is there. */
-export async function createLayout(path: string, random: Random): Promise<Layout> {
+export async function createLayout(path: string, random: Random): Promise<ImageLayout> {
   makeFolders(join(path, 'blobs', 'sha256'))
   const layout = layoutAt(path, random)
   if ((await ifPresent(stat(join(path, 'oci-layout')))) === undefined) {
@@ -57,7 +57,7 @@ export async function createLayout(path: string, random: Random): Promise<Layout
 }
 
 /** Throws `Refusal<LayoutRefusal>` when the folder is no layout of version 1. */
-export async function openLayout(path: string, random: Random): Promise<Layout> {
+export async function openLayout(path: string, random: Random): Promise<ImageLayout> {
   const text = await ifPresent(readFile(join(path, 'oci-layout')))
   const version = text && text.length < 1000 ? parseVersion(text) : undefined
   if (version === undefined || !/^1\./.test(version)) {
@@ -77,7 +77,7 @@ function parseVersion(bytes: Uint8Array): string | undefined {
   }
 }
 
-function layoutAt(path: string, random: Random): Layout {
+function layoutAt(path: string, random: Random): ImageLayout {
   const newPath = () => join(path, 'blobs', `.new-${hexEncode(random.bytes(8))}`)
 
   /** A layout may come from anybody: a link to a device or a pipe would be read without end. */
@@ -96,7 +96,7 @@ function layoutAt(path: string, random: Random): Layout {
     return readFile(file)
   }
 
-  const layout: Layout = {
+  const layout: ImageLayout = {
     path,
     async readIndex() {
       const bytes = await readBounded(join(path, 'index.json'))

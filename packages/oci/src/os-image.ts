@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { Refusal } from '@seaworthy/std/refusal'
 import { putBytes } from './content.ts'
-import type { Layout } from './layout.ts'
+import type { ImageLayout } from './layout.ts'
 import type { Descriptor, EncodedManifest } from './manifests.ts'
 import { emptyBytes, encodeManifest, mediaTypes, parseManifest } from './manifests.ts'
 
@@ -23,7 +23,7 @@ export type OsImageRefusal = 'file_name' | 'file_name_twice' | 'os_image_malform
 
 /** Throws `Refusal<OsImageRefusal>` for names that are not of the form or come twice. */
 export async function buildOsImage(
-  layout: Layout,
+  layout: ImageLayout,
   paths: readonly string[],
   annotations: Readonly<Record<string, string>>,
   onProgress: (bytes: number) => void,

@@ -54,7 +54,7 @@ export type ReleaseFault =
   /** Only the device refuses with `environment_missing`: only it knows its values. */
   | Exclude<BundleManifestRefusal, 'environment_missing'>
 
-export type ReleaseKind = 'bundle' | 'container' | 'os-image'
+export type ContentKind = 'bundle' | 'container' | 'os-image'
 
 /** Content that was not read yet: names, sizes and digests are what the manifests say. */
 export interface BundlePlatform {
@@ -82,7 +82,7 @@ export interface ReleaseOutline {
   length: number
   /** SHA-512 of the index, hexadecimal. */
   sha512: string
-  kind: ReleaseKind
+  kind: ContentKind
   /** The platforms in the order of their names. */
   platforms: readonly (BundlePlatform | ImagePlatform)[]
   /** The other entries of the index; no device looks at them. */
@@ -375,7 +375,7 @@ export function claimsOf({
   kind,
   length,
   sha512,
-}: ReleaseOutline): ReleaseClaims & { kind: ReleaseKind } {
+}: ReleaseOutline): ReleaseClaims & { kind: ContentKind } {
   const { product, version, platforms } = release
   return { product, version, kind, platforms: [...platforms.keys()].toSorted(), length, sha512 }
 }

@@ -23,7 +23,7 @@ import type { ContentSource } from './content.ts'
 import { copyContent, putBytes } from './content.ts'
 import type { Digest } from './digests.ts'
 import { collectVerified, verifyBytes } from './digests.ts'
-import type { Layout } from './layout.ts'
+import type { ImageLayout } from './layout.ts'
 import type { Descriptor, EncodedManifest, Manifest } from './manifests.ts'
 import {
   emptyBytes,
@@ -45,7 +45,7 @@ import {
   requireFewPlatforms,
 } from './release-index.ts'
 
-export type ReleaseRefusal =
+export type ReleaseBuildRefusal =
   | 'platform_name'
   | 'platform_twice'
   | 'platform_absent'
@@ -66,7 +66,7 @@ export interface BuildReleaseOptions {
   version: string
   platforms: readonly { platform: string; source: PlatformSource }[]
   /** The layout that gets the release, under its version as name. */
-  layout: Layout
+  layout: ImageLayout
   onProgress?: (event: { platform: string; bytes: number }) => void
 }
 
@@ -86,10 +86,11 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   const { layout, product, version } = options
   const platforms = options.platforms.toSorted((a, b) => (a.platform < b.platform ? -1 : 1))
   const names = platforms.map(({ platform }) => platform)
-  if (names.length === 0) throw new Refusal<ReleaseRefusal>('no_platform', 'no platform is given')
+  if (names.length === 0)
+    throw new Refusal<ReleaseBuildRefusal>('no_platform', 'no platform is given')
   requireFewPlatforms(names.length)
   if (new Set(names).size < names.length) {
-    throw new Refusal<ReleaseRefusal>('platform_twice', 'a platform is given twice')
+    throw new Refusal<ReleaseBuildRefusal>('platform_twice', 'a platform is given twice')
   }
   await putBytes(layout, emptyBytes, mediaTypes.empty)
   const images: Descriptor[] = []
@@ -140,16 +141,19 @@ function readPlatform(name: string) {
   try {
     return parsePlatformName(name)
   } catch (cause) {
-    throw new Refusal<ReleaseRefusal>('platform_name', `${name} is no platform`, { cause })
+    throw new Refusal<ReleaseBuildRefusal>('platform_name', `${name} is no platform`, { cause })
   }
 }
 
-async function putManifest(layout: Layout, { bytes, descriptor }: EncodedManifest): Promise<void> {
+async function putManifest(
+  layout: ImageLayout,
+  { bytes, descriptor }: EncodedManifest,
+): Promise<void> {
   await layout.putManifest({ bytes, mediaType: descriptor.mediaType, digest: descriptor.digest })
 }
 
 async function buildBundle(
-  layout: Layout,
+  layout: ImageLayout,
   folder: string,
   platform: string,
   onProgress: (bytes: number) => void,
@@ -185,7 +189,7 @@ async function buildBundle(
 }
 
 async function putFileList(
-  layout: Layout,
+  layout: ImageLayout,
   platform: string,
   image: Descriptor,
   files: FileList,
@@ -205,7 +209,7 @@ async function putFileList(
 
 /** Takes over an image; of an index only the platform's. */
 async function copyPlatform(
-  layout: Layout,
+  layout: ImageLayout,
   { source, digest }: PlatformSource & { kind: 'content' },
   platform: string,
   onProgress: (bytes: number) => void,
@@ -219,7 +223,10 @@ async function copyPlatform(
       (m) => m.platform && formatPlatform(m.platform) === platform,
     )
     if (!found) {
-      throw new Refusal<ReleaseRefusal>('platform_absent', `the index has nothing for ${platform}`)
+      throw new Refusal<ReleaseBuildRefusal>(
+        'platform_absent',
+        `the index has nothing for ${platform}`,
+      )
     }
     wanted = found.digest
   }
@@ -264,7 +271,7 @@ async function findHandedList(
  * must be the same.
  */
 async function listHandedBundle(
-  layout: Layout,
+  layout: ImageLayout,
   platform: string,
   image: Descriptor,
   handed: { bytes: Uint8Array; list: Descriptor | undefined },

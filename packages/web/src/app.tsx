@@ -3,7 +3,7 @@ import { Badge, MantineProvider, createTheme } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode, useState } from 'react'
-import type { Ports } from './ports.ts'
+import type { WebPorts } from './ports.ts'
 import { PortsContext } from './ports.ts'
 import { createPageRouter } from './router.tsx'
 import { createQueries } from './session.ts'
@@ -15,7 +15,7 @@ const theme = createTheme({
   components: { Badge: Badge.extend({ defaultProps: { variant: 'light', tt: 'none' } }) },
 })
 
-export function App({ ports }: { readonly ports: Ports }) {
+export function App({ ports }: { readonly ports: WebPorts }) {
   const [queries] = useState(createQueries)
   const [router] = useState(createPageRouter)
   return (

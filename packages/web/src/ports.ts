@@ -4,7 +4,7 @@ import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
 import type { Passkeys } from './passkeys.ts'
 
-export interface Ports {
+export interface WebPorts {
   readonly client: ApiClient
   readonly passkeys: Passkeys
   readonly clock: Clock
@@ -12,9 +12,9 @@ export interface Ports {
   readonly linkCode: string | undefined
 }
 
-export const PortsContext = createContext<Ports | undefined>(undefined)
+export const PortsContext = createContext<WebPorts | undefined>(undefined)
 
-export function usePorts(): Ports {
+export function usePorts(): WebPorts {
   const ports = useContext(PortsContext)
   if (ports === undefined) throw new Error('a component stands outside of its ports')
   return ports

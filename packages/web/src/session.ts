@@ -11,7 +11,7 @@ import { usePorts } from './ports.ts'
 const sessionKey = ['session'] as const
 
 /** `null` when nobody is signed in. */
-export type Session = SelfView | null
+export type WebSession = SelfView | null
 
 export function createQueries(): QueryClient {
   return new Queries({
@@ -25,7 +25,7 @@ export function createQueries(): QueryClient {
   })
 }
 
-async function fetchSession(client: ApiClient): Promise<Session> {
+async function fetchSession(client: ApiClient): Promise<WebSession> {
   try {
     return await client.call(showSession, {})
   } catch (error) {
@@ -34,16 +34,16 @@ async function fetchSession(client: ApiClient): Promise<Session> {
   }
 }
 
-export function useSession(): UseQueryResult<Session> {
+export function useSession(): UseQueryResult<WebSession> {
   const { client } = usePorts()
   return useQuery({ queryKey: sessionKey, queryFn: () => fetchSession(client) })
 }
 
 /** Takes in what a sign-in, a confirmation or a sign-out has answered. */
-export function useSetSession(): (session: Session) => void {
+export function useSetSession(): (session: WebSession) => void {
   const queries = useQueryClient()
   return (session) => {
-    const before = queries.getQueryData<Session>(sessionKey)
+    const before = queries.getQueryData<WebSession>(sessionKey)
     // What one person was shown is not kept for the next.
     if (before?.person.id !== session?.person.id) {
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] })

@@ -182,7 +182,7 @@ export function createFetcher(
       }
       case 'register': {
         const reply = await serverWith(request.provisioningKey).call(registerDevice, {
-          body: request.body as never,
+          body: request.body,
         })
         return { deviceId: reply.deviceId, product: reply.product, channel: reply.channel }
       }
@@ -198,7 +198,7 @@ export function createFetcher(
         const { assignment, pollSeconds, acknowledgedSequence } = await serverWith(token).call(
           checkIn,
           {
-            body: request.body as never,
+            body: request.body,
           },
         )
         return { assignment, pollSeconds, acknowledgedSequence }

@@ -253,8 +253,8 @@ test('T7 D9 whatever a server answers, the genuine fetcher says nothing that end
   })
   const requests = [
     { kind: 'token', assertion: 'a' },
-    { kind: 'check-in', body: {} },
-    { kind: 'register', provisioningKey: 'swp_a_b', body: {} },
+    { kind: 'check-in', body: {} as never },
+    { kind: 'register', provisioningKey: 'swp_a_b', body: {} as never },
   ] as const
   let reply: typeof response extends fc.Arbitrary<infer T> ? T : never
   await withServer(

@@ -68,7 +68,8 @@ export function createGateway(ports: {
   }
 
   return {
-    async ask(request, signal) {
+    async ask<R extends FetcherRequest>(request: R, signal?: AbortSignal) {
+      const kind: R['kind'] = request.kind
       const timer = new AbortController()
       const end = signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal])
       void ports.sleep(patienceMsFor(request), timer.signal).then(
@@ -87,7 +88,7 @@ export function createGateway(ports: {
           if (pipe === undefined) reject(new FetchError('fetcher_gone'))
           else pipe.write(encodeMessage({ request: number, ...request }))
         })
-        return readReply(request.kind, await answer) as never
+        return readReply(kind, await answer)
       } finally {
         waiting.delete(number)
         timer.abort(new FetchError('timed_out'))

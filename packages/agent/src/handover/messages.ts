@@ -4,6 +4,8 @@
  * strictly and bounded. Bulk bytes never pass through messages: the fetcher leaves a file in
  * its own folder and names it; the installer opens it once and copies while hashing.
  */
+import type { checkIn, registerDevice } from '@seaworthy/api/device-self'
+import type { BodyInputOf } from '@seaworthy/api/route'
 import type { FetchFailure } from '../refusals.ts'
 import { fetchFailures } from '../refusals.ts'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -53,11 +55,12 @@ export type FetcherRequest =
    * removes it.
    */
   | { kind: 'discard'; sha256: string; source?: number }
-  | { kind: 'register'; provisioningKey: string; body: Readonly<Record<string, unknown>> }
+  | { kind: 'register'; provisioningKey: string; body: BodyInputOf<typeof registerDevice> }
   | { kind: 'token'; assertion: string }
-  | { kind: 'check-in'; body: Readonly<Record<string, unknown>> }
+  | { kind: 'check-in'; body: BodyInputOf<typeof checkIn> }
 
 export type RequestKind = FetcherRequest['kind']
+export type FetcherRequestOf<K extends RequestKind> = Extract<FetcherRequest, { kind: K }>
 
 export interface Assignment {
   targetPath: string

@@ -4,7 +4,7 @@ import { chooseRelease, findRelease, listReleases, trustError } from '@seaworthy
 import type { Assignment } from '../handover/messages.ts'
 import type { InstallerContext } from './context.ts'
 
-export interface Choice {
+export interface UpdateChoice {
   /**
    * Refreshes the metadata first. `null`: nothing is assigned; `by-itself`: there is no server to
    * ask. Throws `TrustError`, `FetchError`.
@@ -12,7 +12,7 @@ export interface Choice {
   decide(assignment: Assignment | null | 'by-itself'): Promise<Release | undefined>
 }
 
-export function createChoice(context: InstallerContext): Choice {
+export function createChoice(context: InstallerContext): UpdateChoice {
   const { ports, settings, store, trust } = context
   const { config } = settings
 

@@ -11,10 +11,10 @@ import type { SourceSettings } from '../handover/messages.ts'
 import type { AppRunner } from './app-runner.ts'
 import type { ClockCheck } from './clock-check.ts'
 import type { InstallerPorts } from '../ports.ts'
-import type { DeviceState, RefusalRecord, StateStore } from '../state/device-state.ts'
+import type { DeviceState, RefusalRecord, DeviceStateStore } from '../state/device-state.ts'
 import { refusalsMax } from '../state/device-state.ts'
 import type { Layout } from '../state/layout.ts'
-import type { ReportFacts, UpdateActivity } from '../state/reports.ts'
+import type { AgentFacts, UpdateActivity } from '../state/reports.ts'
 import { withSignedReport } from '../state/reports.ts'
 import type { DeviceTrust } from './trust.ts'
 
@@ -37,7 +37,7 @@ export interface InstallerSettings {
 interface ContextParts {
   readonly ports: InstallerPorts
   readonly settings: InstallerSettings
-  readonly store: StateStore
+  readonly store: DeviceStateStore
   readonly trust: DeviceTrust
   readonly clockCheck: ClockCheck
   readonly runner: AppRunner
@@ -90,7 +90,7 @@ export function createContext(
   }
 }
 
-export function reportFacts(context: InstallerContext, activity = context.activity): ReportFacts {
+export function reportFacts(context: InstallerContext, activity = context.activity): AgentFacts {
   const { config, agentVersion } = context.settings
   return {
     product: config.product,

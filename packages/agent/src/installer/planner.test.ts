@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { DeviceState, StoredRelease, Update } from '../state/device-state.ts'
+import type { DeviceState, StoredRelease, UnfinishedUpdate } from '../state/device-state.ts'
 import { emptyState } from '../state/device-state.ts'
-import type { Facts, Step } from './planner.ts'
+import type { Facts, InstallStep } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
 
 const release = (n: number, floor = 1): StoredRelease => ({
@@ -17,7 +17,7 @@ const [one, two, three] = [release(1), release(2), release(3)]
 const sha = (...releases: StoredRelease[]) => releases.map(({ sha256 }) => sha256)
 
 const state = (edit: Partial<DeviceState>): DeviceState => ({ ...emptyState, ...edit })
-const trial = (starts = 1): Update => ({ phase: 'trial', release: two, starts })
+const trial = (starts = 1): UnfinishedUpdate => ({ phase: 'trial', release: two, starts })
 const facts = (edit: Partial<Facts>): Facts => ({
   current: undefined,
   previous: undefined,
@@ -38,7 +38,7 @@ const both = sha(one, two)
 const atOne = { current: one.sha256, stored: both }
 const atTwo = { current: two.sha256, previous: one.sha256, stored: both }
 
-const table: [string, DeviceState, Facts, Step][] = [
+const table: [string, DeviceState, Facts, InstallStep][] = [
   ['nothing is installed', emptyState, facts({}), { do: 'rest' }],
   [
     'all is well',
@@ -170,7 +170,11 @@ for (const [name, given, seen, expected] of table) {
 }
 
 /** What the executor does to the facts, in one line each. */
-function apply(step: Step, given: DeviceState, seen: Facts): { given: DeviceState; seen: Facts } {
+function apply(
+  step: InstallStep,
+  given: DeviceState,
+  seen: Facts,
+): { given: DeviceState; seen: Facts } {
   switch (step.do) {
     case 'point':
       return {

@@ -26,7 +26,7 @@ export type Verdict =
   | { state: 'healthy' }
   | { state: 'failed'; code: string }
 
-export type Step =
+export type InstallStep =
   /** Everything is as it should be. */
   | { do: 'rest' }
   /** Make the links name these releases; `null` for no link. */
@@ -50,7 +50,7 @@ export type Step =
  */
 const trialStartsMax = 3
 
-export function planStep(state: DeviceState, facts: Facts): Step {
+export function planStep(state: DeviceState, facts: Facts): InstallStep {
   const { update, committed } = state
   if (update === null) return planSettled(state, facts)
   switch (update.phase) {
@@ -72,7 +72,7 @@ export function planStep(state: DeviceState, facts: Facts): Step {
   }
 }
 
-function planSettled(state: DeviceState, facts: Facts): Step {
+function planSettled(state: DeviceState, facts: Facts): InstallStep {
   const { committed, fallback } = state
   if (committed !== null && !facts.stored.includes(committed.sha256)) {
     return { do: 'report-missing', release: committed }
@@ -84,7 +84,12 @@ function planSettled(state: DeviceState, facts: Facts): Step {
   return useless === undefined ? { do: 'rest' } : { do: 'remove', sha256: useless }
 }
 
-function planTrial(state: DeviceState, facts: Facts, release: StoredRelease, starts: number): Step {
+function planTrial(
+  state: DeviceState,
+  facts: Facts,
+  release: StoredRelease,
+  starts: number,
+): InstallStep {
   if (!facts.stored.includes(release.sha256)) {
     return { do: 'begin-undo', release, code: 'release_missing' }
   }
@@ -106,7 +111,7 @@ function planPlacing(
   wanted: StoredRelease | null,
   previous: StoredRelease | null,
   isTrial: boolean,
-): Step | undefined {
+): InstallStep | undefined {
   const stray = facts.running.find((sha256) => sha256 !== wanted?.sha256)
   if (stray !== undefined) return { do: 'stop', sha256: stray }
   const previousStored =

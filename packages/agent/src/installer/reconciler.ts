@@ -11,7 +11,7 @@ import { rememberFailure } from '../state/device-state.ts'
 import { createApplication } from './application.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
-import type { Facts, Step, Verdict } from './planner.ts'
+import type { Facts, InstallStep, Verdict } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
 import { pointSlots, readSlots, removeRelease } from './slots.ts'
 import { watchTrial } from './trial.ts'
@@ -97,7 +97,7 @@ export function createReconciler(context: InstallerContext): Reconciler {
     }
   }
 
-  const execute = async (step: Exclude<Step, { do: 'rest' }>): Promise<void> => {
+  const execute = async (step: Exclude<InstallStep, { do: 'rest' }>): Promise<void> => {
     switch (step.do) {
       case 'point':
         return pointSlots(

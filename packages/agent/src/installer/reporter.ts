@@ -1,5 +1,5 @@
 /** Check-ins: what the device says of itself, signed and in order, and what the server answers. */
-import type { FetcherReplies } from '../handover/messages.ts'
+import type { FetcherReplies, FetcherRequestOf } from '../handover/messages.ts'
 import { FetchError } from '../refusals.ts'
 import { buildReport, sequenceBeyond } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
@@ -40,7 +40,7 @@ export function createReporter(context: InstallerContext): Reporter {
    * statement.
    */
   const checkInOnce = async (
-    body: Readonly<Record<string, unknown>>,
+    body: FetcherRequestOf<'check-in'>['body'],
     tries: { reused: number },
   ): Promise<FetcherReplies['check-in'] | undefined> => {
     try {

@@ -3,7 +3,7 @@
  */
 import type { Random } from '@seaworthy/std/random'
 import type { Signer } from '@seaworthy/trust/keys'
-import type { FetcherReplies, Gateway } from '../handover/messages.ts'
+import type { FetcherReplies, FetcherRequestOf, Gateway } from '../handover/messages.ts'
 import { FetchError } from '../refusals.ts'
 import { signAssertion } from '../state/device-key.ts'
 import type { ClockCheck } from './clock-check.ts'
@@ -56,7 +56,7 @@ export async function askForToken(
 export async function callCheckIn(
   session: SessionPorts,
   deviceId: string,
-  body: Readonly<Record<string, unknown>>,
+  body: FetcherRequestOf<'check-in'>['body'],
 ): Promise<FetcherReplies['check-in']> {
   try {
     return await session.gateway.ask({ kind: 'check-in', body })

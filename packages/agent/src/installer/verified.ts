@@ -2,7 +2,7 @@
  * Content whose bytes are exactly what the channel's keys signed. Whatever goes wrong while it is
  * read is the content's own fault, or this machine's: never that of a source, of the fetcher or of
  * the network. That is why `read` is the only function that refuses a release for good
- * (`ContentRefusal`), and why it takes every error, foreseen or not: content must not be able to
+ * (`RefusedContent`), and why it takes every error, foreseen or not: content must not be able to
  * end the installer.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
@@ -24,9 +24,9 @@ class ContentRefusalError extends Error {
     this.code = code
   }
 }
-export type ContentRefusal = ContentRefusalError
+export type RefusedContent = ContentRefusalError
 
-export function isContentRefusal(error: unknown): error is ContentRefusal {
+export function isContentRefusal(error: unknown): error is RefusedContent {
   return error instanceof ContentRefusalError
 }
 
@@ -41,7 +41,7 @@ export class Verified<T> {
     this.#content = content
   }
 
-  /** Throws `ContentRefusal` or `LocalFault`, and nothing else. */
+  /** Throws `RefusedContent` or `LocalFault`, and nothing else. */
   async read<R>(reader: (content: T) => R | Promise<R>): Promise<R> {
     try {
       return await reader(this.#content)
@@ -66,7 +66,7 @@ export function refuseContent(code: ContentFailure, what: string, cause?: unknow
  */
 const pathFaults = ['ENAMETOOLONG', 'ELOOP', 'ENOTDIR', 'EISDIR', 'EILSEQ', 'EINVAL', 'EMLINK']
 
-function verdictOf(error: unknown): ContentRefusal | LocalFault {
+function verdictOf(error: unknown): RefusedContent | LocalFault {
   if (isContentRefusal(error) || error instanceof LocalFault) return error
   const options = { cause: error }
   const message = error instanceof Error ? error.message : String(error)
@@ -79,7 +79,7 @@ function verdictOf(error: unknown): ContentRefusal | LocalFault {
   return new ContentRefusalError('content_unusable', message, options)
 }
 
-function verdictOnDisk(error: DiskError, message: string): ContentRefusal | LocalFault {
+function verdictOnDisk(error: DiskError, message: string): RefusedContent | LocalFault {
   const options = { cause: error }
   switch (error.code) {
     case 'no_space':

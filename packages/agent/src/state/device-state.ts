@@ -3,6 +3,7 @@
  * come, what failed, which reports are not acknowledged yet. One write changes all of it or
  * nothing. The links `current` and `previous` follow from it.
  */
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -27,7 +28,7 @@ export interface StoredRelease {
  * `trial`: the release is stored whole; it is, or is about to be, current and running, and watched.
  * `undo`: it failed with `code`; the committed release is being put back.
  */
-export interface Update {
+export interface UnfinishedUpdate {
   phase: 'trial' | 'undo'
   release: StoredRelease
   /** How often the application was started for this trial. */
@@ -51,7 +52,7 @@ export interface RefusalRecord {
 
 export interface SignedReport {
   sequence: number
-  report: Readonly<Record<string, unknown>>
+  report: DeviceReport
   /** The signature in Base64. */
   signature: string
 }
@@ -85,7 +86,7 @@ export interface DeviceState {
   channelFloors: Readonly<Record<string, number>>
   /** The release that is stored whole, and waits for permission to restart into it. */
   staged: StoredRelease | null
-  update: Update | null
+  update: UnfinishedUpdate | null
   /** How the last update ended. */
   outcome: {
     state: 'committed' | 'rolled_back' | 'failed'
@@ -131,7 +132,7 @@ export const refusalsMax = 32
 export const outboxMax = 128
 const stateBytesMax = 4 * 1024 * 1024
 
-export interface StateStore {
+export interface DeviceStateStore {
   readonly state: DeviceState
   /** Whether one of the two generations could not be read at the start. */
   readonly generationLost: boolean
@@ -143,7 +144,11 @@ export interface StateStore {
  * Throws `TrustError<'state_unreadable'>`. `isFresh` says whether nothing else shows that this
  * device had a life before.
  */
-export async function openState(disk: Disk, path: string, isFresh: boolean): Promise<StateStore> {
+export async function openState(
+  disk: Disk,
+  path: string,
+  isFresh: boolean,
+): Promise<DeviceStateStore> {
   const generation = await readGenerations(disk, path, stateBytesMax)
   if (generation === undefined && !isFresh) {
     throw new TrustError<StateFault>(

@@ -2,6 +2,7 @@
  * What the device says about itself, and the outbox of signed statements that are not acknowledged
  * yet.
  */
+import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -25,7 +26,7 @@ export function waitingActivity({ targetPath, sha256 }: StoredRelease): UpdateAc
 }
 
 /** The facts of a report that are not in the durable state. */
-export interface ReportFacts {
+export interface AgentFacts {
   product: string
   agentVersion: string
   platform: string
@@ -39,10 +40,10 @@ export interface ReportFacts {
  */
 export function buildReport(
   state: DeviceState,
-  facts: ReportFacts,
+  facts: AgentFacts,
   now: Date,
   sequence: number,
-): Readonly<Record<string, unknown>> {
+): DeviceReport {
   const running = state.committed
   return {
     sequence,
@@ -75,7 +76,7 @@ export function buildReport(
  */
 export async function withSignedReport(
   state: DeviceState,
-  facts: ReportFacts,
+  facts: AgentFacts,
   signer: Signer,
   now: Date,
 ): Promise<DeviceState> {

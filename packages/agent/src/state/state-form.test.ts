@@ -29,7 +29,7 @@ test('a state as the agent writes it has no fault', () => {
     metadata: { root: 1 },
     timestampVerifiedAt: '2026-03-01T12:00:00Z',
     sequence: 7,
-    outbox: [{ sequence: 7, report: {}, signature: 'AAAA' }],
+    outbox: [{ sequence: 7, report: {} as never, signature: 'AAAA' }],
   }
   assert.equal(findStateFault(full), undefined)
 })

@@ -21,7 +21,7 @@ export interface PairedServer {
   rootDigest?: string
 }
 
-export interface Config {
+export interface CliConfig {
   current?: string
   servers: Readonly<Record<string, PairedServer>>
 }
@@ -47,7 +47,7 @@ export function configFolder(ports: CliPorts, option: string | undefined): strin
  * Reads the configuration, which is empty when there is no file yet. A damaged file is an error,
  * never a fresh start.
  */
-export async function readConfig(folder: string): Promise<Config> {
+export async function readConfig(folder: string): Promise<CliConfig> {
   const path = join(folder, 'config.json')
   const bytes = await readIfThere(path, configBytesMax)
   if (bytes === undefined) return { servers: {} }
@@ -61,7 +61,11 @@ export async function readConfig(folder: string): Promise<Config> {
   }
 }
 
-export async function writeConfig(folder: string, config: Config, random: Random): Promise<void> {
+export async function writeConfig(
+  folder: string,
+  config: CliConfig,
+  random: Random,
+): Promise<void> {
   await makePrivateFolder(folder)
   const text = `${JSON.stringify({ format: configFormat, ...config }, undefined, 2)}\n`
   await writeDurably(join(folder, 'config.json'), text, { random })
@@ -89,7 +93,7 @@ export function checkServerName(name: string): string {
 
 /** The server asked for, else the current one. */
 export function chooseServer(
-  config: Config,
+  config: CliConfig,
   wanted: string | undefined,
 ): { name: string; server: PairedServer } {
   const name = wanted ?? config.current
@@ -106,7 +110,7 @@ export function chooseServer(
   return { name, server }
 }
 
-function parseConfig(value: unknown): Config {
+function parseConfig(value: unknown): CliConfig {
   const root = asMembers(value, 'config')
   if (root['format'] !== configFormat) throw new SyntaxError('format')
   const servers: Record<string, PairedServer> = Object.create(null)

@@ -18,7 +18,7 @@ export interface ReportFacts {
   readonly hardware: string | null
 }
 
-export type Assignment =
+export type AssignmentDecision =
   | { readonly release: ReleaseFacts; readonly reason: 'newest' | 'pinned' }
   | {
       readonly release: null
@@ -55,7 +55,7 @@ export function chooseAssignment(
   report: ReportFacts,
   fleet: FleetPolicy,
   releases: readonly ReleaseFacts[],
-): Assignment {
+): AssignmentDecision {
   const obstacle = obstacleOf(report, fleet)
   if (obstacle !== null) return { release: null, reason: obstacle }
   const runnable = releases.filter((release) => isRunnable(release, report, fleet))

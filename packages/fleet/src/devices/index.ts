@@ -9,7 +9,7 @@ export type { IdentityTrace, ReportPosition } from './identity.ts'
 export { judgeSigned, judgeUnsigned, needsOlder, repeatableMax, wordOf } from './statements.ts'
 export type { Judgement, SignedSequence, Statement } from './statements.ts'
 export { chooseAssignment, isRunnable } from './assignment.ts'
-export type { Assignment, ReportFacts } from './assignment.ts'
+export type { AssignmentDecision, ReportFacts } from './assignment.ts'
 
 export type DeviceRefusal =
   | 'device_not_found'

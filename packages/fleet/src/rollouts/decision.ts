@@ -4,7 +4,7 @@
  * first and the highest counter first; then the fleet's baseline; then nothing, with the reason of
  * the best rollout.
  */
-import type { Assignment, Obstacle } from '../devices/assignment.ts'
+import type { AssignmentDecision, Obstacle } from '../devices/assignment.ts'
 import { chooseAssignment, isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
@@ -20,7 +20,7 @@ import { advanceUpdate } from './updates.ts'
 
 /** What the fleet itself answers, and why, where no rollout decided. */
 type FleetDecision =
-  | Assignment
+  | AssignmentDecision
   | { readonly release: ReleaseFacts; readonly reason: 'baseline' }
   | { readonly release: null; readonly reason: 'no_rollout' }
   | { readonly release: null; readonly reason: 'release_withdrawn'; readonly version: string }

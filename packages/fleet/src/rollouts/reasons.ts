@@ -6,13 +6,16 @@ import type { Outlook } from './next-wave.ts'
 import type { StopCode, StopValues } from './rollout.ts'
 import type { LostUpdate, UnderWayState } from './update-states.ts'
 
-export type Release = { readonly version: string }
+export type NamedRelease = { readonly version: string }
 export type Channel = { readonly product: string; readonly channel: string }
-export type Wave = { readonly wave: number; readonly wavesCount: number }
+export type WaveNumber = { readonly wave: number; readonly wavesCount: number }
 type Fleet = { readonly fleet: string }
-export type Machine = { readonly platform: string; readonly hardware: string | null }
+export type MachineNames = { readonly platform: string; readonly hardware: string | null }
 /** What the device runs; `runningVersion` is `null` for a release that is not listed. */
-export type Running = { readonly runningVersion: string | null; readonly runningCounter: number }
+export type RunningNames = {
+  readonly runningVersion: string | null
+  readonly runningCounter: number
+}
 export type LastAttempt = {
   readonly lastState: LostUpdate['state']
   readonly lastCode: string | null
@@ -23,8 +26,8 @@ export type Stop = {
   readonly stopCode: StopCode | null
   readonly stopReason: string | null
 } & StopValues
-type UnderWay = Release &
-  Wave & {
+type UnderWay = NamedRelease &
+  WaveNumber & {
     readonly attempt: number
     readonly attemptsMax: number
     readonly since: Date
@@ -34,48 +37,48 @@ type UnderWay = Release &
   }
 
 type Reasons = { readonly [state in UnderWayState]: UnderWay } & {
-  readonly committed: Release & Wave & { readonly since: Date }
+  readonly committed: NamedRelease & WaveNumber & { readonly since: Date }
   // The fleet decides.
   readonly updates_disabled: Fleet
   readonly other_product: Fleet & { readonly product: string; readonly runningProduct: string }
-  readonly newest: Release & Channel
-  readonly pinned: Release & Channel
-  readonly baseline: Release & Channel
-  readonly up_to_date: Running
-  readonly pinned_version_not_published: Release & Channel
+  readonly newest: NamedRelease & Channel
+  readonly pinned: NamedRelease & Channel
+  readonly baseline: NamedRelease & Channel
+  readonly up_to_date: RunningNames
+  readonly pinned_version_not_published: NamedRelease & Channel
   readonly rolled_back_before: { readonly lastCode: string | null }
   readonly no_rollout: Fleet
-  readonly baseline_left: Release & { readonly baselineVersion: string }
+  readonly baseline_left: NamedRelease & { readonly baselineVersion: string }
   // The fleet or a rollout decides.
-  readonly no_release_for_platform: Machine & (Channel | Release)
-  readonly release_withdrawn: Release & Channel & { readonly isBaseline: boolean }
+  readonly no_release_for_platform: MachineNames & (Channel | NamedRelease)
+  readonly release_withdrawn: NamedRelease & Channel & { readonly isBaseline: boolean }
   readonly not_newer:
-    | Running
-    | (Release & {
+    | RunningNames
+    | (NamedRelease & {
         readonly counter: number
         readonly reachedCounter: number
       } & (LastAttempt | NoAttempt))
   // A rollout decides.
-  readonly due: Release & Wave
-  readonly already_running: Release
-  readonly aborted: Release & Stop
-  readonly finished: Release
-  readonly not_taking_part: Release &
+  readonly due: NamedRelease & WaveNumber
+  readonly already_running: NamedRelease
+  readonly aborted: NamedRelease & Stop
+  readonly finished: NamedRelease
+  readonly not_taking_part: NamedRelease &
     (
       | { readonly because: 'runs_another_release' | 'no_wave' }
-      | ({ readonly because: 'left' } & Wave)
+      | ({ readonly because: 'left' } & WaveNumber)
       | { readonly because: 'place'; readonly placePercent: number; readonly lastPercent: number }
     )
-  readonly attempts_used_up: Release & LastAttempt & { readonly attemptsMax: number }
-  readonly paused: Release & Stop
-  readonly not_started: Release & { readonly startAt: Date }
+  readonly attempts_used_up: NamedRelease & LastAttempt & { readonly attemptsMax: number }
+  readonly paused: NamedRelease & Stop
+  readonly not_started: NamedRelease & { readonly startAt: Date }
   readonly retry_wait: LastAttempt & {
     readonly attempt: number
     readonly attemptsMax: number
     readonly retryAt: Date
   }
   /** `turnAt` is when the device's own wave may open, where another opens before it. */
-  readonly wave_not_open: Wave & { readonly turnAt: Date | null } & Outlook
+  readonly wave_not_open: WaveNumber & { readonly turnAt: Date | null } & Outlook
   readonly safe_mode: { readonly failedCount: number }
   readonly window_closed: { readonly timeZone: string; readonly opensAt: Date | null }
   readonly in_flight_max: { readonly inFlightCount: number; readonly inFlightMax: number }
@@ -85,9 +88,9 @@ type Reasons = { readonly [state in UnderWayState]: UnderWay } & {
     readonly nextPeriodAt: Date
   }
   readonly rate: { readonly perMinute: number; readonly opensAt: Date }
-  readonly cancel_pending: Release
-  readonly restart_not_allowed: Release
-  readonly not_asked: Release
+  readonly cancel_pending: NamedRelease
+  readonly restart_not_allowed: NamedRelease
+  readonly not_asked: NamedRelease
 }
 
 /**

@@ -1,7 +1,7 @@
 /** One sentence for each reason, made of its facts alone. */
 import { unreachable } from '@seaworthy/std/refusal'
 import { sayOutlook, sayStop, sayWave } from './next-wave.ts'
-import type { Channel, LastAttempt, Machine, Reason, Running } from './reasons.ts'
+import type { Channel, LastAttempt, MachineNames, Reason, RunningNames } from './reasons.ts'
 import { formatDevices, formatPercent, formatSpan } from './words.ts'
 
 /** The sentence begins with a small letter and has no full stop. */
@@ -125,12 +125,12 @@ function sayChannel({ product, channel }: Channel): string {
   return `${product}/${channel}`
 }
 
-function sayMachine({ platform, hardware }: Machine): string {
+function sayMachine({ platform, hardware }: MachineNames): string {
   return hardware === null ? platform : `${platform} on ${hardware}`
 }
 
 /** `1.3.0`, or the counter where the release is not listed. */
-function sayRunning({ runningVersion, runningCounter }: Running): string {
+function sayRunning({ runningVersion, runningCounter }: RunningNames): string {
   if (runningVersion !== null) return runningVersion
   return runningCounter === 0 ? 'no release' : `the release with counter ${runningCounter}`
 }

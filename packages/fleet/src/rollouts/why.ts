@@ -18,7 +18,7 @@ import type { Values } from './next-wave.ts'
 import { nextWave, wavesOpenAt } from './next-wave.ts'
 import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
 import { percentOf, placeOf } from './place.ts'
-import type { LastAttempt, Reason, Running, Wave, WhyCode } from './reasons.ts'
+import type { LastAttempt, Reason, RunningNames, WaveNumber, WhyCode } from './reasons.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
 import { sayReason } from './sentences.ts'
@@ -378,7 +378,7 @@ function placePercentOf({ rollout, facts }: Asked): number {
   return percentOf(placeOf(rollout.id, facts.deviceId))
 }
 
-function waveIn(rollout: Rollout, index: number): Wave {
+function waveIn(rollout: Rollout, index: number): WaveNumber {
   return { wave: index + 1, wavesCount: rollout.waves.length }
 }
 
@@ -389,7 +389,7 @@ function lastAttempt({ state, code, endedAt }: LostUpdate): LastAttempt {
 function runningOf(
   { running, committedCounter }: CheckInFacts,
   releases: readonly ReleaseFacts[],
-): Running {
+): RunningNames {
   if (running === null) return { runningVersion: null, runningCounter: committedCounter }
   const known = releases.find((release) => isSameRelease(release, running))
   return { runningVersion: known?.version ?? null, runningCounter: running.counter }

@@ -9,7 +9,7 @@ import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
 import type { Digest } from '@seaworthy/oci/digests'
-import type { ReleaseClaims, ReleaseFault, ReleaseKind } from '@seaworthy/oci/release-content'
+import type { ReleaseClaims, ReleaseFault, ContentKind } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -331,7 +331,7 @@ export interface CheckIns {
  * content.
  */
 export interface ReadRelease {
-  readonly claims: ReleaseClaims & { readonly kind: ReleaseKind }
+  readonly claims: ReleaseClaims & { readonly kind: ContentKind }
   /** Size of everything below the index together, in bytes. */
   readonly totalBytes: number
   readonly platforms: readonly { platform: string; digest: string; bytes: number }[]

@@ -30,6 +30,11 @@ export interface WriteTx {
   readonly [writes]: true
 }
 
+/** A value of ours as the driver takes it: its type for JSON knows no interfaces. */
+export function storable(value: object): driver.JSONValue {
+  return value as driver.JSONValue
+}
+
 export interface Subscription {
   readonly channel: string
   readonly onNotify: (payload: string) => void

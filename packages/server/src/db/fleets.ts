@@ -2,6 +2,7 @@
 import type { Scope } from '@seaworthy/fleet/access'
 import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReadTx, WriteTx } from './connection.ts'
+import { storable } from './connection.ts'
 
 export interface FleetRow extends FleetPolicy {
   readonly sharedIdentity: 'tell' | 'stop'
@@ -21,7 +22,7 @@ export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<bool
     insert into fleets (name, product, channel, poll_seconds, pinned_version, updates_enabled, follow, reboot,
       shared_identity, created_at)
     values (${row.name}, ${row.product}, ${row.channel}, ${row.pollSeconds}, ${row.pinnedVersion},
-      ${row.updatesEnabled}, ${row.follow}, ${sql.json(row.reboot as never)}, ${row.sharedIdentity}, ${row.createdAt})
+      ${row.updatesEnabled}, ${row.follow}, ${sql.json(storable(row.reboot))}, ${row.sharedIdentity}, ${row.createdAt})
     on conflict do nothing`
   return inserted.count === 1
 }
@@ -41,7 +42,7 @@ export async function updateFleet({ sql }: WriteTx, row: FleetRow): Promise<void
   await sql`
     update fleets set poll_seconds = ${row.pollSeconds}, pinned_version = ${row.pinnedVersion},
       updates_enabled = ${row.updatesEnabled}, follow = ${row.follow},
-      reboot = ${sql.json(row.reboot as never)}, shared_identity = ${row.sharedIdentity}
+      reboot = ${sql.json(storable(row.reboot))}, shared_identity = ${row.sharedIdentity}
     where name = ${row.name}`
 }
 

@@ -3,6 +3,7 @@
  * they age, never rewritten.
  */
 import type { ReadTx, WriteTx } from './connection.ts'
+import { storable } from './connection.ts'
 
 /** The counts of one wave. */
 export interface WaveSample {
@@ -39,7 +40,7 @@ export async function insertRolloutSamples(
 ): Promise<void> {
   for (const { rollout, at, waves } of samples) {
     await sql`
-      insert into rollout_samples (rollout, at, waves) values (${rollout}, ${at}, ${sql.json([...waves] as never)})
+      insert into rollout_samples (rollout, at, waves) values (${rollout}, ${at}, ${sql.json(storable(waves))})
       on conflict do nothing`
   }
 }
@@ -88,7 +89,7 @@ export async function insertFleetSample(
   await sql`
     insert into fleet_samples (fleet, at, devices_count, seen_count, versions)
     values (${fleet}, ${sample.at}, ${sample.devicesCount}, ${sample.seenCount},
-      ${sql.json([...sample.versions] as never)})
+      ${sql.json(storable(sample.versions))})
     on conflict do nothing`
 }
 

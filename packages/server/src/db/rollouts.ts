@@ -5,6 +5,7 @@
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
+import { storable } from './connection.ts'
 
 const columns = (sql: ReadTx['sql']) => sql`
   r.id, r.fleet, r.product, r.channel, r.version, r.sha256, r.counter, r.policy, r.from_sha256 as "fromSha256",
@@ -141,7 +142,7 @@ export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise
       state, stop_code, stop_values, stop_reason, revision, created_at, created_by, start_at, ended_at, clock_at,
       waves_open_count, period_index, period_offered_count, rate_next_ms, failures_accepted_at, first_place, is_settled)
     values (${row.id}, ${row.fleet}, ${row.product}, ${row.channel}, ${row.version}, ${row.sha256}, ${row.counter},
-      ${sql.json(row.policy as never)}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
+      ${sql.json(storable(row.policy))}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
       ${row.stopValues && sql.json(row.stopValues)}, ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
       ${row.clockAt}, ${row.wavesOpenCount}, ${row.periodIndex}, ${row.periodOfferedCount}, ${row.rateNextMs},
       ${row.failuresAcceptedAt}, ${row.firstPlace}, ${isSettled(rollout)})`

@@ -175,7 +175,7 @@ function isGuess(error: unknown): boolean {
   return error instanceof Refusal && guesses.has(String(error.code))
 }
 
-async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<never> {
+async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Promise<unknown> {
   const { route, fastBody } = endpoint
   if (route.body === nothing) refuseBody(req)
   const text =
@@ -183,7 +183,7 @@ async function readBody(app: App, endpoint: Endpoint, req: IncomingMessage): Pro
       ? undefined
       : await readJsonText(req, { ...bodyLimits.route, bytesMax: route.bodyBytesMax }, app)
   const quick = text === undefined ? undefined : fastBody?.(text)
-  if (quick !== undefined) return quick as never
+  if (quick !== undefined) return quick
   return parsePart(route.body, text === undefined ? undefined : parseJson(text), 'body')
 }
 

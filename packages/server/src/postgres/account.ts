@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import type { Account } from './binaries.ts'
+import type { ProcessAccount } from './binaries.ts'
 
 /**
  * PostgreSQL refuses to run as root. It gets the account `postgres` where there is one, otherwise
  * 65534 (`nobody`).
  */
-export async function findAccount(): Promise<Account> {
+export async function findAccount(): Promise<ProcessAccount> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n')
   const fields = lines.map((line) => line.split(':')).find(([name]) => name === 'postgres')
   const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])]

@@ -24,7 +24,7 @@ export class PostgresError extends Error {
   override readonly name = 'PostgresError'
 }
 
-export interface Account {
+export interface ProcessAccount {
   readonly uid: number
   readonly gid: number
 }
@@ -42,7 +42,7 @@ export interface Binaries {
  */
 export async function prepareBinaries(
   stateDir: string,
-  account: Account | null,
+  account: ProcessAccount | null,
   machine: { arch: string },
 ): Promise<Binaries> {
   const source = await findNative(machine.arch)
@@ -73,7 +73,7 @@ async function findNative(arch: string): Promise<string> {
 async function reachableNative(
   source: string,
   stateDir: string,
-  account: Account | null,
+  account: ProcessAccount | null,
 ): Promise<string> {
   if (account === null || (await findObstacle(join(source, 'bin', 'postgres'), account)) === null) {
     return source
@@ -141,7 +141,7 @@ async function exists(path: string): Promise<boolean> {
  * The first folder on the way to `path` that the account cannot enter, or `path` if it cannot read
  * it.
  */
-export async function findObstacle(path: string, account: Account): Promise<string | null> {
+export async function findObstacle(path: string, account: ProcessAccount): Promise<string | null> {
   const { root } = parse(path)
   const steps: string[] = []
   for (let step = path; step !== root; step = dirname(step)) steps.unshift(step)

@@ -16,7 +16,7 @@ import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { Clock, Sleep } from '@seaworthy/std/time'
-import type { Account, Binaries } from './binaries.ts'
+import type { ProcessAccount, Binaries } from './binaries.ts'
 import { findObstacle, PostgresError, prepareBinaries } from './binaries.ts'
 
 export interface PostgresPorts {
@@ -39,7 +39,7 @@ export interface ClusterOptions {
   /** An absolute path. All files of PostgreSQL lie in this folder. */
   readonly dataDir: string
   /** `null` stands for the account of this process, which must not be root. */
-  readonly account: Account | null
+  readonly account: ProcessAccount | null
   readonly arch: string
   readonly ports: PostgresPorts
   /** Prints lines for the person who waits. */
@@ -136,7 +136,7 @@ function socketDirOf(stateDir: string): string {
   return `/tmp/seaworthy-${hash}`
 }
 
-async function prepareSocketDir(stateDir: string, account: Account | null): Promise<string> {
+async function prepareSocketDir(stateDir: string, account: ProcessAccount | null): Promise<string> {
   const directory = socketDirOf(stateDir)
   makeFolders(directory, 0o700)
   const facts = await lstat(directory)
@@ -158,7 +158,7 @@ async function prepareSocketDir(stateDir: string, account: Account | null): Prom
 async function createCluster(
   binaries: Binaries,
   clusterDir: string,
-  account: Account | null,
+  account: ProcessAccount | null,
   log: Log,
 ): Promise<void> {
   if (await exists(clusterDir)) return
@@ -198,7 +198,7 @@ interface PostmasterOptions {
   binaries: Binaries
   clusterDir: string
   socketDir: string
-  account: Account | null
+  account: ProcessAccount | null
   ports: PostgresPorts
 }
 

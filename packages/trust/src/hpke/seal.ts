@@ -15,7 +15,7 @@ const tagBytes = 16
 export const sealedOverhead = publicKeyBytes + tagBytes
 
 /** Seals and opens messages of one purpose. */
-export interface Envelope {
+export interface SealedEnvelope {
   /**
    * The encapsulated key and the ciphertext, one after the other. Throws
    * `receiving_key_malformed` and `receiving_key_degenerate`.
@@ -43,7 +43,7 @@ export async function createEnvelope(
     aead = aes256Gcm,
     createPair = generatePair,
   }: { aead?: Aead; createPair?: () => Promise<KeyPair> } = {},
-): Promise<Envelope> {
+): Promise<SealedEnvelope> {
   const schedule = await createSchedule(aead, info)
 
   const cipherFor = async (

@@ -43,7 +43,13 @@ export {
   releaseKinds,
   verifyRelease,
 } from './release.ts'
-export type { DeviceFacts, Release, ReleaseFacts, ReleaseKind, ReleaseListing } from './release.ts'
+export type {
+  DeviceFacts,
+  Release,
+  SignedReleaseFacts,
+  ReleaseKind,
+  ReleaseListing,
+} from './release.ts'
 export {
   addRelease,
   authorityOf,

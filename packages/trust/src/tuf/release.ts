@@ -11,7 +11,7 @@ export const releaseKinds = ['bundle', 'container', 'os-image'] as const
 export type ReleaseKind = (typeof releaseKinds)[number]
 
 /** What the channel's keys have signed about a release, `custom.seaworthy` of its target. */
-export interface ReleaseFacts {
+export interface SignedReleaseFacts {
   readonly product: string
   readonly channel: string
   readonly version: string
@@ -32,7 +32,7 @@ export interface ReleaseFacts {
 }
 
 /** A listed release: the facts, and the OCI image index that its bytes are. */
-export interface Release extends ReleaseFacts {
+export interface Release extends SignedReleaseFacts {
   readonly path: string
   /** Bytes of the index. */
   readonly length: number
@@ -97,7 +97,7 @@ export function parseRelease(path: string, target: TargetFile): Release {
   return release
 }
 
-function parseFacts(path: string, facts: JsonObject): ReleaseFacts {
+function parseFacts(path: string, facts: JsonObject): SignedReleaseFacts {
   const text = (name: string, isValid: (value: string) => boolean): string => {
     const value = facts[name]
     if (typeof value !== 'string' || !isValid(value)) throw malformed(path, name)

@@ -29,7 +29,7 @@ import type {
 } from './metadata.ts'
 import { releasePath } from './names.ts'
 import { channelMarks, listReleases } from './release.ts'
-import type { ReleaseFacts } from './release.ts'
+import type { SignedReleaseFacts } from './release.ts'
 
 /** The keys that speak for a role: any `threshold` of `keys`. */
 export interface RoleAuthority {
@@ -152,7 +152,7 @@ async function withDelegations(
 }
 
 /** A release to be listed: its facts, and the length and hashes of its OCI image index. */
-export interface NewRelease extends ReleaseFacts {
+export interface NewRelease extends SignedReleaseFacts {
   readonly length: number
   readonly sha256: string
   readonly sha512: string

@@ -3,7 +3,7 @@ import { Paper, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
 import classes from './data-table.module.css'
 
-export interface Column<T> {
+export interface DataColumn<T> {
   readonly title: string
   readonly show: (row: T) => ReactNode
   /** Buttons need no heading that is seen. */
@@ -13,7 +13,7 @@ export interface Column<T> {
 export function DataTable<T>(props: {
   /** What the table lists, for those who cannot see it. */
   readonly caption: string
-  readonly columns: readonly Column<T>[]
+  readonly columns: readonly DataColumn<T>[]
   readonly rows: readonly T[]
   readonly keyOf: (row: T) => string
 }) {

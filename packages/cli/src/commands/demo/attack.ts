@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { CliError, reportIt } from '../../failure.ts'
 import type { DemoApplication } from './applications.ts'
 import type { DemoDevice } from './devices.ts'
-import type { Running } from './processes.ts'
+import type { RunningProcess } from './processes.ts'
 import { forgeClock } from './forged-clock.ts'
 import { channel } from './scene.ts'
 import type { Server, Story } from './scene.ts'
@@ -88,7 +88,7 @@ export async function attackDevices(
 /** Has the thief put an attack in place. */
 async function order(
   story: Story,
-  thief: Running,
+  thief: RunningProcess,
   said: readonly string[],
   attack: string,
 ): Promise<void> {
@@ -98,7 +98,7 @@ async function order(
 
 async function awaitWord(
   { context, folder }: Story,
-  thief: Running,
+  thief: RunningProcess,
   said: readonly string[],
   word: string,
 ): Promise<void> {

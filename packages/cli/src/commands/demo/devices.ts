@@ -10,7 +10,7 @@ import { makeFolders } from '@seaworthy/oci/folders'
 import { readBody } from '@seaworthy/std/http'
 import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
 import type { CliPorts } from '../../ports.ts'
-import type { DemoProcesses, Running } from './processes.ts'
+import type { DemoProcesses, RunningProcess } from './processes.ts'
 
 /** Something an agent logged. */
 export interface DeviceEvent {
@@ -34,7 +34,7 @@ export interface DemoDevice {
   readonly name: string
   /** The address at which its application answers. */
   readonly url: string
-  readonly agent: Running
+  readonly agent: RunningProcess
   /** Everything it logged, in order. */
   readonly events: readonly DeviceEvent[]
   /** Asks the application for its version, over HTTP; `undefined` while it does not answer. */

@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { createLayout } from '@seaworthy/oci/layout'
-import type { Layout } from '@seaworthy/oci/layout'
+import type { ImageLayout } from '@seaworthy/oci/layout'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Proposal, PublishedContent } from '@seaworthy/trust/tuf'
@@ -70,7 +70,7 @@ export async function attackSigners(
 }
 
 /** The layer has the back door; the list beside it does not. */
-async function craftLie(layout: Layout, product: string): Promise<PublishedContent> {
+async function craftLie(layout: ImageLayout, product: string): Promise<PublishedContent> {
   const bundle = {
     platform,
     layer: craftLayer(backDoored).layer,

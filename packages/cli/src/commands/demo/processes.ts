@@ -25,12 +25,12 @@ export interface DemoProcesses {
     logFile: string
     environment?: Environment
     onLine?: (line: string) => void
-  }): Running
+  }): RunningProcess
   /** Ends everything that was started and still runs, newest first. */
   stopAll(): Promise<void>
 }
 
-export interface Running {
+export interface RunningProcess {
   readonly pid: number
   /** Resolves when the program has ended, with how it ended. */
   readonly ended: Promise<string>
@@ -43,7 +43,7 @@ export interface Running {
 const outputBytesMax = 4 * 1024 * 1024
 
 export function createProcesses(inherited: Environment): DemoProcesses {
-  const running: Running[] = []
+  const running: RunningProcess[] = []
   const errands = new Set<ChildProcess>()
 
   const run: RunProgram = (file, args, environment) =>
@@ -91,7 +91,7 @@ export function createProcesses(inherited: Environment): DemoProcesses {
     void ended.then(() => log.end())
     // The program that reads its standard input may have ended already.
     child.stdin.on('error', (error) => log.write(`${error.message}\n`))
-    const one: Running = {
+    const one: RunningProcess = {
       pid: child.pid ?? -1,
       ended,
       get hasEnded() {

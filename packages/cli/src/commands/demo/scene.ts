@@ -1,6 +1,6 @@
 /** Values that the chapters of the demo share. */
 import type { Context } from '../../context.ts'
-import type { DemoProcesses, Running } from './processes.ts'
+import type { DemoProcesses, RunningProcess } from './processes.ts'
 import type { DemoStage } from './stage.ts'
 
 export interface Story {
@@ -18,5 +18,5 @@ export interface Server {
   readonly url: string
   readonly listen: string
   readonly dataDir: string
-  readonly running: Running
+  readonly running: RunningProcess
 }

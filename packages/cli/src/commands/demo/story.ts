@@ -17,7 +17,7 @@ import type { Mirror } from './mirror.ts'
 import { startMirror } from './mirror.ts'
 import type { People } from './people.ts'
 import { gatherPeople } from './people.ts'
-import type { Running } from './processes.ts'
+import type { RunningProcess } from './processes.ts'
 import { allAtOnce, askWhy, oneFirst, rollOut } from './rollouts.ts'
 import { channel, fleet } from './scene.ts'
 import type { Server, Story } from './scene.ts'
@@ -173,7 +173,7 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
 /** Waits for `find` to give something; the end of the server is the end of waiting. */
 async function untilThere<T>(
   story: Story,
-  running: Running,
+  running: RunningProcess,
   find: () => Promise<T | undefined>,
 ): Promise<T> {
   let end: string | undefined

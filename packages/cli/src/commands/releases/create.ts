@@ -8,7 +8,7 @@ import { createRelease, showRelease } from '@seaworthy/api/releases'
 import { copyContent } from '@seaworthy/oci/content'
 import { bundleManifestName, checkFolderManifest } from '@seaworthy/oci/bundle/manifest'
 import type { Digest } from '@seaworthy/oci/digests'
-import type { Layout } from '@seaworthy/oci/layout'
+import type { ImageLayout } from '@seaworthy/oci/layout'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
 import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
 import { parseRegistryReference } from '@seaworthy/oci/names'
@@ -26,7 +26,7 @@ import { withSession } from '../../session.ts'
 import { makeWorkFolder } from '../../state/work-folders.ts'
 import { describeRelease } from './view.ts'
 
-export interface CreateOptions {
+export interface CreateReleaseOptions {
   platform: string[]
   from: string[]
   /** Whether files are taken as they are, however they are named. */
@@ -43,7 +43,7 @@ export async function createReleaseFrom(
   context: Context,
   product: string,
   version: string,
-  { platform: platforms, from: sources, raw }: CreateOptions,
+  { platform: platforms, from: sources, raw }: CreateReleaseOptions,
 ): Promise<void> {
   requireVersionOf(product, version)
   if (platforms.length !== sources.length) {
@@ -234,7 +234,7 @@ async function openRegistrySource(
 
 async function buildWithProgress(
   context: Context,
-  layout: Layout,
+  layout: ImageLayout,
   release: Omit<Parameters<typeof buildRelease>[0], 'layout'>,
 ) {
   const progress = context.progress('pack')
@@ -279,7 +279,7 @@ function describeDropped(dropped: BuiltRelease['dropped']): string[] {
 
 async function pushWithProgress(
   context: Context,
-  layout: Layout,
+  layout: ImageLayout,
   { digest, target }: { digest: Digest; target: Parameters<typeof copyContent>[0]['target'] },
 ): Promise<void> {
   const progress = context.progress('push')
@@ -301,7 +301,7 @@ async function pushWithProgress(
 }
 
 /** Bytes of all blobs below a manifest, each counted once. */
-async function sumBlobs(layout: Layout, digest: Digest, seen: Set<Digest>): Promise<number> {
+async function sumBlobs(layout: ImageLayout, digest: Digest, seen: Set<Digest>): Promise<number> {
   const { bytes, mediaType } = await layout.readManifest(digest)
   const manifest = parseManifest(bytes, mediaType)
   let total = 0

@@ -8,7 +8,7 @@ import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
 import { collect, collectPlatforms } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withSession } from '../../session.ts'
-import type { CreateOptions } from './create.ts'
+import type { CreateReleaseOptions } from './create.ts'
 import { createReleaseFrom } from './create.ts'
 import { diffReleases } from './diff.ts'
 import { exportRelease } from './export.ts'
@@ -32,8 +32,9 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       collect,
     )
     .option('--raw', 'files stay as they are: an OS image (the default for .swu and .raucb)')
-    .action(async (product: string, version: string, options: CreateOptions, command: Command) =>
-      createReleaseFrom(createContext(ports, command), product, version, options),
+    .action(
+      async (product: string, version: string, options: CreateReleaseOptions, command: Command) =>
+        createReleaseFrom(createContext(ports, command), product, version, options),
     )
   release
     .command('list <product>')

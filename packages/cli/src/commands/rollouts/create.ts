@@ -14,7 +14,7 @@ import { policyOf } from './policy-options.ts'
 import { describePolicy } from './policy-words.ts'
 import { describeFollowUp, describeRollout } from './view.ts'
 
-export interface CreateOptions extends PolicyOptions {
+export interface CreateRolloutOptions extends PolicyOptions {
   fleet: string
   release: { product: string; version: string }
   startAt?: string
@@ -39,7 +39,10 @@ export function instantOption(text: string): string {
   return formatInstant(at)
 }
 
-export async function createRolloutOf(context: Context, options: CreateOptions): Promise<void> {
+export async function createRolloutOf(
+  context: Context,
+  options: CreateRolloutOptions,
+): Promise<void> {
   const policy = await policyOf(options)
   const { product, version } = options.release
   await withSession(context, async ({ client }) => {

@@ -20,7 +20,7 @@ import { collectPages, withSession } from '../../session.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 import type { BackOptions } from './back.ts'
 import { goBack } from './back.ts'
-import type { CreateOptions } from './create.ts'
+import type { CreateRolloutOptions } from './create.ts'
 import { createRolloutOf, instantOption, releaseOption } from './create.ts'
 import { addPolicyOptions } from './policy-options.ts'
 import { showHistory, showUpdates, updateStates } from './updates.ts'
@@ -51,7 +51,7 @@ function addCreateCommand(rollout: Command, ports: CliPorts): void {
       instantOption,
     )
     .option('--dry-run', 'print the policy and what it means; change nothing')
-    .action(async (options: CreateOptions, command: Command) =>
+    .action(async (options: CreateRolloutOptions, command: Command) =>
       createRolloutOf(createContext(ports, command), options),
     )
 }

@@ -27,7 +27,7 @@ import { readPage } from '../views.ts'
 type Deps = Pick<App, 'contentChecks' | 'db' | 'store' | 'trust'>
 
 /** What `createRelease` stores: all that had to be read for it. */
-export interface NewRelease {
+export interface CheckedRelease {
   readonly content: ReadRelease
   readonly files: readonly FileHashesRow[]
 }
@@ -42,7 +42,7 @@ export async function verifyNewRelease(
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
   leaving: AbortSignal | undefined,
-): Promise<NewRelease> {
+): Promise<CheckedRelease> {
   requireWholeProduct(actor, wanted.product)
   requireKnownProduct(actor, await app.trust.freshState(), wanted.product)
   const digest = parseSha256(wanted.digest)
@@ -66,7 +66,7 @@ export async function createRelease(
   tx: WriteTx,
   actor: Actor,
   wanted: { product: string; version: string; digest: string },
-  { content, files }: NewRelease,
+  { content, files }: CheckedRelease,
   now: Date,
 ): Promise<{ row: ReleaseRow; isNew: boolean }> {
   const { product, version } = wanted

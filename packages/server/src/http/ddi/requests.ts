@@ -13,7 +13,7 @@ import { bodyLimits } from '../limits.ts'
 import { findUnstorable } from '../plain-json.ts'
 import { HttpError } from '../problems.ts'
 
-export interface Target {
+export interface DdiTarget {
   readonly tenant: string
   readonly controllerId: string
   /** The decoded segments after the controller id. */
@@ -23,7 +23,7 @@ export interface Target {
 const pathForm = /^\/([^/]+)\/controller\/v1\/([^/]+)(?:\/(.*))?$/
 
 /** `/{tenant}/controller/v1/{controllerId}/…`; `undefined` for any other path. */
-export function parseTarget(path: string): Target | undefined {
+export function parseTarget(path: string): DdiTarget | undefined {
   const match = pathForm.exec(path)
   if (match === null) return undefined
   try {

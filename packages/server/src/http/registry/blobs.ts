@@ -14,7 +14,7 @@ import { RegistryError } from './errors.ts'
 import type { RegistryPorts } from './ports.ts'
 import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './requests.ts'
 
-export interface Call<Actor> {
+export interface RegistryCall<Actor> {
   ports: RegistryPorts<Actor>
   actor: Actor
   request: IncomingMessage
@@ -23,7 +23,7 @@ export interface Call<Actor> {
   query: URLSearchParams
 }
 
-export async function sendBlob<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+export async function sendBlob<Actor>(call: RegistryCall<Actor>, digest: Digest): Promise<void> {
   const { ports, request, response, repository } = call
   const blob = await ports.store.openBlob(repository, digest)
   if (!blob) throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
@@ -81,7 +81,7 @@ export async function writeBody(
   }
 }
 
-export async function deleteBlob<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Digest): Promise<void> {
   const { ports, actor, repository, response } = call
   const { store } = ports
   if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
@@ -95,7 +95,7 @@ export async function deleteBlob<Actor>(call: Call<Actor>, digest: Digest): Prom
 }
 
 /** `POST …/blobs/uploads/`: a mount, a whole blob, or the beginning of an upload. */
-export async function startUpload<Actor>(call: Call<Actor>): Promise<void> {
+export async function startUpload<Actor>(call: RegistryCall<Actor>): Promise<void> {
   const { ports, request, repository, query } = call
   const { store } = ports
   const mount = parseMount(query)
@@ -127,13 +127,19 @@ export async function startUpload<Actor>(call: Call<Actor>): Promise<void> {
 }
 
 /** `PATCH`: the next chunk, or all that a stream brings. */
-export async function appendChunk<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+export async function appendChunk<Actor>(
+  call: RegistryCall<Actor>,
+  uploadId: string,
+): Promise<void> {
   const size = await receive(call, uploadId, undefined)
   sendProgress(call, 202, uploadId, size)
 }
 
 /** `PUT`: an optional last chunk, and the digest that the whole blob must have. */
-export async function finishUpload<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+export async function finishUpload<Actor>(
+  call: RegistryCall<Actor>,
+  uploadId: string,
+): Promise<void> {
   const { ports, repository, query } = call
   const digest = requireDigest(query.get('digest'))
   await receive(call, uploadId, digest)
@@ -141,12 +147,18 @@ export async function finishUpload<Actor>(call: Call<Actor>, uploadId: string): 
   sendCreated(call, digest)
 }
 
-export async function sendUploadStatus<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+export async function sendUploadStatus<Actor>(
+  call: RegistryCall<Actor>,
+  uploadId: string,
+): Promise<void> {
   const size = await call.ports.store.uploadSize(call.repository, uploadId)
   sendProgress(call, 204, uploadId, size)
 }
 
-export async function cancelUpload<Actor>(call: Call<Actor>, uploadId: string): Promise<void> {
+export async function cancelUpload<Actor>(
+  call: RegistryCall<Actor>,
+  uploadId: string,
+): Promise<void> {
   const { ports, repository, response } = call
   await ports.store.uploadSize(repository, uploadId)
   await ports.store.cancelUpload(repository, uploadId)
@@ -154,7 +166,7 @@ export async function cancelUpload<Actor>(call: Call<Actor>, uploadId: string): 
 }
 
 async function receive<Actor>(
-  call: Call<Actor>,
+  call: RegistryCall<Actor>,
   uploadId: string,
   digest: Digest | undefined,
 ): Promise<number> {
@@ -182,7 +194,7 @@ async function receive<Actor>(
 }
 
 function append<Actor>(
-  { ports, request, repository }: Call<Actor>,
+  { ports, request, repository }: RegistryCall<Actor>,
   uploadId: string,
   offset: number,
   digest: Digest | undefined,
@@ -208,7 +220,7 @@ function progressHeaders(
 }
 
 function sendProgress<Actor>(
-  { response, repository }: Call<Actor>,
+  { response, repository }: RegistryCall<Actor>,
   status: number,
   uploadId: string,
   size: number,
@@ -217,7 +229,7 @@ function sendProgress<Actor>(
   response.writeHead(status, { ...progressHeaders(repository, uploadId, size), ...length }).end()
 }
 
-function sendCreated<Actor>({ response, repository }: Call<Actor>, digest: Digest): void {
+function sendCreated<Actor>({ response, repository }: RegistryCall<Actor>, digest: Digest): void {
   response
     .writeHead(201, {
       location: `/v2/${repository}/blobs/${digest}`,

@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { unreachable } from '@seaworthy/std/refusal'
-import type { Call } from './blobs.ts'
+import type { RegistryCall } from './blobs.ts'
 import {
   appendChunk,
   cancelUpload,
@@ -87,7 +87,7 @@ async function answer<Actor>(
   const mount = resource.kind === 'uploads' ? parseMount(query) : undefined
   const alsoNeeded = mount === undefined ? [] : [pullOf(mount.from)]
   const actor = await requireAccess(ports, request, { repository, action }, alsoNeeded)
-  const call: Call<Actor> = { ports, actor, request, response, repository, query }
+  const call: RegistryCall<Actor> = { ports, actor, request, response, repository, query }
   const { method } = request
   switch (resource.kind) {
     case 'blob':

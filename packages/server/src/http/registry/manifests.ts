@@ -9,7 +9,7 @@ import { isNeededByRelease } from '@seaworthy/oci/store/collect'
 import { Refusal } from '@seaworthy/std/refusal'
 import { readBytes } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
-import type { Call } from './blobs.ts'
+import type { RegistryCall } from './blobs.ts'
 import { RegistryError, sendJson } from './errors.ts'
 import type { RegistryEvent } from './ports.ts'
 import { parsePageSize } from './requests.ts'
@@ -22,7 +22,10 @@ function unknown(): RegistryError {
   return new RegistryError(404, 'MANIFEST_UNKNOWN', 'the repository has no such manifest')
 }
 
-export async function sendManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+export async function sendManifest<Actor>(
+  call: RegistryCall<Actor>,
+  reference: string,
+): Promise<void> {
   const { ports, request, response, repository } = call
   const parsed = parseManifestReference(reference)
   if (!parsed) throw unknown()
@@ -43,7 +46,10 @@ export async function sendManifest<Actor>(call: Call<Actor>, reference: string):
   response.end(request.method === 'HEAD' ? undefined : stored.bytes)
 }
 
-export async function putManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+export async function putManifest<Actor>(
+  call: RegistryCall<Actor>,
+  reference: string,
+): Promise<void> {
   const { ports, actor, request, response, repository } = call
   const parsed = parseManifestReference(reference)
   if (!parsed) throw new RegistryError(400, 'MANIFEST_INVALID', 'neither a digest nor a tag')
@@ -100,7 +106,10 @@ async function knownDigest(store: RegistryStore, repository: string, bytes: Uint
  * A tag as reference deletes only the tag. A digest deletes the manifest and its tags, unless a
  * signed release needs it.
  */
-export async function deleteManifest<Actor>(call: Call<Actor>, reference: string): Promise<void> {
+export async function deleteManifest<Actor>(
+  call: RegistryCall<Actor>,
+  reference: string,
+): Promise<void> {
   const { ports, actor, response, repository } = call
   const { store } = ports
   const parsed = parseManifestReference(reference)
@@ -120,7 +129,7 @@ export async function deleteManifest<Actor>(call: Call<Actor>, reference: string
   response.writeHead(202, { 'content-length': 0 }).end()
 }
 
-export async function sendTags<Actor>(call: Call<Actor>): Promise<void> {
+export async function sendTags<Actor>(call: RegistryCall<Actor>): Promise<void> {
   const { ports, response, repository, query } = call
   if (!(await ports.store.hasRepository(repository))) {
     throw new RegistryError(404, 'NAME_UNKNOWN', 'no such repository')
@@ -139,7 +148,10 @@ export async function sendTags<Actor>(call: Call<Actor>): Promise<void> {
   sendJson(response, 200, { name: repository, tags }, link)
 }
 
-export async function sendReferrers<Actor>(call: Call<Actor>, digest: Digest): Promise<void> {
+export async function sendReferrers<Actor>(
+  call: RegistryCall<Actor>,
+  digest: Digest,
+): Promise<void> {
   const { ports, response, repository, query } = call
   const wanted = query.get('artifactType')
   const after = query.get('last') ?? ''

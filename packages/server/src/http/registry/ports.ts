@@ -48,14 +48,14 @@ export interface TokenRequest {
   request: IncomingMessage
 }
 
-export interface IssuedToken {
+export interface IssuedRegistryToken {
   token: string
   expiresInSeconds: number
   issuedAt: Date
 }
 
 export type IssueResult =
-  | { kind: 'issued'; token: IssuedToken }
+  | { kind: 'issued'; token: IssuedRegistryToken }
   /** Credentials are missing or wrong: 401. */
   | { kind: 'unauthorized' }
   | { kind: 'too_many_requests'; retryAfterSeconds: number }

@@ -16,7 +16,7 @@ export type Resource =
   | { kind: 'tags'; repository: string }
   | { kind: 'referrers'; repository: string; digest: Digest }
 
-export interface Target {
+export interface RegistryTarget {
   resource: Resource
   query: URLSearchParams
 }
@@ -32,7 +32,7 @@ const forms: readonly [Resource['kind'], RegExp][] = [
 ]
 
 /** Throws `RegistryError` for a path that is not one of the API's. */
-export function parseRegistryTarget(url: string): Target {
+export function parseRegistryTarget(url: string): RegistryTarget {
   if (url.length > urlLengthMax) throw new RegistryError(414, 'NAME_INVALID', 'the URL is too long')
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
