@@ -471,6 +471,33 @@ export const houseRules: Rule[] = [
     passes: [at('a\n'.repeat(linesMax))],
   },
   banCalls(
+    'what comes in pieces is put together by a ByteCollector',
+    [
+      {
+        pattern:
+          /\b(?:pieces|parts|chunks|blocks|waiting|rest|received|kept)\.push\(\s*(?:(?:piece|part|chunk|block|taken|data)\b|Uint8Array\.from\()/g,
+        instead: 'take `createByteCollector` (std/bytes): a piece may be one byte',
+      },
+    ],
+    {
+      caught: [
+        at('for await (const piece of body) pieces.push(piece)'),
+        at('await readAll(source, (piece) => void pieces.push(piece))'),
+        at('waiting.push(taken)'),
+        at('parts.push(part as Buffer)'),
+        at('chunks.push(Uint8Array.from(chunk))'),
+        ['packages/std/src/http.ts', 'parts.push(part)'],
+      ],
+      passes: [
+        at('for await (const piece of body) collector.add(piece)'),
+        at('parts.push({ name, offset, size })'),
+        at('reader.push(chunk)'),
+        ['packages/agent/src/a.test.ts', 'pieces.push(piece)'],
+      ],
+    },
+    (file) => /^packages\/\w+\/src\//.test(file.path) && !file.isTest,
+  ),
+  banCalls(
     'slow hashes of the server wait in one queue',
     [
       {

@@ -3,7 +3,7 @@
  * against one (image-spec, descriptor.md).
  */
 import { createHash, hash } from 'node:crypto'
-import { joinBytes } from '@seaworthy/std/bytes'
+import { createByteCollector } from '@seaworthy/std/bytes'
 import { invariant, Refusal, TrustError } from '@seaworthy/std/refusal'
 
 export const digestAlgorithms = ['sha256', 'sha512'] as const
@@ -129,9 +129,9 @@ export async function collectVerified(
   source: AsyncIterable<Uint8Array>,
   expected: ExpectedContent,
 ): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = []
-  await readVerified(source, expected, (piece) => void pieces.push(piece))
-  return joinBytes(pieces)
+  const content = createByteCollector()
+  await readVerified(source, expected, (piece) => content.add(piece))
+  return content.take()
 }
 
 /** Throws `TrustError<ContentFault>` unless the digester saw exactly the expected content. */

@@ -75,6 +75,55 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   return whole
 }
 
+/**
+ * Bytes that come in pieces. Each piece is copied into one buffer that grows, because a piece may
+ * be one byte, and keep hundreds of others alive.
+ */
+export interface ByteCollector {
+  readonly length: number
+  /** The size of the buffer: at most twice the bytes in it, or 1 KiB. */
+  readonly capacity: number
+  add(piece: Uint8Array): void
+  /** All bytes in one piece; the collector is empty afterwards. */
+  take(): Uint8Array<ArrayBuffer>
+}
+
+export function createByteCollector(): ByteCollector {
+  let buffer = new ArrayBuffer(0)
+  let bytes = new Uint8Array(buffer)
+  let length = 0
+  const resize = (capacity: number) => {
+    buffer = buffer.transfer(capacity)
+    bytes = new Uint8Array(buffer)
+  }
+  return {
+    get length() {
+      return length
+    },
+    get capacity() {
+      return buffer.byteLength
+    },
+    add(piece) {
+      const needed = length + piece.length
+      if (needed > buffer.byteLength) {
+        resize(Math.max(needed, Math.min(2 * buffer.byteLength, 2 * needed), capacityMin))
+      }
+      bytes.set(piece, length)
+      length = needed
+    },
+    take() {
+      resize(length)
+      const whole = bytes
+      buffer = new ArrayBuffer(0)
+      bytes = new Uint8Array(buffer)
+      length = 0
+      return whole
+    },
+  }
+}
+
+const capacityMin = 1024
+
 /** Equality of public bytes. Not constant in time: never compare secrets with it. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false

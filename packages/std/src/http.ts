@@ -3,7 +3,7 @@
  * nothing: the caller decides that. It asks for content without a coding, and refuses a coded
  * answer. It checks the peer (a pin or a CA) before it sends a byte.
  */
-import { joinBytes } from './bytes.ts'
+import { createByteCollector } from './bytes.ts'
 
 export interface HttpRequest {
   method: string
@@ -68,18 +68,16 @@ export class BodyTooLongError extends Error {
 
 /**
  * Returns the whole body. Throws `BodyTooLongError` as soon as it exceeds `maxBytes`, and keeps no
- * more than that in memory.
+ * more than twice that in memory, however small its pieces are.
  */
 export async function readBody(
   response: HttpResponse,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of response.body) {
-    length += part.length
-    if (length > maxBytes) throw new BodyTooLongError(maxBytes)
-    parts.push(part)
+  const body = createByteCollector()
+  for await (const piece of response.body) {
+    if (body.length + piece.length > maxBytes) throw new BodyTooLongError(maxBytes)
+    body.add(piece)
   }
-  return joinBytes(parts)
+  return body.take()
 }

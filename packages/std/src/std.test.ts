@@ -6,10 +6,13 @@ import {
   base64UrlEncode,
   compareBytes,
   crc32,
+  createByteCollector,
   hexDecode,
   hexEncode,
+  joinBytes,
   utf8Encode,
 } from './bytes.ts'
+import { readBody } from './http.ts'
 import { isId, newId, parseId } from './ids.ts'
 import { jsonLog } from './log.ts'
 import { printable } from './printable.ts'
@@ -30,6 +33,47 @@ test('text forms of bytes go there and back, and only their canonical form is re
     assert.throws(() => base64UrlDecode(text), SyntaxError, text)
   }
 })
+
+test('A9 attack: whatever the pieces are, bytes are kept in one buffer of at most twice their size, and no piece is (property)', () => {
+  const pieces = fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 50 })
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 3 }), (bodies) => {
+      const collector = createByteCollector()
+      for (const body of bodies) {
+        let length = 0
+        for (const piece of body) {
+          const lent = Uint8Array.from(piece)
+          collector.add(lent)
+          // Whatever kept the piece instead of its bytes gives these.
+          lent.fill(0xff)
+          length += piece.length
+          assert.equal(collector.length, length)
+          assert.ok(collector.capacity <= Math.max(1024, 2 * length))
+        }
+        const whole = collector.take()
+        assert.deepEqual(whole, joinBytes(body))
+        assert.equal(whole.buffer.byteLength, whole.length)
+        assert.deepEqual([collector.length, collector.capacity], [0, 0])
+      }
+    }),
+  )
+})
+
+test('A9 attack: a server that lies in pieces of one byte has none of them kept', async () => {
+  const text = utf8Encode('x'.repeat(1000) + 'y')
+  const response = { status: 200, headers: {}, body: lendByteByByte(text) }
+  assert.deepEqual(await readBody(response, 1001), text)
+  const longer = { ...response, body: lendByteByByte(text) }
+  await assert.rejects(readBody(longer, 1000), { name: 'BodyTooLongError' })
+})
+
+async function* lendByteByByte(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const lent = new Uint8Array(1)
+  for (const byte of bytes) {
+    lent[0] = byte
+    yield lent
+  }
+}
 
 test('compareBytes orders as unsigned bytes, shorter first', () => {
   assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(255)) < 0)

@@ -131,6 +131,19 @@ test('a fetcher without end of line is left at the limit, holding no more than t
   await assert.rejects(readMessages(endless(), 10_000).next(), refusedAs('message_too_long'))
 })
 
+test('T7 attack: a fetcher that speaks byte by byte has no piece kept, only the bytes of one message', async () => {
+  async function* lendByteByByte() {
+    const lent = new Uint8Array(1)
+    for (const byte of utf8Encode('{"id":1}\n{"id":23}\n')) {
+      lent[0] = byte
+      yield lent
+    }
+  }
+  const messages: unknown[] = []
+  for await (const message of readMessages(lendByteByByte())) messages.push(message)
+  assert.deepEqual(messages, [{ id: 1 }, { id: 23 }])
+})
+
 test('any bytes from the fetcher give messages or a coded refusal', async () => {
   const junk = fc.oneof(
     fc.uint8Array(),

@@ -1,7 +1,7 @@
 /** JSON lines over a pair of byte streams: bounded, one message a line. */
 import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
-import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { createByteCollector, utf8Encode } from '@seaworthy/std/bytes'
 import type { HandoverRefusal } from '../refusals.ts'
 import { malformed, messageBytesMax } from './messages.ts'
 
@@ -24,25 +24,21 @@ export async function* readMessages(
   incoming: AsyncIterable<Uint8Array>,
   bytesMax = messageBytesMax,
 ): AsyncGenerator {
-  let rest: Uint8Array[] = []
-  let restLength = 0
+  const rest = createByteCollector()
   for await (const piece of incoming) {
     let from = 0
     for (;;) {
       const end = piece.indexOf(0x0a, from)
       const part = piece.subarray(from, end === -1 ? undefined : end)
-      if (restLength + part.length > bytesMax) {
+      if (rest.length + part.length > bytesMax) {
         throw new Refusal<HandoverRefusal>(
           'message_too_long',
           `a message has at most ${bytesMax} bytes`,
         )
       }
-      rest.push(part)
-      restLength += part.length
+      rest.add(part)
       if (end === -1) break
-      const line = joinBytes(rest)
-      rest = []
-      restLength = 0
+      const line = rest.take()
       from = end + 1
       yield parseLine(line)
     }

@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
-import { hexEncode } from '@seaworthy/std/bytes'
+import { createByteCollector, hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
 
@@ -93,26 +93,19 @@ export async function readBounded(
     const { size } = await file.stat()
     // One byte more than announced is read, so that a growing file, or one without a size such as a
     // pipe, is noticed.
-    const parts: Uint8Array[] = []
-    let length = 0
+    const part = new Uint8Array(Math.min(maxBytes + 1, Math.max(size + 1, 65_536)))
+    const whole = createByteCollector()
     for (;;) {
-      const part = new Uint8Array(Math.min(maxBytes + 1 - length, Math.max(size + 1, 65_536)))
-      const { bytesRead } = await file.read(part, 0, part.length, null)
+      const wanted = Math.min(part.length, maxBytes + 1 - whole.length)
+      const { bytesRead } = await file.read(part, 0, wanted, null)
       if (bytesRead === 0) break
-      parts.push(part.subarray(0, bytesRead))
-      length += bytesRead
-      if (length > maxBytes)
+      whole.add(part.subarray(0, bytesRead))
+      if (whole.length > maxBytes)
         throw new CliError('failed', `${path}: longer than ${maxBytes} bytes`, {
           wayOut: 'It is not the file that this takes: check the path.',
         })
     }
-    const whole = new Uint8Array(length)
-    let offset = 0
-    for (const part of parts) {
-      whole.set(part, offset)
-      offset += part.length
-    }
-    return whole
+    return whole.take()
   } finally {
     await file.close()
   }

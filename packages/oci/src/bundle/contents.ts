@@ -4,6 +4,7 @@
  * this, never believed.
  */
 import { createHash, hash } from 'node:crypto'
+import { createByteCollector } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
 import type { TarLimits, TarSink } from '../tar/read.ts'
@@ -54,7 +55,7 @@ type FoundManifest = { bytes: Uint8Array } | { fault: string }
 
 /** Keeps `seaworthy.json`, and gives everything on to `next`. */
 function createKeepingSink(next: TarSink): TarSink & { found(): FoundManifest | undefined } {
-  const pieces: Uint8Array[] = []
+  const kept = createByteCollector()
   let isKeeping = false
   let found: FoundManifest | 'file' | undefined
   return {
@@ -75,11 +76,11 @@ function createKeepingSink(next: TarSink): TarSink & { found(): FoundManifest | 
       return next.beginFile(path, size, isExecutable)
     },
     writeFile(piece) {
-      if (isKeeping) pieces.push(Uint8Array.from(piece))
+      if (isKeeping) kept.add(piece)
       return next.writeFile(piece)
     },
     endFile: () => next.endFile(),
-    found: () => (found === 'file' ? { bytes: Buffer.concat(pieces) } : found),
+    found: () => (found === 'file' ? { bytes: kept.take() } : found),
   }
 }
 

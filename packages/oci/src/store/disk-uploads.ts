@@ -6,7 +6,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { link, mkdir, open, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hexEncode } from '@seaworthy/std/bytes'
+import { createByteCollector, hexEncode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
@@ -104,22 +104,18 @@ export function createDiskUploads(
     { offset, source, sizeMax }: AppendOptions,
   ): Promise<void> {
     let received = 0
-    let waiting: Uint8Array[] = []
-    let waitingBytes = 0
+    const waiting = createByteCollector()
     let flushedBytes = 0
     let touchedAtMs = ports.clock.monotonicMs()
     let writing: Promise<unknown> = Promise.resolve()
     let flushing: Promise<unknown> = Promise.resolve()
     const write = async () => {
-      const batch = waiting
-      const length = waitingBytes
-      waiting = []
-      waitingBytes = 0
+      const batch = waiting.take()
       await writing
-      if (length > 0) writing = writeAll(file, batch, length)
+      if (batch.length > 0) writing = writeAll(file, batch)
       // It is awaited before the next write; until then its rejection is not unhandled.
       writing.catch(() => {})
-      for (const piece of batch) digester.update(piece)
+      digester.update(batch)
     }
     try {
       for await (const piece of source) {
@@ -127,9 +123,8 @@ export function createDiskUploads(
           throw new Refusal<StoreRefusal>('upload_too_large', 'more bytes than are allowed')
         }
         received += piece.length
-        waiting.push(piece)
-        waitingBytes += piece.length
-        if (waitingBytes < batchBytes) continue
+        waiting.add(piece)
+        if (waiting.length < batchBytes) continue
         await write()
         if (received - flushedBytes >= flushEveryBytes) {
           flushedBytes = received
@@ -161,7 +156,7 @@ export function createDiskUploads(
         for await (const piece of part.createReadStream({ highWaterMark: batchBytes })) {
           const bytes = piece as Uint8Array
           digester.update(bytes)
-          await writeAll(output, [bytes], bytes.length)
+          await writeAll(output, bytes)
         }
       }
       await output.datasync()
@@ -299,12 +294,8 @@ function partName(offset: number): string {
   return `${String(offset).padStart(16, '0')}.part`
 }
 
-async function writeAll(file: FileHandle, pieces: Uint8Array[], length: number): Promise<void> {
-  const { bytesWritten } = await file.writev(pieces)
-  if (bytesWritten === length) return
-  let written = bytesWritten
-  const rest = Buffer.concat(pieces)
-  while (written < length) {
-    written += (await file.write(rest, written, length - written)).bytesWritten
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await file.write(bytes, written, bytes.length - written)).bytesWritten
   }
 }

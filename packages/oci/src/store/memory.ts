@@ -2,7 +2,7 @@
  * A store in memory, for tests and simulations. It keeps nothing across a restart and copies
  * nothing it is handed.
  */
-import { hexEncode, joinBytes } from '@seaworthy/std/bytes'
+import { createByteCollector, hexEncode, joinBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
@@ -28,7 +28,7 @@ interface Repository {
 
 interface Upload {
   repository: string
-  pieces: Uint8Array[]
+  parts: Uint8Array[]
   size: number
   usedAtMs: number
 }
@@ -97,7 +97,7 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
 
     async createUpload(repository) {
       const uploadId = hexEncode(ports.random.bytes(16))
-      uploads.set(uploadId, { repository, pieces: [], size: 0, usedAtMs: nowMs() })
+      uploads.set(uploadId, { repository, parts: [], size: 0, usedAtMs: nowMs() })
       return uploadId
     },
     async uploadSize(repository, uploadId) {
@@ -105,7 +105,7 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
     },
     async appendUpload(repository, uploadId, { offset, source, sizeMax }) {
       const upload = uploadOf(repository, uploadId)
-      const pieces: Uint8Array[] = []
+      const received = createByteCollector()
       let size = offset
       let failure: { error: unknown } | undefined
       if (offset !== upload.size) {
@@ -115,7 +115,7 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
         for await (const piece of source) {
           size += piece.length
           if (size > sizeMax) throw new Refusal<StoreRefusal>('upload_too_large', 'too many bytes')
-          pieces.push(Uint8Array.from(piece))
+          received.add(piece)
         }
       } catch (error) {
         if (error instanceof Refusal) throw error
@@ -124,14 +124,14 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
       if (offset !== upload.size) {
         throw new Refusal<StoreRefusal>('upload_offset', 'the upload is at another offset')
       }
-      for (const piece of pieces) upload.pieces.push(piece)
+      upload.parts.push(received.take())
       upload.size = size
       upload.usedAtMs = nowMs()
       if (failure) throw failure.error
       return size
     },
     async commitUpload(repository, uploadId, digest) {
-      const bytes = joinBytes(uploadOf(repository, uploadId).pieces)
+      const bytes = joinBytes(uploadOf(repository, uploadId).parts)
       uploads.delete(uploadId)
       if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
         throw new Refusal<StoreRefusal>('digest_mismatch', 'the bytes do not have that digest')

@@ -6,7 +6,7 @@ import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { seededRandom } from '@seaworthy/std/random'
 import { hourMs, ManualClock } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
-import { digestOf } from '../digests.ts'
+import { collectVerified, digestOf } from '../digests.ts'
 import type { Descriptor, Manifest } from '../manifests.ts'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
 import { collectGarbage, isNeededByRelease, requireClosure } from './collect.ts'
@@ -223,6 +223,28 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
         assert.equal(winners.length, 1)
         const digest = digestOf(utf8Encode(results[0].status === 'fulfilled' ? 'aaaa' : 'bbbb'))
         assert.equal((await store.commitUpload('product', uploadId, digest)).size, 4)
+      }),
+    )
+    it(
+      'A9 attack: an upload that comes byte by byte has no piece kept, only its bytes',
+      withStore(async ({ store }) => {
+        const bytes = utf8Encode('0123456789'.repeat(200))
+        async function* lendByteByByte() {
+          const lent = new Uint8Array(1)
+          for (const byte of bytes) {
+            lent[0] = byte
+            yield lent
+          }
+        }
+        const uploadId = await store.createUpload('product')
+        const source = lendByteByByte()
+        await store.appendUpload('product', uploadId, { offset: 0, source, sizeMax: 2000 })
+        const digest = digestOf(bytes)
+        await store.commitUpload('product', uploadId, digest)
+        const blob = await store.openBlob('product', digest)
+        assert.deepEqual(await collectVerified(blob!.read(), { digest, size: 2000 }), bytes)
+        // What reads a blob into memory keeps no piece either.
+        assert.deepEqual(await collectVerified(lendByteByByte(), { digest, size: 2000 }), bytes)
       }),
     )
     it(

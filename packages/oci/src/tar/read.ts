@@ -4,6 +4,7 @@
  * entries, sparse files, unknown pax records, links that lead out, duplicates, entries whose folder
  * is no folder, anything behind the end.
  */
+import { createByteCollector } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PaxRecords, RawHeader, TarEntry } from './format.ts'
 import {
@@ -105,7 +106,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   let remaining = 0
   let padding = 0
   let pax: PaxRecords | undefined
-  let paxBlocks: Uint8Array[] = []
+  const paxBlocks = createByteCollector()
   let paxSize = 0
   let zeroBlocks = 0
   let lastPath = ''
@@ -177,7 +178,6 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
       if (raw.size === 0 || raw.size > paxBytesMax) refuse('tar_pax', 'a pax header of that size')
       paxSize = raw.size
       remaining = raw.size + paddingAfter(raw.size)
-      paxBlocks = []
       state = 'pax'
       return
     }
@@ -204,7 +204,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   }
 
   function takePax(): void {
-    const blocks = Buffer.concat(paxBlocks)
+    const blocks = paxBlocks.take()
     headerBytes.push(blocks)
     if (!isZero(blocks.subarray(paxSize))) refuse('tar_padding', 'padding is not zero')
     pax =
@@ -258,7 +258,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
         case 'pax': {
           if (at === piece.length) return [at, undefined]
           const end = Math.min(piece.length, at + remaining)
-          paxBlocks.push(Uint8Array.from(piece.subarray(at, end)))
+          paxBlocks.add(piece.subarray(at, end))
           remaining -= end - at
           at = end
           if (remaining === 0) takePax()

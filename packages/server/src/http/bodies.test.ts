@@ -8,7 +8,7 @@ import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ManualClock } from '@seaworthy/std/time'
-import { dropUnwantedBodies, readBytes, readPieces } from './bodies.ts'
+import { dropUnwantedBodies, readArrived, readBytes, readPieces } from './bodies.ts'
 import { bodyLimits, unwantedBody } from './limits.ts'
 import { createCredit } from './pace.ts'
 
@@ -38,6 +38,30 @@ test('A9 slow body: a document that drips in is refused when its time is over, h
     await settle()
   }
   await refused
+})
+
+test('A9 attack: a body in chunks of one byte costs memory for its bytes, and none of its chunks is kept', async () => {
+  const text = Buffer.from('0123456789'.repeat(300))
+  async function* lendByteByByte() {
+    const lent = new Uint8Array(1)
+    for (const byte of text) {
+      lent[0] = byte
+      yield lent
+    }
+  }
+  const limits = { ...bodyLimits.route, bytesMax: text.length }
+  const chunked = Object.assign(request(), { iterator: lendByteByByte })
+  assert.deepEqual(await readBytes(chunked as never, limits, ports()), text)
+  // What has arrived before it is read is put together in the same way.
+  let at = 0
+  const lent = [Buffer.alloc(1), Buffer.alloc(1)] as const
+  const read = () => {
+    if (at === text.length) return null
+    const piece = lent[at % 2 === 0 ? 0 : 1]
+    piece[0] = text[at++]!
+    return piece
+  }
+  assert.deepEqual(readArrived({ read } as never), text)
 })
 
 test('A9 slow body: an upload that stalls is refused; one that keeps its pace goes on for a day', async () => {

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Readable } from 'node:stream'
+import { createByteCollector } from '@seaworthy/std/bytes'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { BodyLimits } from './limits.ts'
 import { unwantedBody } from './limits.ts'
@@ -31,9 +32,9 @@ export async function readBytes(
     if (bytes.length > bytesMax) throw tooLarge(bytesMax)
     return bytes
   }
-  const parts: Uint8Array[] = []
-  for await (const piece of readPieces(req, limits, ports)) parts.push(piece)
-  return Buffer.concat(parts)
+  const body = createByteCollector()
+  for await (const piece of readPieces(req, limits, ports)) body.add(piece)
+  return Buffer.from(body.take().buffer)
 }
 
 /**
@@ -97,9 +98,14 @@ function tooLarge(bytesMax: number): HttpError {
 
 /** Reads all that has arrived so far; one `read` may give only the first part of it. */
 export function readArrived(stream: Readable): Buffer {
-  const parts: Buffer[] = []
-  for (let part: unknown; (part = stream.read()) !== null;) parts.push(part as Buffer)
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  const read = () => stream.read() as Buffer | null
+  const first = read()
+  let next = read()
+  if (first === null || next === null) return first ?? Buffer.alloc(0)
+  const all = createByteCollector()
+  all.add(first)
+  for (; next !== null; next = read()) all.add(next)
+  return Buffer.from(all.take().buffer)
 }
 
 function nextTurn(): Promise<void> {

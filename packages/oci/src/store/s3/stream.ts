@@ -1,5 +1,5 @@
 /** Writes a stream of unknown length into one object, with at most two parts in memory. */
-import { joinBytes } from '@seaworthy/std/bytes'
+import { createByteCollector } from '@seaworthy/std/bytes'
 import type { S3Client } from './client.ts'
 import { ObjectStoreError } from './errors.ts'
 import type { StoredBytes } from './records.ts'
@@ -25,14 +25,11 @@ export async function writeStream(
 ): Promise<StoredBytes> {
   const etags: Promise<string>[] = []
   let partsId: string | undefined
-  let waiting: Uint8Array[] = []
-  let waitingBytes = 0
+  const waiting = createByteCollector()
   let size = 0
 
   const writePart = async () => {
-    const part = joinBytes(waiting)
-    waiting = []
-    waitingBytes = 0
+    const part = waiting.take()
     partsId ??= await client.startParts(key)
     // One part is on its way while the next one comes in.
     await etags.at(-1)
@@ -45,18 +42,17 @@ export async function writeStream(
     for await (const piece of source) {
       size += piece.length
       for (let rest = piece; rest.length > 0;) {
-        const taken = rest.subarray(0, partBytes - waitingBytes)
+        const taken = rest.subarray(0, partBytes - waiting.length)
         rest = rest.subarray(taken.length)
-        waiting.push(taken)
-        waitingBytes += taken.length
-        if (waitingBytes === partBytes) await writePart()
+        waiting.add(taken)
+        if (waiting.length === partBytes) await writePart()
       }
     }
     if (partsId === undefined) {
-      const etag = await client.write(key, joinBytes(waiting))
+      const etag = await client.write(key, waiting.take())
       return { key, etag: etag!, size }
     }
-    if (waitingBytes > 0) await writePart()
+    if (waiting.length > 0) await writePart()
     await client.finishParts(key, partsId, await Promise.all(etags))
     const stored = await client.head(key)
     if (stored?.size !== size) {
