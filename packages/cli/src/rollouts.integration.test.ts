@@ -353,7 +353,14 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
   assert.ok(devices.every(({ running }) => running?.version === '2.0'))
 
   const back = (...options: string[]) => ann.ok('rollout', 'back', bad.id, ...options)
+  // A rehearsal asks the server, although the release is still to be signed.
+  const follow = (how: string) => ann.ok('fleet', 'set', bad.fleet, '--follow', how)
+  await follow('newest')
+  const refused = await ann.fails(3, 'rollout', 'back', bad.id, '--dry-run')
+  assert.match(refused, /follows the newest release/)
+  await follow('rollouts')
   const plan = await back('--dry-run')
+  assert.match(plan, /Nothing stands against it now/)
   assert.match(
     plan,
     /from web@2\.0 to the content of 1\.0, which the rollout rollout_\w+ brought before/,
@@ -444,7 +451,9 @@ async function refuseLies(
   await zoe.ok('login', server.url, '--pin', server.pin, '--token', token)
   assert.match(await zoe.ok('rollout', 'back', worse.id), /under way already/)
   lies.push(['"wayBackOf":"', '"wayBackOf":null,"x":"'])
-  assert.match(await zoe.ok('rollout', 'back', worse.id, '--dry-run'), /a counter above 4/)
+  // What the server says of the plan depends on how far the way back is that she is not shown.
+  const { out, err } = await zoe.run('rollout', 'back', worse.id, '--dry-run')
+  assert.match(out + err, /a counter above 4/)
   lies.push([worse.sha256, bad.sha256])
   const refused = await zoe.fails(3, 'rollout', 'back', worse.id, '--dry-run')
   assert.match(refused, /describes 3\.0 otherwise than its channel signed it/)

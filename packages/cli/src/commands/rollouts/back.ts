@@ -6,7 +6,8 @@ import type { FleetView } from '@seaworthy/api/fleets'
 import { listFleets, showFleet } from '@seaworthy/api/fleets'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { RolloutView } from '@seaworthy/api/rollouts'
-import { createRollout, listRollouts, showRollout } from '@seaworthy/api/rollouts'
+import { checkRollout, createRollout, listRollouts, showRollout } from '@seaworthy/api/rollouts'
+import type { BodyOf } from '@seaworthy/api/route'
 import type { Context } from '../../context.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
 import type { Session } from '../../session.ts'
@@ -49,7 +50,11 @@ export async function goBack(
     const before = findVersionBefore({ rollout, fleet, rollouts, current }, options.to)
     const way = planWayBack({ rollout, current, before: before.version }, options)
     describeWay(context, { rollout, way, why: before.why })
-    if (options.dryRun === true) return showPlan(context, way, policy)
+    const wanted = { fleet: fleet.name, version: way.version, policy, wayBackOf: rolloutId }
+    if (options.dryRun === true) {
+      await requirePossible(session, way, wanted)
+      return showPlan(context, way, policy)
+    }
     await warnOthers(context, session, rollout)
     const isPublished = await publishAgain(context, session, {
       way,
@@ -60,12 +65,7 @@ export async function goBack(
     })
     if (!isPublished) return showWaiting(context, rollout, way)
     context.say('3. Move the devices that run the bad release to it')
-    const view = await createPatiently(context, session, {
-      fleet: fleet.name,
-      version: way.version,
-      policy,
-      wayBackOf: rolloutId,
-    })
+    const view = await createPatiently(context, session, wanted)
     context.show({ release: way.version, rollout: view }, () => [
       ...describeRollout(context, view, { isShort: true }),
       '',
@@ -110,7 +110,26 @@ function showPlan(context: Context, way: WayBack, policy: Policy): void {
     '3. Move the devices that run the bad release to it',
     '',
     ...describePolicy(policy),
+    '',
+    'Nothing stands against it now. Nothing was begun.',
   ])
+}
+
+/**
+ * Asks the server whether it would begin the rollout. What is still to be signed it does not know
+ * yet: it says so last, when nothing else stands against it.
+ */
+async function requirePossible(
+  { client }: Session,
+  way: WayBack,
+  body: BodyOf<typeof checkRollout>,
+): Promise<void> {
+  try {
+    await client.call(checkRollout, { body })
+  } catch (error) {
+    const isUnknown = error instanceof ProblemError && error.code === 'release_not_published'
+    if (!isUnknown || way.isPublished) throw error
+  }
 }
 
 function showKnown(context: Context, known: RolloutView): void {

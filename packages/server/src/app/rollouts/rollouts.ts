@@ -84,9 +84,11 @@ async function requireGrounds(
   const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
   checkPolicy(wanted.policy, app.zones)
   requireTrust(await app.trust.freshState())
-  const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
   const others = await lockFleetRollouts(tx, fleet.name, wanted.wayBackOf)
   const back = wanted.wayBackOf === null ? null : requireBack(others, fleet, wanted.wayBackOf)
+  // The release comes last: of one that is still to be signed, the refusal says that all else is
+  // as it must be.
+  const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
   checkRelease(release, fleet.name, wanted.policy, back)
   checkNewer(release, fleet, others, wanted.policy, back)
   return { fleet, release, back }
