@@ -11,13 +11,17 @@ import {
   approvePairing,
   becomeOwner,
   changeRole,
+  confirmByCode,
   disable,
   findPairing,
   invite,
   makeNewLink,
   makeRecoveryCodes,
   recover,
+  requirePasskeys,
+  setPassword,
   signIn,
+  signInByPassword,
   signOut,
 } from './testing/walk.ts'
 
@@ -70,6 +74,23 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await late.page.getByRole('alert').waitFor()
     await late.close()
 
+    // A browser that refuses passkeys: a password with an authenticator, or a recovery code.
+    const byPassword = { name: 'ben', password: 'gravel otter seventeen lamps' }
+    const app = await setPassword(invited.page, byPassword)
+    await invited.page.getByText('You sign in as ben').waitFor()
+    await assertGood(invited, 'account with a password')
+    await signOut(invited.page)
+    await signInByPassword(invited.page, byPassword, codes[7]!)
+    await invited.page.getByText('You sign in as ben').waitFor()
+    await server.endConfirmations()
+    await confirmByCode(invited.page, app)
+    await requirePasskeys(owner.page, 'operator')
+    await owner.page.getByText('owner, admin, releaser, and operator').waitFor()
+    await assertGood(owner, 'people with the policy')
+    await invited.page.goto('/account')
+    await signIn(invited.page)
+    await invited.page.getByText('it opens nothing now').waitFor()
+
     await signOut(invited.page)
     await signIn(invited.page)
     await invited.page.getByRole('heading', { name: 'Your account' }).waitFor()
@@ -77,7 +98,7 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await invited.losePasskeys()
     await invited.page.getByRole('link', { name: 'Use a recovery code' }).click()
     await recover(invited.page, codes[3]!.toUpperCase().replaceAll('-', ' '))
-    await invited.page.getByText('9 of your recovery codes are unused.').waitFor()
+    await invited.page.getByText('8 of your recovery codes are unused.').waitFor()
 
     await server.endConfirmations()
     const newLink = await makeNewLink(owner.page, 'Ben Okafor')

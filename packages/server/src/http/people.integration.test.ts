@@ -61,6 +61,8 @@ import {
 } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { createTotpApp } from '@seaworthy/std/testing/totp'
+import type { TotpApp } from '@seaworthy/std/testing/totp'
 import { systemClock } from '@seaworthy/std/time'
 import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
@@ -69,7 +71,6 @@ import {
   createAuthenticator,
   createTestBrowser,
   createTestClient,
-  createTotpApp,
   startTestServer,
 } from '../testing/index.ts'
 
@@ -452,7 +453,7 @@ test('A4 attack: an admin with a scope invites an owner, an admin without one, o
   ] as const
   for (const body of beyond) {
     await assert.rejects(
-      browser.api.call(createInvitation, { body: structuredClone(body) as never }),
+      browser.api.call(createInvitation, { body: structuredClone(body) }),
       refused('grant_exceeds_own'),
     )
   }
@@ -462,7 +463,7 @@ test('A4 attack: an admin with a scope invites an owner, an admin without one, o
   await assert.rejects(client.api.call(createInvitation, { body }), refused('grant_exceeds_own'))
   const scoped = { role: 'owner', products: ['acme'] } as const
   await assert.rejects(
-    owner.api.call(createInvitation, { body: structuredClone(scoped) as never }),
+    owner.api.call(createInvitation, { body: structuredClone(scoped) }),
     refused('owner_scoped'),
   )
 })
@@ -796,7 +797,7 @@ test('A3 A9 attack: strangers begin pairings without end, or have a page begin o
 const password = 'gravel otter seventeen lamps'
 
 /** A code that is taken for half a minute and more, or one of a clock that is off. */
-function totpOf(app: ReturnType<typeof createTotpApp>, offSeconds = 29): string {
+function totpOf(app: TotpApp, offSeconds = 29): string {
   return app.codeAt(new Date(systemClock.now().getTime() + offSeconds * 1000))
 }
 

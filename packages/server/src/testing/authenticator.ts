@@ -2,7 +2,7 @@
  * An authenticator in software, and a browser that carries cookies: what a person has in front of
  * them. Both can be told to lie, as an attacker’s would.
  */
-import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type {
   CreationOptions,
@@ -222,23 +222,6 @@ export function createTestBrowser(
     async stepUp() {
       const asked = await api.call(askStepUp, {})
       return api.call(stepUp, { body: authenticator.get(asked) })
-    },
-  }
-}
-
-/** An app that shows codes, with the secret that the server gave it. */
-export function createTotpApp(secret: string): { readonly codeAt: (at: Date) => string } {
-  const bits = Array.from(secret, (letter) =>
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
-  ).join('')
-  const key = Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)))
-  return {
-    codeAt(at) {
-      const counter = Buffer.alloc(8)
-      counter.writeBigUInt64BE(BigInt(Math.floor(at.getTime() / 30_000)))
-      const mac = createHmac('sha1', key).update(counter).digest()
-      const number = mac.readUInt32BE(mac.at(-1)! & 15) & 0x7fff_ffff
-      return String(number % 1_000_000).padStart(6, '0')
     },
   }
 }

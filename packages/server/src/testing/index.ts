@@ -32,13 +32,7 @@ export {
   signReport,
 } from './device.ts'
 export type { TestDevice } from './device.ts'
-export {
-  acceptLink,
-  becomeOwner,
-  createAuthenticator,
-  createTestBrowser,
-  createTotpApp,
-} from './authenticator.ts'
+export { acceptLink, becomeOwner, createAuthenticator, createTestBrowser } from './authenticator.ts'
 export type { TestBrowser } from './authenticator.ts'
 export { openDatabaseOf, openTlsKey, openTokenMaker } from './tokens.ts'
 export { addForeignDevice, publishOsImage, pushOsImage } from './os-images.ts'

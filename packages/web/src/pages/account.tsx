@@ -5,6 +5,7 @@ import { useSession } from '../session.ts'
 import { describeScope } from '../roles.ts'
 import { Page } from '../ui/page.tsx'
 import { PasskeySection } from './account-passkeys.tsx'
+import { PasswordSection } from './account-password.tsx'
 import { RecoveryCodeSection } from './account-recovery-codes.tsx'
 import { SessionSection } from './account-sessions.tsx'
 
@@ -35,6 +36,7 @@ export function AccountPage() {
         </Group>
       </Paper>
       <PasskeySection />
+      <PasswordSection self={session.data} />
       <RecoveryCodeSection codesLeft={recoveryCodesLeft} />
       <SessionSection personId={person.id} />
     </Page>

@@ -1,8 +1,13 @@
-/** Sign-in with a passkey: nobody is asked for a name, so nothing tells which names exist. */
+/**
+ * Sign-in with a passkey: nobody is asked for a name, so nothing tells which names exist. Whose
+ * browser refuses passkeys uses a password with an authenticator.
+ */
 import { Anchor, Button, Text } from '@mantine/core'
 import { askSignIn, signIn } from '@seaworthy/api/sessions'
 import { useMutation } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { PasswordSignInForm } from '../forms/password-sign-in.tsx'
 import { pagePaths } from '../page-paths.ts'
 import type { PagePath } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
@@ -20,6 +25,7 @@ export function SignInPage() {
   const { client, passkeys } = usePorts()
   const session = useSession()
   const setSession = useSetSession()
+  const [isByPassword, setIsByPassword] = useState(false)
   const next = readNext(useSearch({ strict: false }))
   const enter = useMutation({
     async mutationFn() {
@@ -31,11 +37,18 @@ export function SignInPage() {
   if (session.data !== undefined && session.data !== null) return <Redirect to={next} />
   return (
     <EntryPage title="Sign in">
-      <Text>Seaworthy asks for no name and no password: your passkey says who you are.</Text>
+      <Text>Your passkey says who you are: no name and no password are asked for.</Text>
       <ErrorAlert error={enter.error ?? session.error} />
       <Button size="md" onClick={() => enter.mutate()} loading={enter.isPending}>
         Sign in with a passkey
       </Button>
+      {isByPassword ? (
+        <PasswordSignInForm onSession={setSession} />
+      ) : (
+        <Button variant="subtle" onClick={() => setIsByPassword(true)}>
+          Use a password and an authenticator
+        </Button>
+      )}
       <Text size="sm">
         Lost your passkeys?{' '}
         <Anchor

@@ -1,6 +1,11 @@
 /** What people do in the pages, step by step, as tests and screenshots need it. */
+import assert from 'node:assert/strict'
 import { waitUntil } from '@seaworthy/std/testing'
+import type { TotpApp } from '@seaworthy/std/testing/totp'
+import { createTotpApp } from '@seaworthy/std/testing/totp'
+import { systemClock } from '@seaworthy/std/time'
 import type { Locator, Page } from 'playwright-core'
+import { decodeQR } from 'qr/decode.js'
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 
@@ -123,6 +128,80 @@ export async function approvePairing(page: Page, found: Locator): Promise<void> 
   await found.getByRole('button', { name: 'Pair it' }).click()
   await finish(page, found)
   await page.getByText('gets its token as viewer').waitFor()
+}
+
+export interface WebPassword {
+  readonly name: string
+  readonly password: string
+}
+
+/** Sets a password with an authenticator on the page of the account; answers the app. */
+export async function setPassword(page: Page, given: WebPassword): Promise<TotpApp> {
+  await page.goto('/account')
+  await button(page, 'Set a password').click()
+  const dialog = page.getByRole('dialog', { name: 'Set a password' })
+  const secret = (await dialog.getByLabel('The secret of the authenticator').innerText()).trim()
+  const app = createTotpApp(secret)
+  assert.match(await readQrCode(dialog), new RegExp(`^otpauth://totp/.*secret=${secret}&`))
+  await dialog.getByLabel('Name for signing in').fill(given.name)
+  await dialog.locator('input[name=new-password]').fill(given.password)
+  await dialog.getByLabel('Code that the app shows').fill(app.codeAt(systemClock.now()))
+  await dialog.getByRole('button', { name: 'Set it' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  return app
+}
+
+/** What a camera would read off the picture that the page draws. */
+async function readQrCode(dialog: Locator): Promise<string> {
+  const picture = dialog.getByRole('img', { name: 'The secret as a QR code' })
+  const path = (await picture.locator('path').getAttribute('d'))!
+  const size = Number((await picture.getAttribute('viewBox'))!.split(' ')[2])
+  const scale = 4
+  const width = size * scale
+  const data = new Uint8Array(width * width * 4).fill(255)
+  for (const [, x, y] of path.matchAll(/M(\d+) (\d+)h/g)) {
+    for (let dy = 0; dy < scale; dy++) {
+      const at = ((Number(y) * scale + dy) * width + Number(x) * scale) * 4
+      for (let i = 0; i < scale * 4; i++) data[at + i] = i % 4 === 3 ? 255 : 0
+    }
+  }
+  return decodeQR({ width, height: width, data })
+}
+
+/** Signs in on the page for that with a password, and a code or a recovery code. */
+export async function signInByPassword(
+  page: Page,
+  given: WebPassword,
+  code: string,
+): Promise<void> {
+  await button(page, 'Use a password and an authenticator').click()
+  await page.getByLabel('Name').fill(given.name)
+  await page.locator('input[name=password]').fill(given.password)
+  await page.getByLabel('Code').fill(code)
+  await button(page, 'Sign in with the password').click()
+}
+
+/** Asks for another password, which the server wants confirmed; confirms with a code, and stops. */
+export async function confirmByCode(page: Page, app: TotpApp): Promise<void> {
+  await button(page, 'Change the password').click()
+  const question = page.getByRole('dialog', { name: 'Confirm that it is you' })
+  // The code of the half minute to come, because each counts once.
+  const next = new Date(systemClock.now().getTime() + 30_000)
+  await question.getByLabel('Or a code of your authenticator').fill(app.codeAt(next))
+  await question.getByRole('button', { name: 'Confirm with code' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Set a password' })
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.waitFor({ state: 'detached' })
+}
+
+/** Says that this role needs a passkey too, as an owner. */
+export async function requirePasskeys(page: Page, role: string): Promise<void> {
+  await page.goto('/people')
+  await button(page, 'Change which roles').click()
+  const dialog = page.getByRole('dialog', { name: 'Roles that need a passkey' })
+  await dialog.getByLabel(role).check()
+  await dialog.getByRole('button', { name: 'Change' }).click()
+  await finish(page, dialog)
 }
 
 export async function signOut(page: Page): Promise<void> {

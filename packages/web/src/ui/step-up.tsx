@@ -1,18 +1,20 @@
 /**
  * Confirmation of dangerous actions. A call that the server refuses with `step_up_required` asks
- * the person to confirm with a passkey, and is then made once more.
+ * the person to confirm with a passkey, or with a code where the role may, and is then made once
+ * more.
  */
 import type { CallInput } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ReplyOf, Route } from '@seaworthy/api/route'
+import { stepUpByCode } from '@seaworthy/api/passwords'
 import { askStepUp, stepUp } from '@seaworthy/api/sessions'
-import { Button, Group, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { createContext, useCallback, useContext, useState } from 'react'
 import { NotConfirmedError } from '../explanations.ts'
 import { usePorts } from '../ports.ts'
-import { useSetSession } from '../session.ts'
+import { useSession, useSetSession } from '../session.ts'
 import { Dialog } from './dialog.tsx'
 import { ErrorAlert } from './explained.tsx'
 
@@ -43,9 +45,14 @@ export function StepUpProvider({ children }: { readonly children: ReactNode }) {
 
 function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => void }) {
   const { client, passkeys } = usePorts()
+  const { data: self } = useSession()
   const setSession = useSetSession()
+  const [code, setCode] = useState('')
+  const mayUseCode = self?.mayUsePassword === true && self.password !== null
+  const digits = code.replaceAll(/\s/g, '')
   const confirm = useMutation({
-    async mutationFn() {
+    async mutationFn(given: string | undefined) {
+      if (given !== undefined) return client.call(stepUpByCode, { body: { code: given } })
       const options = await client.call(askStepUp, {})
       return client.call(stepUp, { body: await passkeys.prove(options) })
     },
@@ -61,12 +68,39 @@ function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => voi
           This changes who may do what. Confirm with your passkey; for five minutes you are not
           asked again.
         </Text>
+        {mayUseCode && (
+          <form
+            onSubmit={(event) => {
+              event.preventDefault()
+              if (/^\d{6}$/.test(digits)) confirm.mutate(digits)
+            }}
+          >
+            <Group align="end">
+              <TextInput
+                label="Or a code of your authenticator"
+                name="code"
+                autoComplete="one-time-code"
+                inputMode="numeric"
+                maxLength={10}
+                value={code}
+                onChange={(event) => setCode(event.currentTarget.value)}
+              />
+              <Button type="submit" variant="default" disabled={!/^\d{6}$/.test(digits)}>
+                Confirm with code
+              </Button>
+            </Group>
+          </form>
+        )}
         <ErrorAlert error={confirm.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={() => onEnd(false)}>
             Cancel
           </Button>
-          <Button onClick={() => confirm.mutate()} loading={confirm.isPending} data-autofocus>
+          <Button
+            onClick={() => confirm.mutate(undefined)}
+            loading={confirm.isPending}
+            data-autofocus
+          >
             Confirm with passkey
           </Button>
         </Group>

@@ -1,0 +1,162 @@
+/** One’s own password with its authenticator, where the role may have one. */
+import { Button, Code, Group, Paper, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { askPassword, removePassword, setPassword } from '@seaworthy/api/passwords'
+import type { SelfView } from '@seaworthy/api/sessions'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useRefreshSession, useSetSession } from '../session.ts'
+import { ActionDialog } from '../ui/action-dialog.tsx'
+import { ErrorAlert } from '../ui/explained.tsx'
+import { Instant } from '../ui/instant.tsx'
+import { Section } from '../ui/page.tsx'
+import { QrCode } from '../ui/qr-code.tsx'
+import { useConfirmedCall } from '../ui/step-up.tsx'
+
+interface NewAuthenticator {
+  readonly secret: string
+  readonly uri: string
+}
+
+export function PasswordSection({ self }: { readonly self: SelfView }) {
+  const { password, mayUsePassword, person } = self
+  const call = useConfirmedCall()
+  const [setting, setSetting] = useState<NewAuthenticator>()
+  const [isRemoving, setIsRemoving] = useState(false)
+  const begin = useMutation({
+    mutationFn: () => call(askPassword, {}),
+    onSuccess: setSetting,
+  })
+  return (
+    <Section
+      title="Password"
+      about="For browsers that refuse passkeys: a password and the codes of an authenticator."
+      action={
+        mayUsePassword && (
+          <Button variant="default" onClick={() => begin.mutate()} loading={begin.isPending}>
+            {password === null ? 'Set a password' : 'Change the password'}
+          </Button>
+        )
+      }
+    >
+      <Paper withBorder p="md">
+        <Group justify="space-between">
+          {password === null ? (
+            <Text>
+              {mayUsePassword
+                ? 'You have none: you sign in with passkeys.'
+                : `The role ${person.role} needs a passkey or security key; a password is not enough for it.`}
+            </Text>
+          ) : (
+            <Text>
+              You sign in as {password.name}, since <Instant at={password.createdAt} />.
+              {!mayUsePassword && ` The role ${person.role} needs a passkey: it opens nothing now.`}
+            </Text>
+          )}
+          {password !== null && (
+            <Button
+              variant="subtle"
+              color="red"
+              size="compact-sm"
+              onClick={() => setIsRemoving(true)}
+            >
+              Remove the password
+            </Button>
+          )}
+        </Group>
+      </Paper>
+      <ErrorAlert error={begin.error} />
+      {setting !== undefined && (
+        <SetDialog
+          authenticator={setting}
+          name={password?.name ?? person.email ?? ''}
+          onClose={() => setSetting(undefined)}
+        />
+      )}
+      {isRemoving && <RemoveDialog onClose={() => setIsRemoving(false)} />}
+    </Section>
+  )
+}
+
+function SetDialog(props: {
+  readonly authenticator: NewAuthenticator
+  readonly name: string
+  readonly onClose: () => void
+}) {
+  const { authenticator, onClose } = props
+  const call = useConfirmedCall()
+  const setSession = useSetSession()
+  const [name, setName] = useState(props.name)
+  const [password, setText] = useState('')
+  const [code, setCode] = useState('')
+  const digits = code.replaceAll(/\s/g, '')
+  return (
+    <ActionDialog
+      title="Set a password"
+      button="Set it"
+      isReady={name.trim() !== '' && password !== '' && /^\d{6}$/.test(digits)}
+      onClose={onClose}
+      act={async () => {
+        const body = { name: name.trim(), password, code: digits }
+        setSession(await call(setPassword, { body }))
+      }}
+    >
+      <Text size="sm">Scan this with an authenticator app, or type the secret into it.</Text>
+      <QrCode text={authenticator.uri} label="The secret as a QR code" />
+      <Code block tabIndex={0} aria-label="The secret of the authenticator">
+        {authenticator.secret}
+      </Code>
+      <Stack gap="xs">
+        <TextInput
+          label="Name for signing in"
+          name="username"
+          autoComplete="username"
+          maxLength={100}
+          required
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <PasswordInput
+          label="New password"
+          description="At least 12 characters, and hard to guess: four or more unrelated words, or what a password manager makes."
+          name="new-password"
+          autoComplete="new-password"
+          maxLength={128}
+          required
+          value={password}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Code that the app shows"
+          name="code"
+          autoComplete="one-time-code"
+          inputMode="numeric"
+          maxLength={10}
+          required
+          value={code}
+          onChange={(event) => setCode(event.currentTarget.value)}
+        />
+      </Stack>
+    </ActionDialog>
+  )
+}
+
+function RemoveDialog({ onClose }: { readonly onClose: () => void }) {
+  const call = useConfirmedCall()
+  const refreshSession = useRefreshSession()
+  return (
+    <ActionDialog
+      title="Remove the password"
+      button="Remove it"
+      isDangerous
+      onClose={onClose}
+      act={async () => {
+        await call(removePassword, {})
+        await refreshSession()
+      }}
+    >
+      <Text>
+        Password and authenticator open nothing any more; other sessions that began with them end.
+      </Text>
+    </ActionDialog>
+  )
+}

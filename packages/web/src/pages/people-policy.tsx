@@ -1,0 +1,89 @@
+/** Which roles need a passkey; owners decide. */
+import { Button, Checkbox, Group, Paper, Stack, Text } from '@mantine/core'
+import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/passwords'
+import { useState } from 'react'
+import { roleNames } from '../roles.ts'
+import type { PersonRole } from '../roles.ts'
+import { useRead, useRefresh, useRefreshSession } from '../session.ts'
+import { ActionDialog } from '../ui/action-dialog.tsx'
+import { Section } from '../ui/page.tsx'
+import { Loaded } from '../ui/states.tsx'
+import { useConfirmedCall } from '../ui/step-up.tsx'
+
+export function PolicySection() {
+  const policy = useRead(showSignInPolicy, {})
+  const [isChanging, setIsChanging] = useState(false)
+  return (
+    <Section
+      title="Passkeys by role"
+      about="Other roles may sign in and confirm with a password and an authenticator as well."
+      action={
+        <Button variant="default" onClick={() => setIsChanging(true)}>
+          Change which roles
+        </Button>
+      }
+    >
+      <Loaded query={policy} what="the policy">
+        {({ passkeyRoles }) => (
+          <>
+            <Paper withBorder p="md">
+              <Text>
+                {passkeyRoles.length === 0
+                  ? 'No role needs a passkey.'
+                  : `Passkeys or security keys alone: ${new Intl.ListFormat('en').format(passkeyRoles)}.`}
+              </Text>
+            </Paper>
+            {isChanging && (
+              <ChangeDialog before={passkeyRoles} onClose={() => setIsChanging(false)} />
+            )}
+          </>
+        )}
+      </Loaded>
+    </Section>
+  )
+}
+
+function ChangeDialog(props: {
+  readonly before: readonly PersonRole[]
+  readonly onClose: () => void
+}) {
+  const { before, onClose } = props
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  const refreshSession = useRefreshSession()
+  const [chosen, setChosen] = useState(before)
+  return (
+    <ActionDialog
+      title="Roles that need a passkey"
+      button="Change"
+      onClose={onClose}
+      act={async () => {
+        await call(setSignInPolicy, { body: { passkeyRoles: [...chosen] } })
+        await Promise.all([refresh(showSignInPolicy), refreshSession()])
+      }}
+    >
+      <Text size="sm">
+        A password with a code can be passed on by a false page; a passkey cannot. Sessions that are
+        not enough any more end at once.
+      </Text>
+      <Group role="group" aria-label="Roles">
+        <Stack gap="xs">
+          {roleNames.map((role) => (
+            <Checkbox
+              key={role}
+              label={role}
+              checked={chosen.includes(role)}
+              onChange={(event) =>
+                setChosen(
+                  event.currentTarget.checked
+                    ? [...chosen, role]
+                    : chosen.filter((other) => other !== role),
+                )
+              }
+            />
+          ))}
+        </Stack>
+      </Group>
+    </ActionDialog>
+  )
+}
