@@ -37,6 +37,7 @@ import type { Tracer } from './traces/spans.ts'
 
 /** The transaction that a use case works in; only `app` knows what it does there. */
 export type { WriteTx } from '../db/connection.ts'
+export type { RightsTx } from '../db/people.ts'
 
 export interface Ports {
   readonly clock: Clock

@@ -13,6 +13,8 @@ export type ServerRefusal =
   | 'proposals_too_many'
   | 'online_keys_not_named'
   | 'token_not_found'
+  | 'credential_ended'
+  | 'rights_changed'
   | 'unavailable'
   | 'log_unavailable'
   | 'external_id_taken'

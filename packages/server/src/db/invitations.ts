@@ -1,6 +1,7 @@
 /** Invitations. Of the code in the link only the SHA-256 is stored. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { RightsTx } from './people.ts'
 import { isWithin } from './people.ts'
 
 export interface InvitationRow extends Grant {
@@ -63,7 +64,7 @@ export async function listInvitations(
 }
 
 /** Answers false when it was used or revoked before. */
-export async function useInvitation({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+export async function useInvitation({ sql }: RightsTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     update invitations set used_at = ${now}
     where id = ${id} and used_at is null and revoked_at is null`
@@ -71,7 +72,7 @@ export async function useInvitation({ sql }: WriteTx, id: string, now: Date): Pr
 }
 
 /** Answers false when it was used or revoked before. */
-export async function revokeInvitation({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+export async function revokeInvitation({ sql }: RightsTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     update invitations set revoked_at = ${now}
     where id = ${id} and used_at is null and revoked_at is null`

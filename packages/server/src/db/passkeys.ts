@@ -1,5 +1,6 @@
 /** Passkeys, and the challenges that they have answered. */
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { RightsTx } from './people.ts'
 
 export interface PasskeyRow {
   readonly id: string
@@ -68,7 +69,7 @@ export async function renamePasskey({ sql }: WriteTx, id: string, name: string):
   await sql`update passkeys set name = ${name} where id = ${id}`
 }
 
-export async function deletePasskey({ sql }: WriteTx, id: string): Promise<void> {
+export async function deletePasskey({ sql }: RightsTx, id: string): Promise<void> {
   await sql`delete from passkeys where id = ${id}`
 }
 

@@ -1,6 +1,7 @@
 /** Passwords with their authenticators, and which roles may use them. */
 import type { Role } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { RightsTx } from './people.ts'
 
 export interface PasswordRow {
   readonly personId: string
@@ -40,7 +41,7 @@ export async function getPassword(
 }
 
 /** Answers false when another person has the name. */
-export async function setPassword({ sql }: WriteTx, row: PasswordRow): Promise<boolean> {
+export async function setPassword({ sql }: RightsTx, row: PasswordRow): Promise<boolean> {
   const taken = await sql`
     select 1 from passwords where name = ${row.name} and person_id <> ${row.personId}`
   if (taken.length > 0) return false
@@ -55,7 +56,7 @@ export async function setPassword({ sql }: WriteTx, row: PasswordRow): Promise<b
 }
 
 /** Answers false when the person has none. */
-export async function deletePassword({ sql }: WriteTx, personId: string): Promise<boolean> {
+export async function deletePassword({ sql }: RightsTx, personId: string): Promise<boolean> {
   const rows = await sql`delete from passwords where person_id = ${personId}`
   return rows.count === 1
 }
@@ -80,7 +81,7 @@ export async function readPasskeyRoles({ sql }: ReadTx): Promise<Role[] | undefi
   return row?.roles
 }
 
-export async function writePasskeyRoles({ sql }: WriteTx, roles: readonly Role[]): Promise<void> {
+export async function writePasskeyRoles({ sql }: RightsTx, roles: readonly Role[]): Promise<void> {
   await sql`
     insert into sign_in_policy (passkey_roles) values (${[...roles]})
     on conflict (only_row) do update set passkey_roles = excluded.passkey_roles`
@@ -88,7 +89,7 @@ export async function writePasskeyRoles({ sql }: WriteTx, roles: readonly Role[]
 
 /** Ends sessions that began with a password: of one person, but not `except`, or of roles. */
 export async function endPasswordSessions(
-  { sql }: WriteTx,
+  { sql }: RightsTx,
   of: { personId: string; except?: string } | { roles: readonly Role[] },
   now: Date,
 ): Promise<number> {

@@ -24,12 +24,33 @@ const columns = (sql: ReadTx['sql']) => sql`
 const passkeysCount = (sql: ReadTx['sql']) => sql`
   (select count(*)::int from passkeys k where k.person_id = p.id) as "passkeysCount"`
 
+declare const rightsHeld: unique symbol
+
 /**
- * Every change of who may do what takes this lock first, so that two owners who demote each other
- * at once do not leave nobody.
+ * A transaction beside which nobody else changes anything that is audited. What ends a right, and
+ * what decides by the rights of several people, needs one.
  */
-export async function lockPeople({ sql }: WriteTx): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
+export interface RightsTx extends WriteTx {
+  readonly [rightsHeld]: true
+}
+
+/**
+ * Every end of a right begins with this lock, so that two owners who demote each other at once do
+ * not leave nobody, and no change that the right allowed comes after its end. It is the first lock
+ * of its transaction: whoever waits for it holds nothing.
+ */
+export async function lockRights(tx: WriteTx): Promise<RightsTx> {
+  await tx.sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
+  return tx as RightsTx
+}
+
+/**
+ * Every other audited change begins with its share of the same lock: until it has committed, no
+ * right ends.
+ */
+export async function shareRights(tx: WriteTx): Promise<WriteTx> {
+  await tx.sql`select pg_advisory_xact_lock_shared(${lockKeys.people}::int)`
+  return tx
 }
 
 export async function getPerson({ sql }: ReadTx, id: string): Promise<ListedPerson | undefined> {
@@ -67,7 +88,7 @@ export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise
       ${person.createdAt}, ${person.createdBy})`
 }
 
-export async function updatePerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
+export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promise<void> {
   await sql`
     update people set name = ${person.name}, email = ${person.email}, role = ${person.role},
       products = ${person.products === null ? null : [...person.products]},

@@ -2,7 +2,7 @@
 import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { isWithin } from './people.ts'
-import type { PersonRow } from './people.ts'
+import type { PersonRow, RightsTx } from './people.ts'
 
 export interface SessionRow {
   readonly id: string
@@ -104,14 +104,14 @@ export async function stepUpSession(
 }
 
 /** Answers false when it had ended before. */
-export async function endSession({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+export async function endSession({ sql }: RightsTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     update sessions set ended_at = ${now} where id = ${id} and ended_at is null`
   return rows.count === 1
 }
 
 export async function endSessionsOf(
-  { sql }: WriteTx,
+  { sql }: RightsTx,
   personId: string,
   now: Date,
 ): Promise<number> {

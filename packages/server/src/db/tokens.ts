@@ -1,6 +1,7 @@
 /** API tokens. Of the secret half only the SHA-256 is stored. */
 import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { RightsTx } from './people.ts'
 
 export interface TokenRow extends Grant {
   readonly id: string
@@ -67,7 +68,7 @@ export async function listTokens(
 }
 
 /** Answers false when there is no such token, or it was revoked before. */
-export async function revokeToken({ sql }: WriteTx, id: string, now: Date): Promise<boolean> {
+export async function revokeToken({ sql }: RightsTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`
     update tokens set revoked_at = ${now} where id = ${id} and revoked_at is null`
   return rows.count === 1
@@ -83,7 +84,7 @@ export async function wasAnyTokenUsed({ sql }: ReadTx): Promise<boolean> {
   return rows.length > 0
 }
 
-export async function revokeAllTokens({ sql }: WriteTx, now: Date): Promise<void> {
+export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<void> {
   await sql`update tokens set revoked_at = ${now} where revoked_at is null`
 }
 

@@ -6,12 +6,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { Actor, Change } from '../app/access/index.ts'
-import type { App, WriteTx } from '../app/app.ts'
+import type { Actor, Change, Current } from '../app/access/index.ts'
+import type { App, RightsTx, WriteTx } from '../app/app.ts'
 import type { Asked, OpenedSession, Site } from '../app/people/index.ts'
 import type { Browser, Cookie } from './browsers.ts'
 import type { JsonValue } from '@seaworthy/trust/tuf'
-import { changeAudited, recordRefusal } from '../app/access/index.ts'
+import {
+  changeAudited,
+  changeRightsAudited,
+  readCurrent,
+  recordRefusal,
+} from '../app/access/index.ts'
 
 const sealed = Symbol('made by this module')
 
@@ -24,6 +29,9 @@ export interface Call<R extends Route> {
   /** The time of the whole request. */
   readonly now: Date
 }
+
+/** A call whose actor was read again when the whole request was there. */
+type Whole<C extends { readonly actor: Actor }> = C & { readonly actor: Current }
 
 /**
  * Work that changes something takes its time from the transaction (`tx.now()`), as its audit entry
@@ -86,24 +94,44 @@ export function read<R extends Route & { readonly method: 'GET' }>(
 export function audited<R extends Route, Ahead = undefined>(
   route: R,
   options: Options<R, Ahead>,
-  work: (app: App, tx: WriteTx, call: AuditedCall<R>, ahead: Ahead) => Promise<Done<R>>,
+  work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
+): Endpoint {
+  return changing(changeAudited, route, options, work)
+}
+
+/** Like `audited`, for routes that end rights: beside one of them nobody changes anything. */
+export function endsRights<R extends Route, Ahead = undefined>(
+  route: R,
+  options: Options<R, Ahead>,
+  work: (app: App, tx: RightsTx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
+): Endpoint {
+  return changing(changeRightsAudited, route, options, work)
+}
+
+function changing<R extends Route, Tx extends WriteTx, Ahead>(
+  change: (
+    app: App,
+    attempt: { actor: Actor; action: string; subject: string },
+    work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<Done<R>>,
+    options: { before?: (() => Promise<Ahead>) | undefined; needsStepUp: boolean },
+  ) => Promise<Done<R>>,
+  route: R,
+  { permission, subject, before }: Options<R, Ahead>,
+  work: (app: App, tx: Tx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>, leaving?: Leaving) => {
-    const attempt = {
-      actor: call.actor,
-      action: route.name,
-      subject: options.subject(call),
-    }
-    const { reply, cookies = [] } = await changeAudited(
+    const { reply, cookies = [] } = await change(
       app,
-      attempt,
-      (tx, ahead: Ahead) => work(app, tx, call, ahead),
-      options.before && (async () => await options.before!(app, call, leaving?.())),
+      { actor: call.actor, action: route.name, subject: subject(call) },
+      (tx, actor, ahead) => work(app, tx, { ...call, actor }, ahead),
+      {
+        before: before && (async () => await before(app, call, leaving?.())),
+        needsStepUp: route.stepUp === true,
+      },
     )
     for (const cookie of cookies) call.browser.setCookie(cookie)
     return reply
   }
-  const { permission } = options
   return { route, permission, run, [sealed]: true }
 }
 
@@ -116,7 +144,8 @@ export function asks<R extends Route & { readonly name: `${string}.options` }>(
   work: (app: App, call: Call<R>) => Promise<Asked<ReplyInputOf<R>>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>) => {
-    const { options, kept } = await work(app, call)
+    const actor = await readCurrent(app, app.db.reader, call.actor)
+    const { options, kept } = await work(app, { ...call, actor })
     call.browser.setCookie({ name: 'ceremony', value: kept })
     return options
   }
@@ -128,7 +157,9 @@ export function tells<R extends Route & { readonly name: `${string}.read` }>(
   route: R,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
-  return { route, permission: 'account:self', run: work, [sealed]: true }
+  const run = async (app: App, call: Call<R>) =>
+    work(app, { ...call, actor: await readCurrent(app, app.db.reader, call.actor) })
+  return { route, permission: 'account:self', run, [sealed]: true }
 }
 
 /**

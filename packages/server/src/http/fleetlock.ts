@@ -76,9 +76,11 @@ async function answerRequest(
   if (req.headers['fleet-lock-protocol'] !== 'true') {
     throw new FleetLockError(400, 'missing_header', 'send the header fleet-lock-protocol: true')
   }
+  await authenticate(app, limiter, req, app.clock.now())
+  const { id, group } = parseBody(await readBytes(req, bodyLimits.fleetlock, app))
+  // The key may have ended while the body was on its way.
   const now = app.clock.now()
   const client = await authenticate(app, limiter, req, now)
-  const { id, group } = parseBody(await readBytes(req, bodyLimits.fleetlock, app))
   if (group !== client.fleet) {
     throw new FleetLockError(
       403,

@@ -10,14 +10,14 @@ import {
   revokeInvitation,
 } from '@seaworthy/api/invitations'
 import * as people from '../app/people/index.ts'
-import { answerOf, asks, audited, openedBy, read, tells } from './endpoint.ts'
+import { answerOf, asks, audited, endsRights, openedBy, read, tells } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const invitationEndpoints: readonly Endpoint[] = [
   asks(askFirstOwner, (app, { body, browser, now }) =>
     people.askFirstOwner(app, body, browser.site(), now),
   ),
-  audited(
+  endsRights(
     becomeFirstOwner,
     {
       permission: 'account:self',
@@ -60,7 +60,7 @@ export const invitationEndpoints: readonly Endpoint[] = [
   read(listInvitations, 'person:read', (app, { actor, query, now }) =>
     people.listInvitations(app.db.reader, actor, query, now),
   ),
-  audited(
+  endsRights(
     revokeInvitation,
     { permission: 'person:write', subject: ({ params }) => params.invitationId },
     async (_app, tx, { actor, params }) => {
@@ -74,7 +74,7 @@ export const invitationEndpoints: readonly Endpoint[] = [
   asks(askInvitation, (app, { body, browser, now }) =>
     people.askInvitation(app, body, browser.site(), now),
   ),
-  audited(
+  endsRights(
     acceptInvitation,
     {
       permission: 'account:self',

@@ -10,7 +10,7 @@ import {
 } from '@seaworthy/api/passkeys'
 import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
-import { answerOf, asks, audited, openedBy, read } from './endpoint.ts'
+import { answerOf, asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const passkeyEndpoints: readonly Endpoint[] = [
@@ -42,7 +42,7 @@ export const passkeyEndpoints: readonly Endpoint[] = [
       return { reply: people.viewPasskey(row), detail: { name: row.name } }
     },
   ),
-  audited(
+  endsRights(
     removePasskey,
     { permission: 'account:self', subject: ({ params }) => params.passkeyId },
     async (_app, tx, { actor, params }) => {
@@ -50,7 +50,7 @@ export const passkeyEndpoints: readonly Endpoint[] = [
       return { reply: undefined }
     },
   ),
-  audited(
+  endsRights(
     createRecoveryCodes,
     {
       permission: 'account:self',
@@ -65,7 +65,7 @@ export const passkeyEndpoints: readonly Endpoint[] = [
   asks(askRecovery, (app, { body, browser, now }) =>
     people.askRecovery(app, body.code, browser.site(), now),
   ),
-  audited(
+  endsRights(
     recover,
     {
       permission: 'account:self',

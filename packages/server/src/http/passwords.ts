@@ -9,13 +9,13 @@ import {
 } from '@seaworthy/api/passwords'
 import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
-import { asks, audited, openedBy, read } from './endpoint.ts'
+import { asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 import { networkOf } from './networks.ts'
 
 export const passwordEndpoints: readonly Endpoint[] = [
   asks(askPassword, (app, { actor, now }) => people.askPassword(app, requirePerson(actor), now)),
-  audited(
+  endsRights(
     setPassword,
     {
       permission: 'account:self',
@@ -32,7 +32,7 @@ export const passwordEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  audited(
+  endsRights(
     removePassword,
     { permission: 'account:self', subject: ({ actor }) => actor.id },
     async (_app, tx, { actor }) => {
@@ -85,7 +85,7 @@ export const passwordEndpoints: readonly Endpoint[] = [
   read(showSignInPolicy, 'account:self', async (app) => ({
     passkeyRoles: await people.passkeyRoles(app.db.reader),
   })),
-  audited(
+  endsRights(
     setSignInPolicy,
     { permission: 'owner:write', subject: () => 'sign-in-policy' },
     async (_app, tx, { body }) => {

@@ -7,7 +7,7 @@ import {
 } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
 import * as people from '../app/people/index.ts'
-import { audited, read } from './endpoint.ts'
+import { endsRights, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const personEndpoints: readonly Endpoint[] = [
@@ -17,7 +17,7 @@ export const personEndpoints: readonly Endpoint[] = [
   read(showPerson, 'person:read', (app, { actor, params }) =>
     people.showPerson(app.db.reader, actor, params.personId),
   ),
-  audited(
+  endsRights(
     setPerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params, body }) => {
@@ -26,7 +26,7 @@ export const personEndpoints: readonly Endpoint[] = [
       return { reply: view, detail: { ...grantOf(view), endedTokens: [...endedTokens] } }
     },
   ),
-  audited(
+  endsRights(
     disablePerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params }) => {
@@ -38,7 +38,7 @@ export const personEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  audited(
+  endsRights(
     enablePerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params }) => ({

@@ -164,6 +164,8 @@ const serverTable = {
   proposals_too_many: no(429, 'Too many proposals are open'),
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
+  credential_ended: no(401, 'The credential ended meanwhile'),
+  rights_changed: no(409, 'The rights changed meanwhile'),
   unavailable: no(503, 'Not available at the moment'),
   log_unavailable: no(503, 'The log is not available'),
   external_id_taken: no(409, 'The fleet has a device of that name'),

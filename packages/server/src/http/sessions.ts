@@ -10,7 +10,7 @@ import {
 } from '@seaworthy/api/sessions'
 import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
-import { answerOf, asks, audited, openedBy, read } from './endpoint.ts'
+import { answerOf, asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const sessionEndpoints: readonly Endpoint[] = [
@@ -35,7 +35,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
   read(showSession, 'account:self', (app, { actor, now }) =>
     people.viewSelf(app.db.reader, requirePerson(actor), now),
   ),
-  audited(
+  endsRights(
     signOut,
     { permission: 'account:self', subject: ({ actor }) => requirePerson(actor).session.id },
     async (_app, tx, { actor }) => {
@@ -64,7 +64,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
   read(listSessions, 'account:self', (app, { actor, query, now }) =>
     people.listSessions(app.db.reader, actor, query, now),
   ),
-  audited(
+  endsRights(
     revokeSession,
     { permission: 'account:self', subject: ({ params }) => params.sessionId },
     async (_app, tx, { actor, params }) => {

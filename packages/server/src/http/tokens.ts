@@ -1,7 +1,7 @@
 import { createToken, getToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { secondMs } from '@seaworthy/std/time'
 import * as access from '../app/access/index.ts'
-import { audited, read } from './endpoint.ts'
+import { audited, endsRights, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const tokenEndpoints: readonly Endpoint[] = [
@@ -32,7 +32,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
       }
     },
   ),
-  audited(
+  endsRights(
     refreshToken,
     { permission: 'token:self', subject: (call) => call.actor.id },
     async (app, tx, { actor }) => {
@@ -47,7 +47,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
   read(getToken, 'token:read', (app, { actor, params, now }) =>
     access.showToken(app.db.reader, actor, params.tokenId, now),
   ),
-  audited(
+  endsRights(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },
     async (_app, tx, { actor, params }) => {

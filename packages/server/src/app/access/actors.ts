@@ -67,6 +67,7 @@ export function grantOf(actor: Actor): Grant {
 }
 
 /** What a person does with their own account. Throws `permission_denied` for anybody else. */
+export function requirePerson<A extends Actor>(actor: A): Extract<A, PersonActor>
 export function requirePerson(actor: Actor): PersonActor {
   if (actor.kind === 'person') return actor
   throw new Refusal<AccessRefusal>(

@@ -1,9 +1,15 @@
 /** A change and its entry in the audit log: both or neither. */
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { appendAudit } from '../../db/audit.ts'
+import { readClock } from '../../db/connection.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { lockRights, shareRights } from '../../db/people.ts'
 import type { App, WriteTx } from '../app.ts'
+import type { Current } from './current-actors.ts'
+import { readCurrent } from './current-actors.ts'
 import type { Attempt } from './refused-attempts.ts'
 import { recordRefusal } from './refused-attempts.ts'
+import { requireStepUp } from './session-limits.ts'
 
 /** What a change tells the log about itself. */
 export interface Change {
@@ -19,26 +25,58 @@ export interface Change {
   readonly afterCommit?: () => void | Promise<void>
 }
 
-/**
- * Does the work and writes its audit entry in one transaction. A refusal, also one that `before`
- * throws, is recorded in a transaction of its own and thrown on.
- */
-export async function changeAudited<C extends Change, Ahead = undefined>(
-  app: Pick<App, 'db' | 'log' | 'refusals'>,
-  attempt: Attempt,
-  work: (tx: WriteTx, ahead: Ahead) => Promise<C>,
+interface ChangeOptions<Ahead> {
+  /** Whether only a person who has confirmed lately may do it. */
+  readonly needsStepUp?: boolean
   /**
    * Does what takes long and changes nothing, while no transaction is open. The work gets its
    * result.
    */
-  before?: () => Promise<Ahead>,
+  readonly before?: (() => Promise<Ahead>) | undefined
+}
+
+type Deps = Pick<App, 'db' | 'log' | 'refusals' | 'removedDevices' | 'stoppedDevices'>
+
+/**
+ * Does the work and writes its audit entry in one transaction, which reads the actor again first: a
+ * right that has ended by then changes nothing, and none ends before the commit. A refusal, also
+ * one that `before` throws, is recorded in a transaction of its own and thrown on.
+ */
+export function changeAudited<C extends Change, Ahead = undefined>(
+  app: Deps,
+  attempt: Attempt,
+  work: (tx: WriteTx, actor: Current, ahead: Ahead) => Promise<C>,
+  options: ChangeOptions<Ahead> = {},
+): Promise<C> {
+  return changeUnder(shareRights, app, attempt, work, options)
+}
+
+/** Does the same for work that ends rights: beside it, nobody changes anything that is audited. */
+export function changeRightsAudited<C extends Change, Ahead = undefined>(
+  app: Deps,
+  attempt: Attempt,
+  work: (tx: RightsTx, actor: Current, ahead: Ahead) => Promise<C>,
+  options: ChangeOptions<Ahead> = {},
+): Promise<C> {
+  return changeUnder(lockRights, app, attempt, work, options)
+}
+
+async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
+  lock: (tx: WriteTx) => Promise<Tx>,
+  app: Deps,
+  attempt: Attempt,
+  work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<C>,
+  { before, needsStepUp = false }: ChangeOptions<Ahead>,
 ): Promise<C> {
   const { actor, action, subject } = attempt
   let change: C
   try {
     const ahead = (await before?.()) as Ahead
-    change = await app.db.write(async (tx) => {
-      const result = await work(tx, ahead)
+    change = await app.db.write(async (open) => {
+      const tx = await lock(open)
+      const current = await readCurrent(app, tx, actor)
+      if (needsStepUp) requireStepUp(current, await readClock(tx))
+      const result = await work(tx, current, ahead)
       if (result.isUnchanged === true) return result
       await appendAudit(tx, {
         actor: result.by ?? actor.id,

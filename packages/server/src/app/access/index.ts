@@ -33,7 +33,9 @@ export {
   verifyLogState,
 } from './audit-log.ts'
 export type { Change } from './audited.ts'
-export { changeAudited } from './audited.ts'
+export { changeAudited, changeRightsAudited } from './audited.ts'
+export type { Current } from './current-actors.ts'
+export { readCurrent } from './current-actors.ts'
 export { createCredential, hashCode, isSameSecret, parseCredential } from './credentials.ts'
 export {
   accessTokenLifetimeMs,

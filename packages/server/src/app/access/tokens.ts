@@ -6,10 +6,12 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import type { RightsTx } from '../../db/people.ts'
 import * as db from '../../db/tokens.ts'
 import type { TokenRow } from '../../db/tokens.ts'
 import { getToken, getTokenHolder, insertToken, revokeToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
+import type { Current } from './current-actors.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
@@ -35,7 +37,7 @@ export interface IssuedToken {
 export async function createToken(
   tx: WriteTx,
   ports: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   wanted: NewToken,
   now: Date,
 ): Promise<IssuedToken> {
@@ -74,9 +76,9 @@ export async function issueToken(
 
 /** Issues a token with the same rights for the same length of time; the old token ends at once. */
 export async function refreshToken(
-  tx: WriteTx,
+  tx: RightsTx,
   ports: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   now: Date,
 ): Promise<IssuedToken> {
   if (actor.kind !== 'token') {
@@ -111,8 +113,8 @@ export async function showToken(
  * `out_of_scope`.
  */
 export async function endToken(
-  tx: WriteTx,
-  actor: Actor,
+  tx: RightsTx,
+  actor: Current,
   tokenId: string,
   now: Date,
 ): Promise<void> {

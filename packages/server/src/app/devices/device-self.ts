@@ -22,7 +22,7 @@ import {
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { takeProvisioningUse } from '../../db/provisioning-keys.ts'
-import type { Actor } from '../access/index.ts'
+import type { Current } from '../access/index.ts'
 import {
   ClockRefusal,
   readAssertionIssuer,
@@ -57,7 +57,7 @@ export interface Registration {
 export async function registerDevice(
   app: Pick<App, 'random'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   wanted: Registration,
   now: Date,
 ): Promise<{ device: DeviceRow; fleet: FleetRow; isNew: boolean }> {

@@ -15,7 +15,7 @@ import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { rememberRemoved } from '../../db/foreign-devices.ts'
 import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-traces.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
@@ -51,7 +51,7 @@ export interface DeviceChange {
  */
 export async function changeDevice(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   deviceId: string,
   change: DeviceChange,
 ): Promise<{ device: DeviceWithState; isUnchanged: boolean }> {
@@ -83,7 +83,7 @@ export async function changeDevice(
 /** Removes a device; its credential is refused from the commit on. Throws `device_not_found`. */
 export async function endDevice(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   deviceId: string,
 ): Promise<DeviceWithState> {
   const device = await findDevice(tx, actor, deviceId)

@@ -20,7 +20,7 @@ import {
   revokeProvisioningKey,
 } from '../../db/provisioning-keys.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet, createCredential } from '../access/index.ts'
 import type { App, Ports, TrustState } from '../app.ts'
 import { requireTrust } from '../trust/index.ts'
@@ -43,7 +43,7 @@ export interface FleetChange {
 export async function createFleet(
   tx: WriteTx,
   { zones }: Pick<App, 'zones'>,
-  actor: Actor,
+  actor: Current,
   trust: TrustState | undefined,
   wanted: FleetChange & { name: string; product: string; channel: string },
   now: Date,
@@ -85,7 +85,7 @@ export async function findFleet(tx: ReadTx, actor: Actor, name: string): Promise
 export async function setFleet(
   tx: WriteTx,
   { zones }: Pick<App, 'zones'>,
-  actor: Actor,
+  actor: Current,
   name: string,
   change: FleetChange,
 ): Promise<FleetRow> {
@@ -129,7 +129,7 @@ function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): Flee
 export async function createProvisioningKey(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   wanted: { fleet: string; uses: number; lifetimeMs: number },
   now: Date,
 ): Promise<{ row: ProvisioningKeyRow; key: string }> {
@@ -153,7 +153,7 @@ export async function createProvisioningKey(
 /** Throws `provisioning_key_not_found`, `out_of_scope`. */
 export async function endProvisioningKey(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   now: Date,
 ): Promise<void> {

@@ -16,7 +16,7 @@ import type {
   ForeignProtocol,
   GatewayTokenRow,
 } from '../../db/foreign-devices.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import type { App, Ports, ForeignIdentity } from '../app.ts'
 import { createCredential } from '../access/index.ts'
 import { findDevice } from '../devices/index.ts'
@@ -38,7 +38,7 @@ export interface WantedForeignDevice {
 export async function createForeignDevice(
   app: Pick<Ports, 'random'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   wanted: WantedForeignDevice,
   now: Date,
 ): Promise<{ device: DeviceWithState; token: string }> {
@@ -117,7 +117,7 @@ async function insertBoth(tx: WriteTx, wanted: NewForeignDevice): Promise<Device
 export async function rotateForeignDevice(
   app: Pick<Ports, 'random'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   deviceId: string,
 ): Promise<{ device: DeviceWithState; token: string }> {
   const device = await findDevice(tx, actor, deviceId)
@@ -194,7 +194,7 @@ export async function registerBehind(
 export async function createGatewayToken(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   wanted: { fleet: string; uses: number; platform: string; hardware?: string | undefined },
   now: Date,
 ): Promise<{ row: GatewayTokenRow; token: string }> {
@@ -219,7 +219,7 @@ export async function createGatewayToken(
 /** Throws `gateway_token_not_found`, `out_of_scope`. */
 export async function endGatewayToken(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   now: Date,
 ): Promise<void> {

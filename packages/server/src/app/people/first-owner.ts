@@ -3,15 +3,10 @@ import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ReadTx } from '../../db/connection.ts'
-import {
-  deleteFirstOwnerCode,
-  getFirstOwnerCode,
-  hasOwner,
-  insertPerson,
-  lockPeople,
-} from '../../db/people.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { deleteFirstOwnerCode, getFirstOwnerCode, hasOwner, insertPerson } from '../../db/people.ts'
 import { hashCode, isSameSecret } from '../access/index.ts'
-import type { App, WriteTx } from '../app.ts'
+import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { JudgedPasskey } from './arrivals.ts'
 import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
@@ -43,13 +38,12 @@ export function judgeFirstOwner(
 
 /** Throws `owner_exists`, `first_owner_code_wrong`, `challenge_used`. */
 export async function becomeFirstOwner(
-  tx: WriteTx,
+  tx: RightsTx,
   app: Pick<App, 'random'>,
   { code, name }: { code: string; name: string },
   judged: JudgedPasskey,
   visit: Visit,
 ): Promise<OpenedSession> {
-  await lockPeople(tx)
   const now = await tx.now()
   await checkCode(tx, code)
   const { personId } = judged.ceremony

@@ -9,8 +9,9 @@ import { dayMs, formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/invitations.ts'
 import type { InvitationRow } from '../../db/invitations.ts'
-import { insertPerson, lockPeople, noteSignIn } from '../../db/people.ts'
-import type { Actor } from '../access/index.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { insertPerson, noteSignIn } from '../../db/people.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf, hashCode } from '../access/index.ts'
 import type { App, Ports } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
@@ -42,7 +43,7 @@ export interface NewInvitation extends Grant {
 export async function invite(
   tx: WriteTx,
   app: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   wanted: NewInvitation,
   now: Date,
 ): Promise<Invited> {
@@ -57,7 +58,7 @@ export async function invite(
 export async function reinvite(
   tx: WriteTx,
   app: Pick<Ports, 'random'>,
-  actor: Actor,
+  actor: Current,
   personId: string,
   now: Date,
 ): Promise<Invited> {
@@ -97,8 +98,8 @@ async function issueInvitation(
 
 /** Throws `invitation_not_found`, `out_of_scope`. */
 export async function endInvitation(
-  tx: WriteTx,
-  actor: Actor,
+  tx: RightsTx,
+  actor: Current,
   id: string,
   now: Date,
 ): Promise<void> {
@@ -205,13 +206,12 @@ export async function judgeInvited(
  * `readInvitation`, and `challenge_used`, `person_disabled`.
  */
 export async function acceptInvitation(
-  tx: WriteTx,
+  tx: RightsTx,
   app: Pick<App, 'random'>,
   { code, name }: { code: string; name: string },
   judged: JudgedPasskey,
   visit: Visit,
 ): Promise<OpenedSession & { invitation: InvitationRow }> {
-  await lockPeople(tx)
   const now = await tx.now()
   const invitation = await readInvitation(tx, code, now)
   if (!(await db.useInvitation(tx, invitation.id, now))) throw notFound()

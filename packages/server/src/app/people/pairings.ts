@@ -12,8 +12,8 @@ import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/pairings.ts'
 import type { PairingRow } from '../../db/pairings.ts'
-import { getPerson, lockPeople } from '../../db/people.ts'
-import type { PersonActor } from '../access/index.ts'
+import { getPerson } from '../../db/people.ts'
+import type { Current, PersonActor } from '../access/index.ts'
 import {
   createCredential,
   isSameSecret,
@@ -98,9 +98,6 @@ export async function fetchPairing(
   if (known === undefined || !isSameSecret(known.secretSha256, credential.secretSha256)) {
     throw notFound()
   }
-  // Before a token is handed out, nobody changes what its person may do; a stranger who asks holds
-  // nobody up.
-  if (known.state === 'approved') await lockPeople(tx)
   const row = (await db.lockPairing(tx, credential.id))!
   const now = await tx.now()
   requireOpen(row, now)
@@ -118,8 +115,6 @@ export async function fetchPairing(
         'the token of this pairing was handed out before: if not to you, revoke it',
       )
     case 'approved': {
-      // It was approved a moment ago: the next question is under the lock.
-      if (known.state !== 'approved') return { state: 'waiting', intervalSeconds: 1 }
       const issued = await issuePaired(tx, ports, row, now)
       await db.updatePairing(tx, { ...row, state: 'used' })
       return { state: 'paired', personId: row.decidedBy!, issued }
@@ -212,7 +207,7 @@ interface Decision {
  */
 export async function approvePairing(
   tx: WriteTx,
-  actor: PersonActor,
+  actor: Current<PersonActor>,
   decision: Decision & { readonly role: TokenRole },
 ): Promise<PairingView> {
   const row = await lockDecided(tx, decision)
@@ -227,7 +222,7 @@ export async function approvePairing(
 /** Throws `pairing_not_found`, `pairing_expired`, `pairing_decided`. */
 export async function refusePairing(
   tx: WriteTx,
-  actor: PersonActor,
+  actor: Current<PersonActor>,
   decision: Decision,
 ): Promise<PairingRow> {
   const row = await lockDecided(tx, decision)

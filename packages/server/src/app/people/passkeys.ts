@@ -6,8 +6,8 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/passkeys.ts'
 import type { PasskeyRow } from '../../db/passkeys.ts'
-import { lockPeople } from '../../db/people.ts'
-import type { PersonActor } from '../access/index.ts'
+import type { RightsTx } from '../../db/people.ts'
+import type { Current, PersonActor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
@@ -54,7 +54,7 @@ export async function listPasskeys(tx: ReadTx, actor: PersonActor): Promise<Pass
 /** Throws `passkey_not_found`. */
 export async function renamePasskey(
   tx: WriteTx,
-  actor: PersonActor,
+  actor: Current<PersonActor>,
   id: string,
   name: string,
 ): Promise<PasskeyRow> {
@@ -64,8 +64,11 @@ export async function renamePasskey(
 }
 
 /** Throws `passkey_not_found`, `passkey_last`. */
-export async function removePasskey(tx: WriteTx, actor: PersonActor, id: string): Promise<void> {
-  await lockPeople(tx)
+export async function removePasskey(
+  tx: RightsTx,
+  actor: Current<PersonActor>,
+  id: string,
+): Promise<void> {
   const rows = await db.listPasskeys(tx, actor.id)
   find(rows, id)
   if (rows.length === 1) {

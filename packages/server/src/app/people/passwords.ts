@@ -8,9 +8,10 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { dayMs, secondMs } from '@seaworthy/std/time'
 import * as db from '../../db/passwords.ts'
 import type { PasswordRow } from '../../db/passwords.ts'
-import { getPerson, lockPeople, useRecoveryCode } from '../../db/people.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { getPerson, useRecoveryCode } from '../../db/people.ts'
 import { stepUpSession } from '../../db/sessions.ts'
-import type { PersonActor } from '../access/index.ts'
+import type { Current, PersonActor } from '../access/index.ts'
 import {
   createCredential,
   isSameSecret,
@@ -140,11 +141,10 @@ function clockOff(minutes: number): Refusal<PersonRefusal> {
  * `challenge_used`, `passkey_needed`, `sign_in_name_taken`.
  */
 export async function setPassword(
-  tx: WriteTx,
-  actor: PersonActor,
+  tx: RightsTx,
+  actor: Current<PersonActor>,
   { row, ceremony }: JudgedNewPassword,
 ): Promise<void> {
-  await lockPeople(tx)
   const now = await tx.now()
   await spendChallenge(tx, ceremony, now)
   await requirePasswordRole(tx, actor.person)
@@ -158,8 +158,7 @@ export async function setPassword(
 }
 
 /** Throws `password_missing`. */
-export async function removePassword(tx: WriteTx, actor: PersonActor): Promise<void> {
-  await lockPeople(tx)
+export async function removePassword(tx: RightsTx, actor: Current<PersonActor>): Promise<void> {
   if (!(await db.deletePassword(tx, actor.id))) throw noPassword()
   const of = { personId: actor.id, except: actor.session.id }
   await db.endPasswordSessions(tx, of, await tx.now())
@@ -238,7 +237,6 @@ export async function signInByPassword(
   { row, used }: JudgedPassword,
   visit: Visit,
 ): Promise<OpenedSession> {
-  await lockPeople(tx)
   const now = await tx.now()
   const { personId } = row
   const person = await getPerson(tx, personId)
@@ -291,10 +289,9 @@ export async function judgeStepUpCode(
 export async function stepUpByCode(
   tx: WriteTx,
   { random }: Pick<App, 'random'>,
-  actor: PersonActor,
+  actor: Current<PersonActor>,
   { row, step }: { row: PasswordRow; step: number },
 ): Promise<OpenedSession> {
-  await lockPeople(tx)
   const now = await tx.now()
   const person = await getPerson(tx, actor.id)
   await requirePasswordRole(tx, person ?? actor.person)

@@ -4,14 +4,14 @@ import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
 import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
-import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import type { ReadTx } from '../../db/connection.ts'
 import { listInvitationsAbout, revokeInvitation } from '../../db/invitations.ts'
 import { endPasswordSessions } from '../../db/passwords.ts'
 import * as db from '../../db/people.ts'
-import type { ListedPerson } from '../../db/people.ts'
+import type { ListedPerson, RightsTx } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 import { listTokensBy, revokeToken } from '../../db/tokens.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -99,12 +99,11 @@ export interface PersonChange {
 
 /** Throws `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`. */
 export async function setPerson(
-  tx: WriteTx,
-  actor: Actor,
+  tx: RightsTx,
+  actor: Current,
   id: string,
   change: PersonChange,
 ): Promise<{ person: ListedPerson; endedTokens: readonly string[] }> {
-  await db.lockPeople(tx)
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -127,11 +126,10 @@ export async function setPerson(
  * `person_not_found`, `out_of_scope`, `owner_last`.
  */
 export async function disablePerson(
-  tx: WriteTx,
-  actor: Actor,
+  tx: RightsTx,
+  actor: Current,
   id: string,
 ): Promise<{ person: ListedPerson; endedTokens: readonly string[]; endedSessions: number }> {
-  await db.lockPeople(tx)
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -143,8 +141,11 @@ export async function disablePerson(
 }
 
 /** Throws `person_not_found`, `out_of_scope`. */
-export async function enablePerson(tx: WriteTx, actor: Actor, id: string): Promise<ListedPerson> {
-  await db.lockPeople(tx)
+export async function enablePerson(
+  tx: RightsTx,
+  actor: Current,
+  id: string,
+): Promise<ListedPerson> {
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
   const after = { ...before, disabledAt: null }
@@ -167,7 +168,7 @@ async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void
  * that the person has left (`null` for nothing).
  */
 async function endWhatExceeds(
-  tx: WriteTx,
+  tx: RightsTx,
   personId: string,
   grant: Grant | null,
   now: Date,

@@ -11,17 +11,12 @@ import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Random } from '@seaworthy/std/random'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
-import {
-  findRecoveryCode,
-  lockPeople,
-  replaceRecoveryCodes,
-  useRecoveryCode,
-} from '../../db/people.ts'
-import type { RecoveryCodeRow } from '../../db/people.ts'
+import { findRecoveryCode, replaceRecoveryCodes, useRecoveryCode } from '../../db/people.ts'
+import type { RecoveryCodeRow, RightsTx } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
-import type { PersonActor } from '../access/index.ts'
+import type { Current, PersonActor } from '../access/index.ts'
 import { isSameSecret, KnownPersonRefusal } from '../access/index.ts'
-import type { App, WriteTx } from '../app.ts'
+import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import type { JudgedPasskey } from './arrivals.ts'
@@ -70,11 +65,10 @@ function fastHash(code: string, salt: Uint8Array): Uint8Array {
 
 /** Replaces all codes from before. */
 export async function storeRecoveryCodes(
-  tx: WriteTx,
-  actor: PersonActor,
+  tx: RightsTx,
+  actor: Current<PersonActor>,
   rows: readonly RecoveryCodeRow[],
 ): Promise<void> {
-  await lockPeople(tx)
   await replaceRecoveryCodes(tx, actor.id, rows)
 }
 
@@ -105,12 +99,11 @@ export async function judgeRecovery(
  * may have lost the machine too. Throws `recovery_code_wrong`, `challenge_used`, `person_disabled`.
  */
 export async function recover(
-  tx: WriteTx,
+  tx: RightsTx,
   app: Pick<App, 'random'>,
   judged: JudgedPasskey & { selector: string },
   visit: Visit,
 ): Promise<OpenedSession> {
-  await lockPeople(tx)
   const now = await tx.now()
   if (!(await useRecoveryCode(tx, judged.selector, now))) throw wrongCode()
   const { personId } = judged.ceremony

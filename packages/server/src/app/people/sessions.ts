@@ -10,9 +10,10 @@ import { formatInstant } from '@seaworthy/std/time'
 import { findPasskey, listPasskeys, notePasskeyUse } from '../../db/passkeys.ts'
 import { getPassword } from '../../db/passwords.ts'
 import { countRecoveryCodes, getPerson, noteSignIn } from '../../db/people.ts'
+import type { RightsTx } from '../../db/people.ts'
 import * as db from '../../db/sessions.ts'
 import type { ListedSession, SessionRow } from '../../db/sessions.ts'
-import type { Actor, PersonActor } from '../access/index.ts'
+import type { Actor, Current, PersonActor } from '../access/index.ts'
 import {
   createCredential,
   grantOf,
@@ -183,7 +184,7 @@ export async function judgeStepUp(
 export async function stepUp(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  actor: PersonActor,
+  actor: Current<PersonActor>,
   judged: Judged,
   now: Date,
 ): Promise<OpenedSession> {
@@ -196,7 +197,7 @@ export async function stepUp(
   return { actor: { ...actor, session }, secret: text }
 }
 
-export async function signOut(tx: WriteTx, actor: PersonActor, now: Date): Promise<void> {
+export async function signOut(tx: RightsTx, actor: Current<PersonActor>, now: Date): Promise<void> {
   await db.endSession(tx, actor.session.id, now)
 }
 
@@ -205,8 +206,8 @@ export async function signOut(tx: WriteTx, actor: PersonActor, now: Date): Promi
  * `session_not_found`, also for a session that the actor may not know of, `out_of_scope`.
  */
 export async function revokeSession(
-  tx: WriteTx,
-  actor: Actor,
+  tx: RightsTx,
+  actor: Current,
   sessionId: string,
   now: Date,
 ): Promise<{ personId: string }> {

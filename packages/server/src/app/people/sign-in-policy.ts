@@ -4,10 +4,9 @@
  */
 import type { Role } from '@seaworthy/fleet/access'
 import { roles, weightyRoles } from '@seaworthy/fleet/access'
-import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import type { ReadTx } from '../../db/connection.ts'
 import { endPasswordSessions, readPasskeyRoles, writePasskeyRoles } from '../../db/passwords.ts'
-import type { PersonRow } from '../../db/people.ts'
-import { lockPeople } from '../../db/people.ts'
+import type { PersonRow, RightsTx } from '../../db/people.ts'
 import { KnownPersonRefusal } from '../access/index.ts'
 
 const allRoles: readonly Role[] = ['owner', ...roles]
@@ -29,10 +28,9 @@ export async function requirePasswordRole(tx: ReadTx, { id, role }: PersonRow): 
 
 /** Sessions that are not enough any more end at once. */
 export async function setSignInPolicy(
-  tx: WriteTx,
+  tx: RightsTx,
   wanted: readonly Role[],
 ): Promise<{ passkeyRoles: Role[]; endedSessions: number }> {
-  await lockPeople(tx)
   const given = allRoles.filter((role) => wanted.includes(role))
   await writePasskeyRoles(tx, given)
   const endedSessions = await endPasswordSessions(tx, { roles: given }, await tx.now())

@@ -20,7 +20,7 @@ import {
   notifyLocks,
   revokeFleetLockKey,
 } from '../../db/reboot-locks.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { createCredential, isSameSecret, parseCredential, identify } from '../access/index.ts'
 import { findFleet } from '../fleets/index.ts'
@@ -138,7 +138,7 @@ export async function unlockWhenSteady(
 export async function createFleetLockKey(
   tx: WriteTx,
   { random }: Pick<App, 'random'>,
-  actor: Actor,
+  actor: Current,
   fleetName: string,
   now: Date,
 ): Promise<{ row: FleetLockKeyRow; key: string }> {
@@ -175,7 +175,7 @@ export async function listFleetLockKeys(
 /** Throws `fleetlock_key_not_found`, `out_of_scope`. */
 export async function endFleetLockKey(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   now: Date,
 ): Promise<void> {

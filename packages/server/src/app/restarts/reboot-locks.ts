@@ -11,7 +11,7 @@ import { appendAudit } from '../../db/audit.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/reboot-locks.ts'
 import type { RebootLockWithDevice } from '../../db/reboot-locks.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
@@ -40,7 +40,7 @@ export async function listRebootLocks(
 /** Throws `reboot_lock_not_found`, `out_of_scope`. */
 export async function takeAwayLock(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
 ): Promise<RebootLockWithDevice> {
   const row = await db.getLock(tx, id)

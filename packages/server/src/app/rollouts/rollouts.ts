@@ -39,7 +39,7 @@ import {
   notifyRollouts,
   writeRollout,
 } from '../../db/rollouts.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { viewRollout } from './rollout-views.ts'
@@ -117,7 +117,7 @@ export async function checkRollout(
 export async function createRollout(
   app: Pick<App, 'trust' | 'releases' | 'zones' | 'random'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   wanted: WantedRollout,
 ): Promise<CreatedRollout> {
   const { fleet, release, back } = await requireGrounds(app, tx, actor, wanted)

@@ -9,7 +9,7 @@ import type { Config } from '../../config/config.ts'
 import { loadMasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
-import { hasOwner, setFirstOwnerCode } from '../../db/people.ts'
+import { hasOwner, lockRights, setFirstOwnerCode } from '../../db/people.ts'
 import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
 import type { Ports } from '../app.ts'
@@ -140,7 +140,7 @@ async function ensureNamed(
 
 async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promise<string | null> {
   if (await wasAnyTokenUsed(tx)) return null
-  await revokeAllTokens(tx, now)
+  await revokeAllTokens(await lockRights(tx), now)
   const issued = await issueToken(
     tx,
     ports,

@@ -42,7 +42,7 @@ import {
   setProposalDocument,
 } from '../../db/proposals.ts'
 import { insertSecret } from '../../db/secrets.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
 import { verifyClaims } from '../content/index.ts'
@@ -69,7 +69,7 @@ export function currentOf(state: TrustState | undefined): CurrentMetadata {
 export async function submitProposal(
   app: Deps,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   submitted: Readonly<Record<string, unknown>>,
   ahead: ReadAhead,
   now: Date,
@@ -173,7 +173,7 @@ export function exportProposal(
 export async function addSignatures(
   app: Pick<App, 'masterKey'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   file: unknown,
 ): Promise<StoredProposal & { signedBy: string[] }> {
@@ -198,7 +198,7 @@ export interface AppliedProposal extends StoredProposal {
 export async function applyProposal(
   app: Deps,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   ahead: PreparedAhead,
 ): Promise<AppliedProposal> {
@@ -225,7 +225,7 @@ export async function applyProposal(
 /** Closes an open proposal for good. */
 export async function rejectProposal(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   id: string,
   reason: string,
   now: Date,

@@ -16,7 +16,7 @@ import {
   listReleaseDigests,
   listReleases as listReleaseRows,
 } from '../../db/releases.ts'
-import type { Actor } from '../access/index.ts'
+import type { Actor, Current } from '../access/index.ts'
 import { requireWholeProduct } from '../access/index.ts'
 import type { App, ReadRelease, TrustState } from '../app.ts'
 import { describeContent, measureReleaseFiles } from '../content/index.ts'
@@ -64,7 +64,7 @@ function parseSha256(text: string): Digest {
 export async function createRelease(
   app: Pick<App, 'trust'>,
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   wanted: { product: string; version: string; digest: string },
   { content, files }: CheckedRelease,
   now: Date,

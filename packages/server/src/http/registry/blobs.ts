@@ -16,7 +16,11 @@ import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './re
 
 export interface RegistryCall<Actor> {
   ports: RegistryPorts<Actor>
-  actor: Actor
+  /**
+   * The actor, if it may still do this: what changes something asks after the last byte of the
+   * body, which may come long after the head, and records whom it gets.
+   */
+  stillMay(): Promise<Actor>
   request: IncomingMessage
   response: ServerResponse
   repository: string
@@ -82,11 +86,12 @@ export async function writeBody(
 }
 
 export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Digest): Promise<void> {
-  const { ports, actor, repository, response } = call
+  const { ports, repository, response } = call
   const { store } = ports
   if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
     throw new RegistryError(403, 'DENIED', 'a signed release needs this blob')
   }
+  const actor = await call.stillMay()
   if (!(await store.deleteBlob(repository, digest))) {
     throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
   }
@@ -118,6 +123,7 @@ export async function startUpload<Actor>(call: RegistryCall<Actor>): Promise<voi
   if (digest === undefined) return sendProgress(call, 202, uploadId, 0)
   try {
     await append(call, uploadId, 0, digest)
+    await call.stillMay()
     await store.commitUpload(repository, uploadId, digest)
   } catch (error) {
     await store.cancelUpload(repository, uploadId)
@@ -143,6 +149,7 @@ export async function finishUpload<Actor>(
   const { ports, repository, query } = call
   const digest = requireDigest(query.get('digest'))
   await receive(call, uploadId, digest)
+  await call.stillMay()
   await ports.store.commitUpload(repository, uploadId, digest)
   sendCreated(call, digest)
 }

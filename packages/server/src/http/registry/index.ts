@@ -86,8 +86,9 @@ async function answer<Actor>(
   const { repository } = resource
   const mount = resource.kind === 'uploads' ? parseMount(query) : undefined
   const alsoNeeded = mount === undefined ? [] : [pullOf(mount.from)]
-  const actor = await requireAccess(ports, request, { repository, action }, alsoNeeded)
-  const call: RegistryCall<Actor> = { ports, actor, request, response, repository, query }
+  const stillMay = () => requireAccess(ports, request, { repository, action }, alsoNeeded)
+  await stillMay()
+  const call: RegistryCall<Actor> = { ports, stillMay, request, response, repository, query }
   const { method } = request
   switch (resource.kind) {
     case 'blob':

@@ -50,11 +50,12 @@ export async function putManifest<Actor>(
   call: RegistryCall<Actor>,
   reference: string,
 ): Promise<void> {
-  const { ports, actor, request, response, repository } = call
+  const { ports, request, response, repository } = call
   const parsed = parseManifestReference(reference)
   if (!parsed) throw new RegistryError(400, 'MANIFEST_INVALID', 'neither a digest nor a tag')
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]!.trim()
   const bytes = await readBytes(request, bodyLimits.manifest, ports)
+  const actor = await call.stillMay()
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,
@@ -110,12 +111,13 @@ export async function deleteManifest<Actor>(
   call: RegistryCall<Actor>,
   reference: string,
 ): Promise<void> {
-  const { ports, actor, response, repository } = call
+  const { ports, response, repository } = call
   const { store } = ports
   const parsed = parseManifestReference(reference)
   if (!parsed) throw unknown()
   if (parsed.kind === 'tag') {
     const { tag } = parsed
+    const actor = await call.stillMay()
     if (!(await store.deleteTag(repository, tag))) throw unknown()
     await ports.onEvent({ kind: 'tag_deleted', actor, repository, tag })
   } else {
@@ -123,6 +125,7 @@ export async function deleteManifest<Actor>(
     if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
       throw new RegistryError(403, 'DENIED', 'a signed release needs this manifest')
     }
+    const actor = await call.stillMay()
     if (!(await store.deleteManifest(repository, digest))) throw unknown()
     await ports.onEvent({ kind: 'manifest_deleted', actor, repository, digest })
   }

@@ -9,7 +9,7 @@ import type { WriteTx } from '../../../db/connection.ts'
 import type { DdiActionRow } from '../../../db/ddi-actions.ts'
 import { getOpenDdiAction, writeDdiAction } from '../../../db/ddi-actions.ts'
 import type { DeviceWithState } from '../../../db/devices.ts'
-import type { Actor } from '../../access/index.ts'
+import type { Current } from '../../access/index.ts'
 import type { App } from '../../app.ts'
 import type { ForeignState } from '../foreign-check-ins.ts'
 import { lockForeign, storeChange } from '../foreign-check-ins.ts'
@@ -65,7 +65,7 @@ async function endAction(
  */
 export async function forceCancel(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   deviceId: string,
 ): Promise<{ device: DeviceWithState; action: DdiActionRow }> {
   const now = await tx.now()

@@ -2,7 +2,7 @@
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Db, WriteTx } from '../../../db/connection.ts'
 import { listOmahaApps, writeOmahaApp } from '../../../db/omaha-apps.ts'
-import type { Actor } from '../../access/index.ts'
+import type { Current } from '../../access/index.ts'
 import { requireWholeProduct } from '../../access/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
 import { requireTrust } from '../../trust/index.ts'
@@ -39,7 +39,7 @@ export function isAppOf(table: OmahaAppTable, product: string, spelling: string)
 /** Throws `product_not_found`, `out_of_scope`. */
 export async function setOmahaApp(
   tx: WriteTx,
-  actor: Actor,
+  actor: Current,
   trust: TrustState | undefined,
   wanted: { readonly product: string; readonly appId: string },
   now: Date,

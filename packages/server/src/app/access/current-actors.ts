@@ -1,0 +1,86 @@
+/**
+ * An actor again, as of now. Between the head of a request and its last byte lies as much time as
+ * its sender likes, in which the right that the head was judged by may end.
+ */
+import type { Grant } from '@seaworthy/fleet/access'
+import { coversGrant } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { ReadTx } from '../../db/connection.ts'
+import { readClock } from '../../db/connection.ts'
+import { getProvisioningKey } from '../../db/provisioning-keys.ts'
+import { getSession } from '../../db/sessions.ts'
+import { getToken } from '../../db/tokens.ts'
+import type { App } from '../app.ts'
+import type { ServerRefusal } from '../refusals.ts'
+import type { Actor } from './actors.ts'
+import { isSameSecret } from './credentials.ts'
+import { hasSessionEnded } from './session-limits.ts'
+import { hasEnded } from './sign-in.ts'
+
+declare const readNow: unique symbol
+
+/**
+ * An actor that was read after the whole request was there and, where something changes, in the
+ * transaction of the change. Nothing else is one: a use case that asks for it does not compile with
+ * the actor of the head.
+ */
+export type Current<A extends Actor = Actor> = A & { readonly [readNow]: true }
+
+/** What the credentials of devices end by, which is in memory. */
+type Ended = Pick<App, 'removedDevices' | 'stoppedDevices'>
+
+/**
+ * Reads the actor again. Throws `credential_ended`, and `rights_changed` when it may do less than
+ * before: whatever the head of the request was allowed, it is allowed still.
+ */
+export async function readCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Current> {
+  return (await findCurrent(ended, tx, actor)) as Current
+}
+
+async function findCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Actor> {
+  switch (actor.kind) {
+    case 'token': {
+      const [now, token] = await Promise.all([readClock(tx), getToken(tx, actor.id)])
+      if (token === undefined || hasEnded(token, now)) throw endedMeanwhile()
+      requireNoLess(actor.token, token)
+      return { ...actor, token }
+    }
+    case 'person': {
+      const [now, found] = await Promise.all([readClock(tx), getSession(tx, actor.session.id)])
+      // A session that was confirmed has a new secret: whoever knows the old one has nothing.
+      const isIts = found && isSameSecret(found.secretSha256, actor.session.secretSha256)
+      if (isIts !== true || hasSessionEnded(found, now)) throw endedMeanwhile()
+      const { person, ...session } = found
+      if (person.disabledAt !== null) throw endedMeanwhile()
+      requireNoLess(actor.person, person)
+      return { ...actor, person, session }
+    }
+    case 'provisioning-key': {
+      const [now, key] = await Promise.all([readClock(tx), getProvisioningKey(tx, actor.id)])
+      if (key === undefined || hasEnded(key, now)) throw endedMeanwhile()
+      return { ...actor, key }
+    }
+    case 'device': {
+      const { removedDevices, stoppedDevices } = ended
+      if (removedDevices.has(actor.id) || stoppedDevices.has(actor.id)) throw endedMeanwhile()
+      return actor
+    }
+    case 'anonymous':
+      return actor
+  }
+}
+
+function endedMeanwhile(): Refusal<ServerRefusal> {
+  return new Refusal<ServerRefusal>(
+    'credential_ended',
+    'the token, key or session of this request ended while the request was on its way: nothing was changed; sign in again',
+  )
+}
+
+function requireNoLess(before: Grant, now: Grant): void {
+  if (coversGrant(now, before)) return
+  throw new Refusal<ServerRefusal>(
+    'rights_changed',
+    'what you may do was narrowed while this request was on its way: nothing was changed by it; look again, then repeat it',
+  )
+}

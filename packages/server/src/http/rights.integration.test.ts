@@ -1,0 +1,217 @@
+/** Rights that have ended: nothing that they left behind opens anything. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { createInvitation, listInvitations } from '@seaworthy/api/invitations'
+import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api/people'
+import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { signOut } from '@seaworthy/api/sessions'
+import { createToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
+import { waitUntil } from '@seaworthy/std/testing'
+import type { HalfSent, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
+import {
+  acceptLink,
+  becomeOwner,
+  createTestBrowser,
+  createTestClient,
+  pushRelease,
+  sendHalf,
+  setUpTrust,
+  startTestServer,
+} from '../testing/index.ts'
+
+let server: TestServer
+let client: TestClient
+let owner: TestBrowser
+let db: ReturnType<TestServer['openDatabase']>
+
+const browse = (options?: Parameters<typeof createTestBrowser>[2]) =>
+  createTestBrowser(server, client, options)
+
+before(async () => {
+  server = await startTestServer({ workers: 1 })
+  client = createTestClient(server)
+  db = server.openDatabase()
+  owner = browse()
+  await setUpTrust(client)
+  await becomeOwner(server, owner)
+})
+after(async () => {
+  client.close()
+  await db.close()
+  await server.stop()
+})
+
+type JoinedRole = 'owner' | 'admin' | 'operator' | 'viewer'
+
+/** A person who has accepted an invitation of the owner, in a browser of their own. */
+async function join(role: JoinedRole, products?: string[]) {
+  const body = { role, ...(products === undefined ? {} : { products }) }
+  const { link } = await owner.api.call(createInvitation, { body })
+  const browser = browse()
+  const self = await acceptLink(browser, link, `A new ${role}`)
+  return { browser, id: self.person.id, session: self.session.id }
+}
+
+function makeToken(role: 'admin' | 'builder', by = owner.api) {
+  const scope = role === 'builder' ? { products: ['acme'] } : {}
+  return by.call(createToken, { body: { name: role, role, ...scope, lifetimeSeconds: 86_400 } })
+}
+
+interface Wish {
+  readonly method: string
+  readonly path: string
+  readonly body: object | Uint8Array
+  readonly headers?: Record<string, string>
+}
+
+function sendWish({ method, path, body, headers }: Wish, credential: Record<string, string>) {
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body))
+  const all = { 'content-type': 'application/json', ...credential, ...headers }
+  return sendHalf(server, { method, path, headers: all, body: bytes })
+}
+
+/** Sends a wish by half, and comes back when the server has let its head in. */
+async function beginByToken(wish: Wish, token: string, id: string): Promise<HalfSent> {
+  await db.write(({ sql }) => sql`update tokens set last_used_at = null where id = ${id}`)
+  const half = await sendWish(wish, { authorization: `Bearer ${token}` })
+  await waitUntil('the token is used', async () => {
+    const [row] = await db.reader.sql<{ at: Date | null }[]>`
+      select last_used_at as at from tokens where id = ${id}`
+    return row!.at !== null
+  })
+  return half
+}
+
+async function beginBySession(wish: Wish, browser: TestBrowser, id: string): Promise<HalfSent> {
+  const old = new Date(Date.now() - 600_000)
+  await db.write(({ sql }) => sql`update sessions set last_used_at = ${old} where id = ${id}`)
+  const half = await sendWish(wish, {
+    origin: browser.origin,
+    'sec-fetch-site': 'same-origin',
+    cookie: `__Host-seaworthy=${browser.cookies.get('__Host-seaworthy')}`,
+  })
+  await waitUntil('the session is used', async () => {
+    const [row] = await db.reader.sql<{ at: Date }[]>`
+      select last_used_at as at from sessions where id = ${id}`
+    return row!.at.getTime() > old.getTime()
+  })
+  return half
+}
+
+/** The server waits 20 s for a body: on a machine that needs longer the attack begins again. */
+async function lastByteOf(attack: () => Promise<HalfSent>) {
+  for (;;) {
+    const answer = await (await attack()).finish()
+    if (answer.status === 408) continue
+    return { status: answer.status, code: (answer.json() as { code?: string }).code }
+  }
+}
+
+const later = { name: 'later', role: 'admin', lifetimeSeconds: 86_400 }
+const makesToken: Wish = { method: 'POST', path: '/v1/tokens', body: later }
+const invites: Wish = { method: 'POST', path: '/v1/invitations', body: { role: 'admin' } }
+const ended = { status: 401, code: 'credential_ended' }
+
+test('A4 attack: a half-sent request of a person outlives their right: disabled, demoted, signed out, no longer confirmed', async () => {
+  for (const wish of [makesToken, invites]) {
+    const answer = await lastByteOf(async () => {
+      const admin = await join('admin')
+      const half = await beginBySession(wish, admin.browser, admin.session)
+      await owner.api.call(disablePerson, { params: { personId: admin.id } })
+      return half
+    })
+    assert.deepEqual(answer, ended)
+  }
+  const second = await join('owner')
+  const demoted = await lastByteOf(async () => {
+    const params = { personId: second.id }
+    await owner.api.call(setPerson, { params, body: { role: 'owner' } })
+    const raise = { method: 'PATCH', path: `/v1/people/${second.id}`, body: { role: 'owner' } }
+    const half = await beginBySession(raise, second.browser, second.session)
+    await owner.api.call(setPerson, { params, body: { role: 'viewer' } })
+    return half
+  })
+  assert.deepEqual(demoted, { status: 409, code: 'rights_changed' })
+  const params = { personId: second.id }
+  assert.equal((await owner.api.call(showPerson, { params })).role, 'viewer')
+  const signedOut = await lastByteOf(async () => {
+    const admin = await join('admin')
+    const half = await beginBySession(makesToken, admin.browser, admin.session)
+    await admin.browser.api.call(signOut, {})
+    return half
+  })
+  assert.deepEqual(signedOut, ended)
+  const admin = await join('admin')
+  const unconfirmed = await lastByteOf(async () => {
+    await db.write(
+      ({ sql }) => sql`update sessions set stepped_up_at = now() where id = ${admin.session}`,
+    )
+    const half = await beginBySession(makesToken, admin.browser, admin.session)
+    await db.write(
+      ({ sql }) => sql`
+        update sessions set stepped_up_at = now() - interval '301 s' where id = ${admin.session}`,
+    )
+    return half
+  })
+  assert.deepEqual(unconfirmed, { status: 403, code: 'step_up_required' })
+  const { items } = await owner.api.call(listTokens, {})
+  assert.ok(items.every(({ name }) => name !== 'later'))
+  assert.equal((await owner.api.call(listInvitations, {})).items.length, 0)
+})
+
+test('A3 attack: a half-sent request of a token, or of a FleetLock key, does what was asked after it was revoked', async () => {
+  const answer = await lastByteOf(async () => {
+    const { token, view } = await makeToken('admin')
+    const half = await beginByToken(makesToken, token, view.id)
+    await owner.api.call(revokeToken, { params: { tokenId: view.id } })
+    await assert.rejects(client.as(token).call(listPeople, {}))
+    return half
+  })
+  assert.deepEqual(answer, ended)
+  const { items } = await owner.api.call(listTokens, {})
+  assert.ok(items.every(({ name }) => name !== 'later'))
+
+  const fleetlock = await lastByteOf(async () => {
+    const made = await owner.api.call(createFleetLockKey, { params: { fleet: 'shops' } })
+    const asks = {
+      method: 'POST',
+      path: '/fleetlock/v1/pre-reboot',
+      body: { client_params: { id: 'a', group: 'shops' } },
+      headers: { 'fleet-lock-protocol': 'true' },
+    }
+    const half = await sendWish(asks, { authorization: `Bearer ${made.key}` })
+    const params = { fleetLockKeyId: made.view.id }
+    await owner.api.call(revokeFleetLockKey, { params })
+    return half
+  })
+  assert.equal(fleetlock.status, 401)
+})
+
+test('A3 attack: a half-sent manifest, or blob, of a revoked token is not stored, and its tag not set', async () => {
+  const { index } = await pushRelease(client, (await makeToken('builder')).token, '1.0.0')
+  const tagged: Wish = {
+    method: 'PUT',
+    path: '/v2/acme/manifests/later',
+    headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
+    body: index,
+  }
+  const content = Buffer.from('a layer that nobody may push')
+  const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`
+  const blob: Wish = {
+    method: 'POST',
+    path: `/v2/acme/blobs/uploads/?digest=${digest}`,
+    headers: { 'content-type': 'application/octet-stream' },
+    body: content,
+  }
+  for (const wish of [tagged, blob]) {
+    const { token, view } = await makeToken('builder')
+    const half = await beginByToken(wish, token, view.id)
+    await owner.api.call(revokeToken, { params: { tokenId: view.id } })
+    assert.equal((await half.finish()).status, 401)
+  }
+  const { token } = await makeToken('builder')
+  for (const path of ['/v2/acme/manifests/later', `/v2/acme/blobs/${digest}`]) {
+    assert.equal((await client.send('GET', path, { token })).status, 404)
+  }
+})
