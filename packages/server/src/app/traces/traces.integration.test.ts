@@ -89,9 +89,12 @@ async function startReceiver(isStuck: boolean): Promise<Receiver> {
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const parentId = '00f067aa0ba902b7'
 
+/** One statement is shown again with the time that it was signed with. */
+const saidAt = makeReport().at
+
 /** Its first report, signed as that of a real device: nothing was said that it could repeat. */
 async function checkIn(client: TestClient, device: TestDevice, agentVersion = '0.1.0') {
-  const report = makeReport({ sequence: 1, agentVersion })
+  const report = makeReport({ sequence: 1, agentVersion, at: saidAt })
   const signature = await signReport(device.signer, report)
   return client.send('POST', '/v1/device/check-in', {
     token: device.accessToken,
