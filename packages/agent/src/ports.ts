@@ -127,6 +127,8 @@ export interface AppSpec {
   folder: string
   /** The application's own writable folder, its HOME. */
   dataFolder: string
+  /** The folder of its variables and secrets. */
+  configFolder: string
   command: readonly string[]
   environment: Readonly<Record<string, string>>
 }
@@ -159,12 +161,18 @@ export interface Processes {
   ended(app: AppProcess, signal: AbortSignal): Promise<AppEnd | undefined>
   isAlive(app: AppProcess): Promise<boolean>
   /** Signals the whole process group; a process that has ended is no error. */
-  signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL' | 'SIGHUP'): Promise<void>
   openProbe(check: HealthCheck, spec: AppSpec): HealthProbe
 }
 
 export class ProcessError extends Error {
   override readonly name = 'ProcessError'
+}
+
+/** The files from which the application reads its variables and secrets. */
+export interface AppFiles {
+  /** Makes these the only ones, each readable by the application's account alone. */
+  replace(files: ReadonlyMap<string, Uint8Array>): Promise<void>
 }
 
 export interface InstallerPorts {
@@ -174,6 +182,7 @@ export interface InstallerPorts {
   log: Log
   disk: Disk
   processes: Processes
+  appFiles: AppFiles
   /** The fetcher, as seen from here: hostile. */
   gateway: Gateway
   /** The id of the machine's present boot, different after every boot. */

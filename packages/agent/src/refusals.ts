@@ -14,6 +14,13 @@ export type ConfigRefusal =
 /** What the device must never forget is gone or damaged: it then does nothing at all. */
 export type StateFault = 'state_unreadable'
 
+/** Why what a server sent as variables and secrets is not taken over. */
+export type ConfigurationFault =
+  /** A secret that is older than one that was here. */
+  | 'secret_rollback'
+  /** Two of one name. */
+  | 'setting_twice'
+
 /** Why a trial of a release ended, beside what its content was refused for. */
 export type TrialFailure =
   | 'start_failed'

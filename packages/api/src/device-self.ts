@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import {
   base64Field,
+  configVersionField,
   enrolmentField,
   idField,
   instant,
@@ -13,6 +14,7 @@ import {
   productKind,
   productName,
   publicKeyField,
+  settingName,
   sha256Hex,
   tagMap,
   text,
@@ -154,7 +156,8 @@ export const checkIn = defineRoute({
       })
       .nullable(),
     pollSeconds: z.number().int().min(1),
-    configVersion: z.number().int().min(0),
+    /** Another number than that of the configuration it has: the device fetches the newer one. */
+    configVersion: configVersionField,
     commands: z.array(z.object({ id: z.string(), name: z.string() })),
     serverTime: instant,
     /** Whether the signed report is now durable. */
@@ -188,5 +191,30 @@ export const readOwnApplication = defineRoute({
     channel: nameField,
     kind: productKind,
     pollSeconds: z.number().int().min(1),
+  }),
+})
+
+export const readOwnConfiguration = defineRoute({
+  name: 'device.configuration',
+  method: 'GET',
+  path: '/v1/device/configuration',
+  auth: 'device',
+  summary: "Read the variables of the device's application, and its secrets, sealed to the device.",
+  reply: z.object({
+    version: configVersionField,
+    fleet: nameField,
+    /** One of each name: what is set for the device comes before what is set for the fleet. */
+    entries: z
+      .array(
+        z.object({
+          name: settingName,
+          kind: z.enum(['variable', 'secret']),
+          isOfFleet: z.boolean(),
+          version: configVersionField,
+          /** The value of a variable in UTF-8, or the sealed secret; Base64. */
+          content: z.string(),
+        }),
+      )
+      .max(100),
   }),
 })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { reportField, runningField, updateState } from './device-self.ts'
 import {
+  configVersionField,
   enrolmentField,
   idField,
   instant,
@@ -10,6 +11,7 @@ import {
   pageQuery,
   platformField,
   publicKeyField,
+  settingName,
   tagMap,
   text,
 } from './fields.ts'
@@ -92,6 +94,10 @@ const enrolmentView = z.object({
   publicKey: publicKeyField,
   /** Null for a device that registered without an enrolment key. */
   enrolment: enrolmentField.nullable(),
+  /** What is sealed to it. */
+  seals: z.array(
+    z.object({ name: settingName, isOfFleet: z.boolean(), version: configVersionField }),
+  ),
 })
 export type EnrolmentView = z.output<typeof enrolmentView>
 

@@ -75,6 +75,15 @@ export const enrolmentField = z.strictObject({
   receivingKey: text(44),
   signature: text(4096),
 })
+/** The name of a variable or secret, and of the file that an application reads it from. */
+export const settingName = z
+  .string()
+  .regex(
+    /^[A-Z][A-Z0-9_]{0,63}$/,
+    'a name of A-Z, 0-9 and _, starting with a letter, at most 64 characters',
+  )
+/** Rises with every change of a fleet's variables and secrets, those of its devices included. */
+export const configVersionField = z.number().int().min(0).max(2_147_483_647)
 /** Bytes as base64 with padding. */
 export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
 const tagsMax = 64

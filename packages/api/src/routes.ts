@@ -15,11 +15,13 @@ import * as rebootLocks from './reboot-locks.ts'
 import * as releases from './releases.ts'
 import * as rollouts from './rollouts.ts'
 import type { Route } from './route.ts'
+import * as secrets from './secrets.ts'
 import * as server from './server.ts'
 import * as sessions from './sessions.ts'
 import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
 import * as updates from './updates.ts'
+import * as variables from './variables.ts'
 
 export const routes: readonly Route[] = [
   server,
@@ -38,6 +40,8 @@ export const routes: readonly Route[] = [
   rebootLocks,
   omaha,
   devices,
+  variables,
+  secrets,
   rollouts,
   updates,
   foreignDevices,

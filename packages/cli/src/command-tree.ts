@@ -17,6 +17,8 @@ import { addPersonCommands } from './commands/people.ts'
 import { addProductCommands } from './commands/products.ts'
 import { addProposalCommands } from './commands/proposals.ts'
 import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
+import { addSecretCommands } from './commands/secrets.ts'
+import { addVariableCommands } from './commands/variables.ts'
 import { addRebootLockCommands } from './commands/reboot-locks.ts'
 import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
@@ -42,6 +44,8 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addProposalCommands,
   addFleetCommands,
   addProvisioningKeyCommands,
+  addVariableCommands,
+  addSecretCommands,
   addGatewayTokenCommands,
   addRolloutCommands,
   addDeviceCommands,

@@ -226,6 +226,16 @@ const server: Readonly<Record<string, WithWayOut>> = {
   ],
   time_zone_unknown: ['usage', 'Name it as the system does, for example Europe/Berlin or UTC.'],
   external_id_taken: ['refused', 'Choose another --name.'],
+  variable_not_found: ['notFound', 'See `seaworthy variable list --fleet NAME`.'],
+  secret_not_found: ['notFound', 'See `seaworthy secret list --fleet NAME`.'],
+  setting_of_other_kind: ['refused', 'Remove the one that is there, or choose another name.'],
+  configuration_changed: ['refused', 'Run the command again.'],
+  configuration_too_large: ['refused', 'Remove what is no longer used, or ship it in a release.'],
+  device_elsewhere: ['refused', 'Run the command again: the device was moved meanwhile.'],
+  seal_unusable: [
+    'refused',
+    'A device was removed or moved meanwhile: run `seaworthy secret seal`.',
+  ],
 }
 
 /** Codes of registries, connections, the audit log and of time. */

@@ -259,7 +259,10 @@ async function bootAgent(ports: DevicePorts, machine: Machine, builtAt: Date): P
       ),
   }).catch((error: unknown) => log.error('fetcher', { error }))
   return openInstaller(
-    { clock, sleep, random: ports.random, log, disk, processes, gateway, bootId },
+    {
+      ...{ clock, sleep, random: ports.random, log, disk, processes, gateway, bootId },
+      appFiles: { replace: async () => {} },
+    },
     {
       config,
       configPath,

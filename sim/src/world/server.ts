@@ -245,6 +245,7 @@ export function createSimServer(options: {
       pinnedVersion: null,
       updatesEnabled: true,
       follow: 'newest',
+      configVersion: 0,
       baseline: null,
       reboot: { strategy: 'immediate' },
     }

@@ -21,6 +21,7 @@ const spec = {
   sha256: 'a'.repeat(64),
   folder,
   dataFolder: `${folder}/data`,
+  configFolder: `${folder}/config`,
   command: ['/bin/true', tooLong],
   environment: {},
 }

@@ -78,6 +78,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
     LANG: 'C.UTF-8',
     HOME: spec.dataFolder,
     SEAWORTHY_DATA_DIR: spec.dataFolder,
+    SEAWORTHY_CONFIG_DIR: spec.configFolder,
     ...spec.environment,
     [markName]: markOf(settings, spec.product, spec.sha256),
   })

@@ -4,7 +4,12 @@
  * names the file.
  */
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
+import {
+  checkIn,
+  createDeviceToken,
+  readOwnConfiguration,
+  registerDevice,
+} from '@seaworthy/api/device-self'
 import { ProblemError } from '@seaworthy/api/problems'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -195,13 +200,15 @@ export function createFetcher(
       }
       case 'check-in': {
         if (token === undefined) throw new FetchError('token_needed')
-        const { assignment, pollSeconds, acknowledgedSequence } = await serverWith(token).call(
-          checkIn,
-          {
-            body: request.body,
-          },
-        )
-        return { assignment, pollSeconds, acknowledgedSequence }
+        const reply = await serverWith(token).call(checkIn, {
+          body: request.body,
+        })
+        const { assignment, pollSeconds, configVersion, acknowledgedSequence } = reply
+        return { assignment, pollSeconds, configVersion, acknowledgedSequence }
+      }
+      case 'configuration': {
+        if (token === undefined) throw new FetchError('token_needed')
+        return serverWith(token).call(readOwnConfiguration, {})
       }
       default:
         throw new FetchError('malformed_reply')

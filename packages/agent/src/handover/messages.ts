@@ -58,6 +58,7 @@ export type FetcherRequest =
   | { kind: 'register'; provisioningKey: string; body: BodyInputOf<typeof registerDevice> }
   | { kind: 'token'; assertion: string }
   | { kind: 'check-in'; body: BodyInputOf<typeof checkIn> }
+  | { kind: 'configuration' }
 
 export type RequestKind = FetcherRequest['kind']
 export type FetcherRequestOf<K extends RequestKind> = Extract<FetcherRequest, { kind: K }>
@@ -85,8 +86,20 @@ export interface FetcherReplies {
   'check-in': {
     assignment: Assignment | null
     pollSeconds: number
+    configVersion: number
     acknowledgedSequence: number | null
   }
+  /** Variables and secrets of the application, the secrets sealed. */
+  configuration: { version: number; fleet: string; entries: ConfigurationEntry[] }
+}
+
+export interface ConfigurationEntry {
+  name: string
+  kind: 'variable' | 'secret'
+  isOfFleet: boolean
+  version: number
+  /** The value, or the sealed secret; Base64. */
+  content: string
 }
 
 export interface Gateway {
@@ -175,6 +188,29 @@ function parseAssignment(value: unknown): Assignment | null {
   return assignment
 }
 
+const settingName = /^[A-Z][A-Z0-9_]{0,63}$/
+const entriesMax = 100
+/** The longest sealed secret, in Base64. */
+const content = /^(?:[A-Za-z0-9+/]{4}){0,5480}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+function parseEntry(value: unknown): ConfigurationEntry {
+  const members = asMembers(value)
+  const { kind } = members
+  if (kind !== 'variable' && kind !== 'secret') return refuseForm('kind')
+  return {
+    name: text(members, 'name', settingName),
+    kind,
+    isOfFleet: flag(members, 'isOfFleet'),
+    version: whole(members, 'version', 1, 2 ** 31 - 1),
+    content: text(members, 'content', content),
+  }
+}
+
+function parseEntries(value: unknown): ConfigurationEntry[] {
+  if (!Array.isArray(value) || value.length > entriesMax) return refuseForm('entries')
+  return value.map(parseEntry)
+}
+
 const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K] } = {
   metadata: (m) => (m['absent'] === true ? { absent: true } : { file: text(m, 'file', fileName) }),
   content: (m) => ({
@@ -191,10 +227,17 @@ const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K
   'check-in': (m) => ({
     assignment: parseAssignment(m['assignment']),
     pollSeconds: whole(m, 'pollSeconds', 1, 2 ** 31),
+    // A word that is left out is that of a fleet without variables and secrets.
+    configVersion: m['configVersion'] === undefined ? 0 : whole(m, 'configVersion', 0, 2 ** 31 - 1),
     acknowledgedSequence:
       m['acknowledgedSequence'] === null
         ? null
         : whole(m, 'acknowledgedSequence', 0, Number.MAX_SAFE_INTEGER),
+  }),
+  configuration: (m) => ({
+    version: whole(m, 'version', 0, 2 ** 31 - 1),
+    fleet: text(m, 'fleet', label),
+    entries: parseEntries(m['entries']),
   }),
 }
 

@@ -25,6 +25,8 @@ export interface AppRunner {
   keep(spec: AppSpec, adopt?: AppProcess): Promise<void>
   /** SIGTERM, then after `stopMs` SIGKILL; resolves when no process of it is left. */
   stop(stopMs: number): Promise<void>
+  /** Signals it where it runs. */
+  signal(name: 'SIGHUP'): Promise<void>
   /** Leaves the application alone: the agent goes, the application stays. */
   abandon(): void
   onExit(listener: () => void): () => void
@@ -108,6 +110,9 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
       await own?.task
       if (own?.process === undefined) return
       await endProcess(ports, own.process, stopMs)
+    },
+    async signal(name) {
+      if (kept?.process !== undefined) await ports.processes.signal(kept.process, name)
     },
     abandon() {
       kept?.end.abort(new Error('abandoned'))

@@ -29,6 +29,8 @@ export interface Application {
   /** Starts the release. Throws what `manifestOf` throws, and `ProcessError`. */
   start(sha256: string): Promise<void>
   stop(sha256: string): Promise<void>
+  /** Signals or stops the application whose variables or secrets changed, as its release says. */
+  tellOfChange(): Promise<void>
   /** How long the application that is kept running may take to end. */
   readonly stopMs: () => Promise<number>
 }
@@ -53,6 +55,7 @@ export function createApplication(
     sha256,
     folder: releaseFolder(layout, sha256),
     dataFolder: layout.appData,
+    configFolder: layout.appConfig,
     command: manifest.start,
     environment: settings.config.environment,
   })
@@ -104,6 +107,14 @@ export function createApplication(
       else await runner.keep(specOf(sha256, manifest))
     },
     stop,
+    async tellOfChange() {
+      const sha256 = runner.kept?.sha256
+      if (sha256 === undefined) return
+      const manifest = await manifestOf(sha256).catch(() => undefined)
+      ports.log.info('application-told-of-change', { sha256, how: manifest?.onChange ?? 'restart' })
+      if (manifest?.onChange === 'signal') await runner.signal('SIGHUP')
+      else await stop(sha256)
+    },
     stopMs: async () => (runner.kept === undefined ? 0 : stopMsOf(runner.kept.sha256)),
   }
 }

@@ -143,6 +143,7 @@ test('manifest: defaults are two minutes and twenty seconds', () => {
     health: { kind: 'alive' },
     windowSeconds: 120,
     stopSeconds: 20,
+    onChange: 'restart',
   })
 })
 
@@ -167,6 +168,7 @@ test('manifest: what this device cannot do is refused, never ignored', () => {
     [{ start: ['./app'], health: { http: 'http://x/', exec: ['y'] } }, 'bundle_manifest_malformed'],
     [{ start: ['./app'], health: { windowSeconds: 0 } }, 'bundle_manifest_malformed'],
     [{ start: ['./app'], stopSeconds: '20' }, 'bundle_manifest_malformed'],
+    [{ start: ['./app'], variables: { onChange: 'kill' } }, 'bundle_manifest_malformed'],
     ['{', 'bundle_manifest_malformed'],
   ] as const) {
     assert.throws(

@@ -28,6 +28,7 @@ import { openInstaller } from './installer.ts'
 import { runUnreadable } from './unreadable.ts'
 import { agentVersion, builtAt } from '../version.ts'
 import type { Accounts } from '../device/accounts.ts'
+import { createAppFiles } from '../device/app-files.ts'
 import { checkAccount, chooseAccounts } from '../device/accounts.ts'
 import { createDisk, syncByCall, syncByProgram } from '../device/disk.ts'
 import type { AgentOptions } from '../device/commands.ts'
@@ -107,6 +108,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       disk,
       gateway,
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      appFiles: createAppFiles(layout.appConfig, accounts?.application, log),
       processes: createProcesses({
         stateDir: layout.root,
         probeCommand: probeCommand(accounts?.probe),
@@ -277,6 +279,7 @@ function makeAgentFolders(
   makeRootsFolder(place('the state', layout.trust), 0o700)
   makeRootsFolder(place('the folder for verified content', layout.incoming), 0o700)
   makeRootsFolder(releases, 0o755)
+  makeRootsFolder(place('the folder of variables and secrets', layout.appConfig), 0o750)
   requireRootsEntries(releases)
   giveFolder(place('the folder of downloads', layout.fetch), 0o755, fetcher)
   giveFolder(place('the data of the application', layout.appData), 0o750, application)

@@ -17,6 +17,7 @@ import { readIdentity, writeIdentity } from '../state/identity.ts'
 import type { UpdateActivity } from '../state/reports.ts'
 import { jitteredMs, waitingActivity } from '../state/reports.ts'
 import type { InstallerSettings } from './context.ts'
+import { createConfiguration } from './configuration.ts'
 import { createContext, describeStatus, publishStatus } from './context.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconciler.ts'
@@ -109,8 +110,10 @@ export async function openInstaller(
     },
     { signer, activity: firstActivity(store.state) },
   )
-  const reconciler = createReconciler(context)
-  const poller = createPoller(context)
+  const configuration = createConfiguration(context)
+  const reconciler = createReconciler(context, configuration)
+  const poller = createPoller(context, configuration)
+  await configuration.restore()
   if (store.generationLost) ports.log.error('state-generation-lost')
 
   const reconcileForever = async () => {

@@ -7,6 +7,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
 import { createChoice } from './choice.ts'
+import type { Configuration } from './configuration.ts'
 import type { InstallerContext } from './context.ts'
 import { publishStatus, recordRefusals } from './context.ts'
 import { createReporter } from './reporter.ts'
@@ -26,7 +27,10 @@ export interface Poller {
 /** The longest time that the server may ask to be left alone. */
 const pollSecondsMax = 24 * 3600
 
-export function createPoller(context: InstallerContext): Poller {
+export function createPoller(
+  context: InstallerContext,
+  configuration: Pick<Configuration, 'follow'>,
+): Poller {
   const { ports, settings, store, trust } = context
   const { config } = settings
   const { checkIn } = createReporter(context)
@@ -80,6 +84,15 @@ export function createPoller(context: InstallerContext): Poller {
           if (!isExpected(error)) throw error
           unreachable = error
           if (error instanceof TrustError) found.push({ code: error.code })
+        }
+      }
+      if (reply !== undefined) {
+        try {
+          await configuration.follow(reply.configVersion)
+        } catch (error) {
+          if (!isExpected(error)) throw error
+          if (error instanceof TrustError) found.push({ code: error.code })
+          ports.log.warn('configuration-refused', { code: expectedCode(error) })
         }
       }
       try {

@@ -9,6 +9,7 @@ import { LocalFault } from '../refusals.ts'
 import type { StoredRelease } from '../state/device-state.ts'
 import { rememberFailure } from '../state/device-state.ts'
 import { createApplication } from './application.ts'
+import type { Configuration } from './configuration.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
@@ -26,7 +27,10 @@ export interface Reconciler {
   stopMs(): Promise<number>
 }
 
-export function createReconciler(context: InstallerContext): Reconciler {
+export function createReconciler(
+  context: InstallerContext,
+  configuration: Pick<Configuration, 'takeChange'>,
+): Reconciler {
   const { ports, settings, store, signal } = context
   const { layout } = settings
   const application = createApplication(context)
@@ -57,6 +61,8 @@ export function createReconciler(context: InstallerContext): Reconciler {
           : { ...state, update: { ...state.update, starts: state.update.starts + 1 } },
       )
     }
+    // It starts with what is there now.
+    configuration.takeChange()
     try {
       await application.start(release.sha256)
     } catch (error) {
@@ -169,7 +175,12 @@ export function createReconciler(context: InstallerContext): Reconciler {
       await application.adopt()
       while (!signal.aborted) {
         const step = planStep(store.state, await lookAround())
-        if (step.do === 'rest') break
+        if (step.do === 'rest') {
+          // A release on trial is judged first, and is not disturbed.
+          if (store.state.update !== null || !configuration.takeChange()) break
+          await application.tellOfChange()
+          continue
+        }
         ports.log.debug('step', { ...step })
         await execute(step)
       }

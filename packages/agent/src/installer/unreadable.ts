@@ -66,6 +66,7 @@ async function keepCurrent(
       sha256: current,
       folder,
       dataFolder: layout.appData,
+      configFolder: layout.appConfig,
       command: manifest.start,
       environment: config.environment,
     },

@@ -99,6 +99,8 @@ export interface DeviceState {
   refusals: RefusalRecord[]
   metadata: Readonly<Record<string, number>>
   timestampVerifiedAt: string | null
+  /** Versions of secrets that were here, by `<fleet>/<name>`; the device's own by `<name>`. */
+  secretVersions: Readonly<Record<string, number>>
   /** Sequence of the last signed report. */
   sequence: number
   outbox: SignedReport[]
@@ -123,6 +125,7 @@ export const emptyState: DeviceState = {
   refusals: [],
   metadata: {},
   timestampVerifiedAt: null,
+  secretVersions: {},
   sequence: 0,
   outbox: [],
 }

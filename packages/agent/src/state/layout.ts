@@ -14,9 +14,15 @@ export interface Layout {
   previous: string
   /** The application's own folder, kept over all releases. */
   appData: string
+  /** The application's variables and secrets, in memory: `<name>` of each holds its value. */
+  appConfig: string
   /** Status for people and programs without the socket. */
   statusFile: string
 }
+
+/** The parent of what is in memory, unless all of the agent lies below another folder. */
+const memoryDir = '/run/seaworthy-app'
+const stateDirDefault = '/var/lib/seaworthy'
 
 export function layoutOf(stateDir: string, product: string): Layout {
   const productFolder = `${stateDir}/products/${product}`
@@ -30,6 +36,7 @@ export function layoutOf(stateDir: string, product: string): Layout {
     current: `${productFolder}/current`,
     previous: `${productFolder}/previous`,
     appData: `${productFolder}/data`,
+    appConfig: `${stateDir === stateDirDefault ? memoryDir : `${stateDir}/app-config`}/${product}`,
     statusFile: `${stateDir}/status.json`,
   }
 }

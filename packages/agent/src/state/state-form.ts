@@ -62,6 +62,7 @@ const forms = {
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
   metadata: isCounters,
   timestampVerifiedAt: isNullOr(isText),
+  secretVersions: isCounters,
   sequence: isCounter,
   outbox: isListOf(
     (item) =>

@@ -21,6 +21,7 @@ import { sourcesOf } from '../installer/sources.ts'
 import type { AppProcess, Disk, Processes } from '../ports.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
+import { createAppFiles } from '../device/app-files.ts'
 import { createDisk, syncNothing } from '../device/disk.ts'
 import type { Installer } from '../installer/installer.ts'
 import { openInstaller } from '../installer/installer.ts'
@@ -33,6 +34,8 @@ export interface InlineAgent {
   disk: Disk
   /** Digests of applications that run now. */
   running: Set<string>
+  /** What was done to applications, in order: `start`, or the name of a signal. */
+  told: string[]
   status(): Record<string, unknown> & {
     committedCounter: number
     refusals: { code: string; subject?: string }[]
@@ -109,12 +112,14 @@ export async function startInlineAgent(
     .attach({ incoming: toInstaller, write: (bytes) => toFetcher.write(bytes) })
     .catch(() => {})
   const running = new Set<string>()
+  const told: string[] = []
   const installer = await openInstaller(
     {
       ...ports,
       gateway,
       bootId: 'test',
-      processes: namedProcesses(running, options.isHealthy ?? (() => true)),
+      appFiles: createAppFiles(layout.appConfig, undefined, silentLog),
+      processes: namedProcesses(running, told, options.isHealthy ?? (() => true)),
     },
     {
       config,
@@ -133,6 +138,7 @@ export async function startInlineAgent(
     layout,
     disk,
     running,
+    told,
     status: () => installer.status() as ReturnType<InlineAgent['status']>,
     async stop() {
       installer.stop('stopped')
@@ -145,13 +151,18 @@ export async function startInlineAgent(
 }
 
 /** Applications that live until they are told to end. */
-function namedProcesses(running: Set<string>, isHealthy: (sha256: string) => boolean): Processes {
+function namedProcesses(
+  running: Set<string>,
+  told: string[],
+  isHealthy: (sha256: string) => boolean,
+): Processes {
   const endings = new Map<string, () => void>()
   let count = 0
   return {
     async start(spec) {
       const app: AppProcess = { id: String(++count), sha256: spec.sha256 }
       running.add(spec.sha256)
+      told.push('start')
       return app
     },
     find: async () => [],
@@ -162,7 +173,9 @@ function namedProcesses(running: Set<string>, isHealthy: (sha256: string) => boo
         endings.set(app.id, () => resolve(undefined))
         signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       }),
-    async signal(app) {
+    async signal(app, name) {
+      told.push(name)
+      if (name === 'SIGHUP') return
       running.delete(app.sha256)
       endings.get(app.id)?.()
     },

@@ -36,7 +36,11 @@ export function writeTestApp(
   folder: string,
   version: string,
   behaviour: AppBehaviour = 'healthy',
-  options: { windowSeconds?: number; extra?: Readonly<Record<string, string>> } = {},
+  options: {
+    windowSeconds?: number
+    extra?: Readonly<Record<string, string>>
+    onChange?: 'restart' | 'signal'
+  } = {},
 ): string {
   mkdirSync(folder, { recursive: true })
   const status = {
@@ -67,6 +71,7 @@ process.on('SIGTERM', () => process.exit(0))
         windowSeconds: options.windowSeconds ?? 1.5,
       },
       stopSeconds: 3,
+      ...(options.onChange === undefined ? {} : { variables: { onChange: options.onChange } }),
     }),
   )
   for (const [name, content] of Object.entries(options.extra ?? {}))

@@ -55,6 +55,8 @@ export interface TestOrigin {
   pollSeconds: number
   reports: ReceivedReport[]
   registrations: number
+  /** What devices are given as variables and secrets. */
+  configuration: { version: number; fleet: string; entries: unknown[] }
   /** What the last registration showed of its enrolment. */
   enrolment: unknown
   /** Id of the last registered device. */
@@ -119,6 +121,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
     reports: [],
     registrations: 0,
     enrolment: undefined,
+    configuration: { version: 0, fleet: 'test', entries: [] },
     deviceId: () => devices.at(-1)?.id ?? '',
     removeDevice(id) {
       devices.find((device) => device.id === id)!.isRemoved = true
@@ -263,6 +266,9 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
         },
       }
     },
+    async '/v1/device/configuration'() {
+      return { status: 200, reply: origin.configuration }
+    },
     async '/v1/device/check-in'(
       { report, signature }: { report: ReceivedReport['report']; signature?: string },
       bearer: string,
@@ -281,7 +287,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
         reply: {
           assignment: origin.assignment,
           pollSeconds: origin.pollSeconds,
-          configVersion: 0,
+          configVersion: origin.configuration.version,
           commands: [],
           serverTime: formatInstant(new Date()),
           acknowledgedSequence: signature === undefined ? null : lastSequence,
@@ -309,7 +315,8 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       const parts: Buffer[] = []
       for await (const part of request) parts.push(part as Buffer)
       const bearer = (request.headers.authorization ?? '').replace('Bearer ', '')
-      const body = JSON.parse(Buffer.concat(parts).toString()) as never
+      const text = Buffer.concat(parts).toString()
+      const body = (text === '' ? undefined : JSON.parse(text)) as never
       const { status, reply } = await call(body, bearer)
       const type = status >= 400 ? 'application/problem+json' : 'application/json'
       response.writeHead(status, { 'content-type': type }).end(JSON.stringify(reply))

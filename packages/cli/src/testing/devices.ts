@@ -2,7 +2,12 @@
  * Devices that register, check in and say they have done what they were told; nothing is installed.
  */
 import { createClient } from '@seaworthy/api/client'
-import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
+import {
+  checkIn,
+  createDeviceToken,
+  readOwnConfiguration,
+  registerDevice,
+} from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { httpsTransport } from '@seaworthy/oci/transport'
@@ -26,6 +31,10 @@ type Assignment = ReplyOf<typeof checkIn>['assignment']
 
 export interface RegisteredDevice {
   readonly id: string
+  /** The id of its signing key. */
+  readonly keyId: string
+  /** Fetches variables and secrets as its server gives them. */
+  readConfiguration(): Promise<ReplyOf<typeof readOwnConfiguration>>
   /** The version that the device says it runs. */
   running: Running | null
   /** Asks once; an answer that names a release is remembered. */
@@ -40,7 +49,7 @@ export interface RegisteredDevice {
 
 export interface RegisteredDevices {
   readonly devices: readonly RegisteredDevice[]
-  close(): void
+  close: () => void
 }
 
 /**
@@ -89,7 +98,7 @@ async function register(
       proof: base64Encode(proof),
       platform: 'linux/amd64',
       agentVersion: '0.1.0',
-      ...(enrolment === undefined ? {} : { enrolment: enrolment as never }),
+      ...(enrolment === undefined ? {} : { enrolment }),
     },
   })
   return registered.deviceId
@@ -141,6 +150,8 @@ function createDevice(
   }
   const device: RegisteredDevice = {
     id,
+    keyId: signer.keyId,
+    readConfiguration: () => client.call(readOwnConfiguration, {}),
     running: null,
     ask: () => send({ state: 'idle' }),
     async work(state) {

@@ -14,6 +14,10 @@ export interface TestedServer {
   pin: string
   /** The bootstrap token. */
   token: string
+  /** The folder of all that it keeps, its database included. */
+  folder: string
+  /** The end of what it wrote to its log. */
+  log(): string
   /** Ends it in order, and starts it again on the same data and port, after `meanwhile`. */
   restart(meanwhile?: () => Promise<void>): Promise<void>
 }
@@ -45,6 +49,8 @@ export async function startServer(t: Scope, launch = ownLaunch): Promise<TestedS
     url,
     pin,
     token: (await readFile(tokenFile, 'utf8')).trim(),
+    folder,
+    log: () => running.log(),
     async restart(meanwhile) {
       await running.stop()
       await meanwhile?.()
@@ -80,6 +86,7 @@ function runServer({ launcher, env }: Launch, folder: string, listen: string) {
       }
       throw new Error(`the server did not start\n${log}`)
     },
+    log: () => log,
     async stop() {
       child.kill('SIGTERM')
       await ended

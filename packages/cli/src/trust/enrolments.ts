@@ -40,6 +40,8 @@ export interface CheckedDevice {
   readonly receivingKey: Uint8Array<ArrayBuffer> | undefined
   /** Why it is not enrolled, by code and in words. */
   readonly refusal: { readonly code: string; readonly why: string } | undefined
+  /** What the server says is sealed to it. */
+  readonly seals: EnrolmentView['seals']
 }
 
 export interface CheckedFleet {
@@ -66,10 +68,10 @@ export async function checkFleet(
 }
 
 async function checkDevice(
-  { deviceId, name, publicKey, enrolment }: EnrolmentView,
+  { deviceId, name, publicKey, enrolment, seals }: EnrolmentView,
   expected: { holders: RoleAuthority; product: string; fleet: string },
 ): Promise<CheckedDevice> {
-  const device = { deviceId, name, keyId: await keyId(publicKey) }
+  const device = { deviceId, name, keyId: await keyId(publicKey), seals }
   const without = (code: string, why: string) => ({
     ...device,
     receivingKey: undefined,

@@ -22,9 +22,10 @@ const all: Omit<Grant, 'role'> = { products: null, fleets: null }
 const grant = (role: Role, scope: Partial<Grant> = {}): Grant => ({ ...all, ...scope, role })
 const exceeds = (error: Refusal) => error.code === 'grant_exceeds_own'
 
-test('V4 a device credential can update itself, change its metadata, read its application, and nothing else', () => {
+test('V4 a device credential can update itself, change its metadata, read its application and configuration, and nothing else', () => {
   assert.deepEqual(devicePermissions.toSorted(), [
     'device-self:application',
+    'device-self:configuration',
     'device-self:metadata',
     'device-self:sign-in',
     'device-self:update',

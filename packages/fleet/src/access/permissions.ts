@@ -26,6 +26,10 @@ export const permissions = [
   'provisioning-key:write',
   'device:read',
   'device:write',
+  'variable:read',
+  'variable:write',
+  'secret:read',
+  'secret:write',
   'rollout:read',
   'rollout:write',
   'rollout:approve',
@@ -39,6 +43,7 @@ export const permissions = [
   'device-self:update',
   'device-self:metadata',
   'device-self:application',
+  'device-self:configuration',
 ] as const
 export type Permission = (typeof permissions)[number]
 
@@ -103,6 +108,10 @@ const table: Record<Role, readonly Permission[]> = {
     'provisioning-key:read',
     'provisioning-key:write',
     'device:write',
+    'variable:read',
+    'variable:write',
+    'secret:read',
+    'secret:write',
     'rollout:write',
     'rollout:approve',
     'reboot-lock:write',
@@ -113,6 +122,8 @@ const table: Record<Role, readonly Permission[]> = {
     'person:read',
     'token:read',
     'provisioning-key:read',
+    'variable:read',
+    'secret:read',
     'registry:pull',
     'log:read',
   ],
@@ -137,14 +148,16 @@ export function weightyRoles(): Role[] {
 
 /**
  * What a device credential may do, and nothing else (V4): ask for updates (which includes reading
- * its own product's release content), change its own metadata, read its own application's metadata.
- * It may trade its key for a token. Variables and build logs join the list when they exist.
+ * its own product's release content), change its own metadata, read its own application's
+ * metadata, variables and sealed secrets. It may trade its key for a token. Build logs join the
+ * list when they exist.
  */
 export const devicePermissions: readonly Permission[] = [
   'device-self:sign-in',
   'device-self:update',
   'device-self:metadata',
   'device-self:application',
+  'device-self:configuration',
 ]
 
 /** A provisioning key makes a device, and nothing else. */

@@ -14,6 +14,7 @@ const fleet: FleetPolicy = {
   pinnedVersion: null,
   updatesEnabled: true,
   follow: 'newest',
+  configVersion: 0,
   baseline: null,
   reboot: { strategy: 'immediate' },
 }

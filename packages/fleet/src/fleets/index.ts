@@ -29,6 +29,8 @@ export interface FleetPolicy {
    */
   readonly baseline: Baseline | null
   readonly reboot: RebootPolicy
+  /** Rises with every change of variables and secrets of the fleet or one of its devices. */
+  readonly configVersion: number
 }
 
 export const pollSecondsDefault = 3600

@@ -52,6 +52,7 @@ export const fleetOf = (changes: Partial<FleetPolicy> = {}): FleetPolicy => ({
   pinnedVersion: null,
   updatesEnabled: true,
   follow: 'rollouts',
+  configVersion: 0,
   baseline: null,
   reboot: { strategy: 'immediate' },
   ...changes,

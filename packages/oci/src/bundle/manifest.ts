@@ -20,6 +20,8 @@ export interface BundleManifest {
   health: HealthCheck
   windowSeconds: number
   stopSeconds: number
+  /** What is done to a running application whose variables or secrets have changed. */
+  onChange: 'restart' | 'signal'
 }
 
 export const bundleManifestName = 'seaworthy.json'
@@ -153,7 +155,13 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
   } catch (cause) {
     return refuse('not JSON', cause)
   }
-  const root = members(value, 'the file', ['start', 'health', 'stopSeconds', 'sandbox'])
+  const root = members(value, 'the file', [
+    'start',
+    'health',
+    'stopSeconds',
+    'sandbox',
+    'variables',
+  ])
   if (root['sandbox'] !== undefined) members(root['sandbox'], 'sandbox', [])
   const { check, windowSeconds } = parseHealth(root['health'], environment)
   return {
@@ -161,7 +169,15 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
     health: check,
     windowSeconds,
     stopSeconds: seconds(root['stopSeconds'], 'stopSeconds', stopSecondsDefault),
+    onChange: parseOnChange(root['variables']),
   }
+}
+
+function parseOnChange(value: unknown): BundleManifest['onChange'] {
+  if (value === undefined) return 'restart'
+  const { onChange = 'restart' } = members(value, 'variables', ['onChange'])
+  if (onChange === 'restart' || onChange === 'signal') return onChange
+  return refuse('variables.onChange: expected "restart" or "signal"')
 }
 
 /** Programs that read the file that they are given. */

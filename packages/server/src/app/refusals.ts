@@ -72,6 +72,16 @@ export type PersonRefusal =
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
+/** What people are refused who set variables and secrets. */
+export type ConfigurationRefusal =
+  | 'variable_not_found'
+  | 'secret_not_found'
+  | 'setting_of_other_kind'
+  | 'configuration_changed'
+  | 'configuration_too_large'
+  | 'device_elsewhere'
+  | 'seal_unusable'
+
 /**
  * Turns the error of an unreachable database, which is no fault of the request, into `unavailable`.
  * Any other error stays as it is.

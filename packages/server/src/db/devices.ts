@@ -36,6 +36,7 @@ export interface EnrolmentRow {
   readonly name: string | null
   readonly publicKey: PublicKey
   readonly enrolment: Enrolment | null
+  readonly seals: EnrolmentView['seals']
 }
 
 export interface DeviceWithState extends DeviceRow {
@@ -113,7 +114,12 @@ export async function listEnrolments(
   page: { fleet: string; after: string; limit: number },
 ): Promise<EnrolmentRow[]> {
   return sql<EnrolmentRow[]>`
-    select id, name, public_key as "publicKey", enrolment from devices
+    select id, name, public_key as "publicKey", enrolment,
+      (select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'isOfFleet', s.device is null,
+          'version', e.version)), '[]')
+        from seals e join settings s on s.id = e.setting
+        where e.device = devices.id and (s.device is not null or s.fleet = devices.fleet)) as seals
+    from devices
     where fleet = ${page.fleet} and id > ${page.after} and public_key is not null
     order by id limit ${page.limit}`
 }

@@ -15,7 +15,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   case when baseline_version is not null
     then jsonb_build_object('version', baseline_version, 'sha256', baseline_sha256, 'counter', baseline_counter)
     end as baseline,
-  created_at as "createdAt"`
+  config_version as "configVersion", created_at as "createdAt"`
 
 export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<boolean> {
   const inserted = await sql`

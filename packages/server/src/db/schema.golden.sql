@@ -76,6 +76,7 @@ fleets.baseline_sha256 text
 fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
 fleets.baseline_counter bigint
 fleets.shared_identity text not null default 'tell'::text
+fleets.config_version integer not null default 0
 foreign_devices.device text not null
 foreign_devices.protocol text not null
 foreign_devices.external_id text
@@ -281,6 +282,10 @@ rollouts.stop_values jsonb
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
+seals.setting bigint not null
+seals.device text not null
+seals.version integer not null
+seals.sealed bytea not null
 secrets.name text not null
 secrets.version integer not null
 secrets.sealed bytea not null
@@ -298,6 +303,16 @@ sessions.ended_at timestamp with time zone
 sessions.address text not null
 sessions.user_agent text not null
 sessions.factor text not null
+settings.id bigint not null
+settings.fleet text
+settings.device text
+settings.name text not null
+settings.version integer not null
+settings.value text
+settings.holder_key bytea
+settings.holder_copy bytea
+settings.set_at timestamp with time zone not null
+settings.set_by text not null
 sign_in_policy.only_row boolean not null default true
 sign_in_policy.passkey_roles text[] not null
 tokens.id text not null
@@ -438,12 +453,21 @@ rollouts: PRIMARY KEY (id)
 rollouts: CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'finished'::text, 'aborted'::text])))
 rollouts: FOREIGN KEY (way_back_of) REFERENCES rollouts(id)
 schema_migrations: PRIMARY KEY (name)
+seals: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+seals: PRIMARY KEY (setting, device)
+seals: FOREIGN KEY (setting) REFERENCES settings(id) ON DELETE CASCADE
 secrets: PRIMARY KEY (name, version)
 secrets: CHECK ((version > 0))
 server_facts: PRIMARY KEY (name)
 sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text])))
 sessions: FOREIGN KEY (person_id) REFERENCES people(id)
 sessions: PRIMARY KEY (id)
+settings: CHECK (((fleet IS NULL) <> (device IS NULL)))
+settings: CHECK (((value IS NULL) = ((holder_key IS NOT NULL) AND (holder_copy IS NOT NULL))))
+settings: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+settings: UNIQUE NULLS NOT DISTINCT (fleet, device, name)
+settings: FOREIGN KEY (fleet) REFERENCES fleets(name) ON DELETE CASCADE
+settings: PRIMARY KEY (id)
 sign_in_policy: CHECK (only_row)
 sign_in_policy: PRIMARY KEY (only_row)
 tokens: PRIMARY KEY (id)
@@ -520,11 +544,16 @@ CREATE INDEX rollouts_fleet ON public.rollouts USING btree (fleet, id)
 CREATE UNIQUE INDEX rollouts_pkey ON public.rollouts USING btree (id)
 CREATE INDEX rollouts_unsettled ON public.rollouts USING btree (id) WHERE (NOT is_settled)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
+CREATE INDEX seals_device ON public.seals USING btree (device)
+CREATE UNIQUE INDEX seals_pkey ON public.seals USING btree (setting, device)
 CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
 CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at)
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (id)
+CREATE INDEX settings_device ON public.settings USING btree (device) WHERE (device IS NOT NULL)
+CREATE UNIQUE INDEX settings_fleet_device_name_key ON public.settings USING btree (fleet, device, name) NULLS NOT DISTINCT
+CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (id)
 CREATE UNIQUE INDEX sign_in_policy_pkey ON public.sign_in_policy USING btree (only_row)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)

@@ -44,6 +44,8 @@ const params: Readonly<Record<string, string>> = {
   product: 'absent',
   version: '0.0.0',
   fleet: 'absent',
+  variable: 'ABSENT',
+  secret: 'ABSENT',
   role: 'absent',
   personId: `person_${'0'.repeat(26)}`,
   sessionId: `session_${'0'.repeat(26)}`,

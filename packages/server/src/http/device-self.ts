@@ -2,11 +2,13 @@ import {
   checkIn,
   createDeviceToken,
   readOwnApplication,
+  readOwnConfiguration,
   registerDevice,
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/access/index.ts'
+import { readDeviceConfiguration } from '../app/configuration/index.ts'
 import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.ts'
 import * as devices from '../app/devices/index.ts'
 import { slowedPollSeconds } from '../app/worker/index.ts'
@@ -54,7 +56,7 @@ export function createOwnEndpoints(
         return {
           assignment: reply.assignment,
           pollSeconds: slowedPollSeconds(app, reply.pollSeconds),
-          configVersion: 0,
+          configVersion: reply.fleet.configVersion,
           commands: [],
           serverTime: formatInstant(now),
           acknowledgedSequence: reply.acknowledgedSequence,
@@ -73,6 +75,9 @@ export function createOwnEndpoints(
           isUnchanged: !isChanged,
         }
       },
+    ),
+    read(readOwnConfiguration, 'device-self:configuration', (app, { actor }) =>
+      readDeviceConfiguration(app, actor.id),
     ),
     read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
       const fleet = await devices.findOwnFleet(app, actor.id)

@@ -36,6 +36,7 @@ import { createRegistryHandler } from './registry/index.ts'
 import { releaseEndpoints } from './releases.ts'
 import { rolloutEndpoints } from './rollouts.ts'
 import { createServerFiles } from './server-files.ts'
+import { secretEndpoints } from './secrets.ts'
 import { serverEndpoints } from './server.ts'
 import { sessionEndpoints } from './sessions.ts'
 import { tokenEndpoints } from './tokens.ts'
@@ -43,6 +44,7 @@ import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
 import { createTufHandler } from './tuf.ts'
 import { updateEndpoints } from './updates.ts'
+import { variableEndpoints } from './variables.ts'
 import type { WebFiles } from './web.ts'
 import { createWebHandlers } from './web.ts'
 
@@ -67,6 +69,8 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...rebootLockEndpoints,
     ...omahaAppEndpoints,
     ...deviceEndpoints,
+    ...variableEndpoints,
+    ...secretEndpoints,
     ...rolloutEndpoints,
     ...updateEndpoints,
     ...foreignDeviceEndpoints,

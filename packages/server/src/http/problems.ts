@@ -15,7 +15,12 @@ import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal } from '../app/content/index.ts'
-import type { PersonRefusal, RebootLockRefusal, ServerRefusal } from '../app/refusals.ts'
+import type {
+  ConfigurationRefusal,
+  PersonRefusal,
+  RebootLockRefusal,
+  ServerRefusal,
+} from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
 import { TooOftenRefusal } from '../app/worker/index.ts'
 import { refusalOf } from '../app/refusals.ts'
@@ -227,6 +232,16 @@ const rebootLockTable = {
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
 } satisfies Record<RebootLockRefusal, Mapped>
 
+const configurationTable = {
+  variable_not_found: no(404, 'No such variable'),
+  secret_not_found: no(404, 'No such secret'),
+  setting_of_other_kind: no(409, 'A variable is no secret'),
+  configuration_changed: no(409, 'The configuration was changed at the same time'),
+  configuration_too_large: no(413, 'Too many or too long variables and secrets'),
+  device_elsewhere: no(409, 'The device is in another fleet'),
+  seal_unusable: no(422, 'A sealed secret cannot be used'),
+} satisfies Record<ConfigurationRefusal, Mapped>
+
 const proposalTable = {
   proposal_malformed: notGenuine('Not a proposal'),
   proposal_outdated: no(409, 'The proposal is outdated'),
@@ -290,6 +305,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...rolloutTable,
   ...serverTable,
   ...personTable,
+  ...configurationTable,
   ...rebootLockTable,
   ...proposalTable,
 }

@@ -8,8 +8,10 @@ import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
 import { createInvitation } from '@seaworthy/api/invitations'
 import { createRollout } from '@seaworthy/api/rollouts'
+import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { setVariable } from '@seaworthy/api/variables'
+import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
@@ -81,6 +83,15 @@ export async function makeScopedCalls(
 
   const fleet = { fleet: 'shops' }
   const deviceId = { deviceId: device!.id }
+  let variables = 0
+  const nextSecret = async () => {
+    const { nextVersion } = await client.api.call(listSecrets, { params: fleet })
+    return {
+      version: nextVersion,
+      holderKey: base64Encode(new Uint8Array(32)),
+      holderCopy: base64Encode(new Uint8Array(50)),
+    }
+  }
   const foreign = async () => {
     const body = { protocol: 'ddi', externalId: newName(), platform: 'linux/amd64' } as const
     return (await client.api.call(createForeignDevice, { params: fleet, body })).device.id
@@ -242,6 +253,54 @@ export async function makeScopedCalls(
     ],
     ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
     ['devices.list', [() => ({})]],
+    ['variable.list', [() => ({ params: fleet })]],
+    [
+      'variable.set',
+      [() => ({ params: { ...fleet, variable: 'COLOUR' }, body: { value: 'red' } })],
+    ],
+    [
+      'variable.remove',
+      [
+        async () => {
+          const variable = `V${(variables += 1)}`
+          await client.api.call(setVariable, {
+            params: { fleet: fleet.fleet, variable },
+            body: { value: 'red' },
+          })
+          return { params: { ...fleet, variable } }
+        },
+      ],
+    ],
+    ['secret.list', [() => ({ params: fleet })]],
+    [
+      'secret.set',
+      [async () => ({ params: { ...fleet, secret: 'TOKEN' }, body: await nextSecret() })],
+    ],
+    [
+      'secret.seal',
+      [
+        async () => {
+          const { version } = await client.api.call(setSecret, {
+            params: { fleet: fleet.fleet, secret: 'SEALED' },
+            body: await nextSecret(),
+          })
+          const seals = [{ ...deviceId, sealed: base64Encode(new Uint8Array(50)) }]
+          return { params: { ...fleet, secret: 'SEALED' }, body: { version, seals } }
+        },
+      ],
+    ],
+    [
+      'secret.remove',
+      [
+        async () => {
+          await client.api.call(setSecret, {
+            params: { fleet: fleet.fleet, secret: 'GONE' },
+            body: await nextSecret(),
+          })
+          return { params: { ...fleet, secret: 'GONE' } }
+        },
+      ],
+    ],
     ['devices.show', [() => ({ params: deviceId })]],
     ['devices.enrolments', [() => ({ params: fleet })]],
     [

@@ -170,11 +170,12 @@ export async function listEnrolments(
     (limit) => db.listEnrolments(tx, { fleet: fleet.name, after: query.after ?? '', limit }),
     (row) => row.id,
   )
-  return viewPage(page, ({ id, name, publicKey, enrolment }) => ({
+  return viewPage(page, ({ id, name, publicKey, enrolment, seals }) => ({
     deviceId: id,
     name,
     publicKey,
     enrolment,
+    seals,
   }))
 }
 

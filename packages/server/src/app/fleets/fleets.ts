@@ -63,6 +63,7 @@ export async function createFleet(
     pinnedVersion: wanted.pinnedVersion ?? null,
     updatesEnabled: wanted.updatesEnabled ?? true,
     follow: wanted.follow ?? 'newest',
+    configVersion: 0,
     baseline: null,
     reboot: wanted.reboot ?? { strategy: 'immediate' },
     sharedIdentity: wanted.sharedIdentity ?? 'tell',

@@ -1,0 +1,98 @@
+/**
+ * Secrets of applications. The server has them sealed only: a copy for whoever set one, and one for
+ * each device that may open it.
+ */
+import { z } from 'zod'
+import {
+  base64Field,
+  configVersionField,
+  idField,
+  instant,
+  nameField,
+  settingName,
+} from './fields.ts'
+import { defineRoute, nothing } from './route.ts'
+
+const secretParams = z.strictObject({ fleet: nameField, secret: settingName })
+/** No device means the whole fleet. */
+const ofDevice = z.strictObject({ deviceId: idField('device').optional() })
+/** 16 KiB, with what sealing adds. */
+const sealedField = base64Field(16_384 + 48)
+
+const secretView = z.object({
+  name: settingName,
+  /** Null for the whole fleet. */
+  deviceId: idField('device').nullable(),
+  version: configVersionField,
+  setAt: instant,
+  setBy: z.string(),
+  /** The X25519 key of whoever set it, and the secret sealed to that. */
+  holderKey: z.string(),
+  holderCopy: z.string(),
+})
+export type SecretView = z.output<typeof secretView>
+
+export const listSecrets = defineRoute({
+  name: 'secret.list',
+  method: 'GET',
+  path: '/v1/fleets/:fleet/secrets',
+  auth: 'actor',
+  summary:
+    'List the secrets of a fleet, and those of one of its devices where it is named; sealed.',
+  params: z.strictObject({ fleet: nameField }),
+  query: ofDevice,
+  reply: z.object({
+    /** The version of whatever is set next. */
+    nextVersion: configVersionField,
+    items: z.array(secretView),
+  }),
+})
+
+export const setSecret = defineRoute({
+  name: 'secret.set',
+  method: 'PUT',
+  path: '/v1/fleets/:fleet/secrets/:secret',
+  auth: 'actor',
+  stepUp: true,
+  summary:
+    'Set a secret, sealed to whoever sets it. Devices keep the version before until this one is sealed to them.',
+  params: secretParams,
+  body: ofDevice.extend({
+    /** Refused unless it is the next one. */
+    version: configVersionField,
+    holderKey: base64Field(32),
+    holderCopy: sealedField,
+  }),
+  reply: secretView,
+})
+
+export const sealSecret = defineRoute({
+  name: 'secret.seal',
+  method: 'POST',
+  path: '/v1/fleets/:fleet/secrets/:secret/seals',
+  auth: 'actor',
+  summary: 'Bring a secret sealed to devices, which fetch it at their next check-in.',
+  params: secretParams,
+  body: ofDevice.extend({
+    version: configVersionField,
+    seals: z
+      .array(z.strictObject({ deviceId: idField('device'), sealed: sealedField }))
+      .min(1)
+      .max(100),
+  }),
+  reply: z.object({ count: z.number().int() }),
+  bodyBytesMax: 4 * 1024 * 1024,
+})
+
+export const removeSecret = defineRoute({
+  name: 'secret.remove',
+  method: 'DELETE',
+  path: '/v1/fleets/:fleet/secrets/:secret',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Remove a secret of a fleet, or of one of its devices.',
+  params: secretParams,
+  query: ofDevice,
+  reply: nothing,
+  status: 204,
+})

@@ -1,0 +1,98 @@
+/** `seaworthy variable …`: what applications are told, and need not be kept secret. */
+import type { Command } from 'commander'
+import type { VariableView } from '@seaworthy/api/variables'
+import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { formatAgo } from '../output/format.ts'
+import type { CliPorts } from '../ports.ts'
+import { withSession } from '../session.ts'
+import type { SettingOptions } from '../setting-scope.ts'
+import { addScopeOptions, findScope } from '../setting-scope.ts'
+
+export function addVariableCommands(program: Command, ports: CliPorts): void {
+  const variable = program
+    .command('variable')
+    .description('values for the applications of a fleet or device')
+  addScopeOptions(variable.command('set <name> <value>'))
+    .description('set a variable; devices take it over at their next check-in')
+    .action(
+      async (name: string, value: string, options: SettingOptions, command: Command) =>
+        await set(createContext(ports, command), { name, value }, options),
+    )
+  addScopeOptions(variable.command('list'))
+    .description('list the variables of a fleet, and those of a device where it is named')
+    .option('--effective', 'only what the device gets: its own come before those of the fleet')
+    .action(async (options: SettingOptions & { effective?: boolean }, command: Command) =>
+      list(createContext(ports, command), options),
+    )
+  addScopeOptions(variable.command('remove <name>'))
+    .description('remove a variable')
+    .action(async (name: string, options: SettingOptions, command: Command) =>
+      remove(createContext(ports, command), name, options),
+    )
+}
+
+async function set(
+  context: Context,
+  { name, value }: { name: string; value: string },
+  options: SettingOptions,
+): Promise<void> {
+  await withSession(context, async (session) => {
+    const { fleet, ofDevice } = await findScope(session, options)
+    const view = await session.client.call(setVariable, {
+      params: { fleet, variable: name },
+      body: { value, ...ofDevice },
+    })
+    context.show(view, () => [`Set ${name}, version ${view.version}.`])
+  })
+}
+
+async function list(
+  context: Context,
+  options: SettingOptions & { effective?: boolean },
+): Promise<void> {
+  await withSession(context, async (session) => {
+    const { fleet, ofDevice } = await findScope(session, options)
+    const { items } = await session.client.call(listVariables, {
+      params: { fleet },
+      query: ofDevice,
+    })
+    const shown = options.effective === true ? effective(items) : items
+    const now = context.ports.clock.now()
+    context.show(shown, () =>
+      context.table<VariableView>(
+        [
+          { title: 'name', text: (v) => v.name },
+          { title: 'value', text: (v) => v.value, isShrinkable: true },
+          { title: 'of', text: (v) => (v.deviceId === null ? 'the fleet' : 'the device') },
+          { title: 'version', text: (v) => String(v.version), align: 'right' },
+          { title: 'set', text: (v) => formatAgo(v.setAt, now), isDroppable: true },
+          { title: 'by', text: (v) => v.setBy, isDroppable: true, isShrinkable: true },
+        ],
+        shown,
+        'No variables yet: see `seaworthy variable set --help`.',
+      ),
+    )
+  })
+}
+
+function effective(items: readonly VariableView[]): VariableView[] {
+  return items.filter(
+    (item) =>
+      item.deviceId !== null ||
+      !items.some((own) => own.deviceId !== null && own.name === item.name),
+  )
+}
+
+async function remove(context: Context, name: string, options: SettingOptions): Promise<void> {
+  await context.confirm(`Remove the variable ${name}?`)
+  await withSession(context, async (session) => {
+    const { fleet, ofDevice } = await findScope(session, options)
+    await session.client.call(removeVariable, {
+      params: { fleet, variable: name },
+      query: ofDevice,
+    })
+    context.show({ removed: name }, () => [`Removed ${name}.`])
+  })
+}

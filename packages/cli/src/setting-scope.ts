@@ -1,0 +1,37 @@
+/** Whom a variable or secret is for: `--fleet` or `--device`, one of them. */
+import type { Command } from 'commander'
+import { showDevice } from '@seaworthy/api/devices'
+import { CliError } from './failure.ts'
+import type { Session } from './session.ts'
+
+export interface SettingOptions {
+  fleet?: string
+  device?: string
+}
+
+export function addScopeOptions(command: Command): Command {
+  return command
+    .option('--fleet <name>', 'for all devices of this fleet')
+    .option('--device <device>', 'for this device, before what its fleet has')
+}
+
+export interface SettingTarget {
+  readonly fleet: string
+  readonly deviceId: string | undefined
+  /** The same as routes take it. */
+  readonly ofDevice: { deviceId?: string }
+}
+
+export async function findScope(
+  { client }: Pick<Session, 'client'>,
+  { fleet, device }: SettingOptions,
+): Promise<SettingTarget> {
+  if ((fleet === undefined) === (device === undefined)) {
+    throw new CliError('usage', 'give --fleet or --device, one of them', {
+      wayOut: 'See `seaworthy fleet list` and `seaworthy device list`.',
+    })
+  }
+  if (device === undefined) return { fleet: fleet!, deviceId: undefined, ofDevice: {} }
+  const view = await client.call(showDevice, { params: { deviceId: device } })
+  return { fleet: view.fleet, deviceId: view.id, ofDevice: { deviceId: view.id } }
+}

@@ -1,0 +1,266 @@
+/** Setting, removing and reading variables and secrets. */
+import type { readOwnConfiguration } from '@seaworthy/api/device-self'
+import type { ReplyOf } from '@seaworthy/api/route'
+import type { SecretView } from '@seaworthy/api/secrets'
+import type { VariableView } from '@seaworthy/api/variables'
+import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { invariant, Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { getDevice } from '../../db/devices.ts'
+import { notifyFleets } from '../../db/fleets.ts'
+import * as db from '../../db/settings.ts'
+import type { SettingRow, SettingScope } from '../../db/settings.ts'
+import type { Actor } from '../access/index.ts'
+import type { App } from '../app.ts'
+import { findDevice } from '../devices/index.ts'
+import { findFleet, policyOf } from '../fleets/index.ts'
+import type { ConfigurationRefusal } from '../refusals.ts'
+import { nextVersion } from './versions.ts'
+
+interface Asked {
+  readonly fleet: string
+  readonly deviceId?: string | undefined
+}
+
+/**
+ * Together with those of a device they fit into one message between the processes of an agent,
+ * Base64 and names included.
+ */
+const scopeBytesMax = 65_536
+const scopeCountMax = 50
+
+/** Throws `fleet_not_found`, `device_not_found`, `out_of_scope`. */
+async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingScope> {
+  const fleet = await findFleet(tx, actor, asked.fleet)
+  if (asked.deviceId === undefined) return { fleet: fleet.name, device: null }
+  const device = await findDevice(tx, actor, asked.deviceId)
+  if (device.fleet !== fleet.name) {
+    throw new Refusal<ConfigurationRefusal>(
+      'device_elsewhere',
+      `the device is in the fleet ${device.fleet}`,
+    )
+  }
+  return { fleet: fleet.name, device: device.id }
+}
+
+/** The next version, taken: devices fetch what has changed. The fleet stays locked. */
+async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promise<number> {
+  const before = await db.lockConfigVersion(tx, fleet)
+  invariant(before !== undefined, 'the fleet was found')
+  const newest = nextVersion(before, await tx.now())
+  const version = wanted ?? newest
+  // It was the next one when it was asked for, and nothing was set since.
+  if (version <= before || version > newest) {
+    throw new Refusal<ConfigurationRefusal>(
+      'configuration_changed',
+      'something else of this fleet was set at the same time',
+    )
+  }
+  await db.setConfigVersion(tx, fleet, version)
+  await notifyFleets(tx)
+  return version
+}
+
+async function requireRoom(tx: ReadTx, scope: SettingScope): Promise<void> {
+  const { bytes, count } = await db.measureSettings(tx, scope)
+  if (bytes <= scopeBytesMax && count <= scopeCountMax) return
+  throw new Refusal<ConfigurationRefusal>(
+    'configuration_too_large',
+    `variables and secrets of one fleet or device have at most ${scopeBytesMax} bytes together, and are at most ${scopeCountMax}`,
+  )
+}
+
+function isOf(row: SettingRow, { device }: SettingScope, name: string): boolean {
+  return row.name === name && row.device === device
+}
+
+async function findSetting(
+  tx: ReadTx,
+  scope: SettingScope,
+  name: string,
+  kind: 'variable' | 'secret',
+): Promise<SettingRow | undefined> {
+  const row = (await db.listSettings(tx, scope)).find((one) => isOf(one, scope, name))
+  if (row === undefined || (row.value === null) === (kind === 'secret')) return row
+  throw new Refusal<ConfigurationRefusal>(
+    'setting_of_other_kind',
+    `${name} is a ${kind === 'secret' ? 'variable' : 'secret'} there`,
+  )
+}
+
+/** Throws also `setting_of_other_kind`, `configuration_too_large`. */
+export async function setVariable(
+  tx: WriteTx,
+  actor: Actor,
+  asked: Asked & { readonly name: string; readonly value: string },
+): Promise<VariableView> {
+  const scope = await scopeOf(tx, actor, asked)
+  const version = await raiseVersion(tx, scope.fleet)
+  await findSetting(tx, scope, asked.name, 'variable')
+  const row = {
+    name: asked.name,
+    version,
+    value: asked.value,
+    holderKey: null,
+    holderCopy: null,
+    setAt: await tx.now(),
+    setBy: actor.id,
+  }
+  await db.putSetting(tx, scope, row)
+  await requireRoom(tx, scope)
+  return viewVariable({ ...row, device: scope.device })
+}
+
+/** Throws also `configuration_changed`, `setting_of_other_kind`, `configuration_too_large`. */
+export async function setSecret(
+  tx: WriteTx,
+  actor: Actor,
+  asked: Asked & {
+    readonly name: string
+    readonly version: number
+    readonly holderKey: string
+    readonly holderCopy: string
+  },
+): Promise<SecretView> {
+  const scope = await scopeOf(tx, actor, asked)
+  const version = await raiseVersion(tx, scope.fleet, asked.version)
+  await findSetting(tx, scope, asked.name, 'secret')
+  const row = {
+    name: asked.name,
+    version,
+    value: null,
+    holderKey: base64Decode(asked.holderKey),
+    holderCopy: base64Decode(asked.holderCopy),
+    setAt: await tx.now(),
+    setBy: actor.id,
+  }
+  await db.putSetting(tx, scope, row)
+  await requireRoom(tx, scope)
+  return viewSecret({ ...row, device: scope.device })
+}
+
+/** Throws also `secret_not_found`, `configuration_changed`, `seal_unusable`. */
+export async function sealSecret(
+  tx: WriteTx,
+  actor: Actor,
+  asked: Asked & {
+    readonly name: string
+    readonly version: number
+    readonly seals: readonly { readonly deviceId: string; readonly sealed: string }[]
+  },
+): Promise<number> {
+  const scope = await scopeOf(tx, actor, asked)
+  await raiseVersion(tx, scope.fleet)
+  const row = await findSetting(tx, scope, asked.name, 'secret')
+  if (row === undefined) throw notFound('secret', asked.name)
+  if (row.version !== asked.version) {
+    throw new Refusal<ConfigurationRefusal>('configuration_changed', 'the secret was set anew')
+  }
+  const seals = asked.seals.map((one) => ({ ...one, sealed: base64Decode(one.sealed) }))
+  const ids = seals.map(({ deviceId }) => deviceId)
+  const known = await db.findFleetDevices(tx, scope.fleet, ids)
+  const isSound =
+    new Set(ids).size === ids.length &&
+    ids.every((id) => known.includes(id) && (scope.device === null || id === scope.device)) &&
+    seals.every(({ sealed }) => sealed.length === row.holderCopy?.length)
+  if (!isSound) {
+    throw new Refusal<ConfigurationRefusal>(
+      'seal_unusable',
+      'a seal is for a device that is not there, or of another length',
+    )
+  }
+  await db.putSeals(tx, row.id, row.version, seals)
+  return seals.length
+}
+
+function notFound(kind: 'variable' | 'secret', name: string): Refusal<ConfigurationRefusal> {
+  return new Refusal<ConfigurationRefusal>(`${kind}_not_found`, `there is no ${kind} ${name}`)
+}
+
+/** Throws also `variable_not_found`, `secret_not_found`. */
+export async function removeSetting(
+  tx: WriteTx,
+  actor: Actor,
+  kind: 'variable' | 'secret',
+  asked: Asked & { readonly name: string },
+): Promise<void> {
+  const scope = await scopeOf(tx, actor, asked)
+  await raiseVersion(tx, scope.fleet)
+  const row = await findSetting(tx, scope, asked.name, kind)
+  if (row === undefined) throw notFound(kind, asked.name)
+  await db.deleteSetting(tx, row.id)
+}
+
+export async function listVariables(
+  tx: ReadTx,
+  actor: Actor,
+  asked: Asked,
+): Promise<VariableView[]> {
+  const rows = await db.listSettings(tx, await scopeOf(tx, actor, asked))
+  return rows.flatMap((row) => (row.value === null ? [] : [viewVariable(row)]))
+}
+
+export async function listSecrets(
+  tx: ReadTx,
+  actor: Actor,
+  asked: Asked,
+  now: Date,
+): Promise<{ nextVersion: number; items: SecretView[] }> {
+  const scope = await scopeOf(tx, actor, asked)
+  const fleet = await findFleet(tx, actor, scope.fleet)
+  const rows = await db.listSettings(tx, scope)
+  return {
+    nextVersion: nextVersion(fleet.configVersion, now),
+    items: rows.flatMap((row) => (row.value === null ? [viewSecret(row)] : [])),
+  }
+}
+
+function viewOf(row: Omit<SettingRow, 'id'>) {
+  return {
+    name: row.name,
+    deviceId: row.device,
+    version: row.version,
+    setAt: formatInstant(row.setAt),
+    setBy: row.setBy,
+  }
+}
+
+function viewVariable(row: Omit<SettingRow, 'id'>): VariableView {
+  return { ...viewOf(row), value: row.value ?? '' }
+}
+
+function viewSecret(row: Omit<SettingRow, 'id'>): SecretView {
+  const { holderKey, holderCopy } = row
+  invariant(holderKey !== null && holderCopy !== null, 'a secret has a holder')
+  return {
+    ...viewOf(row),
+    holderKey: base64Encode(holderKey),
+    holderCopy: base64Encode(holderCopy),
+  }
+}
+
+/** What the device's application gets. Throws `device_removed`. */
+export async function readDeviceConfiguration(
+  app: Pick<App, 'db' | 'fleets'>,
+  deviceId: string,
+): Promise<ReplyOf<typeof readOwnConfiguration>> {
+  const device = await getDevice(app.db.reader, deviceId)
+  if (device === undefined)
+    throw new Refusal<'device_removed'>('device_removed', 'the device was removed')
+  // The version of before what is read: whatever changes in between raises it once more.
+  const { configVersion } = await policyOf(app, device.fleet)
+  const rows = await db.listDeviceSettings(app.db.reader, { fleet: device.fleet, device: deviceId })
+  const names = new Set<string>()
+  const entries = rows.flatMap((row) => {
+    if (names.has(row.name)) return []
+    names.add(row.name)
+    const { name, isOfFleet, version, value, sealed } = row
+    const kind = value === null ? ('secret' as const) : ('variable' as const)
+    const content = base64Encode(
+      sealed !== null && value === null ? sealed : utf8Encode(value ?? ''),
+    )
+    return [{ name, kind, isOfFleet, version, content }]
+  })
+  return { version: configVersion, fleet: device.fleet, entries }
+}

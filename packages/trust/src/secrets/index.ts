@@ -1,0 +1,3 @@
+/** Secrets of applications, sealed to one device each. */
+export { createSecretEnvelope, secretBytesMax, secretOverhead } from './secrets.ts'
+export type { SecretBinding, SecretEnvelope, SecretPlace } from './secrets.ts'
