@@ -8,6 +8,7 @@ import type { Rule } from './import-rules.ts'
 import { findPattern, importRules } from './import-rules.ts'
 import { programRules } from './program-rules.ts'
 import { proseRules } from './prose-rules.ts'
+import { spreadRule } from './spread-rules.ts'
 import type { SourceFile } from './source-tree.ts'
 
 const linesMax = 500
@@ -57,6 +58,7 @@ export const houseRules: Rule[] = [
   ...importRules,
   ...programRules,
   ...proseRules,
+  spreadRule,
   banCalls(
     'JSON is read by std/json: strictly, or as anybody reads it, and never by JSON.parse',
     [

@@ -2,6 +2,7 @@
  * How help is laid out: within the width of the terminal, down to 60 columns, the texts below the
  * options too.
  */
+import { maxOf } from '@seaworthy/std/numbers'
 import type { Command } from 'commander'
 import { Help } from 'commander'
 
@@ -26,7 +27,7 @@ export class FittingHelp extends Help {
   override formatItem(term: string, namesWidth: number, description: string, helper: Help): string {
     const width = this.helpWidth ?? 80
     const margin = indent + namesWidth + gap
-    const longest = Math.max(...description.split(/\s+/).map((word) => this.displayWidth(word)))
+    const longest = maxOf(description.split(/\s+/).map((word) => this.displayWidth(word)))
     // An address that is longer than its column gets the whole line.
     const below = longest > width - margin ? indent + gap + gap : margin
     const text = helper

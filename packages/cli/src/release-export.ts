@@ -274,19 +274,18 @@ function formatInstructions(
     '',
   ]
   for (const { name, file, metadata, keys, role, namedBy, namedIn } of roles) {
+    const checks = metadata.signatures.flatMap(({ keyid }) =>
+      Object.hasOwn(keys, keyid)
+        ? opensslCommands({ name, namedIn: namedIn(keyid) }, keyid, keys[keyid]!)
+        : [],
+    )
     lines.push(
       `### ${name}: ${role.threshold} of ${role.keyids.length}, named by ${namedBy}`,
       '',
       '```sh',
       `printf '%b' "$(sed -e 's/^.*,"signed"://' -e 's/}$//' tuf/${file})" | cmp - signatures/${name}.signed.json`,
-      ...metadata.signatures.flatMap(({ keyid }) =>
-        Object.hasOwn(keys, keyid)
-          ? opensslCommands({ name, namedIn: namedIn(keyid) }, keyid, keys[keyid]!)
-          : [],
-      ),
-      '```',
-      '',
     )
+    for (const line of [...checks, '```', '']) lines.push(line)
   }
   const role = channelRole(release.product, release.channel)
   lines.push(
@@ -301,7 +300,9 @@ function formatInstructions(
     `(cd oci/blobs/sha256 && for f in *; do echo "$f  $f"; done | sha256sum -c --quiet)   # every blob is its name`,
     '```',
     '',
-    ...describeFiles(bundles),
+  )
+  for (const line of describeFiles(bundles)) lines.push(line)
+  lines.push(
     '## With other tools',
     '',
     'Any TUF client can use `tuf/` behind a static web server (targets under `tuf/targets/`) until the timestamp expires',

@@ -112,9 +112,9 @@ export function createTreeReader(
               if (!isMissing(fault)) throw fault
               return undefined
             })
-      if (purpose === 'before')
-        lies.push(...(lie === undefined ? [] : [`${platform.platform}: ${lie}`]))
-      else if (lie === undefined) throw error
+      if (purpose === 'before') {
+        if (lie !== undefined) lies.push(`${platform.platform}: ${lie}`)
+      } else if (lie === undefined) throw error
       else requireSameFiles(platform, computed, lie)
     }
     if (purpose === 'proposed') requireBundleManifest(platform.platform, computed)

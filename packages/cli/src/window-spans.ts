@@ -94,7 +94,7 @@ function formatDays(days: readonly Weekday[]): string {
     let end = at
     while (end + 1 < weekdays.length && days.includes(weekdays[end + 1]!)) end++
     if (end - at >= 2) parts.push(`${weekdays[at]!}-${weekdays[end]!}`)
-    else parts.push(...weekdays.slice(at, end + 1))
+    else for (const day of weekdays.slice(at, end + 1)) parts.push(day)
     at = end + 1
   }
   return parts.join(',')

@@ -102,7 +102,7 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
     if (source.kind === 'folder') {
       const built = await buildBundle(layout, source.path, name, onProgress)
       images.push({ ...built.image.descriptor, platform })
-      dropped.push(...built.dropped.map((one) => ({ ...one, platform: name })))
+      for (const one of built.dropped) dropped.push({ ...one, platform: name })
       artifacts.push({
         ...built.files.descriptor,
         annotations: { [releaseAnnotations.platform]: name },

@@ -15,6 +15,7 @@ import {
 import { readBody } from './http.ts'
 import { isId, newId, parseId } from './ids.ts'
 import { jsonLog } from './log.ts'
+import { maxOf, minOf } from './numbers.ts'
 import { printable } from './printable.ts'
 import { seededRandom, systemRandom } from './random.ts'
 import { Refusal } from './refusal.ts'
@@ -193,6 +194,13 @@ test('T11 what cannot be seen in a name is written out, whatever alphabet hides 
       assert.doesNotMatch(printable(text), /\p{Default_Ignorable_Code_Point}/u)
     }),
   )
+})
+
+test('fault: a list that a stranger has made long has a least and a most all the same', () => {
+  const long = Array.from({ length: 1_000_000 }, (_, i) => i)
+  assert.throws(() => Math.max(...long), RangeError)
+  assert.deepEqual([minOf(long), maxOf(long), maxOf(long, 2e6)], [0, 999_999, 2e6])
+  assert.deepEqual([minOf([]), maxOf([]), maxOf([], 0)], [Infinity, -Infinity, 0])
 })
 
 test('CRC-32 gives the check value of its catalogue', () => {

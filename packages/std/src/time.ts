@@ -2,6 +2,7 @@
  * Time as a port for code that acts, and text forms of instants and durations. Pure code takes a
  * `Date`, never a `Clock`.
  */
+import { minOf } from './numbers.ts'
 
 export interface Clock {
   /** The wall clock. It may jump in either direction. */
@@ -73,7 +74,7 @@ export class ManualClock implements Clock {
   /** Milliseconds until the next sleeper wakes, or `undefined` when nobody sleeps. */
   nextWakeUpMs(): number | undefined {
     if (this.#sleepers.length === 0) return undefined
-    return Math.min(...this.#sleepers.map((s) => s.atMs)) - this.#monotonicMs
+    return minOf(this.#sleepers.map((s) => s.atMs)) - this.#monotonicMs
   }
 
   readonly sleep: Sleep = (ms, signal) =>

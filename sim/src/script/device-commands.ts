@@ -74,8 +74,10 @@ export const deviceCommands: Commands = {
     async run({ world }, given) {
       const origin = originOf(world, given.next('host'))
       if (given.take('ok')) {
-        const others = world.network.faults.filter((placed) => placed.origin !== origin)
-        world.network.faults.splice(0, Infinity, ...others)
+        const { faults } = world.network
+        const others = faults.filter((placed) => placed.origin !== origin)
+        faults.length = 0
+        for (const other of others) faults.push(other)
         return
       }
       const fault = readFault(world, given)

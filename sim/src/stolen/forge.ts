@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { Possessions } from '@seaworthy/server/possessions'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import { maxOf, minOf } from '@seaworthy/std/numbers'
 import { dayMs, parseInstant } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { SnapshotSigned, TargetsSigned, TimestampSigned } from '@seaworthy/trust/tuf'
@@ -103,7 +104,7 @@ export function createForger(loot: Loot, now: () => Date) {
       ),
     )
     const expiries = [root, ...others].map(({ signed }) => parseInstant(signed.expires).getTime())
-    return new Date(Math.min(...expiries))
+    return new Date(minOf(expiries))
   }
 
   const forgers: Record<ThiefAttack, () => Promise<ForgedAssignment | null>> = {
@@ -120,7 +121,11 @@ export function createForger(loot: Loot, now: () => Date) {
           product: loot.product,
           channel: loot.channel,
           version,
-          counter: Math.max(0, ...known.map((release) => release.counter)) + 1,
+          counter:
+            maxOf(
+              known.map((release) => release.counter),
+              0,
+            ) + 1,
           floor: 1,
           kind: 'bundle',
           platforms: ['linux/amd64', 'linux/arm64'],

@@ -3,6 +3,7 @@
  * witness looks at the machine from outside: at its processes, its disk and what its agent says,
  * and remembers the best it ever saw.
  */
+import { maxOf } from '@seaworthy/std/numbers'
 import { compareFiles } from './compare-files.ts'
 import type { SimDevice } from './device.ts'
 import type { RunningApp } from './processes.ts'
@@ -98,7 +99,7 @@ function createWitnessWith(world: WitnessedWorld, memories: Map<string, Memory>)
     if (fault !== undefined) {
       throw new InvariantError(`${name} runs ${release.version}, which is not whole: ${fault}`)
     }
-    const counter = Math.max(...releases.map((signed) => signed.counter))
+    const counter = maxOf(releases.map((signed) => signed.counter))
     const memory = memoryOf(name)
     if (counter < memory.committedCounter) {
       throw new InvariantError(
@@ -173,7 +174,7 @@ function createWitnessWith(world: WitnessedWorld, memories: Map<string, Memory>)
       if (fault !== undefined) {
         throw new InvariantError(`${name}: ${slot} is ${release.version}, not whole: ${fault}`)
       }
-      const counter = Math.max(...signedFor(device, sha256).map((signed) => signed.counter))
+      const counter = maxOf(signedFor(device, sha256).map((signed) => signed.counter))
       if (isAtRest && counter < view.floor) {
         throw new InvariantError(`${name}: ${slot} is ${release.version}, below the floor`)
       }

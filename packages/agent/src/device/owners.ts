@@ -85,7 +85,7 @@ function statOf(path: string, isMade: boolean): Stats | undefined {
  * `Refusal<ConfigRefusal>`. Nobody but root can change the answer afterwards.
  */
 function walkRoots(place: OwnedPlace, isMade: boolean, path = place.path): void {
-  const rest = path.split('/').filter(Boolean)
+  let rest = path.split('/').filter(Boolean)
   let real = '/'
   let links = 0
   let stat = lstatSync(real)
@@ -100,7 +100,7 @@ function walkRoots(place: OwnedPlace, isMade: boolean, path = place.path): void 
       if (found.uid !== 0) requireRoots(next, found, place)
       if (++links > linksMax) refuse(`${place.path} leads through too many links`)
       const target = readlinkSync(next)
-      rest.unshift(...target.split('/').filter(Boolean))
+      rest = [...target.split('/').filter(Boolean), ...rest]
       if (!target.startsWith('/')) continue
       real = '/'
     } else real = next

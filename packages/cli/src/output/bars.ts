@@ -1,4 +1,5 @@
 /** Bars and curves out of characters. */
+import { maxOf } from '@seaworthy/std/numbers'
 
 /** A part of a bar; parts come in their order. */
 export interface BarPart {
@@ -21,7 +22,7 @@ export function drawBar(parts: readonly BarPart[], total: number, width: number)
   const room = width - (hasRest ? 1 : 0)
   let used = cells.reduce((sum, count) => sum + count, 0)
   for (; used > room; used--) {
-    const widest = cells.indexOf(Math.max(...cells))
+    const widest = cells.indexOf(maxOf(cells))
     if (cells[widest]! <= 1) break
     cells[widest]!--
   }

@@ -3,6 +3,7 @@
  * are pure. Events are best effort and may be lost, repeated or late; the version that the machine
  * runs comes with every request, and decides.
  */
+import { maxOf, minOf } from '@seaworthy/std/numbers'
 import type { ForeignReport, ReportedUpdate, RunningRelease } from './report.ts'
 import { compareVersions, parseVersion } from './versions.ts'
 
@@ -177,5 +178,5 @@ function floorOf(version: string, releases: readonly RunningRelease[]): number {
   })
   const counters = (newer.length > 0 ? newer : releases).map(({ counter }) => counter)
   if (counters.length === 0) return 0
-  return newer.length > 0 ? Math.min(...counters) : Math.max(...counters) + 1
+  return newer.length > 0 ? minOf(counters) : maxOf(counters) + 1
 }

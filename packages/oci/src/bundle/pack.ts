@@ -153,7 +153,7 @@ async function scanFolder(
 
 async function readEntry(folder: string, path: string, dropped: DroppedMode[]): Promise<TarEntry> {
   const stats = await lstat(`${folder}/${path}`)
-  dropped.push(...listDropped(path, stats))
+  for (const mode of listDropped(path, stats)) dropped.push(mode)
   if (stats.isDirectory()) return { kind: 'directory', path }
   if (stats.isFile()) return fileEntry(path, stats)
   if (!stats.isSymbolicLink()) {

@@ -57,7 +57,7 @@ export async function exportPublic(key: CryptoKey): Promise<Uint8Array<ArrayBuff
 }
 
 /** The base point of X25519: a private key times this is the public key (RFC 7748). */
-const basePoint = Uint8Array.of(9, ...new Uint8Array(31))
+const basePoint = new Uint8Array(32).fill(9, 0, 1)
 
 /**
  * The pair of a stored private key. Throws `receiving_key_malformed`.

@@ -4,6 +4,7 @@
  * stored is never the anchor. It makes no decision about releases: see `release.ts`.
  */
 import { equalBytes } from '@seaworthy/std/bytes'
+import { minOf } from '@seaworthy/std/numbers'
 import { minuteMs, parseInstant } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
 import { readClientState, writeClientState, formatClientState } from './client-state.ts'
@@ -297,7 +298,7 @@ export async function openTufClient(
       ownAt,
       startAt,
       timestamp: timestamp!.signed,
-      expiresAt: new Date(Math.min(...expiries)),
+      expiresAt: new Date(minOf(expiries)),
     })
     lastVerified = {
       startMs: startAt.getTime(),

@@ -1,6 +1,7 @@
 /**
  * How long metadata lives, who is told before it ends, and how long an attacker could stay unseen.
  */
+import { minOf } from '@seaworthy/std/numbers'
 import { dayMs } from '@seaworthy/std/time'
 import type { RoleKind } from './names.ts'
 import { roleKindOf } from './names.ts'
@@ -70,5 +71,5 @@ export function blindTimeMs(
   now: Date,
 ): number {
   const ends = offlineRoles.map(({ expiresAt }) => expiresAt.getTime())
-  return Math.max(0, Math.min(...ends) - now.getTime())
+  return Math.max(0, minOf(ends) - now.getTime())
 }

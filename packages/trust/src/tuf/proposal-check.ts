@@ -77,7 +77,7 @@ export async function checkProposal(
     await checkDelegated(document, proposal, current, add)
   }
   if (!problems.some(({ code }) => code === 'outdated')) {
-    problems.push(...(await checkIntent(proposal, current)))
+    for (const problem of await checkIntent(proposal, current)) problems.push(problem)
   }
   return problems
 }

@@ -28,10 +28,9 @@ export async function describeProposal(
     proposal,
     current,
   )) {
-    lines.push(
-      `  ${role}, ${label}: ${signedBy.length} of ${threshold} needed, ${keyids.length} keys may sign`,
-      ...signedBy.map((id) => `    signed by ${id}`),
-    )
+    const needed = `${signedBy.length} of ${threshold} needed`
+    lines.push(`  ${role}, ${label}: ${needed}, ${keyids.length} keys may sign`)
+    for (const id of signedBy) lines.push(`    signed by ${id}`)
   }
   return lines.map(printable)
 }
@@ -51,7 +50,8 @@ function describeDocument({ role, signed }: ProposalDocument, current: CurrentMe
     const old = before?._type === 'root' ? before : undefined
     for (const top of topLevelRoles) {
       const oldRole = old && { keys: old.keys, role: old.roles[top] }
-      lines.push(...describeKeys(top, oldRole, { keys: signed.keys, role: signed.roles[top] }))
+      const ring = { keys: signed.keys, role: signed.roles[top] }
+      for (const line of describeKeys(top, oldRole, ring)) lines.push(line)
     }
     return lines
   }
@@ -97,9 +97,8 @@ function describeDelegations(before: TargetsSigned | undefined, after: TargetsSi
       lines.push(`  ! ${role.name} now speaks for ${paths}`)
     }
     const ring = { keys: after.delegations!.keys, role }
-    lines.push(
-      ...describeKeys(role.name, old && { keys: before!.delegations!.keys, role: old }, ring),
-    )
+    const oldRing = old && { keys: before!.delegations!.keys, role: old }
+    for (const line of describeKeys(role.name, oldRing, ring)) lines.push(line)
   }
   for (const { name } of oldRoles) {
     if (!newRoles.some((role) => role.name === name)) {
@@ -116,11 +115,13 @@ function describeReleases(before: TargetsSigned | undefined, after: TargetsSigne
   for (const [path, target] of Object.entries(after.targets)) {
     const was = Object.hasOwn(old, path) ? old[path] : undefined
     if (was && canonicalJson(was).toHex() === canonicalJson(target).toHex()) continue
-    lines.push(`  ${was ? '! changes' : '+'} release ${path}`, ...describeTarget(path, target))
+    lines.push(`  ${was ? '! changes' : '+'} release ${path}`)
+    for (const line of describeTarget(path, target)) lines.push(line)
   }
   for (const [path, target] of Object.entries(old)) {
     if (Object.hasOwn(after.targets, path)) continue
-    lines.push(`  - release ${path}`, ...describeTarget(path, target))
+    lines.push(`  - release ${path}`)
+    for (const line of describeTarget(path, target)) lines.push(line)
   }
   if (before) {
     const [was, is] = [channelMarks(before), channelMarks(after)]

@@ -1,4 +1,5 @@
 /** Releases as channel roles list them, and the rules by which a device takes one. */
+import { maxOf } from '@seaworthy/std/numbers'
 import { parseInstant } from '@seaworthy/std/time'
 import { isTrustError, trustError } from './codes.ts'
 import { isJsonObject } from './json.ts'
@@ -173,7 +174,10 @@ export function listReleases(channel: TargetsSigned): ReleaseListing {
     }
   }
   return {
-    floor: Math.max(channel.seaworthy?.floorHighest ?? 0, ...releases.map(({ floor }) => floor)),
+    floor: maxOf(
+      releases.map(({ floor }) => floor),
+      channel.seaworthy?.floorHighest ?? 0,
+    ),
     releases: releases.toSorted((a, b) => b.counter - a.counter || (a.path < b.path ? -1 : 1)),
     malformed: rejected,
   }
@@ -186,9 +190,9 @@ export function listReleases(channel: TargetsSigned): ReleaseListing {
 export function channelMarks(channel: TargetsSigned): ChannelMarks {
   const { releases, floor } = listReleases(channel)
   return {
-    counterHighest: Math.max(
+    counterHighest: maxOf(
+      releases.map(({ counter }) => counter),
       channel.seaworthy?.counterHighest ?? 0,
-      ...releases.map(({ counter }) => counter),
     ),
     floorHighest: floor,
   }

@@ -6,6 +6,7 @@
  * mark, so none can drive it up.
  */
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { maxOf } from '@seaworthy/std/numbers'
 import { isTrustError, trustError } from './codes.ts'
 import { findKeyRing } from './delegations.ts'
 import type { Metadata, RootSigned, TargetsSigned } from './metadata.ts'
@@ -110,7 +111,10 @@ export class VersionMarks {
     const known = this.#marks.get(markName(role, ring.delegator)) ?? []
     const keys = await keysOf(ring)
     const counting = known.filter((mark) => countsFor(mark, keys, ring.role.threshold))
-    return Math.max(0, ...counting.map(({ floor }) => floor))
+    return maxOf(
+      counting.map(({ floor }) => floor),
+      0,
+    )
   }
 
   /**
@@ -142,7 +146,10 @@ export class VersionMarks {
     const own = known.filter(
       (other) => other.threshold === threshold && other.keys.join() === keys.join(),
     )
-    const highest = Math.max(floor, ...own.map((other) => other.floor))
+    const highest = maxOf(
+      own.map((other) => other.floor),
+      floor,
+    )
     const mark = { version, keys, threshold, floor: highest }
     if (
       known.every((other) => other.version >= version) &&

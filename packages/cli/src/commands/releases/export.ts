@@ -53,7 +53,9 @@ export function findSigned(
     const kind = roleKindOf(role)
     if (kind?.kind !== 'channel' || kind.product !== product) continue
     if (channel !== undefined && kind.channel !== channel) continue
-    found.push(...listReleases(signed).releases.filter((release) => release.version === version))
+    for (const release of listReleases(signed).releases) {
+      if (release.version === version) found.push(release)
+    }
   }
   const [first, second] = found
   if (first === undefined) {

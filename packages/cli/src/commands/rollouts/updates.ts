@@ -4,6 +4,7 @@ import { listRolloutUpdates, showRollout, showRolloutHistory } from '@seaworthy/
 import type { ReplyOf } from '@seaworthy/api/route'
 import { updateStates } from '@seaworthy/fleet/rollouts'
 import type { UpdateState } from '@seaworthy/fleet/rollouts'
+import { maxOf } from '@seaworthy/std/numbers'
 import type { Context } from '../../context.ts'
 import { drawCurve } from '../../output/bars.ts'
 import { formatAgo, formatCount } from '../../output/format.ts'
@@ -79,9 +80,9 @@ function describeHistory(
       samples.map((sample) => sample.waves[wave]?.[count] ?? 0)
     for (const count of ['offered', 'healthy', 'failed'] as const) {
       const values = of(count)
-      const max = Math.max(...of('offered'))
+      const max = maxOf(of('offered'))
       const now = values.at(-1)!
-      if (max === 0 || (count === 'failed' && Math.max(...values) === 0)) continue
+      if (max === 0 || (count === 'failed' && maxOf(values) === 0)) continue
       lines.push(`wave ${wave + 1} ${count.padEnd(8)} ${drawCurve(values, max, curveWidth)} ${now}`)
     }
   }

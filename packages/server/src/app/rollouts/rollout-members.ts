@@ -8,6 +8,7 @@ import {
   isCountMissing,
   silenceOf,
 } from '@seaworthy/fleet/rollouts'
+import { minOf } from '@seaworthy/std/numbers'
 import { getFleet } from '../../db/fleets.ts'
 import { getHearing } from '../../db/hearing.ts'
 import {
@@ -66,7 +67,7 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
       rollouts.map(({ id, policy }) => [id, silenceOf(policy, { pollSeconds }, hearing, now)]),
     )
     const isNew = rollouts.some(({ id }) => !countedAt.has(id))
-    const oldest = Math.min(...rollouts.map(({ id }) => countedAt.get(id)?.getTime() ?? 0))
+    const oldest = minOf(rollouts.map(({ id }) => countedAt.get(id)?.getTime() ?? 0))
     const isDue =
       now.getTime() - oldest >= recountMs ||
       rollouts.some(

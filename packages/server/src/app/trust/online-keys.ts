@@ -4,6 +4,7 @@
  */
 import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
+import { maxOf } from '@seaworthy/std/numbers'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
@@ -51,7 +52,11 @@ export async function createOnlineKey(
 ): Promise<void> {
   const name = secretNames[role]
   const versions = await listSecretVersions(tx, name)
-  const version = Math.max(0, ...versions.map((row) => row.version)) + 1
+  const version =
+    maxOf(
+      versions.map((row) => row.version),
+      0,
+    ) + 1
   await sealKeyPair(tx, masterKey, { name, version, createdAt: now })
 }
 

@@ -1,5 +1,6 @@
 /** What people see of proposals, one by one and in lists. */
 import type { ProposalView } from '@seaworthy/api/proposals'
+import { maxOf } from '@seaworthy/std/numbers'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { CurrentMetadata, JsonValue, Proposal } from '@seaworthy/trust/tuf'
@@ -68,7 +69,10 @@ export async function viewProposal(
       role,
       version: signed.version,
       signedKeyIds: signatures.map(({ keyid }) => keyid),
-      threshold: Math.max(0, ...own.map(({ threshold }) => threshold)),
+      threshold: maxOf(
+        own.map(({ threshold }) => threshold),
+        0,
+      ),
       complete: row.state === 'applied' || (own.length > 0 && own.every(({ isMet }) => isMet)),
     }
   })

@@ -5,6 +5,7 @@
  * that rows are always locked in one order. Nothing that was added is dropped; the owner asks
  * `backlog` before it adds more than can be written.
  */
+import { minOf } from '@seaworthy/std/numbers'
 import type { Ports } from '../app.ts'
 import type { GatheringTimes } from './gathering.ts'
 import { lateFromShare, learnFrom, startGathering } from './gathering.ts'
@@ -74,7 +75,7 @@ export function createBatches<T>(
       const begun = { count: batch.length, lateCount, hasWaited, beforeMs: begunMs, nowMs }
       gathering = learnFrom(gathering, begun, times)
       begunMs = nowMs
-      underWayMs = Math.min(...batch.map(({ sinceMs }) => sinceMs))
+      underWayMs = minOf(batch.map(({ sinceMs }) => sinceMs))
       await write(batch.map(({ item }) => item))
       underWayMs = undefined
     }
