@@ -7,7 +7,6 @@ import {
   base64Decode,
   base64Encode,
   base64UrlEncode,
-  concatBytes,
   hexDecode,
   utf8Encode,
 } from '@seaworthy/std/bytes'
@@ -15,7 +14,12 @@ import { parseAnyJson } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
-import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
+import {
+  generateKeyPair,
+  registrationMessage,
+  reportMessage,
+  signerFromPkcs8,
+} from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
 import type { StateFault } from '../refusals.ts'
@@ -54,17 +58,14 @@ async function signBase64(signer: Signer, message: Uint8Array<ArrayBuffer>): Pro
  * `registerDevice`).
  */
 export async function signRegistration(signer: Signer, provisioningKeyId: string): Promise<string> {
-  return signBase64(
-    signer,
-    utf8Encode(`seaworthy-register-v1\n${provisioningKeyId}\n${signer.keyId}`),
-  )
+  return signBase64(signer, registrationMessage(provisioningKeyId, signer.keyId))
 }
 
 export async function signReport(
   signer: Signer,
   report: Readonly<Record<string, unknown>>,
 ): Promise<string> {
-  return signBase64(signer, concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report)))
+  return signBase64(signer, reportMessage(canonicalJson(report)))
 }
 
 const assertionSeconds = 300

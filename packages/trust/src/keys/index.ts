@@ -5,6 +5,7 @@
 export type { KeyCode } from './codes.ts'
 export { isSignedBy, keyId, parsePublicKey, readForeignKey } from './public-key.ts'
 export type { PublicKey, VerifyingKey } from './public-key.ts'
+export { registrationMessage, reportMessage } from './device-statements.ts'
 export { generateKeyPair, generateSigner, signerFromPkcs8 } from './signer.ts'
 export type { KeyAlgorithm, Signer } from './signer.ts'
 export {

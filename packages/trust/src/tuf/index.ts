@@ -122,6 +122,7 @@ export {
   parseSignatureFile,
   prepareProposal,
   proposalProgress,
+  refuseProblems,
   signProposal,
   signaturesFormat,
 } from './proposal-sign.ts'

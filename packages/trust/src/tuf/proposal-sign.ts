@@ -270,7 +270,8 @@ export async function prepareProposal(
   })
 }
 
-async function refuseProblems(
+/** Throws `proposal_outdated` or `proposal_refused`. */
+export async function refuseProblems(
   proposal: Proposal,
   current: CurrentMetadata,
   now: Date,

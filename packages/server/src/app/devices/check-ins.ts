@@ -2,9 +2,9 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
-import { base64Decode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Decode } from '@seaworthy/std/bytes'
 import { Refusal, unreachable } from '@seaworthy/std/refusal'
-import { parsePublicKey } from '@seaworthy/trust/keys'
+import { parsePublicKey, reportMessage } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { getDevice } from '../../db/devices.ts'
 import type { App } from '../app.ts'
@@ -119,7 +119,7 @@ async function verifyReport(
   if (!device?.publicKey)
     throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
   const bytes = canonicalJson(report)
-  const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), bytes)
+  const message = reportMessage(bytes)
   const key = parsePublicKey(device.publicKey)
   await requireSignature(key, message, signature, 'report_signature_invalid')
   return {

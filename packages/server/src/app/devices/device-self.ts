@@ -2,11 +2,10 @@
 import type { EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, FleetRefusal } from '@seaworthy/fleet/fleets'
-import { utf8Encode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey } from '@seaworthy/trust/keys'
-import { keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import { keyId, parsePublicKey, registrationMessage } from '@seaworthy/trust/keys'
 import type { WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
 import type { DeviceRow } from '../../db/devices.ts'
@@ -64,7 +63,7 @@ export async function registerDevice(
   invariant(actor.kind === 'provisioning-key', 'the route takes provisioning keys alone')
   const key = parsePublicKey(wanted.publicKey)
   const id = await keyId(key.key)
-  const message = utf8Encode(`seaworthy-register-v1\n${actor.id}\n${id}`)
+  const message = registrationMessage(actor.id, id)
   await requireSignature(key, message, wanted.proof, 'proof_invalid')
   const fleet = await getFleet(tx, actor.key.fleet)
   invariant(fleet !== undefined, 'a provisioning key is of a fleet')

@@ -14,8 +14,6 @@ import type {
   ProposalRefusal,
 } from '@seaworthy/trust/tuf'
 import {
-  checkProposal,
-  formatProblem,
   formatProposal,
   listReleases,
   mergeSignatures,
@@ -26,6 +24,7 @@ import {
   proposalProgress,
   roleKindOf,
   withChain,
+  refuseProblems,
 } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
@@ -287,21 +286,6 @@ function isSameMetadata(one: CurrentMetadata, other: CurrentMetadata): boolean {
   const roles = [...one.roles].map(([role, metadata]) => [metadata, other.roles.get(role)])
   return [...pairs, ...roles].every(([a, b]) =>
     a === undefined || b === undefined ? a === b : equalBytes(a.bytes, b.bytes),
-  )
-}
-
-/** Throws `proposal_outdated` or `proposal_refused`. */
-async function refuseProblems(
-  proposal: Proposal,
-  current: CurrentMetadata,
-  now: Date,
-): Promise<void> {
-  const problems = await checkProposal(proposal, current, now)
-  if (problems.length === 0) return
-  const isOutdated = problems.some(({ code }) => code === 'outdated')
-  throw new Refusal<ProposalRefusal>(
-    isOutdated ? 'proposal_outdated' : 'proposal_refused',
-    problems.map(formatProblem).join('; '),
   )
 }
 
