@@ -34,4 +34,5 @@ export type DeviceRefusal =
   | 'report_sequence_reused'
   | 'changes_too_often'
   | 'check_ins_waiting'
+  | 'reports_too_often'
   | 'identity_shared'

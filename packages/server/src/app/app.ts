@@ -318,10 +318,14 @@ export type CheckInOutcome =
 
 export interface CheckIns {
   /**
-   * Is asked before anything is done for a check-in. Throws `OverloadRefusal` when too many wait.
+   * Is asked before anything is done for a check-in. Throws `OverloadRefusal` when too many wait,
+   * and `reports_too_often` for a signed report of a device that has sent too many.
    */
-  admit(): void
-  /** Accepts the check-in even under overload, and resolves when it is durable. */
+  admit(device: string, isSigned: boolean): void
+  /**
+   * Accepts the check-in even under overload, and resolves when it is durable. Throws
+   * `check_ins_waiting`, `reports_too_often`.
+   */
   submit(input: CheckInInput): Promise<CheckInOutcome>
   /** The factor by which devices should poll less often at the moment: 1 to 4. */
   slowdown(): number

@@ -11,6 +11,9 @@ const retention = {
   /** Older reports are deleted, except for the newest ones of each device. */
   reportsMs: 90 * dayMs,
   reportsCount: 100,
+  /** Those beyond this number or size of a device’s newest are deleted earlier. */
+  reportsCountMax: 2000,
+  reportBytesMax: 8 * 1024 * 1024,
   /**
    * An update keeps its events for this long after its rollout has ended; the update itself stays.
    */
@@ -50,6 +53,8 @@ async function forgetReports(
   const limits = {
     receivedBefore,
     keptCount: retention.reportsCount,
+    countMax: retention.reportsCountMax,
+    bytesMax: retention.reportBytesMax,
     perDeviceMax: sizes.reportsOfDevice,
   }
   let after = from

@@ -14,44 +14,64 @@ export interface OldReports {
    * may be deleted.
    */
   readonly upToSequence: number
+  /** Those up to this one may be deleted however young they are; -1 for none. */
+  readonly beyondSequence: number
 }
+
+type Nullable<T> = { [K in keyof T]: T[K] | null }
 
 export interface ReportLimits {
   readonly receivedBefore: Date
   /** The number of newest reports of each device that stay, however old they are. */
   readonly keptCount: number
+  /** How many reports of each device stay, and how many bytes of its newest, however young. */
+  readonly countMax: number
+  readonly bytesMax: number
   /** How many reports of each device are deleted at a time, at most. */
   readonly perDeviceMax: number
 }
 
 /**
  * Looks at the next devices by id, without a lock. `last` is the last of them, or `null` when there
- * is none. A device whose oldest report is young costs one index look-up.
+ * is none. A device with few reports costs one index look-up.
  */
 export async function findOldReports(
   { sql }: ReadTx,
   page: { readonly after: string; readonly devicesCount: number },
-  { receivedBefore, keptCount, perDeviceMax }: ReportLimits,
+  { receivedBefore, keptCount, countMax, bytesMax, perDeviceMax }: ReportLimits,
 ): Promise<{ last: string | null; old: OldReports[] }> {
-  const rows = await sql<{ device: string; upToSequence: number | null }[]>`
-    select d.id as device, case when (
-      select received_at from device_reports where device = d.id order by sequence limit 1
-    ) < ${receivedBefore} then (
-      select max(sequence) from (
-        select sequence, received_at from device_reports
-        where device = d.id and sequence < (
-          select sequence from device_reports where device = d.id
-          order by sequence desc offset ${keptCount - 1} limit 1
-        )
-        order by sequence limit ${perDeviceMax}
-      ) beyond where received_at < ${receivedBefore}
-    ) end as "upToSequence"
+  const rows = await sql<(Nullable<Omit<OldReports, 'device'>> & { device: string })[]>`
+    select d.id as device, old."upToSequence", old."beyondSequence"
     from (select id from devices where id > ${page.after} order by id limit ${page.devicesCount}) d
+    left join lateral (
+      select sequence from device_reports where device = d.id
+      order by sequence desc offset ${keptCount} limit 1
+    ) free on true
+    left join lateral (
+      select coalesce(max(sequence), -1) as sequence from (
+        select sequence, row_number() over newest as place, sum(octet_length(report)) over newest as bytes
+        from (
+          select sequence, report from device_reports where device = d.id
+          order by sequence desc limit ${countMax + 1}
+        ) newest window newest as (order by sequence desc)
+      ) placed where sequence <= free.sequence and (place > ${countMax} or bytes > ${bytesMax})
+    ) beyond on free.sequence is not null
+    left join lateral (
+      select max(sequence) as "upToSequence",
+        coalesce(max(sequence) filter (where sequence <= beyond.sequence), -1) as "beyondSequence"
+      from (
+        select sequence, received_at from device_reports
+        where device = d.id and sequence <= free.sequence
+        order by sequence limit ${perDeviceMax}
+      ) oldest where received_at < ${receivedBefore} or sequence <= beyond.sequence
+    ) old on free.sequence is not null
     order by d.id`
   return {
     last: rows.at(-1)?.device ?? null,
-    old: rows.flatMap(({ device, upToSequence }) =>
-      upToSequence === null ? [] : { device, upToSequence },
+    old: rows.flatMap(({ device, upToSequence, beyondSequence }) =>
+      upToSequence === null || beyondSequence === null
+        ? []
+        : { device, upToSequence, beyondSequence },
     ),
   }
 }
@@ -83,11 +103,16 @@ export async function deleteReports(
     ${sql.array(
       present.map(({ upToSequence }) => upToSequence),
       bigintOid,
+    )},
+    ${sql.array(
+      present.map(({ beyondSequence }) => beyondSequence),
+      bigintOid,
     )}
-  ) as g (device, up_to)`
+  ) as g (device, up_to, beyond)`
   const gone = await sql`
     delete from device_reports r using ${given}
-    where r.device = g.device and r.sequence <= g.up_to and r.received_at < ${receivedBefore}`
+    where r.device = g.device and r.sequence <= g.up_to
+      and (r.received_at < ${receivedBefore} or r.sequence <= g.beyond)`
   await sql`
     update devices d set reports_pruned_to = greatest(coalesce(d.reports_pruned_to, -1), g.up_to)
     from ${given} where d.id = g.device`

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { silentLog } from '@seaworthy/std/log'
 import { seededRandom } from '@seaworthy/std/random'
 import { ManualClock, systemSleep } from '@seaworthy/std/time'
@@ -7,6 +8,7 @@ import type { Db } from '../../db/connection.ts'
 import type { CheckInInput } from '../app.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import { createCheckIns } from './check-in-writes.ts'
+import { createReportAllowance } from './report-allowance.ts'
 
 test('V4 O1 a fifth check-in of a device that waits for four is refused, and others are stored with them', async () => {
   const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
@@ -45,4 +47,61 @@ test('V4 O1 a fifth check-in of a device that waits for four is refused, and oth
   const again = Array.from({ length: 4 }, () => submit('device_a'))
   await assert.rejects(submit('device_a'), refused)
   await Promise.allSettled(again)
+})
+
+test('O1 attack: signed reports without end of one device are refused by name and with a time, and nothing is stored', async () => {
+  const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+  let stored = 0
+  const db = {
+    async write() {
+      stored++
+      throw new Error('gone')
+    },
+  } as unknown as Db
+  const observer = {
+    arrive: () => ({ span: undefined }),
+    watchQueue: () => undefined,
+    batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
+  }
+  const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
+  const checkIns = createCheckIns(db, observer, ports, () => undefined)
+  const submit = async (device: string) => {
+    const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
+    const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
+    checkIns.admit(device, true)
+    await checkIns.submit({ checkIn, signed: {} as never })
+  }
+  for (let i = 0; i < 512; i++) await assert.rejects(submit('device_a'), /gone/)
+  assert.equal(stored, 512)
+  const refused = (error: unknown) =>
+    error instanceof TooOftenRefusal &&
+    error.code === 'reports_too_often' &&
+    error.retryAfterSeconds === 10
+  await assert.rejects(submit('device_a'), refused)
+  assert.equal(stored, 512)
+  await assert.rejects(submit('device_b'), /gone/)
+  checkIns.admit('device_a', false)
+  clock.advance(10_000)
+  await assert.rejects(submit('device_a'), /gone/)
+  await assert.rejects(submit('device_a'), refused)
+})
+
+test('O1 a device that was away comes back with all that its outbox holds, twice in an hour, and none of it is refused (property)', () => {
+  // The agent keeps at most this many.
+  const outboxMax = 128
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ count: fc.integer({ min: 1, max: outboxMax }), rest: fc.nat(3600) }), {
+        maxLength: 50,
+      }),
+      (visits) => {
+        const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+        const allowance = createReportAllowance(clock)
+        for (const { count, rest } of visits) {
+          for (let i = 0; i < count; i++) allowance.spend('device_a')
+          clock.advance((1800 + rest) * 1000)
+        }
+      },
+    ),
+  )
 })

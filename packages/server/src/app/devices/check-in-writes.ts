@@ -26,6 +26,7 @@ import {
   slowdownOf,
 } from '../worker/index.ts'
 import type { Backlog } from '../worker/index.ts'
+import { createReportAllowance } from './report-allowance.ts'
 import { digestReport } from './report-digest.ts'
 import type { FollowedReport } from './identity-sharing.ts'
 import { followIdentities, tellOfSharing } from './identity-sharing.ts'
@@ -83,15 +84,20 @@ export function createCheckIns(
     }),
   })
   const limit = createWaitingLimit()
+  const allowance = createReportAllowance(ports.clock)
   const backlog = (): Backlog => joinBacklogs(idle.backlog(), changed.backlog())
   observer.watchQueue(backlog)
   return {
-    admit: () => refuseOverload(backlog(), ports.random),
+    admit(device, isSigned) {
+      refuseOverload(backlog(), ports.random)
+      if (isSigned) allowance.check(device)
+    },
     slowdown: () => slowdownOf(backlog()),
     async submit(input) {
       const { device } = input.checkIn
       limit.enter(device)
       try {
+        if (input.signed !== undefined) allowance.spend(device)
         return await new Promise((resolve, reject) => {
           const row = describeCheckIn(input.checkIn)
           const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }

@@ -28,8 +28,8 @@ export interface CheckInReply {
 
 /**
  * Stores the report and decides what comes next from memory. Throws `overloaded`,
- * `report_signature_invalid`, `report_signature_missing`, `report_sequence_reused`,
- * `device_removed`.
+ * `reports_too_often`, `check_ins_waiting`, `report_signature_invalid`,
+ * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
  */
 export async function checkIn(
   app: Pick<
@@ -55,8 +55,8 @@ export async function checkIn(
   },
   now: Date,
 ): Promise<CheckInReply> {
-  app.checkIns.admit()
   const { report, signature, digest } = input
+  app.checkIns.admit(deviceId, signature !== undefined)
   const outcome = await app.checkIns.submit({
     checkIn: { device: deviceId, seenAt: now, report, digest },
     signed:

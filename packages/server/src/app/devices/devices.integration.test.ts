@@ -311,11 +311,35 @@ test('D8 signed reports go after ninety days but for the newest hundred, and the
   assert.deepEqual(await kept(), ['150-250: 101', '0-49: 50', '50-149: 100'])
 })
 
+test('D8 attack: reports without end under one device’s key are kept up to a number and a size, and others’ stay', async () => {
+  const clock = new ManualClock(systemClock.now())
+  const key = await makeProvisioningKey(client, 3)
+  const devices = [1, 2, 3].map(() => addDevice(client, server.url, key))
+  const [many, large, honest] = (await Promise.all(devices)) as [TestDevice, TestDevice, TestDevice]
+  const big = 'x'.repeat(60 * 1024)
+  await writeReports(clock.now(), [
+    ...sequencesOf(many.id, 1, 2345),
+    ...sequencesOf(large.id, 1, 200).map((row) => ({ ...row, what: big })),
+    ...sequencesOf(honest.id, 1, 130),
+  ])
+  assert.deepEqual(await forgetOldRecords({ db, clock }, firstCursor), firstCursor)
+  const rows = await db.reader.sql<{ device: string; range: string }[]>`
+    select device, min(sequence) || '-' || max(sequence) || ': ' || count(*) as range
+    from device_reports group by device`
+  const kept = [many, large, honest].map(({ id }) => rows.find((row) => row.device === id)?.range)
+  // 136 times 60 KiB are the most that 8 MiB hold.
+  assert.deepEqual(kept, ['346-2345: 2000', '65-200: 136', '1-130: 130'])
+  await assert.rejects(
+    report(client, many, { sequence: 345 }, true),
+    refused('report_sequence_reused'),
+  )
+})
+
 test('D8 attack: a report sent at the moment in which its sequence number is deleted is not stored again', async () => {
   const { id: device } = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const now = systemClock.now()
   await writeReports(now, sequencesOf(device, 1, 2))
-  const upTo = (upToSequence: number) => [{ device, upToSequence }]
+  const upTo = (upToSequence: number) => [{ device, upToSequence, beyondSequence: -1 }]
   const before = new Date(now.getTime() + 1)
   let again: Promise<ReadonlySet<string>> | undefined
   await db.write(async (tx) => {
