@@ -26,6 +26,7 @@ import { readSecret } from '../../db/secrets.ts'
 import type { Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { createSingleflight } from '../worker/index.ts'
+import { createOlderVersions } from './older-versions.ts'
 
 /**
  * Expiry is ignored: a server that was off for long must load expired metadata in order to renew
@@ -149,6 +150,7 @@ export function createTrustPlane(deps: {
     return running
   }
 
+  const older = createOlderVersions()
   const lookUp = createSingleflight(() => newestTimestampVersion(db.reader))
   return {
     state: () => state,
@@ -159,14 +161,19 @@ export function createTrustPlane(deps: {
       return state
     },
     async olderVersion(role, version) {
-      const ring = ringOf(state, role)
+      const verifiedBy = state
+      const known = older.get(verifiedBy, role, version)
+      if (known !== undefined) return known
+      const ring = ringOf(verifiedBy, role)
       const bytes = ring && (await getMetadata(db.reader, role, version))
       if (bytes === undefined) return undefined
       const type = role === 'snapshot' ? 'snapshot' : 'targets'
       try {
         const metadata = await parseMetadata(type, bytes, 'strict', defaultTufLimits)
         await verifyThreshold(ring!, metadata, role)
-        return metadata.signed.version === version ? metadata.bytes : undefined
+        if (metadata.signed.version !== version) return undefined
+        if (verifiedBy === state) older.set(verifiedBy, role, version, metadata.bytes)
+        return metadata.bytes
       } catch (error) {
         if (!(error instanceof TrustError)) throw error
         log.warn('metadata.older-version-refused', { role, version, error })
