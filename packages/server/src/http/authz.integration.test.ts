@@ -12,7 +12,7 @@ import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { createInvitation } from '@seaworthy/api/invitations'
-import { createToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
+import { createToken, getToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
 import { roles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -183,15 +183,24 @@ test('A3 attack: an admin of one product neither sees nor revokes the tokens of 
     })
     const { items } = await branch.call(listTokens, { query: { limit: 1000 } })
     assert.ok(!items.some(({ id }) => id === view.id))
-    await assert.rejects(
-      branch.call(revokeToken, { params: { tokenId: view.id } }),
-      ({ code }: ProblemError) => code === 'out_of_scope',
-    )
+    for (const route of [getToken, revokeToken]) {
+      await assert.rejects(
+        branch.call(route, { params: { tokenId: view.id } }),
+        ({ code }: ProblemError) => code === 'out_of_scope',
+      )
+    }
   }
   const { items } = await branch.call(listTokens, { query: { limit: 1000 } })
   assert.ok(items.every(({ products }) => products?.every((name) => name === 'acme') === true))
   assert.ok(items.some(({ id }) => id === own.view.id))
+  for (const { id } of items) await branch.call(getToken, { params: { tokenId: id } })
   await branch.call(revokeToken, { params: { tokenId: own.view.id } })
+  const auditor = await client.api.call(createToken, {
+    body: { name: 'auditor', role: 'auditor', lifetimeSeconds: 3600 },
+  })
+  const body = { params: { tokenId: admin.view.id } }
+  const seen = await client.as(auditor.token).call(getToken, body)
+  assert.equal(seen.role, 'admin', 'whoever reads the list reads one of it, too')
 })
 
 /** Headers that a browser sends with the requests of our own pages; they are no credential. */

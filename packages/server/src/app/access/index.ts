@@ -1,10 +1,11 @@
 /**
  * Who is asking and what they may do: people by sessions and tokens, devices by assertions and
  * access tokens, and the record of what was done. Promises: only the hash of a credential is kept,
- * and it is compared in constant time; whoever may not grant a right may not list or revoke it;
- * everything audited and its audit entry are one transaction, and a refused attempt of a known
- * caller is on record too. Not handled here: how often somebody may try (`http/authenticate`), how
- * people prove who they are (`app/people`), identities of other protocols (`app/foreign`).
+ * and it is compared in constant time; whoever may not grant a right may not revoke it, and nobody
+ * sees a token that reaches further than they do; everything audited and its audit entry are one
+ * transaction, and a refused attempt of a known caller is on record too. Not handled here: how
+ * often somebody may try (`http/authenticate`), how people prove who they are (`app/people`),
+ * identities of other protocols (`app/foreign`).
  */
 export type { Actor, PersonActor } from './actors.ts'
 export {
@@ -44,7 +45,7 @@ export {
   openToken,
   signToken,
 } from './device-tokens.ts'
-export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refused-attempts.ts'
+export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refusal-records.ts'
 export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './registry.ts'
 export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'

@@ -1,6 +1,6 @@
 /** API tokens: made, traded, revoked. */
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
-import { checkGrant, coversGrant } from '@seaworthy/fleet/access'
+import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
@@ -99,7 +99,12 @@ export async function showToken(
 ): Promise<TokenFacts> {
   const token = await getToken(tx, tokenId)
   if (token === undefined) throw notFound()
-  requireCovered(actor, token)
+  if (!coversScope(grantOf(actor), token)) {
+    throw new Refusal<AccessRefusal>(
+      'out_of_scope',
+      `${tokenId} reaches products or fleets that the token of this request does not reach`,
+    )
+  }
   return {
     ...viewToken(token),
     state: token.revokedAt !== null ? 'revoked' : token.expiresAt <= now ? 'expired' : 'valid',
@@ -120,16 +125,13 @@ export async function endToken(
 ): Promise<void> {
   const token = await getToken(tx, tokenId)
   if (token === undefined) throw notFound()
-  requireCovered(actor, token)
+  if (!coversGrant(grantOf(actor), token)) {
+    throw new Refusal<AccessRefusal>(
+      'out_of_scope',
+      `${tokenId} reaches further than the token of this request: only who could give it may revoke it`,
+    )
+  }
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()
-}
-
-function requireCovered(actor: Actor, token: TokenRow): void {
-  if (coversGrant(grantOf(actor), token)) return
-  throw new Refusal<AccessRefusal>(
-    'out_of_scope',
-    `${token.id} reaches further than the token of this request: only who could give it may see or revoke it`,
-  )
 }
 
 function notFound(): Refusal<ServerRefusal> {
