@@ -43,7 +43,7 @@ export const longFiles: Readonly<Record<string, number>> = {
  */
 export const aloneFiles: readonly string[] = [
   'packages/server/src/app/worker/overload.integration.test.ts',
-  'packages/server/src/app/worker/leadership.integration.test.ts',
+  'packages/server/src/tasks/leader.integration.test.ts',
 ]
 
 export const needsMachineAlone = (path: string): boolean => aloneFiles.includes(path)

@@ -32,14 +32,14 @@ import {
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
-import type { LeftOut } from '../release-changes.ts'
+import type { LeftOut } from './release-changes.ts'
 import {
   compareTrees,
   describeChanges,
   describeLies,
   describeRest,
   nothingLeftOut,
-} from '../release-changes.ts'
+} from './release-changes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
 import { createTreeReader, isContentFault, isMissing, reasonOf } from '../release-trees.ts'
 

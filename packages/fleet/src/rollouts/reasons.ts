@@ -2,7 +2,7 @@
  * Why a device gets what it gets, as a stable code and the facts that its sentence tells, so that
  * another reader can say it in its own words. Waves are counted from 1.
  */
-import type { Outlook } from './next-wave.ts'
+import type { Outlook } from './outlook.ts'
 import type { StopCode, StopValues } from './rollout.ts'
 import type { LostUpdate, UnderWayState } from './update-states.ts'
 

@@ -1,6 +1,6 @@
 /** One sentence for each reason, made of its facts alone. */
 import { unreachable } from '@seaworthy/std/refusal'
-import { sayOutlook, sayStop, sayWave } from './next-wave.ts'
+import { sayOutlook, sayStop, sayWave } from './outlook.ts'
 import type { Channel, LastAttempt, MachineNames, Reason, RunningNames } from './reasons.ts'
 import { formatDevices, formatPercent, formatSpan } from './words.ts'
 

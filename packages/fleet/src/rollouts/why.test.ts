@@ -5,7 +5,7 @@ import type { ReleaseFacts } from '../releases/index.ts'
 import { admissionReasons } from './admission.ts'
 import { rankRollouts } from './decision.ts'
 import { judgeFailures } from './judgement.ts'
-import { describeNext } from './next-wave.ts'
+import { describeNext } from './outlook.ts'
 import type { WaveChanges } from './rollout.fixture.ts'
 import {
   factsOf,

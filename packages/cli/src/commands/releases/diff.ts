@@ -3,7 +3,12 @@ import { showRelease } from '@seaworthy/api/releases'
 import { parseDigest } from '@seaworthy/oci/digests'
 import type { Context } from '../../context.ts'
 import { productContent } from '../../registry.ts'
-import { compareTrees, describeChanges, describeLies, describeRest } from '../../release-changes.ts'
+import {
+  compareTrees,
+  describeChanges,
+  describeLies,
+  describeRest,
+} from '../../trust/release-changes.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 

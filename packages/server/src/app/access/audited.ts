@@ -7,8 +7,8 @@ import { lockRights, shareRights } from '../../db/people.ts'
 import type { App, WriteTx } from '../app.ts'
 import type { Current } from './current-actors.ts'
 import { readCurrent } from './current-actors.ts'
-import type { Attempt } from './refused-attempts.ts'
-import { recordRefusal } from './refused-attempts.ts'
+import type { Attempt } from './refusal-records.ts'
+import { recordRefusal } from './refusal-records.ts'
 import { requireStepUp } from './session-limits.ts'
 
 /** What a change tells the log about itself. */

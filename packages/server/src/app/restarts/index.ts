@@ -15,5 +15,5 @@ export {
   viewFleetLockKey,
 } from './fleetlock.ts'
 export { listRebootLocks, takeAwayLock, viewRebootLock, watchRebootLocks } from './reboot-locks.ts'
-export type { SlotRefusal } from './restarts.ts'
-export { createRebootLockTable, decideRestart, mayInterrupt, releaseSlot } from './restarts.ts'
+export type { SlotRefusal } from './slots.ts'
+export { createRebootLockTable, decideRestart, mayInterrupt, releaseSlot } from './slots.ts'

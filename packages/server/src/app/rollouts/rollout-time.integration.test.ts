@@ -11,7 +11,7 @@ import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/
 import { anonymous } from '../access/actors.ts'
 import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
-import { createRefusalLimiter } from '../access/refused-attempts.ts'
+import { createRefusalLimiter } from '../access/refusal-records.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
 import type { Db, Decider, AskedFacts, TestDatabase } from '../../testing/index.ts'

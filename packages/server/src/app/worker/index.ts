@@ -8,7 +8,7 @@ export type { Batches } from './batches.ts'
 export type { GatheringTimes } from './gathering.ts'
 export { createHealth } from './health.ts'
 export { createSingleflight } from './singleflight.ts'
-export { answerWithin, checkReadiness, leaderLockKey } from './leadership.ts'
+export { answerWithin, checkReadiness, leaderLockKey } from './readiness.ts'
 export type { Backlog } from './overload.ts'
 export { createWaitingLimit } from './waiting-limit.ts'
 export {

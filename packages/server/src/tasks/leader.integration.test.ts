@@ -8,9 +8,9 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { digestOf } from '@seaworthy/oci/digests'
 import { seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
-import { leaderLockKey } from './leadership.ts'
-import type { Db } from '../../db/connection.ts'
-import type { DatabaseLink, SharedServices, TestClient, TestServer } from '../../testing/index.ts'
+import { leaderLockKey } from '../app/worker/index.ts'
+import type { Db } from '../db/connection.ts'
+import type { DatabaseLink, SharedServices, TestClient, TestServer } from '../testing/index.ts'
 import {
   createTestClient,
   fillFleet,
@@ -22,7 +22,7 @@ import {
   startSharedServices,
   waitForRollout,
   waveOf,
-} from '../../testing/index.ts'
+} from '../testing/index.ts'
 
 interface Replica {
   readonly name: string

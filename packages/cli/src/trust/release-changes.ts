@@ -7,9 +7,9 @@
 import { posix } from 'node:path'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
-import { describeCommands, describeStart, listNamedPaths } from './bundle-commands.ts'
-import { formatBytes, formatCount, harmless } from './output/format.ts'
-import type { ImagePart, PlatformTree, ReleaseTree } from './release-trees.ts'
+import { describeCommands, describeStart, listNamedPaths } from '../bundle-commands.ts'
+import { formatBytes, formatCount, harmless } from '../output/format.ts'
+import type { ImagePart, PlatformTree, ReleaseTree } from '../release-trees.ts'
 
 export interface PlatformChange {
   platform: string

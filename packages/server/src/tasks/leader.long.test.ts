@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { randomBelow, seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
-import { leaderLockKey } from './leadership.ts'
-import type { DatabaseLink, TestClient, TestServer } from '../../testing/index.ts'
+import { leaderLockKey } from '../app/worker/index.ts'
+import type { DatabaseLink, TestClient, TestServer } from '../testing/index.ts'
 import {
   createTestClient,
   fillFleet,
@@ -19,7 +19,7 @@ import {
   startReplicaLoad,
   startSharedServices,
   waveOf,
-} from '../../testing/index.ts'
+} from '../testing/index.ts'
 
 const seed = Number(process.env['SEED'] ?? 1)
 const roundsMax = 12

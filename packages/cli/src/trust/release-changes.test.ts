@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { requireLinearWork } from '@seaworthy/std/testing'
-import { listNamedPaths } from './bundle-commands.ts'
+import { listNamedPaths } from '../bundle-commands.ts'
 import { compareTrees, describeChanges } from './release-changes.ts'
-import type { PlatformTree, ReleaseTree } from './release-trees.ts'
+import type { PlatformTree, ReleaseTree } from '../release-trees.ts'
 
 const file = (path: string, mode: '0644' | '0755', size: number): FileEntry => ({
   ...{ type: 'file', path, size, mode },
