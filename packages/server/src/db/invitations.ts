@@ -79,13 +79,22 @@ export async function revokeInvitation({ sql }: RightsTx, id: string, now: Date)
   return rows.count === 1
 }
 
-/** Open invitations that the person made, and those to the person. */
-export async function listInvitationsAbout(
+/** Open invitations to the person, whoever made them. */
+export async function listInvitationsTo(
   { sql }: ReadTx,
   personId: string,
 ): Promise<InvitationRow[]> {
   return sql<InvitationRow[]>`
     select ${columns(sql)} from invitations
-    where (created_by = ${personId} or person_id = ${personId})
-      and used_at is null and revoked_at is null`
+    where person_id = ${personId} and used_at is null and revoked_at is null`
+}
+
+/** Open invitations that one of them made. */
+export async function listInvitationsOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+): Promise<InvitationRow[]> {
+  return sql<InvitationRow[]>`
+    select ${columns(sql)} from invitations
+    where created_by = any(${[...makers]}) and used_at is null and revoked_at is null`
 }

@@ -69,6 +69,12 @@ export async function renamePasskey({ sql }: WriteTx, id: string, name: string):
   await sql`update passkeys set name = ${name} where id = ${id}`
 }
 
+/** Answers how many there were. */
+export async function deletePasskeysOf({ sql }: RightsTx, personId: string): Promise<number> {
+  const rows = await sql`delete from passkeys where person_id = ${personId}`
+  return rows.count
+}
+
 export async function deletePasskey({ sql }: RightsTx, id: string): Promise<void> {
   await sql`delete from passkeys where id = ${id}`
 }

@@ -11,6 +11,8 @@ export interface PersonRow extends Grant {
   readonly createdBy: string
   readonly disabledAt: Date | null
   readonly lastSignInAt: Date | null
+  /** The maker of the invitation by which the person came in last. */
+  readonly letInBy: string
 }
 
 export interface ListedPerson extends PersonRow {
@@ -19,7 +21,8 @@ export interface ListedPerson extends PersonRow {
 
 const columns = (sql: ReadTx['sql']) => sql`
   p.id, p.name, p.email, p.role, p.products, p.fleets, p.created_at as "createdAt",
-  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt"`
+  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
+  p.let_in_by as "letInBy"`
 
 const passkeysCount = (sql: ReadTx['sql']) => sql`
   (select count(*)::int from passkeys k where k.person_id = p.id) as "passkeysCount"`
@@ -81,11 +84,11 @@ export function isWithin({ sql }: ReadTx, scope: Scope) {
 
 export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
   await sql`
-    insert into people (id, name, email, role, products, fleets, created_at, created_by)
+    insert into people (id, name, email, role, products, fleets, created_at, created_by, let_in_by)
     values (${person.id}, ${person.name}, ${person.email}, ${person.role},
       ${person.products === null ? null : [...person.products]},
       ${person.fleets === null ? null : [...person.fleets]},
-      ${person.createdAt}, ${person.createdBy})`
+      ${person.createdAt}, ${person.createdBy}, ${person.letInBy})`
 }
 
 export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promise<void> {
@@ -95,6 +98,11 @@ export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promis
       fleets = ${person.fleets === null ? null : [...person.fleets]},
       disabled_at = ${person.disabledAt}
     where id = ${person.id}`
+}
+
+/** Records by whose invitation the person has come in anew. */
+export async function noteLetIn({ sql }: RightsTx, id: string, maker: string): Promise<void> {
+  await sql`update people set let_in_by = ${maker} where id = ${id}`
 }
 
 export async function noteSignIn({ sql }: WriteTx, id: string, now: Date): Promise<void> {

@@ -63,6 +63,19 @@ export async function listProvisioningKeys(
     order by id limit ${page.limit}`
 }
 
+/** Keys that one of them made and that still register devices, with their fleets. */
+export async function listProvisioningKeysOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+  now: Date,
+): Promise<{ id: string; name: string; product: string }[]> {
+  return sql<{ id: string; name: string; product: string }[]>`
+    select k.id, f.name, f.product from provisioning_keys k join fleets f on f.name = k.fleet
+    where k.created_by = any(${[...makers]}) and k.revoked_at is null and k.expires_at > ${now}
+      and k.uses_left > 0
+    order by k.id`
+}
+
 export async function revokeProvisioningKey(
   { sql }: WriteTx,
   id: string,

@@ -179,6 +179,7 @@ people.created_at timestamp with time zone not null
 people.created_by text not null
 people.disabled_at timestamp with time zone
 people.last_sign_in_at timestamp with time zone
+people.let_in_by text not null
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -326,6 +327,7 @@ tokens.created_by text not null
 tokens.expires_at timestamp with time zone not null
 tokens.last_used_at timestamp with time zone
 tokens.revoked_at timestamp with time zone
+tokens.refreshed_from text
 tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null
@@ -555,6 +557,7 @@ CREATE INDEX settings_device ON public.settings USING btree (device) WHERE (devi
 CREATE UNIQUE INDEX settings_fleet_device_name_key ON public.settings USING btree (fleet, device, name) NULLS NOT DISTINCT
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (id)
 CREATE UNIQUE INDEX sign_in_policy_pkey ON public.sign_in_policy USING btree (only_row)
+CREATE INDEX tokens_maker ON public.tokens USING btree (created_by)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
 CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)

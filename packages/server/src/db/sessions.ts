@@ -29,15 +29,16 @@ const columns = (sql: ReadTx['sql']) => sql`
   s.last_used_at as "lastUsedAt", s.expires_at as "expiresAt", s.stepped_up_at as "steppedUpAt",
   s.ended_at as "endedAt", s.factor, s.address, s.user_agent as "userAgent",
   p.id as "p_id", p.name, p.email, p.role, p.products, p.fleets, p.created_at as "p_createdAt",
-  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt"`
+  p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
+  p.let_in_by as "letInBy"`
 
 type Joined = SessionRow &
   Omit<PersonRow, 'id' | 'createdAt'> & { readonly p_id: string; readonly p_createdAt: Date }
 
 function listed(row: Joined): ListedSession {
   const { p_id: id, p_createdAt: createdAt, name, email, role, products, fleets, ...rest } = row
-  const { createdBy, disabledAt, lastSignInAt, ...session } = rest
-  const ofPerson = { createdBy, disabledAt, lastSignInAt }
+  const { createdBy, disabledAt, lastSignInAt, letInBy, ...session } = rest
+  const ofPerson = { createdBy, disabledAt, lastSignInAt, letInBy }
   return { ...session, person: { id, createdAt, name, email, role, products, fleets, ...ofPerson } }
 }
 
@@ -110,12 +111,15 @@ export async function endSession({ sql }: RightsTx, id: string, now: Date): Prom
   return rows.count === 1
 }
 
+/** Ends the sessions of a person, but not `except`. */
 export async function endSessionsOf(
   { sql }: RightsTx,
   personId: string,
   now: Date,
+  except = '',
 ): Promise<number> {
   const rows = await sql`
-    update sessions set ended_at = ${now} where person_id = ${personId} and ended_at is null`
+    update sessions set ended_at = ${now}
+    where person_id = ${personId} and id <> ${except} and ended_at is null`
   return rows.count
 }

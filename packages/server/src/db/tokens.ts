@@ -13,12 +13,14 @@ export interface TokenRow extends Grant {
   readonly expiresAt: Date
   readonly lastUsedAt: Date | null
   readonly revokedAt: Date | null
+  /** The token that this one replaced. */
+  readonly refreshedFrom: string | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, name, role, products, fleets, secret_sha256 as "secretSha256", created_at as "createdAt",
   created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
-  revoked_at as "revokedAt"`
+  revoked_at as "revokedAt", refreshed_from as "refreshedFrom"`
 
 export async function getToken({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
   const [row] = await sql<TokenRow[]>`select ${columns(sql)} from tokens where id = ${id}`
@@ -42,11 +44,13 @@ export async function getTokenHolder(
 
 export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
   await sql`
-    insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at)
+    insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at,
+      refreshed_from)
     values (${token.id}, ${token.name}, ${token.role},
       ${token.products === null ? null : [...token.products]},
       ${token.fleets === null ? null : [...token.fleets]},
-      ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt})`
+      ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
+      ${token.refreshedFrom})`
 }
 
 /**
@@ -89,15 +93,41 @@ export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<voi
 }
 
 /**
- * The tokens that work and go back to this maker, at however many removes: a token that was
- * refreshed, or made by another token, is its maker's too.
+ * The maker, and the tokens that go back to it at however many removes: a token that was refreshed,
+ * or made by another token, is its maker's too. A token that replaced others stands for them.
  */
-export async function listTokensBy({ sql }: ReadTx, maker: string, now: Date): Promise<TokenRow[]> {
-  return sql<TokenRow[]>`
-    with recursive made as (
-      select id from tokens where created_by = ${maker}
+export async function listMakers({ sql }: ReadTx, maker: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    with recursive line as (
+      select ${maker}::text as id
+      union select t.refreshed_from from tokens t join line l on t.id = l.id
+      where t.refreshed_from is not null
+    ), made as (
+      select id from line
       union select t.id from tokens t join made m on t.created_by = m.id
     )
+    select id from made`
+  return rows.map(({ id }) => id)
+}
+
+/** Those of the tokens that work. */
+export async function listWorkingTokens(
+  { sql }: ReadTx,
+  ids: readonly string[],
+  now: Date,
+): Promise<TokenRow[]> {
+  return sql<TokenRow[]>`
     select ${columns(sql)} from tokens
-    where id in (select id from made) and revoked_at is null and expires_at > ${now}`
+    where id = any(${[...ids]}) and revoked_at is null and expires_at > ${now} order by id`
+}
+
+/** The token, or the newest one that has replaced it. */
+export async function findHeir({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
+  const [row] = await sql<TokenRow[]>`
+    with recursive line as (
+      select ${id}::text as heir, 0 as place
+      union all select t.id, l.place + 1 from tokens t join line l on t.refreshed_from = l.heir
+    )
+    select ${columns(sql)} from tokens join line on id = heir order by place desc limit 1`
+  return row
 }

@@ -6,6 +6,7 @@ import {
   showPerson,
 } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
+import { detailOf } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
 import { endsRights, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -21,20 +22,22 @@ export const personEndpoints: readonly Endpoint[] = [
     setPerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params, body }) => {
-      const { person, endedTokens } = await people.setPerson(tx, actor, params.personId, body)
+      const { person, ended } = await people.setPerson(tx, actor, params.personId, body)
       const view = people.viewPerson(person)
-      return { reply: view, detail: { ...grantOf(view), endedTokens: [...endedTokens] } }
+      const { endedPasskeys, endedSessions, ...handedOut } = ended
+      const ways = { endedPasskeys, endedSessions }
+      return { reply: view, detail: { ...grantOf(view), ...ways, ...detailOf(handedOut) } }
     },
   ),
   endsRights(
     disablePerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params }) => {
-      const { person, ...ended } = await people.disablePerson(tx, actor, params.personId)
-      const { endedSessions, endedTokens } = ended
+      const { person, ended } = await people.disablePerson(tx, actor, params.personId)
+      const { endedSessions, ...handedOut } = ended
       return {
         reply: people.viewPerson(person),
-        detail: { endedSessions, endedTokens: [...endedTokens] },
+        detail: { endedSessions, ...detailOf(handedOut) },
       }
     },
   ),

@@ -2,16 +2,34 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { createInvitation, listInvitations } from '@seaworthy/api/invitations'
+import { createProvisioningKey } from '@seaworthy/api/fleets'
+import {
+  createInvitation,
+  listInvitations,
+  readInvitation,
+  reinvitePerson,
+} from '@seaworthy/api/invitations'
+import {
+  addPasskey,
+  askPasskey,
+  askRecovery,
+  createRecoveryCodes,
+  listPasskeys,
+  recover,
+  removePasskey,
+} from '@seaworthy/api/passkeys'
 import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api/people'
+import type { ProblemError } from '@seaworthy/api/problems'
 import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
-import { signOut } from '@seaworthy/api/sessions'
-import { createToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
+import { showSession, signOut } from '@seaworthy/api/sessions'
+import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { HalfSent, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
+  addDevice,
   becomeOwner,
+  createAuthenticator,
   createTestBrowser,
   createTestClient,
   pushRelease,
@@ -41,6 +59,11 @@ after(async () => {
   await db.close()
   await server.stop()
 })
+
+const refused = (code: string) => (error: unknown) => {
+  assert.equal((error as ProblemError).code, code, String(error))
+  return true
+}
 
 type JoinedRole = 'owner' | 'admin' | 'operator' | 'viewer'
 
@@ -214,4 +237,132 @@ test('A3 attack: a half-sent manifest, or blob, of a revoked token is not stored
   for (const path of ['/v2/acme/manifests/later', `/v2/acme/blobs/${digest}`]) {
     assert.equal((await client.send('GET', path, { token })).status, 404)
   }
+})
+
+test('A4 attack: an admin of one product keeps an old second invitation of a viewer, who becomes owner', async () => {
+  const mallory = await join('admin', ['acme'])
+  const victim = await join('viewer', ['acme'])
+  const params = { personId: victim.id }
+  const { link } = await mallory.browser.api.call(reinvitePerson, { params })
+  const everything = { products: null, fleets: null }
+  await owner.api.call(setPerson, { params, body: { role: 'owner', ...everything } })
+  await assert.rejects(acceptLink(browse(), link, 'x'), refused('invitation_void'))
+  // The same without the end at the promotion: acceptance judges the maker by itself.
+  await db.write(({ sql }) => sql`update invitations set revoked_at = null where used_at is null`)
+  await assert.rejects(acceptLink(browse(), link, 'x'), refused('invitation_void'))
+  await db.write(({ sql }) => sql`update invitations set revoked_at = now() where used_at is null`)
+  assert.equal((await owner.api.call(showPerson, { params })).role, 'owner')
+})
+
+test('A4 attack: whoever invited a person left a passkey, a recovery code or a session of their own on what becomes an owner’s account', async () => {
+  const mallory = await join('admin', ['acme'])
+  const { link: first } = await mallory.browser.api.call(createInvitation, {
+    body: { role: 'viewer', products: ['acme'] },
+  })
+  const planted = browse()
+  const { person } = await acceptLink(planted, first, 'Ann')
+  const { codes } = await planted.api.call(createRecoveryCodes, {})
+  const params = { personId: person.id }
+  // What the maker of the invitation could give as well changes nothing.
+  const operator = await owner.api.call(setPerson, { params, body: { role: 'operator' } })
+  assert.equal(operator.passkeysCount, 1)
+  await planted.api.call(showSession, {})
+  const everything = { products: null, fleets: null }
+  const raised = await owner.api.call(setPerson, { params, body: { role: 'owner', ...everything } })
+  assert.equal(raised.passkeysCount, 0)
+  await assert.rejects(planted.api.call(showSession, {}), refused('unauthenticated'))
+  await assert.rejects(planted.signIn(), refused('passkey_refused'))
+  await assert.rejects(
+    browse().api.call(askRecovery, { body: { code: codes[0]! } }),
+    refused('recovery_code_wrong'),
+  )
+  const { link } = await owner.api.call(reinvitePerson, { params })
+  const ann = browse()
+  assert.equal((await acceptLink(ann, link, 'x')).person.role, 'owner')
+  // Who came in by an owner's invitation stays in.
+  await owner.api.call(setPerson, { params, body: { role: 'admin' } })
+  await owner.api.call(setPerson, { params, body: { role: 'owner' } })
+  await ann.api.call(showSession, {})
+})
+
+test('A3 A4 attack: what a token has handed out outlives it: tokens, invitations, keys of devices, also over a refresh', async () => {
+  for (const isRefreshed of [false, true]) {
+    const { token, view } = await makeToken('admin')
+    const thief = client.as(token)
+    const child = await makeToken('admin', thief)
+    const { link } = await client
+      .as(child.token)
+      .call(createInvitation, { body: { role: 'admin' } })
+    const { key } = await thief.call(createProvisioningKey, {
+      params: { fleet: 'shops' },
+      body: { uses: 5, lifetimeSeconds: 3600 },
+    })
+    const newest = isRefreshed ? (await thief.call(refreshToken, {})).view.id : view.id
+    if (isRefreshed) {
+      await client.as(child.token).call(listPeople, {})
+      await browse().api.call(readInvitation, { body: { code: new URL(link).hash.slice(1) } })
+    }
+    await owner.api.call(revokeToken, { params: { tokenId: newest } })
+    await assert.rejects(client.as(child.token).call(listPeople, {}), refused('unauthenticated'))
+    await assert.rejects(acceptLink(browse(), link, 'Thief'), refused('invitation_void'))
+    await assert.rejects(addDevice(client, server.url, key))
+  }
+})
+
+test('A4 attack: a disabled person goes on by what their tokens and keys have handed out', async () => {
+  const mallory = await join('admin')
+  const { token } = await makeToken('admin', mallory.browser.api)
+  const { link } = await client.as(token).call(createInvitation, { body: { role: 'admin' } })
+  const makesKey = (api: TestBrowser['api']) =>
+    api.call(createProvisioningKey, {
+      params: { fleet: 'shops' },
+      body: { uses: 5, lifetimeSeconds: 3600 },
+    })
+  const keys = [await makesKey(mallory.browser.api), await makesKey(client.as(token))]
+  const good = await makesKey(owner.api)
+  await owner.api.call(disablePerson, { params: { personId: mallory.id } })
+  await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
+  for (const { key } of keys) await assert.rejects(addDevice(client, server.url, key))
+  await addDevice(client, server.url, good.key)
+})
+
+test('A1 attack: a stolen passkey is used after a second invitation, a recovery or its removal, or a session that it opened', async () => {
+  const victim = await join('operator')
+  const steal = async (browser: TestBrowser) => {
+    const thief = browse({ authenticator: browser.authenticator })
+    await thief.signIn()
+    return thief
+  }
+  const isShutOut = async (thief: TestBrowser) => {
+    await assert.rejects(thief.api.call(showSession, {}), refused('unauthenticated'))
+    await assert.rejects(thief.signIn(), refused('passkey_refused'))
+  }
+  const thief = await steal(victim.browser)
+  const { codes: stolen } = await thief.api.call(createRecoveryCodes, {})
+  const { link } = await owner.api.call(reinvitePerson, { params: { personId: victim.id } })
+  const second = browse()
+  await acceptLink(second, link, 'x')
+  await isShutOut(thief)
+  await assert.rejects(
+    browse().api.call(askRecovery, { body: { code: stolen[0]! } }),
+    refused('recovery_code_wrong'),
+  )
+
+  const { codes } = await second.api.call(createRecoveryCodes, {})
+  const again = await steal(second)
+  const third = browse()
+  const code = codes[0]!
+  const asked = await third.api.call(askRecovery, { body: { code } })
+  await third.api.call(recover, { body: { code, passkey: third.authenticator.create(asked) } })
+  await isShutOut(again)
+
+  const last = await steal(third)
+  const spare = createAuthenticator(third.origin)
+  const passkey = spare.create(await third.api.call(askPasskey, {}))
+  await third.api.call(addPasskey, { body: { name: 'spare', passkey } })
+  const { items } = await third.api.call(listPasskeys, {})
+  const lost = items.find(({ name }) => name !== 'spare')!
+  await third.api.call(removePasskey, { params: { passkeyId: lost.id } })
+  await isShutOut(last)
+  await third.api.call(showSession, {})
 })

@@ -52,8 +52,8 @@ export const tokenEndpoints: readonly Endpoint[] = [
     { permission: 'token:write', subject: (call) => call.params.tokenId },
     async (_app, tx, { actor, params }) => {
       const now = await tx.now()
-      await access.endToken(tx, actor, params.tokenId, now)
-      return { reply: undefined }
+      const ended = await access.endToken(tx, actor, params.tokenId, now)
+      return { reply: undefined, detail: access.detailOf(ended) }
     },
   ),
 ]

@@ -39,7 +39,7 @@ function Invitation({ code }: { readonly code: string }) {
           <Text>
             {view.personId === null
               ? `You are invited as ${describeGrant(view)}.`
-              : `This link lets ${view.name ?? 'you'} register a new passkey; the old ones end.`}{' '}
+              : `This link lets ${view.name ?? 'you'} register a new passkey; your old passkeys, recovery codes, password and sessions end.`}{' '}
             It ends <Instant at={view.expiresAt} />.
           </Text>
           <JoiningForm

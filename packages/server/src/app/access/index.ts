@@ -37,6 +37,8 @@ export type { Change } from './audited.ts'
 export { changeAudited, changeRightsAudited } from './audited.ts'
 export type { Current } from './current-actors.ts'
 export { readCurrent } from './current-actors.ts'
+export type { EndedWithMaker } from './handed-out.ts'
+export { detailOf, endHandedOut, findMaker } from './handed-out.ts'
 export { createCredential, hashCode, isSameSecret, parseCredential } from './credentials.ts'
 export {
   accessTokenLifetimeMs,

@@ -12,6 +12,8 @@ import type { TokenRow } from '../../db/tokens.ts'
 import { getToken, getTokenHolder, insertToken, revokeToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import type { Current } from './current-actors.ts'
+import type { EndedWithMaker } from './handed-out.ts'
+import { endHandedOut } from './handed-out.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
@@ -52,7 +54,7 @@ export async function createToken(
 export async function issueToken(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  wanted: NewToken & { createdBy: string },
+  wanted: NewToken & { createdBy: string; refreshedFrom?: string },
   now: Date,
 ): Promise<IssuedToken> {
   const id = newId('token', now, random)
@@ -69,6 +71,7 @@ export async function issueToken(
     expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
     lastUsedAt: null,
     revokedAt: null,
+    refreshedFrom: wanted.refreshedFrom ?? null,
   }
   await insertToken(tx, row)
   return { row, token: credential.text }
@@ -87,7 +90,8 @@ export async function refreshToken(
   const { token } = actor
   if (!(await revokeToken(tx, token.id, now))) throw notFound()
   const lifetimeMs = token.expiresAt.getTime() - token.createdAt.getTime()
-  return issueToken(tx, ports, { ...token, lifetimeMs, createdBy: token.id }, now)
+  const replaces = { createdBy: token.id, refreshedFrom: token.id }
+  return issueToken(tx, ports, { ...token, ...replaces, lifetimeMs }, now)
 }
 
 /** Throws `token_not_found`, `out_of_scope`. */
@@ -114,15 +118,15 @@ export async function showToken(
 }
 
 /**
- * Revokes a token; only an actor that may grant it may revoke it. Throws `token_not_found`,
- * `out_of_scope`.
+ * Revokes a token with all that it has handed out; only an actor that may grant it may revoke it.
+ * Throws `token_not_found`, `out_of_scope`.
  */
 export async function endToken(
   tx: RightsTx,
   actor: Current,
   tokenId: string,
   now: Date,
-): Promise<void> {
+): Promise<EndedWithMaker> {
   const token = await getToken(tx, tokenId)
   if (token === undefined) throw notFound()
   if (!coversGrant(grantOf(actor), token)) {
@@ -132,6 +136,7 @@ export async function endToken(
     )
   }
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()
+  return endHandedOut(tx, tokenId, null, now)
 }
 
 function notFound(): Refusal<ServerRefusal> {

@@ -50,7 +50,14 @@ export async function becomeFirstOwner(
   const none = { email: null, disabledAt: null, lastSignInAt: null, products: null, fleets: null }
   await insertPerson(tx, {
     ...none,
-    ...{ id: personId, name, role: 'owner', createdAt: now, createdBy: 'server' },
+    ...{
+      id: personId,
+      name,
+      role: 'owner',
+      createdAt: now,
+      createdBy: 'server',
+      letInBy: 'server',
+    },
   })
   await deleteFirstOwnerCode(tx)
   await storePasskey(tx, app, judged, 'First passkey', now)

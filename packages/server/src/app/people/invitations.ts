@@ -2,6 +2,7 @@
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import type { InvitationView } from '@seaworthy/api/invitations'
 import type { Grant } from '@seaworthy/fleet/access'
+import { coversGrant } from '@seaworthy/fleet/access'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -10,9 +11,9 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/invitations.ts'
 import type { InvitationRow } from '../../db/invitations.ts'
 import type { RightsTx } from '../../db/people.ts'
-import { insertPerson, noteSignIn } from '../../db/people.ts'
+import { insertPerson, noteLetIn } from '../../db/people.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, hashCode } from '../access/index.ts'
+import { findMaker, grantOf, hashCode } from '../access/index.ts'
 import type { App, Ports } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -23,6 +24,7 @@ import type { Site } from './ceremonies.ts'
 import { checkPersonGrant, findPerson, requireCovers } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
+import { endWaysIn } from './ways-in.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
 
@@ -167,10 +169,7 @@ export async function readInvitation(tx: ReadTx, code: string, now: Date): Promi
     )
   }
   if (row.revokedAt !== null) {
-    throw new Refusal<PersonRefusal>(
-      'invitation_void',
-      'this invitation was taken back, or who made it may do less now: ask for a new one',
-    )
+    throw voided()
   }
   if (row.expiresAt.getTime() <= now.getTime()) {
     throw new Refusal<PersonRefusal>(
@@ -178,7 +177,26 @@ export async function readInvitation(tx: ReadTx, code: string, now: Date): Promi
       'this invitation is older than seven days: ask for a new one',
     )
   }
+  await requireStanding(tx, row)
   return row
+}
+
+/**
+ * Whether the maker could give as of now what the link gives: the rights in the invitation, or
+ * those that its person has got meanwhile. Throws `invitation_void`.
+ */
+async function requireStanding(tx: ReadTx, row: InvitationRow): Promise<void> {
+  const given = row.personId === null ? row : await findPerson(tx, row.personId)
+  const maker = await findMaker(tx, row.createdBy)
+  if (maker !== undefined && !maker.hasEnded && coversGrant(maker.grant, given)) return
+  throw voided()
+}
+
+function voided(): Refusal<PersonRefusal> {
+  return new Refusal<PersonRefusal>(
+    'invitation_void',
+    'this invitation was taken back, or who made it may do less now: ask for a new one',
+  )
 }
 
 export async function askInvitation(
@@ -202,8 +220,9 @@ export async function judgeInvited(
 }
 
 /**
- * Makes the person, or gives the person of a second invitation a further passkey. Throws like
- * `readInvitation`, and `challenge_used`, `person_disabled`.
+ * Makes the person, or gives the person of a second invitation a new passkey, before which
+ * everything ends by which they came in. Throws like `readInvitation`, and
+ * `challenge_used`, `person_disabled`.
  */
 export async function acceptInvitation(
   tx: RightsTx,
@@ -221,10 +240,12 @@ export async function acceptInvitation(
     const none = { disabledAt: null, lastSignInAt: null }
     await insertPerson(tx, {
       ...{ ...none, id: personId, name, email, role, products, fleets, createdAt: now, createdBy },
+      letInBy: createdBy,
     })
   } else {
     requireEnabled(await findPerson(tx, personId))
-    await noteSignIn(tx, personId, now)
+    await endWaysIn(tx, personId, now)
+    await noteLetIn(tx, personId, invitation.createdBy)
   }
   await storePasskey(tx, app, judged, 'Passkey of the invitation', now)
   return { ...(await openSession(tx, app, personId, visit, now)), invitation }

@@ -7,6 +7,7 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/passkeys.ts'
 import type { PasskeyRow } from '../../db/passkeys.ts'
 import type { RightsTx } from '../../db/people.ts'
+import { endSessionsOf } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
@@ -63,7 +64,10 @@ export async function renamePasskey(
   return { ...row, name }
 }
 
-/** Throws `passkey_not_found`, `passkey_last`. */
+/**
+ * Whoever held it may have opened any session of the person: all end but the one that asks. Throws
+ * `passkey_not_found`, `passkey_last`.
+ */
 export async function removePasskey(
   tx: RightsTx,
   actor: Current<PersonActor>,
@@ -78,6 +82,7 @@ export async function removePasskey(
     )
   }
   await db.deletePasskey(tx, id)
+  await endSessionsOf(tx, actor.id, await tx.now(), actor.session.id)
 }
 
 function find(rows: readonly PasskeyRow[], id: string): PasskeyRow {

@@ -5,17 +5,17 @@ import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
-import { listInvitationsAbout, revokeInvitation } from '../../db/invitations.ts'
+import { listInvitationsTo, revokeInvitation } from '../../db/invitations.ts'
 import { endPasswordSessions } from '../../db/passwords.ts'
 import * as db from '../../db/people.ts'
 import type { ListedPerson, RightsTx } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
-import { listTokensBy, revokeToken } from '../../db/tokens.ts'
-import type { Actor, Current } from '../access/index.ts'
-import { grantOf } from '../access/index.ts'
+import type { Actor, Current, EndedWithMaker } from '../access/index.ts'
+import { endHandedOut, findMaker, grantOf } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
+import { endWaysIn } from './ways-in.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
 
 export function viewPerson(row: ListedPerson): PersonView {
@@ -97,13 +97,22 @@ export interface PersonChange {
   readonly fleets?: readonly string[] | null | undefined
 }
 
-/** Throws `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`. */
+/** What ended with a change of a person. */
+interface EndedWithPerson extends EndedWithMaker {
+  readonly endedPasskeys: number
+  readonly endedSessions: number
+}
+
+/**
+ * Where the person gets more than the maker of their invitation could give, they must come in anew.
+ * Throws `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`.
+ */
 export async function setPerson(
   tx: RightsTx,
   actor: Current,
   id: string,
   change: PersonChange,
-): Promise<{ person: ListedPerson; endedTokens: readonly string[] }> {
+): Promise<{ person: ListedPerson; ended: EndedWithPerson }> {
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -118,18 +127,25 @@ export async function setPerson(
   if ((await passkeyRoles(tx)).includes(after.role)) {
     await endPasswordSessions(tx, { personId: id }, now)
   }
-  return { person: after, endedTokens: await endWhatExceeds(tx, id, after, now) }
+  if (!coversGrant(before, after) || !coversGrant(after, before)) {
+    await endInvitationsTo(tx, id, now)
+  }
+  const waysIn = (await isOpenToLess(tx, before, after))
+    ? await endWaysIn(tx, id, now)
+    : { endedPasskeys: 0, endedSessions: 0 }
+  const person = { ...after, passkeysCount: after.passkeysCount - waysIn.endedPasskeys }
+  return { person, ended: { ...waysIn, ...(await endHandedOut(tx, id, after, now)) } }
 }
 
 /**
- * Ends the person's sessions, their tokens and the invitations that they made or were given. Throws
+ * Ends the person's sessions, what they have handed out, and the invitations to them. Throws
  * `person_not_found`, `out_of_scope`, `owner_last`.
  */
 export async function disablePerson(
   tx: RightsTx,
   actor: Current,
   id: string,
-): Promise<{ person: ListedPerson; endedTokens: readonly string[]; endedSessions: number }> {
+): Promise<{ person: ListedPerson; ended: Omit<EndedWithPerson, 'endedPasskeys'> }> {
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -137,7 +153,8 @@ export async function disablePerson(
   const after = { ...before, disabledAt: before.disabledAt ?? now }
   await db.updatePerson(tx, after)
   const endedSessions = await endSessionsOf(tx, id, now)
-  return { person: after, endedSessions, endedTokens: await endWhatExceeds(tx, id, null, now) }
+  await endInvitationsTo(tx, id, now)
+  return { person: after, ended: { endedSessions, ...(await endHandedOut(tx, id, null, now)) } }
 }
 
 /** Throws `person_not_found`, `out_of_scope`. */
@@ -163,21 +180,17 @@ async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void
   )
 }
 
+/** Ends all invitations to the person: they were made for the rights of then. */
+async function endInvitationsTo(tx: RightsTx, personId: string, now: Date): Promise<void> {
+  for (const { id } of await listInvitationsTo(tx, personId)) await revokeInvitation(tx, id, now)
+}
+
 /**
- * Ends the tokens and invitations by which a person has handed out more than `grant`, which is all
- * that the person has left (`null` for nothing).
+ * Whether somebody who could not give these rights may have the account: whoever makes an
+ * invitation can open its link. `before` says what they could have had until now.
  */
-async function endWhatExceeds(
-  tx: RightsTx,
-  personId: string,
-  grant: Grant | null,
-  now: Date,
-): Promise<readonly string[]> {
-  const isKept = (given: Grant) => grant !== null && coversGrant(grant, given)
-  const ended = (await listTokensBy(tx, personId, now)).filter((token) => !isKept(token))
-  for (const { id } of ended) await revokeToken(tx, id, now)
-  for (const invitation of await listInvitationsAbout(tx, personId)) {
-    if (!isKept(invitation)) await revokeInvitation(tx, invitation.id, now)
-  }
-  return ended.map(({ id }) => id)
+async function isOpenToLess(tx: ReadTx, before: ListedPerson, after: Grant): Promise<boolean> {
+  if (coversGrant(before, after)) return false
+  const maker = await findMaker(tx, before.letInBy)
+  return maker === undefined || !coversGrant(maker.grant, after)
 }

@@ -13,6 +13,7 @@ import type { Random } from '@seaworthy/std/random'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import { findRecoveryCode, replaceRecoveryCodes, useRecoveryCode } from '../../db/people.ts'
 import type { RecoveryCodeRow, RightsTx } from '../../db/people.ts'
+import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
 import { isSameSecret, KnownPersonRefusal } from '../access/index.ts'
@@ -95,8 +96,9 @@ export async function judgeRecovery(
 }
 
 /**
- * Uses the code up and stores the passkey. All sessions of the person end: who has lost a passkey
- * may have lost the machine too. Throws `recovery_code_wrong`, `challenge_used`, `person_disabled`.
+ * Uses the code up and stores the passkey. All sessions and passkeys from before end: who has lost
+ * a passkey may have lost the machine too.
+ * Throws `recovery_code_wrong`, `challenge_used`, `person_disabled`.
  */
 export async function recover(
   tx: RightsTx,
@@ -115,6 +117,7 @@ export async function recover(
       personId,
     )
   }
+  await deletePasskeysOf(tx, personId)
   await storePasskey(tx, app, judged, 'Passkey after recovery', now)
   await endSessionsOf(tx, personId, now)
   return openSession(tx, app, personId, visit, now)

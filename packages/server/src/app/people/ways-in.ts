@@ -1,0 +1,21 @@
+/** All by which a person comes in. */
+import { deletePasskeysOf } from '../../db/passkeys.ts'
+import { deletePassword } from '../../db/passwords.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { replaceRecoveryCodes } from '../../db/people.ts'
+import { endSessionsOf } from '../../db/sessions.ts'
+
+/**
+ * Ends passkeys, recovery codes, password and sessions: an account that somebody else may have
+ * opened, or that its person has lost, begins anew.
+ */
+export async function endWaysIn(
+  tx: RightsTx,
+  personId: string,
+  now: Date,
+): Promise<{ endedPasskeys: number; endedSessions: number }> {
+  const endedPasskeys = await deletePasskeysOf(tx, personId)
+  await replaceRecoveryCodes(tx, personId, [])
+  await deletePassword(tx, personId)
+  return { endedPasskeys, endedSessions: await endSessionsOf(tx, personId, now) }
+}
