@@ -50,6 +50,10 @@ export const upOptions = [
     text: 'when a --name is not in the certificate, make a new one under the same key',
   },
   {
+    name: 'end-credentials',
+    text: 'after a backup was restored: end all sessions, invitations, tokens and provisioning keys before the start',
+  },
+  {
     name: 'workers',
     value: 'count',
     variable: 'SEAWORTHY_WORKERS',

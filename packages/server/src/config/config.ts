@@ -24,6 +24,8 @@ export interface Config {
    * names.
    */
   readonly renewsCertificate: boolean
+  /** Whether everything ends by which somebody could come in without proving who they are. */
+  readonly endsCredentials: boolean
   readonly workersCount: number
   readonly logLevel: LogLevel
   /** Whether idle check-ins are answered without Node's HTTP (`http/fast-path`). */
@@ -67,6 +69,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
     blobs: parseBlobs(env, { ...machine, dataDir }),
     names: env.names.map((name) => name.toLowerCase()),
     renewsCertificate: env.renewsCertificate,
+    endsCredentials: env.endsCredentials,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
     hasFastPath: env.hasFastPath,

@@ -15,6 +15,7 @@ export interface Env {
   readonly s3Region: string | undefined
   readonly names: readonly string[]
   readonly renewsCertificate: boolean
+  readonly endsCredentials: boolean
   readonly workers: string | undefined
   readonly logLevel: string | undefined
   readonly masterKeyFile: string | undefined
@@ -79,6 +80,7 @@ export function readEnv(
     s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
     names: given.length > 0 ? given : listed,
     renewsCertificate: values['renew-certificate'] === true,
+    endsCredentials: values['end-credentials'] === true,
     workers: read('workers'),
     logLevel: read('log-level'),
     masterKeyFile: read('master-key-file'),

@@ -98,3 +98,9 @@ export async function listInvitationsOf(
     select ${columns(sql)} from invitations
     where created_by = any(${[...makers]}) and used_at is null and revoked_at is null`
 }
+
+export async function revokeAllInvitations({ sql }: RightsTx, now: Date): Promise<number> {
+  const rows = await sql`
+    update invitations set revoked_at = ${now} where used_at is null and revoked_at is null`
+  return rows.count
+}

@@ -3,6 +3,7 @@
  * secret.
  */
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { RightsTx } from './people.ts'
 
 export interface ProvisioningKeyRow {
   readonly id: string
@@ -84,4 +85,10 @@ export async function revokeProvisioningKey(
   const rows = await sql`
     update provisioning_keys set revoked_at = ${now} where id = ${id} and revoked_at is null`
   return rows.count === 1
+}
+
+export async function revokeAllProvisioningKeys({ sql }: RightsTx, now: Date): Promise<number> {
+  const rows = await sql`
+    update provisioning_keys set revoked_at = ${now} where revoked_at is null`
+  return rows.count
 }

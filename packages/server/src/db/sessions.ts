@@ -123,3 +123,9 @@ export async function endSessionsOf(
     where person_id = ${personId} and id <> ${except} and ended_at is null`
   return rows.count
 }
+
+export async function endAllSessions({ sql }: RightsTx, now: Date): Promise<number> {
+  const rows = await sql`
+    update sessions set ended_at = ${now} where ended_at is null`
+  return rows.count
+}

@@ -88,8 +88,9 @@ export async function wasAnyTokenUsed({ sql }: ReadTx): Promise<boolean> {
   return rows.length > 0
 }
 
-export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<void> {
-  await sql`update tokens set revoked_at = ${now} where revoked_at is null`
+export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<number> {
+  const rows = await sql`update tokens set revoked_at = ${now} where revoked_at is null`
+  return rows.count
 }
 
 /**

@@ -11,7 +11,7 @@ import { connect } from 'node:tls'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
-import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { hourMs, systemClock, systemSleep } from '@seaworthy/std/time'
 import { CertificateError, prepareServer } from './first-start.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
 import { isNamedBy } from './online-secrets.ts'
@@ -33,12 +33,18 @@ after(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const start = async (names: readonly string[], renewsCertificate = false, host = '0.0.0.0') => {
+const start = async (
+  names: readonly string[],
+  renewsCertificate = false,
+  host = '0.0.0.0',
+  endsCredentials = false,
+) => {
   const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log: silentLog }
   const config = {
     masterKeyFile: join(folder, 'master.key'),
     names,
     renewsCertificate,
+    endsCredentials,
     listen: { host, port: 0 },
   }
   return (await prepareServer(db, config, ports)).secrets
@@ -107,4 +113,44 @@ test('O1 the address that the server listens on is in its certificate, at the fi
   const renewed = await start([], true, '192.0.2.9')
   assert.ok(isNamedBy(renewed.certificatePem, '192.0.2.9'))
   assert.equal(renewed.pin, before.pin)
+})
+
+test('A4 attack: a restored backup takes for good what ended after it: a start with `--end-credentials` ends all of it at once', async () => {
+  await start([])
+  const later = new Date(systemClock.now().getTime() + hourMs)
+  await db.write(async ({ sql }) => {
+    await sql`
+      insert into people (id, name, role, created_at, created_by, let_in_by)
+      values ('person_a', 'Ann', 'owner', now(), 'server', 'server')`
+    await sql`
+      insert into sessions (id, person_id, secret_sha256, created_at, last_used_at, expires_at,
+        factor, address, user_agent)
+      values ('session_a', 'person_a', '\\x00', now(), now(), ${later}, 'passkey', '', '')`
+    await sql`
+      insert into invitations (id, code_sha256, role, created_at, created_by, expires_at)
+      values ('invitation_a', '\\x00', 'admin', now(), 'person_a', ${later})`
+    await sql`
+      insert into tokens (id, name, role, secret_sha256, created_at, created_by, expires_at,
+        last_used_at)
+      values ('token_a', 'ci', 'admin', '\\x00', now(), 'person_a', ${later}, now())`
+    await sql`
+      insert into fleets (name, product, channel, poll_seconds, updates_enabled, created_at)
+      values ('shops', 'acme', 'stable', 60, true, now())`
+    await sql`
+      insert into provisioning_keys (id, fleet, secret_sha256, uses_left, expires_at, created_at,
+        created_by)
+      values ('provisioning_a', 'shops', '\\x00', 5, ${later}, now(), 'person_a')`
+  })
+  const countGood = async () => {
+    const [row] = await db.reader.sql<{ count: number }[]>`
+      select (select count(*) from sessions where ended_at is null)
+        + (select count(*) from invitations where revoked_at is null)
+        + (select count(*) from tokens where revoked_at is null)
+        + (select count(*) from provisioning_keys where revoked_at is null) as count`
+    return row!.count
+  }
+  await start([])
+  assert.ok((await countGood()) >= 4)
+  await start([], false, '0.0.0.0', true)
+  assert.equal(await countGood(), 0)
 })

@@ -9,7 +9,10 @@ import type { Config } from '../../config/config.ts'
 import { loadMasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
+import { revokeAllInvitations } from '../../db/invitations.ts'
 import { hasOwner, lockRights, setFirstOwnerCode } from '../../db/people.ts'
+import { revokeAllProvisioningKeys } from '../../db/provisioning-keys.ts'
+import { endAllSessions } from '../../db/sessions.ts'
 import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
 import type { Ports } from '../app.ts'
@@ -54,7 +57,10 @@ export class CertificateError extends Error {
  */
 export async function prepareServer(
   db: Db,
-  config: Pick<Config, 'masterKeyFile' | 'names' | 'listen' | 'renewsCertificate'>,
+  config: Pick<
+    Config,
+    'masterKeyFile' | 'names' | 'listen' | 'renewsCertificate' | 'endsCredentials'
+  >,
   ports: Ports,
 ): Promise<Started> {
   const { random, log } = ports
@@ -75,6 +81,7 @@ export async function prepareServer(
       })
     }
     await ensureNamed(tx, config, ports)
+    if (config.endsCredentials) await endCredentials(tx, ports)
     const secrets = await loadOnlineSecrets(tx, masterKey)
     // A key that cannot be opened is reported now, not when the first timestamp expires.
     for (const role of onlineRoles) await openOnlineKeys(tx, masterKey, role)
@@ -136,6 +143,29 @@ async function ensureNamed(
     detail: { names: [...renewed.names] },
   })
   log.info('server.certificate-renewed', { names: renewed.names })
+}
+
+/**
+ * A database from a backup takes for good what ended after it: revoked tokens, used invitations,
+ * sessions of people who were disabled. Nobody can tell these from the others.
+ */
+async function endCredentials(tx: WriteTx, { log }: Ports): Promise<void> {
+  const rights = await lockRights(tx)
+  const now = await tx.now()
+  const ended = {
+    sessions: await endAllSessions(rights, now),
+    invitations: await revokeAllInvitations(rights, now),
+    tokens: await revokeAllTokens(rights, now),
+    provisioningKeys: await revokeAllProvisioningKeys(rights, now),
+  }
+  await appendAudit(tx, {
+    actor: 'server',
+    action: 'server.end-credentials',
+    subject: 'server',
+    outcome: 'done',
+    detail: ended,
+  })
+  log.info('server.credentials-ended', ended)
 }
 
 async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promise<string | null> {
