@@ -209,6 +209,9 @@ reboot_locks.sequence bigint
 reboot_locks.taken_at timestamp with time zone not null
 reboot_locks.asked_at timestamp with time zone not null
 reboot_locks.alarmed_at timestamp with time zone
+recorded_pushes.repository text not null
+recorded_pushes.tag text not null
+recorded_pushes.digest text not null
 recovery_codes.selector text not null
 recovery_codes.person_id text not null
 recovery_codes.salt bytea not null
@@ -428,6 +431,7 @@ reboot_locks: FOREIGN KEY (fleet) REFERENCES reboot_groups(fleet)
 reboot_locks: UNIQUE (fleet, kind, holder)
 reboot_locks: CHECK ((kind = ANY (ARRAY['device'::text, 'client'::text])))
 reboot_locks: PRIMARY KEY (id)
+recorded_pushes: PRIMARY KEY (repository, tag, digest)
 recovery_codes: FOREIGN KEY (person_id) REFERENCES people(id)
 recovery_codes: PRIMARY KEY (selector)
 release_files: PRIMARY KEY (digest)
@@ -531,6 +535,7 @@ CREATE UNIQUE INDEX reboot_groups_pkey ON public.reboot_groups USING btree (flee
 CREATE INDEX reboot_locks_device ON public.reboot_locks USING btree (device)
 CREATE UNIQUE INDEX reboot_locks_fleet_kind_holder_key ON public.reboot_locks USING btree (fleet, kind, holder)
 CREATE UNIQUE INDEX reboot_locks_pkey ON public.reboot_locks USING btree (id)
+CREATE UNIQUE INDEX recorded_pushes_pkey ON public.recorded_pushes USING btree (repository, tag, digest)
 CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id)
 CREATE UNIQUE INDEX recovery_codes_pkey ON public.recovery_codes USING btree (selector)
 CREATE UNIQUE INDEX release_files_pkey ON public.release_files USING btree (digest)

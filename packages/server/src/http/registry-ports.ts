@@ -28,8 +28,10 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     sleep: app.sleep,
     authorize: (request, access) => authorize(app, limiter, request, access),
     issueToken: (request) => issueToken(app, limiter, request),
-    onEvent: ({ kind, actor, repository, ...facts }) =>
-      recordRegistryChange(app, { kind, actor, repository, facts }),
+    onEvent: ({ kind, actor, repository, ...event }) => {
+      const { isRepeated, ...facts } = { isRepeated: false, ...event }
+      return recordRegistryChange(app, { kind, actor, repository, facts, isRepeated })
+    },
     roots: () => listNeededDigests(app),
     tokenUrl: (request) => `https://${request.headers.host || 'localhost'}/v2/token`,
   }

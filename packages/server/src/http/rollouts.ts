@@ -50,7 +50,8 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     { permission: 'rollout:write', subject: (call) => call.body.fleet },
     async (app, tx, { actor, body }) => ({
       reply: await rollouts.checkRollout(app, tx, actor, wantedOf(body)),
-      detail: { version: body.version, isEmergency: body.policy.isEmergency },
+      // It changes nothing: only refusals are entries, within their allowance.
+      isUnchanged: true,
     }),
   ),
   read(listRollouts, 'rollout:read', (app, { actor, query, now }) =>

@@ -7,6 +7,7 @@ import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getDevice } from '../../db/devices.ts'
 import { getFleet } from '../../db/fleets.ts'
+import { deleteRecordedPushes, isRecordedPush, setRecordedPush } from '../../db/recorded-pushes.ts'
 import { getToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
 import type { App } from '../app.ts'
@@ -166,24 +167,36 @@ export interface RegistryChange {
   readonly kind: keyof typeof changeActions
   readonly actor: Actor
   readonly repository: string
-  /** The digest of what changed or, for a tag, the `tag`. */
-  readonly facts: { readonly digest: string } | { readonly tag: string }
+  /** The digest of what changed, a tag, or both for a push by tag. */
+  readonly facts: { readonly digest: string; readonly tag?: string } | { readonly tag: string }
+  /** A push after which the store is as it was. */
+  readonly isRepeated?: boolean
 }
 
-/** Writes an entry of the audit log with all of the facts. */
+/**
+ * Writes an entry of the audit log with all of the facts. A push that is an entry already and
+ * changed nothing is none; one whose entry could not be written is one when it is repeated.
+ */
 export async function recordRegistryChange(
   app: Pick<App, 'db'>,
   change: RegistryChange,
 ): Promise<void> {
-  const { kind, actor, repository, facts } = change
+  const { kind, actor, repository, facts, isRepeated = false } = change
   const subject = 'digest' in facts ? `${repository}@${facts.digest}` : `${repository}:${facts.tag}`
-  await app.db.write((tx) =>
-    appendAudit(tx, {
+  const push =
+    kind === 'manifest_put' && 'digest' in facts
+      ? { repository, tag: facts.tag, digest: facts.digest }
+      : undefined
+  if (push !== undefined && isRepeated && (await isRecordedPush(app.db.reader, push))) return
+  await app.db.write(async (tx) => {
+    if (push !== undefined) await setRecordedPush(tx, push)
+    else await deleteRecordedPushes(tx, { repository, ...facts })
+    await appendAudit(tx, {
       actor: actor.id,
       action: changeActions[kind],
       subject,
       outcome: 'done',
       detail: { repository, ...facts },
-    }),
-  )
+    })
+  })
 }

@@ -340,6 +340,50 @@ test('T9 every action is an entry, provable under a checkpoint that only grows',
   assert.ok(has('fleet.create', 'refused', 'shops'))
 })
 
+test('T9 attack: one push again and again is one entry; what moves a tag or comes back after its deletion is one too', async () => {
+  const { server, client, thief } = shared
+  const release = await pushRelease(client, server.adminToken, '15.0.0')
+  const other = await pushRelease(client, server.adminToken, '15.0.1')
+  const type = 'application/vnd.oci.image.index.v1+json'
+  const send = async (method: string, reference: string, bytes?: Uint8Array) => {
+    const { status } = await client.send(method, `/v2/acme/manifests/${reference}`, {
+      token: server.adminToken,
+      ...(bytes === undefined ? {} : { headers: { 'content-type': type }, body: bytes }),
+    })
+    assert.ok(status === 201 || status === 202, `${method} ${reference}: ${status}`)
+  }
+  const countEntries = async () => {
+    const [row] = await thief.reader.sql<{ count: number }[]>`
+      select count(*)::int as count from audit_entries
+      where convert_from(entry, 'UTF8') like '%"action":"registry.%'`
+    return row!.count
+  }
+  const push = (bytes: Uint8Array, reference = 'latest') => send('PUT', reference, bytes)
+  const steps: (readonly [entries: number, step: () => Promise<void>])[] = [
+    [1, () => push(release.index)],
+    [0, () => push(release.index)],
+    // It was pushed by its digest before it was tagged.
+    [0, () => push(release.index, `sha256:${release.sha256}`)],
+    [1, () => push(other.index)],
+    [0, () => push(other.index)],
+    [1, () => push(release.index)],
+    [1, () => send('DELETE', 'latest')],
+    [1, () => push(release.index)],
+    [0, () => push(release.index)],
+    // The entry of a push could not be written: it is when the client tries again.
+    [
+      1,
+      () =>
+        thief.write(({ sql }) => sql`delete from recorded_pushes`).then(() => push(release.index)),
+    ],
+  ]
+  for (const [i, [entries, step]] of steps.entries()) {
+    const before = await countEntries()
+    await step()
+    assert.equal((await countEntries()) - before, entries, `step ${i}`)
+  }
+})
+
 test('T9 an entry rewritten in the database is caught by whoever reads it', async () => {
   const { server, client, thief } = shared
   const current = await awaitWholeLog(client, thief)

@@ -56,12 +56,17 @@ export async function putManifest<Actor>(
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]!.trim()
   const bytes = await readBytes(request, bodyLimits.manifest, ports)
   const actor = await call.stillMay()
+  const tag = parsed.kind === 'tag' ? parsed.tag : undefined
+  const known =
+    parsed.kind === 'digest'
+      ? await look(ports.store, repository, parsed.digest)
+      : await findKnown(ports.store, repository, bytes)
+  const tagged = tag === undefined ? undefined : await ports.store.resolveTag(repository, tag)
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,
-    digest:
-      parsed.kind === 'digest' ? parsed.digest : await knownDigest(ports.store, repository, bytes),
-    tag: parsed.kind === 'tag' ? parsed.tag : undefined,
+    digest: parsed.kind === 'digest' ? parsed.digest : known?.digest,
+    tag,
   })
   const event: RegistryEvent<Actor> = {
     kind: 'manifest_put',
@@ -69,10 +74,11 @@ export async function putManifest<Actor>(
     repository,
     digest,
     mediaType: manifest.mediaType,
+    isRepeated: known?.isWhole === true && (tag === undefined || tagged === digest),
   }
   const artifactType = manifestArtifactType(manifest)
   if (artifactType !== undefined) event.artifactType = artifactType
-  if (parsed.kind === 'tag') event.tag = parsed.tag
+  if (tag !== undefined) event.tag = tag
   if (manifest.subject) event.subject = manifest.subject.digest
   await ports.onEvent(event)
   response
@@ -85,22 +91,42 @@ export async function putManifest<Actor>(
     .end()
 }
 
+interface Known {
+  readonly digest: Digest
+  /** Not so when the stored bytes are damaged: the same bytes, pushed again, repair them. */
+  readonly isWhole: boolean
+}
+
 /**
  * A manifest that was pushed by its SHA-512 keeps that name when it is tagged; others are named by
  * their SHA-256.
  */
-async function knownDigest(store: RegistryStore, repository: string, bytes: Uint8Array) {
+async function findKnown(
+  store: RegistryStore,
+  repository: string,
+  bytes: Uint8Array,
+): Promise<Known | undefined> {
   for (const algorithm of ['sha256', 'sha512'] as const) {
-    const digest = digestOf(bytes, algorithm)
-    try {
-      if ((await store.peekManifest(repository, digest)) !== undefined) return digest
-    } catch (error) {
-      // The same bytes are pushed again, which repairs the damaged content.
-      if (error instanceof Refusal && error.code === 'content_damaged') return digest
-      throw error
-    }
+    const known = await look(store, repository, digestOf(bytes, algorithm))
+    if (known !== undefined) return known
   }
   return undefined
+}
+
+async function look(
+  store: RegistryStore,
+  repository: string,
+  digest: Digest,
+): Promise<Known | undefined> {
+  try {
+    const stored = await store.peekManifest(repository, digest)
+    return stored && { digest, isWhole: true }
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'content_damaged') {
+      return { digest, isWhole: false }
+    }
+    throw error
+  }
 }
 
 /**

@@ -29,6 +29,8 @@ export type RegistryEvent<Actor> =
       artifactType?: string
       tag?: string
       subject?: Digest
+      /** The store had all of it before, the tag too. */
+      isRepeated: boolean
     }
   | { kind: 'manifest_deleted'; actor: Actor; repository: string; digest: Digest }
   | { kind: 'tag_deleted'; actor: Actor; repository: string; tag: string }
