@@ -171,7 +171,10 @@ export class ProcessError extends Error {
 
 /** The files from which the application reads its variables and secrets. */
 export interface AppFiles {
-  /** Makes these the only ones, each readable by the application's account alone. */
+  /**
+   * Makes these the only ones, each readable by the application's account alone. Throws
+   * `LocalFault`.
+   */
   replace(files: ReadonlyMap<string, Uint8Array>): Promise<void>
 }
 

@@ -3,8 +3,6 @@ import {
   chmodSync,
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   lchownSync,
   openSync,
   readdirSync,
@@ -16,6 +14,7 @@ import {
 import { makeFolders } from '@seaworthy/oci/folders'
 import type { Log } from '@seaworthy/std/log'
 import type { AppFiles } from '../ports.ts'
+import { LocalFault } from '../refusals.ts'
 import type { Account } from './accounts.ts'
 
 /** File systems that live in memory, by the number that the kernel gives them: tmpfs and ramfs. */
@@ -38,11 +37,12 @@ export function createAppFiles(
     const file = openSync(temporary, newFile, 0o600)
     try {
       for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written)
-      if (account !== undefined) fchownSync(file, account.uid, account.gid)
-      fchmodSync(file, 0o400)
     } finally {
       closeSync(file)
     }
+    // The permission model has no calls for open files; nobody but root can put another file here.
+    if (account !== undefined) lchownSync(temporary, account.uid, account.gid)
+    chmodSync(temporary, 0o400)
     renameSync(temporary, `${folder}/${name}`)
   }
 
@@ -66,14 +66,24 @@ export function createAppFiles(
     })
   }
 
+  const replaceAll = (files: ReadonlyMap<string, Uint8Array>) => {
+    makeReady()
+    if (files.size > 0) warnOfDisk()
+    for (const name of readdirSync(folder)) {
+      if (!files.has(name)) rmSync(`${folder}/${name}`, { force: true, recursive: true })
+    }
+    for (const [name, bytes] of files) writeFile(name, bytes)
+  }
+
   return {
     async replace(files) {
-      makeReady()
-      if (files.size > 0) warnOfDisk()
-      for (const name of readdirSync(folder)) {
-        if (!files.has(name)) rmSync(`${folder}/${name}`, { force: true, recursive: true })
+      try {
+        replaceAll(files)
+      } catch (cause) {
+        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
+        const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+        throw new LocalFault(isFull ? 'no_space' : 'disk_failed', `${folder}: ${code}`, { cause })
       }
-      for (const [name, bytes] of files) writeFile(name, bytes)
     },
   }
 }

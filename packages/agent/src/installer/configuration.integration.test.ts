@@ -1,6 +1,7 @@
 /** V8: variables and secrets on their way to the application, and what a server cannot do there. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -11,7 +12,7 @@ import type { ConfigurationEntry } from '../handover/messages.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { InlineAgent } from '../testing/inline-agent.ts'
 import { startInlineAgent } from '../testing/inline-agent.ts'
-import { makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import { createTestAgent, makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
 import type { TestOrigin } from '../testing/test-origin.ts'
 import { startTestOrigin } from '../testing/test-origin.ts'
 
@@ -165,4 +166,41 @@ test('V8 a release may ask for a signal in place of a restart', async () => {
   give(1, variable('COLOUR', 'red', 1))
   await waitUntil('it was told', () => agent.told.length > before)
   assert.deepEqual(agent.told.slice(before), ['SIGHUP'])
+})
+
+test('V8 a variable reaches an application that runs, through the processes of a real agent', async (t) => {
+  const second = await startTestOrigin(`${folder.path}/${count}/second`)
+  t.after(() => second.close())
+  second.pollSeconds = 1
+  const app = writeTestApp(`${folder.path}/${count}/second-app`, '1.0.0')
+  await second.release('1.0.0', app, { counter: 1 })
+  const real = await createTestAgent(`${folder.path}/${count}/real`, second, {
+    pollSeconds: 1,
+  })
+  real.start()
+  t.after(() => real.stop())
+  await waitUntil('the application answers', async () => (await real.readVersion()) !== undefined)
+  const path = `${real.stateDir}/app-config/${origin.product}/COLOUR`
+  const read = () => {
+    const [pid] = real.processes().app
+    const environment = pid === undefined ? '' : readFileSync(`/proc/${pid}/environ`, 'utf8')
+    assert.ok(pid === undefined || environment.includes(`SEAWORTHY_CONFIG_DIR=${dirname(path)}`))
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+  }
+  for (const [version, value] of [
+    [1, 'red'],
+    [2, 'blue'],
+  ] as const) {
+    second.configuration = {
+      version,
+      fleet: 'test',
+      entries: [variable('COLOUR', value, version)],
+    }
+    await waitUntil(`it is ${value}`, () => read() === value)
+  }
+  assert.equal(statSync(path).mode & 0o777, 0o400)
+  await waitUntil(
+    'the application answers again',
+    async () => (await real.readVersion()) !== undefined,
+  )
 })

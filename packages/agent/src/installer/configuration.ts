@@ -7,6 +7,7 @@ import { TrustError } from '@seaworthy/std/refusal'
 import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
+import { LocalFault } from '../refusals.ts'
 import { findConfiguration, keepConfiguration } from '../state/configuration-file.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { InstallerContext } from './context.ts'
@@ -95,15 +96,15 @@ export function createConfiguration(context: InstallerContext): Configuration {
   return {
     async restore() {
       const kept = await findConfiguration(disk, layout)
-      if (kept === undefined || kept.deviceId !== store.state.deviceId) {
-        await ports.appFiles.replace(new Map())
-        return
-      }
       try {
+        if (kept === undefined || kept.deviceId !== store.state.deviceId) {
+          await ports.appFiles.replace(new Map())
+          return
+        }
         await write(await open(kept.received))
         taken = { deviceId: kept.deviceId, version: kept.received.version }
       } catch (error) {
-        if (!(error instanceof TrustError)) throw error
+        if (!(error instanceof TrustError) && !(error instanceof LocalFault)) throw error
         log.error('configuration-unreadable', { code: error.code })
       }
     },
