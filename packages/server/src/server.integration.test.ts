@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { readCredential } from '@seaworthy/api/credentials'
 import { ProblemError } from '@seaworthy/api/problems'
 import { listProducts } from '@seaworthy/api/products'
 import { createRelease, showRelease } from '@seaworthy/api/releases'
@@ -20,6 +21,7 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { PublishedContent } from '@seaworthy/trust/tuf'
 import { createContentChecks } from './app/content/index.ts'
 import { listFileHashes } from './db/release-files.ts'
+import { getToken } from './db/tokens.ts'
 import { releaseEndpoints } from './http/releases.ts'
 import type { PushedRelease, TestClient, TestDevice, TestServer } from './testing/index.ts'
 import {
@@ -196,10 +198,12 @@ test('B10 O1 no transaction is open while the content of a release is read, howe
     contentChecks: createContentChecks(),
     trust: { state: () => state, freshState: async () => state },
   }
+  const credential = readCredential(server.adminToken)
+  assert.ok(typeof credential !== 'string')
   const actor = {
     kind: 'token',
-    id: 'token',
-    token: { role: 'admin', products: null, fleets: null },
+    id: credential.id,
+    token: await getToken(db.reader, credential.id),
   }
   const create = releaseEndpoints.find(({ route }) => route === createRelease)!
   const register = async (version: string, files: readonly Uint8Array[]) => {
