@@ -212,7 +212,7 @@ export const readOwnConfiguration = defineRoute({
           isOfFleet: z.boolean(),
           version: configVersionField,
           /** The value of a variable in UTF-8, or the sealed secret; Base64. */
-          content: z.string(),
+          content: base64Field(16_384 + 48),
         }),
       )
       .max(100),

@@ -1,5 +1,6 @@
 /** Fields that several resources share, with their limits. */
 import { z } from 'zod'
+import { base64Form } from '@seaworthy/std/bytes'
 
 /** Free text. Its length is counted in Unicode characters, as JSON Schema and PostgreSQL count. */
 export const text = (max: number, min = 0) =>
@@ -85,7 +86,11 @@ export const settingName = z
 /** Rises with every change of a fleet's variables and secrets, those of its devices included. */
 export const configVersionField = z.number().int().min(0).max(2_147_483_647)
 /** Bytes as base64 with padding. */
-export const base64Field = (bytesMax: number) => z.base64().max(Math.ceil(bytesMax / 3) * 4)
+export const base64Field = (bytesMax: number) =>
+  z
+    .string()
+    .max(Math.ceil(bytesMax / 3) * 4)
+    .regex(base64Form, 'Base64 with padding')
 const tagsMax = 64
 export const tagMap = z
   .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), text(255))

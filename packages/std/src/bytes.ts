@@ -33,6 +33,10 @@ export function base64Encode(bytes: Uint8Array): string {
   return bytes.toBase64()
 }
 
+/** Exactly the texts that `base64Decode` reads. */
+export const base64Form =
+  /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/
+
 /**
  * Standard alphabet with padding, no white space, no stray bits; throws `SyntaxError` otherwise.
  */

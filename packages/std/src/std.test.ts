@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  base64Decode,
+  base64Form,
   base64UrlDecode,
   base64UrlEncode,
   compareBytes,
@@ -201,6 +203,24 @@ test('fault: a list that a stranger has made long has a least and a most all the
   assert.throws(() => Math.max(...long), RangeError)
   assert.deepEqual([minOf(long), maxOf(long), maxOf(long, 2e6)], [0, 999_999, 2e6])
   assert.deepEqual([minOf([]), maxOf([]), maxOf([], 0)], [Infinity, -Infinity, 0])
+})
+
+test('the form of Base64 has exactly the texts that are decoded (property)', () => {
+  const isDecoded = (text: string) => {
+    try {
+      base64Decode(text)
+      return true
+    } catch {
+      return false
+    }
+  }
+  const letter = fc.constantFrom(...'ABQZgwz059+/=-_ \n'.split(''))
+  const near = fc.array(letter, { maxLength: 9 }).map((letters) => letters.join(''))
+  fc.assert(
+    fc.property(near, (text) => assert.equal(base64Form.test(text), isDecoded(text))),
+    { numRuns: 20_000 },
+  )
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => base64Form.test(bytes.toBase64())))
 })
 
 test('CRC-32 gives the check value of its catalogue', () => {

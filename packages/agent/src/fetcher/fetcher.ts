@@ -24,7 +24,7 @@ import type {
   FetcherSettings,
   SourceSettings,
 } from '../handover/messages.ts'
-import { isFileName } from '../handover/messages.ts'
+import { isFileName, messageBytesMax } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import type { FetchFailure } from '../refusals.ts'
 import { FetchError } from '../refusals.ts'
@@ -42,7 +42,8 @@ export interface FetcherPorts {
   transports: readonly Transport[]
 }
 
-const replyBytesMax = 256 * 1024
+/** What the fetcher says around a reply has room in one message, too. */
+const replyBytesMax = messageBytesMax - 4096
 
 export function createFetcher(
   ports: FetcherPorts,

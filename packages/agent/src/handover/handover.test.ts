@@ -268,6 +268,7 @@ test('T7 D9 whatever a server answers, the genuine fetcher says nothing that end
     { kind: 'token', assertion: 'a' },
     { kind: 'check-in', body: {} as never },
     { kind: 'register', provisioningKey: 'swp_a_b', body: {} as never },
+    { kind: 'configuration' },
   ] as const
   let reply: typeof response extends fc.Arbitrary<infer T> ? T : never
   await withServer(

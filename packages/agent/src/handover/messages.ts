@@ -8,6 +8,7 @@ import type { checkIn, registerDevice } from '@seaworthy/api/device-self'
 import type { BodyInputOf } from '@seaworthy/api/route'
 import type { FetchFailure } from '../refusals.ts'
 import { fetchFailures } from '../refusals.ts'
+import { base64Form } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { HandoverRefusal } from '../refusals.ts'
 
@@ -191,7 +192,7 @@ function parseAssignment(value: unknown): Assignment | null {
 const settingName = /^[A-Z][A-Z0-9_]{0,63}$/
 const entriesMax = 100
 /** The longest sealed secret, in Base64. */
-const content = /^(?:[A-Za-z0-9+/]{4}){0,5480}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+const contentMax = 21_924
 
 function parseEntry(value: unknown): ConfigurationEntry {
   const members = asMembers(value)
@@ -202,8 +203,13 @@ function parseEntry(value: unknown): ConfigurationEntry {
     kind,
     isOfFleet: flag(members, 'isOfFleet'),
     version: whole(members, 'version', 1, 2 ** 31 - 1),
-    content: text(members, 'content', content),
+    content: contentOf(members),
   }
+}
+
+function contentOf(members: Members): string {
+  const content = text(members, 'content', base64Form)
+  return content.length <= contentMax ? content : refuseForm('content')
 }
 
 function parseEntries(value: unknown): ConfigurationEntry[] {
