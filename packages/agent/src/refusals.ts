@@ -20,6 +20,8 @@ export type ConfigurationFault =
   | 'secret_rollback'
   /** Two of one name. */
   | 'setting_twice'
+  /** More names of secrets than a device ever remembers. */
+  | 'secret_names_full'
 
 /** Why a trial of a release ended, beside what its content was refused for. */
 export type TrialFailure =

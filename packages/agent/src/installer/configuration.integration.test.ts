@@ -146,12 +146,35 @@ test('V8 attack: an older secret, a moved one or one of another device is refuse
   await waitUntil('one name twice is refused', () => refusals().includes('setting_twice'))
   assert.deepEqual(readFiles(), { TOKEN: 'the new one' })
 
+  // However many other secrets came meanwhile, none is forgotten.
+  for (let round = 0; round < 3; round++) {
+    const junk = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => secret(`JUNK_${round}_${i}`, 'x', 20 + round)),
+    )
+    give(20 + round, ...junk)
+    await waitUntil('the junk is taken', () => Object.keys(readFiles()).length === 100)
+    await waitUntil('of this round', () => Object.keys(readFiles())[0]!.includes(`_${round}_`))
+  }
+  give(23, await secret('TOKEN', 'the new one', 7))
+  await become({ TOKEN: 'the new one' })
+
   // A replay is refused by an agent that was started anew, too.
   await agent.stop()
-  origin.configuration = { version: 16, fleet: 'test', entries: [before] }
+  origin.configuration = { version: 24, fleet: 'test', entries: [before] }
   await start()
   await waitUntil('refused again', () => refusals().includes('secret_rollback'))
   assert.deepEqual(readFiles(), { TOKEN: 'the new one' })
+})
+
+test('V8 attack: a configuration out of form ends neither the agent nor what it does', async () => {
+  const asked = () => origin.requests.filter((one) => one.endsWith('/configuration')).length
+  for (const [i, content] of ['AB==', 'ABC=', 'AB', '====', 'A A='].entries()) {
+    const before = asked()
+    give(2 + i, { name: 'TOKEN', kind: 'secret', isOfFleet: true, version: 2 + i, content })
+    await waitUntil('it was asked for', () => asked() > before)
+  }
+  give(9, await secret('TOKEN', 'open sesame', 9))
+  await become({ TOKEN: 'open sesame' })
 })
 
 test('V8 a release may ask for a signal in place of a restart', async () => {

@@ -26,8 +26,8 @@ export interface Configuration {
   takeChange(): boolean
 }
 
-/** So many are remembered; those set last count. */
-const versionsMax = 256
+/** So many names of secrets are remembered, none is ever forgotten, and more are refused. */
+const namesMax = 2048
 
 export function createConfiguration(context: InstallerContext): Configuration {
   const { ports, settings, store } = context
@@ -51,7 +51,11 @@ export function createConfiguration(context: InstallerContext): Configuration {
         opened.set(name, content)
         continue
       }
-      const known = store.state.secretVersions[placeOf(received, entry)] ?? 0
+      const { secretVersions } = store.state
+      const known = secretVersions[placeOf(received, entry)] ?? 0
+      if (known === 0 && Object.keys(secretVersions).length >= namesMax) {
+        throw refuse('secret_names_full', `${name} is one name more than this device remembers`)
+      }
       if (version < known) {
         throw refuse('secret_rollback', `${name} has version ${version}, and ${known} was here`)
       }
@@ -70,18 +74,10 @@ export function createConfiguration(context: InstallerContext): Configuration {
     )
     const { secretVersions } = store.state
     if (Object.entries(versions).every(([name, v]) => secretVersions[name] === v)) return
-    await store.change((state) => {
-      const all = { ...state.secretVersions }
-      // What was set last stands last, and is forgotten last.
-      for (const [name, version] of Object.entries(versions)) {
-        delete all[name]
-        all[name] = version
-      }
-      return {
-        ...state,
-        secretVersions: Object.fromEntries(Object.entries(all).slice(-versionsMax)),
-      }
-    })
+    await store.change((state) => ({
+      ...state,
+      secretVersions: { ...state.secretVersions, ...versions },
+    }))
   }
 
   const write = async (opened: ReadonlyMap<string, Uint8Array>) => {
@@ -101,7 +97,10 @@ export function createConfiguration(context: InstallerContext): Configuration {
           await ports.appFiles.replace(new Map())
           return
         }
-        await write(await open(kept.received))
+        const opened = await open(kept.received)
+        // The power may have gone between keeping it and remembering its versions.
+        await remember(kept.received)
+        await write(opened)
         taken = { deviceId: kept.deviceId, version: kept.received.version }
       } catch (error) {
         if (!(error instanceof TrustError) && !(error instanceof LocalFault)) throw error
