@@ -64,6 +64,14 @@ test('A10 attack: a server that exchanges the receiving key, the signing key or 
   await assert.rejects(verify({ ...own, certificate: enrolment.certificate }), differ)
 })
 
+test('A10 attack: a device that enrols a point to which nothing can be sealed is not enrolled', async () => {
+  for (const point of [new Uint8Array(32), new Uint8Array(32).fill(1, 0, 1)]) {
+    const keys = { publicKey: device, receivingKey: base64Encode(point) }
+    const made = await enrol(await makeKey([ann, ben]), keys)
+    await assert.rejects(verify(made), { code: 'receiving_key_degenerate' })
+  }
+})
+
 test('A10 attack: fewer holders than the threshold, one twice, or one who left, enrol nobody', async () => {
   const refused = { code: 'enrolment_not_by_holders' }
   for (const holders of [[], [ann], [ann, ann], [ann, eve]]) {

@@ -3,7 +3,7 @@
  * one fleet, and the provisioning key signs the keys of a device.
  */
 import { base64Decode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
-import { parseReceivingKey } from '../hpke/receiving-key.ts'
+import { agree, generatePair, parseReceivingKey } from '../hpke/receiving-key.ts'
 import { isSignedBy, keyId, parsePublicKey } from '../keys/public-key.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import type { Signer } from '../keys/signer.ts'
@@ -74,10 +74,9 @@ export function parseEnrolmentKey(text: string): EnrolmentKey {
   try {
     const value = parseJson(base64Decode(text), { bytesMax: enrolmentKeyBytesMax, depthMax: 5 })
     const members = membersOf(value, ['certificate', 'pkcs8'])
-    return {
-      certificate: parseCertificate(members['certificate']),
-      pkcs8: textOf(members, 'pkcs8'),
-    }
+    const pkcs8 = textOf(members, 'pkcs8')
+    base64Decode(pkcs8)
+    return { certificate: parseCertificate(members['certificate']), pkcs8 }
   } catch (cause) {
     throw enrolmentError('enrolment_malformed', 'not an enrolment key', { cause })
   }
@@ -138,7 +137,15 @@ export async function verifyEnrolment(
       'its provisioning key has signed other keys than the server shows',
     )
   }
-  return parseReceivingKey(receivingKey)
+  const receiving = parseReceivingKey(receivingKey)
+  await requireUsable(receiving)
+  return receiving
+}
+
+/** A device may have enrolled a point to which nothing can be sealed. */
+async function requireUsable(receiving: Uint8Array<ArrayBuffer>): Promise<void> {
+  const { privateKey } = await generatePair()
+  await agree(privateKey, receiving)
 }
 
 const signaturesMax = 32
