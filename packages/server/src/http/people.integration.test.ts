@@ -869,6 +869,8 @@ test('A1 attack: a stranger tells no unknown name from a wrong password or a wro
     { name: 'nobody-of-that-name', password, code: totpOf(app) },
     { name: 'quiet', password: `${password}!`, code: totpOf(app) },
     { name: 'quiet', password: `${password}!`, code: late },
+    // A code of the future that was guessed: whoever is told so only has to wait.
+    { name: 'quiet', password, code: totpOf(app, 300) },
     { name: 'quiet', password, code: '0000-0000-0000-0000-0000-0000' },
     // The code of somebody else.
     { name: 'quiet', password, code: codes[0]! },

@@ -30,6 +30,7 @@ import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
 import { requirePasswordRole } from './sign-in-policy.ts'
 import { base32 } from './totp-codes.ts'
+import type { JudgedCode } from './totp.ts'
 import { judgeCode } from './totp.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'masterKey' | 'brakes' | 'clock' | 'random'> &
@@ -120,16 +121,24 @@ export async function judgeNewPassword(
 function requireRightCode(secret: Uint8Array, code: string, now: Date): number {
   const judged = judgeCode(secret, code, now)
   if (judged.kind === 'right') return judged.step
-  if (judged.kind === 'clock-off') throw clockOff(judged.minutes)
+  sayClockOff(judged)
   throw new Refusal<PersonRefusal>(
     'totp_wrong',
-    'this is not the code that the authenticator shows now: take the newest one',
+    'this is not the code that the authenticator shows now: take the newest one, and if none is right, set its clock (automatic time)',
   )
+}
+
+/**
+ * A code of the past says that a clock is behind. One of the future is not told apart from a wrong
+ * one: whoever guessed it would only have to wait.
+ */
+function sayClockOff(judged: JudgedCode | undefined): void {
+  if (judged?.kind === 'clock-off' && judged.minutes < 0) throw clockOff(judged.minutes)
 }
 
 function clockOff(minutes: number): Refusal<PersonRefusal> {
   const size = Math.abs(minutes)
-  const how = `${size} ${size === 1 ? 'minute' : 'minutes'} ${minutes > 0 ? 'ahead of' : 'behind'}`
+  const how = `${size} ${size === 1 ? 'minute' : 'minutes'} behind`
   return new Refusal<PersonRefusal>(
     'totp_clock_off',
     `the clock of your authenticator is about ${how} the server’s: set it (automatic time), then take a new code; if it is right, tell who runs the server`,
@@ -214,12 +223,12 @@ export async function judgePassword(
   const browserId = known?.browserId ?? hexEncode(app.random.bytes(16))
   if (row !== undefined && isPassword) {
     if (code?.kind === 'right') return { row, used: { step: code.step }, browserId, tries }
-    if (code?.kind === 'clock-off') throw clockOff(code.minutes)
+    sayClockOff(code)
     if (isOurs) return { row, used: { selector: recovery.selector }, browserId, tries }
   }
   throw new Refusal<PersonRefusal>(
     'password_wrong',
-    'name, password and code do not belong together: check all three, and take a new code',
+    'name, password and code do not belong together: check all three, take a new code, and see that the clock of the authenticator is right',
   )
 }
 
