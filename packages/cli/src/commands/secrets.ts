@@ -4,6 +4,7 @@ import type { SecretView } from '@seaworthy/api/secrets'
 import { listSecrets, removeSecret, setSecret } from '@seaworthy/api/secrets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { createSecretEnvelope, secretBytesMax } from '@seaworthy/trust/secrets'
+import { dayMs, secondMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -101,6 +102,7 @@ async function set(context: Context, name: string, options: SetOptions): Promise
       params: { fleet: scope.fleet },
       query: scope.ofDevice,
     })
+    requirePlausible(version, context.ports.clock.now())
     const copy = await envelope.seal(holder.publicKey, copyBinding(scope, { name, version }), value)
     await session.client.call(setSecret, {
       params: { fleet: scope.fleet, secret: name },
@@ -119,6 +121,19 @@ async function set(context: Context, name: string, options: SetOptions): Promise
         ? []
         : [`${formatCount(left.length, 'device', 'devices')} not enrolled did not get it.`]),
     ])
+  })
+}
+
+const versionsBegin = Date.UTC(2026, 0, 1)
+
+/**
+ * Versions are at most the seconds since 2026, unless changes come faster. A server that tells one
+ * far ahead would have devices refuse every secret after it.
+ */
+function requirePlausible(version: number, now: Date): void {
+  if (version <= (now.getTime() - versionsBegin + dayMs) / secondMs) return
+  throw new CliError('refused', `the server asks for version ${version}, which is of the future`, {
+    wayOut: 'Check the clock of this machine; if it is right, tell who runs the server.',
   })
 }
 
