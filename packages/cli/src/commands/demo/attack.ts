@@ -8,6 +8,7 @@ import type { RunningProcess } from './processes.ts'
 import { forgeClock } from './forged-clock.ts'
 import { channel } from './scene.ts'
 import type { Server, Story } from './scene.ts'
+import { searchStolen } from './secrets.ts'
 
 /**
  * What the thief tries, in an order in which no attempt spoils the next, and what must come of it.
@@ -43,6 +44,8 @@ export async function attackDevices(
     application: DemoApplication
     devices: readonly DemoDevice[]
     version: string
+    /** What must not be found in anything that the server had. */
+    secrets: readonly string[]
   },
 ): Promise<void> {
   const { stage, processes } = story
@@ -60,6 +63,10 @@ export async function attackDevices(
   await stage.step('copy the database and open its online keys with the master key', () =>
     awaitWord(story, thief, said, 'stolen'),
   )
+  const count = await stage.step('look for the secrets in everything that the server had', () =>
+    searchStolen(server, scene.secrets),
+  )
+  stage.tell(`neither of them is in any of ${count} files: they are sealed to the devices`)
   await stage.step('kill the server and take its place, with its own certificate', async () => {
     await server.running.stop('SIGKILL')
     thief.order(`serve ${server.listen}`)

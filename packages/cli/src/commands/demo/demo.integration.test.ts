@@ -21,7 +21,7 @@ async function runDemo(): Promise<{ output: string; exitCode: number }> {
   return { output, exitCode }
 }
 
-test('T7 the whole demo without a registry: says so, installs, updates in waves, rolls back, refuses the thief and its forged clock, recovers', async () => {
+test('T7 the whole demo without a registry: says so, installs, updates in waves, rolls back, brings secrets, refuses the thief and its forged clock, recovers', async () => {
   const { output, exitCode } = await runDemo()
   assert.equal(exitCode, 0, output)
   assert.match(output, /npm registry cannot be reached/)
@@ -45,6 +45,8 @@ test('T7 the whole demo without a registry: says so, installs, updates in waves,
   assert.equal(count('is not moved by it') + count('refused: lifetime_exceeded'), 3)
   assert.equal(count('was not touched; what time it is, its clock says'), 3)
   assert.equal(count('does not sign: file_list_mismatch'), 3)
+  for (const number of [1, 2]) assert.equal(count(`its application has secret ${number}`), 3)
+  assert.match(output, /neither of them is in any of \d{2,} files/)
   assert.match(output, /every device still runs 1\.1\.0/)
   const spoiled = /the mirror is hostile still: it spoiled (\d+) downloads/.exec(output)?.[1]
   assert.ok(Number(spoiled) >= 3, `${spoiled} downloads were spoiled`)

@@ -47,7 +47,7 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
       context.paint.bold(`Done in ${seconds} s.`),
       'Three devices installed and updated a real application, one of them first; a broken release went no further',
       'than the first, which rolled it back. A stolen server could not make one of them run a byte that two of',
-      'three signers had not signed, nor go back, nor take a time from the future for its own.',
+      'three signers had not signed, nor go back, nor take a time from the future for its own, and holds no secret in clear.',
       '',
       `   server  ${server.url}`,
     ]

@@ -30,6 +30,12 @@ export interface DeviceStatus {
   readonly timeFloor?: string
 }
 
+export interface AppSettings {
+  readonly version?: string
+  /** The stand-in tells the digest of the secret that it read. */
+  readonly tokenSha256?: string
+}
+
 export interface DemoDevice {
   readonly name: string
   /** The address at which its application answers. */
@@ -39,6 +45,10 @@ export interface DemoDevice {
   readonly events: readonly DeviceEvent[]
   /** Asks the application for its version, over HTTP; `undefined` while it does not answer. */
   askVersion(): Promise<string | undefined>
+  /** What the application says of itself, over HTTP; nothing while it does not answer. */
+  askSettings(): Promise<AppSettings>
+  /** Reads a secret where the application reads it. */
+  readSecret(product: string, name: string): Promise<string | undefined>
   /** Reads what the agent says about itself; `undefined` before it says anything. */
   readStatus(): Promise<DeviceStatus | undefined>
 }
@@ -99,19 +109,28 @@ export async function startDevice(options: {
   }
   const url = `http://127.0.0.1:${port}/`
   const { transport } = ports.createTransport({ allowPlain: true })
+  const askSettings = async (): Promise<AppSettings> => {
+    try {
+      const response = await transport({ method: 'GET', url: `${url}settings` })
+      return parseAnyJson(await readBody(response, 1024 * 1024)) as AppSettings
+    } catch {
+      // The application does not answer, or not with settings, which is the same for the caller.
+      return {}
+    }
+  }
   return {
     name,
     url,
     agent,
     events,
     readStatus,
-    async askVersion() {
+    askSettings,
+    askVersion: async () => (await askSettings()).version,
+    async readSecret(product, secret) {
       try {
-        const response = await transport({ method: 'GET', url: `${url}settings` })
-        const settings = parseAnyJson(await readBody(response, 1024 * 1024)) as object
-        return 'version' in settings ? String(settings.version) : undefined
+        return await readFile(join(stateDir, 'app-config', product, secret), 'utf8')
       } catch {
-        // The application does not answer, or not with settings, which is the same for the caller.
+        // It has not arrived yet.
         return undefined
       }
     },

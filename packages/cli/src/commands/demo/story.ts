@@ -20,6 +20,7 @@ import { gatherPeople } from './people.ts'
 import type { RunningProcess } from './processes.ts'
 import { allAtOnce, askWhy, oneFirst, rollOut } from './rollouts.ts'
 import { channel, fleet } from './scene.ts'
+import { bringSecrets } from './secrets.ts'
 import type { Server, Story } from './scene.ts'
 
 const deviceCount = 3
@@ -94,12 +95,15 @@ async function playChapters(
   await publish(story, people, application, 2)
   await playBrokenRelease(story, people, devices, application)
 
+  stage.chapter('A secret for the application, which the server cannot read')
+  const secrets = await bringSecrets(story, people, application, devices)
+
   stage.chapter('The builder lies: a back door in the layer, the honest file list beside it')
   await attackSigners(story, people, application)
 
   stage.chapter('The attack: the whole server is stolen, database, master key and online keys')
   const { version } = releases[1]
-  await attackDevices(story, { server, application, devices, version })
+  await attackDevices(story, { server, application, devices, version, secrets })
   await stage.step('take the mirror as well: it breaks off after garbage from now on', async () =>
     mirror.turnHostile(),
   )
@@ -295,7 +299,7 @@ async function publish(
 
 async function bringDevices(
   story: Story,
-  { owner }: People,
+  { owner, signers }: People,
   mirror: Mirror,
 ): Promise<DemoDevice[]> {
   const { stage, folder, context, processes } = story
@@ -303,6 +307,8 @@ async function bringDevices(
   await owner.seaworthy(
     ...['provisioning-key', 'create', '--fleet', fleet, '--uses', String(deviceCount)],
     ...['--agent-config', configFile],
+    // The devices prove with it that they were enrolled by these two.
+    ...signers.slice(0, 2).flatMap(({ keyFile }) => ['--sign-with', keyFile]),
   )
   const config = parseAnyJsonText(await readFile(configFile, 'utf8')) as object
   const names = Array.from({ length: deviceCount }, (_, i) => `device-${i + 1}`)
