@@ -381,8 +381,8 @@ test('V4 a stolen device: its credential opens its own routes, no other device, 
     const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
     const example = `${'0'.repeat(26)}`
     const allowed: string[] = []
-    // What everybody may call is open to the device too. So is asking to be paired as a command line,
-    // about which a person decides.
+    // What everybody may call is open to the device too. So is asking to be paired, about which a
+    // person decides.
     const guarded = routes.filter(({ auth }) => auth !== 'public' && auth !== 'pairing')
     for (const route of guarded) {
       const params = new Proxy<Record<string, string>>(
