@@ -195,6 +195,7 @@ async function* filesBelow(folder: string): AsyncGenerator<string> {
 async function grepServer(texts: readonly string[]): Promise<string[]> {
   const found: string[] = []
   for await (const path of filesBelow(server.folder)) {
+    // A file of the running database may be gone by now.
     const bytes = await readFile(path).catch(() => undefined)
     if (bytes !== undefined && texts.some((text) => bytes.includes(text))) found.push(path)
   }

@@ -110,6 +110,7 @@ export function createApplication(
     async tellOfChange() {
       const sha256 = runner.kept?.sha256
       if (sha256 === undefined) return
+      // An application whose manifest cannot be read is started anew, which finds out why.
       const manifest = await manifestOf(sha256).catch(() => undefined)
       ports.log.info('application-told-of-change', { sha256, how: manifest?.onChange ?? 'restart' })
       if (manifest?.onChange === 'signal') await runner.signal('SIGHUP')

@@ -32,6 +32,7 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
       }
       waiting++
       const turn = last.then(() => run(secret, how))
+      // The caller hears of a failure; whoever waits behind it is none the worse.
       last = turn.catch(() => undefined).finally(() => waiting--)
       return turn
     },
