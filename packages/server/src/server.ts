@@ -18,7 +18,12 @@ import type { OpenBlobStore } from './app/content/index.ts'
 import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
 import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
-import { createTokenReader, deviceAudience, createRefusalLimiter } from './app/access/index.ts'
+import {
+  createAccountChanges,
+  createRefusalLimiter,
+  createTokenReader,
+  deviceAudience,
+} from './app/access/index.ts'
 import { createBrakes, createSlowHashes } from './app/people/index.ts'
 import {
   createForeignCheckIns,
@@ -242,6 +247,7 @@ async function createApp(
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports, hearing.note),
     health,
     refusals: createRefusalLimiter(clock),
+    accountChanges: createAccountChanges(clock),
     slowHashes: createSlowHashes(),
     oldCodeTries: createRefusalLimiter(clock),
     brakes: createBrakes(clock),

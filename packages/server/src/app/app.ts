@@ -71,6 +71,7 @@ export interface App extends Ports {
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
+  readonly accountChanges: AccountChanges
   readonly slowHashes: SlowHashes
   /** Tries of old recovery codes, by the part that finds them. */
   readonly oldCodeTries: RefusalLimiter
@@ -133,6 +134,12 @@ export interface ReleaseFile {
 export interface ReleaseFileLists {
   get(key: string): readonly ReleaseFile[] | undefined
   set(key: string, files: readonly ReleaseFile[]): void
+}
+
+/** How often a person may change their own account. */
+export interface AccountChanges {
+  /** Spends one change of that kind. Throws `account_changes_too_often`. */
+  spend(personId: string, action: string): void
 }
 
 /** How often somebody may try what can be guessed. */

@@ -13,6 +13,7 @@ export type ServerRefusal =
   | 'proposals_too_many'
   | 'online_keys_not_named'
   | 'token_not_found'
+  | 'refreshes_too_often'
   | 'credential_ended'
   | 'rights_changed'
   | 'unavailable'
@@ -69,6 +70,7 @@ export type PersonRefusal =
   | 'code_used'
   | 'passkey_needed'
   | 'tries_too_many'
+  | 'account_changes_too_often'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 

@@ -331,6 +331,9 @@ tokens.expires_at timestamp with time zone not null
 tokens.last_used_at timestamp with time zone
 tokens.revoked_at timestamp with time zone
 tokens.refreshed_from text
+tokens.line text not null
+tokens.holder text not null
+tokens.trades_used_until timestamp with time zone
 tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null
@@ -562,8 +565,11 @@ CREATE INDEX settings_device ON public.settings USING btree (device) WHERE (devi
 CREATE UNIQUE INDEX settings_fleet_device_name_key ON public.settings USING btree (fleet, device, name) NULLS NOT DISTINCT
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (id)
 CREATE UNIQUE INDEX sign_in_policy_pkey ON public.sign_in_policy USING btree (only_row)
+CREATE INDEX tokens_holder ON public.tokens USING btree (holder)
+CREATE INDEX tokens_line ON public.tokens USING btree (line)
 CREATE INDEX tokens_maker ON public.tokens USING btree (created_by)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
+CREATE UNIQUE INDEX tokens_refreshed_from ON public.tokens USING btree (refreshed_from)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
 CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)
 CREATE UNIQUE INDEX update_events_pkey ON public.update_events USING btree (id)

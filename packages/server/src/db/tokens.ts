@@ -15,42 +15,45 @@ export interface TokenRow extends Grant {
   readonly revokedAt: Date | null
   /** The token that this one replaced. */
   readonly refreshedFrom: string | null
+  /** The first token of the line of those that replaced each other. */
+  readonly line: string
+  /** The person, or other maker that is no token, to whom it goes back. */
+  readonly holder: string
+  /** What the line has spent of its allowance of being traded. */
+  readonly tradesUsedUntil: Date | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, name, role, products, fleets, secret_sha256 as "secretSha256", created_at as "createdAt",
   created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
-  revoked_at as "revokedAt", refreshed_from as "refreshedFrom"`
+  revoked_at as "revokedAt", refreshed_from as "refreshedFrom", line, holder,
+  trades_used_until as "tradesUsedUntil"`
 
 export async function getToken({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
   const [row] = await sql<TokenRow[]>`select ${columns(sql)} from tokens where id = ${id}`
   return row
 }
 
-/** The first maker of the token, at however many removes. */
+/** The person to whom the token goes back, with their name. */
 export async function getTokenHolder(
   { sql }: ReadTx,
   id: string,
 ): Promise<{ id: string; name: string | null }> {
   const [row] = await sql<{ id: string; name: string | null }[]>`
-    with recursive makers as (
-      select created_by from tokens where id = ${id}
-      union select t.created_by from tokens t join makers m on t.id = m.created_by
-    )
-    select m.created_by as id, p.name from makers m left join people p on p.id = m.created_by
-    where not exists (select from tokens t where t.id = m.created_by)`
+    select t.holder as id, p.name from tokens t left join people p on p.id = t.holder
+    where t.id = ${id}`
   return row!
 }
 
 export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
   await sql`
     insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at,
-      refreshed_from)
+      refreshed_from, line, holder, trades_used_until)
     values (${token.id}, ${token.name}, ${token.role},
       ${token.products === null ? null : [...token.products]},
       ${token.fleets === null ? null : [...token.fleets]},
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
-      ${token.refreshedFrom})`
+      ${token.refreshedFrom}, ${token.line}, ${token.holder}, ${token.tradesUsedUntil})`
 }
 
 /**
@@ -95,19 +98,20 @@ export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<num
 
 /**
  * The maker, and the tokens that go back to it at however many removes: a token that was refreshed,
- * or made by another token, is its maker's too. A token that replaced others stands for them.
+ * or made by another token, is its maker's too. A token stands for its whole line, however long
+ * that is: the walk takes one step for each token that was made, none for one that was traded.
  */
 export async function listMakers({ sql }: ReadTx, maker: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
-    with recursive line as (
-      select ${maker}::text as id
-      union select t.refreshed_from from tokens t join line l on t.id = l.id
-      where t.refreshed_from is not null
-    ), made as (
-      select id from line
-      union select t.id from tokens t join made m on t.created_by = m.id
+    with recursive lines as (
+      select line from tokens where id = ${maker} or holder = ${maker}
+      union
+      select made.line from lines
+        join tokens t on t.line = lines.line
+        join tokens made on made.created_by = t.id
     )
-    select id from made`
+    select id from tokens where line in (select line from lines)
+    union select ${maker}::text`
   return rows.map(({ id }) => id)
 }
 
@@ -125,10 +129,8 @@ export async function listWorkingTokens(
 /** The token, or the newest one that has replaced it. */
 export async function findHeir({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
   const [row] = await sql<TokenRow[]>`
-    with recursive line as (
-      select ${id}::text as heir, 0 as place
-      union all select t.id, l.place + 1 from tokens t join line l on t.refreshed_from = l.heir
-    )
-    select ${columns(sql)} from tokens join line on id = heir order by place desc limit 1`
+    select ${columns(sql)} from tokens heir
+    where line = (select line from tokens where id = ${id})
+      and not exists (select from tokens next where next.refreshed_from = heir.id)`
   return row
 }

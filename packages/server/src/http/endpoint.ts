@@ -113,7 +113,11 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
     app: App,
     attempt: { actor: Actor; action: string; subject: string },
     work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<Done<R>>,
-    options: { before?: (() => Promise<Ahead>) | undefined; needsStepUp: boolean },
+    options: {
+      before?: (() => Promise<Ahead>) | undefined
+      needsStepUp: boolean
+      isOfAccount: boolean
+    },
   ) => Promise<Done<R>>,
   route: R,
   { permission, subject, before }: Options<R, Ahead>,
@@ -127,6 +131,7 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
       {
         before: before && (async () => await before(app, call, leaving?.())),
         needsStepUp: route.stepUp === true,
+        isOfAccount: permission === 'account:self' && route.method !== 'DELETE',
       },
     )
     for (const cookie of cookies) call.browser.setCookie(cookie)

@@ -170,6 +170,7 @@ const serverTable = {
   proposals_too_many: no(429, 'Too many proposals are open'),
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
+  refreshes_too_often: no(429, 'The token was refreshed too often'),
   credential_ended: no(401, 'The credential ended meanwhile'),
   rights_changed: no(409, 'The rights changed meanwhile'),
   unavailable: no(503, 'Not available at the moment'),
@@ -226,6 +227,7 @@ const personTable = {
   code_used: no(409, 'The code was used before'),
   passkey_needed: no(403, 'The role needs a passkey'),
   tries_too_many: no(429, 'Too many tries'),
+  account_changes_too_often: no(429, 'Too many changes of one account'),
 } satisfies Record<PersonRefusal, Mapped>
 
 const rebootLockTable = {

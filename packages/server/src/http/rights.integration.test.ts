@@ -17,6 +17,7 @@ import {
   listPasskeys,
   recover,
   removePasskey,
+  renamePasskey,
 } from '@seaworthy/api/passkeys'
 import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api/people'
 import type { ProblemError } from '@seaworthy/api/problems'
@@ -76,7 +77,7 @@ async function join(role: JoinedRole, products?: string[]) {
   return { browser, id: self.person.id, session: self.session.id }
 }
 
-function makeToken(role: 'admin' | 'builder', by = owner.api) {
+function makeToken(role: 'admin' | 'builder' | 'monitor', by = owner.api) {
   const scope = role === 'builder' ? { products: ['acme'] } : {}
   return by.call(createToken, { body: { name: role, role, ...scope, lifetimeSeconds: 86_400 } })
 }
@@ -365,4 +366,59 @@ test('A1 attack: a stolen passkey is used after a second invitation, a recovery 
   await third.api.call(removePasskey, { params: { passkeyId: lost.id } })
   await isShutOut(last)
   await third.api.call(showSession, {})
+})
+
+test('A3 T9 attack: a monitor’s token that is traded again and again makes a bounded number of tokens and entries', async () => {
+  const { token, view } = await makeToken('monitor')
+  const tokens = [view.id]
+  let newest = token
+  const trade = async () => {
+    const traded = await client.as(newest).call(refreshToken, {})
+    newest = traded.token
+    tokens.push(traded.view.id)
+  }
+  const tradeOn = async () => {
+    while (tokens.length < 50) await trade()
+  }
+  await assert.rejects(tradeOn(), (error: ProblemError) => {
+    assert.equal(error.code, 'refreshes_too_often')
+    assert.match(error.message, /can be refreshed again from \d{4}-.*until then it works as it is/)
+    assert.ok(error.retryAfterSeconds! > 3500 && error.retryAfterSeconds! <= 3600)
+    return true
+  })
+  assert.equal(tokens.length, 5)
+  // An hour later one more is allowed, and no more than one.
+  await db.write(
+    ({ sql }) => sql`update tokens set trades_used_until = trades_used_until - interval '1 hour'
+      where line = ${view.id}`,
+  )
+  await trade()
+  await assert.rejects(trade(), refused('refreshes_too_often'))
+  const rows = await db.reader.sql<{ id: string; holder: string }[]>`
+    select id, holder from tokens where line = ${view.id} order by id`
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    tokens.toSorted(),
+  )
+  assert.equal(new Set(rows.map(({ holder }) => holder)).size, 1)
+  await owner.api.call(revokeToken, { params: { tokenId: tokens.at(-1)! } })
+  await assert.rejects(client.as(newest).call(refreshToken, {}), refused('unauthenticated'))
+})
+
+test('A1 T9 attack: a viewer who changes their own account again and again makes a bounded number of entries, and is kept from nothing else', async () => {
+  const { browser } = await join('viewer')
+  const [passkey] = (await browser.api.call(listPasskeys, {})).items
+  const params = { passkeyId: passkey!.id }
+  let count = 0
+  const changeOn = async () => {
+    for (; count < 150; count++) {
+      await browser.api.call(renamePasskey, { params, body: { name: `Name ${count}` } })
+    }
+  }
+  await assert.rejects(changeOn(), refused('account_changes_too_often'))
+  assert.ok(count >= 100 && count < 110, `${count} changes`)
+  const [kept] = (await browser.api.call(listPasskeys, {})).items
+  assert.equal(kept!.name, `Name ${count - 1}`)
+  await browser.api.call(signOut, {})
+  await browser.signIn()
 })

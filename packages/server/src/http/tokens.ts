@@ -34,7 +34,12 @@ export const tokenEndpoints: readonly Endpoint[] = [
   ),
   endsRights(
     refreshToken,
-    { permission: 'token:self', subject: (call) => call.actor.id },
+    {
+      permission: 'token:self',
+      subject: (call) => call.actor.id,
+      // What is refused takes no lock for which everybody else waits.
+      before: (app, { actor }) => access.checkRefresh(app.db.reader, actor),
+    },
     async (app, tx, { actor }) => {
       const now = await tx.now()
       const { row, token } = await access.refreshToken(tx, app, actor, now)

@@ -28,6 +28,8 @@ export interface Change {
 interface ChangeOptions<Ahead> {
   /** Whether only a person who has confirmed lately may do it. */
   readonly needsStepUp?: boolean
+  /** Whether a person makes something of their own account by it, which the least role may do. */
+  readonly isOfAccount?: boolean
   /**
    * Does what takes long and changes nothing, while no transaction is open. The work gets its
    * result.
@@ -35,7 +37,10 @@ interface ChangeOptions<Ahead> {
   readonly before?: (() => Promise<Ahead>) | undefined
 }
 
-type Deps = Pick<App, 'db' | 'log' | 'refusals' | 'removedDevices' | 'stoppedDevices'>
+type Deps = Pick<
+  App,
+  'accountChanges' | 'db' | 'log' | 'refusals' | 'removedDevices' | 'stoppedDevices'
+>
 
 /**
  * Does the work and writes its audit entry in one transaction, which reads the actor again first: a
@@ -66,7 +71,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
   app: Deps,
   attempt: Attempt,
   work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<C>,
-  { before, needsStepUp = false }: ChangeOptions<Ahead>,
+  { before, needsStepUp = false, isOfAccount = false }: ChangeOptions<Ahead>,
 ): Promise<C> {
   const { actor, action, subject } = attempt
   let change: C
@@ -78,6 +83,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
       if (needsStepUp) requireStepUp(current, await readClock(tx))
       const result = await work(tx, current, ahead)
       if (result.isUnchanged === true) return result
+      if (isOfAccount) app.accountChanges.spend(result.by ?? actor.id, action)
       await appendAudit(tx, {
         actor: result.by ?? actor.id,
         action,

@@ -7,6 +7,7 @@
  * often somebody may try (`http/authenticate`), how people prove who they are (`app/people`),
  * identities of other protocols (`app/foreign`).
  */
+export { createAccountChanges } from './account-changes.ts'
 export type { Actor, PersonActor } from './actors.ts'
 export {
   anonymous,
@@ -53,6 +54,7 @@ export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.t
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export type { IssuedToken } from './tokens.ts'
 export {
+  checkRefresh,
   createToken,
   endToken,
   issueToken,

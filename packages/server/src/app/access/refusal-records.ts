@@ -2,7 +2,6 @@
  * Refused attempts of a recognised caller go into the audit log; those of strangers go only into
  * the log file.
  */
-import { spend } from '@seaworthy/fleet/devices'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
@@ -10,7 +9,7 @@ import type { Actor } from './actors.ts'
 import { anonymous } from './actors.ts'
 import type { App, Ports, RefusalLimiter } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { OverloadRefusal } from '../worker/index.ts'
+import { createSpendings, OverloadRefusal } from '../worker/index.ts'
 
 /** A refusal of somebody who is not signed in, but whose account is known. */
 export class KnownPersonRefusal extends Refusal<PersonRefusal> {
@@ -33,22 +32,10 @@ export interface Attempt {
  * goes on.
  */
 const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
-const actorsMax = 100_000
 
 export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
-  // Actors in the order of their last entry.
-  const usedUntilMs = new Map<string, number>()
-  return {
-    admits(actor) {
-      const nowMs = clock.monotonicMs()
-      const spending = spend(usedUntilMs.get(actor) ?? 0, refusalAllowance, nowMs)
-      if (!spending.isAllowed) return false
-      usedUntilMs.delete(actor)
-      if (usedUntilMs.size >= actorsMax) usedUntilMs.delete(usedUntilMs.keys().next().value!)
-      usedUntilMs.set(actor, spending.usedUntilMs)
-      return true
-    },
-  }
+  const spendings = createSpendings(clock, refusalAllowance)
+  return { admits: (actor) => spendings.spend(actor).isAllowed }
 }
 
 export async function recordRefusal(

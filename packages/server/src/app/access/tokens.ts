@@ -2,10 +2,13 @@
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
 import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
+import type { Allowance } from '@seaworthy/fleet/devices'
+import { spend } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
-import { formatInstant } from '@seaworthy/std/time'
+import { formatInstant, hourMs, secondMs } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { readClock } from '../../db/connection.ts'
 import type { RightsTx } from '../../db/people.ts'
 import * as db from '../../db/tokens.ts'
 import type { TokenRow } from '../../db/tokens.ts'
@@ -17,6 +20,7 @@ import { endHandedOut } from './handed-out.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
@@ -27,6 +31,13 @@ export interface NewToken {
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
   readonly lifetimeMs: number
+}
+
+/** The token that a new one replaces. */
+interface Replaced {
+  readonly id: string
+  readonly line: string
+  readonly tradesUsedUntil: Date
 }
 
 export interface IssuedToken {
@@ -44,7 +55,8 @@ export async function createToken(
   now: Date,
 ): Promise<IssuedToken> {
   checkGrant(grantOf(actor), wanted)
-  return issueToken(tx, ports, { ...wanted, createdBy: actor.id }, now)
+  const holder = actor.kind === 'token' ? actor.token.holder : actor.id
+  return issueToken(tx, ports, { ...wanted, createdBy: actor.id, holder }, now)
 }
 
 /**
@@ -54,7 +66,7 @@ export async function createToken(
 export async function issueToken(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  wanted: NewToken & { createdBy: string; refreshedFrom?: string },
+  wanted: NewToken & { createdBy: string; holder: string; replaces?: Replaced },
   now: Date,
 ): Promise<IssuedToken> {
   const id = newId('token', now, random)
@@ -71,13 +83,43 @@ export async function issueToken(
     expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
     lastUsedAt: null,
     revokedAt: null,
-    refreshedFrom: wanted.refreshedFrom ?? null,
+    refreshedFrom: wanted.replaces?.id ?? null,
+    line: wanted.replaces?.line ?? id,
+    holder: wanted.holder,
+    tradesUsedUntil: wanted.replaces?.tradesUsedUntil ?? null,
   }
   await insertToken(tx, row)
   return { row, token: credential.text }
 }
 
-/** Issues a token with the same rights for the same length of time; the old token ends at once. */
+/**
+ * A token may be traded some times at once, as after it was shown by mistake, and then once an
+ * hour: each time makes a row and an entry of the log, and the least role may do it. A token that
+ * comes of it has what is left.
+ */
+const trades: Allowance = { burst: 4, everyMs: hourMs }
+
+/** Answers what the line has spent after one more trade. Throws `refreshes_too_often`. */
+function requireRefreshable(token: TokenRow, now: Date): Date {
+  const spending = spend(token.tradesUsedUntil?.getTime() ?? 0, trades, now.getTime())
+  if (spending.isAllowed) return new Date(spending.usedUntilMs)
+  const seconds = Math.ceil(spending.waitMs / secondMs)
+  throw new TooOftenRefusal<ServerRefusal>(
+    'refreshes_too_often',
+    `the token was refreshed too often: it can be refreshed again from ${formatInstant(new Date(now.getTime() + spending.waitMs))}; until then it works as it is`,
+    seconds,
+  )
+}
+
+/** Throws `refreshes_too_often` where `refreshToken` would. */
+export async function checkRefresh(tx: ReadTx, actor: Actor): Promise<void> {
+  if (actor.kind === 'token') requireRefreshable(actor.token, await readClock(tx))
+}
+
+/**
+ * Issues a token with the same rights for the same length of time; the old token ends at once.
+ * Throws `refreshes_too_often`.
+ */
 export async function refreshToken(
   tx: RightsTx,
   ports: Pick<Ports, 'random'>,
@@ -88,10 +130,11 @@ export async function refreshToken(
     throw new Refusal<AccessRefusal>('permission_denied', 'only a token can be refreshed')
   }
   const { token } = actor
+  const tradesUsedUntil = requireRefreshable(token, now)
   if (!(await revokeToken(tx, token.id, now))) throw notFound()
   const lifetimeMs = token.expiresAt.getTime() - token.createdAt.getTime()
-  const replaces = { createdBy: token.id, refreshedFrom: token.id }
-  return issueToken(tx, ports, { ...token, ...replaces, lifetimeMs }, now)
+  const replaces = { id: token.id, line: token.line, tradesUsedUntil }
+  return issueToken(tx, ports, { ...token, createdBy: token.id, replaces, lifetimeMs }, now)
 }
 
 /** Throws `token_not_found`, `out_of_scope`. */

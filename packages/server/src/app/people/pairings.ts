@@ -140,7 +140,8 @@ async function issuePaired(
   }
   const name = `cli-${row.machine.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`.slice(0, 63)
   const lifetimeMs = row.lifetimeSeconds * secondMs
-  return issueToken(tx, ports, { ...grant, name, lifetimeMs, createdBy: person.id }, now)
+  const { id } = person
+  return issueToken(tx, ports, { ...grant, name, lifetimeMs, createdBy: id, holder: id }, now)
 }
 
 function notFound(): Refusal<PersonRefusal> {

@@ -181,6 +181,7 @@ async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promis
       fleets: null,
       lifetimeMs: bootstrapLifetimeMs,
       createdBy: 'server',
+      holder: 'server',
     },
     now,
   )
