@@ -10,6 +10,7 @@ import {
   type Lock,
 } from './dependency-rules.ts'
 import { findCircles, listReached } from './import-graph.ts'
+import { findDoubledNames } from './format-names.ts'
 import { findDeadLinks } from './link-rules.ts'
 import { findUnknownUpOptions } from './option-rules.ts'
 import { listFiles, placeSource, readSources, repositoryRoot } from './source-tree.ts'
@@ -235,6 +236,28 @@ test('no two exported types of what ships have one name', () => {
   ]
   assert.deepEqual(findDoubledTypes(doubled), [
     'Step: packages/agent/src/a.ts, packages/fleet/src/b.ts',
+  ])
+})
+
+test('media types, annotations and the names of formats each stand in one file', () => {
+  assert.deepEqual(findDoubledNames(readSources()), [])
+  const doubled = [
+    placeSource('packages/oci/src/a.ts', "const type = 'application/vnd.seaworthy.a.v1+json'"),
+    placeSource('sim/src/b.ts', "const a = { type: 'application/vnd.seaworthy.a.v1+json' }"),
+    placeSource('packages/oci/src/c.ts', "const name = 'dev.seaworthy.platform'"),
+    placeSource('packages/oci/src/d.ts', '// dev.seaworthy.platform, `dev.seaworthy.platform`'),
+    placeSource('packages/oci/src/e.test.ts', "const name = 'dev.seaworthy.platform'"),
+    placeSource('packages/trust/src/f.ts', 'const text = `seaworthy-report-v1\\n${a}`'),
+    placeSource('packages/server/src/g.ts', "const text = 'seaworthy-report-v1\\n'"),
+    placeSource('packages/api/src/h.ts', "const text = 'signed over `seaworthy-report-v1`'"),
+    placeSource('packages/agent/src/i.ts', "const code = 'waiting_for_restart'"),
+    placeSource('packages/fleet/src/j.ts', "const code = 'waiting_for_restart'"),
+    placeSource('packages/fleet/src/k.ts', "const is = code === 'waiting_for_restart'"),
+  ]
+  assert.deepEqual(findDoubledNames(doubled), [
+    'application/vnd.seaworthy.a.v1+json: packages/oci/src/a.ts, sim/src/b.ts',
+    'seaworthy-report-v1: packages/server/src/g.ts, packages/trust/src/f.ts',
+    'waiting_for_restart of fleet: packages/fleet/src/j.ts, packages/fleet/src/k.ts',
   ])
 })
 

@@ -47,6 +47,9 @@ export interface ExportInput {
   onProgress: (bytes: number) => void
 }
 
+/** What `release.json` of an exported release says it is. */
+export const exportFormat = 'seaworthy-export-v1'
+
 /** Writes the folder, which must be empty or new. */
 export async function writeExport(input: ExportInput): Promise<void> {
   const { folder, release } = input
@@ -59,7 +62,7 @@ export async function writeExport(input: ExportInput): Promise<void> {
   const { product, channel, version } = release
   await writeFile(
     join(folder, 'release.json'),
-    `${JSON.stringify({ format: 'seaworthy-export-v1', product, channel, version }, undefined, 2)}\n`,
+    `${JSON.stringify({ format: exportFormat, product, channel, version }, undefined, 2)}\n`,
   )
   await writeFile(join(folder, 'VERIFY.md'), formatInstructions(input, roles, bundles))
   await writeFile(join(folder, 'SHA256SUMS'), await sumFiles(folder))

@@ -9,6 +9,7 @@ import type { CraftedBundle, CraftedFile } from './crafted-release.ts'
 import { craftLayer, craftRelease } from './crafted-release.ts'
 import type { EncodedManifest, ImageIndex } from './manifests.ts'
 import { mediaTypes } from './manifests.ts'
+import { bundleArtifactType, releaseAnnotations } from './release-index.ts'
 import { encodeEntry, endBytes } from './tar/format.ts'
 import type { TarEntry } from './tar/format.ts'
 
@@ -111,7 +112,7 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
     {
       index: (index) => ({
         ...index,
-        annotations: { ...index.annotations, 'dev.seaworthy.product': 'kiosk' },
+        annotations: { ...index.annotations, [releaseAnnotations.product]: 'kiosk' },
       }),
     },
   ],
@@ -121,7 +122,7 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
     {
       index: (index) => ({
         ...index,
-        annotations: { ...index.annotations, 'dev.seaworthy.version': '1.1' },
+        annotations: { ...index.annotations, [releaseAnnotations.version]: '1.1' },
       }),
     },
   ],
@@ -163,9 +164,7 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
       index: (index) => ({
         ...index,
         manifests: index.manifests.map((one) =>
-          one.platform === undefined
-            ? one
-            : { ...one, artifactType: 'application/vnd.seaworthy.bundle.v1+json' },
+          one.platform === undefined ? one : { ...one, artifactType: bundleArtifactType },
         ),
       }),
     },

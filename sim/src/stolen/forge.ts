@@ -4,6 +4,7 @@
  * are not part of it.
  */
 import { createHash } from 'node:crypto'
+import { mediaTypes } from '@seaworthy/oci/manifests'
 import type { Possessions } from '@seaworthy/server/possessions'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { maxOf, minOf } from '@seaworthy/std/numbers'
@@ -111,7 +112,7 @@ export function createForger(loot: Loot, now: () => Date) {
     /** A release that nobody signed, in channel metadata signed by a key of the attacker's own. */
     async 'unsigned-release'() {
       const channel = await readChannel()
-      const content = utf8Encode('{"mediaType":"application/vnd.oci.image.index.v1+json"}')
+      const content = utf8Encode(JSON.stringify({ mediaType: mediaTypes.index }))
       const sha256 = createHash('sha256').update(content).digest('hex')
       const known = listReleases(channel).releases
       const version = '99.0.0'

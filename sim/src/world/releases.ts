@@ -5,10 +5,19 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
-import { fileListMediaType, encodeFileList } from '@seaworthy/oci/bundle/file-list'
+import {
+  encodeFileList,
+  fileListMediaType,
+  platformAnnotation,
+} from '@seaworthy/oci/bundle/file-list'
 import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { packBundle } from '@seaworthy/oci/bundle/pack'
 import type { Descriptor } from '@seaworthy/oci/manifests'
+import {
+  bundleArtifactType,
+  releaseAnnotations,
+  releaseArtifactType,
+} from '@seaworthy/oci/release-index'
 import {
   emptyBytes,
   emptyDescriptor,
@@ -35,9 +44,6 @@ export interface WorldRelease {
   layerDigest: string
   files: FileList
 }
-
-const bundleType = 'application/vnd.seaworthy.bundle.v1+json'
-const releaseType = 'application/vnd.seaworthy.release.v1+json'
 
 export async function buildRelease(options: {
   product: string
@@ -80,7 +86,7 @@ export async function buildRelease(options: {
   const bundle = encodeManifest({
     kind: 'manifest',
     mediaType: mediaTypes.manifest,
-    artifactType: bundleType,
+    artifactType: bundleArtifactType,
     config: emptyDescriptor,
     layers: [layer],
   })
@@ -95,18 +101,21 @@ export async function buildRelease(options: {
   const index = encodeManifest({
     kind: 'index',
     mediaType: mediaTypes.index,
-    artifactType: releaseType,
-    annotations: { 'dev.seaworthy.product': product, 'dev.seaworthy.version': version },
+    artifactType: releaseArtifactType,
+    annotations: {
+      [releaseAnnotations.product]: product,
+      [releaseAnnotations.version]: version,
+    },
     manifests: [
       {
         ...store(bundle.bytes, mediaTypes.manifest),
-        artifactType: bundleType,
+        artifactType: bundleArtifactType,
         platform,
       },
       {
         ...store(list.bytes, mediaTypes.manifest),
         artifactType: fileListMediaType,
-        annotations: { 'dev.seaworthy.platform': formatPlatform(platform) },
+        annotations: { [platformAnnotation]: formatPlatform(platform) },
       },
     ],
   })

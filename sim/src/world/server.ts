@@ -13,7 +13,6 @@ import type { HttpRequest } from '@seaworthy/std/http'
 import {
   base64Decode,
   base64UrlDecode,
-  concatBytes,
   equalBytes,
   hexEncode,
   joinBytes,
@@ -23,7 +22,13 @@ import {
 import { newId } from '@seaworthy/std/ids'
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant, hourMs } from '@seaworthy/std/time'
-import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import {
+  isSignedBy,
+  keyId,
+  parsePublicKey,
+  registrationMessage,
+  reportMessage,
+} from '@seaworthy/trust/keys'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson, listReleases } from '@seaworthy/trust/tuf'
 import type { TargetsSigned } from '@seaworthy/trust/tuf'
@@ -102,7 +107,7 @@ export function createSimServer(options: {
     if (!body.success) return problem(400, 'invalid_request')
     const key = parsePublicKey(body.data.publicKey)
     const id = await keyId(key.key)
-    const message = utf8Encode(`seaworthy-register-v1\nprovisioning_${secret.split('_')[1]}\n${id}`)
+    const message = registrationMessage(`provisioning_${secret.split('_')[1]}`, id)
     if (!(await isSignedBy(key, message, hexEncode(base64Decode(body.data.proof))))) {
       return problem(403, 'proof_invalid')
     }
@@ -192,7 +197,7 @@ export function createSimServer(options: {
     if (!body.success) return problem(400, 'invalid_request')
     const { report, signature } = body.data
     if (signature !== undefined) {
-      const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+      const message = reportMessage(canonicalJson(report))
       const key = parsePublicKey(device.publicKey)
       if (!(await isSignedBy(key, message, hexEncode(base64Decode(signature))))) {
         return problem(403, 'report_signature_invalid')

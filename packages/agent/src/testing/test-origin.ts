@@ -8,7 +8,7 @@ import { createReadStream, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
-import { base64Decode, concatBytes, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Decode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import { buildRelease } from '@seaworthy/oci/release'
@@ -16,7 +16,13 @@ import { createLayout } from '@seaworthy/oci/layout'
 import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
 import { craftRelease } from '@seaworthy/oci/crafted-release'
 import type { PublicKey } from '@seaworthy/trust/keys'
-import { isSignedBy, keyId, parsePublicKey } from '@seaworthy/trust/keys'
+import {
+  isSignedBy,
+  keyId,
+  parsePublicKey,
+  registrationMessage,
+  reportMessage,
+} from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { RepositorySimulator } from '@seaworthy/trust/testing'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
@@ -228,7 +234,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
         isRemoved: false,
       }
       const provisioningId = `provisioning_${provisioningKey.split('_')[1]}`
-      const statement = utf8Encode(`seaworthy-register-v1\n${provisioningId}\n${id}`)
+      const statement = registrationMessage(provisioningId, id)
       if (!(await isGenuine(made, statement, body.proof))) return problem(403, 'proof_invalid')
       origin.registrations++
       origin.enrolment = body.enrolment
@@ -277,7 +283,7 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       if (device === undefined) return problem(401, 'unauthenticated')
       if (device.isRemoved) return problem(403, 'device_removed')
       if (signature !== undefined) {
-        const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+        const message = reportMessage(canonicalJson(report))
         if (!(await isGenuine(device, message, signature))) return problem(403, 'signature_invalid')
         lastSequence = Math.max(lastSequence, report.sequence)
       }

@@ -7,7 +7,13 @@ import { promisify } from 'node:util'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Argon2id, PublicKey, Signer } from '@seaworthy/trust/keys'
-import { keyFileBytesMax, keyId, openKeyFile, parsePublicKeyFile } from '@seaworthy/trust/keys'
+import {
+  keyFileBytesMax,
+  keyFileFormat,
+  keyId,
+  openKeyFile,
+  parsePublicKeyFile,
+} from '@seaworthy/trust/keys'
 import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
 import { readBounded } from '../state/files.ts'
@@ -184,7 +190,7 @@ function refusePkcs11(path: string): void {
 
 function isSealed(bytes: Uint8Array): boolean {
   const file = parseAnyJson(bytes) as { format?: unknown }
-  return file.format === 'seaworthy-key-v1'
+  return file.format === keyFileFormat
 }
 
 /** Puts the file's name in front of the refusal. */

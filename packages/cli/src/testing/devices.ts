@@ -11,18 +11,12 @@ import {
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { httpsTransport } from '@seaworthy/oci/transport'
-import {
-  base64Encode,
-  base64UrlEncode,
-  concatBytes,
-  hexDecode,
-  utf8Encode,
-} from '@seaworthy/std/bytes'
+import { base64Encode, base64UrlEncode, hexDecode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant, systemClock } from '@seaworthy/std/time'
 import type { Enrolment } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
-import { generateSigner } from '@seaworthy/trust/keys'
+import { generateSigner, registrationMessage, reportMessage } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { TestedServer } from './server.ts'
 
@@ -90,7 +84,7 @@ async function register(
   enrolment: Enrolment | undefined,
 ): Promise<string> {
   const keyId = `provisioning_${provisioningKey.split('_')[1]}`
-  const proof = await sign(signer, utf8Encode(`seaworthy-register-v1\n${keyId}\n${signer.keyId}`))
+  const proof = await sign(signer, registrationMessage(keyId, signer.keyId))
   const { keytype, scheme, keyval } = signer.key
   const registered = await client.call(registerDevice, {
     body: {
@@ -138,7 +132,7 @@ function createDevice(
       agentVersion: '0.1.0',
       platform: 'linux/amd64',
     }
-    const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+    const message = reportMessage(canonicalJson(report))
     const signature = base64Encode(await sign(signer, message))
     const reply = await client.call(checkIn, { body: { report, signature } })
     if (reply.assignment !== null) assigned = reply.assignment

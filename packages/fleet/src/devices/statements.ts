@@ -6,6 +6,7 @@
  */
 
 import { isNewer } from '../releases/order.ts'
+import { isEnd } from '../rollouts/update-ends.ts'
 
 declare const signedBrand: unique symbol
 
@@ -128,9 +129,8 @@ function repeats(report: Statement, newest: Statement): boolean {
  * committed decide something.
  */
 function isHarmless({ update, running, committedCounter }: Statement): boolean {
-  const isEnd = ['committed', 'rolled_back', 'failed'].includes(update.state)
   const isOnTrial = running !== null && isNewer(running, { counter: committedCounter })
-  return !isEnd && update.code === undefined && !isOnTrial
+  return !isEnd(update.state) && update.code === undefined && !isOnTrial
 }
 
 function isSameRelease(a: Statement['running'], b: Statement['running']): boolean {

@@ -1,8 +1,9 @@
 /** The states of an update: which may follow which, and in which counter of its wave each is. */
 import type { SignedSequence } from '../devices/statements.ts'
+import type { UpdateEnd } from './update-ends.ts'
+import { isEnd, updateEnds } from './update-ends.ts'
 import type { Activity, Update, UpdateState } from './rollout.ts'
 
-const ends = ['committed', 'rolled_back', 'failed', 'timed_out', 'superseded'] as const
 const work = ['downloading', 'installing', 'restarting', 'watching'] as const
 /**
  * What may follow an end after which the release does not run: another attempt, or the device is
@@ -15,19 +16,17 @@ const afterFailure = ['offered', 'committed'] as const
  * order.
  */
 export const updateTransitions: Readonly<Record<UpdateState, readonly UpdateState[]>> = {
-  offered: [...work, ...ends],
-  downloading: [...work, ...ends],
-  installing: [...work, ...ends],
-  restarting: [...work, ...ends],
-  watching: [...work, ...ends],
+  offered: [...work, ...updateEnds],
+  downloading: [...work, ...updateEnds],
+  installing: [...work, ...updateEnds],
+  restarting: [...work, ...updateEnds],
+  watching: [...work, ...updateEnds],
   committed: [],
   rolled_back: afterFailure,
   failed: afterFailure,
   timed_out: afterFailure,
   superseded: afterFailure,
 }
-
-export type UpdateEnd = (typeof ends)[number]
 
 type UpdateIn<State extends UpdateState> = {
   [state in State]: Update & { readonly state: state }
@@ -36,11 +35,6 @@ export type UnderWayState = Exclude<UpdateState, UpdateEnd>
 export type EndedUpdate = UpdateIn<UpdateEnd>
 /** An update that has ended, and whose release the device does not run. */
 export type LostUpdate = UpdateIn<Exclude<UpdateEnd, 'committed'>>
-
-/** Whether an update is over, in the words of the server or of a device. */
-export function isEnd(state: string): state is UpdateEnd {
-  return (ends as readonly string[]).includes(state)
-}
 
 export function hasEnded(update: Update): update is EndedUpdate {
   return isEnd(update.state)

@@ -1,9 +1,10 @@
 /** One device's update in one rollout: a state machine driven by what the device reports. */
 import { invariant } from '@seaworthy/std/refusal'
 import { isNewer, isSameRelease, standingOf } from '../releases/order.ts'
-import type { Activity, CheckInFacts, Rollout, Update } from './rollout.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
-import type { UpdateEnd } from './update-states.ts'
+import type { UpdateEnd } from './update-ends.ts'
+import { isToldFailure } from './update-ends.ts'
 import {
   canBeSuperseded,
   counterOf,
@@ -75,7 +76,7 @@ export function advanceUpdate(
   const { activity } = facts
   const { state, code } = activity
   const isOurs = activity.sha256 === rollout.sha256
-  if (isOurs && isFailure(activity) && activity.saidSequence > update.offeredSequence) {
+  if (isOurs && isToldFailure(activity) && activity.saidSequence > update.offeredSequence) {
     return endUpdate(update, activity.state, code, at)
   }
   const isAtWork = isOurs && isWork(state)
@@ -187,10 +188,6 @@ function isAcceptedFailure(rollout: Rollout, update: Update): boolean {
 
 function endUpdate(update: Update, state: UpdateEnd, code: string | null, at: Date): Update {
   return { ...update, state, code, changedAt: at, endedAt: at }
-}
-
-function isFailure(activity: Activity): activity is Extract<Activity, { saidSequence: unknown }> {
-  return activity.state === 'rolled_back' || activity.state === 'failed'
 }
 
 /** Whether the device is at work on this release: it may run already, but is still watched. */

@@ -2,17 +2,11 @@
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
-import {
-  base64Encode,
-  base64UrlEncode,
-  concatBytes,
-  hexDecode,
-  utf8Encode,
-} from '@seaworthy/std/bytes'
+import { base64Encode, base64UrlEncode, hexDecode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant, systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
-import { generateSigner } from '@seaworthy/trust/keys'
+import { generateSigner, registrationMessage, reportMessage } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { TestClient } from './people.ts'
 
@@ -24,7 +18,7 @@ export interface TestDevice {
 
 export async function proveRegistration(signer: Signer, provisioningKey: string): Promise<string> {
   const id = `provisioning_${provisioningKey.split('_')[1]}`
-  const message = utf8Encode(`seaworthy-register-v1\n${id}\n${signer.keyId}`)
+  const message = registrationMessage(id, signer.keyId)
   return base64Encode(hexDecode(await signer.sign(message)))
 }
 
@@ -99,7 +93,7 @@ export function makeReport(changes: Partial<DeviceReport> = {}): DeviceReport {
 }
 
 export async function signReport(signer: Signer, report: DeviceReport): Promise<string> {
-  const message = concatBytes(utf8Encode('seaworthy-report-v1\n'), canonicalJson(report))
+  const message = reportMessage(canonicalJson(report))
   return base64Encode(hexDecode(await signer.sign(message)))
 }
 

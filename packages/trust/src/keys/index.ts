@@ -12,6 +12,7 @@ export {
   defaultKeyFileCost,
   formatPublicKeyFile,
   keyFileBytesMax,
+  keyFileFormat,
   openKeyFile,
   parsePublicKeyFile,
   sealKeyFile,

@@ -37,7 +37,7 @@ const bounds: Record<keyof KeyFileCost, readonly [number, number]> = {
   parallelism: [1, 16],
 }
 
-const keyFileFormat = 'seaworthy-key-v1'
+export const keyFileFormat = 'seaworthy-key-v1'
 const publicKeyFileFormat = 'seaworthy-public-key-v1'
 /** A key file is about one kilobyte. */
 export const keyFileBytesMax = 16_384

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { argon2Sync, generateKeyPairSync, sign, constants } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { hexDecode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { hexDecode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import { systemRandom } from '@seaworthy/std/random'
 import { ecdsaDerToRaw, ecdsaRawToDer } from './der.ts'
@@ -16,6 +16,8 @@ import {
   parsePublicKey,
   parsePublicKeyFile,
   readForeignKey,
+  registrationMessage,
+  reportMessage,
   sealKeyFile,
   signerFromPkcs8,
 } from './index.ts'
@@ -236,5 +238,13 @@ test('garbage in place of a key file only ever gives coded refusals', async () =
       })
     }),
     { numRuns: 2000 },
+  )
+})
+
+test('D8 what a device key signs begins with the words of the contract', () => {
+  assert.equal(utf8Decode(reportMessage(utf8Encode('{"a":1}'))), 'seaworthy-report-v1\n{"a":1}')
+  assert.equal(
+    utf8Decode(registrationMessage('provisioning_a', 'key')),
+    'seaworthy-register-v1\nprovisioning_a\nkey',
   )
 })

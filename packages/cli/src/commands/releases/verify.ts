@@ -31,6 +31,7 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
+import { exportFormat } from '../../release-export.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
@@ -96,7 +97,7 @@ async function readSelection(
     const text = utf8Decode(await readBounded(join(folder, 'release.json'), 65_536))
     const { format, product, channel, version } = parseAnyJsonText(text) as Record<string, unknown>
     const isWhole =
-      format === 'seaworthy-export-v1' &&
+      format === exportFormat &&
       [product, channel, version].every((value) => typeof value === 'string')
     if (isWhole)
       return { product, channel, version } as { product: string; channel: string; version: string }

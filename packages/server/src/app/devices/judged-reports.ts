@@ -5,6 +5,7 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { Judgement, SignedSequence } from '@seaworthy/fleet/devices'
 import { judgeSigned, judgeUnsigned, needsOlder, repeatableMax } from '@seaworthy/fleet/devices'
+import { isToldFailure } from '@seaworthy/fleet/rollouts'
 import { parseAnyJson } from '@seaworthy/std/json'
 import type { ReportingDevice, StoredStatement } from '../../db/check-ins.ts'
 import { listNewestStatements } from '../../db/check-ins.ts'
@@ -78,14 +79,13 @@ function accept(
   signed: DeviceReport | null,
 ): JudgedReport {
   const { refusals = [], metadata = {} } = signed ?? {}
-  const isFailure = report.update.state === 'failed' || report.update.state === 'rolled_back'
   return {
     kind: 'accepted',
     saidSequence,
     report: { ...report, refusals, metadata },
     // Whoever takes a report by its digest takes its own number for that of the statement which
     // told the failure.
-    isRepeatable: !isFailure || report.sequence === saidSequence,
+    isRepeatable: !isToldFailure(report.update) || report.sequence === saidSequence,
   }
 }
 

@@ -5,6 +5,7 @@
  * (`body.test.ts`).
  */
 import type { checkIn, DeviceReport } from '@seaworthy/api/device-self'
+import { updateState } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { digestForm, digestReport } from '../../app/devices/index.ts'
@@ -26,7 +27,7 @@ const running = [
   `"sha256":${hex}`,
   `"counter":${positive}\\}`,
 ].join(',')
-const states = 'idle|downloading|installing|restarting|watching|committed|rolled_back|failed'
+const states = updateState.options.join('|')
 const update = [
   `\\{"state":"(?:${states})"`,
   `(?:,"targetPath":${text(300)})?`,
