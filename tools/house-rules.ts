@@ -9,10 +9,13 @@ import { findPattern, importRules } from './import-rules.ts'
 import { programRules } from './program-rules.ts'
 import { proseRules } from './prose-rules.ts'
 import { spreadRule } from './spread-rules.ts'
+import { lineAt } from './source-scan.ts'
 import type { SourceFile } from './source-tree.ts'
 
 const linesMax = 500
 const isTypeScript = (file: SourceFile) => /\.tsx?$/.test(file.path)
+
+const inPackages = (file: SourceFile) => file.path.startsWith('packages/')
 
 /** Shipped code, which must be handed its time, chance and network. */
 const isPure = (file: SourceFile) =>
@@ -54,7 +57,42 @@ const decidesByFleet = (file: SourceFile) =>
   file.path !== 'packages/fleet/src/releases/order.ts' &&
   !file.isTest
 
+/** Lists of states and pairs of comparisons that say which ends of an update are failures. */
+const endsOfAnUpdate = [
+  /\[[^[\]]*'rolled_back'[^[\]]*\]/g,
+  /\b\w*[sS]tate [!=]== '(?:rolled_back|failed)'\s*(?:\|\||&&)\s*[\w.]*[sS]tate [!=]== '(?:rolled_back|failed)'/g,
+]
+
 export const houseRules: Rule[] = [
+  {
+    name: 'the ends of an update are listed in fleet/src/rollouts',
+    appliesTo: (file) =>
+      /^packages\/(?:fleet|server|cli|web)\/src\//.test(file.path) &&
+      !/^packages\/fleet\/src\/rollouts\/(?:rollout|update-(?:ends|states))\.ts$/.test(file.path) &&
+      !file.isTest,
+    check: (file) =>
+      endsOfAnUpdate.flatMap((pattern) =>
+        [...file.source.matchAll(pattern)].map(({ index }) => ({
+          line: lineAt(file.source, index),
+          text: 'use isEnd, isToldFailure, counterOf or updateStates of @seaworthy/fleet/rollouts',
+        })),
+      ),
+    caught: [
+      [
+        'packages/server/src/app/a.ts',
+        "if (['committed', 'rolled_back', 'failed'].includes(state)) f()",
+      ],
+      ['packages/cli/src/a.ts', "const is = a.state === 'failed' || a.state === 'rolled_back'"],
+    ],
+    passes: [
+      [
+        'packages/fleet/src/rollouts/update-ends.ts',
+        "const ends = ['committed', 'rolled_back'] as const",
+      ],
+      ['packages/server/src/app/a.ts', "if (state === 'rolled_back') f(codes[0])"],
+      ['packages/server/src/app/a.test.ts', "const states = ['rolled_back', 'failed']"],
+    ],
+  },
   ...importRules,
   ...programRules,
   ...proseRules,
@@ -308,15 +346,50 @@ export const houseRules: Rule[] = [
     'a refusal says of which union its code is',
     [
       {
-        pattern: /\bnew (?:Refusal|TrustError)\(/g,
+        pattern:
+          /\b(?:new (?:Refusal|TrustError)|refusalAs|refuseAs|throwRefusal|trustErrorsOf)\(/g,
         instead: 'new Refusal<ReleaseRefusal>(…), the closed union of its module',
       },
     ],
     {
-      caught: [at("throw new Refusal('a', 'b')"), at("const e = new TrustError('a', 'b')")],
-      passes: [at("throw new Refusal<ReleaseRefusal>('a', 'b')"), at('new MyRefusal(a)')],
+      caught: [
+        at("throw new Refusal('a', 'b')"),
+        at("const e = new TrustError('a', 'b')"),
+        at("const refuse: Refuse = refuseAs('a')"),
+        at("throwRefusal('a', 'b')"),
+      ],
+      passes: [
+        at("throw new Refusal<ReleaseRefusal>('a', 'b')"),
+        at('new MyRefusal(a)'),
+        at('const refuse: RefuseBy<ReleaseRefusal> = throwRefusal'),
+        at("const malformed = refusalAs<ReleaseRefusal>('a')"),
+      ],
     },
-    (file) => file.path.startsWith('packages/') && !file.isTest,
+    (file) => inPackages(file) && file.path !== 'packages/std/src/refusal.ts' && !file.isTest,
+  ),
+  banCalls(
+    'a refusal under another name is made by std/refusal',
+    [
+      {
+        pattern:
+          /(?:=>|\)(?::[^=;{}()]*)?\s*\{)\s*(?:\{\s*)?(?:throw |return )?new (?:Refusal|TrustError)<\w+>\(\s*(?:code|' *')\s*,\s*(?:what|why|(?:publicM|m)essage)\s*[,)]/g,
+        instead: 'refuseAs, refusalAs, throwRefusal or trustErrorsOf',
+      },
+    ],
+    {
+      caught: [
+        at("const tooMany = (why: string) => new Refusal<ARefusal>('too_many', why)"),
+        at("function refuse(what: string): never {\n  throw new Refusal<A>('a', what)\n}"),
+        at('const refuse = (code: A, what: string): never => { throw new Refusal<A>(code, what) }'),
+        at('function f(code: A, message: string) {\n  return new TrustError<A>(code, message)\n}'),
+      ],
+      passes: [
+        at("const tooMany = refusalAs<ARefusal>('too_many')"),
+        at("const unknown = () => new Refusal<ARefusal>('a_unknown', 'no such a')"),
+        at("if (fault !== null) throw new Refusal<ARefusal>('a_faulty', fault)"),
+      ],
+    },
+    (file) => inPackages(file) && file.path !== 'packages/std/src/refusal.ts' && !file.isTest,
   ),
   banCalls(
     'a use case takes the few things it needs',

@@ -1,6 +1,7 @@
 /** `/etc/seaworthy/agent.json`: read strictly, every complaint names the member. */
 import { parseAnyJson } from '@seaworthy/std/json'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { ConfigRefusal } from './refusals.ts'
 
 export interface AgentConfig {
@@ -63,9 +64,7 @@ const account = /^[a-z_][a-z0-9_-]{0,31}$/
 const absolute = /^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]{0,1023}$/
 const platformForm = /^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/
 
-function refuse(what: string, cause?: unknown): never {
-  throw new Refusal<ConfigRefusal>('config_malformed', what, { cause })
-}
+const refuse: Refuse = refuseAs<ConfigRefusal>('config_malformed')
 
 type Members = Record<string, unknown>
 type Check<T> = (value: unknown, name: string) => T

@@ -5,7 +5,8 @@
  * hold, and `null` means the same as a missing member, because programs that build manifests write
  * it. The content of blobs is not looked at.
  */
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { Digest } from './digests.ts'
 import { digestOf, isDigest } from './digests.ts'
 import type { Json } from '@seaworthy/std/json'
@@ -85,9 +86,7 @@ export const emptyDescriptor: Descriptor = Object.freeze({
   size: 2,
 })
 
-function refuse(what: string): never {
-  throw new Refusal<ManifestRefusal>('manifest_malformed', what)
-}
+const refuse: Refuse = refuseAs<ManifestRefusal>('manifest_malformed')
 
 type Members = { [name: string]: Json }
 

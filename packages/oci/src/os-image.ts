@@ -5,7 +5,7 @@
  */
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, refusalAs } from '@seaworthy/std/refusal'
 import { putBytes } from './content.ts'
 import type { ImageLayout } from './layout.ts'
 import type { Descriptor, EncodedManifest } from './manifests.ts'
@@ -13,9 +13,10 @@ import { emptyBytes, encodeManifest, mediaTypes, parseManifest } from './manifes
 
 export const osImageArtifactType = 'application/vnd.seaworthy.os-image.v1+json'
 /** OCI's own annotation for the file name of a layer (image-spec, annotations). */
-const titleAnnotation = 'org.opencontainers.image.title'
+export const titleAnnotation = 'org.opencontainers.image.title'
 const fileMediaType = 'application/octet-stream'
 const filesMax = 100
+const malformed = refusalAs<OsImageRefusal>('os_image_malformed')
 /** One segment of a path, without surprises in URLs, shells and old clients' buffers. */
 const nameForm = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
@@ -77,7 +78,6 @@ export function parseOsImage(
   parse: typeof parseManifest = parseManifest,
 ): readonly OsImageFile[] {
   const manifest = parse(bytes, mediaTypes.manifest)
-  const malformed = (what: string) => new Refusal<OsImageRefusal>('os_image_malformed', what)
   if (manifest.kind !== 'manifest' || manifest.artifactType !== osImageArtifactType) {
     throw malformed('the manifest is not one of an operating system image')
   }

@@ -3,7 +3,7 @@
  * functions, and so do all programs that admit, sign or check one: what a device would refuse for
  * good is refused by the same code before anybody signs it.
  */
-import { Refusal } from '@seaworthy/std/refusal'
+import { refusalAs } from '@seaworthy/std/refusal'
 import { platformAnnotation, sortFileLists } from './bundle/file-list.ts'
 import { digestAlgorithm } from './digests.ts'
 import type { Descriptor, ImageIndex, Manifest } from './manifests.ts'
@@ -35,13 +35,8 @@ export type ReleaseIndexRefusal = 'release_malformed'
 /** The signed facts about a release, its index and its manifests do not all say the same. */
 export type ReleaseContentRefusal = 'release_mismatch'
 
-export function releaseMalformed(what: string): Refusal<ReleaseIndexRefusal> {
-  return new Refusal<ReleaseIndexRefusal>('release_malformed', what)
-}
-
-export function releaseMismatch(what: string): Refusal<ReleaseContentRefusal> {
-  return new Refusal<ReleaseContentRefusal>('release_mismatch', what)
-}
+export const releaseMalformed = refusalAs<ReleaseIndexRefusal>('release_malformed')
+export const releaseMismatch = refusalAs<ReleaseContentRefusal>('release_mismatch')
 
 /**
  * Throws `release_malformed` for content that no device asks for: a device knows content only by

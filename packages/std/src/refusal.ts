@@ -16,6 +16,26 @@ export class Refusal<Code extends string = string> extends Error {
   }
 }
 
+/** Throws. A constant that is declared with this type ends the path of whoever calls it. */
+export type Refuse = (what: string, cause?: unknown) => never
+export type RefuseBy<Code extends string> = (code: Code, what: string, cause?: unknown) => never
+
+/** A module that refuses in many places has `const refuse: RefuseBy<TarRefusal> = throwRefusal`. */
+export function throwRefusal(code: string, what: string, cause?: unknown): never {
+  throw refusalAs<string>(code)(what, cause)
+}
+
+/** `throwRefusal` for a module that has one code. */
+export function refuseAs<Code extends string>(code: Code, prefix = ''): Refuse {
+  return (what, cause) => throwRefusal(code, `${prefix}${what}`, cause)
+}
+
+/** The refusals of one code, for whoever throws them himself. */
+export function refusalAs<Code extends string>(code: Code, prefix = '') {
+  return (what: string, cause?: unknown): Refusal<Code> =>
+    new Refusal<Code>(code, `${prefix}${what}`, cause === undefined ? undefined : { cause })
+}
+
 /** Bytes that are not genuine. Never caught in order to go on with the same bytes. */
 export class TrustError<Code extends string = string> extends Error {
   override readonly name = 'TrustError'
@@ -25,6 +45,12 @@ export class TrustError<Code extends string = string> extends Error {
     super(publicMessage, options)
     this.code = code
   }
+}
+
+/** The trust errors of one union: `export const keyError = trustErrorsOf<KeyCode>()`. */
+export function trustErrorsOf<Code extends string>() {
+  return (code: Code, publicMessage: string, options?: { cause?: unknown }): TrustError<Code> =>
+    new TrustError<Code>(code, publicMessage, options)
 }
 
 /** A bug, not an input: throws `Error` when the condition does not hold. */

@@ -5,7 +5,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { AgentConfig } from '../config.ts'
 import type { ConfigRefusal } from '../refusals.ts'
 
@@ -35,9 +36,7 @@ function unnamed(uid: number): Account {
   return { uid, gid: uid, name: `number ${uid}` }
 }
 
-function refuse(what: string): never {
-  throw new Refusal<ConfigRefusal>('config_malformed', what)
-}
+const refuse: Refuse = refuseAs<ConfigRefusal>('config_malformed')
 
 export type FindAccount = (name: string) => Account | undefined
 

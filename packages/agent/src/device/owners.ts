@@ -14,7 +14,8 @@ import {
   readlinkSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { refuseAs } from '@seaworthy/std/refusal'
 import type { ConfigRefusal } from '../refusals.ts'
 import type { Account } from './accounts.ts'
 
@@ -30,9 +31,7 @@ const linksMax = 40
 const writableByOthers = 0o022
 const sticky = 0o1000
 
-function refuse(what: string): never {
-  throw new Refusal<ConfigRefusal>('folder_unusable', what)
-}
+const refuse: Refuse = refuseAs<ConfigRefusal>('folder_unusable')
 
 function nameOf(uid: number): string {
   const users = readFileSync('/etc/passwd', 'utf8').split('\n')

@@ -9,7 +9,7 @@ import type { BodyInputOf } from '@seaworthy/api/route'
 import type { FetchFailure } from '../refusals.ts'
 import { fetchFailures } from '../refusals.ts'
 import { base64Form } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import { refusalAs } from '@seaworthy/std/refusal'
 import type { HandoverRefusal } from '../refusals.ts'
 
 /** The longest message, line end included. */
@@ -136,9 +136,7 @@ export function isFileName(text: string): boolean {
   return fileName.test(text)
 }
 
-export function malformed(what: string, cause?: unknown): Refusal<HandoverRefusal> {
-  return new Refusal<HandoverRefusal>('message_malformed', what, { cause })
-}
+export const malformed = refusalAs<HandoverRefusal>('message_malformed')
 
 type Members = Readonly<Record<string, unknown>>
 

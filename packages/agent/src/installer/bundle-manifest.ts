@@ -7,19 +7,15 @@ import {
   bundleManifestName,
   parseBundleManifest,
 } from '@seaworthy/oci/bundle/manifest'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { refuseAs } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 
-function refuse(what: string, cause: unknown): never {
-  throw new Refusal<BundleManifestRefusal>(
-    'bundle_manifest_malformed',
-    `${bundleManifestName}: ${what}`,
-    {
-      cause,
-    },
-  )
-}
+const refuse: Refuse = refuseAs<BundleManifestRefusal>(
+  'bundle_manifest_malformed',
+  `${bundleManifestName}: `,
+)
 
 /**
  * The manifest of a release's folder; `undefined` where the release brings none. Throws what

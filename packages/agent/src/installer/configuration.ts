@@ -3,7 +3,7 @@
  * and judged here, and written where the application reads them. What is refused changes nothing.
  */
 import { base64Decode } from '@seaworthy/std/bytes'
-import { TrustError } from '@seaworthy/std/refusal'
+import { TrustError, trustErrorsOf } from '@seaworthy/std/refusal'
 import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
@@ -143,6 +143,4 @@ function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
-function refuse(code: ConfigurationFault, message: string): TrustError<ConfigurationFault> {
-  return new TrustError<ConfigurationFault>(code, message)
-}
+const refuse = trustErrorsOf<ConfigurationFault>()

@@ -5,7 +5,8 @@
  * (`RefusedContent`), and why it takes every error, foreseen or not: content must not be able to
  * end the installer.
  */
-import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { RefuseBy } from '@seaworthy/std/refusal'
+import { Refusal, TrustError, throwRefusal } from '@seaworthy/std/refusal'
 import { DiskError } from '../ports.ts'
 import type { ContentFailure } from '../refusals.ts'
 import { FetchError, LocalFault } from '../refusals.ts'
@@ -57,9 +58,7 @@ export class Verified<T> {
 }
 
 /** Throws `Refusal<ContentFailure>`: what a reader says of content that it cannot use. */
-export function refuseContent(code: ContentFailure, what: string, cause?: unknown): never {
-  throw new Refusal<ContentFailure>(code, what, { cause })
-}
+export const refuseContent: RefuseBy<ContentFailure> = throwRefusal
 
 /**
  * Names of system errors that a path or a tree in the content brings about, on a disk that is well.

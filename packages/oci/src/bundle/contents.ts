@@ -5,7 +5,8 @@
  */
 import { createHash, hash } from 'node:crypto'
 import { createByteCollector } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
 import type { TarLimits, TarSink } from '../tar/read.ts'
 import type { FileEntry, FileListRefusal } from './file-list.ts'
@@ -141,13 +142,10 @@ export function requireBundleManifest(
   platform: string,
   { manifest, manifestFault }: BundleContents,
 ): void {
-  const refuse = (what: string, cause?: unknown): never => {
-    throw new Refusal<BundleManifestRefusal>(
-      'bundle_manifest_malformed',
-      `no device takes the bundle of ${platform}: ${what}`,
-      { cause },
-    )
-  }
+  const refuse: Refuse = refuseAs<BundleManifestRefusal>(
+    'bundle_manifest_malformed',
+    `no device takes the bundle of ${platform}: `,
+  )
   if (manifestFault !== undefined) refuse(`${bundleManifestName}: ${manifestFault}`)
   if (manifest === undefined) return
   try {
@@ -173,9 +171,7 @@ export function requireSameFiles(
   difference?: string,
 ): void {
   const { platform, list, unpackedBytes } = said
-  const refuse = (what: string): never => {
-    throw new Refusal<FileListRefusal>('file_list_mismatch', what)
-  }
+  const refuse: Refuse = refuseAs<FileListRefusal>('file_list_mismatch')
   if (list?.digest !== computed.list.digest || list.size !== computed.list.size) {
     const how = difference === undefined ? '' : `: ${difference}`
     refuse(`the file list of ${platform} is not what its layer holds${how}`)

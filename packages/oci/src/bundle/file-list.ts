@@ -4,7 +4,8 @@
  * whether the list is exactly what the bundle holds.
  */
 import { createHash } from 'node:crypto'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
 import type { Json } from '@seaworthy/std/json'
 import { parseJson } from '@seaworthy/std/json'
@@ -35,9 +36,7 @@ export type FileListRefusal =
    */
   | 'file_list_mismatch'
 
-function refuse(what: string): never {
-  throw new Refusal<FileListRefusal>('file_list_malformed', what)
-}
+const refuse: Refuse = refuseAs<FileListRefusal>('file_list_malformed')
 
 const listHead = '{"format":"seaworthy-files-v1","entries":['
 const listTail = '\n]}\n'

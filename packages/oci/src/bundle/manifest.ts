@@ -4,7 +4,8 @@ import { constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 
 export type BundleManifestRefusal = 'bundle_manifest_malformed' | 'environment_missing'
 
@@ -29,11 +30,10 @@ export const bundleManifestBytesMax = 64 * 1024
 const windowSecondsDefault = 120
 const stopSecondsDefault = 20
 
-function refuse(what: string, cause?: unknown): never {
-  throw new Refusal<BundleManifestRefusal>('bundle_manifest_malformed', `seaworthy.json: ${what}`, {
-    cause,
-  })
-}
+const refuse: Refuse = refuseAs<BundleManifestRefusal>(
+  'bundle_manifest_malformed',
+  `${bundleManifestName}: `,
+)
 
 type Members = Record<string, unknown>
 

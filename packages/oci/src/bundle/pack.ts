@@ -10,7 +10,8 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { constants as zlibConstants, createZstdCompress } from 'node:zlib'
 import { utf8Decode } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { RefuseBy } from '@seaworthy/std/refusal'
+import { Refusal, throwRefusal } from '@seaworthy/std/refusal'
 import { describeSystemError, findSystemCode } from '@seaworthy/std/system-errors'
 import type { StoredBlob } from '../store/index.ts'
 import { createDigester } from '../digests.ts'
@@ -60,9 +61,7 @@ export interface DroppedMode {
   what: 'set-uid' | 'set-gid' | 'sticky' | 'private'
 }
 
-function refuse(code: PackRefusal, what: string): never {
-  throw new Refusal<PackRefusal>(code, what)
-}
+const refuse: RefuseBy<PackRefusal> = throwRefusal
 
 /**
  * Hands the bundle to `write` piece by piece; memory does not grow with it. Throws

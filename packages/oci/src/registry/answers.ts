@@ -4,7 +4,8 @@
  */
 import type { HttpResponse } from '@seaworthy/std/http'
 import { BodyTooLongError, readBody } from '@seaworthy/std/http'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { RefuseBy } from '@seaworthy/std/refusal'
+import { Refusal, throwRefusal } from '@seaworthy/std/refusal'
 import { parseJson } from '@seaworthy/std/json'
 
 export type RegistryRefusal =
@@ -16,9 +17,7 @@ export type RegistryRefusal =
   | 'redirect_refused'
   | 'answer_too_large'
 
-export function refuse(code: RegistryRefusal, what: string): never {
-  throw new Refusal<RegistryRefusal>(code, what)
-}
+export const refuse: RefuseBy<RegistryRefusal> = throwRefusal
 
 export function parseLocation({ headers }: HttpResponse, base: URL): URL {
   const text = headers['location']

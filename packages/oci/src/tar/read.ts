@@ -5,7 +5,8 @@
  * is no folder, anything behind the end.
  */
 import { createByteCollector } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import type { RefuseBy } from '@seaworthy/std/refusal'
+import { throwRefusal } from '@seaworthy/std/refusal'
 import type { PaxRecords, RawHeader, TarEntry } from './format.ts'
 import {
   blockBytes,
@@ -82,9 +83,7 @@ export interface TarSummary {
   tarBytes: number
 }
 
-function refuse(code: TarRefusal, what: string): never {
-  throw new Refusal<TarRefusal>(code, what)
-}
+const refuse: RefuseBy<TarRefusal> = throwRefusal
 
 /** Takes the archive's bytes piece by piece; `finish` decides about the whole. */
 export interface TarReader {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { createForeignDevice } from '@seaworthy/api/foreign-devices'
 import { createRelease } from '@seaworthy/api/releases'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '@seaworthy/oci/manifests'
-import { osImageArtifactType } from '@seaworthy/oci/os-image'
+import { osImageArtifactType, titleAnnotation } from '@seaworthy/oci/os-image'
+import { releaseAnnotations, releaseArtifactType } from '@seaworthy/oci/release-index'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { PushedRelease, TestClient } from './people.ts'
 import { carryOut, publishIntent, pushBlob, pushManifest } from './people.ts'
@@ -25,7 +26,7 @@ export async function pushOsImage(
       mediaType: 'application/octet-stream',
       digest: `sha256:${hash('sha256', bytes)}` as const,
       size: bytes.length,
-      annotations: { 'org.opencontainers.image.title': name },
+      annotations: { [titleAnnotation]: name },
     })
   }
   const manifest = encodeManifest({
@@ -39,9 +40,12 @@ export async function pushOsImage(
   const { bytes: index } = encodeManifest({
     kind: 'index',
     mediaType: mediaTypes.index,
-    artifactType: 'application/vnd.seaworthy.release.v1+json',
+    artifactType: releaseArtifactType,
     manifests: [{ ...manifest.descriptor, platform: { os: 'linux', architecture: 'arm64' } }],
-    annotations: { 'dev.seaworthy.product': 'acme', 'dev.seaworthy.version': version },
+    annotations: {
+      [releaseAnnotations.product]: 'acme',
+      [releaseAnnotations.version]: version,
+    },
   })
   await pushManifest(client, token, index, mediaTypes.index)
   await client.as(token).call(createRelease, {

@@ -1,5 +1,5 @@
 /** Why nobody may take a device for enrolled. */
-import { TrustError } from '@seaworthy/std/refusal'
+import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type EnrolmentCode =
   | 'enrolment_malformed'
@@ -10,10 +10,4 @@ export type EnrolmentCode =
   /** The provisioning key has not signed these keys of the device. */
   | 'enrolment_keys_differ'
 
-export function enrolmentError(
-  code: EnrolmentCode,
-  publicMessage: string,
-  options?: { cause?: unknown },
-): TrustError<EnrolmentCode> {
-  return new TrustError<EnrolmentCode>(code, publicMessage, options)
-}
+export const enrolmentError = trustErrorsOf<EnrolmentCode>()

@@ -1,5 +1,5 @@
 /** Why a key for receiving, or a sealed message, is refused. */
-import { TrustError } from '@seaworthy/std/refusal'
+import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type HpkeCode =
   /** Not 32 bytes, or a private key of something else. */
@@ -11,10 +11,4 @@ export type HpkeCode =
   /** Sealed to another key or for another purpose, or changed since. */
   | 'sealed_not_opened'
 
-export function hpkeError(
-  code: HpkeCode,
-  publicMessage: string,
-  options?: { cause?: unknown },
-): TrustError<HpkeCode> {
-  return new TrustError<HpkeCode>(code, publicMessage, options)
-}
+export const hpkeError = trustErrorsOf<HpkeCode>()

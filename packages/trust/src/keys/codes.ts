@@ -1,5 +1,5 @@
 /** Why a key, a key file or a signature's encoding is refused. */
-import { TrustError } from '@seaworthy/std/refusal'
+import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type KeyCode =
   | 'key_malformed'
@@ -10,10 +10,4 @@ export type KeyCode =
   /** The file is whole, but does not open with this passphrase. */
   | 'wrong_passphrase'
 
-export function keyError(
-  code: KeyCode,
-  publicMessage: string,
-  options?: { cause?: unknown },
-): TrustError<KeyCode> {
-  return new TrustError<KeyCode>(code, publicMessage, options)
-}
+export const keyError = trustErrorsOf<KeyCode>()

@@ -2,7 +2,7 @@
  * The closed union of reasons why bytes are not genuine or not for this device. Names are those
  * that devices report.
  */
-import { TrustError } from '@seaworthy/std/refusal'
+import { TrustError, trustErrorsOf } from '@seaworthy/std/refusal'
 
 export const trustCodes = [
   /** Not JSON within our limits, or not the members the specification demands. */
@@ -55,13 +55,7 @@ export type TrustCode = (typeof trustCodes)[number]
 
 export type TufError = TrustError<TrustCode>
 
-export function trustError(
-  code: TrustCode,
-  publicMessage: string,
-  options?: { cause?: unknown },
-): TufError {
-  return new TrustError<TrustCode>(code, publicMessage, options)
-}
+export const trustError = trustErrorsOf<TrustCode>()
 
 /**
  * Whether `error` is a `TrustError` with one of our codes, and if codes are given, one of these.

@@ -1,5 +1,5 @@
 /** Turns what somebody wants signed into a proposal on current metadata. */
-import { Refusal } from '@seaworthy/std/refusal'
+import { refusalAs } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { keyId } from '../keys/public-key.ts'
 import type { JsonObject } from './json.ts'
@@ -96,7 +96,7 @@ function titleOf(intent: ProposalIntent): string {
   }
 }
 
-const impossible = (why: string) => new Refusal<ProposalRefusal>('intent_impossible', why)
+const impossible = refusalAs<ProposalRefusal>('intent_impossible')
 
 async function carryOut(
   intent: ProposalIntent,

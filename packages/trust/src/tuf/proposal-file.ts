@@ -1,6 +1,6 @@
 /** Proposals as files of unknown origin: read within bounds, refused as `proposal_malformed`. */
 import { printable } from '@seaworthy/std/printable'
-import { Refusal } from '@seaworthy/std/refusal'
+import { refusalAs } from '@seaworthy/std/refusal'
 import { parseInstant } from '@seaworthy/std/time'
 import { parsePublicKey } from '../keys/public-key.ts'
 import { isTrustError } from './codes.ts'
@@ -81,9 +81,10 @@ export async function parseProposal(bytes: Uint8Array): Promise<Proposal> {
   }
 }
 
-export function malformedProposal(what: string, cause?: unknown): Refusal<ProposalRefusal> {
-  return new Refusal<ProposalRefusal>('proposal_malformed', `not a proposal: ${what}`, { cause })
-}
+export const malformedProposal = refusalAs<ProposalRefusal>(
+  'proposal_malformed',
+  'not a proposal: ',
+)
 
 /** The bytes of a file as one bounded JSON object. Throws `proposal_malformed`. */
 export function parseFile(bytes: Uint8Array): JsonObject {

@@ -1,5 +1,5 @@
 /** Signs a proposal, gathers signatures, and decides that it may be published. */
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, refusalAs } from '@seaworthy/std/refusal'
 import { readForeignKey, isSignedBy } from '../keys/public-key.ts'
 import type { Signer } from '../keys/signer.ts'
 import { canonicalJson, isJsonObject, wireJson } from './json.ts'
@@ -184,7 +184,7 @@ export async function mergeSignatures(
   }
 }
 
-const invalid = (why: string) => new Refusal<ProposalRefusal>('signature_invalid', why)
+const invalid = refusalAs<ProposalRefusal>('signature_invalid')
 
 export interface ThresholdProgress {
   readonly role: string

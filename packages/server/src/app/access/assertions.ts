@@ -8,7 +8,7 @@ import { base64UrlDecode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { isId } from '@seaworthy/std/ids'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, refusalAs } from '@seaworthy/std/refusal'
 import type { PublicKey, VerifyingKey } from '@seaworthy/trust/keys'
 import { isSignedBy, parsePublicKey } from '@seaworthy/trust/keys'
 import { openToken, signToken } from './device-tokens.ts'
@@ -200,6 +200,4 @@ function isSeconds(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
-function invalid(what: string): Refusal<DeviceRefusal> {
-  return new Refusal<DeviceRefusal>('assertion_invalid', `the assertion is not valid: ${what}`)
-}
+const invalid = refusalAs<DeviceRefusal>('assertion_invalid', 'the assertion is not valid: ')

@@ -5,7 +5,7 @@
 import { equalBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { isId } from '@seaworthy/std/ids'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { invariant, Refusal } from '@seaworthy/std/refusal'
+import { Refusal, invariant, refusalAs } from '@seaworthy/std/refusal'
 import type {
   CurrentMetadata,
   JsonObject,
@@ -128,7 +128,7 @@ async function requireRoom(tx: WriteTx, actor: Actor, { documents }: Proposal): 
   }
 }
 
-const tooMany = (why: string) => new Refusal<ServerRefusal>('proposals_too_many', why)
+const tooMany = refusalAs<ServerRefusal>('proposals_too_many')
 
 /** What the evidence of a stored proposal may have in bytes: it says a few words to people. */
 const evidenceBytesMax = 16 * 1024
