@@ -24,7 +24,7 @@ import {
   createTokenReader,
   deviceAudience,
 } from './app/access/index.ts'
-import { createBrakes, createSlowHashes } from './app/people/index.ts'
+import { createBrakes, createPairingPaces, createSlowHashes } from './app/people/index.ts'
 import {
   createForeignCheckIns,
   createForeignIdentities,
@@ -248,6 +248,7 @@ async function createApp(
     health,
     refusals: createRefusalLimiter(clock),
     accountChanges: createAccountChanges(clock),
+    pairingPaces: createPairingPaces(),
     slowHashes: createSlowHashes(),
     oldCodeTries: createRefusalLimiter(clock),
     brakes: createBrakes(clock),

@@ -72,6 +72,7 @@ export interface App extends Ports {
   readonly health: Health
   readonly refusals: RefusalLimiter
   readonly accountChanges: AccountChanges
+  readonly pairingPaces: PairingPaces
   readonly slowHashes: SlowHashes
   /** Tries of old recovery codes, by the part that finds them. */
   readonly oldCodeTries: RefusalLimiter
@@ -134,6 +135,12 @@ export interface ReleaseFile {
 export interface ReleaseFileLists {
   get(key: string): readonly ReleaseFile[] | undefined
   set(key: string, files: readonly ReleaseFile[]): void
+}
+
+/** How long command lines that wait for a person wait between two questions. */
+export interface PairingPaces {
+  /** Notes a question, and answers how many seconds to wait before the next one. */
+  ask(pairing: { readonly id: string; readonly createdAt: Date }, now: Date): number
 }
 
 /** How often a person may change their own account. */

@@ -17,9 +17,6 @@ export interface PairingRow {
   readonly lifetimeSeconds: number
   readonly createdAt: Date
   readonly expiresAt: Date
-  readonly intervalSeconds: number
-  /** When the command line last asked. */
-  readonly askedAt: Date
   readonly state: 'waiting' | 'approved' | 'refused' | 'used'
   readonly decidedBy: string | null
 }
@@ -27,8 +24,7 @@ export interface PairingRow {
 const columns = (sql: ReadTx['sql']) => sql`
   id, secret_sha256 as "secretSha256", user_code as "userCode", machine, address, network, role,
   products, fleets, lifetime_seconds as "lifetimeSeconds", created_at as "createdAt",
-  expires_at as "expiresAt", interval_seconds as "intervalSeconds", asked_at as "askedAt", state,
-  decided_by as "decidedBy"`
+  expires_at as "expiresAt", state, decided_by as "decidedBy"`
 
 /** Strangers begin pairings one after the other, so that their number holds. */
 export async function lockPairings({ sql }: WriteTx): Promise<void> {
@@ -55,12 +51,12 @@ export async function countPairings(
 export async function insertPairing({ sql }: WriteTx, row: PairingRow): Promise<boolean> {
   const rows = await sql`
     insert into pairings (id, secret_sha256, user_code, machine, address, network, role, products,
-      fleets, lifetime_seconds, created_at, expires_at, interval_seconds, asked_at)
+      fleets, lifetime_seconds, created_at, expires_at)
     values (${row.id}, ${Buffer.from(row.secretSha256)}, ${row.userCode}, ${row.machine},
       ${row.address}, ${row.network}, ${row.role},
       ${row.products === null ? null : [...row.products]},
       ${row.fleets === null ? null : [...row.fleets]}, ${row.lifetimeSeconds}, ${row.createdAt},
-      ${row.expiresAt}, ${row.intervalSeconds}, ${row.askedAt})
+      ${row.expiresAt})
     on conflict (user_code) do nothing`
   return rows.count === 1
 }
@@ -91,7 +87,6 @@ export async function updatePairing({ sql }: WriteTx, row: PairingRow): Promise<
     update pairings set role = ${row.role},
       products = ${row.products === null ? null : [...row.products]},
       fleets = ${row.fleets === null ? null : [...row.fleets]},
-      interval_seconds = ${row.intervalSeconds}, asked_at = ${row.askedAt}, state = ${row.state},
-      decided_by = ${row.decidedBy}
+      state = ${row.state}, decided_by = ${row.decidedBy}
     where id = ${row.id}`
 }

@@ -144,8 +144,6 @@ pairings.fleets text[]
 pairings.lifetime_seconds integer not null
 pairings.created_at timestamp with time zone not null
 pairings.expires_at timestamp with time zone not null
-pairings.interval_seconds integer not null
-pairings.asked_at timestamp with time zone not null
 pairings.state text not null default 'waiting'::text
 pairings.decided_by text
 passkeys.id text not null

@@ -63,6 +63,11 @@ interface Options<R extends Route, Ahead> {
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
   /**
+   * Answers where nothing is to be changed, and writes nothing: strangers may ask it without end.
+   * `undefined` goes on to the work.
+   */
+  readonly early?: (app: App, call: AuditedCall<R>) => Promise<ReplyInputOf<R> | undefined>
+  /**
    * Work that takes long and changes nothing. It is done before the transaction, which gets what it
    * found; its refusals are recorded like those of the work.
    */
@@ -120,13 +125,19 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
     },
   ) => Promise<Done<R>>,
   route: R,
-  { permission, subject, before }: Options<R, Ahead>,
+  { permission, subject, before, early }: Options<R, Ahead>,
   work: (app: App, tx: Tx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>, leaving?: Leaving) => {
+    const attempt = { actor: call.actor, action: route.name, subject: subject(call) }
+    const answered = await early?.(app, call).catch(async (error: unknown) => {
+      await recordRefusal(app, error, attempt)
+      throw error
+    })
+    if (answered !== undefined) return answered
     const { reply, cookies = [] } = await change(
       app,
-      { actor: call.actor, action: route.name, subject: subject(call) },
+      attempt,
       (tx, actor, ahead) => work(app, tx, { ...call, actor }, ahead),
       {
         before: before && (async () => await before(app, call, leaving?.())),
@@ -173,9 +184,14 @@ export function tells<R extends Route & { readonly name: `${string}.read` }>(
  */
 export function begins<R extends Route & { readonly name: 'pairing.create' }>(
   route: R,
+  /** Refuses without a transaction what would be refused in it. */
+  check: (app: App, call: AuditedCall<R>) => Promise<void>,
   work: (app: App, tx: WriteTx, call: AuditedCall<R>) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
-  const run = (app: App, call: Call<R>) => app.db.write((tx) => work(app, tx, call))
+  const run = async (app: App, call: Call<R>) => {
+    await check(app, call)
+    return app.db.write((tx) => work(app, tx, call))
+  }
   return { route, permission: 'account:self', run, [sealed]: true }
 }
 

@@ -13,35 +13,41 @@ import type { Endpoint } from './endpoint.ts'
 import { networkOf } from './networks.ts'
 
 export const pairingEndpoints: readonly Endpoint[] = [
-  begins(beginPairing, async (app, tx, { body, browser }) => {
-    const { address } = browser
-    const { row, deviceCode } = await people.beginPairing(tx, app, {
-      machine: body.machine,
-      role: body.role ?? null,
-      products: body.products ?? null,
-      fleets: body.fleets ?? null,
-      lifetimeSeconds: body.lifetimeSeconds,
-      ...{ address, network: networkOf(address) },
-    })
-    const { userCode, intervalSeconds } = row
-    return {
-      ...{ deviceCode, userCode, intervalSeconds },
-      page: `${browser.linkOrigin()}/pair`,
-      expiresAt: formatInstant(row.expiresAt),
-    }
-  }),
+  begins(
+    beginPairing,
+    (app, { browser }) => people.checkNewPairing(app, networkOf(browser.address)),
+    async (app, tx, { body, browser }) => {
+      const { address } = browser
+      const { row, deviceCode, intervalSeconds } = await people.beginPairing(tx, app, {
+        machine: body.machine,
+        role: body.role ?? null,
+        products: body.products ?? null,
+        fleets: body.fleets ?? null,
+        lifetimeSeconds: body.lifetimeSeconds,
+        ...{ address, network: networkOf(address) },
+      })
+      return {
+        ...{ deviceCode, userCode: row.userCode, intervalSeconds },
+        page: `${browser.linkOrigin()}/pair`,
+        expiresAt: formatInstant(row.expiresAt),
+      }
+    },
+  ),
   audited(
     fetchPairing,
-    { permission: 'account:self', subject: () => 'pairing' },
+    {
+      permission: 'account:self',
+      subject: () => 'pairing',
+      early: (app, { body }) => people.askPairing(app, body.deviceCode),
+    },
     async (app, tx, { body, browser }) => {
-      const fetched = await people.fetchPairing(tx, app, body.deviceCode)
-      if (fetched.state === 'waiting') return { reply: fetched, isUnchanged: true }
-      const { row, token } = fetched.issued
+      const { personId, issued } = await people.fetchPairing(tx, app, body.deviceCode)
+      const { row, token } = issued
       const view = viewToken(row)
       const { name, role, products, fleets, expiresAt } = view
       return {
         reply: { state: 'paired' as const, view, token },
-        by: fetched.personId,
+        by: personId,
         subject: row.id,
         detail: { name, role, products, fleets, expiresAt, address: browser.address },
       }

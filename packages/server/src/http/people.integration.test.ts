@@ -61,6 +61,7 @@ import {
 } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { lockKeys } from '../db/lock-keys.ts'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
 import type { TotpApp } from '@seaworthy/std/testing/totp'
 import { systemClock } from '@seaworthy/std/time'
@@ -776,6 +777,30 @@ test('A3 two questions for one token at once get it once', async () => {
   assert.equal(got.length, 1)
 })
 
+test('A3 A9 attack: strangers who ask for the token of a pairing without end take no writer, and wait for nobody who has it', async () => {
+  const { deviceCode } = await ask()
+  // Without its checksum, which is optional, and with another secret.
+  const cut = deviceCode.slice(0, -8)
+  const unknown = `${cut.slice(0, -1)}${cut.endsWith('0') ? '1' : '0'}`
+  const db = server.openDatabase()
+  try {
+    const answers = await db.write(async ({ sql }) => {
+      // Whatever changes something waits for the lock of rights.
+      await sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
+      await sql`select pg_advisory_xact_lock(${lockKeys.pairings}::int)`
+      const asked = []
+      for (let i = 0; i < 5; i++) asked.push(await fetchToken(deviceCode))
+      await assert.rejects(fetchToken(unknown), refused('pairing_not_found'))
+      return asked
+    })
+    const paces = answers.map((one) => one.state === 'waiting' && one.intervalSeconds)
+    // Whoever asks too early waits longer, as before.
+    assert.ok(Number(paces.at(-1)) > Number(paces[0]) || paces.at(-1) === 60, paces.join())
+  } finally {
+    await db.close()
+  }
+})
+
 test('A3 A9 attack: strangers begin pairings without end, or have a page begin one', async () => {
   const foreign = browse()
   Object.assign(foreign.headers, { 'sec-fetch-site': 'cross-site' })
@@ -792,6 +817,16 @@ test('A3 A9 attack: strangers begin pairings without end, or have a page begin o
   assert.ok(codes.includes('pairings_too_many'))
   assert.deepEqual([...new Set(codes)].toSorted(), ['begun', 'pairings_too_many'])
   assert.equal((await auditEntries()).length, entries, 'strangers fill no log')
+  const db = server.openDatabase()
+  try {
+    // Nor do they wait in a line of writers.
+    await db.write(async ({ sql }) => {
+      await sql`select pg_advisory_xact_lock(${lockKeys.pairings}::int)`
+      await assert.rejects(ask(), refused('pairings_too_many'))
+    })
+  } finally {
+    await db.close()
+  }
 })
 
 const password = 'gravel otter seventeen lamps'

@@ -23,11 +23,14 @@ export {
 } from './invitations.ts'
 export {
   approvePairing,
+  askPairing,
   beginPairing,
+  checkNewPairing,
   fetchPairing,
   readPairing,
   refusePairing,
 } from './pairings.ts'
+export { createPairingPaces } from './pairing-codes.ts'
 export { createBrakes } from './brakes.ts'
 export {
   askPassword,

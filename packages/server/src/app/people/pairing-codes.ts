@@ -2,7 +2,7 @@
 import { userCodeLetters } from '@seaworthy/api/pairings'
 import type { Random } from '@seaworthy/std/random'
 import { secondMs } from '@seaworthy/std/time'
-import type { PairingRow } from '../../db/pairings.ts'
+import type { PairingPaces } from '../app.ts'
 
 /** What whoever asks too early waits longer from then on (RFC 8628, 3.5). */
 const slowDownSeconds = 5
@@ -19,11 +19,36 @@ export function makeUserCode(random: Random): string {
   return `${code.slice(0, 4)}-${code.slice(4)}`
 }
 
+/** What a command line waits between two questions. */
+export const intervalSeconds = 3
+
+/** When a command line last asked, and how long it was told to wait. */
+interface Asked {
+  readonly askedAt: Date
+  readonly intervalSeconds: number
+}
+
+/** More than wait for a person at a time. */
+const pairingsMax = 1000
+
+/** Counts in memory; every worker counts for itself. */
+export function createPairingPaces(): PairingPaces {
+  // Pairings in the order of their last question.
+  const asked = new Map<string, Asked>()
+  return {
+    ask({ id, createdAt }, now) {
+      const before = asked.get(id) ?? { askedAt: createdAt, intervalSeconds }
+      const paced = paceOf(before, now)
+      asked.delete(id)
+      if (asked.size >= pairingsMax) asked.delete(asked.keys().next().value!)
+      asked.set(id, { askedAt: now, intervalSeconds: paced })
+      return paced
+    },
+  }
+}
+
 /** How long the command line has to wait from now on. */
-export function paceOf(
-  { askedAt, intervalSeconds: before }: Pick<PairingRow, 'askedAt' | 'intervalSeconds'>,
-  now: Date,
-): number {
+function paceOf({ askedAt, intervalSeconds: before }: Asked, now: Date): number {
   // A second of grace: the way of a question takes longer one time than the other.
   const isTooEarly = now.getTime() - askedAt.getTime() < (before - 1) * secondMs
   return isTooEarly ? Math.min(60, before + slowDownSeconds) : before

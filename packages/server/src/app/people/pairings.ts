@@ -10,6 +10,7 @@ import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { readClock } from '../../db/connection.ts'
 import * as db from '../../db/pairings.ts'
 import type { PairingRow } from '../../db/pairings.ts'
 import { getPerson } from '../../db/people.ts'
@@ -22,14 +23,13 @@ import {
   parseCredential,
 } from '../access/index.ts'
 import type { IssuedToken } from '../access/index.ts'
-import type { Ports } from '../app.ts'
+import type { App, Ports } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { makeUserCode, paceOf } from './pairing-codes.ts'
+import { intervalSeconds, makeUserCode } from './pairing-codes.ts'
 
 const pairingMs = 10 * minuteMs
 /** How long an ended pairing still says why it has ended. */
 const rememberedMs = 10 * minuteMs
-const intervalSeconds = 3
 /** Strangers make rows: so many in all, and from one network. */
 const waitingMax = 500
 const waitingOfNetworkMax = 10
@@ -46,6 +46,24 @@ export interface BegunPairing {
   readonly row: PairingRow
   /** The secret of the command line: shown to nobody, stored nowhere. */
   readonly deviceCode: string
+  readonly intervalSeconds: number
+}
+
+/**
+ * Refuses what `beginPairing` would, and writes nothing: strangers go on asking. Throws
+ * `pairings_too_many`.
+ */
+export async function checkNewPairing({ db }: Pick<App, 'db'>, network: string): Promise<void> {
+  await requireFew(db.reader, network, await readClock(db.reader))
+}
+
+async function requireFew(tx: ReadTx, network: string, now: Date): Promise<void> {
+  const { all, ofNetwork } = await db.countPairings(tx, network, now)
+  if (all < waitingMax && ofNetwork < waitingOfNetworkMax) return
+  throw new Refusal<PersonRefusal>(
+    'pairings_too_many',
+    'too many command lines wait for a person already: decide about them, or wait ten minutes',
+  )
 }
 
 /** Throws `pairings_too_many`. */
@@ -57,56 +75,61 @@ export async function beginPairing(
   await db.lockPairings(tx)
   const now = await tx.now()
   await db.forgetPairings(tx, new Date(now.getTime() - rememberedMs))
-  const { all, ofNetwork } = await db.countPairings(tx, wanted.network, now)
-  if (all >= waitingMax || ofNetwork >= waitingOfNetworkMax) {
-    throw new Refusal<PersonRefusal>(
-      'pairings_too_many',
-      'too many command lines wait for a person already: decide about them, or wait ten minutes',
-    )
-  }
+  await requireFew(tx, wanted.network, now)
   const id = newId('pairing', now, random)
   const { text, secretSha256 } = createCredential('pairing', id, random)
   for (;;) {
     const row: PairingRow = {
       ...wanted,
-      ...{ id, secretSha256, intervalSeconds, askedAt: now, createdAt: now },
+      ...{ id, secretSha256, createdAt: now },
       userCode: makeUserCode(random),
       expiresAt: new Date(now.getTime() + pairingMs),
       state: 'waiting',
       decidedBy: null,
     }
-    if (await db.insertPairing(tx, row)) return { row, deviceCode: text }
+    if (await db.insertPairing(tx, row)) return { row, deviceCode: text, intervalSeconds }
   }
 }
 
-export type FetchedPairing =
-  | { readonly state: 'waiting'; readonly intervalSeconds: number }
-  | { readonly state: 'paired'; readonly personId: string; readonly issued: IssuedToken }
-
 /**
- * Answers the command line, and hands out the token once. Throws `pairing_not_found`,
- * `pairing_expired`, `pairing_refused`, `pairing_decided`, `pairing_void`.
+ * Answers the command line while there is nothing to hand out: `undefined` once the person has let
+ * it have its token. Everybody may ask, so that nothing is written. Throws `pairing_not_found`,
+ * `pairing_expired`, `pairing_refused`, `pairing_decided`.
  */
-export async function fetchPairing(
-  tx: WriteTx,
-  ports: Pick<Ports, 'random'>,
+export async function askPairing(
+  app: Pick<App, 'db' | 'pairingPaces'>,
   deviceCode: string,
-): Promise<FetchedPairing> {
+): Promise<{ state: 'waiting'; intervalSeconds: number } | undefined> {
+  const { reader } = app.db
+  const row = await getAsked(reader, deviceCode)
+  const now = await readClock(reader)
+  return requireOffered(row, now)
+    ? undefined
+    : { state: 'waiting', intervalSeconds: app.pairingPaces.ask(row, now) }
+}
+
+/** The pairing that the secret of the command line is of. Throws `pairing_not_found`. */
+async function getAsked(tx: ReadTx, deviceCode: string): Promise<PairingRow> {
   const credential = parseCredential(deviceCode)
   if (credential?.kind !== 'pairing') throw notFound()
-  const known = await db.getPairing(tx, credential.id)
-  if (known === undefined || !isSameSecret(known.secretSha256, credential.secretSha256)) {
+  const row = await db.getPairing(tx, credential.id)
+  if (row === undefined || !isSameSecret(row.secretSha256, credential.secretSha256)) {
     throw notFound()
   }
-  const row = (await db.lockPairing(tx, credential.id))!
-  const now = await tx.now()
+  return row
+}
+
+/**
+ * Answers false while nobody has decided. Throws `pairing_expired`, `pairing_refused`,
+ * `pairing_decided`.
+ */
+function requireOffered(row: PairingRow, now: Date): boolean {
   requireOpen(row, now)
   switch (row.state) {
-    case 'waiting': {
-      const paced = paceOf(row, now)
-      await db.updatePairing(tx, { ...row, askedAt: now, intervalSeconds: paced })
-      return { state: 'waiting', intervalSeconds: paced }
-    }
+    case 'waiting':
+      return false
+    case 'approved':
+      return true
     case 'refused':
       throw new Refusal<PersonRefusal>('pairing_refused', 'the person has refused')
     case 'used':
@@ -114,12 +137,31 @@ export async function fetchPairing(
         'pairing_decided',
         'the token of this pairing was handed out before: if not to you, revoke it',
       )
-    case 'approved': {
-      const issued = await issuePaired(tx, ports, row, now)
-      await db.updatePairing(tx, { ...row, state: 'used' })
-      return { state: 'paired', personId: row.decidedBy!, issued }
-    }
   }
+}
+
+export interface FetchedPairing {
+  readonly personId: string
+  readonly issued: IssuedToken
+}
+
+/**
+ * Hands out the token, once, after `askPairing` found that it may. Throws like it, and
+ * `pairing_void`.
+ */
+export async function fetchPairing(
+  tx: WriteTx,
+  ports: Pick<Ports, 'random'>,
+  deviceCode: string,
+): Promise<FetchedPairing> {
+  const { id } = await getAsked(tx, deviceCode)
+  const row = (await db.lockPairing(tx, id))!
+  const now = await tx.now()
+  // What was approved waits for nobody any more.
+  if (!requireOffered(row, now)) throw notFound()
+  const issued = await issuePaired(tx, ports, row, now)
+  await db.updatePairing(tx, { ...row, state: 'used' })
+  return { personId: row.decidedBy!, issued }
 }
 
 /** Throws `pairing_void` when the person may not give it any more. */
