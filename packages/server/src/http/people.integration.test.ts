@@ -61,6 +61,7 @@ import {
 } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import { lockKeys } from '../db/lock-keys.ts'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
 import type { TotpApp } from '@seaworthy/std/testing/totp'
@@ -893,6 +894,43 @@ test('A1 A2 a person signs in and confirms with password and authenticator, or a
     browse().api.call(signInByPassword, { body: { ...body, code: totpOf(app) } }),
     refused('password_wrong'),
   )
+})
+
+test('A1 A2 attack: a password that is replaced while it is being judged opens nothing, by either code', async () => {
+  const { browser, id, app } = await joinWithPassword('Petra.Replaced')
+  const { codes } = await browser.api.call(createRecoveryCodes, {})
+  const db = server.openDatabase()
+  const right = await db.reader.sql<{ hash: Uint8Array }[]>`
+    select hash from passwords where person_id = ${id}`
+  try {
+    for (const code of [codes[3]!, totpOf(app)]) {
+      await db.write(
+        ({ sql }) =>
+          sql`update passwords set hash = ${Buffer.from(right[0]!.hash)} where person_id = ${id}`,
+      )
+      const body = { name: 'petra.replaced', password, code }
+      const elsewhere = browse()
+      // Judged with the old hash, it waits for the lock under which the new one is stored.
+      const { promise: late, isRefused } = await db.write(async ({ sql }) => {
+        await sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
+        const promise = elsewhere.api.call(signInByPassword, { body })
+        promise.catch(() => undefined)
+        await waitUntil('the sign-in waits for the lock', async () => {
+          const [row] = await db.reader.sql<{ count: number }[]>`
+            select count(*)::int as count from pg_locks
+            where locktype = 'advisory' and objid = ${lockKeys.people}::oid and not granted`
+          await sql`select 1`
+          return row!.count > 0
+        })
+        await sql`update passwords set hash = sha256(hash) where person_id = ${id}`
+        return { promise, isRefused: refused('password_wrong') }
+      })
+      await assert.rejects(late, isRefused)
+      await assert.rejects(elsewhere.api.call(showSession, {}), refused('unauthenticated'))
+    }
+  } finally {
+    await db.close()
+  }
 })
 
 test('A1 attack: a stranger tells no unknown name from a wrong password or a wrong code, and a password alone is nothing', async () => {

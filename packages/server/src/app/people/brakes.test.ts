@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Refusal } from '@seaworthy/std/refusal'
 import { ManualClock, minuteMs } from '@seaworthy/std/time'
-import { createBrakes, triesOfAccount, triesOfNetwork } from './brakes.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import { createBrakes, judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
 import { requireStrongPassword } from './password-strength.ts'
+import { createSlowHashes } from './slow-hashes.ts'
 
 const refused = { code: 'tries_too_many' }
 
@@ -23,6 +26,34 @@ test('A1 A9 tries of an account and of a network are braked, come back one by on
   assert.throws(() => brakes.take([of(99), network(7)]), refused)
   clock.advance(minuteMs)
   brakes.take([of(99), network(7)])
+})
+
+test('A1 attack: a crowd keeps the server busy: a try that could not be judged costs its person none, and one that was wrong does', async () => {
+  const brakes = createBrakes(new ManualClock(new Date('2030-01-01T00:00:00Z')))
+  const free = Promise.withResolvers<Uint8Array>()
+  const hashes = createSlowHashes(() => free.promise)
+  const how = { memoryKiB: 8, passes: 1, salt: new Uint8Array(16) }
+  const hash = () => hashes.hash(() => undefined, 'secret', how)
+  const crowd = Array.from({ length: 9 }, hash)
+  const account = { key: 'account ann', allowance: triesOfAccount }
+  const busy = async () => {
+    await judgeTry(brakes.take([account]), hash)
+  }
+  for (let n = 0; n < 3 * triesOfAccount.burst; n++) {
+    await assert.rejects(busy(), { code: 'hashes_waiting' })
+  }
+  free.resolve(new Uint8Array(32))
+  await Promise.all(crowd)
+  const wrong = async () => {
+    await judgeTry(brakes.take([account]), async () => {
+      await hash()
+      throw new Refusal<PersonRefusal>('password_wrong', 'wrong')
+    })
+  }
+  for (let n = 0; n < triesOfAccount.burst; n++) {
+    await assert.rejects(wrong(), { code: 'password_wrong' })
+  }
+  await assert.rejects(wrong(), refused)
 })
 
 test('A1 attack: strangers use up the tries of an account: a browser in which its person was has its own', () => {

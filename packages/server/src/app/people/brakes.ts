@@ -9,7 +9,7 @@ import { spend } from '@seaworthy/fleet/devices'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import { minuteMs } from '@seaworthy/std/time'
-import type { Brakes } from '../app.ts'
+import type { Brakes, Taken } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 
 /** Tries of one account: from strange browsers together, and from each known one. */
@@ -49,6 +49,16 @@ export function createBrakes(clock: Clock): Brakes {
         },
       }
     },
+  }
+}
+
+/** Judges a try that was taken; one that finds the server too busy to judge it does not count. */
+export async function judgeTry<T>(tries: Taken, judge: () => Promise<T>): Promise<T> {
+  try {
+    return await judge()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'hashes_waiting') tries.giveBack()
+    throw error
   }
 }
 

@@ -21,7 +21,7 @@ import {
 } from '../access/index.ts'
 import type { App, Taken, WriteTx } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { triesOfAccount, triesOfNetwork } from './brakes.ts'
+import { judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
 import type { Ceremony } from './ceremonies.ts'
 import { beginCeremony, openCeremony, spendChallenge, wrongChallenge } from './ceremonies.ts'
 import { requireStrongPassword } from './password-strength.ts'
@@ -195,7 +195,7 @@ export interface Place {
   readonly knownAs: string | undefined
 }
 
-/** Throws `tries_too_many`, `password_wrong`, `totp_clock_off`. */
+/** Throws `tries_too_many`, `password_wrong`, `totp_clock_off`, `hashes_waiting`. */
 export async function judgePassword(
   app: Deps,
   given: GivenPassword,
@@ -211,6 +211,22 @@ export async function judgePassword(
       ? [{ key: `browser ${known.browserId} ${name}`, allowance: triesOfAccount }]
       : [ofAccount, { key: `network ${network}`, allowance: triesOfNetwork }],
   )
+  return judgeTry(tries, () => judgeGiven(app, given, { row, now, known, tries }))
+}
+
+interface Looked {
+  readonly row: PasswordRow | undefined
+  readonly now: Date
+  readonly known: Known | undefined
+  readonly tries: Taken
+}
+
+/** Throws `password_wrong`, `totp_clock_off`, `hashes_waiting`. */
+async function judgeGiven(
+  app: Deps,
+  given: GivenPassword,
+  { row, now, known, tries }: Looked,
+): Promise<JudgedPassword> {
   // The same work is done for everybody, and nothing is said before all of it is.
   const how = row ?? { ...cost, salt: noSalt }
   const hash = await app.slowHashes.hash(() => undefined, spelled(given.password), how)
@@ -226,7 +242,11 @@ export async function judgePassword(
     sayClockOff(code)
     if (isOurs) return { row, used: { selector: recovery.selector }, browserId, tries }
   }
-  throw new Refusal<PersonRefusal>(
+  throw wrongPassword()
+}
+
+function wrongPassword(): Refusal<PersonRefusal> {
+  return new Refusal<PersonRefusal>(
     'password_wrong',
     'name, password and code do not belong together: check all three, take a new code, and see that the clock of the authenticator is right',
   )
@@ -238,7 +258,8 @@ function onlyWrong(error: unknown): undefined {
 }
 
 /**
- * Opens a session. Throws `person_disabled`, `passkey_needed`, `code_used`, `recovery_code_wrong`.
+ * Opens a session, where the password that was judged is still theirs. Throws `person_disabled`,
+ * `passkey_needed`, `password_wrong`, `code_used`.
  */
 export async function signInByPassword(
   tx: WriteTx,
@@ -257,13 +278,13 @@ export async function signInByPassword(
     )
   }
   await requirePasswordRole(tx, person)
-  if ('selector' in used) {
-    const stillThere = await db.getPassword(tx, personId)
-    const isUnused = await useRecoveryCode(tx, used.selector, now)
-    if (stillThere === undefined || !isUnused) throw codeUsed(personId)
-  } else if (!(await db.useTotpStep(tx, row, used.step, now))) {
-    throw codeUsed(personId)
-  }
+  const current = await db.getPassword(tx, personId)
+  if (current === undefined || !isSameSecret(current.hash, row.hash)) throw wrongPassword()
+  const isUnused =
+    'selector' in used
+      ? await useRecoveryCode(tx, used.selector, now)
+      : await db.useTotpStep(tx, row, used.step, now)
+  if (!isUnused) throw codeUsed(personId)
   return openSession(tx, app, personId, { ...visit, factor: 'password' }, now)
 }
 
@@ -315,12 +336,19 @@ export async function stepUpByCode(
 }
 
 const audience = 'seaworthy-known-browser'
+
+/** A browser in which the person has signed in by password. */
+interface Known {
+  readonly personId: string
+  readonly browserId: string
+}
+
 export const knownBrowserMs = 180 * dayMs
 
 /** The text by which a browser is known in which the person has signed in. */
 export function makeKnown(
   { secrets }: Pick<App, 'secrets'>,
-  { personId, browserId }: { personId: string; browserId: string },
+  { personId, browserId }: Known,
   now: Date,
 ): string {
   const exp = Math.floor((now.getTime() + knownBrowserMs) / secondMs)
@@ -331,7 +359,7 @@ function openKnown(
   { secrets }: Pick<App, 'secrets'>,
   text: string | undefined,
   now: Date,
-): { personId: string; browserId: string } | undefined {
+): Known | undefined {
   const claims =
     text === undefined ? undefined : openToken(secrets.deviceTokenKey, audience, text, now)
   if (claims === undefined) return undefined

@@ -73,7 +73,7 @@ export async function storeRecoveryCodes(
   await replaceRecoveryCodes(tx, actor.id, rows)
 }
 
-/** Throws `recovery_code_wrong`, `hashes_waiting`. */
+/** Throws `recovery_code_wrong`, `hashes_waiting`, `tries_too_many`. */
 export async function askRecovery(
   app: Deps,
   code: string,
@@ -85,7 +85,10 @@ export async function askRecovery(
   return askNewPasskey(app, doorOf(selector), person, site, now)
 }
 
-/** Throws `recovery_code_wrong`, `hashes_waiting`, and what is wrong with the passkey. */
+/**
+ * Throws `recovery_code_wrong`, `hashes_waiting`, `tries_too_many`, and what is wrong with the
+ * passkey.
+ */
 export async function judgeRecovery(
   app: Deps,
   code: string,
@@ -127,7 +130,7 @@ const doorOf = (selector: string) => ({ purpose: 'recovery', about: selector }) 
 
 const noSalt = new Uint8Array(16)
 
-/** Throws `recovery_code_wrong`, `hashes_waiting`. */
+/** Throws `recovery_code_wrong`, `hashes_waiting`, `tries_too_many`. */
 export async function checkCode(app: Codes, code: string): Promise<RecoveryCodeRow> {
   const text = code.replaceAll('-', '')
   if (text.length < codeLength) return checkOldCode(app, text)
@@ -155,7 +158,7 @@ async function checkOldCode(app: Codes, text: string): Promise<RecoveryCodeRow> 
 
 function triedTooOften(): Refusal<PersonRefusal> {
   return new TooOftenRefusal<PersonRefusal>(
-    'hashes_waiting',
+    'tries_too_many',
     'this recovery code was tried too often: wait ten minutes, take another one, or ask an owner for an invitation',
     (10 * minuteMs) / secondMs,
   )

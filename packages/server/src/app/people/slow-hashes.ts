@@ -22,7 +22,6 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
   let last: Promise<unknown> = Promise.resolve()
   return {
     async hash(admit, secret, how) {
-      admit()
       if (waiting > waitingMax) {
         throw new TooOftenRefusal<PersonRefusal>(
           'hashes_waiting',
@@ -30,6 +29,8 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
           retryAfterSeconds,
         )
       }
+      // Last, so that a try that nothing comes of is not counted.
+      admit()
       waiting++
       const turn = last.then(() => run(secret, how))
       // The caller hears of a failure; whoever waits behind it is none the worse.
