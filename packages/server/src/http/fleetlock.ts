@@ -14,7 +14,9 @@ import type { LockClient, SlotRefusal } from '../app/restarts/index.ts'
 import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/restarts/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { readBytes } from './bodies.ts'
-import { bodyLimits } from './limits.ts'
+import { bodyLimits, tryLimits } from './limits.ts'
+import type { MessageLimiter } from './message-limiter.ts'
+import { createMessageLimiter } from './message-limiter.ts'
 import { problemOf } from './problems.ts'
 import { sendBytes } from './request.ts'
 import type { RawHandler } from './endpoint.ts'
@@ -45,13 +47,19 @@ class FleetLockError extends Error {
   }
 }
 
-export function createFleetLockHandler(app: App, limiter: AttemptLimiter): RawHandler {
+interface Limiters {
+  readonly attempts: AttemptLimiter
+  readonly messages: MessageLimiter
+}
+
+export function createFleetLockHandler(app: App, attempts: AttemptLimiter): RawHandler {
+  const limiters = { attempts, messages: createMessageLimiter(app.clock) }
   return {
     prefix: '/fleetlock/',
     methods: null,
     async answer(req, res, path) {
       try {
-        await answerRequest(app, limiter, req, path)
+        await answerRequest(app, limiters, req, path)
         sendJson(res, 200, {}, {})
       } catch (error) {
         answerFailure(app, res, error)
@@ -62,7 +70,7 @@ export function createFleetLockHandler(app: App, limiter: AttemptLimiter): RawHa
 
 async function answerRequest(
   app: App,
-  limiter: AttemptLimiter,
+  { attempts, messages }: Limiters,
   req: IncomingMessage,
   path: string,
 ): Promise<void> {
@@ -76,11 +84,10 @@ async function answerRequest(
   if (req.headers['fleet-lock-protocol'] !== 'true') {
     throw new FleetLockError(400, 'missing_header', 'send the header fleet-lock-protocol: true')
   }
-  await authenticate(app, limiter, req, app.clock.now())
+  admitSender(messages, await authenticate(app, attempts, req))
   const { id, group } = parseBody(await readBytes(req, bodyLimits.fleetlock, app))
   // The key may have ended while the body was on its way.
-  const now = app.clock.now()
-  const client = await authenticate(app, limiter, req, now)
+  const client = await authenticate(app, attempts, req)
   if (group !== client.fleet) {
     throw new FleetLockError(
       403,
@@ -88,8 +95,9 @@ async function answerRequest(
       `the credential is not of the group ${group}`,
     )
   }
+  if (client.kind === 'client') messages.admit(`${client.key}/${id}`)
   if (isLock) {
-    const answer = await lockBeforeReboot(app, client, id, now)
+    const answer = await lockBeforeReboot(app, client, id, app.clock.now())
     if (answer.kind === 'refused') throw refusalOf(answer.reason)
   } else if ((await unlockWhenSteady(app, client, id)) === 'not-healthy') {
     const message = 'not yet: an update of this device has not been found healthy'
@@ -97,11 +105,16 @@ async function answerRequest(
   }
 }
 
+/** Those who share a key are counted together first, so that no made-up id escapes the count. */
+function admitSender(messages: MessageLimiter, client: LockClient): void {
+  if (client.kind === 'device') messages.admit(client.device)
+  else messages.admit(client.key, tryLimits.sharedMessagesPerMinute)
+}
+
 async function authenticate(
   app: App,
   limiter: AttemptLimiter,
   req: IncomingMessage,
-  now: Date,
 ): Promise<LockClient> {
   const refusal = (message: string) =>
     new FleetLockError(401, 'unauthorized', message, {
@@ -109,10 +122,12 @@ async function authenticate(
     })
   const credential = credentialOf(req.headers.authorization ?? '')
   if (credential === undefined) throw refusal('send a credential of the fleet or of the device')
-  const client = await identifyLockClient(app, credential, now)
+  const client = await identifyLockClient(app, credential)
   if (client !== undefined) return client
   limiter.countWrong(req, credential)
-  throw refusal('the credential is not valid')
+  throw refusal(
+    'the credential is not valid here: send a key of the fleet, or the token of a device of another system; agents ask in their check-ins',
+  )
 }
 
 function credentialOf(header: string): string | undefined {

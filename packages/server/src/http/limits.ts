@@ -69,6 +69,8 @@ export const unwantedBody = { bytesMax: 8 * 1024 * 1024, ms: 5 * secondMs } as c
 export const tryLimits = {
   /** Wrong credentials from one address, and for one account. */
   wrongPerMinute: 60,
-  /** Messages of one foreign device. */
+  /** Messages of one foreign device, or of one FleetLock client. */
   messagesPerMinute: 120,
+  /** Messages of all FleetLock clients that share one key. */
+  sharedMessagesPerMinute: 3000,
 } as const

@@ -9,7 +9,7 @@ import { lockDevice } from '../../db/devices.ts'
 import { lockFleet } from '../../db/fleets.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import { listOpenUpdates, lockDeviceUpdates } from '../../db/updates.ts'
-import { releaseSlot } from '../restarts/index.ts'
+import { releaseAllSlots } from '../restarts/index.ts'
 import { writeWorked } from '../rollouts/index.ts'
 
 /**
@@ -44,6 +44,6 @@ export async function leaveFleet(
     updates: new Map(),
     stored,
   })
-  await releaseSlot(tx, id)
+  await releaseAllSlots(tx, id)
   return fleet
 }

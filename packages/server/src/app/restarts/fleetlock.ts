@@ -22,30 +22,20 @@ import {
 } from '../../db/reboot-locks.ts'
 import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
-import { createCredential, isSameSecret, parseCredential, identify } from '../access/index.ts'
+import { createCredential, isSameSecret, parseCredential } from '../access/index.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
 import type { SlotAnswer, SlotHolder } from './slots.ts'
-import { acquireSlot } from './slots.ts'
+import { acquireSlot, isOfUpdate } from './slots.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { readPage, viewPage } from '../views.ts'
 
-type Deps = Pick<
-  App,
-  | 'db'
-  | 'foreignIdentities'
-  | 'log'
-  | 'random'
-  | 'readDeviceToken'
-  | 'rebootLocks'
-  | 'refusals'
-  | 'removedDevices'
-  | 'stoppedDevices'
-  | 'zones'
->
+type Deps = Pick<App, 'db' | 'foreignIdentities' | 'random' | 'rebootLocks' | 'zones'>
 
 /**
- * Who sends the request: a device by its own credential, or a client that has a key of the fleet.
+ * Who sends the request: a device of another system by its own token, or a client that has a key of
+ * the fleet. Our agents are neither: they ask in their check-ins, where the device signs that it
+ * waits, and the access token that their fetchers have says nothing about a restart.
  */
 export type LockClient =
   | {
@@ -60,7 +50,6 @@ export type LockClient =
 export async function identifyLockClient(
   app: Deps,
   credential: string,
-  now: Date,
 ): Promise<LockClient | undefined> {
   const parsed = parseCredential(credential)
   if (parsed?.kind === 'fleetlock') {
@@ -68,24 +57,10 @@ export async function identifyLockClient(
     if (key === undefined || !isSameSecret(key.secretSha256, parsed.secretSha256)) return undefined
     return key.revokedAt === null ? { kind: 'client', fleet: key.fleet, key: key.id } : undefined
   }
-  const id = await identifyDevice(app, credential, now)
-  const device = id === undefined ? undefined : await getDevice(app.db.reader, id)
+  const foreign = await app.foreignIdentities.identifyDevice(credential)
+  const device = foreign && (await getDevice(app.db.reader, foreign.deviceId))
   if (device === undefined) return undefined
   return { kind: 'device', fleet: device.fleet, device: device.id, tags: device.tags }
-}
-
-/**
- * Identifies one of our agents by its access token, or a device of another system by its own token.
- */
-async function identifyDevice(
-  app: Deps,
-  credential: string,
-  now: Date,
-): Promise<string | undefined> {
-  const foreign = await app.foreignIdentities.identifyDevice(credential)
-  if (foreign !== undefined) return foreign.deviceId
-  const actor = await identify(app, credential, now)
-  return actor?.kind === 'device' ? actor.id : undefined
 }
 
 /** A device is one holder, whatever id it sends; clients of a key are told apart by their ids. */
@@ -108,14 +83,15 @@ export async function lockBeforeReboot(
   const holder = await holderOf(app, client, id)
   const tags = client.kind === 'device' ? client.tags : {}
   const answer = await app.db.write((tx) => acquireSlot(app, tx, holder, tags, now))
-  if (answer.kind === 'granted' && answer.isHeld) await app.rebootLocks.reload()
+  if (answer.kind === 'granted' && answer.isNew) await app.rebootLocks.reload()
   return answer
 }
 
 /**
- * Gives the slot back. The answer is `not-healthy` when the holder is a device of ours in the
- * middle of an update, whose end decides. A client without a slot is told that all is well, since
- * some clients report a steady state before they look for updates.
+ * Gives back the slot that FleetLock took. One that a check-in took for an update is given back by
+ * the end of the update alone. The answer is `not-healthy` when the holder is a device of ours in
+ * the middle of an update, whose end decides. A client without a slot is told that all is well,
+ * since some clients report a steady state before they look for updates.
  */
 export async function unlockWhenSteady(
   app: Pick<App, 'db' | 'rebootLocks'>,
@@ -127,6 +103,7 @@ export async function unlockWhenSteady(
   if (held === undefined) return 'steady'
   const device = held.device ?? holder.device
   if (device !== null && (await isUpdateUnfinished(app.db.reader, device))) return 'not-healthy'
+  if (isOfUpdate(held)) return 'steady'
   await app.db.write(async (tx) => {
     if (await deleteLock(tx, held.id)) await notifyLocks(tx)
   })

@@ -16,4 +16,10 @@ export {
 } from './fleetlock.ts'
 export { listRebootLocks, takeAwayLock, viewRebootLock, watchRebootLocks } from './reboot-locks.ts'
 export type { SlotRefusal } from './slots.ts'
-export { createRebootLockTable, decideRestart, mayInterrupt, releaseSlot } from './slots.ts'
+export {
+  createRebootLockTable,
+  decideRestart,
+  mayInterrupt,
+  releaseAllSlots,
+  releaseSlot,
+} from './slots.ts'

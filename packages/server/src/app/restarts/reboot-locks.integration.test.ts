@@ -19,6 +19,7 @@ import type { DeviceReport } from '@seaworthy/api/device-self'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import { systemSleep } from '@seaworthy/std/time'
+import { releaseSlot } from './slots.ts'
 import type { PushedRelease, TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -102,6 +103,15 @@ async function addTo(fleet: string): Promise<TestDevice> {
   return addDevice(client, server.url, key)
 }
 
+/** A device of another system, which has a token of its own. */
+async function addForeignTo(fleet: string): Promise<{ id: string; token: string }> {
+  const { device, token } = await client.api.call(createForeignDevice, {
+    params: { fleet },
+    body: { protocol: 'omaha', platform: 'linux/amd64' },
+  })
+  return { id: device.id, token }
+}
+
 test('D13 FleetLock: lock, lock again, full for others with 423, unlock, unlock by a non-holder', async () => {
   const key = basic(await makeFleet('doors', { slots: 1 }))
   assert.equal((await ask('steady-state', 'doors', 'A', key)).status, 200)
@@ -153,8 +163,8 @@ test('D13 FleetLock: each fault of a request has its status and the error form o
 test('D13 FleetLock attack: nobody takes or frees a slot without a credential of the fleet', async () => {
   const key = await makeFleet('banks', { slots: 1 })
   const stranger = await makeFleet('others', { slots: 1 })
-  const [device, neighbour] = [await addTo('banks'), await addTo('banks')]
-  assert.equal((await ask('pre-reboot', 'banks', 'x', `Bearer ${device.accessToken}`)).status, 200)
+  const [device, neighbour] = [await addForeignTo('banks'), await addForeignTo('banks')]
+  assert.equal((await ask('pre-reboot', 'banks', 'x', `Bearer ${device.token}`)).status, 200)
   const wrong = [
     null,
     'Bearer nonsense',
@@ -170,7 +180,7 @@ test('D13 FleetLock attack: nobody takes or frees a slot without a credential of
   // Neither the fleet's key nor a neighbour frees a slot that a device took by its own credential,
   // whatever id they send.
   for (const id of ['x', device.id]) {
-    for (const credential of [basic(key), `Bearer ${neighbour.accessToken}`]) {
+    for (const credential of [basic(key), `Bearer ${neighbour.token}`]) {
       assert.equal((await ask('steady-state', 'banks', id, credential)).status, 200)
     }
   }
@@ -179,7 +189,7 @@ test('D13 FleetLock attack: nobody takes or frees a slot without a credential of
   const reboot = { strategy: 'coordinated', slots: 3, ttlSeconds: null } as const
   await client.api.call(setFleet, { params: { fleet: 'banks' }, body: { reboot } })
   for (const id of ['x', 'y', 'z']) {
-    const { status } = await ask('pre-reboot', 'banks', id, `Bearer ${device.accessToken}`)
+    const { status } = await ask('pre-reboot', 'banks', id, `Bearer ${device.token}`)
     assert.equal(status, 200)
   }
   assert.deepEqual(await holders('banks'), [device.id])
@@ -269,9 +279,9 @@ test('D13 devices that are removed or moved while they ask leave no slot behind,
 test('D13 people see who holds a slot and may take it away, with a reason in the audit log', async () => {
   const key = basic(await makeFleet('ports', { slots: 2 }))
   const device = await addTo('ports')
-  await report(client, device, { update: { state: 'idle' } })
+  await report(client, device, { sequence: 1, update: { state: 'idle' } }, true)
   await ask('pre-reboot', 'ports', 'crane', key)
-  await ask('pre-reboot', 'ports', device.id, `Bearer ${device.accessToken}`)
+  await report(client, device, { sequence: 2, update: waiting() }, true)
   const { items, slots } = await client.api.call(listRebootLocks, { params: { fleet: 'ports' } })
   assert.equal(slots, 2)
   assert.deepEqual(
@@ -282,7 +292,7 @@ test('D13 people see who holds a slot and may take it away, with a reason in the
     ],
   )
   assert.equal(items[0]!.device, null)
-  assert.equal(items[1]!.device?.updateState, 'idle')
+  assert.equal(items[1]!.device?.updateState, 'installing')
   const params = { rebootLockId: items[0]!.id }
   const body = { reason: 'the crane was scrapped' }
   await client.api.call(releaseRebootLock, { params, body })
@@ -400,6 +410,80 @@ test('V12 an agent that waits gets a slot when one is free, and gives it back wh
   })
   await say(second, { sequence: 2, update: { state: 'rolled_back', sha256: release.sha256 } }, true)
   assert.deepEqual(await holders('trams'), [])
+})
+
+test('D13 V12 attack: whoever has the token of an agent neither takes, keeps nor frees a restart slot by FleetLock', async () => {
+  await makeFleet('quays', { slots: 1 })
+  const [first, second] = [await addTo('quays'), await addTo('quays')]
+  const thief = `Bearer ${first.accessToken}`
+  const tries = async () => [
+    (await ask('pre-reboot', 'quays', first.id, thief)).status,
+    (await ask('steady-state', 'quays', first.id, thief)).status,
+  ]
+  await report(client, first, { sequence: 1 }, true)
+  assert.deepEqual([await tries(), await holders('quays')], [[401, 401], []])
+  // The slot that the device signed to wait for is not freed while it restarts.
+  const granted = await report(client, first, { sequence: 2, update: waiting() }, true)
+  assert.equal(granted.assignment?.mayRestart, true)
+  assert.deepEqual([await tries(), await holders('quays')], [[401, 401], [first.id]])
+  const waits = { sequence: 1, update: waiting() }
+  assert.equal((await report(client, second, waits, true)).assignment?.mayRestart, false)
+  // Nor is it kept from its end.
+  const running = { product: 'acme', version: '1.0.0', sha256: release.sha256, counter: 1 }
+  const update = { state: 'committed', sha256: release.sha256 } as const
+  await report(client, first, { sequence: 3, running, committedCounter: 1, update }, true)
+  assert.deepEqual(await holders('quays'), [])
+})
+
+test('D13 attack: FleetLock neither frees nor keeps the slot that a device was given for its update, nor does an update end a slot of FleetLock', async () => {
+  await makeFleet('weirs', { slots: 2 })
+  const [offered, locking] = [await addForeignTo('weirs'), await addForeignTo('weirs')]
+  const db = server.openDatabase()
+  const slotOf = async (id: string) => {
+    const [row] = await db.reader.sql<{ sha256: string | null }[]>`
+      select sha256 from reboot_locks where holder = ${id}`
+    return row === undefined ? 'none' : row.sha256
+  }
+  try {
+    const wish = (what: Wish, { id, token }: { id: string; token: string }) =>
+      ask(what, 'weirs', id, basic(token)).then(({ status }) => status)
+    // A check-in took this slot; the test server has no Omaha image, so the row is written here.
+    await wish('pre-reboot', offered)
+    await db.write(
+      ({ sql }) =>
+        sql`update reboot_locks set sha256 = ${release.sha256}, sequence = 1 where holder = ${offered.id}`,
+    )
+    assert.equal(await wish('pre-reboot', offered), 200)
+    assert.equal(await slotOf(offered.id), release.sha256, 'it is still the slot of its update')
+    assert.equal(await wish('steady-state', offered), 200)
+    assert.equal(await slotOf(offered.id), release.sha256, 'the end of the update gives it back')
+    assert.equal(await wish('pre-reboot', locking), 200)
+    await db.write((tx) => releaseSlot(tx, locking.id))
+    await db.write((tx) => releaseSlot(tx, offered.id))
+    assert.deepEqual([await slotOf(offered.id), await slotOf(locking.id)], ['none', null])
+    assert.equal(await wish('steady-state', locking), 200)
+    assert.equal(await slotOf(locking.id), 'none')
+  } finally {
+    await db.close()
+  }
+})
+
+test('D13 attack: one FleetLock client in a loop is told to wait, and others with the same key are not', async () => {
+  const key = basic(await makeFleet('mints', { slots: 2 }))
+  const device = await addForeignTo('mints')
+  const senders = [
+    ['A', key],
+    [device.id, basic(device.token)],
+  ] as const
+  for (const [id, credential] of senders) {
+    // Every worker counts for itself, and the minute may turn meanwhile.
+    await waitUntil('the limit', async () => {
+      const many = Array.from({ length: 60 }, () => ask('pre-reboot', 'mints', id, credential))
+      const answers = await Promise.all(many)
+      return answers.some(({ status, kind }) => status === 429 && kind === 'too_many_requests')
+    })
+  }
+  assert.equal((await ask('steady-state', 'mints', 'B', key)).status, 200)
 })
 
 test('V12 windows and off: no leave to restart outside of the window, none at all when off; immediate asks for nothing', async () => {

@@ -49,17 +49,28 @@ export type SlotHolder = Pick<
   'fleet' | 'kind' | 'holder' | 'device' | 'sha256' | 'sequence'
 >
 
+/**
+ * Whether a check-in took the slot, for an update. FleetLock takes slots for nothing that is known
+ * here. A slot stays what it was taken for, so that whoever ends the one never ends the other.
+ */
+export function isOfUpdate({ sha256 }: Pick<SlotHolder, 'sha256'>): boolean {
+  return sha256 !== null
+}
+
 type RestartRefusal = Exclude<RestartReason, 'allowed' | 'held'>
 export type SlotRefusal = RestartRefusal | 'device_left'
 
 export type SlotAnswer =
-  /** `isHeld` is false where the fleet's strategy has no slots and allows the restart now. */
-  | { readonly kind: 'granted'; readonly isHeld: boolean }
+  /**
+   * `isNew` is false for a holder, and where the fleet's strategy has no slots and allows the
+   * restart now.
+   */
+  | { readonly kind: 'granted'; readonly isNew: boolean }
   | { readonly kind: 'refused'; readonly reason: SlotRefusal }
 
 /**
  * Takes a slot. A holder gets its slot again, even when slots were taken away or the window has
- * closed meanwhile.
+ * closed meanwhile; a slot for an update then becomes one for the update that it asks for now.
  */
 export async function acquireSlot(
   app: Pick<App, 'random' | 'zones'>,
@@ -77,19 +88,21 @@ export async function acquireSlot(
   if (policy === undefined) return { kind: 'refused', reason: 'off' }
   if (policy.strategy === 'coordinated') {
     const held = await getHolder(tx, holder)
-    // The slot may be given back at this very moment, so only a row that is still there counts.
-    if (held !== undefined && (await touchLock(tx, { ...holder, id: held.id, askedAt: now }))) {
-      return { kind: 'granted', isHeld: true }
+    if (held !== undefined) {
+      const { sha256, sequence } = isOfUpdate(held) && isOfUpdate(holder) ? holder : held
+      const touched = { id: held.id, sha256, sequence, askedAt: now }
+      // The slot may be given back at this very moment, so only a row that is still there counts.
+      if (await touchLock(tx, touched)) return { kind: 'granted', isNew: false }
     }
   }
   const holdersCount = policy.strategy === 'coordinated' ? await countHolders(tx, holder.fleet) : 0
   const verdict = judge(app.zones, policy, holdersCount, tags, now)
   if (verdict !== undefined) return { kind: 'refused', reason: verdict }
-  if (policy.strategy !== 'coordinated') return { kind: 'granted', isHeld: false }
+  if (policy.strategy !== 'coordinated') return { kind: 'granted', isNew: false }
   const id = newId('lock', now, app.random)
   await insertLock(tx, { ...holder, id, takenAt: now, askedAt: now, alarmedAt: null })
   await notifyLocks(tx)
-  return { kind: 'granted', isHeld: true }
+  return { kind: 'granted', isNew: true }
 }
 
 /** Why a device that holds no slot may not restart now, or `undefined` when it may. */
@@ -104,12 +117,19 @@ function judge(
   return reason === 'allowed' || reason === 'held' ? undefined : reason
 }
 
-/**
- * Frees whatever a device holds, after its update has timed out or was overtaken, or when it leaves
- * its fleet.
- */
+/** Frees the slot that a device took for its update, which has ended. */
 export async function releaseSlot(tx: WriteTx, deviceId: string): Promise<void> {
-  for (const { id } of await listLocksOfDevice(tx, deviceId)) {
+  const locks = await listLocksOfDevice(tx, deviceId)
+  await freeAll(tx, locks.filter(isOfUpdate))
+}
+
+/** Frees whatever a device holds, when it leaves its fleet. */
+export async function releaseAllSlots(tx: WriteTx, deviceId: string): Promise<void> {
+  await freeAll(tx, await listLocksOfDevice(tx, deviceId))
+}
+
+async function freeAll(tx: WriteTx, locks: readonly RebootLockRow[]): Promise<void> {
+  for (const { id } of locks) {
     if (await deleteLock(tx, id)) await notifyLocks(tx)
   }
 }
@@ -217,7 +237,7 @@ async function takeTurn(
     sequence: report.sequence,
   }
   const answer = await app.db.write((tx) => acquireSlot(app, tx, holder, tags, now))
-  if (answer.kind === 'granted' && answer.isHeld && !isHolder) await app.rebootLocks.reload()
+  if (answer.kind === 'granted' && answer.isNew) await app.rebootLocks.reload()
   return answer.kind === 'granted'
 }
 
@@ -250,7 +270,7 @@ function isOver(
   assigned: string | undefined,
 ): boolean {
   if (lock.fleet !== fleet.name) return true
-  if (lock.kind !== 'device' || lock.sha256 === null) return false
+  if (lock.kind !== 'device' || !isOfUpdate(lock)) return false
   if (lock.sha256 === wanted) return assigned !== wanted
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
   const { update, running } = report

@@ -26,8 +26,8 @@ import type { AttemptLimiter } from '../authenticate.ts'
 import { HttpError } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
 import { originOf, sendBytes } from '../request.ts'
-import type { FeedbackLimiter } from './feedback-limiter.ts'
-import { createFeedbackLimiter } from './feedback-limiter.ts'
+import type { MessageLimiter } from '../message-limiter.ts'
+import { createMessageLimiter } from '../message-limiter.ts'
 import type { Link } from './replies.ts'
 import { viewBase, viewCancel, viewConfirmation, viewDeployment, viewFiles } from './replies.ts'
 import {
@@ -49,7 +49,7 @@ interface Call {
   readonly query: URLSearchParams
   readonly tenant: string
   readonly identity: ForeignIdentity
-  readonly limiter: FeedbackLimiter
+  readonly limiter: MessageLimiter
   readonly link: Link
   readonly now: Date
 }
@@ -58,7 +58,7 @@ interface Call {
 const defaultTenant = 'DEFAULT'
 
 export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler {
-  const limiter = createFeedbackLimiter(app.clock)
+  const limiter = createMessageLimiter(app.clock)
   return {
     prefix: '/{tenant}/controller/v1/',
     matches: (path) => parseTarget(path) !== undefined,

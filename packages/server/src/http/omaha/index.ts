@@ -18,8 +18,8 @@ import { slowedPollSeconds } from '../../app/worker/index.ts'
 import { recordRefusal } from '../../app/access/index.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import { readBytes } from '../bodies.ts'
-import type { FeedbackLimiter } from '../ddi/feedback-limiter.ts'
-import { createFeedbackLimiter } from '../ddi/feedback-limiter.ts'
+import type { MessageLimiter } from '../message-limiter.ts'
+import { createMessageLimiter } from '../message-limiter.ts'
 import { bodyLimits } from '../limits.ts'
 import { HttpError, problemOf } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
@@ -37,7 +37,7 @@ const versionForm = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 const machineIdForm = /^[\x21-\x2e\x30-\x7e]{1,64}$/
 
 export function createOmahaHandler(app: App, attempts: AttemptLimiter): RawHandler {
-  const limiter = createFeedbackLimiter(app.clock)
+  const limiter = createMessageLimiter(app.clock)
   return {
     prefix: '/omaha/',
     methods: null,
@@ -54,7 +54,7 @@ export function createOmahaHandler(app: App, attempts: AttemptLimiter): RawHandl
 async function route(
   app: App,
   attempts: AttemptLimiter,
-  limiter: FeedbackLimiter,
+  limiter: MessageLimiter,
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
