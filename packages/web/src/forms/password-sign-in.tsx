@@ -1,5 +1,5 @@
 /** Sign-in with a password and a code, for browsers that refuse passkeys. */
-import { Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Button, Stack } from '@mantine/core'
 import { signInByPassword } from '@seaworthy/api/passwords'
 import type { SelfView } from '@seaworthy/api/sessions'
 import { useMutation } from '@tanstack/react-query'
@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { usePorts } from '../ports.ts'
 import { normalizeRecoveryCode } from '../recovery-codes.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
+import { PasswordFields } from './password-fields.tsx'
 
 /** Six digits of the authenticator, or a recovery code. */
 function readCode(text: string): string | undefined {
@@ -20,10 +21,9 @@ export function PasswordSignInForm({
   readonly onSession: (self: SelfView) => void
 }) {
   const { client } = usePorts()
-  const [name, setName] = useState('')
-  const [password, setPassword] = useState('')
-  const [text, setText] = useState('')
-  const code = readCode(text)
+  const [typed, setTyped] = useState({ name: '', password: '', code: '' })
+  const { name, password } = typed
+  const code = readCode(typed.code)
   const enter = useMutation({
     mutationFn: (given: string) =>
       client.call(signInByPassword, { body: { name: name.trim(), password, code: given } }),
@@ -37,35 +37,7 @@ export function PasswordSignInForm({
       }}
     >
       <Stack>
-        <TextInput
-          label="Name"
-          name="username"
-          autoComplete="username"
-          maxLength={100}
-          required
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        <PasswordInput
-          label="Password"
-          name="password"
-          autoComplete="current-password"
-          maxLength={128}
-          required
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
-        />
-        <TextInput
-          label="Code"
-          description="Six digits of your authenticator, or a recovery code."
-          name="code"
-          autoComplete="one-time-code"
-          spellCheck={false}
-          maxLength={60}
-          required
-          value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-        />
+        <PasswordFields purpose="entering" typed={typed} onType={setTyped} />
         <ErrorAlert error={enter.error} />
         <Button
           type="submit"

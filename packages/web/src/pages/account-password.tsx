@@ -1,9 +1,10 @@
 /** One’s own password with its authenticator, where the role may have one. */
-import { Button, Code, Group, Paper, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Code, Group, Paper, Stack, Text } from '@mantine/core'
 import { askPassword, removePassword, setPassword } from '@seaworthy/api/passwords'
 import type { SelfView } from '@seaworthy/api/sessions'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import { PasswordFields } from '../forms/password-fields.tsx'
 import { useRefreshSession, useSetSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { ErrorAlert } from '../ui/explained.tsx'
@@ -85,10 +86,9 @@ function SetDialog(props: {
   const { authenticator, onClose } = props
   const call = useConfirmedCall()
   const setSession = useSetSession()
-  const [name, setName] = useState(props.name)
-  const [password, setText] = useState('')
-  const [code, setCode] = useState('')
-  const digits = code.replaceAll(/\s/g, '')
+  const [typed, setTyped] = useState({ name: props.name, password: '', code: '' })
+  const { name, password } = typed
+  const digits = typed.code.replaceAll(/\s/g, '')
   return (
     <ActionDialog
       title="Set a password"
@@ -106,35 +106,7 @@ function SetDialog(props: {
         {authenticator.secret}
       </Code>
       <Stack gap="xs">
-        <TextInput
-          label="Name for signing in"
-          name="username"
-          autoComplete="username"
-          maxLength={100}
-          required
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        <PasswordInput
-          label="New password"
-          description="At least 12 characters, and hard to guess: four or more unrelated words, or what a password manager makes."
-          name="new-password"
-          autoComplete="new-password"
-          maxLength={128}
-          required
-          value={password}
-          onChange={(event) => setText(event.currentTarget.value)}
-        />
-        <TextInput
-          label="Code that the app shows"
-          name="code"
-          autoComplete="one-time-code"
-          inputMode="numeric"
-          maxLength={10}
-          required
-          value={code}
-          onChange={(event) => setCode(event.currentTarget.value)}
-        />
+        <PasswordFields purpose="choosing" typed={typed} onType={setTyped} />
       </Stack>
     </ActionDialog>
   )
