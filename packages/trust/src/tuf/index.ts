@@ -118,6 +118,7 @@ export {
   formatProblem,
   formatSignatureFile,
   isProposalComplete,
+  keepGenuineSignatures,
   mergeSignatures,
   parseSignatureFile,
   prepareProposal,

@@ -255,19 +255,31 @@ export async function prepareProposal(
   if (!(await isProposalComplete(proposal, current))) {
     throw new Refusal<ProposalRefusal>('proposal_incomplete', 'signatures are missing')
   }
+  const { documents } = await keepGenuineSignatures(proposal, current)
+  return documents.map(({ role, signed, signatures }) => ({
+    role,
+    version: signed.version,
+    signed,
+    bytes: formatMetadata({ signed, signatures }),
+  }))
+}
+
+/** The proposal without the signatures that do not count. */
+export async function keepGenuineSignatures(
+  proposal: Proposal,
+  current: CurrentMetadata,
+): Promise<Proposal> {
   const progress = await proposalProgress(proposal, current)
-  return proposal.documents.map(({ role, signed, signatures }) => {
-    const counted = new Set(
-      progress.filter((entry) => entry.role === role).flatMap(({ signedBy }) => signedBy),
-    )
-    const kept = signatures.filter(({ keyid }) => counted.has(keyid))
-    return {
-      role,
-      version: signed.version,
-      signed,
-      bytes: formatMetadata({ signed, signatures: kept }),
-    }
-  })
+  return {
+    ...proposal,
+    documents: proposal.documents.map((document) => {
+      const genuine = new Set(
+        progress.filter(({ role }) => role === document.role).flatMap(({ signedBy }) => signedBy),
+      )
+      const signatures = document.signatures.filter(({ keyid }) => genuine.has(keyid))
+      return { ...document, signatures }
+    }),
+  }
 }
 
 /** Throws `proposal_outdated` or `proposal_refused`. */

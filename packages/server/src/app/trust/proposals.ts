@@ -15,16 +15,16 @@ import type {
 } from '@seaworthy/trust/tuf'
 import {
   formatProposal,
+  keepGenuineSignatures,
   listReleases,
   mergeSignatures,
   noMetadata,
   parseProposal,
   parseSignatureFile,
   prepareProposal,
-  proposalProgress,
+  refuseProblems,
   roleKindOf,
   withChain,
-  refuseProblems,
 } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
@@ -371,23 +371,6 @@ function requireReachToChange(actor: Actor, proposal: Proposal): void {
     const product = productOfRole(role)
     if (product === undefined) requireUnscoped(actor, `${role} is of`)
     else requireWholeProduct(actor, product)
-  }
-}
-
-async function keepGenuineSignatures(
-  proposal: Proposal,
-  current: CurrentMetadata,
-): Promise<Proposal> {
-  const progress = await proposalProgress(proposal, current)
-  return {
-    ...proposal,
-    documents: proposal.documents.map((document) => {
-      const genuine = new Set(
-        progress.filter(({ role }) => role === document.role).flatMap(({ signedBy }) => signedBy),
-      )
-      const signatures = document.signatures.filter(({ keyid }) => genuine.has(keyid))
-      return { ...document, signatures }
-    }),
   }
 }
 
