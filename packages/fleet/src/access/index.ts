@@ -10,6 +10,7 @@ export {
 export type { Permission, Role, TokenRole } from './permissions.ts'
 export {
   checkGrant,
+  copyScope,
   coversGrant,
   coversScope,
   reachesEverything,

@@ -9,6 +9,14 @@ export interface Scope {
   readonly fleets: readonly string[] | null
 }
 
+/** The scope with lists of its own, as replies and statements take them. */
+export function copyScope({ products, fleets }: Scope): {
+  products: string[] | null
+  fleets: string[] | null
+} {
+  return { products: products && [...products], fleets: fleets && [...fleets] }
+}
+
 export interface Grant extends Scope {
   readonly role: Role
 }

@@ -42,6 +42,21 @@ export async function readPage<Row>(
   return { items, next: rows.length > limit && last !== undefined ? cursor(last) : null }
 }
 
+/** A page of a list by id, as people see its rows. */
+export async function listById<Row extends { readonly id: string }, View>(
+  query: PageQuery,
+  read: (part: { after: string; limit: number }) => Promise<readonly Row[]>,
+  view: (row: Row) => View,
+): Promise<Page<View>> {
+  const after = query.after ?? ''
+  const page = await readPage(
+    query,
+    (limit) => read({ after, limit }),
+    ({ id }) => id,
+  )
+  return viewPage(page, view)
+}
+
 /** The most bytes that the rows of a page may have together; one alone may have more. */
 const pageBytesMax = 2 * 1024 * 1024
 

@@ -2,6 +2,7 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface DeviceRow {
@@ -161,10 +162,10 @@ export async function listDevices(
       ${page.isClockOff ? sql`and ${clockIsOff(sql)}` : sql``}
       and (not ${page.isShared}::boolean or t.shared_since is not null)
       and (${page.fleet}::text is null or d.fleet = ${page.fleet})
-      and (${page.fleets === null ? null : [...page.fleets]}::text[] is null
-        or d.fleet = any(${page.fleets === null ? null : [...page.fleets]}::text[]))
-      and (${page.products === null ? null : [...page.products]}::text[] is null
-        or f.product = any(${page.products === null ? null : [...page.products]}::text[]))
+      and (${copyScope(page).fleets}::text[] is null
+        or d.fleet = any(${copyScope(page).fleets}::text[]))
+      and (${copyScope(page).products}::text[] is null
+        or f.product = any(${copyScope(page).products}::text[]))
     order by d.id limit ${page.limit}`
 }
 

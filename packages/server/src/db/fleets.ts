@@ -1,6 +1,7 @@
 /** Fleets and the keys with which devices join them. */
 import type { Scope } from '@seaworthy/fleet/access'
 import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
 
@@ -61,8 +62,7 @@ export async function listFleets(
   { sql }: ReadTx,
   page: { after: string; limit: number } & Scope,
 ): Promise<(FleetRow & { devicesCount: number })[]> {
-  const products = page.products === null ? null : [...page.products]
-  const fleets = page.fleets === null ? null : [...page.fleets]
+  const { products, fleets } = copyScope(page)
   return sql<(FleetRow & { devicesCount: number })[]>`
     select ${columns(sql)},
       (select count(*) from devices d where d.fleet = fleets.name) as "devicesCount"

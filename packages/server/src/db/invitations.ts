@@ -1,5 +1,6 @@
 /** Invitations. Of the code in the link only the SHA-256 is stored. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 import { isWithin } from './people.ts'
@@ -28,8 +29,8 @@ export async function insertInvitation({ sql }: WriteTx, row: InvitationRow): Pr
     insert into invitations (id, code_sha256, name, email, person_id, role, products, fleets,
       created_at, created_by, expires_at)
     values (${row.id}, ${Buffer.from(row.codeSha256)}, ${row.name}, ${row.email}, ${row.personId},
-      ${row.role}, ${row.products === null ? null : [...row.products]},
-      ${row.fleets === null ? null : [...row.fleets]}, ${row.createdAt}, ${row.createdBy},
+      ${row.role}, ${copyScope(row).products},
+      ${copyScope(row).fleets}, ${row.createdAt}, ${row.createdBy},
       ${row.expiresAt})`
 }
 

@@ -1,5 +1,6 @@
 /** Command lines that wait for a person to let them have a token. */
 import type { TokenRole } from '@seaworthy/fleet/access'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { lockKeys } from './lock-keys.ts'
 
@@ -54,8 +55,8 @@ export async function insertPairing({ sql }: WriteTx, row: PairingRow): Promise<
       fleets, lifetime_seconds, created_at, expires_at)
     values (${row.id}, ${Buffer.from(row.secretSha256)}, ${row.userCode}, ${row.machine},
       ${row.address}, ${row.network}, ${row.role},
-      ${row.products === null ? null : [...row.products]},
-      ${row.fleets === null ? null : [...row.fleets]}, ${row.lifetimeSeconds}, ${row.createdAt},
+      ${copyScope(row).products},
+      ${copyScope(row).fleets}, ${row.lifetimeSeconds}, ${row.createdAt},
       ${row.expiresAt})
     on conflict (user_code) do nothing`
   return rows.count === 1
@@ -85,8 +86,8 @@ export async function lockPairing({ sql }: WriteTx, id: string): Promise<Pairing
 export async function updatePairing({ sql }: WriteTx, row: PairingRow): Promise<void> {
   await sql`
     update pairings set role = ${row.role},
-      products = ${row.products === null ? null : [...row.products]},
-      fleets = ${row.fleets === null ? null : [...row.fleets]},
+      products = ${copyScope(row).products},
+      fleets = ${copyScope(row).fleets},
       state = ${row.state}, decided_by = ${row.decidedBy}
     where id = ${row.id}`
 }

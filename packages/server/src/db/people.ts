@@ -1,5 +1,6 @@
 /** People, their recovery codes, and the code of the first owner’s link. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { lockKeys } from './lock-keys.ts'
 
@@ -75,8 +76,7 @@ export async function listPeople(
 
 /** Whether what the rows have in `products` and `fleets` is within the scope. */
 export function isWithin({ sql }: ReadTx, scope: Scope) {
-  const products = scope.products === null ? null : [...scope.products]
-  const fleets = scope.fleets === null ? null : [...scope.fleets]
+  const { products, fleets } = copyScope(scope)
   return sql`
     (${products}::text[] is null or coalesce(products <@ ${products}::text[], false))
     and (${fleets}::text[] is null or coalesce(fleets <@ ${fleets}::text[], false))`
@@ -86,16 +86,16 @@ export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise
   await sql`
     insert into people (id, name, email, role, products, fleets, created_at, created_by, let_in_by)
     values (${person.id}, ${person.name}, ${person.email}, ${person.role},
-      ${person.products === null ? null : [...person.products]},
-      ${person.fleets === null ? null : [...person.fleets]},
+      ${copyScope(person).products},
+      ${copyScope(person).fleets},
       ${person.createdAt}, ${person.createdBy}, ${person.letInBy})`
 }
 
 export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promise<void> {
   await sql`
     update people set name = ${person.name}, email = ${person.email}, role = ${person.role},
-      products = ${person.products === null ? null : [...person.products]},
-      fleets = ${person.fleets === null ? null : [...person.fleets]},
+      products = ${copyScope(person).products},
+      fleets = ${copyScope(person).fleets},
       disabled_at = ${person.disabledAt}
     where id = ${person.id}`
 }

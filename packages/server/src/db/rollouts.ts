@@ -4,6 +4,7 @@
  * changes the rollout, its waves or its updates.
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
 
@@ -94,8 +95,7 @@ export async function listRollouts(
   },
 ): Promise<Rollout[]> {
   const { sql } = tx
-  const fleets = page.fleets === null ? null : [...page.fleets]
-  const products = page.products === null ? null : [...page.products]
+  const { products, fleets } = copyScope(page)
   const rows = await sql<RolloutRow[]>`
     select ${columns(sql)} from rollouts r
     where (${page.after}::text is null or r.id < ${page.after})

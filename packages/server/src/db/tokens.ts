@@ -1,7 +1,9 @@
 /** API tokens. Of the secret half only the SHA-256 is stored. */
 import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
+import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
+import { isWithin } from './people.ts'
 
 export interface TokenRow extends Grant {
   readonly id: string
@@ -50,8 +52,8 @@ export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<vo
     insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at,
       refreshed_from, line, holder, trades_used_until)
     values (${token.id}, ${token.name}, ${token.role},
-      ${token.products === null ? null : [...token.products]},
-      ${token.fleets === null ? null : [...token.fleets]},
+      ${copyScope(token).products},
+      ${copyScope(token).fleets},
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
       ${token.refreshedFrom}, ${token.line}, ${token.holder}, ${token.tradesUsedUntil})`
 }
@@ -64,13 +66,10 @@ export async function listTokens(
   { sql }: ReadTx,
   page: { after: string; limit: number; now: Date } & Scope,
 ): Promise<TokenRow[]> {
-  const products = page.products === null ? null : [...page.products]
-  const fleets = page.fleets === null ? null : [...page.fleets]
   return sql<TokenRow[]>`
     select ${columns(sql)} from tokens
     where id > ${page.after} and revoked_at is null and expires_at > ${page.now}
-      and (${products}::text[] is null or coalesce(products <@ ${products}::text[], false))
-      and (${fleets}::text[] is null or coalesce(fleets <@ ${fleets}::text[], false))
+      and ${isWithin({ sql }, page)}
     order by id limit ${page.limit}`
 }
 

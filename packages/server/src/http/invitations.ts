@@ -9,6 +9,7 @@ import {
   reinvitePerson,
   revokeInvitation,
 } from '@seaworthy/api/invitations'
+import { copyScope } from '@seaworthy/fleet/access'
 import * as people from '../app/people/index.ts'
 import { answerOf, asks, audited, endsRights, openedBy, read, tells } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -85,12 +86,8 @@ export const invitationEndpoints: readonly Endpoint[] = [
     async (app, tx, { body, browser }, judged) => {
       const opened = await people.acceptInvitation(tx, app, body, judged, browser)
       const self = await people.viewSelf(tx, opened.actor, await tx.now())
-      const { id, role, products, fleets } = opened.invitation
-      const grant = {
-        role,
-        products: products === null ? null : [...products],
-        fleets: fleets === null ? null : [...fleets],
-      }
+      const { id, role } = opened.invitation
+      const grant = { role, ...copyScope(opened.invitation) }
       return {
         ...openedBy(opened, self, { person: opened.actor.id, name: self.person.name, ...grant }),
         subject: id,

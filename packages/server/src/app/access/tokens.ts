@@ -1,6 +1,6 @@
 /** API tokens: made, traded, revoked. */
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
-import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
+import { checkGrant, copyScope, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
 import type { Allowance } from '@seaworthy/fleet/devices'
 import { spend } from '@seaworthy/fleet/devices'
@@ -23,7 +23,7 @@ import { createCredential } from './credentials.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 
 export interface NewToken {
   readonly name: string
@@ -191,8 +191,7 @@ export function viewToken(row: TokenRow): TokenView {
     id: row.id,
     name: row.name,
     role: row.role,
-    products: row.products === null ? null : [...row.products],
-    fleets: row.fleets === null ? null : [...row.fleets],
+    ...copyScope(row),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
     expiresAt: formatInstant(row.expiresAt),
@@ -208,10 +207,5 @@ export async function listTokens(
   now: Date,
 ): Promise<Page<TokenView>> {
   const { products, fleets } = grantOf(actor)
-  const page = await readPage(
-    query,
-    (limit) => db.listTokens(tx, { after: query.after ?? '', limit, now, products, fleets }),
-    (row) => row.id,
-  )
-  return viewPage(page, viewToken)
+  return listById(query, (part) => db.listTokens(tx, { ...part, now, products, fleets }), viewToken)
 }

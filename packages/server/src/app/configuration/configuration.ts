@@ -89,6 +89,19 @@ async function findSetting(
   )
 }
 
+/** Throws `configuration_too_large`. */
+async function putSetting(
+  tx: WriteTx,
+  actor: Actor,
+  scope: SettingScope,
+  setting: Pick<SettingRow, 'name' | 'version' | 'value' | 'holderKey' | 'holderCopy'>,
+): Promise<Omit<SettingRow, 'id'>> {
+  const row = { ...setting, setAt: await tx.now(), setBy: actor.id }
+  await db.putSetting(tx, scope, row)
+  await requireRoom(tx, scope)
+  return { ...row, device: scope.device }
+}
+
 /** Throws also `setting_of_other_kind`, `configuration_too_large`. */
 export async function setVariable(
   tx: WriteTx,
@@ -98,18 +111,8 @@ export async function setVariable(
   const scope = await scopeOf(tx, actor, asked)
   const version = await raiseVersion(tx, scope.fleet)
   await findSetting(tx, scope, asked.name, 'variable')
-  const row = {
-    name: asked.name,
-    version,
-    value: asked.value,
-    holderKey: null,
-    holderCopy: null,
-    setAt: await tx.now(),
-    setBy: actor.id,
-  }
-  await db.putSetting(tx, scope, row)
-  await requireRoom(tx, scope)
-  return viewVariable({ ...row, device: scope.device })
+  const content = { value: asked.value, holderKey: null, holderCopy: null }
+  return viewVariable(await putSetting(tx, actor, scope, { name: asked.name, version, ...content }))
 }
 
 /** Throws also `configuration_changed`, `setting_of_other_kind`, `configuration_too_large`. */
@@ -126,18 +129,9 @@ export async function setSecret(
   const scope = await scopeOf(tx, actor, asked)
   const version = await raiseVersion(tx, scope.fleet, asked.version)
   await findSetting(tx, scope, asked.name, 'secret')
-  const row = {
-    name: asked.name,
-    version,
-    value: null,
-    holderKey: base64Decode(asked.holderKey),
-    holderCopy: base64Decode(asked.holderCopy),
-    setAt: await tx.now(),
-    setBy: actor.id,
-  }
-  await db.putSetting(tx, scope, row)
-  await requireRoom(tx, scope)
-  return viewSecret({ ...row, device: scope.device })
+  const [holderKey, holderCopy] = [base64Decode(asked.holderKey), base64Decode(asked.holderCopy)]
+  const content = { value: null, holderKey, holderCopy }
+  return viewSecret(await putSetting(tx, actor, scope, { name: asked.name, version, ...content }))
 }
 
 /** Throws also `secret_not_found`, `configuration_changed`, `seal_unusable`. */

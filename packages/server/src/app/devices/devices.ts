@@ -18,7 +18,7 @@ import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-tr
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 import { isAsBefore } from './device-metadata.ts'
 import { leaveFleet } from './leave-fleet.ts'
 
@@ -147,12 +147,7 @@ export async function listDevices(
     fleets,
     products,
   }
-  const page = await readPage(
-    query,
-    (limit) => db.listDevices(tx, { ...scope, after: query.after ?? '', limit }),
-    (row) => row.id,
-  )
-  return viewPage(page, viewDevice)
+  return listById(query, (part) => db.listDevices(tx, { ...part, ...scope }), viewDevice)
 }
 
 /** Lists what the devices of a fleet showed of their enrolment. Throws `fleet_not_found`. */
@@ -165,18 +160,13 @@ export async function listEnrolments(
   if (fleet === undefined)
     throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${query.fleet}`)
   requireFleet(actor, fleet)
-  const page = await readPage(
+  return listById(
     query,
-    (limit) => db.listEnrolments(tx, { fleet: fleet.name, after: query.after ?? '', limit }),
-    (row) => row.id,
+    (part) => db.listEnrolments(tx, { ...part, fleet: fleet.name }),
+    ({ id: deviceId, name, publicKey, enrolment, seals }) => {
+      return { deviceId, name, publicKey, enrolment, seals }
+    },
   )
-  return viewPage(page, ({ id, name, publicKey, enrolment, seals }) => ({
-    deviceId: id,
-    name,
-    publicKey,
-    enrolment,
-    seals,
-  }))
 }
 
 const reportsShownMax = 20

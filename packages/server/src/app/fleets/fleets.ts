@@ -25,7 +25,7 @@ import { grantOf, requireFleet, createCredential } from '../access/index.ts'
 import type { App, Ports, TrustState } from '../app.ts'
 import { requireTrust } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import { listById, readPage, viewPage } from '../views.ts'
 
 export interface FleetChange {
   readonly pollSeconds?: number | undefined
@@ -224,10 +224,9 @@ export async function listProvisioningKeys(
   now: Date,
 ): Promise<Page<ProvisioningKeyView>> {
   const { name } = await findFleet(tx, actor, query.fleet)
-  const page = await readPage(
+  return listById(
     query,
-    (limit) => keys.listProvisioningKeys(tx, { fleet: name, after: query.after ?? '', limit, now }),
-    (row) => row.id,
+    (part) => keys.listProvisioningKeys(tx, { ...part, fleet: name, now }),
+    viewProvisioningKey,
   )
-  return viewPage(page, viewProvisioningKey)
 }

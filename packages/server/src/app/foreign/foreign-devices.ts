@@ -23,7 +23,7 @@ import { findDevice } from '../devices/index.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import { listById } from '../views.ts'
 
 export interface WantedForeignDevice {
   readonly fleet: string
@@ -240,12 +240,11 @@ export async function listGatewayTokens(
   query: PageQuery & { readonly fleet: string },
 ): Promise<Page<GatewayTokenView>> {
   const { name } = await findFleet(tx, actor, query.fleet)
-  const page = await readPage(
+  return listById(
     query,
-    (limit) => db.listGatewayTokens(tx, { fleet: name, after: query.after ?? '', limit }),
-    (row) => row.id,
+    (part) => db.listGatewayTokens(tx, { ...part, fleet: name }),
+    viewGatewayToken,
   )
-  return viewPage(page, viewGatewayToken)
 }
 
 export function viewGatewayToken(row: GatewayTokenRow): GatewayTokenView {

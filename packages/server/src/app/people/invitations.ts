@@ -2,7 +2,7 @@
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import type { InvitationView } from '@seaworthy/api/invitations'
 import type { Grant } from '@seaworthy/fleet/access'
-import { coversGrant } from '@seaworthy/fleet/access'
+import { copyScope, coversGrant } from '@seaworthy/fleet/access'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -17,7 +17,7 @@ import { findMaker, grantOf, hashCode } from '../access/index.ts'
 import type { App, Ports } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 import type { JudgedPasskey } from './arrivals.ts'
 import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
 import type { Site } from './ceremonies.ts'
@@ -126,12 +126,11 @@ export async function listInvitations(
   now: Date,
 ): Promise<Page<InvitationView>> {
   const { products, fleets } = grantOf(actor)
-  const page = await readPage(
+  return listById(
     query,
-    (limit) => db.listInvitations(tx, { after: query.after ?? '', limit, now, products, fleets }),
-    (row) => row.id,
+    (part) => db.listInvitations(tx, { ...part, now, products, fleets }),
+    viewInvitation,
   )
-  return viewPage(page, viewInvitation)
 }
 
 export function viewInvitation(row: InvitationRow): InvitationView {
@@ -141,8 +140,7 @@ export function viewInvitation(row: InvitationRow): InvitationView {
     email: row.email,
     personId: row.personId,
     role: row.role,
-    products: row.products === null ? null : [...row.products],
-    fleets: row.fleets === null ? null : [...row.fleets],
+    ...copyScope(row),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
     expiresAt: formatInstant(row.expiresAt),

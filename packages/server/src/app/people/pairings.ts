@@ -5,7 +5,7 @@
  */
 import type { PairingView } from '@seaworthy/api/pairings'
 import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
-import { checkGrant, coversGrant, permissionsOf, roles } from '@seaworthy/fleet/access'
+import { checkGrant, copyScope, coversGrant, permissionsOf, roles } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
@@ -289,8 +289,7 @@ function viewPairing(row: PairingRow, person: Grant): PairingView {
     createdAt: formatInstant(row.createdAt),
     expiresAt: formatInstant(row.expiresAt),
     role: row.role,
-    products: row.products === null ? null : [...row.products],
-    fleets: row.fleets === null ? null : [...row.fleets],
+    ...copyScope(row),
     lifetimeSeconds: row.lifetimeSeconds,
     roles: rolesToGive(person),
   }

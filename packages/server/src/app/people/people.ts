@@ -1,7 +1,7 @@
 /** What is decided about people: their roles, and whether they may come in at all. */
 import type { PersonView } from '@seaworthy/api/people'
 import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
-import { checkGrant, coversGrant, coversScope } from '@seaworthy/fleet/access'
+import { checkGrant, copyScope, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
@@ -16,7 +16,7 @@ import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 import { endWaysIn } from './ways-in.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 
 export function viewPerson(row: ListedPerson): PersonView {
   return {
@@ -24,8 +24,7 @@ export function viewPerson(row: ListedPerson): PersonView {
     name: row.name,
     email: row.email,
     role: row.role,
-    products: row.products === null ? null : [...row.products],
-    fleets: row.fleets === null ? null : [...row.fleets],
+    ...copyScope(row),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
     disabledAt: instantOrNull(row.disabledAt),
@@ -42,12 +41,7 @@ export async function listPeople(
 ): Promise<Page<PersonView>> {
   const { products, fleets } = grantOf(actor)
   const scope = { self: actor.id, products, fleets }
-  const page = await readPage(
-    query,
-    (limit) => db.listPeople(tx, { ...scope, after: query.after ?? '', limit }),
-    (row) => row.id,
-  )
-  return viewPage(page, viewPerson)
+  return listById(query, (part) => db.listPeople(tx, { ...part, ...scope }), viewPerson)
 }
 
 /** Throws `person_not_found`, `out_of_scope`. */

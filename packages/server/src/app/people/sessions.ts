@@ -25,7 +25,7 @@ import type { App, Ports, WriteTx } from '../app.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 import type { Ceremony, Site } from './ceremonies.ts'
 import {
   beginCeremony,
@@ -245,16 +245,12 @@ export async function listSessions(
   const seesAll = permissionsOf(role).includes('person:read')
   const personId = seesAll ? (query.person ?? null) : actor.id
   const idleSince = new Date(now.getTime() - sessionLimits.idleMs)
-  const page = await readPage(
+  const whose = { now, idleSince, personId, self: actor.id, products, fleets }
+  return listById(
     query,
-    (limit) =>
-      db.listSessions(tx, {
-        ...{ after: query.after ?? '', limit, now, idleSince, personId },
-        ...{ self: actor.id, products, fleets },
-      }),
-    (row) => row.id,
+    (part) => db.listSessions(tx, { ...part, ...whose }),
+    (row) => viewSession(row, actor),
   )
-  return viewPage(page, (row) => viewSession(row, actor))
 }
 
 function viewSession(row: ListedSession, actor: Actor): SessionView {

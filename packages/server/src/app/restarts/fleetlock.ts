@@ -28,7 +28,7 @@ import type { RebootLockRefusal } from '../refusals.ts'
 import type { SlotAnswer, SlotHolder } from './slots.ts'
 import { acquireSlot, isOfUpdate } from './slots.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import { listById } from '../views.ts'
 
 type Deps = Pick<App, 'db' | 'foreignIdentities' | 'random' | 'rebootLocks' | 'zones'>
 
@@ -141,12 +141,11 @@ export async function listFleetLockKeys(
   query: PageQuery & { readonly fleet: string },
 ): Promise<Page<FleetLockKeyView>> {
   const { name } = await findFleet(tx, actor, query.fleet)
-  const page = await readPage(
+  return listById(
     query,
-    (limit) => db.listFleetLockKeys(tx, { fleet: name, after: query.after ?? '', limit }),
-    (row) => row.id,
+    (part) => db.listFleetLockKeys(tx, { ...part, fleet: name }),
+    viewFleetLockKey,
   )
-  return viewPage(page, viewFleetLockKey)
 }
 
 /** Throws `fleetlock_key_not_found`, `out_of_scope`. */

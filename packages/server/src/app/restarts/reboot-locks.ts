@@ -16,7 +16,7 @@ import type { App } from '../app.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { instantOrNull, listById } from '../views.ts'
 
 /**
  * Lists the slots within the actor's scope, oldest first. Throws `fleet_not_found`, `out_of_scope`.
@@ -28,13 +28,13 @@ export async function listRebootLocks(
   now: Date,
 ): Promise<Page<RebootLockView> & { readonly slots: number | null }> {
   const { name, reboot } = await findFleet(tx, actor, query.fleet)
-  const page = await readPage(
+  const page = await listById(
     query,
-    (limit) => db.listLocks(tx, { fleet: name, after: query.after ?? '', limit }),
-    (row) => row.id,
+    (part) => db.listLocks(tx, { ...part, fleet: name }),
+    (row) => viewRebootLock(row, now),
   )
   const slots = reboot.strategy === 'coordinated' ? reboot.slots : null
-  return { ...viewPage(page, (row) => viewRebootLock(row, now)), slots }
+  return { ...page, slots }
 }
 
 /** Throws `reboot_lock_not_found`, `out_of_scope`. */
