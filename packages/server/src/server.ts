@@ -21,6 +21,7 @@ import { createFleetTable } from './app/fleets/index.ts'
 import {
   createAccountChanges,
   createRefusalLimiter,
+  createRegistryChanges,
   createTokenReader,
   deviceAudience,
 } from './app/access/index.ts'
@@ -248,6 +249,7 @@ async function createApp(
     health,
     refusals: createRefusalLimiter(clock),
     accountChanges: createAccountChanges(clock),
+    registryChanges: createRegistryChanges(clock),
     pairingPaces: createPairingPaces(),
     slowHashes: createSlowHashes(),
     oldCodeTries: createRefusalLimiter(clock),

@@ -4,7 +4,7 @@
  * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { Allowance } from '@seaworthy/fleet/devices'
+import type { Allowance, Spending } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
@@ -31,6 +31,7 @@ import type { ForeignState } from '../db/foreign-check-ins.ts'
 import type { ForeignProtocol } from '../db/foreign-devices.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
+import type { Actor } from './access/actors.ts'
 import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
 import type { Tracer } from './traces/spans.ts'
@@ -72,6 +73,7 @@ export interface App extends Ports {
   readonly health: Health
   readonly refusals: RefusalLimiter
   readonly accountChanges: AccountChanges
+  readonly registryChanges: RegistryChanges
   readonly pairingPaces: PairingPaces
   readonly slowHashes: SlowHashes
   /** Tries of old recovery codes, by the part that finds them. */
@@ -135,6 +137,12 @@ export interface ReleaseFile {
 export interface ReleaseFileLists {
   get(key: string): readonly ReleaseFile[] | undefined
   set(key: string, files: readonly ReleaseFile[]): void
+}
+
+/** How much a token may change in the registry. */
+export interface RegistryChanges {
+  /** Spends one change, where it is allowed. */
+  spend(actor: Actor): Spending
 }
 
 /** How long command lines that wait for a person wait between two questions. */

@@ -1,6 +1,7 @@
 /** Answers the registry's questions from `app`, for the actor of each request. */
 import type { IncomingMessage } from 'node:http'
 import type { Actor } from '../app/access/index.ts'
+import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/access/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
@@ -28,6 +29,10 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     sleep: app.sleep,
     authorize: (request, access) => authorize(app, limiter, request, access),
     issueToken: (request) => issueToken(app, limiter, request),
+    spendChange: (actor) => {
+      const spending = app.registryChanges.spend(actor)
+      return spending.isAllowed ? undefined : Math.ceil(spending.waitMs / secondMs)
+    },
     onEvent: ({ kind, actor, repository, ...event }) => {
       const { isRepeated, ...facts } = { isRepeated: false, ...event }
       return recordRegistryChange(app, { kind, actor, repository, facts, isRepeated })

@@ -49,7 +49,12 @@ export {
   signToken,
 } from './device-tokens.ts'
 export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refusal-records.ts'
-export { decideRegistryAccess, recordRegistryChange, tradeCredential } from './registry.ts'
+export {
+  createRegistryChanges,
+  decideRegistryAccess,
+  recordRegistryChange,
+  tradeCredential,
+} from './registry.ts'
 export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export type { IssuedToken } from './tokens.ts'

@@ -3,14 +3,16 @@
  * changed there.
  */
 import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
-import { minuteMs } from '@seaworthy/std/time'
+import type { Allowance } from '@seaworthy/fleet/devices'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getDevice } from '../../db/devices.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { deleteRecordedPushes, isRecordedPush, setRecordedPush } from '../../db/recorded-pushes.ts'
 import { getToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
-import type { App } from '../app.ts'
+import type { App, Ports, RegistryChanges } from '../app.ts'
+import { createSpendings } from '../worker/index.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
 import { hasEnded, identify } from './sign-in.ts'
 
@@ -153,6 +155,21 @@ async function mayUse(
     case 'provisioning-key':
     case 'anonymous':
       return false
+  }
+}
+
+/**
+ * What one line of tokens may change: each change is an entry of the log that all share, and a tag
+ * can be moved back and forth for ever. A whole registry may be copied at once; a day of builds
+ * that all push something new comes nowhere near.
+ */
+const changesOfToken: Allowance = { burst: 5000, everyMs: 3 * secondMs }
+
+/** Counts in memory; every worker counts for itself. */
+export function createRegistryChanges(clock: Ports['clock']): RegistryChanges {
+  const spendings = createSpendings(clock, changesOfToken)
+  return {
+    spend: (actor) => spendings.spend(actor.kind === 'token' ? actor.token.line : actor.id),
   }
 }
 

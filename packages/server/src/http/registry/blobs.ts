@@ -10,7 +10,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { hasBody, readPieces } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
 import { challenge, pullOf } from './challenges.ts'
-import { RegistryError } from './errors.ts'
+import { RegistryError, requireChange } from './errors.ts'
 import type { RegistryPorts } from './ports.ts'
 import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './requests.ts'
 
@@ -92,6 +92,7 @@ export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Diges
     throw new RegistryError(403, 'DENIED', 'a signed release needs this blob')
   }
   const actor = await call.stillMay()
+  requireChange(ports, actor)
   if (!(await store.deleteBlob(repository, digest))) {
     throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
   }

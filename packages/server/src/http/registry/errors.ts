@@ -10,6 +10,7 @@ import { ObjectStoreError } from '@seaworthy/oci/store/s3'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { HttpRefusal } from '../problems.ts'
 import { HttpError } from '../problems.ts'
+import type { RegistryPorts } from './ports.ts'
 
 export type RegistryErrorCode =
   | 'BLOB_UNKNOWN'
@@ -81,6 +82,21 @@ export function tooManyRequests(retryAfterSeconds: number): RegistryError {
   return new RegistryError(429, 'TOOMANYREQUESTS', 'too many requests', {
     headers: { 'retry-after': String(retryAfterSeconds) },
   })
+}
+
+/** Throws 429 where the actor has no change left. */
+export function requireChange<Actor>(
+  ports: Pick<RegistryPorts<Actor>, 'spendChange'>,
+  actor: Actor,
+): void {
+  const seconds = ports.spendChange(actor)
+  if (seconds === undefined) return
+  throw new RegistryError(
+    429,
+    'TOOMANYREQUESTS',
+    `this token has changed more here than any build needs, and each change is an entry of the log: it may change something again in ${seconds} s`,
+    { headers: { 'retry-after': String(seconds) } },
+  )
 }
 
 /** The answer to an error, or `undefined` for a bug or a failure outside the program. */

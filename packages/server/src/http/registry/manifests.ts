@@ -10,7 +10,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { readBytes } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
 import type { RegistryCall } from './blobs.ts'
-import { RegistryError, sendJson } from './errors.ts'
+import { RegistryError, requireChange, sendJson } from './errors.ts'
 import type { RegistryEvent } from './ports.ts'
 import { parsePageSize } from './requests.ts'
 
@@ -62,6 +62,8 @@ export async function putManifest<Actor>(
       ? await look(ports.store, repository, parsed.digest)
       : await findKnown(ports.store, repository, bytes)
   const tagged = tag === undefined ? undefined : await ports.store.resolveTag(repository, tag)
+  const isRepeated = known?.isWhole === true && (tag === undefined || tagged === known.digest)
+  if (!isRepeated) requireChange(ports, actor)
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,
@@ -74,7 +76,7 @@ export async function putManifest<Actor>(
     repository,
     digest,
     mediaType: manifest.mediaType,
-    isRepeated: known?.isWhole === true && (tag === undefined || tagged === digest),
+    isRepeated,
   }
   const artifactType = manifestArtifactType(manifest)
   if (artifactType !== undefined) event.artifactType = artifactType
@@ -144,6 +146,7 @@ export async function deleteManifest<Actor>(
   if (parsed.kind === 'tag') {
     const { tag } = parsed
     const actor = await call.stillMay()
+    requireChange(ports, actor)
     if (!(await store.deleteTag(repository, tag))) throw unknown()
     await ports.onEvent({ kind: 'tag_deleted', actor, repository, tag })
   } else {
@@ -152,6 +155,7 @@ export async function deleteManifest<Actor>(
       throw new RegistryError(403, 'DENIED', 'a signed release needs this manifest')
     }
     const actor = await call.stillMay()
+    requireChange(ports, actor)
     if (!(await store.deleteManifest(repository, digest))) throw unknown()
     await ports.onEvent({ kind: 'manifest_deleted', actor, repository, digest })
   }

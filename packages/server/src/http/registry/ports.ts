@@ -70,6 +70,11 @@ export interface RegistryPorts<Actor> {
   authorize(request: IncomingMessage, access: RegistryAccess): Promise<AuthorizeResult<Actor>>
   /** Scopes that are not allowed are left out of the token, not refused. */
   issueToken(request: TokenRequest): Promise<IssueResult>
+  /**
+   * Asked before each change of which there will be an event. Answers for how many seconds the
+   * actor must wait before the next one, where it has none left.
+   */
+  spendChange(actor: Actor): number | undefined
   /** Awaited before the change is acknowledged. */
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */

@@ -37,13 +37,22 @@ interface World {
   url: string
   store: RegistryStore
   events: RegistryEvent<string>[]
+  /** How many changes are left. */
+  changesLeft: number
   roots: Digest[]
   server: Server
 }
 
 /** `all-pass` may do everything, `read-pass` pulls only, and `locked/…` is for nobody. */
 async function serve(store: RegistryStore): Promise<World> {
-  const world: World = { url: '', store, events: [], roots: [], server: createServer() }
+  const world: World = {
+    url: '',
+    store,
+    events: [],
+    changesLeft: Infinity,
+    roots: [],
+    server: createServer(),
+  }
   const handler = createRegistryHandler<string>({
     store,
     log: silentLog,
@@ -53,6 +62,7 @@ async function serve(store: RegistryStore): Promise<World> {
     uploadBytesMax: 50_000_000,
     tokenUrl: () => `${world.url}/v2/token`,
     roots: async () => world.roots,
+    spendChange: () => (world.changesLeft-- > 0 ? undefined : 3),
     onEvent: async (event) => void world.events.push(event),
     async authorize(request, access) {
       const token = /^Bearer token-(.+)$/.exec(request.headers.authorization ?? '')?.[1]
@@ -391,6 +401,39 @@ function walk(
           (e) => e.kind === 'manifest_put' && e.tag === 'v1' && e.actor === 'all-pass',
         ),
       )
+    })
+
+    it('T9 attack: a tag that is moved back and forth ends in a clear 429; repeated pushes spend nothing', async () => {
+      const images = [await putImage('moved', 'a', 'one'), await putImage('moved', 'b', 'two')]
+      const put = (reference: string, n: number) =>
+        call('PUT', `/v2/moved/manifests/${reference}`, {
+          body: images[n % 2]!.bytes,
+          headers: { 'content-type': mediaTypes.manifest },
+        })
+      const before = world.events.length
+      world.changesLeft = 10
+      try {
+        let moves = 0
+        let last = await put('latest', moves)
+        while (last.status === 201 && moves < 50) last = await put('latest', ++moves)
+        requireError(last, 429, 'TOOMANYREQUESTS')
+        assert.equal(last.headers.get('retry-after'), '3')
+        assert.deepEqual([moves, world.events.length - before], [10, 10])
+        // The tag is as it was, and neither it nor anything else can be taken away.
+        const kept = await call('GET', '/v2/moved/manifests/latest')
+        assert.equal(kept.headers.get('docker-content-digest'), images[1]!.descriptor.digest)
+        for (const path of ['manifests/latest', `manifests/${images[0]!.descriptor.digest}`]) {
+          requireError(await call('DELETE', `/v2/moved/${path}`), 429, 'TOOMANYREQUESTS')
+        }
+        const blobPath = `/v2/moved/blobs/${blob('one').digest}`
+        requireError(await call('DELETE', blobPath), 429, 'TOOMANYREQUESTS')
+        assert.equal((await call('HEAD', blobPath)).status, 200)
+        // The same once more changes nothing.
+        assert.equal((await put('latest', 1)).status, 201)
+        assert.equal((await put(images[0]!.descriptor.digest, 0)).status, 201)
+      } finally {
+        world.changesLeft = Infinity
+      }
     })
 
     it('end-7: refuses bad manifests', async () => {
