@@ -3,17 +3,9 @@
  * server.
  */
 import { posix } from 'node:path'
+import type { Rule } from './rule.ts'
+import { findPattern } from './rule.ts'
 import type { SourceFile } from './source-tree.ts'
-
-export interface Rule {
-  readonly name: string
-  readonly appliesTo: (file: SourceFile) => boolean
-  readonly check: (file: SourceFile) => { line: number; text: string }[]
-  /** Path and text of files that break the rule: each must be found. */
-  readonly caught: readonly (readonly [path: string, source: string])[]
-  /** Files that come close and are right. */
-  readonly passes: readonly (readonly [path: string, source: string])[]
-}
 
 /** Workspace packages each package may import. */
 const allowedPackages: Record<string, readonly string[]> = {
@@ -285,15 +277,3 @@ export const importRules: Rule[] = [
     passes: [['packages/oci/src/a.test.ts', "import { a } from './store.suite.ts'"]],
   },
 ]
-
-/** Every match in the code (not in strings or comments), with its line. */
-export function findPattern(
-  file: SourceFile,
-  pattern: RegExp,
-  describe: (match: string) => string,
-): { line: number; text: string }[] {
-  return [...file.code.matchAll(pattern)].map((match) => ({
-    line: file.code.slice(0, match.index).split('\n').length,
-    text: describe(match[0].trim()),
-  }))
-}

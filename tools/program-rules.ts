@@ -4,7 +4,7 @@
  */
 import { optionalProgramNames } from '../packages/std/src/testing/programs.ts'
 import type { SourceFile } from './source-tree.ts'
-import type { Rule } from './import-rules.ts'
+import type { Rule } from './rule.ts'
 
 /** Programs of packages that are `Essential: yes` on Debian, so they are everywhere. */
 const everywhere = /^(?:\/bin\/(?:sh|true|false)|sh|tar|sha256sum|mkfifo|id|chown|sync|stty)$/

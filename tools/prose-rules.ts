@@ -1,5 +1,5 @@
 /** How comments are written: their width, and what they begin with. */
-import type { Rule } from './import-rules.ts'
+import type { Rule } from './rule.ts'
 import { lineAt } from './source-scan.ts'
 import type { SourceFile } from './source-tree.ts'
 

@@ -2,7 +2,7 @@
  * A list that is spread into a call goes onto the stack: one that a stranger can make long ends the
  * program (`RangeError: Maximum call stack size exceeded`, from about 120 000 elements on).
  */
-import type { Rule } from './import-rules.ts'
+import type { Rule } from './rule.ts'
 
 /** Calls whose list grows with the data; what forwards the arguments that it got is none. */
 const takesAny =
