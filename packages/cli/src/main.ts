@@ -69,6 +69,7 @@ const ports: CliPorts = {
   out: createScreen(process.stdout),
   err,
   prompt: createPrompt(process.stdin, err),
+  input: process.stdin,
   createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 60_000 }),
   runForeground: (file, args) =>
     new Promise((resolve, reject) => {

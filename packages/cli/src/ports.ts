@@ -52,6 +52,8 @@ export interface CliPorts {
   out: Screen
   err: Screen
   prompt: Prompt
+  /** Standard input, whatever it is: a pipe, a file, or a socket, which no path opens. */
+  readonly input: AsyncIterable<Uint8Array>
   createTransport(options: TransportOptions): ClosableTransport
   /**
    * Runs another program of ours in the foreground, signals passed on; resolves with its exit code.

@@ -19,7 +19,7 @@ import { formatAgo } from '../output/format.ts'
 import { collect, durationWithDefault, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, tokenPath, withSession } from '../session.ts'
-import { readBounded, writeDurably } from '../state/files.ts'
+import { readFileOrInput, writeDurably } from '../state/files.ts'
 
 type Role = TokenView['role']
 
@@ -180,7 +180,9 @@ async function identify(context: Context, file: string | undefined): Promise<voi
 }
 
 async function readPasted(context: Context, file: string | undefined): Promise<string> {
-  if (file !== undefined) return utf8Decode(await readBounded(file, pastedBytesMax))
+  if (file !== undefined) {
+    return utf8Decode(await readFileOrInput(context.ports, file, pastedBytesMax))
+  }
   if (context.ports.prompt.isInteractive) {
     const [text] = await context.ports.prompt.askSecrets(['Token: '])
     return text!

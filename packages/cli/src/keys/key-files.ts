@@ -16,7 +16,7 @@ import {
 } from '@seaworthy/trust/keys'
 import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
-import { readBounded } from '../state/files.ts'
+import { readBounded, readFileOrInput } from '../state/files.ts'
 import { readPassphrase } from './passphrases.ts'
 
 const argon2Async = promisify(argon2)
@@ -122,7 +122,7 @@ export function createPassphraseSource(
             wayOut: 'Give one for all keys, or one for each in the same order.',
           })
         }
-        return await readPassphraseFile(file)
+        return await readPassphraseFile(ports, file)
       }
       const fromEnvironment = ports.environment['SEAWORTHY_PASSPHRASE']
       if (fromEnvironment !== undefined && fromEnvironment !== '') {
@@ -141,7 +141,7 @@ export async function readNewPassphrase(
   path: string,
   file: string | undefined,
 ): Promise<string> {
-  if (file !== undefined) return checkPassphrase(await readPassphraseFile(file))
+  if (file !== undefined) return checkPassphrase(await readPassphraseFile(ports, file))
   const given = ports.environment['SEAWORTHY_PASSPHRASE']
   if (given !== undefined && given !== '') {
     return checkPassphrase(readPassphrase(given, 'SEAWORTHY_PASSPHRASE'))
@@ -170,8 +170,8 @@ function checkPassphrase(passphrase: string): string {
 /** The limit leaves room for further lines, which are not read. */
 const passphraseFileBytesMax = 64 * 1024
 
-async function readPassphraseFile(path: string): Promise<string> {
-  return readPassphrase(await readBounded(path, passphraseFileBytesMax), path)
+async function readPassphraseFile(ports: Pick<CliPorts, 'input'>, path: string): Promise<string> {
+  return readPassphrase(await readFileOrInput(ports, path, passphraseFileBytesMax), path)
 }
 
 function nobodyToAsk(path: string): CliError {

@@ -100,15 +100,43 @@ export async function readBounded(
       const { bytesRead } = await file.read(part, 0, wanted, null)
       if (bytesRead === 0) break
       whole.add(part.subarray(0, bytesRead))
-      if (whole.length > maxBytes)
-        throw new CliError('failed', `${path}: longer than ${maxBytes} bytes`, {
-          wayOut: 'It is not the file that this takes: check the path.',
-        })
+      if (whole.length > maxBytes) throw tooLong(path, maxBytes)
     }
     return whole.take()
   } finally {
     await file.close()
   }
+}
+
+const inputPath = '/dev/stdin'
+
+/**
+ * Like `readBounded`; without a path it reads standard input. Where another program started this
+ * one, that may be a socket, which no path opens.
+ */
+export async function readFileOrInput(
+  { input }: { readonly input: AsyncIterable<Uint8Array> },
+  path: string | undefined,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readBounded(path ?? inputPath, maxBytes)
+  } catch (error) {
+    const isSocket = error instanceof Error && 'code' in error && error.code === 'ENXIO'
+    if (!isSocket || (path ?? inputPath) !== inputPath) throw error
+  }
+  const whole = createByteCollector()
+  for await (const part of input) {
+    if (whole.length + part.length > maxBytes) throw tooLong(inputPath, maxBytes)
+    whole.add(part)
+  }
+  return whole.take()
+}
+
+function tooLong(path: string, maxBytes: number): CliError {
+  return new CliError('failed', `${path}: longer than ${maxBytes} bytes`, {
+    wayOut: 'It is not the file that this takes: check the path.',
+  })
 }
 
 /** Like `readBounded`, but `undefined` when there is no such file. Any other error is thrown. */

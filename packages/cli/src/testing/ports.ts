@@ -42,6 +42,7 @@ export function testPorts(changes: Partial<CliPorts> = {}): CliPorts & {
       askSecrets: () => Promise.reject(new Error('nobody is there')),
       askYesNo: () => Promise.reject(new Error('nobody is there')),
     },
+    input: (async function* nothing() {})(),
     createTransport: () => {
       throw new Error('this test has no network')
     },
