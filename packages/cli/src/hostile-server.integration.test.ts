@@ -4,40 +4,20 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import { packBundle } from '@seaworthy/oci/bundle/pack'
 import type { ContentTarget } from '@seaworthy/oci/content'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { digestOf } from '@seaworthy/oci/digests'
 import { httpsTransport } from '@seaworthy/oci/transport'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import type { HttpRequest, Transport } from '@seaworthy/std/http'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import { dayMs, ManualClock } from '@seaworthy/std/time'
-import type { CliPorts } from './ports.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { CliUser } from './testing/cli-user.ts'
+import type { Fake, Lie } from './testing/lying-server.ts'
+import { bodyOf, lyingTransport } from './testing/lying-server.ts'
 import { startServer } from './testing/server.ts'
-
-/** Changes the text of a reply: `undefined` leaves it as it is. */
-type Lie = (request: HttpRequest, text: string) => string | undefined
-
-/** Answers by itself, without asking the real server. */
-type Fake = (
-  request: HttpRequest,
-) => string | { bytes: Uint8Array | readonly Uint8Array[]; type: string } | undefined
-
-/** The pieces of a list come one by one, each a while after the one before. */
-async function* bodyOf(content: string | Uint8Array | readonly Uint8Array[]) {
-  if (typeof content === 'string') yield utf8Encode(content)
-  else if (content instanceof Uint8Array) yield content
-  else {
-    for (const piece of content) {
-      yield piece
-      for (let i = 0; i < 500; i++) await turn()
-    }
-  }
-}
 
 /**
  * What makes a careless reader believe that it has read a layer of another digest: the decoder has
@@ -47,37 +27,6 @@ function lure(layer: Uint8Array, size: number) {
   const first = Buffer.concat([layer, Buffer.from('x')])
   assert.ok(first.length < size)
   return { bytes: [first, Buffer.alloc(size - first.length)], type: 'application/octet-stream' }
-}
-
-/**
- * A server that was taken over, as the command line sees it: it holds the real server's key and
- * says what it wants.
- */
-function lyingTransport(
-  lie: () => Lie | undefined,
-  fake: () => Fake | undefined,
-): CliPorts['createTransport'] {
-  return (options) => {
-    const { transport, close } = httpsTransport({ ...options, idleTimeoutMs: 120_000 })
-    const lying: Transport = async (request) => {
-      const invented = fake()?.(request)
-      if (typeof invented === 'string') {
-        return { status: 200, headers: {}, body: bodyOf(invented) }
-      }
-      if (invented !== undefined) {
-        const headers = { 'content-type': invented.type }
-        return { status: 200, headers, body: bodyOf(invented.bytes) }
-      }
-      const response = await transport(request)
-      const current = lie()
-      if (current === undefined || response.status >= 300) return response
-      const body = new Uint8Array(await readBody(response, 64 * 1024 * 1024))
-      const isText = !request.url.includes('/blobs/') && !request.url.includes('/tile/')
-      const changed = isText ? current(request, utf8Decode(body)) : undefined
-      return { ...response, body: bodyOf(changed ?? body) }
-    }
-    return { transport: lying, close }
-  }
 }
 
 test('T10 a server that was taken over gets no signature for what it swapped, and no belief in what it did not publish', async (t) => {
