@@ -17,6 +17,7 @@ import { addPersonCommands } from './commands/people.ts'
 import { addProductCommands } from './commands/products.ts'
 import { addProposalCommands } from './commands/proposals.ts'
 import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
+import { addReaderCommands } from './commands/readers.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addVariableCommands } from './commands/variables.ts'
 import { addRebootLockCommands } from './commands/reboot-locks.ts'
@@ -46,6 +47,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addProvisioningKeyCommands,
   addVariableCommands,
   addSecretCommands,
+  addReaderCommands,
   addGatewayTokenCommands,
   addRolloutCommands,
   addDeviceCommands,

@@ -14,6 +14,7 @@ import type { OsImageRefusal } from '@seaworthy/oci/os-image'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal } from '@seaworthy/trust/tuf'
+import type { ReaderFault } from './readers/record.ts'
 
 export type ExitName =
   | 'done'
@@ -238,6 +239,22 @@ const server: Readonly<Record<string, WithWayOut>> = {
   ],
 }
 
+const readers = {
+  fleet_of_other_product: [
+    'refused',
+    'Nothing was sealed. Ask who runs the server; if the fleet was made anew for another product: `seaworthy reader forget --fleet NAME`.',
+  ],
+  reader_exchanged: [
+    'refused',
+    'Nothing was sealed. No honest server does this, unless the device was set up anew and kept half of its keys: then `seaworthy reader remove KEY`, or `seaworthy reader forget`.',
+  ],
+  reader_twice: ['refused', untrusted],
+  readers_of_other_root: [
+    'refused',
+    'Readers are of one installation and its root: use the record of this one, or pair under another name (--server NAME).',
+  ],
+} satisfies Record<ReaderFault, WithWayOut>
+
 /** Codes of registries, connections, the audit log and of time. */
 const others: Readonly<Record<string, Ending>> = {
   not_found: ['notFound'],
@@ -292,5 +309,6 @@ export const endings: Readonly<Record<string, Ending>> = {
   ...proposals,
   ...keys,
   ...server,
+  ...readers,
   ...others,
 }

@@ -3,33 +3,56 @@
  * says, and that a secret is sealed to no other.
  */
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { before, test } from 'node:test'
-import { base64Decode, base64Encode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { EnrolmentView } from '@seaworthy/api/devices'
+import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import type { EnrolmentKey } from '@seaworthy/trust/enrolment'
 import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
-import type { ReceivingKey } from '@seaworthy/trust/hpke'
-import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
+import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
-import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
-import type { RegisteredDevice } from './testing/devices.ts'
 import { registerDevices } from './testing/devices.ts'
+import type { Fake, Lie } from './testing/lying-server.ts'
+import { lyingTransport } from './testing/lying-server.ts'
+import type { JoinKeys, Receiver } from './testing/receivers.ts'
+import { addReceiver, readSettings } from './testing/receivers.ts'
 import { openFileScope } from './testing/scope.ts'
 import type { TestedServer } from './testing/server.ts'
 import { startServer } from './testing/server.ts'
+import { formsOf, grepServer } from './testing/stolen-server.ts'
 
 const scope = openFileScope()
 let server: TestedServer
 let ann: CliUser
 let keys: string[]
+/** What the server says to ann in the place of the truth, while it is taken over. */
+let lie: Lie | undefined
+let fake: Fake | undefined
+/** Ann's answers to questions; nobody is there while there is none. */
+let answer: boolean | undefined
+const asked: string[] = []
 
 before(async () => {
   server = await startServer(scope)
-  ann = await createCliUser(scope, 'ann')
+  ann = await createCliUser(scope, 'ann', {
+    createTransport: lyingTransport(
+      () => lie,
+      () => fake,
+    ),
+    prompt: {
+      askSecrets: () => Promise.reject(new Error('nobody is there')),
+      get isInteractive() {
+        return answer !== undefined
+      },
+      askYesNo: async (question) => asked.push(question) > 0 && answer === true,
+    },
+  })
   await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)
   keys = [ann.file('key-1'), ann.file('key-2')]
   for (const key of keys) await ann.ok('key', 'create', key)
@@ -42,16 +65,11 @@ before(async () => {
   }
 })
 
-interface Config {
-  provisioningKey: string
-  enrolmentKey?: string
-}
-
-async function makeConfig(name: string, fleet: string, ...more: string[]): Promise<Config> {
+async function makeConfig(name: string, fleet: string, ...more: string[]): Promise<JoinKeys> {
   const file = ann.file(`${name}.json`)
   const options = ['--fleet', fleet, '--uses', '9', '--agent-config', file]
   await ann.ok('provisioning-key', 'create', ...options, ...more)
-  return JSON.parse(await readFile(file, 'utf8')) as Config
+  return JSON.parse(await readFile(file, 'utf8')) as JoinKeys
 }
 
 const signWithAll = () => keys.flatMap((key) => ['--sign-with', key])
@@ -144,92 +162,20 @@ test('A10 a provisioning key is signed by as many holders as the product needs, 
   await assert.rejects(readFile(ann.file('never.json')), { code: 'ENOENT' })
 })
 
-interface Receiver {
-  device: RegisteredDevice
-  key: ReceivingKey
-  close: () => void
-}
-
-/** A device that shows an enrolment and stays connected; `shown` replaces its receiving key. */
-async function addReceiver(config: Config, shown?: string): Promise<Receiver> {
-  const key = await openReceivingKey((await generateReceivingKey()).pkcs8)
-  const enrolmentKey = parseEnrolmentKey(config.enrolmentKey!)
-  const receivingKey = base64Encode(key.publicKey)
-  const { devices, close } = await registerDevices(server, {
-    provisioningKey: config.provisioningKey,
-    count: 1,
-    counterOf: () => 1,
-    enrol: async (signer) => ({
-      ...(await enrol(enrolmentKey, { publicKey: signer.key, receivingKey })),
-      ...(shown === undefined ? {} : { receivingKey: shown }),
-    }),
-  })
-  return { device: devices[0]!, key, close }
-}
-
-/** What the device opens of what its server gives it. */
-async function readSettings({ device, key }: Receiver): Promise<Record<string, string>> {
-  const { fleet, entries } = await device.readConfiguration()
-  const envelope = await createSecretEnvelope()
-  const opened: Record<string, string> = {}
-  for (const { name, kind, isOfFleet, version, content } of entries) {
-    const bytes = base64Decode(content)
-    const place = isOfFleet ? { fleet } : ('device' as const)
-    const binding = { place, name, version, deviceKeyId: device.keyId }
-    opened[name] = utf8Decode(
-      kind === 'variable' ? bytes : await envelope.open(key, binding, bytes),
-    )
-  }
-  return opened
-}
-
-async function* filesBelow(folder: string): AsyncGenerator<string> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield* filesBelow(path)
-    else if (entry.isFile()) yield path
-  }
-}
-
-/** Names of files of the server, its database included, that hold one of the texts. */
-async function grepServer(texts: readonly string[]): Promise<string[]> {
-  const found: string[] = []
-  for await (const path of filesBelow(server.folder)) {
-    // A file of the running database may be gone by now.
-    const bytes = await readFile(path).catch(() => undefined)
-    if (bytes !== undefined && texts.some((text) => bytes.includes(text))) found.push(path)
-  }
-  if (texts.some((text) => server.log().includes(text))) found.push('the log')
-  return found
-}
-
-const formsOf = (text: string) => [
-  text,
-  base64Encode(utf8Encode(text)),
-  hexEncode(utf8Encode(text)),
-]
-
 test('V8 attack: a secret is sealed to enrolled devices alone, and nothing of the server holds it', async (t) => {
   await ann.ok('fleet', 'create', 'boats', '--product', 'web', '--channel', 'stable')
   const config = await makeConfig('boats', 'boats', ...signWithAll())
-  const genuine = await addReceiver(config)
+  const genuine = await addReceiver(server, config)
   t.after(() => genuine.close())
   const thief = await generateReceivingKey()
   // The server shows the thief's key in the place of the device's own.
-  const exchanged = await addReceiver(config, base64Encode(thief.publicKey))
+  const exchanged = await addReceiver(server, config, base64Encode(thief.publicKey))
   t.after(() => exchanged.close())
 
   const word = `planted-${'s3cret'.repeat(4)}`
   await writeFile(ann.file('word'), word)
-  const { err } = await ann.run(
-    'secret',
-    'set',
-    'TOKEN',
-    '--fleet',
-    'boats',
-    '--file',
-    ann.file('word'),
-  )
+  const set = ['secret', 'set', 'TOKEN', '--fleet', 'boats', '--file', ann.file('word')]
+  const { err } = await ann.run(...set, '--accept-new', '1')
   assert.match(err, new RegExp(`${exchanged.device.id} is not enrolled and does not get it`))
   const visible = `visible-${'c0lour'.repeat(4)}`
   await ann.ok('variable', 'set', 'COLOUR', visible, '--fleet', 'boats')
@@ -240,8 +186,8 @@ test('V8 attack: a secret is sealed to enrolled devices alone, and nothing of th
   assert.match(refused, /is not enrolled: nothing was sealed/)
 
   // What stands there in clear is found, so that the search could find the secret.
-  assert.ok((await grepServer([visible])).length > 0)
-  assert.deepEqual(await grepServer(formsOf(word)), [])
+  assert.ok((await grepServer(server, [visible])).length > 0)
+  assert.deepEqual(await grepServer(server, formsOf(word)), [])
   const listed = await ann.ok('--json', 'secret', 'list', '--fleet', 'boats')
   assert.ok(!listed.includes(word))
 })
@@ -249,7 +195,7 @@ test('V8 attack: a secret is sealed to enrolled devices alone, and nothing of th
 test('V8 a device comes before its fleet, a later device waits until it is sealed to, and what is removed is gone', async (t) => {
   await ann.ok('fleet', 'create', 'lakes', '--product', 'web', '--channel', 'stable')
   const config = await makeConfig('lakes', 'lakes', ...signWithAll())
-  const first = await addReceiver(config)
+  const first = await addReceiver(server, config)
   t.after(() => first.close())
   const inFleet = ['--fleet', 'lakes']
   const onDevice = ['--device', first.device.id]
@@ -257,7 +203,8 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
     await writeFile(ann.file('word'), text)
     return ['--file', ann.file('word')]
   }
-  await ann.ok('secret', 'set', 'TOKEN', ...inFleet, ...(await write('of the fleet')))
+  const setFirst = ['secret', 'set', 'TOKEN', ...inFleet, '--accept-new', '1']
+  await ann.ok(...setFirst, ...(await write('of the fleet')))
   await ann.ok('variable', 'set', 'COLOUR', 'red', ...inFleet)
   await ann.ok('variable', 'set', 'COLOUR', 'blue', ...onDevice)
   assert.deepEqual(await readSettings(first), { COLOUR: 'blue', TOKEN: 'of the fleet' })
@@ -268,7 +215,7 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
     ['blue'],
   )
 
-  const second = await addReceiver(config)
+  const second = await addReceiver(server, config)
   t.after(() => second.close())
   assert.deepEqual(await readSettings(second), { COLOUR: 'red' })
   const waiting = async () => {
@@ -276,7 +223,8 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
     return list.map((one) => one.waiting)
   }
   assert.deepEqual(await waiting(), [1])
-  assert.match(await ann.ok('secret', 'seal', ...inFleet), /Sealed TOKEN to 1 device/)
+  const sealed = await ann.ok('secret', 'seal', ...inFleet, '--accept-new', '1')
+  assert.match(sealed, /Sealed TOKEN to 1 device/)
   assert.deepEqual(await waiting(), [0])
   assert.match(await ann.ok('secret', 'seal', ...inFleet), /Nothing is missing/)
   assert.deepEqual(await readSettings(second), { COLOUR: 'red', TOKEN: 'of the fleet' })
@@ -313,4 +261,236 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
     ...(await write('x'.repeat(16_384))),
   )
   assert.match(full, /\(configuration_too_large\)/)
+})
+
+interface Listed {
+  items: EnrolmentView[]
+  next: null
+}
+
+/** The list of enrolments as the server changes it. */
+const changeList =
+  (change: (items: EnrolmentView[]) => readonly object[]): Lie =>
+  ({ method, url }, text) => {
+    if (method !== 'GET' || !url.includes('/enrolments')) return undefined
+    const list = JSON.parse(text) as Listed
+    return JSON.stringify({ ...list, items: change(list.items) })
+  }
+
+/** Runs what must be refused by this code, while the server lies. */
+async function refusesLie(code: string, told: Lie, ...args: string[]): Promise<void> {
+  lie = told
+  try {
+    assert.match(await ann.fails(3, ...args), new RegExp(`\\(${code}\\)`))
+  } finally {
+    lie = undefined
+  }
+}
+
+test('V8 attack: a server adds a device of its own, swaps keys, brings one back or names another product, and nothing is sealed to it', async (t) => {
+  await ann.ok('fleet', 'create', 'harbour', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('harbour', 'harbour', ...signWithAll())
+  const [first, second] = [await addReceiver(server, config), await addReceiver(server, config)]
+  const write = async (text: string) => {
+    await writeFile(ann.file('word'), text)
+    return ['secret', 'set', 'TOKEN', '--fleet', 'harbour', '--file', ann.file('word')]
+  }
+  const unseen = await ann.fails(3, ...(await write('one')))
+  assert.match(unseen, /nobody has accepted a device of harbour as a reader/)
+  const miscounted = await ann.fails(3, ...(await write('one')), '--accept-new', '1')
+  assert.match(miscounted, /--accept-new 1, and 2 devices are new/)
+  await ann.ok(...(await write('one')), '--accept-new', '2')
+
+  // The server enrols a device of its own with a stolen agent.json. The word yes is not enough.
+  const thief = await addReceiver(server, config)
+  t.after(() => [first, second, thief].forEach(({ close }) => close()))
+  const { err } = await ann.run('--yes', ...(await write('two')))
+  assert.match(
+    err,
+    new RegExp(`${thief.device.id} \\(key [0-9a-f]{16}\\) is no reader yet: new here`),
+  )
+  assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
+  assert.deepEqual(await readSettings(thief), {})
+
+  const set = await write('three')
+  const own = ['secret', 'set', 'OWN', '--device', first.device.id, '--file', ann.file('word')]
+  const swap = changeList((items) =>
+    items.map((one) => {
+      const { id } = one.deviceId === first.device.id ? thief.device : first.device
+      if (one.deviceId === second.device.id) return one
+      const { publicKey, enrolment } = items.find(({ deviceId }) => deviceId === id)!
+      return { ...one, publicKey, enrolment }
+    }),
+  )
+  await refusesLie('reader_exchanged', swap, ...set)
+  await refusesLie('reader_exchanged', swap, ...own)
+  await refusesLie('reader_exchanged', swap, 'secret', 'seal', '--fleet', 'harbour')
+  // It enrols another receiving key under the first device's signing key.
+  const enrolmentKey = parseEnrolmentKey(config.enrolmentKey!)
+  const receivingKey = base64Encode(thief.key.publicKey)
+  const shown = await captureList('harbour')
+  const { publicKey } = shown.find(({ deviceId }) => deviceId === first.device.id)!
+  const exchanged = await enrol(enrolmentKey, { publicKey, receivingKey })
+  const exchange = changeList((items) =>
+    items.map((one) => (one.deviceId === first.device.id ? { ...one, enrolment: exchanged } : one)),
+  )
+  await refusesLie('reader_exchanged', exchange, ...set)
+  // It shows a device under a second id, or another device where one is asked for by its id.
+  const twice = changeList((items) =>
+    items.map((one) => ({ ...items[0]!, deviceId: one.deviceId })),
+  )
+  await refusesLie('reader_twice', twice, ...set)
+  lie = ({ url }, text) =>
+    url.endsWith(`/devices/${first.device.id}`)
+      ? text.replaceAll(first.device.id, thief.device.id)
+      : undefined
+  assert.match(await ann.fails(3, ...own), /was asked for, and the server shows/)
+  lie = undefined
+
+  // It says that the fleet runs another product, whose keys it has.
+  const evil = changeProduct('harbour', 'evil')
+  await ann.ok('product', 'create', 'evil', '--kind', 'bundle', ...signWithAll())
+  await refusesLie('fleet_of_other_product', evil, ...set)
+  const join = ['provisioning-key', 'create', '--fleet', 'harbour', ...signWithAll()]
+  await refusesLie(
+    'fleet_of_other_product',
+    evil,
+    ...[...join, '--agent-config', ann.file('evil.json')],
+  )
+  assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
+
+  // A device that was removed is shown as still there, and one that was moved away as back.
+  await ann.ok('device', 'remove', first.device.id)
+  await ann.ok('device', 'set', second.device.id, '--fleet', 'lab')
+  const sealed: string[] = []
+  fake = ({ method, url, body }) => {
+    if (method !== 'POST' || !url.includes('/seals')) return undefined
+    sealed.push(typeof body === 'string' ? body : utf8Decode(body as Uint8Array))
+    return JSON.stringify({ count: 1 })
+  }
+  lie = changeList(() => shown)
+  const back = await ann.fails(3, ...set)
+  assert.match(
+    back,
+    new RegExp(`${first.device.id} \\(key [0-9a-f]{16}\\) is no reader yet: came back`),
+  )
+  await ann.fails(3, ...set, '--accept-new', '2')
+  // The thief's device is still new, and accepting it by number accepts none of those.
+  await ann.ok(...set, '--accept-new', '1')
+  lie = undefined
+  fake = undefined
+  assert.equal(sealed.length, 1)
+  assert.ok(sealed[0]!.includes(thief.device.id))
+  for (const { device } of [first, second]) assert.ok(!sealed[0]!.includes(device.id))
+})
+
+const changeProduct =
+  (fleet: string, product: string): Lie =>
+  ({ url }, text) =>
+    url.endsWith(`/fleets/${fleet}`)
+      ? JSON.stringify({ ...(JSON.parse(text) as object), product })
+      : undefined
+
+/** What the server lists now. */
+async function captureList(fleet: string): Promise<EnrolmentView[]> {
+  let seen: EnrolmentView[] = []
+  lie = changeList((items) => (seen = items))
+  await ann.ok('reader', 'list', '--fleet', fleet)
+  lie = undefined
+  return seen
+}
+
+interface ReaderLine {
+  deviceId: string
+  key: string
+  standing: string
+}
+
+test('V8 readers are accepted by question, number or key, are told to others, and end', async (t) => {
+  await ann.ok('fleet', 'create', 'rivers', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('rivers', 'rivers', ...signWithAll())
+  const receivers = [await addReceiver(server, config), await addReceiver(server, config)]
+  const [first, second] = receivers as [Receiver, Receiver]
+  t.after(() => receivers.forEach(({ close }) => close()))
+  const inFleet = ['--fleet', 'rivers']
+  await writeFile(ann.file('word'), 'flow')
+  const set = ['secret', 'set', 'TOKEN', ...inFleet, '--file', ann.file('word')]
+  const lines = async (user = ann) => {
+    type Shown = { product: string; devices: ReaderLine[] }
+    const { devices } = await user.json<Shown>('reader', 'list', ...inFleet)
+    return new Map(devices.map((one) => [one.deviceId, one]))
+  }
+  const standings = async (user = ann) =>
+    receivers.map(async ({ device }) => (await lines(user)).get(device.id)?.standing)
+  const isNow = async (expected: (string | undefined)[], user = ann) =>
+    assert.deepEqual(await Promise.all(await standings(user)), expected)
+
+  // Somebody is there, and --yes does not answer in their place.
+  answer = false
+  assert.match(await ann.fails(1, '--yes', ...set), /not confirmed; nothing was done/)
+  answer = undefined
+  assert.match(
+    asked.at(-1)!,
+    /Accept these 2 devices as readers of the secrets of rivers, .* web\?/,
+  )
+  const plan = await ann.ok(...set, '--dry-run')
+  assert.match(plan, /Would seal TOKEN to 0 devices of rivers \(product web\)/)
+  await isNow(['new', 'new'])
+  assert.match(await ann.fails(2, 'reader', 'accept', ...inFleet), /nobody is there/)
+  const { key } = (await lines()).get(first.device.id)!
+  const short = await ann.fails(2, 'reader', 'accept', ...inFleet, '--key', key.slice(0, 16))
+  assert.match(short, /is not a whole key/)
+  await ann.ok('reader', 'accept', ...inFleet, '--key', key)
+  await isNow(['accepted', 'new'])
+  type Plan = { readers: { key: string }[]; waiting: { standing: string }[]; sealedFor: number }
+  const told = await ann.json<Plan>(...set, '--dry-run')
+  assert.deepEqual([told.sealedFor, told.waiting.map((one) => one.standing)], [0, ['new']])
+  assert.deepEqual(
+    told.readers.map((one) => one.key),
+    [key],
+  )
+  answer = true
+  assert.match(await ann.ok(...set), /to 2 devices of rivers/)
+  answer = undefined
+
+  // A machine that builds takes over what ann accepted, by its digest.
+  const robot = await createCliUser(scope, 'robot')
+  await robot.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  await writeFile(robot.file('word'), 'ebb')
+  const robotSets = [...set.slice(0, -1), robot.file('word')]
+  await robot.fails(3, ...robotSets)
+  const file = ann.file('readers.json')
+  const { sha256 } = await ann.json<{ sha256: string }>('reader', 'export', file)
+  assert.match(await robot.fails(2, 'reader', 'import', file), /nobody is there to accept/)
+  await robot.fails(3, 'reader', 'import', file, '--sha256', sha256.replace(/^./, '-'))
+  await robot.ok('reader', 'import', file, '--sha256', sha256)
+  await isNow(['accepted', 'accepted'], robot)
+  await robot.ok(...robotSets)
+  assert.deepEqual(await readSettings(second), { TOKEN: 'ebb' })
+
+  // Who ends for ann ends for the machine with her next record, and no older one undoes it.
+  await ann.ok('reader', 'remove', key.slice(0, 16), ...inFleet)
+  await isNow(['came_back', 'accepted'])
+  const later = ann.file('later.json')
+  const next = await ann.json<{ sha256: string }>('reader', 'export', later)
+  await robot.ok('reader', 'import', later, '--sha256', next.sha256)
+  await robot.ok('reader', 'import', file, '--sha256', sha256)
+  await isNow(['came_back', 'accepted'], robot)
+  await robot.ok('reader', 'forget', ...inFleet)
+  await isNow(['new', 'new'], robot)
+})
+
+test('V8 a secret is read from standard input, byte for byte', async (t) => {
+  await ann.ok('fleet', 'create', 'ponds', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('ponds', 'ponds', ...signWithAll())
+  const receiver = await addReceiver(server, config)
+  t.after(() => receiver.close())
+  const launcher = fileURLToPath(new URL('../bin/seaworthy', import.meta.url))
+  const args = ['--config-dir', ann.file('config'), 'secret', 'set', 'TOKEN', '--fleet', 'ponds']
+  const word = ' two lines\nand no end of line'
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' }
+  const run = promisify(execFile)(launcher, [...args, '--stdin', '--accept-new', '1'], { env })
+  run.child.stdin!.end(word)
+  assert.match((await run).stdout, /Sealed TOKEN, version \d+, to 1 device of ponds/)
+  assert.deepEqual(await readSettings(receiver), { TOKEN: word })
 })

@@ -1,7 +1,7 @@
 /** Whom a variable or secret is for: `--fleet` or `--device`, one of them. */
 import type { Command } from 'commander'
 import { showDevice } from '@seaworthy/api/devices'
-import { CliError } from './failure.ts'
+import { CliError, doNotTrust } from './failure.ts'
 import type { Session } from './session.ts'
 
 export interface SettingOptions {
@@ -33,5 +33,10 @@ export async function findScope(
   }
   if (device === undefined) return { fleet: fleet!, deviceId: undefined, ofDevice: {} }
   const view = await client.call(showDevice, { params: { deviceId: device } })
-  return { fleet: view.fleet, deviceId: view.id, ofDevice: { deviceId: view.id } }
+  if (view.id !== device) {
+    throw new CliError('refused', `${device} was asked for, and the server shows ${view.id}`, {
+      wayOut: doNotTrust,
+    })
+  }
+  return { fleet: view.fleet, deviceId: device, ofDevice: { deviceId: device } }
 }

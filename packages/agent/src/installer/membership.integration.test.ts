@@ -6,7 +6,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { jsonLog } from '@seaworthy/std/log'
 import { waitUntil } from '@seaworthy/std/testing'
+import { systemClock } from '@seaworthy/std/time'
 import { signProvisioningKey, verifyEnrolment } from '@seaworthy/trust/enrolment'
 import { generateKeyPair, generateSigner } from '@seaworthy/trust/keys'
 import type { InlineAgent } from '../testing/inline-agent.ts'
@@ -25,9 +27,11 @@ let agent: InlineAgent
 let count = 0
 let configPath: string
 let sha256: string
+const logged: string[] = []
+const log = jsonLog({ write: (line) => logged.push(line), clock: systemClock, level: 'info' })
 
 const start = async () => {
-  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, { configPath })
+  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, { configPath, log })
 }
 
 beforeEach(async () => {
@@ -265,13 +269,15 @@ test('A10 a device signs its own keys with the enrolment key that it was given, 
   const newest = JSON.parse(readFileSync(`${layout.trust}/device.key.2`, 'utf8')) as {
     key: typeof key
   }
-  const receivingKey = await verifyEnrolment(origin.enrolment, {
+  const { receivingKey, readerId } = await verifyEnrolment(origin.enrolment, {
     holders: { keys: [holder.key], threshold: 1 },
     product: origin.product,
     fleet: 'test',
     publicKey: newest.key,
   })
   assert.equal(receivingKey.length, 32)
+  // The device itself tells the key by which people know it.
+  assert.ok(logged.some((line) => line.includes('"event":"enrolled"') && line.includes(readerId)))
   assert.equal(statSync(`${layout.trust}/receiving.key`).mode & 0o777, 0o600)
   assert.ok(!JSON.stringify(origin.enrolment).includes(base64Encode(pkcs8)))
 })

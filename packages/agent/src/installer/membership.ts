@@ -10,7 +10,7 @@ import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Enrolment } from '@seaworthy/trust/enrolment'
-import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
+import { enrol, parseEnrolmentKey, readerIdOf } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
 import { trustError } from '@seaworthy/trust/tuf'
 import {
@@ -94,7 +94,10 @@ export function createMembership(context: InstallerContext): Membership {
     try {
       const receivingKey = base64Encode(publicKey)
       const keys = { publicKey: signer.key, receivingKey }
-      return { enrolment: await enrol(parseEnrolmentKey(text), keys) }
+      const enrolment = await enrol(parseEnrolmentKey(text), keys)
+      // People compare it with what a server shows them of this device.
+      log.info('enrolled', { key: await readerIdOf(signer.key, publicKey) })
+      return { enrolment }
     } catch (error) {
       if (!(error instanceof TrustError)) throw error
       log.warn('not-enrolled', { error, wayOut: 'make a new configuration for this device' })

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { httpsTransport } from '@seaworthy/oci/transport'
+import type { Log } from '@seaworthy/std/log'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import type { Clock } from '@seaworthy/std/time'
@@ -51,6 +52,7 @@ export interface InlineOptions {
   configPath?: string
   limits?: RateLimits
   clock?: Clock
+  log?: Log
   /** Wraps the fetcher: what a hijacked one would answer. */
   hijack?: (fetcher: FetcherPort, layout: Layout) => FetcherPort
   isHealthy?: (sha256: string) => boolean
@@ -87,7 +89,13 @@ export async function startInlineAgent(
   const sources = await sourcesOf(config, async () => '')
   const disk = createDisk(syncNothing)
   const clock = options.clock ?? systemClock
-  const ports = { clock, sleep: systemSleep, random: systemRandom, log: silentLog, disk }
+  const ports = {
+    clock,
+    sleep: systemSleep,
+    random: systemRandom,
+    log: options.log ?? silentLog,
+    disk,
+  }
   const settings = { fetchFolder: layout.fetch, sources }
   const gateway = createGateway({ ...ports, settings })
   const [toFetcher, toInstaller] = [new PassThrough(), new PassThrough()]

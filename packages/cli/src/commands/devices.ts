@@ -12,6 +12,7 @@ import { formatCount, formatPast, formatSpan, harmless } from '../output/format.
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
+import { endAsReader } from '../readers/choose.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
@@ -249,8 +250,9 @@ async function set(
       wayOut: 'See `seaworthy device set --help`.',
     })
   }
-  await withSession(context, async ({ client }) => {
-    const view = await client.call(setDevice, { params: { deviceId }, body })
+  await withSession(context, async (session) => {
+    const view = await session.client.call(setDevice, { params: { deviceId }, body })
+    if (fleet !== undefined) await endAsReader(context, session, deviceId, fleet)
     context.show(view, () => describe(context, view, context.ports.clock.now()))
   })
 }
@@ -259,9 +261,11 @@ async function remove(context: Context, ids: readonly string[]): Promise<void> {
   await context.confirm(
     `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
   )
-  await withSession(context, async ({ client }) => {
+  await withSession(context, async (session) => {
+    const { client } = session
     for (const deviceId of ids) {
       await client.call(removeDevice, { params: { deviceId } })
+      await endAsReader(context, session, deviceId)
       context.say(`Removed ${deviceId}.`)
     }
     if (context.options.json) context.show({ removed: ids }, () => [])

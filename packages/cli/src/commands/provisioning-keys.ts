@@ -22,6 +22,8 @@ import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
+import { readRecord } from '../readers/file.ts'
+import { requireSameProduct } from '../readers/record.ts'
 import { isMissing, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
 import type { Holders } from '../trust/enrolments.ts'
@@ -145,6 +147,7 @@ async function makeEnrolmentKey(
   if (holders.length === 0) return undefined
   const { product } = await session.client.call(showFleet, { params: { fleet } })
   const { current } = await requireRepository(context, session, [product])
+  requireSameProduct(await readRecord(session), { fleet, product })
   requireEnough(product, await requireHolders(product, current), holders)
   await context.confirm(
     `Let whoever gets this file enrol devices in the fleet ${fleet} of ${product}?`,

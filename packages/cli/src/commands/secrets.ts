@@ -11,21 +11,24 @@ import { CliError } from '../failure.ts'
 import { ensureHolderKey } from '../keys/holder-key.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import type { Session } from '../session.ts'
+import type { ReaderChoice } from '../readers/choose.ts'
+import { chooseReaders, nameDevice } from '../readers/choose.ts'
+import type { EnrolledDevice } from '../readers/verdicts.ts'
 import { withSession } from '../session.ts'
-import type { SettingOptions, SettingTarget } from '../setting-scope.ts'
+import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
-import { readBounded } from '../state/files.ts'
+import { readFileOrInput } from '../state/files.ts'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { copyBinding, copyOf, sealToDevices } from '../trust/sealing.ts'
+import { addAcceptNewOption } from './readers.ts'
 
 export function addSecretCommands(program: Command, ports: CliPorts): void {
   const secret = program
     .command('secret')
     .description('secrets for the applications of a fleet or device, which the server cannot read')
-  addScopeOptions(secret.command('set <name>'))
-    .description('seal a secret to each enrolled device')
+  addSealOptions(addScopeOptions(secret.command('set <name>')))
+    .description('seal a secret to each device that was accepted as a reader')
     .option('--file <file>', 'read the secret from a file, byte for byte')
     .option('--stdin', 'read it from standard input, byte for byte')
     .action(async (name: string, options: SetOptions, command: Command) =>
@@ -36,11 +39,10 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     .action(async (options: SettingOptions, command: Command) =>
       list(createContext(ports, command), options),
     )
-  secret
-    .command('seal')
+  addSealOptions(secret.command('seal'))
     .description('seal all that is missing to devices that came later')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: { fleet: string }, command: Command) =>
+    .action(async (options: SealOptions, command: Command) =>
       seal(createContext(ports, command), options),
     )
   addScopeOptions(secret.command('remove <name>'))
@@ -50,19 +52,35 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     )
 }
 
-interface SetOptions extends SettingOptions {
+function addSealOptions(command: Command): Command {
+  return addAcceptNewOption(command).option('--dry-run', 'say to whom it would be sealed, only')
+}
+
+interface ReaderOptions {
+  acceptNew?: number
+  dryRun?: boolean
+}
+
+interface SealOptions extends ReaderOptions {
+  fleet: string
+}
+
+interface SetOptions extends SettingOptions, ReaderOptions {
   file?: string
   stdin?: boolean
 }
 
-async function readSecret({ file, stdin }: SetOptions): Promise<Uint8Array<ArrayBuffer>> {
+async function readSecret(
+  { ports }: Context,
+  { file, stdin }: SetOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   if ((file === undefined) === (stdin !== true)) {
     throw new CliError('usage', 'give --file or --stdin, one of them', {
       wayOut: 'A secret is never an argument, which others on this machine could read.',
     })
   }
   try {
-    return await readBounded(file ?? '/dev/stdin', secretBytesMax)
+    return await readFileOrInput(ports, file, secretBytesMax)
   } catch (cause) {
     if (!(cause instanceof CliError)) throw cause
     throw new CliError('refused', `a secret has at most ${secretBytesMax} bytes`, {
@@ -72,29 +90,23 @@ async function readSecret({ file, stdin }: SetOptions): Promise<Uint8Array<Array
   }
 }
 
-/** The devices that the secret is for, each with what was verified of it. */
-async function checkDevices(
-  context: Context,
-  session: Session,
-  { fleet, deviceId }: SettingTarget,
-): Promise<readonly CheckedDevice[]> {
-  const { devices } = await checkFleet(context, session, fleet)
-  return deviceId === undefined ? devices : devices.filter((one) => one.deviceId === deviceId)
-}
-
 async function set(context: Context, name: string, options: SetOptions): Promise<void> {
-  const value = await readSecret(options)
+  const value = await readSecret(context, options)
   await withSession(context, async (session) => {
     const scope = await findScope(session, options)
-    const devices = await checkDevices(context, session, scope)
-    const left = devices.filter(({ refusal }) => refusal !== undefined)
-    for (const { deviceId, refusal } of left) {
-      context.warn(`${deviceId} is not enrolled and does not get it: ${refusal!.why}.`)
-    }
-    if (scope.deviceId !== undefined && left.length === devices.length) {
+    const choice = await chooseReaders(context, session, scope, {
+      acceptNew: options.acceptNew,
+      isDry: options.dryRun ?? false,
+    })
+    if (scope.deviceId !== undefined && choice.readers.length + choice.waiting.length === 0) {
       throw new CliError('refused', `${scope.deviceId} is not enrolled: nothing was sealed`, {
         wayOut: 'Register it anew with a key of `seaworthy provisioning-key create --sign-with …`.',
       })
+    }
+    if (options.dryRun === true) {
+      value.fill(0)
+      showSealed(context, { name, version: null }, choice)
+      return
     }
     const envelope = await createSecretEnvelope()
     const holder = await ensureHolderKey(context, session)
@@ -113,15 +125,51 @@ async function set(context: Context, name: string, options: SetOptions): Promise
         holderCopy: base64Encode(copy),
       },
     })
-    const sealed = await sealToDevices(session, envelope, scope, { name, version, value }, devices)
+    await sealToDevices(session, envelope, scope, { name, version, value }, choice.readers)
     value.fill(0)
-    context.show({ name, version, sealedFor: sealed, notEnrolled: left.length }, () => [
-      `Sealed ${name}, version ${version}, to ${formatCount(sealed, 'device', 'devices')}.`,
-      ...(left.length === 0
-        ? []
-        : [`${formatCount(left.length, 'device', 'devices')} not enrolled did not get it.`]),
-    ])
+    showSealed(context, { name, version }, choice)
   })
+}
+
+/** So many readers are named in lines; `--json` names all. */
+const namedMax = 20
+
+/** Nothing was done yet where there is no version. */
+function showSealed(
+  context: Context,
+  { name, version }: { name: string; version: number | null },
+  { judgement: { fleet, product }, readers, waiting, notEnrolled }: ReaderChoice,
+): void {
+  const shown = {
+    name,
+    version,
+    fleet,
+    product,
+    sealedFor: version === null ? 0 : readers.length,
+    notEnrolled: notEnrolled.length,
+    notAccepted: waiting.length,
+    readers: readers.map(keysOf),
+    waiting: waiting.map((one) => ({ ...keysOf(one.device), standing: one.standing })),
+  }
+  const count = formatCount(readers.length, 'device')
+  const whose = `of ${fleet} (product ${product})`
+  context.show(shown, () => [
+    version === null
+      ? `Would seal ${name} to ${count} ${whose}.`
+      : `Sealed ${name}, version ${version}, to ${count} ${whose}.`,
+    ...readers.slice(0, namedMax).map((one) => `  ${nameDevice(one)}`),
+    ...(readers.length > namedMax ? [`  and ${readers.length - namedMax} more (--json)`] : []),
+    ...(waiting.length === 0
+      ? []
+      : [`${formatCount(waiting.length, 'device')} that nobody has accepted: not sealed to.`]),
+    ...(notEnrolled.length === 0
+      ? []
+      : [`${formatCount(notEnrolled.length, 'device')} not enrolled: not sealed to.`]),
+  ])
+}
+
+function keysOf({ deviceId, name, enrolled }: EnrolledDevice) {
+  return { deviceId, name, key: enrolled.readerId }
 }
 
 const versionsBegin = Date.UTC(2026, 0, 1)
@@ -137,11 +185,13 @@ function requirePlausible(version: number, now: Date): void {
   })
 }
 
-/** Devices that are enrolled and do not have this version yet. */
-function waitingFor(secret: SecretView, devices: readonly CheckedDevice[]): CheckedDevice[] {
+/** Devices to which this version is not sealed yet. */
+function withoutSeal<Device extends CheckedDevice>(
+  secret: SecretView,
+  devices: readonly Device[],
+): Device[] {
   return devices.filter(
-    ({ refusal, seals }) =>
-      refusal === undefined &&
+    ({ seals }) =>
       !seals.some(
         (one) =>
           one.name === secret.name &&
@@ -154,7 +204,10 @@ function waitingFor(secret: SecretView, devices: readonly CheckedDevice[]): Chec
 async function list(context: Context, options: SettingOptions): Promise<void> {
   await withSession(context, async (session) => {
     const scope = await findScope(session, options)
-    const devices = await checkDevices(context, session, scope)
+    const { devices } = await checkFleet(context, session, scope.fleet)
+    const enrolled = devices.filter(
+      ({ deviceId, refusal }) => refusal === undefined && (scope.deviceId ?? deviceId) === deviceId,
+    )
     const { items } = await session.client.call(listSecrets, {
       params: { fleet: scope.fleet },
       query: scope.ofDevice,
@@ -162,7 +215,7 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
     const now = context.ports.clock.now()
     const shown = items.map(({ holderKey: _key, holderCopy: _copy, ...secret }, i) => ({
       ...secret,
-      waiting: waitingFor(items[i]!, devices).length,
+      waiting: withoutSeal(items[i]!, enrolled).length,
     }))
     context.show(shown, () =>
       context.table<(typeof shown)[number]>(
@@ -181,44 +234,45 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
   })
 }
 
-async function seal(context: Context, { fleet }: { fleet: string }): Promise<void> {
+async function seal(context: Context, { fleet, acceptNew, dryRun }: SealOptions): Promise<void> {
+  const isDry = dryRun ?? false
   await withSession(context, async (session) => {
     const scope = await findScope(session, { fleet })
-    const devices = await checkDevices(context, session, scope)
+    const choice = await chooseReaders(context, session, scope, { acceptNew, isDry })
     const { items } = await session.client.call(listSecrets, { params: { fleet }, query: {} })
     const envelope = await createSecretEnvelope()
     const holder = await ensureHolderKey(context, session)
     const own = base64Encode(holder.publicKey)
-    const done: { name: string; sealedFor: number }[] = []
+    const done: { name: string; sealedFor: number; devices: ReturnType<typeof keysOf>[] }[] = []
     const foreign: string[] = []
     for (const secret of items) {
-      const waiting = waitingFor(secret, devices)
+      const waiting = withoutSeal(secret, choice.readers)
       if (waiting.length === 0) continue
       if (secret.holderKey !== own) {
         foreign.push(secret.name)
         continue
       }
-      const value = await envelope.open(holder, copyBinding(scope, secret), copyOf(secret))
       const { name, version } = secret
-      const sealedFor = await sealToDevices(
-        session,
-        envelope,
-        scope,
-        { name, version, value },
-        waiting,
-      )
-      value.fill(0)
-      done.push({ name, sealedFor })
+      if (!isDry) {
+        const value = await envelope.open(holder, copyBinding(scope, secret), copyOf(secret))
+        await sealToDevices(session, envelope, scope, { name, version, value }, waiting)
+        value.fill(0)
+      }
+      done.push({ name, sealedFor: waiting.length, devices: waiting.map(keysOf) })
     }
-    context.show({ sealed: done, ofOthers: foreign }, () => [
+    const notAccepted = choice.waiting.length
+    context.show({ isDry, sealed: done, ofOthers: foreign, notAccepted }, () => [
       ...done.map(
         ({ name, sealedFor }) =>
-          `Sealed ${name} to ${formatCount(sealedFor, 'device', 'devices')}.`,
+          `${isDry ? 'Would seal' : 'Sealed'} ${name} to ${formatCount(sealedFor, 'device')}.`,
       ),
       ...foreign.map(
         (name) => `${name} was set on another machine: run \`seaworthy secret seal\` there.`,
       ),
-      ...(done.length + foreign.length === 0 ? ['Nothing is missing.'] : []),
+      ...(notAccepted === 0
+        ? []
+        : [`${formatCount(notAccepted, 'device')} that nobody has accepted: not sealed to.`]),
+      ...(done.length + foreign.length + notAccepted === 0 ? ['Nothing is missing.'] : []),
     ])
   })
 }

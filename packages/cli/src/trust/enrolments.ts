@@ -6,6 +6,7 @@ import type { EnrolmentView } from '@seaworthy/api/devices'
 import { listEnrolments } from '@seaworthy/api/devices'
 import { showFleet } from '@seaworthy/api/fleets'
 import { TrustError } from '@seaworthy/std/refusal'
+import type { VerifiedEnrolment } from '@seaworthy/trust/enrolment'
 import { verifyEnrolment } from '@seaworthy/trust/enrolment'
 import { keyId } from '@seaworthy/trust/keys'
 import type { CurrentMetadata, RoleAuthority } from '@seaworthy/trust/tuf'
@@ -36,8 +37,8 @@ export interface CheckedDevice {
   readonly name: string | null
   /** The id of its signing key, which its enrolment names and no server chooses. */
   readonly keyId: string
-  /** The key to which it is safe to seal; `undefined` for a device that is not enrolled. */
-  readonly receivingKey: Uint8Array<ArrayBuffer> | undefined
+  /** What its enrolment proves; `undefined` for a device that is not enrolled. */
+  readonly enrolled: VerifiedEnrolment | undefined
   /** Why it is not enrolled, by code and in words. */
   readonly refusal: { readonly code: string; readonly why: string } | undefined
   /** What the server says is sealed to it. */
@@ -45,6 +46,8 @@ export interface CheckedDevice {
 }
 
 export interface CheckedFleet {
+  readonly fleet: string
+  /** The server says so; `judgeReaders` compares it with what is remembered. */
   readonly product: string
   readonly devices: readonly CheckedDevice[]
 }
@@ -64,7 +67,7 @@ export async function checkFleet(
   )
   const devices: CheckedDevice[] = []
   for (const one of shown) devices.push(await checkDevice(one, { holders, product, fleet }))
-  return { product, devices }
+  return { fleet, product, devices }
 }
 
 async function checkDevice(
@@ -74,15 +77,15 @@ async function checkDevice(
   const device = { deviceId, name, keyId: await keyId(publicKey), seals }
   const without = (code: string, why: string) => ({
     ...device,
-    receivingKey: undefined,
+    enrolled: undefined,
     refusal: { code, why },
   })
   if (enrolment === null) {
     return without('enrolment_missing', 'it registered with a key that no holder has signed')
   }
   try {
-    const receivingKey = await verifyEnrolment(enrolment, { ...expected, publicKey })
-    return { ...device, receivingKey, refusal: undefined }
+    const enrolled = await verifyEnrolment(enrolment, { ...expected, publicKey })
+    return { ...device, enrolled, refusal: undefined }
   } catch (error) {
     if (!(error instanceof TrustError)) throw error
     return without(error.code, error.message)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { generateReceivingKey } from '../hpke/index.ts'
-import { generateKeyPair, generateSigner } from '../keys/index.ts'
+import { generateKeyPair, generateSigner, keyId } from '../keys/index.ts'
 import type { PublicKey, Signer } from '../keys/index.ts'
 import type { Enrolment } from './index.ts'
 import { enrol, parseEnrolmentKey, signProvisioningKey, verifyEnrolment } from './index.ts'
@@ -47,12 +47,28 @@ const verify = (
   })
 
 test('A10 holder, provisioning key and device key are verified, and the receiving key comes of it', async () => {
-  assert.deepEqual(await verify(enrolment), base64Decode(receivingKey))
+  const verified = await verify(enrolment)
+  assert.deepEqual(verified.receivingKey, base64Decode(receivingKey))
+  assert.deepEqual(
+    [verified.provisioningKeyId, verified.holderKeyIds],
+    [await keyId(enrolment.certificate.publicKey), [ann.keyId, ben.keyId]],
+  )
   // What a server stored and gave back, members in any order.
   const stored: unknown = JSON.parse(
     JSON.stringify({ ...enrolment, signature: enrolment.signature }),
   )
-  assert.deepEqual(await verify(stored), base64Decode(receivingKey))
+  assert.deepEqual(await verify(stored), verified)
+})
+
+test('A10 attack: another receiving key under the same signing key, or another signing key, is another reader', async () => {
+  const key = await makeKey([ann, ben])
+  const { readerId } = await verify(enrolment)
+  const again = await enrol(key, { publicKey: device, receivingKey })
+  assert.equal((await verify(again)).readerId, readerId)
+  const exchanged = await enrol(key, { publicKey: device, receivingKey: receivingKeys[1]! })
+  assert.notEqual((await verify(exchanged)).readerId, readerId)
+  const elsewhere = await enrol(key, { publicKey: other, receivingKey })
+  assert.notEqual((await verify(elsewhere, { publicKey: other })).readerId, readerId)
 })
 
 test('A10 attack: a server that exchanges the receiving key, the signing key or the device is caught', async () => {

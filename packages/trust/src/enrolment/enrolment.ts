@@ -2,7 +2,13 @@
  * Enrolment that no server can forge: the holders of a product's keys sign a provisioning key for
  * one fleet, and the provisioning key signs the keys of a device.
  */
-import { base64Decode, concatBytes, utf8Encode } from '@seaworthy/std/bytes'
+import {
+  base64Decode,
+  base64Encode,
+  concatBytes,
+  hexEncode,
+  utf8Encode,
+} from '@seaworthy/std/bytes'
 import { agree, generatePair, parseReceivingKey } from '../hpke/receiving-key.ts'
 import { isSignedBy, keyId, parsePublicKey } from '../keys/public-key.ts'
 import type { PublicKey } from '../keys/public-key.ts'
@@ -93,9 +99,34 @@ export async function enrol(
   return { certificate, receivingKey, signature }
 }
 
+/** A device that was enrolled, as its enrolment itself proves it. */
+export interface VerifiedEnrolment {
+  readonly receivingKey: Uint8Array<ArrayBuffer>
+  /** Names the device by both of its keys: what people compare, accept and remember. */
+  readonly readerId: string
+  readonly provisioningKeyId: string
+  /** The holders who signed the provisioning key. */
+  readonly holderKeyIds: readonly string[]
+}
+
 /**
- * Verifies holder, provisioning key and device key, and returns the device's receiving key. Throws
- * `TrustError<EnrolmentCode>`.
+ * The id of a device as one that reads secrets. It covers the receiving key too, which another
+ * enrolment could exchange under the same signing key.
+ */
+export async function readerIdOf(
+  publicKey: PublicKey,
+  receivingKey: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  const message = concatBytes(
+    utf8Encode('seaworthy-reader-v1\n'),
+    canonicalJson({ publicKey, receivingKey: base64Encode(receivingKey) }),
+  )
+  return hexEncode(new Uint8Array(await crypto.subtle.digest('SHA-256', message)))
+}
+
+/**
+ * Verifies holder, provisioning key and device key. Throws `TrustError<EnrolmentCode>`, and
+ * `TrustError<HpkeCode>` for a receiving key to which nothing can be sealed.
  */
 export async function verifyEnrolment(
   value: unknown,
@@ -107,7 +138,7 @@ export async function verifyEnrolment(
     /** The device's signing key, as the server tells it. */
     readonly publicKey: PublicKey
   },
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<VerifiedEnrolment> {
   const { certificate, receivingKey, signature } = parseEnrolment(value)
   const { holders, product, fleet } = expected
   if (certificate.product !== product || certificate.fleet !== fleet) {
@@ -130,7 +161,8 @@ export async function verifyEnrolment(
     )
   }
   const provisioningKey = parsePublicKey(certificate.publicKey)
-  const message = deviceMessage(parsePublicKey(expected.publicKey).key, receivingKey)
+  const { key: publicKey } = parsePublicKey(expected.publicKey)
+  const message = deviceMessage(publicKey, receivingKey)
   if (!(await isSignedBy(provisioningKey, message, signature))) {
     throw enrolmentError(
       'enrolment_keys_differ',
@@ -139,7 +171,12 @@ export async function verifyEnrolment(
   }
   const receiving = parseReceivingKey(receivingKey)
   await requireUsable(receiving)
-  return receiving
+  return {
+    receivingKey: receiving,
+    readerId: await readerIdOf(publicKey, receiving),
+    provisioningKeyId: await keyId(provisioningKey.key),
+    holderKeyIds: signers,
+  }
 }
 
 /** A device may have enrolled a point to which nothing can be sealed. */

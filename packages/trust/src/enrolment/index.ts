@@ -1,4 +1,15 @@
 /** Enrolment: how people know a device's keys without believing a server. */
 export type { EnrolmentCode } from './codes.ts'
-export { enrol, parseEnrolmentKey, signProvisioningKey, verifyEnrolment } from './enrolment.ts'
-export type { Enrolment, EnrolmentKey, ProvisioningCertificate } from './enrolment.ts'
+export {
+  enrol,
+  parseEnrolmentKey,
+  readerIdOf,
+  signProvisioningKey,
+  verifyEnrolment,
+} from './enrolment.ts'
+export type {
+  Enrolment,
+  EnrolmentKey,
+  ProvisioningCertificate,
+  VerifiedEnrolment,
+} from './enrolment.ts'

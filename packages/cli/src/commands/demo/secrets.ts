@@ -23,15 +23,18 @@ export async function bringSecrets(
   const { stage, folder, context } = story
   const file = join(folder, 'token.txt')
   const words: string[] = []
-  for (const title of [
-    'seal a secret to each device that the signers enrolled',
-    'seal another in its place',
-  ]) {
+  for (const [title, newReaders] of [
+    ['seal a secret to each device that the signers enrolled', devices.length],
+    ['seal another in its place', 0],
+  ] as const) {
     const word = base64UrlEncode(context.ports.random.bytes(24))
     words.push(word)
     await writeFile(file, word, { mode: 0o600 })
     await stage.step(title, () =>
-      owner.seaworthy('secret', 'set', name, '--fleet', fleet, '--file', file),
+      owner.seaworthy(
+        ...['secret', 'set', name, '--fleet', fleet, '--file', file],
+        ...['--accept-new', String(newReaders)],
+      ),
     )
     await Promise.all(
       devices.map((device) => awaitSecret(story, application, device, word, words.length)),

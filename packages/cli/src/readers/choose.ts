@@ -1,0 +1,213 @@
+/**
+ * Whom a secret is sealed to: the devices that people accepted as readers. Those that nobody has
+ * accepted are shown, asked for where somebody can answer, and wait otherwise.
+ */
+import { formatInstant } from '@seaworthy/std/time'
+import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { formatCount } from '../output/format.ts'
+import type { Session } from '../session.ts'
+import type { SettingTarget } from '../setting-scope.ts'
+import type { CheckedDevice } from '../trust/enrolments.ts'
+import { checkFleet } from '../trust/enrolments.ts'
+import { changeRecord, readRecord } from './file.ts'
+import type { Reader } from './record.ts'
+import { endReaders, shortReaderId, withReaders } from './record.ts'
+import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
+import { acceptedReader, judgeReaders } from './verdicts.ts'
+
+/** Verifies the enrolments of a fleet, and compares its devices with what is remembered. */
+export async function judgeFleet(
+  context: Context,
+  session: Session,
+  fleet: string,
+): Promise<JudgedFleet> {
+  const checked = await checkFleet(context, session, fleet)
+  return judgeReaders(await readRecord(session), checked)
+}
+
+export interface ChoiceOptions {
+  /** How many new ones are accepted without a question; none with 0. */
+  readonly acceptNew?: number | undefined
+  /** Nothing is asked for and nothing is remembered. */
+  readonly isDry?: boolean
+}
+
+export interface ReaderChoice {
+  readonly judgement: JudgedFleet
+  /** Safe to seal to. */
+  readonly readers: readonly EnrolledDevice[]
+  /** Enrolled, and nobody has accepted them. */
+  readonly waiting: readonly JudgedDevice[]
+  readonly notEnrolled: readonly CheckedDevice[]
+}
+
+/**
+ * Chooses among all devices of the fleet, or judges one of them, and remembers what was accepted
+ * and who is gone.
+ */
+export async function chooseReaders(
+  context: Context,
+  session: Session,
+  { fleet, deviceId }: Pick<SettingTarget, 'fleet' | 'deviceId'>,
+  { acceptNew, isDry = false }: ChoiceOptions,
+): Promise<ReaderChoice> {
+  const judgement = await judgeFleet(context, session, fleet)
+  const isMeant = (device: CheckedDevice) => deviceId === undefined || device.deviceId === deviceId
+  const enrolled = judgement.enrolled.filter(({ device }) => isMeant(device))
+  const notEnrolled = judgement.notEnrolled.filter(isMeant)
+  const unaccepted = enrolled.filter(({ standing }) => standing !== 'accepted')
+  warnOfOthers(context, { judgement, unaccepted, notEnrolled })
+  const accepted = await accept(context, judgement, unaccepted, { acceptNew, isDry })
+  const gone = deviceId === undefined ? judgement.gone : []
+  if (!isDry && accepted.length + gone.length > 0) {
+    await remember(context, session, judgement, { accepted, gone })
+  }
+  const waiting = unaccepted.filter((one) => !accepted.includes(one))
+  const readers = enrolled.filter((one) => !waiting.includes(one)).map(({ device }) => device)
+  if (!isDry && enrolled.length > 0 && readers.length === 0) {
+    throw new CliError(
+      'refused',
+      `nobody has accepted ${deviceId ?? `a device of ${fleet}`} as a reader: nothing was sealed`,
+      {
+        wayOut: `Compare them (\`seaworthy reader list --fleet ${fleet}\`), then run \`seaworthy reader accept --fleet ${fleet}\`, or give --accept-new COUNT.`,
+      },
+    )
+  }
+  return { judgement, readers, waiting, notEnrolled }
+}
+
+async function accept(
+  context: Context,
+  { fleet, product }: JudgedFleet,
+  unaccepted: readonly JudgedDevice[],
+  { acceptNew, isDry }: ChoiceOptions,
+): Promise<readonly JudgedDevice[]> {
+  if (acceptNew !== undefined) return takeCounted(unaccepted, acceptNew)
+  if (isDry || unaccepted.length === 0 || !context.ports.prompt.isInteractive) return []
+  await confirmReaders(context, { fleet, product }, unaccepted.length)
+  return unaccepted
+}
+
+/** The new ones, where they are as many as were named. */
+export function takeCounted(
+  unaccepted: readonly JudgedDevice[],
+  count: number,
+): readonly JudgedDevice[] {
+  if (count === 0) return []
+  const fresh = unaccepted.filter(({ standing }) => standing === 'new')
+  if (fresh.length === count) return fresh
+  const changed = unaccepted.length - fresh.length
+  const beside = changed === 0 ? '' : `, beside ${changed} that changed`
+  throw new CliError(
+    'refused',
+    `--accept-new ${count}, and ${formatCount(fresh.length, 'device is', 'devices are')} new${beside}`,
+    {
+      wayOut:
+        'Compare them (`seaworthy reader list`). Those that changed are accepted by key: `seaworthy reader accept --key KEY`.',
+    },
+  )
+}
+
+/** Asks a person. `--yes` is no answer: who reads a secret is seen by somebody, or named. */
+export async function confirmReaders(
+  { ports }: Context,
+  { fleet, product }: Pick<JudgedFleet, 'fleet' | 'product'>,
+  count: number,
+): Promise<void> {
+  const question = `Accept ${count === 1 ? 'this device' : `these ${count} devices`} as ${count === 1 ? 'a reader' : 'readers'} of the secrets of ${fleet}, a fleet of the product ${product}?`
+  if (await ports.prompt.askYesNo(question)) return
+  throw new CliError('failed', 'not confirmed; nothing was done', {
+    wayOut: 'Give --accept-new 0 to go on without them.',
+  })
+}
+
+/** Those that are gone are ended first: one of them may have come back under another id. */
+export async function remember(
+  context: Context,
+  session: Session,
+  { fleet, product }: Pick<JudgedFleet, 'fleet' | 'product'>,
+  { accepted, gone }: { accepted: readonly JudgedDevice[]; gone: readonly Reader[] },
+): Promise<void> {
+  const now = formatInstant(context.ports.clock.now())
+  const goneIds = new Set(gone.map(({ readerId }) => readerId))
+  await changeRecord(context, session, (record) => {
+    const isGone = (one: Reader, where: string) => where === fleet && goneIds.has(one.readerId)
+    const readers = accepted.map(({ device }) => acceptedReader(device, now))
+    const without = endReaders(record, isGone, now).record
+    return readers.length === 0 ? without : withReaders(without, { fleet, product }, readers)
+  })
+}
+
+/** Whoever takes a device out of a fleet seals nothing more to it, whatever the server says. */
+export async function endAsReader(
+  context: Context,
+  session: Session,
+  deviceId: string,
+  staysIn?: string,
+): Promise<void> {
+  if (session.server.rootDigest === undefined) return
+  const now = formatInstant(context.ports.clock.now())
+  const isMeant = (one: Reader, fleet: string) => one.deviceId === deviceId && fleet !== staysIn
+  await changeRecord(context, session, (record) => endReaders(record, isMeant, now).record)
+}
+
+const shownMax = 50
+
+function warnOfOthers(
+  context: Context,
+  {
+    judgement,
+    unaccepted,
+    notEnrolled,
+  }: Pick<JudgedFleet, 'notEnrolled'> & {
+    judgement: JudgedFleet
+    unaccepted: readonly JudgedDevice[]
+  },
+): void {
+  const lines = [
+    ...notEnrolled.map(
+      ({ deviceId, refusal }) =>
+        `${deviceId} is not enrolled and does not get it: ${refusal?.why ?? 'nothing proves it'}.`,
+    ),
+    ...judgement.gone.map(
+      (one) =>
+        `${nameReader(one)} is not in ${judgement.fleet} any more: it is a reader no longer.`,
+    ),
+    ...unaccepted.map(
+      (one) => `${nameDevice(one.device)} is no reader yet: ${describeStanding(one)}.`,
+    ),
+  ]
+  for (const line of lines.slice(0, shownMax)) context.warn(line)
+  if (lines.length > shownMax) {
+    context.warn(
+      `There are ${lines.length - shownMax} more: \`seaworthy reader list --fleet ${judgement.fleet}\`.`,
+    )
+  }
+}
+
+/** A device is never named without its key, because its id and its name are the server's. */
+export function nameDevice(device: EnrolledDevice): string {
+  return nameReader({ ...device, readerId: device.enrolled.readerId })
+}
+
+function nameReader(one: Pick<Reader, 'deviceId' | 'name' | 'readerId'>): string {
+  const name = one.name === null ? '' : `${one.name}, `
+  return `${one.deviceId} (${name}key ${shortReaderId(one)})`
+}
+
+const standings: Readonly<Record<ReaderStanding, (instead: string) => string>> = {
+  accepted: () => 'accepted',
+  new: () => 'new here',
+  came_back: (since) => `came back, it was ended at ${since}`,
+  other_id: (id) => `its key was accepted as ${id}`,
+  same_name: (id) => `another key under the name of ${id}`,
+  moved: (fleet) => `known from the fleet ${fleet}`,
+}
+
+export function describeStanding({
+  standing,
+  instead = '',
+}: Pick<JudgedDevice, 'standing' | 'instead'>): string {
+  return standings[standing](instead)
+}
