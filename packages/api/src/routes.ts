@@ -3,6 +3,7 @@ import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
 import * as foreignDevices from './foreign-devices.ts'
+import * as identityProviders from './identity-providers.ts'
 import * as invitations from './invitations.ts'
 import * as omaha from './omaha.ts'
 import * as passwords from './passwords.ts'
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   passkeys,
   pairings,
   passwords,
+  identityProviders,
   trust,
   proposals,
   products,

@@ -25,7 +25,12 @@ import {
   createTokenReader,
   deviceAudience,
 } from './app/access/index.ts'
-import { createBrakes, createPairingPaces, createSlowHashes } from './app/people/index.ts'
+import {
+  createBrakes,
+  createIdentityProviders,
+  createPairingPaces,
+  createSlowHashes,
+} from './app/people/index.ts'
 import {
   createForeignCheckIns,
   createForeignIdentities,
@@ -254,6 +259,7 @@ async function createApp(
     slowHashes: createSlowHashes(),
     oldCodeTries: createRefusalLimiter(clock),
     brakes: createBrakes(clock),
+    identityProviders: createIdentityProviders(clock),
     metrics,
     exchange,
     tracer,

@@ -28,6 +28,7 @@ import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { KnownDevice, SignedReportWrite } from '../db/check-ins.ts'
 import type { Db } from '../db/connection.ts'
 import type { ForeignState } from '../db/foreign-check-ins.ts'
+import type { IdentityProviderRow } from '../db/identity-providers.ts'
 import type { ForeignProtocol } from '../db/foreign-devices.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
@@ -79,6 +80,7 @@ export interface App extends Ports {
   /** Tries of old recovery codes, by the part that finds them. */
   readonly oldCodeTries: RefusalLimiter
   readonly brakes: Brakes
+  readonly identityProviders: IdentityProviders
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
   /** `undefined` while nobody collects traces; then they cost nothing. */
@@ -155,6 +157,48 @@ export interface PairingPaces {
 export interface AccountChanges {
   /** Spends one change of that kind. Throws `account_changes_too_often`. */
   spend(personId: string, action: string): void
+}
+
+export interface ProviderQuestion {
+  /** The secret of the ceremony, from which nonce and PKCE verifier follow. */
+  readonly challenge: string
+  readonly state: string
+  readonly redirectUri: string
+  /** Whether the person must sign in there anew. */
+  readonly isFresh: boolean
+}
+
+export interface ProviderAnswer extends Omit<ProviderQuestion, 'isFresh'> {
+  readonly code: string
+  readonly iss: string | undefined
+}
+
+/** What a provider has said of an account, judged. */
+export interface ProviderClaims {
+  readonly subject: string
+  /** How people know the account. Nothing is decided by it. */
+  readonly account: string
+  readonly groups: readonly string[]
+  /** When the person last proved there who they are; `undefined` when it is not said. */
+  readonly authenticatedAt: Date | undefined
+}
+
+/** Identity providers, which are asked over the network. */
+export interface IdentityProviders {
+  /** Throws `provider_unreachable`, `provider_unusable`, `provider_answer_wrong`. */
+  check(provider: IdentityProviderRow, clientSecret: string | null): Promise<void>
+  /** Where the browser goes. Throws like `check`. */
+  addressFor(
+    provider: IdentityProviderRow,
+    clientSecret: string | null,
+    question: ProviderQuestion,
+  ): Promise<string>
+  /** Throws like `check`, and `provider_refused`. */
+  redeem(
+    provider: IdentityProviderRow,
+    clientSecret: string | null,
+    answer: ProviderAnswer,
+  ): Promise<ProviderClaims>
 }
 
 /** How often somebody may try what can be guessed. */

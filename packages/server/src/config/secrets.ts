@@ -20,6 +20,7 @@ export const secretPurposes = {
   'registry-token-key': 'token.registry',
   'trust-anchor': 'tuf.anchor',
   'totp-secret': 'totp.person',
+  'client-secret': 'oidc.provider',
 } as const
 export type SecretName = keyof typeof secretPurposes
 

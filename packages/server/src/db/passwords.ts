@@ -86,22 +86,3 @@ export async function writePasskeyRoles({ sql }: RightsTx, roles: readonly Role[
     insert into sign_in_policy (passkey_roles) values (${[...roles]})
     on conflict (only_row) do update set passkey_roles = excluded.passkey_roles`
 }
-
-/** Ends sessions that began with a password: of one person, but not `except`, or of roles. */
-export async function endPasswordSessions(
-  { sql }: RightsTx,
-  of: { personId: string; except?: string } | { roles: readonly Role[] },
-  now: Date,
-): Promise<number> {
-  const rows =
-    'roles' in of
-      ? await sql`
-          update sessions s set ended_at = ${now} from people p
-          where p.id = s.person_id and p.role = any(${[...of.roles]}) and s.factor = 'password'
-            and s.ended_at is null`
-      : await sql`
-          update sessions set ended_at = ${now}
-          where person_id = ${of.personId} and id <> ${of.except ?? ''} and factor = 'password'
-            and ended_at is null`
-  return rows.count
-}

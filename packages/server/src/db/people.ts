@@ -14,6 +14,8 @@ export interface PersonRow extends Grant {
   readonly lastSignInAt: Date | null
   /** The maker of the invitation by which the person came in last. */
   readonly letInBy: string
+  /** The provider whose groups give the role, until somebody here changes it. */
+  readonly grantedByProvider: string | null
 }
 
 export interface ListedPerson extends PersonRow {
@@ -23,7 +25,7 @@ export interface ListedPerson extends PersonRow {
 const columns = (sql: ReadTx['sql']) => sql`
   p.id, p.name, p.email, p.role, p.products, p.fleets, p.created_at as "createdAt",
   p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
-  p.let_in_by as "letInBy"`
+  p.let_in_by as "letInBy", p.granted_by_provider as "grantedByProvider"`
 
 const passkeysCount = (sql: ReadTx['sql']) => sql`
   (select count(*)::int from passkeys k where k.person_id = p.id) as "passkeysCount"`
@@ -84,11 +86,12 @@ export function isWithin({ sql }: ReadTx, scope: Scope) {
 
 export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
   await sql`
-    insert into people (id, name, email, role, products, fleets, created_at, created_by, let_in_by)
+    insert into people (id, name, email, role, products, fleets, created_at, created_by, let_in_by,
+      granted_by_provider)
     values (${person.id}, ${person.name}, ${person.email}, ${person.role},
       ${copyScope(person).products},
       ${copyScope(person).fleets},
-      ${person.createdAt}, ${person.createdBy}, ${person.letInBy})`
+      ${person.createdAt}, ${person.createdBy}, ${person.letInBy}, ${person.grantedByProvider})`
 }
 
 export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promise<void> {
@@ -96,7 +99,7 @@ export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promis
     update people set name = ${person.name}, email = ${person.email}, role = ${person.role},
       products = ${copyScope(person).products},
       fleets = ${copyScope(person).fleets},
-      disabled_at = ${person.disabledAt}
+      disabled_at = ${person.disabledAt}, granted_by_provider = ${person.grantedByProvider}
     where id = ${person.id}`
 }
 

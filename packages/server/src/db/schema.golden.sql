@@ -97,6 +97,23 @@ gateway_tokens.revoked_at timestamp with time zone
 hearing.id smallint not null default 1
 hearing.heard_at timestamp with time zone
 hearing.gaps jsonb not null default '[]'::jsonb
+identities.provider text not null
+identities.subject text not null
+identities.person_id text not null
+identities.account text not null
+identities.created_at timestamp with time zone not null
+identities.last_used_at timestamp with time zone
+identity_providers.name text not null
+identity_providers.title text not null
+identity_providers.issuer text not null
+identity_providers.client_id text not null
+identity_providers.client_secret_sealed bytea
+identity_providers.ca_pem text
+identity_providers.groups_claim text
+identity_providers.grants jsonb not null
+identity_providers.created_at timestamp with time zone not null
+identity_providers.changed_at timestamp with time zone not null
+identity_providers.changed_by text not null
 identity_traces.device text not null
 identity_traces.left_boots jsonb not null
 identity_traces.went_back_at jsonb not null
@@ -178,6 +195,7 @@ people.created_by text not null
 people.disabled_at timestamp with time zone
 people.last_sign_in_at timestamp with time zone
 people.let_in_by text not null
+people.granted_by_provider text
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -394,6 +412,11 @@ gateway_tokens: PRIMARY KEY (id)
 gateway_tokens: CHECK ((uses_left >= 0))
 hearing: CHECK ((id = 1))
 hearing: PRIMARY KEY (id)
+identities: FOREIGN KEY (person_id) REFERENCES people(id)
+identities: PRIMARY KEY (provider, subject)
+identities: FOREIGN KEY (provider) REFERENCES identity_providers(name)
+identities: UNIQUE (provider, person_id)
+identity_providers: PRIMARY KEY (name)
 identity_traces: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 identity_traces: PRIMARY KEY (device)
 invitations: UNIQUE (code_sha256)
@@ -419,6 +442,7 @@ passwords: UNIQUE (name)
 passwords: FOREIGN KEY (person_id) REFERENCES people(id)
 passwords: PRIMARY KEY (person_id)
 people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
+people: FOREIGN KEY (granted_by_provider) REFERENCES identity_providers(name)
 people: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
 proposals: CHECK ((cardinality(roles) > 0))
@@ -466,7 +490,7 @@ seals: FOREIGN KEY (setting) REFERENCES settings(id) ON DELETE CASCADE
 secrets: PRIMARY KEY (name, version)
 secrets: CHECK ((version > 0))
 server_facts: PRIMARY KEY (name)
-sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text])))
+sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text, 'provider'::text])))
 sessions: FOREIGN KEY (person_id) REFERENCES people(id)
 sessions: PRIMARY KEY (id)
 settings: CHECK (((fleet IS NULL) <> (device IS NULL)))
@@ -509,6 +533,10 @@ CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (
 CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
 CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)
 CREATE UNIQUE INDEX hearing_pkey ON public.hearing USING btree (id)
+CREATE INDEX identities_person ON public.identities USING btree (person_id)
+CREATE UNIQUE INDEX identities_pkey ON public.identities USING btree (provider, subject)
+CREATE UNIQUE INDEX identities_provider_person_id_key ON public.identities USING btree (provider, person_id)
+CREATE UNIQUE INDEX identity_providers_pkey ON public.identity_providers USING btree (name)
 CREATE UNIQUE INDEX identity_traces_pkey ON public.identity_traces USING btree (device)
 CREATE INDEX identity_traces_shared ON public.identity_traces USING btree (device) WHERE (shared_since IS NOT NULL)
 CREATE UNIQUE INDEX invitations_code_sha256_key ON public.invitations USING btree (code_sha256)

@@ -1,5 +1,5 @@
 /** Sessions of people. Of the secret in the cookie only the SHA-256 is stored. */
-import type { Scope } from '@seaworthy/fleet/access'
+import type { Role, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { isWithin } from './people.ts'
 import type { PersonRow, RightsTx } from './people.ts'
@@ -15,7 +15,7 @@ export interface SessionRow {
   readonly steppedUpAt: Date | null
   readonly endedAt: Date | null
   /** What the person came in with. */
-  readonly factor: 'passkey' | 'password'
+  readonly factor: 'passkey' | 'password' | 'provider'
   readonly address: string
   readonly userAgent: string
 }
@@ -30,15 +30,15 @@ const columns = (sql: ReadTx['sql']) => sql`
   s.ended_at as "endedAt", s.factor, s.address, s.user_agent as "userAgent",
   p.id as "p_id", p.name, p.email, p.role, p.products, p.fleets, p.created_at as "p_createdAt",
   p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
-  p.let_in_by as "letInBy"`
+  p.let_in_by as "letInBy", p.granted_by_provider as "grantedByProvider"`
 
 type Joined = SessionRow &
   Omit<PersonRow, 'id' | 'createdAt'> & { readonly p_id: string; readonly p_createdAt: Date }
 
 function listed(row: Joined): ListedSession {
   const { p_id: id, p_createdAt: createdAt, name, email, role, products, fleets, ...rest } = row
-  const { createdBy, disabledAt, lastSignInAt, letInBy, ...session } = rest
-  const ofPerson = { createdBy, disabledAt, lastSignInAt, letInBy }
+  const { createdBy, disabledAt, lastSignInAt, letInBy, grantedByProvider, ...session } = rest
+  const ofPerson = { createdBy, disabledAt, lastSignInAt, letInBy, grantedByProvider }
   return { ...session, person: { id, createdAt, name, email, role, products, fleets, ...ofPerson } }
 }
 
@@ -102,6 +102,26 @@ export async function stepUpSession(
       stepped_up_at = ${step.now}, last_used_at = ${step.now}
     where id = ${step.id} and ended_at is null`
   return rows.count === 1
+}
+
+/** Ends sessions that began with one of the factors: of a person, but not `except`, or of roles. */
+export async function endSessionsBegunBy(
+  { sql }: RightsTx,
+  factors: readonly SessionRow['factor'][],
+  of: { personId: string; except?: string } | { roles: readonly Role[] },
+  now: Date,
+): Promise<number> {
+  const rows =
+    'roles' in of
+      ? await sql`
+          update sessions s set ended_at = ${now} from people p
+          where p.id = s.person_id and p.role = any(${[...of.roles]})
+            and s.factor = any(${[...factors]}) and s.ended_at is null`
+      : await sql`
+          update sessions set ended_at = ${now}
+          where person_id = ${of.personId} and id <> ${of.except ?? ''}
+            and factor = any(${[...factors]}) and ended_at is null`
+  return rows.count
 }
 
 /** Answers false when it had ended before. */

@@ -50,6 +50,7 @@ const params: Readonly<Record<string, string>> = {
   personId: `person_${'0'.repeat(26)}`,
   sessionId: `session_${'0'.repeat(26)}`,
   passkeyId: `passkey_${'0'.repeat(26)}`,
+  provider: 'absent',
   invitationId: `invitation_${'0'.repeat(26)}`,
 }
 

@@ -19,6 +19,7 @@ import type { Endpoint, RawHandler } from './endpoint.ts'
 import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
+import { identityProviderEndpoints } from './identity-providers.ts'
 import { invitationEndpoints } from './invitations.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
@@ -61,6 +62,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...passkeyEndpoints,
     ...pairingEndpoints,
     ...passwordEndpoints,
+    ...identityProviderEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

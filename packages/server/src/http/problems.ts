@@ -228,6 +228,19 @@ const personTable = {
   passkey_needed: no(403, 'The role needs a passkey'),
   tries_too_many: no(429, 'Too many tries'),
   account_changes_too_often: no(429, 'Too many changes of one account'),
+  provider_not_found: no(404, 'No such identity provider'),
+  provider_issuer_fixed: no(409, 'An identity provider keeps its issuer'),
+  provider_scope_wrong: no(422, 'A group cannot give this role'),
+  provider_unreachable: no(503, 'The identity provider did not answer'),
+  provider_unusable: no(422, 'The identity provider cannot be used'),
+  provider_refused: no(401, 'The identity provider refused'),
+  provider_answer_wrong: no(401, 'The answer of the identity provider is not taken'),
+  providers_too_many: no(409, 'Too many identity providers'),
+  identity_unknown: no(403, 'Nobody here has this account'),
+  identity_taken: no(409, 'The account is linked already'),
+  identity_missing: no(404, 'The account is not linked'),
+  group_missing: no(403, 'No group gives a role'),
+  confirmation_stale: no(403, 'The confirmation is not fresh'),
 } satisfies Record<PersonRefusal, Mapped>
 
 const rebootLockTable = {

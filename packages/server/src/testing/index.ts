@@ -34,6 +34,8 @@ export {
 export type { TestDevice } from './device.ts'
 export { acceptLink, becomeOwner, createAuthenticator, createTestBrowser } from './authenticator.ts'
 export type { TestBrowser } from './authenticator.ts'
+export { startIdentityProvider } from './identity-provider.ts'
+export type { TestIdentityProvider } from './identity-provider.ts'
 export { sendHalf } from './half-sent.ts'
 export type { HalfSent } from './half-sent.ts'
 export { openDatabaseOf, openTlsKey, openTokenMaker } from './tokens.ts'

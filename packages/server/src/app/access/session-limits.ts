@@ -10,6 +10,8 @@ export const sessionLimits = {
   idleMs: 12 * hourMs,
   /** The longest time from the sign-in on. */
   lifetimeMs: 30 * dayMs,
+  /** The same where an identity provider opened it, and may have closed the account since. */
+  providerLifetimeMs: 12 * hourMs,
   /** How long dangerous routes are open after the person has confirmed. */
   stepUpMs: 5 * minuteMs,
 } as const

@@ -28,6 +28,9 @@ const purposes = [
   'invitation',
   'recovery',
   'password',
+  'provider-sign-in',
+  'provider-step-up',
+  'provider-link',
 ] as const
 export type Purpose = (typeof purposes)[number]
 

@@ -48,8 +48,10 @@ export async function becomeFirstOwner(
   await checkCode(tx, code)
   const { personId } = judged.ceremony
   const none = { email: null, disabledAt: null, lastSignInAt: null, products: null, fleets: null }
+  const noProvider = { grantedByProvider: null }
   await insertPerson(tx, {
     ...none,
+    ...noProvider,
     ...{
       id: personId,
       name,

@@ -33,6 +33,23 @@ export {
 export { createPairingPaces } from './pairing-codes.ts'
 export { createBrakes } from './brakes.ts'
 export {
+  askProvider,
+  judgeAnswer,
+  linkIdentity,
+  listIdentities,
+  signInByProvider,
+  stepUpByProvider,
+  unlinkIdentity,
+} from './identities.ts'
+export {
+  judgeProvider,
+  listProviders,
+  removeProvider,
+  setProvider,
+  viewProvider,
+} from './identity-providers.ts'
+export { createIdentityProviders } from './provider-client.ts'
+export {
   askPassword,
   judgeNewPassword,
   judgePassword,

@@ -235,7 +235,7 @@ export async function acceptInvitation(
   const { personId } = judged.ceremony
   if (invitation.personId === null) {
     const { email, role, products, fleets, createdBy } = invitation
-    const none = { disabledAt: null, lastSignInAt: null }
+    const none = { disabledAt: null, lastSignInAt: null, grantedByProvider: null }
     await insertPerson(tx, {
       ...{ ...none, id: personId, name, email, role, products, fleets, createdAt: now, createdBy },
       letInBy: createdBy,

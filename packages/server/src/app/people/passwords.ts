@@ -10,15 +10,9 @@ import * as db from '../../db/passwords.ts'
 import type { PasswordRow } from '../../db/passwords.ts'
 import type { RightsTx } from '../../db/people.ts'
 import { getPerson, useRecoveryCode } from '../../db/people.ts'
-import { stepUpSession } from '../../db/sessions.ts'
+import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
-import {
-  createCredential,
-  isSameSecret,
-  KnownPersonRefusal,
-  openToken,
-  signToken,
-} from '../access/index.ts'
+import { isSameSecret, KnownPersonRefusal, openToken, signToken } from '../access/index.ts'
 import type { App, Taken, WriteTx } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
@@ -27,8 +21,8 @@ import { beginCeremony, openCeremony, spendChallenge, wrongChallenge } from './c
 import { requireStrongPassword } from './password-strength.ts'
 import { checkCode } from './recovery-codes.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
-import { openSession } from './sessions.ts'
-import { requirePasswordRole } from './sign-in-policy.ts'
+import { openSession, renewSession } from './sessions.ts'
+import { requireNoPasskeyRole } from './sign-in-policy.ts'
 import { base32 } from './totp-codes.ts'
 import type { JudgedCode } from './totp.ts'
 import { judgeCode } from './totp.ts'
@@ -67,7 +61,7 @@ export async function askPassword(
   actor: PersonActor,
   now: Date,
 ): Promise<Asked<NewAuthenticator>> {
-  await requirePasswordRole(app.db.reader, actor.person)
+  await requireNoPasskeyRole(app.db.reader, actor.person)
   const secret = app.random.bytes(totpSecretBytes)
   const sealed = base64UrlEncode(sealTotp(app, actor.id, secret))
   const about = `${actor.session.id} ${sealed}`
@@ -156,21 +150,21 @@ export async function setPassword(
 ): Promise<void> {
   const now = await tx.now()
   await spendChallenge(tx, ceremony, now)
-  await requirePasswordRole(tx, actor.person)
+  await requireNoPasskeyRole(tx, actor.person)
   if (!(await db.setPassword(tx, { ...row, createdAt: now }))) {
     throw new Refusal<PersonRefusal>(
       'sign_in_name_taken',
       'another person signs in with this name: choose another one',
     )
   }
-  await db.endPasswordSessions(tx, { personId: actor.id, except: actor.session.id }, now)
+  await endSessionsBegunBy(tx, ['password'], { personId: actor.id, except: actor.session.id }, now)
 }
 
 /** Throws `password_missing`. */
 export async function removePassword(tx: RightsTx, actor: Current<PersonActor>): Promise<void> {
   if (!(await db.deletePassword(tx, actor.id))) throw noPassword()
   const of = { personId: actor.id, except: actor.session.id }
-  await db.endPasswordSessions(tx, of, await tx.now())
+  await endSessionsBegunBy(tx, ['password'], of, await tx.now())
 }
 
 function noPassword(): Refusal<PersonRefusal> {
@@ -277,7 +271,7 @@ export async function signInByPassword(
       personId,
     )
   }
-  await requirePasswordRole(tx, person)
+  await requireNoPasskeyRole(tx, person)
   const current = await db.getPassword(tx, personId)
   if (current === undefined || !isSameSecret(current.hash, row.hash)) throw wrongPassword()
   const isUnused =
@@ -304,7 +298,7 @@ export async function judgeStepUpCode(
   actor: PersonActor,
   code: string,
 ): Promise<{ row: PasswordRow; step: number; tries: Taken }> {
-  await requirePasswordRole(app.db.reader, actor.person)
+  await requireNoPasskeyRole(app.db.reader, actor.person)
   const row = await db.getPassword(app.db.reader, actor.id)
   if (row === undefined) throw noPassword()
   const tries = app.brakes.take([{ key: `step-up ${actor.id}`, allowance: triesOfAccount }])
@@ -324,15 +318,9 @@ export async function stepUpByCode(
 ): Promise<OpenedSession> {
   const now = await tx.now()
   const person = await getPerson(tx, actor.id)
-  await requirePasswordRole(tx, person ?? actor.person)
+  await requireNoPasskeyRole(tx, person ?? actor.person)
   if (!(await db.useTotpStep(tx, row, step, now))) throw codeUsed(actor.id)
-  const { id } = actor.session
-  const { text, secretSha256 } = createCredential('session', id, random)
-  if (!(await stepUpSession(tx, { id, secretSha256, now }))) {
-    throw new Refusal<PersonRefusal>('session_not_found', 'no such session, or it has ended')
-  }
-  const session = { ...actor.session, secretSha256, steppedUpAt: now, lastUsedAt: now }
-  return { actor: { ...actor, session }, secret: text }
+  return renewSession(tx, { random }, actor, now)
 }
 
 const audience = 'seaworthy-known-browser'

@@ -6,15 +6,14 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
 import { listInvitationsTo, revokeInvitation } from '../../db/invitations.ts'
-import { endPasswordSessions } from '../../db/passwords.ts'
 import * as db from '../../db/people.ts'
-import type { ListedPerson, RightsTx } from '../../db/people.ts'
-import { endSessionsOf } from '../../db/sessions.ts'
+import type { ListedPerson, PersonRow, RightsTx } from '../../db/people.ts'
+import { endSessionsBegunBy, endSessionsOf } from '../../db/sessions.ts'
 import type { Actor, Current, EndedWithMaker } from '../access/index.ts'
 import { endHandedOut, findMaker, grantOf } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { passkeyRoles } from './sign-in-policy.ts'
+import { otherFactors, passkeyRoles } from './sign-in-policy.ts'
 import { endWaysIn } from './ways-in.ts'
 import { instantOrNull, listById } from '../views.ts'
 
@@ -113,22 +112,36 @@ export async function setPerson(
   const given = Object.fromEntries(
     Object.entries(change).filter(([, value]) => value !== undefined),
   ) as Partial<ListedPerson>
-  const after: ListedPerson = { ...before, ...given }
+  const { role, products, fleets } = given
+  const isGrant = role !== undefined || products !== undefined || fleets !== undefined
+  const grantedByProvider = isGrant ? null : before.grantedByProvider
+  const after: ListedPerson = { ...before, ...given, grantedByProvider }
   checkPersonGrant(actor, after)
   if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
-  await db.updatePerson(tx, after)
-  // A session that a password has opened is not enough for every role.
-  if ((await passkeyRoles(tx)).includes(after.role)) {
-    await endPasswordSessions(tx, { personId: id }, now)
-  }
-  if (!coversGrant(before, after) || !coversGrant(after, before)) {
-    await endInvitationsTo(tx, id, now)
-  }
+  const endedWithGrant = await changeGrant(tx, before, after, now)
   const waysIn = (await isOpenToLess(tx, before, after))
     ? await endWaysIn(tx, id, now)
     : { endedPasskeys: 0, endedSessions: 0 }
   const person = { ...after, passkeysCount: after.passkeysCount - waysIn.endedPasskeys }
-  return { person, ended: { ...waysIn, ...(await endHandedOut(tx, id, after, now)) } }
+  return { person, ended: { ...waysIn, ...endedWithGrant } }
+}
+
+/** Writes what the person may do from now on, and ends what exceeds it. */
+export async function changeGrant(
+  tx: RightsTx,
+  before: PersonRow,
+  after: PersonRow,
+  now: Date,
+): Promise<EndedWithMaker> {
+  await db.updatePerson(tx, after)
+  // A session that no passkey has opened is not enough for every role.
+  if ((await passkeyRoles(tx)).includes(after.role)) {
+    await endSessionsBegunBy(tx, otherFactors, { personId: after.id }, now)
+  }
+  if (!coversGrant(before, after) || !coversGrant(after, before)) {
+    await endInvitationsTo(tx, after.id, now)
+  }
+  return endHandedOut(tx, after.id, after, now)
 }
 
 /**

@@ -42,8 +42,16 @@ import { passkeyRoles } from './sign-in-policy.ts'
 export interface Visit {
   readonly address: string
   readonly userAgent: string
+}
+
+/** How a session begins that no passkey has opened. */
+interface Beginning extends Visit {
   /** What the person came in with; a passkey unless it says otherwise. */
   readonly factor?: SessionRow['factor']
+  /** When the person last proved who they are; now unless it says otherwise. */
+  readonly steppedUpAt?: Date | null
+  /** The longest time that the session lasts. */
+  readonly lifetimeMs?: number
 }
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
@@ -117,16 +125,18 @@ export interface OpenedSession {
 }
 
 /**
- * A new session with a secret that nobody has seen before. The person has just proven who they are,
- * so it is stepped up.
+ * A new session with a secret that nobody has seen before. Who has just proven who they are need
+ * not confirm it for a while.
  */
 export async function openSession(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
   personId: string,
-  visit: Visit,
+  beginning: Beginning,
   now: Date,
 ): Promise<OpenedSession> {
+  const { address, userAgent, factor = 'passkey', steppedUpAt = now } = beginning
+  const { lifetimeMs = sessionLimits.lifetimeMs } = beginning
   const id = newId('session', now, random)
   const credential = createCredential('session', id, random)
   const session: SessionRow = {
@@ -135,11 +145,10 @@ export async function openSession(
     secretSha256: credential.secretSha256,
     createdAt: now,
     lastUsedAt: now,
-    expiresAt: new Date(now.getTime() + sessionLimits.lifetimeMs),
-    steppedUpAt: now,
+    expiresAt: new Date(now.getTime() + lifetimeMs),
+    steppedUpAt,
     endedAt: null,
-    factor: 'passkey',
-    ...visit,
+    ...{ factor, address, userAgent },
   }
   await db.insertSession(tx, session, new Date(now.getTime() - sessionLimits.lifetimeMs))
   await noteSignIn(tx, personId, now)
@@ -190,6 +199,16 @@ export async function stepUp(
 ): Promise<OpenedSession> {
   await spendChallenge(tx, judged.ceremony, now)
   await useKey(tx, judged, now)
+  return renewSession(tx, { random }, actor, now)
+}
+
+/** The session of somebody who has just confirmed. Throws `session_not_found`. */
+export async function renewSession(
+  tx: WriteTx,
+  { random }: Pick<Ports, 'random'>,
+  actor: Current<PersonActor>,
+  now: Date,
+): Promise<OpenedSession> {
   const { id } = actor.session
   const { text, secretSha256 } = createCredential('session', id, random)
   if (!(await db.stepUpSession(tx, { id, secretSha256, now }))) throw noSession()

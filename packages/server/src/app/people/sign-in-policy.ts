@@ -1,13 +1,19 @@
 /**
  * Which roles need a passkey: for sign-in, and to confirm what is dangerous. A passkey cannot be
- * phished or guessed; a password with a code can be passed on by a false page while it is good.
+ * phished or guessed; a password with a code can be passed on by a false page while it is good, and
+ * an identity provider can sign in as anybody who has an account there.
  */
 import type { Role } from '@seaworthy/fleet/access'
 import { roles, weightyRoles } from '@seaworthy/fleet/access'
 import type { ReadTx } from '../../db/connection.ts'
-import { endPasswordSessions, readPasskeyRoles, writePasskeyRoles } from '../../db/passwords.ts'
+import { readPasskeyRoles, writePasskeyRoles } from '../../db/passwords.ts'
 import type { PersonRow, RightsTx } from '../../db/people.ts'
+import { endSessionsBegunBy } from '../../db/sessions.ts'
+import type { SessionRow } from '../../db/sessions.ts'
 import { KnownPersonRefusal } from '../access/index.ts'
+
+/** What is not enough where a passkey is needed. */
+export const otherFactors: readonly SessionRow['factor'][] = ['password', 'provider']
 
 const allRoles: readonly Role[] = ['owner', ...roles]
 
@@ -17,7 +23,7 @@ export async function passkeyRoles(tx: ReadTx): Promise<Role[]> {
 }
 
 /** Throws `passkey_needed`. */
-export async function requirePasswordRole(tx: ReadTx, { id, role }: PersonRow): Promise<void> {
+export async function requireNoPasskeyRole(tx: ReadTx, { id, role }: PersonRow): Promise<void> {
   if (!(await passkeyRoles(tx)).includes(role)) return
   throw new KnownPersonRefusal(
     'passkey_needed',
@@ -33,6 +39,6 @@ export async function setSignInPolicy(
 ): Promise<{ passkeyRoles: Role[]; endedSessions: number }> {
   const given = allRoles.filter((role) => wanted.includes(role))
   await writePasskeyRoles(tx, given)
-  const endedSessions = await endPasswordSessions(tx, { roles: given }, await tx.now())
+  const endedSessions = await endSessionsBegunBy(tx, otherFactors, { roles: given }, await tx.now())
   return { passkeyRoles: given, endedSessions }
 }

@@ -1,4 +1,5 @@
 /** All by which a person comes in. */
+import { deleteIdentitiesOf } from '../../db/identity-providers.ts'
 import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { deletePassword } from '../../db/passwords.ts'
 import type { RightsTx } from '../../db/people.ts'
@@ -6,8 +7,8 @@ import { replaceRecoveryCodes } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 
 /**
- * Ends passkeys, recovery codes, password and sessions: an account that somebody else may have
- * opened, or that its person has lost, begins anew.
+ * Ends passkeys, recovery codes, password, accounts at providers and sessions: what somebody else
+ * may have opened, or its person has lost, begins anew.
  */
 export async function endWaysIn(
   tx: RightsTx,
@@ -17,5 +18,6 @@ export async function endWaysIn(
   const endedPasskeys = await deletePasskeysOf(tx, personId)
   await replaceRecoveryCodes(tx, personId, [])
   await deletePassword(tx, personId)
+  await deleteIdentitiesOf(tx, personId)
   return { endedPasskeys, endedSessions: await endSessionsOf(tx, personId, now) }
 }

@@ -1,0 +1,202 @@
+/** Which identity providers people may sign in by, and what their groups give. Owners decide. */
+import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
+import type { Grant } from '@seaworthy/fleet/access'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { Refusal } from '@seaworthy/std/refusal'
+import { formatInstant } from '@seaworthy/std/time'
+import { X509Certificate } from 'node:crypto'
+import type { ReadTx } from '../../db/connection.ts'
+import * as db from '../../db/identity-providers.ts'
+import type { GroupGrant, IdentityProviderRow } from '../../db/identity-providers.ts'
+import type { RightsTx } from '../../db/people.ts'
+import { endSessionsBegunBy } from '../../db/sessions.ts'
+import type { Actor, Current } from '../access/index.ts'
+import type { App } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+import { checkPersonGrant } from './people.ts'
+import { passkeyRoles } from './sign-in-policy.ts'
+
+const providersMax = 20
+
+/** The page to which providers send people back. */
+const returnPath = '/sign-in-return'
+export const redirectUriOf = (origin: string) => `${origin}${returnPath}`
+
+/** What is sealed says whose it is: two rows that were swapped open nothing. */
+function sealSecret({ masterKey }: Pick<App, 'masterKey'>, name: string, secret: string) {
+  return masterKey.seal('client-secret', 1, utf8Encode(`${name} ${secret}`))
+}
+
+export function openSecret(
+  { masterKey }: Pick<App, 'masterKey'>,
+  { name, clientSecretSealed }: IdentityProviderRow,
+): string | null {
+  if (clientSecretSealed === null) return null
+  const text = utf8Decode(masterKey.open('client-secret', 1, clientSecretSealed))
+  if (!text.startsWith(`${name} `))
+    throw new Error('a client secret is stored with another provider')
+  return text.slice(name.length + 1)
+}
+
+export async function listProviders(tx: ReadTx): Promise<IdentityProviderRow[]> {
+  return db.listIdentityProviders(tx)
+}
+
+/** Throws `provider_not_found`. */
+export async function findProvider(tx: ReadTx, name: string): Promise<IdentityProviderRow> {
+  const row = await db.getIdentityProvider(tx, name)
+  if (row !== undefined) return row
+  throw new Refusal<PersonRefusal>(
+    'provider_not_found',
+    'there is no identity provider of that name here: reload the page',
+  )
+}
+
+interface WantedProvider {
+  readonly title: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret?: string | null | undefined
+  readonly caPem?: string | null | undefined
+  readonly groupsClaim?: string | null | undefined
+  readonly grants?:
+    | readonly {
+        readonly group: string
+        readonly role: Grant['role']
+        readonly products?: readonly string[] | undefined
+        readonly fleets?: readonly string[] | undefined
+      }[]
+    | undefined
+}
+
+/**
+ * The provider as it would be, which has answered just now. What is left out stays as it was.
+ * Throws `provider_issuer_fixed`, `provider_unreachable`, `provider_unusable`,
+ * `provider_answer_wrong`.
+ */
+export async function judgeProvider(
+  app: Pick<App, 'db' | 'masterKey' | 'identityProviders' | 'clock'>,
+  actor: Actor,
+  name: string,
+  wanted: WantedProvider,
+): Promise<IdentityProviderRow> {
+  const before = await db.getIdentityProvider(app.db.reader, name)
+  requireIssuer(before, wanted.issuer)
+  const { clientSecret, caPem, groupsClaim, grants } = wanted
+  requireCertificates(caPem ?? null)
+  const now = app.clock.now()
+  const row: IdentityProviderRow = {
+    ...{ name, title: wanted.title, issuer: wanted.issuer, clientId: wanted.clientId },
+    clientSecretSealed:
+      clientSecret === undefined
+        ? (before?.clientSecretSealed ?? null)
+        : clientSecret === null
+          ? null
+          : sealSecret(app, name, clientSecret),
+    caPem: caPem === undefined ? (before?.caPem ?? null) : caPem,
+    groupsClaim: groupsClaim === undefined ? (before?.groupsClaim ?? null) : groupsClaim,
+    grants: grants === undefined ? (before?.grants ?? []) : grants.map(readGrant),
+    createdAt: before?.createdAt ?? now,
+    changedAt: now,
+    changedBy: actor.id,
+  }
+  await app.identityProviders.check(row, openSecret(app, row))
+  return row
+}
+
+function readGrant(grant: NonNullable<WantedProvider['grants']>[number]): GroupGrant {
+  const { group, role, products = null, fleets = null } = grant
+  return { group, role, products, fleets }
+}
+
+/** Throws `provider_issuer_fixed`: accounts are known by the names that the issuer gave them. */
+function requireIssuer(before: IdentityProviderRow | undefined, issuer: string): void {
+  if (before === undefined || before.issuer === issuer) return
+  throw new Refusal<PersonRefusal>(
+    'provider_issuer_fixed',
+    `${before.name} is ${before.issuer}, and accounts there are linked: add the other one under another name, or remove this one first`,
+  )
+}
+
+/** Throws `provider_unusable`. */
+function requireCertificates(caPem: string | null): void {
+  if (caPem === null) return
+  try {
+    new X509Certificate(caPem)
+  } catch (cause) {
+    throw new Refusal<PersonRefusal>(
+      'provider_unusable',
+      'the CA certificate cannot be read: give it as PEM, from -----BEGIN CERTIFICATE----- on',
+      { cause },
+    )
+  }
+}
+
+/**
+ * Throws `grant_exceeds_own`, `owner_scoped`, `provider_scope_wrong`, `providers_too_many`,
+ * `provider_issuer_fixed`.
+ */
+export async function setProvider(
+  tx: RightsTx,
+  actor: Current,
+  judged: IdentityProviderRow,
+): Promise<IdentityProviderRow> {
+  for (const grant of judged.grants) checkPersonGrant(actor, grant)
+  const needPasskeys = await passkeyRoles(tx)
+  const heavy = judged.grants.find(({ role }) => needPasskeys.includes(role))
+  if (heavy !== undefined) {
+    throw new Refusal<PersonRefusal>(
+      'provider_scope_wrong',
+      `the group ${heavy.group} cannot give the role ${heavy.role}, which needs a passkey: give another role, or invite the person`,
+    )
+  }
+  const others = (await db.listIdentityProviders(tx)).filter(({ name }) => name !== judged.name)
+  if (others.length >= providersMax) {
+    throw new Refusal<PersonRefusal>(
+      'providers_too_many',
+      `there are ${others.length} identity providers already, and no more may be: remove one first`,
+    )
+  }
+  const before = await db.getIdentityProvider(tx, judged.name)
+  requireIssuer(before, judged.issuer)
+  const row = { ...judged, changedAt: await tx.now() }
+  await db.writeIdentityProvider(tx, row)
+  return row
+}
+
+/** Throws `provider_not_found`. */
+export async function removeProvider(
+  tx: RightsTx,
+  name: string,
+): Promise<{ unlinked: number; endedSessions: number }> {
+  await findProvider(tx, name)
+  const now = await tx.now()
+  const people = await db.listPeopleOf(tx, name)
+  let endedSessions = 0
+  for (const personId of people) {
+    endedSessions += await endSessionsBegunBy(tx, ['provider'], { personId }, now)
+  }
+  await db.deleteIdentityProvider(tx, name)
+  return { unlinked: people.length, endedSessions }
+}
+
+export function viewProvider(row: IdentityProviderRow, origin: string): IdentityProviderView {
+  return {
+    name: row.name,
+    title: row.title,
+    issuer: row.issuer,
+    clientId: row.clientId,
+    hasClientSecret: row.clientSecretSealed !== null,
+    caPem: row.caPem,
+    groupsClaim: row.groupsClaim,
+    grants: row.grants.map(({ group, role, products, fleets }) => ({
+      ...{ group, role },
+      products: products === null ? null : [...products],
+      fleets: fleets === null ? null : [...fleets],
+    })),
+    redirectUri: redirectUriOf(origin),
+    createdAt: formatInstant(row.createdAt),
+    changedAt: formatInstant(row.changedAt),
+    changedBy: row.changedBy,
+  }
+}

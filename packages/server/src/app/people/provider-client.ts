@@ -1,0 +1,287 @@
+/**
+ * Asks identity providers (OpenID Connect Core 1.0; RFC 6749, 7636, 8414, 9207), and judges what
+ * they answer. The protocol is the library's; here stand the bounds of what is read, and the names
+ * of what goes wrong. Whatever a provider says is hostile until it has been judged.
+ */
+import { createHash } from 'node:crypto'
+import type { Configuration, CustomFetch } from 'openid-client'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
+import { BodyTooLongError, readBody, TransportError } from '@seaworthy/std/http'
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Clock } from '@seaworthy/std/time'
+import { minuteMs, secondMs } from '@seaworthy/std/time'
+import type { IdentityProviderRow } from '../../db/identity-providers.ts'
+import type { IdentityProviders, ProviderAnswer, ProviderClaims } from '../app.ts'
+import type { PersonRefusal } from '../refusals.ts'
+
+const answerBytesMax = 1024 * 1024
+const answerSeconds = 10
+/** How far the clock of a provider may be off. */
+const clockToleranceSeconds = 60
+/** How long what a provider publishes about itself is kept. */
+const keptMs = 10 * minuteMs
+const groupsMax = 1000
+const textMax = 200
+
+/** What the browser takes to the provider, from the secret of its ceremony. */
+export function derive(challenge: string, what: 'state' | 'nonce' | 'verifier'): string {
+  return base64UrlEncode(createHash('sha256').update(`seaworthy-${what} ${challenge}`).digest())
+}
+
+interface Known {
+  readonly changedAt: number
+  readonly untilMs: number
+  readonly found: Promise<Configuration>
+}
+
+/** Each worker keeps for itself what providers publish. */
+export function createIdentityProviders(clock: Clock): IdentityProviders {
+  const known = new Map<string, Known>()
+  const find = (provider: IdentityProviderRow, clientSecret: string | null) => {
+    const nowMs = clock.monotonicMs()
+    const changedAt = provider.changedAt.getTime()
+    const kept = known.get(provider.name)
+    if (kept !== undefined && kept.changedAt === changedAt && kept.untilMs > nowMs) {
+      return kept.found
+    }
+    const found = discover(provider, clientSecret)
+    const entry = { changedAt, untilMs: nowMs + keptMs, found }
+    known.set(provider.name, entry)
+    // What failed is not kept: the next one who asks tries again.
+    found.catch(() => known.get(provider.name) === entry && known.delete(provider.name))
+    return found
+  }
+  return {
+    check: async (provider, clientSecret) => {
+      requireCodeFlow(provider, await discover(provider, clientSecret))
+    },
+    async addressFor(provider, clientSecret, { challenge, state, redirectUri, isFresh }) {
+      const client = await load()
+      const configuration = await find(provider, clientSecret)
+      const verifier = derive(challenge, 'verifier')
+      const url = client.buildAuthorizationUrl(configuration, {
+        redirect_uri: redirectUri,
+        scope: scopeOf(provider, configuration),
+        state,
+        nonce: derive(challenge, 'nonce'),
+        code_challenge: await client.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: 'S256',
+        ...(isFresh ? { max_age: '0' } : {}),
+      })
+      return url.href
+    },
+    async redeem(provider, clientSecret, answer) {
+      const configuration = await find(provider, clientSecret)
+      return redeem(provider, configuration, answer)
+    },
+  }
+}
+
+/** The library is loaded when somebody signs in by a provider for the first time. */
+const load = () => import('openid-client')
+
+async function discover(
+  provider: IdentityProviderRow,
+  clientSecret: string | null,
+): Promise<Configuration> {
+  const client = await load()
+  const authentication =
+    clientSecret === null ? client.None() : client.ClientSecretBasic(clientSecret)
+  try {
+    return await client.discovery(
+      new URL(provider.issuer),
+      provider.clientId,
+      { [client.clockTolerance]: clockToleranceSeconds },
+      authentication,
+      {
+        [client.customFetch]: fetchBy(provider.caPem),
+        timeout: answerSeconds,
+        // Signatures are verified too, although the connection vouches for the answer.
+        execute: [client.enableNonRepudiationChecks],
+      },
+    )
+  } catch (error) {
+    throw explain(provider, error)
+  }
+}
+
+/** Throws `provider_unusable`. */
+function requireCodeFlow(provider: IdentityProviderRow, configuration: Configuration): void {
+  const { authorization_endpoint, token_endpoint, jwks_uri } = configuration.serverMetadata()
+  const missing = Object.entries({ authorization_endpoint, token_endpoint, jwks_uri }).flatMap(
+    ([name, value]) => (value === undefined ? [name] : []),
+  )
+  if (missing.length > 0) {
+    throw unusable(provider, `it publishes no ${missing.join(', no ')}`)
+  }
+  for (const value of [authorization_endpoint, token_endpoint, jwks_uri]) {
+    if (value === undefined || URL.parse(value)?.protocol !== 'https:') {
+      throw unusable(provider, 'it publishes an address that is not https')
+    }
+  }
+}
+
+/** Asks for no more than what is used: the account, its name, and groups where they count. */
+function scopeOf(provider: IdentityProviderRow, configuration: Configuration): string {
+  const offered = configuration.serverMetadata().scopes_supported ?? []
+  const wanted = provider.groupsClaim === null ? [] : [provider.groupsClaim, 'groups']
+  const extra = ['profile', 'email', ...wanted].filter((scope) => offered.includes(scope))
+  return ['openid', ...new Set(extra)].join(' ')
+}
+
+async function redeem(
+  provider: IdentityProviderRow,
+  configuration: Configuration,
+  { challenge, code, state, iss, redirectUri }: ProviderAnswer,
+): Promise<ProviderClaims> {
+  const client = await load()
+  const address = new URL(redirectUri)
+  address.search = String(
+    new URLSearchParams({ code, state, ...(iss === undefined ? {} : { iss }) }),
+  )
+  try {
+    const tokens = await client.authorizationCodeGrant(configuration, address, {
+      expectedState: state,
+      expectedNonce: derive(challenge, 'nonce'),
+      pkceCodeVerifier: derive(challenge, 'verifier'),
+      idTokenExpected: true,
+    })
+    const claims = tokens.claims()!
+    const { groupsClaim } = provider
+    const needsMore = groupsClaim !== null && claims[groupsClaim] === undefined
+    const more =
+      needsMore && configuration.serverMetadata().userinfo_endpoint !== undefined
+        ? await client.fetchUserInfo(configuration, tokens.access_token, claims.sub)
+        : {}
+    const all: Readonly<Record<string, unknown>> = { ...more, ...claims }
+    return {
+      subject: claims.sub,
+      account: nameOf(all) ?? claims.sub.slice(0, textMax),
+      groups: groupsClaim === null ? [] : groupsOf(provider, all[groupsClaim]),
+      authenticatedAt:
+        claims.auth_time === undefined ? undefined : new Date(claims.auth_time * secondMs),
+    }
+  } catch (error) {
+    throw explain(provider, error)
+  }
+}
+
+/** How people know the account. */
+function nameOf(claims: Readonly<Record<string, unknown>>): string | undefined {
+  for (const name of ['preferred_username', 'email', 'name']) {
+    const value = claims[name]
+    if (typeof value === 'string' && /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u.test(value)) return value
+  }
+  return undefined
+}
+
+function groupsOf(provider: IdentityProviderRow, value: unknown): string[] {
+  if (value === undefined) return []
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  if (list.length > groupsMax || !list.every((group) => typeof group === 'string')) {
+    throw wrong(provider, `the claim ${provider.groupsClaim} is no list of groups`)
+  }
+  return list
+}
+
+/** The library's way to the network: one bounded answer of a peer that has proven who it is. */
+function fetchBy(caPem: string | null): CustomFetch {
+  return async (url, { method, headers, body, signal }) => {
+    const { transport, close } = httpsTransport({
+      idleTimeoutMs: answerSeconds * secondMs,
+      ...(caPem === null ? {} : { ca: caPem }),
+    })
+    try {
+      const response = await transport({
+        ...{ url, method, headers },
+        ...(signal === undefined ? {} : { signal }),
+        ...(body instanceof URLSearchParams ? { body: utf8Encode(body.toString()) } : {}),
+      })
+      const bytes = await readBody(response, answerBytesMax)
+      const { status } = response
+      const isEmpty = status === 204 || status === 205 || status === 304
+      return new Response(isEmpty ? null : bytes, { status, headers: response.headers })
+    } finally {
+      close()
+    }
+  }
+}
+
+/** The refusal for what the library has found. */
+function explain(provider: IdentityProviderRow, error: unknown): unknown {
+  if (error instanceof Refusal) return error
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof TransportError) {
+      const sentence = `${provider.title} could not be asked: ${cause.message}`
+      return new Refusal<PersonRefusal>(
+        'provider_unreachable',
+        `${sentence}; try again, or sign in with a passkey`,
+        { cause: error },
+      )
+    }
+    if (cause.name === 'TimeoutError' || cause instanceof BodyTooLongError) {
+      return new Refusal<PersonRefusal>(
+        'provider_unreachable',
+        `${provider.title} did not answer whole within ${answerSeconds} seconds: try again, or sign in with a passkey`,
+        { cause: error },
+      )
+    }
+  }
+  if (!(error instanceof Error)) return error
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'OAUTH_RESPONSE_BODY_ERROR' || code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR') {
+    return new Refusal<PersonRefusal>(
+      'provider_refused',
+      `${provider.title} refused: its answer is used, too old, or meant for another client; begin again, and if it comes back, an owner compares client ID, secret and redirect address with those at the provider`,
+      { cause: error },
+    )
+  }
+  if (!code.startsWith('OAUTH_') && code !== 'ERR_INVALID_ARG_VALUE') return error
+  return wrong(provider, fault(code, messagesOf(error)), error)
+}
+
+/** The library says what is wrong in the error below its own. Nothing of the answer is shown. */
+function messagesOf(error: Error): string {
+  return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : error.message
+}
+
+/** What is wrong with an answer, in words. */
+function fault(code: string, message: string): string {
+  if (code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' && message.includes('issuer')) {
+    return 'it publishes another issuer than the one that was set'
+  }
+  const claim = /"(iss|aud|nonce|exp|iat|nbf|azp|sub|alg|state|issuer)"/.exec(message)?.[1]
+  const names: Readonly<Record<string, string>> = {
+    iss: 'it is of another issuer',
+    issuer: 'it publishes another issuer than the one that was set',
+    aud: 'it is for another audience',
+    azp: 'it is for another audience',
+    nonce: 'it is to another question (nonce)',
+    exp: 'it has expired',
+    iat: 'its time is not ours: compare the clocks',
+    nbf: 'its time is not ours: compare the clocks',
+    sub: 'it speaks of two accounts',
+    alg: 'it is signed with an algorithm that is not taken',
+    state: 'it is to another question (state)',
+  }
+  if (claim !== undefined) return names[claim]!
+  if (/alg|algorithm/i.test(message)) return names['alg']!
+  if (/signature|key/i.test(message)) return 'its signature is not of the provider'
+  return `it is not of the agreed form (${code})`
+}
+
+function wrong(provider: IdentityProviderRow, what: string, cause?: unknown): Refusal {
+  return new Refusal<PersonRefusal>(
+    'provider_answer_wrong',
+    `the answer of ${provider.title} is not taken: ${what}; begin again, and tell an owner if it comes back`,
+    { cause },
+  )
+}
+
+function unusable(provider: IdentityProviderRow, what: string): Refusal {
+  return new Refusal<PersonRefusal>(
+    'provider_unusable',
+    `${provider.issuer} cannot be used: ${what}`,
+  )
+}
