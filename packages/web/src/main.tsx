@@ -10,6 +10,7 @@ import { App } from './app.tsx'
 import { createBrowserTransport } from './browser-transport.ts'
 import { isLinkCode, takeLinkCode } from './link-code.ts'
 import { createPasskeys } from './passkeys.ts'
+import { takeAnswer } from './provider-answers.ts'
 import './styles.css'
 
 const isCurrentBrowser = 'toBase64' in Uint8Array.prototype && 'withResolvers' in Promise
@@ -21,6 +22,8 @@ if (isCurrentBrowser && root !== null) {
     passkeys: createPasskeys(window),
     clock: systemClock,
     linkCode: takeLinkCode(location, history),
+    providerAnswer: takeAnswer(location, history),
+    leave: (url: string) => location.assign(url),
   }
   // Pasting a link over the address of its own page loads nothing anew.
   addEventListener('hashchange', () => {

@@ -8,6 +8,7 @@ export const pagePaths = [
   '/people',
   '/recovery',
   '/sign-in',
+  '/sign-in-return',
 ] as const
 
 export type PagePath = (typeof pagePaths)[number]

@@ -3,6 +3,7 @@ import type { ApiClient } from '@seaworthy/api/client'
 import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
 import type { Passkeys } from './passkeys.ts'
+import type { NoAnswer, BroughtAnswer } from './provider-answers.ts'
 
 export interface WebPorts {
   readonly client: ApiClient
@@ -10,6 +11,10 @@ export interface WebPorts {
   readonly clock: Clock
   /** The secret of the link that led here, taken out of the address before anything was shown. */
   readonly linkCode: string | undefined
+  /** What an identity provider sent the browser back with, taken out of the address likewise. */
+  readonly providerAnswer: BroughtAnswer | NoAnswer | undefined
+  /** Leaves our pages for an address. */
+  readonly leave: (url: string) => void
 }
 
 export const PortsContext = createContext<WebPorts | undefined>(undefined)

@@ -8,6 +8,7 @@ import { OverviewPage } from './pages/overview.tsx'
 import { PairPage } from './pages/pair.tsx'
 import { PeoplePage } from './pages/people.tsx'
 import { RecoveryPage } from './pages/recovery.tsx'
+import { ReturnPage } from './pages/sign-in-return.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import type { PagePath } from './page-paths.ts'
 import { Shell } from './ui/shell.tsx'
@@ -35,6 +36,7 @@ const tree = root.addChildren([
     inside('/account', AccountPage),
   ]),
   outside('/sign-in', SignInPage),
+  outside('/sign-in-return', ReturnPage),
   outside('/first-owner', FirstOwnerPage),
   outside('/invitation', InvitationPage),
   outside('/recovery', RecoveryPage),

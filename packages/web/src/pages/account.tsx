@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useSession } from '../session.ts'
 import { describeScope } from '../roles.ts'
 import { Page } from '../ui/page.tsx'
+import { IdentitySection } from './account-identities.tsx'
 import { PasskeySection } from './account-passkeys.tsx'
 import { PasswordSection } from './account-password.tsx'
 import { RecoveryCodeSection } from './account-recovery-codes.tsx'
@@ -37,6 +38,7 @@ export function AccountPage() {
       </Paper>
       <PasskeySection />
       <PasswordSection self={session.data} />
+      <IdentitySection />
       <RecoveryCodeSection codesLeft={recoveryCodesLeft} />
       <SessionSection personId={person.id} />
     </Page>

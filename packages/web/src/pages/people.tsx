@@ -13,6 +13,7 @@ import { Page, Section } from '../ui/page.tsx'
 import { SecretOnce } from '../ui/secret-once.tsx'
 import { Loaded, NoPermissionState } from '../ui/states.tsx'
 import { InvitationSection } from './people-invitations.tsx'
+import { ProviderSection } from './people-providers.tsx'
 import { PolicySection } from './people-policy.tsx'
 
 const shownMax = 200
@@ -48,6 +49,7 @@ export function PeoplePage() {
       <PeopleSection selfId={session.data?.person.id} mayChange={mayChange} onOpen={setOpen} />
       <InvitationSection mayChange={mayChange} />
       {permissions.includes('owner:write') && <PolicySection />}
+      {permissions.includes('owner:write') && <ProviderSection />}
       {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}
       {open?.kind === 'role' && <ChangeRoleDialog person={open.person} onClose={close} />}
       {open?.kind === 'disable' && <DisableDialog person={open.person} onClose={close} />}

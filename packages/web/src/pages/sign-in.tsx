@@ -3,6 +3,7 @@
  * browser refuses passkeys uses a password with an authenticator.
  */
 import { Anchor, Button, Text } from '@mantine/core'
+import { listWaysIn } from '@seaworthy/api/identity-providers'
 import { askSignIn, signIn } from '@seaworthy/api/sessions'
 import { useMutation } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
@@ -11,8 +12,9 @@ import { PasswordSignInForm } from '../forms/password-sign-in.tsx'
 import { pagePaths } from '../page-paths.ts'
 import type { PagePath } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
-import { useSession, useSetSession } from '../session.ts'
+import { useRead, useSession, useSetSession } from '../session.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
+import { ProviderButton } from '../ui/provider-buttons.tsx'
 import { EntryPage } from '../ui/page.tsx'
 import { Redirect } from '../ui/redirect.tsx'
 
@@ -26,6 +28,8 @@ export function SignInPage() {
   const session = useSession()
   const setSession = useSetSession()
   const [isByPassword, setIsByPassword] = useState(false)
+  // Passkeys work without this list: nothing is said when it does not come.
+  const providers = useRead(listWaysIn, {}).data?.providers ?? []
   const next = readNext(useSearch({ strict: false }))
   const enter = useMutation({
     async mutationFn() {
@@ -42,6 +46,14 @@ export function SignInPage() {
       <Button size="md" onClick={() => enter.mutate()} loading={enter.isPending}>
         Sign in with a passkey
       </Button>
+      {providers.map(({ name, title }) => (
+        <ProviderButton
+          key={name}
+          purpose="provider-sign-in"
+          provider={name}
+          label={`Sign in with ${title}`}
+        />
+      ))}
       {isByPassword ? (
         <PasswordSignInForm onSession={setSession} />
       ) : (

@@ -77,6 +77,44 @@ export async function disable(page: Page, name: string): Promise<void> {
   await finish(page, dialog)
 }
 
+/** Adds an identity provider whose group gives a role, as an owner does. */
+export async function addProvider(
+  page: Page,
+  provider: {
+    readonly title: string
+    readonly issuer: string
+    readonly clientId: string
+    readonly clientSecret: string
+    readonly caPem: string
+    readonly group: string
+  },
+): Promise<void> {
+  await page.goto('/people')
+  await button(page, 'Add a provider').click()
+  const dialog = page.getByRole('dialog', { name: 'Add an identity provider' })
+  await dialog.getByLabel('Name').fill(provider.title.toLowerCase())
+  await dialog.getByLabel('Title').fill(provider.title)
+  await dialog.getByLabel('Issuer').fill(provider.issuer)
+  await dialog.getByLabel('Client ID').fill(provider.clientId)
+  await dialog.getByLabel('Client secret').fill(provider.clientSecret)
+  await dialog.getByLabel('CA certificate').fill(provider.caPem)
+  await dialog.getByLabel('Claim with the groups').fill('groups')
+  await button(page, 'Add a group').click()
+  await dialog.getByLabel('Group at the provider').fill(provider.group)
+  await dialog.getByRole('button', { name: 'Add it' }).click()
+  await finish(page, dialog)
+  await page
+    .getByRole('row', { name: new RegExp(`${provider.title}.*viewer of everything`) })
+    .waitFor()
+}
+
+/** Signs in by an identity provider, on the page for that. */
+export async function signInByProvider(page: Page, title: string): Promise<void> {
+  await page.goto('/sign-in')
+  await button(page, `Sign in with ${title}`).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+}
+
 /** Registers a new passkey with a recovery code, on the page for that. */
 export async function recover(page: Page, code: string): Promise<void> {
   await page.getByLabel('Recovery code').fill(code)

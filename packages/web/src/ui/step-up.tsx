@@ -6,6 +6,7 @@
 import type { CallInput } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ReplyOf, Route } from '@seaworthy/api/route'
+import { askProviderStepUp, listIdentities } from '@seaworthy/api/identity-providers'
 import { stepUpByCode } from '@seaworthy/api/passwords'
 import { askStepUp, stepUp } from '@seaworthy/api/sessions'
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
@@ -14,7 +15,7 @@ import type { ReactNode } from 'react'
 import { createContext, useCallback, useContext, useState } from 'react'
 import { NotConfirmedError } from '../explanations.ts'
 import { usePorts } from '../ports.ts'
-import { useSession, useSetSession } from '../session.ts'
+import { useRead, useSession, useSetSession } from '../session.ts'
 import { Dialog } from './dialog.tsx'
 import { ErrorAlert } from './explained.tsx'
 
@@ -44,11 +45,19 @@ export function StepUpProvider({ children }: { readonly children: ReactNode }) {
 }
 
 function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => void }) {
-  const { client, passkeys } = usePorts()
+  const { client, passkeys, leave } = usePorts()
   const { data: self } = useSession()
   const setSession = useSetSession()
   const [code, setCode] = useState('')
   const mayUseCode = self?.mayUsePassword === true && self.password !== null
+  const mayUseProvider = self?.mayUsePassword === true
+  const identities = useRead(listIdentities, {}).data?.items ?? []
+  const leaving = useMutation({
+    async mutationFn(provider: string) {
+      const { url } = await client.call(askProviderStepUp, { params: { provider } })
+      leave(url)
+    },
+  })
   const digits = code.replaceAll(/\s/g, '')
   const confirm = useMutation({
     async mutationFn(given: string | undefined) {
@@ -91,7 +100,18 @@ function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => voi
             </Group>
           </form>
         )}
-        <ErrorAlert error={confirm.error} />
+        {mayUseProvider &&
+          identities.map(({ provider, title }) => (
+            <Button
+              key={provider}
+              variant="default"
+              loading={leaving.isPending}
+              onClick={() => leaving.mutate(provider)}
+            >
+              Confirm with {title}
+            </Button>
+          ))}
+        <ErrorAlert error={confirm.error ?? leaving.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={() => onEnd(false)}>
             Cancel

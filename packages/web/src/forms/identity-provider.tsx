@@ -1,0 +1,204 @@
+/** Adds an identity provider, or changes one. */
+import {
+  Button,
+  Code,
+  Fieldset,
+  PasswordInput,
+  Stack,
+  Text,
+  Textarea,
+  TextInput,
+} from '@mantine/core'
+import {
+  listIdentityProviders,
+  listWaysIn,
+  setIdentityProvider,
+} from '@seaworthy/api/identity-providers'
+import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
+import { useState } from 'react'
+import { useRefresh } from '../session.ts'
+import { ActionDialog } from '../ui/action-dialog.tsx'
+import { useConfirmedCall } from '../ui/step-up.tsx'
+import type { GrantDraft } from './grant-fields.tsx'
+import { GrantFields, isWholeGrant } from './grant-fields.tsx'
+
+interface GroupDraft extends GrantDraft {
+  readonly group: string
+}
+
+const emptyGrant: GroupDraft = { group: '', role: 'viewer', products: null, fleets: null }
+
+export function ProviderDialog(props: {
+  readonly before?: IdentityProviderView
+  readonly onClose: () => void
+}) {
+  const { before, onClose } = props
+  const call = useConfirmedCall()
+  const refresh = useRefresh()
+  const [name, setName] = useState(before?.name ?? '')
+  const [title, setTitle] = useState(before?.title ?? '')
+  const [issuer, setIssuer] = useState(before?.issuer ?? '')
+  const [clientId, setClientId] = useState(before?.clientId ?? '')
+  const [clientSecret, setClientSecret] = useState('')
+  const [caPem, setCaPem] = useState(before?.caPem ?? '')
+  const [groupsClaim, setGroupsClaim] = useState(before?.groupsClaim ?? '')
+  const [grants, setGrants] = useState<readonly GroupDraft[]>(before?.grants ?? [])
+  const isWhole = [name, title, issuer, clientId].every((text) => text.trim() !== '')
+  return (
+    <ActionDialog
+      title={before === undefined ? 'Add an identity provider' : `Change ${before.title}`}
+      button={before === undefined ? 'Add it' : 'Change it'}
+      isReady={isWhole && grants.every((grant) => grant.group !== '' && isWholeGrant(grant))}
+      onClose={onClose}
+      act={async () => {
+        await call(setIdentityProvider, {
+          params: { provider: name.trim() },
+          body: {
+            title: title.trim(),
+            issuer: issuer.trim(),
+            clientId: clientId.trim(),
+            // An empty field leaves the secret as it is.
+            ...(clientSecret === '' ? {} : { clientSecret }),
+            caPem: caPem.trim() === '' ? null : caPem,
+            groupsClaim: groupsClaim.trim() === '' ? null : groupsClaim.trim(),
+            grants: grants.map(({ group, role, products, fleets }) => ({
+              ...{ group: group.trim(), role },
+              ...(products === null ? {} : { products: [...products] }),
+              ...(fleets === null ? {} : { fleets: [...fleets] }),
+            })),
+          },
+        })
+        await refresh(listIdentityProviders, listWaysIn)
+      }}
+    >
+      <Stack gap="xs">
+        <Text size="sm">
+          Tell the provider to send people back to{' '}
+          <Code>{`${location.origin}/sign-in-return`}</Code>
+        </Text>
+        <TextInput
+          label="Name"
+          description="Small letters, digits and -, for the log and for addresses."
+          name="provider-name"
+          autoComplete="off"
+          maxLength={63}
+          required
+          disabled={before !== undefined}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Title"
+          description="What the button of the sign-in page says."
+          name="provider-title"
+          autoComplete="off"
+          maxLength={60}
+          required
+          value={title}
+          onChange={(event) => setTitle(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Issuer"
+          description="The address below which the provider publishes /.well-known/openid-configuration."
+          name="provider-issuer"
+          autoComplete="off"
+          maxLength={400}
+          required
+          disabled={before !== undefined}
+          value={issuer}
+          onChange={(event) => setIssuer(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Client ID"
+          name="provider-client"
+          autoComplete="off"
+          maxLength={200}
+          required
+          value={clientId}
+          onChange={(event) => setClientId(event.currentTarget.value)}
+        />
+        <PasswordInput
+          label="Client secret"
+          description={
+            before?.hasClientSecret === true
+              ? 'Leave it empty to keep the one before.'
+              : 'Leave it empty for a public client.'
+          }
+          name="provider-secret"
+          autoComplete="off"
+          maxLength={500}
+          value={clientSecret}
+          onChange={(event) => setClientSecret(event.currentTarget.value)}
+        />
+        <Textarea
+          label="CA certificate"
+          description="PEM, for a provider of your own network; leave it empty for one of the internet."
+          name="provider-ca"
+          autosize
+          minRows={2}
+          maxRows={6}
+          maxLength={20_000}
+          value={caPem}
+          onChange={(event) => setCaPem(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Claim with the groups"
+          description="Often “groups”. Leave it empty when groups give nothing: people link their accounts themselves."
+          name="provider-groups"
+          autoComplete="off"
+          maxLength={100}
+          value={groupsClaim}
+          onChange={(event) => setGroupsClaim(event.currentTarget.value)}
+        />
+        {groupsClaim.trim() !== '' && <GroupFields grants={grants} onChange={setGrants} />}
+      </Stack>
+    </ActionDialog>
+  )
+}
+
+function GroupFields(props: {
+  readonly grants: readonly GroupDraft[]
+  readonly onChange: (grants: readonly GroupDraft[]) => void
+}) {
+  const { grants, onChange } = props
+  const change = (index: number, grant: GroupDraft) =>
+    onChange(grants.map((other, at) => (at === index ? grant : other)))
+  return (
+    <Stack gap="xs">
+      <Text size="sm">
+        Members of these groups come in without an invitation. The first group in the list that
+        somebody is in counts.
+      </Text>
+      {grants.map((grant, index) => (
+        <Fieldset key={index} legend={`Group ${index + 1}`}>
+          <Stack gap="xs">
+            <TextInput
+              label="Group at the provider"
+              name={`group-${index}`}
+              autoComplete="off"
+              maxLength={200}
+              required
+              value={grant.group}
+              onChange={(event) => change(index, { ...grant, group: event.currentTarget.value })}
+            />
+            <GrantFields
+              value={grant}
+              onChange={(value) => change(index, { ...grant, ...value })}
+            />
+            <Button
+              variant="subtle"
+              color="red"
+              size="compact-sm"
+              onClick={() => onChange(grants.filter((_grant, at) => at !== index))}
+            >
+              Remove group {index + 1}
+            </Button>
+          </Stack>
+        </Fieldset>
+      ))}
+      <Button variant="default" onClick={() => onChange([...grants, emptyGrant])}>
+        Add a group
+      </Button>
+    </Stack>
+  )
+}
