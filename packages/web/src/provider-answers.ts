@@ -45,7 +45,7 @@ export function takeAnswer(
 }
 
 /** Reads the answer. Nothing in it is believed: the server judges it. */
-export function readAnswer(search: string): BroughtAnswer | NoAnswer {
+function readAnswer(search: string): BroughtAnswer | NoAnswer {
   const given = new URLSearchParams(search)
   const state = given.get('state') ?? ''
   const code = given.get('code') ?? ''

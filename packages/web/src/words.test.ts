@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describeBrowser } from './browsers.ts'
 import { takeLinkCode } from './link-code.ts'
 import { pagePaths } from './page-paths.ts'
+import { takeAnswer } from './provider-answers.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
 import { describeGrant, roleNames, roleTexts } from './roles.ts'
 import { formatDistance, formatExact, formatSpan } from './times.ts'
@@ -20,6 +21,32 @@ test('A1 the code of a link is taken out of the address, and nothing else is tak
     assert.equal(takeLinkCode({ hash, pathname: '/' }, history), undefined, hash)
   }
   assert.equal(replaced.length, 1)
+})
+
+test('A1 what a provider brings back is taken out of the address, and nothing else is taken for it', () => {
+  const replaced: unknown[] = []
+  const history = { replaceState: (...args: unknown[]) => void replaced.push(args[2]) }
+  const at = (search: string, pathname = '/sign-in-return') =>
+    takeAnswer({ pathname, search }, history)
+  assert.equal(at('?code=a&state=b', '/account'), undefined)
+  assert.deepEqual(replaced, [])
+  assert.deepEqual(at('?code=c1&state=provider-link.harbour.s1&iss=https%3A%2F%2Fid.example'), {
+    purpose: 'provider-link',
+    body: {
+      ...{ provider: 'harbour', code: 'c1', state: 'provider-link.harbour.s1' },
+      iss: 'https://id.example',
+    },
+  })
+  assert.deepEqual(replaced, ['/sign-in-return'])
+  const nothing = { purpose: undefined, refusal: undefined }
+  for (const search of ['', '?code=c1', '?code=c1&state=password.harbour.s1', '?state=a.b.c']) {
+    assert.deepEqual(at(search), nothing, search)
+  }
+  assert.deepEqual(at('?error=access_denied&state=provider-link.harbour.s1'), {
+    ...{ purpose: undefined, refusal: 'access_denied' },
+  })
+  // Words of a stranger are not shown.
+  assert.deepEqual(at('?error=Call+our+hotline'), nothing)
 })
 
 test('A1 a recovery code is read however it was typed off paper (property)', () => {
