@@ -4,22 +4,21 @@
  *
  * - `oci/`: OCI image layout with the release under its version
  * - `tuf/`: the signed metadata and the target, laid out as a TUF repository serves them
- * - `signatures/`: per role, the bytes that are signed, and per signature, the raw signature and
- *   the PEM public key
+ * - `signatures/`: per role, the bytes that are signed, and every raw signature that counts. The
+ *   public keys are not beside them: a folder must not say who its signers are
  * - `files/`: per bundle the list of its files, as JSON and for `sha256sum -c`
  * - `SHA256SUMS`, `VERIFY.md`, `release.json`
  *
  * Nothing in it needs trust: it is as good as the root digest that whoever checks it got elsewhere.
  */
-import { hash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { base64Encode, concatBytes, hexDecode } from '@seaworthy/std/bytes'
+import { hexDecode } from '@seaworthy/std/bytes'
 import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
 import { encodeFileList, formatSha256Sums } from '@seaworthy/oci/bundle/file-list'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent } from '@seaworthy/oci/content'
-import { createDigester, digestHex } from '@seaworthy/oci/digests'
+import { createDigester } from '@seaworthy/oci/digests'
 import { createLayout } from '@seaworthy/oci/layout'
 import {
   computeBundleFiles,
@@ -28,9 +27,8 @@ import {
 } from '@seaworthy/oci/release-content'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
-import type { PublicKey } from '@seaworthy/trust/keys'
-import type { AnySigned, Metadata, Release, RoleKeys, RootSigned } from '@seaworthy/trust/tuf'
-import { canonicalJson, channelRole, roleFileName } from '@seaworthy/trust/tuf'
+import type { AnySigned, KeyRing, Metadata, Release, RootSigned } from '@seaworthy/trust/tuf'
+import { channelRole, findKeyRing, findSigners } from '@seaworthy/trust/tuf'
 import { createReadStream } from 'node:fs'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { fileBelow } from './state/file-below.ts'
@@ -56,15 +54,14 @@ export async function writeExport(input: ExportInput): Promise<void> {
   makeFolders(folder)
   await writeLayout(input)
   await writeRepository(input)
-  const roles = listRoles(input)
-  for (const role of roles) await writeSignatures(join(folder, 'signatures'), role)
-  const bundles = await writeFileLists(input)
+  for (const role of listRoles(input)) await writeSignatures(join(folder, 'signatures'), role)
+  await writeFileLists(input)
   const { product, channel, version } = release
   await writeFile(
     join(folder, 'release.json'),
     `${JSON.stringify({ format: exportFormat, product, channel, version }, undefined, 2)}\n`,
   )
-  await writeFile(join(folder, 'VERIFY.md'), formatInstructions(input, roles, bundles))
+  await writeFile(join(folder, 'VERIFY.md'), await formatInstructions(input))
   await writeFile(join(folder, 'SHA256SUMS'), await sumFiles(folder))
 }
 
@@ -114,15 +111,8 @@ async function writeRepository({ folder, release, view, roots, source }: ExportI
 interface SignedRole {
   name: string
   metadata: Metadata<AnySigned>
-  /** The keys that the role above names. */
-  keys: Readonly<Record<string, PublicKey>>
-  role: RoleKeys
-  /** The documents whose signed bytes name these keys, as text for people. */
-  namedBy: string
-  /** The document of these in which the commands look up a key. */
-  namedIn: (keyid: string) => string
-  /** The name of the file in `tuf/`. */
-  file: string
+  /** The keys of whom a threshold must have signed, by each of the documents that name them. */
+  rings: readonly KeyRing[]
 }
 
 /**
@@ -130,90 +120,52 @@ interface SignedRole {
  * and its own.
  */
 function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
-  const chain: SignedRole[] = roots.map((root, i) => {
-    const before = roots[i - 1]
-    return {
-      name: `${root.signed.version}.root`,
-      metadata: root,
-      keys: { ...before?.signed.keys, ...root.signed.keys },
-      role: root.signed.roles.root,
-      namedIn: (keyid) =>
-        `${before !== undefined && !Object.hasOwn(root.signed.keys, keyid) ? before.signed.version : root.signed.version}.root`,
-      file: `${root.signed.version}.root.json`,
-      namedBy:
-        before === undefined
-          ? 'itself'
-          : `itself, and as many as ${before.signed.version}.root asks for of the keys it names`,
-    }
+  const ringOf = ({ signed }: Metadata<RootSigned>, role: 'root' | 'targets') => ({
+    keys: signed.keys,
+    role: signed.roles[role],
   })
+  const chain: SignedRole[] = roots.map((root, i) => ({
+    name: `${root.signed.version}.root`,
+    metadata: root,
+    rings: [...roots.slice(Math.max(0, i - 1), i), root].map((one) => ringOf(one, 'root')),
+  }))
   const { root, roles } = view.current
-  const rootSigned = root!.signed
-  chain.push({
-    name: 'targets',
-    metadata: roles.get('targets')!,
-    keys: rootSigned.keys,
-    role: rootSigned.roles.targets,
-    namedBy: `${rootSigned.version}.root`,
-    namedIn: () => `${rootSigned.version}.root`,
-    file: `${roles.get('targets')!.signed.version}.targets.json`,
-  })
   const { product, channel } = release
-  for (const [namedBy, name] of [
-    ['targets', product],
-    [product, channelRole(product, channel)],
-  ] as const) {
-    const delegations = roles.get(namedBy)!.signed.delegations!
-    const role = delegations.roles!.find((delegated) => delegated.name === name)!
-    const metadata = roles.get(name)!
-    const file = `${metadata.signed.version}.${roleFileName(name)}`
-    chain.push({
-      name,
-      metadata,
-      keys: delegations.keys,
-      role,
-      namedBy,
-      namedIn: () => namedBy,
-      file,
-    })
-  }
-  return chain
+  const role = (name: string, ring: KeyRing) => ({
+    name,
+    metadata: roles.get(name)!,
+    rings: [ring],
+  })
+  const delegated = (name: string, above: string) =>
+    role(name, findKeyRing(roles.get(above)!.signed.delegations, name)!)
+  return [
+    ...chain,
+    role('targets', ringOf(root!, 'targets')),
+    delegated(product, 'targets'),
+    delegated(channelRole(product, channel), product),
+  ]
 }
 
-async function writeSignatures(folder: string, { name, metadata, keys }: SignedRole) {
+/** Writes only signatures that count, so that whoever checks them can take any other for forged. */
+async function writeSignatures(folder: string, { name, metadata, rings }: SignedRole) {
   makeFolders(folder)
-  await writeFile(fileBelow(folder, `${name}.signed.json`), canonicalJson(metadata.signed))
-  for (const { keyid, sig } of metadata.signatures) {
-    const key = Object.hasOwn(keys, keyid) ? keys[keyid] : undefined
-    if (key === undefined) continue
-    await writeFile(fileBelow(folder, `${name}.${keyid}.sig`), hexDecode(sig))
-    await writeFile(fileBelow(folder, `${keyid}.pem`), formatPem(key))
+  await writeFile(fileBelow(folder, `${name}.signed.json`), metadata.signedBytes)
+  const signers = new Set<string>()
+  for (const ring of rings) {
+    const { signedBytes, signatures } = metadata
+    for (const keyid of await findSigners(ring, signedBytes, signatures)) signers.add(keyid)
   }
-}
-
-/** RFC 8410: what stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo. */
-const ed25519Prefix = hexDecode('302a300506032b6570032100')
-
-/** A public key as openssl reads it. */
-function formatPem({ keytype, keyval }: PublicKey): string {
-  if (keytype !== 'ed25519') return keyval.public
-  const spki = concatBytes(ed25519Prefix, hexDecode(keyval.public))
-  return `-----BEGIN PUBLIC KEY-----\n${base64Encode(spki)}\n-----END PUBLIC KEY-----\n`
-}
-
-interface ListedBundle {
-  platform: string
-  /** The name of its list in `files/`, without the ending. */
-  name: string
-  /** Hexadecimal, as its blob is called. */
-  layer: string
+  for (const { keyid, sig } of metadata.signatures) {
+    if (!signers.has(keyid)) continue
+    await writeFile(fileBelow(folder, `${name}.${keyid}.sig`), hexDecode(sig))
+  }
 }
 
 /**
  * Writes file lists that are computed from the layers, not taken over from the maker of the
  * release.
  */
-async function writeFileLists({ folder, release, source }: ExportInput): Promise<ListedBundle[]> {
-  const listed: ListedBundle[] = []
+async function writeFileLists({ folder, release, source }: ExportInput): Promise<void> {
   const outline = await readReleaseOutline(source, `sha256:${release.sha256}`)
   requireFileLists(outline)
   for (const bundle of outline.platforms) {
@@ -227,9 +179,7 @@ async function writeFileLists({ folder, release, source }: ExportInput): Promise
       fileBelow(folder, 'files', `${name}.sha256sums`),
       formatSha256Sums(computed.files),
     )
-    listed.push({ platform: bundle.platform, name, layer: digestHex(bundle.layer.digest) })
   }
-  return listed
 }
 
 /** Sums every file in the folder, for `sha256sum -c SHA256SUMS`. */
@@ -249,63 +199,33 @@ async function sumFiles(folder: string): Promise<string> {
   return lines.join('')
 }
 
-function formatInstructions(
-  { release, view, roots }: ExportInput,
-  roles: readonly SignedRole[],
-  bundles: readonly ListedBundle[],
-): string {
-  const first = roots[0]!
-  const lines = [
-    `# Checking ${release.product} ${release.version} (channel ${release.channel}) without Seaworthy`,
+/** The commands that check an export, which are the same for every release. */
+const commandsFile = new URL('verify-export.sh', import.meta.url)
+
+async function formatInstructions({ release, view }: ExportInput): Promise<string> {
+  const { product, channel, version } = release
+  const commands = await readFile(commandsFile, 'utf8')
+  return [
+    `# Checking ${product} ${version} (channel ${channel}) without Seaworthy`,
     '',
-    'Needed: `sha256sum`, `openssl` 3, and the SHA-256 of `tuf/1.root.json`, which you got from the people who hold the',
-    'root keys, not from whoever gave you this folder.',
+    'Needed: `bash`, `jq`, `openssl` 3, `sha256sum`, `tar`, `zstd`, and two things that must **not** come from whoever gave you this folder:',
     '',
-    '## 1. The anchor',
-    '',
-    '```sh',
-    `sha256sum tuf/${first.signed.version}.root.json    # must be the digest you were given`,
-    '```',
-    '',
-    `When this folder was made it was \`${hash('sha256', first.bytes, 'hex')}\`.`,
-    '',
-    '## 2. The signatures, from the root down',
-    '',
-    'A role counts when at least its threshold of **different** keys have signed it that the role above names. So there are',
-    'three checks for each: the bytes in `signatures/` are the member `signed` of the metadata in `tuf/`; each key is in the',
-    'role above (the command prints how often: not 0); each signature is by that key.',
-    '',
-  ]
-  for (const { name, file, metadata, keys, role, namedBy, namedIn } of roles) {
-    const checks = metadata.signatures.flatMap(({ keyid }) =>
-      Object.hasOwn(keys, keyid)
-        ? opensslCommands({ name, namedIn: namedIn(keyid) }, keyid, keys[keyid]!)
-        : [],
-    )
-    lines.push(
-      `### ${name}: ${role.threshold} of ${role.keyids.length}, named by ${namedBy}`,
-      '',
-      '```sh',
-      `printf '%b' "$(sed -e 's/^.*,"signed"://' -e 's/}$//' tuf/${file})" | cmp - signatures/${name}.signed.json`,
-    )
-    for (const line of [...checks, '```', '']) lines.push(line)
-  }
-  const role = channelRole(release.product, release.channel)
-  lines.push(
-    '## 3. The release',
-    '',
-    `\`signatures/${role}.signed.json\` lists \`${release.path}\` with the length and SHA-256 of the release's OCI image`,
-    'index; every platform, layer and file list hangs below that index by SHA-256.',
+    '- the SHA-256 of the first root, from the people who hold the root keys;',
+    '- the commands: take `verify-export.sh` from Seaworthy (`packages/cli/src/verify-export.sh`), or read every line of those below.',
+    '  They are the same for every release. Whoever forges a folder can forge this file too.',
     '',
     '```sh',
-    `grep -o '"${release.path}":{[^}]*}[^}]*}[^}]*}' signatures/${role}.signed.json   # counter, floor, hashes`,
-    `sha256sum oci/blobs/sha256/${release.sha256}   # must be its own name, and the sha256 above`,
-    `(cd oci/blobs/sha256 && for f in *; do echo "$f  $f"; done | sha256sum -c --quiet)   # every blob is its name`,
+    `bash ../verify-export.sh "$ROOT" ${product} ${channel} ${version}    # ROOT is the digest that you were given`,
     '```',
     '',
-  )
-  for (const line of describeFiles(bundles)) lines.push(line)
-  lines.push(
+    'A role counts when at least its threshold of **different** keys have signed it that the role above names **for it**.',
+    'The commands take keys and thresholds from the signed bytes of the role above alone, and print for each role its version and expiry.',
+    'They cannot tell whether the newest root in this folder is the newest there is: ask its holders for its number.',
+    '',
+    '```bash',
+    commands.trimEnd(),
+    '```',
+    '',
     '## With other tools',
     '',
     'Any TUF client can use `tuf/` behind a static web server (targets under `tuf/targets/`) until the timestamp expires',
@@ -313,47 +233,7 @@ function formatInstructions(
     '',
     '`SHA256SUMS` covers all files here, for copying; it proves nothing by itself.',
     '',
-  )
-  return lines.join('\n')
-}
-
-function describeFiles(bundles: readonly ListedBundle[]): string[] {
-  if (bundles.length === 0) return []
-  return [
-    '## 4. The files of a bundle',
-    '',
-    'Each list in `files/` was computed from the layer, and is what the file list below the index says. Unpack the layer of a platform and check:',
-    '',
-    ...bundles.flatMap(({ platform, name, layer }) => [
-      `For ${platform}:`,
-      '',
-      '```sh',
-      `mkdir unpacked-${name} && zstd -d < oci/blobs/sha256/${layer} | tar -x -C unpacked-${name}`,
-      `(cd unpacked-${name} && sha256sum -c --quiet ../files/${name}.sha256sums)`,
-      '```',
-      '',
-    ]),
-  ]
-}
-
-function opensslCommands(
-  { name, namedIn }: { name: string; namedIn: string },
-  keyid: string,
-  key: PublicKey,
-): string[] {
-  const pem = `signatures/${keyid}.pem`
-  const signed = `signatures/${name}.signed.json`
-  const sig = `signatures/${name}.${keyid}.sig`
-  const above = `signatures/${namedIn}.signed.json`
-  return key.keytype === 'ed25519'
-    ? [
-        `grep -c "$(openssl pkey -pubin -in ${pem} -outform DER | tail -c 32 | od -An -vtx1 | tr -d ' \\n')" ${above}`,
-        `openssl pkeyutl -verify -pubin -inkey ${pem} -rawin -in ${signed} -sigfile ${sig}`,
-      ]
-    : [
-        `grep -cF "$(sed -n 2p ${pem})" ${above}`,
-        `openssl dgst -sha256 -verify ${pem} -signature ${sig} ${signed}`,
-      ]
+  ].join('\n')
 }
 
 function timestampExpiry({ files }: RepositoryView): string {

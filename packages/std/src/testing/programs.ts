@@ -22,6 +22,7 @@ const optionalPrograms = {
   curl: { names: ['curl'], install: 'apt install curl' },
   debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
   fish: { names: ['fish'], install: 'apt install fish' },
+  jq: { names: ['jq'], install: 'apt install jq' },
   mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
   npx: { names: ['npx'], install: 'apt install npm' },
   openssl: { names: ['openssl'], install: 'apt install openssl' },

@@ -33,7 +33,7 @@ export async function exportRelease(
     })
     progress.finish()
     context.show({ folder: output, path: release.path, sha256: release.sha256 }, () => [
-      `${output} holds ${release.path}. How to check it with sha256sum and openssl: ${output}/VERIFY.md`,
+      `${output} holds ${release.path}. How to check it with sha256sum, jq and openssl: ${output}/VERIFY.md`,
     ])
   })
 }

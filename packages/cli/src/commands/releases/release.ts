@@ -63,7 +63,7 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     )
   release
     .command('export <product> <version>')
-    .description('write it as a folder that sha256sum and openssl can check')
+    .description('write it as a folder that sha256sum, jq and openssl check')
     .requiredOption('-o, --output <dir>', 'a new or empty folder')
     .option('--channel <name>', 'needed where several channels list the version')
     .action(
