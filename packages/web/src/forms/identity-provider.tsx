@@ -78,12 +78,16 @@ export function ProviderDialog(props: {
         </Text>
         <TextInput
           label="Name"
-          description="Small letters, digits and -, for the log and for addresses."
+          description={
+            before === undefined
+              ? 'Small letters, digits and -, for the log.'
+              : 'It stays as it is.'
+          }
           name="provider-name"
           autoComplete="off"
           maxLength={63}
           required
-          disabled={before !== undefined}
+          readOnly={before !== undefined}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />
@@ -99,12 +103,16 @@ export function ProviderDialog(props: {
         />
         <TextInput
           label="Issuer"
-          description="The address below which the provider publishes /.well-known/openid-configuration."
+          description={
+            before === undefined
+              ? 'The address below which it publishes /.well-known/openid-configuration.'
+              : 'It stays: accounts are names that this issuer gave.'
+          }
           name="provider-issuer"
           autoComplete="off"
           maxLength={400}
           required
-          disabled={before !== undefined}
+          readOnly={before !== undefined}
           value={issuer}
           onChange={(event) => setIssuer(event.currentTarget.value)}
         />

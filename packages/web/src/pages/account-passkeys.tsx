@@ -15,7 +15,7 @@ import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
-import { Loaded } from '../ui/states.tsx'
+import { EmptyState, Loaded } from '../ui/states.tsx'
 import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Open =
@@ -37,57 +37,63 @@ export function PasskeySection() {
       }
     >
       <Loaded query={passkeys} what="your passkeys">
-        {({ items }) => (
-          <DataTable
-            caption="Your passkeys"
-            rows={items}
-            keyOf={({ id }) => id}
-            columns={[
-              {
-                title: 'Name',
-                show: ({ name, isBackedUp }) => (
-                  <Group gap="xs">
-                    {name}
-                    {isBackedUp && <Badge color="gray">synchronised</Badge>}
-                  </Group>
-                ),
-              },
-              { title: 'Added', show: ({ createdAt }) => <Instant at={createdAt} /> },
-              {
-                title: 'Last used',
-                show: ({ lastUsedAt }) =>
-                  lastUsedAt === null ? 'never' : <Instant at={lastUsedAt} />,
-              },
-              {
-                title: 'Actions',
-                isActions: true,
-                show: (passkey) => (
-                  <Group gap="xs" justify="flex-end">
-                    <Button
-                      variant="subtle"
-                      size="compact-sm"
-                      aria-label={`Rename ${passkey.name}`}
-                      onClick={() => setOpen({ kind: 'rename', passkey })}
-                    >
-                      Rename
-                    </Button>
-                    {items.length > 1 && (
+        {({ items }) =>
+          items.length === 0 ? (
+            <EmptyState title="No passkey">
+              A passkey opens every role, and works where no identity provider answers.
+            </EmptyState>
+          ) : (
+            <DataTable
+              caption="Your passkeys"
+              rows={items}
+              keyOf={({ id }) => id}
+              columns={[
+                {
+                  title: 'Name',
+                  show: ({ name, isBackedUp }) => (
+                    <Group gap="xs">
+                      {name}
+                      {isBackedUp && <Badge color="gray">synchronised</Badge>}
+                    </Group>
+                  ),
+                },
+                { title: 'Added', show: ({ createdAt }) => <Instant at={createdAt} /> },
+                {
+                  title: 'Last used',
+                  show: ({ lastUsedAt }) =>
+                    lastUsedAt === null ? 'never' : <Instant at={lastUsedAt} />,
+                },
+                {
+                  title: 'Actions',
+                  isActions: true,
+                  show: (passkey) => (
+                    <Group gap="xs" justify="flex-end">
                       <Button
                         variant="subtle"
-                        color="red"
                         size="compact-sm"
-                        aria-label={`Remove ${passkey.name}`}
-                        onClick={() => setOpen({ kind: 'remove', passkey })}
+                        aria-label={`Rename ${passkey.name}`}
+                        onClick={() => setOpen({ kind: 'rename', passkey })}
                       >
-                        Remove
+                        Rename
                       </Button>
-                    )}
-                  </Group>
-                ),
-              },
-            ]}
-          />
-        )}
+                      {items.length > 1 && (
+                        <Button
+                          variant="subtle"
+                          color="red"
+                          size="compact-sm"
+                          aria-label={`Remove ${passkey.name}`}
+                          onClick={() => setOpen({ kind: 'remove', passkey })}
+                        >
+                          Remove
+                        </Button>
+                      )}
+                    </Group>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
       </Loaded>
       {open?.kind === 'add' && <AddDialog onClose={close} />}
       {open?.kind === 'rename' && <RenameDialog passkey={open.passkey} onClose={close} />}

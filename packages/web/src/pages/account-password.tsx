@@ -44,7 +44,7 @@ export function PasswordSection({ self }: { readonly self: SelfView }) {
           {password === null ? (
             <Text>
               {mayUsePassword
-                ? 'You have none: you sign in with passkeys.'
+                ? 'You have none.'
                 : `The role ${person.role} needs a passkey or security key; a password is not enough for it.`}
             </Text>
           ) : (

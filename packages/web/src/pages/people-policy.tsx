@@ -16,7 +16,7 @@ export function PolicySection() {
   return (
     <Section
       title="Passkeys by role"
-      about="Other roles may sign in and confirm with a password and an authenticator as well."
+      about="Other roles may use a password with an authenticator, or an identity provider, as well."
       action={
         <Button variant="default" onClick={() => setIsChanging(true)}>
           Change which roles
