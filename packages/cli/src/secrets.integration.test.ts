@@ -459,6 +459,10 @@ test('V8 readers are accepted by question, number or key, are told to others, an
   await writeFile(robot.file('word'), 'ebb')
   const robotSets = [...set.slice(0, -1), robot.file('word')]
   await robot.fails(3, ...robotSets)
+  // Devices are not accepted by number where the server alone says what they are.
+  assert.match(await robot.fails(2, ...robotSets, '--accept-new', '2'), /--product PRODUCT/)
+  const other = await robot.fails(3, ...robotSets, '--accept-new', '2', '--product', 'evil')
+  assert.match(other, /rivers runs evil as you say, and the server says web/)
   const file = ann.file('readers.json')
   const { sha256 } = await ann.json<{ sha256: string }>('reader', 'export', file)
   assert.match(await robot.fails(2, 'reader', 'import', file), /nobody is there to accept/)

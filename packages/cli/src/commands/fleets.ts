@@ -13,6 +13,7 @@ import { durationBetween, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
+import { rememberProduct } from '../readers/choose.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { ZoneOptions } from '../window-spans.ts'
 
@@ -114,10 +115,11 @@ function policyOf(options: PolicyOptions) {
 
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
   const { product, channel } = options
-  await withSession(context, async ({ client }) => {
-    const view = await client.call(createFleet, {
+  await withSession(context, async (session) => {
+    const view = await session.client.call(createFleet, {
       body: { name, product, channel, ...policyOf(options) },
     })
+    await rememberProduct(context, session, { fleet: name, product })
     context.show(view, () => describe(context, view))
   })
 }

@@ -22,6 +22,7 @@ import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
+import { rememberProduct } from '../readers/choose.ts'
 import { readRecord } from '../readers/file.ts'
 import { requireSameProduct } from '../readers/record.ts'
 import { isMissing, writeDurably } from '../state/files.ts'
@@ -152,6 +153,7 @@ async function makeEnrolmentKey(
   await context.confirm(
     `Let whoever gets this file enrol devices in the fleet ${fleet} of ${product}?`,
   )
+  await rememberProduct(context, session, { fleet, product })
   const passphrases = createPassphraseSource(context.ports, passphraseFile)
   const signers: Signer[] = []
   for (const holder of holders) signers.push(await openSigner(holder, passphrases))

@@ -13,6 +13,7 @@ import {
   judgeFleet,
   nameDevice,
   remember,
+  requireProduct,
   takeCounted,
 } from '../readers/choose.ts'
 import { changeRecord, readExported, readRecord, writeExported } from '../readers/file.ts'
@@ -74,16 +75,19 @@ export function addReaderCommands(program: Command, ports: CliPorts): void {
 
 /** Each command that may meet a device for the first time has it. */
 export function addAcceptNewOption(command: Command): Command {
-  return command.option(
-    '--accept-new <count>',
-    'accept so many new devices as readers, no more and no fewer; 0 lets them wait',
-    wholeNumber(0, 1_000_000),
-  )
+  return command
+    .option(
+      '--accept-new <count>',
+      'accept so many new devices as readers, no more and no fewer; 0 lets them wait',
+      wholeNumber(0, 1_000_000),
+    )
+    .option('--product <name>', 'the product that the fleet must run, whatever the server says')
 }
 
 interface AcceptOptions extends FleetOption {
   key?: string[]
   acceptNew?: number
+  product?: string
 }
 
 async function list(context: Context, fleet: string): Promise<void> {
@@ -143,14 +147,16 @@ function shorten(id: string | null): string {
 
 async function accept(
   context: Context,
-  { fleet, key: keys = [], acceptNew }: AcceptOptions,
+  { fleet, key: keys = [], acceptNew, product }: AcceptOptions,
 ): Promise<void> {
   await withSession(context, async (session) => {
     const judgement = await judgeFleet(context, session, fleet)
+    const named = keys.length + (acceptNew ?? 0)
+    await requireProduct(session, judgement, { acceptNew: named, product })
     const unaccepted = judgement.enrolled.filter(({ standing }) => standing !== 'accepted')
-    const named = keys.map((key) => findByKey(unaccepted, key, fleet))
+    const byKey = keys.map((key) => findByKey(unaccepted, key, fleet))
     const counted = acceptNew === undefined ? [] : takeCounted(unaccepted, acceptNew)
-    let accepted = [...new Set([...named, ...counted])]
+    let accepted = [...new Set([...byKey, ...counted])]
     if (keys.length === 0 && acceptNew === undefined && unaccepted.length > 0) {
       for (const one of unaccepted) {
         context.warn(`${nameDevice(one.device)}: ${describeStanding(one)}.`)

@@ -58,6 +58,7 @@ function addSealOptions(command: Command): Command {
 
 interface ReaderOptions {
   acceptNew?: number
+  product?: string
   dryRun?: boolean
 }
 
@@ -96,6 +97,7 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     const scope = await findScope(session, options)
     const choice = await chooseReaders(context, session, scope, {
       acceptNew: options.acceptNew,
+      product: options.product,
       isDry: options.dryRun ?? false,
     })
     if (scope.deviceId !== undefined && choice.readers.length + choice.waiting.length === 0) {
@@ -234,11 +236,14 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
   })
 }
 
-async function seal(context: Context, { fleet, acceptNew, dryRun }: SealOptions): Promise<void> {
+async function seal(
+  context: Context,
+  { fleet, acceptNew, product, dryRun }: SealOptions,
+): Promise<void> {
   const isDry = dryRun ?? false
   await withSession(context, async (session) => {
     const scope = await findScope(session, { fleet })
-    const choice = await chooseReaders(context, session, scope, { acceptNew, isDry })
+    const choice = await chooseReaders(context, session, scope, { acceptNew, product, isDry })
     const { items } = await session.client.call(listSecrets, { params: { fleet }, query: {} })
     const envelope = await createSecretEnvelope()
     const holder = await ensureHolderKey(context, session)

@@ -2,6 +2,7 @@
  * Whom a secret is sealed to: the devices that people accepted as readers. Those that nobody has
  * accepted are shown, asked for where somebody can answer, and wait otherwise.
  */
+import { TrustError } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -11,8 +12,8 @@ import type { SettingTarget } from '../setting-scope.ts'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { changeRecord, readRecord } from './file.ts'
-import type { Reader } from './record.ts'
-import { endReaders, shortReaderId, withReaders } from './record.ts'
+import type { Reader, ReaderFault } from './record.ts'
+import { endReaders, shortReaderId, withProduct, withReaders } from './record.ts'
 import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
 
@@ -29,6 +30,8 @@ export async function judgeFleet(
 export interface ChoiceOptions {
   /** How many new ones are accepted without a question; none with 0. */
   readonly acceptNew?: number | undefined
+  /** The product that the fleet must run, as a person names it. */
+  readonly product?: string | undefined
   /** Nothing is asked for and nothing is remembered. */
   readonly isDry?: boolean
 }
@@ -50,7 +53,7 @@ export async function chooseReaders(
   context: Context,
   session: Session,
   { fleet, deviceId }: Pick<SettingTarget, 'fleet' | 'deviceId'>,
-  { acceptNew, isDry = false }: ChoiceOptions,
+  { acceptNew, product, isDry = false }: ChoiceOptions,
 ): Promise<ReaderChoice> {
   const judgement = await judgeFleet(context, session, fleet)
   const isMeant = (device: CheckedDevice) => deviceId === undefined || device.deviceId === deviceId
@@ -58,7 +61,12 @@ export async function chooseReaders(
   const notEnrolled = judgement.notEnrolled.filter(isMeant)
   const unaccepted = enrolled.filter(({ standing }) => standing !== 'accepted')
   warnOfOthers(context, { judgement, unaccepted, notEnrolled })
-  const accepted = await accept(context, judgement, unaccepted, { acceptNew, isDry })
+  const accepted = await accept(context, session, judgement, {
+    unaccepted,
+    acceptNew,
+    product,
+    isDry,
+  })
   const gone = deviceId === undefined ? judgement.gone : []
   if (!isDry && accepted.length + gone.length > 0) {
     await remember(context, session, judgement, { accepted, gone })
@@ -79,14 +87,43 @@ export async function chooseReaders(
 
 async function accept(
   context: Context,
-  { fleet, product }: JudgedFleet,
-  unaccepted: readonly JudgedDevice[],
-  { acceptNew, isDry }: ChoiceOptions,
+  session: Session,
+  judgement: JudgedFleet,
+  {
+    unaccepted,
+    acceptNew,
+    product,
+    isDry = false,
+  }: ChoiceOptions & { readonly unaccepted: readonly JudgedDevice[] },
 ): Promise<readonly JudgedDevice[]> {
+  await requireProduct(session, judgement, { acceptNew, product })
   if (acceptNew !== undefined) return takeCounted(unaccepted, acceptNew)
   if (isDry || unaccepted.length === 0 || !context.ports.prompt.isInteractive) return []
-  await confirmReaders(context, { fleet, product }, unaccepted.length)
+  await confirmReaders(context, judgement, unaccepted.length)
   return unaccepted
+}
+
+/**
+ * Devices that are accepted by number or key are not shown with their fleet, so that a server could
+ * show the fleet as one of another product. Somebody names the product before, or did so once.
+ */
+export async function requireProduct(
+  session: Session,
+  judgement: Pick<JudgedFleet, 'fleet' | 'product'>,
+  { acceptNew = 0, product }: Pick<ChoiceOptions, 'acceptNew' | 'product'>,
+): Promise<void> {
+  const { fleet } = judgement
+  if (product !== undefined) {
+    if (product === judgement.product) return
+    throw new TrustError<ReaderFault>(
+      'fleet_of_other_product',
+      `${fleet} runs ${product} as you say, and the server says ${judgement.product}`,
+    )
+  }
+  if (acceptNew === 0 || (await readRecord(session)).fleets.has(fleet)) return
+  throw new CliError('usage', `which product ${fleet} runs is not remembered here`, {
+    wayOut: 'Name it: --product PRODUCT. The server alone is not believed.',
+  })
 }
 
 /** The new ones, where they are as many as were named. */
@@ -137,6 +174,16 @@ export async function remember(
     const without = endReaders(record, isGone, now).record
     return readers.length === 0 ? without : withReaders(without, { fleet, product }, readers)
   })
+}
+
+/** A person named the product of this fleet: no server says another from now on. */
+export async function rememberProduct(
+  context: Context,
+  session: Session,
+  named: Pick<JudgedFleet, 'fleet' | 'product'>,
+): Promise<void> {
+  if (session.server.rootDigest === undefined) return
+  await changeRecord(context, session, (record) => withProduct(record, named))
 }
 
 /** Whoever takes a device out of a fleet seals nothing more to it, whatever the server says. */

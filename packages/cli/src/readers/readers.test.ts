@@ -10,6 +10,7 @@ import {
   formatRecord,
   parseRecord,
   withoutFleet,
+  withProduct,
   withReaders,
 } from './record.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
@@ -90,6 +91,24 @@ test('V8 attack: a server names another product for a fleet that is remembered',
   assert.throws(() => standings(accept([one]), [enrolled(one)], evil), code)
   assert.throws(() => compareRecords(accept([one]), accept([one], evil)), code)
   assert.deepEqual(standings(withoutFleet(accept([one]), 'production'), [], evil), [])
+})
+
+test('V8 the product of a fleet is the one that a person named, and readers of another go with it', () => {
+  const named = withProduct(nothing, web)
+  assert.deepEqual(standings(named, [enrolled(one)]), ['new'])
+  const evil = { fleet: 'production', product: 'evil' }
+  assert.throws(() => standings(named, [], evil), { code: 'fleet_of_other_product' })
+  const record = accept([one])
+  assert.equal(withProduct(record, web), record)
+  assert.deepEqual(standings(withProduct(record, evil), [enrolled(one)], evil), ['new'])
+})
+
+test('V8 attack: a name that cannot be read again does not spoil the record', () => {
+  for (const name of ['x'.repeat(100_000), 'zero\0', '\u{1f6a2}'.repeat(200), '']) {
+    const record = accept([{ ...one, name }])
+    assert.deepEqual(parseRecord(utf8Encode(formatRecord(record))), record)
+    assert.deepEqual(standings(record, [enrolled({ ...one, name })]), ['accepted'])
+  }
 })
 
 test('V8 attack: a server shows a key of its own, of a namesake, or one device as two', () => {

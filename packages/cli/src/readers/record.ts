@@ -55,6 +55,19 @@ export function withReaders(
   }
 }
 
+/**
+ * Remembers the product of a fleet, as a person named it. Whoever makes a fleet anew for another
+ * product has nothing to do with the readers of before.
+ */
+export function withProduct(
+  record: ReaderRecord,
+  { fleet, product }: { readonly fleet: string; readonly product: string },
+): ReaderRecord {
+  const known = record.fleets.get(fleet)
+  if (known?.product === product) return record
+  return { ...record, fleets: new Map(record.fleets).set(fleet, { product, readers: [] }) }
+}
+
 /** Ends the readers that are meant, in the fleets that are meant. */
 export function endReaders(
   record: ReaderRecord,
@@ -192,6 +205,11 @@ const sha256Form = /^[0-9a-f]{64}$/
 const idForm = /^[a-z]+_[0-9A-Za-z]{1,64}$/
 const instantForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 const anyName = /^[^\0]{0,256}$/su
+
+/** The server chooses names: what cannot be read again is not remembered. */
+export function rememberedName(name: string | null): string | null {
+  return name !== null && anyName.test(name) ? name : null
+}
 
 function parseReader(value: Json): Reader {
   const names = ['readerId', 'keyId', 'deviceId', 'name', 'acceptedAt', 'endedAt']

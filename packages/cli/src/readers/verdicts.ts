@@ -3,7 +3,7 @@ import { TrustError } from '@seaworthy/std/refusal'
 import type { VerifiedEnrolment } from '@seaworthy/trust/enrolment'
 import type { CheckedDevice, CheckedFleet } from '../trust/enrolments.ts'
 import type { Reader, ReaderFault, ReaderRecord } from './record.ts'
-import { createKeyCheck, requireSameProduct } from './record.ts'
+import { createKeyCheck, rememberedName, requireSameProduct } from './record.ts'
 
 /** How an enrolled device stands to what this machine remembers. */
 export type ReaderStanding =
@@ -101,7 +101,7 @@ function isEnrolled(device: CheckedDevice): device is EnrolledDevice {
 
 /** The device as a reader that is accepted now. */
 export function acceptedReader(device: EnrolledDevice, acceptedAt: string): Reader {
-  return { ...asShown(device), name: device.name, acceptedAt, endedAt: null }
+  return { ...asShown(device), name: rememberedName(device.name), acceptedAt, endedAt: null }
 }
 
 function asShown({ deviceId, keyId, enrolled }: EnrolledDevice) {
