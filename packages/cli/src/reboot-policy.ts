@@ -6,12 +6,13 @@ import { InvalidArgumentError } from 'commander'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { rebootPolicyField } from '@seaworthy/api/fleets'
 import type { WindowSpan } from '@seaworthy/fleet/rollouts'
+import { describeWindows } from '@seaworthy/fleet/rollouts'
 import { formatDuration } from '@seaworthy/std/time'
 import { CliError } from './failure.ts'
 import { formatCount } from './output/format.ts'
 import { durationOption, wholeNumber } from './options.ts'
 import type { ZoneOptions } from './window-spans.ts'
-import { describeWindows, parseWindowSpan, windowsOf } from './window-spans.ts'
+import { parseWindowSpan, windowsOf } from './window-spans.ts'
 
 type RebootPolicy = FleetView['reboot']
 

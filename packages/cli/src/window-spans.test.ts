@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { weekdays } from '@seaworthy/fleet/rollouts'
+import { describeWindows, weekdays } from '@seaworthy/fleet/rollouts'
 import { describeReboot, parseReboot, rebootPolicyOf } from './reboot-policy.ts'
-import { describeWindows, parseWindowSpan, windowsOf } from './window-spans.ts'
+import { parseWindowSpan, windowsOf } from './window-spans.ts'
 
 test('spans of time are read as people write them', () => {
   const week = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']

@@ -68,34 +68,3 @@ export function windowsOf(
   }
   return { timeZone, fallbackTimeZone, spans }
 }
-
-/** `mon-fri 22:00-04:00 and sat,sun 00:00-24:00, time of Europe/Berlin`. */
-export function describeWindows({ spans, timeZone, fallbackTimeZone }: Windows): string {
-  const zone =
-    timeZone === 'device'
-      ? `in the time zone of each device (tag time-zone, else ${fallbackTimeZone})`
-      : `time of ${timeZone}`
-  return `${spans.map(formatSpanOfDays).join(' and ')}, ${zone}`
-}
-
-function formatSpanOfDays({ days, from, to }: WindowSpan): string {
-  return `${formatDays(days)} ${from}-${to === '00:00' ? '24:00' : to}`
-}
-
-/** Writes runs of three or more days as a range. */
-function formatDays(days: readonly Weekday[]): string {
-  if (days.length === weekdays.length) return 'every day'
-  const parts: string[] = []
-  for (let at = 0; at < weekdays.length;) {
-    if (!days.includes(weekdays[at]!)) {
-      at++
-      continue
-    }
-    let end = at
-    while (end + 1 < weekdays.length && days.includes(weekdays[end + 1]!)) end++
-    if (end - at >= 2) parts.push(`${weekdays[at]!}-${weekdays[end]!}`)
-    else for (const day of weekdays.slice(at, end + 1)) parts.push(day)
-    at = end + 1
-  }
-  return parts.join(',')
-}

@@ -14,7 +14,12 @@ import type {
   Windows,
   WindowSpan,
 } from '@seaworthy/fleet/rollouts'
-import { checkPolicy, createZones, policyDefaults } from '@seaworthy/fleet/rollouts'
+import {
+  checkPolicy,
+  createZones,
+  describeMembers,
+  policyDefaults,
+} from '@seaworthy/fleet/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { formatDuration } from '@seaworthy/std/time'
@@ -23,7 +28,6 @@ import { durationOption, oneOf, wholeNumber } from '../../options.ts'
 import { readBounded } from '../../state/files.ts'
 import type { ZoneOptions } from '../../window-spans.ts'
 import { collectSpans, windowsOf } from '../../window-spans.ts'
-import { describeMembers } from './policy-words.ts'
 
 /** The value `none` removes a limit. */
 type OrNone<T> = T | 'none'

@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Command } from 'commander'
-import { policyDefaults } from '@seaworthy/fleet/rollouts'
+import { describePolicy, policyDefaults } from '@seaworthy/fleet/rollouts'
 import { expectGolden } from '../../../../../tools/golden.ts'
 import { describeFailure } from '../../failure.ts'
 import { instantOption, releaseOption } from './create.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { addPolicyOptions, policyOf } from './policy-options.ts'
-import { describePolicy } from './policy-words.ts'
 
 async function read(...args: string[]) {
   const command = addPolicyOptions(new Command()).exitOverride()

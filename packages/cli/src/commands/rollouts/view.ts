@@ -1,9 +1,9 @@
 /** A rollout as text. */
 import type { RolloutView } from '@seaworthy/api/rollouts'
+import { describeMembers, describePolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
 import { formatAgo } from '../../output/format.ts'
 import type { Column } from '../../output/table.ts'
-import { describeMembers, describePolicy } from './policy-words.ts'
 
 export type WaveView = RolloutView['waves'][number]
 

@@ -5,11 +5,11 @@
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { showRolloutHistory } from '@seaworthy/api/rollouts'
+import { describeMembers } from '@seaworthy/fleet/rollouts'
 import { formatDuration } from '@seaworthy/std/time'
 import { drawBar } from '../../output/bars.ts'
 import { formatCount, formatSpan, harmless } from '../../output/format.ts'
 import type { Paint } from '../../output/paint.ts'
-import { describeMembers } from './policy-words.ts'
 import type { WaveView } from './view.ts'
 import { describeState, waveStates } from './view.ts'
 

@@ -1,15 +1,26 @@
-/** The meaning of a policy in sentences, printed before a rollout is made and by `rollout show`. */
-import type { Gate, Rate, RolloutPolicy, WaveMembers } from '@seaworthy/fleet/rollouts'
-import { reachesAll, silentAfterOf, silentPollsMin } from '@seaworthy/fleet/rollouts'
+/**
+ * The meaning of a policy in sentences: before a rollout is made, by `rollout show`, and in
+ * requests for approval.
+ */
 import { formatDuration } from '@seaworthy/std/time'
-import { formatCount } from '../../output/format.ts'
-import { describeWindows } from '../../window-spans.ts'
+import { silentAfterOf, silentPollsMin } from './hearing.ts'
+import { reachesAll } from './policy.ts'
+import type {
+  Gate,
+  Rate,
+  RolloutPolicy,
+  WaveMembers,
+  Weekday,
+  Windows,
+  WindowSpan,
+} from './rollout.ts'
+import { weekdays } from './rollout.ts'
 
 /**
  * The known facts about the fleet: the number of its devices turns percentages into rough numbers.
  */
 export interface KnownFleet {
-  readonly devicesCount: number
+  readonly devicesCount?: number | undefined
   readonly pollSeconds: number
 }
 
@@ -235,4 +246,39 @@ function describeFailures(policy: RolloutPolicy): string[] {
         ]
       : []),
   ]
+}
+
+/** `mon-fri 22:00-04:00 and sat,sun 00:00-24:00, time of Europe/Berlin`. */
+export function describeWindows({ spans, timeZone, fallbackTimeZone }: Windows): string {
+  const zone =
+    timeZone === 'device'
+      ? `in the time zone of each device (tag time-zone, else ${fallbackTimeZone})`
+      : `time of ${timeZone}`
+  return `${spans.map(formatSpanOfDays).join(' and ')}, ${zone}`
+}
+
+function formatSpanOfDays({ days, from, to }: WindowSpan): string {
+  return `${formatDays(days)} ${from}-${to === '00:00' ? '24:00' : to}`
+}
+
+/** Writes runs of three or more days as a range. */
+function formatDays(days: readonly Weekday[]): string {
+  if (days.length === weekdays.length) return 'every day'
+  const parts: string[] = []
+  for (let at = 0; at < weekdays.length;) {
+    if (!days.includes(weekdays[at]!)) {
+      at++
+      continue
+    }
+    let end = at
+    while (end + 1 < weekdays.length && days.includes(weekdays[end + 1]!)) end++
+    if (end - at >= 2) parts.push(`${weekdays[at]!}-${weekdays[end]!}`)
+    else for (const day of weekdays.slice(at, end + 1)) parts.push(day)
+    at = end + 1
+  }
+  return parts.join(',')
+}
+
+function formatCount(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`
 }
