@@ -1,5 +1,6 @@
 /** Errors as RFC 9457 problem documents. `code` is stable; `detail` may be shown to anyone. */
 import { z } from 'zod'
+import { idField } from './fields.ts'
 
 export const problemSchema = z.object({
   type: z.string(),
@@ -15,6 +16,8 @@ export const problemSchema = z.object({
    * device's clock.
    */
   challenge: z.string().max(512).optional(),
+  /** The request for another person's approval (`approval_required`, `approval_void`). */
+  approval: idField('approval').optional(),
 })
 export type Problem = z.output<typeof problemSchema>
 

@@ -1,4 +1,5 @@
 /** Every route there is, in the order of openapi.json. */
+import * as approvals from './approvals.ts'
 import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   pairings,
   passwords,
   identityProviders,
+  approvals,
   trust,
   proposals,
   products,

@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander'
 import type { CommanderError } from 'commander'
+import { addApprovalCommands } from './commands/approvals.ts'
 import { addChannelCommands } from './commands/channels.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDemoCommand } from './commands/demo/demo.ts'
@@ -55,6 +56,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addPersonCommands,
   addSessionCommands,
   addTokenCommands,
+  addApprovalCommands,
   addLogCommands,
   addTufCommands,
   addCompletionCommand,
@@ -97,6 +99,7 @@ export function createProgram(ports: CliPorts): Command {
       '--config-dir <dir>',
       'where pairing, trust and log state are kept; SEAWORTHY_CONFIG in the environment says the same (default: ~/.config/seaworthy)',
     )
+    .option('--await-approval', 'wait where another person must approve first, then go on')
     .option('--yes', 'do not ask for confirmation')
     .option('--no-color', 'no colours (NO_COLOR in the environment does the same)')
     .option('--verbose', 'show the causes of an error')

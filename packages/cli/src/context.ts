@@ -16,6 +16,7 @@ import type { CliPorts } from './ports.ts'
 export interface GlobalOptions {
   json: boolean
   yes: boolean
+  awaitApproval: boolean
   verbose: boolean
   color: boolean
   server?: string
@@ -52,6 +53,7 @@ export function createContext(ports: CliPorts, command: Command): Context {
   const settings: GlobalOptions = {
     json: options.json ?? false,
     yes: options.yes ?? false,
+    awaitApproval: options.awaitApproval ?? false,
     verbose: options.verbose ?? false,
     color: options.color ?? true,
     ...(options.server === undefined ? {} : { server: options.server }),

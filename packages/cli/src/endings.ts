@@ -3,7 +3,7 @@
  * answer. The unions of the packages that this one may import are closed here: a code that is added
  * there and has no way out does not compile.
  */
-import type { AccessRefusal } from '@seaworthy/fleet/access'
+import type { AccessRefusal, ApprovalRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
@@ -47,6 +47,24 @@ const access = {
   out_of_scope: ['notAllowed', whoMay],
   grant_exceeds_own: ['notAllowed', 'Nobody can give more than they have: `seaworthy whoami`.'],
 } satisfies Record<AccessRefusal, WithWayOut>
+
+const approvals = {
+  approval_required: [
+    'refused',
+    'Nothing was done. Once another person has approved it, run the same command again; with --await-approval it waits for that.',
+  ],
+  approval_void: ['refused', 'Run the same command again to ask anew.'],
+  approval_not_found: ['notFound', 'See `seaworthy approval list --all`.'],
+  approval_own: ['notAllowed', 'Ask another person who may do it: `seaworthy approval list`.'],
+  approval_not_own: ['notAllowed', 'Reject it: `seaworthy approval reject ID --reason TEXT`.'],
+  approval_closed: ['refused', 'See `seaworthy approval show ID` for how it ended.'],
+  approval_needs_person: ['notAllowed', signInAgain],
+  approvals_too_many: [
+    'refused',
+    'See `seaworthy approval list`, and withdraw what is not needed.',
+  ],
+  approvers_too_few: ['refused', 'Invite one: `seaworthy person invite --role owner`.'],
+} satisfies Record<ApprovalRefusal, WithWayOut>
 
 const fleets = {
   fleet_exists: ['refused', 'Change it with `seaworthy fleet set NAME`, or choose another name.'],
@@ -301,6 +319,7 @@ const others: Readonly<Record<string, Ending>> = {
 /** Codes that say more than their HTTP status or error class does. */
 export const endings: Readonly<Record<string, Ending>> = {
   ...access,
+  ...approvals,
   ...fleets,
   ...devices,
   ...releases,

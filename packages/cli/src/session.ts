@@ -9,6 +9,7 @@ import type { Transport } from '@seaworthy/std/http'
 import type { ApiClient } from '@seaworthy/api/client'
 import { createClient } from '@seaworthy/api/client'
 import type { Context } from './context.ts'
+import { askingApproval } from './approval.ts'
 import { CliError, doNotTrust } from './failure.ts'
 import type { PairedServer } from './state/config.ts'
 import { chooseServer, configFolder, readConfig, serverFolder } from './state/config.ts'
@@ -108,7 +109,16 @@ export async function withPaired<T>(
       transport: (request) => transport({ ...request, signal: request.signal ?? ports.signal }),
       token: () => token,
     })
-    return await act({ name, server, folder, configFolder: base, client, transport, token })
+    const patient = askingApproval(context, client, server.url)
+    return await act({
+      name,
+      server,
+      folder,
+      configFolder: base,
+      client: patient,
+      transport,
+      token,
+    })
   } finally {
     close()
   }

@@ -66,7 +66,7 @@ test('A2 owners, admins and releasers publish or grant, and nobody else does', (
 
 test('A4 an auditor changes nothing', () => {
   const changing = permissionsOf('auditor').filter((p) =>
-    /:(write|apply|approve|push|delete)$/.test(p),
+    /:(write|apply|approve|decide|push|delete)$/.test(p),
   )
   assert.deepEqual(changing, [])
 })

@@ -1,4 +1,26 @@
-/** Who may do what: roles, permissions, scopes. Pure; it identifies nobody and stores nothing. */
+/**
+ * Who may do what: roles, permissions, scopes, approvals. Pure; it identifies nobody and stores
+ * nothing.
+ */
+export {
+  hasApprovalRules,
+  hasRight,
+  isAsShown,
+  mayDecide,
+  needsApproval,
+  noApprovalRules,
+  requireApprover,
+  requireRejecter,
+  stateOf,
+} from './approvals.ts'
+export type {
+  ApprovalRefusal,
+  ApprovalRules,
+  ApprovalState,
+  Guarded,
+  NeededRight,
+  ShownOutcome,
+} from './approvals.ts'
 export {
   devicePermissions,
   permissions,

@@ -6,6 +6,8 @@ export const permissions = [
   'person:read',
   'person:write',
   'owner:write',
+  'approval:read',
+  'approval:decide',
   'token:read',
   'token:write',
   'token:self',
@@ -82,6 +84,7 @@ const watches = [
   'update:read',
   'reboot-lock:read',
   'metrics:read',
+  'approval:read',
 ] as const
 
 const ofPeople = permissions.filter((p) => !p.startsWith('device-self:'))
@@ -98,6 +101,7 @@ const table: Record<Role, readonly Permission[]> = {
     'registry:push',
     'rollout:write',
     'rollout:approve',
+    'approval:decide',
     'log:read',
   ],
   builder: [...looks, 'release:write', 'registry:pull', 'registry:push'],
@@ -114,6 +118,7 @@ const table: Record<Role, readonly Permission[]> = {
     'secret:write',
     'rollout:write',
     'rollout:approve',
+    'approval:decide',
     'reboot-lock:write',
     'log:read',
   ],

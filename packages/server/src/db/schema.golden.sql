@@ -1,3 +1,26 @@
+approval_policy.only_row boolean not null default true
+approval_policy.release_devices_above integer
+approval_policy.device_removal boolean not null
+approval_policy.set_at timestamp with time zone not null
+approval_policy.set_by text not null
+approvals.id text not null
+approvals.state text not null
+approvals.action text not null
+approvals.subject text not null
+approvals.call_sha256 bytea not null
+approvals.effect jsonb not null
+approvals.effect_sha256 bytea not null
+approvals.devices_max integer
+approvals.permission text not null
+approvals.fleet text
+approvals.product text
+approvals.principal text not null
+approvals.requested_by text not null
+approvals.requested_at timestamp with time zone not null
+approvals.expires_at timestamp with time zone not null
+approvals.decided_by text
+approvals.decided_at timestamp with time zone
+approvals.reason text
 assertion_ids.device text not null
 assertion_ids.jti text not null
 assertion_ids.expires_at timestamp with time zone not null
@@ -196,6 +219,7 @@ people.disabled_at timestamp with time zone
 people.last_sign_in_at timestamp with time zone
 people.let_in_by text not null
 people.granted_by_provider text
+people.counts_as text
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -375,6 +399,10 @@ updates.deadline_at timestamp with time zone not null
 updates.ended_at timestamp with time zone
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
+approval_policy: CHECK (only_row)
+approval_policy: PRIMARY KEY (only_row)
+approvals: PRIMARY KEY (id)
+approvals: CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'void'::text, 'expired'::text, 'done'::text])))
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
@@ -509,6 +537,10 @@ updates: CHECK ((attempt > 0))
 updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 used_challenges: PRIMARY KEY (challenge)
+CREATE UNIQUE INDEX approval_policy_pkey ON public.approval_policy USING btree (only_row)
+CREATE UNIQUE INDEX approvals_open ON public.approvals USING btree (principal, call_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]))
+CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (id)
+CREATE INDEX approvals_principal ON public.approvals USING btree (principal, id)
 CREATE INDEX assertion_ids_expiry ON public.assertion_ids USING btree (expires_at)
 CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (device, jti)
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)

@@ -52,6 +52,7 @@ const params: Readonly<Record<string, string>> = {
   passkeyId: `passkey_${'0'.repeat(26)}`,
   provider: 'absent',
   invitationId: `invitation_${'0'.repeat(26)}`,
+  approvalId: `approval_${'0'.repeat(26)}`,
 }
 
 /**

@@ -26,7 +26,12 @@ export const deviceEndpoints: readonly Endpoint[] = [
   ),
   audited(
     setDevice,
-    { permission: 'device:write', subject: (call) => call.params.deviceId },
+    {
+      permission: 'device:write',
+      subject: (call) => call.params.deviceId,
+      effect: (_app, tx, { actor, params, body }) =>
+        devices.moveEffect(tx, actor, params.deviceId, body),
+    },
     async (_app, tx, { actor, params, body }) => {
       const { device, isUnchanged } = await devices.changeDevice(tx, actor, params.deviceId, body)
       return {
@@ -43,7 +48,11 @@ export const deviceEndpoints: readonly Endpoint[] = [
   ),
   audited(
     removeDevice,
-    { permission: 'device:write', subject: (call) => call.params.deviceId },
+    {
+      permission: 'device:write',
+      subject: (call) => call.params.deviceId,
+      effect: (_app, tx, { actor, params }) => devices.removalEffect(tx, actor, params.deviceId),
+    },
     async (app, tx, { actor, params }) => {
       const device = await devices.endDevice(tx, actor, params.deviceId)
       return {

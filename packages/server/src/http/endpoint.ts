@@ -6,8 +6,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BodyOf, ParamsOf, QueryOf, ReplyInputOf, Route } from '@seaworthy/api/route'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { Actor, Change, Current } from '../app/access/index.ts'
+import type { Actor, Change, Current, Passage } from '../app/access/index.ts'
 import type { App, RightsTx, WriteTx } from '../app/app.ts'
+import type { GuardedEffect } from '../app/approvals/index.ts'
+import { passGate } from '../app/approvals/index.ts'
 import type { Asked, OpenedSession, Site } from '../app/people/index.ts'
 import type { Browser, Cookie } from './browsers.ts'
 import type { JsonValue } from '@seaworthy/trust/tuf'
@@ -76,6 +78,16 @@ interface Options<R extends Route, Ahead> {
     call: AuditedCall<R>,
     leaving: AbortSignal | undefined,
   ) => Promise<Ahead>
+  /**
+   * What the call would do, for whoever must approve it where the rules say so; `null` when it does
+   * nothing of that kind. It is asked for under rules alone, before the work and in its
+   * transaction, and may take the work's locks.
+   */
+  readonly effect?: (
+    app: App,
+    tx: WriteTx,
+    call: Whole<AuditedCall<R>>,
+  ) => Promise<GuardedEffect | null>
 }
 
 export interface Done<R extends Route> extends Change {
@@ -120,12 +132,13 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
     work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<Done<R>>,
     options: {
       before?: (() => Promise<Ahead>) | undefined
+      gate?: ((tx: WriteTx, actor: Current) => Promise<Passage>) | undefined
       needsStepUp: boolean
       isOfAccount: boolean
     },
   ) => Promise<Done<R>>,
   route: R,
-  { permission, subject, before, early }: Options<R, Ahead>,
+  { permission, subject, before, early, effect }: Options<R, Ahead>,
   work: (app: App, tx: Tx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>, leaving?: Leaving) => {
@@ -141,6 +154,13 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
       (tx, actor, ahead) => work(app, tx, { ...call, actor }, ahead),
       {
         before: before && (async () => await before(app, call, leaving?.())),
+        gate:
+          effect &&
+          ((tx, actor) => {
+            const { params, body } = call
+            const guarded = { action: route.name, subject: subject(call), input: { params, body } }
+            return passGate(tx, app, actor, guarded, () => effect(app, tx, { ...call, actor }))
+          }),
         needsStepUp: route.stepUp === true,
         isOfAccount: permission === 'account:self' && route.method !== 'DELETE',
       },

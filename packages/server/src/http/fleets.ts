@@ -35,7 +35,12 @@ export const fleetEndpoints: readonly Endpoint[] = [
   ),
   audited(
     setFleet,
-    { permission: 'fleet:write', subject: (call) => call.params.fleet },
+    {
+      permission: 'fleet:write',
+      subject: (call) => call.params.fleet,
+      effect: (app, tx, { actor, params, body }) =>
+        fleets.fleetEffect(tx, app, actor, params.fleet, body),
+    },
     async (app, tx, { actor, params, body }) => {
       const row = await fleets.setFleet(tx, app, actor, params.fleet, body)
       return {

@@ -7,6 +7,7 @@ import { checkIn } from '@seaworthy/api/device-self'
 import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
+import { approvalEndpoints } from './approvals.ts'
 import { createAttemptLimiter } from './authenticate.ts'
 import { dropUnwantedBodies } from './bodies.ts'
 import { createFastPath } from './fast-path/index.ts'
@@ -63,6 +64,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...pairingEndpoints,
     ...passwordEndpoints,
     ...identityProviderEndpoints,
+    ...approvalEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

@@ -4,7 +4,7 @@
  * to anyone; causes stay in the log.
  */
 import type { Problem } from '@seaworthy/api/problems'
-import type { AccessRefusal } from '@seaworthy/fleet/access'
+import type { AccessRefusal, ApprovalRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
@@ -13,7 +13,7 @@ import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
-import { ClockRefusal } from '../app/access/index.ts'
+import { ApprovalNeededRefusal, ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal } from '../app/content/index.ts'
 import type {
   ConfigurationRefusal,
@@ -64,6 +64,18 @@ const accessTable = {
   out_of_scope: no(403, 'Outside of the scope of this credential'),
   grant_exceeds_own: no(403, 'More than the credential has itself'),
 } satisfies Record<AccessRefusal, Mapped>
+
+const approvalTable = {
+  approval_required: no(403, 'Another person must approve this'),
+  approval_void: no(409, 'What was approved counts no more'),
+  approval_not_found: no(404, 'No such request for approval'),
+  approval_own: no(403, 'Another person must decide'),
+  approval_not_own: no(403, 'The request is somebody else’s'),
+  approval_closed: no(409, 'The request is closed'),
+  approval_needs_person: no(403, 'Only for people and the tokens that they make'),
+  approvals_too_many: no(429, 'Too many requests for approval wait'),
+  approvers_too_few: no(409, 'Nobody else could approve'),
+} satisfies Record<ApprovalRefusal, Mapped>
 
 const fleetTable = {
   fleet_exists: no(409, 'There is a fleet of that name'),
@@ -313,6 +325,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...keyTable,
   ...httpTable,
   ...accessTable,
+  ...approvalTable,
   ...fleetTable,
   ...deviceTable,
   ...releaseTable,
@@ -370,6 +383,7 @@ export function problemOf(thrown: unknown): ProblemReply {
         ...problem(mapped.status, mapped.title, code, message),
         ...(isHttpError && error.issues !== undefined ? { issues: error.issues } : {}),
         ...(error instanceof ClockRefusal ? { challenge: error.challenge } : {}),
+        ...(error instanceof ApprovalNeededRefusal ? { approval: error.approval } : {}),
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),

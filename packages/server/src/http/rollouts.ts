@@ -34,7 +34,11 @@ function wantedOf(body: BodyOf<typeof createRollout>): rollouts.WantedRollout {
 export const rolloutEndpoints: readonly Endpoint[] = [
   audited(
     createRollout,
-    { permission: 'rollout:write', subject: (call) => call.body.fleet },
+    {
+      permission: 'rollout:write',
+      subject: (call) => call.body.fleet,
+      effect: (app, tx, { actor, body }) => rollouts.rolloutEffect(app, tx, actor, wantedOf(body)),
+    },
     async (app, tx, { actor, body }) => {
       const created = await rollouts.createRollout(app, tx, actor, wantedOf(body))
       return {

@@ -18,6 +18,7 @@ import { systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
 import { formatProposal } from '@seaworthy/trust/tuf'
+import { insertApproval } from '../db/approvals.ts'
 import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
 import type { TestClient, TestServer } from '../testing/index.ts'
 import {
@@ -181,6 +182,20 @@ export async function makeScopedCalls(
       'invitation.revoke',
       ofScopes(async (scope) => ({ params: { invitationId: (await invite(scope)).view.id } })),
     ],
+    ['approval.list', [() => ({})]],
+    ['approval-policy.show', [() => ({})]],
+    ['approval.show', [async () => ({ params: { approvalId: await askForApproval(server) } })]],
+    [
+      'approval.reject',
+      [
+        async () => ({
+          params: { approvalId: await askForApproval(server) },
+          body: { reason: 'a test' },
+        }),
+      ],
+    ],
+    // Withdrawing is for whoever asked, whatever the scope.
+    ['approval.withdraw', []],
     ['trust.create-online-key', [() => ({ params: { role: 'snapshot' } })]],
     ['trust.online-keys', [() => ({})]],
     ['trust.status', [() => ({})]],
@@ -378,6 +393,29 @@ async function takeSlot(server: TestServer): Promise<string> {
         ...{ sha256: null, sequence: null, takenAt: now, askedAt: now, alarmedAt: null },
       })
     })
+  } finally {
+    await db.close()
+  }
+  return id
+}
+
+/** A request of somebody else for something in the fleet. */
+async function askForApproval(server: TestServer): Promise<string> {
+  const now = systemClock.now()
+  const id = newId('approval', now, systemRandom)
+  const db = server.openDatabase()
+  try {
+    await db.write((tx) =>
+      insertApproval(tx, {
+        ...{ id, state: 'pending', action: 'devices.remove', subject: 'a device' },
+        ...{ callSha256: systemRandom.bytes(32), effectSha256: systemRandom.bytes(32) },
+        ...{ effect: ['Would do nothing.'], devicesMax: 1 },
+        needs: { permission: 'device:write', fleet: { name: 'shops', product: 'acme' } },
+        ...{ principal: 'somebody', requestedBy: 'somebody', requestedAt: now },
+        expiresAt: new Date(now.getTime() + 86_400_000),
+        ...{ decidedBy: null, decidedAt: null, reason: null },
+      }),
+    )
   } finally {
     await db.close()
   }

@@ -1,5 +1,8 @@
 /** A change and its entry in the audit log: both or neither. */
+import type { ApprovalRefusal } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
 import type { JsonValue } from '@seaworthy/trust/tuf'
+import type { AuditEntry } from '../../db/audit.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { readClock } from '../../db/connection.ts'
 import type { RightsTx } from '../../db/people.ts'
@@ -10,6 +13,30 @@ import { readCurrent } from './current-actors.ts'
 import type { Attempt } from './refusal-records.ts'
 import { recordRefusal } from './refusal-records.ts'
 import { requireStepUp } from './session-limits.ts'
+
+/** The work needs another person's approval, or what was approved counts no more. */
+export class ApprovalNeededRefusal extends Refusal<ApprovalRefusal> {
+  /** The id of the request. */
+  readonly approval: string
+
+  constructor(code: ApprovalRefusal, publicMessage: string, approval: string) {
+    super(code, publicMessage)
+    this.approval = approval
+  }
+}
+
+/** Whether the work may go on. Where it may not, what was written about that stays. */
+export type Passage =
+  | {
+      readonly isOpen: true
+      /** Joins the detail of the work's entry. */
+      readonly detail?: Readonly<Record<string, JsonValue>>
+    }
+  | {
+      readonly isOpen: false
+      readonly refusal: ApprovalNeededRefusal
+      readonly entry?: Pick<AuditEntry, 'action' | 'subject' | 'detail'>
+    }
 
 /** What a change tells the log about itself. */
 export interface Change {
@@ -35,6 +62,8 @@ interface ChangeOptions<Ahead> {
    * result.
    */
   readonly before?: (() => Promise<Ahead>) | undefined
+  /** Asks, in the transaction and before the work, whether the work may go on. */
+  readonly gate?: ((tx: WriteTx, actor: Current) => Promise<Passage>) | undefined
 }
 
 type Deps = Pick<
@@ -71,16 +100,24 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
   app: Deps,
   attempt: Attempt,
   work: (tx: Tx, actor: Current, ahead: Ahead) => Promise<C>,
-  { before, needsStepUp = false, isOfAccount = false }: ChangeOptions<Ahead>,
+  { before, gate, needsStepUp = false, isOfAccount = false }: ChangeOptions<Ahead>,
 ): Promise<C> {
   const { actor, action, subject } = attempt
-  let change: C
+  let change: C | ApprovalNeededRefusal
   try {
     const ahead = (await before?.()) as Ahead
     change = await app.db.write(async (open) => {
       const tx = await lock(open)
       const current = await readCurrent(app, tx, actor)
       if (needsStepUp) requireStepUp(current, await readClock(tx))
+      const passage = (await gate?.(tx, current)) ?? { isOpen: true }
+      if (!passage.isOpen) {
+        const { entry, refusal } = passage
+        if (entry !== undefined) {
+          await appendAudit(tx, { actor: actor.id, outcome: 'done', ...entry })
+        }
+        return refusal
+      }
       const result = await work(tx, current, ahead)
       if (result.isUnchanged === true) return result
       if (isOfAccount) app.accountChanges.spend(result.by ?? actor.id, action)
@@ -89,7 +126,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
         action,
         subject: result.subject ?? subject,
         outcome: 'done',
-        ...(result.detail === undefined ? {} : { detail: result.detail }),
+        detail: { ...result.detail, ...passage.detail },
       })
       return result
     })
@@ -97,6 +134,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
     await recordRefusal(app, error, attempt)
     throw error
   }
+  if (change instanceof ApprovalNeededRefusal) throw change
   await change.afterCommit?.()
   return change
 }

@@ -34,8 +34,8 @@ export {
   sequenceEntries,
   verifyLogState,
 } from './audit-log.ts'
-export type { Change } from './audited.ts'
-export { changeAudited, changeRightsAudited } from './audited.ts'
+export type { Change, Passage } from './audited.ts'
+export { ApprovalNeededRefusal, changeAudited, changeRightsAudited } from './audited.ts'
 export type { Current } from './current-actors.ts'
 export { readCurrent } from './current-actors.ts'
 export type { EndedWithMaker } from './handed-out.ts'

@@ -17,6 +17,7 @@ import { rememberRemoved } from '../../db/foreign-devices.ts'
 import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-traces.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
+import type { GuardedEffect } from '../approvals/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, listById } from '../views.ts'
 import { isAsBefore } from './device-metadata.ts'
@@ -78,6 +79,54 @@ export async function changeDevice(
   // This is also for a device that only moved: its new fleet may have another policy.
   if (device.sharedSince !== null) await notifyStoppedDevices(tx)
   return { device: await findDevice(tx, actor, deviceId), isUnchanged }
+}
+
+/**
+ * What a move into another fleet would do, which brings the device what that fleet runs; `null` for
+ * any other change. Throws `device_not_found`, `out_of_scope`.
+ */
+export async function moveEffect(
+  tx: ReadTx,
+  actor: Current,
+  deviceId: string,
+  change: DeviceChange,
+): Promise<GuardedEffect | null> {
+  const device = await findDevice(tx, actor, deviceId)
+  const fleet = change.fleet === undefined ? undefined : await getFleet(tx, change.fleet)
+  if (fleet === undefined || fleet.name === device.fleet) return null
+  const { name, product, follow, pinnedVersion, updatesEnabled, baseline } = fleet
+  return {
+    kind: 'release',
+    devicesMax: 1,
+    words: [
+      `Would move the device ${device.id} from the fleet ${device.fleet} to the fleet ${name}, where it takes what that one runs.`,
+    ],
+    inputs: {
+      ...{ fleet: device.fleet, follow, pinnedVersion, updatesEnabled },
+      baseline: baseline?.sha256 ?? null,
+    },
+    needs: { permission: 'device:write', fleet: { name, product } },
+  }
+}
+
+/** What the removal of a device would do. Throws `device_not_found`, `out_of_scope`. */
+export async function removalEffect(
+  tx: ReadTx,
+  actor: Current,
+  deviceId: string,
+): Promise<GuardedEffect> {
+  const { id, name, fleet, keyId } = await findDevice(tx, actor, deviceId)
+  const { product } = (await getFleet(tx, fleet))!
+  const called = name === null ? id : `${name} (${id})`
+  return {
+    kind: 'device-removal',
+    devicesMax: 1,
+    words: [
+      `Would remove the device ${called} from the fleet ${fleet}; its credential ends at once, and it gets no update until it registers anew.`,
+    ],
+    inputs: { fleet, keyId },
+    needs: { permission: 'device:write', fleet: { name: fleet, product } },
+  }
 }
 
 /** Removes a device; its credential is refused from the commit on. Throws `device_not_found`. */

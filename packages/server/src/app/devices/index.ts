@@ -21,6 +21,8 @@ export {
   listDevices,
   listEnrolments,
   listReports,
+  moveEffect,
+  removalEffect,
   viewDevice,
 } from './devices.ts'
 export { createStoppedDevices } from './identity-sharing.ts'

@@ -23,6 +23,7 @@ import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet, createCredential } from '../access/index.ts'
 import type { App, Ports, TrustState } from '../app.ts'
+import type { GuardedEffect } from '../approvals/index.ts'
 import { requireTrust } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { listById, readPage, viewPage } from '../views.ts'
@@ -106,6 +107,43 @@ export async function setFleet(
   if (row.sharedIdentity !== before.sharedIdentity) await notifyStoppedDevices(tx)
   await notifyFleets(tx)
   return row
+}
+
+/**
+ * What a change of the fleet would bring to its devices; `null` when it brings them no release.
+ * Throws `fleet_not_found`, `out_of_scope`.
+ */
+export async function fleetEffect(
+  tx: WriteTx,
+  { releases }: Pick<App, 'releases'>,
+  actor: Current,
+  name: string,
+  change: FleetChange,
+): Promise<GuardedEffect | null> {
+  const before = checkFleet(await lockFleet(tx, name), actor, name)
+  const { product, channel } = before
+  const follow = change.follow ?? before.follow
+  const pin = change.pinnedVersion === undefined ? before.pinnedVersion : change.pinnedVersion
+  const isOn = change.updatesEnabled ?? before.updatesEnabled
+  const isAsBefore =
+    follow === before.follow && pin === before.pinnedVersion && isOn === before.updatesEnabled
+  if (isAsBefore || !isOn || follow !== 'newest') return null
+  const newest = releases.of(before)[0]
+  return {
+    kind: 'release',
+    devicesMax: await db.countFleetDevices(tx, name),
+    words: [
+      pin === null
+        ? `Would let every device of the fleet ${name} take the newest release of ${channelRole(product, channel)} at once, without a rollout, and each later one.`
+        : `Would let every device of the fleet ${name} take ${product}@${pin} at once, without a rollout.`,
+    ],
+    inputs: {
+      ...{ product, channel, follow: before.follow, pinnedVersion: before.pinnedVersion },
+      updatesEnabled: before.updatesEnabled,
+      newest: newest === undefined ? null : { sha256: newest.sha256, counter: newest.counter },
+    },
+    needs: { permission: 'fleet:write', fleet: { name, product } },
+  }
 }
 
 /** Throws `fleet_has_rollouts`. The fleet must be locked, so that no rollout is being created. */

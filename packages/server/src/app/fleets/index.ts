@@ -9,6 +9,7 @@ export {
   createProvisioningKey,
   endProvisioningKey,
   findFleet,
+  fleetEffect,
   listFleets,
   listProvisioningKeys,
   setFleet,

@@ -13,6 +13,7 @@ import * as db from '../../db/identity-providers.ts'
 import type { GroupGrant, IdentityProviderRow, IdentityRow } from '../../db/identity-providers.ts'
 import type { PersonRow, RightsTx } from '../../db/people.ts'
 import { getPerson, insertPerson } from '../../db/people.ts'
+import { setCountsAs } from '../../db/approvals.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
 import { KnownPersonRefusal, sessionLimits } from '../access/index.ts'
@@ -199,6 +200,8 @@ async function letIn(
     ...{ role: grant.role, products: grant.products, fleets: grant.fleets },
   }
   await insertPerson(tx, person)
+  // Whoever runs the provider can make as many accounts as they like.
+  await setCountsAs(tx, id, by)
   const none = { createdAt: now, lastUsedAt: null }
   await db.insertIdentity(tx, { provider: provider.name, subject, personId: id, account, ...none })
   return person

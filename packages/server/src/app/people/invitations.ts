@@ -7,6 +7,7 @@ import { hexEncode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { dayMs, formatInstant } from '@seaworthy/std/time'
+import { findPrincipal, setCountsAs } from '../../db/approvals.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/invitations.ts'
 import type { InvitationRow } from '../../db/invitations.ts'
@@ -245,8 +246,18 @@ export async function acceptInvitation(
     await endWaysIn(tx, personId, now)
     await noteLetIn(tx, personId, invitation.createdBy)
   }
+  await countAsMaker(tx, personId, invitation.createdBy)
   await storePasskey(tx, app, judged, 'Passkey of the invitation', now)
   return { ...(await openSession(tx, app, personId, visit, now)), invitation }
+}
+
+/**
+ * Whoever made the link may have opened it themselves: the account counts as theirs where two
+ * persons are needed, until owners have taken it in.
+ */
+async function countAsMaker(tx: RightsTx, personId: string, maker: string): Promise<void> {
+  const principal = (await findPrincipal(tx, maker)) ?? 'server'
+  await setCountsAs(tx, personId, principal === personId ? null : principal)
 }
 
 const doorOf = ({ id }: InvitationRow) => ({ purpose: 'invitation', about: id }) as const

@@ -4,6 +4,7 @@ import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
 import { checkGrant, copyScope, coversGrant, coversScope } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
+import { readApprovalPolicy } from '../../db/approvals.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import { listInvitationsTo, revokeInvitation } from '../../db/invitations.ts'
 import * as db from '../../db/people.ts'
@@ -177,10 +178,21 @@ export async function enablePerson(
   return after
 }
 
-/** Throws `owner_last` when the person is the only owner who can sign in. */
+/**
+ * Throws `owner_last` when the person is the only owner who can sign in, or one of two who must
+ * approve each other's changes of the rules for approvals.
+ */
 async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void> {
   if (person.role !== 'owner' || person.disabledAt !== null) return
-  if ((await db.countOwners(tx)) > 1) return
+  const owners = await db.countOwners(tx)
+  const hasRules = (await readApprovalPolicy(tx)) !== undefined
+  if (owners > (hasRules ? 2 : 1)) return
+  if (owners > 1) {
+    throw new Refusal<PersonRefusal>(
+      'owner_last',
+      `${person.name} is one of two owners, who approve each other’s changes of the rules for approvals: make another person owner first, or end those rules together`,
+    )
+  }
   throw new Refusal<PersonRefusal>(
     'owner_last',
     `${person.name} is the only owner: make another person owner first`,

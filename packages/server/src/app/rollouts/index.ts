@@ -19,6 +19,7 @@ export {
   listRollouts,
   pauseRollout,
   resumeRollout,
+  rolloutEffect,
 } from './rollouts.ts'
 export type { WantedRollout } from './rollouts.ts'
 export { takeSamples, thinOldSamples } from './samples.ts'

@@ -18,6 +18,7 @@ import {
   checkPolicy,
   checkRelease,
   createRollout as begin,
+  describePolicy,
   pause,
   resume,
 } from '@seaworthy/fleet/rollouts'
@@ -29,7 +30,7 @@ import type { JsonValue } from '@seaworthy/trust/tuf'
 import { channelRole } from '@seaworthy/trust/tuf'
 import type { WriteTx } from '../../db/connection.ts'
 import type { FleetRow } from '../../db/fleets.ts'
-import { lockFleet } from '../../db/fleets.ts'
+import { countFleetDevices, lockFleet } from '../../db/fleets.ts'
 import { countTagged } from '../../db/rollout-members.ts'
 import * as db from '../../db/rollouts.ts'
 import {
@@ -42,6 +43,7 @@ import {
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App } from '../app.ts'
+import type { GuardedEffect } from '../approvals/index.ts'
 import { viewRollout } from './rollout-views.ts'
 import { requireTrust, sha256Hex } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -111,6 +113,36 @@ export async function checkRollout(
     waves.push({ taggedCount: isTag ? await countTagged(tx, fleet.name, members) : null })
   }
   return { waves }
+}
+
+/** What such a rollout would do. Throws what `createRollout` throws. */
+export async function rolloutEffect(
+  app: Pick<App, 'trust' | 'releases' | 'zones'>,
+  tx: WriteTx,
+  actor: Current,
+  wanted: WantedRollout,
+): Promise<GuardedEffect> {
+  const { fleet, release, back } = await requireGrounds(app, tx, actor, wanted)
+  const { name, product, channel, updatesEnabled, pollSeconds, baseline } = fleet
+  const from = wanted.startAt === null ? '' : `, from ${formatInstant(wanted.startAt)} on`
+  return {
+    kind: 'release',
+    devicesMax: await countFleetDevices(tx, name),
+    words: [
+      `Would move the fleet ${name} to ${product}@${release.version}${from}.`,
+      ...(back === null
+        ? []
+        : [`Only devices that run ${back.version} take part: it is the way back of ${back.id}.`]),
+      ...describePolicy(wanted.policy, { pollSeconds }),
+    ],
+    inputs: {
+      ...{ product, channel, updatesEnabled },
+      baseline: baseline?.sha256 ?? null,
+      release: { sha256: release.sha256, counter: release.counter, security: release.security },
+      back: back && { id: back.id, state: back.state },
+    },
+    needs: { permission: 'rollout:write', fleet: { name, product } },
+  }
 }
 
 /** Throws what `requireGrounds` throws. */

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Refusal } from '@seaworthy/std/refusal'
+import type { ApprovalRules, Grant, NeededRight } from './index.ts'
+import {
+  hasApprovalRules,
+  hasRight,
+  isAsShown,
+  mayDecide,
+  needsApproval,
+  noApprovalRules,
+  requireApprover,
+  requireRejecter,
+  roles,
+} from './index.ts'
+
+const anyRules: fc.Arbitrary<ApprovalRules> = fc.record({
+  releaseDevicesAbove: fc.option(fc.nat(10), { nil: null }),
+  deviceRemoval: fc.boolean(),
+})
+
+test('A2 a rule holds for every number of devices above it, and where the number is unknown', () => {
+  fc.assert(
+    fc.property(anyRules, fc.nat(12), (rules, devicesMax) => {
+      const asks = (kind: 'release' | 'device-removal' | 'approval-rules', count: number | null) =>
+        needsApproval(rules, { kind, devicesMax: count })
+      const { releaseDevicesAbove: above } = rules
+      assert.equal(asks('release', devicesMax), above !== null && devicesMax > above)
+      assert.equal(asks('release', null), above !== null)
+      assert.equal(asks('device-removal', devicesMax), rules.deviceRemoval)
+      assert.equal(asks('approval-rules', null), hasApprovalRules(rules))
+    }),
+  )
+  assert.ok(!hasApprovalRules(noApprovalRules))
+})
+
+const names = fc.option(fc.subarray(['a', 'b']), { nil: null })
+const anyGrant: fc.Arbitrary<Grant> = fc.record({
+  role: fc.constantFrom('owner' as const, ...roles),
+  products: names,
+  fleets: names,
+})
+const anyNeed: fc.Arbitrary<NeededRight> = fc.record({
+  permission: fc.constantFrom('rollout:write', 'device:write', 'owner:write'),
+  fleet: fc.option(
+    fc.record({ name: fc.constantFrom('a', 'b'), product: fc.constantFrom('a', 'b') }),
+    { nil: null },
+  ),
+})
+
+test('A2 attack: whoever approves is somebody else with the right themselves, whatever the rights and scopes (property)', () => {
+  const who = fc.constantFrom('person_1', 'person_2')
+  const decider = fc.option(who, { nil: undefined })
+  fc.assert(
+    fc.property(who, decider, anyGrant, anyNeed, (principal, other, grant, needs) => {
+      const request = { principal, needs }
+      const isAnother = other !== undefined && other !== principal
+      const expected = isAnother && hasRight(grant, needs)
+      assert.equal(mayDecide(request, { principal: other, grant }), expected)
+      const approves = () => requireApprover(request, { principal: other, grant })
+      if (expected) approves()
+      else {
+        const code = isAnother ? 'permission_denied' : 'approval_own'
+        assert.throws(approves, (error: Refusal) => error.code === code)
+      }
+      const rejects = () => requireRejecter(request, { principal: other, grant })
+      if (other !== principal && hasRight(grant, needs)) rejects()
+      else assert.throws(rejects)
+    }),
+  )
+})
+
+test('A2 what is done is what was shown, and to no more devices', () => {
+  const of = (effectSha256: string, devicesMax: number | null) => ({ effectSha256, devicesMax })
+  assert.ok(isAsShown(of('a', 5), of('a', 5)))
+  assert.ok(isAsShown(of('a', 5), of('a', 4)))
+  assert.ok(isAsShown(of('a', null), of('a', null)))
+  assert.ok(!isAsShown(of('a', 5), of('a', 6)))
+  assert.ok(!isAsShown(of('a', 5), of('b', 5)))
+  assert.ok(!isAsShown(of('a', 5), of('a', null)))
+  assert.ok(!isAsShown(of('a', null), of('a', 0)))
+})

@@ -1,0 +1,155 @@
+/** What needs another person's approval, and who may give it. */
+import { Refusal } from '@seaworthy/std/refusal'
+import type { Permission } from './permissions.ts'
+import { permissionsOf } from './permissions.ts'
+import type { AccessRefusal, Grant } from './scopes.ts'
+import { reachesEverything, reachesFleet } from './scopes.ts'
+
+export interface ApprovalRules {
+  /** What may bring another release to more devices than this; `null`: never. */
+  readonly releaseDevicesAbove: number | null
+  readonly deviceRemoval: boolean
+}
+
+export const noApprovalRules: ApprovalRules = { releaseDevicesAbove: null, deviceRemoval: false }
+
+export type GuardedKind = 'release' | 'device-removal' | 'approval-rules'
+
+/** What is asked of the rules about one call. */
+export interface Guarded {
+  readonly kind: GuardedKind
+  /** How many devices it may reach at most. */
+  readonly devicesMax: number | null
+}
+
+/** Whether there are rules: then a change of them needs an approval, too. */
+export function hasApprovalRules({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): boolean {
+  return releaseDevicesAbove !== null || deviceRemoval
+}
+
+export function needsApproval(rules: ApprovalRules, { kind, devicesMax }: Guarded): boolean {
+  switch (kind) {
+    case 'release': {
+      const { releaseDevicesAbove: above } = rules
+      return above !== null && (devicesMax === null || devicesMax > above)
+    }
+    case 'device-removal':
+      return rules.deviceRemoval
+    case 'approval-rules':
+      return hasApprovalRules(rules)
+  }
+}
+
+/** The right to do oneself what is asked for. */
+export interface NeededRight {
+  readonly permission: Permission
+  /** `null` for what concerns the whole installation. */
+  readonly fleet: { readonly name: string; readonly product: string } | null
+}
+
+export function hasRight(grant: Grant, { permission, fleet }: NeededRight): boolean {
+  if (!permissionsOf(grant.role).includes(permission)) return false
+  return fleet === null ? reachesEverything(grant) : reachesFleet(grant, fleet)
+}
+
+export type ApprovalState =
+  | 'pending'
+  | 'approved'
+  | 'rejected'
+  | 'withdrawn'
+  | 'void'
+  | 'expired'
+  | 'done'
+
+export type ApprovalRefusal =
+  | 'approval_required'
+  | 'approval_void'
+  | 'approval_not_found'
+  | 'approval_own'
+  | 'approval_not_own'
+  | 'approval_closed'
+  | 'approval_needs_person'
+  | 'approvals_too_many'
+  | 'approvers_too_few'
+
+/** A request as it stands, in what decides about it. */
+export interface StandingRequest {
+  readonly state: ApprovalState
+  readonly expiresAt: Date
+  /** The person who asks, at however many removes. */
+  readonly principal: string
+  readonly needs: NeededRight
+}
+
+export function stateOf(
+  { state, expiresAt }: Pick<StandingRequest, 'state' | 'expiresAt'>,
+  now: Date,
+): ApprovalState {
+  const isOpen = state === 'pending' || state === 'approved'
+  return isOpen && expiresAt.getTime() <= now.getTime() ? 'expired' : state
+}
+
+/** Who decides, and whom what they do counts as. */
+export interface Decider {
+  readonly principal: string | undefined
+  readonly grant: Grant
+}
+
+/** Whether somebody else asks, for what the decider may do themselves. */
+export function mayDecide(request: Omit<StandingRequest, 'state' | 'expiresAt'>, decider: Decider) {
+  return (
+    decider.principal !== undefined &&
+    decider.principal !== request.principal &&
+    hasRight(decider.grant, request.needs)
+  )
+}
+
+/** Guards an approval. Throws `approval_own`, `permission_denied`. */
+export function requireApprover(
+  request: Omit<StandingRequest, 'state' | 'expiresAt'>,
+  decider: Decider,
+): void {
+  if (decider.principal === undefined) throw isOwn()
+  requireRejecter(request, decider)
+}
+
+/**
+ * Guards a rejection, which a credential that goes back to no person may say, too. Throws
+ * `approval_own`, `permission_denied`.
+ */
+export function requireRejecter(
+  request: Omit<StandingRequest, 'state' | 'expiresAt'>,
+  decider: Decider,
+): void {
+  if (decider.principal === request.principal) throw isOwn()
+  if (hasRight(decider.grant, request.needs)) return
+  throw new Refusal<AccessRefusal>(
+    'permission_denied',
+    `whoever decides about this needs the right to do it themselves: ${request.needs.permission}${request.needs.fleet === null ? ', for the whole installation' : ` in ${request.needs.fleet.name}`}`,
+  )
+}
+
+function isOwn(): Refusal<ApprovalRefusal> {
+  return new Refusal<ApprovalRefusal>(
+    'approval_own',
+    'whoever asks does not decide: nor does a credential that they handed out, or an account that they let in since the rules were set; another person must, and whoever asked may withdraw it',
+  )
+}
+
+/** What would happen by a call, as far as it tells one outcome from another. */
+export interface ShownOutcome {
+  readonly effectSha256: string
+  readonly devicesMax: number | null
+}
+
+/**
+ * Whether what would happen is what was shown: the same, and to no more devices. Devices come and
+ * go; fewer are within what was approved.
+ */
+export function isAsShown(shown: ShownOutcome, now: ShownOutcome): boolean {
+  if (shown.effectSha256 !== now.effectSha256) return false
+  if (shown.devicesMax === null || now.devicesMax === null) {
+    return shown.devicesMax === now.devicesMax
+  }
+  return now.devicesMax <= shown.devicesMax
+}

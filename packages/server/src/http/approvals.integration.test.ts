@@ -1,0 +1,390 @@
+/** Approvals by another person: nobody gets around them, and what was approved is what is done. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApprovalView } from '@seaworthy/api/approvals'
+import {
+  approveRequest,
+  listApprovals,
+  rejectRequest,
+  setApprovalPolicy,
+  showApproval,
+  showApprovalPolicy,
+  withdrawRequest,
+} from '@seaworthy/api/approvals'
+import type { ApiClient } from '@seaworthy/api/client'
+import { listDevices, removeDevice, setDevice } from '@seaworthy/api/devices'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
+import { disablePerson, enablePerson, setPerson } from '@seaworthy/api/people'
+import type { BodyInputOf } from '@seaworthy/api/route'
+import type { ProblemError } from '@seaworthy/api/problems'
+import { abortRollout, createRollout, listRollouts } from '@seaworthy/api/rollouts'
+import { createToken } from '@seaworthy/api/tokens'
+import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
+import {
+  acceptLink,
+  addDevice,
+  becomeOwner,
+  createTestBrowser,
+  createTestClient,
+  fillFleet,
+  makeProvisioningKey,
+  policyOf,
+  publishAll,
+  setUpTrust,
+  startTestServer,
+} from '../testing/index.ts'
+
+interface Joined {
+  readonly browser: TestBrowser
+  readonly id: string
+}
+
+let server: TestServer
+let client: TestClient
+let db: ReturnType<TestServer['openDatabase']>
+let olive: Joined
+let oscar: Joined
+let otto: Joined
+const devices: string[] = []
+
+const rules = { releaseDevicesAbove: 1, deviceRemoval: true }
+
+before(async () => {
+  server = await startTestServer({ workers: 1 })
+  client = createTestClient(server)
+  db = server.openDatabase()
+  const { signers } = await setUpTrust(client)
+  await publishAll(client, server.adminToken, signers, ['1.0.0', '2.0.0'])
+  devices.push(...(await fillFleet(client, server.url, 2)).map(({ id }) => id))
+  const browser = createTestBrowser(server, client)
+  olive = { browser, id: (await becomeOwner(server, browser)).person.id }
+  await assert.rejects(setRules(olive, rules), refused('approvers_too_few'))
+  oscar = await join('owner')
+  otto = await join('operator')
+})
+after(async () => {
+  client.close()
+  await db.close()
+  await server.stop()
+})
+
+const refused = (code: string) => (error: unknown) => {
+  assert.equal((error as ProblemError).code, code, String(error))
+  return true
+}
+
+/** Somebody who has confirmed with their passkey just now, however slow the machine is. */
+async function confirmed({ browser }: Joined): Promise<ApiClient> {
+  await browser.stepUp()
+  return browser.api
+}
+
+async function setRules(by: Joined, body: BodyInputOf<typeof setApprovalPolicy>) {
+  return (await confirmed(by)).call(setApprovalPolicy, { body })
+}
+
+async function join(role: 'owner' | 'admin' | 'operator' | 'viewer', by = olive): Promise<Joined> {
+  const { link } = await (await confirmed(by)).call(createInvitation, { body: { role } })
+  const browser = createTestBrowser(server, client)
+  return { browser, id: (await acceptLink(browser, link, `A new ${role}`)).person.id }
+}
+
+async function tokenOf(person: Joined): Promise<ApiClient> {
+  const body = { name: 'by-hand', role: 'admin', lifetimeSeconds: 86_400 } as const
+  return client.as((await (await confirmed(person)).call(createToken, { body })).token)
+}
+
+/** The request that a call is answered with. */
+async function requestOf(call: Promise<unknown>): Promise<string> {
+  const error = await call.then(
+    () => undefined,
+    (why: unknown) => why as ProblemError,
+  )
+  assert.equal(error?.code, 'approval_required', String(error))
+  return error.problem.approval!
+}
+
+async function approve(by: Joined, approvalId: string): Promise<ApprovalView> {
+  return (await confirmed(by)).call(approveRequest, { params: { approvalId } })
+}
+
+const show = (by: ApiClient, approvalId: string) =>
+  by.call(showApproval, { params: { approvalId } })
+const stateOf = async (id: string) => (await show(olive.browser.api, id)).state
+
+const rollout = (version = '1.0.0') => ({
+  body: { fleet: 'shops', version, policy: policyOf({ failuresMax: 3 }) },
+})
+const begin = (by: ApiClient, version?: string) => by.call(createRollout, rollout(version))
+
+async function newDevice(): Promise<string> {
+  const fleet = 'spare'
+  return (await addDevice(client, server.url, await makeProvisioningKey(client, 1, fleet))).id
+}
+const remove = (by: ApiClient, deviceId: string) => by.call(removeDevice, { params: { deviceId } })
+async function isThere(id: string): Promise<boolean> {
+  const { items } = await client.api.call(listDevices, { query: { limit: 1000 } })
+  return items.some((device) => device.id === id)
+}
+
+test('A2 a rollout to more devices than the rules allow is begun once another person has approved exactly that', async () => {
+  const { api } = otto.browser
+  assert.equal((await api.call(showApprovalPolicy, {})).since, null)
+  const free = await begin(api)
+  await api.call(abortRollout, { params: { rolloutId: free.id }, body: {} })
+  assert.deepEqual((await setRules(olive, rules)).rules, rules)
+  await client.api.call(createFleet, {
+    body: { name: 'spare', product: 'acme', channel: 'stable', follow: 'rollouts' },
+  })
+
+  const id = await requestOf(begin(api))
+  assert.equal(await requestOf(begin(api)), id, 'the same call asks once')
+  const asked = await show(oscar.browser.api, id)
+  assert.equal(asked.state, 'pending')
+  assert.deepEqual([asked.isOwn, asked.mayDecide, asked.devicesMax], [false, true, 2])
+  assert.equal(asked.effect[0], 'Would move the fleet shops to acme@1.0.0.')
+  assert.ok(asked.effect.includes('  1  the whole fleet'), asked.effect.join('\n'))
+  assert.ok(asked.effect.some((line) => line.includes('3 failed devices')))
+  assert.equal((await show(api, id)).isOwn, true)
+
+  const approved = await approve(oscar, id)
+  assert.deepEqual([approved.state, approved.decidedBy?.id], ['approved', oscar.id])
+  const begun = await begin(api)
+  assert.equal(begun.version, '1.0.0')
+  assert.equal(await stateOf(id), 'done')
+  const entries = await db.reader.sql<{ entry: Uint8Array }[]>`
+    select entry from audit_entries order by id desc limit 10`
+  const said = entries.map(({ entry }) => JSON.parse(Buffer.from(entry).toString()))
+  const of = (action: string) => said.find((one) => one.action === action && one.outcome === 'done')
+  assert.equal(of('approval.request').subject, id)
+  assert.equal(of('approval.approve').subject, id)
+  assert.equal(of('approval.approve').detail.effectSha256, approved.effectSha256)
+  assert.equal(of('rollout.create').detail.approval, id)
+  assert.equal(of('rollout.create').detail.approvedBy, oscar.id)
+
+  await api.call(abortRollout, { params: { rolloutId: begun.id }, body: {} })
+  const again = await requestOf(begin(api))
+  assert.notEqual(again, id, 'attack: an approval is replayed')
+  await api.call(withdrawRequest, { params: { approvalId: again } })
+  await assert.rejects(approve(oscar, again), refused('approval_closed'))
+})
+
+test('A2 attack: whoever asks approves by a second token, an account that they invite, or one that they take over', async () => {
+  const token = await tokenOf(oscar)
+  const device = await newDevice()
+  const id = await requestOf(remove(token, device))
+  assert.equal((await show(oscar.browser.api, id)).isOwn, true)
+  await assert.rejects(approve(oscar, id), refused('approval_own'))
+  const second = await tokenOf(oscar)
+  const params = { approvalId: id }
+  await assert.rejects(
+    second.call(rejectRequest, { params, body: { reason: 'mine' } }),
+    refused('approval_own'),
+  )
+  // A token comes to no approval at all: it can be copied.
+  const others = await tokenOf(olive)
+  await assert.rejects(others.call(approveRequest, { params }), refused('permission_denied'))
+
+  const puppet = await join('owner', oscar)
+  await assert.rejects(approve(puppet, id), refused('approval_own'))
+  const puppets = await join('admin', puppet)
+  await assert.rejects(approve(puppets, id), refused('approval_own'))
+  const victim = await join('admin', olive)
+  const reinvited = { params: { personId: victim.id } }
+  const { link } = await (await confirmed(oscar)).call(reinvitePerson, reinvited)
+  const taken = { browser: createTestBrowser(server, client), id: victim.id }
+  await acceptLink(taken.browser, link, 'A taken account')
+  await assert.rejects(approve(taken, id), refused('approval_own'))
+
+  // The other way round: the puppet asks, and its maker approves.
+  const other = await newDevice()
+  const own = await requestOf(remove(puppet.browser.api, other))
+  await assert.rejects(approve(oscar, own), refused('approval_own'))
+  await assert.rejects(approve(puppets, own), refused('approval_own'))
+  await assert.rejects(remove(token, device), refused('approval_required'))
+  assert.ok(await isThere(device))
+
+  await approve(olive, id)
+  await remove(token, device)
+  assert.ok(!(await isThere(device)))
+  // Rules set by two owners take in everybody who is there.
+  const change = { ...rules, releaseDevicesAbove: 0 }
+  const ask = await requestOf(setRules(olive, change))
+  const words = (await show(oscar.browser.api, ask)).effect
+  assert.ok(words.some((line) => line.includes(puppet.id)))
+  await assert.rejects(approve(puppet, own), refused('approval_own'))
+  await approve(oscar, ask)
+  await setRules(olive, change)
+  await approve(taken, own)
+  await approve(oscar, await requestOf(setRules(olive, rules)))
+  await setRules(olive, rules)
+})
+
+test('A2 attack: rules for approvals are changed, or their second owner is sent away, by one owner alone', async () => {
+  const none = { releaseDevicesAbove: null, deviceRemoval: false }
+  const id = await requestOf(setRules(oscar, none))
+  assert.match((await show(olive.browser.api, id)).effect.join('\n'), /nothing needs an approval/)
+  await assert.rejects(approve(oscar, id), refused('approval_own'))
+  await assert.rejects(approve(otto, id), refused('permission_denied'))
+  const admin = await join('admin')
+  await assert.rejects(approve(admin, id), refused('permission_denied'))
+  // The admin has joined meanwhile, and the change would take them in: it is another one.
+  const latest = await requestOf(setRules(oscar, none))
+  assert.equal(await stateOf(id), 'void')
+  assert.deepEqual((await oscar.browser.api.call(showApprovalPolicy, {})).rules, rules)
+  await assert.rejects(remove(client.api, devices[0]!), refused('approval_needs_person'))
+
+  const owners = await db.reader.sql<{ id: string }[]>`
+    select id from people where role = 'owner' and disabled_at is null and id <> ${oscar.id}`
+  const away = owners.filter((one) => one.id !== olive.id)
+  for (const { id: personId } of away) {
+    await (await confirmed(oscar)).call(disablePerson, { params: { personId } })
+  }
+  await assert.rejects(
+    (await confirmed(oscar)).call(disablePerson, { params: { personId: olive.id } }),
+    refused('owner_last'),
+  )
+  const params = { approvalId: latest }
+  await olive.browser.api.call(rejectRequest, { params, body: { reason: 'we keep them' } })
+  const seen = await show(oscar.browser.api, latest)
+  assert.deepEqual([seen.state, seen.reason], ['rejected', 'we keep them'])
+})
+
+test('A2 attack: who approved may not do it any more when it is carried out, or never could', async () => {
+  const device = await newDevice()
+  const { api } = otto.browser
+  const id = await requestOf(remove(api, device))
+  const viewer = await join('viewer')
+  await assert.rejects(approve(viewer, id), refused('permission_denied'))
+  await assert.rejects(show(viewer.browser.api, id), refused('out_of_scope'))
+  const admin = await join('admin', oscar)
+  const params = { personId: admin.id }
+  await approve(admin, id)
+  await (await confirmed(olive)).call(setPerson, { params, body: { role: 'viewer' } })
+  await assert.rejects(remove(api, device), refused('approval_void'))
+  assert.equal(await stateOf(id), 'void')
+
+  const second = await requestOf(remove(api, device))
+  await (await confirmed(olive)).call(setPerson, { params, body: { role: 'admin' } })
+  await approve(admin, second)
+  await (await confirmed(olive)).call(disablePerson, { params })
+  await assert.rejects(remove(api, device), refused('approval_void'))
+  assert.ok(await isThere(device))
+})
+
+test('A2 attack: another call than the approved one is carried out, or the approved one after the world has moved', async () => {
+  const { api } = otto.browser
+  const id = await requestOf(begin(api))
+  await approve(oscar, id)
+  const other = await requestOf(begin(api, '2.0.0'))
+  assert.notEqual(other, id)
+  const bolder = { body: { ...rollout().body, policy: policyOf({ failuresMax: 4 }) } }
+  assert.notEqual(await requestOf(api.call(createRollout, bolder)), id)
+  const fleet = { params: { fleet: 'shops' } }
+  await client.api.call(setFleet, { ...fleet, body: { updatesEnabled: false } })
+  await assert.rejects(begin(api), refused('approval_void'))
+  const second = await requestOf(begin(api))
+  await approve(oscar, second)
+  await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  await assert.rejects(begin(api), refused('approval_void'))
+  const { items } = await api.call(listRollouts, { query: { state: 'active' } })
+  assert.deepEqual(items, [])
+  await client.api.call(setFleet, { ...fleet, body: { updatesEnabled: true } })
+
+  // Fewer devices are within what was approved.
+  const third = await requestOf(begin(api))
+  assert.equal((await show(api, third)).devicesMax, 3)
+  await approve(oscar, third)
+  const gone = await requestOf(remove(api, devices.pop()!))
+  await approve(olive, gone)
+  await remove(api, (await show(api, gone)).subject)
+  const { id: rolloutId } = await begin(api)
+  await api.call(abortRollout, { params: { rolloutId }, body: {} })
+})
+
+test('A2 attack: devices are brought to a release past the rules for rollouts: by what the fleet follows, by moves', async () => {
+  const { api } = otto.browser
+  const params = { fleet: 'shops' }
+  const body = { follow: 'newest' } as const
+  const id = await requestOf(api.call(setFleet, { params, body }))
+  assert.match((await show(api, id)).effect[0]!, /without a rollout/)
+  await api.call(setFleet, { params, body: { pinnedVersion: '1.0.0', pollSeconds: 61 } })
+  await requestOf(api.call(setFleet, { params, body }))
+  await approve(oscar, await requestOf(setRules(olive, { ...rules, releaseDevicesAbove: 0 })))
+  await setRules(olive, { ...rules, releaseDevicesAbove: 0 })
+  const deviceId = await newDevice()
+  await requestOf(api.call(setDevice, { params: { deviceId }, body: { fleet: 'shops' } }))
+  await api.call(setDevice, { params: { deviceId }, body: { name: 'till' } })
+  await approve(oscar, await requestOf(setRules(olive, rules)))
+  await setRules(olive, rules)
+})
+
+test('A2 attack: an approval outlives who asked: disabled meanwhile, or asked too long ago', async () => {
+  const asking = await join('operator')
+  const device = await newDevice()
+  const id = await requestOf(remove(asking.browser.api, device))
+  await assert.rejects(approve(olive, id), refused('approval_own'))
+  await db.write(
+    ({ sql }) => sql`update sessions set factor = 'provider' where person_id = ${oscar.id}`,
+  )
+  await assert.rejects(approve(oscar, id), refused('passkey_needed'))
+  await db.write(
+    ({ sql }) => sql`update sessions set factor = 'passkey' where person_id = ${oscar.id}`,
+  )
+  await approve(oscar, id)
+  const params = { personId: asking.id }
+  await (await confirmed(olive)).call(disablePerson, { params })
+  await assert.rejects(remove(asking.browser.api, device), refused('unauthenticated'))
+  await (await confirmed(olive)).call(enablePerson, { params })
+  assert.ok(await isThere(device))
+  await db.write(({ sql }) => sql`update approvals set expires_at = now() where id = ${id}`)
+  assert.equal(await stateOf(id), 'expired')
+  await asking.browser.signIn()
+  const second = await requestOf(remove(asking.browser.api, device))
+  assert.notEqual(second, id)
+  await db.write(({ sql }) => sql`update approvals set expires_at = now() where id = ${second}`)
+  await assert.rejects(approve(oscar, second), refused('approval_closed'))
+})
+
+test('A2 attack: two approve, or act, at the same moment: one of them does', async () => {
+  const { api } = otto.browser
+  const device = await newDevice()
+  const id = await requestOf(remove(api, device))
+  const both = await Promise.allSettled([approve(olive, id), approve(oscar, id)])
+  const [won, lost] = both.toSorted((a, b) => a.status.localeCompare(b.status))
+  assert.equal(won!.status, 'fulfilled')
+  assert.ok(lost!.status === 'rejected' && refused('approval_closed')(lost!.reason))
+  const acts = await Promise.allSettled([remove(api, device), remove(api, device)])
+  assert.equal(acts.filter(({ status }) => status === 'fulfilled').length, 1)
+  const asks = await Promise.allSettled([begin(api), begin(api), begin(api)])
+  const ids = asks.map((one) => (one as { reason: ProblemError }).reason.problem.approval)
+  assert.equal(new Set(ids).size, 1)
+})
+
+test('A2 A9 attack: one person leaves requests without end: they are few, and lists are of what one reaches', async () => {
+  const { api } = otto.browser
+  for (let days = 1; ; days += 1) {
+    const policy = policyOf({ timeoutSeconds: days * 3600 })
+    const body = { fleet: 'shops', version: '1.0.0', policy }
+    const error = await api.call(createRollout, { body }).catch((why: unknown) => why)
+    if ((error as ProblemError).code === 'approval_required' && days < 40) continue
+    refused('approvals_too_many')(error)
+    break
+  }
+  const query = { state: 'open', limit: 1000 } as const
+  const { items } = await api.call(listApprovals, { query })
+  assert.equal(items.filter(({ isOwn }) => isOwn).length, 20)
+  const scoped = await (
+    await confirmed(olive)
+  ).call(createToken, {
+    body: { name: 'far', role: 'admin', fleets: ['elsewhere'], lifetimeSeconds: 3600 },
+  })
+  const far = await client.as(scoped.token).call(listApprovals, { query })
+  assert.ok(far.items.every(({ isOwn }) => isOwn))
+  for (const { id, isOwn } of items) {
+    if (isOwn) await api.call(withdrawRequest, { params: { approvalId: id } })
+  }
+  const left = await api.call(listApprovals, { query })
+  assert.ok(left.items.every(({ isOwn }) => !isOwn))
+})
