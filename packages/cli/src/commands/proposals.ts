@@ -28,13 +28,8 @@ import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, layOutContent, packContent } from '../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
-import {
-  changedRoles,
-  fetchProposal,
-  propose,
-  publishProposal,
-  submitSignatures,
-} from '../trust/proposing.ts'
+import { fetchProposal, propose, submitSignatures } from '../trust/proposing.ts'
+import { changedRoles, publishProposal } from '../trust/publishing.ts'
 import { fetchRootHistory, openForRoles } from '../trust/repository-view.ts'
 import type { JudgedProposal } from '../trust/signing.ts'
 import {

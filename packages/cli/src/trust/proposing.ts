@@ -1,37 +1,24 @@
 /**
- * Takes an intent to a published change: builds on verified metadata, shows, signs, submits, and
- * applies once every threshold is met.
+ * Takes an intent to a proposal with signatures: builds on verified metadata, shows, signs and
+ * submits it, and has it published once every threshold is met.
  */
-import { TrustError } from '@seaworthy/std/refusal'
 import type { ProposalView } from '@seaworthy/api/proposals'
-import {
-  addProposalSignatures,
-  applyProposal,
-  createProposal,
-  showProposal,
-} from '@seaworthy/api/proposals'
+import { addProposalSignatures, createProposal, showProposal } from '@seaworthy/api/proposals'
 import { newId } from '@seaworthy/std/ids'
-import { equalBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { utf8Encode } from '@seaworthy/std/bytes'
 import type { CurrentMetadata, JsonObject, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
-import {
-  buildProposal,
-  canonicalJson,
-  defaultTufLimits,
-  parseMetadata,
-  parseProposal,
-} from '@seaworthy/trust/tuf'
+import { buildProposal, parseProposal } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError, doNotTrust } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { createPassphraseSource } from '../keys/key-files.ts'
 import type { Session } from '../session.ts'
-import { ensureAnchor, rootDigestOf } from './anchor.ts'
-import { createMetadataFetch, openForRoles } from './repository-view.ts'
 import type { ShownContent } from './proposed-content.ts'
 import { noContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
 import { refuseSecond } from './waiting.ts'
+import { publishProposal } from './publishing.ts'
 
 export interface ProposeInput {
   intent: ProposalIntent
@@ -120,109 +107,6 @@ export async function submitSignatures(
     )
   } else for (const line of await describeMissing(signed)) context.say(line)
   return view
-}
-
-/** How long processes and caches of a server may take until all of them show what was published. */
-const visibleMsMax = 15_000
-const visiblePollMs = 200
-
-/**
- * Has the server publish, then verifies from our own anchor that what it serves is what was signed.
- */
-export async function publishProposal(
-  context: Context,
-  session: Session,
-  proposal: Proposal,
-): Promise<ProposalView> {
-  const view = await session.client.call(applyProposal, { params: { proposalId: proposal.id } })
-  if (view.state !== 'applied') return view
-  const { clock, sleep, signal } = context.ports
-  const startedMs = clock.monotonicMs()
-  const isOver = () => clock.monotonicMs() - startedMs > visibleMsMax
-  if (proposal.kind === 'trust-init') {
-    while (!(await anchorFirstRoot(context, session, proposal))) {
-      if (isOver())
-        throw new CliError('refused', 'the server does not serve the first root', {
-          wayOut: doNotTrust,
-        })
-      await sleep(visiblePollMs, signal)
-    }
-  }
-  for (;;) {
-    let missing: string | undefined
-    try {
-      missing = await findUnpublished(context, session, proposal)
-    } catch (error) {
-      // The server may be between two states, and serve a new root beside what an older one signed.
-      if (!(error instanceof TrustError) || isOver()) throw error
-      missing = proposal.title
-    }
-    if (missing === undefined) return view
-    if (isOver()) {
-      throw new CliError(
-        'refused',
-        `the server says it published ${missing}, but does not serve it`,
-        { wayOut: doNotTrust },
-      )
-    }
-    await sleep(visiblePollMs, signal)
-  }
-}
-
-/**
- * Finds a role of the proposal that is still served in an older version. Throws when something else
- * is served in its place.
- */
-async function findUnpublished(
-  context: Context,
-  session: Session,
-  proposal: Proposal,
-): Promise<string | undefined> {
-  const { documents } = proposal
-  const { current } = await openForRoles(context, session, changedRoles(proposal))
-  for (const { role, signed } of documents) {
-    const served = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
-    if (served === undefined || served.version < signed.version) return role
-    if (served.version > signed.version) continue
-    if (equalBytes(canonicalJson(served), canonicalJson(signed))) continue
-    throw new CliError(
-      'refused',
-      `the server serves another ${role} than the one it was given to publish`,
-      { wayOut: doNotTrust },
-    )
-  }
-  return undefined
-}
-
-/**
- * Anchors trust in the first root without trust on first use: it must be the one of the proposal
- * that was looked at. Returns false while it is not served.
- */
-async function anchorFirstRoot(
-  context: Context,
-  session: Session,
-  proposal: Proposal,
-): Promise<boolean> {
-  if (session.server.rootDigest !== undefined) return true
-  const bytes = await createMetadataFetch(session)('1.root.json', defaultTufLimits.rootBytesMax)
-  if (bytes === undefined) return false
-  const served = await parseMetadata('root', bytes, 'strict')
-  const root = proposal.documents.find(({ role }) => role === 'root')
-  const isSame =
-    root !== undefined && equalBytes(canonicalJson(served.signed), canonicalJson(root.signed))
-  if (!isSame)
-    throw new CliError('refused', 'the first root that is served is not the one signed', {
-      wayOut: doNotTrust,
-    })
-  await ensureAnchor(context, session, rootDigestOf(served.bytes))
-  context.say(
-    `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
-  )
-  return true
-}
-
-export function changedRoles({ documents }: Proposal): string[] {
-  return documents.map(({ role }) => role)
 }
 
 /** A proposal as the server holds it; nothing of it is believed before it was checked. */
