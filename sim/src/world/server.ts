@@ -3,6 +3,13 @@
  * `fleet`, and the artifact store. It is a model of the wire contract (`api`), not of the server's
  * storage. An attacker who took the server over changes what it answers.
  */
+import type { AssertionClaims } from '@seaworthy/agent/testing'
+import {
+  isGenuineReport,
+  readAssertion,
+  readRegistration,
+  refuseCall,
+} from '@seaworthy/agent/testing'
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { problemMediaType } from '@seaworthy/api/problems'
@@ -10,25 +17,10 @@ import { chooseAssignment, judgeSigned, judgeUnsigned } from '@seaworthy/fleet/d
 import type { Judgement } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { HttpRequest } from '@seaworthy/std/http'
-import {
-  base64Decode,
-  base64UrlDecode,
-  equalBytes,
-  hexEncode,
-  joinBytes,
-  utf8Decode,
-  utf8Encode,
-} from '@seaworthy/std/bytes'
+import { equalBytes, hexEncode, joinBytes, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import type { Random } from '@seaworthy/std/random'
 import { formatInstant, hourMs } from '@seaworthy/std/time'
-import {
-  isSignedBy,
-  keyId,
-  parsePublicKey,
-  registrationMessage,
-  reportMessage,
-} from '@seaworthy/trust/keys'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { canonicalJson, listReleases } from '@seaworthy/trust/tuf'
 import type { TargetsSigned } from '@seaworthy/trust/tuf'
@@ -52,14 +44,6 @@ export interface DeviceRecord {
   /** The newest last. */
   signedReports: DeviceReport[]
   isRemoved: boolean
-}
-
-interface AssertionClaims {
-  sub: string
-  aud: string
-  iat: number
-  exp: number
-  nonce?: string
 }
 
 interface Fleet {
@@ -105,21 +89,18 @@ export function createSimServer(options: {
     const body = registerDevice.body.safeParse(await readJson(request))
     if (fleet === undefined) return problem(401, 'not_authenticated')
     if (!body.success) return problem(400, 'invalid_request')
-    const key = parsePublicKey(body.data.publicKey)
-    const id = await keyId(key.key)
-    const message = registrationMessage(`provisioning_${secret.split('_')[1]}`, id)
-    if (!(await isSignedBy(key, message, hexEncode(base64Decode(body.data.proof))))) {
-      return problem(403, 'proof_invalid')
-    }
+    const registration = await readRegistration(body.data, secret)
+    if (registration === undefined) return problem(403, 'proof_invalid')
+    const { key } = registration
     let device = [...devices.values()].find(
-      ({ publicKey }) => publicKey.keyval.public === key.key.keyval.public,
+      ({ publicKey }) => publicKey.keyval.public === key.keyval.public,
     )
     if (device === undefined) {
       if (fleet.usesLeft < 1) return problem(403, 'provisioning_key_used_up')
       fleet.usesLeft--
       device = {
         id: newId('device', now(), random),
-        publicKey: key.key,
+        publicKey: key,
         product: fleet.product,
         channel: fleet.channel,
         report: undefined,
@@ -166,21 +147,11 @@ export function createSimServer(options: {
 
   /** The claims of a device of ours, `undefined` when none made it. */
   const verifyAssertion = async (assertion: string): Promise<AssertionClaims | undefined> => {
-    const [head, claims, signature, ...rest] = assertion.split('.')
-    if (!head || !claims || !signature || rest.length > 0) return undefined
-    try {
-      const claimed = JSON.parse(utf8Decode(base64UrlDecode(claims))) as AssertionClaims
-      const { sub, aud } = claimed
-      const device = devices.get(sub)
-      if (device === undefined || device.isRemoved || aud !== origin) return undefined
-      const key = parsePublicKey(device.publicKey)
-      const signed = utf8Encode(`${head}.${claims}`)
-      const isGenuine = await isSignedBy(key, signed, hexEncode(base64UrlDecode(signature)))
-      return isGenuine ? claimed : undefined
-    } catch {
-      // Text that is no token at all is answered like a wrong one.
-      return undefined
-    }
+    const read = readAssertion(assertion)
+    const device = read && devices.get(read.claims.sub)
+    if (read === undefined || device === undefined) return undefined
+    if (device.isRemoved || read.claims.aud !== origin) return undefined
+    return (await read.isBy(device.publicKey)) ? read.claims : undefined
   }
 
   const deviceOf = (request: HttpRequest): DeviceRecord | undefined => {
@@ -196,12 +167,8 @@ export function createSimServer(options: {
     const body = checkIn.body.safeParse(await readJson(request))
     if (!body.success) return problem(400, 'invalid_request')
     const { report, signature } = body.data
-    if (signature !== undefined) {
-      const message = reportMessage(canonicalJson(report))
-      const key = parsePublicKey(device.publicKey)
-      if (!(await isSignedBy(key, message, hexEncode(base64Decode(signature))))) {
-        return problem(403, 'report_signature_invalid')
-      }
+    if (!(await isGenuineReport(device.publicKey, body.data))) {
+      return problem(403, 'report_signature_invalid')
     }
     const judged = judge(device, report, signature !== undefined)
     if (judged === 'signature_missing') return problem(422, 'report_signature_missing')
@@ -319,11 +286,7 @@ function json(status: number, value: unknown): WireReply {
   return { status, headers, body: utf8Encode(JSON.stringify(value)) }
 }
 
-function problem(status: number, code: string, more: { challenge?: string } = {}): WireReply {
-  const body = { type: 'about:blank', title: code, status, code, detail: code, ...more }
-  return {
-    status,
-    headers: { 'content-type': problemMediaType },
-    body: utf8Encode(JSON.stringify(body)),
-  }
+function problem(status: number, code: string, more?: { challenge?: string }): WireReply {
+  const body = utf8Encode(JSON.stringify(refuseCall(status, code, more).reply))
+  return { status, headers: { 'content-type': problemMediaType }, body }
 }

@@ -4,6 +4,8 @@
  */
 export type { TestAgent } from './test-agent.ts'
 export { createTestAgent, killHard, makeTestFolder, writeTestApp } from './test-agent.ts'
+export type { AssertionClaims } from './device-contract.ts'
+export { isGenuineReport, readAssertion, readRegistration, refuseCall } from './device-contract.ts'
 export type { TestOrigin } from './test-origin.ts'
 export { startTestOrigin } from './test-origin.ts'
 export { openDeviceKey, signAssertion } from '../state/device-key.ts'

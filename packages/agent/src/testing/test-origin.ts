@@ -8,7 +8,8 @@ import { createReadStream, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
-import { base64Decode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
+import type { checkIn, registerDevice } from '@seaworthy/api/device-self'
+import type { BodyOf } from '@seaworthy/api/route'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import { buildRelease } from '@seaworthy/oci/release'
@@ -16,16 +17,10 @@ import { createLayout } from '@seaworthy/oci/layout'
 import type { CraftedBundle } from '@seaworthy/oci/crafted-release'
 import { craftRelease } from '@seaworthy/oci/crafted-release'
 import type { PublicKey } from '@seaworthy/trust/keys'
-import {
-  isSignedBy,
-  keyId,
-  parsePublicKey,
-  registrationMessage,
-  reportMessage,
-} from '@seaworthy/trust/keys'
-import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { RepositorySimulator } from '@seaworthy/trust/testing'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
+import type { FakeReply } from './device-contract.ts'
+import { isGenuineReport, readAssertion, readRegistration, refuseCall } from './device-contract.ts'
 
 export const testProvisioningKey = `swp_${'0'.repeat(26)}_${'a'.repeat(64)}`
 /** A provisioning key; each makes one device. */
@@ -202,40 +197,25 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       }),
   }
 
-  const isGenuine = async (device: KnownDevice, message: Uint8Array, signature: string) =>
-    isSignedBy(
-      parsePublicKey(device.key),
-      new Uint8Array(message),
-      hexEncode(base64Decode(signature)),
-    )
-
   /** The calls of the API; `bearer` is what the request was sent with. */
-  const calls: Record<
-    string,
-    (body: never, bearer: string) => Promise<{ status: number; reply: unknown }>
-  > = {
-    async '/v1/device/register'(
-      body: { publicKey: PublicKey; proof: string; enrolment?: unknown },
-      provisioningKey: string,
-    ) {
-      const id = await keyId(body.publicKey)
+  const calls: Record<string, (body: never, bearer: string) => Promise<FakeReply>> = {
+    async '/v1/device/register'(body: BodyOf<typeof registerDevice>, provisioningKey: string) {
+      const registration = await readRegistration(body, provisioningKey)
+      if (registration === undefined) return refuseCall(403, 'proof_invalid')
+      const { key, keyId: id } = registration
       let device = devices.find((known) => known.keyId === id)
-      if (device?.isRemoved === true) return problem(403, 'device_removed')
+      if (device?.isRemoved === true) return refuseCall(403, 'device_removed')
       if (device !== undefined && device.provisioningKey !== provisioningKey) {
-        return problem(409, 'device_already_registered')
+        return refuseCall(409, 'device_already_registered')
       }
       const isUsed = devices.some((known) => known.provisioningKey === provisioningKey)
-      if (device === undefined && isUsed) return problem(403, 'provisioning_key_used_up')
+      if (device === undefined && isUsed) return refuseCall(403, 'provisioning_key_used_up')
       const made = {
         id: `device_${String(devices.length).repeat(26).slice(0, 26)}`,
-        key: body.publicKey,
-        keyId: id,
+        ...{ key, keyId: id },
         provisioningKey,
         isRemoved: false,
       }
-      const provisioningId = `provisioning_${provisioningKey.split('_')[1]}`
-      const statement = registrationMessage(provisioningId, id)
-      if (!(await isGenuine(made, statement, body.proof))) return problem(403, 'proof_invalid')
       origin.registrations++
       origin.enrolment = body.enrolment
       if (device === undefined) devices.push((device = made))
@@ -252,18 +232,12 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       }
     },
     async '/v1/device/token'({ assertion }: { assertion: string }) {
-      const [header, claims, signature] = assertion.split('.') as [string, string, string]
-      const signed = hexEncode(Uint8Array.fromBase64(signature, { alphabet: 'base64url' }))
-      const { iss } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { iss: string }
-      const device = devices.find(({ id }) => id === iss && !forgotten.has(id))
-      if (device === undefined) return problem(401, 'assertion_device_unknown')
-      const fits = await isSignedBy(
-        parsePublicKey(device.key),
-        utf8Encode(`${header}.${claims}`),
-        signed,
-      )
-      if (!fits) return problem(401, 'assertion_invalid')
-      if (device.isRemoved) return problem(403, 'device_removed')
+      const read = readAssertion(assertion)
+      if (read === undefined) return refuseCall(401, 'assertion_invalid')
+      const device = devices.find(({ id }) => id === read.claims.sub && !forgotten.has(id))
+      if (device === undefined) return refuseCall(401, 'assertion_device_unknown')
+      if (!(await read.isBy(device.key))) return refuseCall(401, 'assertion_invalid')
+      if (device.isRemoved) return refuseCall(403, 'device_removed')
       return {
         status: 200,
         reply: {
@@ -276,15 +250,15 @@ export async function startTestOrigin(folder: string, now = new Date()): Promise
       return { status: 200, reply: origin.configuration }
     },
     async '/v1/device/check-in'(
-      { report, signature }: { report: ReceivedReport['report']; signature?: string },
+      body: BodyOf<typeof checkIn> & { report: ReceivedReport['report'] },
       bearer: string,
     ) {
+      const { report, signature } = body
       const device = devices.find(({ id }) => bearer === `token-of-${id}` && !forgotten.has(id))
-      if (device === undefined) return problem(401, 'unauthenticated')
-      if (device.isRemoved) return problem(403, 'device_removed')
+      if (device === undefined) return refuseCall(401, 'unauthenticated')
+      if (device.isRemoved) return refuseCall(403, 'device_removed')
+      if (!(await isGenuineReport(device.key, body))) return refuseCall(403, 'signature_invalid')
       if (signature !== undefined) {
-        const message = reportMessage(canonicalJson(report))
-        if (!(await isGenuine(device, message, signature))) return problem(403, 'signature_invalid')
         lastSequence = Math.max(lastSequence, report.sequence)
       }
       origin.reports.push({ report, isSigned: signature !== undefined })
@@ -358,8 +332,4 @@ function serveFile(
     ...(range === null ? {} : { 'content-range': `bytes ${start}-${size - 1}/${size}` }),
   })
   createReadStream(path, { start }).pipe(response)
-}
-
-function problem(status: number, code: string) {
-  return { status, reply: { type: 'about:blank', title: code, status, code, detail: code } }
 }
