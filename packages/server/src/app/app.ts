@@ -385,7 +385,8 @@ export type CheckInOutcome =
 export interface CheckIns {
   /**
    * Is asked before anything is done for a check-in. Throws `OverloadRefusal` when too many wait,
-   * and `reports_too_often` for a signed report of a device that has sent too many.
+   * and `reports_too_often` for a signed report of a device that has sent too many. Whether an
+   * unsigned one says something new is known only when it is submitted.
    */
   admit(device: string, isSigned: boolean): void
   /**

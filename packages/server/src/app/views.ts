@@ -66,9 +66,18 @@ export function shortenPage<Row extends { readonly id: string; readonly bytes: n
 ): Page<Row> {
   let bytes = 0
   const end = page.items.findIndex((row, index) => (bytes += row.bytes) > pageBytesMax && index > 0)
-  if (end < 0) return page
-  const items = page.items.slice(0, end)
-  return { items, next: items.at(-1)!.id }
+  return end < 0 ? page : cutPage(page, end, ({ id }) => id)
+}
+
+/** The first `count` rows of the page, at least one; the next page goes on after them. */
+export function cutPage<Row>(
+  page: Page<Row>,
+  count: number,
+  cursor: (row: Row) => string,
+): Page<Row> {
+  if (count >= page.items.length) return page
+  const items = page.items.slice(0, count)
+  return { items, next: cursor(items.at(-1)!) }
 }
 
 export function viewPage<Row, View>(

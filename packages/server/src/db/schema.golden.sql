@@ -397,6 +397,7 @@ updates.has_started boolean not null
 updates.changed_at timestamp with time zone not null
 updates.deadline_at timestamp with time zone not null
 updates.ended_at timestamp with time zone
+updates.changes_count integer not null default 0
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
 approval_policy: CHECK (only_row)

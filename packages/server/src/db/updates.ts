@@ -3,6 +3,7 @@
  * are written under the locks of the rollouts concerned (`db/rollouts.ts`), many at a time.
  */
 import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
+import { isWork } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 const textOid = 25
@@ -102,7 +103,9 @@ export async function writeUpdates({ sql }: WriteTx, updates: readonly Update[])
     on conflict (rollout, device) do update set wave = excluded.wave, attempt = excluded.attempt,
       state = excluded.state, code = excluded.code, offered_at = excluded.offered_at,
       offered_sequence = excluded.offered_sequence, has_started = excluded.has_started,
-      changed_at = excluded.changed_at, deadline_at = excluded.deadline_at, ended_at = excluded.ended_at`
+      changed_at = excluded.changed_at, deadline_at = excluded.deadline_at, ended_at = excluded.ended_at,
+      changes_count = case when excluded.attempt = updates.attempt
+        then updates.changes_count + (excluded.state <> updates.state)::integer else 0 end`
 }
 
 export interface UpdateEvent {
@@ -114,22 +117,33 @@ export interface UpdateEvent {
   readonly at: Date
 }
 
+/**
+ * The changes of one attempt after which states of work leave no event. A device goes through some
+ * five; whoever has its token can have it say by turns that it downloads and installs.
+ */
+const attemptChangesMax = 64
+
+/** Adds events of updates that are written already. What an attempt came to is always kept. */
 export async function insertUpdateEvents(
   { sql }: WriteTx,
   events: readonly UpdateEvent[],
 ): Promise<void> {
   if (events.length === 0) return
-  const column = (pick: (event: UpdateEvent) => string | number | null) =>
+  const column = (pick: (event: UpdateEvent) => string | number | boolean | null) =>
     sql.array(
       events.map((event) => text(pick(event))),
       textOid,
     )
   await sql`
     insert into update_events (rollout, device, attempt, state, code, at)
-    select rollout, device, attempt::integer, state, code, at::timestamptz from unnest(
+    select g.rollout, g.device, g.attempt::integer, g.state, g.code, g.at::timestamptz from unnest(
       ${column((e) => e.rolloutId)}, ${column((e) => e.deviceId)}, ${column((e) => e.attempt)},
-      ${column((e) => e.state)}, ${column((e) => e.code)}, ${column((e) => e.at.toISOString())}
-    ) with ordinality as g (rollout, device, attempt, state, code, at, place) order by place`
+      ${column((e) => e.state)}, ${column((e) => e.code)}, ${column((e) => e.at.toISOString())},
+      ${column((e) => isWork(e.state))}
+    ) with ordinality as g (rollout, device, attempt, state, code, at, is_work, place)
+    join updates u on u.rollout = g.rollout and u.device = g.device
+    where u.changes_count <= ${attemptChangesMax} or not g.is_work::boolean
+    order by g.place`
 }
 
 function text(value: string | number | boolean | null): string | null {
@@ -162,15 +176,15 @@ export async function listUpdatesOfDevice(
     order by u.rollout desc limit ${page.limit}`
 }
 
-/** Lists events, oldest first. */
+/** Lists events of the rollouts, the newest rollout and the newest event first. */
 export async function listUpdateEvents(
   { sql }: ReadTx,
-  device: string,
-  rollouts: readonly string[],
+  wanted: { device: string; rollouts: readonly string[]; limit: number },
 ): Promise<UpdateEvent[]> {
   return sql<UpdateEvent[]>`
     select rollout as "rolloutId", device as "deviceId", attempt, state, code, at from update_events
-    where device = ${device} and rollout = any(${sql.array([...rollouts], textOid)}) order by id`
+    where device = ${wanted.device} and rollout = any(${sql.array([...wanted.rollouts], textOid)})
+    order by rollout desc, id desc limit ${wanted.limit}`
 }
 
 /** How often each code ended updates of a rollout that did not succeed, most frequent first. */

@@ -86,6 +86,49 @@ test('O1 attack: signed reports without end of one device are refused by name an
   await assert.rejects(submit('device_a'), refused)
 })
 
+test('O1 D5 attack: unsigned reports without end that each say something else are refused by name, and those that repeat what is known are not', async () => {
+  const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+  const known = { fleet: 'shops', hardware: null, tags: {}, updates: [] }
+  let isKnown = false
+  let written = 0
+  const db = {
+    async writeRows() {
+      return [isKnown ? known : undefined]
+    },
+    async write() {
+      written++
+      throw new Error('gone')
+    },
+  } as unknown as Db
+  const observer = {
+    arrive: () => ({ span: undefined }),
+    watchQueue: () => undefined,
+    batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
+  }
+  const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
+  const checkIns = createCheckIns(db, observer, ports, () => undefined)
+  const submit = async (device: string) => {
+    const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
+    const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
+    checkIns.admit(device, false)
+    return checkIns.submit({ checkIn, signed: undefined })
+  }
+  for (let i = 0; i < 512; i++) await assert.rejects(submit('device_a'), /gone/)
+  const refused = (error: unknown) =>
+    error instanceof TooOftenRefusal && error.code === 'reports_too_often'
+  await assert.rejects(submit('device_a'), refused)
+  assert.equal(written, 512)
+  // What the device signs is taken all the same, and what repeats what it said before.
+  checkIns.admit('device_a', true)
+  isKnown = true
+  for (let i = 0; i < 600; i++) assert.equal((await submit('device_a')).kind, 'stored')
+  isKnown = false
+  await assert.rejects(submit('device_b'), /gone/)
+  clock.advance(10_000)
+  await assert.rejects(submit('device_a'), /gone/)
+  await assert.rejects(submit('device_a'), refused)
+})
+
 test('O1 a device that was away comes back with all that its outbox holds, twice in an hour, and none of it is refused (property)', () => {
   // The agent keeps at most this many.
   const outboxMax = 128
@@ -96,7 +139,7 @@ test('O1 a device that was away comes back with all that its outbox holds, twice
       }),
       (visits) => {
         const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
-        const allowance = createReportAllowance(clock)
+        const allowance = createReportAllowance(clock, 'signed')
         for (const { count, rest } of visits) {
           for (let i = 0; i < count; i++) allowance.spend('device_a')
           clock.advance((1800 + rest) * 1000)

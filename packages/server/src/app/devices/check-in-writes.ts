@@ -66,6 +66,17 @@ export function createCheckIns(
     ...{ keyOf, times: changedTimes },
     write: write((batch) => writeChanged(db, ports.log, batch)),
   })
+  const allowance = createReportAllowance(ports.clock, 'signed')
+  const unsignedAllowance = createReportAllowance(ports.clock, 'unsigned')
+  const addUnsigned = (waiting: Waiting) => {
+    try {
+      unsignedAllowance.spend(waiting.row.device)
+    } catch (error) {
+      waiting.reject(error)
+      return
+    }
+    changed.add(waiting)
+  }
   const idle = createBatches<Waiting>(ports, {
     ...{ keyOf, times: checkInTimes },
     write: write(async (batch) => {
@@ -78,13 +89,12 @@ export function createCheckIns(
       )
       for (const [i, waiting] of batch.entries()) {
         const known = facts[i]
-        if (known === undefined) changed.add(waiting)
+        if (known === undefined) addUnsigned(waiting)
         else waiting.resolve({ kind: 'stored', ...known, saidSequence: ownWord(waiting) })
       }
     }),
   })
   const limit = createWaitingLimit()
-  const allowance = createReportAllowance(ports.clock)
   const backlog = (): Backlog => joinBacklogs(idle.backlog(), changed.backlog())
   observer.watchQueue(backlog)
   return {

@@ -14,6 +14,7 @@ import { changeAudited } from '../access/audited.ts'
 import { createRefusalLimiter } from '../access/refusal-records.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
+import { listDeviceUpdates } from './updates.ts'
 import type { Db, Decider, AskedFacts, TestDatabase } from '../../testing/index.ts'
 import {
   openDecider,
@@ -224,6 +225,23 @@ test('D5 samples: one a minute where something changed, one an hour after a day,
     clock.advance(40 * dayMs)
     await thinOldSamples(app)
     assert.deepEqual(await count(), [1, 1], 'one for the day')
+  }))
+
+test('D5 attack: a token that has its device say by turns that it downloads and installs leaves a bounded number of events, and not a failure less', () =>
+  inFleet('flips', '2026-03-01T00:00:00Z', {}, async ({ ask }) => {
+    const device = 'device_flips_1'
+    await ask(1)
+    const work = { sha256: release.sha256, code: null }
+    for (let i = 0; i < 100; i++) {
+      const state = i % 2 === 0 ? 'downloading' : 'installing'
+      await ask(1, { activity: { state, ...work } })
+    }
+    await ask(1, committed)
+    const { items } = await listDeviceUpdates(db.reader, device, {})
+    assert.equal(items.length, 1)
+    const states = items[0]!.events.map(({ state }) => state)
+    assert.ok(states.length <= 64 + 3, String(states.length))
+    assert.deepEqual([states[0], states[1], states.at(-1)], ['offered', 'downloading', 'committed'])
   }))
 
 test('D5 events of an update go a year after its settled rollout ended, and the update stays', () =>
@@ -449,3 +467,32 @@ test('D3 fault: a device that is off holds up no wave, and one that is heard fro
     assert.deepEqual([after?.state, after?.waves[1]?.silentCount], ['finished', 1])
   })
 })
+
+test('D5 attack: updates with many events are read in short pages, and one alone without its oldest', () =>
+  inFleet('pages', '2026-03-01T00:00:00Z', {}, async ({ decider, rollout, clock, ask }) => {
+    await ask(1)
+    await ask(1, committed)
+    await decider.steer(rollout, 'abort')
+    clock.advance(minuteMs)
+    const second = await decider.create(newer, policyOf())
+    await decider.move()
+    await decider.reload()
+    assert.equal(await ask(1, { ...committed, sequence: 3 }), true)
+    await db.write(
+      ({ sql }) => sql`
+        insert into update_events (rollout, device, attempt, state, at)
+        select r, 'device_pages_1', 1, 'downloading', now()
+        from unnest(${sql.array([rollout, ...Array.from({ length: 2 }, () => second)], 25)}) r,
+          generate_series(1, 900)`,
+    )
+    const read = async (after?: string) => {
+      const page = await listDeviceUpdates(db.reader, 'device_pages_1', { after })
+      return [page.items.map(({ rolloutId, events }) => [rolloutId, events.length]), page.next]
+    }
+    assert.deepEqual(await read(), [[[second, 1801]], second])
+    await db.write(
+      ({ sql }) => sql`insert into update_events (rollout, device, attempt, state, at)
+        select ${second}, 'device_pages_1', 1, 'installing', now() from generate_series(1, 900)`,
+    )
+    assert.deepEqual(await read(), [[[second, 2000]], second])
+  }))

@@ -10,7 +10,7 @@ import type { FleetSample, VersionCount } from '../../db/history.ts'
 import * as history from '../../db/history.ts'
 import * as db from '../../db/updates.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import { cutPage, instantOrNull, readPage, viewPage } from '../views.ts'
 
 const samplesMax = 500
 
@@ -46,6 +46,12 @@ export async function listRolloutUpdates(
 
 type EventView = Pick<db.UpdateEvent, 'attempt' | 'state' | 'code'> & { at: string }
 
+/**
+ * The most events that a page of a device's updates has; the page is shorter where they have more.
+ * Of a single update that has more, the newest are shown.
+ */
+const eventsMax = 2000
+
 /** Lists the updates of a device, newest first, each with its events, oldest first. */
 export async function listDeviceUpdates(
   tx: ReadTx,
@@ -58,11 +64,15 @@ export async function listDeviceUpdates(
     ({ rolloutId }) => rolloutId,
   )
   const rollouts = page.items.map(({ rolloutId }) => rolloutId)
-  const events = Map.groupBy(
-    await db.listUpdateEvents(tx, device, rollouts),
-    ({ rolloutId }) => rolloutId,
-  )
-  return viewPage(page, (update) => ({
+  const wanted = { device, rollouts, limit: eventsMax + 1 }
+  const newestFirst = await db.listUpdateEvents(tx, wanted)
+  const isWhole = newestFirst.length <= eventsMax
+  // The update of the last event that was read may have more.
+  const end = isWhole ? rollouts.length : rollouts.indexOf(newestFirst.at(-1)!.rolloutId)
+  const shown = newestFirst.slice(0, eventsMax).toReversed()
+  const events = Map.groupBy(shown, ({ rolloutId }) => rolloutId)
+  const shortened = cutPage(page, Math.max(1, end), ({ rolloutId }) => rolloutId)
+  return viewPage(shortened, (update) => ({
     ...viewUpdate(update),
     version: update.version,
     events: (events.get(update.rolloutId) ?? []).map(({ attempt, state, code, at }) => ({
