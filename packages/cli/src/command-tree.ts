@@ -30,6 +30,8 @@ import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
 import { addUpCommand } from './commands/up.ts'
 import { addHelpBelow, FittingHelp } from './help.ts'
+import { createOptionUse } from './option-use.ts'
+import type { OptionUse } from './option-use.ts'
 import type { CliPorts } from './ports.ts'
 
 /** Each of these adds its commands to the program, in the order of `--help`. */
@@ -108,7 +110,9 @@ export function createProgram(ports: CliPorts): Command {
     .showSuggestionAfterError()
   addHelpBelow(program, exitText)
   for (const add of additions) add(program, ports)
-  settle(program, ports)
+  const use = createOptionUse()
+  settle(program, { ports, use })
+  program.hook('postAction', (_program, action) => use.requireRead(action))
   return program
 }
 
@@ -116,7 +120,8 @@ export function createProgram(ports: CliPorts): Command {
  * Every command below behaves alike: it does not exit or print by itself, and keeps to the width of
  * the terminal.
  */
-function settle(command: Command, ports: CliPorts): void {
+function settle(command: Command, { ports, use }: { ports: CliPorts; use: OptionUse }): void {
+  use.watch(command)
   command
     .exitOverride((error) => {
       throw new ParseEnd(commandPath(command), error)
@@ -131,5 +136,5 @@ function settle(command: Command, ports: CliPorts): void {
       outputError: () => {},
     })
   command.createHelp = () => new FittingHelp()
-  for (const child of command.commands) settle(child, ports)
+  for (const child of command.commands) settle(child, { ports, use })
 }

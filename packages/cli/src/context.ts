@@ -49,7 +49,10 @@ export interface Context {
 }
 
 export function createContext(ports: CliPorts, command: Command): Context {
-  const options = command.optsWithGlobals<Partial<GlobalOptions>>()
+  let program = command
+  // The options of the command itself are for its action to read.
+  while (program.parent !== null) program = program.parent
+  const options = program.opts<Partial<GlobalOptions>>()
   const settings: GlobalOptions = {
     json: options.json ?? false,
     yes: options.yes ?? false,

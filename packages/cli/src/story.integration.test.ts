@@ -10,6 +10,8 @@ import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { skipWithout } from '@seaworthy/std/testing/programs'
+import { generateSigner } from '@seaworthy/trust/keys'
+import { buildProposal, formatProposal, noMetadata } from '@seaworthy/trust/tuf'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { Scope } from './testing/scope.ts'
@@ -604,6 +606,55 @@ test('T11 a release too large for one file is exported with a folder, carried, c
   assert.match(signed, /\+ noise +80\.0 MiB/)
   assert.match(await ann.ok('proposal', 'import', `${file}.signatures`), /Published/)
   await ann.ok('withdraw', 'web', 'large', '--channel', 'stable', ...both)
+})
+
+test('T11 attack: the root that a person names is another than the machine trusts: nothing is verified, shown or signed', async () => {
+  const { ann, ben, root } = world
+  const other = `sha256:${'a'.repeat(64)}`
+  const key = ['--key', ben.file('key')]
+  const { id } = await ann.json<ProposalJson>('withdraw', 'web', '1.0', '--channel', 'stable')
+  for (const [command, ...args] of [
+    ['release', 'verify', 'web', '1.0'],
+    ['proposal', 'show', id],
+    ['proposal', 'sign', id, ...key, '--no-apply'],
+  ] as const) {
+    assert.match(
+      await ben.fails(3, command, ...args, '--root', other),
+      /trust in this server is anchored at another root/,
+    )
+    await ben.fails(2, command, ...args, '--root', 'sha256:1')
+  }
+  const seen = await ben.ok('proposal', 'list')
+  assert.match(seen, new RegExp(`${id} .* 0/2`))
+  assert.match(await ben.ok('release', 'verify', 'web', '1.0', '--root', root), /Genuine/)
+  await ben.ok('proposal', 'show', id, '--root', root)
+  await ben.ok('proposal', 'sign', id, ...key, '--root', root)
+  await ann.ok('proposal', 'reject', id, '--reason', 'tried')
+})
+
+test('T11 attack: --root vouches for a file that makes a first root of strangers', async (t) => {
+  const { ann, ben, root } = world
+  const key = await generateSigner('ed25519')
+  const authority = { keys: [key.key], threshold: 1 }
+  const [targets, snapshot, timestamp] = [authority, authority, authority]
+  const proposal = await buildProposal(
+    { kind: 'trust-init', roles: { root: authority, targets, snapshot, timestamp } },
+    noMetadata,
+    { id: `proposal_${'0'.repeat(26)}`, now: new Date() },
+  )
+  const file = ben.file('first-root.json')
+  await writeFile(file, formatProposal(proposal))
+  const offline = await createCliUser(t, 'offline')
+  for (const [user, args] of [
+    [offline, ['show', file]],
+    [ben, ['sign', file, '--key', ann.file('key')]],
+  ] as const) {
+    assert.match(
+      await user.fails(3, 'proposal', ...args, '--root', root),
+      /makes a first root: --root cannot vouch for it/,
+    )
+  }
+  assert.match((await offline.run('proposal', 'show', file)).err, /Nothing vouches for it/)
 })
 
 test('a proposal that was overtaken is made anew', async () => {

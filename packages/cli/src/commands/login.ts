@@ -11,6 +11,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
+import { takeOptions } from '../option-use.ts'
 import { collect, durationWithDefault, oneOf } from '../options.ts'
 import type { WantedToken } from '../pairing.ts'
 import { pair } from '../pairing.ts'
@@ -27,7 +28,7 @@ import {
   writeConfig,
 } from '../state/config.ts'
 import { makePrivateFolder, writeDurably } from '../state/files.ts'
-import { anchorRoot } from '../trust/anchor.ts'
+import { anchorRoot, parseRootOption } from '../trust/anchor.ts'
 
 export function addLoginCommands(program: Command, ports: CliPorts): void {
   program
@@ -53,9 +54,14 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
       }),
     )
     .option('--root <sha256:…>', 'SHA-256 of the first root.json, from the people who made it')
-    .action(async (url: string, options: LoginOptions, command: Command) =>
-      logIn(createContext(ports, command), url, options),
-    )
+    .action(async (url: string, options: LoginOptions, command: Command) => {
+      if (options.token !== undefined) {
+        takeOptions<LoginOptions>(command, 'a token that is there already', [
+          ...(['pin', 'token', 'pair', 'root'] as const),
+        ])
+      }
+      await logIn(createContext(ports, command), url, options)
+    })
   program
     .command('whoami')
     .description('show the server, the actor behind the token, and what is trusted')
@@ -72,18 +78,13 @@ interface LoginOptions extends WantedToken {
   root?: string
 }
 
-const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
-
 async function logIn(context: Context, text: string, options: LoginOptions): Promise<void> {
   const { ports } = context
   const url = parseOrigin(text)
   if (options.pin !== undefined && !isPin(options.pin)) {
     throw new CliError('usage', '--pin is not of the form sha256:<43 characters>')
   }
-  const rootDigest = options.root === undefined ? undefined : rootForm.exec(options.root)?.[1]
-  if (options.root !== undefined && rootDigest === undefined) {
-    throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>')
-  }
+  const rootDigest = options.root === undefined ? undefined : parseRootOption(options.root)
   const givenToken = await readToken(ports, options)
   const base = configFolder(ports, context.options.configDir)
   const config = await readConfig(base)

@@ -17,12 +17,14 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { createPassphraseSource, readNamedKeys } from '../keys/key-files.ts'
 import { formatAgo } from '../output/format.ts'
+import { takeOptions } from '../option-use.ts'
 import { collect, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
 import { collectPages, requireLog, withSession } from '../session.ts'
 import { readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
+import { requireRoot } from '../trust/anchor.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
 import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
@@ -52,19 +54,22 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
   proposal
     .command('show <id-or-file>')
     .description('what it would change, checked against what was verified here')
-    .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
+    .option('--root <sha256:…>', 'the digest of the root that must vouch for it')
     .option('--content <dir>', contentText, collect)
     .option('--all', 'show every entry of the file trees, however many')
-    .action(async (target: string, options: OfflineOptions, command: Command) =>
-      show(createContext(ports, command), target, options),
-    )
+    .action(async (target: string, options: OfflineOptions, command: Command) => {
+      if (isId('proposal', target)) {
+        takeOptions<OfflineOptions>(command, 'the id of a proposal', ['root', 'all'])
+      }
+      await show(createContext(ports, command), target, options)
+    })
   addPassphraseOption(
     addContentOptions(
       proposal
         .command('sign <id-or-file>')
         .description('sign it; with an exported file this needs no network')
         .requiredOption('--key <key-file>', 'the key to sign with, repeatable', collect)
-        .option('--root <sha256:…>', 'for a file: the digest of the root that vouches for it')
+        .option('--root <sha256:…>', 'the digest of the root that must vouch for it')
         .option('--content <dir>', contentText, collect)
         .option(
           '-o, --output <file>',
@@ -72,9 +77,15 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
         )
         .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
     ),
-  ).action(async (target: string, options: SignOptions, command: Command) =>
-    sign(createContext(ports, command), target, options),
-  )
+  ).action(async (target: string, options: SignOptions, command: Command) => {
+    const both = ['key', 'root', 'all', 'unchecked', 'passphraseFile'] as const
+    if (isId('proposal', target)) {
+      takeOptions<SignOptions>(command, 'the id of a proposal', [...both, 'apply'])
+    } else {
+      takeOptions<SignOptions>(command, 'a file', [...both, 'content', 'output'])
+    }
+    await sign(createContext(ports, command), target, options)
+  })
   proposal
     .command('export <id>')
     .description('write it as one file that carries everything needed to check it')
@@ -165,8 +176,9 @@ async function judgeOnline(
   context: Context,
   session: Session,
   proposalId: string,
-  { all }: ContentOptions,
+  { all, root }: Pick<OfflineOptions, 'all' | 'root'>,
 ): Promise<JudgedProposal & { view: ProposalView; content: ShownContent }> {
+  await requireRoot(context, session, root)
   const { view, proposal } = await fetchProposal(session, proposalId)
   const { current } = await openForRoles(context, session, changedRoles(proposal))
   const content = await describeProposedFiles(

@@ -18,6 +18,7 @@ import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import type { NamedKey } from '../keys/key-files.ts'
 import { createPassphraseSource, openSigner, readNamedKeys } from '../keys/key-files.ts'
+import { requireTogether } from '../option-use.ts'
 import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
@@ -56,9 +57,11 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
       "sign it with a key of the product's, repeatable: its devices are then enrolled",
       collect,
     )
-  addPassphraseOption(creation).action(async (options: CreateOptions, command: Command) =>
-    create(createContext(ports, command), options),
-  )
+  addPassphraseOption(creation).action(async (options: CreateOptions, command: Command) => {
+    requireTogether<CreateOptions>(command, 'force', 'agentConfig')
+    requireTogether<CreateOptions>(command, 'passphraseFile', 'signWith')
+    await create(createContext(ports, command), options)
+  })
   key
     .command('list')
     .description('list the keys of a fleet, without the keys')

@@ -18,6 +18,7 @@ import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import type { NamedKey } from '../keys/key-files.ts'
 import { formatAgo, formatCount, formatSpan } from '../output/format.ts'
+import { takeOptions } from '../option-use.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
@@ -81,9 +82,14 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
         'with --restart-counter: the floor that is yours',
         markOption,
       ),
-  ).action(async (role: string, options: RotateOptions, command: Command) =>
-    rotate(createContext(ports, command), role, options),
-  )
+  ).action(async (role: string, options: RotateOptions, command: Command) => {
+    if (options.newOnlineKey === true) {
+      takeOptions<RotateOptions>(command, '--new-online-key, for which the server makes the key', [
+        ...(['newOnlineKey', 'signWith', 'passphraseFile', 'apply'] as const),
+      ])
+    }
+    await rotate(createContext(ports, command), role, options)
+  })
   addSigningOptions(
     trust
       .command('renew <role...>')
@@ -258,11 +264,6 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
   if (!isOnline(role)) {
     throw new CliError('usage', `--new-online-key is for snapshot and timestamp, not for ${role}`, {
       wayOut: 'Keys of other roles are offline: use --add KEY.pub and --remove KEY-ID.',
-    })
-  }
-  if (options.add !== undefined || options.remove !== undefined) {
-    throw new CliError('usage', '--new-online-key goes without --add and --remove', {
-      wayOut: 'The server makes the key and takes the old one away: leave them out.',
     })
   }
   const signers = await readNamedKeys(options.signWith ?? [])

@@ -41,6 +41,17 @@ export function trustStore(folder: string, context: Context): StateStore {
   }
 }
 
+const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
+
+/** The digest that `--root` names. */
+export function parseRootOption(text: string): string {
+  const digest = rootForm.exec(text)?.[1]
+  if (digest !== undefined) return digest
+  throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>', {
+    wayOut: 'Take it from your own notes; `seaworthy trust status` prints it as anchor.',
+  })
+}
+
 interface AnchorInput {
   context: Context
   server: PairedServer
@@ -184,4 +195,16 @@ export async function ensureAnchor(
     )
   }
   return await readAnchor(session)
+}
+
+/**
+ * Holds what is on the server to the root that `--root` names: it must be the anchor, which it
+ * becomes where there is none yet.
+ */
+export async function requireRoot(
+  context: Context,
+  session: Session,
+  rootOption: string | undefined,
+): Promise<void> {
+  if (rootOption !== undefined) await ensureAnchor(context, session, parseRootOption(rootOption))
 }

@@ -15,12 +15,10 @@ import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
 import { readBounded } from '../state/files.ts'
-import { readAnchor, rootDigestOf } from './anchor.ts'
+import { parseRootOption, readAnchor, rootDigestOf } from './anchor.ts'
 import type { ShownContent } from './proposed-content.ts'
 import { carriedContent, describeProposedFiles } from './proposed-content.ts'
 import type { JudgedProposal } from './signing.ts'
-
-const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
 
 export interface OfflineOptions {
   root?: string
@@ -42,7 +40,7 @@ export async function readOfflineProposal(
   const proposal = await readProposalFile(path)
   const current =
     proposal.chain === undefined
-      ? requireFirst(context, proposal)
+      ? requireFirst(context, proposal, options.root)
       : await verifyChain(
           await findAnchorAmong(
             context,
@@ -91,10 +89,16 @@ export function namingFile(path: string, error: unknown): unknown {
 }
 
 /** Only the proposal that makes the first root has nothing that could vouch for it. */
-function requireFirst(context: Context, proposal: Proposal) {
+function requireFirst(context: Context, proposal: Proposal, rootOption: string | undefined) {
   if (proposal.kind !== 'trust-init') {
     throw new CliError('refused', 'the file carries nothing that it could be checked with', {
       wayOut: 'Export it again with `seaworthy proposal export`.',
+    })
+  }
+  if (rootOption !== undefined) {
+    throw new CliError('refused', 'the file makes a first root: --root cannot vouch for it', {
+      wayOut:
+        'If you know a root already, this is a file of another repository. Without --root it is shown, for you to compare every key.',
     })
   }
   context.warn(
@@ -114,12 +118,7 @@ export async function findAnchorAmong(
   roots: readonly Uint8Array[],
   rootOption: string | undefined,
 ): Promise<Uint8Array> {
-  const digest = rootOption === undefined ? undefined : rootForm.exec(rootOption)?.[1]
-  if (rootOption !== undefined && digest === undefined) {
-    throw new CliError('usage', '--root is not of the form sha256:<64 hexadecimal digits>', {
-      wayOut: 'Take it from your own notes; `seaworthy trust status` prints it as anchor.',
-    })
-  }
+  const digest = rootOption === undefined ? undefined : parseRootOption(rootOption)
   if (digest === undefined) return await readRememberedAnchor(context)
   const anchor = roots.find((bytes) => rootDigestOf(bytes) === digest)
   if (anchor !== undefined) return anchor

@@ -80,7 +80,7 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       'check the chain from the root to every byte, on the server or of an exported folder',
     )
     .option('--channel <name>', 'needed where several channels list the version')
-    .option('--root <sha256:…>', 'for a folder: the digest of the root that vouches for it')
+    .option('--root <sha256:…>', 'the digest of the root that must vouch for it')
     .action(
       async (
         target: string,

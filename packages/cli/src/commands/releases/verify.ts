@@ -35,6 +35,7 @@ import { exportFormat } from '../../release-export.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
+import { requireRoot } from '../../trust/anchor.ts'
 import { findAnchorAmong } from '../../trust/offline.ts'
 import { requireFresh, requireRepository } from '../../trust/repository-view.ts'
 import { findSigned } from './export.ts'
@@ -51,6 +52,7 @@ export async function verifyReleaseOnline(
   options: VerifyOptions,
 ): Promise<void> {
   await withSession(context, async (session) => {
+    await requireRoot(context, session, options.root)
     const view = await requireRepository(context, session, [product])
     const release = findSigned(view.current, product, version, options.channel)
     requireFresh(context, view, [product, channelRole(product, release.channel)])
