@@ -18,9 +18,9 @@ export interface BuiltAgent {
 const nodeMajorMin = 26
 
 /**
- * Runs before anything of the agent is loaded, on any Node that knows modules: without a static
- * import of what an older Node lacks, and in syntax that it reads, it can say what is missing.
- * Nothing of the file is printed.
+ * Runs before anything of the agent is loaded, on any Node that knows modules. It imports nothing
+ * that an older Node lacks and keeps to syntax that an older Node reads, so that it can say what is
+ * missing without printing the file.
  */
 const start = `#!/usr/bin/env node
 import { createRequire } from 'node:module'

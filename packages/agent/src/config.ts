@@ -19,8 +19,8 @@ export interface AgentConfig {
   rootInline?: string
   provisioningKey?: string
   /**
-   * The private half of the provisioning key with what holders signed of it, Base64; goes with the
-   * provisioning key.
+   * The private half of the provisioning key and what the holders signed about it, Base64; it is
+   * removed together with the provisioning key.
    */
   enrolmentKey?: string
   product: string
@@ -211,8 +211,8 @@ export function provisioningKeyId(provisioningKey: string): string {
 }
 
 /**
- * The provisioning key of a configuration file; `undefined` when it holds none, or is being written
- * at the moment.
+ * The provisioning key of a configuration file; `undefined` when the file has none or is just being
+ * written.
  */
 export function findProvisioningKey(bytes: Uint8Array): string | undefined {
   try {

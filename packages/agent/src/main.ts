@@ -99,7 +99,7 @@ main(positionals[0] ?? '').then(
     process.stderr.write(
       `seaworthy-agent: ${error instanceof Error ? error.message : String(error)}\n`,
     )
-    // An error of the system is no bug, and its stack helps nobody.
+    // An error of the system is not a bug, and its stack helps nobody.
     const isBug = error instanceof Error && !('code' in error)
     if (isBug) process.stderr.write(`${error.stack}\n`)
     process.exit(isRefusal ? 2 : 1)

@@ -18,7 +18,7 @@ export type StateFault = 'state_unreadable'
 export type ConfigurationFault =
   /** A secret that is older than one that was here. */
   | 'secret_rollback'
-  /** Two of one name. */
+  /** Two variables or secrets have one name. */
   | 'setting_twice'
   /** More names of secrets than a device ever remembers. */
   | 'secret_names_full'
@@ -28,7 +28,7 @@ export type TrialFailure =
   | 'start_failed'
   | 'crash_loop'
   | 'health_failed'
-  /** The trial was cut short more often than we try. */
+  /** The trial was interrupted as often as it may be started. */
   | 'interrupted'
   | 'release_missing'
 
@@ -47,10 +47,7 @@ export type ContentFailure =
 /** What this machine lacks: reported, and tried again at the next poll. */
 export type LocalFailure = 'no_space' | 'disk_failed'
 
-/**
- * The other process breaks the protocol so that nobody knows any more where a message begins: it is
- * ended.
- */
+/** The other process broke the protocol, so that message boundaries are lost: it is ended. */
 export type HandoverRefusal = 'message_too_long' | 'message_malformed'
 
 /** Why something could not be fetched; says nothing about genuine or not. */
@@ -73,7 +70,7 @@ export const fetchFailures = [
 export type FetchFailure = (typeof fetchFailures)[number]
 
 /**
- * A fault of transport: everything that the fetcher says or leaves unsaid. It costs time and
+ * A fault of transport: anything that the fetcher reports or fails to report. It costs time and
  * nothing else: no release is given up for it, whatever its code.
  */
 export class FetchError extends Error {
@@ -101,17 +98,14 @@ export class FetchError extends Error {
     this.challenge = options.challenge
   }
 
-  /**
-   * Words for people: the server's own word where it refused by one, in the form of a code. Nothing
-   * is decided by it.
-   */
+  /** A code for people: the server's own where it refused with one. Nothing is decided by it. */
   get word(): string {
     return this.problem ?? this.code
   }
 }
 
 /**
- * This machine is in the way: the attempt is over and reported, the release is as good as before.
+ * This machine prevents it: the attempt is over and reported, and the release is as good as before.
  */
 export class LocalFault extends Error {
   override readonly name = 'LocalFault'

@@ -1,7 +1,8 @@
 /**
- * What passkeys say and are asked (WebAuthn Level 3). Options have the standard's JSON form, which
- * browsers read with `parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON`. Answers hold
- * only what the server verifies. The reply with options sets a cookie for the answer to them.
+ * What passkeys are asked and answer (WebAuthn Level 3). Options have the standard's JSON form,
+ * which browsers read with `parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON`.
+ * Answers hold only what the server verifies. The reply with options sets a cookie for the answer
+ * to them.
  */
 import { z } from 'zod'
 import { text } from './fields.ts'
@@ -58,7 +59,7 @@ export const requestOptions = z.object({
 })
 export type RequestOptions = z.output<typeof requestOptions>
 
-/** What `navigator.credentials.create` gives, less what nobody verifies. */
+/** What `navigator.credentials.create` returns, without what nobody verifies. */
 export const newPasskey = z.strictObject({
   id: bytesField(1023),
   clientDataJSON: bytesField(4096),
@@ -68,7 +69,7 @@ export const newPasskey = z.strictObject({
 })
 export type NewPasskey = z.output<typeof newPasskey>
 
-/** What `navigator.credentials.get` gives, less what nobody verifies. */
+/** What `navigator.credentials.get` returns, without what nobody verifies. */
 export const passkeyProof = z.strictObject({
   id: bytesField(1023),
   clientDataJSON: bytesField(4096),

@@ -27,7 +27,7 @@ const kinds = Object.keys(prefixes) as CredentialKind[]
 const kindsByPrefix = new Map<string, CredentialKind>(kinds.map((kind) => [prefixes[kind], kind]))
 /** Credentials of earlier versions have no checksum. */
 const form = /^(sw[a-z]?)_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})([0-9a-f]{8})?$/
-/** What is a credential for the eye, whether it is whole or not. */
+/** Text that looks like a credential, whether it is whole or not. */
 const resembles = /^(?:sw[a-z]?)_[0-9a-z]{20,32}_[0-9a-zA-Z]*$/
 
 const checksumOf = (text: string) => crc32(utf8Encode(text)).toString(16).padStart(8, '0')
@@ -38,7 +38,7 @@ export function formatCredential(kind: CredentialKind, id: string, secret: strin
   return `${text}${checksumOf(text)}`
 }
 
-/** A credential in a reply: people paste it into a shell, so nothing else may stand there. */
+/** A credential in a reply: people paste it into a shell, so no other text is allowed. */
 export const credentialField = z.string().regex(form, 'a credential')
 
 export interface CredentialText {

@@ -1,6 +1,6 @@
 /**
- * What a device says and hears: register, token, check-in, and the few things its credential may do
- * (V4).
+ * What a device sends and receives: register, token, check-in, and the few things its credential
+ * may do (V4).
  */
 import { z } from 'zod'
 import {
@@ -203,7 +203,10 @@ export const readOwnConfiguration = defineRoute({
   reply: z.object({
     version: configVersionField,
     fleet: nameField,
-    /** One of each name: what is set for the device comes before what is set for the fleet. */
+    /**
+     * One entry per name: what is set for the device takes precedence over what is set for the
+     * fleet.
+     */
     entries: z
       .array(
         z.object({

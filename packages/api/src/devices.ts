@@ -124,7 +124,10 @@ export const setDevice = defineRoute({
     name: text(128, 1).optional(),
     tags: tagMap.optional(),
     fleet: nameField.optional(),
-    /** False: whoever shared its identity was found and turned off; tokens are given again. */
+    /**
+     * False: the machine that shared its identity was found and turned off; tokens are issued
+     * again.
+     */
     identityShared: z.literal(false).optional(),
   }),
   reply: deviceView,

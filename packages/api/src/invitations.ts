@@ -14,7 +14,7 @@ export const linkCode = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'the code of a link: what follows # in it')
 
-/** The link itself: people open it, so nothing else may stand there. */
+/** The link itself: people open it, so no other text is allowed. */
 const linkField = z
   .string()
   .max(1024)
@@ -105,7 +105,7 @@ export const revokeInvitation = defineRoute({
   status: 204,
 })
 
-/** For the page behind the link, before the person has said anything. */
+/** The page behind the link calls this before the person has entered anything. */
 export const readInvitation = defineRoute({
   name: 'invitation.read',
   method: 'POST',

@@ -1,7 +1,7 @@
 /**
  * Pairing of a command line by a person in a browser (A3), with the flow of RFC 8628: the command
  * line shows a short code, the person types it into the page and decides. The token goes to whoever
- * has the long code, which leaves the command line for this server alone.
+ * has the long code, which the command line sends to this server alone.
  */
 import { z } from 'zod'
 import { credentialField } from './credentials.ts'
@@ -17,8 +17,8 @@ const userCode = z
   .regex(new RegExp(`^[${userCodeLetters}]{4}-[${userCodeLetters}]{4}$`), 'a code, XXXX-XXXX')
 
 /**
- * What a machine calls itself. It is shown to the person who decides, so that it has no character
- * that could pass for other words of the page.
+ * What a machine calls itself. It is shown to the person who decides, so no character in it may
+ * imitate other words of the page.
  */
 export const machineName = z
   .string()
@@ -66,7 +66,7 @@ export const fetchPairing = defineRoute({
   summary: 'Ask whether the person has decided. The token is handed out once.',
   body: z.strictObject({ deviceCode: z.string().regex(/^[A-Za-z0-9_-]{1,200}$/) }),
   reply: z.discriminatedUnion('state', [
-    /** Ask again after so many seconds, which are more for whoever asks too often. */
+    /** Ask again after this many seconds; asking too often makes them more. */
     z.object({ state: z.literal('waiting'), intervalSeconds: z.number().int().min(1) }),
     z.object({ state: z.literal('paired'), view: tokenView, token: credentialField }),
   ]),

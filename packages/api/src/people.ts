@@ -15,7 +15,7 @@ export const emailField = z
   .max(254)
   .regex(/^[^\s@]+@[^\s@]+$/, 'an e-mail address')
 
-/** What a person or an invitation gives; scopes left out reach everything. */
+/** The rights of a person or an invitation; a scope that is left out reaches everything. */
 export const grantFields = {
   role: personRole,
   products: z.array(productName).max(100).optional(),

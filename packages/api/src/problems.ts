@@ -23,7 +23,7 @@ export type Problem = z.output<typeof problemSchema>
 
 export const problemMediaType = 'application/problem+json'
 
-/** The server said no, in its own words. */
+/** The server's refusal, in its own words. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly problem: Problem

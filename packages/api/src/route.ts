@@ -10,7 +10,7 @@ export type RouteAuth =
   | 'public'
   /** A token, or a person's session. */
   | 'actor'
-  /** A person's session, and no token: what is about the person's own account. */
+  /** A person's session and no token, for what concerns the person's own account. */
   | 'session'
   /** A command line that has no credential yet; the codes of its pairing are in the body. */
   | 'pairing'
@@ -93,7 +93,7 @@ export type QueryOf<R extends Route> = z.output<R['query']>
 export type BodyOf<R extends Route> = z.output<R['body']>
 /** A body as a client may write it, before the body's schema has read it. */
 export type BodyInputOf<R extends Route> = Sendable<z.input<R['body']>>
-/** What is only sent may be such that nobody may change it. */
+/** What is only sent may be read-only. */
 type Sendable<T> = T extends object ? { readonly [name in keyof T]: Sendable<T[name]> } : T
 export type ReplyOf<R extends Route> = z.output<R['reply']>
 /** A reply as a server may write it, before the reply's schema has read it. */

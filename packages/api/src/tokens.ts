@@ -72,7 +72,7 @@ export const listTokens = defineRoute({
   reply: pageOf(tokenView),
 })
 
-/** A token that exists or existed: whose it is, and what became of it. */
+/** A token that exists or has existed: whose it is, and what became of it. */
 export const tokenFacts = tokenView.extend({
   state: z.enum(['valid', 'expired', 'revoked']),
   revokedAt: instant.nullable(),

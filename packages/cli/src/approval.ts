@@ -1,4 +1,4 @@
-/** Calls that another person must approve first: what is asked is said, and waited for on wish. */
+/** Calls that another person must approve first: the request is shown, and waited for if wanted. */
 import type { ApprovalView } from '@seaworthy/api/approvals'
 import { showApproval } from '@seaworthy/api/approvals'
 import type { ApiClient, CallInput } from '@seaworthy/api/client'

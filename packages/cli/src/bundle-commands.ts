@@ -1,6 +1,6 @@
 /**
- * What `seaworthy.json` makes a device run, and what it declares besides, read from the content of
- * a bundle.
+ * What `seaworthy.json` makes a device run, and what else it declares, read from the content of a
+ * bundle.
  */
 import { readLinks } from '@seaworthy/oci/tar-links'
 import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
@@ -8,7 +8,7 @@ import type { PlatformTree } from './release-trees.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
-/** Members that decide neither what runs nor with which rights. */
+/** Members that affect neither what runs nor its rights. */
 const plain = ['health.http', 'health.windowSeconds', 'stopSeconds']
 /**
  * Members that every release has. Any other declared member is an exception, even in a first
@@ -18,8 +18,8 @@ const usual = ['start', 'health.exec', ...plain]
 
 /**
  * Describes what deserves a second look: another command to start or to check health, and
- * everything that is declared besides. `before` is `undefined` when there is nothing to compare
- * with; then only exceptions are described.
+ * everything else that is declared. `before` is `undefined` when there is nothing to compare with;
+ * then only exceptions are described.
  */
 export function describeCommands(
   before: Uint8Array | undefined,
@@ -85,7 +85,7 @@ export function listNamedPaths({
     named.add(end)
     ends.add(`${end}/`).add(`${end}.`)
   }
-  // Prefixes in order: one that begins with the one before it finds nothing that is not found yet.
+  // In sorted order, a prefix that begins with the one before it finds nothing new.
   let covering: string | undefined
   for (const prefix of [...ends].toSorted(compareText)) {
     if (covering !== undefined && prefix.startsWith(covering)) continue

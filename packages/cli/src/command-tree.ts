@@ -68,8 +68,8 @@ const exitText = `Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy o
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
 /**
- * What ends the parsing of a command: help, the version, or a usage error, which whoever runs the
- * program reports.
+ * What ends the parsing of a command: help, the version, or a usage error, which the caller
+ * reports.
  */
 export class ParseEnd extends Error {
   override readonly name = 'ParseEnd'

@@ -30,7 +30,7 @@ export interface Context {
   /** Prints a line on the output, unless `--json` is on. */
   say: (line: string) => void
   /**
-   * Prints a line on the error stream: warnings, and what a script does not want among its data.
+   * Prints a line on the error stream: warnings, and whatever must not mix with a script's data.
    */
   warn: (line: string) => void
   /** Prints data, as JSON with `--json`, else as the lines that `text` makes. */

@@ -101,7 +101,7 @@ const releases = {
 } satisfies Record<ReleaseRefusal, WithWayOut>
 
 /**
- * Faults that only content made elsewhere has; the other faults of releases occur in one's own
+ * Faults that occur only in content made elsewhere; the other faults of releases occur in one's own
  * folders and files too.
  */
 const contents = {

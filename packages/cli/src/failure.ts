@@ -21,16 +21,13 @@ export const exitCodes = {
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/**
- * An error of the command line itself, with the code it ends with and what the user can do about
- * it.
- */
+/** An error of the command line itself, with its exit code and what the user can do about it. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: ExitCode
   readonly wayOut: string | undefined
 
-  /** A usage error says in its message what is taken; whatever else goes wrong needs a way out. */
+  /** The message of a usage error says what is accepted; every other error needs a way out. */
   constructor(exit: 'usage', message: string, options?: { wayOut?: string; cause?: unknown })
   constructor(
     exit: Exclude<keyof typeof exitCodes, 'done' | 'usage'>,

@@ -92,5 +92,5 @@ const ports: CliPorts = {
 }
 
 process.exitCode = await runCli(process.argv.slice(2), ports)
-// The moment that an interrupted command was given is over once it has ended.
+// An interrupted command that has ended needs no more of its grace time.
 if (interruption.signal.aborted) process.exit()

@@ -1,6 +1,6 @@
 /**
- * Names that people choose, checked where they were typed: later they are parts of paths and roles,
- * and errors would speak of those.
+ * Names that people choose, checked as they were typed: later they are parts of paths and roles,
+ * and errors would be about those.
  */
 import { isName, isVersion } from '@seaworthy/trust/tuf'
 import { CliError } from './failure.ts'
@@ -16,7 +16,7 @@ export function requireName(what: 'product' | 'channel', text: string): void {
   })
 }
 
-/** The same for a product and a version behind it, which are easily given in the wrong order. */
+/** The same for a product and the version after it, which are easily swapped. */
 export function requireVersionOf(product: string, version: string): void {
   if (!isName(product) && isName(version) && isVersion(product)) {
     throw new CliError('usage', `${JSON.stringify(product)} cannot be the name of a product`, {

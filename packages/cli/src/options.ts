@@ -86,7 +86,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   ...{ armv7l: ['arm/v7'], armel: ['arm/v6'], armv6l: ['arm/v6'] },
 }
 
-/** A platform as releases and devices name it: a release for another name would run nowhere. */
+/** A platform as releases and devices name it: under any other name a release would run nowhere. */
 export function platformOption(text: string): string {
   const [system, architecture = '', ...rest] = text.split('/')
   const known = Object.hasOwn(otherNames, architecture) ? otherNames[architecture]! : []

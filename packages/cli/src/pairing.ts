@@ -20,7 +20,7 @@ export interface WantedToken {
   readonly expires: number
 }
 
-/** The longest that a person is waited for; the server ends the pairing before. */
+/** How long a person is waited for; the server ends the pairing earlier. */
 const patienceMs = 11 * minuteMs
 
 /** Asks for a token and waits until a person has decided; answers the token. */
@@ -41,7 +41,7 @@ export async function pair(
     },
     signal,
   })
-  // The error stream takes it: `--json` leaves the output to what comes of it.
+  // It goes to the error stream: with `--json` the output is for the result alone.
   context.warn(`Open ${harmless(begun.page)} in a browser, sign in, and type this code there:`)
   context.warn('')
   context.warn(`    ${begun.userCode}`)

@@ -111,7 +111,7 @@ async function writeRepository({ folder, release, view, roots, source }: ExportI
 interface SignedRole {
   name: string
   metadata: Metadata<AnySigned>
-  /** The keys of whom a threshold must have signed, by each of the documents that name them. */
+  /** The keys of which a threshold must have signed, for each of the documents that name them. */
   rings: readonly KeyRing[]
 }
 
@@ -146,7 +146,7 @@ function listRoles({ release, view, roots }: ExportInput): SignedRole[] {
   ]
 }
 
-/** Writes only signatures that count, so that whoever checks them can take any other for forged. */
+/** Writes only signatures that count, so that any other one in the folder must be a forgery. */
 async function writeSignatures(folder: string, { name, metadata, rings }: SignedRole) {
   makeFolders(folder)
   await writeFile(fileBelow(folder, `${name}.signed.json`), metadata.signedBytes)

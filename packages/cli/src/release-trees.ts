@@ -50,14 +50,14 @@ export interface ReleaseTree {
   platforms: ReadonlyMap<string, PlatformTree>
   /** Other descriptors of the index, which no device looks at. */
   others: readonly Descriptor[]
-  /** False statements about itself of a release that was signed before. */
+  /** What an earlier signed release wrongly says about itself. */
   lies: readonly string[]
 }
 
 /**
  * A `proposed` release is refused when its documents contradict its content. A release `before` was
- * signed already: the contradiction is reported, and whoever signs the next one accepts it in so
- * many words.
+ * signed already: the contradiction is reported, and whoever signs the next one must accept it
+ * explicitly.
  */
 export type TreePurpose = 'proposed' | 'before'
 

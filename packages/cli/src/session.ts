@@ -32,18 +32,18 @@ export interface Session {
    */
   log: LogCheck | undefined
   /**
-   * Why the log is not believed. Only what changes nothing but the root goes on then; `requireLog`
-   * throws the fault.
+   * Why the log is not believed. Then only changes to the root alone go on; `requireLog` throws the
+   * fault.
    */
   logFault: Error | undefined
 }
 
 export interface SessionOptions {
   /**
-   * Goes on, with a warning, without a log that contradicts the one remembered. It is only for what
-   * changes nothing but the root, and for what shows nothing but who somebody is here; never for
-   * what needs the log, or reads what other people did. Whoever has stolen the log's key can bring
-   * that contradiction about for ever, and must not be able to keep owners from replacing keys.
+   * Goes on, with a warning, without a log that contradicts the one remembered. It is only for
+   * changes to the root alone, and for showing who the caller is; never for what needs the log, or
+   * reads what other people did. A thief of the log's key can cause that contradiction for ever,
+   * and must not be able to keep owners from replacing keys.
    */
   mayLackLog?: boolean
 }

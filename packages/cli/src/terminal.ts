@@ -37,14 +37,14 @@ export function createPrompt(input: ReadStream, screen: Screen): Prompt {
 }
 
 /**
- * The length is beyond every limit on secrets: whoever asked refuses a longer one, and never takes
- * its beginning for the whole.
+ * This is beyond every limit on secrets, so that the caller refuses a longer one instead of using
+ * its beginning.
  */
 const secretLengthMax = 16_384
 
 /**
- * One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed behind it is put
- * back for the next question. The raw mode stays: whoever asks ends it.
+ * One line in raw mode, nothing echoed; Ctrl-C and Ctrl-D give up. What was typed after it is put
+ * back for the next question. Raw mode stays on until the caller ends it.
  */
 function readHidden(input: ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {

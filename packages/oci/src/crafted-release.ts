@@ -77,7 +77,7 @@ export interface CraftedBundle {
   annotations?: Annotations
   /** The part of the bundle that is named by its SHA-512 digest. */
   sha512?: 'layer' | 'manifest' | 'list'
-  /** Makes another manifest of the one of this bundle. */
+  /** Changes the bundle's manifest. */
   alter?: (manifest: ImageManifest) => ImageManifest
 }
 
@@ -88,7 +88,7 @@ export async function craftRelease(
     product: string
     version: string
     bundles: readonly CraftedBundle[]
-    /** Makes another index of the one of these bundles. */
+    /** Changes the release's index. */
     alter?: (index: ImageIndex) => ImageIndex
   },
 ): Promise<EncodedManifest> {

@@ -101,7 +101,7 @@ export async function* verifyStream(
 /**
  * Gives the pieces to `take` one after the other, and returns only when all of them together were
  * exactly the expected content. A refusal of `take` ends neither the reading nor the verification:
- * wrong bytes are called that, and not what somebody made of them. Throws
+ * wrong bytes are reported as such, and not by what `take` made of them. Throws
  * `TrustError<ContentFault>`, else the first refusal of `take`; other errors of both sides at once.
  */
 export async function readVerified(

@@ -1,7 +1,7 @@
 /**
  * A release read from its content: what runs on each platform, and whether every document beside
- * the content says exactly what the content is. File lists, kinds, platforms and sizes are only the
- * builder's words until this has looked; a digest covers a lie as well as the truth.
+ * the content says exactly what the content is. Until then, file lists, kinds, platforms and sizes
+ * are only the builder's claims; a digest covers a lie as well as the truth.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { BundleContents } from './bundle/contents.ts'
@@ -113,7 +113,7 @@ export async function readReleaseIndex(
 const keptBytesMax = 8 * 1024 * 1024
 
 interface ManifestReader {
-  /** Verified, and the same bytes for the same digest while they are kept. */
+  /** The verified bytes; while they are kept, they are not read again. */
   readonly read: (expected: Descriptor) => Promise<Uint8Array>
   /** `parseManifest`, once for the same bytes. */
   readonly parse: ParseManifest
@@ -194,7 +194,7 @@ async function readPlatform(
   const bytes = await read(manifest)
   const parsed = parse(bytes, manifest.mediaType)
   const { artifactType, annotations } = parsed
-  // Devices choose by what the index calls it, and read what the manifest is.
+  // Devices choose by what the index says of it, and read what the manifest says itself.
   if (manifest.artifactType !== undefined && manifest.artifactType !== artifactType) {
     const isOurs = [manifest.artifactType, artifactType].some(
       (type) => type === bundleArtifactType || type === osImageArtifactType,

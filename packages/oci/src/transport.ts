@@ -25,7 +25,7 @@ export interface HttpsTransportOptions {
   pin?: string
   /** Trusts these CA certificates (PEM) instead of the system's. Not used together with `pin`. */
   ca?: string | readonly string[]
-  /** Speaks `http:` too. Only for loopback and tests: nobody is checked there. */
+  /** Allows `http:` too. It is for loopback and tests only, because the peer is not checked. */
   allowPlain?: boolean
   /** Longest wait for connection and handshake, and for each next byte. */
   idleTimeoutMs: number
@@ -208,8 +208,8 @@ function exchange(
 }
 
 /**
- * Refuses a coded answer: nobody here undoes a coding, so the bytes would be taken for others than
- * they stand for. A refusal's own text may be coded.
+ * Refuses a coded answer: no reader here decodes it, so the bytes would be mistaken for the
+ * content. The text of an error may be coded.
  */
 function refuseCoding(
   status: number,
@@ -256,8 +256,8 @@ function asTransportError(cause: unknown, signal: AbortSignal | undefined): Erro
 }
 
 /**
- * Names the address that was tried and what the system said: both are the caller's own, nothing of
- * the other side is in it.
+ * Names the address that was tried and what the system said: both come from the caller's side, and
+ * nothing in them from the other.
  */
 function describeUnreachable(cause: unknown): string {
   const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause

@@ -148,7 +148,7 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc
 })
 
-/** CRC-32 as in ISO-HDLC and zip: notices a slip of the hand, and proves nothing. */
+/** CRC-32 as in ISO-HDLC and zip: it catches slips of the hand, and proves nothing. */
 export function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (const byte of bytes) crc = crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8)

@@ -11,12 +11,12 @@
  */
 const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}/gu
 
-/** The text in which every character that cannot be seen as it is is written out. */
+/** Writes out every character of the text that would be invisible or misleading. */
 export function printable(text: string): string {
   return writeOut(text, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
-/** The text with every character that cannot be seen as it is written in another way. */
+/** Replaces every character of the text that would be invisible or misleading. */
 export function writeOut(text: string, how: (character: string) => string): string {
   return text.replace(unseen, how)
 }

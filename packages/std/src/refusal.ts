@@ -16,7 +16,10 @@ export class Refusal<Code extends string = string> extends Error {
   }
 }
 
-/** Throws. A constant that is declared with this type ends the path of whoever calls it. */
+/**
+ * Always throws. Code after a call is unreachable to the compiler where the constant is declared
+ * with this type.
+ */
 export type Refuse = (what: string, cause?: unknown) => never
 export type RefuseBy<Code extends string> = (code: Code, what: string, cause?: unknown) => never
 
@@ -30,7 +33,7 @@ export function refuseAs<Code extends string>(code: Code, prefix = ''): Refuse {
   return (what, cause) => throwRefusal(code, `${prefix}${what}`, cause)
 }
 
-/** The refusals of one code, for whoever throws them himself. */
+/** The refusals of one code, for a caller that throws them itself. */
 export function refusalAs<Code extends string>(code: Code, prefix = '') {
   return (what: string, cause?: unknown): Refusal<Code> =>
     new Refusal<Code>(code, `${prefix}${what}`, cause === undefined ? undefined : { cause })

@@ -30,7 +30,7 @@ const timesMax = 60
  * that is long enough is interrupted, and short ones are not.
  */
 export function requireLinearWork(what: string, plain: () => void, hostile: () => void): void {
-  // The first runs are those before compilation.
+  // The first runs come before the code is compiled, and do not count.
   shortestMs(plain, 3)
   const plainMs = Math.max(shortestMs(plain, 5), 0.2)
   const hostileMs = shortestMs(hostile, 3)

@@ -33,14 +33,14 @@ export function createAppFiles(
   const writeFile = (name: string, bytes: Uint8Array) => {
     const temporary = `${folder}/.${name}.new`
     rmSync(temporary, { force: true })
-    // Nobody else has opened it before it is the application's.
+    // Nobody else can have opened the file before it belongs to the application.
     const file = openSync(temporary, newFile, 0o600)
     try {
       for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written)
     } finally {
       closeSync(file)
     }
-    // The permission model has no calls for open files; nobody but root can put another file here.
+    // The permission model offers no such call for open files. Only root can put another file here.
     if (account !== undefined) lchownSync(temporary, account.uid, account.gid)
     chmodSync(temporary, 0o400)
     renameSync(temporary, `${folder}/${name}`)

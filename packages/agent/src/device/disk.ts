@@ -52,7 +52,7 @@ export const syncByCall: SyncPaths = async (paths, wholeFileSystem) => {
   }
 }
 
-/** Makes nothing durable: the fetcher uses it, whose files are all hashed again before use. */
+/** Makes nothing durable. It is for the fetcher, whose files are all hashed again before use. */
 export const syncNothing: SyncPaths = async () => {}
 
 function errorCode(error: unknown): string | undefined {

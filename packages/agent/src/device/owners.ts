@@ -39,7 +39,7 @@ function nameOf(uid: number): string {
   return fields?.[0] ?? `the account number ${uid}`
 }
 
-/** The reason why another than root could change it, and the command against that, if any. */
+/** Why somebody other than root could change it, and the command that prevents it, if any. */
 function faultOf(path: string, { uid, mode }: Stats): { fault: string; cure?: string } | undefined {
   if (uid !== 0) return { fault: `belongs to ${nameOf(uid)}`, cure: `chown -h root: ${path}` }
   if ((mode & writableByOthers) === 0) return undefined
@@ -60,7 +60,7 @@ function requireRoots(path: string, stat: Stats, place: OwnedPlace): void {
   )
 }
 
-/** True for a folder like /tmp, where all make new names and nobody touches those of root. */
+/** True for a folder like /tmp, where anybody may add names and nobody can touch those of root. */
 function isShared(stat: Stats): boolean {
   return stat.isDirectory() && stat.uid === 0 && (stat.mode & sticky) !== 0
 }
@@ -71,16 +71,16 @@ function statOf(path: string, isMade: boolean): Stats | undefined {
   try {
     mkdirSync(path, 0o755)
   } catch (error) {
-    // The caller looks at what came between like at all else.
+    // Whatever was made here in the meantime is checked like everything else.
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
   return lstatSync(path)
 }
 
 /**
- * Goes the whole way from `/`, through links as the kernel does, and requires each step to be
+ * Walks the whole path from `/`, through links as the kernel does, and requires each step to be
  * root's alone. What is missing is made where `isMade` says so, one folder at a time, so that
- * nothing is made beyond a step that is not root's; else the way ends there. Throws
+ * nothing is made beyond a step that is not root's; otherwise the walk ends there. Throws
  * `Refusal<ConfigRefusal>`. Nobody but root can change the answer afterwards.
  */
 function walkRoots(place: OwnedPlace, isMade: boolean, path = place.path): void {

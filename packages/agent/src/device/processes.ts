@@ -67,7 +67,7 @@ function pidOf(app: AppProcess): number {
 
 export function createProcesses(settings: ProcessSettings): Processes {
   const children = new Map<string, ChildProcess>()
-  /** How those ended that nobody waited for yet. */
+  /** How those processes ended that nobody has waited for yet. */
   const ends = new Map<string, AppEnd>()
   const account =
     settings.account === undefined ? {} : { uid: settings.account.uid, gid: settings.account.gid }
@@ -93,7 +93,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
         cwd: spec.folder,
         env: environment,
         stdio: ['ignore', output, output],
-        // Its own session is what signals reach, and what outlives the agent.
+        // It has a session of its own, which signals reach and which outlives the agent.
         detached: output !== 'ignore',
         ...account,
       },
@@ -110,7 +110,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       try {
         if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
       } catch {
-        // The file is gone, or the disk failed once: it is looked at again like any other time.
+        // The file is gone, or the disk failed once: the next check looks at it again.
       }
       await settings.sleep(logCheckMs)
     }
@@ -144,7 +144,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
         children.delete(app.id)
         ends.set(app.id, { how: howEnded(child), output: logFileOf(spec.dataFolder) })
       }
-      // A short life may be over by now.
+      // A process that lives only briefly may have ended by now.
       if (hasEnded(child)) remember()
       else {
         children.set(app.id, child)

@@ -35,7 +35,7 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
   }
 }
 
-/** The file holds a secret, so that it is most often another account that may read it. */
+/** The file holds a secret, so it is usually readable by another account only. */
 function wayOut(code: string | undefined): string {
   return code === 'EACCES' || code === 'EPERM'
     ? 'say it as root, or as the account that the agent runs as'

@@ -29,7 +29,7 @@ export function serveStatus(
   const server = createServer((socket) => {
     socket.setTimeout(5000, () => socket.destroy())
     socket.on('error', () => {})
-    // A client that breaks the form is disconnected.
+    // A client that does not keep to the form is disconnected.
     serve(socket).catch(() => socket.destroy())
   })
   server.maxConnections = 16
@@ -38,8 +38,8 @@ export function serveStatus(
 }
 
 /**
- * The answer; throws when nobody answers within 5 s. The folder is the fetcher's, whose link could
- * lead root to another program's socket.
+ * The answer; throws when nobody answers within 5 s. The folder belongs to the fetcher, which could
+ * put a link to another program's socket there.
  */
 export async function askSocket(socketPath: string, command: string): Promise<unknown> {
   if (!lstatSync(socketPath).isSocket()) throw new Error(`${socketPath} is no socket`)

@@ -166,7 +166,7 @@ function failureOfStatus(status: number): FetchFailure | undefined {
   return 'malformed_reply'
 }
 
-/** Looks at the rate a few times per window, whether anything arrives or not. */
+/** Checks the rate a few times per window, whether anything arrives or not. */
 function guardRate(
   ports: DownloadPorts,
   watch: ReturnType<typeof createRateWatch>,

@@ -42,7 +42,7 @@ export interface FetcherPorts {
   transports: readonly Transport[]
 }
 
-/** What the fetcher says around a reply has room in one message, too. */
+/** This leaves room in the same message for what the fetcher adds to a reply. */
 const replyBytesMax = messageBytesMax - 4096
 
 export function createFetcher(
@@ -147,8 +147,8 @@ export function createFetcher(
   }
 
   /**
-   * Whether something was removed that was in the way: a useless part, or what other sources left
-   * where space is short.
+   * Whether something in the way was removed: a useless partial file, or, where space is short,
+   * what other sources left.
    */
   const clearTheWay = async (error: unknown, sha256: string, file: string): Promise<boolean> => {
     if (isNoSpace(error)) return (await discard(sha256, (name) => name !== file)) > 0

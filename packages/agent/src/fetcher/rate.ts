@@ -8,7 +8,7 @@ export interface RateLimits {
   /** The minimum rate, averaged over the window. */
   bytesPerSecondMin: number
   /**
-   * The deadline of a whole download is this and the time that its length takes at the minimum
+   * The deadline of a whole download is this plus the time that its length takes at the minimum
    * rate.
    */
   deadlineBaseMs: number
@@ -44,7 +44,7 @@ interface Sample {
 export interface RateWatch {
   /** Notes bytes that arrived at that monotonic instant. */
   add(atMs: number, bytes: number): void
-  /** Whether the source must be left, seen at that instant. */
+  /** Whether the source must be given up, as of that instant. */
   isTooSlow(atMs: number): boolean
 }
 

@@ -25,9 +25,9 @@ import {
 const answerTimeoutMs = 120_000
 
 /**
- * Time for an answer. A fetcher that keeps to the deadline of a download says in time that it was
- * missed; one that was taken over and says nothing holds the device up for no longer than the
- * slowest source.
+ * Time for an answer. A fetcher that keeps to a download's deadline reports in time that it was
+ * missed. One that was taken over and stays silent holds the device up for no longer than the
+ * slowest source would.
  */
 function patienceMsFor(request: FetcherRequest): number {
   if (request.kind !== 'content') return answerTimeoutMs
@@ -135,8 +135,7 @@ export function createGateway(ports: {
 }
 
 /**
- * An answer out of form counts as none: it ends neither the fetcher nor the release that it is
- * about.
+ * A malformed answer counts as none: it ends neither the fetcher nor the release that it is about.
  */
 function readReply<K extends FetcherRequest['kind']>(kind: K, value: unknown): FetcherReplies[K] {
   try {
@@ -190,7 +189,7 @@ export async function serveRequests(options: {
     const request = members as unknown as FetcherRequest
     fetcher
       .answer(request)
-      // The words of servers go no further than in the agreed form.
+      // What servers said is passed on in the agreed form only.
       .then((reply) => readReply(request.kind, reply))
       .then(
         (reply) => say({ answer: number, reply }),

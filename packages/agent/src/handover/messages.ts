@@ -47,7 +47,8 @@ export type FetcherRequest =
       sha256: string
       size: number
       /**
-       * Whether there are other sources: this one is then left sooner than if it were the only one.
+       * Whether there are other sources: this one is then given up sooner than if it were the only
+       * one.
        */
       isHurried: boolean
     }
@@ -105,8 +106,8 @@ export interface ConfigurationEntry {
 
 export interface Gateway {
   /**
-   * Throws `FetchError` for what the fetcher could not do and for an answer out of form, and
-   * nothing else.
+   * Throws `FetchError` for what the fetcher could not do and for a malformed answer, and nothing
+   * else.
    */
   ask<R extends FetcherRequest>(
     request: R,
@@ -231,7 +232,7 @@ const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K
   'check-in': (m) => ({
     assignment: parseAssignment(m['assignment']),
     pollSeconds: whole(m, 'pollSeconds', 1, 2 ** 31),
-    // A word that is left out is that of a fleet without variables and secrets.
+    // A fleet without variables and secrets has no version.
     configVersion: m['configVersion'] === undefined ? 0 : whole(m, 'configVersion', 0, 2 ** 31 - 1),
     acknowledgedSequence:
       m['acknowledgedSequence'] === null
@@ -261,7 +262,7 @@ export interface WireFailure {
   challenge?: string
 }
 
-/** The facts of a failure: words of a server are kept only where they have the form of a code. */
+/** The facts of a failure: what a server said is kept only where it has the form of a code. */
 export function formFailure(failure: {
   code: FetchFailure
   problem?: string | undefined

@@ -106,7 +106,7 @@ export function createAppRunner(ports: AppRunnerPorts): AppRunner {
       const own = kept
       kept = undefined
       own?.end.abort(new Error('stopped'))
-      // A restart that was under way must have ended, one way or the other.
+      // A restart that was under way must be over, whether it worked or not.
       await own?.task
       if (own?.process === undefined) return
       await endProcess(ports, own.process, stopMs)
@@ -144,6 +144,6 @@ export async function endProcess(
   const inTime = await Promise.race([ended, late])
   patience.abort(new Error('over'))
   if (!inTime) ports.log.warn('application-killed', { sha256: app.sha256 })
-  // This also follows an orderly end: children may have stayed behind.
+  // This is sent after an orderly end too: children may have stayed behind.
   await ports.processes.signal(app, 'SIGKILL')
 }

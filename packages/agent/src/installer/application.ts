@@ -10,7 +10,7 @@ import type { InstallerContext } from './context.ts'
 import { releaseFolder } from './slots.ts'
 import { Verified } from './verified.ts'
 
-/** The time to stop of an application whose release cannot be asked any more. */
+/** The time to stop for an application whose release can no longer be read. */
 const stopMsDefault = 20_000
 
 export interface Application {
@@ -20,7 +20,7 @@ export interface Application {
    */
   manifestOf(sha256: string): Promise<BundleManifest | undefined>
   specOf(sha256: string, manifest: BundleManifest): AppSpec
-  /** The release that is kept running, one without a program included. */
+  /** The release that is kept running, even one without a program. */
   kept(): string | undefined
   /** Processes of other releases, or that nobody looks after. */
   strays(): Promise<AppProcess[]>
@@ -88,7 +88,7 @@ export function createApplication(
     if (app === undefined) return
     for (const double of doubles) await endProcess(ports, double, stopMsDefault)
     // Without a manifest, there is nothing to keep running: the plan deals with the processes that
-    // live.
+    // are left.
     const manifest = await manifestOf(app.sha256).catch(() => undefined)
     if (manifest === undefined) return
     await runner.keep(specOf(app.sha256, manifest), app)
@@ -110,7 +110,7 @@ export function createApplication(
     async tellOfChange() {
       const sha256 = runner.kept?.sha256
       if (sha256 === undefined) return
-      // An application whose manifest cannot be read is started anew, which finds out why.
+      // An application whose manifest cannot be read is started anew, which reports why.
       const manifest = await manifestOf(sha256).catch(() => undefined)
       ports.log.info('application-told-of-change', { sha256, how: manifest?.onChange ?? 'restart' })
       if (manifest?.onChange === 'signal') await runner.signal('SIGHUP')

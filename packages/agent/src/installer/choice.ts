@@ -55,8 +55,8 @@ export function createChoice(context: InstallerContext): UpdateChoice {
   }
 
   /**
-   * The path already says which channel it belongs to: that gives a clearer refusal than that our
-   * channel does not list it.
+   * The path itself names its channel, which gives a clearer refusal than "not listed by our
+   * channel".
    */
   const checkAssignedChannel = (targetPath: string) => {
     const [product, channel] = targetPath.split('/')

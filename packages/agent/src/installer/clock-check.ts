@@ -10,12 +10,12 @@ import type { Clock } from '@seaworthy/std/time'
 export interface ClockCheck {
   /** The server accepted an assertion signed for the time of this clock. */
   confirm(): void
-  /** The server says that the time is another one. */
+  /** The server says that it is another time. */
   contradict(): void
   isGood(): boolean
 }
 
-/** Time daemons steer clocks by less. */
+/** Time daemons adjust clocks by less. */
 const setBackMaxMs = 5 * minuteMs
 
 export function createClockCheck(clock: Clock): ClockCheck {

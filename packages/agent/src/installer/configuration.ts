@@ -15,7 +15,7 @@ import type { InstallerContext } from './context.ts'
 type Received = FetcherReplies['configuration']
 
 export interface Configuration {
-  /** Writes again what was taken over before, for an application that is about to start. */
+  /** Writes what was accepted before once more, for an application that is about to start. */
   restore(): Promise<void>
   /**
    * Takes over what the server names by this version. Throws `FetchError`, and `TrustError` where
@@ -26,14 +26,16 @@ export interface Configuration {
   takeChange(): boolean
 }
 
-/** So many names of secrets are remembered, none is ever forgotten, and more are refused. */
+/**
+ * This many names of secrets are remembered. None is ever forgotten, and further ones are refused.
+ */
 const namesMax = 2048
 
 export function createConfiguration(context: InstallerContext): Configuration {
   const { ports, settings, store } = context
   const { disk, log } = ports
   const { layout } = settings
-  /** The version that is taken over, or was refused for good; of this identity. */
+  /** The version that this identity has accepted, or has refused for good. */
   let taken: { deviceId: string; version: number } | undefined
   let files: ReadonlyMap<string, Uint8Array> | undefined
   let hasChanged = false
@@ -98,7 +100,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
           return
         }
         const opened = await open(kept.received)
-        // The power may have gone between keeping it and remembering its versions.
+        // The power may have failed after it was stored and before its versions were remembered.
         await remember(kept.received)
         await write(opened)
         taken = { deviceId: kept.deviceId, version: kept.received.version }

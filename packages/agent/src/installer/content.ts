@@ -1,6 +1,7 @@
 /**
  * Signed content, taken from the fetcher: opened once, copied into the installer's own folder while
- * it is hashed, and used only from that copy. Nothing is parsed before its digest was right.
+ * it is hashed, and used only from that copy. Nothing is parsed before its digest has been
+ * verified.
  */
 import { createDigester, digestOf } from '@seaworthy/oci/digests'
 import type { Log } from '@seaworthy/std/log'
@@ -79,8 +80,8 @@ interface Attempt {
 }
 
 /**
- * Every source in its turn, then the slow ones once more without hurry, the server first: where all
- * are slow, the network is, and each goes on where it stopped.
+ * Every source in turn, then the slow ones once more without hurry, the server first. Where all are
+ * slow, the network is; each download continues where it stopped.
  */
 function attemptsAt(sources: readonly SourceSettings[]): Attempt[] {
   const order = sourceOrder(sources, 'content')

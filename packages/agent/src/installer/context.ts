@@ -117,8 +117,8 @@ export async function changeAndReport(
 
 /**
  * Notes why something was refused; a refusal that was there in the last cycle already is not
- * reported again. The end of one is signed too: the server leaves out none without the device's
- * key.
+ * reported again. The end of a refusal is signed too: the server drops none without the device's
+ * signature.
  */
 export async function recordRefusals(
   context: InstallerContext,

@@ -48,7 +48,10 @@ import { readConfig } from '../device/read-config.ts'
 import { superviseLives } from '../device/supervise.ts'
 
 const rootBytesMax = 512 * 1024
-/** The status is written in place, which needs no room on a full disk, and through no link. */
+/**
+ * The status is written in place, so that it needs no room on a full disk, and never through a
+ * link.
+ */
 const statusFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
@@ -201,7 +204,8 @@ function checkOwners(configPath: string, config: AgentConfig, accounts: Accounts
     path: configPath,
     elsewhere: 'move it elsewhere, and name it with --config FILE',
   })
-  // Root hands these texts to the fetcher, who could have it read what is closed to the fetcher.
+  // Root passes the content of these files to the fetcher, which could otherwise have root read
+  // what the fetcher must not.
   for (const { ca } of [config, ...config.mirrors]) {
     const elsewhere = `name another ca in ${configPath}`
     if (ca !== undefined) requireRootsAlone({ what: 'the certificate', path: ca, elsewhere })

@@ -44,8 +44,8 @@ const backOffFirstMs = 5000
 const backOffMaxMs = 15 * 60_000
 
 /**
- * Throws `TrustError<'state_unreadable'>` when the device has forgotten what it must know: it then
- * does nothing at all.
+ * Throws `TrustError<'state_unreadable'>` when the device has lost what it must never forget: it
+ * then does nothing at all.
  */
 export async function openInstaller(
   ports: InstallerPorts,
@@ -140,7 +140,7 @@ export async function openInstaller(
         if (!isExpectedFault(error)) throw error
         failures++
         context.setLastError(error instanceof FetchError ? error.word : error.code)
-        // An answer is none of the network's faults: whoever reads the log looks elsewhere.
+        // An answer is no fault of the network, and the log must not send its reader there.
         const isAnswer = error instanceof FetchError && error.problem !== undefined
         ports.log.warn(isAnswer ? 'server-refused' : 'server-not-reached', { error })
         waitMs = waitAfterFailure(failures, error)
@@ -155,7 +155,7 @@ export async function openInstaller(
     const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
     const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
     const wantedSeconds = error instanceof FetchError ? (error.retryAfterSeconds ?? 0) : 0
-    // Devices that were told the same time come back over a fifth of it more.
+    // Devices that were told the same time come back spread over a fifth of it.
     const wantedMs = Math.min(wantedSeconds, 24 * 3600) * 1000 * (1 + 0.2 * ports.random.fraction())
     return Math.max(ownMs, wantedMs)
   }

@@ -35,11 +35,11 @@ import { publishStatus, reportFacts } from './context.ts'
 
 export interface Membership {
   /**
-   * The identity to ask with; registers where the device never was registered. Throws
+   * The identity to ask with; registers a device that has never been registered. Throws
    * `Refusal<'not_provisioned'>`, `FetchError`, `TrustError`.
    */
   ensure(): Promise<string>
-  /** The server accepted a check-in: it knows this device, whatever was said before. */
+  /** The server accepted a check-in: it knows this device, whatever it said before. */
   confirm(): Promise<void>
   /**
    * The server refuses the identity by this code. True when there is another one to ask with now.
@@ -84,8 +84,8 @@ export function createMembership(context: InstallerContext): Membership {
   }
 
   /**
-   * What shows people that this device was enrolled: nothing where no enrolment key was given, or
-   * where it is of no use, which keeps no device from registering.
+   * What shows people that this device was enrolled. It is absent where no usable enrolment key was
+   * given; the device registers all the same.
    */
   const describeEnrolment = async (signer: Signer): Promise<{ enrolment?: Enrolment }> => {
     const text = await readEnrolmentKey()
@@ -135,8 +135,8 @@ export function createMembership(context: InstallerContext): Membership {
   }
 
   /**
-   * Whether the key of a registration that the server has not taken a check-in for yet may still be
-   * there.
+   * Whether a provisioning key may still be in the file although the device has registered with it:
+   * it stays until the server has accepted a check-in.
    */
   let mayHoldSpentKey = false
 

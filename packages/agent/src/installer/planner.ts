@@ -27,7 +27,7 @@ export type Verdict =
   | { state: 'failed'; code: string }
 
 export type InstallStep =
-  /** Everything is as it should be. */
+  /** Do nothing: everything is as it should be. */
   | { do: 'rest' }
   /** Make the links name these releases; `null` for no link. */
   | { do: 'point'; current: StoredRelease | null; previous: StoredRelease | null }
@@ -39,9 +39,9 @@ export type InstallStep =
   /** Give up the trial: from here on the committed release is put back. */
   | { do: 'begin-undo'; release: StoredRelease; code: string }
   | { do: 'finish-undo'; release: StoredRelease; code: string }
-  /** A stored release that nobody may go back to. */
+  /** Remove a stored release to which nothing may go back. */
   | { do: 'remove'; sha256: string }
-  /** What is committed is not on the disk any more. */
+  /** Report that the committed release is no longer on the disk. */
   | { do: 'report-missing'; release: StoredRelease }
 
 /**
@@ -105,7 +105,7 @@ function planTrial(
   return facts.verdict.state === 'healthy' ? { do: 'commit', release } : { do: 'watch', release }
 }
 
-/** The next step towards: links as wanted, the wanted application running, and nothing else. */
+/** The next step towards the wanted links and the wanted application running, and nothing else. */
 function planPlacing(
   facts: Facts,
   wanted: StoredRelease | null,

@@ -16,8 +16,8 @@ export interface Reporter {
 }
 
 /**
- * How often one delivery is contradicted before it ends until the next poll: once because the
- * server wants a new statement, and as often as the number of that may be too low.
+ * How often the server may refuse one delivery before the rest waits for the next poll: once
+ * because it wants a new statement, and a few times because that statement's number is too low.
  */
 const contradictionsMax = 4
 

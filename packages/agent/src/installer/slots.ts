@@ -39,7 +39,7 @@ export async function readSlots(disk: Disk, layout: Layout): Promise<Slots> {
   }
 }
 
-/** Points `current` first: at no instant is there none where there was one. */
+/** Points `current` first, so that at no instant it is missing where there was one. */
 export async function pointSlots(
   disk: Disk,
   layout: Layout,
@@ -76,7 +76,7 @@ export async function finishStaging(disk: Disk, layout: Layout, sha256: string):
   await disk.syncFolder(layout.releases)
 }
 
-/** Its name goes first, so that a release half removed never counts as stored. */
+/** Its name is removed first, so that a half-removed release never counts as stored. */
 export async function removeRelease(disk: Disk, layout: Layout, sha256: string): Promise<void> {
   const gone = `${layout.releases}/${stagingPrefix}gone-${sha256}`
   await disk.remove(gone)

@@ -167,7 +167,7 @@ export async function stageRelease(
     await discardContent(ports.gateway, wanted.sha256)
     await finishStaging(disk, layout, release.sha256)
   } catch (error) {
-    // The next report has to be written down, and the disk may be full of this attempt.
+    // The next report must be written, and this attempt may have filled the disk.
     await removeStaging(disk, layout)
     await file.read((path) => disk.remove(path))
     throw error instanceof DiskError ? localFault(error) : error
@@ -175,9 +175,8 @@ export async function stageRelease(
 }
 
 /**
- * Throws unless there is space: what is downloaded is there twice for a while, and unpacked once
- * more. Sources that broke off leave their parts behind: where space is short, those are removed
- * first.
+ * Throws unless there is space: for a while, a download exists twice, and unpacked once more.
+ * Sources that broke off leave partial files behind; where space is short, those are removed first.
  */
 async function assertSpace(
   { disk, gateway }: ContentPorts,

@@ -1,7 +1,7 @@
 /**
  * A device whose state cannot be read. It installs nothing and trusts nothing, for it no longer
- * knows how old is too old. It keeps the release running that `current` names, which was verified
- * when it was installed, and tells its server until it is heard.
+ * knows how old is too old. It keeps the release that `current` names running, which was verified
+ * when it was installed, and reports to its server until the server acknowledges.
  */
 import { hourMs, formatInstant } from '@seaworthy/std/time'
 import { createAppRunner } from './app-runner.ts'

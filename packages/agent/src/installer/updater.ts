@@ -17,7 +17,8 @@ import { stageRelease } from './stage.ts'
 import { isContentRefusal } from './verified.ts'
 
 /**
- * What the server says beside the release: when to restart into it, and whether to try once more.
+ * What the server says in addition to the release: when to restart into it, and whether to try once
+ * more.
  */
 export type UpdateTerms = Pick<Assignment, 'mayRestart' | 'attempt'>
 
@@ -68,7 +69,7 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
     const { stored } = await readSlots(ports.disk, settings.layout)
     const beganMs = ports.clock.monotonicMs()
     if (!stored.includes(release.sha256)) await stage(signed, release)
-    // Permission is for the moment: after a long download, a window may have closed.
+    // A permission holds for a moment only: after a long download, a window may have closed.
     const isPermissionOld = ports.clock.monotonicMs() - beganMs > permissionLifetimeMs
     if (mayRestart === false || (mayRestart === true && isPermissionOld)) {
       await keepReady(release)
@@ -91,7 +92,7 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
         ...current,
         staged: release,
       }))
-      // Another release that was kept ready until now is of no use any more.
+      // Any other release that was kept ready is no longer of use.
       context.wakeReconciler()
       ports.log.info('ready-and-waiting', { targetPath: release.targetPath })
     }
@@ -125,7 +126,8 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
         (state) => {
           context.setActivity({ state, targetPath, sha256 })
           publishStatus(context)
-          // This is shown to people who watch; a server that does not listen is no reason to wait.
+          // This report is for people who watch; the update does not wait for a server that does
+          // not answer.
           void report().catch(() => {})
         },
       )

@@ -13,8 +13,8 @@ import { FetchError, LocalFault } from '../refusals.ts'
 
 /**
  * A genuine release that this device cannot use: remembered, and tried again only under a higher
- * counter or when the server asks for it. Its maker is not exported: code without `Verified`
- * content can give up no release.
+ * counter or when the server asks for it. Its constructor is not exported: code without `Verified`
+ * content cannot give up a release.
  */
 class ContentRefusalError extends Error {
   override readonly name = 'ContentRefusal'
@@ -70,7 +70,7 @@ function verdictOf(error: unknown): RefusedContent | LocalFault {
   const options = { cause: error }
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Refusal) return new ContentRefusalError(error.code, message, options)
-  // It was right a moment ago: what reads differently now is the disk.
+  // The bytes were verified a moment ago, so the disk now returns other ones.
   if (error instanceof TrustError) return new LocalFault('disk_failed', message, options)
   if (error instanceof DiskError) return verdictOnDisk(error, message)
   // No reader of verified content asks the fetcher; should one ever, the release is not to blame.

@@ -39,7 +39,7 @@ export async function findConfiguration(
     const { deviceId, received } = parseAnyJson(bytes) as { deviceId: string; received: unknown }
     return { deviceId: String(deviceId), received: parseReply('configuration', received) }
   } catch {
-    // What is there is of no use; the server has it, too.
+    // The file is of no use, and the server has the same content.
     return undefined
   }
 }

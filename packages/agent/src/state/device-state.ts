@@ -211,10 +211,7 @@ export function rememberFailure(state: DeviceState, failure: FailedRelease): Fai
 
 const spentKeysMax = 256
 
-/**
- * The members that a registration changes; kept for the day on which somebody puts the same key
- * there again.
- */
+/** The members that a registration changes; kept in case somebody puts the same key there again. */
 export function registeredBy(
   state: DeviceState,
   keyId: string,

@@ -47,7 +47,7 @@ export async function readIdentity(disk: Disk, layout: Layout): Promise<Identity
     if (match === undefined || match === null) return undefined
     return { deviceId: match[1]!, keyFile: isKeyFile(match[2]) ? match[2] : 'device.key' }
   } catch {
-    // This is asked for only after something worse was found.
+    // This is read only after something worse has been found.
     return undefined
   }
 }

@@ -20,7 +20,7 @@ export interface Layout {
   statusFile: string
 }
 
-/** The parent of what is in memory, unless all of the agent lies below another folder. */
+/** The parent of what is kept in memory, unless the whole agent lies below another folder. */
 const memoryDir = '/run/seaworthy-app'
 const stateDirDefault = '/var/lib/seaworthy'
 

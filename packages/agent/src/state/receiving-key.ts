@@ -1,5 +1,6 @@
 /**
- * The key pair to which others seal what this device alone may read. Only the installer holds it.
+ * The key pair for what others seal so that this device alone can read it. Only the installer holds
+ * it.
  */
 import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'

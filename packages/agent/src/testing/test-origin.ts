@@ -67,8 +67,8 @@ export interface TestOrigin {
   /** Makes the server forget a device, as if a backup from before its registration was restored. */
   forgetDevice(id: string): void
   /**
-   * Brings the state of an older backup back: the device was never registered, those removed after
-   * it are there.
+   * Restores an older backup: devices registered after this one are unknown, and this one is not
+   * removed.
    */
   restore(id: string): void
   /** Looks at each request first; `true` when it has answered. */

@@ -99,7 +99,7 @@ async function show(context: Context, approvalId: string, waits: boolean): Promi
   })
 }
 
-/** A token can be copied, so that it approves nothing: the passkey in the browser does. */
+/** A token can be copied, so it cannot approve anything: only the passkey in the browser can. */
 async function approve(context: Context, approvalId: string): Promise<void> {
   await withSession(context, async ({ client, server }) => {
     const before = await client.call(showApproval, { params: { approvalId } })

@@ -28,7 +28,7 @@ export function addCompletionCommand(program: Command, ports: CliPorts): void {
     )
 }
 
-/** A user does not wait longer than this for a completion. */
+/** A user waits no longer than this for a completion. */
 const waitMsMax = 4000
 const wordsMax = 100
 
@@ -56,7 +56,7 @@ async function printWords(context: Context, kind: WordKind): Promise<void> {
       ports.out.write(`${word}\t${text.replaceAll(/[^A-Za-z0-9 ._,@-]/g, '')}\n`)
     }
   } catch {
-    // A user who presses the key wants words or nothing, and no message in the middle of a line.
+    // A user who presses Tab wants words or nothing, not a message in the middle of a line.
     throw new ExitCodeError(exitCodes.failed)
   } finally {
     answered.abort()

@@ -1,4 +1,7 @@
-/** `seaworthy gateway-token …`: with what a gateway registers DDI devices and speaks for them. */
+/**
+ * `seaworthy gateway-token …`: tokens with which a gateway registers DDI devices and speaks for
+ * them.
+ */
 import type { Command } from 'commander'
 import type { GatewayTokenView } from '@seaworthy/api/foreign-devices'
 import {

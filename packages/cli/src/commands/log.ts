@@ -1,6 +1,6 @@
 /**
- * `seaworthy log …`: the audit log, read whole and compared with what was seen before, and accepted
- * where a person knows why it contradicts that.
+ * `seaworthy log …`: the audit log, read whole, compared with what was seen before, and accepted
+ * once a person knows why the two contradict each other.
  */
 import type { Command } from 'commander'
 import { utf8Decode } from '@seaworthy/std/bytes'

@@ -121,7 +121,7 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     try {
       await checkLog(logSettings(context, { server, folder, transport, token }))
     } catch (error) {
-      // A restored server does not know the old token either: whoever has to find out why needs the
+      // A restored server does not know the old token either, and whoever investigates needs the
       // new one.
       if (!(error instanceof LogError)) throw error
       warnOfLog(context, error)
@@ -181,7 +181,7 @@ async function readToken(ports: CliPorts, options: LoginOptions): Promise<string
   }
   if (typeof given === 'string') return given
   const { isInteractive } = ports.prompt
-  // A script that forgot its token must not wait for a person.
+  // A script without a token must not wait for a person.
   if (!isInteractive && !isPaired) {
     throw new CliError('usage', 'no --token given, and nobody is there to type it', {
       wayOut:

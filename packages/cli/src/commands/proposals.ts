@@ -321,7 +321,7 @@ async function exportProposal(
   )
 }
 
-/** Describes what a signer without network is handed, up to the command that they run there. */
+/** Describes what to hand to a signer without network, down to the command that they run. */
 function describeCarried({
   id,
   output,

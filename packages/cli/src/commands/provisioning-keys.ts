@@ -1,4 +1,4 @@
-/** `seaworthy provisioning-key …`: what devices join a fleet with. */
+/** `seaworthy provisioning-key …`: keys with which devices join a fleet. */
 import { lstat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { ProvisioningKeyView } from '@seaworthy/api/fleets'
@@ -139,7 +139,7 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
 }
 
 /**
- * A key pair that the holders named sign, for devices to prove with that they were enrolled. It is
+ * A key pair that the named holders sign, with which devices prove that they were enrolled. It is
  * made before the provisioning key, so that none is left over where signing fails.
  */
 async function makeEnrolmentKey(
@@ -167,7 +167,7 @@ async function makeEnrolmentKey(
   return base64Encode(utf8Encode(text))
 }
 
-/** Refuses before anything is made what no verifier would accept. */
+/** Refuses what no verifier would accept, before anything is made. */
 function requireEnough(
   product: string,
   { keyIds, threshold }: Holders,
@@ -188,8 +188,7 @@ function requireEnough(
 }
 
 /**
- * Checks that the file is new before a key is made, which nobody would have if it could not be
- * written.
+ * Checks that the file is new before a key is made: a key that could not be written would be lost.
  */
 async function requireNew(path: string): Promise<void> {
   const isThere = await lstat(path).then(

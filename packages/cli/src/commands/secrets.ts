@@ -1,4 +1,4 @@
-/** `seaworthy secret …`: what only devices read that holders have enrolled. */
+/** `seaworthy secret …`: secrets that only enrolled devices can read. */
 import type { Command } from 'commander'
 import type { SecretView } from '@seaworthy/api/secrets'
 import { listSecrets, removeSecret, setSecret } from '@seaworthy/api/secrets'
@@ -133,10 +133,10 @@ async function set(context: Context, name: string, options: SetOptions): Promise
   })
 }
 
-/** So many readers are named in lines; `--json` names all. */
+/** The most readers that are listed; `--json` names all. */
 const namedMax = 20
 
-/** Nothing was done yet where there is no version. */
+/** Nothing has been done yet where there is no version. */
 function showSealed(
   context: Context,
   { name, version }: { name: string; version: number | null },
@@ -177,8 +177,8 @@ function keysOf({ deviceId, name, enrolled }: EnrolledDevice) {
 const versionsBegin = Date.UTC(2026, 0, 1)
 
 /**
- * Versions are at most the seconds since 2026, unless changes come faster. A server that tells one
- * far ahead would have devices refuse every secret after it.
+ * Versions are at most the seconds since 2026, unless changes come faster. A server that names one
+ * far ahead would make devices refuse every later secret.
  */
 function requirePlausible(version: number, now: Date): void {
   if (version <= (now.getTime() - versionsBegin + dayMs) / secondMs) return

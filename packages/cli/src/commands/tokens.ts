@@ -133,7 +133,7 @@ async function refresh(context: Context): Promise<void> {
   })
 }
 
-/** What a credential is that is no API token, and what its owner does when it leaked. */
+/** What a credential other than an API token is, and what its owner does when it has leaked. */
 const others: Readonly<Record<Exclude<CredentialKind, 'token'>, readonly [string, string]>> = {
   provisioning: ['a provisioning key', 'seaworthy provisioning-key revoke ID'],
   device: ['the token of a device of another system', 'seaworthy device rotate ID'],
@@ -192,7 +192,7 @@ async function readPasted(context: Context, file: string | undefined): Promise<s
   })
 }
 
-/** The credential in the text, of which nothing is repeated in an error. */
+/** The credential in the text. No error repeats any of that text. */
 function findCredential(text: string): CredentialText {
   const found = text.match(/\bsw[a-z]?_[0-9a-z]{20,32}_[0-9a-zA-Z]+/)?.[0]
   const read = found === undefined ? 'unknown' : readCredential(found)

@@ -172,10 +172,7 @@ export function neverMet(option: string, threshold: number, keysCount: number): 
   )
 }
 
-/**
- * Online keys come from the server; what is not a key is refused here, before a device has to
- * refuse it.
- */
+/** Online keys come from the server. What is not a key is refused here, not first by a device. */
 function onlineAuthority(keys: readonly PublicKey[]): RoleAuthority {
   return { keys: keys.map((key) => parsePublicKey(key).key), threshold: keys.length }
 }

@@ -1,4 +1,4 @@
-/** `seaworthy variable …`: what applications are told, and need not be kept secret. */
+/** `seaworthy variable …`: settings of applications that need not be secret. */
 import type { Command } from 'commander'
 import type { VariableView } from '@seaworthy/api/variables'
 import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'

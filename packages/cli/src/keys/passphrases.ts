@@ -8,8 +8,7 @@ const passphraseBytesMax = 4096
 
 /**
  * The first line, without its end and without a byte order mark in front. Throws `CliError` where
- * that is empty, too long, or was not UTF-8: a character that was lost on the way would make
- * another passphrase of it.
+ * that is empty, too long, or was not UTF-8: a lost character would make it another passphrase.
  */
 export function readPassphrase(text: Uint8Array | string, from: string): string {
   const refuse = (why: string): never => {

@@ -8,8 +8,8 @@ export interface BarPart {
 }
 
 /**
- * `width` characters: a share of `total` for each part, the rest `.`. What is not zero shows, as
- * far as there is room; a bar is full only when nothing is left.
+ * `width` characters: a share of `total` for each part, the rest `.`. Whatever is not zero is
+ * visible, as far as there is room, and a bar is full only when nothing is left.
  */
 export function drawBar(parts: readonly BarPart[], total: number, width: number): string {
   const counted = parts.reduce((sum, { count }) => sum + count, 0)

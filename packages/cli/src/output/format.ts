@@ -20,7 +20,9 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${byteUnits[unit]!}`
 }
 
-/** Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. Begun seconds do not count. */
+/**
+ * Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. Fractions of a second are dropped.
+ */
 export function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < 60) return `${seconds}s`

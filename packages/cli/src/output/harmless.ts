@@ -1,13 +1,13 @@
 /**
- * The last gate before a terminal. Whoever makes a line cleans what came from elsewhere; what was
- * forgotten there does not pass here. Only our own colours do.
+ * The last gate before a terminal. Code that makes a line cleans what came from elsewhere; anything
+ * it forgot is stopped here. Only our own colours pass.
  */
 import { printable, writeOut } from '@seaworthy/std/printable'
 import { paintCodes } from './paint.ts'
 
 const ownColours = new RegExp(`(\\u001b\\[(?:${paintCodes.join('|')})m)`)
 
-/** The line in which all that could steer a terminal is written out, but for our own colours. */
+/** The line with everything that could steer a terminal written out, except our own colours. */
 export function harmlessLine(line: string): string {
   return line
     .split(ownColours)

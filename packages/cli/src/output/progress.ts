@@ -22,7 +22,7 @@ export function createProgress(options: {
   title: string
   screen: Screen
   clock: Clock
-  /** Whether nothing is drawn, as with `--json`, where nobody reads along. */
+  /** Whether nothing is drawn, as with `--json`, where nobody is watching. */
   isQuiet?: boolean
 }): Progress {
   const { screen, clock } = options

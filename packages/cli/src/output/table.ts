@@ -7,9 +7,7 @@ export interface Column<Row> {
   align?: 'left' | 'right'
   /** Columns that give up width first when the terminal is narrow; others are never cut. */
   isShrinkable?: boolean
-  /**
-   * Columns that people miss least, which are left out before any is cut, the last of them first.
-   */
+  /** The least important columns, which are left out before any is cut, the last of them first. */
   isDroppable?: boolean
 }
 
@@ -100,7 +98,7 @@ export function formatFields(fields: readonly (readonly [string, string | undefi
   return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 1)} ${harmless(value)}`)
 }
 
-/** A list may have more rows than a call has room for arguments. */
+/** A list may have more rows than a call can take arguments. */
 function widestOf(widths: readonly number[]): number {
   return widths.reduce((widest, width) => Math.max(widest, width), 0)
 }

@@ -1,7 +1,7 @@
 /**
  * The memory that makes rewriting history visible: the last checkpoint believed, per server,
  * compared at every contact. A checkpoint that contradicts it is kept beside it as evidence, and
- * nothing goes on.
+ * the command ends.
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ export interface LogComparison {
 /**
  * Fetches the checkpoint and compares it with the one remembered: the same size needs the same
  * root, a larger one a consistency proof, a smaller one is refused. Remembers nothing. Throws where
- * neither can be said, for a wrong signature or a missing tile.
+ * it cannot tell, because of a wrong signature or a missing tile.
  */
 export async function compareLog(settings: LogSettings): Promise<LogComparison> {
   const path = checkpointPath(settings)

@@ -1,5 +1,5 @@
 /**
- * Files that survive a crash whole, and bounded reads. Only its owner can read what is written
+ * Files that survive a crash whole, and bounded reads. Only the owner can read what is written
  * here, unless a mode says otherwise.
  */
 import { constants } from 'node:fs'

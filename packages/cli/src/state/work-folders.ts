@@ -44,7 +44,7 @@ async function sweepWorkFolders(parent: string, now: Date): Promise<void> {
       if (now.getTime() - (await newestChangeMs(folder)) < untouchedMs) continue
       await rm(folder, { recursive: true, force: true })
     } catch (error) {
-      // Another command sweeps at the same time.
+      // Another command is sweeping at the same time.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     }
   }

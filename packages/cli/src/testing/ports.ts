@@ -5,7 +5,7 @@ import type { KeyFileCost } from '@seaworthy/trust/keys'
 import type { CliPorts, Screen } from '../ports.ts'
 import { runCli } from '../program.ts'
 
-/** The least that a key file may cost: what tests prove with their keys does not depend on it. */
+/** The lowest cost that a key file may have: no test depends on it. */
 const cheapKeyFileCost: KeyFileCost = { memoryKiB: 8192, passes: 1, parallelism: 1 }
 
 export interface RecordingScreen extends Screen {

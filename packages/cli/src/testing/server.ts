@@ -76,8 +76,8 @@ function runServer({ launcher, env }: Launch, folder: string, listen: string) {
   return {
     async ready() {
       for (let waitedMs = 0; waitedMs < startMsMax && child.exitCode === null; waitedMs += 100) {
-        // The file is absent until the server answers; what keeps it away shows when the time is up
-        // or the process ends.
+        // The file is absent until the server answers. The reason shows when the time is up or the
+        // process ends.
         const ready = await readFile(readyFile, 'utf8').catch(() => undefined)
         if (ready !== undefined && ready.trim() !== '') {
           return JSON.parse(ready) as { url: string; pin: string; tokenFile: string }

@@ -1,4 +1,4 @@
-/** What somebody finds who has stolen all files of a server. */
+/** What a thief of all files of a server finds. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base64Encode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'

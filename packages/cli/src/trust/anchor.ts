@@ -23,7 +23,7 @@ export interface Anchor {
 }
 
 /**
- * A moment that has certainly passed when this program runs: the floor of the first verified time.
+ * An instant that is certainly past when this program runs: the floor of the first verified time.
  */
 export const builtAt = new Date('2026-01-01T00:00:00Z')
 const stateBytesMax = 256 * 1024 * 1024

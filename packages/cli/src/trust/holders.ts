@@ -9,8 +9,8 @@ export interface Holder {
 }
 
 /**
- * Every key that signed metadata names, with the roles it speaks for: whoever leaves must leave
- * each of them.
+ * Every key that signed metadata names, with the roles it speaks for: a holder who leaves must be
+ * removed from each of them.
  */
 export async function findHolders(current: CurrentMetadata): Promise<Holder[]> {
   const rolesOf = new Map<string, string[]>()
@@ -30,7 +30,7 @@ export async function removedKeys(before: RoleAuthority, after: RoleAuthority): 
   return all.filter((id) => !kept.has(id))
 }
 
-/** A key that leaves one role goes on speaking for every other that names it. */
+/** A key removed from one role still speaks for every other role that names it. */
 export function describeStays(
   role: string,
   removed: readonly string[],

@@ -59,7 +59,7 @@ export async function readOfflineProposal(
 
 /**
  * What is typed in place of a proposal may be a file or a misspelt id: both errors say what is
- * taken.
+ * accepted.
  */
 async function readProposalFile(path: string): Promise<Proposal> {
   let bytes: Uint8Array
@@ -80,7 +80,7 @@ async function readProposalFile(path: string): Promise<Proposal> {
   }
 }
 
-/** A refusal of what a file holds, which says of which file. */
+/** A refusal of a file's content that names the file. */
 export function namingFile(path: string, error: unknown): unknown {
   if (!(error instanceof Refusal) || error.code !== 'proposal_malformed') return error
   return new Refusal<ProposalRefusal>('proposal_malformed', `${path}: ${error.message}`, {

@@ -374,7 +374,7 @@ function mediaTypeOf(bytes: Uint8Array): string {
   try {
     manifest = parseJson(bytes)
   } catch {
-    // The parser says what is wrong, after the digest was found right.
+    // The parser says what is wrong, once the digest has been verified.
     return mediaTypes.index
   }
   const type =

@@ -109,7 +109,7 @@ export async function submitSignatures(
   return view
 }
 
-/** A proposal as the server holds it; nothing of it is believed before it was checked. */
+/** A proposal as the server holds it; nothing in it is believed before it has been checked. */
 export async function fetchProposal(
   session: Session,
   proposalId: string,

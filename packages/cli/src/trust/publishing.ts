@@ -1,4 +1,4 @@
-/** Has the server publish a proposal, and believes that it did only once that was verified. */
+/** Has the server publish a proposal, and believes that it did only after verifying it. */
 import { TrustError } from '@seaworthy/std/refusal'
 import type { ProposalView } from '@seaworthy/api/proposals'
 import { applyProposal } from '@seaworthy/api/proposals'

@@ -367,8 +367,8 @@ function describeChanged({ before, after }: PlatformChange['changed'][number]): 
 const spelledMax = 40
 
 /**
- * The line, and what its characters are that an ASCII letter could be taken for: `арр` in Cyrillic
- * letters looks like `app`. What a device runs is never told by its looks alone.
+ * The line, followed by the names of its characters that look like ASCII letters: `арр` in Cyrillic
+ * letters looks like `app`. What a device runs must not be identified by its looks alone.
  */
 function spelledOut(line: string): string {
   const shown = harmless(line)
@@ -383,8 +383,8 @@ function spelledOut(line: string): string {
 }
 
 /**
- * A path as it is, or in quotes where blanks, quotes or backslashes could pass for what stands
- * around it.
+ * A path as it is, or in quotes where its blanks, quotes or backslashes could be mistaken for the
+ * text around it.
  */
 function showPath(path: string): string {
   return /[\s"\\]|[:!]$/.test(path) ? JSON.stringify(path) : path

@@ -100,9 +100,9 @@ async function viewOf(client: TufClient, anchor: Anchor): Promise<RepositoryView
 }
 
 /**
- * Like `openRepository`, but for changes to nothing but the root. They have to be possible when
- * nothing else can be verified, not even the audit log, because they put an end to stolen, lost and
- * mistaken online keys. Only the roots are seen then, and a warning says so.
+ * Like `openRepository`, but for changes to nothing but the root. They must be possible when
+ * nothing else can be verified, not even the audit log, because they are how stolen, lost and
+ * mistaken online keys are replaced. Only the roots are seen then, and a warning says so.
  */
 export async function openForRoot(context: Context, session: Session): Promise<RepositoryView> {
   try {
@@ -173,8 +173,8 @@ export function requireFresh(
 async function loadRoles(client: TufClient, wanted: readonly string[] | 'all'): Promise<void> {
   const products = delegatedNames(await readTrusted(client), 'targets')
   for (const product of products) {
-    // Searching for a release that no channel can have leads through the product's own role and
-    // loads it.
+    // Searching for a release that cannot exist leads through the product's own role and so loads
+    // it.
     await client.findTarget(`${product}/-/-`).catch((error: unknown) => {
       if (!isTrustError(error, 'target_unknown')) throw error
     })

@@ -75,9 +75,9 @@ function requireChecked(unchecked: readonly string[], isAccepted: boolean | unde
 }
 
 /**
- * What a long list left out is not passed over: whoever is asked may look at it first, and reads in
- * the question that they did not. Where nobody is asked it is printed, so that the record of a
- * signature holds everything that was signed.
+ * What a long list left out is not passed over: the signer may look at it first, and the question
+ * says if they did not. Where nobody is asked it is printed, so that the record of a signature
+ * holds everything that was signed.
  */
 async function offerLeftOut(
   context: Context,

@@ -1,7 +1,7 @@
 /**
- * Which word of a device counts. A device signs what is new about it, and repeats that unsigned
- * while nothing changes; what it says without its signature is the word of its fetcher, or of
- * whoever has its token. So an unsigned report may repeat what was signed, and add what does no
+ * Which statements of a device count. A device signs what is new about it, and repeats that
+ * unsigned while nothing changes; what it says without its signature is the word of its fetcher, or
+ * of whoever has its token. So an unsigned report may repeat what was signed, and add what does no
  * harm: times, progress, which boot it is, which agent. Pure; no signature is verified here.
  */
 
@@ -94,7 +94,7 @@ export function wordOf(sequence: number): SignedSequence {
   return sequence as SignedSequence
 }
 
-/** What a device has said that never signed anything. */
+/** What counts as said by a device that has never signed anything. */
 function unsaid({ platform }: Statement): Statement {
   return {
     sequence: 0,
@@ -107,7 +107,7 @@ function unsaid({ platform }: Statement): Statement {
   }
 }
 
-/** The same number too: an offer that is made on the report must not look older than it is. */
+/** It must have the same number too: an offer made on the report must not look older than it is. */
 function repeats(report: Statement, newest: Statement): boolean {
   return (
     report.sequence === newest.sequence &&

@@ -18,8 +18,8 @@ export interface DdiAction {
   readonly state: DdiActionState
   readonly isCancelRejected: boolean
   /**
-   * The time since when the client is asked to cancel. For a client that refused to, the time when
-   * it last said anything about the action.
+   * When the client was asked to cancel. For a client that refused to, the time when it last said
+   * anything about the action.
    */
   readonly cancelAskedAt: Date | null
   readonly statusesCount: number
@@ -154,7 +154,7 @@ function note(action: DdiAction, { details }: Feedback, now: Date): DdiAction {
     statusesCount: action.statusesCount + 1,
     messages: [...said, ...action.messages].slice(0, messagesKeptMax),
     changedAt: now,
-    // For a client that refused to cancel, each feedback starts its time anew.
+    // Each feedback of a client that refused to cancel starts its time anew.
     cancelAskedAt: action.isCancelRejected ? now : action.cancelAskedAt,
   }
 }

@@ -7,8 +7,8 @@ import type { CheckInFacts, HeldBack } from '../rollouts/rollout.ts'
 import type { DdiAction } from './ddi-feedback.ts'
 
 /**
- * The client only told something and asked for nothing. That is never answered with an offer, so
- * none is made.
+ * The client reported something and asked for nothing. Such a request is never answered with an
+ * offer, so none is made.
  */
 export const notAsked: HeldBack = { reason: 'not_asked', exceptSha256: null }
 

@@ -1,4 +1,4 @@
-/** Whether a rollout of a release may begin: one rule for a trial and for the creation. */
+/** Whether a rollout of a release may begin: one rule for a dry run and for the creation. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
@@ -7,8 +7,8 @@ import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy } from './rollout.ts'
 
 /**
- * Throws unless the release is what the rollout is to bring: a security release in an emergency,
- * and on a way back one that devices with the bad release accept. Throws `release_not_security`,
+ * Throws unless the release suits the rollout: an emergency needs a security release, and a signed
+ * rollback one that devices with the bad release accept. Throws `release_not_security`,
  * `way_back_not_possible`.
  */
 export function checkRelease(
@@ -38,8 +38,8 @@ export function checkRelease(
 
 /**
  * Throws unless the release is newer than the baseline and than what other rollouts of the fleet
- * bring; an emergency rollout overtakes those. The rollout that a way back leads away from does not
- * count. Throws `rollout_exists`, `release_not_newer`.
+ * bring; an emergency rollout overtakes those. The rollout that a signed rollback leads away from
+ * does not count. Throws `rollout_exists`, `release_not_newer`.
  */
 export function checkNewer(
   release: ReleaseFacts,

@@ -45,7 +45,7 @@ export function createMemberCounter(
   now: Date,
 ): MemberCounter {
   const { waves } = rollout.policy
-  // Which place is the first is known only once all devices were counted.
+  // The first place is known only once all devices have been counted.
   const byShare = { ...rollout, firstPlace: null }
   const firstPercent = waves.findIndex(({ members }) => members.kind === 'percent')
   const heard = waves.map(() => 0)
@@ -55,7 +55,7 @@ export function createMemberCounter(
 
   const note = (deviceId: string, wave: number | null, isWaiting: boolean) => {
     const isByPercent = wave !== null && waves[wave]!.members.kind === 'percent'
-    // A device that a tag or a count has taken is not part of a share of the fleet.
+    // A device that is in a wave by tag or by count is not part of a share of the fleet.
     const isOther = !isByPercent && (!isWaiting || (wave !== null && wave < firstPercent))
     if (firstPercent === -1 || isOther) return
     const place = placeOf(rollout.id, deviceId)

@@ -11,7 +11,7 @@ import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts
 /** The facts of a sentence, by name. */
 export type Values = Readonly<Record<string, string | number | boolean | Date | null>>
 
-/** How far a wave is from passing its gate. */
+/** What a wave still lacks to pass its gate. */
 type Standing =
   | { readonly standing: 'contradictory'; readonly contradiction: string }
   | {

@@ -1,4 +1,4 @@
-/** Why a wish about a rollout is refused. */
+/** Why a request about a rollout is refused. */
 export type RolloutRefusal =
   | 'rollout_not_found'
   | 'rollout_not_active'

@@ -166,7 +166,7 @@ export interface WaveProgress {
    */
   readonly failedCount: number
   /**
-   * The failed ones that a person accepted by resuming; gates, budget and safe mode leave them out.
+   * The failures that a person accepted by resuming; gates, budget and safe mode leave them out.
    */
   readonly failuresAcceptedCount: number
   /**

@@ -38,7 +38,7 @@ export interface Settled {
 export function settleRollouts(situation: Situation, batch: readonly CheckInFacts[]): Settled {
   const { rollouts, now } = situation
   const ranked = [...rollouts]
-  // Follows each change of `ranked`.
+  // It is the situation as each change of `ranked` leaves it.
   const current: Situation = { ...situation, rollouts: ranked }
   const changes: UpdateChange[] = []
   const answers = new Map<string, Answer>()

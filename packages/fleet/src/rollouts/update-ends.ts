@@ -6,7 +6,7 @@ export function isEnd(state: string): state is UpdateEnd {
   return (updateEnds as readonly string[]).includes(state)
 }
 
-/** Whether the device said by its own word that the release did not stay. */
+/** Whether the device itself reported that the release did not stay. */
 export function isToldFailure<U extends { readonly state: string }>(
   update: U,
 ): update is U & { readonly state: 'rolled_back' | 'failed' } {

@@ -10,7 +10,10 @@ export interface WaveCounts {
   readonly healthy: number
   /** Failures that no person has accepted. */
   readonly failed: number
-  /** Failures that a person accepted; every share leaves them out, above and below the line. */
+  /**
+   * Failures that a person accepted; every share leaves them out, in its numerator and its
+   * denominator.
+   */
   readonly accepted: number
   /**
    * Devices that are heard from and were not offered anything yet: at least and at most, because

@@ -149,7 +149,7 @@ function tell(
   }
 }
 
-/** What is known of a device that is still to ask for its release. */
+/** What is known of a device that has yet to ask for its release. */
 type Hearsay =
   | {
       readonly heardAt: Date | null

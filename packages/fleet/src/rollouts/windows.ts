@@ -56,7 +56,7 @@ export function windowAt(
   }
 }
 
-/** Whether the window is open, without an object for each call: what a check-in asks. */
+/** Whether the window is open. Every check-in asks this, so a call makes no object. */
 export function isWindowOpen(
   windows: Windows,
   deviceTags: Readonly<Record<string, string>>,

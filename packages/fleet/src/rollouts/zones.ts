@@ -10,12 +10,12 @@ export interface WindowSpell {
   readonly fromMs: number
   readonly untilMs: number
   readonly isOpen: boolean
-  /** False when nothing changes within the time looked ahead. */
+  /** False when nothing changes within the time that is searched. */
   readonly changes: boolean
 }
 
 export interface Zones {
-  /** How far wall clocks there are ahead of UTC, in milliseconds. */
+  /** How far the zone's wall clock is ahead of UTC, in milliseconds. */
   offsetMs(zone: string, atMs: number): number
   isZone(zone: string): boolean
   /** The spells found last, by zone. */

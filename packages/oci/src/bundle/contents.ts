@@ -97,13 +97,13 @@ export interface BundleContents {
    * too long to be one.
    */
   manifest: Uint8Array | undefined
-  /** What else lies at that path, which no device accepts. */
+  /** What is wrong with the entry at that path, which no device accepts. */
   manifestFault: string | undefined
 }
 
 /**
- * Reads the layer to its end, verified. Throws what `unpackBundle` throws; nothing of what
- * `onEntry` got counts then.
+ * Reads the layer to its end, verified. Throws what `unpackBundle` throws; whatever `onEntry` was
+ * given must then be ignored.
  */
 export async function computeBundleContents(options: {
   source: AsyncIterable<Uint8Array>

@@ -1,7 +1,7 @@
 /**
  * Where a zstd frame ends (RFC 8878, section 3.1.1), found without decompressing it. A layer is one
- * frame and nothing else. A decoder alone cannot hold that rule: some go on with the next frame,
- * some stop, and Node does the one or the other by how the bytes are cut into pieces.
+ * frame and nothing else. A decoder alone cannot enforce that: some go on with the next frame, some
+ * stop, and Node does one or the other depending on how the bytes are cut into pieces.
  */
 
 /** Takes the bytes piece by piece, each one looked at once. */
@@ -24,7 +24,7 @@ export function createFrameScanner(): FrameScanner {
   let hasChecksum = false
   let state: 'start' | 'block' | 'last' | 'broken' = 'start'
 
-  /** Reads the magic number and the byte that says what the rest of the header has. */
+  /** Reads the magic number and the byte that describes the rest of the header. */
   function takeStart(): void {
     const descriptor = collected[4]!
     const isSingleSegment = (descriptor & 0x20) !== 0

@@ -68,8 +68,8 @@ function seconds(value: unknown, name: string, preset: number): number {
 }
 
 /**
- * Longest text with its values filled in: a value may be long and be named often. The system takes
- * not much more at once.
+ * Longest text with its values filled in: a value may be long and be named often. The system
+ * accepts little more than that.
  */
 const filledLengthMax = 64 * 1024
 
@@ -94,7 +94,7 @@ function substitute(text: string, environment: Environment): string {
   return filled + text.slice(at)
 }
 
-/** The place of each `${NAME}`. A builder chooses the text: each character is looked at once. */
+/** The place of each `${NAME}`. A builder chooses the text, so each character is read only once. */
 function* placeholders(text: string): Generator<{ begin: number; end: number }> {
   for (let at = 0; ;) {
     const begin = text.indexOf('${', at)
@@ -196,7 +196,7 @@ function listNeeded([program = '', first = '']: readonly string[]): {
     ...(interpreter.test(program) ? [{ path: first, isProgram: false }] : []),
   ].filter(
     ({ path, isProgram }) =>
-      // What the device finds by itself, or names by its own values, is not looked for here.
+      // What the device finds by itself, or names with its own values, is not checked here.
       !hasPlaceholder(path) &&
       !path.startsWith('/') &&
       (isProgram ? path.includes('/') : path.startsWith('./')),

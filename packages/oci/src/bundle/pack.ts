@@ -217,7 +217,7 @@ async function* readFileExactly(
   }
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW
   const file = await open(`${folder}/${entry.path}`, flags).catch((cause: unknown) => {
-    // Gone, or a link by now: it was a file when the folder was read.
+    // It was a file when the folder was read, and is gone or a link by now.
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(findSystemCode(cause) ?? '')) return changed(cause)
     const why = describeSystemError(cause)
     if (why === undefined) throw cause

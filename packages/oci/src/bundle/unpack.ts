@@ -26,7 +26,7 @@ export interface UnpackOptions {
  * Returns only when the source was exactly the expected content, was one zstd frame and nothing
  * else, and all of it went to the sink. Throws `TrustError<ContentFault>` when the bytes are not
  * the expected ones, whatever else is wrong with them; `Refusal<TarRefusal | UnpackRefusal>` when
- * the right bytes are no good bundle; errors of source and sink as they are. After a throw
+ * the right bytes are not a valid bundle; errors of source and sink as they are. After a throw
  * everything that went to the sink must be thrown away.
  */
 export async function unpackBundle({

@@ -35,7 +35,7 @@ interface Edges {
   readonly named: readonly Digest[]
 }
 
-/** The manifests of a repository; nobody can know what a damaged one names. */
+/** The manifests of a repository; it cannot be known what a damaged one names. */
 type Manifests = Map<Digest, Edges | 'damaged'>
 /** The manifests by repository. */
 type Graph = Map<string, Manifests>
@@ -208,7 +208,7 @@ export async function requireClosure(
   store: RegistryStore,
   repository: string,
   digest: Digest,
-  /** Aborted when nobody waits for it any more: then it throws the reason. */
+  /** Aborted when nobody waits for the result any more; the call then throws the reason. */
   leaving?: AbortSignal,
 ): Promise<void> {
   const seen = new Set<Digest>()

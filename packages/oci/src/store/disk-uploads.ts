@@ -113,7 +113,8 @@ export function createDiskUploads(
       const batch = waiting.take()
       await writing
       if (batch.length > 0) writing = writeAll(file, batch)
-      // It is awaited before the next write; until then its rejection is not unhandled.
+      // It is awaited before the next write; this keeps a rejection until then from counting as
+      // unhandled.
       writing.catch(() => {})
       digester.update(batch)
     }
@@ -130,7 +131,7 @@ export function createDiskUploads(
           flushedBytes = received
           await flushing
           flushing = file.datasync()
-          // It is awaited before the next flush and at the end.
+          // It is awaited before the next flush and at the end, where its rejection is handled.
           flushing.catch(() => {})
         }
         if (ports.clock.monotonicMs() - touchedAtMs > touchEveryMs) {

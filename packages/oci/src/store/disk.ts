@@ -363,7 +363,8 @@ async function* readAhead(
       if (bytesRead === 0) throw damaged()
       position += bytesRead
       next = position < end ? readAt(position) : undefined
-      // It is awaited in the next round; until then its rejection is not unhandled.
+      // It is awaited in the next round; this keeps a rejection until then from counting as
+      // unhandled.
       next?.catch(() => {})
       yield buffer.subarray(0, bytesRead)
     }

@@ -206,7 +206,7 @@ export async function requireChildren(
   }
 }
 
-/** Far more signatures and attestations than anybody attaches, and few enough to list. */
+/** More signatures and attestations than anybody attaches, and few enough to list. */
 const referrersMax = 10_000
 
 /**

@@ -106,7 +106,7 @@ export function readLinks(tree: Tree): Links {
     return { place, beyond, links, follows, waiting }
   }
 
-  // A circle is a link that is followed too deep.
+  // A circle shows as a link that is followed too deep.
   const follow = (link: Place, depth: number): End | undefined => {
     if (link.end !== undefined) return link.end
     if (depth === followsMax) return undefined

@@ -1,4 +1,4 @@
-/** Why nobody may take a device for enrolled. */
+/** Why a device is not accepted as enrolled. */
 import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type EnrolmentCode =

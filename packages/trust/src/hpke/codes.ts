@@ -1,4 +1,4 @@
-/** Why a key for receiving, or a sealed message, is refused. */
+/** Why a receiving key or a sealed message is refused. */
 import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type HpkeCode =

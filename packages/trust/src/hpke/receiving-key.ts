@@ -1,4 +1,4 @@
-/** Keys for receiving: X25519 pairs to which others seal. */
+/** Receiving keys: X25519 pairs to which others seal messages. */
 import { base64Decode } from '@seaworthy/std/bytes'
 import { hpkeError } from './codes.ts'
 

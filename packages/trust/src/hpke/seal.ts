@@ -80,7 +80,7 @@ export async function createEnvelope(
         const ciphertext = sealed.subarray(publicKeyBytes)
         return new Uint8Array(await crypto.subtle.decrypt(parameters, key, ciphertext))
       } catch (cause) {
-        // One code for all of it: which part did not fit is nothing that a sender should learn.
+        // One code for every failure: a sender must not learn which part did not fit.
         throw hpkeError(
           'sealed_not_opened',
           'the sealed message does not open: it is for another key or purpose, or was changed',

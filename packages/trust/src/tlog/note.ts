@@ -101,7 +101,8 @@ export async function parseNoteKey(text: string): Promise<NoteKey> {
 }
 
 /**
- * Puts a signature line under the text for each signer. Text that no reader would take is a bug.
+ * Puts a signature line under the text for each signer. It is a bug to sign text that no reader
+ * would accept.
  */
 export async function signNote(text: string, signers: readonly NoteSigner[]): Promise<string> {
   invariant(isNoteText(text) && signers.length > 0, 'a note has text, a last newline and a signer')

@@ -91,8 +91,8 @@ function formatMarks(marks: StoredMarks): Record<string, string[]> {
 /**
  * Throws for anything that `formatMarks` has not made; the caller turns the error into
  * `state_unreadable`. Earlier versions of this program stored no threshold: one key that is kept
- * then makes the mark count, because a mark too many costs owners a new key, and one too few brings
- * an older release back.
+ * then makes the mark count, because one mark too many costs the owners a new key, and one too few
+ * lets an older release back in.
  */
 function parseMarks(json: JsonValue): StoredMarks {
   if (!isJsonObject(json)) throw new SyntaxError('marks are no object')

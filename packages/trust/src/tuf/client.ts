@@ -56,10 +56,11 @@ export interface TufClientPorts {
 /** What an operator should hear of, though nothing was refused. */
 export type TufNotice =
   /**
-   * The clock stands before what has certainly passed or was verified, which was used in its place.
+   * The clock is behind a time that has certainly passed or was verified; that time was used
+   * instead.
    */
   | { readonly code: 'clock_behind'; readonly byMs: number }
-  /** The clock moved otherwise than time did since the last cycle. */
+  /** The clock has moved by more or less than the time that has passed since the last cycle. */
   | { readonly code: 'clock_jumped'; readonly byMs: number }
   /** One of the two stored generations is gone or broken; the other was used. */
   | { readonly code: 'state_generation_lost' }
@@ -246,9 +247,8 @@ export async function openTufClient(
   })
 
   /**
-   * The earliest time that it can be under this set's root: a wall clock that was set back takes
-   * nothing of the time that has passed since the last cycle, as long as the same online keys
-   * count.
+   * The earliest time it can be under this set's root. While the same online keys count, setting
+   * the wall clock back undoes none of the time that has passed since the last cycle.
    */
   const floorOf = (current: TrustedSet): Date => {
     const { onlineKeysSince } = current
@@ -282,7 +282,8 @@ export async function openTufClient(
       areMarksKnown = true
       isChanged = true
     }
-    // Once, before a further ring is known: only rings that count by now can have signed them.
+    // This runs once, before any further ring is known: only rings known so far can have signed
+    // these floors.
     for (const [role, floor] of earlierFloors) {
       marks.adoptFloor(role, delegatorOf(role) ?? 'root', floor)
     }

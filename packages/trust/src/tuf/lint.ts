@@ -45,12 +45,13 @@ const keysPerFileMax = 1024
 export const integerMax = 2 ** 31 - 1
 /**
  * How far a counter may leap beyond the releases that are listed, or beyond the channel's own
- * highest: more releases than a product ever has, and a small part of all counters there are.
+ * highest: more than a product will ever release, and a small part of the whole range.
  */
 export const counterStepMax = 2 ** 24
 /**
- * The highest counter that proposals give a release, far below the last one there is, which nothing
- * could follow. Only stolen keys sign beyond it, without a proposal; devices take what was signed.
+ * The highest counter that a proposal may give a release. It is far below the last possible
+ * counter, which nothing could follow. Only stolen keys sign beyond it, without a proposal; devices
+ * take what was signed.
  */
 export const counterMax = integerMax - counterStepMax
 const roleName = /^[a-z][a-z0-9._-]*$/
@@ -219,7 +220,7 @@ async function lintKeys(
   if (count > keysPerFileMax) {
     add('keys_too_many', `${count} keys are listed, more than ${keysPerFileMax}`)
   }
-  // So many are not looked at one by one: that would keep whoever reads the file.
+  // So many keys are not checked one by one: a hostile file would keep its reader busy.
   if (crowded.length > 0 || count > keysPerFileMax) return
   const materials = new Map<string, string>()
   for (const [id, key] of Object.entries(keys)) {

@@ -8,8 +8,8 @@ const reserved = ['root', 'targets', 'snapshot', 'timestamp']
 const versionText = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
 /**
- * Whether the text may name a product or a channel: no dots, so that a channel's role splits in one
- * way only.
+ * Whether the text may name a product or a channel: it has no dots, so that a channel's role can be
+ * split in one way only.
  */
 export function isName(text: string): boolean {
   return name.test(text) && !reserved.includes(text)

@@ -34,8 +34,7 @@ export interface PlainClientOptions {
 }
 
 /**
- * Trusts `root` for what it is (`init`), after checking that it is a root and signed by its own
- * keys.
+ * Trusts `root` as the anchor (`init`) once it is known to be a root that its own keys have signed.
  */
 export async function initPlainClient(
   root: Uint8Array,

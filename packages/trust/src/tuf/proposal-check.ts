@@ -176,7 +176,7 @@ function checkReleases(role: string, signed: TargetsSigned, current: CurrentMeta
   const marksBefore = before ? channelMarks(before) : { counterHighest: 0, floorHighest: 0 }
   const highest = highestCounter(kind.product, current)
   for (const { name } of current.roles.get(kind.product)?.signed.delegations?.roles ?? []) {
-    // A channel held back would hide its counters.
+    // A channel left out of the chain would hide its counters.
     if (!current.roles.has(name)) add('role_missing', `the counters of ${name} cannot be seen`)
   }
   for (const [path, target] of Object.entries(signed.targets)) {

@@ -32,7 +32,10 @@ export type ProposalRefusal =
   | 'key_not_authorised'
   /** A signature that is not by its key, or not over this proposal. */
   | 'signature_invalid'
-  /** What was asked for cannot be proposed: a product that is not there, a name that is none. */
+  /**
+   * What was asked for cannot be proposed: a product that does not exist, or a name that is not
+   * allowed.
+   */
   | 'intent_impossible'
 
 /** A release as the publisher knows it; its counter is found when the proposal is built. */

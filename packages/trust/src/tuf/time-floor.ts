@@ -1,6 +1,6 @@
 /**
- * The earliest time that it can be. Three sources are kept apart, because each has a worth of its
- * own: what offline keys signed (the newest root) and the build date, which stand whatever was
+ * The earliest time that it can be. Three sources are kept apart, because each is worth something
+ * else: what offline keys signed (the newest root) and the build date, which stand whatever was
  * stolen; the device's own clock, which may be wrong in both directions; and what the online keys
  * vouched for, which counts only as long as the root lists these keys.
  */

@@ -66,7 +66,7 @@ export class TrustedSet {
   }
 
   /**
-   * Starts from a root that is trusted for what it is: the anchor (5.2). It must still be signed by
+   * Starts from the anchor (5.2), a root that is trusted without proof. It must still be signed by
    * its own keys.
    */
   static async fromRoot(rootBytes: Uint8Array, options: TrustedSetOptions): Promise<TrustedSet> {
@@ -140,8 +140,8 @@ export class TrustedSet {
   }
 
   /**
-   * Ends the roots' part: no newer root exists (5.3.10). Throws `freeze` when the trusted one has
-   * expired.
+   * Ends the update of the roots: no newer one exists (5.3.10). Throws `freeze` when the trusted
+   * one has expired.
    */
   finishRoot(): void {
     this.#refuseExpired(this.#root.signed, 'root')

@@ -58,7 +58,7 @@ async function keysOf(ring: KeyRing): Promise<string[]> {
 /**
  * Whether a ring of `keys` and `threshold` has enough keys of the mark: a threshold of the mark, or
  * of the ring. Either shows that the same holders go on, whether they raise their threshold or
- * lower it. Only the holders of a ring that keeps fewer of them may start again.
+ * lower it. Only a ring that keeps fewer of those keys starts with a clean slate.
  */
 function countsFor(
   mark: Pick<VersionMark, 'keys' | 'threshold'>,
@@ -119,8 +119,8 @@ export class VersionMarks {
 
   /**
    * Takes over a floor of which an earlier version of this program wrote no keys: every ring known
-   * so far may have signed it. A floor too many costs owners new keys, and one too few brings an
-   * older release back.
+   * so far may have signed it. One floor too many costs the owners new keys; one too few lets an
+   * older release back in.
    */
   adoptFloor(role: string, delegator: string, floor: number): void {
     const name = markName(role, delegator)
@@ -136,7 +136,7 @@ export class VersionMarks {
   /**
    * Raises the mark of a version that `ring` has verified, whether it has expired or not, and of
    * the floor that it signs. The version overtakes what every earlier ring has signed, so their
-   * marks rise with it: a ring that comes back brings nothing back.
+   * marks rise with it: a ring that returns cannot bring an older version back.
    */
   async raise(role: string, ring: DelegatedRing, version: number, floor: number): Promise<void> {
     const name = markName(role, ring.delegator)

@@ -74,7 +74,7 @@ async function prepareNodeRed(folder: string, runProgram: RunProgram): Promise<D
       '--fetch-retries=1',
       '--fetch-timeout=60000',
     ])
-    // The files by which npm fetched the application are no part of it.
+    // The files with which npm fetched the application are not part of it.
     await rm(join(folders[version]!, 'package-lock.json'))
     await rm(join(folders[version]!, 'package.json'))
     await describeStart(folders[version]!, nodeRedStart, '/settings')

@@ -1,4 +1,4 @@
-/** The attack on the devices, with everything the server had. */
+/** The attack on the devices, with everything that the server held. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError, reportIt } from '../../failure.ts'

@@ -71,7 +71,8 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
     await untilAborted(ports.signal)
   } finally {
     await processes.stopAll()
-    // A demo that failed can be looked into; one that succeeded leaves nothing behind.
+    // The folder of a demo that failed stays for inspection; one that succeeded leaves nothing
+    // behind.
     if (isOver) await rm(folder, { recursive: true, force: true })
     else context.warn(`Everything the demo did lies in ${folder}.`)
   }

@@ -32,7 +32,7 @@ export interface DeviceStatus {
 
 export interface AppSettings {
   readonly version?: string
-  /** The stand-in tells the digest of the secret that it read. */
+  /** The stand-in reports the digest of the secret that it read. */
   readonly tokenSha256?: string
 }
 
@@ -103,7 +103,7 @@ export async function startDevice(options: {
     try {
       return parseAnyJsonText(await readFile(join(stateDir, 'status.json'), 'utf8')) as DeviceStatus
     } catch {
-      // It is not written yet, or being written.
+      // It has not been written yet, or is just being written.
       return undefined
     }
   }
@@ -114,7 +114,8 @@ export async function startDevice(options: {
       const response = await transport({ method: 'GET', url: `${url}settings` })
       return parseAnyJson(await readBody(response, 1024 * 1024)) as AppSettings
     } catch {
-      // The application does not answer, or not with settings, which is the same for the caller.
+      // The application does not answer, or answers something else, which makes no difference to
+      // the caller.
       return {}
     }
   }

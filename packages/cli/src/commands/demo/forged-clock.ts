@@ -11,7 +11,7 @@ import type { Story } from './scene.ts'
 const answerTimeoutMs = 60_000
 /** How far a signed instant may lift the time of a device whose clock is good (RFD 17). */
 const signedAheadMaxMs = 12 * hourMs
-/** The age of what a device says of itself, on a machine that is busy. */
+/** How old a device's status may be on a busy machine. */
 const toleranceMs = 5 * minuteMs
 
 /**
@@ -42,8 +42,8 @@ export async function forgeClock(
 }
 
 /**
- * Requires, after the owners have replaced both keys, that nothing of the forged time is left and
- * nobody has touched the device.
+ * Requires that nothing of the forged time is left once the owners have replaced both keys,
+ * although nobody has touched the device.
  */
 export async function proveClocks(story: Story, devices: readonly DemoDevice[]): Promise<void> {
   for (const device of devices) {

@@ -1,7 +1,7 @@
 /**
  * The builder that lies about its file tree: a back door in the layer, the honest file list beside
- * it. First the project's own tools are asked to take it; then the server is the builder's
- * accomplice and hands it to the signers as what they are waiting for.
+ * it. First the project's own tools are given it; then the server, the builder's accomplice, hands
+ * it to the signers as what they are waiting for.
  */
 import { hash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'

@@ -8,8 +8,8 @@ import { createServer } from 'node:http'
 export interface Mirror {
   readonly url: string
   /**
-   * Whoever asks gets other bytes from now on, and a connection that breaks off before all of them
-   * are there.
+   * From now on every request gets other bytes, and a connection that breaks off before the last of
+   * them.
    */
   turnHostile(): void
   /** How many downloads the mirror spoiled. */
@@ -28,7 +28,7 @@ export function startMirror(): Promise<Mirror> {
       response.writeHead(404).end()
       return
     }
-    // A device that comes back to continue gets nothing more: what it has already can only be
+    // A device that comes back to continue gets nothing more: what it already has can only be
     // thrown away.
     if (request.headers.range !== undefined) {
       response.destroy()

@@ -15,8 +15,8 @@ export interface Person {
    */
   readonly seaworthy: (...args: readonly string[]) => Promise<string>
   /**
-   * Runs a command that takes its time and passes on its lines; resolves with how it ended, for
-   * example `exit code 0`.
+   * Runs a long command and passes its lines on; resolves with how it ended, for example `exit code
+   * 0`.
    */
   readonly follow: (onLine: (line: string) => void, ...args: readonly string[]) => Promise<string>
 }
@@ -89,7 +89,7 @@ export async function gatherPeople(
           return file
         }),
       )
-      // The last signature that is needed also publishes.
+      // Importing the last signature that is needed also publishes.
       await owner.seaworthy('proposal', 'import', ...signatures)
       if (root === undefined) {
         const status = parseAnyJsonText(

@@ -42,7 +42,7 @@ export async function rollOut(
     if (how === 'exit code 3') return false
     throw new CliError('failed', `the rollout could not be watched (${how})`, { wayOut: reportIt })
   })
-  // A caller that asks how it ended hears of a failure, however late it asks.
+  // The caller learns of a failure whenever it asks how the rollout ended.
   finished.catch(() => {})
   return { id, finished }
 }

@@ -128,8 +128,8 @@ async function playChapters(
 }
 
 /**
- * Proves that every device asked the hostile mirror and left it. Throws when a device did not ask
- * it.
+ * Proves that every device asked the hostile mirror and then turned to the server. Throws when a
+ * device did not ask it.
  */
 async function proveMirror(
   { stage }: Story,
@@ -174,7 +174,7 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
   return { url, listen: address, dataDir, running }
 }
 
-/** Waits for `find` to give something; the end of the server is the end of waiting. */
+/** Waits for `find` to give something, and gives up when the server ends. */
 async function untilThere<T>(
   story: Story,
   running: RunningProcess,
@@ -307,7 +307,7 @@ async function bringDevices(
   await owner.seaworthy(
     ...['provisioning-key', 'create', '--fleet', fleet, '--uses', String(deviceCount)],
     ...['--agent-config', configFile],
-    // The devices prove with it that they were enrolled by these two.
+    // With it, the devices prove that these two enrolled them.
     ...signers.slice(0, 2).flatMap(({ keyFile }) => ['--sign-with', keyFile]),
   )
   const config = parseAnyJsonText(await readFile(configFile, 'utf8')) as object

@@ -170,8 +170,8 @@ async function requireContent(folder: string): Promise<void> {
 }
 
 /**
- * A bundle without `seaworthy.json` is allowed, as files for others to use. Whoever forgot it is
- * warned before any device gets the bundle.
+ * A bundle without `seaworthy.json` is allowed: it is files for other programs. The warning is for
+ * somebody who forgot it.
  */
 async function warnOfNoStart(context: Context, folder: string): Promise<void> {
   const isThere = await lstat(join(folder, bundleManifestName)).then(

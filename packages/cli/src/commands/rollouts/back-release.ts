@@ -63,7 +63,7 @@ export function findVersionBefore(
   wanted: string | undefined,
 ): { version: string; why: string } {
   if (wanted !== undefined) return { version: wanted, why: 'as you said' }
-  // The highest counter counts, as for the fleet's baseline: an older rollout may have ended last.
+  // The highest counter decides, as for the fleet's baseline: an older rollout may have ended last.
   const [earlier] = rollouts
     .filter(
       (one) =>

@@ -116,8 +116,8 @@ function showPlan(context: Context, way: WayBack, policy: Policy): void {
 }
 
 /**
- * Asks the server whether it would begin the rollout. What is still to be signed it does not know
- * yet: it says so last, when nothing else stands against it.
+ * Asks the server whether it would begin the rollout. It does not know yet what is still to be
+ * signed, and says so last, when nothing else prevents the rollout.
  */
 async function requirePossible(
   { client }: Session,
@@ -180,7 +180,7 @@ async function warnOthers(
 
 const visibleMsMax = 15_000
 
-/** What was published a moment ago reaches every process of the server a moment later. */
+/** A publication takes a moment to reach every process of the server. */
 async function createPatiently(
   context: Context,
   { client }: Session,

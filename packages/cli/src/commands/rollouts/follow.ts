@@ -25,14 +25,14 @@ type Ports = Pick<CliPorts, 'clock' | 'sleep' | 'signal'>
 
 export interface Display {
   state(watched: Watched, isChanged: boolean): void
-  /** Draws again because time has passed, and nothing else. */
+  /** Draws again because time has passed, although nothing else has changed. */
   redraw(watched: Watched): void
   trouble(why: string): void
 }
 
 export interface Followed {
   client: ApiClient
-  /** Called before the next question once the server was away. */
+  /** Called before the next request once the server has been away. */
   recheck: () => Promise<unknown>
   rolloutId: string
   show: Display

@@ -18,7 +18,7 @@ export async function watchRollout(context: Context, rolloutId: string): Promise
   await withSession(context, async (session) => {
     const outcome = await followRollout(context.ports, {
       client: session.client,
-      // A server that was away may have come back with another history.
+      // A server that was away may come back with another history.
       recheck: () => checkLog(logSettings(context, session)),
       rolloutId,
       show: createDisplay(context),

@@ -27,7 +27,7 @@ export class ObjectStoreError extends Error {
     this.fault = fault
   }
 
-  /** Whether the same request may well succeed a little later. */
+  /** Whether the same request is likely to succeed a little later. */
   get isPassing(): boolean {
     return this.fault === 'busy' || this.fault === 'unreachable'
   }

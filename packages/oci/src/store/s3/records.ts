@@ -53,8 +53,8 @@ export interface Kept<T> {
 
 const recordBytesMax = 16 * 1024 * 1024
 /**
- * A record is marked as used at most once in this time; a sweep takes every mark for one that is
- * this much younger.
+ * A record is marked as used at most once in this time; a sweep treats every mark as this much more
+ * recent.
  */
 const useStepMs = 10 * 60_000
 

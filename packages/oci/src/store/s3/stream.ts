@@ -34,7 +34,8 @@ export async function writeStream(
     // One part is on its way while the next one comes in.
     await etags.at(-1)
     const writing = client.writePart(key, partsId, etags.length + 1, part)
-    // It is awaited before the next part and at the end; until then its rejection is not unhandled.
+    // It is awaited before the next part and at the end; this keeps a rejection until then from
+    // counting as unhandled.
     writing.catch(() => {})
     etags.push(writing)
   }
