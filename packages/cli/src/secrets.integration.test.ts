@@ -13,13 +13,14 @@ import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import type { EnrolmentKey } from '@seaworthy/trust/enrolment'
 import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
+import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import { registerDevices } from './testing/devices.ts'
 import type { Fake, Lie } from './testing/lying-server.ts'
-import { lyingTransport } from './testing/lying-server.ts'
+import { changeEnrolments, changeProduct, lyingTransport } from './testing/lying-server.ts'
 import type { JoinKeys, Receiver } from './testing/receivers.ts'
 import { addReceiver, readSettings } from './testing/receivers.ts'
 import { openFileScope } from './testing/scope.ts'
@@ -223,9 +224,22 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
     return list.map((one) => one.waiting)
   }
   assert.deepEqual(await waiting(), [1])
+  const shown = async () => {
+    type Shown = { devices: { deviceId: string; arrival: string }[] }
+    const { devices } = await ann.json<Shown>('secret', 'show', 'TOKEN', ...inFleet)
+    return Object.fromEntries(devices.map((one) => [one.deviceId, one.arrival]))
+  }
+  const [firstId, secondId] = [first.device.id, second.device.id]
+  assert.deepEqual(await shown(), { [firstId]: 'not_seen_since', [secondId]: 'not_accepted' })
   const sealed = await ann.ok('secret', 'seal', ...inFleet, '--accept-new', '1')
   assert.match(sealed, /Sealed TOKEN to 1 device/)
   assert.deepEqual(await waiting(), [0])
+  await waitUntil('the first device has asked since', async () => {
+    await first.device.ask()
+    return (await shown())[firstId] === 'asked_since'
+  })
+  assert.equal((await shown())[secondId], 'not_seen_since')
+  assert.match(await ann.ok('secret', 'show', 'TOKEN', ...inFleet), / 1 +sealed to it, but/)
   assert.match(await ann.ok('secret', 'seal', ...inFleet), /Nothing is missing/)
   assert.deepEqual(await readSettings(second), { COLOUR: 'red', TOKEN: 'of the fleet' })
 
@@ -252,30 +266,10 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   for (let i = 0; i < 3; i++) {
     await ann.ok('secret', 'set', `BIG_${i}`, ...inFleet, ...(await write('x'.repeat(16_384))))
   }
-  const full = await ann.fails(
-    3,
-    'secret',
-    'set',
-    'BIG_3',
-    ...inFleet,
-    ...(await write('x'.repeat(16_384))),
-  )
+  const big = await write('x'.repeat(16_384))
+  const full = await ann.fails(3, 'secret', 'set', 'BIG_3', ...inFleet, ...big)
   assert.match(full, /\(configuration_too_large\)/)
 })
-
-interface Listed {
-  items: EnrolmentView[]
-  next: null
-}
-
-/** The list of enrolments as the server changes it. */
-const changeList =
-  (change: (items: EnrolmentView[]) => readonly object[]): Lie =>
-  ({ method, url }, text) => {
-    if (method !== 'GET' || !url.includes('/enrolments')) return undefined
-    const list = JSON.parse(text) as Listed
-    return JSON.stringify({ ...list, items: change(list.items) })
-  }
 
 /** Runs what must be refused by this code, while the server lies. */
 async function refusesLie(code: string, told: Lie, ...args: string[]): Promise<void> {
@@ -314,7 +308,7 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
 
   const set = await write('three')
   const own = ['secret', 'set', 'OWN', '--device', first.device.id, '--file', ann.file('word')]
-  const swap = changeList((items) =>
+  const swap = changeEnrolments((items) =>
     items.map((one) => {
       const { id } = one.deviceId === first.device.id ? thief.device : first.device
       if (one.deviceId === second.device.id) return one
@@ -331,12 +325,12 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   const shown = await captureList('harbour')
   const { publicKey } = shown.find(({ deviceId }) => deviceId === first.device.id)!
   const exchanged = await enrol(enrolmentKey, { publicKey, receivingKey })
-  const exchange = changeList((items) =>
+  const exchange = changeEnrolments((items) =>
     items.map((one) => (one.deviceId === first.device.id ? { ...one, enrolment: exchanged } : one)),
   )
   await refusesLie('reader_exchanged', exchange, ...set)
   // It shows a device under a second id, or another device where one is asked for by its id.
-  const twice = changeList((items) =>
+  const twice = changeEnrolments((items) =>
     items.map((one) => ({ ...items[0]!, deviceId: one.deviceId })),
   )
   await refusesLie('reader_twice', twice, ...set)
@@ -368,7 +362,7 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
     sealed.push(typeof body === 'string' ? body : utf8Decode(body as Uint8Array))
     return JSON.stringify({ count: 1 })
   }
-  lie = changeList(() => shown)
+  lie = changeEnrolments(() => shown)
   const back = await ann.fails(3, ...set)
   assert.match(
     back,
@@ -384,17 +378,10 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   for (const { device } of [first, second]) assert.ok(!sealed[0]!.includes(device.id))
 })
 
-const changeProduct =
-  (fleet: string, product: string): Lie =>
-  ({ url }, text) =>
-    url.endsWith(`/fleets/${fleet}`)
-      ? JSON.stringify({ ...(JSON.parse(text) as object), product })
-      : undefined
-
 /** What the server lists now. */
 async function captureList(fleet: string): Promise<EnrolmentView[]> {
   let seen: EnrolmentView[] = []
-  lie = changeList((items) => (seen = items))
+  lie = changeEnrolments((items) => (seen = items))
   await ann.ok('reader', 'list', '--fleet', fleet)
   lie = undefined
   return seen

@@ -1,6 +1,6 @@
 /** `seaworthy secret …`: secrets that only enrolled devices can read. */
 import type { Command } from 'commander'
-import type { SecretView } from '@seaworthy/api/secrets'
+import { listDevices } from '@seaworthy/api/devices'
 import { listSecrets, removeSecret, setSecret } from '@seaworthy/api/secrets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { createSecretEnvelope, secretBytesMax } from '@seaworthy/trust/secrets'
@@ -11,14 +11,15 @@ import { CliError } from '../failure.ts'
 import { ensureHolderKey } from '../keys/holder-key.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
+import type { SecretArrival } from '../readers/arrivals.ts'
+import { followSecret, isSealedTo } from '../readers/arrivals.ts'
 import type { ReaderChoice } from '../readers/choose.ts'
-import { chooseReaders, nameDevice } from '../readers/choose.ts'
+import { chooseReaders, judgeFleet, nameDevice } from '../readers/choose.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
-import { withSession } from '../session.ts'
+import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
 import { readFileOrInput } from '../state/files.ts'
-import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { copyBinding, copyOf, sealToDevices } from '../trust/sealing.ts'
 import { addAcceptNewOption } from './readers.ts'
@@ -38,6 +39,11 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     .description('list secrets and how many devices wait for them; never their values')
     .action(async (options: SettingOptions, command: Command) =>
       list(createContext(ports, command), options),
+    )
+  addScopeOptions(secret.command('show <name>'))
+    .description('show how far a secret has come to how many devices; never its value')
+    .action(async (name: string, options: SettingOptions, command: Command) =>
+      show(createContext(ports, command), name, options),
     )
   addSealOptions(secret.command('seal'))
     .description('seal all that is missing to devices that came later')
@@ -187,22 +193,6 @@ function requirePlausible(version: number, now: Date): void {
   })
 }
 
-/** Devices to which this version is not sealed yet. */
-function withoutSeal<Device extends CheckedDevice>(
-  secret: SecretView,
-  devices: readonly Device[],
-): Device[] {
-  return devices.filter(
-    ({ seals }) =>
-      !seals.some(
-        (one) =>
-          one.name === secret.name &&
-          one.isOfFleet === (secret.deviceId === null) &&
-          one.version === secret.version,
-      ),
-  )
-}
-
 async function list(context: Context, options: SettingOptions): Promise<void> {
   await withSession(context, async (session) => {
     const scope = await findScope(session, options)
@@ -217,7 +207,7 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
     const now = context.ports.clock.now()
     const shown = items.map(({ holderKey: _key, holderCopy: _copy, ...secret }, i) => ({
       ...secret,
-      waiting: withoutSeal(items[i]!, enrolled).length,
+      waiting: enrolled.filter((device) => !isSealedTo(device, items[i]!)).length,
     }))
     context.show(shown, () =>
       context.table<(typeof shown)[number]>(
@@ -236,6 +226,59 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
   })
 }
 
+/** Texts for people, in the order in which they are shown. */
+const arrivals: Readonly<Record<SecretArrival, string>> = {
+  asked_since: 'sealed to it, and it asked its server since',
+  not_seen_since: 'sealed to it, but it has not asked since: it does not have this version',
+  not_sealed: 'not sealed to it yet: `seaworthy secret seal`',
+  not_accepted: 'nobody accepted it here: `seaworthy reader list`',
+  not_enrolled: 'not enrolled: `seaworthy device enrolments`',
+  without_key: 'it has no key: no secret reaches it',
+}
+
+async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
+  await withSession(context, async (session) => {
+    const { fleet, deviceId, ofDevice } = await findScope(session, options)
+    const { client } = session
+    const { items } = await client.call(listSecrets, { params: { fleet }, query: ofDevice })
+    const secret = items.find((one) => one.name === name && one.deviceId === (deviceId ?? null))
+    if (secret === undefined) {
+      throw new CliError('notFound', `there is no secret ${name} of ${deviceId ?? fleet}`, {
+        wayOut: `See \`seaworthy secret list --fleet ${fleet}\`.`,
+      })
+    }
+    const judged = await judgeFleet(context, session, fleet)
+    const seen = await collectPages((query) =>
+      client.call(listDevices, { query: { ...query, fleet } }),
+    )
+    const devices = followSecret(secret, judged, seen)
+    const counts = Object.entries(arrivals)
+      .map(([arrival, text]) => ({
+        text,
+        count: devices.filter((one) => one.arrival === arrival).length,
+      }))
+      .filter(({ count }) => count > 0)
+    const { holderKey: _key, holderCopy: _copy, ...view } = secret
+    context.show({ ...view, fleet, product: judged.product, devices }, () => [
+      ...context.fields([
+        ['secret', name],
+        ['of', deviceId ?? `the fleet ${fleet} (product ${judged.product})`],
+        ['version', String(secret.version)],
+        ['set', `${formatAgo(secret.setAt, context.ports.clock.now())} by ${secret.setBy}`],
+      ]),
+      ...context.table<(typeof counts)[number]>(
+        [
+          { title: 'devices', text: (one) => String(one.count), align: 'right' },
+          { title: 'state', text: (one) => one.text },
+        ],
+        counts,
+        'No devices yet.',
+      ),
+      'Devices do not report which version their application has.',
+    ])
+  })
+}
+
 async function seal(
   context: Context,
   { fleet, acceptNew, product, dryRun }: SealOptions,
@@ -251,7 +294,7 @@ async function seal(
     const done: { name: string; sealedFor: number; devices: ReturnType<typeof keysOf>[] }[] = []
     const foreign: string[] = []
     for (const secret of items) {
-      const waiting = withoutSeal(secret, choice.readers)
+      const waiting = choice.readers.filter((device) => !isSealedTo(device, secret))
       if (waiting.length === 0) continue
       if (secret.holderKey !== own) {
         foreign.push(secret.name)

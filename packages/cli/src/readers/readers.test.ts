@@ -13,6 +13,7 @@ import {
   withProduct,
   withReaders,
 } from './record.ts'
+import { followSecret } from './arrivals.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
 
 const root = '0'.repeat(64)
@@ -167,6 +168,40 @@ test('V8 attack: an older record brings back nobody who was ended, and one of an
   })
   const thief = accept([{ ...one, signing: 'c', receiving: '3' }])
   assert.throws(() => compareRecords(before, thief), { code: 'reader_exchanged' })
+})
+
+test('V8 how far a secret has come is told for each device, and what nobody can know is not told', () => {
+  const secret = { name: 'TOKEN', deviceId: null, version: 7, setAt: monday }
+  const seal = (version: number, isOfFleet = true) => ({ name: 'TOKEN', isOfFleet, version })
+  const arrivalOf = (
+    seals: ReturnType<typeof seal>[],
+    lastSeenAt: string | null,
+    record = accept([one]),
+  ) => {
+    const devices = [{ ...enrolled(one), seals }]
+    const seen = [{ id: 'device_1', name: null, lastSeenAt }]
+    return followSecret(secret, judgeReaders(record, { ...web, devices }), seen)[0]?.arrival
+  }
+  assert.equal(arrivalOf([seal(7)], tuesday), 'asked_since')
+  // What asked in the same second may have asked before.
+  for (const at of [null, monday, '2026-05-01T08:00:00Z']) {
+    assert.equal(arrivalOf([seal(7)], at), 'not_seen_since')
+  }
+  for (const seals of [[], [seal(6)], [seal(7, false)]]) {
+    assert.equal(arrivalOf(seals, tuesday), 'not_sealed')
+  }
+  assert.equal(arrivalOf([seal(7)], tuesday, nothing), 'not_accepted')
+  const machines = [
+    { id: 'device_1', name: null, lastSeenAt: tuesday },
+    { id: 'device_2', name: 'omaha', lastSeenAt: tuesday },
+  ]
+  const judged = judgeReaders(nothing, { ...web, devices: [withoutEnrolment(one)] })
+  assert.deepEqual(
+    followSecret(secret, judged, machines).map(({ arrival }) => arrival),
+    ['not_enrolled', 'without_key'],
+  )
+  const own = { ...secret, deviceId: 'device_2' }
+  assert.equal(followSecret(own, judged, machines).length, 1)
 })
 
 const instants = fc.integer({ min: 0, max: 5 }).map((second) => `2026-06-01T08:00:0${second}Z`)

@@ -4,6 +4,7 @@ import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
+import type { EnrolmentView } from '@seaworthy/api/devices'
 import type { CliPorts } from '../ports.ts'
 
 /** Changes the text of a reply: `undefined` leaves it as it is. */
@@ -56,3 +57,25 @@ export function lyingTransport(
     return { transport: lying, close }
   }
 }
+
+interface Listed {
+  items: EnrolmentView[]
+  next: null
+}
+
+/** The list of a fleet's enrolments, changed. */
+export const changeEnrolments =
+  (change: (items: EnrolmentView[]) => readonly object[]): Lie =>
+  ({ method, url }, text) => {
+    if (method !== 'GET' || !url.includes('/enrolments')) return undefined
+    const list = JSON.parse(text) as Listed
+    return JSON.stringify({ ...list, items: change(list.items) })
+  }
+
+/** A fleet that is shown as one of another product. */
+export const changeProduct =
+  (fleet: string, product: string): Lie =>
+  ({ url }, text) =>
+    url.endsWith(`/fleets/${fleet}`)
+      ? JSON.stringify({ ...(JSON.parse(text) as object), product })
+      : undefined
