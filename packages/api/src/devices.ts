@@ -83,6 +83,8 @@ export const showDevice = defineRoute({
   reply: deviceView.extend({
     /** Null for devices that have a secret instead. */
     publicKey: publicKeyField.nullable(),
+    /** What it showed when it registered, for whoever verifies it; null where it showed nothing. */
+    enrolment: enrolmentField.nullable(),
     reports: z.array(z.object({ report: reportField, signature: z.string(), receivedAt: instant })),
   }),
 })

@@ -141,6 +141,15 @@ test('A10 attack: devices that a server invented, exchanged or moved are not enr
   const shown = await ann.ok('device', 'enrolments', '--fleet', 'lab')
   assert.match(shown, new RegExp(`${genuine} +- +enrolled`))
   assert.match(shown, new RegExp(`${unproven} +- +not enrolled`))
+  const details = await ann.ok('device', 'show', genuine)
+  assert.match(details, /enrolment: +by the provisioning key [0-9a-f]{16}, which .* signed for lab/)
+  assert.match(details, /secrets: +as key [0-9a-f]{64}: new here/)
+  for (const other of [unproven, exchanged, invented, moved]) {
+    assert.match(
+      await ann.ok('device', 'show', other),
+      /not enrolled: .*\nsecrets: +none reaches it/,
+    )
+  }
 })
 
 test('A10 a provisioning key is signed by as many holders as the product needs, or not made', async () => {

@@ -5,15 +5,19 @@ import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api
 import type { ReplyOf } from '@seaworthy/api/route'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import { showFleet } from '@seaworthy/api/fleets'
+import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatCount, formatPast, formatSpan, harmless } from '../output/format.ts'
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
+import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
-import { endAsReader } from '../readers/choose.ts'
-import { checkFleet } from '../trust/enrolments.ts'
+import { describeStanding, endAsReader } from '../readers/choose.ts'
+import { readRecord } from '../readers/file.ts'
+import { judgeReaders } from '../readers/verdicts.ts'
+import { checkFleet, checkOneDevice } from '../trust/enrolments.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
 
@@ -134,10 +138,11 @@ async function list(
 }
 
 async function show(context: Context, deviceId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
-    const view = await client.call(showDevice, { params: { deviceId } })
+  await withSession(context, async (session) => {
+    const view = await session.client.call(showDevice, { params: { deviceId } })
+    const reading = await describeReader(context, session, view)
     const now = context.ports.clock.now()
-    context.show(view, () => [
+    context.show({ ...view, reading }, () => [
       ...describe(context, view, now),
       ...context.fields([
         [
@@ -146,6 +151,8 @@ async function show(context: Context, deviceId: string): Promise<void> {
             ? undefined
             : `${view.publicKey.scheme} ${view.publicKey.keyval.public.replaceAll('\n', ' ').trim()}`,
         ],
+        ['enrolment', reading.enrolment],
+        ['secrets', reading.secrets],
         ['signed reports', String(view.reports.length)],
       ]),
       ...context.table<(typeof view.reports)[number]>(
@@ -165,6 +172,38 @@ async function show(context: Context, deviceId: string): Promise<void> {
       ),
     ])
   })
+}
+
+/** Whether secrets reach the device, as this machine itself verifies and remembers it. */
+async function describeReader(
+  context: Context,
+  session: Session,
+  { id: deviceId, name, fleet, publicKey, enrolment }: ReplyOf<typeof showDevice>,
+): Promise<{ enrolment: string; secrets: string }> {
+  const unreached = 'none reaches it'
+  if (publicKey === null || enrolment === null) {
+    const why = publicKey === null ? 'it has no key' : 'it registered without an enrolment key'
+    return { enrolment: `not enrolled: ${why}`, secrets: unreached }
+  }
+  try {
+    const shown = { deviceId, name, publicKey, enrolment, seals: [] }
+    const checked = await checkOneDevice(context, session, fleet, shown)
+    const judged = judgeReaders(await readRecord(session), checked)
+    const [reader] = judged.enrolled
+    if (reader === undefined) {
+      const why = judged.notEnrolled[0]?.refusal?.why ?? ''
+      return { enrolment: `not enrolled: ${why}`, secrets: unreached }
+    }
+    const { provisioningKeyId, holderKeyIds, readerId } = reader.device.enrolled
+    const holders = holderKeyIds.map((id) => id.slice(0, 16)).join(', ')
+    return {
+      enrolment: `by the provisioning key ${provisioningKeyId.slice(0, 16)}, which ${holders} signed for ${fleet}`,
+      secrets: `as key ${readerId}: ${describeStanding(reader)}`,
+    }
+  } catch (error) {
+    if (!(error instanceof TrustError || error instanceof CliError)) throw error
+    return { enrolment: `NOT CHECKED: ${error.message}`, secrets: 'NOT CHECKED' }
+  }
 }
 
 async function showEnrolments(context: Context, fleet: string): Promise<void> {

@@ -58,16 +58,31 @@ export async function checkFleet(
   session: Session,
   fleet: string,
 ): Promise<CheckedFleet> {
-  const { product } = await session.client.call(showFleet, { params: { fleet } })
-  const view = await requireRepository(context, session, [product])
-  requireFresh(context, view, [product])
-  const holders = await requireHolders(product, view.current)
+  const expected = await findHolders(context, session, fleet)
   const shown = await collectPages((query) =>
     session.client.call(listEnrolments, { params: { fleet }, query }),
   )
   const devices: CheckedDevice[] = []
-  for (const one of shown) devices.push(await checkDevice(one, { holders, product, fleet }))
-  return { fleet, product, devices }
+  for (const one of shown) devices.push(await checkDevice(one, expected))
+  return { fleet, product: expected.product, devices }
+}
+
+/** Verifies the enrolment of one device that has a key, as `checkFleet` does for all of a fleet. */
+export async function checkOneDevice(
+  context: Context,
+  session: Session,
+  fleet: string,
+  shown: EnrolmentView,
+): Promise<CheckedFleet> {
+  const expected = await findHolders(context, session, fleet)
+  return { fleet, product: expected.product, devices: [await checkDevice(shown, expected)] }
+}
+
+async function findHolders(context: Context, session: Session, fleet: string) {
+  const { product } = await session.client.call(showFleet, { params: { fleet } })
+  const view = await requireRepository(context, session, [product])
+  requireFresh(context, view, [product])
+  return { fleet, product, holders: await requireHolders(product, view.current) }
 }
 
 async function checkDevice(

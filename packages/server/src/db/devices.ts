@@ -109,6 +109,12 @@ export async function storeEnrolment(
   await sql`update devices set enrolment = ${sql.json(enrolment)} where id = ${id}`
 }
 
+export async function findEnrolment({ sql }: ReadTx, id: string): Promise<Enrolment | null> {
+  const [row] = await sql<Pick<EnrolmentRow, 'enrolment'>[]>`
+    select enrolment from devices where id = ${id}`
+  return row?.enrolment ?? null
+}
+
 /** The devices of a fleet that have a key, with what they showed of their enrolment. */
 export async function listEnrolments(
   { sql }: ReadTx,

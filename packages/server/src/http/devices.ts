@@ -18,6 +18,7 @@ export const deviceEndpoints: readonly Endpoint[] = [
     return {
       ...devices.viewDevice(device),
       publicKey: device.publicKey,
+      enrolment: await devices.showEnrolment(app.db.reader, device.id),
       reports: await devices.listReports(app.db.reader, device.id),
     }
   }),

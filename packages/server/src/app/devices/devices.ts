@@ -218,6 +218,14 @@ export async function listEnrolments(
   )
 }
 
+/** What a device showed of its enrolment; the device was found before. */
+export async function showEnrolment(
+  tx: ReadTx,
+  deviceId: string,
+): Promise<EnrolmentView['enrolment']> {
+  return await db.findEnrolment(tx, deviceId)
+}
+
 const reportsShownMax = 20
 
 /** Lists the last signed reports of a device, newest first. */

@@ -20,6 +20,7 @@ export {
   findDevice,
   listDevices,
   listEnrolments,
+  showEnrolment,
   listReports,
   moveEffect,
   removalEffect,
