@@ -30,6 +30,7 @@ export {
   weightyRoles,
 } from './permissions.ts'
 export type { Permission, Role, TokenRole } from './permissions.ts'
+export { coversNetworks, isNetwork, isWithinNetworks } from './networks.ts'
 export {
   checkGrant,
   copyScope,
