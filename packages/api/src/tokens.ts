@@ -16,6 +16,12 @@ export const roleName = z.enum([
   'monitor',
 ])
 
+/** A network as CIDR, `192.0.2.0/24` or `2001:db8::/32`, or one address. */
+const networkField = z
+  .string()
+  .max(49)
+  .regex(/^[0-9A-Fa-f:.]+(?:\/[0-9]{1,3})?$/, 'a network such as 192.0.2.0/24, or an address')
+
 export const tokenView = z.object({
   id: idField('token'),
   name: nameField,
@@ -23,6 +29,8 @@ export const tokenView = z.object({
   /** The only products that the token works on; null for all. */
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),
+  /** The only networks that it works from; null for all. */
+  networks: z.array(z.string()).nullable(),
   createdAt: instant,
   createdBy: z.string(),
   expiresAt: instant,
@@ -42,6 +50,7 @@ export const createToken = defineRoute({
     role: roleName,
     products: z.array(productName).max(100).optional(),
     fleets: z.array(nameField).max(100).optional(),
+    networks: z.array(networkField).min(1).max(20).optional(),
     lifetimeSeconds: z
       .number()
       .int()

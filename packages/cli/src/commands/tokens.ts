@@ -31,6 +31,7 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     .requiredOption('--role <role>', roleName.options.join(', '), oneOf<Role>(...roleName.options))
     .option('--product <name>', 'limit it to this product, repeatable', collect)
     .option('--fleet <name>', 'limit it to this fleet, repeatable', collect)
+    .option('--network <cidr>', 'let it work from this network alone, repeatable', collect)
     .addOption(
       durationWithDefault('--expires <duration>', 'lifetime, for example 30d', {
         least: '1m',
@@ -68,6 +69,7 @@ interface CreateOptions {
   role: Role
   product?: string[]
   fleet?: string[]
+  network?: string[]
   expires: number
 }
 
@@ -80,6 +82,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
         lifetimeSeconds: Math.round(options.expires / 1000),
         ...(options.product === undefined ? {} : { products: options.product }),
         ...(options.fleet === undefined ? {} : { fleets: options.fleet }),
+        ...(options.network === undefined ? {} : { networks: options.network }),
       },
     })
     const pin = server.pin === undefined ? '' : ` --pin ${server.pin}`
@@ -89,6 +92,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
       ...context.fields([
         ['token', made.view.id],
         ['role', made.view.role],
+        ['limited to', describeLimits(made.view)],
         ['expires', made.view.expiresAt],
       ]),
       'It is shown this once. Its holder runs:',
@@ -118,8 +122,12 @@ async function list(context: Context): Promise<void> {
   })
 }
 
-function describeLimits({ products, fleets }: TokenView): string {
-  const limits = [...(products ?? []), ...(fleets ?? []).map((fleet) => `fleet ${fleet}`)]
+function describeLimits({ products, fleets, networks }: TokenView): string {
+  const limits = [
+    ...(products ?? []),
+    ...(fleets ?? []).map((fleet) => `fleet ${fleet}`),
+    ...(networks ?? []).map((network) => `from ${network}`),
+  ]
   return limits.length === 0 ? '-' : limits.join(', ')
 }
 

@@ -62,7 +62,7 @@ test('A3 an address is within the networks that Node says it is within (property
         list.addSubnet(base!, Number(prefix), family(base!))
       }
       const expected = list.check(address, family(address))
-      assert.equal(isWithinNetworks(networks, address), expected, `${networks} ${address}`)
+      assert.equal(isWithinNetworks(networks, address), expected, `${networks.join()} ${address}`)
     }),
     { numRuns: 1000 },
   )

@@ -58,8 +58,8 @@ function groupsOf(text: string): bigint[] | undefined {
 const join = (groups: readonly bigint[]) => groups.reduce((sum, group) => (sum << 16n) | group, 0n)
 
 /**
- * Reads `192.0.2.0/24`, `2001:db8::/32`, or a single address. `undefined` for anything else, such as
- * a network with bits beyond its prefix, which somebody has mistyped.
+ * Reads `192.0.2.0/24`, `2001:db8::/32`, or a single address. `undefined` for anything else, such
+ * as a network with bits beyond its prefix, which somebody has mistyped.
  */
 function parseNetwork(text: string): Network | undefined {
   const [base = '', length, ...rest] = text.split('/')

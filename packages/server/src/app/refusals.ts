@@ -15,6 +15,8 @@ export type ServerRefusal =
   | 'token_not_found'
   | 'refreshes_too_often'
   | 'credential_ended'
+  | 'network_malformed'
+  | 'network_not_allowed'
   | 'rights_changed'
   | 'unavailable'
   | 'log_unavailable'

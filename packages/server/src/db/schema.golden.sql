@@ -374,6 +374,7 @@ tokens.refreshed_from text
 tokens.line text not null
 tokens.holder text not null
 tokens.trades_used_until timestamp with time zone
+tokens.networks text[]
 tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null

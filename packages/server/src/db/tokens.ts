@@ -9,6 +9,8 @@ export interface TokenRow extends Grant {
   readonly id: string
   readonly name: string
   readonly role: TokenRole
+  /** The only networks that it works from; `null` for all. */
+  readonly networks: readonly string[] | null
   readonly secretSha256: Uint8Array
   readonly createdAt: Date
   readonly createdBy: string
@@ -26,7 +28,7 @@ export interface TokenRow extends Grant {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  id, name, role, products, fleets, secret_sha256 as "secretSha256", created_at as "createdAt",
+  id, name, role, products, fleets, networks, secret_sha256 as "secretSha256", created_at as "createdAt",
   created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
   revoked_at as "revokedAt", refreshed_from as "refreshedFrom", line, holder,
   trades_used_until as "tradesUsedUntil"`
@@ -49,11 +51,11 @@ export async function getTokenHolder(
 
 export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
   await sql`
-    insert into tokens (id, name, role, products, fleets, secret_sha256, created_at, created_by, expires_at,
-      refreshed_from, line, holder, trades_used_until)
+    insert into tokens (id, name, role, products, fleets, networks, secret_sha256, created_at,
+      created_by, expires_at, refreshed_from, line, holder, trades_used_until)
     values (${token.id}, ${token.name}, ${token.role},
       ${copyScope(token).products},
-      ${copyScope(token).fleets},
+      ${copyScope(token).fleets}, ${token.networks === null ? null : [...token.networks]},
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
       ${token.refreshedFrom}, ${token.line}, ${token.holder}, ${token.tradesUsedUntil})`
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RouteAuth } from '@seaworthy/api/route'
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
-import type { Actor } from '../app/access/index.ts'
+import type { Actor, Caller } from '../app/access/index.ts'
 import { anonymous, identify, identifySession } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import { cookieOf, requireNoForeignPage, requireOwnPage } from './browsers.ts'
@@ -22,9 +22,14 @@ export function bearerOf(req: IncomingMessage): string | undefined {
   return match[1]!
 }
 
+/** Who asks: the peer of the connection, since no proxy is believed. */
+export function callerOf({ socket }: Pick<IncomingMessage, 'socket'>, now: Date): Caller {
+  return { address: socket.remoteAddress ?? '', now }
+}
+
 /**
  * The actor for a route of this kind. Throws `unauthenticated` when the credential is missing,
- * wrong or of another kind.
+ * wrong or of another kind, `network_not_allowed`.
  */
 export async function authenticate(
   app: App,
@@ -53,7 +58,7 @@ export async function authenticate(
   if (cookie !== undefined) {
     throw new HttpError('two_credentials', 'send a token or the cookie of a session, not both')
   }
-  const actor = await identify(app, bearer, now)
+  const actor = await identify(app, bearer, callerOf(req, now))
   if (actor === undefined) {
     limiter.countWrong(req, bearer)
     throw refusal('the credential is not valid')

@@ -183,6 +183,8 @@ const serverTable = {
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
   refreshes_too_often: no(429, 'The token was refreshed too often'),
+  network_malformed: no(400, 'Not a network'),
+  network_not_allowed: no(403, 'The token is not for this network'),
   credential_ended: no(401, 'The credential ended meanwhile'),
   rights_changed: no(409, 'The rights changed meanwhile'),
   unavailable: no(503, 'Not available at the moment'),

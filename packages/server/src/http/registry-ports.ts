@@ -1,12 +1,13 @@
 /** Answers the registry's questions from `app`, for the actor of each request. */
 import type { IncomingMessage } from 'node:http'
 import type { Actor } from '../app/access/index.ts'
+import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/access/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
-import { bearerOf, retryAfterSeconds } from './authenticate.ts'
+import { bearerOf, callerOf, retryAfterSeconds } from './authenticate.ts'
 import { bodyLimits } from './limits.ts'
 import { HttpError } from './problems.ts'
 import type {
@@ -51,7 +52,9 @@ async function authorize(
   const now = app.clock.now()
   const bearer = readBearer(request)
   if (bearer === undefined) return { kind: 'unauthorized' }
-  const decision = await decideRegistryAccess(app, bearer, access, now)
+  const decision = await unlessElsewhere(() =>
+    decideRegistryAccess(app, bearer, access, callerOf(request, now)),
+  )
   switch (decision.kind) {
     case 'allowed':
     case 'denied':
@@ -60,6 +63,16 @@ async function authorize(
       return { kind: 'unauthorized' }
     case 'unknown':
       return refuseWrong(limiter, request, bearer)
+  }
+}
+
+/** Clients of registries know no reason but a credential that is nobody's. */
+async function unlessElsewhere<T>(decide: () => Promise<T>): Promise<T | { kind: 'unknown' }> {
+  try {
+    return await decide()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'network_not_allowed') return { kind: 'unknown' }
+    throw error
   }
 }
 
@@ -89,6 +102,8 @@ async function issueToken(
   { secret, scopes, request }: TokenRequest,
 ): Promise<IssueResult> {
   if (secret === undefined) return { kind: 'unauthorized' }
-  const traded = await tradeCredential(app, secret, scopes, app.clock.now())
+  const traded = await unlessElsewhere(() =>
+    tradeCredential(app, secret, scopes, callerOf(request, app.clock.now())),
+  )
   return traded.kind === 'unknown' ? refuseWrong(limiter, request, secret) : traded
 }

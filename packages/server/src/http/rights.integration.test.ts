@@ -422,3 +422,58 @@ test('A1 T9 attack: a viewer who changes their own account again and again makes
   await browser.api.call(signOut, {})
   await browser.signIn()
 })
+
+test('A3 attack: a stolen token is used from elsewhere than its networks, by every door', async () => {
+  const make = (networks: string[], by = client.api) =>
+    by.call(createToken, {
+      body: { name: 'builds', role: 'admin', lifetimeSeconds: 86_400, networks },
+    })
+  const elsewhere = await make(['192.0.2.0/24', '2001:db8::/32'])
+  assert.deepEqual(elsewhere.view.networks, ['192.0.2.0/24', '2001:db8::/32'])
+  await assert.rejects(
+    client.as(elsewhere.token).call(listTokens, { query: {} }),
+    refused('network_not_allowed'),
+  )
+  const basic = Buffer.from(`token:${elsewhere.token}`).toString('base64')
+  for (const [path, authorization, status] of [
+    ['/metrics', `Bearer ${elsewhere.token}`, 403],
+    ['/v2/', `Bearer ${elsewhere.token}`, 401],
+    ['/v2/token?service=seaworthy&scope=repository:acme:pull', `Basic ${basic}`, 401],
+  ] as const) {
+    const answer = await client.send('GET', path, { headers: { authorization } })
+    assert.equal(answer.status, status, path)
+  }
+  const [refusal] = await db.reader.sql<{ entry: Uint8Array }[]>`
+    select entry from audit_entries where convert_from(entry, 'UTF8') like ${`%${elsewhere.view.id}%network_not_allowed%`} limit 1`
+  assert.ok(refusal !== undefined, 'the use is on record')
+
+  // A traded token of the registry is as good as the token that it was traded for, and no better.
+  const here = await make(['127.0.0.0/8'])
+  const trade = await client.send('GET', '/v2/token?service=seaworthy&scope=repository:acme:pull', {
+    headers: { authorization: `Basic ${Buffer.from(`t:${here.token}`).toString('base64')}` },
+  })
+  const { token: traded } = trade.json() as { token: string }
+  const pull = () => client.send('GET', '/v2/acme/tags/list', { token: traded })
+  assert.notEqual((await pull()).status, 401)
+  await db.write(
+    ({ sql }) => sql`update tokens set networks = ${['192.0.2.0/24']} where id = ${here.view.id}`,
+  )
+  assert.equal((await pull()).status, 401)
+})
+
+test('A3 attack: a token of some networks makes, or becomes, one for others', async () => {
+  const make = (networks: string[] | undefined, by = client.api) =>
+    by.call(createToken, {
+      body: {
+        ...{ name: 'builds', role: 'admin', lifetimeSeconds: 86_400 },
+        ...(networks === undefined ? {} : { networks }),
+      },
+    })
+  const own = client.as((await make(['127.0.0.0/16'])).token)
+  await assert.rejects(make(undefined, own), refused('grant_exceeds_own'))
+  await assert.rejects(make(['127.0.0.0/8'], own), refused('grant_exceeds_own'))
+  await assert.rejects(make(['127.0.0.1/8'], own), refused('network_malformed'))
+  assert.deepEqual((await make(['127.0.0.1'], own)).view.networks, ['127.0.0.1'])
+  const refreshed = await own.call(refreshToken, {})
+  assert.deepEqual(refreshed.view.networks, ['127.0.0.0/16'])
+})

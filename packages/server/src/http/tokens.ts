@@ -15,6 +15,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
         role: body.role,
         products: body.products ?? null,
         fleets: body.fleets ?? null,
+        networks: body.networks ?? null,
         lifetimeMs: body.lifetimeSeconds * secondMs,
       }
       const { row, token } = await access.createToken(tx, app, actor, wanted, now)
@@ -27,6 +28,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
           role: row.role,
           products: view.products,
           fleets: view.fleets,
+          networks: view.networks,
           expiresAt: view.expiresAt,
         },
       }

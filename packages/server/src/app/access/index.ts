@@ -57,6 +57,7 @@ export {
 } from './registry.ts'
 export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
+export type { Caller } from './sign-in.ts'
 export type { IssuedToken } from './tokens.ts'
 export {
   checkRefresh,

@@ -14,7 +14,8 @@ import type { Actor } from './actors.ts'
 import type { App, Ports, RegistryChanges } from '../app.ts'
 import { createSpendings } from '../worker/index.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
-import { hasEnded, identify } from './sign-in.ts'
+import type { Caller } from './sign-in.ts'
+import { hasEnded, identify, requireNetwork } from './sign-in.ts'
 
 type Deps = Pick<
   App,
@@ -41,13 +42,13 @@ export async function decideRegistryAccess(
   app: Deps,
   bearer: string,
   access: { repository: string; action: Action } | { repository: null },
-  now: Date,
+  caller: Caller,
 ): Promise<RegistryDecision> {
-  const traded = openToken(app.secrets.registryTokenKey, registryAudience, bearer, now)
+  const traded = openToken(app.secrets.registryTokenKey, registryAudience, bearer, caller.now)
   const actor =
     traded === undefined
-      ? await identify(app, bearer, now)
-      : await findHolder(app, traded['sub'], now)
+      ? await identify(app, bearer, caller)
+      : await findHolder(app, traded['sub'], caller)
   if (actor === undefined) return { kind: 'unknown' }
   if (access.repository === null) return { kind: 'allowed', actor }
   // A traded token has at most what was asked for when it was traded, and never more than its
@@ -74,9 +75,10 @@ export async function tradeCredential(
   app: Deps,
   secret: string,
   scopes: readonly { repository: string; actions: readonly Action[] }[],
-  now: Date,
+  caller: Caller,
 ): Promise<TradeResult> {
-  const actor = await identify(app, secret, now)
+  const { now } = caller
+  const actor = await identify(app, secret, caller)
   if (actor === undefined) return { kind: 'unknown' }
   const access = []
   for (const { repository, actions: asked } of scopes) {
@@ -118,14 +120,20 @@ function answerOf(granted: unknown, repository: string, action: Action) {
 }
 
 /** The holder of a traded token, if the credential it was traded for still stands. */
-async function findHolder(app: Deps, id: unknown, now: Date): Promise<Actor | undefined> {
+async function findHolder(
+  app: Deps,
+  id: unknown,
+  { address, now }: Caller,
+): Promise<Actor | undefined> {
   if (typeof id !== 'string') return undefined
   if (id.startsWith('device_')) {
     const hasEnded = app.removedDevices.has(id) || app.stoppedDevices.has(id)
     return hasEnded ? undefined : { kind: 'device', id }
   }
   const token = await getToken(app.db.reader, id)
-  return token === undefined || hasEnded(token, now) ? undefined : { kind: 'token', id, token }
+  if (token === undefined || hasEnded(token, now)) return undefined
+  await requireNetwork(app, token, address)
+  return { kind: 'token', id, token }
 }
 
 /**

@@ -1,9 +1,13 @@
 /** Finds the holder of a credential. */
+import { isWithinNetworks } from '@seaworthy/fleet/access'
+import { Refusal } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getProvisioningKey } from '../../db/provisioning-keys.ts'
 import { getSession, touchSession } from '../../db/sessions.ts'
+import type { TokenRow } from '../../db/tokens.ts'
 import { getToken, touchToken } from '../../db/tokens.ts'
+import type { ServerRefusal } from '../refusals.ts'
 import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
 import { isSameSecret, parseCredential } from './credentials.ts'
@@ -17,8 +21,18 @@ type Deps = Pick<
 /** The shortest time between two writes of when a token was last used. */
 const touchEveryMs = minuteMs
 
-/** The holder of the credential, or `undefined`. */
-export async function identify(app: Deps, bearer: string, now: Date): Promise<Actor | undefined> {
+/** Who asks, and when. */
+export interface Caller {
+  readonly address: string
+  readonly now: Date
+}
+
+/** The holder of the credential, or `undefined`. Throws `network_not_allowed`. */
+export async function identify(
+  app: Deps,
+  bearer: string,
+  { address, now }: Caller,
+): Promise<Actor | undefined> {
   if (bearer.startsWith('ey')) return identifyDevice(app, bearer, now)
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
@@ -46,10 +60,28 @@ export async function identify(app: Deps, bearer: string, now: Date): Promise<Ac
     await recordEnded(app, token.id)
     return undefined
   }
+  await requireNetwork(app, token, address)
   const isTouchDue =
     token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= touchEveryMs
   if (isTouchDue) await app.db.write((tx) => touchToken(tx, token.id, now))
   return { kind: 'token', id: token.id, token }
+}
+
+/**
+ * Guards where a token is used from, and records its use elsewhere: it may have been stolen. Throws
+ * `network_not_allowed`.
+ */
+export async function requireNetwork(
+  app: Deps,
+  { id, networks }: Pick<TokenRow, 'id' | 'networks'>,
+  address: string,
+): Promise<void> {
+  if (isWithinNetworks(networks, address)) return
+  await recordRefused(app, id, { code: 'network_not_allowed', address })
+  throw new Refusal<ServerRefusal>(
+    'network_not_allowed',
+    `this token works from its own networks only, and the request comes from ${address}: use it there, or have another one made`,
+  )
 }
 
 /**
@@ -99,17 +131,21 @@ export function hasEnded(
   return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
 }
 
-/** Records in the audit log that somebody uses a credential that was valid once. */
+/** Records that somebody uses a credential that was valid once. */
 async function recordEnded(app: Deps, actor: string, id = actor): Promise<void> {
   app.log.warn('credential.ended', { id })
+  await recordRefused(app, actor, { code: 'credential_ended' }, id)
+}
+
+/** Records in the audit log that a credential opened nothing. */
+async function recordRefused(
+  app: Deps,
+  actor: string,
+  detail: { readonly code: string; readonly address?: string },
+  subject = actor,
+): Promise<void> {
   if (!app.refusals.admits(actor)) return
   await app.db.write((tx) =>
-    appendAudit(tx, {
-      actor,
-      action: 'server.sign-in',
-      subject: id,
-      outcome: 'refused',
-      detail: { code: 'credential_ended' },
-    }),
+    appendAudit(tx, { actor, action: 'server.sign-in', subject, outcome: 'refused', detail }),
   )
 }

@@ -1,6 +1,13 @@
 /** API tokens: made, traded, revoked. */
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
-import { checkGrant, copyScope, coversGrant, coversScope } from '@seaworthy/fleet/access'
+import {
+  checkGrant,
+  copyScope,
+  coversGrant,
+  coversNetworks,
+  coversScope,
+  isNetwork,
+} from '@seaworthy/fleet/access'
 import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
 import type { Allowance } from '@seaworthy/fleet/devices'
 import { spend } from '@seaworthy/fleet/devices'
@@ -30,6 +37,7 @@ export interface NewToken {
   readonly role: TokenRole
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
+  readonly networks: readonly string[] | null
   readonly lifetimeMs: number
 }
 
@@ -46,7 +54,7 @@ export interface IssuedToken {
   readonly token: string
 }
 
-/** Throws `grant_exceeds_own`. */
+/** Throws `grant_exceeds_own`, `network_malformed`. */
 export async function createToken(
   tx: WriteTx,
   ports: Pick<Ports, 'random'>,
@@ -55,8 +63,29 @@ export async function createToken(
   now: Date,
 ): Promise<IssuedToken> {
   checkGrant(grantOf(actor), wanted)
+  checkNetworks(actor, wanted.networks)
   const holder = actor.kind === 'token' ? actor.token.holder : actor.id
   return issueToken(tx, ports, { ...wanted, createdBy: actor.id, holder }, now)
+}
+
+/**
+ * Guards where a token may be used from: nowhere that its maker may not be. Throws
+ * `network_malformed`, `grant_exceeds_own`.
+ */
+function checkNetworks(actor: Actor, wanted: readonly string[] | null): void {
+  const malformed = wanted?.find((text) => !isNetwork(text))
+  if (malformed !== undefined) {
+    throw new Refusal<ServerRefusal>(
+      'network_malformed',
+      `${malformed} is no network: write its first address and the length of its prefix, such as 192.0.2.0/24, or one address`,
+    )
+  }
+  const own = actor.kind === 'token' ? actor.token.networks : null
+  if (coversNetworks(own, wanted)) return
+  throw new Refusal<AccessRefusal>(
+    'grant_exceeds_own',
+    `the token of this request works from ${own!.join(', ')} only: give networks within these`,
+  )
 }
 
 /**
@@ -77,6 +106,7 @@ export async function issueToken(
     role: wanted.role,
     products: wanted.products,
     fleets: wanted.fleets,
+    networks: wanted.networks,
     secretSha256: credential.secretSha256,
     createdAt: now,
     createdBy: wanted.createdBy,
@@ -192,6 +222,7 @@ export function viewToken(row: TokenRow): TokenView {
     name: row.name,
     role: row.role,
     ...copyScope(row),
+    networks: row.networks === null ? null : [...row.networks],
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
     expiresAt: formatInstant(row.expiresAt),

@@ -183,7 +183,8 @@ async function issuePaired(
   const name = `cli-${row.machine.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`.slice(0, 63)
   const lifetimeMs = row.lifetimeSeconds * secondMs
   const { id } = person
-  return issueToken(tx, ports, { ...grant, name, lifetimeMs, createdBy: id, holder: id }, now)
+  const wanted = { ...grant, networks: null, name, lifetimeMs, createdBy: id, holder: id }
+  return issueToken(tx, ports, wanted, now)
 }
 
 function notFound(): Refusal<PersonRefusal> {

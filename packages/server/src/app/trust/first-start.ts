@@ -179,6 +179,7 @@ async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promis
       role: 'admin',
       products: null,
       fleets: null,
+      networks: null,
       lifetimeMs: bootstrapLifetimeMs,
       createdBy: 'server',
       holder: 'server',
