@@ -2,6 +2,7 @@
 export const pagePaths = [
   '/',
   '/account',
+  '/approvals',
   '/first-owner',
   '/invitation',
   '/pair',

@@ -9,6 +9,7 @@ import { startWebServer } from './testing/server.ts'
 import {
   accept,
   approvePairing,
+  approveRequest,
   becomeOwner,
   changeRole,
   confirmByCode,
@@ -20,6 +21,7 @@ import {
   recover,
   requirePasskeys,
   setPassword,
+  setRules,
   signIn,
   signInByPassword,
   signOut,
@@ -47,7 +49,7 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await server?.stop()
   })
 
-  test('A1 A2 A3 A4 people come in, invite, confirm, pair a command line, lose their keys and come back, with the browser alone', async () => {
+  test('A1 A2 A3 A4 people come in, invite, confirm, approve, pair a command line, lose their keys and come back, with the browser alone', async () => {
     const owner = await browser.open()
     // The link works over the address of its own page too, which loads nothing by itself.
     await owner.page.goto('/first-owner')
@@ -125,7 +127,26 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await refused.getByRole('button', { name: 'Refuse' }).click()
     await owner.page.getByText('was refused and gets no token').waitFor()
     assert.match(await other.ended(), /\(pairing_refused\)/)
-    for (const person of [owner, invited]) {
+    // Two owners, and a rule: the second one approves that the first one ends it.
+    await server.endConfirmations()
+    const second = await browser.open({ width: 390, colorScheme: 'dark' })
+    await accept(second.page, await invite(owner.page, { name: 'Cleo Diaz', role: 'owner' }))
+    await setRules(owner.page, true)
+    await owner.page.getByText('A change of these rules, by another owner').waitFor()
+    await setRules(owner.page, false)
+    await owner.page.getByText('From then on: nothing needs an approval.').waitFor()
+    await assertGood(owner, 'approvals')
+    await server.endConfirmations()
+    await second.page.goto('/')
+    await second.page.getByLabel('1 waiting').waitFor({ state: 'attached' })
+    await approveRequest(second.page)
+    await second.page.getByText('Cleo Diaz has approved it').waitFor()
+    await assertGood(second, 'approvals, narrow and dark')
+    await server.endConfirmations()
+    await setRules(owner.page, false)
+    await owner.page.getByText('Nothing needs an approval.').waitFor()
+    await owner.page.getByRole('row', { name: /Would change .*done.*Cleo Diaz/ }).waitFor()
+    for (const person of [owner, invited, second]) {
       assert.deepEqual(person.complaints, [])
       await person.close()
     }

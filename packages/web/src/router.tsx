@@ -1,6 +1,7 @@
 /** Which page answers at which address. Each address stands in `page-paths.ts` too. */
 import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router'
 import { AccountPage } from './pages/account.tsx'
+import { ApprovalsPage } from './pages/approvals.tsx'
 import { FirstOwnerPage } from './pages/first-owner.tsx'
 import { InvitationPage } from './pages/invitation.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
@@ -32,6 +33,7 @@ const tree = root.addChildren([
   shell.addChildren([
     inside('/', OverviewPage),
     inside('/people', PeoplePage),
+    inside('/approvals', ApprovalsPage),
     inside('/pair', PairPage),
     inside('/account', AccountPage),
   ]),

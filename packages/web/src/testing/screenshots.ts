@@ -13,7 +13,7 @@ import type { Page } from 'playwright-core'
 import { startBrowser } from './browser.ts'
 import type { WebServer } from './server.ts'
 import { startWebServer } from './server.ts'
-import { accept, becomeOwner, invite } from './walk.ts'
+import { accept, becomeOwner, invite, setRules } from './walk.ts'
 
 const out = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
 const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta.url))
@@ -103,6 +103,15 @@ async function main(): Promise<void> {
     await visit('/people', 'People', 'people')
     await page.getByRole('button', { name: 'Invite a person' }).click()
     await shoot(page, 'people-invite')
+    await visit('/approvals', 'Approvals', 'approvals-empty')
+    const other = await browser.open()
+    await accept(other.page, await invite(page, { name: 'Cleo Diaz', role: 'owner' }))
+    await setRules(page, true)
+    await setRules(page, false)
+    await visit('/approvals', 'Approvals', 'approvals')
+    await other.page.goto('/approvals')
+    await other.page.getByRole('button', { name: 'Approve', exact: true }).waitFor()
+    await shoot(other.page, 'approvals-to-decide')
     await visit('/account', 'Your account', 'account')
     await server.endConfirmations()
     await page.getByRole('button', { name: 'Make new codes' }).click()

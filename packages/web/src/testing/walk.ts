@@ -77,6 +77,25 @@ export async function disable(page: Page, name: string): Promise<void> {
   await finish(page, dialog)
 }
 
+/** Wants an approval for the removal of devices, or for nothing, on the page of approvals. */
+export async function setRules(page: Page, hasRule: boolean): Promise<void> {
+  await page.goto('/approvals')
+  await button(page, 'Change the rules').click()
+  const dialog = page.getByRole('dialog', { name: 'What needs an approval' })
+  await dialog.getByLabel('The removal of a device').setChecked(hasRule)
+  await dialog.getByRole('button', { name: 'Change' }).click()
+  await finish(page, dialog)
+}
+
+/** Approves the only request that waits. */
+export async function approveRequest(page: Page): Promise<void> {
+  await page.goto('/approvals')
+  await button(page, 'Approve').click()
+  const dialog = page.getByRole('dialog', { name: 'Approve what would happen' })
+  await dialog.getByRole('button', { name: 'Approve' }).click()
+  await finish(page, dialog)
+}
+
 /** Adds an identity provider whose group gives a role, as an owner does. */
 export async function addProvider(
   page: Page,

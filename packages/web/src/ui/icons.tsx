@@ -2,6 +2,7 @@
 
 const paths = {
   account: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-8 9a8 8 0 0 1 16 0',
+  approvals: 'M20 6 9 17l-5-5',
   brand: 'M12 3v10M12 4l6 8h-6M11 7l-4 6h4M3 15h18l-2.5 5h-13Z',
   close: 'M5 5l14 14M19 5 5 19',
   dark: 'M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z',

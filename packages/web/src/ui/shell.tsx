@@ -2,13 +2,14 @@
  * The frame of every page of people who have signed in: top bar, navigation, and the page. Somebody
  * who has not signed in is sent to the sign-in page, and comes back from there.
  */
-import { Button } from '@mantine/core'
+import { Badge, Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
+import { listApprovals } from '@seaworthy/api/approvals'
 import { signOut } from '@seaworthy/api/sessions'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
-import { useSession, useSetSession } from '../session.ts'
+import { useRead, useSession, useSetSession } from '../session.ts'
 import { ColorSchemeButton } from './color-scheme.tsx'
 import { ErrorAlert } from './explained.tsx'
 import { Icon } from './icons.tsx'
@@ -20,6 +21,7 @@ import classes from './shell.module.css'
 const places = [
   { to: '/', label: 'Overview', icon: 'overview' },
   { to: '/people', label: 'People', icon: 'people' },
+  { to: '/approvals', label: 'Approvals', icon: 'approvals' },
   { to: '/account', label: 'Your account', icon: 'account' },
 ] as const satisfies readonly { to: string; label: string; icon: IconName }[]
 
@@ -89,6 +91,7 @@ function Frame({ name }: { readonly name: string }) {
               >
                 <Icon name={icon} />
                 {label}
+                {to === '/approvals' && <WaitingCount />}
               </Link>
             </li>
           ))}
@@ -98,6 +101,24 @@ function Frame({ name }: { readonly name: string }) {
         <Outlet />
       </main>
     </div>
+  )
+}
+
+/** How many requests wait for whoever is signed in. */
+function WaitingCount() {
+  const mayRead = useSession().data?.permissions.includes('approval:read') === true
+  return mayRead ? <ReadWaitingCount /> : null
+}
+
+function ReadWaitingCount() {
+  const waiting = useRead(listApprovals, { query: { state: 'open', limit: 100 } })
+  const items = waiting.data?.items ?? []
+  const count = items.filter(({ mayDecide, state }) => mayDecide && state === 'pending').length
+  if (count === 0) return null
+  return (
+    <Badge size="sm" color="red" aria-label={`${count} waiting`}>
+      {count}
+    </Badge>
   )
 }
 
