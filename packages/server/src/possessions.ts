@@ -1,7 +1,6 @@
 /**
- * Everything that a running server holds and that whoever takes it has: its database and master
- * key, opened from its data folder. The attacker of `sim` plays with it; no offline key is part of
- * it.
+ * Everything that a running server holds, and that its thief has: its database and master key,
+ * opened from its data folder. The attacker in `sim` uses it; no offline key is part of it.
  */
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'

@@ -305,7 +305,7 @@ async function subscribe(
           onRollouts()
         } else reload(channel, load)
       },
-      // Listening was interrupted, or has just begun: what happened meanwhile is in the tables.
+      // Listening was interrupted, or has just begun: what was missed is in the tables.
       onListening: () => reload(channel, load),
     })),
     { channel: 'audit', onNotify: onAudit, onListening: onAudit },

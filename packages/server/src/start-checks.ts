@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { describeSystemError, findSystemCode } from '@seaworthy/std/system-errors'
 
-/** The place or the way in which the server was started is wrong; the message says what to do. */
+/** The server was started in a wrong place or in a wrong way; the message says what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }

@@ -93,8 +93,8 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
       live.set(worker, [])
       const ended = new Promise<string>((resolve) => {
         worker.once('exit', (code, signal) => resolve(String(signal ?? code)))
-        // Node answers the worker's own questions, and says here that it could not: as a rule
-        // because the worker has just been killed. Nobody can use a worker that is not reached.
+        // Node answers the worker's own requests, and reports here that it could not, usually
+        // because the worker has just been killed. A worker that cannot be reached is of no use.
         worker.on('error', (error: NodeJS.ErrnoException) => {
           if (worker.process.pid === undefined) resolve(error.code ?? error.message)
           else worker.process.kill('SIGKILL')
@@ -171,7 +171,7 @@ interface NodeMessage {
  * Closes connections that a worker had not taken when it died. The primary process accepts each
  * connection, hands it to a worker, and closes its own descriptor once the worker says that it has
  * taken it: a dead worker never says so. Node would keep the descriptor, and the client would wait
- * for an answer as long as it likes to.
+ * for an answer for ever.
  */
 function closeUntaken(worker: ChildProcess): void {
   const untaken = new Map<number, { close(): void }>()

@@ -77,7 +77,7 @@ export interface App extends Ports {
   readonly registryChanges: RegistryChanges
   readonly pairingPaces: PairingPaces
   readonly slowHashes: SlowHashes
-  /** Tries of old recovery codes, by the part that finds them. */
+  /** Tries of old recovery codes, counted by the part of the code that finds them. */
   readonly oldCodeTries: RefusalLimiter
   readonly brakes: Brakes
   readonly identityProviders: IdentityProviders
@@ -160,7 +160,7 @@ export interface AccountChanges {
 }
 
 export interface ProviderQuestion {
-  /** The secret of the ceremony, from which nonce and PKCE verifier follow. */
+  /** The secret of the ceremony, from which nonce and PKCE verifier are derived. */
   readonly challenge: string
   readonly state: string
   readonly redirectUri: string
@@ -214,7 +214,7 @@ export interface Taken {
 }
 
 export interface RefusalLimiter {
-  /** Whether this actor's refusal may still be recorded. */
+  /** Whether another refusal of this actor may be recorded. */
   admits(actor: string): boolean
 }
 
@@ -224,14 +224,13 @@ export interface SlowHashCost {
 }
 
 /**
- * One slow hash (argon2id) at a time in each worker, and a few that wait: whoever tries passwords
- * slows down others who sign in, but never content, which is read on the same threads.
+ * One slow hash (argon2id) at a time in each worker, and a few that wait: an attacker who tries
+ * passwords slows down others who sign in, but not content, which is read on the same threads.
  */
 export interface SlowHashes {
   /**
-   * Answers 32 bytes. `admit` asks the limiter of whoever tries, and throws its refusal: it is
-   * asked before anything is done, so that a try too many costs nothing. Throws `hashes_waiting`
-   * when too many wait.
+   * Answers 32 bytes. `admit` asks the caller's limiter and throws its refusal. It runs before
+   * anything else, so that a refused try costs nothing. Throws `hashes_waiting` when too many wait.
    */
   hash(
     admit: () => void,
@@ -296,7 +295,7 @@ export interface TrustPlane {
   /** The state including everything committed before the call, whichever worker did it. */
   readonly freshState: () => Promise<TrustState | undefined>
   readonly reload: () => Promise<void>
-  /** A version that is no longer the newest, if it still verifies with the present keys. */
+  /** An older version, if it still verifies with the present keys. */
   readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
 }
 
@@ -343,7 +342,7 @@ export interface Settlements {
 }
 
 /**
- * What every worker knows of the slots. It only spares hopeless requests; a slot is never granted
+ * What every worker knows of the slots. It only saves hopeless requests; no slot is ever granted
  * from it.
  */
 export interface RebootLockTable {
@@ -384,9 +383,9 @@ export type CheckInOutcome =
 
 export interface CheckIns {
   /**
-   * Is asked before anything is done for a check-in. Throws `OverloadRefusal` when too many wait,
-   * and `reports_too_often` for a signed report of a device that has sent too many. Whether an
-   * unsigned one says something new is known only when it is submitted.
+   * Called before anything is done for a check-in. Throws `OverloadRefusal` when too many wait, and
+   * `reports_too_often` for a signed report of a device that has sent too many. Whether an unsigned
+   * one says something new is known only when it is submitted.
    */
   admit(device: string, isSigned: boolean): void
   /**

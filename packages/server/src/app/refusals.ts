@@ -31,7 +31,7 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
-/** What people are refused who sign in, or who decide who may. */
+/** Why people are refused who sign in, or who decide who may. */
 export type PersonRefusal =
   | 'step_up_required'
   | 'host_unnamed'
@@ -89,7 +89,7 @@ export type PersonRefusal =
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
-/** What people are refused who set variables and secrets. */
+/** Why people are refused who set variables and secrets. */
 export type ConfigurationRefusal =
   | 'variable_not_found'
   | 'secret_not_found'

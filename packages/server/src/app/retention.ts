@@ -6,7 +6,7 @@ import { dayMs } from '@seaworthy/std/time'
 import { deleteOldUpdateEvents, deleteReports, findOldReports } from '../db/retention.ts'
 import type { App } from './app.ts'
 
-/** The periods that docs/OPERATIONS.md tells people. */
+/** The periods that docs/OPERATIONS.md documents. */
 const retention = {
   /** Older reports are deleted, except for the newest ones of each device. */
   reportsMs: 90 * dayMs,

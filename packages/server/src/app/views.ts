@@ -1,4 +1,4 @@
-/** Times, facts and pages in the form that the API has. */
+/** Times, facts and pages in the API's form. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { Values } from '@seaworthy/fleet/rollouts'
 import { formatInstant } from '@seaworthy/std/time'

@@ -119,7 +119,7 @@ async function readDevice(
   return { device, fleet, heldBack: await readHeldBack(app, tx, device, fleet, now) }
 }
 
-/** What, besides the rollouts, would keep an offer from the device at its next check-in. */
+/** What, apart from the rollouts, would keep an offer from the device at its next check-in. */
 async function readHeldBack(
   { zones }: Pick<Deps, 'zones'>,
   tx: ReadTx,

@@ -24,7 +24,7 @@ export interface Config {
    * names.
    */
   readonly renewsCertificate: boolean
-  /** Whether everything ends by which somebody could come in without proving who they are. */
+  /** Whether all credentials end with which somebody could come in without proving who they are. */
   readonly endsCredentials: boolean
   readonly workersCount: number
   readonly logLevel: LogLevel

@@ -25,8 +25,8 @@ const parameters = ['host', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']
 
 /**
  * Throws `SyntaxError` whose message never quotes the text, since that may hold a password. For
- * another machine the mode is `verify-full` unless another one is named: whoever reads or changes
- * what goes to the database controls the server.
+ * another machine the mode is `verify-full` unless another one is named: an attacker who reads or
+ * changes the traffic to the database controls the server.
  */
 export function parseDatabaseUrl(text: string): DatabaseUrl {
   const url = /^postgres(ql)?:\/\//.test(text) ? URL.parse(text) : null

@@ -166,7 +166,7 @@ export interface ApprovalQuery extends Scope {
   readonly state: 'open' | 'closed' | null
   readonly principal: string | null
   readonly permissions: readonly Permission[]
-  /** Whether all within the scope is listed, whatever it needs. */
+  /** Whether all requests within the scope are listed, whatever right they need. */
   readonly isAuditor: boolean
   readonly now: Date
 }

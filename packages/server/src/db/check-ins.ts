@@ -21,8 +21,8 @@ export interface WholeCheckIn extends IdleCheckIn {
   /** The report as JSON text. */
   readonly report: string
   /**
-   * Whether the device has shown again what it had signed and told before: then it counts as seen,
-   * and what it said last stays.
+   * Whether the device only repeats what it signed and reported before: then it counts as seen, and
+   * its last report stays.
    */
   readonly isRepeated: boolean
 }
@@ -109,7 +109,7 @@ const noUpdates: readonly unknown[] = Object.freeze([])
 /**
  * Locks the rows of devices that report something new, in the order of their ids, and answers what
  * is known of them; nothing for a device that has been removed. Two writers of a device wait for
- * one another, so that the copy of it in `device_states` is never an old one.
+ * one another, so that its copy in `device_states` is never out of date.
  */
 export async function lockReporting(
   { sql }: WriteTx,

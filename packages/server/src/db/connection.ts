@@ -102,7 +102,9 @@ function connect(
     max: options.max,
     // Longer than our own connection timeout, whose message says why.
     connect_timeout: 15,
-    /** Seconds. A peer that vanishes silently is noticed within a quarter of a minute. */
+    /**
+     * Keep-alive in seconds: a peer that vanishes silently is noticed within a quarter of a minute.
+     */
     keep_alive: 5,
     ...(options.isLasting === true ? { max_lifetime: null } : {}),
     ssl: false,
@@ -111,7 +113,7 @@ function connect(
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: (notice: driver.Notice) => log.debug('postgresql.notice', { ...notice }),
     types: {
-      // These are counters and sizes: all of them stay below 2^53.
+      // They are counters and sizes, all of which stay below 2^53.
       bigint: { to: 20, from: [20], parse: Number, serialize: String },
     },
     connection: {
@@ -121,7 +123,8 @@ function connect(
       synchronous_commit: 'on',
       statement_timeout: 60_000,
       timezone: 'UTC',
-      // A server that froze or was cut off must not keep rows, locks and snapshots from the others.
+      // A server that froze or was cut off must not withhold rows, locks and snapshots from the
+      // others.
       idle_in_transaction_session_timeout: 4000,
       client_connection_check_interval: 4000,
       tcp_user_timeout: 10_000,

@@ -207,7 +207,7 @@ export async function updateDevice(
       own_changes_used_until = coalesce(${change.usedUntil ?? null}, own_changes_used_until)
     where id = ${id}`
   if (rows.count !== 1) return false
-  // The next check-in then copies what the device is now.
+  // The next check-in then copies the device as it is now.
   await sql`update device_states set digest = '' where device = ${id}`
   return true
 }

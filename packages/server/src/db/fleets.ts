@@ -47,7 +47,7 @@ export async function updateFleet({ sql }: WriteTx, row: FleetRow): Promise<void
     where name = ${row.name}`
 }
 
-/** Sets what devices get that no rollout includes. The fleet must be locked. */
+/** Sets what devices outside every rollout get. The fleet must be locked. */
 export async function setBaseline(
   { sql }: WriteTx,
   fleet: string,

@@ -4,9 +4,10 @@
  * missed.
  *
  * The `digest` of a foreign device's row in `device_states` is the mark of the credential that the
- * row was last checked against: while it is there, all that a poll needs to know of the device is
- * in that row and in its last report. Whoever changes the device, its credential, its attributes or
- * its report empties it in the same transaction, as for our own agents, and locks the device first.
+ * row was last checked against: while it is there, that row and the last report hold all that a
+ * poll needs to know of the device. Code that changes the device, its credential, its attributes or
+ * its report empties the mark in the same transaction, as for our own agents, and locks the device
+ * first.
  */
 import type { DdiActionState } from '@seaworthy/fleet/protocols'
 import type { ReadTx, WriteTx } from './connection.ts'

@@ -42,8 +42,8 @@ export async function writeTrace(
 }
 
 /**
- * Records that a person has decided: what the device does from now on counts anew. Answers false
- * when the identity did not count as shared.
+ * Records that a person has decided: the trace of the device starts afresh. Answers false when the
+ * identity did not count as shared.
  */
 export async function settleSharedIdentity({ sql }: WriteTx, device: string): Promise<boolean> {
   const rows = await sql`

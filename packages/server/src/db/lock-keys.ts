@@ -1,6 +1,6 @@
 /**
- * Every advisory lock there is. Two things under one key would wait for each other, and two
- * transactions that take them in either order for ever.
+ * Every advisory lock there is. Two purposes with one key would wait for each other, and two
+ * transactions that take them in opposite orders would wait for ever.
  */
 export const lockKeys = {
   migrations: 7_403_001,

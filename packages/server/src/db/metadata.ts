@@ -1,5 +1,5 @@
 /**
- * TUF metadata: the exact bytes of every version. What they say counts only after the chain was
+ * TUF metadata: the exact bytes of every version. They count only after the chain has been
  * verified.
  */
 import type { ReadTx, WriteTx } from './connection.ts'

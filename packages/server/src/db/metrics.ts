@@ -38,7 +38,7 @@ export interface RolloutCounts {
   readonly id: string
   readonly fleet: string
   readonly state: string
-  /** Why the rollout stands still; `null` while it does not. */
+  /** Why the rollout was stopped; `null` while it was not. */
   readonly stopCode: string | null
   readonly wavesCount: number
   readonly wavesOpenCount: number

@@ -1,4 +1,4 @@
-/** Command lines that wait for a person to let them have a token. */
+/** Command lines that wait for a person to give them a token. */
 import type { TokenRole } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -27,7 +27,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   products, fleets, lifetime_seconds as "lifetimeSeconds", created_at as "createdAt",
   expires_at as "expiresAt", state, decided_by as "decidedBy"`
 
-/** Strangers begin pairings one after the other, so that their number holds. */
+/** Strangers begin pairings one at a time, so that the limit on their number holds. */
 export async function lockPairings({ sql }: WriteTx): Promise<void> {
   await sql`select pg_advisory_xact_lock(${lockKeys.pairings}::int)`
 }

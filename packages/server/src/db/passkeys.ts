@@ -6,7 +6,7 @@ export interface PasskeyRow {
   readonly id: string
   readonly personId: string
   readonly rpId: string
-  /** The authenticator’s name of it, base64url. */
+  /** The authenticator’s name for it, base64url. */
   readonly credentialId: string
   /** COSE key. */
   readonly publicKey: Uint8Array
@@ -50,8 +50,9 @@ export async function insertPasskey({ sql }: WriteTx, passkey: PasskeyRow): Prom
 }
 
 /**
- * Writes what the passkey said with its last answer. Answers false when its count did not grow
- * since the answer before, or it is gone; both 0 is an authenticator that does not count.
+ * Writes what the passkey said with its last answer. Answers false when its count has not grown
+ * since the answer before, or the passkey is gone. Two counts of 0 come from an authenticator that
+ * does not count.
  */
 export async function notePasskeyUse(
   { sql }: WriteTx,

@@ -74,7 +74,7 @@ export async function useTotpStep(
   return rows.count === 1
 }
 
-/** The roles that need a passkey, or `undefined` where nobody has said. */
+/** The roles that need a passkey, or `undefined` where nobody has set them. */
 export async function readPasskeyRoles({ sql }: ReadTx): Promise<Role[] | undefined> {
   const [row] = await sql<{ roles: Role[] }[]>`
     select passkey_roles as roles from sign_in_policy`

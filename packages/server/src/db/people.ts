@@ -33,8 +33,8 @@ const passkeysCount = (sql: ReadTx['sql']) => sql`
 declare const rightsHeld: unique symbol
 
 /**
- * A transaction beside which nobody else changes anything that is audited. What ends a right, and
- * what decides by the rights of several people, needs one.
+ * A transaction that runs beside no other audited change. Work that ends a right, or decides by the
+ * rights of several people, needs one.
  */
 export interface RightsTx extends WriteTx {
   readonly [rightsHeld]: true
@@ -42,8 +42,8 @@ export interface RightsTx extends WriteTx {
 
 /**
  * Every end of a right begins with this lock, so that two owners who demote each other at once do
- * not leave nobody, and no change that the right allowed comes after its end. It is the first lock
- * of its transaction: whoever waits for it holds nothing.
+ * not leave no owner at all, and no change that the right allowed comes after its end. It is the
+ * first lock of its transaction, so that a transaction that waits for it holds no other.
  */
 export async function lockRights(tx: WriteTx): Promise<RightsTx> {
   await tx.sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
@@ -76,7 +76,7 @@ export async function listPeople(
     order by p.id limit ${page.limit}`
 }
 
-/** Whether what the rows have in `products` and `fleets` is within the scope. */
+/** Whether the columns `products` and `fleets` of a row are within the scope. */
 export function isWithin({ sql }: ReadTx, scope: Scope) {
   const { products, fleets } = copyScope(scope)
   return sql`

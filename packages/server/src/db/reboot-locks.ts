@@ -88,7 +88,7 @@ export async function insertLock({ sql }: WriteTx, row: RebootLockRow): Promise<
       ${row.sequence}, ${row.takenAt}, ${row.askedAt})`
 }
 
-/** Answers false when the lock was given back meanwhile. */
+/** Answers false when the lock was given back in the meantime. */
 export async function touchLock(
   { sql }: WriteTx,
   row: Pick<RebootLockRow, 'id' | 'sha256' | 'sequence' | 'askedAt'>,
@@ -124,8 +124,8 @@ export async function isUpdateUnfinished({ sql }: ReadTx, device: string): Promi
 }
 
 /**
- * The device of the fleet that a FleetLock client is, if the client calls itself by the device's id
- * or name.
+ * The device of the fleet that a FleetLock client runs on, if the client names itself by the
+ * device's id or name.
  */
 export async function findDeviceOfClient(
   { sql }: ReadTx,

@@ -1,5 +1,5 @@
 /**
- * Rollouts and their waves. Whoever writes a rollout has held the lock on its row since before
+ * Rollouts and their waves. Code that writes a rollout has held the lock on its row since before
  * reading it: what `lockRollouts` answers stays true until the transaction ends, and nobody else
  * changes the rollout, its waves or its updates.
  */

@@ -1,4 +1,4 @@
-/** Variables and secrets of fleets and devices; secrets are there sealed only. */
+/** Variables and secrets of fleets and devices; secrets are stored only in sealed form. */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface SettingRow {
@@ -56,7 +56,7 @@ export async function listSettings(
     order by name, device nulls first`
 }
 
-/** Writes a setting in the place of one of that name; seals of the one before stay. */
+/** Writes a setting in place of one of the same name; the seals of the earlier one stay. */
 export async function putSetting(
   { sql }: WriteTx,
   scope: SettingScope,
@@ -123,7 +123,7 @@ export interface DeviceSetting {
   readonly sealed: Uint8Array | null
 }
 
-/** What a device gets, those of its own first; a secret that is not sealed to it is left out. */
+/** What a device gets, its own settings first; a secret that is not sealed to it is left out. */
 export async function listDeviceSettings(
   { sql }: ReadTx,
   { fleet, device }: { readonly fleet: string; readonly device: string },

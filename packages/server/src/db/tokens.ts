@@ -21,7 +21,7 @@ export interface TokenRow extends Grant {
   readonly refreshedFrom: string | null
   /** The first token of the line of those that replaced each other. */
   readonly line: string
-  /** The person, or other maker that is no token, to whom it goes back. */
+  /** The person, or other maker that is not a token, to whom it goes back. */
   readonly holder: string
   /** What the line has spent of its allowance of being traded. */
   readonly tradesUsedUntil: Date | null
@@ -116,7 +116,7 @@ export async function listMakers({ sql }: ReadTx, maker: string): Promise<string
   return rows.map(({ id }) => id)
 }
 
-/** Those of the tokens that work. */
+/** Those of the tokens that still work. */
 export async function listWorkingTokens(
   { sql }: ReadTx,
   ids: readonly string[],

@@ -44,8 +44,7 @@ export async function authenticate(
   }
   if (auth === 'device-assertion') return anonymous
   if (auth === 'pairing') {
-    // A command line asks, and no page: a foreign one would have a question asked from the
-    // person's own address.
+    // Command lines ask here, never pages: a foreign page could make the person's own browser ask.
     requireNoForeignPage(req)
     return anonymous
   }

@@ -1,7 +1,7 @@
 /**
  * The only place that reads the body of a request, as a house rule ensures. Every body is read
- * within its limits of size and time (`limits.ts`), and a body that nobody wanted to read does not
- * keep its connection open.
+ * within its limits of size and time (`limits.ts`), and an unread body does not keep its connection
+ * open.
  */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -25,7 +25,8 @@ export async function readBytes(
 ): Promise<Buffer> {
   const { bytesMax } = limits
   requireLength(req, bytesMax)
-  // Nearly always the whole body came with the headers, and needs neither waiting nor a timer.
+  // The whole body nearly always arrives with the headers, and then needs neither waiting nor a
+  // timer.
   if (!req.complete) await nextTurn()
   if (req.complete) {
     const bytes = readArrived(req)

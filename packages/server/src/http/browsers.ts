@@ -1,6 +1,6 @@
 /**
- * Requests of browsers: cookies, and where a request comes from. Every page that a person opens may
- * send requests here with the person's cookies; only our own pages may have them done.
+ * Requests of browsers: cookies, and where a request comes from. Any page that a person opens can
+ * send requests here with the person's cookies; only requests of our own pages are carried out.
  */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
@@ -22,7 +22,7 @@ const names = {
   known: '__Host-seaworthy-known',
 } as const
 
-/** What a reply has the browser keep; `null` has it forgotten. */
+/** What a reply tells the browser to keep; `null` tells it to forget it. */
 export interface Cookie {
   readonly name: keyof typeof names
   readonly value: string | null
@@ -52,9 +52,9 @@ export function cookieOf(req: IncomingMessage, name: Cookie['name']): string | u
 }
 
 /**
- * Guards what a browser may have done with a cookie, and sign-in itself: a foreign page must not
- * sign a person in as somebody else either. Browsers set both headers, and no page can change them.
- * Throws `request_cross_site`.
+ * Guards requests that act with a cookie, and sign-in itself: a foreign page must not sign a person
+ * in as somebody else either. Browsers set both headers, and no page can change them. Throws
+ * `request_cross_site`.
  */
 export function requireOwnPage(req: IncomingMessage): void {
   const { origin, host = '' } = req.headers
@@ -67,7 +67,8 @@ export function requireOwnPage(req: IncomingMessage): void {
 }
 
 /**
- * Guards what a cookie may read: browsers say when another site asks. Throws `request_cross_site`.
+ * Guards requests that read with a cookie: browsers say when another site asks. Throws
+ * `request_cross_site`.
  */
 export function requireNoForeignPage(req: IncomingMessage): void {
   const site = req.headers['sec-fetch-site'] ?? 'none'
@@ -75,18 +76,18 @@ export function requireNoForeignPage(req: IncomingMessage): void {
   throw new HttpError('request_cross_site', 'only a page of this server may ask for this')
 }
 
-/** Browsers leave out the port that HTTPS has anyway. */
+/** Browsers leave out the default port of HTTPS. */
 function originOfHost(host: string): string {
   return `https://${host.toLowerCase().replace(/:443$/, '')}`
 }
 
-/** What a route that is for browsers knows of the one that asks. */
+/** What a route for browsers knows of the browser that asks. */
 export interface Browser {
   readonly address: string
   readonly userAgent: string
   /** The text that `beginCeremony` made, from the cookie. */
   readonly kept: string | undefined
-  /** The text by which it is known that somebody has signed in here by password. */
+  /** The text that shows that somebody has signed in here by password. */
   readonly knownAs: string | undefined
   /** Where links for people lead: the address of the request, if passkeys work there. */
   readonly linkOrigin: () => string
@@ -97,7 +98,7 @@ export interface Browser {
   readonly cookies: () => readonly Cookie[]
 }
 
-/** Devices have routes that no browser asks for. */
+/** Routes of devices are not for browsers. */
 export const noBrowser: Browser = {
   address: '',
   userAgent: '',

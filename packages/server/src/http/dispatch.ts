@@ -1,6 +1,6 @@
 /**
- * Every request is handled here, in this order: it is found, authenticated, authorized, parsed,
- * done and answered.
+ * Every request is handled here, in this order: its route is found, and it is authenticated,
+ * authorized, parsed, carried out and answered.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Route } from '@seaworthy/api/route'

@@ -65,8 +65,8 @@ interface Options<R extends Route, Ahead> {
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
   /**
-   * Answers where nothing is to be changed, and writes nothing: strangers may ask it without end.
-   * `undefined` goes on to the work.
+   * Answers where nothing is to be changed, and writes nothing, because strangers may ask as often
+   * as they like. `undefined` goes on to the work.
    */
   readonly early?: (app: App, call: AuditedCall<R>) => Promise<ReplyInputOf<R> | undefined>
   /**
@@ -80,7 +80,7 @@ interface Options<R extends Route, Ahead> {
   ) => Promise<Ahead>
   /**
    * What the call would do, for whoever must approve it where the rules say so; `null` when it does
-   * nothing of that kind. It is asked for under rules alone, before the work and in its
+   * nothing of that kind. It is asked for only where there are rules, before the work and in its
    * transaction, and may take the work's locks.
    */
   readonly effect?: (
@@ -116,7 +116,9 @@ export function audited<R extends Route, Ahead = undefined>(
   return changing(changeAudited, route, options, work)
 }
 
-/** Like `audited`, for routes that end rights: beside one of them nobody changes anything. */
+/**
+ * Like `audited`, for routes that end rights: while one of them runs, nobody else changes anything.
+ */
 export function endsRights<R extends Route, Ahead = undefined>(
   route: R,
   options: Options<R, Ahead>,
@@ -172,8 +174,8 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
 }
 
 /**
- * The first half of a ceremony: it answers with a challenge and changes nothing, so that it is no
- * entry of the log; the answer is.
+ * The first half of a ceremony. It answers with a challenge and changes nothing, so it makes no
+ * entry in the log; the second half does.
  */
 export function asks<R extends Route & { readonly name: `${string}.options` }>(
   route: R,
@@ -188,7 +190,7 @@ export function asks<R extends Route & { readonly name: `${string}.options` }>(
   return { route, permission: 'account:self', run, [sealed]: true }
 }
 
-/** A question that is a POST only because its secret must stand in no address. */
+/** A read that is a POST only because its secret must not be in an address. */
 export function tells<R extends Route & { readonly name: `${string}.read` }>(
   route: R,
   work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
@@ -199,8 +201,8 @@ export function tells<R extends Route & { readonly name: `${string}.read` }>(
 }
 
 /**
- * A question of somebody whom nobody knows yet. It is no entry of the log, which a stranger could
- * fill; whatever a person decides about it is one.
+ * A request of somebody who is not known yet. It makes no entry in the log, which a stranger could
+ * fill; a person's decision about it makes one.
  */
 export function begins<R extends Route & { readonly name: 'pairing.create' }>(
   route: R,
@@ -215,12 +217,12 @@ export function begins<R extends Route & { readonly name: 'pairing.create' }>(
   return { route, permission: 'account:self', run, [sealed]: true }
 }
 
-/** Where the answer of a ceremony was given, and what the browser kept for it. */
+/** Where a ceremony's answer was given, and what the browser kept for it. */
 export function answerOf(browser: Browser): { site: Site; kept: string | undefined } {
   return { site: browser.site(), kept: browser.kept }
 }
 
-/** The end of a change by which somebody came in: the browser gets the session. */
+/** Completes a change by which somebody signed in: the browser gets the session. */
 export function openedBy<Reply>(
   { actor, secret }: OpenedSession,
   reply: Reply,
@@ -263,7 +265,7 @@ export function recordedElsewhere<
   return { route, permission, run: run as Endpoint['run'], fastBody, [sealed]: true }
 }
 
-/** Answers paths below `prefix` by itself; what it throws is answered with a problem document. */
+/** Answers paths below `prefix` by itself; an error that it throws becomes a problem document. */
 export interface RawHandler {
   /**
    * Ends with `/` for a tree; otherwise it is the one path. Where `matches` decides, it is only the

@@ -105,7 +105,9 @@ async function answerRequest(
   }
 }
 
-/** Those who share a key are counted together first, so that no made-up id escapes the count. */
+/**
+ * Clients that share a key are counted together first, so that made-up ids cannot escape the count.
+ */
 function admitSender(messages: MessageLimiter, client: LockClient): void {
   if (client.kind === 'device') messages.admit(client.device)
   else messages.admit(client.key, tryLimits.sharedMessagesPerMinute)

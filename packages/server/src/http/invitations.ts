@@ -96,7 +96,7 @@ export const invitationEndpoints: readonly Endpoint[] = [
   ),
 ]
 
-/** The secret follows `#`: browsers send that to nobody, and no log has it. */
+/** The secret follows `#`: browsers send that part to nobody, and it appears in no log. */
 function invitedBy({ row, code }: people.Invited, origin: string) {
   const view = people.viewInvitation(row)
   const { role, products, fleets, personId } = view

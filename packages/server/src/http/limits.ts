@@ -1,5 +1,5 @@
 /**
- * The limits that apply to whoever sends a request: time, size and tries, all in one place.
+ * The limits of time, size and tries that apply to every sender of a request, all in one place.
  * `server.ts` gives them to Node's HTTPS server, `bodies.ts` holds every request body to them,
  * `authenticate.ts` counts wrong credentials by them.
  */
@@ -39,7 +39,7 @@ export interface BodyLimits {
   readonly pace: Pace
 }
 
-/** The pace for what fits into one document: 20 seconds in all, whoever sends it. */
+/** The pace for what fits into one document: 20 seconds in all. */
 const atOnce: Pace = { graceMs: 20 * secondMs, bytesPerSecondMin: Number.POSITIVE_INFINITY }
 /** The pace for content, which a builder on a slow line sends for hours. */
 const steadily: Pace = { graceMs: 30 * secondMs, bytesPerSecondMin: 1024 }
@@ -60,8 +60,8 @@ export const bodyLimits = {
 } as const satisfies Record<string, Partial<BodyLimits>>
 
 /**
- * How much is still read of a body that nobody wanted, so that its sender gets to read the answer.
- * Then the connection ends.
+ * How much of an unwanted body is still read, so that its sender gets to read the answer. Then the
+ * connection ends.
  */
 export const unwantedBody = { bytesMax: 8 * 1024 * 1024, ms: 5 * secondMs } as const
 

@@ -1,4 +1,4 @@
-/** Limits how much one client may send: one that runs wild costs others nothing. */
+/** Limits how much one client may send: one that runs wild does not affect others. */
 import { minuteMs } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
 import { tryLimits } from './limits.ts'

@@ -1,6 +1,6 @@
 /**
- * The network that an address counts as. Whoever has one IPv6 address has all of its /64, which
- * counts as one. An IPv4 address counts as the same in either of its spellings.
+ * The network that an address counts as. The owner of one IPv6 address has its whole /64, which
+ * counts as one. Both spellings of an IPv4 address count as the same.
  */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)

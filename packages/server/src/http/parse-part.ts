@@ -16,7 +16,7 @@ export function parsePart(
   value: unknown,
   place: 'path' | 'query' | 'body',
 ): unknown {
-  // Most routes have this schema, for which there is nothing to check.
+  // Most routes have this schema, which leaves nothing to check.
   if (schema === noMembers && isEmpty(value)) return value
   const fault = place === 'body' ? undefined : findUnstorable(value)
   if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)

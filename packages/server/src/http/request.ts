@@ -131,7 +131,7 @@ export function sendProblem(res: ServerResponse, { problem, headers }: ProblemRe
     {
       'content-type': problemMediaType,
       'cache-control': 'no-store',
-      // The rest of an unread body would be taken for the next request.
+      // The rest of an unread body would be read as the next request.
       ...(isUnread ? { connection: 'close' } : {}),
       ...headers,
     },

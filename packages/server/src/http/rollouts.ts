@@ -54,7 +54,7 @@ export const rolloutEndpoints: readonly Endpoint[] = [
     { permission: 'rollout:write', subject: (call) => call.body.fleet },
     async (app, tx, { actor, body }) => ({
       reply: await rollouts.checkRollout(app, tx, actor, wantedOf(body)),
-      // It changes nothing: only refusals are entries, within their allowance.
+      // It changes nothing, so only its refusals are recorded, within their allowance.
       isUnchanged: true,
     }),
   ),

@@ -39,7 +39,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
     {
       permission: 'token:self',
       subject: (call) => call.actor.id,
-      // What is refused takes no lock for which everybody else waits.
+      // A refusal must not take the lock for which everybody else waits.
       before: (app, { actor }) => access.checkRefresh(app.db.reader, actor),
     },
     async (app, tx, { actor }) => {

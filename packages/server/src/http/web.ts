@@ -1,7 +1,7 @@
 /**
  * The pages that browsers get, from memory: `index.html` at every address of a page, and below
  * `/assets/` what it names. They are read, and compared with their digests, when the server starts.
- * Which files there are says the manifest that the build of `packages/web` has written.
+ * The manifest that the build of `packages/web` wrote names the files.
  */
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -100,7 +100,7 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
       async answer(req, res, path) {
         const file = files.get(path)
         if (file === undefined) throw new HttpError('route_not_found', 'there is no such asset')
-        // Only names with a digest in them stand for the same bytes for ever.
+        // Only a name with a digest in it always means the same bytes.
         const hasDigest = /-[A-Za-z0-9]{8}\.\w+$/.test(path)
         sendFile(req, res, file, { 'cache-control': hasDigest ? immutable : 'no-cache' })
       },

@@ -138,8 +138,8 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * The first folder on the way to `path` that the account cannot enter, or `path` if it cannot read
- * it.
+ * The first folder on the way to `path` that the account cannot enter, or `path` itself if the
+ * account cannot read it.
  */
 export async function findObstacle(path: string, account: ProcessAccount): Promise<string | null> {
   const { root } = parse(path)

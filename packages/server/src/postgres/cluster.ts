@@ -100,7 +100,7 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
         try {
           child = await start()
           ports.log.warn('postgresql.restarted', { pid: child.pid })
-          // `stop` has seen only the process that had died.
+          // `stop` knew only the process that had died.
           if (isStopping) return await endProcess(child, ports)
           break
         } catch (error) {

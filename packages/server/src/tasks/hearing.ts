@@ -1,5 +1,5 @@
 /**
- * Every worker tells the database from time to time that it hears devices: a device's silence
+ * Every worker records in the database from time to time that it hears devices: a device's silence
  * counts only while some device is heard.
  */
 import { secondMs } from '@seaworthy/std/time'

@@ -13,7 +13,7 @@ import type { LogMemory } from './log-memory.ts'
 const everyMs = 500
 /** How long entries gather before the next checkpoint is signed. */
 const gatherMs = 30
-/** After a longer pause, another worker may have led meanwhile. */
+/** If the pause was longer, another worker may have led in the meantime. */
 const pauseMaxMs = 5 * secondMs
 
 export function createLogSequencer(

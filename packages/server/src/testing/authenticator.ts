@@ -1,6 +1,6 @@
 /**
  * An authenticator in software, and a browser that carries cookies: what a person has in front of
- * them. Both can be told to lie, as an attacker’s would.
+ * them. Both can be made to lie, as an attacker’s would.
  */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'

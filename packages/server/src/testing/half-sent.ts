@@ -1,4 +1,4 @@
-/** A request whose sender holds the last byte back: what an attacker does to outlive a right. */
+/** A request whose sender holds back the last byte, as an attacker does to outlive a right. */
 import { connect } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import type { TestServer } from './server.ts'
@@ -30,7 +30,7 @@ export async function sendHalf(
     socket.once('error', reject)
     socket.once('close', () => resolve(text))
   })
-  // Whoever asks for the answer later gets the error then.
+  // A caller that asks for the answer later gets the error then.
   answered.catch(() => {})
   const lines = Object.entries({
     host: `localhost:${port}`,

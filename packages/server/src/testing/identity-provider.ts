@@ -1,6 +1,6 @@
 /**
- * An identity provider on loopback, which is a real one (oidc-provider) but for two things: whoever
- * comes is signed in as the account that the test says, and it can be told to lie.
+ * An identity provider on loopback: a real one (oidc-provider), except that every visitor is signed
+ * in as the account that the test names, and that it can be made to lie.
  */
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'

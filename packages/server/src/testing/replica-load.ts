@@ -16,7 +16,7 @@ export interface ReplicaLoad {
    * nothing.
    */
   check(db: Db, sha256: string): Promise<void>
-  /** All answers with an error of the server's own making. */
+  /** All answers with an error that is the server's own fault. */
   mistakes(): string[]
 }
 

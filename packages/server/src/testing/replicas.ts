@@ -22,7 +22,7 @@ import { startTestServer } from './server.ts'
 /** A host's link to PostgreSQL. */
 export interface DatabaseLink {
   readonly url: string
-  /** Lets nothing through any more, in either direction, and tells nobody. */
+  /** Silently stops letting anything through, in either direction. */
   cut(): void
   restore(): void
 }

@@ -60,7 +60,7 @@ export function readAssertionIssuer(assertion: string): string {
 
 export interface AssertionRules {
   readonly isOwnOrigin: (origin: string) => boolean
-  /** Key of this server and its replicas, which authenticates the challenges they give. */
+  /** The key of this server and its replicas that authenticates the challenges they issue. */
   readonly challengeKey: Uint8Array
   readonly now: Date
 }
@@ -68,8 +68,8 @@ export interface AssertionRules {
 /**
  * Throws unless the assertion is signed by `key`, for one of this server's own names, valid for a
  * short time, and of now: by the device's clock, or because it carries a challenge that this server
- * gave this device just before. Only a caller that has shown the key is told of the clock. The
- * caller checks that the assertion was not used before.
+ * gave this device just before. Only a caller that has proved possession of the key is told about
+ * the clock. The caller checks that the assertion was not used before.
  */
 export async function verifyAssertion(
   assertion: string,
@@ -132,8 +132,8 @@ export async function verifyAssertion(
 }
 
 /**
- * Nothing is stored for it: whoever answers within its lifetime has asked this server, or a replica
- * of it, just before.
+ * Nothing is stored for a challenge: a device that answers it within its lifetime must have asked
+ * this server, or a replica, just before.
  */
 function makeChallenge(key: Uint8Array, deviceId: string, nowSeconds: number): string {
   return signToken(key, challengeAudience, { sub: deviceId, exp: nowSeconds + lifetimeSecondsMax })

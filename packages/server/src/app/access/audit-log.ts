@@ -68,10 +68,10 @@ export async function verifyLogState(state: LogState, keeper: LogKeeper): Promis
 }
 
 /**
- * Gives waiting entries their places, at most `batchMax` of them; answers the new head, or
- * `undefined` when nothing waited. Throws `log_truncated` when the stored log is shorter than the
- * one remembered. The row of the state is locked until the commit, so that there is never a second
- * checkpoint for a size.
+ * Gives up to `batchMax` waiting entries their places; answers the new head, or `undefined` when
+ * nothing waited. Throws `log_truncated` when the stored log is shorter than the one remembered.
+ * The row of the state is locked until the commit, so that there is never a second checkpoint for a
+ * size.
  */
 export async function sequenceEntries(
   db: Db,

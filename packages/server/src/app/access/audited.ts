@@ -14,7 +14,7 @@ import type { Attempt } from './refusal-records.ts'
 import { recordRefusal } from './refusal-records.ts'
 import { requireStepUp } from './session-limits.ts'
 
-/** The work needs another person's approval, or what was approved counts no more. */
+/** The work needs another person's approval, or its approval is void. */
 export class ApprovalNeededRefusal extends Refusal<ApprovalRefusal> {
   /** The id of the request. */
   readonly approval: string
@@ -25,11 +25,11 @@ export class ApprovalNeededRefusal extends Refusal<ApprovalRefusal> {
   }
 }
 
-/** Whether the work may go on. Where it may not, what was written about that stays. */
+/** Whether the work may go on. Where it may not, what was written to say so stays. */
 export type Passage =
   | {
       readonly isOpen: true
-      /** Joins the detail of the work's entry. */
+      /** Added to the detail of the work's entry. */
       readonly detail?: Readonly<Record<string, JsonValue>>
     }
   | {
@@ -55,10 +55,10 @@ export interface Change {
 interface ChangeOptions<Ahead> {
   /** Whether only a person who has confirmed lately may do it. */
   readonly needsStepUp?: boolean
-  /** Whether a person makes something of their own account by it, which the least role may do. */
+  /** Whether it creates something in the person's own account, which the least role may do. */
   readonly isOfAccount?: boolean
   /**
-   * Does what takes long and changes nothing, while no transaction is open. The work gets its
+   * Does what takes long and changes nothing, before a transaction is open. The work is given its
    * result.
    */
   readonly before?: (() => Promise<Ahead>) | undefined
@@ -85,7 +85,7 @@ export function changeAudited<C extends Change, Ahead = undefined>(
   return changeUnder(shareRights, app, attempt, work, options)
 }
 
-/** Does the same for work that ends rights: beside it, nobody changes anything that is audited. */
+/** Does the same for work that ends rights: while it runs, no other audited change does. */
 export function changeRightsAudited<C extends Change, Ahead = undefined>(
   app: Deps,
   attempt: Attempt,

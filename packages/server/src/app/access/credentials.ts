@@ -18,7 +18,7 @@ export function createCredential(
   return { text: formatCredential(kind, id, secret), secretSha256: sha256(secret) }
 }
 
-/** What is stored of the code in a link. */
+/** The hash that is stored of the code in a link. */
 export function hashCode(code: string): Uint8Array {
   return sha256(code)
 }

@@ -26,12 +26,12 @@ declare const readNow: unique symbol
  */
 export type Current<A extends Actor = Actor> = A & { readonly [readNow]: true }
 
-/** What the credentials of devices end by, which is in memory. */
+/** The tables in memory by which the credentials of devices end. */
 type Ended = Pick<App, 'removedDevices' | 'stoppedDevices'>
 
 /**
  * Reads the actor again. Throws `credential_ended`, and `rights_changed` when it may do less than
- * before: whatever the head of the request was allowed, it is allowed still.
+ * before: whatever was allowed by the head of the request is still allowed.
  */
 export async function readCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Current> {
   return (await findCurrent(ended, tx, actor)) as Current
@@ -47,7 +47,7 @@ async function findCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Acto
     }
     case 'person': {
       const [now, found] = await Promise.all([readClock(tx), getSession(tx, actor.session.id)])
-      // A session that was confirmed has a new secret: whoever knows the old one has nothing.
+      // A session gets a new secret when it is confirmed, so that the old one is worth nothing.
       const isIts = found && isSameSecret(found.secretSha256, actor.session.secretSha256)
       if (isIts !== true || hasSessionEnded(found, now)) throw endedMeanwhile()
       const { person, ...session } = found

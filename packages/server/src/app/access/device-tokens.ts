@@ -54,8 +54,8 @@ export function openToken(
 }
 
 /**
- * Computes HMAC-SHA256 as base64url text. Only its one canonical form is compared, so that there is
- * only one token for what it says.
+ * Computes HMAC-SHA256 as base64url text. Only its one canonical form is accepted, so that no
+ * claims have two tokens.
  */
 type TextMac = (body: string) => string
 

@@ -2,8 +2,8 @@
  * What somebody has handed out, at however many removes, and what of it ends with their right to do
  * so: tokens, invitations that wait, and keys by which devices register. Devices that are
  * registered, people who have come in, and the credentials of foreign devices, gateways and
- * FleetLock clients stay: they are in use in the field, and whoever looks through them ends them by
- * themselves.
+ * FleetLock clients stay: they are in use in the field, and a person must review and end them one
+ * by one.
  */
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
@@ -46,7 +46,7 @@ export async function endHandedOut(
   }
 }
 
-/** What a maker could hand out by its row, and whether its right to do so has ended. */
+/** What the maker's row lets it hand out, and whether its right to do so has ended. */
 interface Maker {
   readonly grant: Grant
   readonly hasEnded: boolean

@@ -159,7 +159,7 @@ async function mayUse(
       return fleet?.product === repository
     }
     case 'person':
-    // A browser has no way to the registry: its clients send no cookies.
+    // Browsers do not use the registry, whose clients send no cookies.
     case 'provisioning-key':
     case 'anonymous':
       return false
@@ -199,8 +199,8 @@ export interface RegistryChange {
 }
 
 /**
- * Writes an entry of the audit log with all of the facts. A push that is an entry already and
- * changed nothing is none; one whose entry could not be written is one when it is repeated.
+ * Writes an entry of the audit log with all of the facts. A repeated push that changed nothing gets
+ * no second entry; one whose first entry could not be written gets it then.
  */
 export async function recordRegistryChange(
   app: Pick<App, 'db'>,

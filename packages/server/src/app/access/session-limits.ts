@@ -1,4 +1,4 @@
-/** How long a session is good, and for what. */
+/** How long a session is valid, and for what. */
 import { Refusal } from '@seaworthy/std/refusal'
 import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
 import type { SessionRow } from '../../db/sessions.ts'
@@ -8,7 +8,7 @@ import type { Actor } from './actors.ts'
 export const sessionLimits = {
   /** The longest time between two requests. */
   idleMs: 12 * hourMs,
-  /** The longest time from the sign-in on. */
+  /** The longest time since the sign-in. */
   lifetimeMs: 30 * dayMs,
   /** The same where an identity provider opened it, and may have closed the account since. */
   providerLifetimeMs: 12 * hourMs,

@@ -37,8 +37,8 @@ export async function identify(
   const credential = parseCredential(bearer)
   if (credential === undefined) return undefined
   // Foreign devices, their gateways and FleetLock clients sign in on routes of their own; the
-  // secret of a session comes in a cookie, which a browser guards, and in no other way. That of a
-  // pairing fetches its token, and is none.
+  // secret of a session comes in a cookie, which a browser guards, and in no other way. The secret
+  // of a pairing fetches its token and is no credential itself.
   const elsewhere = ['device', 'gateway', 'fleetlock', 'session', 'pairing']
   if (elsewhere.includes(credential.kind)) return undefined
   if (credential.kind === 'provisioning') {
@@ -131,7 +131,7 @@ export function hasEnded(
   return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
 }
 
-/** Records that somebody uses a credential that was valid once. */
+/** Records that somebody uses a credential that is no longer valid. */
 async function recordEnded(app: Deps, actor: string, id = actor): Promise<void> {
   app.log.warn('credential.ended', { id })
   await recordRefused(app, actor, { code: 'credential_ended' }, id)

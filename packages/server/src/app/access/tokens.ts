@@ -123,9 +123,9 @@ export async function issueToken(
 }
 
 /**
- * A token may be traded some times at once, as after it was shown by mistake, and then once an
- * hour: each time makes a row and an entry of the log, and the least role may do it. A token that
- * comes of it has what is left.
+ * A token may be traded a few times at once, as after it was shown by mistake, and then once an
+ * hour: each trade makes a row and an entry of the log, and the least role may do it. The new token
+ * inherits what is left of the allowance.
  */
 const trades: Allowance = { burst: 4, everyMs: hourMs }
 

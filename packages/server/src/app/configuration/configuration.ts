@@ -24,8 +24,8 @@ interface Asked {
 }
 
 /**
- * Together with those of a device they fit into one message between the processes of an agent,
- * Base64 and names included.
+ * With this limit, those of a fleet and of a device together fit into one message between an
+ * agent's processes, Base64 and names included.
  */
 const scopeBytesMax = 65_536
 const scopeCountMax = 50
@@ -50,7 +50,8 @@ async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promis
   invariant(before !== undefined, 'the fleet was found')
   const newest = nextVersion(before, await tx.now())
   const version = wanted ?? newest
-  // It was the next one when it was asked for, and nothing was set since.
+  // It must be the version that was next when it was asked for, and nothing may have been set
+  // since.
   if (version <= before || version > newest) {
     throw new Refusal<ConfigurationRefusal>(
       'configuration_changed',
@@ -242,7 +243,7 @@ export async function readDeviceConfiguration(
   const device = await getDevice(app.db.reader, deviceId)
   if (device === undefined)
     throw new Refusal<'device_removed'>('device_removed', 'the device was removed')
-  // The version of before what is read: whatever changes in between raises it once more.
+  // The version is read before the settings: any change in between raises it again.
   const { configVersion } = await policyOf(app, device.fleet)
   const rows = await db.listDeviceSettings(app.db.reader, { fleet: device.fleet, device: deviceId })
   const names = new Set<string>()

@@ -1,8 +1,8 @@
 /**
- * Variables and secrets of applications. Promises: a secret is never here but sealed to somebody
- * else; every change raises the version of the fleet's configuration, which check-ins tell from
- * memory; what a device gets fits into one answer. Not handled here: who was enrolled, which is
- * for whoever seals to decide.
+ * Variables and secrets of applications. Promises: a secret is here only in sealed form, and not
+ * for this server; every change raises the version of the fleet's configuration, which check-ins
+ * report from memory; what a device gets fits into one answer. Not handled here: who was enrolled,
+ * which the person who seals decides.
  */
 export {
   listSecrets,

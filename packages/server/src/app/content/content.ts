@@ -83,8 +83,8 @@ interface ReleaseName {
 
 /**
  * Reads all manifests and bundles of a release once in the life of a worker, and checks each time
- * that all of it is there. Every reading of content has its turn in the product's queue and ends
- * when its caller has left, because a builder may make it slow.
+ * that all of it is there. Every reading of content waits its turn in the product's queue and ends
+ * when its caller has left, because a builder can make it slow.
  */
 async function readRelease(
   { store, contentChecks }: ContentDeps,

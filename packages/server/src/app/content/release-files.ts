@@ -21,8 +21,8 @@ import type { App, ReadRelease, ReleaseFile, ReleaseFileLists } from '../app.ts'
 
 /**
  * Computes the hashes of files that were not measured before; each file is read once and verified
- * against its digest. A file of gigabytes takes long, so it has its turn in the product's queue, no
- * transaction is open meanwhile, and the reading ends when the caller has left. Other kinds of
+ * against its digest. A file of gigabytes takes long, so it waits its turn in the product's queue,
+ * no transaction is open meanwhile, and the reading ends when the caller has left. Other kinds of
  * releases have no such files. Throws `release_malformed`, `release_content_missing`,
  * `content_checks_waiting`.
  */

@@ -122,8 +122,8 @@ export function createCheckIns(
 }
 
 /**
- * A report that is known by its digest was judged when it was stored, and then told what its own
- * number said, or no failure (`isRepeatable`).
+ * A report that is known by its digest was judged when it was stored, and at that time reported
+ * what its own number had signed, or no failure (`isRepeatable`).
  */
 const ownWord = ({ checkIn }: Waiting) => wordOf(checkIn.report.sequence)
 
@@ -181,8 +181,8 @@ function followedReport({ known, judged }: Stored) {
     if (fleet === undefined || before === null) return []
     const { bootId = null, sequence } = checkIn.report
     const kind = judged.get(device)?.kind
-    // A number that another report has overtaken is not stored, and is a step back all the same. Of
-    // a boot that is not the last one, the reports that are stored tell.
+    // A report whose number was overtaken is not stored, and counts as a step back all the same.
+    // What is known of earlier boots comes from stored reports.
     const isFollowed = kind === 'accepted' || (kind === 'overtaken' && bootId === before.bootId)
     return isFollowed ? [{ device, fleet, before, after: { bootId, sequence } }] : []
   }

@@ -70,8 +70,8 @@ export async function changeDevice(
     }
     requireFleet(actor, fleet)
     const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved')
-    // Somebody else moved it at the same moment, perhaps from a fleet that this actor does not
-    // reach.
+    // Somebody else moved the device at the same moment, perhaps from a fleet that this actor does
+    // not reach.
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
   }
   await updateDevice(tx, deviceId, change)

@@ -23,7 +23,10 @@ export type JudgedReport =
   | {
       readonly kind: 'accepted'
       readonly saidSequence: SignedSequence
-      /** The report as it is stored: what nobody acts on as told, all else as signed. */
+      /**
+       * The report as it is stored: what no decision rests on as reported, everything else as
+       * signed.
+       */
       readonly report: DeviceReport
       /** Whether the same report may be taken again by its digest alone, without being judged. */
       readonly isRepeatable: boolean
@@ -58,7 +61,7 @@ export async function judgeReports(
         const judged = judgeSigned(report.sequence, newest?.sequence ?? null)
         return [device, judged.kind === 'accepted' ? accept(judged, report, report) : judged]
       }
-      // Bytes that cannot be read are not repeated by anything.
+      // No report can repeat bytes that cannot be read.
       if (newest !== null && statement === null) return [device, { kind: 'signature_missing' }]
       const signed =
         older.get(device)?.flatMap((one) => readStatement(one) ?? []) ??
@@ -83,8 +86,8 @@ function accept(
     kind: 'accepted',
     saidSequence,
     report: { ...report, refusals, metadata },
-    // Whoever takes a report by its digest takes its own number for that of the statement which
-    // told the failure.
+    // A report that is taken by its digest counts with its own number as the statement that
+    // reported the failure.
     isRepeatable: !isToldFailure(report.update) || report.sequence === saidSequence,
   }
 }

@@ -16,8 +16,8 @@ export function digestReport(report: DeviceReport, form: string = digestForm(rep
 }
 
 /**
- * Changes whenever the rules do by which reports are taken without a signature: no digest of a
- * report that was taken by other rules is then recognised.
+ * Raised whenever the rules for unsigned reports change, so that no digest of a report taken under
+ * other rules is recognised.
  */
 const formOfRules = 2
 

@@ -43,7 +43,7 @@ interface Waiting {
 }
 
 type States = ReadonlyMap<string, ForeignState>
-/** What becomes of a poll of which a batch knows nothing. */
+/** What happens to a poll that a batch cannot answer. */
 type Otherwise = (waiting: Waiting) => void
 
 /** Polls of devices that have changed rarely come many at a time. */
@@ -145,7 +145,7 @@ function firstReport({ protocol, platform }: ForeignState, now: Date): StoredRep
 function wholeCheckIn(device: string, report: DeviceReport, now: Date) {
   return {
     device,
-    // The next poll copies what is known of the device now.
+    // The next poll starts from what is known of the device now.
     digest: '',
     reportedAtSeconds: Math.floor(now.getTime() / 1000),
     verifiedAtSeconds: null,

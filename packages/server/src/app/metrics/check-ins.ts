@@ -1,7 +1,4 @@
-/**
- * What is counted, timed and traced about the queue of check-ins: its length, its age, and each
- * batch.
- */
+/** Counts, times and traces the queue of check-ins: its length, its age, and each batch. */
 import type { Clock } from '@seaworthy/std/time'
 import type { Backlog } from '../worker/index.ts'
 import type { SpanContext, Tracer } from '../traces/index.ts'

@@ -1,4 +1,4 @@
-/** How a person gets a passkey, whatever opened the door for them. */
+/** How a person gets a passkey, by whatever way they came in. */
 import type { NewPasskey } from '@seaworthy/api/ceremonies'
 import type { CreationOptions } from '@seaworthy/api/ceremonies'
 import { newId } from '@seaworthy/std/ids'
@@ -21,7 +21,7 @@ import type { Asked } from './sessions.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
 
-/** The door: the answer must come through the same one as the question. */
+/** The way in: question and answer must use the same one. */
 interface Door {
   readonly purpose: Purpose
   readonly about: string

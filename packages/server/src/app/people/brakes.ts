@@ -1,8 +1,8 @@
 /**
- * How often somebody may try what can be guessed. Secrets of 80 bits and more need no brake but the
- * one of `http/authenticate`, which lets right ones pass; passwords and codes of six digits do, and
- * a brake that right ones pass would be none. So that no stranger locks a person out, a browser in
- * which they have signed in before has an allowance of its own, which strangers cannot use up.
+ * How often somebody may try what can be guessed. Secrets of 80 bits and more need only the limit
+ * of `http/authenticate`, which lets right ones pass. Passwords and codes of six digits need one
+ * that does not let right ones pass. So that no stranger locks a person out, a browser in which
+ * they have signed in before has an allowance of its own, which strangers cannot use up.
  */
 import type { Allowance } from '@seaworthy/fleet/devices'
 import { spend } from '@seaworthy/fleet/devices'
@@ -21,7 +21,7 @@ const keysMax = 100_000
 
 /** Counts in memory; every worker counts for itself. */
 export function createBrakes(clock: Clock): Brakes {
-  // Keys in the order of their last use: the one that was used least lately goes first.
+  // Keys in the order of their last use: the least recently used one is dropped first.
   const usedUntilMs = new Map<string, number>()
   const put = (key: string, untilMs: number) => {
     usedUntilMs.delete(key)

@@ -1,6 +1,6 @@
 /**
- * The two halves of what a passkey does: a challenge goes out, an answer comes back. Between the
- * two the server stores nothing, so that strangers cannot fill its database: a signed text in a
+ * The two halves of a ceremony with a passkey: a challenge goes out, an answer comes back. Between
+ * the two the server stores nothing, so that strangers cannot fill its database: a signed text in a
  * cookie says what the challenge was for. A challenge is stored when it has been answered, which
  * nobody can make happen without a passkey or a secret of ours.
  */
@@ -145,7 +145,7 @@ export function requestOptions(
 }
 
 function describe({ credentialId, transports }: PasskeyRow) {
-  // The contract let only these names in.
+  // The contract allows only these names.
   const names = [...transports] as NonNullable<
     RequestOptions['allowCredentials'][number]['transports']
   >

@@ -1,4 +1,4 @@
-/** The first owner: whoever has the link that `up` printed, until there is an owner. */
+/** The first owner: whoever opens the link that `up` printed, until there is an owner. */
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'

@@ -1,7 +1,7 @@
 /**
  * Accounts at identity providers by which people sign in. An account is known by the provider and
- * the name that it gave, never by an address: whoever may write an address there would be somebody
- * else here.
+ * the name that it gave, never by an e-mail address: somebody who may edit addresses there could
+ * become somebody else here.
  */
 import type { IdentityView } from '@seaworthy/api/identity-providers'
 import { coversGrant } from '@seaworthy/fleet/access'
@@ -93,7 +93,7 @@ export async function askProvider(
   return { options: { url }, kept }
 }
 
-/** A stranger may have the server ask a provider only so often. */
+/** Strangers can make the server ask a provider only so often. */
 function takeTry({ brakes }: Deps, network: string): Taken {
   return brakes.take([{ key: `provider ${network}`, allowance: triesOfNetwork }])
 }

@@ -22,7 +22,7 @@ const providersMax = 20
 const returnPath = '/sign-in-return'
 export const redirectUriOf = (origin: string) => `${origin}${returnPath}`
 
-/** What is sealed says whose it is: two rows that were swapped open nothing. */
+/** What is sealed is bound to its row, so that swapping two rows opens nothing. */
 function sealSecret({ masterKey }: Pick<App, 'masterKey'>, name: string, secret: string) {
   return masterKey.seal('client-secret', 1, utf8Encode(`${name} ${secret}`))
 }

@@ -4,7 +4,7 @@ import type { Random } from '@seaworthy/std/random'
 import { secondMs } from '@seaworthy/std/time'
 import type { PairingPaces } from '../app.ts'
 
-/** What whoever asks too early waits longer from then on (RFC 8628, 3.5). */
+/** How much longer a command line that asked too early waits from then on (RFC 8628, 3.5). */
 const slowDownSeconds = 5
 
 /** Eight letters, each as likely as any other: 34 bits, for ten minutes. */
@@ -28,7 +28,7 @@ interface Asked {
   readonly intervalSeconds: number
 }
 
-/** More than wait for a person at a time. */
+/** More than ever wait for a person at the same time. */
 const pairingsMax = 1000
 
 /** Counts in memory; every worker counts for itself. */
@@ -49,7 +49,7 @@ export function createPairingPaces(): PairingPaces {
 
 /** How long the command line has to wait from now on. */
 function paceOf({ askedAt, intervalSeconds: before }: Asked, now: Date): number {
-  // A second of grace: the way of a question takes longer one time than the other.
+  // A second of grace, because requests take different times to arrive.
   const isTooEarly = now.getTime() - askedAt.getTime() < (before - 1) * secondMs
   return isTooEarly ? Math.min(60, before + slowDownSeconds) : before
 }

@@ -1,7 +1,7 @@
 /**
- * Command lines that a person lets have a token (RFC 8628). Whoever asks is a stranger until then:
- * pairings are few, short and no entries of the log. The token has no more than its person has when
- * it is handed out, and ends with them.
+ * Command lines to which a person gives a token (RFC 8628). Whoever asks is a stranger until then,
+ * so pairings are few and short, and make no entries in the log. The token has no more than its
+ * person has when it is handed out, and ends with them.
  */
 import type { PairingView } from '@seaworthy/api/pairings'
 import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
@@ -30,7 +30,7 @@ import { intervalSeconds, makeUserCode } from './pairing-codes.ts'
 const pairingMs = 10 * minuteMs
 /** How long an ended pairing still says why it has ended. */
 const rememberedMs = 10 * minuteMs
-/** Strangers make rows: so many in all, and from one network. */
+/** Strangers create these rows, so they are limited: in all, and from one network. */
 const waitingMax = 500
 const waitingOfNetworkMax = 10
 
@@ -50,8 +50,8 @@ export interface BegunPairing {
 }
 
 /**
- * Refuses what `beginPairing` would, and writes nothing: strangers go on asking. Throws
- * `pairings_too_many`.
+ * Refuses what `beginPairing` would refuse, without writing anything, because strangers may ask as
+ * often as they like. Throws `pairings_too_many`.
  */
 export async function checkNewPairing({ db }: Pick<App, 'db'>, network: string): Promise<void> {
   await requireFew(db.reader, network, await readClock(db.reader))
@@ -93,7 +93,7 @@ export async function beginPairing(
 
 /**
  * Answers the command line while there is nothing to hand out: `undefined` once the person has let
- * it have its token. Everybody may ask, so that nothing is written. Throws `pairing_not_found`,
+ * it have its token. Anybody may ask, so nothing is written. Throws `pairing_not_found`,
  * `pairing_expired`, `pairing_refused`, `pairing_decided`.
  */
 export async function askPairing(
@@ -108,7 +108,7 @@ export async function askPairing(
     : { state: 'waiting', intervalSeconds: app.pairingPaces.ask(row, now) }
 }
 
-/** The pairing that the secret of the command line is of. Throws `pairing_not_found`. */
+/** The pairing that the command line's secret belongs to. Throws `pairing_not_found`. */
 async function getAsked(tx: ReadTx, deviceCode: string): Promise<PairingRow> {
   const credential = parseCredential(deviceCode)
   if (credential?.kind !== 'pairing') throw notFound()
@@ -157,7 +157,7 @@ export async function fetchPairing(
   const { id } = await getAsked(tx, deviceCode)
   const row = (await db.lockPairing(tx, id))!
   const now = await tx.now()
-  // What was approved waits for nobody any more.
+  // An approved pairing no longer waits for anybody.
   if (!requireOffered(row, now)) throw notFound()
   const issued = await issuePaired(tx, ports, row, now)
   await db.updatePairing(tx, { ...row, state: 'used' })
@@ -274,7 +274,7 @@ export async function refusePairing(
   return row
 }
 
-/** What was seen by its code is what is decided: a later pairing of the same code is another. */
+/** The decision is about the pairing that was shown: a later one with the same code is another. */
 async function lockDecided(tx: WriteTx, { pairingId, userCode }: Decision): Promise<PairingRow> {
   const row = await db.lockPairing(tx, pairingId)
   if (row === undefined || row.userCode !== userCode) throw notFound()

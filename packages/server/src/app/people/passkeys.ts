@@ -65,8 +65,8 @@ export async function renamePasskey(
 }
 
 /**
- * Whoever held it may have opened any session of the person: all end but the one that asks. Throws
- * `passkey_not_found`, `passkey_last`.
+ * A thief of the passkey may have opened any session of the person, so all of them end but the one
+ * that asks. Throws `passkey_not_found`, `passkey_last`.
  */
 export async function removePasskey(
   tx: RightsTx,
@@ -97,7 +97,7 @@ export function viewPasskey(row: PasskeyRow): PasskeyView {
     name: row.name,
     createdAt: formatInstant(row.createdAt),
     lastUsedAt: instantOrNull(row.lastUsedAt),
-    // The contract let only these names in.
+    // The contract allows only these names.
     transports: [...row.transports] as PasskeyView['transports'],
     isBackedUp: row.isBackedUp,
   }

@@ -3,7 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { PersonRefusal } from '../refusals.ts'
 
 const lengthMin = 12
-/** The least of 0 to 4: safe from whoever tries ten thousand guesses a second. */
+/** The lowest score accepted, of 0 to 4: safe from ten thousand guesses a second. */
 const scoreMin = 3
 
 /** `own` are words that an attacker would try first. Throws `password_weak`. */

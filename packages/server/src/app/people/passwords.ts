@@ -1,7 +1,7 @@
 /**
  * Passwords with authenticators: for roles that need no passkey, in browsers that refuse passkeys.
- * Whatever is wrong about a sign-in, the answer is one, after the same work; what is known to be
- * right is not said before all of it is.
+ * Whatever is wrong with a sign-in, the answer and the work are the same; no part is confirmed
+ * before all of it is right.
  */
 import { base64UrlDecode, base64UrlEncode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -34,10 +34,10 @@ type Deps = Pick<App, 'db' | 'secrets' | 'masterKey' | 'brakes' | 'clock' | 'ran
 const cost = { memoryKiB: 19_456, passes: 2 } as const
 const totpSecretBytes = 20
 
-/** The same letters in two spellings of Unicode are one password. */
+/** The same letters in two normal forms of Unicode are one password. */
 const spelled = (password: string) => password.normalize('NFKC')
 
-/** What is sealed says whose it is: two rows that were swapped open nothing. */
+/** What is sealed is bound to its row, so that swapping two rows opens nothing. */
 function sealTotp({ masterKey }: Deps, personId: string, secret: Uint8Array): Uint8Array {
   return masterKey.seal('totp-secret', 1, utf8Encode(`${personId} ${hexEncode(secret)}`))
 }
@@ -103,7 +103,7 @@ export async function judgeNewPassword(
   const salt = app.random.bytes(16)
   const row: PasswordRow = {
     ...{ personId: actor.id, name: given.name.toLowerCase(), ...cost, salt, totpSealed, totpStep },
-    // The person has just confirmed: nothing brakes them.
+    // The person has just confirmed, so nothing limits their tries.
     hash: await app.slowHashes.hash(() => undefined, spelled(given.password), { ...cost, salt }),
     createdAt: now,
     lastUsedAt: null,
@@ -123,8 +123,8 @@ function requireRightCode(secret: Uint8Array, code: string, now: Date): number {
 }
 
 /**
- * A code of the past says that a clock is behind. One of the future is not told apart from a wrong
- * one: whoever guessed it would only have to wait.
+ * A code of the past says that a clock is behind. One of the future gets the same answer as a wrong
+ * one: a guesser who learned of it would only have to wait.
  */
 function sayClockOff(judged: JudgedCode | undefined): void {
   if (judged?.kind === 'clock-off' && judged.minutes < 0) throw clockOff(judged.minutes)
@@ -182,10 +182,10 @@ interface JudgedPassword {
   readonly tries: Taken
 }
 
-/** Where somebody tries: the network counts, and whether they were here before. */
+/** Where somebody tries from: their network, and whether they were here before. */
 export interface Place {
   readonly network: string
-  /** The text that a browser keeps in which somebody has signed in by password. */
+  /** The text that marks a browser in which somebody has signed in by password. */
   readonly knownAs: string | undefined
 }
 
@@ -221,7 +221,7 @@ async function judgeGiven(
   given: GivenPassword,
   { row, now, known, tries }: Looked,
 ): Promise<JudgedPassword> {
-  // The same work is done for everybody, and nothing is said before all of it is.
+  // Everybody costs the same work, and no answer is given before all of it is done.
   const how = row ?? { ...cost, salt: noSalt }
   const hash = await app.slowHashes.hash(() => undefined, spelled(given.password), how)
   const isPassword = isSameSecret(row?.hash ?? noHash, hash)
@@ -252,7 +252,7 @@ function onlyWrong(error: unknown): undefined {
 }
 
 /**
- * Opens a session, where the password that was judged is still theirs. Throws `person_disabled`,
+ * Opens a session if the password that was judged is still theirs. Throws `person_disabled`,
  * `passkey_needed`, `password_wrong`, `code_used`.
  */
 export async function signInByPassword(
@@ -333,7 +333,7 @@ interface Known {
 
 export const knownBrowserMs = 180 * dayMs
 
-/** The text by which a browser is known in which the person has signed in. */
+/** The text that marks a browser in which the person has signed in. */
 export function makeKnown(
   { secrets }: Pick<App, 'secrets'>,
   { personId, browserId }: Known,

@@ -72,8 +72,8 @@ function checkOwnerScope({ role, products, fleets }: Grant): void {
 }
 
 /**
- * Guards changes of a person: whoever could not give the person's rights does not take them either.
- * Throws `out_of_scope`.
+ * Guards changes of a person: an actor that could not give the person's rights must not take them
+ * either. Throws `out_of_scope`.
  */
 export function requireCovers(actor: Actor, person: Grant): void {
   if (coversGrant(grantOf(actor), person)) return
@@ -98,8 +98,8 @@ interface EndedWithPerson extends EndedWithMaker {
 }
 
 /**
- * Where the person gets more than the maker of their invitation could give, they must come in anew.
- * Throws `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`.
+ * A person who gets more than the maker of their invitation could give must come in anew. Throws
+ * `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`.
  */
 export async function setPerson(
   tx: RightsTx,
@@ -135,7 +135,7 @@ export async function changeGrant(
   now: Date,
 ): Promise<EndedWithMaker> {
   await db.updatePerson(tx, after)
-  // A session that no passkey has opened is not enough for every role.
+  // For some roles, a session that was opened without a passkey is not enough.
   if ((await passkeyRoles(tx)).includes(after.role)) {
     await endSessionsBegunBy(tx, otherFactors, { personId: after.id }, now)
   }
@@ -199,7 +199,7 @@ async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void
   )
 }
 
-/** Ends all invitations to the person: they were made for the rights of then. */
+/** Ends all invitations to the person: they were made for the person's earlier rights. */
 async function endInvitationsTo(tx: RightsTx, personId: string, now: Date): Promise<void> {
   for (const { id } of await listInvitationsTo(tx, personId)) await revokeInvitation(tx, id, now)
 }

@@ -1,7 +1,7 @@
 /**
- * Judges what a passkey says (WebAuthn Level 3, 7.1 and 7.2). Hostile bytes enter here: what is
- * about the challenge and the site is checked first and refused by name, the rest is the library's.
- * Nothing is written; the caller spends the challenge in the transaction of what it allows.
+ * Judges a passkey's answer (WebAuthn Level 3, 7.1 and 7.2). Hostile bytes enter here: challenge
+ * and site are checked first and refused by name, and the library checks the rest. Nothing is
+ * written; the caller spends the challenge in the transaction of what it allows.
  */
 import type { NewPasskey, PasskeyProof } from '@seaworthy/api/ceremonies'
 import { base64UrlDecode, hexDecode } from '@seaworthy/std/bytes'
@@ -42,7 +42,7 @@ export async function verifyNewPasskey(
   }).catch(refuse)
   if (!verified) throw refusedPasskey()
   const { credential, credentialBackedUp } = registrationInfo
-  // The authenticator signs the id inside; the one beside it is the browser's word.
+  // The authenticator signs the id inside; the browser states the one beside it.
   if (credential.id !== passkey.id) throw refusedPasskey()
   return {
     credentialId: credential.id,
@@ -55,9 +55,8 @@ export async function verifyNewPasskey(
 }
 
 /**
- * A public key for which nobody has a signature to offer: a credential that we do not know costs
- * the same work as one that we know, and gets the same answer. It is the generator of P-256, as a
- * COSE key.
+ * A public key for which nobody can make a signature, so that an unknown credential costs the same
+ * work as a known one, and gets the same answer. It is the generator of P-256, as a COSE key.
  */
 const decoyKey = hexDecode(
   'a5010203262001215820' +
@@ -129,7 +128,7 @@ function checkClientData(
   }
 }
 
-/** The library says what is wrong in words of its own, which are for the log. */
+/** The library's own description of the fault is for the log. */
 function refuse(cause: unknown): never {
   throw refusedPasskey(cause)
 }

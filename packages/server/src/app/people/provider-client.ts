@@ -1,7 +1,7 @@
 /**
  * Asks identity providers (OpenID Connect Core 1.0; RFC 6749, 7636, 8414, 9207), and judges what
- * they answer. The protocol is the library's; here stand the bounds of what is read, and the names
- * of what goes wrong. Whatever a provider says is hostile until it has been judged.
+ * they answer. The library handles the protocol; this file bounds what is read and names what goes
+ * wrong. Whatever a provider says is hostile until it has been judged.
  */
 import { createHash } from 'node:crypto'
 import type { Configuration, CustomFetch } from 'openid-client'
@@ -24,7 +24,7 @@ const keptMs = 10 * minuteMs
 const groupsMax = 1000
 const textMax = 200
 
-/** What the browser takes to the provider, from the secret of its ceremony. */
+/** What the browser takes to the provider, derived from the secret of its ceremony. */
 export function derive(challenge: string, what: 'state' | 'nonce' | 'verifier'): string {
   return base64UrlEncode(createHash('sha256').update(`seaworthy-${what} ${challenge}`).digest())
 }
@@ -48,7 +48,7 @@ export function createIdentityProviders(clock: Clock): IdentityProviders {
     const found = discover(provider, clientSecret)
     const entry = { changedAt, untilMs: nowMs + keptMs, found }
     known.set(provider.name, entry)
-    // What failed is not kept: the next one who asks tries again.
+    // A failure is not kept: the next caller tries again.
     found.catch(() => known.get(provider.name) === entry && known.delete(provider.name))
     return found
   }
@@ -185,7 +185,9 @@ function groupsOf(provider: IdentityProviderRow, value: unknown): string[] {
   return list
 }
 
-/** The library's way to the network: one bounded answer of a peer that has proven who it is. */
+/**
+ * The library's access to the network: one bounded answer of a peer whose certificate was verified.
+ */
 function fetchBy(caPem: string | null): CustomFetch {
   return async (url, { method, headers, body, signal }) => {
     const { transport, close } = httpsTransport({
@@ -241,7 +243,7 @@ function explain(provider: IdentityProviderRow, error: unknown): unknown {
   return wrong(provider, fault(code, messagesOf(error)), error)
 }
 
-/** The library says what is wrong in the error below its own. Nothing of the answer is shown. */
+/** The library says what is wrong in the cause of its error. Nothing of the answer is shown. */
 function messagesOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : error.message
 }

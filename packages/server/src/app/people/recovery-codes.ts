@@ -1,10 +1,10 @@
 /**
- * Recovery codes: for a person who has lost every passkey. A code has 140 random bits. No list of
- * guesses finds it, so that a fast hash of it is stored, with salt, and a stranger who tries codes
- * takes no time from others. A code that is not known costs the same work as one that is.
+ * Recovery codes: for a person who has lost every passkey. A code has 140 random bits. It cannot be
+ * guessed, so a fast hash of it is stored, with salt, and a stranger who tries codes takes no time
+ * from others. A code that is not known costs the same work as one that is.
  *
  * Codes from before have 120 bits: the first 40 find the code, and a slow hash of the other 80 is
- * stored. Only who knows the first part of one has it hashed.
+ * stored. Only a caller who knows the first part of a code makes the server hash.
  */
 import { createHash } from 'node:crypto'
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
@@ -54,7 +54,7 @@ export function makeRecoveryCodes(
 
 const spell = (bytes: Uint8Array) => Array.from(bytes, (byte) => alphabet[byte & 31]!).join('')
 
-/** What finds a code: 40 bits of a hash, which say nothing that helps to find the code itself. */
+/** What a code is looked up by: 40 bits of a hash, which do not help to find the code itself. */
 function selectorOf(code: string): string {
   const digest = createHash('sha256').update(`seaworthy-recovery-selector ${code}`).digest()
   return spell(digest.subarray(0, selectorLength))
@@ -99,9 +99,9 @@ export async function judgeRecovery(
 }
 
 /**
- * Uses the code up and stores the passkey. All sessions and passkeys from before end: who has lost
- * a passkey may have lost the machine too.
- * Throws `recovery_code_wrong`, `challenge_used`, `person_disabled`.
+ * Uses the code up and stores the passkey. All earlier sessions and passkeys end: somebody who has
+ * lost a passkey may have lost the machine too. Throws `recovery_code_wrong`, `challenge_used`,
+ * `person_disabled`.
  */
 export async function recover(
   tx: RightsTx,
@@ -145,7 +145,8 @@ const oldCost = { memoryKiB: 8192, passes: 2 } as const
 
 async function checkOldCode(app: Codes, text: string): Promise<RecoveryCodeRow> {
   const row = await findRecoveryCode(app.db.reader, text.slice(0, selectorLength))
-  // The first part is no secret: whoever guesses it, by 40 bits, learns that a code begins so.
+  // The first part is not secret: a guess of its 40 bits only shows that some code begins with
+  // them.
   if (row === undefined) throw wrongCode()
   const admit = () => {
     if (!app.oldCodeTries.admits(row.selector)) throw triedTooOften()

@@ -44,7 +44,7 @@ export interface Visit {
   readonly userAgent: string
 }
 
-/** How a session begins that no passkey has opened. */
+/** How a session begins that was opened without a passkey. */
 interface Beginning extends Visit {
   /** What the person came in with; a passkey unless it says otherwise. */
   readonly factor?: SessionRow['factor']
@@ -62,7 +62,7 @@ export interface Asked<Options> {
   readonly kept: string
 }
 
-/** Asks nobody in particular: whether somebody has an account here is not told. */
+/** Asks nobody in particular, so that it does not reveal who has an account here. */
 export function askSignIn(app: Deps, site: Site, now: Date): Asked<RequestOptions> {
   const about = { purpose: 'sign-in', about: '', personId: '', rpId: site.rpId } as const
   const { challenge, kept } = beginCeremony(app, about, now)
@@ -125,8 +125,8 @@ export interface OpenedSession {
 }
 
 /**
- * A new session with a secret that nobody has seen before. Who has just proven who they are need
- * not confirm it for a while.
+ * A new session with a secret that nobody has seen before. Somebody who has just proved who they
+ * are need not confirm it for a while.
  */
 export async function openSession(
   tx: WriteTx,
@@ -181,13 +181,13 @@ export async function judgeStepUp(
   const ceremony = openCeremony(app, kept, { purpose: 'step-up', rpId: site.rpId }, app.clock.now())
   if (ceremony.about !== actor.session.id) throw wrongChallenge()
   const known = await findPasskey(app.db.reader, proof.id)
-  // Somebody else's passkey is as good as none.
+  // Somebody else's passkey counts as none.
   const own = known?.personId === actor.id ? known : undefined
   return { ...(await verifyProof(proof, own, ceremony, site)), ceremony }
 }
 
 /**
- * Opens dangerous routes for a while. The session gets a new secret: whoever had the old one has
+ * Opens dangerous routes for a while. The session gets a new secret, so that the old one is worth
  * nothing. Throws `challenge_used`, `passkey_copied`, `session_not_found`.
  */
 export async function stepUp(

@@ -1,7 +1,7 @@
 /**
  * Which roles need a passkey: for sign-in, and to confirm what is dangerous. A passkey cannot be
- * phished or guessed; a password with a code can be passed on by a false page while it is good, and
- * an identity provider can sign in as anybody who has an account there.
+ * phished or guessed; a password and its code can be relayed by a phishing page while the code is
+ * valid, and an identity provider can sign in as anybody who has an account there.
  */
 import type { Role } from '@seaworthy/fleet/access'
 import { roles, weightyRoles } from '@seaworthy/fleet/access'
@@ -32,7 +32,7 @@ export async function requireNoPasskeyRole(tx: ReadTx, { id, role }: PersonRow):
   )
 }
 
-/** Sessions that are not enough any more end at once. */
+/** Sessions that are no longer sufficient end at once. */
 export async function setSignInPolicy(
   tx: RightsTx,
   wanted: readonly Role[],

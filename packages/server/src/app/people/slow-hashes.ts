@@ -8,7 +8,7 @@ import type { SlowHashCost, SlowHashes } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 
-/** How many wait beside the one that runs: a second or so, at the costs in use. */
+/** How many wait behind the one that runs: about a second, at the costs in use. */
 const waitingMax = 8
 const retryAfterSeconds = 5
 
@@ -29,11 +29,11 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
           retryAfterSeconds,
         )
       }
-      // Last, so that a try that nothing comes of is not counted.
+      // This comes last, so that a try that is not carried out is not counted.
       admit()
       waiting++
       const turn = last.then(() => run(secret, how))
-      // The caller hears of a failure; whoever waits behind it is none the worse.
+      // The caller gets the error; those waiting behind it are not affected.
       last = turn.catch(() => undefined).finally(() => waiting--)
       return turn
     },

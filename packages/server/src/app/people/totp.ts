@@ -2,9 +2,9 @@
 import { isSameSecret } from '../access/index.ts'
 import { codeOf, periodSeconds, stepOf } from './totp-codes.ts'
 
-/** Codes of so many steps before and after are taken: clocks differ, and people type slowly. */
+/** How many steps before and after are accepted: clocks differ, and people type slowly. */
 const tolerance = 1
-/** So many steps to either side are looked at, to say that a clock is off. */
+/** How many steps to either side are searched in order to say that a clock is off. */
 const searched = 20
 
 export type JudgedCode =
@@ -13,7 +13,7 @@ export type JudgedCode =
   | { readonly kind: 'clock-off'; readonly minutes: number }
   | { readonly kind: 'wrong' }
 
-/** Looks at every step of the search, so that the time taken says nothing. */
+/** Checks every step of the search, so that the time taken reveals nothing. */
 export function judgeCode(secret: Uint8Array, code: string, now: Date): JudgedCode {
   const current = stepOf(now)
   let found: number | undefined

@@ -1,4 +1,4 @@
-/** All by which a person comes in. */
+/** Everything by which a person signs in. */
 import { deleteIdentitiesOf } from '../../db/identity-providers.ts'
 import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { deletePassword } from '../../db/passwords.ts'
@@ -7,8 +7,8 @@ import { replaceRecoveryCodes } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 
 /**
- * Ends passkeys, recovery codes, password, accounts at providers and sessions: what somebody else
- * may have opened, or its person has lost, begins anew.
+ * Ends passkeys, recovery codes, password, accounts at providers and sessions: an account that
+ * somebody else may have opened, or whose person has lost access, begins anew.
  */
 export async function endWaysIn(
   tx: RightsTx,

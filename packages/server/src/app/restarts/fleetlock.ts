@@ -1,6 +1,6 @@
 /**
- * What FleetLock clients ask for (`/fleetlock/v1/…`): a slot before their restart, and to give it
- * back when they are well again.
+ * What FleetLock clients ask for (`/fleetlock/v1/…`): a slot before a restart, and giving it back
+ * when they are well again.
  */
 import type { FleetLockKeyView } from '@seaworthy/api/reboot-locks'
 import { newId } from '@seaworthy/std/ids'
@@ -35,7 +35,7 @@ type Deps = Pick<App, 'db' | 'foreignIdentities' | 'random' | 'rebootLocks' | 'z
 /**
  * Who sends the request: a device of another system by its own token, or a client that has a key of
  * the fleet. Our agents are neither: they ask in their check-ins, where the device signs that it
- * waits, and the access token that their fetchers have says nothing about a restart.
+ * waits, and a fetcher's access token must not speak for a restart.
  */
 export type LockClient =
   | {

@@ -114,7 +114,7 @@ async function giveUp(
   why: 'expired' | 'not_coordinated',
 ): Promise<void> {
   const isGone = await app.db.write(async (tx) => {
-    // A slot that was taken again meanwhile is another row.
+    // A slot that was taken again in the meantime is another row.
     if (!(await db.deleteLock(tx, lock.id))) return false
     await db.notifyLocks(tx)
     await record(tx, lock, 'reboot-lock.expire', { why })

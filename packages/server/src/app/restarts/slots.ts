@@ -1,8 +1,8 @@
 /**
  * Who may restart at the moment (D13, V12, RFD 14). A fleet's slots are counted under one row lock,
  * so that there are never more holders than slots, however many replicas are asked for them. What
- * is in memory only spares the lock for devices that would be refused anyway. A slot is given back
- * when the update has ended, successful or not, and never because the device came up again.
+ * is in memory only saves taking the lock for devices that would be refused anyway. A slot is given
+ * back when the update has ended, successful or not, and never because the device came up again.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { SignedSequence } from '@seaworthy/fleet/devices'
@@ -50,8 +50,8 @@ export type SlotHolder = Pick<
 >
 
 /**
- * Whether a check-in took the slot, for an update. FleetLock takes slots for nothing that is known
- * here. A slot stays what it was taken for, so that whoever ends the one never ends the other.
+ * Whether a check-in took the slot, for an update. What FleetLock takes a slot for is not known
+ * here. A slot keeps its purpose, so that ending the one kind never ends the other.
  */
 export function isOfUpdate({ sha256 }: Pick<SlotHolder, 'sha256'>): boolean {
   return sha256 !== null
@@ -143,7 +143,7 @@ interface Asker {
   readonly deviceId: string
   readonly tags: Readonly<Record<string, string>>
   readonly report: Pick<DeviceReport, 'sequence' | 'running' | 'update'>
-  /** The signed statement that told how the update ended. */
+  /** The signed statement that reported how the update ended. */
   readonly saidSequence: SignedSequence
 }
 

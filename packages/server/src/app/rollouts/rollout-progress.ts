@@ -47,11 +47,11 @@ export async function moveRollouts(app: Deps): Promise<void> {
   await timeOutUpdates(app)
   const rollouts = await app.db.readSnapshot((tx) => listUnsettledRollouts(tx))
   if (rollouts.length === 0) return
-  // A release that was published a moment ago must not be taken for a withdrawn one.
+  // A release that was published a moment ago must not be mistaken for a withdrawn one.
   const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null
   if (rollouts.some(isUnsigned)) await app.trust.freshState()
   for (const rollout of rollouts) {
-    // The plan takes the count for current; under the lock this is checked.
+    // The plan assumes that the count is current, which is checked under the lock.
     const steps = planFor(app, rollout, app.clock.now(), true)
     if (steps.length > 0) await moveRollout(app, rollout)
   }
@@ -138,7 +138,7 @@ async function timeOutUpdates(app: Deps): Promise<void> {
       const devices = updates.map(({ deviceId }) => deviceId)
       endedCount += await timeOutUpdatesOf(app, rollout, devices)
     }
-    // No update ended: by the database's clock their time is not up yet.
+    // No update ended: by the database's clock they are not overdue yet.
     if (overdue.length < overduePageMax || endedCount === 0) return
   }
 }

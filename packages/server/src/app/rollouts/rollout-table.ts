@@ -1,7 +1,7 @@
 /**
  * Rollouts and signed releases in memory, for decisions that read no row. They may be a little old:
- * they only sort out devices that would get nothing anyway; all others are decided about under the
- * lock (RFD 12).
+ * they only filter out devices that would get nothing anyway; all others are decided under the lock
+ * (RFD 12).
  */
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { isBelowFloor } from '@seaworthy/fleet/releases'

@@ -59,7 +59,7 @@ export interface WantedRollout {
 
 export interface CreatedRollout {
   readonly rollout: Rollout
-  /** The new rollout and, if that is ended by it, the one that it goes back from. */
+  /** The new rollout and, if it ends that one, the rollout that it goes back from. */
   readonly changed: readonly Rollout[]
   /** Facts for the audit log. */
   readonly detail: Readonly<Record<string, JsonValue>>
@@ -88,8 +88,8 @@ async function requireGrounds(
   requireTrust(await app.trust.freshState())
   const others = await lockFleetRollouts(tx, fleet.name, wanted.wayBackOf)
   const back = wanted.wayBackOf === null ? null : requireBack(others, fleet, wanted.wayBackOf)
-  // The release comes last: of one that is still to be signed, the refusal says that all else is
-  // as it must be.
+  // The release is checked last, so that its refusal before it is signed says that everything else
+  // is in order.
   const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
   checkRelease(release, fleet.name, wanted.policy, back)
   checkNewer(release, fleet, others, wanted.policy, back)

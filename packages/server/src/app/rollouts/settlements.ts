@@ -52,7 +52,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** A transaction locks the rollouts of its fleet: waiting for company would hold the fleet up. */
+/**
+ * A transaction locks the rollouts of its fleet: waiting for more devices would hold the fleet up.
+ */
 const times: GatheringTimes = { usualMs: 0, fewMs: 0 }
 const batchMax = 500
 
@@ -109,7 +111,7 @@ async function settleBatch(
   }
 }
 
-/** The answer for a device that was removed or moved meanwhile; it asks again. */
+/** The answer for a device that was removed or moved in the meantime; it asks again. */
 const stay: Answer = { release: null, reason: 'no_rollout', rolloutId: null }
 
 /**
@@ -145,8 +147,7 @@ async function settleUnderLock(
     await listUpdates(tx, { rollouts: rollouts.map(({ id }) => id), devices }),
     ({ deviceId }) => deviceId,
   )
-  // Devices that were removed or moved since the report was stored are no longer decided about
-  // here.
+  // Devices that were removed or moved since the report was stored get no decision here.
   const present = batch
     .filter(({ deviceId }) => stored.get(deviceId)?.fleet === fleetName)
     .map((facts) => ({ ...facts, updates: updates.get(facts.deviceId) ?? [] }))

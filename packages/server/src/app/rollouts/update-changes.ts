@@ -51,7 +51,7 @@ export async function writeWorked(tx: WriteTx, worked: Worked): Promise<void> {
   )
 }
 
-/** What the server does by itself is logged like what people do. */
+/** Logs what the server does by itself just like what people do. */
 export async function auditStop(tx: WriteTx, before: Rollout, after: Rollout): Promise<void> {
   if (before.state === after.state) return
   const actions = { active: null, paused: 'pause', aborted: 'abort', finished: 'finish' } as const

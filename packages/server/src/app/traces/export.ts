@@ -1,6 +1,6 @@
 /**
  * Sends spans to a collector, as OTLP 1.x in JSON over HTTP. Nobody ever waits for it: spans gather
- * in a bounded queue, and a full queue or a collector that does not take a batch costs only spans,
+ * in a bounded queue, and a full queue or a collector that refuses a batch costs nothing but spans,
  * which are counted.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'

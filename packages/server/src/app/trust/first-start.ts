@@ -44,8 +44,8 @@ export interface Started {
 }
 
 /**
- * The server was told to answer by a name that its certificate does not have; the message says what
- * to do.
+ * The server was told to answer under a name that its certificate does not have; the message says
+ * what to do.
  */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError'
@@ -118,7 +118,7 @@ async function ensureNamed(
   if (!config.renewsCertificate) {
     const unnamed = config.names.filter((name) => !isNamedBy(before, name))
     if (unnamed.length === 0) {
-      // The server may be behind something that has the right name.
+      // A proxy with the right name may stand in front of the server.
       log.warn('server.listens-unnamed', { host: config.listen.host, names: namesOf(before) })
       return
     }
@@ -146,8 +146,8 @@ async function ensureNamed(
 }
 
 /**
- * A database from a backup takes for good what ended after it: revoked tokens, used invitations,
- * sessions of people who were disabled. Nobody can tell these from the others.
+ * A database from a backup still accepts what ended after the backup: revoked tokens, used
+ * invitations, sessions of people who were disabled. They cannot be told from the others.
  */
 async function endCredentials(tx: WriteTx, { log }: Ports): Promise<void> {
   const rights = await lockRights(tx)

@@ -9,7 +9,7 @@ const olderBytesMax = 4 * 1024 * 1024
 export function createOlderVersions(bytesMax = olderBytesMax) {
   let keeper: object | undefined
   let bytesCount = 0
-  // The one that was used least lately comes first.
+  // The least recently used one comes first.
   const kept = new Map<string, Uint8Array>()
   const keyOf = (role: string, version: number) => `${version}.${role}`
   const forgetOthers = (state: object | undefined) => {

@@ -1,5 +1,5 @@
 /**
- * What the server makes at its first start and needs ever after: its certificate (whose CA key
+ * What the server makes at its first start and needs from then on: its certificate (whose CA key
  * never leaves memory and is dropped), and the keys of the online roles, of the log and of tokens.
  * All private keys are sealed.
  */

@@ -103,7 +103,7 @@ export async function submitProposal(
   return { row, proposal: await readDocument(row) }
 }
 
-/** What stays of the proposals of one token that were rejected or overtaken: the newest. */
+/** How many of one token's rejected and overtaken proposals are kept: the newest ones. */
 const closedMax = { count: 256, bytes: 64 * 1024 * 1024 }
 
 /**
@@ -113,8 +113,8 @@ const closedMax = { count: 256, bytes: 64 * 1024 * 1024 }
 const openMax = { actor: 64, product: 256 }
 
 /**
- * Throws `proposals_too_many` where so many wait already that nobody could judge them. Submissions
- * at the same moment may go past the limit by as many as there are.
+ * Throws `proposals_too_many` where more already wait than anybody could judge. Concurrent
+ * submissions may exceed the limit by their number.
  */
 async function requireRoom(tx: WriteTx, actor: Actor, { documents }: Proposal): Promise<void> {
   const products = [...new Set(documents.map(({ role }) => role.split('.')[0]!))]
@@ -130,7 +130,7 @@ async function requireRoom(tx: WriteTx, actor: Actor, { documents }: Proposal): 
 
 const tooMany = refusalAs<ServerRefusal>('proposals_too_many')
 
-/** What the evidence of a stored proposal may have in bytes: it says a few words to people. */
+/** The size limit of a stored proposal's evidence, which is a short text for people. */
 const evidenceBytesMax = 16 * 1024
 
 /**
@@ -208,14 +208,14 @@ export async function applyProposal(
   const current = currentOf(state)
   const isAsPrepared =
     isSameMetadata(current, ahead.current) && equalBytes(stored.row.document, ahead.document)
-  // Whoever waits for the lock waits for this only where somebody has published meanwhile.
+  // It is done under the lock only where somebody has published in the meantime.
   const files = isAsPrepared ? ahead.files : await prepareProposal(stored.proposal, current, now)
   await checkOnlineKeys(app, tx, stored.proposal)
   await checkContent(app, stored.proposal, current, { known: ahead.content })
   if (state === undefined) await sealAnchor(app, tx, files, now)
   await publish(tx, app, state, { documents: files, actor: actor.id, now })
   await closeProposal(tx, id, { state: 'applied', at: now, reason: null })
-  // Open proposals for the same roles could only be refused from now on.
+  // From now on, open proposals for the same roles could only be refused.
   const published = files.map(({ role }) => role)
   await closeOvertaken(tx, published, now)
   return { row: { ...stored.row, state: 'applied' }, proposal: stored.proposal, files }
@@ -264,11 +264,11 @@ async function checkOnlineKeys(
   for (const role of onlineRoles) await requireOnlineSigner(tx, app.masterKey, role, root)
 }
 
-/** What was found before the transaction, for which nobody then has to wait. */
+/** What was found before the transaction, so that nobody waits for it under the lock. */
 export interface ReadAhead {
   /** The metadata on which every rule was checked. */
   readonly current: CurrentMetadata
-  /** The claims about releases that are true. */
+  /** The claims about releases that were found to be true. */
   readonly content: ReadonlySet<string>
 }
 

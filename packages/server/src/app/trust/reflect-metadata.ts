@@ -1,6 +1,6 @@
 /**
- * `@peculiar/x509` wires its parts by `tsyringe`, which wants the metadata half of `Reflect`. This
- * is as much of it as that needs: a value per object, key and property, found along the prototype
+ * `@peculiar/x509` wires its parts by `tsyringe`, which needs the metadata half of `Reflect`. This
+ * is the part of it that is needed: a value per object, key and property, found along the prototype
  * chain.
  */
 type Key = string | symbol | undefined

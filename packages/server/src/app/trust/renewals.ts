@@ -1,4 +1,4 @@
-/** When the online roles are signed anew although nothing changed. */
+/** When the online roles are signed again although nothing has changed. */
 import { hourMs, parseInstant } from '@seaworthy/std/time'
 import { lifetimes } from '@seaworthy/trust/tuf'
 
@@ -12,8 +12,8 @@ export interface OnlineTimes {
 }
 
 /**
- * Whether the roles are due. What was once dated into the future by a clock that was ahead is
- * renewed at once: devices refuse metadata that is valid for longer than its maximum lifetime.
+ * Whether the roles are due. Metadata that a fast clock dated into the future is renewed at once:
+ * devices refuse metadata that is valid for longer than its maximum lifetime.
  */
 export function renewalDue(
   { snapshot, timestamp }: OnlineTimes,

@@ -35,7 +35,7 @@ interface Added<T> {
   readonly sinceMs: number
 }
 
-/** While few devices check in, the wake-ups are what costs, and nobody is in a hurry. */
+/** While few devices check in, most of the cost is in wake-ups, and nobody is in a hurry. */
 export const checkInTimes: GatheringTimes = { usualMs: 20, fewMs: 150 }
 
 const usualBatchMax = 1000
@@ -54,7 +54,7 @@ export function createBatches<T>(
   let underWayMs: number | undefined
   let wake: (() => void) | undefined
 
-  /** Waits for company, and answers whether it waited to the end. */
+  /** Waits for more rows, and answers whether it waited to the end. */
   const gather = async (): Promise<boolean> => {
     const waitMs = begunMs + gathering.waitMs - clock.monotonicMs()
     if (queue.length >= worthwhile || !(waitMs > 0)) return false

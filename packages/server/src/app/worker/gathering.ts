@@ -1,14 +1,14 @@
 /**
- * How long a batch waits for company. A commit costs as much as some thirty rows, so devices that
- * come by themselves, a few at a time, are cheaper together. Callers that come back only after they
- * were answered gain nothing: while they are held back, nobody comes. Whether company comes is
- * learned from the batches before:
+ * How long a batch waits for more rows. A commit costs as much as some thirty rows, so devices that
+ * come one by one are cheaper together. Callers that come back only after they were answered gain
+ * nothing: while they are held back, nobody else comes. Whether more rows come is learned from
+ * earlier batches:
  *
  * - **usual**: a batch begins `usualMs` after the one before it began.
  * - **few**: it begins `fewMs` after it, while more than one but few come in that time.
  * - **resting**: hardly anybody came in the later two thirds of the last waits, in which at least
- *   `vainRowsMax` rows waited. Batches begin at once for a second, and for twice as long after each
- *   further vain trial, at most eight seconds.
+ * `vainRowsMax` rows waited. Batches begin at once for a second, and for twice as long after each
+ * further vain trial, at most eight seconds.
  *
  * In every state, rows that arrive while a batch is being written make up the next one. So a caller
  * whose batch does not wait has its answer within two writes: the one under way, and its own.

@@ -7,7 +7,9 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { Random } from '@seaworthy/std/random'
 
-/** Refuses a caller because there is too much from it, or from all; it may come back later. */
+/**
+ * Refuses a caller because it, or all callers together, ask for too much; it may come back later.
+ */
 export class TooOftenRefusal<C extends string> extends Refusal<C> {
   readonly retryAfterSeconds: number
 

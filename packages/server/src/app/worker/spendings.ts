@@ -14,7 +14,7 @@ const actorsMax = 100_000
 
 /** Counts in memory; every worker counts for itself. */
 export function createSpendings(clock: Clock, allowance: Allowance): Spendings {
-  // Actors in the order of their last spending: the one that spent least lately is forgotten first.
+  // Actors in the order of their last spending: the least recent one is forgotten first.
   const usedUntilMs = new Map<string, number>()
   const look = (actor: string) => spend(usedUntilMs.get(actor) ?? 0, allowance, clock.monotonicMs())
   return {

@@ -2,7 +2,8 @@
  * hawkBit's Direct Device Integration API, version 1, for SWUpdate and RAUC's clients: their
  * requests and documents, our decisions. What a device may run is decided as for our own agents;
  * what it then installs it verifies by its own signatures, not by ours. Not here: the rules
- * (`app/ddi`), headers that a proxy vouches with, confirmation by the device, CBOR.
+ * (`app/foreign/ddi`), headers by which a proxy vouches for a device, confirmation by the device,
+ * CBOR.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Encode } from '@seaworthy/std/bytes'

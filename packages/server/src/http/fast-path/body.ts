@@ -122,8 +122,7 @@ interface Parts {
 const instantLength = '2026-01-01T00:00:00Z'.length
 
 /**
- * Answers `undefined` when one of the parts is not as it should be. Nothing is known about the
- * rest.
+ * Answers `undefined` when one of the parts is not as it should be. The rest is not checked here.
  */
 function takeApart(body: string): Parts | undefined {
   const begin = opening.exec(body)

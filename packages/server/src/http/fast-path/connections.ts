@@ -32,9 +32,7 @@ export interface FastPath {
    * comes.
    */
   accept(socket: TLSSocket, times: ConnectionTimes, handOver: (socket: TLSSocket) => void): void
-  /**
-   * Ends the connections that wait for no answer at once, and each of the others with its answer.
-   */
+  /** Ends idle connections at once, and each of the others with its answer. */
   drain(): void
   /** Ends all connections at once. */
   destroy(): void
@@ -111,7 +109,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
     accept(socket, times, handOver) {
       const connection: Connection = { socket, isBusy: false }
       live.add(connection)
-      /** What came while an answer was on its way. */
+      /** What arrived while an answer was being made. */
       let unread: Buffer | undefined
       const leave = (first: Buffer) => {
         for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
@@ -138,7 +136,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
         }
         connection.isBusy = true
         void answer(connection, call, times.keepAliveTimeout).then(() => {
-          // If the server is stopping, the answer was the last one on this connection, and said so.
+          // If the server is stopping, this answer was the connection's last, and said so.
           if (unread !== undefined && socket.writable) leave(unread)
           else if (socket.timeout !== times.keepAliveTimeout)
             socket.setTimeout(times.keepAliveTimeout)

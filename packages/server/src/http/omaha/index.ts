@@ -5,7 +5,7 @@
  * credential, which it sends as the password of its server's address (Basic) or in the path,
  * `/omaha/v1/update/TOKEN/`: so nothing here logs an address. Statuses other than 200 are for
  * strangers, for what is not XML, and for a server that cannot answer: clients then back off.
- * Everything else, policy above all, is said in the document. Never rejects.
+ * Everything else, policy above all, is stated in the document. Never rejects.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -199,8 +199,8 @@ function refuse(
 type OmahaRefusal = 'other_machine'
 
 /**
- * The credential was copied, or the machine was set up anew: nothing it says is believed, and
- * somebody should look.
+ * The credential was copied, or the machine was set up anew: nothing it says is believed, and a
+ * person should investigate.
  */
 async function recordOtherMachine({ app, identity }: Call, asked: OmahaApp): Promise<void> {
   const { deviceId } = identity

@@ -123,7 +123,7 @@ export function parseXml(text: string): XmlElement {
     }
   }
 
-  /** Checks what follows the root: only comments and space, each looked at once. */
+  /** Checks what follows the root: only comments and white space, each read once. */
   function finish(root: XmlElement): XmlElement {
     for (;;) {
       match(space)

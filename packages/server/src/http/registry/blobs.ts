@@ -17,8 +17,8 @@ import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './re
 export interface RegistryCall<Actor> {
   ports: RegistryPorts<Actor>
   /**
-   * The actor, if it may still do this: what changes something asks after the last byte of the
-   * body, which may come long after the head, and records whom it gets.
+   * The actor, if it may still do this: a change calls it after the last byte of the body, which
+   * may come long after the head, and records the actor that it returns.
    */
   stillMay(): Promise<Actor>
   request: IncomingMessage

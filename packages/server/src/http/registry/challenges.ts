@@ -1,6 +1,6 @@
 /**
- * Decides who may go on, and what a client that may not yet is told to ask for (distribution,
- * "token authentication").
+ * Decides who may go on, and tells a client that may not yet what to ask for (distribution, "token
+ * authentication").
  */
 import type { IncomingMessage } from 'node:http'
 import { unreachable } from '@seaworthy/std/refusal'

@@ -95,7 +95,7 @@ export async function putManifest<Actor>(
 
 interface Known {
   readonly digest: Digest
-  /** Not so when the stored bytes are damaged: the same bytes, pushed again, repair them. */
+  /** False when the stored bytes are damaged: pushing the same bytes again repairs them. */
   readonly isWhole: boolean
 }
 

@@ -29,7 +29,7 @@ export type RegistryEvent<Actor> =
       artifactType?: string
       tag?: string
       subject?: Digest
-      /** The store had all of it before, the tag too. */
+      /** The store already had all of it, including the tag. */
       isRepeated: boolean
     }
   | { kind: 'manifest_deleted'; actor: Actor; repository: string; digest: Digest }
@@ -71,8 +71,8 @@ export interface RegistryPorts<Actor> {
   /** Scopes that are not allowed are left out of the token, not refused. */
   issueToken(request: TokenRequest): Promise<IssueResult>
   /**
-   * Asked before each change of which there will be an event. Answers for how many seconds the
-   * actor must wait before the next one, where it has none left.
+   * Called before each change that will be an event. Answers how many seconds the actor must wait,
+   * where its allowance is used up.
    */
   spendChange(actor: Actor): number | undefined
   /** Awaited before the change is acknowledged. */

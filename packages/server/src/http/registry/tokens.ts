@@ -62,7 +62,7 @@ export function parseBasic(
     const colon = text.indexOf(':')
     if (colon >= 0) return { username: text.slice(0, colon), secret: text.slice(colon + 1) }
   } catch {
-    // Whatever is wrong with the text, the answer below is the same.
+    // Every fault of the text gets the answer below.
   }
   throw new RegistryError(400, 'UNAUTHORIZED', 'the credentials are not well formed')
 }

@@ -1,5 +1,5 @@
 /**
- * How actions end that their clients are asked to stop. A client answers in its own time; one that
+ * How actions end whose clients are asked to stop them. A client answers in its own time; one that
  * does not answer is held back from further offers only until its time to answer is over, or until
  * a person ends the action.
  */
@@ -37,7 +37,7 @@ export async function endOverdueCancel(
     if (locked === undefined || action === undefined || !isCancelOverdue(action, fleet, now)) return
     return (await endAction(tx, locked, action, 'timed-out', now)).state
   })
-  // Somebody else ended it meanwhile: the next poll shows what comes then.
+  // Somebody else ended it in the meantime: the next poll shows what comes next.
   if (ended === undefined) return state
   app.log.warn('ddi.cancel-timed-out', { device: state.device, action: state.action?.id })
   return ended
@@ -60,7 +60,7 @@ async function endAction(
 
 /**
  * Ends the open action of a device whose client was asked to stop it and has not answered, or
- * refused: a person has taken care of it. Throws `device_not_found`, `out_of_scope`,
+ * refused: a person has dealt with the device. Throws `device_not_found`, `out_of_scope`,
  * `device_has_no_token`, `cancel_not_pending`.
  */
 export async function forceCancel(

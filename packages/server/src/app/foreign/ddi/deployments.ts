@@ -50,7 +50,7 @@ type Deps = Pick<
   | 'zones'
 >
 
-/** What a poll is answered with. */
+/** What a poll gets as its answer. */
 export interface Agenda {
   readonly fleet: FleetPolicy
   readonly deployment: number | null
@@ -105,8 +105,8 @@ async function followAnswer(
 }
 
 /**
- * Fails a release without files for the device at once, where people see it, instead of when its
- * time is over.
+ * Fails an offer whose release has no files for the device at once, where people see it, instead of
+ * letting it time out.
  */
 async function refuseOffer(
   app: Deps,
@@ -231,8 +231,8 @@ async function change(
 }
 
 /**
- * What was said is stored already, so the client need not repeat it when the engine cannot be asked
- * just now.
+ * The feedback is already stored, so the client need not repeat it when the engine cannot be asked
+ * now.
  */
 async function settleChange(app: Deps, state: ForeignState, now: Date): Promise<void> {
   try {
@@ -245,8 +245,8 @@ async function settleChange(app: Deps, state: ForeignState, now: Date): Promise<
 }
 
 /**
- * Takes in which signed release of its fleet's channel the client says it runs already. Answers
- * false when the channel has no such release.
+ * Stores which signed release of its fleet's channel the client says it already runs. Answers false
+ * when the channel has no such release.
  */
 export async function takeInstalled(
   app: Deps,

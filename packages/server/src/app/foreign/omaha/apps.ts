@@ -20,8 +20,8 @@ export function createOmahaAppTable(db: Db): OmahaAppTable {
 }
 
 /**
- * Clients write an app id with or without braces, in upper or lower case. Each character is looked
- * at only once, because a device chooses them.
+ * Clients write an app id with or without braces, in upper or lower case. Each character is read
+ * only once, because a device chooses them.
  */
 function normalizeAppId(spelling: string): string {
   let begin = 0

@@ -128,7 +128,7 @@ async function decideCheck(app: Deps, state: ForeignState, now: Date) {
   const wanted = rollouts.find(({ rollout }) => rollout.id === answer.rolloutId)?.release ?? null
   if (wanted === null || !(await mayInterrupt(app, fleet, state, wanted, now))) return decided
   const granted = await decideForeign(app, state, null, now)
-  // Another device was granted the last place meanwhile.
+  // Another device was granted the last place in the meantime.
   if (granted.answer.release?.sha256 !== wanted.sha256) {
     await app.db.write((tx) => releaseSlot(tx, state.device))
   }
@@ -172,7 +172,7 @@ async function makeOffer(
   if (release === null) return null
   const files = await findReleaseFiles(app, release, state.platform)
   if (files.length === 0) {
-    // The update fails at once, where people see it, instead of when its time is over.
+    // The update fails at once, where people see it, instead of timing out.
     const { targetPath, sha256 } = release
     const update = { state: 'failed', targetPath, sha256, code: 'image_without_files' } as const
     app.log.warn('omaha.release-refused', {
