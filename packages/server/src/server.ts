@@ -53,6 +53,7 @@ import {
   createRolloutTable,
   createSettlements,
 } from './app/rollouts/index.ts'
+import { createCallerLog } from './app/worker/index.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
@@ -213,7 +214,8 @@ async function createApp(
   const removedDevices = createRemovedDevices(db)
   const zones = createZones()
   const hearing = createHearingNotes(db)
-  const trust = createTrustPlane({ db, masterKey, log, health })
+  const callerLog = createCallerLog({ log, clock, leftOut: metrics.logLinesLeftOut })
+  const trust = createTrustPlane({ db, masterKey, callerLog, health })
   const releases = createReleaseTable(trust)
   const rollouts = createRolloutTable({
     db,
@@ -253,6 +255,7 @@ async function createApp(
     checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports, hearing.note),
     health,
     refusals: createRefusalLimiter(clock),
+    callerLog,
     accountChanges: createAccountChanges(clock),
     registryChanges: createRegistryChanges(clock),
     pairingPaces: createPairingPaces(),

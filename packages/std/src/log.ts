@@ -31,12 +31,11 @@ export function jsonLog(options: {
     options.write(
       JSON.stringify(
         { at: formatInstant(options.clock.now()), level, event, ...options.fields, ...fields },
-        (_key, value: unknown) =>
-          value instanceof Error
-            ? describeError(value)
-            : typeof value === 'bigint'
-              ? String(value)
-              : value,
+        (_key, value: unknown) => {
+          if (value instanceof Error) return describeError(value)
+          if (typeof value === 'bigint') return String(value)
+          return typeof value === 'string' ? shorten(value) : value
+        },
       ),
     )
   }
@@ -47,6 +46,13 @@ export function jsonLog(options: {
     error: (event, fields) => emit('error', event, fields),
     with: (fields) => jsonLog({ ...options, fields: { ...options.fields, ...fields } }),
   }
+}
+
+/** The most characters of one text in a line: what somebody else wrote may be of any length. */
+const textMax = 4096
+
+function shorten(text: string): string {
+  return text.length > textMax ? `${text.slice(0, textMax)}…` : text
 }
 
 export const silentLog: Log = {

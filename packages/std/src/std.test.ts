@@ -159,6 +159,17 @@ test('retry stops at the limit and at the first error that may not be retried', 
   assert.equal(calls, 1)
 })
 
+test('a log line is bounded, however long its texts are', () => {
+  const lines: string[] = []
+  const clock = new ManualClock(new Date('2026-01-02T03:04:05Z'))
+  const log = jsonLog({ write: (line) => lines.push(line), clock, level: 'info' })
+  const long = 'x'.repeat(1_000_000)
+  log.warn('long', { text: long, error: new Error(long, { cause: new Error(long) }) })
+  assert.ok(lines[0]!.length < 30_000, String(lines[0]!.length))
+  const { text } = JSON.parse(lines[0]!) as { text: string }
+  assert.equal(text, `${'x'.repeat(4096)}…`)
+})
+
 test('a log line is one JSON object with the error and its cause', () => {
   const lines: string[] = []
   const log = jsonLog({

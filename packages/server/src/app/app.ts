@@ -11,7 +11,7 @@ import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seawor
 import type { Digest } from '@seaworthy/oci/digests'
 import type { ReleaseClaims, ReleaseFault, ContentKind } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
-import type { Log } from '@seaworthy/std/log'
+import type { Log, LogFields } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import type { Refusal } from '@seaworthy/std/refusal'
 import type { Clock, Sleep } from '@seaworthy/std/time'
@@ -73,6 +73,7 @@ export interface App extends Ports {
   readonly checkIns: CheckIns
   readonly health: Health
   readonly refusals: RefusalLimiter
+  readonly callerLog: CallerLog
   readonly accountChanges: AccountChanges
   readonly registryChanges: RegistryChanges
   readonly pairingPaces: PairingPaces
@@ -211,6 +212,13 @@ export interface Brakes {
 export interface Taken {
   /** Takes back what was spent on what turned out to be right. */
   readonly giveBack: () => void
+}
+
+/** Lines of the log file that a caller can cause, within an allowance of each caller and event. */
+export interface CallerLog {
+  /** `caller` is whose allowance the line is of; `anyone` where no caller is known. */
+  warn(caller: string, event: string, fields?: LogFields): void
+  error(caller: string, event: string, fields?: LogFields): void
 }
 
 export interface RefusalLimiter {

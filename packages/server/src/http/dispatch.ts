@@ -14,6 +14,7 @@ import {
   requireStepUp,
 } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
+import { anyone } from '../app/worker/index.ts'
 import type { PersonRefusal } from '../app/refusals.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { authenticate } from './authenticate.ts'
@@ -131,15 +132,15 @@ export function createDispatcher(
 
 /** The answer to an error, which is counted, and logged where the server is at fault. */
 export function explainFailure(
-  app: Pick<App, 'metrics' | 'log'>,
+  app: Pick<App, 'callerLog' | 'metrics'>,
   error: unknown,
   { method, url }: Pick<IncomingMessage, 'method' | 'url'>,
 ): ProblemReply {
   const reply = problemOf(error)
   app.metrics.refusals.add(1, reply.problem.code)
-  if (reply.isBug) app.log.error('request.failed', { method, url, error })
+  if (reply.isBug) app.callerLog.error(anyone, 'request.failed', { method, url, error })
   else if (reply.problem.status >= 500 && reply.problem.code !== 'overloaded') {
-    app.log.warn('request.unavailable', { url, error })
+    app.callerLog.warn(anyone, 'request.unavailable', { url, error })
   }
   return reply
 }

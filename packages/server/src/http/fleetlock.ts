@@ -10,6 +10,7 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
+import { anyone } from '../app/worker/index.ts'
 import type { LockClient, SlotRefusal } from '../app/restarts/index.ts'
 import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/restarts/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
@@ -180,7 +181,7 @@ function answerFailure(app: App, res: ServerResponse, error: unknown): void {
     return sendJson(res, error.status, { kind: error.kind, value: error.message }, error.headers)
   }
   const { problem, headers, isBug } = problemOf(error)
-  if (isBug) app.log.error('fleetlock.failed', { error })
+  if (isBug) app.callerLog.error(anyone, 'fleetlock.failed', { error })
   sendJson(res, problem.status, { kind: problem.code, value: problem.detail }, headers)
 }
 

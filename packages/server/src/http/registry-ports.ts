@@ -4,6 +4,7 @@ import type { Actor } from '../app/access/index.ts'
 import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
+import { anyone } from '../app/worker/index.ts'
 import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/access/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
@@ -25,7 +26,10 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     store: app.store,
     service,
     uploadBytesMax: bodyLimits.upload.bytesMax,
-    log: app.log,
+    log: {
+      debug: (event, fields) => app.log.debug(event, fields),
+      error: (event, fields) => app.callerLog.error(anyone, event, fields),
+    },
     clock: app.clock,
     sleep: app.sleep,
     authorize: (request, access) => authorize(app, limiter, request, access),

@@ -240,6 +240,33 @@ test('A9 somebody who guesses credentials has to wait', async () => {
   assert.equal(right, 200)
 })
 
+test('O1 attack: a token without the right, and one that was revoked, write a bounded number of short lines into the log file', async () => {
+  const make = async (name: string) => {
+    const body = { name, role: 'viewer', lifetimeSeconds: 3600 } as const
+    const { token, view } = await client.api.call(createToken, { body })
+    return { token, id: view.id }
+  }
+  const [viewer, dead] = [await make('viewer'), await make('dead')]
+  await client.api.call(revokeToken, { params: { tokenId: dead.id } })
+  const path = `/v1/fleets?${'x'.repeat(2000)}`
+  for (const { token, id } of [viewer, dead]) {
+    const begun = performance.now()
+    for (let i = 0; i < 15; i++) {
+      const sent = Array.from({ length: 40 }, () =>
+        client.send('POST', path, { token, body: '{}' }),
+      )
+      for (const { status } of await Promise.all(sent)) assert.ok([401, 403, 429].includes(status))
+    }
+    const tens = Math.ceil((performance.now() - begun) / 10_000)
+    const lines = server
+      .log()
+      .split('\n')
+      .filter((line) => line.includes(id))
+    assert.ok(lines.length > 0 && lines.length <= 2 * (60 + tens), String(lines.length))
+    assert.ok(lines.every((line) => line.length < 1000))
+  }
+})
+
 test('A3 tokens are shown once, refreshed, revoked, and give no more than their maker has', async () => {
   const own = await startTestServer()
   const mine = createTestClient(own)

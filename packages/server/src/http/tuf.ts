@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@seaworthy/std/refusal'
 import { channelRole } from '@seaworthy/trust/tuf'
 import type { App, TrustState } from '../app/app.ts'
+import { anyone } from '../app/worker/index.ts'
 import type { ServerRefusal } from '../app/refusals.ts'
 import { sha256Hex } from '../app/trust/index.ts'
 import { HttpError } from './problems.ts'
@@ -67,7 +68,7 @@ async function freshState(app: App): Promise<TrustState | undefined> {
   try {
     return await app.trust.freshState()
   } catch (error) {
-    app.log.warn('metadata.not-refreshed', { error })
+    app.callerLog.warn(anyone, 'metadata.not-refreshed', { error })
     return app.trust.state()
   }
 }
@@ -124,7 +125,7 @@ async function findTarget(
   if (release === undefined) return undefined
   const stored = await app.store.getManifest(release.product, `sha256:${release.sha256}`)
   if (stored === undefined) {
-    app.log.error('release.content-missing', { path: release.path })
+    app.callerLog.error(anyone, 'release.content-missing', { path: release.path })
     return undefined
   }
   return { bytes: stored.bytes, cacheControl: immutable, contentType: 'application/octet-stream' }

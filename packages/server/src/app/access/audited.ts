@@ -68,7 +68,7 @@ interface ChangeOptions<Ahead> {
 
 type Deps = Pick<
   App,
-  'accountChanges' | 'db' | 'log' | 'refusals' | 'removedDevices' | 'stoppedDevices'
+  'accountChanges' | 'callerLog' | 'db' | 'refusals' | 'removedDevices' | 'stoppedDevices'
 >
 
 /**

@@ -39,7 +39,7 @@ export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
 }
 
 export async function recordRefusal(
-  app: Pick<App, 'db' | 'log' | 'refusals'>,
+  app: Pick<App, 'callerLog' | 'db' | 'refusals'>,
   error: unknown,
   attempt: Attempt,
 ): Promise<void> {
@@ -48,7 +48,7 @@ export async function recordRefusal(
   if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return
   const { action, subject } = attempt
   const actor = error instanceof KnownPersonRefusal ? error.personId : attempt.actor.id
-  app.log.warn('request.refused', { actor, action, subject, code: error.code })
+  app.callerLog.warn(actor, 'request.refused', { actor, action, subject, code: error.code })
   if (actor === anonymous.id || !app.refusals.admits(actor)) return
   await app.db.write((tx) =>
     appendAudit(tx, {

@@ -19,7 +19,13 @@ import { hasEnded, identify, requireNetwork } from './sign-in.ts'
 
 type Deps = Pick<
   App,
-  'db' | 'log' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'secrets' | 'stoppedDevices'
+  | 'callerLog'
+  | 'db'
+  | 'readDeviceToken'
+  | 'refusals'
+  | 'removedDevices'
+  | 'secrets'
+  | 'stoppedDevices'
 >
 
 const tokenLifetimeMs = 5 * minuteMs

@@ -15,7 +15,7 @@ import { hasSessionEnded } from './session-limits.ts'
 
 type Deps = Pick<
   App,
-  'db' | 'log' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'stoppedDevices'
+  'callerLog' | 'db' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'stoppedDevices'
 >
 
 /** The shortest time between two writes of when a token was last used. */
@@ -133,7 +133,7 @@ export function hasEnded(
 
 /** Records that somebody uses a credential that is no longer valid. */
 async function recordEnded(app: Deps, actor: string, id = actor): Promise<void> {
-  app.log.warn('credential.ended', { id })
+  app.callerLog.warn(actor, 'credential.ended', { id })
   await recordRefused(app, actor, { code: 'credential_ended' }, id)
 }
 

@@ -32,9 +32,10 @@ import {
 } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { policyOf } from '../fleets/index.ts'
+import { anyone } from '../worker/index.ts'
 import { requireSignature } from './device-keys.ts'
 
-type Deps = Pick<App, 'db' | 'log' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'>
+type Deps = Pick<App, 'callerLog' | 'db' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'>
 
 export interface Registration {
   readonly publicKey: PublicKey
@@ -179,14 +180,9 @@ const clockOffsetUnnoticedSeconds = 5
  * Logs a refused assertion within an allowance: each device has its own, and all unknown devices
  * share one.
  */
-function logRefusedAssertion(
-  app: Pick<App, 'log' | 'refusals'>,
-  deviceId: string,
-  error: Refusal,
-): void {
+function logRefusedAssertion(app: Pick<App, 'callerLog'>, deviceId: string, error: Refusal): void {
   const isUnknown = error.code === 'assertion_device_unknown'
-  if (!app.refusals.admits(`assertion ${isUnknown ? 'unknown' : deviceId}`)) return
-  app.log.warn('device.assertion-refused', {
+  app.callerLog.warn(isUnknown ? anyone : deviceId, 'device.assertion-refused', {
     device: deviceId,
     code: error.code,
     reason: error.message,

@@ -11,7 +11,7 @@ import { countClocksOff } from '../../db/devices.ts'
 import type { RolloutCounts } from '../../db/metrics.ts'
 import { listRolloutCounts, readLogBacklog } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
-import { answerWithin, leaderLockKey } from '../worker/index.ts'
+import { answerWithin, anyone, leaderLockKey } from '../worker/index.ts'
 import { viewTrustStatus } from '../trust/index.ts'
 import { createMeter } from './meter.ts'
 import type { Meter, Reading, Snapshot } from './meter.ts'
@@ -31,7 +31,7 @@ const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs
 
 export async function collectFacts(
-  app: Pick<App, 'clock' | 'db' | 'health' | 'log' | 'sleep' | 'trust' | 'version'>,
+  app: Pick<App, 'callerLog' | 'clock' | 'db' | 'health' | 'sleep' | 'trust' | 'version'>,
 ): Promise<Snapshot> {
   const meter = createMeter()
   show(meter, 'seaworthy_build_info', 'Always 1; the labels say what runs.', [
@@ -196,13 +196,13 @@ function ageOf(entry: Uint8Array | null, now: Date): number {
 
 /** Answers `undefined` when the database is unreachable, fails or does not answer in time. */
 async function inTime<T>(
-  app: Pick<App, 'log' | 'sleep'>,
+  app: Pick<App, 'callerLog' | 'sleep'>,
   work: Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await answerWithin(app.sleep, answerMs, work)
   } catch (error) {
-    app.log.warn('metrics.incomplete', { error })
+    app.callerLog.warn(anyone, 'metrics.incomplete', { error })
     return undefined
   }
 }

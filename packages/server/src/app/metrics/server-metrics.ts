@@ -12,6 +12,7 @@ export interface Metrics {
   readonly decisions: Counter
   readonly updatesEnded: Counter
   readonly refusals: Counter
+  readonly logLinesLeftOut: Counter
   readonly requests: Counter
   readonly requestSeconds: Histogram
   readonly deviceTokens: Counter
@@ -57,6 +58,10 @@ export function createMetrics(meter: Meter): Metrics {
       name: 'seaworthy_refusals_total',
       help: 'Requests that were refused, by the code of the problem.',
       labels: ['code'],
+    }),
+    logLinesLeftOut: meter.counter({
+      name: 'seaworthy_log_lines_left_out_total',
+      help: 'Lines of the log file that callers caused beyond their allowance.',
     }),
     requests: meter.counter({
       name: 'seaworthy_http_requests_total',

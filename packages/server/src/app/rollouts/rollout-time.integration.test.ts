@@ -5,7 +5,6 @@ import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { RolloutPolicy } from '@seaworthy/fleet/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
-import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/std/time'
 import { anonymous } from '../access/actors.ts'
@@ -329,7 +328,7 @@ test('D3 D12 fault: devices that went beyond an older rollout are no verdict for
 
 test('T9 a change and its audit entry carry one time, the database’s, whatever the clock of the replica says', async () => {
   const clock = new ManualClock(new Date('2020-01-01T00:00:00Z'))
-  const app = { db, clock, log: silentLog, refusals: createRefusalLimiter(clock) } as unknown as App
+  const app = { db, clock, refusals: createRefusalLimiter(clock) } as unknown as App
   const attempt = {
     actor: anonymous,
     action: 'test.change',

@@ -6,7 +6,6 @@
  */
 import { createHash } from 'node:crypto'
 import { equalBytes } from '@seaworthy/std/bytes'
-import type { Log } from '@seaworthy/std/log'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { Metadata, Release, TargetsSigned, TrustCode } from '@seaworthy/trust/tuf'
 import {
@@ -23,9 +22,9 @@ import type { Db, ReadTx } from '../../db/connection.ts'
 import type { MetadataRow } from '../../db/metadata.ts'
 import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../db/metadata.ts'
 import { readSecret } from '../../db/secrets.ts'
-import type { Health, TrustState, TrustPlane } from '../app.ts'
+import type { CallerLog, Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import { createSingleflight } from '../worker/index.ts'
+import { anyone, createSingleflight } from '../worker/index.ts'
 import { createOlderVersions } from './older-versions.ts'
 
 /**
@@ -109,10 +108,10 @@ export function delegatedNames(metadata: Metadata<TargetsSigned> | undefined): s
 export function createTrustPlane(deps: {
   db: Db
   masterKey: MasterKey
-  log: Log
+  callerLog: CallerLog
   health: Health
 }): TrustPlane {
-  const { db, masterKey, log, health } = deps
+  const { db, masterKey, callerLog, health } = deps
   let state: TrustState | undefined
   let running: Promise<void> | undefined
   let isWanted = false
@@ -131,7 +130,7 @@ export function createTrustPlane(deps: {
     } catch (error) {
       const isTampered = error instanceof TrustError || (error as Error).name === 'SealError'
       if (!isTampered) throw error
-      log.error('metadata.tampered', { error })
+      callerLog.error(anyone, 'metadata.tampered', { error })
       health.report('metadata', `the stored metadata does not verify: ${(error as Error).message}`)
     }
   }
@@ -176,7 +175,7 @@ export function createTrustPlane(deps: {
         return metadata.bytes
       } catch (error) {
         if (!(error instanceof TrustError)) throw error
-        log.warn('metadata.older-version-refused', { role, version, error })
+        callerLog.warn(anyone, 'metadata.older-version-refused', { role, version, error })
         return undefined
       }
     },

@@ -6,6 +6,7 @@
 export { checkInTimes, createBatches } from './batches.ts'
 export type { Batches } from './batches.ts'
 export type { GatheringTimes } from './gathering.ts'
+export { anyone, createCallerLog } from './caller-log.ts'
 export { createHealth } from './health.ts'
 export { createSingleflight } from './singleflight.ts'
 export { createSpendings } from './spendings.ts'

@@ -14,7 +14,7 @@ import type { App, ForeignIdentity } from '../../app/app.ts'
 import { policyOf } from '../../app/fleets/index.ts'
 import type { ForeignState } from '../../app/foreign/index.ts'
 import { isAppOf, findOfferedFile, admitMachine, takeStatement } from '../../app/foreign/index.ts'
-import { slowedPollSeconds } from '../../app/worker/index.ts'
+import { anyone, slowedPollSeconds } from '../../app/worker/index.ts'
 import { recordRefusal } from '../../app/access/index.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import { readBytes } from '../bodies.ts'
@@ -107,7 +107,7 @@ function parseBody(app: App, { deviceId }: ForeignIdentity, bytes: Uint8Array): 
   } catch (error) {
     if (!(error instanceof XmlError)) throw error
     const head = Buffer.from(bytes.subarray(0, 200)).toString('latin1')
-    app.log.warn('omaha.malformed', { device: deviceId, error, head })
+    app.callerLog.warn(deviceId, 'omaha.malformed', { device: deviceId, error, head })
     throw new HttpError('invalid_request', `the body is no Omaha request: ${error.message}`, {
       cause: error,
     })
@@ -255,7 +255,7 @@ function sendUnauthorized(res: ServerResponse): void {
 function answerFailure(app: App, res: ServerResponse, error: unknown): void {
   const { problem, headers, isBug } = problemOf(error)
   // The address is not logged, because it may hold a credential.
-  if (isBug) app.log.error('omaha.failed', { error })
+  if (isBug) app.callerLog.error(anyone, 'omaha.failed', { error })
   if (res.headersSent) {
     res.destroy()
     return

@@ -417,9 +417,13 @@ test('D6 D2 rollouts decide for Omaha devices too: one at a time, history, failu
   })
   const { id } = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
   await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
-  const offers = await Promise.all(
-    machines.map((machine, i) => check(i === 0 ? client : other, machine)),
-  )
+  let offers: Awaited<ReturnType<typeof check>>[] = []
+  await waitUntil('an offer', async () => {
+    offers = await Promise.all(
+      machines.map((machine, i) => check(i === 0 ? client : other, machine)),
+    )
+    return offers.some(({ status }) => status === 'ok')
+  })
   assert.deepEqual(offers.map(({ status }) => status).toSorted(), ['noupdate', 'ok'])
   const lucky = machines[offers.findIndex(({ status }) => status === 'ok')]!
   const unlucky = machines.find((machine) => machine !== lucky)!

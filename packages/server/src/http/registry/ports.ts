@@ -84,7 +84,8 @@ export interface RegistryPorts<Actor> {
   service: string
   /** The largest size of one blob, in bytes. */
   uploadBytesMax: number
-  log: Log
+  /** What callers can cause as often as they like is written within an allowance. */
+  log: Pick<Log, 'debug' | 'error'>
   clock: Clock
   sleep: Sleep
 }

@@ -23,7 +23,7 @@ import type { ServerRefusal } from '../../refusals.ts'
  * more.
  */
 export async function endOverdueCancel(
-  app: Pick<App, 'db' | 'fleets' | 'log'>,
+  app: Pick<App, 'callerLog' | 'db' | 'fleets'>,
   state: ForeignState,
   now: Date,
 ): Promise<ForeignState> {
@@ -39,7 +39,10 @@ export async function endOverdueCancel(
   })
   // Somebody else ended it in the meantime: the next poll shows what comes next.
   if (ended === undefined) return state
-  app.log.warn('ddi.cancel-timed-out', { device: state.device, action: state.action?.id })
+  app.callerLog.warn(state.device, 'ddi.cancel-timed-out', {
+    device: state.device,
+    action: state.action?.id,
+  })
   return ended
 }
 

@@ -35,9 +35,9 @@ import { endOverdueCancel } from './cancels.ts'
 
 type Deps = Pick<
   App,
+  | 'callerLog'
   | 'db'
   | 'fleets'
-  | 'log'
   | 'metrics'
   | 'random'
   | 'rebootLocks'
@@ -115,7 +115,7 @@ async function refuseOffer(
   now: Date,
 ): Promise<void> {
   const code = 'image_without_files'
-  app.log.warn('ddi.release-refused', { device, code, release: targetPath })
+  app.callerLog.warn(device, 'ddi.release-refused', { device, code, release: targetPath })
   const changed = await app.db.write(async (tx) => {
     const locked = await lockForeign(tx, device, now)
     return locked && storeChange(tx, locked, { update: { state: 'failed', sha256, code } }, now)
@@ -240,7 +240,7 @@ async function settleChange(app: Deps, state: ForeignState, now: Date): Promise<
   } catch (thrown) {
     const error = refusalOf(thrown)
     if (!(error instanceof Refusal) || error.code !== 'unavailable') throw thrown
-    app.log.warn('ddi.settled-later', { device: state.device, error: thrown })
+    app.callerLog.warn(state.device, 'ddi.settled-later', { device: state.device, error: thrown })
   }
 }
 

@@ -22,11 +22,11 @@ import { findReleaseFiles } from '../../content/index.ts'
 
 type Deps = Pick<
   App,
+  | 'callerLog'
   | 'db'
   | 'fleets'
   | 'foreignCheckIns'
   | 'foreignIdentities'
-  | 'log'
   | 'metrics'
   | 'random'
   | 'rebootLocks'
@@ -175,7 +175,7 @@ async function makeOffer(
     // The update fails at once, where people see it, instead of timing out.
     const { targetPath, sha256 } = release
     const update = { state: 'failed', targetPath, sha256, code: 'image_without_files' } as const
-    app.log.warn('omaha.release-refused', {
+    app.callerLog.warn(state.device, 'omaha.release-refused', {
       device: state.device,
       code: update.code,
       release: targetPath,
