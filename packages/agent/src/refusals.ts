@@ -18,6 +18,8 @@ export type StateFault = 'state_unreadable'
 export type ConfigurationFault =
   /** A secret that is older than one that was here. */
   | 'secret_rollback'
+  /** A secret with a version that nobody can have given it by now. */
+  | 'secret_of_future'
   /** Two variables or secrets have one name. */
   | 'setting_twice'
   /** More names of secrets than a device ever remembers. */

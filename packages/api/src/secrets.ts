@@ -26,6 +26,9 @@ const secretView = z.object({
   version: configVersionField,
   setAt: instant,
   setBy: z.string(),
+  /** When it was last sealed to devices, and by whom, who can have sealed another value. */
+  sealedAt: instant.nullable(),
+  sealedBy: z.string().nullable(),
   /** The X25519 key of whoever set it, and the secret sealed to that. */
   holderKey: z.string(),
   holderCopy: z.string(),

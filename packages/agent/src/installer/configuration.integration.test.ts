@@ -7,7 +7,8 @@ import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import type { SecretBinding } from '@seaworthy/trust/secrets'
-import { createSecretEnvelope } from '@seaworthy/trust/secrets'
+import { dayMs, systemClock } from '@seaworthy/std/time'
+import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import type { ConfigurationEntry } from '../handover/messages.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { InlineAgent } from '../testing/inline-agent.ts'
@@ -164,6 +165,24 @@ test('V8 attack: an older secret, a moved one or one of another device is refuse
   await start()
   await waitUntil('refused again', () => refusals().includes('secret_rollback'))
   assert.deepEqual(readFiles(), { TOKEN: 'the new one' })
+})
+
+test('V8 attack: a thief of the server who drives the version of a name up keeps the holders from setting it for two days, not for ever', async () => {
+  const inSeconds = (seconds: number) => versionAt(systemClock.now()) + seconds
+  for (const version of [2 ** 31 - 1, inSeconds(3 * 86_400)]) {
+    give(version, await secret('TOKEN', 'of a thief', version))
+    await waitUntil('it is refused', () => refusals().includes('secret_of_future'))
+    assert.deepEqual(readFiles(), {})
+  }
+  // The furthest that it goes: what holders set two days later is above it.
+  const driven = inSeconds(2 * 86_400 - 600)
+  give(driven, await secret('TOKEN', 'of a thief', driven))
+  await become({ TOKEN: 'of a thief' })
+  const later = versionAt(new Date(systemClock.now().getTime() + 2 * dayMs))
+  assert.ok(later > driven)
+  const set = inSeconds(2 * 86_400 - 300)
+  give(set, await secret('TOKEN', 'of holders', set))
+  await become({ TOKEN: 'of holders' })
 })
 
 test('V8 attack: a configuration out of form ends neither the agent nor what it does', async () => {

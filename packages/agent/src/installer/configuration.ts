@@ -4,7 +4,8 @@
  */
 import { base64Decode } from '@seaworthy/std/bytes'
 import { TrustError, trustErrorsOf } from '@seaworthy/std/refusal'
-import { createSecretEnvelope } from '@seaworthy/trust/secrets'
+import { dayMs } from '@seaworthy/std/time'
+import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
 import { LocalFault } from '../refusals.ts'
@@ -31,6 +32,13 @@ export interface Configuration {
  */
 const namesMax = 2048
 
+/**
+ * How far ahead of the time that is known here a version may be: a device without a clock knows a
+ * signed time that is a day old, and the server's clock may be off by another. Whoever drives a
+ * version up drives it no further, and two days later the holders' own is above it.
+ */
+const aheadMaxMs = 2 * dayMs
+
 export function createConfiguration(context: InstallerContext): Configuration {
   const { ports, settings, store } = context
   const { disk, log } = ports
@@ -39,6 +47,29 @@ export function createConfiguration(context: InstallerContext): Configuration {
   let taken: { deviceId: string; version: number } | undefined
   let files: ReadonlyMap<string, Uint8Array> | undefined
   let hasChanged = false
+
+  const versionMax = () => {
+    const { timeFloor } = context.trust.client.status()
+    const nowMs = Math.max(ports.clock.now().getTime(), timeFloor.getTime())
+    return versionAt(new Date(nowMs + aheadMaxMs))
+  }
+
+  const isOfFuture = (received: Received, entry: Received['entries'][number], max: number) =>
+    entry.kind === 'secret' &&
+    entry.version > Math.max(max, store.state.secretVersions[placeOf(received, entry)] ?? 0)
+
+  /** Throws `secret_of_future`, after a look at the newest signed time. */
+  const requireOfPast = async (received: Received) => {
+    const isAhead = () => {
+      const max = versionMax()
+      return received.entries.find((entry) => isOfFuture(received, entry, max))
+    }
+    if (isAhead() === undefined) return
+    await context.trust.refresh()
+    const entry = isAhead()
+    if (entry === undefined) return
+    throw refuse('secret_of_future', `${entry.name} has version ${entry.version}, of the future`)
+  }
 
   const open = async (received: Received): Promise<Map<string, Uint8Array>> => {
     const opened = new Map<string, Uint8Array>()
@@ -116,6 +147,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
       // A fleet that never had variables or secrets has none to fetch.
       if (isKnown || (taken === undefined && version === 0)) return
       const received = await ports.gateway.ask({ kind: 'configuration' })
+      await requireOfPast(received)
       const opened = await open(received)
       await keepConfiguration(disk, layout, { deviceId, received })
       await remember(received)

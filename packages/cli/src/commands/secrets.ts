@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { listDevices } from '@seaworthy/api/devices'
 import { listSecrets, removeSecret, setSecret } from '@seaworthy/api/secrets'
 import { base64Encode } from '@seaworthy/std/bytes'
-import { createSecretEnvelope, secretBytesMax } from '@seaworthy/trust/secrets'
-import { dayMs, secondMs } from '@seaworthy/std/time'
+import { createSecretEnvelope, secretBytesMax, versionAt } from '@seaworthy/trust/secrets'
+import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -180,14 +180,12 @@ function keysOf({ deviceId, name, enrolled }: EnrolledDevice) {
   return { deviceId, name, key: enrolled.readerId }
 }
 
-const versionsBegin = Date.UTC(2026, 0, 1)
-
 /**
  * Versions are at most the seconds since 2026, unless changes come faster. A server that names one
  * far ahead would make devices refuse every later secret.
  */
 function requirePlausible(version: number, now: Date): void {
-  if (version <= (now.getTime() - versionsBegin + dayMs) / secondMs) return
+  if (version <= versionAt(new Date(now.getTime() + dayMs))) return
   throw new CliError('refused', `the server asks for version ${version}, which is of the future`, {
     wayOut: 'Check the clock of this machine; if it is right, tell who runs the server.',
   })
@@ -218,6 +216,7 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
           { title: 'devices waiting', text: (s) => String(s.waiting), align: 'right' },
           { title: 'set', text: (s) => formatAgo(s.setAt, now), isDroppable: true },
           { title: 'by', text: (s) => s.setBy, isDroppable: true, isShrinkable: true },
+          { title: 'sealed by', text: (s) => s.sealedBy ?? 'nobody', isShrinkable: true },
         ],
         shown,
         'No secrets yet: see `seaworthy secret set --help`.',

@@ -100,13 +100,18 @@ export async function getDevice({ sql }: ReadTx, id: string): Promise<DeviceWith
   return row
 }
 
-/** Keeps what the device showed of its enrolment; nothing here is decided by it. */
+/**
+ * Keeps what the device showed of its enrolment, unless it showed something before; nothing here is
+ * decided by it. Answers whether it is kept.
+ */
 export async function storeEnrolment(
   { sql }: WriteTx,
   id: string,
   enrolment: Enrolment,
-): Promise<void> {
-  await sql`update devices set enrolment = ${sql.json(enrolment)} where id = ${id}`
+): Promise<boolean> {
+  const rows = await sql`
+    update devices set enrolment = ${sql.json(enrolment)} where id = ${id} and enrolment is null`
+  return rows.count === 1
 }
 
 export async function findEnrolment({ sql }: ReadTx, id: string): Promise<Enrolment | null> {

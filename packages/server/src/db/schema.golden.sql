@@ -357,6 +357,8 @@ settings.holder_key bytea
 settings.holder_copy bytea
 settings.set_at timestamp with time zone not null
 settings.set_by text not null
+settings.sealed_at timestamp with time zone
+settings.sealed_by text
 sign_in_policy.only_row boolean not null default true
 sign_in_policy.passkey_roles text[] not null
 tokens.id text not null

@@ -13,6 +13,9 @@ export interface SettingRow {
   readonly holderCopy: Uint8Array | null
   readonly setAt: Date
   readonly setBy: string
+  /** When it was last sealed to devices, and by whom; `null` for what was not. */
+  readonly sealedAt: Date | null
+  readonly sealedBy: string | null
 }
 
 /** Whom a setting is for: a device where one is named, the whole fleet otherwise. */
@@ -23,7 +26,7 @@ export interface SettingScope {
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, name, device, version, value, holder_key as "holderKey", holder_copy as "holderCopy",
-  set_at as "setAt", set_by as "setBy"`
+  set_at as "setAt", set_by as "setBy", sealed_at as "sealedAt", sealed_by as "sealedBy"`
 
 const isOf = (sql: ReadTx['sql'], { fleet, device }: SettingScope) =>
   device === null ? sql`fleet = ${fleet}` : sql`device = ${device}`
@@ -63,28 +66,32 @@ export async function putSetting(
   row: Omit<SettingRow, 'id' | 'device'>,
 ): Promise<void> {
   await sql`
-    insert into settings (fleet, device, name, version, value, holder_key, holder_copy, set_at, set_by)
+    insert into settings (fleet, device, name, version, value, holder_key, holder_copy, set_at, set_by, sealed_at, sealed_by)
     values (${scope.device === null ? scope.fleet : null}, ${scope.device}, ${row.name}, ${row.version},
       ${row.value}, ${row.holderKey && Buffer.from(row.holderKey)},
-      ${row.holderCopy && Buffer.from(row.holderCopy)}, ${row.setAt}, ${row.setBy})
+      ${row.holderCopy && Buffer.from(row.holderCopy)}, ${row.setAt}, ${row.setBy},
+      ${row.sealedAt}, ${row.sealedBy})
     on conflict (fleet, device, name) do update set version = excluded.version, value = excluded.value,
       holder_key = excluded.holder_key, holder_copy = excluded.holder_copy, set_at = excluded.set_at,
-      set_by = excluded.set_by`
+      set_by = excluded.set_by, sealed_at = excluded.sealed_at, sealed_by = excluded.sealed_by`
 }
 
 export async function deleteSetting({ sql }: WriteTx, id: number): Promise<void> {
   await sql`delete from settings where id = ${id}`
 }
 
-/** Bytes of all settings of the scope, and how many there are. */
+/**
+ * The most bytes that a device may be sent of the scope, and how many settings it has. A seal of an
+ * older version is sent until the newer one takes its place.
+ */
 export async function measureSettings(
   { sql }: ReadTx,
   scope: SettingScope,
 ): Promise<{ readonly bytes: number; readonly count: number }> {
   const [row] = await sql<[{ bytes: number; count: number }]>`
     select count(*) as count,
-      coalesce(sum(octet_length(coalesce(value, '')) + octet_length(coalesce(holder_copy, ''))), 0)::bigint
-        as bytes
+      coalesce(sum(greatest(octet_length(value), octet_length(holder_copy),
+        (select max(octet_length(e.sealed)) from seals e where e.setting = settings.id))), 0)::bigint as bytes
     from settings where ${isOf(sql, scope)}`
   return row
 }
@@ -102,14 +109,16 @@ export async function findFleetDevices(
 
 export async function putSeals(
   { sql }: WriteTx,
-  setting: number,
-  version: number,
+  { id, version }: Pick<SettingRow, 'id' | 'version'>,
   seals: readonly { readonly deviceId: string; readonly sealed: Uint8Array }[],
+  sealed: { readonly at: Date; readonly by: string },
 ): Promise<void> {
-  for (const { deviceId, sealed } of seals) {
+  await sql`
+    update settings set sealed_at = ${sealed.at}, sealed_by = ${sealed.by} where id = ${id}`
+  for (const { deviceId, sealed: bytes } of seals) {
     await sql`
       insert into seals (setting, device, version, sealed)
-      values (${setting}, ${deviceId}, ${version}, ${Buffer.from(sealed)})
+      values (${id}, ${deviceId}, ${version}, ${Buffer.from(bytes)})
       on conflict (setting, device) do update set version = excluded.version, sealed = excluded.sealed`
   }
 }

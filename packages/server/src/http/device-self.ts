@@ -28,7 +28,8 @@ export function createOwnEndpoints(
       { permission: 'device-self:register', subject: (call) => call.actor.id },
       async (app, tx, { actor, body }) => {
         const now = await tx.now()
-        const { device, fleet, isNew } = await devices.registerDevice(app, tx, actor, body, now)
+        const registered = await devices.registerDevice(app, tx, actor, body, now)
+        const { device, fleet, isUnchanged } = registered
         return {
           reply: {
             deviceId: device.id,
@@ -40,7 +41,7 @@ export function createOwnEndpoints(
           },
           subject: device.id,
           detail: { keyId: device.keyId, fleet: fleet.name },
-          isUnchanged: !isNew,
+          isUnchanged,
         }
       },
     ),

@@ -42,7 +42,7 @@ export const fleetEndpoints: readonly Endpoint[] = [
         fleets.fleetEffect(tx, app, actor, params.fleet, body),
     },
     async (app, tx, { actor, params, body }) => {
-      const row = await fleets.setFleet(tx, app, actor, params.fleet, body)
+      const { row, isUnchanged } = await fleets.setFleet(tx, app, actor, params.fleet, body)
       return {
         reply: await fleets.showFleet(tx, row),
         detail: {
@@ -53,6 +53,7 @@ export const fleetEndpoints: readonly Endpoint[] = [
           rebootStrategy: row.reboot.strategy,
           sharedIdentity: row.sharedIdentity,
         },
+        isUnchanged,
         afterCommit: () => app.fleets.reload(),
       }
     },

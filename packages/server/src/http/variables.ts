@@ -12,10 +12,11 @@ export const variableEndpoints: readonly Endpoint[] = [
     { permission: 'variable:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.variable, ...body }
-      const view = await configuration.setVariable(tx, actor, asked)
+      const { view, isUnchanged } = await configuration.setVariable(tx, actor, asked)
       return {
         reply: view,
         detail: { name: view.name, device: view.deviceId, version: view.version },
+        isUnchanged,
         afterCommit: () => app.fleets.reload(),
       }
     },

@@ -1,7 +1,7 @@
 /** A device as the server sees it: it registers, signs in and checks in. It installs nothing. */
 import { checkIn, createDeviceToken, registerDevice } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { ReplyOf } from '@seaworthy/api/route'
+import type { BodyOf, ReplyOf } from '@seaworthy/api/route'
 import { base64Encode, base64UrlEncode, hexDecode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant, systemClock } from '@seaworthy/std/time'
@@ -26,6 +26,7 @@ export async function register(
   client: TestClient,
   provisioningKey: string,
   signer: Signer,
+  more: Pick<BodyOf<typeof registerDevice>, 'enrolment'> = {},
 ): Promise<ReplyOf<typeof registerDevice>> {
   return client.as(provisioningKey).call(registerDevice, {
     body: {
@@ -37,6 +38,7 @@ export async function register(
       proof: await proveRegistration(signer, provisioningKey),
       platform: 'linux/amd64',
       agentVersion: '0.1.0',
+      ...more,
     },
   })
 }

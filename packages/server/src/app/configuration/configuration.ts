@@ -14,9 +14,9 @@ import type { SettingRow, SettingScope } from '../../db/settings.ts'
 import type { Actor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { findDevice } from '../devices/index.ts'
-import { findFleet, policyOf } from '../fleets/index.ts'
+import { findFleet, nextConfigVersion, policyOf } from '../fleets/index.ts'
 import type { ConfigurationRefusal } from '../refusals.ts'
-import { nextVersion } from './versions.ts'
+import { instantOrNull } from '../views.ts'
 
 interface Asked {
   readonly fleet: string
@@ -24,8 +24,9 @@ interface Asked {
 }
 
 /**
- * With this limit, those of a fleet and of a device together fit into one message between an
- * agent's processes, Base64 and names included.
+ * What a device may be sent of one scope, the seals that it may still have included. With this
+ * limit, those of a fleet and of a device together fit into one message between an agent's
+ * processes, Base64 and names included.
  */
 const scopeBytesMax = 65_536
 const scopeCountMax = 50
@@ -48,7 +49,7 @@ async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingS
 async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promise<number> {
   const before = await db.lockConfigVersion(tx, fleet)
   invariant(before !== undefined, 'the fleet was found')
-  const newest = nextVersion(before, await tx.now())
+  const newest = nextConfigVersion(before, await tx.now())
   const version = wanted ?? newest
   // It must be the version that was next when it was asked for, and nothing may have been set
   // since.
@@ -68,7 +69,7 @@ async function requireRoom(tx: ReadTx, scope: SettingScope): Promise<void> {
   if (bytes <= scopeBytesMax && count <= scopeCountMax) return
   throw new Refusal<ConfigurationRefusal>(
     'configuration_too_large',
-    `variables and secrets of one fleet or device have at most ${scopeBytesMax} bytes together, and are at most ${scopeCountMax}`,
+    `variables and secrets of one fleet or device have at most ${scopeBytesMax} bytes together, and are at most ${scopeCountMax}; a longer secret from before counts until the new one is sealed to all that have it`,
   )
 }
 
@@ -97,23 +98,30 @@ async function putSetting(
   scope: SettingScope,
   setting: Pick<SettingRow, 'name' | 'version' | 'value' | 'holderKey' | 'holderCopy'>,
 ): Promise<Omit<SettingRow, 'id'>> {
-  const row = { ...setting, setAt: await tx.now(), setBy: actor.id }
+  const set = { setAt: await tx.now(), setBy: actor.id, sealedAt: null, sealedBy: null }
+  const row = { ...setting, ...set }
   await db.putSetting(tx, scope, row)
   await requireRoom(tx, scope)
   return { ...row, device: scope.device }
 }
 
-/** Throws also `setting_of_other_kind`, `configuration_too_large`. */
+/**
+ * Sets it, unless it has that value already. Throws also `setting_of_other_kind`,
+ * `configuration_too_large`.
+ */
 export async function setVariable(
   tx: WriteTx,
   actor: Actor,
   asked: Asked & { readonly name: string; readonly value: string },
-): Promise<VariableView> {
+): Promise<{ view: VariableView; isUnchanged: boolean }> {
   const scope = await scopeOf(tx, actor, asked)
+  await db.lockConfigVersion(tx, scope.fleet)
+  const known = await findSetting(tx, scope, asked.name, 'variable')
+  if (known?.value === asked.value) return { view: viewVariable(known), isUnchanged: true }
   const version = await raiseVersion(tx, scope.fleet)
-  await findSetting(tx, scope, asked.name, 'variable')
   const content = { value: asked.value, holderKey: null, holderCopy: null }
-  return viewVariable(await putSetting(tx, actor, scope, { name: asked.name, version, ...content }))
+  const row = await putSetting(tx, actor, scope, { name: asked.name, version, ...content })
+  return { view: viewVariable(row), isUnchanged: false }
 }
 
 /** Throws also `configuration_changed`, `setting_of_other_kind`, `configuration_too_large`. */
@@ -165,7 +173,7 @@ export async function sealSecret(
       'a seal is for a device that is not there, or of another length',
     )
   }
-  await db.putSeals(tx, row.id, row.version, seals)
+  await db.putSeals(tx, row, seals, { at: await tx.now(), by: actor.id })
   return seals.length
 }
 
@@ -206,7 +214,7 @@ export async function listSecrets(
   const fleet = await findFleet(tx, actor, scope.fleet)
   const rows = await db.listSettings(tx, scope)
   return {
-    nextVersion: nextVersion(fleet.configVersion, now),
+    nextVersion: nextConfigVersion(fleet.configVersion, now),
     items: rows.flatMap((row) => (row.value === null ? [viewSecret(row)] : [])),
   }
 }
@@ -230,6 +238,8 @@ function viewSecret(row: Omit<SettingRow, 'id'>): SecretView {
   invariant(holderKey !== null && holderCopy !== null, 'a secret has a holder')
   return {
     ...viewOf(row),
+    sealedAt: instantOrNull(row.sealedAt),
+    sealedBy: row.sealedBy,
     holderKey: base64Encode(holderKey),
     holderCopy: base64Encode(holderCopy),
   }

@@ -51,7 +51,8 @@ export interface Registration {
 
 /**
  * Registers a device. The same key registers only once: a repetition answers the same device and
- * takes no further use of the provisioning key. Throws `proof_invalid`, `device_removed`,
+ * takes no further use of the provisioning key; it may bring the enrolment that was left out the
+ * first time, as by a fetcher that dropped it. Throws `proof_invalid`, `device_removed`,
  * `device_already_registered`, `provisioning_key_used_up`.
  */
 export async function registerDevice(
@@ -60,7 +61,7 @@ export async function registerDevice(
   actor: Current,
   wanted: Registration,
   now: Date,
-): Promise<{ device: DeviceRow; fleet: FleetRow; isNew: boolean }> {
+): Promise<{ device: DeviceRow; fleet: FleetRow; isUnchanged: boolean }> {
   invariant(actor.kind === 'provisioning-key', 'the route takes provisioning keys alone')
   const key = parsePublicKey(wanted.publicKey)
   const id = await keyId(key.key)
@@ -93,7 +94,7 @@ export async function registerDevice(
       )
     }
     if (wanted.enrolment) await storeEnrolment(tx, device.id, wanted.enrolment)
-    return { device, fleet, isNew: true }
+    return { device, fleet, isUnchanged: false }
   }
   const known = await getDeviceByKey(tx, id)
   if (known === undefined || known.provisioningKey !== actor.id) {
@@ -104,7 +105,8 @@ export async function registerDevice(
   }
   const knownFleet = await getFleet(tx, known.fleet)
   invariant(knownFleet !== undefined, 'a device is in a fleet')
-  return { device: known, fleet: knownFleet, isNew: false }
+  const isEnrolledNow = wanted.enrolment && (await storeEnrolment(tx, known.id, wanted.enrolment))
+  return { device: known, fleet: knownFleet, isUnchanged: isEnrolledNow !== true }
 }
 
 /**

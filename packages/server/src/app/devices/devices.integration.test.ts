@@ -9,16 +9,25 @@ import {
   checkIn,
   createDeviceToken,
   readOwnApplication,
+  readOwnConfiguration,
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
-import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import {
+  listDevices,
+  listEnrolments,
+  removeDevice,
+  setDevice,
+  showDevice,
+} from '@seaworthy/api/devices'
 import {
   createFleet,
   listProvisioningKeys,
   revokeProvisioningKey,
   setFleet,
 } from '@seaworthy/api/fleets'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { listSecrets, sealSecret, setSecret } from '@seaworthy/api/secrets'
+import { setVariable } from '@seaworthy/api/variables'
+import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
@@ -420,6 +429,131 @@ test('T9 what is repeated and changes nothing is not recorded again', async () =
     own.map((text) => (JSON.parse(text) as { action: string }).action),
     ['device.register', 'devices.set'],
   )
+})
+
+test('A10 fault: an enrolment that was left out when a device registered is taken in when it asks again, and never exchanged', async () => {
+  const key = await makeProvisioningKey(client, 1)
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, key, signer)
+  const params = { fleet: 'shops' }
+  const shown = async () => {
+    const { items } = await client.api.call(listEnrolments, { params, query: { limit: 1000 } })
+    return items.find((one) => one.deviceId === deviceId)!.enrolment
+  }
+  assert.equal(await shown(), null)
+  const certificate = { product: 'acme', fleet: 'shops', publicKey: signer.key, signatures: [] }
+  const enrolment = { certificate, receivingKey: 'A'.repeat(43), signature: 'mine' }
+  await register(client, key, signer, { enrolment })
+  assert.equal((await shown())?.signature, 'mine')
+  // Whoever repeats the registration takes nothing away.
+  await register(client, key, signer)
+  await register(client, key, signer, { enrolment: { ...enrolment, signature: 'other' } })
+  assert.equal((await shown())?.signature, 'mine')
+})
+
+test('V8 T9 fault: a variable that is set to what it is raises no version and is no entry, nor is a fleet', async () => {
+  const params = { fleet: 'shops', variable: 'COLOUR' }
+  const first = await client.api.call(setVariable, { params, body: { value: 'red' } })
+  const count = async () => {
+    const [row] = await db.reader.sql<{ count: number }[]>`
+      select count(*)::int as count from audit_entries`
+    return row!.count
+  }
+  const before = await count()
+  for (let i = 0; i < 5; i++) {
+    const again = await client.api.call(setVariable, { params, body: { value: 'red' } })
+    assert.deepEqual(again, first)
+    await client.api.call(setFleet, { params, body: { updatesEnabled: true } })
+  }
+  assert.equal(await count(), before)
+  const next = await client.api.call(setVariable, { params, body: { value: 'blue' } })
+  assert.ok(next.version > first.version)
+  assert.equal(await count(), before + 1)
+})
+
+test('V8 fault: a device moved to a fleet whose configuration has the same version is told another one', async () => {
+  await client.api.call(createFleet, { body: { name: 'bays', product: 'acme', channel: 'stable' } })
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const params = { fleet: 'bays', variable: 'COLOUR' }
+  await client.api.call(setVariable, { params, body: { value: 'green' } })
+  await db.write(async ({ sql }) => {
+    await sql`update fleets set config_version = (select max(config_version) from fleets)
+      where name in ('shops', 'bays')`
+    await sql`select pg_notify('fleets', '')`
+  })
+  const [row] = await db.reader.sql<{ version: number }[]>`
+    select config_version as version from fleets where name = 'shops'`
+  await waitUntil(
+    'every worker has heard of the version',
+    async () =>
+      (await report(client, device, { sequence: 0 })).configVersion === row!.version &&
+      (await report(other, device, { sequence: 0 })).configVersion === row!.version,
+  )
+  const own = client.as(device.accessToken)
+  assert.equal((await own.call(readOwnConfiguration, {})).fleet, 'shops')
+  const body = { fleet: 'bays' }
+  await client.api.call(setDevice, { params: { deviceId: device.id }, body })
+  await waitUntil(
+    'another version is told',
+    async () => (await report(client, device)).configVersion > row!.version,
+  )
+  const taken = await own.call(readOwnConfiguration, {})
+  assert.equal(taken.fleet, 'bays')
+  assert.equal(taken.version, row!.version + 1)
+  assert.deepEqual(
+    taken.entries.map(({ content }) => utf8Decode(base64Decode(content))),
+    ['green'],
+  )
+})
+
+test('V8 fault: secrets that were shortened and not yet sealed anew fit into one answer, or are refused; who sealed is shown', async () => {
+  await client.api.call(createFleet, {
+    body: { name: 'vaults', product: 'acme', channel: 'stable' },
+  })
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  await client.api.call(setDevice, {
+    params: { deviceId: device.id },
+    body: { fleet: 'vaults' },
+  })
+  const fleet = { fleet: 'vaults' }
+  const base64Of = (length: number) => base64Encode(new Uint8Array(length))
+  const setAs = async (secret: string, length: number) => {
+    const { nextVersion: version } = await client.api.call(listSecrets, { params: fleet })
+    const params = { ...fleet, secret }
+    const body = { version, holderKey: base64Of(32), holderCopy: base64Of(length) }
+    await client.api.call(setSecret, { params, body })
+    return version
+  }
+  const seal = (secret: string, version: number, length: number) =>
+    client.api.call(sealSecret, {
+      params: { ...fleet, secret },
+      body: { version, seals: [{ deviceId: device.id, sealed: base64Of(length) }] },
+    })
+  let refusals = 0
+  for (let n = 0; n < 8; n++) {
+    // Sixteen KiB are sealed; then the name is set to a few bytes, which nobody has sealed yet.
+    try {
+      const long = await setAs(`NAME_${n}`, 16_000)
+      await seal(`NAME_${n}`, long, 16_000)
+      await setAs(`NAME_${n}`, 60)
+    } catch (error) {
+      refused('configuration_too_large')(error)
+      refusals++
+    }
+  }
+  assert.equal(refusals, 4)
+  const { entries } = await client.as(device.accessToken).call(readOwnConfiguration, {})
+  assert.equal(entries.length, 4)
+  assert.ok(JSON.stringify(entries).length < 100_000)
+  const { items } = await client.api.call(listSecrets, { params: fleet })
+  const [first] = items
+  assert.deepEqual([first!.sealedBy, first!.sealedAt], [null, null], 'of this version')
+  await seal('NAME_0', first!.version, 60)
+  const [sealed] = (await client.api.call(listSecrets, { params: fleet })).items
+  assert.equal(sealed!.sealedBy, sealed!.setBy)
+  assert.notEqual(sealed!.sealedAt, null)
+  // There is room again.
+  await setAs('NAME_9', 16_000)
 })
 
 test('V4 a removed device is refused at once, on every worker, and its key never comes back', async () => {

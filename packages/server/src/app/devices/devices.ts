@@ -18,6 +18,7 @@ import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-tr
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
+import { tellMovedDevice } from '../fleets/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, listById } from '../views.ts'
 import { isAsBefore } from './device-metadata.ts'
@@ -73,6 +74,7 @@ export async function changeDevice(
     // Somebody else moved the device at the same moment, perhaps from a fleet that this actor does
     // not reach.
     if (left !== device.fleet) await findDevice(tx, actor, deviceId)
+    if (left !== undefined) await tellMovedDevice(tx, { from: left, to: fleet.name })
   }
   await updateDevice(tx, deviceId, change)
   if (change.identityShared === false) await settleSharedIdentity(tx, deviceId)

@@ -1,4 +1,5 @@
 /** Fleets and their provisioning keys. */
+import { isDeepStrictEqual } from 'node:util'
 import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
 import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
@@ -90,7 +91,7 @@ export async function setFleet(
   actor: Current,
   name: string,
   change: FleetChange,
-): Promise<FleetRow> {
+): Promise<{ row: FleetRow; isUnchanged: boolean }> {
   const before = checkFleet(await lockFleet(tx, name), actor, name)
   const row: FleetRow = {
     ...before,
@@ -101,12 +102,13 @@ export async function setFleet(
     reboot: change.reboot ?? before.reboot,
     sharedIdentity: change.sharedIdentity ?? before.sharedIdentity,
   }
+  if (isDeepStrictEqual(row, before)) return { row, isUnchanged: true }
   checkRebootPolicy(row.reboot, zones)
   if (before.follow === 'rollouts' && row.follow === 'newest') await requireNoRollouts(tx, name)
   await updateFleet(tx, row)
   if (row.sharedIdentity !== before.sharedIdentity) await notifyStoppedDevices(tx)
   await notifyFleets(tx)
-  return row
+  return { row, isUnchanged: false }
 }
 
 /**

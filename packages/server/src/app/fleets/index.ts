@@ -3,6 +3,7 @@
  * signed metadata has; every worker has each policy in memory, and looks up once one that it does
  * not know yet.
  */
+export { nextConfigVersion } from './config-versions.ts'
 export { createFleetTable, policyOf } from './fleet-table.ts'
 export {
   createFleet,
@@ -17,3 +18,4 @@ export {
   viewFleet,
   viewProvisioningKey,
 } from './fleets.ts'
+export { tellMovedDevice } from './moved-devices.ts'
