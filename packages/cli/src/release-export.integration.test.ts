@@ -9,7 +9,7 @@ import {
   sign,
 } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -24,10 +24,13 @@ import { lacks } from '@seaworthy/std/testing/programs'
 import { ManualClock } from '@seaworthy/std/time'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
-import { createRepositorySimulator } from '@seaworthy/trust/testing'
+import type { RepositorySimulator } from '@seaworthy/trust/testing'
+import { createRepositorySimulator, provisionClient } from '@seaworthy/trust/testing'
 import type { AnySigned, Metadata, RootSigned, TargetsSigned } from '@seaworthy/trust/tuf'
 import { canonicalJson, listReleases, parseMetadata, wireJson } from '@seaworthy/trust/tuf'
 import { writeExport } from './release-export.ts'
+import { serverFolder, writeConfig } from './state/config.ts'
+import { runCommand } from './testing/ports.ts'
 
 const commands = fileURLToPath(new URL('verify-export.sh', import.meta.url))
 
@@ -95,6 +98,7 @@ describe(
     let honest: string
     let rootDigest: string
     let formerRoot: readonly Signer[]
+    let repository: RepositorySimulator
     let signersOf: (role: string) => readonly Signer[]
     const forged: string[] = []
 
@@ -109,7 +113,7 @@ describe(
       ])
       const bundles = [{ platform: 'linux/amd64', layer, listed: files }]
       const { bytes } = await craftRelease(source, { product: 'web', version: '1.0', bundles })
-      const repository = await createRepositorySimulator(clock.now())
+      repository = await createRepositorySimulator(clock.now())
       await repository.addProduct('web')
       for (const channel of ['beta', 'stable']) await repository.addChannel('web', channel)
       await repository.addRelease('web', 'stable', '1.0', {
@@ -129,6 +133,9 @@ describe(
       const roles = new Map<string, Metadata<TargetsSigned>>()
       for (const [role, { version }] of repository.targets)
         roles.set(role, await served('targets', `${version}.${role}.json`))
+      const { client } = await provisionClient(repository, clock)
+      await client.refresh()
+      await client.loadChannel('web', 'stable')
       rootDigest = hash('sha256', repository.anchor, 'hex')
       const [release] = listReleases(roles.get('web.stable')!.signed).releases
       await writeExport({
@@ -138,7 +145,7 @@ describe(
           anchor: { digest: rootDigest, bytes: repository.anchor },
           current: { root: roots[1], roles },
           roots,
-          files: [...repository.files].map(([name, file]) => ({ name, bytes: file })),
+          files: client.trustedFiles(),
         },
         roots,
         source,
@@ -327,7 +334,7 @@ describe(
 
     it('T8 attack: other bytes of a layer, another list of files, a signed document of another type', async () => {
       const blobs = 'oci/blobs/sha256'
-      for (const name of await readdir(join(honest, blobs)))
+      for (const name of (await readdir(join(honest, blobs))).slice(0, 3))
         await forge((of) => writeFile(join(of, blobs, name), 'other bytes'))
       for (const name of await readdir(join(honest, 'files')))
         await forge((of) => writeFile(join(of, 'files', name), 'other bytes'))
@@ -344,6 +351,71 @@ describe(
         )
       })
       assert.match(said, /NOT GENUINE: targets is no targets/)
+    })
+
+    /** The configuration of a machine that has verified what the repository serves now. */
+    async function rememberAll(config: string): Promise<void> {
+      const { client, store } = await provisionClient(repository, new ManualClock(repository.now))
+      await client.refresh()
+      await client.loadChannel('web', 'stable')
+      const trust = join(serverFolder(config, 'x'), 'trust')
+      await mkdir(trust, { recursive: true })
+      await writeFile(join(trust, 'anchor.json'), repository.anchor)
+      for (const [slot, bytes] of store.slots) await writeFile(join(trust, `state-${slot}`), bytes)
+      const server = { url: 'https://x', logVerifierKey: 'x', rootDigest }
+      await writeConfig(config, { current: 'x', servers: { x: server } }, systemRandom)
+    }
+
+    it('T8 attack: keys that were replaced sign an export, for a machine that has verified the replacement', async () => {
+      const stolen = signersOf('web.stable').slice(0, 2)
+      await repository.rotateKeys('web.stable', 3, 2)
+      const config = join(folder, 'config')
+      await rememberAll(config)
+      const verify = (of: string, ...args: string[]) =>
+        runCommand(['--config-dir', config, 'release', 'verify', of, ...args])
+      const old = await verify(honest)
+      assert.equal(old.exitCode, 0, old.err)
+      assert.match(
+        old.out,
+        /this machine has verified newer metadata than the folder brings, .*: web \d+, web\.stable \d+\n/,
+      )
+      const of = join(folder, 'replaced')
+      await cp(honest, of, { recursive: true })
+      const signed = { ...(await read<TargetsSigned>(of, 'web.stable')), version: 99 }
+      await replace(
+        of,
+        'web.stable',
+        signed,
+        await Promise.all(stolen.map((s) => signedBy(signed, s))),
+      )
+      for (const args of [[], ['--root', rootDigest]]) {
+        const { exitCode, err } = await verify(of, ...args)
+        assert.equal(exitCode, 3, err)
+        assert.match(
+          err,
+          /web\.stable is signed by 0 of the 2 keys it needs.*\(signature_threshold\)/,
+        )
+      }
+      // Whoever knows nothing of it is told so.
+      const alone = await runCommand([
+        ...['--config-dir', join(folder, 'alone'), 'release', 'verify', of],
+        ...['--root', rootDigest],
+      ])
+      assert.equal(alone.exitCode, 0, alone.err)
+      assert.match(
+        alone.out,
+        /checked against what this folder brings only\. Its newest root is version 2,/,
+      )
+      // A release that was withdrawn since is genuine no longer.
+      await repository.withdrawRelease('web', 'stable', '1.0')
+      await rm(config, { recursive: true })
+      await rememberAll(config)
+      const withdrawn = await verify(honest)
+      assert.equal(withdrawn.exitCode, 3, withdrawn.err)
+      assert.match(
+        withdrawn.err,
+        /web\.stable \d+, which this machine has verified, does not list it any more/,
+      )
     })
   },
 )

@@ -657,6 +657,44 @@ test('T11 attack: --root vouches for a file that makes a first root of strangers
   assert.match((await offline.run('proposal', 'show', file)).err, /Nothing vouches for it/)
 })
 
+test('T5 attack: a file asks for a second content of a version, of a machine that signed the first', async (t) => {
+  const { ann, ben, root } = world
+  const noNetwork = {
+    createTransport: () => {
+      throw new Error('this machine has no network')
+    },
+  }
+  const alone = await createCliUser(t, 'alone', noNetwork)
+  const exported = async (...args: string[]) => {
+    const { id } = await ann.json<ProposalJson>(...args)
+    const file = ann.file(`${id}.json`)
+    await ann.ok('proposal', 'export', id, '-o', file)
+    return { id, file }
+  }
+  const sign = (file: string) => ['proposal', 'sign', file, '--key', ben.file('key')] as const
+  const from = ['--root', root]
+  const first = await exported('withdraw', 'web', '1.0', '--channel', 'stable')
+  const shown = await alone.run(...sign(first.file), ...from)
+  assert.equal(shown.exitCode, 0, shown.err)
+  assert.match(shown.err, /Note: checked against what this file brings only\. Its newest root is/)
+  // The same once more is no other content.
+  await alone.ok(...sign(first.file), ...from)
+  await ann.ok('proposal', 'reject', first.id, '--reason', 'tried')
+  const second = await exported('trust', 'renew', 'web.stable')
+  assert.match(
+    await alone.fails(3, ...sign(second.file), ...from),
+    /another content of web\.stable \d+ was signed on this machine before\n.*--second/,
+  )
+  await alone.ok(...sign(second.file), ...from, '--second')
+  // A machine that has seen what was published since holds the file to that, whoever signed what.
+  await ann.ok('proposal', 'reject', second.id, '--reason', 'tried')
+  await ann.ok('trust', 'renew', 'web.stable', ...world.both)
+  const stale = await ann.run(...sign(second.file), '--second')
+  assert.equal(stale.exitCode, 3, stale.out)
+  assert.match(stale.err, /Note: this machine has verified newer metadata .*: web\.stable \d+\n/)
+  assert.match(stale.err, /\(proposal_outdated\)/)
+})
+
 test('a proposal that was overtaken is made anew', async () => {
   const { ann, ben, both } = world
   const first = await ann.json<ProposalJson>(

@@ -30,7 +30,7 @@ import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, layOutContent, packContent } from '../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
-import { fetchProposal, propose, submitSignatures } from '../trust/proposing.ts'
+import { onlineSigning, fetchProposal, propose, submitSignatures } from '../trust/proposing.ts'
 import { changedRoles, publishProposal } from '../trust/publishing.ts'
 import { fetchRootHistory, openForRoles } from '../trust/repository-view.ts'
 import type { JudgedProposal } from '../trust/signing.ts'
@@ -75,6 +75,10 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
           '-o, --output <file>',
           'for a file: where the signatures go (default: FILE.signatures)',
         )
+        .option(
+          '--second',
+          'for a file: sign it though another content of its version was signed here before',
+        )
         .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
     ),
   ).action(async (target: string, options: SignOptions, command: Command) => {
@@ -82,7 +86,7 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     if (isId('proposal', target)) {
       takeOptions<SignOptions>(command, 'the id of a proposal', [...both, 'apply'])
     } else {
-      takeOptions<SignOptions>(command, 'a file', [...both, 'content', 'output'])
+      takeOptions<SignOptions>(command, 'a file', [...both, 'content', 'output', 'second'])
     }
     await sign(createContext(ports, command), target, options)
   })
@@ -139,6 +143,7 @@ interface SignOptions extends OfflineOptions, ContentOptions {
   output?: string
   passphraseFile?: string[]
   apply: boolean
+  second?: boolean
 }
 
 const signatureBytesMax = 1024 * 1024
@@ -237,6 +242,8 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
     const { files } = await signWithKeys(context, judged, keys, {
       ...signing,
       content: judged.content,
+      roots: judged.roots,
+      acceptSecond: options.second === true,
     })
     const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
     const path = options.output ?? `${target}.signatures`
@@ -257,6 +264,7 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
       const signed = await signWithKeys(context, judged, keys, {
         ...signing,
         content: judged.content,
+        ...onlineSigning(session),
       })
       await submitSignatures(context, session, signed, {
         view: judged.view,

@@ -7,15 +7,23 @@ import {
   noMetadata,
   parseProposal,
   proposalBytesMax,
+  readClientState,
   verifyChain,
   wireJson,
 } from '@seaworthy/trust/tuf'
-import type { Proposal, ProposalRefusal } from '@seaworthy/trust/tuf'
+import type {
+  CurrentMetadata,
+  KnownMetadata,
+  Proposal,
+  ProposalChain,
+  ProposalRefusal,
+  VerifiedChain,
+} from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
 import { readBounded } from '../state/files.ts'
-import { parseRootOption, readAnchor, rootDigestOf } from './anchor.ts'
+import { parseRootOption, readAnchor, rootDigestOf, trustStore } from './anchor.ts'
 import type { ShownContent } from './proposed-content.ts'
 import { carriedContent, describeProposedFiles } from './proposed-content.ts'
 import type { JudgedProposal } from './signing.ts'
@@ -29,32 +37,27 @@ export interface OfflineOptions {
 
 /**
  * The proposal of a file, with the metadata that its chain proves from the anchor: `--root`, else
- * the root this program is anchored at. What the chain proves may be old, which the versions show,
- * but nobody else than the right keys has signed it.
+ * the root this program is anchored at. Nothing counts that is older than what this machine has
+ * verified; where it has verified nothing of this repository, the chain may be old, and that is
+ * said.
  */
 export async function readOfflineProposal(
   context: Context,
   path: string,
   options: OfflineOptions,
-): Promise<JudgedProposal & { content: ShownContent }> {
+): Promise<JudgedProposal & { content: ShownContent; roots: readonly string[] }> {
   const proposal = await readProposalFile(path)
   const current =
     proposal.chain === undefined
       ? requireFirst(context, proposal, options.root)
-      : await verifyChain(
-          await findAnchorAmong(
-            context,
-            proposal.chain.roots.map((root) => wireJson(root)),
-            options.root,
-          ),
-          proposal.chain,
-        )
+      : await verifyProposalChain(context, proposal.chain, options.root)
   const source = await carriedContent(context, proposal, options.content ?? [])
   const content = await describeProposedFiles(context, { proposal, current }, () => source, {
     all: options.all,
     mayMiss: true,
   })
-  return { proposal, current, content }
+  const roots = proposal.chain?.roots.map((root) => rootDigestOf(wireJson(root))) ?? []
+  return { proposal, current, content, roots }
 }
 
 /**
@@ -109,11 +112,57 @@ function requireFirst(context: Context, proposal: Proposal, rootOption: string |
   return noMetadata
 }
 
+async function verifyProposalChain(
+  context: Context,
+  chain: ProposalChain,
+  rootOption: string | undefined,
+): Promise<CurrentMetadata> {
+  const { current, notes } = await verifyOffline(context, chain, { what: 'file', rootOption })
+  for (const note of notes) context.warn(context.paint.yellow(note))
+  return current
+}
+
+/**
+ * Verifies a chain that somebody brought, without network: from the anchor, and held to whatever
+ * this machine has verified of the same repository, with any server. The notes are for people.
+ */
+export async function verifyOffline(
+  context: Context,
+  chain: ProposalChain,
+  { what, rootOption }: { what: 'file' | 'folder'; rootOption: string | undefined },
+): Promise<{ anchor: Uint8Array; current: VerifiedChain; notes: string[] }> {
+  const roots = chain.roots.map((root) => wireJson(root))
+  const anchor = await findAnchorAmong(context, roots, rootOption)
+  const current = await verifyChain(anchor, chain, await readKnown(context))
+  const { root, roles, isKnown, newer } = current
+  if (!isKnown) {
+    const { version, expires } = root.signed
+    const note = `Note: checked against what this ${what} brings only. Its newest root is version ${version}, valid until ${expires}: ask the holders of the root keys whether there is a newer one.`
+    return { anchor, current, notes: [note] }
+  }
+  const versionOf = (role: string) => (role === 'root' ? root : roles.get(role)!).signed.version
+  const named = newer.map((role) => `${role} ${versionOf(role)}`).join(', ')
+  const note = `Note: this machine has verified newer metadata than the ${what} brings, and judges by that: ${named}`
+  return { anchor, current, notes: newer.length === 0 ? [] : [note] }
+}
+
+/** What this machine has verified of each repository that it is anchored in. */
+async function readKnown(context: Context): Promise<KnownMetadata[]> {
+  const base = configFolder(context.ports, context.options.configDir)
+  const { servers } = await readConfig(base)
+  const known: KnownMetadata[] = []
+  for (const [name, { rootDigest }] of Object.entries(servers)) {
+    if (rootDigest === undefined) continue
+    known.push((await readClientState(trustStore(serverFolder(base, name), context))).state)
+  }
+  return known
+}
+
 /**
  * The root that vouches for a file: the one of the roots in it that has the digest named, else the
  * one remembered here.
  */
-export async function findAnchorAmong(
+async function findAnchorAmong(
   context: Context,
   roots: readonly Uint8Array[],
   rootOption: string | undefined,

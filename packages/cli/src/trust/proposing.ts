@@ -73,11 +73,20 @@ export async function propose(
     isStrict: input.isStrict,
     content,
     acceptUnchecked: input.acceptUnchecked,
+    ...onlineSigning(session),
   })
   const created = await session.client.call(createProposal, {
     body: { proposal: { ...proposal } },
   })
   return submitSignatures(context, session, signed, { view: created, leaveOpen: input.leaveOpen })
+}
+
+/**
+ * What is signed beside a server is remembered, and held to what was verified of it at this contact
+ * rather than to what was signed before: a rejected proposal is often made anew.
+ */
+export function onlineSigning({ server }: Session): { roots: string[]; acceptSecond: boolean } {
+  return { roots: server.rootDigest === undefined ? [] : [server.rootDigest], acceptSecond: true }
 }
 
 /** Sends signatures, publishes when nothing is missing any more, and reports. */

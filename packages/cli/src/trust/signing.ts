@@ -2,6 +2,7 @@
  * Showing a proposal, checking it against what was verified here, and signing it with the keys that
  * were named.
  */
+import { hash } from 'node:crypto'
 import type { Signer } from '@seaworthy/trust/keys'
 import { Refusal } from '@seaworthy/std/refusal'
 import type {
@@ -11,6 +12,7 @@ import type {
   SignatureFile,
 } from '@seaworthy/trust/tuf'
 import {
+  canonicalJson,
   checkProposal,
   describeProposal,
   formatProblem,
@@ -23,6 +25,9 @@ import { CliError } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { openSigner } from '../keys/key-files.ts'
 import { formatCount } from '../output/format.ts'
+import { configFolder } from '../state/config.ts'
+import type { RememberedDocument } from '../state/signed-documents.ts'
+import { findRivals, readSignedDocuments, rememberSigned } from '../state/signed-documents.ts'
 import type { ShownContent } from './proposed-content.ts'
 
 /** A proposal, and the verified metadata it is judged by. */
@@ -96,6 +101,41 @@ async function offerLeftOut(
   return ''
 }
 
+/**
+ * Refuses a second content of a version that was signed here, and an older version: holders who
+ * sign two of them let whoever serves metadata choose. `--yes` does not accept it.
+ */
+async function requireFirstOfVersion(
+  context: Context,
+  documents: readonly RememberedDocument[],
+): Promise<void> {
+  const [rival] = findRivals(await readSignedDocuments(baseFolder(context)), documents)
+  if (rival === undefined) return
+  const { role, version } = rival.document
+  const { before } = rival
+  const what =
+    before.version === version
+      ? `another content of ${role} ${version}`
+      : `${role} ${before.version}, which is newer than the ${version} of this file,`
+  throw new CliError('refused', `${what} was signed on this machine before`, {
+    wayOut:
+      'Ask who sent you the file what became of it, by telephone or in person. If it is given up for good, or this is what you want all the same: --second.',
+  })
+}
+
+function baseFolder({ ports, options }: Context): string {
+  return configFolder(ports, options.configDir)
+}
+
+/** What the signatures are over, as this machine remembers it. Nothing for a first root. */
+function documentsOf({ documents }: Proposal, roots: readonly string[]): RememberedDocument[] {
+  if (roots.length === 0) return []
+  return documents.map(({ role, signed }) => {
+    const sha256 = hash('sha256', canonicalJson(signed), 'hex')
+    return { roots, role, version: signed.version, sha256 }
+  })
+}
+
 export interface SignedProposal extends JudgedProposal {
   files: SignatureFile[]
 }
@@ -115,6 +155,10 @@ export async function signWithKeys(
     /** The view of the content that was shown. */
     content: ShownContent
     acceptUnchecked?: boolean | undefined
+    /** SHA-256 of roots of the repository that it is for. */
+    roots: readonly string[]
+    /** What is signed is held to what was signed here before, unless that is accepted. */
+    acceptSecond: boolean
   },
 ): Promise<SignedProposal> {
   const { current } = judged
@@ -125,6 +169,8 @@ export async function signWithKeys(
   const files: SignatureFile[] = []
   if (useful.length === 0) return { proposal, current, files }
   requireChecked(options.content.unchecked, options.acceptUnchecked)
+  const documents = documentsOf(proposal, options.roots)
+  if (!options.acceptSecond) await requireFirstOfVersion(context, documents)
   const unseen = await offerLeftOut(context, options.content)
   await context.confirm(
     `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}${unseen}?`,
@@ -141,6 +187,7 @@ export async function signWithKeys(
     proposal = await mergeSignatures(proposal, file, current)
     files.push(file)
   }
+  await rememberSigned(baseFolder(context), documents, context.ports.random)
   return { proposal, current, files }
 }
 

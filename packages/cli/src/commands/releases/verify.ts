@@ -19,14 +19,9 @@ import type {
   Release,
   RootSigned,
   TargetsSigned,
+  VerifiedChain,
 } from '@seaworthy/trust/tuf'
-import {
-  channelRole,
-  defaultTufLimits,
-  parseMetadata,
-  trustError,
-  verifyChain,
-} from '@seaworthy/trust/tuf'
+import { channelRole, defaultTufLimits, parseMetadata, trustError } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
@@ -36,7 +31,7 @@ import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
 import { requireRoot } from '../../trust/anchor.ts'
-import { findAnchorAmong } from '../../trust/offline.ts'
+import { verifyOffline } from '../../trust/offline.ts'
 import { requireFresh, requireRepository } from '../../trust/repository-view.ts'
 import { findSigned } from './export.ts'
 
@@ -69,26 +64,47 @@ export async function verifyExport(
 ): Promise<void> {
   const { product, channel, version } = await readSelection(folder)
   const { roots, roles } = await readMetadataFolder(join(folder, 'tuf'))
-  const anchor = await findAnchorAmong(
-    context,
-    roots.map(({ bytes }) => bytes),
-    options.root,
-  )
-  const current = await verifyChain(anchor, {
+  const chain = {
     roots: roots.map(({ signed, signatures }) => ({ signed, signatures })),
     roles: Object.fromEntries(
       [...roles].map(([role, { signed, signatures }]) => [role, { signed, signatures }]),
     ),
+  }
+  const { anchor, current, notes } = await verifyOffline(context, chain, {
+    what: 'folder',
+    rootOption: options.root,
   })
-  const release = findSigned(current, product, version, options.channel ?? channel)
+  const role = channelRole(product, options.channel ?? channel)
+  const release = requireStillSigned(current, role, () =>
+    findSigned(current, product, version, options.channel ?? channel),
+  )
   const layout = await openLayout(join(folder, 'oci'), context.ports.random)
   const content = await verifyContent(context, layout, release)
   report(context, {
     release,
     ...content,
     rootDigest: hash('sha256', anchor, 'hex'),
-    notes: listExpired(current, context.ports.clock.now()),
+    notes: [...notes, ...listExpired(current, context.ports.clock.now())],
   })
+}
+
+/** Says of a release that the folder lists, and what is known here no longer, what became of it. */
+function requireStillSigned(
+  { newer, roles }: VerifiedChain,
+  role: string,
+  find: () => Release,
+): Release {
+  try {
+    return find()
+  } catch (cause) {
+    if (!newer.includes(role)) throw cause
+    const { version } = roles.get(role)!.signed
+    throw new CliError(
+      'refused',
+      `${role} ${version}, which this machine has verified, does not list it any more`,
+      { wayOut: 'It was withdrawn since the folder was made: export a newer release.', cause },
+    )
+  }
 }
 
 /** Reads what the folder says it holds, which chooses what is looked up and proves nothing. */

@@ -24,7 +24,7 @@ import { productContent } from '../../registry.ts'
 import type { Session } from '../../session.ts'
 import { collectPages } from '../../session.ts'
 import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
-import { fetchProposal, propose, submitSignatures } from '../../trust/proposing.ts'
+import { onlineSigning, fetchProposal, propose, submitSignatures } from '../../trust/proposing.ts'
 import { describeMissing, showProposalText, signWithKeys } from '../../trust/signing.ts'
 import { describeContentChange } from '../../trust/proposed-content.ts'
 import { describeContent } from '../releases/publish.ts'
@@ -223,6 +223,7 @@ export async function publishAgain(
     isStrict: true,
     content: shown,
     acceptUnchecked: input.options.unchecked,
+    ...onlineSigning(session),
   })
   const { state } = await submitSignatures(quiet, session, signed, {
     view: open.view,

@@ -1,0 +1,101 @@
+/**
+ * What was signed on this machine: a machine without network sees nothing published, so only its
+ * own memory can tell that a file asks for a second content of a version, or for an older one.
+ */
+import { join } from 'node:path'
+import { parseAnyJson } from '@seaworthy/std/json'
+import type { Random } from '@seaworthy/std/random'
+import { CliError } from '../failure.ts'
+import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
+
+export interface RememberedDocument {
+  /** SHA-256 of roots of the repository: any of them tells it from another. */
+  readonly roots: readonly string[]
+  readonly role: string
+  readonly version: number
+  /** SHA-256 of the bytes that were signed. */
+  readonly sha256: string
+}
+
+const format = 'seaworthy-signed-v1'
+const bytesMax = 16 * 1024 * 1024
+/** The oldest are forgotten beyond it: what is signed now is newer than they are by years. */
+const documentsMax = 5000
+
+/**
+ * Finds what was signed before and does not go with `next`: another content of the same version, or
+ * a newer version.
+ */
+export function findRivals(
+  signed: readonly RememberedDocument[],
+  next: readonly RememberedDocument[],
+): { document: RememberedDocument; before: RememberedDocument }[] {
+  return next.flatMap((document) => {
+    const own = signed.filter(
+      ({ role, roots }) =>
+        role === document.role && roots.some((root) => document.roots.includes(root)),
+    )
+    if (own.some((before) => isSame(before, document))) return []
+    const before = own.find(({ version }) => version >= document.version)
+    return before === undefined ? [] : [{ document, before }]
+  })
+}
+
+function isSame(a: RememberedDocument, b: RememberedDocument): boolean {
+  return (
+    a.role === b.role &&
+    a.version === b.version &&
+    a.sha256 === b.sha256 &&
+    a.roots.some((root) => b.roots.includes(root))
+  )
+}
+
+function pathIn(configFolder: string): string {
+  return join(configFolder, 'signed.json')
+}
+
+/** A damaged list is an error, never an empty one. */
+export async function readSignedDocuments(configFolder: string): Promise<RememberedDocument[]> {
+  const path = pathIn(configFolder)
+  const bytes = await readIfThere(path, bytesMax)
+  if (bytes === undefined) return []
+  try {
+    return parseDocuments(parseAnyJson(bytes))
+  } catch (cause) {
+    throw new CliError('failed', `${path} cannot be read as the list of what was signed here`, {
+      cause,
+      wayOut: 'Restore it from a backup: without it nobody can tell what was signed before.',
+    })
+  }
+}
+
+export async function rememberSigned(
+  configFolder: string,
+  documents: readonly RememberedDocument[],
+  random: Random,
+): Promise<void> {
+  const before = await readSignedDocuments(configFolder)
+  const added = documents.filter((document) => !before.some((one) => isSame(one, document)))
+  if (added.length === 0) return
+  const signed = [...before, ...added].slice(-documentsMax)
+  await makePrivateFolder(configFolder)
+  await writeDurably(pathIn(configFolder), `${JSON.stringify({ format, signed })}\n`, { random })
+}
+
+function parseDocuments(value: unknown): RememberedDocument[] {
+  const { format: given, signed } = value as { format?: unknown; signed?: unknown }
+  if (given !== format || !Array.isArray(signed)) throw new SyntaxError('format')
+  return signed.map((one: Partial<Record<keyof RememberedDocument, unknown>>) => {
+    const { roots, role, version, sha256 } = one
+    if (
+      !Array.isArray(roots) ||
+      !roots.every((root) => typeof root === 'string') ||
+      typeof role !== 'string' ||
+      typeof version !== 'number' ||
+      typeof sha256 !== 'string'
+    ) {
+      throw new SyntaxError('a document is out of form')
+    }
+    return { roots, role, version, sha256 }
+  })
+}
