@@ -260,7 +260,11 @@ const server: Readonly<Record<string, WithWayOut>> = {
 const readers = {
   fleet_of_other_product: [
     'refused',
-    'Nothing was sealed. Ask who runs the server; if the fleet was made anew for another product: `seaworthy reader forget --fleet NAME`.',
+    'Nothing was sealed or made. Ask who runs the server; if the fleet was made anew for another product: `seaworthy reader forget --fleet NAME`.',
+  ],
+  fleet_of_other_channel: [
+    'refused',
+    'Nothing was made. Ask who runs the server; if the fleet was made anew for another channel: `seaworthy reader forget --fleet NAME`.',
   ],
   reader_exchanged: [
     'refused',

@@ -20,7 +20,7 @@ import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import { registerDevices } from './testing/devices.ts'
 import type { Fake, Lie } from './testing/lying-server.ts'
-import { changeEnrolments, changeProduct, lyingTransport } from './testing/lying-server.ts'
+import { changeEnrolments, changeFleet, lyingTransport } from './testing/lying-server.ts'
 import type { JoinKeys, Receiver } from './testing/receivers.ts'
 import { addReceiver, readSettings } from './testing/receivers.ts'
 import { openFileScope } from './testing/scope.ts'
@@ -262,16 +262,12 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   await ann.ok('variable', 'remove', 'COLOUR', ...inFleet)
   assert.deepEqual(await readSettings(second), { TOKEN: 'rotated' })
 
-  const long = await ann.fails(
-    3,
-    ...['secret', 'set', 'LONG', ...inFleet],
-    ...(await write('x'.repeat(1024 * 1024))),
-  )
+  const long = await ann.fails(3, ...setFirst, ...(await write('x'.repeat(1024 * 1024))))
   assert.match(long, /a secret has at most 16384 bytes/)
-  const kind = await ann.fails(3, 'variable', 'set', 'TOKEN', 'x', ...inFleet)
-  assert.match(kind, /\(setting_of_other_kind\)/)
-  const missing = await ann.fails(5, 'secret', 'remove', 'NOTHING', ...inFleet)
-  assert.match(missing, /\(secret_not_found\)/)
+  const ofOtherKind = ['variable', 'set', 'TOKEN', 'x', ...inFleet]
+  assert.match(await ann.fails(3, ...ofOtherKind), /\(setting_of_other_kind\)/)
+  const nothing = ['secret', 'remove', 'NOTHING', ...inFleet]
+  assert.match(await ann.fails(5, ...nothing), /\(secret_not_found\)/)
   for (let i = 0; i < 3; i++) {
     await ann.ok('secret', 'set', `BIG_${i}`, ...inFleet, ...(await write('x'.repeat(16_384))))
   }
@@ -351,15 +347,9 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   lie = undefined
 
   // It says that the fleet runs another product, whose keys it has.
-  const evil = changeProduct('harbour', 'evil')
   await ann.ok('product', 'create', 'evil', '--kind', 'bundle', ...signWithAll())
+  const evil = changeFleet('harbour', { product: 'evil' })
   await refusesLie('fleet_of_other_product', evil, ...set)
-  const join = ['provisioning-key', 'create', '--fleet', 'harbour', ...signWithAll()]
-  await refusesLie(
-    'fleet_of_other_product',
-    evil,
-    ...[...join, '--agent-config', ann.file('evil.json')],
-  )
   assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
 
   // A device that was removed is shown as still there, and one that was moved away as back.
@@ -385,6 +375,16 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   assert.equal(sealed.length, 1)
   assert.ok(sealed[0]!.includes(thief.device.id))
   for (const { device } of [first, second]) assert.ok(!sealed[0]!.includes(device.id))
+})
+
+test('A10 attack: a server sets new devices up for another product or channel than people named', async () => {
+  const join = ['provisioning-key', 'create', '--fleet', 'lab', '--agent-config', ann.file('evil')]
+  const evil = changeFleet('lab', { product: 'evil' })
+  await refusesLie('fleet_of_other_product', evil, ...join)
+  await refusesLie('fleet_of_other_product', evil, ...join, ...signWithAll())
+  const beta = changeFleet('lab', { channel: 'beta' })
+  await refusesLie('fleet_of_other_channel', beta, ...join)
+  await assert.rejects(readFile(ann.file('evil')), { code: 'ENOENT' })
 })
 
 /** What the server lists now. */
@@ -455,6 +455,9 @@ test('V8 readers are accepted by question, number or key, are told to others, an
   await writeFile(robot.file('word'), 'ebb')
   const robotSets = [...set.slice(0, -1), robot.file('word')]
   await robot.fails(3, ...robotSets)
+  const join = ['provisioning-key', 'create', ...inFleet, '--agent-config', robot.file('a.json')]
+  await robot.fails(3, ...join, '--channel', 'beta')
+  assert.match((await robot.run(...join)).err, /is the server's word alone/)
   // Devices are not accepted by number where the server alone says what they are.
   assert.match(await robot.fails(2, ...robotSets, '--accept-new', '2'), /--product PRODUCT/)
   const other = await robot.fails(3, ...robotSets, '--accept-new', '2', '--product', 'evil')

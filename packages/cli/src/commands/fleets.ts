@@ -13,7 +13,7 @@ import { durationBetween, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
-import { rememberProduct } from '../readers/choose.ts'
+import { rememberFleet } from '../readers/choose.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { ZoneOptions } from '../window-spans.ts'
 
@@ -119,7 +119,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
     const view = await session.client.call(createFleet, {
       body: { name, product, channel, ...policyOf(options) },
     })
-    await rememberProduct(context, session, { fleet: name, product })
+    await rememberFleet(context, session, { fleet: name, product, channel })
     context.show(view, () => describe(context, view))
   })
 }

@@ -1,7 +1,7 @@
 /** `seaworthy provisioning-key …`: keys with which devices join a fleet. */
 import { lstat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { ProvisioningKeyView } from '@seaworthy/api/fleets'
+import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
 import {
   createProvisioningKey,
   listProvisioningKeys,
@@ -23,9 +23,9 @@ import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
-import { rememberProduct } from '../readers/choose.ts'
+import { rememberFleet } from '../readers/choose.ts'
 import { readRecord } from '../readers/file.ts'
-import { requireSameProduct } from '../readers/record.ts'
+import { requireSameFleet } from '../readers/record.ts'
 import { isMissing, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
 import type { Holders } from '../trust/enrolments.ts'
@@ -51,6 +51,8 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
       }),
     )
     .option('--agent-config <file>', 'also write a ready agent.json, key and trust anchor included')
+    .option('--product <name>', 'the product that the fleet must run, whatever the server says')
+    .option('--channel <name>', 'the channel that it must follow, whatever the server says')
     .option('--force', 'replace the file of --agent-config, and the key in it')
     .option(
       '--sign-with <key-file>',
@@ -82,6 +84,8 @@ interface CreateOptions {
   uses: number
   expires: number
   agentConfig?: string
+  product?: string
+  channel?: string
   force?: boolean
   signWith?: string[]
   passphraseFile?: string[]
@@ -101,14 +105,19 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
     if (options.agentConfig !== undefined && options.force !== true) {
       await requireNew(options.agentConfig)
     }
-    const enrolmentKey = await makeEnrolmentKey(context, session, options, holders)
+    const target =
+      options.agentConfig === undefined ? undefined : await findTarget(context, session, options)
+    const enrolmentKey =
+      target === undefined || holders.length === 0
+        ? undefined
+        : await makeEnrolmentKey(context, session, options, { target, holders })
     const made = await session.client.call(createProvisioningKey, {
       params: { fleet: options.fleet },
       body: { uses: options.uses, lifetimeSeconds: Math.round(options.expires / 1000) },
     })
-    if (options.agentConfig !== undefined && anchor !== undefined) {
+    if (options.agentConfig !== undefined && anchor !== undefined && target !== undefined) {
       const config = {
-        ...(await describeAgent(session, options.fleet, made.key, anchor)),
+        ...describeAgent(session, target, made.key, anchor),
         ...(enrolmentKey === undefined ? {} : { enrolmentKey }),
       }
       await writeDurably(options.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, {
@@ -124,6 +133,7 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
         ...context.fields([
           ['provisioning key', made.view.id],
           ['fleet', made.view.fleet],
+          ['its devices run', target && `${target.product}, channel ${target.channel}`],
           ['uses', String(made.view.usesLeft)],
           ['expires', made.view.expiresAt],
           ['enrols', enrolmentKey === undefined ? undefined : 'yes, signed by holders'],
@@ -138,6 +148,40 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
   })
 }
 
+type AgentTarget = Pick<FleetView, 'product' | 'channel' | 'pollSeconds'> & {
+  readonly fleet: string
+}
+
+/**
+ * What new devices will run, and follow for ever: asked once, and compared with what people named.
+ * Where nobody has, it is the server's word, and said to be so.
+ */
+async function findTarget(
+  context: Context,
+  session: Session,
+  named: Pick<CreateOptions, 'fleet' | 'product' | 'channel'>,
+): Promise<AgentTarget> {
+  const { fleet } = named
+  const view = await session.client.call(showFleet, { params: { fleet } })
+  const { product, channel, pollSeconds } = view
+  const record = await readRecord(session)
+  const shown = { fleet, product, channel }
+  requireSameFleet(record, shown)
+  const asked = { product: named.product ?? product, channel: named.channel ?? null, readers: [] }
+  requireSameFleet({ fleets: new Map([[fleet, asked]]) }, shown)
+  const known = record.fleets.get(fleet)
+  const isNamed =
+    (named.product ?? known?.product) !== undefined &&
+    (named.channel ?? known?.channel ?? undefined) !== undefined
+  if (isNamed) await rememberFleet(context, session, shown)
+  else {
+    context.warn(
+      `WARNING: that ${fleet} runs ${product} and follows ${channel} is the server's word alone. Name both, so that no server chooses what devices run: --product ${product} --channel ${channel}`,
+    )
+  }
+  return { ...shown, pollSeconds }
+}
+
 /**
  * A key pair that the named holders sign, with which devices prove that they were enrolled. It is
  * made before the provisioning key, so that none is left over where signing fails.
@@ -145,18 +189,17 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
 async function makeEnrolmentKey(
   context: Context,
   session: Session,
-  { fleet, passphraseFile }: CreateOptions,
-  holders: readonly NamedKey[],
-): Promise<string | undefined> {
-  if (holders.length === 0) return undefined
-  const { product } = await session.client.call(showFleet, { params: { fleet } })
+  { passphraseFile }: CreateOptions,
+  {
+    target: { fleet, product },
+    holders,
+  }: { readonly target: AgentTarget; readonly holders: readonly NamedKey[] },
+): Promise<string> {
   const { current } = await requireRepository(context, session, [product])
-  requireSameProduct(await readRecord(session), { fleet, product })
   requireEnough(product, await requireHolders(product, current), holders)
   await context.confirm(
     `Let whoever gets this file enrol devices in the fleet ${fleet} of ${product}?`,
   )
-  await rememberProduct(context, session, { fleet, product })
   const passphrases = createPassphraseSource(context.ports, passphraseFile)
   const signers: Signer[] = []
   for (const holder of holders) signers.push(await openSigner(holder, passphrases))
@@ -216,15 +259,12 @@ async function requireAnchor(session: Session) {
  * The agent's configuration: everything a new device needs, and nothing it has to take on trust
  * later.
  */
-async function describeAgent(
+function describeAgent(
   session: Session,
-  fleet: string,
+  { product, channel, pollSeconds }: AgentTarget,
   provisioningKey: string,
   anchor: { digest: string; bytes: Uint8Array },
 ) {
-  const { product, channel, pollSeconds } = await session.client.call(showFleet, {
-    params: { fleet },
-  })
   return {
     server: session.server.url,
     ...(session.server.pin === undefined ? {} : { pin: session.server.pin }),

@@ -12,8 +12,8 @@ import type { SettingTarget } from '../setting-scope.ts'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { changeRecord, readRecord } from './file.ts'
-import type { Reader, ReaderFault } from './record.ts'
-import { endReaders, shortReaderId, withProduct, withReaders } from './record.ts'
+import type { FleetTarget, Reader, ReaderFault } from './record.ts'
+import { endReaders, shortReaderId, withFleet, withReaders } from './record.ts'
 import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
 
@@ -176,14 +176,14 @@ export async function remember(
   })
 }
 
-/** A person named the product of this fleet: no server says another from now on. */
-export async function rememberProduct(
+/** A person named what this fleet runs: no server says another from now on. */
+export async function rememberFleet(
   context: Context,
   session: Session,
-  named: Pick<JudgedFleet, 'fleet' | 'product'>,
+  named: FleetTarget,
 ): Promise<void> {
   if (session.server.rootDigest === undefined) return
-  await changeRecord(context, session, (record) => withProduct(record, named))
+  await changeRecord(context, session, (record) => withFleet(record, named))
 }
 
 /** Whoever takes a device out of a fleet seals nothing more to it, whatever the server says. */

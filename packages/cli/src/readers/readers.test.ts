@@ -9,8 +9,9 @@ import {
   endReaders,
   formatRecord,
   parseRecord,
+  requireSameFleet,
   withoutFleet,
-  withProduct,
+  withFleet,
   withReaders,
 } from './record.ts'
 import { followSecret } from './arrivals.ts'
@@ -95,13 +96,23 @@ test('V8 attack: a server names another product for a fleet that is remembered',
 })
 
 test('V8 the product of a fleet is the one that a person named, and readers of another go with it', () => {
-  const named = withProduct(nothing, web)
+  const named = withFleet(nothing, web)
   assert.deepEqual(standings(named, [enrolled(one)]), ['new'])
   const evil = { fleet: 'production', product: 'evil' }
   assert.throws(() => standings(named, [], evil), { code: 'fleet_of_other_product' })
   const record = accept([one])
-  assert.equal(withProduct(record, web), record)
-  assert.deepEqual(standings(withProduct(record, evil), [enrolled(one)], evil), ['new'])
+  assert.equal(withFleet(record, web), record)
+  // What it follows is remembered beside, and is no one else's to change.
+  const stable = withFleet(record, { ...web, channel: 'stable' })
+  assert.deepEqual(standings(stable, [enrolled(one)]), ['accepted'])
+  assert.throws(() => requireSameFleet(stable, { ...web, channel: 'beta' }), {
+    code: 'fleet_of_other_channel',
+  })
+  requireSameFleet(record, { ...web, channel: 'beta' })
+  assert.equal(withFleet(stable, web), stable)
+  assert.deepEqual(compareRecords(stable, record), [])
+  assert.deepEqual(compareRecords(record, stable), [{ ...web, channel: 'stable', changed: [] }])
+  assert.deepEqual(standings(withFleet(record, evil), [enrolled(one)], evil), ['new'])
 })
 
 test('V8 attack: a name that cannot be read again does not spoil the record', () => {
@@ -265,7 +276,7 @@ test('V8 a record is read as it was written, and nothing else is a record (prope
     { numRuns: 100, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   )
   const [good] = [JSON.stringify({ format: 'seaworthy-readers-v1', root, fleets: [] })]
-  const fleet = { fleet: 'lab', product: 'web', readers: [] }
+  const fleet = { fleet: 'lab', product: 'web', channel: null, readers: [] }
   const reader = acceptedReader(enrolled(one), monday)
   const made = (fleets: unknown) => good.replace('[]', JSON.stringify(fleets))
   assert.equal(parseRecord(utf8Encode(made([{ ...fleet, readers: [reader] }]))).fleets.size, 1)
@@ -279,6 +290,7 @@ test('V8 a record is read as it was written, and nothing else is a record (prope
     made([{ ...fleet, readers: [{ ...reader, acceptedAt: 'now' }] }]),
     made([{ ...fleet, readers: [{ ...reader, more: 1 }] }]),
     made([{ ...fleet, fleet: '../lab' }]),
+    made([{ ...fleet, channel: 'Beta' }]),
   ]) {
     assert.throws(() => parseRecord(utf8Encode(bad)), SyntaxError, bad)
   }

@@ -1,6 +1,6 @@
 /**
- * What this machine remembers of readers: the product of each fleet, and the devices by whose keys
- * people accepted that secrets of the fleet are read. No server has a word in it.
+ * What this machine remembers of fleets: the product and channel that people named, and the devices
+ * by whose keys they accepted that secrets of the fleet are read. No server has a word in it.
  */
 import type { Json } from '@seaworthy/std/json'
 import { parseJson } from '@seaworthy/std/json'
@@ -9,6 +9,8 @@ import { TrustError } from '@seaworthy/std/refusal'
 export type ReaderFault =
   /** The server says that a fleet runs another product than the one remembered. */
   | 'fleet_of_other_product'
+  /** The server says that a fleet follows another channel than the one remembered. */
+  | 'fleet_of_other_channel'
   /** A device that is remembered shows another key. */
   | 'reader_exchanged'
   /** Two devices of a list have one id or one key. */
@@ -30,7 +32,16 @@ export interface Reader {
 
 interface FleetReaders {
   readonly product: string
+  /** Nobody has named it where it is `null`. */
+  readonly channel: string | null
   readonly readers: readonly Reader[]
+}
+
+/** A fleet as a person named it, or as the server shows it. */
+export interface FleetTarget {
+  readonly fleet: string
+  readonly product: string
+  readonly channel?: string | null
 }
 
 export interface ReaderRecord {
@@ -42,30 +53,34 @@ export interface ReaderRecord {
 /** The readers of a fleet with their product, among which these are new or changed. */
 export function withReaders(
   record: ReaderRecord,
-  { fleet, product }: { readonly fleet: string; readonly product: string },
+  { fleet, product, channel = null }: FleetTarget,
   changed: readonly Reader[],
 ): ReaderRecord {
   const ids = new Set(changed.map(({ readerId }) => readerId))
-  const kept = (record.fleets.get(fleet)?.readers ?? []).filter(
-    ({ readerId }) => !ids.has(readerId),
-  )
-  return {
-    ...record,
-    fleets: new Map(record.fleets).set(fleet, { product, readers: kept.concat(changed) }),
+  const known = record.fleets.get(fleet)
+  const kept = (known?.readers ?? []).filter(({ readerId }) => !ids.has(readerId))
+  const after = {
+    product,
+    channel: known?.channel ?? channel,
+    readers: kept.concat(changed),
   }
+  return { ...record, fleets: new Map(record.fleets).set(fleet, after) }
 }
 
 /**
- * Remembers the product of a fleet, as a person named it. Whoever makes a fleet anew for another
- * product has nothing to do with the readers of before.
+ * Remembers a fleet as a person named it. Whoever makes one anew for another product has nothing to
+ * do with the readers of before.
  */
-export function withProduct(
+export function withFleet(
   record: ReaderRecord,
-  { fleet, product }: { readonly fleet: string; readonly product: string },
+  { fleet, product, channel: named = null }: FleetTarget,
 ): ReaderRecord {
-  const known = record.fleets.get(fleet)
-  if (known?.product === product) return record
-  return { ...record, fleets: new Map(record.fleets).set(fleet, { product, readers: [] }) }
+  const before = record.fleets.get(fleet)
+  const known = before?.product === product ? before : undefined
+  const channel = named ?? known?.channel ?? null
+  if (known !== undefined && known.channel === channel) return record
+  const after = { product, channel, readers: known?.readers ?? [] }
+  return { ...record, fleets: new Map(record.fleets).set(fleet, after) }
 }
 
 /** Ends the readers that are meant, in the fleets that are meant. */
@@ -93,16 +108,23 @@ export function withoutFleet(record: ReaderRecord, fleet: string): ReaderRecord 
   return { ...record, fleets }
 }
 
-/** Throws `fleet_of_other_product`. */
-export function requireSameProduct(
-  { fleets }: ReaderRecord,
-  { fleet, product }: { readonly fleet: string; readonly product: string },
+/** Throws `fleet_of_other_product`, `fleet_of_other_channel`. */
+export function requireSameFleet(
+  { fleets }: Pick<ReaderRecord, 'fleets'>,
+  { fleet, product, channel = null }: FleetTarget,
 ): void {
-  const known = fleets.get(fleet)?.product
-  if (known === undefined || known === product) return
+  const known = fleets.get(fleet)
+  if (known === undefined) return
+  if (known.product !== product) {
+    throw new TrustError<ReaderFault>(
+      'fleet_of_other_product',
+      `the fleet ${fleet} runs ${known.product} as people named it, and ${product} is said here`,
+    )
+  }
+  if (known.channel === null || channel === null || known.channel === channel) return
   throw new TrustError<ReaderFault>(
-    'fleet_of_other_product',
-    `the fleet ${fleet} runs ${known} as this machine remembers, and the server says ${product}`,
+    'fleet_of_other_channel',
+    `the fleet ${fleet} follows ${known.channel} as people named it, and ${channel} is said here`,
   )
 }
 
@@ -110,6 +132,7 @@ export function requireSameProduct(
 export interface RecordDifference {
   readonly fleet: string
   readonly product: string
+  readonly channel: string | null
   readonly changed: readonly Reader[]
 }
 
@@ -125,16 +148,17 @@ export function compareRecords(record: ReaderRecord, other: ReaderRecord): Recor
     )
   }
   const requireSameKeys = createKeyCheck(record)
-  return [...other.fleets].flatMap(([fleet, { product, readers }]) => {
-    requireSameProduct(record, { fleet, product })
+  return [...other.fleets].flatMap(([fleet, { product, channel, readers }]) => {
+    requireSameFleet(record, { fleet, product, channel })
     const own = new Map((record.fleets.get(fleet)?.readers ?? []).map((one) => [one.readerId, one]))
     const changed = readers.filter((one) => {
       const known = own.get(one.readerId)
       if (known === undefined) requireSameKeys(one)
       return known === undefined || lastWord(known) < lastWord(one)
     })
-    const isNew = !record.fleets.has(fleet)
-    return isNew || changed.length > 0 ? [{ fleet, product, changed }] : []
+    const known = record.fleets.get(fleet)
+    const isNamed = known !== undefined && (known.channel !== null || channel === null)
+    return isNamed && changed.length === 0 ? [] : [{ fleet, product, channel, changed }]
   })
 }
 
@@ -178,7 +202,7 @@ const format = 'seaworthy-readers-v1'
 export const recordBytesMax = 64 * 1024 * 1024
 
 export function formatRecord({ root, fleets }: ReaderRecord): string {
-  const list = [...fleets].map(([fleet, { product, readers }]) => ({ fleet, product, readers }))
+  const list = [...fleets].map(([fleet, one]) => ({ fleet, ...one }))
   return `${JSON.stringify({ format, root, fleets: list }, undefined, 1)}\n`
 }
 
@@ -188,14 +212,16 @@ export function parseRecord(bytes: Uint8Array): ReaderRecord {
   if (members['format'] !== format) throw new SyntaxError('another format')
   const fleets = new Map<string, FleetReaders>()
   for (const item of listOf(members['fleets'])) {
-    const one = membersOf(item, ['fleet', 'product', 'readers'])
+    const one = membersOf(item, ['fleet', 'product', 'channel', 'readers'])
     const fleet = textOf(one['fleet'], nameForm)
     if (fleets.has(fleet)) throw new SyntaxError(`the fleet ${fleet} twice`)
     const readers = listOf(one['readers']).map(parseReader)
     if (new Set(readers.map(({ readerId }) => readerId)).size !== readers.length) {
       throw new SyntaxError('a reader twice')
     }
-    fleets.set(fleet, { product: textOf(one['product'], nameForm), readers })
+    const product = textOf(one['product'], nameForm)
+    const channel = one['channel'] === null ? null : textOf(one['channel'], nameForm)
+    fleets.set(fleet, { product, channel, readers })
   }
   return { root: textOf(members['root'], sha256Form), fleets }
 }

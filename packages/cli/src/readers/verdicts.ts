@@ -3,7 +3,7 @@ import { TrustError } from '@seaworthy/std/refusal'
 import type { VerifiedEnrolment } from '@seaworthy/trust/enrolment'
 import type { CheckedDevice, CheckedFleet } from '../trust/enrolments.ts'
 import type { Reader, ReaderFault, ReaderRecord } from './record.ts'
-import { createKeyCheck, rememberedName, requireSameProduct } from './record.ts'
+import { createKeyCheck, rememberedName, requireSameFleet } from './record.ts'
 
 /** How an enrolled device stands to what this machine remembers. */
 export type ReaderStanding =
@@ -47,7 +47,7 @@ export function judgeReaders(
   record: ReaderRecord,
   { fleet, product, devices }: CheckedFleet,
 ): JudgedFleet {
-  requireSameProduct(record, { fleet, product })
+  requireSameFleet(record, { fleet, product })
   const enrolled = devices.filter(isEnrolled)
   requireDistinct(devices.map(({ deviceId }) => deviceId))
   requireDistinct(enrolled.map(({ keyId }) => keyId))

@@ -72,10 +72,10 @@ export const changeEnrolments =
     return JSON.stringify({ ...list, items: change(list.items) })
   }
 
-/** A fleet that is shown as one of another product. */
-export const changeProduct =
-  (fleet: string, product: string): Lie =>
+/** A fleet that is shown as one of another product or channel. */
+export const changeFleet =
+  (fleet: string, shown: { product?: string; channel?: string }): Lie =>
   ({ url }, text) =>
     url.endsWith(`/fleets/${fleet}`)
-      ? JSON.stringify({ ...(JSON.parse(text) as object), product })
+      ? JSON.stringify({ ...(JSON.parse(text) as object), ...shown })
       : undefined
