@@ -11,6 +11,7 @@ import { addDemoCommand } from './commands/demo/demo.ts'
 import { addDeviceCommands } from './commands/devices.ts'
 import { addFleetCommands } from './commands/fleets.ts'
 import { addGatewayTokenCommands } from './commands/gateway-tokens.ts'
+import { addAccessCommands } from './commands/grants.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addLoginCommands } from './commands/login.ts'
@@ -59,6 +60,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addSessionCommands,
   addTokenCommands,
   addApprovalCommands,
+  addAccessCommands,
   addLogCommands,
   addTufCommands,
   addCompletionCommand,

@@ -1,5 +1,6 @@
 /** The pages in a real browser, from the real server: `seaworthy up`, Chromium, passkeys, axe. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { Person, TestBrowser } from './testing/browser.ts'
@@ -127,6 +128,13 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await refused.getByRole('button', { name: 'Refuse' }).click()
     await owner.page.getByText('was refused and gets no token').waitFor()
     assert.match(await other.ended(), /\(pairing_refused\)/)
+    await owner.page.goto('/people')
+    const report = owner.page.waitForEvent('download')
+    await owner.page.getByRole('button', { name: 'Download the report' }).click()
+    const text = await readFile(await (await report).path(), 'utf8')
+    assert.match(text, /^"kind","id",/)
+    assert.match(text, /"Ben Okafor","auditor","no"/)
+
     // Two owners, and a rule: the second one approves that the first one ends it.
     await server.endConfirmations()
     const second = await browser.open({ width: 390, colorScheme: 'dark' })

@@ -103,6 +103,15 @@ export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promis
     where id = ${person.id}`
 }
 
+/** Records that the person has other rights from now on, and who gave them. */
+export async function noteGrant(
+  { sql }: RightsTx,
+  id: string,
+  { at, by }: { readonly at: Date; readonly by: string },
+): Promise<void> {
+  await sql`update people set granted_at = ${at}, granted_by = ${by} where id = ${id}`
+}
+
 /** Records by whose invitation the person has come in anew. */
 export async function noteLetIn({ sql }: RightsTx, id: string, maker: string): Promise<void> {
   await sql`update people set let_in_by = ${maker} where id = ${id}`

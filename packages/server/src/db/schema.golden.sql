@@ -220,6 +220,8 @@ people.last_sign_in_at timestamp with time zone
 people.let_in_by text not null
 people.granted_by_provider text
 people.counts_as text
+people.granted_at timestamp with time zone
+people.granted_by text
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null

@@ -21,6 +21,7 @@ import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { identityProviderEndpoints } from './identity-providers.ts'
+import { grantEndpoints } from './grants.ts'
 import { invitationEndpoints } from './invitations.ts'
 import { createLogHandler } from './log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
@@ -65,6 +66,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...passwordEndpoints,
     ...identityProviderEndpoints,
     ...approvalEndpoints,
+    ...grantEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

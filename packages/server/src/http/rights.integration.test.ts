@@ -20,6 +20,10 @@ import {
   renamePasskey,
 } from '@seaworthy/api/passkeys'
 import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api/people'
+import type { GrantEntry } from '@seaworthy/api/grants'
+import { listGrants } from '@seaworthy/api/grants'
+import type { ReplyOf } from '@seaworthy/api/route'
+import { permissionsOf } from '@seaworthy/fleet/access'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
 import { showSession, signOut } from '@seaworthy/api/sessions'
@@ -476,4 +480,71 @@ test('A3 attack: a token of some networks makes, or becomes, one for others', as
   assert.deepEqual((await make(['127.0.0.1'], own)).view.networks, ['127.0.0.1'])
   const refreshed = await own.call(refreshToken, {})
   assert.deepEqual(refreshed.view.networks, ['127.0.0.0/16'])
+})
+
+test('A4 T9 the report of access has whatever opens something: who may do what, since when, by whom, and when they last did', async () => {
+  const report = async () => {
+    const items: GrantEntry[] = []
+    for (let after: string | null = ''; after !== null;) {
+      const query = { limit: 7, ...(after === '' ? {} : { after }) }
+      const page: ReplyOf<typeof listGrants> = await owner.api.call(listGrants, { query })
+      items.push(...page.items)
+      after = page.next
+    }
+    return new Map(items.map((entry) => [entry.id, entry]))
+  }
+  const ownerId = (await owner.api.call(showSession, {})).person.id
+  const otto = await join('operator')
+  const made = await makeToken('admin')
+  const scoped = await makeToken('builder', client.as(made.token))
+  const invited = await owner.api.call(createInvitation, { body: { role: 'viewer', name: 'Vera' } })
+  const params = { fleet: 'shops' }
+  const key = await owner.api.call(createFleetLockKey, { params })
+  const body = { uses: 1, lifetimeSeconds: 3600 }
+  const provisioning = await client.as(made.token).call(createProvisioningKey, { params, body })
+  const before = await report()
+  const of = (id: string) => before.get(id)!
+  assert.deepEqual(
+    [of(otto.id).kind, of(otto.id).role, of(otto.id).grantedBy.id, of(otto.id).isEnabled],
+    ['person', 'operator', ownerId, true],
+  )
+  assert.deepEqual(of(otto.id).permissions, permissionsOf('operator'))
+  assert.notEqual(of(otto.id).lastUsedAt, null)
+  assert.deepEqual(of(scoped.view.id).grantedBy, { id: made.view.id, name: 'admin' })
+  assert.deepEqual(of(scoped.view.id).holder, { id: ownerId, name: of(ownerId).name })
+  assert.deepEqual([of(scoped.view.id).products, of(scoped.view.id).fleets], [['acme'], null])
+  assert.equal(of(scoped.view.id).lastUsedAt, null, 'never used')
+  assert.notEqual(of(made.view.id).lastUsedAt, null)
+  assert.deepEqual([of(invited.view.id).name, of(invited.view.id).role], ['Vera', 'viewer'])
+  assert.deepEqual([of(key.view.id).kind, of(key.view.id).fleets], ['fleetlock-key', ['shops']])
+  assert.deepEqual(of(provisioning.view.id).permissions, ['device-self:register'])
+  assert.equal(of(provisioning.view.id).holder.id, ownerId, 'at however many removes')
+  const limit = { query: { limit: 1000 } }
+  const known = [
+    ...(await owner.api.call(listPeople, limit)).items,
+    ...(await owner.api.call(listTokens, limit)).items,
+    ...(await owner.api.call(listInvitations, limit)).items,
+  ]
+  for (const { id } of known) assert.ok(before.has(id), id)
+
+  const person = { params: { personId: otto.id } }
+  const second = await join('admin')
+  await second.browser.api.call(setPerson, { ...person, body: { name: 'Otto' } })
+  assert.equal((await report()).get(otto.id)!.grantedBy.id, ownerId, 'a name is no right')
+  await second.browser.api.call(setPerson, { ...person, body: { role: 'viewer' } })
+  assert.deepEqual((await report()).get(otto.id)!.grantedBy, {
+    id: second.id,
+    name: 'A new admin',
+  })
+  await owner.api.call(disablePerson, person)
+  await owner.api.call(revokeToken, { params: { tokenId: made.view.id } })
+  const after = await report()
+  assert.equal(after.get(otto.id)!.isEnabled, false)
+  for (const { view } of [made, scoped, provisioning]) assert.ok(!after.has(view.id))
+
+  const branch = await owner.api.call(createToken, {
+    body: { name: 'branch', role: 'auditor', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  await assert.rejects(client.as(branch.token).call(listGrants, {}), refused('out_of_scope'))
+  await assert.rejects(second.browser.api.call(listGrants, { query: { limit: 0 } }))
 })

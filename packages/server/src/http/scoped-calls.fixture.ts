@@ -182,6 +182,7 @@ export async function makeScopedCalls(
       'invitation.revoke',
       ofScopes(async (scope) => ({ params: { invitationId: (await invite(scope)).view.id } })),
     ],
+    ['grant.list', [() => ({})]],
     ['approval.list', [() => ({})]],
     ['approval-policy.show', [() => ({})]],
     ['approval.show', [async () => ({ params: { approvalId: await askForApproval(server) } })]],

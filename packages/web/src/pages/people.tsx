@@ -15,6 +15,7 @@ import { Loaded, NoPermissionState } from '../ui/states.tsx'
 import { InvitationSection } from './people-invitations.tsx'
 import { ProviderSection } from './people-providers.tsx'
 import { PolicySection } from './people-policy.tsx'
+import { ReportSection } from './people-report.tsx'
 
 const shownMax = 200
 
@@ -48,6 +49,7 @@ export function PeoplePage() {
     >
       <PeopleSection selfId={session.data?.person.id} mayChange={mayChange} onOpen={setOpen} />
       <InvitationSection mayChange={mayChange} />
+      {permissions.includes('token:read') && <ReportSection />}
       {permissions.includes('owner:write') && <PolicySection />}
       {permissions.includes('owner:write') && <ProviderSection />}
       {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}

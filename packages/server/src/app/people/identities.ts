@@ -243,7 +243,7 @@ async function readAgain(
   const { role, products, fleets } = grant
   const after = { ...person, role, products, fleets }
   if (coversGrant(person, after) && coversGrant(after, person)) return person
-  await changeGrant(tx, person, after, now)
+  await changeGrant(tx, person, after, { at: now, by: `provider:${provider.name}` })
   return after
 }
 

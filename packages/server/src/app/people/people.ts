@@ -119,7 +119,7 @@ export async function setPerson(
   const after: ListedPerson = { ...before, ...given, grantedByProvider }
   checkPersonGrant(actor, after)
   if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
-  const endedWithGrant = await changeGrant(tx, before, after, now)
+  const endedWithGrant = await changeGrant(tx, before, after, { at: now, by: actor.id })
   const waysIn = (await isOpenToLess(tx, before, after))
     ? await endWaysIn(tx, id, now)
     : { endedPasskeys: 0, endedSessions: 0 }
@@ -127,18 +127,22 @@ export async function setPerson(
   return { person, ended: { ...waysIn, ...endedWithGrant } }
 }
 
-/** Writes what the person may do from now on, and ends what exceeds it. */
+/** Writes what the person may do from now on and who says so, and ends what exceeds it. */
 export async function changeGrant(
   tx: RightsTx,
   before: PersonRow,
   after: PersonRow,
-  now: Date,
+  given: { readonly at: Date; readonly by: string },
 ): Promise<EndedWithMaker> {
+  const now = given.at
   await db.updatePerson(tx, after)
   // For some roles, a session that was opened without a passkey is not enough.
   if ((await passkeyRoles(tx)).includes(after.role)) {
     await endSessionsBegunBy(tx, otherFactors, { personId: after.id }, now)
   }
+  const isSame =
+    before.role === after.role && coversScope(before, after) && coversScope(after, before)
+  if (!isSame) await db.noteGrant(tx, after.id, given)
   if (!coversGrant(before, after) || !coversGrant(after, before)) {
     await endInvitationsTo(tx, after.id, now)
   }
