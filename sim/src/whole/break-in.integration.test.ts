@@ -14,15 +14,23 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openDeviceKey } from '@seaworthy/agent/testing'
 import type { Disk, TestAgent } from '@seaworthy/agent/testing'
+import type { ApprovalView } from '@seaworthy/api/approvals'
+import { approveRequest, setApprovalPolicy } from '@seaworthy/api/approvals'
 import { formatPath } from '@seaworthy/api/client'
 import { createDeviceToken } from '@seaworthy/api/device-self'
 import { removeDevice, showDevice } from '@seaworthy/api/devices'
 import { revokeProvisioningKey } from '@seaworthy/api/fleets'
+import { createInvitation } from '@seaworthy/api/invitations'
 import { ProblemError } from '@seaworthy/api/problems'
 import { listProposals, showProposal } from '@seaworthy/api/proposals'
 import { routes } from '@seaworthy/api/routes'
+import { createToken } from '@seaworthy/api/tokens'
 import {
+  acceptLink,
+  addDevice,
+  becomeOwner,
   carryOut,
+  createTestBrowser,
   fetchCurrent,
   makeAssertion,
   makeProvisioningKey,
@@ -450,3 +458,74 @@ test('V4 a stolen device: its credential opens its own routes, no other device, 
       isProblem('device_not_found'),
     )
   }))
+test('A2 A4 attack: a stolen token of one person removes devices: the command line says what is asked, and another person decides', async () => {
+  const installation = await buildInstallation()
+  const { client, server, folder } = installation
+  try {
+    const olive = createTestBrowser(server, client)
+    await becomeOwner(server, olive)
+    const body = { role: 'owner' } as const
+    const { link } = await olive.api.call(createInvitation, { body })
+    const oscar = createTestBrowser(server, client)
+    await acceptLink(oscar, link, 'Oscar Owner')
+    const rules = { releaseDevicesAbove: null, deviceRemoval: true }
+    await olive.stepUp()
+    await olive.api.call(setApprovalPolicy, { body: rules })
+    const commandLineOf = async (browser: typeof olive, name: string) => {
+      await browser.stepUp()
+      const { token } = await browser.api.call(createToken, {
+        body: { name, role: 'admin', lifetimeSeconds: 86_400 },
+      })
+      const person = createCommandLine(join(folder, name))
+      await person.ok('login', server.url, '--pin', server.pin, '--token', token)
+      return person
+    }
+    const thief = await commandLineOf(oscar, 'oscar')
+    const person = await commandLineOf(olive, 'olive')
+    const key = await makeProvisioningKey(client, 2)
+    const [first, second] = [
+      await addDevice(client, server.url, key),
+      await addDevice(client, server.url, key),
+    ]
+    const requestOf = async (deviceId: string) => {
+      const open = await person.json<ApprovalView[]>('approval', 'list')
+      return open.find(({ subject }) => subject === deviceId)
+    }
+
+    const asked = await thief.run('device', 'remove', first.id)
+    assert.equal(asked.exitCode, 3)
+    assert.match(asked.err, /Would remove the device device_\w+ from the fleet shops/)
+    assert.match(asked.err, new RegExp(`decides at ${server.url}/approvals`))
+    assert.match(asked.err, /\(approval_required\)\n.*--await-approval/)
+    const { id } = (await requestOf(first.id))!
+    assert.match(await thief.ok('approval', 'show', id), /state: +pending/)
+    assert.match(await thief.ok('approval', 'list'), /you/)
+    const own = await thief.run('approval', 'reject', id, '--reason', 'mine')
+    assert.match(own.err, /\(approval_own\)/)
+    assert.match(await thief.ok('approval', 'policy'), /removal of a device: +yes/)
+
+    // Waiting, it asks for the same, and goes on as soon as somebody else has approved that.
+    const waiting = thief.run('--await-approval', 'device', 'remove', first.id)
+    await olive.stepUp()
+    await olive.api.call(approveRequest, { params: { approvalId: id } })
+    const ended = await waiting
+    assert.equal(ended.exitCode, 0, ended.err)
+    const listed = await person.ok('device', 'list')
+    assert.ok(!listed.includes(first.id) && listed.includes(second.id), listed)
+
+    const refused = thief.run('--await-approval', 'device', 'remove', second.id)
+    await waitUntil('it is asked for', async () => (await requestOf(second.id)) !== undefined)
+    const other = (await requestOf(second.id))!.id
+    await person.ok('approval', 'reject', other, '--reason', 'not ours to remove')
+    const rejected = await refused
+    assert.equal(rejected.exitCode, 3)
+    assert.match(rejected.err, /is rejected: not ours to remove/)
+    assert.ok((await person.ok('device', 'list')).includes(second.id))
+    const report = await person.ok('access', 'report', '--csv')
+    assert.match(report, /^"kind","id",.*\r\n/)
+    assert.match(report, /"Oscar Owner","owner","yes"/)
+    assert.match(await person.ok('access', 'report'), /oscar of Oscar Owner/)
+  } finally {
+    await installation.stop()
+  }
+})
