@@ -99,7 +99,7 @@ export const revokeInvitation = defineRoute({
   path: '/v1/invitations/:invitationId',
   auth: 'actor',
   stepUp: true,
-  summary: 'Revoke an invitation: its link opens nothing any more.',
+  summary: 'Revoke an invitation: its link no longer works.',
   params: z.strictObject({ invitationId: idField('invitation') }),
   reply: nothing,
   status: 204,

@@ -8,7 +8,7 @@ export const setOmahaApp = defineRoute({
   method: 'PUT',
   path: '/v1/products/:product/omaha-app',
   auth: 'actor',
-  summary: 'Set the app id by which Omaha clients ask for a product, besides its name.',
+  summary: 'Set the app id by which Omaha clients ask for a product, in addition to its name.',
   params: z.strictObject({ product: productName }),
   body: z.strictObject({
     /** The application id, with or without braces, in upper or lower case. */

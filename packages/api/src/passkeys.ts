@@ -88,7 +88,7 @@ export const createRecoveryCodes = defineRoute({
   path: '/auth/recovery-codes',
   auth: 'session',
   stepUp: true,
-  summary: 'Make ten recovery codes, shown once. Those from before end at once.',
+  summary: 'Make ten recovery codes, shown once. Earlier ones end at once.',
   reply: z.object({ codes: z.array(recoveryCode) }),
   status: 201,
 })

@@ -96,7 +96,7 @@ export const setSignInPolicy = defineRoute({
   path: '/auth/sign-in-policy',
   auth: 'session',
   stepUp: true,
-  summary: 'Say which roles need a passkey; sessions that are not enough any more end.',
+  summary: 'Set which roles need a passkey; sessions that no longer suffice end.',
   body: z.strictObject({ passkeyRoles: z.array(personRole).max(personRole.options.length) }),
   reply: signInPolicy,
 })

@@ -89,7 +89,7 @@ export const disablePerson = defineRoute({
   path: '/v1/people/:personId/disable',
   auth: 'actor',
   stepUp: true,
-  summary: 'Let a person in no more; their sessions and the tokens that they made end at once.',
+  summary: 'Disable a person: their sessions and the tokens that they made end at once.',
   params: personParams,
   reply: personView,
 })
@@ -100,7 +100,7 @@ export const enablePerson = defineRoute({
   path: '/v1/people/:personId/enable',
   auth: 'actor',
   stepUp: true,
-  summary: 'Let a person in again, with the passkeys that they had.',
+  summary: 'Enable a person again, with the passkeys that they had.',
   params: personParams,
   reply: personView,
 })

@@ -74,7 +74,7 @@ export const sealSecret = defineRoute({
   method: 'POST',
   path: '/v1/fleets/:fleet/secrets/:secret/seals',
   auth: 'actor',
-  summary: 'Bring a secret sealed to devices, which fetch it at their next check-in.',
+  summary: 'Store a secret sealed to devices, which fetch it at their next check-in.',
   params: secretParams,
   body: ofDevice.extend({
     version: configVersionField,

@@ -107,7 +107,7 @@ const releases = {
 const contents = {
   bundle_manifest_malformed: [
     'refused',
-    'Mend seaworthy.json and make the release again: `seaworthy release create`.',
+    'Correct seaworthy.json and make the release again: `seaworthy release create`.',
   ],
   release_malformed: ['refused', otherContent],
   release_mismatch: ['refused', otherContent],

@@ -360,7 +360,7 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
   assert.match(refused, /follows the newest release/)
   await follow('rollouts')
   const plan = await back('--dry-run')
-  assert.match(plan, /Nothing stands against it now/)
+  assert.match(plan, /Nothing prevents it now/)
   assert.match(
     plan,
     /from web@2\.0 to the content of 1\.0, which the rollout rollout_\w+ brought before/,
@@ -390,7 +390,7 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
     counter: 3,
     wayBackOf: bad.id,
   })
-  assert.match(await back(), /The way back is under way already/)
+  assert.match(await back(), /The way back is already under way/)
   const watching = ann.run('rollout', 'watch', done.rollout.id)
   await untilWave(ann, done.rollout, 1, 'open')
   for (const device of await askAll(devices)) await device.commit()
@@ -449,7 +449,7 @@ async function refuseLies(
     },
   })
   await zoe.ok('login', server.url, '--pin', server.pin, '--token', token)
-  assert.match(await zoe.ok('rollout', 'back', worse.id), /under way already/)
+  assert.match(await zoe.ok('rollout', 'back', worse.id), /already under way/)
   lies.push(['"wayBackOf":"', '"wayBackOf":null,"x":"'])
   // What the server says of the plan depends on how far the way back is that she is not shown.
   const { out, err } = await zoe.run('rollout', 'back', worse.id, '--dry-run')

@@ -34,7 +34,7 @@ export async function buildOsImage(
     if (nameForm.test(name)) continue
     throw new Refusal<OsImageRefusal>(
       'file_name',
-      `${name} is no name for a file of an image: letters, digits and . _ + -, at most 128`,
+      `${name} cannot name a file of an image: use letters, digits and . _ + -, at most 128`,
     )
   }
   if (new Set(names).size < names.length) {

@@ -66,7 +66,7 @@ export function requireDocument(
 export function requireFewPlatforms(count: number): void {
   if (count <= platformsMax) return
   throw releaseMalformed(
-    `the release is for ${count} platforms, and one for at most ${platformsMax} is taken: make several releases of it`,
+    `the release is for ${count} platforms, and at most ${platformsMax} are accepted: make several releases of it`,
   )
 }
 
@@ -78,7 +78,7 @@ export function requireBoundedIndex({ platforms, index }: ReleaseIndex): void {
   requireFewPlatforms(platforms.size)
   if (index.manifests.length <= entriesMax) return
   throw releaseMalformed(
-    `the index has ${index.manifests.length} entries, and one with at most ${entriesMax} is taken`,
+    `the index has ${index.manifests.length} entries, and at most ${entriesMax} are accepted`,
   )
 }
 

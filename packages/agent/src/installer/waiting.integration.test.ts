@@ -139,7 +139,7 @@ test('V12 what is no longer assigned is not started, whatever leave there was; a
 const isWaiting = () =>
   (agent.status()['update'] as { code?: string }).code === 'waiting_for_restart'
 
-test('V12 T7 leave to restart is no leave to break the signed rules: they are asked again at the start', async () => {
+test('V12 T7 permission to restart is no leave to break the signed rules: they are asked again at the start', async () => {
   const two = await getReady('2.0.0', 2)
   origin.assignment = { targetPath: 'gauge/stable/2.0.0', sha256: 'f'.repeat(64), mayRestart: true }
   agent.installer.pollNow()

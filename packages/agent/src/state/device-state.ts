@@ -195,7 +195,7 @@ function parseState(content: Uint8Array): DeviceState {
     if (fault !== undefined) throw new SyntaxError(`${fault} is out of form`)
     return state
   } catch (cause) {
-    throw new TrustError<StateFault>('state_unreadable', 'the device state has no form we know', {
+    throw new TrustError<StateFault>('state_unreadable', 'the device state is in an unknown form', {
       cause,
     })
   }

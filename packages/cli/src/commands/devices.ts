@@ -56,7 +56,7 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
   device
     .command('updates <device>')
     .description('list the updates of a device, newest first, with every step')
-    .option('--limit <count>', 'at most so many', wholeNumber(1, 10_000), 20)
+    .option('--limit <count>', 'at most this many', wholeNumber(1, 10_000), 20)
     .action(async (id: string, { limit }: { limit: number }, command: Command) =>
       showUpdates(createContext(ports, command), id, limit),
     )
@@ -130,7 +130,7 @@ async function list(
         ],
         devices,
         clockOff === true || sharedIdentity === true
-          ? 'No device is like that.'
+          ? 'No device matches.'
           : 'No devices yet: see `seaworthy provisioning-key create --help`.',
       ),
     )

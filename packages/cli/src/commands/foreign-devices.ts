@@ -55,7 +55,7 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
     )
   device
     .command('cancel <device>')
-    .description('end what a device behind DDI was asked to stop and has not')
+    .description('end an action that a DDI device was asked to stop and has not stopped')
     .option('--force', 'without an answer of its client: what that still says of it is refused')
     .action(async (id: string, options: { force?: boolean }, command: Command) =>
       cancel(createContext(ports, command), id, options),

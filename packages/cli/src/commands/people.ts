@@ -52,13 +52,13 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
     )
   person
     .command('disable <id>')
-    .description('let a person in no more; their sessions and the tokens that they made end')
+    .description('disable a person: their sessions and the tokens that they made end')
     .action(async (id: string, _options: object, command: Command) =>
       disable(createContext(ports, command), id),
     )
   person
     .command('enable <id>')
-    .description('let a person in again')
+    .description('enable a person again')
     .action(async (id: string, _options: object, command: Command) =>
       enable(createContext(ports, command), id),
     )
@@ -145,13 +145,13 @@ async function disable(context: Context, personId: string): Promise<void> {
   await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
   await withSession(context, async ({ client }) => {
     const person = await client.call(disablePerson, { params: { personId } })
-    context.show(person, () => [`${harmless(person.name)} may sign in no more.`])
+    context.show(person, () => [`${harmless(person.name)} can no longer sign in.`])
   })
 }
 
 async function enable(context: Context, personId: string): Promise<void> {
   await withSession(context, async ({ client }) => {
     const person = await client.call(enablePerson, { params: { personId } })
-    context.show(person, () => [`${harmless(person.name)} may sign in again.`])
+    context.show(person, () => [`${harmless(person.name)} can sign in again.`])
   })
 }

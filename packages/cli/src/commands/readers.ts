@@ -215,7 +215,7 @@ async function remove(context: Context, keys: readonly string[], fleet: string):
     }
     await changeRecord(context, session, (record) => endReaders(record, isMeant, at).record)
     context.show({ ended: ended.map(({ readerId }) => readerId) }, () => [
-      ...ended.map((one) => `${one.deviceId} (key ${shortReaderId(one)}) is a reader no longer.`),
+      ...ended.map((one) => `${one.deviceId} (key ${shortReaderId(one)}) is no longer a reader.`),
       'It keeps what it has: set anew what it must not know.',
     ])
   })
@@ -236,7 +236,7 @@ async function exportTo(context: Context, file: string): Promise<void> {
     const { digest } = await writeExported(context, file, await readRecord(session))
     context.show({ file, sha256: digest }, () => [
       `Wrote ${file}, sha256 ${digest}.`,
-      'It holds no secret. Tell the digest on another way than the file.',
+      'It holds no secret. Send the digest by another channel than the file.',
     ])
   })
 }

@@ -186,8 +186,8 @@ function keysOf({ deviceId, name, enrolled }: EnrolledDevice) {
  */
 function requirePlausible(version: number, now: Date): void {
   if (version <= versionAt(new Date(now.getTime() + dayMs))) return
-  throw new CliError('refused', `the server asks for version ${version}, which is of the future`, {
-    wayOut: 'Check the clock of this machine; if it is right, tell who runs the server.',
+  throw new CliError('refused', `the server asks for version ${version}, which is in the future`, {
+    wayOut: 'Check the clock of this machine; if it is right, tell whoever runs the server.',
   })
 }
 

@@ -219,7 +219,7 @@ function warnOfOthers(
     ),
     ...judgement.gone.map(
       (one) =>
-        `${nameReader(one)} is not in ${judgement.fleet} any more: it is a reader no longer.`,
+        `${nameReader(one)} is not in ${judgement.fleet} any more: it is no longer a reader.`,
     ),
     ...unaccepted.map(
       (one) => `${nameDevice(one.device)} is no reader yet: ${describeStanding(one)}.`,

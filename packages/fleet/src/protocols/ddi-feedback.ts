@@ -138,7 +138,7 @@ export function isCancelOverdue(
 export function endUnanswered(action: DdiAction, how: 'timed-out' | 'forced', now: Date): Effect {
   const silence = action.isCancelRejected
     ? 'the client would not cancel, and has said nothing more in time'
-    : 'the client did not answer the wish to cancel in time'
+    : 'the client did not answer the request to cancel in time'
   const said =
     how === 'forced'
       ? 'ended by a person, without an answer of the client'

@@ -219,7 +219,7 @@ function describeLimits({ inFlightMax, perPeriod, rate, windows }: RolloutPolicy
       : `Offered only ${describeWindows(windows)}; what has begun goes on.`,
   ].filter((line) => line !== undefined)
   return lines.length === 0
-    ? ['No limit of speed: every member of an open wave that asks gets it.']
+    ? ['No speed limit: every member of an open wave that asks gets it.']
     : lines
 }
 

@@ -13,7 +13,7 @@ export function sayReason(reason: Reason, when: (at: Date) => string): string {
       return `under way: it downloads ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`
     case 'installing':
       return reason.isReady
-        ? `under way: it has made ${reason.version} ready and waits for leave to restart since ${when(reason.since)} (${sayAttempt(reason)})`
+        ? `under way: it has made ${reason.version} ready and waits for permission to restart since ${when(reason.since)} (${sayAttempt(reason)})`
         : `under way: it installs ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`
     case 'restarting':
       return `under way: it restarts into ${reason.version} since ${when(reason.since)} ${sayProgress(reason, when)}`

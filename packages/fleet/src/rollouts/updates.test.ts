@@ -87,7 +87,7 @@ test('D3 an update times out at its deadline, unless the report says how it ende
   assert.equal(timeOutUpdate(updateOf(late), ahead, startAt)?.endedAt, ahead.clockAt)
 })
 
-test('D13 a device that waits for leave to restart does not run out of time while it says so', () => {
+test('D13 a device that waits for permission to restart does not run out of time while it says so', () => {
   const waits = factsOf({ activity: works('installing', 2, 'waiting_for_restart') })
   const ready = advanceUpdate(
     updateOf({ state: 'downloading', hasStarted: true }),

@@ -178,7 +178,7 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
   ],
   [
     'installing',
-    'under way: it has made 1.2.0 ready and waits for leave to restart since 13:00 CET (attempt 1 of 1, wave 1 of 1)',
+    'under way: it has made 1.2.0 ready and waits for permission to restart since 13:00 CET (attempt 1 of 1, wave 1 of 1)',
     { facts: { updates: [updateOf({ state: 'installing', code: 'waiting_for_restart' })] } },
   ],
   [

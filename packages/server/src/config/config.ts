@@ -158,7 +158,7 @@ function checkName(name: string): void {
   }
   if (host === '0.0.0.0' || host === '::') {
     throw new UsageError(
-      `--name: ${name} is every address of this machine and no client’s way to it: give the address or name that clients use`,
+      `--name: ${name} means every address of this machine, to which no client can connect: give the address or name that clients use`,
     )
   }
 }

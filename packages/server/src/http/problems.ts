@@ -67,7 +67,7 @@ const accessTable = {
 
 const approvalTable = {
   approval_required: no(403, 'Another person must approve this'),
-  approval_void: no(409, 'What was approved counts no more'),
+  approval_void: no(409, 'What was approved is no longer valid'),
   approval_not_found: no(404, 'No such request for approval'),
   approval_own: no(403, 'Another person must decide'),
   approval_not_own: no(403, 'The request is somebody else’s'),
@@ -220,7 +220,7 @@ const personTable = {
   invitation_not_found: no(404, 'No such invitation'),
   invitation_used: no(410, 'The invitation was used'),
   invitation_expired: no(410, 'The invitation is over'),
-  invitation_void: no(410, 'The invitation counts no more'),
+  invitation_void: no(410, 'The invitation is no longer valid'),
   person_not_found: no(404, 'No such person'),
   person_disabled: no(403, 'The person may not sign in'),
   session_not_found: no(404, 'No such session'),
@@ -230,7 +230,7 @@ const personTable = {
   pairing_expired: no(410, 'The pairing is over'),
   pairing_refused: no(403, 'The pairing was refused'),
   pairing_decided: no(409, 'The pairing was decided before'),
-  pairing_void: no(403, 'The pairing counts no more'),
+  pairing_void: no(403, 'The pairing is no longer valid'),
   pairings_too_many: no(429, 'Too many pairings wait'),
   password_wrong: no(401, 'This does not open anything'),
   password_weak: no(422, 'The password is too easy to guess'),

@@ -196,7 +196,7 @@ function parseEnrolment(value: unknown): Enrolment {
       signature: textOf(members, 'signature'),
     }
   } catch (cause) {
-    throw enrolmentError('enrolment_malformed', 'its enrolment has no form we know', { cause })
+    throw enrolmentError('enrolment_malformed', 'its enrolment is in an unknown form', { cause })
   }
 }
 

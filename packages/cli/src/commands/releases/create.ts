@@ -264,7 +264,9 @@ function describeDropped(dropped: BuiltRelease['dropped']): string[] {
   return [
     ...(special.length === 0
       ? []
-      : ['Dropped, for a bundle carries no such modes; what needs them will not work on devices:']),
+      : [
+          'Dropped, because a bundle carries no such modes; programs that need them will not work on devices:',
+        ]),
     ...special
       .slice(0, droppedShownMax)
       .map(({ platform, path, what }) => `  ${what} of ${path} (${platform})`),

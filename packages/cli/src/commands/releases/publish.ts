@@ -29,7 +29,7 @@ export function addPublishCommands(program: Command, ports: CliPorts): void {
       program
         .command('publish <product> <version>')
         .description('propose a release for a channel; its keys decide')
-        .requiredOption('--channel <name>', 'the channel that shall list it')
+        .requiredOption('--channel <name>', 'the channel that will list it')
         .option(
           '--floor <counter>',
           'once it is committed, nothing with a lower counter may run again (default: as before)',

@@ -128,7 +128,7 @@ export function planWayBack(
   const version = names.find((name) => name !== rollout.version && !isUsed(name))
   if (version === undefined) {
     throw new CliError('refused', `${names[0]} is older than ${rollout.version}`, {
-      wayOut: 'Name the release of the way back otherwise: --release-version VERSION.',
+      wayOut: 'Give the release of the way back another name: --release-version VERSION.',
     })
   }
   const signed = listed.get(before)
@@ -259,7 +259,7 @@ async function ensureRelease(
   const existing = await findRelease(session, product, way.version)
   if (existing !== undefined && existing !== digest) {
     throw new CliError('refused', `${product} has another release ${way.version} already`, {
-      wayOut: 'Name the release of the way back otherwise: --release-version VERSION.',
+      wayOut: 'Give the release of the way back another name: --release-version VERSION.',
     })
   }
   if (existing === undefined) {

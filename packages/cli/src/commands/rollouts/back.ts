@@ -111,7 +111,7 @@ function showPlan(context: Context, way: WayBack, policy: Policy): void {
     '',
     ...describePolicy(policy),
     '',
-    'Nothing stands against it now. Nothing was begun.',
+    'Nothing prevents it now. Nothing was begun.',
   ])
 }
 
@@ -134,7 +134,7 @@ async function requirePossible(
 
 function showKnown(context: Context, known: RolloutView): void {
   context.show({ release: known.version, rollout: known }, () => [
-    'The way back is under way already.',
+    'The way back is already under way.',
     ...describeRollout(context, known, { isShort: true }),
     '',
     ...describeFollowUp(known),

@@ -65,7 +65,7 @@ export async function createRolloutOf(
         ...describePolicy(policy, fleet),
         '',
         ...describeTagged(policy, waves),
-        'Nothing stands against it now. Nothing was begun.',
+        'Nothing prevents it now. Nothing was begun.',
       ])
     }
     const view = await client.call(createRollout, { body })

@@ -105,7 +105,7 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     )
     .option(
       '--min-sample <count>',
-      `so many updates of a wave must have ended before shares of them count (default: ${gateDefault.sampleMin})`,
+      `how many updates of a wave must have ended before shares of them count (default: ${gateDefault.sampleMin})`,
       wholeNumber(1, 1_000_000),
     )
     .option(
@@ -151,7 +151,7 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     )
     .option(
       '--silent-after <duration>',
-      `a device not heard from for so long holds up no wave, or none to wait for every device (default: ${formatDuration(silentAfterDefault * 1000)})`,
+      `a device not heard from for this long holds up no wave, or none to wait for every device (default: ${formatDuration(silentAfterDefault * 1000)})`,
       orNone(durationOption),
     )
     .option(
@@ -305,7 +305,7 @@ function parseMembers(part: string): WaveMembers {
   if (count !== undefined) return { kind: 'count', count: Number(count) }
   const tag = /^tag:([a-z][a-z0-9_.-]{0,62})=(.{0,255})$/.exec(part)
   if (tag !== null) return { kind: 'tag', key: tag[1]!, value: tag[2]! }
-  throw new InvalidArgumentError(`"${part}" is no wave: ${wavesForm}.`)
+  throw new InvalidArgumentError(`"${part}" is not a wave: ${wavesForm}.`)
 }
 
 function parseNumbers(text: string): number[] {

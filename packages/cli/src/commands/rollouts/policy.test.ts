@@ -108,9 +108,9 @@ test('a policy file is the whole policy, and options go before it', async (t) =>
 
 test('what cannot be meant is a usage error that says so', async () => {
   const wrong: readonly [RegExp, ...string[]][] = [
-    [/no wave/, '--waves', '10'],
-    [/no wave/, '--waves', '10%,,100%'],
-    [/no wave/, '--waves', 'tag:Canary=yes'],
+    [/not a wave/, '--waves', '10'],
+    [/not a wave/, '--waves', '10%,,100%'],
+    [/not a wave/, '--waves', 'tag:Canary=yes'],
     [/cumulative/, '--waves', '10%,5%'],
     [/no device is left/, '--waves', '100%,count:5'],
     [/2 durations for 4 waves/, '--bake', '1h,2h'],

@@ -83,7 +83,7 @@ function addReadCommands(rollout: Command, ports: CliPorts): void {
       `only those that are ${updateStates.join(', ')}`,
       oneOf(...updateStates),
     )
-    .option('--limit <count>', 'at most so many', wholeNumber(1, 1_000_000), 1000)
+    .option('--limit <count>', 'at most this many', wholeNumber(1, 1_000_000), 1000)
     .action(async (id: string, options: UpdatesOptions, command: Command) =>
       showUpdates(createContext(ports, command), id, options),
     )
@@ -119,7 +119,7 @@ function addChangeCommands(rollout: Command, ports: CliPorts): void {
     rollout
       .command(`${name} <rollout>`)
       .description(description)
-      .option('--reason <text>', 'for those who look later')
+      .option('--reason <text>', 'for people who look at it later')
       .action(async (id: string, options: { reason?: string }, command: Command) =>
         changeState(createContext(ports, command), name, id, options),
       )

@@ -113,13 +113,13 @@ export async function verifyAssertion(
       typeof nonce === 'string' &&
       openToken(challengeKey, challengeAudience, nonce, now)?.['sub'] === iss
     if (!isOurs)
-      throw refuse('assertion_challenge_invalid', 'the challenge is not, or no longer, good')
+      throw refuse('assertion_challenge_invalid', 'the challenge is not valid, or no longer')
     return { ...verified, expiresAt: new Date((nowSeconds + lifetimeSecondsMax) * 1000) }
   }
   if (exp <= nowSeconds) {
     throw refuse(
       'assertion_expired',
-      `the assertion was over ${nowSeconds - exp} s ago by the clock of this server`,
+      `the assertion expired ${nowSeconds - exp} s ago by the clock of this server`,
     )
   }
   if (iat > nowSeconds + skewSeconds) {

@@ -205,7 +205,7 @@ export async function endToken(
   if (!coversGrant(grantOf(actor), token)) {
     throw new Refusal<AccessRefusal>(
       'out_of_scope',
-      `${tokenId} reaches further than the token of this request: only who could give it may revoke it`,
+      `${tokenId} reaches further than the token of this request: only somebody who could give it may revoke it`,
     )
   }
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()

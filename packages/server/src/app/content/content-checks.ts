@@ -104,8 +104,8 @@ export function createContentChecks(): ContentChecks {
       throw new TooOftenRefusal<ContentCheckRefusal>(
         'content_checks_waiting',
         queue.length >= waitingPerProductMax
-          ? `${queue.length} releases of ${product} wait to be read already: ask again when they were`
-          : `${waiting} releases wait to be read already: ask again when they were`,
+          ? `${queue.length} releases of ${product} already wait to be read: ask again later`
+          : `${waiting} releases already wait to be read: ask again later`,
         retryAfterSeconds,
       )
     }

@@ -80,6 +80,6 @@ async function checkCode(tx: ReadTx, code: string): Promise<void> {
   if (expected !== undefined && isSameSecret(expected, hashCode(code))) return
   throw new Refusal<PersonRefusal>(
     'first_owner_code_wrong',
-    'this link counts no more: every start of the server prints a new one, beside the login line',
+    'this link is no longer valid: every start of the server prints a new one, beside the login line',
   )
 }

@@ -236,7 +236,7 @@ async function readAgain(
   if (grant === undefined) {
     throw new KnownPersonRefusal(
       'group_missing',
-      `none of your groups at ${provider.title} gives a role here any more: ask an owner, or who keeps the groups`,
+      `none of your groups at ${provider.title} gives a role here any more: ask an owner, or whoever keeps the groups`,
       personId,
     )
   }

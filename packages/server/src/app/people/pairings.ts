@@ -62,7 +62,7 @@ async function requireFew(tx: ReadTx, network: string, now: Date): Promise<void>
   if (all < waitingMax && ofNetwork < waitingOfNetworkMax) return
   throw new Refusal<PersonRefusal>(
     'pairings_too_many',
-    'too many command lines wait for a person already: decide about them, or wait ten minutes',
+    'too many command lines already wait for a person: decide about them, or wait ten minutes',
   )
 }
 

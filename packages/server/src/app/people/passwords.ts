@@ -135,7 +135,7 @@ function clockOff(minutes: number): Refusal<PersonRefusal> {
   const how = `${size} ${size === 1 ? 'minute' : 'minutes'} behind`
   return new Refusal<PersonRefusal>(
     'totp_clock_off',
-    `the clock of your authenticator is about ${how} the server’s: set it (automatic time), then take a new code; if it is right, tell who runs the server`,
+    `the clock of your authenticator is about ${how} the server’s: set it (automatic time), then take a new code; if it is right, tell whoever runs the server`,
   )
 }
 

@@ -79,7 +79,7 @@ export function requireCovers(actor: Actor, person: Grant): void {
   if (coversGrant(grantOf(actor), person)) return
   throw new Refusal<AccessRefusal>(
     'out_of_scope',
-    'this person may do more than you: only who could give these rights may change them',
+    'this person may do more than you: only somebody who could give these rights may change them',
   )
 }
 

@@ -123,7 +123,7 @@ function checkClientData(
   if (said['origin'] !== site.origin || (said['crossOrigin'] ?? false) !== false) {
     throw new Refusal<PersonRefusal>(
       'origin_wrong',
-      `the passkey was asked by another page than ${site.origin}: somebody may have shown you a false one`,
+      `another page than ${site.origin} asked for the passkey: it may have been a phishing page`,
     )
   }
 }

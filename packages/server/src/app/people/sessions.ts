@@ -113,7 +113,7 @@ async function useKey(
   if (await notePasskeyUse(tx, { id: passkey.id, signCount, isBackedUp, now })) return
   throw new KnownPersonRefusal(
     'passkey_copied',
-    'this passkey has counted back, so there may be a copy of it: sign in with another one and remove it',
+    'the counter of this passkey went backwards, so there may be a copy of it: sign in with another one and remove it',
     passkey.personId,
   )
 }

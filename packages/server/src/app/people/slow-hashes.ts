@@ -25,7 +25,7 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
       if (waiting > waitingMax) {
         throw new TooOftenRefusal<PersonRefusal>(
           'hashes_waiting',
-          `${waitingMax} secrets wait to be checked already: try again in a moment`,
+          `${waitingMax} secrets already wait to be checked: try again in a moment`,
           retryAfterSeconds,
         )
       }

@@ -486,7 +486,7 @@ test('D13 attack: one FleetLock client in a loop is told to wait, and others wit
   assert.equal((await ask('steady-state', 'mints', 'B', key)).status, 200)
 })
 
-test('V12 windows and off: no leave to restart outside of the window, none at all when off; immediate asks for nothing', async () => {
+test('V12 windows and off: no permission to restart outside of the window, none at all when off; immediate asks for nothing', async () => {
   await makeFleet('ships', { slots: 1 })
   const device = await addTo('ships')
   const set = (reboot: object) =>

@@ -23,7 +23,7 @@ export function createWaitingLimit(): WaitingLimit {
       if (count >= waitingMax) {
         throw new TooOftenRefusal<DeviceRefusal>(
           'check_ins_waiting',
-          `${waitingMax} check-ins of this device wait to be stored already: ask again when they were answered`,
+          `${waitingMax} check-ins of this device already wait to be stored: ask again once they are answered`,
           retryAfterSeconds,
         )
       }
