@@ -9,7 +9,8 @@ import type { SignedSequence } from '@seaworthy/fleet/devices'
 import { wordOf } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
-import { isEnd, isWaitingForRestart, mayRestart } from '@seaworthy/fleet/rollouts'
+import { isEnd, isWaitingForRestart, isWork, mayRestart } from '@seaworthy/fleet/rollouts'
+import { hourMs } from '@seaworthy/std/time'
 import { newId } from '@seaworthy/std/ids'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import type { RebootLockRow } from '../../db/reboot-locks.ts'
@@ -183,7 +184,8 @@ export async function decideRestart(
     question.isSigned && isEnd(report.update.state) && strategy === 'coordinated'
   const waitsFor = isWaitingForRestart(report.update) ? report.update.sha256 : undefined
   if (app.rebootLocks.isHolder(deviceId) || isPerhapsOver) {
-    await releaseWhatIsOver(app, question, waitsFor, assigned?.sha256)
+    const wish = { wanted: waitsFor, assigned: assigned?.sha256, keptMs: 0 }
+    await releaseWhatIsOver(app, question, wish, now)
   }
   const isWaiting = assigned !== null && waitsFor === assigned.sha256
   const pollSecondsMax = isWaiting ? waitingPollSecondsMax : Infinity
@@ -196,7 +198,8 @@ export async function decideRestart(
 /**
  * Whether a device whose client restarts without asking again may begin the release, by the rule
  * for one of our agents that waits to restart into it. Takes a slot where the fleet has them.
- * Without a release, only a slot for what the device was to install is given back.
+ * Without a release, only a slot for what the device was to install is given back: at once where it
+ * has not begun, otherwise when it says how that ended, or can hardly be at it any more.
  */
 export async function mayInterrupt(
   app: Deps,
@@ -209,8 +212,10 @@ export async function mayInterrupt(
   const saidSequence = wordOf(report.sequence)
   const asker: Asker = { fleet, deviceId: device, tags, report, saidSequence }
   if (app.rebootLocks.isHolder(device)) {
-    const wanted = release?.sha256 ?? report.update.sha256
-    await releaseWhatIsOver(app, asker, wanted, release?.sha256)
+    const { state, sha256 } = report.update
+    const keptMs = isWork(state) ? unstoppableMs : 0
+    const wish = { wanted: release?.sha256 ?? sha256, assigned: release?.sha256, keptMs }
+    await releaseWhatIsOver(app, asker, wish, now)
   }
   if (release === null) return false
   return fleet.reboot.strategy === 'immediate' || takeTurn(app, asker, release.sha256, now)
@@ -241,15 +246,29 @@ async function takeTurn(
   return answer.kind === 'granted'
 }
 
-/** Gives back each slot whose update is over; `wanted` is what the device waits to begin. */
+/**
+ * A client that nobody can stop goes on with what it was offered, whatever became of the rollout:
+ * its address for the files is good for half a day.
+ */
+const unstoppableMs = 13 * hourMs
+
+interface Wish {
+  /** What the device waits to begin, or has begun. */
+  readonly wanted: string | undefined
+  readonly assigned: string | undefined
+  /** How long it keeps its slot for that when it is assigned something else, or nothing. */
+  readonly keptMs: number
+}
+
+/** Gives back each slot whose update is over. */
 async function releaseWhatIsOver(
   app: Pick<App, 'db' | 'rebootLocks'>,
   asker: Asker,
-  wanted: string | undefined,
-  assigned: string | undefined,
+  wish: Wish,
+  now: Date,
 ): Promise<void> {
   const locks = await listLocksOfDevice(app.db.reader, asker.deviceId)
-  const over = locks.filter((lock) => isOver(lock, asker, wanted, assigned))
+  const over = locks.filter((lock) => isOver(lock, asker, wish, now))
   if (over.length === 0) return
   await app.db.write(async (tx) => {
     for (const { id } of over) await deleteLock(tx, id)
@@ -266,12 +285,14 @@ async function releaseWhatIsOver(
 function isOver(
   lock: RebootLockRow,
   { fleet, report, saidSequence }: Asker,
-  wanted: string | undefined,
-  assigned: string | undefined,
+  { wanted, assigned, keptMs }: Wish,
+  now: Date,
 ): boolean {
   if (lock.fleet !== fleet.name) return true
   if (lock.kind !== 'device' || !isOfUpdate(lock)) return false
-  if (lock.sha256 === wanted) return assigned !== wanted
+  if (lock.sha256 === wanted) {
+    return assigned !== wanted && now.getTime() - lock.askedAt.getTime() >= keptMs
+  }
   if (lock.sequence !== null && report.sequence <= lock.sequence) return false
   const { update, running } = report
   const isToldLater = lock.sequence === null || saidSequence > lock.sequence

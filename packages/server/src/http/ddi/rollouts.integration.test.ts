@@ -304,6 +304,36 @@ test('V12 where restarts are coordinated as many install at once as there are sl
   assert.equal(left.items.length, 0)
 })
 
+test('V12 D7 a device whose rollout is aborted while it downloads keeps its slot until its client says that it has stopped, or how it ended', async () => {
+  const { fleet, units } = await makeFleet('slot-stops', 'slot-goes-on')
+  const [stops, goesOn] = units as [AddedController, AddedController]
+  await client.api.call(setFleet, {
+    params: { fleet },
+    body: { reboot: { strategy: 'coordinated', slots: 2, ttlSeconds: null } },
+  })
+  const rolloutId = await begin(fleet, '1.0')
+  for (const unit of units) {
+    const action = await awaitAction(unit)
+    const shown = await unit.send('GET', `/deploymentBase/${action}`)
+    assert.equal(shown.body.deployment.update, 'forced')
+    await tell(unit, `/deploymentBase/${action}`, 'download')
+  }
+  const held = async () =>
+    (await client.api.call(listRebootLocks, { params: { fleet } })).items.length
+  await client.api.call(abortRollout, { params: { rolloutId }, body: { reason: 'not this one' } })
+  const paths = []
+  for (const unit of units) paths.push(await awaitCancel(unit))
+  assert.equal(await held(), 2)
+  assert.equal(await tell(goesOn, paths[1]!, 'rejected'), 200)
+  assert.equal(await pollAction(goesOn), 1)
+  await goesOn.send('GET', '/deploymentBase/1')
+  assert.equal(await held(), 2)
+  assert.equal(await tell(stops, paths[0]!, 'closed', 'success'), 200)
+  assert.equal(await held(), 1)
+  assert.equal(await tell(goesOn, '/deploymentBase/1', 'closed', 'success'), 200)
+  assert.equal(await held(), 0)
+})
+
 test('D7 a release without files for the device fails at once, once an attempt, and is seen', async () => {
   // A bundle for the device's platform has no files that its client could fetch.
   const bundle = await pushRelease(client, server.adminToken, '4.0', 'linux/arm64')

@@ -10,7 +10,12 @@ import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign-devices'
 import { setOmahaApp } from '@seaworthy/api/omaha'
 import { listRebootLocks } from '@seaworthy/api/reboot-locks'
-import { createRollout, listRolloutUpdates, showRollout } from '@seaworthy/api/rollouts'
+import {
+  abortRollout,
+  createRollout,
+  listRolloutUpdates,
+  showRollout,
+} from '@seaworthy/api/rollouts'
 import { explainDevice, showFleetVersions } from '@seaworthy/api/updates'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -545,6 +550,62 @@ test('V12 D13 coordinated: an offer takes a slot, which is free again when the m
   )
   await tell(client, second, 3, 0, 5)
   assert.deepEqual(await holders(), [])
+})
+
+test('V12 D13 fault: a machine whose rollout is aborted while it downloads keeps its slot until it says how that ended, or half a day has passed', async () => {
+  const reboot = { strategy: 'coordinated', slots: 3, ttlSeconds: null } as const
+  const fleet = await makeFleet({ follow: 'rollouts', reboot })
+  const made = await Promise.all(
+    ['goes-on', 'fails', 'vanishes', 'has-not-begun'].map(() =>
+      addForeignDevice(client, { protocol: 'omaha', fleet }),
+    ),
+  )
+  await client.api.call(setFleet, {
+    params: { fleet },
+    body: { reboot: { ...reboot, slots: made.length } },
+  })
+  const machines = made.map(({ token }) => createMachine(token))
+  const [goesOn, fails, vanishes, notBegun] = machines as [Machine, Machine, Machine, Machine]
+  const holders = async () => {
+    const { items } = await client.api.call(listRebootLocks, { params: { fleet } })
+    return made.map(({ id }) => items.some(({ holder }) => holder === id))
+  }
+  for (const machine of machines) await check(client, machine)
+  const policy = policyOf({ waves: [waveOf({ kind: 'percent', percent: 100 })] })
+  const { id } = await client.api.call(createRollout, { body: { fleet, version: '1.0.0', policy } })
+  await waitForRollout(client, id, ({ waves: [wave] }) => wave?.state === 'open')
+  for (const machine of machines) {
+    await waitUntil('an offer', async () => (await check(client, machine)).status === 'ok')
+    if (machine !== notBegun) await tell(client, machine, 13, 1)
+  }
+  const body = { reason: 'not this one' }
+  await client.api.call(abortRollout, { params: { rolloutId: id }, body })
+  for (const machine of machines) {
+    await waitUntil('no offer', async () => (await check(client, machine)).status === 'noupdate')
+  }
+  assert.deepEqual(await holders(), [true, true, true, false])
+  for (const [type, result] of [
+    [14, 1],
+    [3, 1],
+  ] as const)
+    await tell(client, goesOn, type, result)
+  await check(client, goesOn)
+  assert.deepEqual(await holders(), [true, true, true, false], 'not before its restart')
+  restartInto(goesOn, '1.0.0')
+  await check(client, goesOn)
+  await tell(client, fails, 3, 0, 5)
+  assert.deepEqual(await holders(), [false, false, true, false])
+  const db = server.openDatabase()
+  try {
+    await db.write(
+      ({ sql }) => sql`update reboot_locks set asked_at = asked_at - interval '13 hours'
+        where holder = ${made[2]!.id}`,
+    )
+  } finally {
+    await db.close()
+  }
+  await check(client, vanishes)
+  assert.deepEqual(await holders(), [false, false, false, false])
 })
 
 test('D13 release on health: steady-state is "not yet" for a device whose update has not been found healthy, and 200 after', async () => {
