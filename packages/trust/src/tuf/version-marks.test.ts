@@ -18,6 +18,8 @@ import type { TargetsSigned } from './metadata.ts'
 import { listReleases } from './release.ts'
 import { createRepositorySimulator, provisionClient } from '../testing/repository-simulator.ts'
 import { changeRoot, delegateRole, renewRole } from './repository.ts'
+import { VersionMarks } from './version-marks.ts'
+import type { DelegatedRing } from './version-marks.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')
 
@@ -478,5 +480,88 @@ test('T6 T7 rolled-back roles: no history of rotations, changed rings and replay
       assert.ok(await look())
     }),
     { numRuns: 20, interruptAfterTimeLimit: 60_000 },
+  )
+})
+
+test('T6 T7 attack: whatever one channel, delegator or ring of keys signs, it raises no mark of another channel or delegator, and binds no ring that it shares no keys with (property)', async () => {
+  const pool: Signer[] = []
+  for (let i = 0; i < 6; i++) pool.push(await generateSigner('ed25519'))
+  const ringOf = (
+    delegator: string,
+    members: readonly number[],
+    threshold: number,
+  ): DelegatedRing => {
+    const signers = members.map((i) => pool[i]!)
+    return {
+      delegator,
+      keys: Object.fromEntries(signers.map(({ keyId, key }) => [keyId, key])),
+      role: { keyids: signers.map(({ keyId }) => keyId), threshold },
+    }
+  }
+  // One name under two delegators, and names that could be taken for each other.
+  const places = [
+    ['acme', 'acme.production'],
+    ['acme', 'acme.edge'],
+    ['other', 'acme.production'],
+    ['acme.production', 'acme'],
+  ] as const
+  const high = fc.constantFrom(1, 2, 3, 1000, 2 ** 31 - 1)
+  const ring = fc.record({
+    members: fc.uniqueArray(fc.nat({ max: 2 }), { minLength: 1, maxLength: 3 }),
+    threshold: fc.integer({ min: 1, max: 2 }),
+  })
+  const raise = fc.record({
+    place: fc.nat({ max: places.length - 1 }),
+    ring,
+    version: high,
+    floor: high,
+  })
+  const seesOf = async (
+    marks: VersionMarks,
+    place: number,
+    members: number[],
+    threshold: number,
+  ) => {
+    const [delegator, role] = places[place]!
+    const asked = ringOf(delegator, members, threshold)
+    const refused: boolean[] = []
+    for (const version of [1, 2, 3, 1000, 2 ** 31 - 1]) {
+      const isTaken = await marks.refuseOlder(role, asked, version).then(
+        () => true,
+        (error: unknown) => {
+          assert.ok(isTrustError(error) && error.code === 'rollback', String(error))
+          return false
+        },
+      )
+      refused.push(!isTaken)
+    }
+    return { refused, floor: await marks.floorFor(role, asked) }
+  }
+  await fc.assert(
+    fc.asyncProperty(fc.array(raise, { minLength: 1, maxLength: 12 }), async (raises) => {
+      const all = new VersionMarks(new Map(), () => undefined)
+      const alone = places.map(() => new VersionMarks(new Map(), () => undefined))
+      for (const { place, ring: by, version, floor } of raises) {
+        const [delegator, role] = places[place]!
+        const signer = ringOf(delegator, by.members, Math.min(by.threshold, by.members.length))
+        await all.raise(role, signer, version, floor)
+        await alone[place]!.raise(role, signer, version, floor)
+      }
+      for (const place of places.keys()) {
+        // What others signed changes nothing, for any ring that asks.
+        for (const members of [[0], [1, 2], [0, 1, 2]]) {
+          assert.deepEqual(
+            await seesOf(all, place, members, 1),
+            await seesOf(alone[place]!, place, members, 1),
+          )
+        }
+        // New keys begin anew, however high stolen ones have driven the marks.
+        assert.deepEqual(await seesOf(all, place, [3, 4, 5], 2), {
+          refused: [false, false, false, false, false],
+          floor: 0,
+        })
+      }
+    }),
+    { interruptAfterTimeLimit: 60_000, numRuns: 60 },
   )
 })
