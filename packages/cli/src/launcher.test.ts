@@ -20,21 +20,30 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
 /** A checkout that has only the launcher, and a PATH with what a shell script needs. */
 function makeCheckout(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'seaworthy-launcher-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  const above = mkdtempSync(join(tmpdir(), 'seaworthy-launcher-'))
+  t.after(() => rmSync(above, { recursive: true }))
+  const folder = join(above, 'checkout')
+  const setRoot = (name: string) =>
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name }, undefined, 2))
   const bin = join(folder, 'packages/cli/bin')
   cpSync(join(root, 'packages/cli/bin'), bin, { recursive: true })
+  setRoot((JSON.parse(read('package.json')) as { name: string }).name)
   const path = join(folder, 'path')
   mkdirSync(path)
   for (const name of ['sh', 'dirname', 'readlink', 'uname'])
     symlinkSync(`/usr/bin/${name}`, join(path, name))
+  const places = {
+    path: 'path/node',
+    pinned: `node_modules/node-linux-${process.arch}/bin/node`,
+    package: `packages/cli/node_modules/node-linux-${process.arch}/bin/node`,
+    between: `packages/node_modules/node-linux-${process.arch}/bin/node`,
+    above: `../node_modules/node-linux-${process.arch}/bin/node`,
+  } as const
   return {
+    setRoot,
     /** Puts a program called `node` there, which prints this text and ends with this code. */
-    addNode: (where: 'pinned' | 'path', text: string, exitCode = 0) => {
-      const file = join(
-        folder,
-        where === 'path' ? 'path/node' : `node_modules/node-linux-${process.arch}/bin/node`,
-      )
+    addNode: (where: keyof typeof places, text: string, exitCode = 0) => {
+      const file = join(folder, places[where])
       mkdirSync(dirname(file), { recursive: true })
       const script = `#!/bin/sh\nprintf '%s\\n' '${text}' >&${exitCode === 0 ? 1 : 2}\nexit ${exitCode}\n`
       writeFileSync(file, script, { mode: 0o755 })
@@ -83,6 +92,20 @@ test('without the pinned Node the one on the PATH is used if it is new enough, a
   assert.deepEqual(start(), { status: 0, output: 'v26.0.0\n' }, 'it runs')
   addNode('pinned', 'v26.10.0')
   assert.deepEqual(start(), { status: 0, output: 'v26.10.0\n' }, 'the pinned one comes first')
+})
+
+test('T7 attack: a Node that somebody put into a folder above the checkout, or between its packages, is not run', (t) => {
+  const { addNode, setRoot, start } = makeCheckout(t)
+  addNode('above', 'of an attacker')
+  addNode('between', 'of an attacker')
+  addNode('path', 'v26.0.0')
+  assert.deepEqual(start(), { status: 0, output: 'v26.0.0\n' })
+  // A root of another name is somebody else's, as where the package is installed.
+  setRoot('another')
+  addNode('pinned', 'of an attacker')
+  assert.deepEqual(start(), { status: 0, output: 'v26.0.0\n' })
+  addNode('package', 'v26.9.9')
+  assert.deepEqual(start(), { status: 0, output: 'v26.9.9\n' })
 })
 
 test('there is one minimum for Node: launcher, package.json and README agree', () => {
