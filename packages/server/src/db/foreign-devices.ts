@@ -2,7 +2,11 @@
  * Devices of other protocols: their secrets, their own names, and the gateways that speak for some
  * of them.
  */
+import type { PendingQuery, Row } from 'postgres'
 import type { ReadTx, WriteTx } from './connection.ts'
+
+/** A part of a statement. */
+type Fragment = PendingQuery<Row[]>
 
 export type ForeignProtocol = 'ddi' | 'omaha'
 
@@ -101,18 +105,33 @@ export async function replaceSecret(
 ): Promise<boolean> {
   // A poll that has read the old secret ends before it is replaced.
   await sql`select 1 from devices where id = ${device} for no key update`
-  const rows = await sql`
-    update foreign_devices set secret_sha256 = ${Buffer.from(secretSha256)}
-    where device = ${device} and secret_sha256 is not null`
-  if (rows.count !== 1) return false
-  await forgetMark({ sql }, device)
+  const isChanged = await changeForeignDevice(
+    { sql },
+    device,
+    sql`secret_sha256 = ${Buffer.from(secretSha256)}`,
+    sql`secret_sha256 is not null`,
+  )
+  if (!isChanged) return false
   await sql`select pg_notify('foreign_devices', ${device})`
   return true
 }
 
-/** The next poll then reads anew what is stored of the device, and checks its credential there. */
-async function forgetMark({ sql }: Pick<WriteTx, 'sql'>, device: string): Promise<void> {
+/**
+ * Changes the row of a device, where the condition holds for it. Nothing else may: the next poll
+ * must read anew what is stored of the device, and check its credential there, so that its mark
+ * goes with each change.
+ */
+async function changeForeignDevice(
+  { sql }: Pick<WriteTx, 'sql'>,
+  device: string,
+  change: Fragment,
+  condition: Fragment,
+): Promise<boolean> {
+  const rows = await sql`
+    update foreign_devices f set ${change} where device = ${device} and ${condition}`
+  if (rows.count !== 1) return false
   await sql`update device_states set digest = '' where device = ${device}`
+  return true
 }
 
 /**
@@ -124,12 +143,15 @@ export async function bindExternalId(
   device: string,
   externalId: string,
 ): Promise<boolean> {
-  const rows = await sql`
-    update foreign_devices f set external_id = ${externalId}
-    where device = ${device} and (external_id is null or external_id = ${externalId}) and not exists (
+  const isChanged = await changeForeignDevice(
+    { sql },
+    device,
+    sql`external_id = ${externalId}`,
+    sql`(external_id is null or external_id = ${externalId}) and not exists (
       select 1 from foreign_devices o where o.home_fleet = f.home_fleet and o.protocol = f.protocol
-        and o.external_id = ${externalId} and o.device <> f.device)`
-  if (rows.count !== 1) return false
+        and o.external_id = ${externalId} and o.device <> f.device)`,
+  )
+  if (!isChanged) return false
   await sql`select pg_notify('foreign_devices', ${device})`
   return true
 }
@@ -162,10 +184,8 @@ export async function replaceAttributes(
   attributes: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<void> {
-  await sql`
-    update foreign_devices set attributes = ${sql.json({ ...attributes })}, attributes_at = ${now}
-    where device = ${device}`
-  await forgetMark({ sql }, device)
+  const change = sql`attributes = ${sql.json({ ...attributes })}, attributes_at = ${now}`
+  await changeForeignDevice({ sql }, device, change, sql`true`)
 }
 
 export async function insertGatewayToken({ sql }: WriteTx, row: GatewayTokenRow): Promise<void> {
