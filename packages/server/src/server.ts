@@ -16,7 +16,12 @@ import { secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/content/index.ts'
 import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
-import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
+import {
+  createRemovedDevices,
+  createCheckIns,
+  createStoppedDevices,
+  createTokenAllowance,
+} from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
 import {
   createAccountChanges,
@@ -256,6 +261,7 @@ async function createApp(
     health,
     refusals: createRefusalLimiter(clock),
     callerLog,
+    deviceTokens: createTokenAllowance(clock),
     accountChanges: createAccountChanges(clock),
     registryChanges: createRegistryChanges(clock),
     pairingPaces: createPairingPaces(),

@@ -35,4 +35,5 @@ export type DeviceRefusal =
   | 'changes_too_often'
   | 'check_ins_waiting'
   | 'reports_too_often'
+  | 'tokens_too_often'
   | 'identity_shared'

@@ -74,6 +74,7 @@ export interface App extends Ports {
   readonly health: Health
   readonly refusals: RefusalLimiter
   readonly callerLog: CallerLog
+  readonly deviceTokens: TokenAllowance
   readonly accountChanges: AccountChanges
   readonly registryChanges: RegistryChanges
   readonly pairingPaces: PairingPaces
@@ -219,6 +220,12 @@ export interface CallerLog {
   /** `caller` is whose allowance the line is of; `anyone` where no caller is known. */
   warn(caller: string, event: string, fields?: LogFields): void
   error(caller: string, event: string, fields?: LogFields): void
+}
+
+/** How many access tokens each device may fetch. */
+export interface TokenAllowance {
+  /** Throws `tokens_too_often`. */
+  spend(device: string): void
 }
 
 export interface RefusalLimiter {

@@ -35,7 +35,10 @@ import { policyOf } from '../fleets/index.ts'
 import { anyone } from '../worker/index.ts'
 import { requireSignature } from './device-keys.ts'
 
-type Deps = Pick<App, 'callerLog' | 'db' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'>
+type Deps = Pick<
+  App,
+  'callerLog' | 'db' | 'deviceTokens' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'
+>
 
 export interface Registration {
   readonly publicKey: PublicKey
@@ -110,8 +113,8 @@ export async function registerDevice(
 }
 
 /**
- * Throws `device_removed`, `identity_shared` or one of the codes `assertion_…`. Refusals are logged
- * with the device and the reason, within an allowance.
+ * Throws `device_removed`, `identity_shared`, `tokens_too_often` or one of the codes `assertion_…`.
+ * Refusals are logged with the device and the reason, within an allowance.
  */
 export async function issueAccessToken(
   app: Deps,
@@ -158,6 +161,8 @@ async function acceptAssertion(
       'two machines use the identity of this device: an operator must decide which one it is',
     )
   }
+  // Only the key of the device spends its allowance, so that no stranger keeps it from a token.
+  app.deviceTokens.spend(deviceId)
   const { clockOffsetSeconds } = verified
   const before = device.clockOffsetSeconds
   const isMoved =

@@ -113,6 +113,34 @@ test('V4 a registration without possession of the key is refused', async () => {
   await assert.rejects(register(client, key, forged), refused('proof_invalid'))
 })
 
+test('O1 attack: a device that fetches tokens without end is told to wait, leaves a bounded number of rows, and holds up nobody', async () => {
+  const [wild, quiet] = [await generateSigner('ed25519'), await generateSigner('ed25519')]
+  const key = await makeProvisioningKey(client, 2)
+  const { deviceId } = await register(client, key, wild)
+  const { deviceId: neighbour } = await register(client, key, quiet)
+  const fetchToken = async (signer: Signer, id: string, by: TestClient) => {
+    const assertion = await makeAssertion(signer, id, server.url)
+    await by.api.call(createDeviceToken, { body: { assertion } })
+  }
+  const begun = performance.now()
+  let refusedCount = 0
+  for (let i = 0; i < 200; i++) {
+    try {
+      await fetchToken(wild, deviceId, i % 2 === 0 ? client : other)
+    } catch (error) {
+      refused('tokens_too_often')(error)
+      refusedCount += 1
+    }
+  }
+  const minutes = Math.ceil((performance.now() - begun) / 60_000)
+  assert.ok(refusedCount >= 200 - 2 * (60 + minutes), String(refusedCount))
+  const [row] = await db.reader.sql<{ count: number }[]>`
+    select count(*) as count from assertion_ids where device = ${deviceId}`
+  assert.equal(row!.count, 200 - refusedCount)
+  await fetchToken(quiet, neighbour, client)
+  await fetchToken(quiet, neighbour, other)
+})
+
 test('V4 a revoked provisioning key makes no further device', async () => {
   const key = await makeProvisioningKey(client, 3)
   const provisioningKeyId = `provisioning_${key.split('_')[1]}`
