@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { judgeFailures } from './judgement.ts'
 import type { WaveChanges } from './rollout.fixture.ts'
 import { gate, rolloutOf, secondsOn, startAt } from './rollout.fixture.ts'
@@ -90,4 +91,23 @@ test('D4 after it was resumed the same failures do not stop it again, a further 
   assert.equal(judgeFailures(resumed, now), null)
   const wave = { ...resumed.waves[0]!, failedCount: 2 }
   assert.equal(judgeFailures({ ...resumed, waves: [wave] }, now)?.state, 'paused')
+})
+
+test('D4 attack: however many devices are added that call themselves healthy, no failure is hidden from the error budget or from safe mode (property)', () => {
+  const figures = fc.record({
+    failedCount: fc.integer({ min: 1, max: 50 }),
+    failuresMax: fc.option(fc.nat(50)),
+    added: fc.nat(1_000_000),
+  })
+  fc.assert(
+    fc.property(figures, fc.boolean(), ({ failedCount, failuresMax, added }, safeMode) => {
+      const policy = { ...gated({}), failuresMax, safeMode }
+      const wave = { membersCount: failedCount + added, healthyCount: added, failedCount }
+      const code = judgeFailures(rolloutOf(policy, {}, wave), now)?.stopCode ?? null
+      if (safeMode) assert.equal(code, 'safe_mode')
+      else if (failuresMax !== null && failedCount > failuresMax) assert.equal(code, 'error_budget')
+      // A share is thinned out, which the budget is there for.
+      else if (failedCount / (failedCount + added) < 0.05) assert.equal(code, null)
+    }),
+  )
 })
