@@ -99,6 +99,23 @@ function markFrom(manifests: Manifests, starts: Iterable<Digest>): Set<Digest> {
   return marked
 }
 
+/**
+ * Throws when a manifest that a signed release needs is not among those of the store: a list that
+ * leaves something out must not cost the release its content.
+ */
+function requireListed(manifests: Manifests, roots: Iterable<Digest>): void {
+  for (const digest of markFrom(manifests, roots)) {
+    const manifest = manifests.get(digest)
+    if (manifest === undefined || manifest === 'damaged' || !manifest.isIndex) continue
+    const lost = manifest.named.find((child) => !manifests.has(child))
+    if (lost === undefined) continue
+    throw new Refusal<StoreRefusal>(
+      'root_unreadable',
+      `the store does not list manifest ${lost}, which the index ${digest} of a signed release needs: nothing that it needs was removed`,
+    )
+  }
+}
+
 async function markNeeded(
   store: RegistryStore,
   graph: Graph,
@@ -115,6 +132,7 @@ async function markNeeded(
     }
     const present = starts.filter((digest) => manifests.has(digest))
     for (const digest of present) missing.delete(digest)
+    requireListed(manifests, present)
     needed.set(repository, markFrom(manifests, [...tagged, ...present]))
   }
   const [first] = missing
@@ -131,8 +149,8 @@ async function markNeeded(
  * Removes what neither a tag nor a signed release needs, directly or through indexes and referrers,
  * and what nobody used within the grace time; blobs go only when no manifest of their repository
  * names them. Safe while others push, and after being killed at any moment. Throws
- * `Refusal<StoreRefusal>`: `root_unreadable` or `content_damaged`, having removed nothing, when it
- * cannot see what is needed.
+ * `Refusal<StoreRefusal>`: `root_unreadable` or `content_damaged`, having removed nothing that is
+ * needed, when it cannot see what is.
  */
 export async function collectGarbage(
   store: RegistryStore,
@@ -150,7 +168,9 @@ export async function collectGarbage(
 
   const named = new Map<string, Set<Digest>>()
   const content = new Set<Digest>()
-  for (const [repository, manifests] of await readGraph(store)) {
+  const after = await readGraph(store)
+  await markNeeded(store, after, await options.roots())
+  for (const [repository, manifests] of after) {
     const blobs = new Set<Digest>()
     for (const [digest, manifest] of manifests) {
       content.add(digest)

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { seededRandom } from '@seaworthy/std/random'
-import { ManualClock } from '@seaworthy/std/time'
+import { hourMs, ManualClock } from '@seaworthy/std/time'
 import { Refusal } from '@seaworthy/std/refusal'
 import { putBytes, storeContent } from '../content.ts'
 import type { Descriptor } from '../manifests.ts'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
-import { isNeededByRelease } from './collect.ts'
+import { collectGarbage, isNeededByRelease } from './collect.ts'
 import type { RegistryStore, StoredManifest } from './index.ts'
 import { createMemoryStore } from './memory.ts'
 import { testRegistryStore } from './store.suite.ts'
@@ -74,4 +75,42 @@ test('B10 a manifest has only so many attached, and room again when some are del
   await store.putManifest('a', attached(7, subject.descriptor))
   await store.deleteManifest('a', attached(8, subject.descriptor).digest)
   await store.putManifest('a', another)
+})
+
+test('O1 attack: a store whose lists leave manifests out, at whichever moment, costs no signed release its content (property)', async () => {
+  const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
+  const store = createMemoryStore({ clock, random: seededRandom(7) })
+  await putBytes(storeContent(store, 'a'), emptyBytes, mediaTypes.empty)
+  const children = [attached(1), attached(2)]
+  for (const child of children) await store.putManifest('a', child)
+  const index = encodeManifest({
+    kind: 'index',
+    mediaType: mediaTypes.index,
+    manifests: children.map(({ descriptor }) => descriptor),
+    annotations: {},
+  })
+  const root = index.descriptor.digest
+  await store.putManifest('a', { bytes: index.bytes, mediaType: mediaTypes.index, digest: root })
+  clock.advance(48 * hourMs)
+  const all = [root, ...children.map(({ digest }) => digest)]
+  const leftOut = fc.array(fc.subarray(all), { minLength: 1, maxLength: 3 })
+  await fc.assert(
+    fc.asyncProperty(leftOut, async (pages) => {
+      const lists = [...pages]
+      const lying: RegistryStore = {
+        ...store,
+        async listManifests(repository) {
+          const hidden = lists.shift() ?? []
+          return (await store.listManifests(repository)).filter((one) => !hidden.includes(one))
+        },
+      }
+      const options = { roots: async () => [root], clock, graceMs: hourMs }
+      await collectGarbage(lying, options).catch((error: unknown) => {
+        assert.ok(error instanceof Refusal && error.code === 'root_unreadable', String(error))
+      })
+      for (const digest of all) assert.ok(await store.peekManifest('a', digest), digest)
+      assert.ok(await store.statBlob('a', emptyDescriptor.digest))
+      clock.advance(48 * hourMs)
+    }),
+  )
 })

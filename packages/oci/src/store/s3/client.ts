@@ -226,7 +226,7 @@ export function createS3Client(
             changedAt: new Date(xmlText(entry, 'LastModified') ?? Number.NaN),
           }
         }
-        token = xmlText(xml, 'NextContinuationToken')
+        token = nextPage(xml, token)
       } while (token !== undefined)
     },
     async listFolders(below) {
@@ -251,7 +251,7 @@ export function createS3Client(
           if (key?.startsWith(`${prefix}${below}`))
             found.push(key.slice(prefix.length + below.length))
         }
-        token = xmlText(xml, 'NextContinuationToken')
+        token = nextPage(xml, token)
       } while (token !== undefined)
       return found
     },
@@ -337,6 +337,22 @@ function readEtag(response: HttpResponse): string {
   const etag = response.headers['etag']
   if (etag !== undefined && etag.length <= 200) return etag
   throw new ObjectStoreError('unsupported', 'the object store answered without an ETag')
+}
+
+/**
+ * The token of the page after this one. Throws for an answer that is no whole page of a list: what
+ * a list leaves out looks as if it were gone, and garbage collection would remove what belongs to
+ * it.
+ */
+function nextPage(xml: string, token: string | undefined): string | undefined {
+  const next = xmlText(xml, 'NextContinuationToken')
+  const isPage = xmlElements(xml, 'ListBucketResult').length === 1
+  const hasMore = xmlText(xml, 'IsTruncated') === 'true'
+  if (isPage && (hasMore ? next !== undefined && next !== token : next === undefined)) return next
+  throw new ObjectStoreError(
+    'failed',
+    'the object store answered a list that is cut short, or whose next page cannot be asked for',
+  )
 }
 
 function requireText(xml: string, name: string): string {

@@ -201,6 +201,34 @@ describe('S3 faults', { skip: lacksObjectStore() }, () => {
     assert.equal(digestOf(await get(store, digest)), digest)
   })
 
+  it('O1 attack: a list that is cut short, has no next page, the same one for ever, or is none at all is an error, and nothing looks as if it were gone', async () => {
+    const location = server.newLocation()
+    const whole = await open(server.ports.transport, location)
+    await put(whole, utf8Encode('kept'))
+    const forged: ((xml: string) => string)[] = [
+      (xml) => xml.slice(0, xml.length / 2),
+      () => '',
+      () => '<html>Welcome</html>',
+      () => '<Error><Code>InternalError</Code></Error>',
+      (xml) => xml.replace('<IsTruncated>false<', '<IsTruncated>true<'),
+      () =>
+        '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken></ListBucketResult>',
+    ]
+    for (const forge of forged) {
+      const lying: Transport = async (request) => {
+        const response = await server.ports.transport(request)
+        if (!request.url.includes('list-type=2') || response.status !== 200) return response
+        const text = new TextDecoder().decode(await readAll(response.body))
+        const { 'content-length': _, ...headers } = response.headers
+        return { ...response, headers, body: respond(forge(text)) }
+      }
+      const store = await open(lying, location)
+      await assert.rejects(store.listRepositories(), hasFault('failed'), String(forge))
+      await assert.rejects(store.listManifests('product'), hasFault('failed'), String(forge))
+    }
+    assert.deepEqual(await whole.listRepositories(), ['product'])
+  })
+
   it('keeps two parts of an upload in memory at most', async () => {
     let sending = 0
     let sendingMax = 0
