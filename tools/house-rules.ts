@@ -7,6 +7,7 @@ import { decisionRules } from './decision-rules.ts'
 import { fileRules } from './file-rules.ts'
 import { importRules } from './import-rules.ts'
 import { inputRules } from './input-rules.ts'
+import { listRule } from './list-rules.ts'
 import { logRule } from './log-rules.ts'
 import { portRules } from './port-rules.ts'
 import { programRules } from './program-rules.ts'
@@ -22,6 +23,7 @@ export const houseRules: readonly Rule[] = [
   ...decisionRules,
   ...fileRules,
   ...inputRules,
+  listRule,
   logRule,
   ...portRules,
   ...programRules,

@@ -222,7 +222,7 @@ export async function setCountsAs(
   await sql`update people set counts_as = ${principal} where id = ${id}`
 }
 
-/** People who may sign in and count as somebody else. */
+/** People who may sign in and count as somebody else: at most all people. */
 export async function listCountedAs({
   sql,
 }: ReadTx): Promise<{ readonly id: string; readonly name: string }[]> {

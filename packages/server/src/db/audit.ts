@@ -60,7 +60,10 @@ export async function placeEntries(
   if (rows.count !== ids.length) throw new Error('an audit entry was placed twice')
 }
 
-/** Entries by their place in the log, from `firstIndex` up to but without `endIndex`. */
+/**
+ * Entries by their place in the log, from `firstIndex` up to but without `endIndex`. At most as
+ * many as the range is long.
+ */
 export async function readEntries(
   { sql }: ReadTx,
   firstIndex: number,

@@ -206,7 +206,7 @@ export async function storeReports(
  * Stores signed reports; repeating one that is already stored changes nothing. Answers the devices
  * that repeated one, and those whose sequence number was used before, for another report or for one
  * that was deleted since. The lock on the device keeps `retention.ts` from deleting reports at the
- * same moment.
+ * same moment. At most one answer for each report.
  */
 export async function writeSignedReports(
   { sql }: WriteTx,

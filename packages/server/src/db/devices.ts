@@ -241,7 +241,10 @@ export async function isRemovedKey({ sql }: ReadTx, keyId: string): Promise<bool
   return rows.length > 0
 }
 
-/** Devices removed within the last `withinMs`, by the clock that `removed_at` was taken from. */
+/**
+ * Devices removed within the last `withinMs`, by the clock that `removed_at` was taken from. At
+ * most one for each device that people have removed in that time.
+ */
 export async function listRemovedDevices({ sql }: ReadTx, withinMs: number): Promise<string[]> {
   const rows = await sql<{ device: string }[]>`
     select device from removed_devices

@@ -72,6 +72,7 @@ export async function listFleets(
     order by name limit ${page.limit}`
 }
 
+/** All fleets, for the table in memory: at most as many as people have created. */
 export async function listAllFleets({ sql }: ReadTx): Promise<FleetRow[]> {
   return sql<FleetRow[]>`select ${columns(sql)} from fleets`
 }

@@ -67,7 +67,7 @@ export async function getForeignDevice(
   return row
 }
 
-/** Finds many devices in one look-up; their order is not defined. */
+/** Finds many devices in one look-up; their order is not defined. At most one for each id. */
 export function listForeignDevices(
   { sql }: ReadTx,
   devices: readonly string[],
@@ -86,7 +86,10 @@ export async function getMembership(
   return row
 }
 
-/** Finds many devices in one look-up, each only among those that its gateway registered. */
+/**
+ * Finds many devices in one look-up, each only among those that its gateway registered. At most one
+ * for each name.
+ */
 export function listDevicesBehind(
   { sql }: ReadTx,
   names: readonly { readonly gateway: string; readonly externalId: string }[],

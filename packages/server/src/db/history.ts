@@ -45,7 +45,7 @@ export async function insertRolloutSamples(
   }
 }
 
-/** The newest sample of each rollout. */
+/** The newest sample of each rollout. At most one for each of the given rollouts. */
 export async function listNewestRolloutSamples(
   { sql }: ReadTx,
   rollouts: readonly string[],
@@ -68,7 +68,10 @@ export async function listRolloutSamples(
     ) s where back % greatest(1, ceil(total::numeric / ${max}))::bigint = 0 order by at`
 }
 
-/** Which versions run in a fleet now. */
+/**
+ * Which versions run in a fleet now. At most one for each device of the fleet, which signs what it
+ * runs.
+ */
 export async function countVersions(
   { sql }: ReadTx,
   fleet: string,

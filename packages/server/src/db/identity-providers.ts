@@ -40,6 +40,7 @@ const identityColumns = (sql: ReadTx['sql']) => sql`
   i.provider, i.subject, i.person_id as "personId", i.account, i.created_at as "createdAt",
   i.last_used_at as "lastUsedAt"`
 
+/** Lists all of them, at most as many as people with the right have set up. */
 export async function listIdentityProviders({ sql }: ReadTx): Promise<IdentityProviderRow[]> {
   return sql<IdentityProviderRow[]>`
     select ${columns(sql)} from identity_providers order by name`
@@ -95,7 +96,7 @@ export async function findIdentity(
   return row
 }
 
-/** The identities of a person with what their providers are called. */
+/** A person's identities and what their providers are called, at most one for each provider. */
 export async function listIdentities(
   { sql }: ReadTx,
   personId: string,
@@ -106,7 +107,7 @@ export async function listIdentities(
     where i.person_id = ${personId} order by i.provider`
 }
 
-/** Lists the people who can sign in by the provider. */
+/** Lists the people who can sign in by the provider: at most all people. */
 export async function listPeopleOf({ sql }: ReadTx, provider: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select person_id as id from identities where provider = ${provider} order by 1`

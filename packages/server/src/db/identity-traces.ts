@@ -12,7 +12,10 @@ interface TraceRow {
   readonly sharedSince: Date | null
 }
 
-/** Reads the traces of devices that are locked, so that nobody else writes them. */
+/**
+ * Reads the traces of devices that are locked, so that nobody else writes them. At most one for
+ * each device.
+ */
 export async function readTraces(
   { sql }: WriteTx,
   devices: readonly string[],
@@ -53,6 +56,7 @@ export async function settleSharedIdentity({ sql }: WriteTx, device: string): Pr
 
 /**
  * Devices that get no token, because their identity is shared and their fleet stops such devices.
+ * At most one for each device of such a fleet.
  */
 export async function listStoppedDevices({ sql }: ReadTx): Promise<string[]> {
   const rows = await sql<{ device: string }[]>`

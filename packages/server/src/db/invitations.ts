@@ -80,7 +80,10 @@ export async function revokeInvitation({ sql }: RightsTx, id: string, now: Date)
   return rows.count === 1
 }
 
-/** Open invitations to the person, whoever made them. */
+/**
+ * Open invitations to the person, whoever made them. At most as many as people with the right to
+ * invite have made.
+ */
 export async function listInvitationsTo(
   { sql }: ReadTx,
   personId: string,
@@ -90,7 +93,10 @@ export async function listInvitationsTo(
     where person_id = ${personId} and used_at is null and revoked_at is null`
 }
 
-/** Open invitations that one of them made. */
+/**
+ * Open invitations that one of them made. At most as many as people with the right to invite have
+ * made.
+ */
 export async function listInvitationsOf(
   { sql }: ReadTx,
   makers: readonly string[],

@@ -22,7 +22,10 @@ export async function getMetadata(
   return row?.bytes
 }
 
-/** The newest version of every role, and every version of the root, oldest first. */
+/**
+ * The newest version of every role, and every version of the root, oldest first. At most one for
+ * each role, and one for each root that holders have signed.
+ */
 export async function listCurrentMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
   return sql<MetadataRow[]>`
     select role, version, bytes, published_at as "publishedAt" from tuf_metadata m
@@ -30,7 +33,7 @@ export async function listCurrentMetadata({ sql }: ReadTx): Promise<MetadataRow[
     order by role, version`
 }
 
-/** Every version of every role. */
+/** Every version of every role. At most as many as were ever signed; only a backup reads them. */
 export async function listAllMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
   return sql<MetadataRow[]>`select role, version, bytes from tuf_metadata order by role, version`
 }

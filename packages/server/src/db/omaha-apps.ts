@@ -17,6 +17,7 @@ export async function writeOmahaApp({ sql }: WriteTx, row: OmahaAppRow): Promise
   await sql`select pg_notify('omaha_apps', '')`
 }
 
+/** All of them, for the table in memory: at most one for each product. */
 export async function listOmahaApps({ sql }: ReadTx): Promise<OmahaAppRow[]> {
   return sql<OmahaAppRow[]>`
     select product, app_id as "appId", changed_at as "changedAt", changed_by as "changedBy"

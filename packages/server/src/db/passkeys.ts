@@ -32,6 +32,10 @@ export async function findPasskey(
   return row
 }
 
+/**
+ * Lists those of a person: at most one for each change of their account that its allowance lets
+ * through (`account-changes.ts`).
+ */
 export async function listPasskeys({ sql }: ReadTx, personId: string): Promise<PasskeyRow[]> {
   return sql<PasskeyRow[]>`
     select ${columns(sql)} from passkeys where person_id = ${personId} order by id`

@@ -74,7 +74,10 @@ export async function useTotpStep(
   return rows.count === 1
 }
 
-/** The roles that need a passkey, or `undefined` where nobody has set them. */
+/**
+ * The roles that need a passkey, or `undefined` where nobody has set them. At most one for each
+ * role.
+ */
 export async function readPasskeyRoles({ sql }: ReadTx): Promise<Role[] | undefined> {
   const [row] = await sql<{ roles: Role[] }[]>`
     select passkey_roles as roles from sign_in_policy`

@@ -81,7 +81,7 @@ export async function listProposalSizes(
     order by id desc limit ${page.limit}`
 }
 
-/** Those of `ids` that there are, newest first. */
+/** Those of `ids` that there are, newest first. At most one for each id. */
 export async function getProposals(
   { sql }: ReadTx,
   ids: readonly string[],
@@ -92,7 +92,7 @@ export async function getProposals(
 
 /**
  * How many proposals are open: those that `actor` submitted, and those that change each of
- * `products`, where a top-level role stands for itself.
+ * `products`, where a top-level role stands for itself. At most one for each of the given products.
  */
 export async function countOpenProposals(
   { sql }: ReadTx,

@@ -64,7 +64,10 @@ export async function listProvisioningKeys(
     order by id limit ${page.limit}`
 }
 
-/** Keys that one of them made and that still register devices, with their fleets. */
+/**
+ * Keys that one of them made and that still register devices, with their fleets. At most as many as
+ * people with the right have made, and none beyond its lifetime.
+ */
 export async function listProvisioningKeysOf(
   { sql }: ReadTx,
   makers: readonly string[],

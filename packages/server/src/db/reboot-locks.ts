@@ -108,6 +108,9 @@ export async function deleteLock({ sql }: WriteTx, id: string): Promise<boolean>
   return rows.count === 1
 }
 
+/**
+ * The slots of a device: at most one by its credential and two by its id and name, in each fleet.
+ */
 export async function listLocksOfDevice({ sql }: ReadTx, device: string): Promise<RebootLockRow[]> {
   return sql<RebootLockRow[]>`
     select ${columns(sql)} from reboot_locks l where l.device = ${device} order by l.fleet`
@@ -159,6 +162,7 @@ export async function listAllLocks({ sql }: ReadTx): Promise<RebootLockWithDevic
   return sql<RebootLockWithDevice[]>`${withDevice(sql)} order by l.id`
 }
 
+/** Who holds a slot: at most as many as all fleets have slots. */
 export async function listHoldersOfAll({
   sql,
 }: ReadTx): Promise<Pick<RebootLockRow, 'fleet' | 'kind' | 'holder'>[]> {

@@ -22,6 +22,7 @@ export async function insertFileHashes(
     on conflict (digest) do nothing`
 }
 
+/** Lists what is known of them, at most one for each digest. */
 export async function listFileHashes(
   { sql }: ReadTx,
   digests: readonly string[],

@@ -52,6 +52,7 @@ export async function listReleases(
     order by created_at desc, version desc limit ${page.limit}`
 }
 
+/** Lists them, at most one for each release that builders have registered. */
 export async function listReleaseDigests({
   sql,
 }: ReadTx): Promise<{ product: string; digest: string }[]> {

@@ -34,7 +34,9 @@ export async function countTagged(
   return row!.count
 }
 
-/** The update of each device of the range that has one. */
+/**
+ * The update of each device of the range that has one. At most one for each device of the range.
+ */
 export async function listMembersWithUpdates(
   { sql }: ReadTx,
   range: { rollout: string; after: string; upTo: string },
@@ -47,7 +49,7 @@ export async function listMembersWithUpdates(
 
 /**
  * The time at which each of the rollouts was last counted; a rollout with a wave that was never
- * counted is left out.
+ * counted is left out. At most one for each of the rollouts.
  */
 export async function listMembersCounted(
   { sql }: ReadTx,

@@ -50,7 +50,7 @@ export async function getRollout(tx: ReadTx, id: string): Promise<Rollout | unde
   return (await withWaves(tx, rows))[0]
 }
 
-/** Those of the given rollouts that exist. */
+/** Those of the given rollouts that exist. At most one for each id. */
 export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -58,7 +58,10 @@ export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<R
   return withWaves(tx, rows)
 }
 
-/** Rollouts that may still change: active, paused, or ended with updates under way. */
+/**
+ * Rollouts that may still change: active, paused, or ended with updates under way. At most as many
+ * as people have begun and not ended.
+ */
 export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -66,7 +69,7 @@ export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
   return withWaves(tx, rows)
 }
 
-/** The unsettled rollouts of one fleet. */
+/** The unsettled rollouts of one fleet. At most as many as people have begun and not ended. */
 export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -74,7 +77,10 @@ export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promis
   return withWaves(tx, rows)
 }
 
-/** The unsettled rollouts, and those that ended at or after `since`. */
+/**
+ * The unsettled rollouts, and those that ended at or after `since`. At most as many as people have
+ * begun since, or not ended.
+ */
 export async function listRecentRollouts(tx: ReadTx, since: Date): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
@@ -108,7 +114,8 @@ export async function listRollouts(
 }
 
 /**
- * Locks those of the given rollouts that exist, in the order of their ids, as every caller does.
+ * Locks those of the given rollouts that exist, in the order of their ids, as every caller does. At
+ * most one for each id.
  */
 export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise<Rollout[]> {
   if (ids.length === 0) return []
@@ -121,7 +128,7 @@ export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise
 
 /**
  * Locks the unsettled rollouts of a fleet, and the given rollout if it is one of the others of the
- * fleet.
+ * fleet. At most as many as people have begun and not ended, and the given one.
  */
 export async function lockFleetRollouts(
   tx: WriteTx,

@@ -13,7 +13,7 @@ export async function readSecret(
   return row
 }
 
-/** All versions of a secret, still sealed, oldest first. */
+/** All versions of a secret, still sealed, oldest first. At most as many as operators have made. */
 export async function listSecretVersions(
   { sql }: ReadTx,
   name: string,

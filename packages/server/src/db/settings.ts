@@ -49,7 +49,10 @@ export async function setConfigVersion(
   await sql`update fleets set config_version = ${version} where name = ${fleet}`
 }
 
-/** The settings of the whole fleet and, where a device is named, its own. */
+/**
+ * The settings of the whole fleet and, where a device is named, its own. At most as many as a fleet
+ * and a device may have (`measureSettings`).
+ */
 export async function listSettings(
   { sql }: ReadTx,
   { fleet, device }: SettingScope,
@@ -96,7 +99,7 @@ export async function measureSettings(
   return row
 }
 
-/** Those of the ids that are devices of the fleet now. */
+/** Those of the ids that are devices of the fleet now. At most one for each id. */
 export async function findFleetDevices(
   { sql }: ReadTx,
   fleet: string,
@@ -132,7 +135,10 @@ export interface DeviceSetting {
   readonly sealed: Uint8Array | null
 }
 
-/** What a device gets, its own settings first; a secret that is not sealed to it is left out. */
+/**
+ * What a device gets, its own settings first; a secret that is not sealed to it is left out. At
+ * most as many as a fleet and a device may have (`measureSettings`).
+ */
 export async function listDeviceSettings(
   { sql }: ReadTx,
   { fleet, device }: { readonly fleet: string; readonly device: string },

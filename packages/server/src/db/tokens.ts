@@ -100,7 +100,8 @@ export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<num
 /**
  * The maker, and the tokens that go back to it at however many removes: a token that was refreshed,
  * or made by another token, is its maker's too. A token stands for its whole line, however long
- * that is: the walk takes one step for each token that was made, none for one that was traded.
+ * that is: the walk takes one step for each token that was made, none for one that was traded. At
+ * most one for each trade that the allowances of these tokens have let through.
  */
 export async function listMakers({ sql }: ReadTx, maker: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
@@ -116,7 +117,7 @@ export async function listMakers({ sql }: ReadTx, maker: string): Promise<string
   return rows.map(({ id }) => id)
 }
 
-/** Those of the tokens that still work. */
+/** Those of the tokens that still work. At most one for each id. */
 export async function listWorkingTokens(
   { sql }: ReadTx,
   ids: readonly string[],

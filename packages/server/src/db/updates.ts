@@ -12,7 +12,9 @@ const columns = (sql: ReadTx['sql']) => sql`
   u.offered_sequence as "offeredSequence", u.has_started as "hasStarted", u.changed_at as "changedAt",
   u.deadline_at as "deadlineAt", u.ended_at as "endedAt"`
 
-/** Lists the updates of the given devices in the given rollouts. */
+/**
+ * Lists the updates of the given devices in the given rollouts. At most one for each pair of them.
+ */
 export async function listUpdates(
   { sql }: ReadTx,
   wanted: { rollouts: readonly string[]; devices: readonly string[] },
@@ -23,7 +25,10 @@ export async function listUpdates(
       and u.device = any(${sql.array([...wanted.devices], textOid)})`
 }
 
-/** A device's updates that have not ended. */
+/**
+ * A device's updates that have not ended. At most one for each rollout that people have begun and
+ * not ended.
+ */
 export async function listOpenUpdates({ sql }: ReadTx, device: string): Promise<Update[]> {
   return sql<Update[]>`
     select ${columns(sql)} from updates u where u.device = ${device} and u.ended_at is null`
@@ -45,7 +50,7 @@ export async function listOverdueUpdates(
 
 /**
  * The fleet and the stored copy of the updates of those of the devices that still exist. The copies
- * are locked in the order of the devices' ids.
+ * are locked in the order of the devices' ids. At most one for each device.
  */
 export async function lockDeviceUpdates(
   { sql }: WriteTx,
