@@ -7,7 +7,7 @@ import { placeOf, thresholdOf } from './place.ts'
 import type { CheckInFacts, HeldBack, Rate, Rollout, RolloutPolicy, Windows } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
 import type { EndedUpdate, LostUpdate } from './update-states.ts'
-import { hasEnded } from './update-states.ts'
+import { hasEnded, isGivenUp } from './update-states.ts'
 import { hasReached, isOutOfReach } from './updates.ts'
 import { isWindowOpen } from './windows.ts'
 import type { Zones } from './zones.ts'
@@ -88,8 +88,8 @@ export function admitIdle(
   }
   const wave = update?.wave ?? waveOf(rollout, facts)
   if (wave === null) return refused('not_taking_part')
-  const failed = update?.state === 'superseded' ? null : update
-  if (update !== null && failed === null && roomOf(rollout, wave) === 0) {
+  const failed = update === null || isGivenUp(update) ? null : update
+  if (update?.state === 'superseded' && roomOf(rollout, wave) === 0) {
     return refused('not_taking_part')
   }
   if (failed !== null && failed.attempt >= policy.attempts.max) {
@@ -173,7 +173,8 @@ function isFirst({ firstPlace }: Rollout, place: number): boolean {
 }
 
 /**
- * The earliest instant, in milliseconds since 1970, at which an attempt may follow a failed one.
+ * The earliest instant, in milliseconds since 1970, at which an attempt may follow one that ended
+ * without the release running.
  */
 export function retryMs(rollout: Rollout, update: Pick<LostUpdate, 'endedAt'>): number {
   return (update.endedAt?.getTime() ?? 0) + rollout.policy.attempts.waitSeconds * 1000

@@ -1,10 +1,14 @@
-/** What a device's fetcher can do to a rollout without the device's key: random histories. */
+/**
+ * What a device's fetcher can do to a rollout without the device's key, and what the device can do
+ * with it: random histories.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Statement } from '../devices/statements.ts'
-import { judgeSigned, judgeUnsigned } from '../devices/statements.ts'
+import { judgeSigned, judgeUnsigned, wordOf } from '../devices/statements.ts'
 import { rankRollouts } from './decision.ts'
+import { createMemberCounter } from './members.ts'
 import {
   factsOf,
   fleetOf,
@@ -14,9 +18,10 @@ import {
   runs,
   secondsOn,
 } from './rollout.fixture.ts'
-import type { Rollout, Update } from './rollout.ts'
+import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { settleRollouts } from './settle.ts'
-import { readActivity } from './update-states.ts'
+import { counterOf, readActivity } from './update-states.ts'
+import { contradictionOf } from './wave-counts.ts'
 import { createZones } from './zones.ts'
 
 const releases = [releaseOf(1), releaseOf(2)]
@@ -122,5 +127,90 @@ test('D4 D8 attack: whatever a fetcher forges, repeats or replays without the ke
       }
     }),
     { numRuns: 1500, interruptAfterTimeLimit: 60_000 },
+  )
+})
+
+/** What a device can sign of itself: counters below, at and above that of the release. */
+const anyWord = fc.record({
+  counter: fc.integer({ min: 0, max: 4 }),
+  running: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 4 }),
+  floor: fc.integer({ min: 0, max: 3 }),
+  update: fc.nat(updates.length - 1),
+  /** Seconds until it signs the next one. */
+  after: fc.constantFrom(1, 30, 61, 7300),
+  isCount: fc.boolean(),
+})
+
+test('D3 D8 attack: whatever one device signs about itself, it takes no more offers than it has attempts, and holds up no gate (property)', () => {
+  const zones = createZones()
+  const honest = factsOf({ deviceId: 'device_b' })
+  const silence = { afterMs: null, since: null }
+  fc.assert(
+    fc.property(
+      fc.array(anyWord, { minLength: 2, maxLength: 30, size: 'max' }),
+      fc.record({ max: fc.integer({ min: 1, max: 3 }), waitSeconds: fc.constantFrom(0, 60) }),
+      (words, attempts) => {
+        const limits = { attempts, perPeriod: { updatesMax: attempts.max + 1, seconds: 1e6 } }
+        let rollout: Rollout = rolloutOf(limits, {}, { membersCount: 2 })
+        const rows = new Map<string, readonly Update[]>()
+        const offered: Update[] = []
+        const ended: Update[] = []
+        const take = (said: CheckInFacts, second: number) => {
+          const facts = { ...said, updates: rows.get(said.deviceId) ?? [] }
+          const situation = {
+            ...{ fleet: fleetOf(), releases, zones, now: secondsOn(second) },
+            rollouts: rankRollouts([rollout], releases),
+          }
+          const settled = settleRollouts(situation, [facts])
+          rollout = settled.rollouts[0] ?? rollout
+          rows.set(facts.deviceId, settled.updates.get(facts.deviceId)!)
+          for (const { after, deviceId } of settled.changes) {
+            if (deviceId === honest.deviceId) continue
+            if (after.state !== 'offered') ended.push(after)
+            else {
+              const last = ended.at(-1)
+              const waitedMs = after.offeredAt.getTime() - (last?.endedAt?.getTime() ?? -Infinity)
+              assert.ok(waitedMs >= attempts.waitSeconds * 1000, 'offered again too soon')
+              offered.push(after)
+            }
+          }
+          return settled.answers.get(facts.deviceId)
+        }
+        let second = 1
+        for (const [i, { counter, running, floor, update, after, isCount }] of words.entries()) {
+          const sequence = i + 10
+          const said = factsOf({
+            ...{ sequence, floor, committedCounter: counter },
+            running: running === null ? null : runs(running),
+            activity: readActivity(updates[update]!, wordOf(sequence)),
+          })
+          take(said, second)
+          assert.ok(offered.length <= attempts.max, `${offered.length} offers to one device`)
+          assert.equal(contradictionOf(rollout), null)
+          const own = rows.get(said.deviceId)![0]
+          const { offeredCount, waitingCount, ...of } = rollout.waves[0]!
+          assert.equal(offeredCount, own === undefined ? 0 : 1)
+          if (own !== undefined) assert.equal(of[counterOf(own.state)], 1, own.state)
+          // The device itself, once for each of its attempts, and the other one.
+          assert.ok(waitingCount! <= 2 + attempts.max, `${waitingCount} devices wait`)
+          if (isCount) {
+            const members = createMemberCounter(rollout, releases[1]!, silence, secondsOn(second))
+            const heardAt = secondsOn(second)
+            members.add({ ...said, heardAt, update: own ?? null })
+            members.add({ ...honest, heardAt, update: null })
+            const { waves, firstPlace } = members.counts()
+            const isOwn = own !== undefined && own.code === 'newer'
+            if (isOwn) assert.equal(waves[0]!.waiting, 1, 'a gate waits for a device that has left')
+            const counted = { waitingCount: waves[0]!.waiting, movedSinceCount: 0 }
+            const wave = { ...rollout.waves[0]!, ...counted }
+            rollout = { ...rollout, firstPlace, waves: [wave] }
+          }
+          second += after
+        }
+        const answer = take(honest, second)
+        assert.equal(answer?.reason, 'rollout', 'one device took what was left for another')
+      },
+    ),
+    { numRuns: 500, interruptAfterTimeLimit: 60_000 },
   )
 })

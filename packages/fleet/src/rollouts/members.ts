@@ -9,6 +9,7 @@ import type { Silence } from './hearing.ts'
 import { isSilent } from './hearing.ts'
 import { placeOf } from './place.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { isGivenUp } from './update-states.ts'
 import { isOutOfReach } from './updates.ts'
 
 /** One device of the fleet, with its update in the rollout if there is one. */
@@ -19,7 +20,7 @@ export type MemberFacts = Pick<
   readonly activity: Pick<CheckInFacts['activity'], 'state'>
   /** When the device was last heard from, or registered where it never was. */
   readonly heardAt: Date
-  readonly update: Pick<Update, 'wave' | 'state'> | null
+  readonly update: Pick<Update, 'wave' | 'state' | 'code'> | null
 }
 
 export interface MemberCounts {
@@ -35,8 +36,9 @@ export interface MemberCounter {
 
 /**
  * A device of the fleet waits if it could run the release, takes part and has no update; one whose
- * update was superseded waits for another offer in its wave. A wave by count has room for as many
- * as its count leaves, and devices that are heard from ask first.
+ * update was given up waits for another offer in its wave. One that said that it had gone beyond
+ * the release has left the wave, whatever it says later: no gate waits for it. A wave by count has
+ * room for as many as its count leaves, and devices that are heard from ask first.
  */
 export function createMemberCounter(
   rollout: Rollout,
@@ -64,8 +66,9 @@ export function createMemberCounter(
   return {
     add(device) {
       const { update, deviceId } = device
-      if (update !== null && update.state !== 'superseded') {
-        return note(deviceId, update.wave, false)
+      if (update !== null && !isGivenUp(update)) {
+        if (update.state !== 'superseded') note(deviceId, update.wave, false)
+        return
       }
       if (!takesPart(rollout, release, device)) return
       const isHeard = !isSilent(silence, device.heardAt, now)

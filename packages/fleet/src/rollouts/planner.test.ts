@@ -165,9 +165,13 @@ test('D3 who belongs to which wave, and how many', () => {
   // A device that has an update waits no longer, unless it was superseded.
   const offered = progress(rollout, 0, { offeredCount: 5, supersededCount: 1 })
   const states = count(offered, (i) =>
-    i < 5 ? { update: { wave: 0, state: i === 0 ? 'superseded' : 'committed' } } : {},
+    i < 5 ? { update: { wave: 0, state: i === 0 ? 'superseded' : 'committed', code: null } } : {},
   )
   assert.deepEqual([states[0], states[1]], [1, 0])
+  // A device that once said that it was beyond the release is not waited for any more.
+  const canaries = (code: string) =>
+    count(rollout, (i) => (i === 0 ? { update: { wave: 1, state: 'superseded', code } } : {}))[1]
+  assert.deepEqual([canaries('overtaken'), canaries('newer')], [3, 2])
   const back = count({ ...rollout, fromSha256: runs(2).sha256 }, (i) =>
     i < 10 ? { running: runs(2) } : {},
   )

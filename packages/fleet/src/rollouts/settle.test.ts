@@ -14,7 +14,7 @@ import type { CheckInFacts, Rollout, RolloutPolicy, Update } from './rollout.ts'
 import type { UpdateChange } from './settle.ts'
 import { endUpdates, settleRollouts } from './settle.ts'
 import { approveWave, createRollout, pause, resume } from './transitions.ts'
-import { readActivity, counterOf, isUnderWay } from './update-states.ts'
+import { readActivity, counterOf, isGivenUp, isUnderWay } from './update-states.ts'
 import { contradictionOf } from './wave-counts.ts'
 import { isWindowOpen } from './windows.ts'
 import { explain } from './why.ts'
@@ -39,6 +39,7 @@ interface Action {
     | 'leave'
     | 'join'
     | 'go-beyond'
+    | 'go-back'
     | 'outage'
   readonly pick: number
   readonly devices: readonly number[]
@@ -140,6 +141,7 @@ const anyAction: fc.Arbitrary<Action> = fc.record({
     { weight: 1, arbitrary: fc.constant('leave' as const) },
     { weight: 1, arbitrary: fc.constant('join' as const) },
     { weight: 1, arbitrary: fc.constant('go-beyond' as const) },
+    { weight: 2, arbitrary: fc.constant('go-back' as const) },
     { weight: 1, arbitrary: fc.constant('outage' as const) },
     { weight: 2, arbitrary: fc.constant('time-outs' as const) },
     { weight: 1, arbitrary: fc.constant('pause' as const) },
@@ -256,8 +258,9 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       const inWave = of.filter((u) => u.wave === after.wave && u.state !== 'superseded').length
       assert.ok(inWave <= members.count, 'more than the count')
     }
-    assert.ok(after.attempt <= policy.attempts.max || before?.state === 'superseded', 'attempts')
-    if (before !== null && before.state !== 'superseded') {
+    const isTaken = before !== null && isGivenUp(before)
+    assert.ok(after.attempt <= policy.attempts.max || isTaken, 'attempts')
+    if (before !== null && !isTaken) {
       const waitedMs = at.getTime() - before.endedAt!.getTime()
       assert.ok(waitedMs >= policy.attempts.waitSeconds * 1000, 'too soon after a failure')
     }
@@ -289,7 +292,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       ({ facts: { deviceId, tags, committedCounter }, heardAt }): Counted[] => {
         const [row] = rowsOf((u) => u.rolloutId === id && u.deviceId === deviceId)
         if (committedCounter > rollout.counter) return []
-        if (row !== undefined && row.state !== 'superseded') return []
+        if (row !== undefined && !isGivenUp(row)) return []
         const first = policy.waves.findIndex(({ members }) =>
           members.kind === 'tag'
             ? tags[members.key] === members.value
@@ -423,6 +426,21 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
         }
         return
       }
+      case 'go-back':
+        // Devices that have gone beyond say under their keys that they run the first release again.
+        for (const index of asking) {
+          const device = devices[index]!
+          if (device.facts.committedCounter !== releases.length) continue
+          device.wanted = null
+          device.facts = {
+            ...device.facts,
+            sequence: device.facts.sequence + 1,
+            running: { product: 'acme', sha256: releaseOf(1).sha256, counter: 1 },
+            committedCounter: 1,
+            activity: { state: 'idle', sha256: null, code: null },
+          }
+        }
+        return
       case 'count':
         rollouts.set(rollout.id, count(rollout))
         return

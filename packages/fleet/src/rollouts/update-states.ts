@@ -66,6 +66,15 @@ export function canBeSuperseded(update: Pick<Update, 'state' | 'code'>): boolean
   return state === 'offered' || state === 'downloading' || isWaitingForRestart(update)
 }
 
+/**
+ * Whether the update was given up for a reason that is not the device's: it uses up no attempt, and
+ * the device waits for another offer. A device that says itself that it has gone beyond the release
+ * has used its attempt, or it could have offers without end by saying so and taking it back.
+ */
+export function isGivenUp({ state, code }: Pick<Update, 'state' | 'code'>): boolean {
+  return state === 'superseded' && code !== 'newer'
+}
+
 type Counter = 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount'
 
 /** Which counter of its wave an update in that state is in. */

@@ -40,9 +40,9 @@ export async function countTagged(
 export async function listMembersWithUpdates(
   { sql }: ReadTx,
   range: { rollout: string; after: string; upTo: string },
-): Promise<Map<string, Pick<Update, 'wave' | 'state'>>> {
-  const rows = await sql<(Pick<Update, 'wave' | 'state'> & { device: string })[]>`
-    select device, wave, state from updates
+): Promise<Map<string, Pick<Update, 'wave' | 'state' | 'code'>>> {
+  const rows = await sql<(Pick<Update, 'wave' | 'state' | 'code'> & { device: string })[]>`
+    select device, wave, state, code from updates
     where rollout = ${range.rollout} and device > ${range.after} and device <= ${range.upTo}`
   return new Map(rows.map(({ device, ...update }) => [device, update]))
 }
