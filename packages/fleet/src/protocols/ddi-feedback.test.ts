@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DdiAction, Execution, Feedback, Result } from './ddi-feedback.ts'
-import { applyCancelFeedback, applyFeedback, executions, isCancelOverdue } from './ddi-feedback.ts'
+import {
+  applyCancelFeedback,
+  applyFeedback,
+  applyInstalled,
+  executions,
+  isCancelOverdue,
+} from './ddi-feedback.ts'
 
 const at = new Date('2026-11-22T00:00:00Z')
 const now = new Date('2026-11-22T01:00:00Z')
@@ -124,4 +130,17 @@ test('a code of the client becomes a code of ours', () => {
   assert.equal(code(12), 'ddi_12')
   assert.equal(code(-3), 'ddi_-3')
   assert.equal(code(null), 'ddi_failure')
+})
+
+test('D7 attack: a client that names another release as installed does not make its failure forgotten', () => {
+  const running = { product: 'acme', version: '1.0', sha256: 'a'.repeat(64), counter: 1 }
+  for (const state of ['failed', 'rolled_back'] as const) {
+    const other = { state, sha256: 'b'.repeat(64), code: 'ddi_1' }
+    assert.deepEqual(applyInstalled(other, running), { update: other, running })
+    // It runs the very release now: that it failed before says nothing any more.
+    const same = { ...other, sha256: running.sha256 }
+    assert.deepEqual(applyInstalled(same, running).update, { state: 'idle' })
+  }
+  const busy = { state: 'installing', sha256: 'b'.repeat(64) } as const
+  assert.deepEqual(applyInstalled(busy, running).update, { state: 'idle' })
 })

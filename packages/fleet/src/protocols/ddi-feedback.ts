@@ -4,7 +4,8 @@
  */
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { FleetPolicy } from '../fleets/index.ts'
-import type { ReportChange } from './report.ts'
+import { isToldFailure } from '../rollouts/update-ends.ts'
+import type { ReportChange, ReportedUpdate, RunningRelease } from './report.ts'
 
 export type DdiActionState = 'running' | 'canceling' | 'finished' | 'failed' | 'canceled'
 
@@ -106,6 +107,15 @@ export function applyCancelFeedback(action: DdiAction, feedback: Feedback, now: 
   return finished === 'failure'
     ? close(noted, 'failed', failed(action, feedback), now)
     : close(noted, 'canceled', stopped, now)
+}
+
+/**
+ * Takes what the client says that it runs. The failure of another release stays known: a client
+ * that names an older one after each failure would otherwise be offered the same one without end.
+ */
+export function applyInstalled(update: ReportedUpdate, running: RunningRelease): ReportChange {
+  const isKept = isToldFailure(update) && update.sha256 !== running.sha256
+  return { update: isKept ? update : { state: 'idle' }, running }
 }
 
 const stopped: ReportChange = { update: { state: 'idle' } }

@@ -1,9 +1,5 @@
-/**
- * When a release cannot be shown to a device of another protocol, and what such a device's state
- * counts as.
- */
-import type { FleetPolicy } from '../fleets/index.ts'
-import type { CheckInFacts, HeldBack } from '../rollouts/rollout.ts'
+/** When a release cannot be shown to a device of another protocol. */
+import type { HeldBack } from '../rollouts/rollout.ts'
 import type { DdiAction } from './ddi-feedback.ts'
 
 /**
@@ -23,15 +19,4 @@ export function heldBackBy(action: Pick<DdiAction, 'state' | 'sha256'> | null): 
   if (action === null) return null
   const exceptSha256 = action.state === 'running' ? action.sha256 : null
   return { reason: 'cancel_pending', exceptSha256 }
-}
-
-/**
- * Nobody counts attempts in a fleet that follows its channel, so a failed update counts as rolled
- * back there: otherwise it would be offered again for ever.
- */
-export function activityOf(
-  { follow }: Pick<FleetPolicy, 'follow'>,
-  state: CheckInFacts['activity']['state'],
-): CheckInFacts['activity']['state'] {
-  return follow === 'newest' && state === 'failed' ? 'rolled_back' : state
 }

@@ -5,6 +5,7 @@
 export {
   applyCancelFeedback,
   applyFeedback,
+  applyInstalled,
   detailsMax,
   endUnanswered,
   executions,
@@ -20,7 +21,7 @@ export type {
   Feedback,
   Result,
 } from './ddi-feedback.ts'
-export { activityOf, heldBackBy, noRestart, notAsked } from './held-back.ts'
+export { heldBackBy, noRestart, notAsked } from './held-back.ts'
 export { readStatement } from './omaha-events.ts'
 export type { OmahaEvent, OmahaStatement } from './omaha-events.ts'
 export { changeReport } from './report.ts'

@@ -214,3 +214,28 @@ test('D3 when nothing can be settled the device is answered no more than it was 
   assert.equal(meanwhile([rolloutTo(2)], begun), '1.2.0')
   assert.equal(meanwhile([rolloutTo(3), emergency(4)], { updates: [under(3)] }), '1.3.0')
 })
+
+test('D2 D7 attack: a release that failed is offered again nowhere without end to a device that counts no attempts', () => {
+  const { version, sha256, counter } = releaseOf(4)
+  const failed = { activity: works('failed', 4, 'ddi_1') }
+  const baseline = { version, sha256, counter }
+  const ways = [{ follow: 'newest' }, { follow: 'newest', pinnedVersion: version }, { baseline }]
+  for (const way of ways as Partial<FleetPolicy>[]) {
+    const answer = decide([], { ...failed, countsAttempts: false }, way)
+    assert.deepEqual(answer, [null, 'rolled_back_before'])
+    // Our own agents count for themselves, and try what failed for a passing cause again.
+    assert.equal(decide([], failed, way)[0], version)
+    const other = { activity: works('failed', 3), countsAttempts: false }
+    assert.equal(decide([], other, way)[0], version)
+  }
+  // A rollout counts: its policy says how often.
+  const rollout = rolloutTo(4)
+  const attempts = (max: number) => ({
+    ...rollout,
+    policy: { ...rollout.policy, attempts: { max, waitSeconds: 0 } },
+  })
+  const updates = [under(4, { state: 'failed', endedAt: secondsOn(1) })]
+  const facts = { ...failed, updates, countsAttempts: false }
+  assert.deepEqual(decide([attempts(2)], facts, { baseline }), ['grant', 'rollout_4'])
+  assert.deepEqual(decide([attempts(1)], facts, { baseline }), [null, 'attempts_used_up'])
+})

@@ -206,14 +206,19 @@ function isGoingBackFrom(rollout: Rollout, sha256: string): boolean {
   return rollout.fromSha256 === sha256 && (rollout.state === 'active' || rollout.state === 'paused')
 }
 
+/**
+ * Where nobody counts attempts, a failed update counts as rolled back: otherwise it would be
+ * offered again for ever.
+ */
 function chooseNewest(
   facts: CheckInFacts,
   fleet: FleetPolicy,
   releases: readonly ReleaseFacts[],
 ): FleetAnswer {
-  const { state, sha256 } = facts.activity
-  const { running, committedCounter, floor, platform, hardware } = facts
-  const update = { state, sha256: sha256 ?? undefined }
+  const { activity, running, committedCounter, floor, platform, hardware } = facts
+  const isOver = activity.state === 'failed' && !facts.countsAttempts
+  const state = isOver ? 'rolled_back' : activity.state
+  const update = { state, sha256: activity.sha256 ?? undefined }
   const report = { running, committedCounter, floor, update, platform, hardware }
   return { ...chooseAssignment(report, fleet, releases), rolloutId: null }
 }

@@ -105,6 +105,7 @@ export function factsOf(changes: Partial<CheckInFacts> = {}): CheckInFacts {
     committedCounter: 1,
     floor: 1,
     activity: { state: 'idle', sha256: null, code: null },
+    countsAttempts: true,
     sequence: 5,
     heldBack: null,
     updates: [],

@@ -310,6 +310,11 @@ export interface CheckInFacts {
   readonly committedCounter: number
   readonly floor: number
   readonly activity: Activity
+  /**
+   * Whether the device counts by itself how often a release fails, as ours do. Outside of rollouts,
+   * nobody else does.
+   */
+  readonly countsAttempts: boolean
   /** The number of the newest statement that the device has signed. */
   readonly sequence: number
   readonly heldBack: HeldBack | null

@@ -190,6 +190,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       floor: 1,
       activity: { state: 'idle', sha256: null, code: null },
       sequence: 1,
+      countsAttempts: true,
       heldBack: null,
       updates: [],
     },

@@ -2,7 +2,7 @@
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { wordOf } from '@seaworthy/fleet/devices'
-import { activityOf, heldBackBy, noRestart } from '@seaworthy/fleet/protocols'
+import { heldBackBy, noRestart } from '@seaworthy/fleet/protocols'
 import type {
   CheckInFacts,
   Heard,
@@ -55,7 +55,7 @@ export async function explainDevice(
       devices: [device.id],
     })
     const releases = app.releases.of(fleet)
-    const facts = factsOf(device, fleet, heldBack, updates)
+    const facts = factsOf(device, heldBack, updates)
     const situation = { fleet, rollouts: rankRollouts(rollouts, releases), releases, zones, now }
     const why = explain(facts, situation, asked.timeZone, await readHeard(tx, device))
     return viewWhy(device.id, why)
@@ -86,7 +86,7 @@ export async function explainRollout(
       throw new Refusal<DeviceRefusal>('device_not_found', message)
     }
     const updates = await listUpdates(tx, { rollouts: [rollout.id], devices: [device.id] })
-    const facts = factsOf(device, fleet, heldBack, updates)
+    const facts = factsOf(device, heldBack, updates)
     const releases = app.releases.of(fleet)
     const situation = { fleet, releases, zones, now }
     const heard = await readHeard(tx, device)
@@ -138,7 +138,6 @@ async function readHeldBack(
 /** The facts that its next check-in would have, if the device said the same again. */
 function factsOf(
   device: DeviceWithState,
-  fleet: FleetRow,
   heldBack: HeldBack | null,
   updates: readonly Update[],
 ): CheckInFacts {
@@ -154,10 +153,8 @@ function factsOf(
     committedCounter: report?.committedCounter ?? 0,
     floor: report?.floor ?? 0,
     // What is stored was judged when it came.
-    activity: readActivity(
-      { ...report?.update, state: device.protocol === 'agent' ? state : activityOf(fleet, state) },
-      wordOf(sequence),
-    ),
+    activity: readActivity({ ...report?.update, state }, wordOf(sequence)),
+    countsAttempts: device.protocol === 'agent',
     sequence,
     heldBack,
     updates,

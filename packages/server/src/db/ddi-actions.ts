@@ -50,7 +50,13 @@ export async function getOpenDdiAction(
   return row
 }
 
-/** Makes the action the device's open one; answers `undefined` when the device has one already. */
+/** How many of its last actions a device keeps, besides the last one that ended well. */
+const actionsKept = 50
+
+/**
+ * Makes the action the device's open one, and drops the oldest; answers `undefined` when the device
+ * has an open one already.
+ */
 export async function insertDdiAction(
   { sql }: WriteTx,
   action: Pick<
@@ -59,16 +65,23 @@ export async function insertDdiAction(
   >,
 ): Promise<DdiActionRow | undefined> {
   const [row] = await sql<DdiActionRow[]>`
-    insert into ddi_actions (device, id, product, version, sha256, counter, rollout, attempt, state, created_at, changed_at)
+    with made as (insert into ddi_actions
+      (device, id, product, version, sha256, counter, rollout, attempt, state, created_at, changed_at)
     select d.id, coalesce((select max(a.id) from ddi_actions a where a.device = d.id), 0) + 1, ${action.product},
       ${action.version}, ${action.sha256}, ${action.counter}, ${action.rollout},
-      case when ${action.rollout}::text is null then null else 1 + (
-        select count(*) from ddi_actions a where a.device = d.id and a.rollout = ${action.rollout}) end,
+      case when ${action.rollout}::text is null then null else 1 + coalesce((
+        select max(a.attempt) from ddi_actions a where a.device = d.id and a.rollout = ${action.rollout}), 0) end,
       'running', ${action.createdAt}, ${action.createdAt}
     from devices d where d.id = ${action.device}
       and not exists (select 1 from ddi_actions a where a.device = d.id and a.closed_at is null)
     on conflict do nothing
-    returning ${columns(sql)}`
+    returning ${columns(sql)}), dropped as (
+      delete from ddi_actions a using made m
+      where a.device = m.device and a.id <= m.id - ${actionsKept}::integer and a.closed_at is not null
+        and a.id is distinct from (
+          select max(f.id) from ddi_actions f where f.device = m.device and f.state = 'finished')
+    )
+    select * from made`
   return row
 }
 

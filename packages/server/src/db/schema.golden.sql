@@ -552,6 +552,7 @@ CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (devi
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
 CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
 CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE INDEX ddi_actions_finished ON public.ddi_actions USING btree (device, id) WHERE (state = 'finished'::text)
 CREATE UNIQUE INDEX ddi_actions_open ON public.ddi_actions USING btree (device) WHERE (closed_at IS NULL)
 CREATE UNIQUE INDEX ddi_actions_pkey ON public.ddi_actions USING btree (device, id)
 CREATE UNIQUE INDEX device_reports_pkey ON public.device_reports USING btree (device, sequence)

@@ -23,6 +23,7 @@ export function factsOf(
     committedCounter,
     floor,
     activity: readActivity(update, stored.saidSequence),
+    countsAttempts: true,
     sequence,
     heldBack: null,
     updates: parseUpdates(stored.updates),

@@ -7,7 +7,7 @@ import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import { wordOf } from '@seaworthy/fleet/devices'
 import type { ReportChange } from '@seaworthy/fleet/protocols'
-import { activityOf, changeReport } from '@seaworthy/fleet/protocols'
+import { changeReport } from '@seaworthy/fleet/protocols'
 import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
 import { readActivity } from '@seaworthy/fleet/rollouts'
 import { hexEncode } from '@seaworthy/std/bytes'
@@ -199,18 +199,13 @@ export async function decideForeign(
   now: Date,
 ): Promise<{ answer: Answer; fleet: FleetPolicy }> {
   const fleet = await policyOf(app, state.fleet)
-  const facts = factsOf(state, fleet, heldBack, now)
+  const facts = factsOf(state, heldBack, now)
   const answer = await decideFor(app, facts, fleet, now)
   app.metrics.decisions.add(1, answer.reason)
   return { answer, fleet }
 }
 
-function factsOf(
-  state: ForeignState,
-  fleet: FleetPolicy,
-  heldBack: HeldBack | null,
-  now: Date,
-): CheckInFacts {
+function factsOf(state: ForeignState, heldBack: HeldBack | null, now: Date): CheckInFacts {
   const { update, running, committedCounter, floor, sequence } =
     state.report ?? firstReport(state, now)
   return {
@@ -226,7 +221,8 @@ function factsOf(
     committedCounter,
     floor,
     // Such a device has no key: it is known by its secret, and its word counts as it is.
-    activity: readActivity({ ...update, state: activityOf(fleet, update.state) }, wordOf(sequence)),
+    activity: readActivity(update, wordOf(sequence)),
+    countsAttempts: false,
     sequence,
     heldBack,
     updates: parseUpdates(state.updates),

@@ -108,6 +108,7 @@ async function inFleet(
         floor: 1,
         activity: { state: 'idle', sha256: null, code: null },
         sequence: 1,
+        countsAttempts: true,
         heldBack: null,
         ...changes,
       })

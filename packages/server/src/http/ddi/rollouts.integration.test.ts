@@ -13,6 +13,7 @@ import { abortRollout, createRollout, showRollout } from '@seaworthy/api/rollout
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
+import { insertDdiAction, listDdiActions, writeDdiAction } from '../../db/ddi-actions.ts'
 import type { AddedController } from '../../testing/controllers.ts'
 import { addController, awaitAction, pollAction, said } from '../../testing/controllers.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
@@ -369,4 +370,43 @@ test('D7 a limit of updates in flight holds for DDI devices, and why says so', a
   assert.equal(next.filter((action) => action !== undefined).length, 1)
   const rollout = await client.api.call(showRollout, { params: { rolloutId } })
   assert.deepEqual([rollout.waves[0]?.healthyCount, rollout.waves[0]?.inFlightCount], [1, 1])
+})
+
+test('O1 D7 attack: one token that fails the baseline again and again gets no second action, and a device keeps its last ones alone', async () => {
+  const { fleet, units } = await makeFleet('well')
+  const rolloutId = await begin(fleet, '2.0')
+  const action = await awaitAction(units[0]!)
+  await tell(units[0]!, `/deploymentBase/${action}`, 'closed', 'success')
+  await waitUntil('2.0 is the baseline', async () => {
+    const { state } = await client.api.call(showRollout, { params: { rolloutId } })
+    return state === 'finished'
+  })
+  const ill = await addController(client, 'ill', fleet)
+  const id = await awaitAction(ill)
+  const details = Array.from({ length: 20 }, () => 'x'.repeat(512))
+  assert.equal(await tell(ill, `/deploymentBase/${id}`, 'closed', 'failure', { details }), 200)
+  assert.equal(await pollAction(ill), undefined)
+  const installed = await ill.send('PUT', '/installedBase', { name: 'acme', version: '1.0' })
+  assert.equal(installed.status, 201)
+  assert.equal(await pollAction(ill), undefined)
+  const why = await client.api.call(explainDevice, { params: { deviceId: ill.deviceId } })
+  assert.equal(why.code, 'rolled_back_before')
+  const db = server.openDatabase()
+  try {
+    const device = ill.deviceId
+    const facts = { device, product: 'acme', version: '2.0', sha256: '0'.repeat(64), counter: 1 }
+    for (let i = 0; i < 60; i += 1) {
+      await db.write(async (tx) => {
+        const now = await tx.now()
+        const made = await insertDdiAction(tx, { ...facts, rollout: null, createdAt: now })
+        const state = i === 2 ? 'finished' : 'failed'
+        await writeDdiAction(tx, { ...made!, state, closedAt: now })
+      })
+    }
+    const ids = (await listDdiActions(db.reader, device, 1000)).map((row) => row.id)
+    // The last fifty, and the last that ended well: its client has a link to it.
+    assert.deepEqual(ids, [...Array.from({ length: 50 }, (_, i) => id + 60 - i), id + 3])
+  } finally {
+    await db.close()
+  }
 })

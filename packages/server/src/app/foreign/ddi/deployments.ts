@@ -8,6 +8,7 @@ import type { Effect, Feedback } from '@seaworthy/fleet/protocols'
 import {
   applyCancelFeedback,
   applyFeedback,
+  applyInstalled,
   heldBackBy,
   notAsked,
   statusesMax,
@@ -264,7 +265,8 @@ export async function takeInstalled(
     if (release === undefined) return undefined
     const { product, version, sha256, counter } = release
     const running = { product, version, sha256, counter }
-    return storeChange(tx, state, { update: { state: 'idle' }, running }, now)
+    const update = state.report?.update ?? { state: 'idle' }
+    return storeChange(tx, state, applyInstalled(update, running), now)
   })
   if (changed === undefined) return false
   await settleChange(app, changed, now)
