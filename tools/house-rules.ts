@@ -8,6 +8,7 @@ import { fileRules } from './file-rules.ts'
 import { importRules } from './import-rules.ts'
 import { inputRules } from './input-rules.ts'
 import { listRule } from './list-rules.ts'
+import { lineRule } from './line-rules.ts'
 import { logRule } from './log-rules.ts'
 import { portRules } from './port-rules.ts'
 import { programRules } from './program-rules.ts'
@@ -24,6 +25,7 @@ export const houseRules: readonly Rule[] = [
   ...fileRules,
   ...inputRules,
   listRule,
+  lineRule,
   logRule,
   ...portRules,
   ...programRules,

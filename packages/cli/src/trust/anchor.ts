@@ -83,12 +83,11 @@ export async function anchorRoot(input: AnchorInput): Promise<string | undefined
   if (anchor === undefined) return undefined
   await keepAnchor(context, input.folder, anchor)
   if (expected === undefined) {
-    context.warn(
-      context.paint.yellow(
-        `WARNING: trust on first use: root sha256:${anchor.digest}\n` +
-          'Nobody vouched for it yet. Compare this digest with the people who hold the root keys, by telephone or in person.',
-      ),
-    )
+    for (const line of [
+      `WARNING: trust on first use: root sha256:${anchor.digest}`,
+      'Nobody vouched for it yet. Compare this digest with the people who hold the root keys, by telephone or in person.',
+    ])
+      context.warn(context.paint.yellow(line))
   }
   return anchor.digest
 }

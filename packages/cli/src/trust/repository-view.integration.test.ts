@@ -60,7 +60,10 @@ test('the first root seen is taken loudly, remembered, and all roles below it ar
   const view = await openRepository(context, session)
   const digest = hash('sha256', repository.anchor, 'hex')
   assert.equal(view.anchor?.digest, digest)
-  assert.match(ports.err.text, new RegExp(`WARNING: trust on first use: root sha256:${digest}`))
+  assert.match(
+    ports.err.text,
+    new RegExp(`^WARNING: trust on first use: root sha256:${digest}\nNobody vouched for it yet\\.`),
+  )
   assert.deepEqual([...view.current.roles.keys()].toSorted(), ['targets', 'web', 'web.stable'])
   ports.err.text = ''
   await repository.rotateKeys('root', 3, 2)

@@ -81,7 +81,8 @@ export async function goBack(
  * nothing.
  */
 function withoutWaiting(options: BackOptions): PolicyOptions {
-  if (options.policy !== undefined) return options
+  // All are taken here: a run that continues an earlier one may need fewer, which is no mistake.
+  if (options.policy !== undefined) return { ...options }
   return { waves: [{ kind: 'percent', percent: 100 }], bake: [0], ...options }
 }
 
