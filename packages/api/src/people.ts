@@ -43,6 +43,16 @@ export const personView = z.object({
 })
 export type PersonView = z.output<typeof personView>
 
+/**
+ * What a person has handed out that stays when they are disabled, because devices in the field use
+ * it: at most the first 100 of each. The tokens of foreign devices stay too; who made them stands
+ * in the audit log.
+ */
+const stayingFields = {
+  fleetLockKeys: z.array(z.object({ id: idField('fleetlock'), fleet: nameField })).max(100),
+  gatewayTokens: z.array(z.object({ id: idField('gateway'), fleet: nameField })).max(100),
+}
+
 const personParams = z.strictObject({ personId: idField('person') })
 
 export const listPeople = defineRoute({
@@ -89,9 +99,10 @@ export const disablePerson = defineRoute({
   path: '/v1/people/:personId/disable',
   auth: 'actor',
   stepUp: true,
-  summary: 'Disable a person: their sessions and the tokens that they made end at once.',
+  summary:
+    'Disable a person: their sessions and the tokens that they made end at once. Credentials that devices in the field use stay: those that are known are named.',
   params: personParams,
-  reply: personView,
+  reply: personView.extend({ stays: z.object(stayingFields) }),
 })
 
 export const enablePerson = defineRoute({

@@ -10,6 +10,7 @@ import {
   setPerson,
 } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
+import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { collect, oneOf } from '../options.ts'
@@ -145,8 +146,26 @@ async function disable(context: Context, personId: string): Promise<void> {
   await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
   await withSession(context, async ({ client }) => {
     const person = await client.call(disablePerson, { params: { personId } })
-    context.show(person, () => [`${harmless(person.name)} can no longer sign in.`])
+    context.show(person, () => [
+      `${harmless(person.name)} can no longer sign in.`,
+      ...describeStaying(person.stays),
+    ])
   })
+}
+
+type Disabled = ReplyOf<typeof disablePerson>
+
+/** What they may have kept a copy of, and how each is ended. */
+function describeStaying({ fleetLockKeys, gatewayTokens }: Disabled['stays']): string[] {
+  const ways = [
+    ...fleetLockKeys.map(({ id, fleet }) => [id, fleet, 'reboot-lock key revoke'] as const),
+    ...gatewayTokens.map(({ id, fleet }) => [id, fleet, 'gateway-token revoke'] as const),
+  ]
+  return [
+    'What devices in the field use goes on working: devices, and the tokens of foreign devices (`seaworthy log verify --entries` says who made them).',
+    ...(ways.length === 0 ? [] : ['These they made themselves, or their tokens did. To end one:']),
+    ...ways.map(([id, fleet, way]) => `  seaworthy ${way} ${id}   (fleet ${fleet})`),
+  ]
 }
 
 async function enable(context: Context, personId: string): Promise<void> {

@@ -230,6 +230,17 @@ export async function revokeGatewayToken(
   return true
 }
 
+/** The first tokens that these have made, and that still work. */
+export async function listGatewayTokensOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+  limit: number,
+): Promise<Pick<GatewayTokenRow, 'id' | 'fleet'>[]> {
+  return sql<Pick<GatewayTokenRow, 'id' | 'fleet'>[]>`
+    select id, fleet from gateway_tokens
+    where created_by = any(${[...makers]}) and revoked_at is null order by id limit ${limit}`
+}
+
 export async function listGatewayTokens(
   { sql }: ReadTx,
   page: { fleet: string; after: string; limit: number },

@@ -211,6 +211,17 @@ export async function listFleetLockKeys(
     order by id limit ${page.limit}`
 }
 
+/** The first keys that these have made, and that still work. */
+export async function listFleetLockKeysOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+  limit: number,
+): Promise<Pick<FleetLockKeyRow, 'id' | 'fleet'>[]> {
+  return sql<Pick<FleetLockKeyRow, 'id' | 'fleet'>[]>`
+    select id, fleet from fleetlock_keys
+    where created_by = any(${[...makers]}) and revoked_at is null order by id limit ${limit}`
+}
+
 export async function revokeFleetLockKey(
   { sql }: WriteTx,
   id: string,

@@ -33,10 +33,10 @@ export const personEndpoints: readonly Endpoint[] = [
     disablePerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
     async (_app, tx, { actor, params }) => {
-      const { person, ended } = await people.disablePerson(tx, actor, params.personId)
+      const { person, ended, stays } = await people.disablePerson(tx, actor, params.personId)
       const { endedSessions, ...handedOut } = ended
       return {
-        reply: people.viewPerson(person),
+        reply: { ...people.viewPerson(person), stays },
         detail: { endedSessions, ...detailOf(handedOut) },
       }
     },

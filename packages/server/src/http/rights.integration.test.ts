@@ -25,6 +25,7 @@ import { listGrants } from '@seaworthy/api/grants'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { permissionsOf } from '@seaworthy/fleet/access'
 import type { ProblemError } from '@seaworthy/api/problems'
+import { createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
 import { showSession, signOut } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
@@ -325,7 +326,18 @@ test('A4 attack: a disabled person goes on by what their tokens and keys have ha
     })
   const keys = [await makesKey(mallory.browser.api), await makesKey(client.as(token))]
   const good = await makesKey(owner.api)
-  await owner.api.call(disablePerson, { params: { personId: mallory.id } })
+  const inFleet = { params: { fleet: 'shops' } }
+  await owner.api.call(createFleetLockKey, inFleet)
+  const lock = await client.as(token).call(createFleetLockKey, inFleet)
+  const gateway = await mallory.browser.api.call(createGatewayToken, {
+    ...inFleet,
+    body: { uses: 5, platform: 'linux/amd64' },
+  })
+  const { stays } = await owner.api.call(disablePerson, { params: { personId: mallory.id } })
+  assert.deepEqual(stays, {
+    fleetLockKeys: [{ id: lock.view.id, fleet: 'shops' }],
+    gatewayTokens: [{ id: gateway.view.id, fleet: 'shops' }],
+  })
   await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
   for (const { key } of keys) await assert.rejects(addDevice(client, server.url, key))
   await addDevice(client, server.url, good.key)

@@ -8,10 +8,12 @@
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
 import type { ReadTx } from '../../db/connection.ts'
+import { listGatewayTokensOf } from '../../db/foreign-devices.ts'
 import { listInvitationsOf, revokeInvitation } from '../../db/invitations.ts'
 import type { RightsTx } from '../../db/people.ts'
 import { getPerson } from '../../db/people.ts'
 import { listProvisioningKeysOf, revokeProvisioningKey } from '../../db/provisioning-keys.ts'
+import { listFleetLockKeysOf } from '../../db/reboot-locks.ts'
 import { findHeir, listMakers, listWorkingTokens, revokeToken } from '../../db/tokens.ts'
 
 export interface EndedWithMaker {
@@ -43,6 +45,22 @@ export async function endHandedOut(
     endedTokens: tokens.map(({ id }) => id),
     endedInvitations: invitations.map(({ id }) => id),
     endedProvisioningKeys: keys.map(({ id }) => id),
+  }
+}
+
+interface StaysOfMaker {
+  readonly fleetLockKeys: { id: string; fleet: string }[]
+  readonly gatewayTokens: { id: string; fleet: string }[]
+}
+
+const stayingMax = 100
+
+/** What the maker has handed out, at however many removes, that a person must end one by one. */
+export async function listStaying(tx: ReadTx, maker: string): Promise<StaysOfMaker> {
+  const makers = await listMakers(tx, maker)
+  return {
+    fleetLockKeys: await listFleetLockKeysOf(tx, makers, stayingMax),
+    gatewayTokens: await listGatewayTokensOf(tx, makers, stayingMax),
   }
 }
 

@@ -11,7 +11,7 @@ import * as db from '../../db/people.ts'
 import type { ListedPerson, PersonRow, RightsTx } from '../../db/people.ts'
 import { endSessionsBegunBy, endSessionsOf } from '../../db/sessions.ts'
 import type { Actor, Current, EndedWithMaker } from '../access/index.ts'
-import { endHandedOut, findMaker, grantOf } from '../access/index.ts'
+import { endHandedOut, findMaker, grantOf, listStaying } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { otherFactors, passkeyRoles } from './sign-in-policy.ts'
@@ -150,14 +150,18 @@ export async function changeGrant(
 }
 
 /**
- * Ends the person's sessions, what they have handed out, and the invitations to them. Throws
- * `person_not_found`, `out_of_scope`, `owner_last`.
+ * Ends the person's sessions, what they have handed out, and the invitations to them, and names
+ * what of it stays. Throws `person_not_found`, `out_of_scope`, `owner_last`.
  */
 export async function disablePerson(
   tx: RightsTx,
   actor: Current,
   id: string,
-): Promise<{ person: ListedPerson; ended: Omit<EndedWithPerson, 'endedPasskeys'> }> {
+): Promise<{
+  person: ListedPerson
+  ended: Omit<EndedWithPerson, 'endedPasskeys'>
+  stays: Awaited<ReturnType<typeof listStaying>>
+}> {
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -166,7 +170,8 @@ export async function disablePerson(
   await db.updatePerson(tx, after)
   const endedSessions = await endSessionsOf(tx, id, now)
   await endInvitationsTo(tx, id, now)
-  return { person: after, ended: { endedSessions, ...(await endHandedOut(tx, id, null, now)) } }
+  const ended = { endedSessions, ...(await endHandedOut(tx, id, null, now)) }
+  return { person: after, ended, stays: await listStaying(tx, id) }
 }
 
 /** Throws `person_not_found`, `out_of_scope`. */
