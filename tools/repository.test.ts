@@ -289,3 +289,16 @@ test('CONTRIBUTING.md names no file that is not there', () => {
     [],
   )
 })
+
+test('docs/ARCHITECTURE.md lists every room of the server, in order', () => {
+  const listed = /^\*\*The rooms of the server\.\*\*[^:]*?subject: ([^.]*)\./m.exec(
+    readText('docs/ARCHITECTURE.md'),
+  )
+  const rooms = listFiles()
+    .map((path) => /^packages\/server\/src\/app\/([^/]+)\/index\.ts$/.exec(path)?.[1])
+    .filter((room) => room !== undefined)
+  assert.deepEqual(
+    [...listed![1]!.matchAll(/`([a-z]+)`/g)].map(([, room]) => room),
+    rooms.toSorted(),
+  )
+})

@@ -1,4 +1,7 @@
-/** Errors as RFC 9457 problem documents. `code` is stable; `detail` may be shown to anyone. */
+/**
+ * Errors as RFC 9457 problem documents. `code` is stable; `detail` may be shown to anyone. Which
+ * status a code has is in `server/src/http/problems.ts`.
+ */
 import { z } from 'zod'
 import { idField } from './fields.ts'
 

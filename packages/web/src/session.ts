@@ -39,6 +39,12 @@ export function useSession(): UseQueryResult<WebSession> {
   return useQuery({ queryKey: sessionKey, queryFn: () => fetchSession(client) })
 }
 
+/** Asks what the person's role allows. The server decides it again. */
+export function useMay(): (permission: string) => boolean {
+  const permissions = useSession().data?.permissions ?? []
+  return (permission) => permissions.includes(permission)
+}
+
 /** Takes in what a sign-in, a confirmation or a sign-out has answered. */
 export function useSetSession(): (session: WebSession) => void {
   const queries = useQueryClient()

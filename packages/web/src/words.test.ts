@@ -7,7 +7,7 @@ import { takeLinkCode } from './link-code.ts'
 import { pagePaths } from './page-paths.ts'
 import { takeAnswer } from './provider-answers.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
-import { describeGrant, roleNames, roleTexts } from './roles.ts'
+import { describeGrant, roleNames, roleTexts } from './role-words.ts'
 import { formatDistance, formatExact, formatSpan } from './times.ts'
 import { normalizeUserCode } from './user-codes.ts'
 

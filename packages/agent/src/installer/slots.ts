@@ -1,6 +1,7 @@
 /**
  * Releases on the disk: `releases/<digest>/` is there whole or not at all, `current` and `previous`
- * point to one each, and change at once. The planner says which of them should be current.
+ * point to one each, and change at once. The planner says which of them should be current, and
+ * which go.
  */
 import type { Disk } from '../ports.ts'
 import type { Layout } from '../state/layout.ts'

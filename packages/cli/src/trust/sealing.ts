@@ -1,4 +1,7 @@
-/** Seals a secret to devices whose enrolment was verified here, and whom people accepted. */
+/**
+ * Seals a secret to devices whose enrolment was verified here, and whom people accepted. Which they
+ * are is in `readers/choose.ts`.
+ */
 import type { SecretView } from '@seaworthy/api/secrets'
 import { sealSecret } from '@seaworthy/api/secrets'
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'

@@ -6,7 +6,13 @@ export { spend } from './allowance.ts'
 export type { Allowance, Spending } from './allowance.ts'
 export { mayMatter, noTrace, traceIdentity } from './identity.ts'
 export type { IdentityTrace, ReportPosition } from './identity.ts'
-export { judgeSigned, judgeUnsigned, needsOlder, repeatableMax, wordOf } from './statements.ts'
+export {
+  judgeSigned,
+  judgeUnsigned,
+  needsOlder,
+  repeatableMax,
+  asSignedSequence,
+} from './statements.ts'
 export type { Judgement, SignedSequence, Statement } from './statements.ts'
 export { chooseAssignment, isRunnable } from './assignment.ts'
 export type { AssignmentDecision, ReportFacts } from './assignment.ts'

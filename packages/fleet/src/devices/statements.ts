@@ -58,7 +58,7 @@ export const repeatableMax = 32
 /** Judges a report whose signature is good. `newest` is the highest sequence that is stored. */
 export function judgeSigned(sequence: number, newest: number | null): Judgement {
   if (newest !== null && sequence < newest) return { kind: 'overtaken' }
-  return { kind: 'accepted', saidSequence: wordOf(sequence) }
+  return { kind: 'accepted', saidSequence: asSignedSequence(sequence) }
 }
 
 /**
@@ -70,10 +70,11 @@ export function judgeSigned(sequence: number, newest: number | null): Judgement 
 export function judgeUnsigned(report: Statement, signed: readonly Statement[]): Judgement {
   const newest = signed[0] ?? unsaid(report)
   if (!repeats(report, newest)) return { kind: 'signature_missing' }
-  if (isHarmless(report)) return { kind: 'accepted', saidSequence: wordOf(report.sequence) }
+  if (isHarmless(report))
+    return { kind: 'accepted', saidSequence: asSignedSequence(report.sequence) }
   const said = signed.slice(0, repeatableMax).find((one) => isSameUpdate(one.update, report.update))
   if (said === undefined) return { kind: 'signature_missing' }
-  return { kind: 'accepted', saidSequence: wordOf(said.sequence) }
+  return { kind: 'accepted', saidSequence: asSignedSequence(said.sequence) }
 }
 
 /** Whether statements before the newest one have to be read to judge the report. */
@@ -90,7 +91,7 @@ export function needsOlder(report: Statement, newest: Statement | undefined): bo
  * Takes a sequence number as that of a signed statement: of a report that was judged before, or of
  * a device of another protocol, which has no key and is known by its secret alone.
  */
-export function wordOf(sequence: number): SignedSequence {
+export function asSignedSequence(sequence: number): SignedSequence {
   return sequence as SignedSequence
 }
 

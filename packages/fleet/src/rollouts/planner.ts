@@ -3,7 +3,7 @@
  * nothing.
  */
 import { unreachable } from '@seaworthy/std/refusal'
-import { judgeFailures } from './judgement.ts'
+import { judgeFailures } from './failures.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { withdraw } from './transitions.ts'

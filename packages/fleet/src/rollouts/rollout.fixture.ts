@@ -1,5 +1,5 @@
 /** Values for tests: a fleet, its releases, a rollout, a device's report. */
-import { wordOf } from '../devices/statements.ts'
+import { asSignedSequence } from '../devices/statements.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { policyDefaults } from './policy.ts'
@@ -127,7 +127,7 @@ export const works = (
 ): CheckInFacts['activity'] =>
   readActivity(
     { state, sha256: releaseOf(counter).sha256, code: code ?? undefined },
-    wordOf(saidSequence),
+    asSignedSequence(saidSequence),
   )
 
 export function updateOf(changes: Partial<Update> = {}): Update {

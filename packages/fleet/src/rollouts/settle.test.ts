@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { wordOf } from '../devices/statements.ts'
+import { asSignedSequence } from '../devices/statements.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import { decideUpdate, findRelease, rankRollouts } from './decision.ts'
 import type { Hearing, Silence } from './hearing.ts'
@@ -565,7 +565,7 @@ function live(device: Device, chance: number): void {
   const sha256 = wanted === null ? null : releaseOf(wanted).sha256
   const activity = (state: CheckInFacts['activity']['state'], code: string | null = null) => {
     const said = { state, sha256: sha256 ?? undefined, code: code ?? undefined }
-    device.facts = { ...facts, sequence, activity: readActivity(said, wordOf(sequence)) }
+    device.facts = { ...facts, sequence, activity: readActivity(said, asSignedSequence(sequence)) }
   }
   if (wanted === null || sha256 === null) return
   const part = chance % 13

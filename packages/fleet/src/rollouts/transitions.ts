@@ -1,7 +1,7 @@
 /** What people do to a rollout, and what is refused. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { checkRelease } from './grounds.ts'
+import { checkRelease } from './release-checks.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'

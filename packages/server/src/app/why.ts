@@ -1,7 +1,7 @@
 /** Why a device gets what it gets, in one sentence with the facts; read in one consistent state. */
 import type { WhyView } from '@seaworthy/api/rollouts'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
-import { wordOf } from '@seaworthy/fleet/devices'
+import { asSignedSequence } from '@seaworthy/fleet/devices'
 import { heldBackBy, noRestart } from '@seaworthy/fleet/protocols'
 import type {
   CheckInFacts,
@@ -153,7 +153,7 @@ function factsOf(
     committedCounter: report?.committedCounter ?? 0,
     floor: report?.floor ?? 0,
     // What is stored was judged when it came.
-    activity: readActivity({ ...report?.update, state }, wordOf(sequence)),
+    activity: readActivity({ ...report?.update, state }, asSignedSequence(sequence)),
     countsAttempts: device.protocol === 'agent',
     sequence,
     heldBack,

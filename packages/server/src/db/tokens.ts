@@ -23,15 +23,15 @@ export interface TokenRow extends Grant {
   readonly line: string
   /** The person, or other maker that is not a token, to whom it goes back. */
   readonly holder: string
-  /** What the line has spent of its allowance of being traded. */
-  readonly tradesUsedUntil: Date | null
+  /** What the line has spent of its allowance of being refreshed. */
+  readonly refreshesUsedUntil: Date | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, name, role, products, fleets, networks, secret_sha256 as "secretSha256", created_at as "createdAt",
   created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
   revoked_at as "revokedAt", refreshed_from as "refreshedFrom", line, holder,
-  trades_used_until as "tradesUsedUntil"`
+  trades_used_until as "refreshesUsedUntil"`
 
 export async function getToken({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
   const [row] = await sql<TokenRow[]>`select ${columns(sql)} from tokens where id = ${id}`
@@ -57,7 +57,7 @@ export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<vo
       ${copyScope(token).products},
       ${copyScope(token).fleets}, ${token.networks === null ? null : [...token.networks]},
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
-      ${token.refreshedFrom}, ${token.line}, ${token.holder}, ${token.tradesUsedUntil})`
+      ${token.refreshedFrom}, ${token.line}, ${token.holder}, ${token.refreshesUsedUntil})`
 }
 
 /**
@@ -100,8 +100,8 @@ export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<num
 /**
  * The maker, and the tokens that go back to it at however many removes: a token that was refreshed,
  * or made by another token, is its maker's too. A token stands for its whole line, however long
- * that is: the walk takes one step for each token that was made, none for one that was traded. At
- * most one for each trade that the allowances of these tokens have let through.
+ * that is: the walk takes one step for each token that was made, none for one that was refreshed. At
+ * most one for each refresh that the allowances of these tokens have let through.
  */
 export async function listMakers({ sql }: ReadTx, maker: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`

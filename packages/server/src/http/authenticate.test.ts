@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ManualClock, minuteMs } from '@seaworthy/std/time'
 import { createAttemptLimiter } from './authenticate.ts'
 import { tryLimits } from './limits.ts'
-import { networkOf } from './networks.ts'
+import { poolOf } from './address-pools.ts'
 
 const from = (remoteAddress: string) => ({ socket: { remoteAddress } }) as IncomingMessage
 const guess = (n: number) => `sw_${'0'.repeat(26)}_${String(n).padStart(64, '0')}`
@@ -39,6 +39,6 @@ test('A9 an address counts as its network, however it is spelt', () => {
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
   ] as const) {
-    assert.equal(networkOf(address), network)
+    assert.equal(poolOf(address), network)
   }
 })

@@ -11,7 +11,7 @@ import { anonymous, identify, identifySession } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import { cookieOf, requireNoForeignPage, requireOwnPage } from './browsers.ts'
 import { tryLimits } from './limits.ts'
-import { networkOf } from './networks.ts'
+import { poolOf } from './address-pools.ts'
 import { HttpError } from './problems.ts'
 
 export function bearerOf(req: IncomingMessage): string | undefined {
@@ -123,7 +123,7 @@ export function createAttemptLimiter(clock: Clock): AttemptLimiter {
     countWrong({ socket }, credential) {
       turn()
       const account = /^(?:sw[a-z]?|person)_[0-9a-z]{26}/.exec(credential ?? '')?.[0]
-      const ofAddress = count(networkOf(socket.remoteAddress ?? ''))
+      const ofAddress = count(poolOf(socket.remoteAddress ?? ''))
       const ofAccount = account === undefined ? 0 : count(account)
       if (Math.max(ofAddress, ofAccount) <= tryLimits.wrongPerMinute) return
       const whose = ofAddress > tryLimits.wrongPerMinute ? 'from this address' : 'for this account'

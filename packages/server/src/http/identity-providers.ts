@@ -17,11 +17,11 @@ import * as people from '../app/people/index.ts'
 import type { Browser } from './browsers.ts'
 import { answerOf, asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
-import { networkOf } from './networks.ts'
+import { poolOf } from './address-pools.ts'
 
 const placeOf = (browser: Browser) => ({
   ...answerOf(browser),
-  network: networkOf(browser.address),
+  network: poolOf(browser.address),
 })
 
 export const identityProviderEndpoints: readonly Endpoint[] = [

@@ -10,12 +10,12 @@ import { requirePerson, viewToken } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
 import { audited, begins, tells } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
-import { networkOf } from './networks.ts'
+import { poolOf } from './address-pools.ts'
 
 export const pairingEndpoints: readonly Endpoint[] = [
   begins(
     beginPairing,
-    (app, { browser }) => people.checkNewPairing(app, networkOf(browser.address)),
+    (app, { browser }) => people.checkNewPairing(app, poolOf(browser.address)),
     async (app, tx, { body, browser }) => {
       const { address } = browser
       const { row, deviceCode, intervalSeconds } = await people.beginPairing(tx, app, {
@@ -24,7 +24,7 @@ export const pairingEndpoints: readonly Endpoint[] = [
         products: body.products ?? null,
         fleets: body.fleets ?? null,
         lifetimeSeconds: body.lifetimeSeconds,
-        ...{ address, network: networkOf(address) },
+        ...{ address, network: poolOf(address) },
       })
       return {
         ...{ deviceCode, userCode: row.userCode, intervalSeconds },

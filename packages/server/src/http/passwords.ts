@@ -11,7 +11,7 @@ import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
 import { asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
-import { networkOf } from './networks.ts'
+import { poolOf } from './address-pools.ts'
 
 export const passwordEndpoints: readonly Endpoint[] = [
   asks(askPassword, (app, { actor, now }) => people.askPassword(app, requirePerson(actor), now)),
@@ -47,7 +47,7 @@ export const passwordEndpoints: readonly Endpoint[] = [
       subject: () => 'session',
       before: (app, { body, browser }) =>
         people.judgePassword(app, body, {
-          network: networkOf(browser.address),
+          network: poolOf(browser.address),
           knownAs: browser.knownAs,
         }),
     },

@@ -2,8 +2,8 @@
 import { Checkbox, NativeSelect, Radio, Stack, Text } from '@mantine/core'
 import { listFleets } from '@seaworthy/api/fleets'
 import { listProducts } from '@seaworthy/api/products'
-import { roleNames, roleTexts } from '../roles.ts'
-import type { PersonRole } from '../roles.ts'
+import { roleNames, roleTexts } from '../role-words.ts'
+import type { PersonRole } from '../role-words.ts'
 import { useRead } from '../session.ts'
 
 export interface GrantDraft {

@@ -2,7 +2,7 @@
 import { Anchor, Badge, Group, Paper, Stack, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useSession } from '../session.ts'
-import { describeScope } from '../roles.ts'
+import { describeScope } from '../role-words.ts'
 import { Page } from '../ui/page.tsx'
 import { IdentitySection } from './account-identities.tsx'
 import { PasskeySection } from './account-passkeys.tsx'

@@ -8,7 +8,7 @@ import {
 } from '@seaworthy/api/approvals'
 import type { ApprovalView } from '@seaworthy/api/approvals'
 import { useState } from 'react'
-import { useRead, useRefresh, useSession } from '../session.ts'
+import { useMay, useRead, useRefresh } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
@@ -23,10 +23,10 @@ interface Open {
 }
 
 export function ApprovalsPage() {
-  const permissions = useSession().data?.permissions ?? []
+  const may = useMay()
   const [open, setOpen] = useState<Open>()
   const close = () => setOpen(undefined)
-  if (!permissions.includes('approval:read')) {
+  if (!may('approval:read')) {
     return (
       <Page title="Approvals">
         <NoPermissionState sentence="Your role does not show requests for approval." />
@@ -40,7 +40,7 @@ export function ApprovalsPage() {
     >
       <WaitingSection onOpen={setOpen} />
       <ClosedSection />
-      <RulesSection mayChange={permissions.includes('owner:write')} />
+      <RulesSection mayChange={may('owner:write')} />
       {open?.kind === 'approve' && <ApproveDialog request={open.request} onClose={close} />}
       {open?.kind === 'reject' && <RejectDialog request={open.request} onClose={close} />}
       {open?.kind === 'withdraw' && <WithdrawDialog request={open.request} onClose={close} />}

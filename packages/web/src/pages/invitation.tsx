@@ -4,7 +4,7 @@ import { acceptInvitation, askInvitation, readInvitation } from '@seaworthy/api/
 import { useQuery } from '@tanstack/react-query'
 import { JoiningForm } from '../forms/joining.tsx'
 import { usePorts } from '../ports.ts'
-import { describeGrant } from '../roles.ts'
+import { describeGrant } from '../role-words.ts'
 import { Instant } from '../ui/instant.tsx'
 import { EntryPage } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'

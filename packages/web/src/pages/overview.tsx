@@ -5,7 +5,7 @@ import type { DeviceView } from '@seaworthy/api/devices'
 import { listFleets } from '@seaworthy/api/fleets'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { showServer } from '@seaworthy/api/server'
-import { useRead, useSession } from '../session.ts'
+import { useMay, useRead } from '../session.ts'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
@@ -15,18 +15,18 @@ const shownMax = 50
 
 export function OverviewPage() {
   const server = useRead(showServer, {})
-  const permissions = useSession().data?.permissions ?? []
+  const may = useMay()
   return (
     <Page
       title="Overview"
       {...(server.data === undefined ? {} : { about: `Seaworthy ${server.data.version}` })}
     >
-      {permissions.includes('fleet:read') ? (
+      {may('fleet:read') ? (
         <FleetSection />
       ) : (
         <NoPermissionState sentence="Your role does not show fleets." />
       )}
-      {permissions.includes('device:read') && <DeviceSection />}
+      {may('device:read') && <DeviceSection />}
     </Page>
   )
 }

@@ -8,7 +8,7 @@ import {
 import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
 import { useState } from 'react'
 import { ProviderDialog } from '../forms/identity-provider.tsx'
-import { describeGrant } from '../roles.ts'
+import { describeGrant } from '../role-words.ts'
 import { useRead, useRefresh } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'

@@ -5,8 +5,8 @@ import type { PersonView } from '@seaworthy/api/people'
 import { useState } from 'react'
 import { InviteDialog } from '../forms/invite.tsx'
 import { ChangeRoleDialog, DisableDialog, EnableDialog, NewLinkDialog } from '../forms/person.tsx'
-import { describeScope } from '../roles.ts'
-import { useRead, useSession } from '../session.ts'
+import { describeScope } from '../role-words.ts'
+import { useMay, useRead, useSession } from '../session.ts'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
@@ -28,12 +28,12 @@ type Open =
 
 export function PeoplePage() {
   const session = useSession()
-  const permissions = session.data?.permissions ?? []
+  const may = useMay()
   const [open, setOpen] = useState<Open>()
   const [link, setLink] = useState<string>()
   const close = () => setOpen(undefined)
-  const mayChange = permissions.includes('person:write')
-  if (!permissions.includes('person:read')) {
+  const mayChange = may('person:write')
+  if (!may('person:read')) {
     return (
       <Page title="People">
         <NoPermissionState sentence="Your role does not show people." />
@@ -49,9 +49,9 @@ export function PeoplePage() {
     >
       <PeopleSection selfId={session.data?.person.id} mayChange={mayChange} onOpen={setOpen} />
       <InvitationSection mayChange={mayChange} />
-      {permissions.includes('token:read') && <ReportSection />}
-      {permissions.includes('owner:write') && <PolicySection />}
-      {permissions.includes('owner:write') && <ProviderSection />}
+      {may('token:read') && <ReportSection />}
+      {may('owner:write') && <PolicySection />}
+      {may('owner:write') && <ProviderSection />}
       {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}
       {open?.kind === 'role' && <ChangeRoleDialog person={open.person} onClose={close} />}
       {open?.kind === 'disable' && <DisableDialog person={open.person} onClose={close} />}

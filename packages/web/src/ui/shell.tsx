@@ -9,7 +9,7 @@ import { listApprovals } from '@seaworthy/api/approvals'
 import { signOut } from '@seaworthy/api/sessions'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
-import { useRead, useSession, useSetSession } from '../session.ts'
+import { useMay, useRead, useSession, useSetSession } from '../session.ts'
 import { ColorSchemeButton } from './color-scheme.tsx'
 import { ErrorAlert } from './explained.tsx'
 import { Icon } from './icons.tsx'
@@ -106,7 +106,7 @@ function Frame({ name }: { readonly name: string }) {
 
 /** How many requests wait for whoever is signed in. */
 function WaitingCount() {
-  const mayRead = useSession().data?.permissions.includes('approval:read') === true
+  const mayRead = useMay()('approval:read')
   return mayRead ? <ReadWaitingCount /> : null
 }
 

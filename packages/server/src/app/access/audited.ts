@@ -12,7 +12,7 @@ import type { Current } from './current-actors.ts'
 import { readCurrent } from './current-actors.ts'
 import type { Attempt } from './refusal-records.ts'
 import { recordRefusal } from './refusal-records.ts'
-import { requireStepUp } from './session-limits.ts'
+import { requireStepUp } from './step-up.ts'
 
 /** The work needs another person's approval, or its approval is void. */
 export class ApprovalNeededRefusal extends Refusal<ApprovalRefusal> {

@@ -56,7 +56,8 @@ export {
   recordRegistryChange,
   tradeCredential,
 } from './registry.ts'
-export { requireStepUp, sessionLimits, steppedUpUntil } from './session-limits.ts'
+export { sessionLimits } from './session-limits.ts'
+export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export type { Caller } from './sign-in.ts'
 export type { IssuedToken } from './tokens.ts'

@@ -1,4 +1,4 @@
-/** API tokens: made, traded, revoked. */
+/** API tokens: made, refreshed, revoked. */
 import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
 import {
   checkGrant,
@@ -45,7 +45,7 @@ export interface NewToken {
 interface Replaced {
   readonly id: string
   readonly line: string
-  readonly tradesUsedUntil: Date
+  readonly refreshesUsedUntil: Date
 }
 
 export interface IssuedToken {
@@ -116,22 +116,22 @@ export async function issueToken(
     refreshedFrom: wanted.replaces?.id ?? null,
     line: wanted.replaces?.line ?? id,
     holder: wanted.holder,
-    tradesUsedUntil: wanted.replaces?.tradesUsedUntil ?? null,
+    refreshesUsedUntil: wanted.replaces?.refreshesUsedUntil ?? null,
   }
   await insertToken(tx, row)
   return { row, token: credential.text }
 }
 
 /**
- * A token may be traded a few times at once, as after it was shown by mistake, and then once an
- * hour: each trade makes a row and an entry of the log, and the least role may do it. The new token
+ * A token may be refreshed a few times at once, as after it was shown by mistake, and then once an
+ * hour: each time makes a row and an entry of the log, and the least role may do it. The new token
  * inherits what is left of the allowance.
  */
-const trades: Allowance = { burst: 4, everyMs: hourMs }
+const refreshes: Allowance = { burst: 4, everyMs: hourMs }
 
-/** Answers what the line has spent after one more trade. Throws `refreshes_too_often`. */
+/** Answers what the line has spent after one more refresh. Throws `refreshes_too_often`. */
 function requireRefreshable(token: TokenRow, now: Date): Date {
-  const spending = spend(token.tradesUsedUntil?.getTime() ?? 0, trades, now.getTime())
+  const spending = spend(token.refreshesUsedUntil?.getTime() ?? 0, refreshes, now.getTime())
   if (spending.isAllowed) return new Date(spending.usedUntilMs)
   const seconds = Math.ceil(spending.waitMs / secondMs)
   throw new TooOftenRefusal<ServerRefusal>(
@@ -160,10 +160,10 @@ export async function refreshToken(
     throw new Refusal<AccessRefusal>('permission_denied', 'only a token can be refreshed')
   }
   const { token } = actor
-  const tradesUsedUntil = requireRefreshable(token, now)
+  const refreshesUsedUntil = requireRefreshable(token, now)
   if (!(await revokeToken(tx, token.id, now))) throw notFound()
   const lifetimeMs = token.expiresAt.getTime() - token.createdAt.getTime()
-  const replaces = { id: token.id, line: token.line, tradesUsedUntil }
+  const replaces = { id: token.id, line: token.line, refreshesUsedUntil }
   return issueToken(tx, ports, { ...token, createdBy: token.id, replaces, lifetimeMs }, now)
 }
 

@@ -12,7 +12,7 @@ import {
   writeIdleCheckIns,
   writeSignedReports,
 } from '../../db/check-ins.ts'
-import { wordOf } from '@seaworthy/fleet/devices'
+import { asSignedSequence } from '@seaworthy/fleet/devices'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { Log } from '@seaworthy/std/log'
 import type { Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
@@ -125,7 +125,7 @@ export function createCheckIns(
  * A report that is known by its digest was judged when it was stored, and at that time reported
  * what its own number had signed, or no failure (`isRepeatable`).
  */
-const ownWord = ({ checkIn }: Waiting) => wordOf(checkIn.report.sequence)
+const ownWord = ({ checkIn }: Waiting) => asSignedSequence(checkIn.report.sequence)
 
 /** The parts of a report that change each time, and a digest of the rest. */
 function describeCheckIn({ device, report, digest }: CheckInInput['checkIn']): IdleCheckIn {

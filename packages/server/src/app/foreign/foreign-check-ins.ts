@@ -5,7 +5,7 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
-import { wordOf } from '@seaworthy/fleet/devices'
+import { asSignedSequence } from '@seaworthy/fleet/devices'
 import type { ReportChange } from '@seaworthy/fleet/protocols'
 import { changeReport } from '@seaworthy/fleet/protocols'
 import type { Answer, CheckInFacts, HeldBack } from '@seaworthy/fleet/rollouts'
@@ -221,7 +221,7 @@ function factsOf(state: ForeignState, heldBack: HeldBack | null, now: Date): Che
     committedCounter,
     floor,
     // Such a device has no key: it is known by its secret, and its word counts as it is.
-    activity: readActivity(update, wordOf(sequence)),
+    activity: readActivity(update, asSignedSequence(sequence)),
     countsAttempts: false,
     sequence,
     heldBack,

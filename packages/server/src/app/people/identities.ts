@@ -16,7 +16,7 @@ import { getPerson, insertPerson } from '../../db/people.ts'
 import { setCountsAs } from '../../db/approvals.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
-import { KnownPersonRefusal, sessionLimits } from '../access/index.ts'
+import { KnownPersonRefusal, sessionLimits, stepUpMs } from '../access/index.ts'
 import type { App, ProviderClaims, Taken } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
@@ -172,7 +172,7 @@ export async function signInByProvider(
 
 /** When the person confirmed, if the provider says that it was lately. */
 function freshOf(at: Date | undefined, now: Date): Date | null {
-  if (at === undefined || now.getTime() - at.getTime() > sessionLimits.stepUpMs) return null
+  if (at === undefined || now.getTime() - at.getTime() > stepUpMs) return null
   return at.getTime() > now.getTime() ? now : at
 }
 

@@ -6,7 +6,7 @@
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { SignedSequence } from '@seaworthy/fleet/devices'
-import { wordOf } from '@seaworthy/fleet/devices'
+import { asSignedSequence } from '@seaworthy/fleet/devices'
 import type { FleetPolicy, RebootPolicy } from '@seaworthy/fleet/fleets'
 import type { RestartReason, Zones } from '@seaworthy/fleet/rollouts'
 import { isEnd, isWaitingForRestart, isWork, mayRestart } from '@seaworthy/fleet/rollouts'
@@ -209,7 +209,7 @@ export async function mayInterrupt(
   now: Date,
 ): Promise<boolean> {
   if (report === null) return false
-  const saidSequence = wordOf(report.sequence)
+  const saidSequence = asSignedSequence(report.sequence)
   const asker: Asker = { fleet, deviceId: device, tags, report, saidSequence }
   if (app.rebootLocks.isHolder(device)) {
     const { state, sha256 } = report.update

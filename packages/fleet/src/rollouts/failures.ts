@@ -1,6 +1,6 @@
 /**
  * Whether failures stop a rollout. Failures that a person accepted by resuming are left out
- * everywhere.
+ * everywhere. When a wave opens is in `planner.ts`.
  */
 import { unreachable } from '@seaworthy/std/refusal'
 import type { Rollout } from './rollout.ts'

@@ -1,8 +1,8 @@
 /**
- * The network that an address counts as. The owner of one IPv6 address has its whole /64, which
- * counts as one. Both spellings of an IPv4 address count as the same.
+ * The network that an address counts as where tries are counted. The owner of one IPv6 address has
+ * its whole /64, which counts as one. Both spellings of an IPv4 address count as the same.
  */
-export function networkOf(address: string): string {
+export function poolOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
   if (mapped !== null) return mapped[1]!
   if (!address.includes(':')) return address
