@@ -19,6 +19,8 @@ export const sessionView = z.object({
   /** Address and browser at the sign-in. */
   address: z.string(),
   userAgent: z.string(),
+  /** What the person came in with. */
+  factor: z.enum(['passkey', 'password', 'provider']),
   /** Whether it is the session of this request. */
   isCurrent: z.boolean(),
 })

@@ -39,18 +39,21 @@ export function takeAnswer(
   { pathname, search }: Pick<Location, 'pathname' | 'search'>,
   history: Pick<History, 'replaceState'>,
 ): BroughtAnswer | NoAnswer | undefined {
-  if (pathname !== returnPath) return undefined
+  if (pathname !== returnPath && !pathname.startsWith(`${returnPath}/`)) return undefined
   history.replaceState(null, '', pathname)
-  return readAnswer(search)
+  return readAnswer(pathname.slice(returnPath.length + 1), search)
 }
 
-/** Reads the answer. Nothing in it is believed: the server judges it. */
-function readAnswer(search: string): BroughtAnswer | NoAnswer {
+/**
+ * Reads the answer. Nothing in it is believed: the server judges it. The provider is the one that
+ * the address is for, so that no answer passes for that of another.
+ */
+function readAnswer(provider: string, search: string): BroughtAnswer | NoAnswer {
   const given = new URLSearchParams(search)
   const state = given.get('state') ?? ''
   const code = given.get('code') ?? ''
   const iss = given.get('iss')
-  const [said = '', provider = ''] = state.split('.')
+  const [said = ''] = state.split('.')
   const purpose = (Object.keys(purposes) as ProviderPurpose[]).find((name) => name === said)
   const error = given.get('error')
   if (purpose === undefined || provider === '' || code === '' || error !== null) {

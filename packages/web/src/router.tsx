@@ -39,6 +39,11 @@ const tree = root.addChildren([
   ]),
   outside('/sign-in', SignInPage),
   outside('/sign-in-return', ReturnPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/sign-in-return/$provider',
+    component: ReturnPage,
+  }),
   outside('/first-owner', FirstOwnerPage),
   outside('/invitation', InvitationPage),
   outside('/recovery', RecoveryPage),

@@ -26,7 +26,7 @@ test('A1 the code of a link is taken out of the address, and nothing else is tak
 test('A1 what a provider brings back is taken out of the address, and nothing else is taken for it', () => {
   const replaced: unknown[] = []
   const history = { replaceState: (...args: unknown[]) => void replaced.push(args[2]) }
-  const at = (search: string, pathname = '/sign-in-return') =>
+  const at = (search: string, pathname = '/sign-in-return/harbour') =>
     takeAnswer({ pathname, search }, history)
   assert.equal(at('?code=a&state=b', '/account'), undefined)
   assert.deepEqual(replaced, [])
@@ -37,8 +37,9 @@ test('A1 what a provider brings back is taken out of the address, and nothing el
       iss: 'https://id.example',
     },
   })
-  assert.deepEqual(replaced, ['/sign-in-return'])
+  assert.deepEqual(replaced, ['/sign-in-return/harbour'])
   const nothing = { purpose: undefined, refusal: undefined }
+  assert.deepEqual(at('?code=c1&state=provider-link.harbour.s1', '/sign-in-return'), nothing)
   for (const search of ['', '?code=c1', '?code=c1&state=password.harbour.s1', '?state=a.b.c']) {
     assert.deepEqual(at(search), nothing, search)
   }

@@ -20,7 +20,7 @@ describe('an identity provider in a browser', { skip: lacks('chromium') }, () =>
   let browser: TestBrowser
   before(async () => {
     server = await startWebServer()
-    harbour = await startIdentityProvider(`${server.origin}/sign-in-return`)
+    harbour = await startIdentityProvider(`${server.origin}/sign-in-return/harbour`)
     const keyHash = `${server.keyHash},${harbour.keyHash}`
     browser = await startBrowser({ origin: server.origin, keyHash })
   })

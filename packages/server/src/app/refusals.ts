@@ -75,6 +75,7 @@ export type PersonRefusal =
   | 'account_changes_too_often'
   | 'provider_not_found'
   | 'provider_issuer_fixed'
+  | 'provider_changed'
   | 'provider_scope_wrong'
   | 'provider_unreachable'
   | 'provider_unusable'

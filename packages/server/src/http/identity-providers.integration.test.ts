@@ -16,6 +16,8 @@ import {
   unlinkIdentity,
 } from '@seaworthy/api/identity-providers'
 import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
+import { askPassword, removePassword } from '@seaworthy/api/passwords'
+import { askPasskey, createRecoveryCodes } from '@seaworthy/api/passkeys'
 import { setPerson } from '@seaworthy/api/people'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { askSignIn, showSession } from '@seaworthy/api/sessions'
@@ -51,7 +53,7 @@ before(async () => {
   client = createTestClient(server)
   owner = browse()
   await becomeOwner(server, owner)
-  harbour = await startIdentityProvider(`${owner.origin}/sign-in-return`)
+  harbour = await startIdentityProvider(`${owner.origin}/sign-in-return/harbour`)
   await set({})
 })
 after(async () => {
@@ -245,6 +247,29 @@ test('A2 a person confirms by the provider, who must have asked them anew', asyn
   await assert.rejects(enter(browse(), 'fay'), refused('identity_unknown'))
 })
 
+test('A2 attack: whoever runs a provider leaves a way in of another kind behind, or confirms for a person', async () => {
+  harbour.accounts.set('jon', [])
+  const { browser: own } = await join('viewer', 'jon')
+  const byProvider = browse()
+  await enter(byProvider, 'jon')
+  const confirm = async (browser: TestBrowser) => {
+    const { url } = await browser.api.call(askProviderStepUp, { params })
+    const body = readAnswer(await harbour.visit(url, 'jon'))
+    return browser.api.call(stepUpByProvider, { body })
+  }
+  assert.equal((await confirm(byProvider)).session.factor, 'provider')
+  for (const attempt of [
+    () => byProvider.api.call(askPasskey, {}),
+    () => byProvider.api.call(askPassword, {}),
+    () => byProvider.api.call(createRecoveryCodes, {}),
+    () => byProvider.api.call(removePassword, {}),
+  ]) {
+    await assert.rejects(attempt(), refused('passkey_needed', /identity provider opened/))
+  }
+  // The cookie of a session of the person was stolen: the provider does not confirm in it.
+  await assert.rejects(confirm(own), refused('passkey_needed', /by no provider/))
+})
+
 test('A1 an account is linked with one person, and a new link to a person ends it', async () => {
   harbour.accounts.set('hal', [])
   const { id } = await join('viewer', 'hal')
@@ -280,8 +305,39 @@ test('A1 a provider that is down, lies about itself or changes its issuer is ref
   const { items } = await owner.api.call(listIdentityProviders, {})
   assert.deepEqual(
     items.map(({ name, redirectUri, hasClientSecret }) => ({ name, redirectUri, hasClientSecret })),
-    [{ name: 'harbour', redirectUri: `${owner.origin}/sign-in-return`, hasClientSecret: true }],
+    [
+      {
+        name: 'harbour',
+        redirectUri: `${owner.origin}/sign-in-return/harbour`,
+        hasClientSecret: true,
+      },
+    ],
   )
+})
+
+test('A1 attack: a provider that was taken over sends the browser to another one (mix-up)', async () => {
+  await owner.stepUp()
+  const { redirectUri } = await owner.api.call(setIdentityProvider, {
+    params: { provider: 'quay' },
+    body: {
+      ...{ title: 'Quay', issuer: harbour.issuer, clientId: harbour.clientId },
+      ...{ clientSecret: harbour.clientSecret, caPem: harbour.caPem },
+    },
+  })
+  assert.equal(redirectUri, `${owner.origin}/sign-in-return/quay`)
+  // The victim asked for quay; the answer comes to the address of harbour, whose page says so.
+  harbour.accounts.set('kim', ['guests'])
+  const victim = browse()
+  const asked = await victim.api.call(askProviderSignIn, { params: { provider: 'quay' } })
+  const state = new URL(asked.url).searchParams.get('state')!
+  const thief = browse()
+  const { url } = await thief.api.call(askProviderSignIn, { params })
+  const { code } = readAnswer(await harbour.visit(url, 'kim'))
+  await assert.rejects(
+    victim.api.call(signInByProvider, { body: { provider: 'harbour', code, state } }),
+    refused('challenge_wrong'),
+  )
+  await owner.api.call(removeIdentityProvider, { params: { provider: 'quay' } })
 })
 
 test('A9 the client secret of a provider is in no reply, log or table in clear', async () => {

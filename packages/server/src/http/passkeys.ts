@@ -8,7 +8,7 @@ import {
   removePasskey,
   renamePasskey,
 } from '@seaworthy/api/passkeys'
-import { requirePerson } from '../app/access/index.ts'
+import { requireOwnFactor, requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
 import { answerOf, asks, audited, endsRights, openedBy, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -28,8 +28,8 @@ export const passkeyEndpoints: readonly Endpoint[] = [
       before: (app, { actor, body, browser }) =>
         people.judgePasskey(app, requirePerson(actor), { ...body, ...answerOf(browser) }),
     },
-    async (app, tx, { body }, judged) => {
-      const row = await people.addPasskey(tx, app, judged, body.name)
+    async (app, tx, { actor, body }, judged) => {
+      const row = await people.addPasskey(tx, app, requirePerson(actor), judged, body.name)
       return { reply: people.viewPasskey(row), subject: row.id, detail: { name: row.name } }
     },
   ),
@@ -57,7 +57,9 @@ export const passkeyEndpoints: readonly Endpoint[] = [
       subject: ({ actor }) => actor.id,
     },
     async (app, tx, { actor }) => {
-      const { codes, rows } = people.makeRecoveryCodes(app.random, requirePerson(actor).id)
+      const person = requirePerson(actor)
+      requireOwnFactor(person, 'no recovery codes are made')
+      const { codes, rows } = people.makeRecoveryCodes(app.random, person.id)
       await people.storeRecoveryCodes(tx, requirePerson(actor), rows)
       return { reply: { codes } }
     },

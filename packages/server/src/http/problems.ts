@@ -244,6 +244,7 @@ const personTable = {
   tries_too_many: no(429, 'Too many tries'),
   account_changes_too_often: no(429, 'Too many changes of one account'),
   provider_not_found: no(404, 'No such identity provider'),
+  provider_changed: no(409, 'The identity provider was changed meanwhile'),
   provider_issuer_fixed: no(409, 'An identity provider keeps its issuer'),
   provider_scope_wrong: no(422, 'A group cannot give this role'),
   provider_unreachable: no(503, 'The identity provider did not answer'),

@@ -90,7 +90,7 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
   return [
     {
       prefix: '/',
-      matches: (path) => pages.has(path),
+      matches: (path) => pages.has(path) || pages.has(pageOf(path)),
       methods,
       answer: async (req, res) => sendFile(req, res, index, pageHeaders),
     },
@@ -106,6 +106,11 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
       },
     },
   ]
+}
+
+/** The page of an address that names one thing below it, such as `/sign-in-return/NAME`. */
+function pageOf(path: string): string {
+  return /^(\/[a-z-]+)\/[a-z][a-z0-9-]{0,62}$/.exec(path)?.[1] ?? path
 }
 
 function sendFile(

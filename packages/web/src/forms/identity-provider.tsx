@@ -74,7 +74,7 @@ export function ProviderDialog(props: {
       <Stack gap="xs">
         <Text size="sm">
           Tell the provider to send people back to{' '}
-          <Code>{`${location.origin}/sign-in-return`}</Code>
+          <Code>{`${location.origin}/sign-in-return/${name.trim() || 'NAME'}`}</Code>
         </Text>
         <TextInput
           label="Name"

@@ -12,6 +12,12 @@ import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
 import { useConfirmedCall } from '../ui/step-up.tsx'
 
+const factorWords = {
+  passkey: 'passkey',
+  password: 'password',
+  provider: 'identity provider',
+} as const
+
 export function SessionSection({ personId }: { readonly personId: string }) {
   const sessions = useRead(listSessions, { query: { person: personId } })
   const [ending, setEnding] = useState<SessionView>()
@@ -34,6 +40,7 @@ export function SessionSection({ personId }: { readonly personId: string }) {
                     </Group>
                   ),
                 },
+                { title: 'By', show: ({ factor }) => factorWords[factor] },
                 { title: 'Address', show: ({ address }) => address },
                 { title: 'Signed in', show: ({ createdAt }) => <Instant at={createdAt} /> },
                 { title: 'Last used', show: ({ lastUsedAt }) => <Instant at={lastUsedAt} /> },

@@ -1,5 +1,5 @@
 /** One’s own account: who one is, passkeys, recovery codes, sessions. */
-import { Anchor, Badge, Group, Paper, Stack, Text } from '@mantine/core'
+import { Alert, Anchor, Badge, Group, Paper, Stack, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useSession } from '../session.ts'
 import { describeScope } from '../role-words.ts'
@@ -14,7 +14,8 @@ export function AccountPage() {
   const session = useSession()
   // The shell shows pages only to those who have signed in.
   if (session.data === undefined || session.data === null) return null
-  const { person, recoveryCodesLeft } = session.data
+  const { person, recoveryCodesLeft, session: here } = session.data
+  const isByProvider = here.factor === 'provider'
   return (
     <Page
       title="Your account"
@@ -36,10 +37,19 @@ export function AccountPage() {
           </Group>
         </Group>
       </Paper>
-      <PasskeySection />
-      <PasswordSection self={session.data} />
+      {isByProvider ? (
+        <Alert color="gray" title="You came in by an identity provider">
+          Passkeys, passwords and recovery codes are changed from a session of your own. Who has
+          none of them, and needs more than a provider opens, asks an owner for a new link.
+        </Alert>
+      ) : (
+        <>
+          <PasskeySection />
+          <PasswordSection self={session.data} />
+        </>
+      )}
       <IdentitySection />
-      <RecoveryCodeSection codesLeft={recoveryCodesLeft} />
+      {!isByProvider && <RecoveryCodeSection codesLeft={recoveryCodesLeft} />}
       <SessionSection personId={person.id} />
     </Page>
   )

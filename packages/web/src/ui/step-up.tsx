@@ -50,7 +50,7 @@ function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => voi
   const setSession = useSetSession()
   const [code, setCode] = useState('')
   const mayUseCode = self?.mayUsePassword === true && self.password !== null
-  const mayUseProvider = self?.mayUsePassword === true
+  const mayUseProvider = self?.session.factor === 'provider'
   const identities = useRead(listIdentities, {}).data?.items ?? []
   const leaving = useMutation({
     async mutationFn(provider: string) {

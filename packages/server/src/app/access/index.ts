@@ -57,6 +57,7 @@ export {
   tradeCredential,
 } from './registry.ts'
 export { sessionLimits } from './session-limits.ts'
+export { requireOwnFactor } from './own-factor.ts'
 export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'
 export { identify, identifyDevice, identifySession } from './sign-in.ts'
 export type { Caller } from './sign-in.ts'

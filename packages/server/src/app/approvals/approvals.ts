@@ -16,8 +16,7 @@ import * as db from '../../db/approvals.ts'
 import type { ListedApproval } from '../../db/approvals.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import type { Actor, Current, PersonActor } from '../access/index.ts'
-import { grantOf } from '../access/index.ts'
-import type { PersonRefusal } from '../refusals.ts'
+import { grantOf, requireOwnFactor } from '../access/index.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, readPage, viewPage } from '../views.ts'
 import { approvalMs } from './gate.ts'
@@ -105,7 +104,7 @@ export async function approveRequest(
 ): Promise<ApprovalView> {
   const { row, reader } = await lockSeen(tx, actor, id)
   requireApprover(row, reader)
-  requireOwnFactor(actor)
+  requireOwnFactor(actor, 'an approval is not taken')
   const now = await tx.now()
   requireState(row, ['pending'], now)
   const expiresAt = new Date(now.getTime() + approvalMs)
@@ -148,15 +147,6 @@ export async function withdrawRequest(
   const now = await tx.now()
   requireState(row, ['pending', 'approved'], now)
   return store(tx, { ...row, state: 'withdrawn' }, reader, now)
-}
-
-/** Whoever runs an identity provider opens every session that begins there. */
-function requireOwnFactor({ session }: PersonActor): void {
-  if (session.factor !== 'provider') return
-  throw new Refusal<PersonRefusal>(
-    'passkey_needed',
-    'an approval is not taken from a session that an identity provider opened: sign in with your passkey, or your password and authenticator',
-  )
 }
 
 function requireState(

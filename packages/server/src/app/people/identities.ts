@@ -86,7 +86,7 @@ export async function askProvider(
   const url = await app.identityProviders.addressFor(row, openSecret(app, row), {
     challenge,
     state: stateOf(purpose, provider, challenge),
-    redirectUri: redirectUriOf(site.origin),
+    redirectUri: redirectUriOf(site.origin, provider),
     isFresh: purpose === 'provider-step-up',
   })
   tries.giveBack()
@@ -127,7 +127,7 @@ export async function judgeAnswer(
   const tries = takeTry(app, network)
   const claims = await app.identityProviders.redeem(provider, openSecret(app, provider), {
     ...{ challenge: ceremony.challenge, state, code, iss },
-    redirectUri: redirectUriOf(site.origin),
+    redirectUri: redirectUriOf(site.origin, provider.name),
   })
   const begunAt = new Date(ceremony.expiresAt.getTime() - ceremonyMs)
   return { provider, claims, ceremony, begunAt, tries }
@@ -259,6 +259,13 @@ export async function stepUpByProvider(
 ): Promise<OpenedSession> {
   const now = await tx.now()
   const { provider, claims, ceremony, begunAt } = judged
+  if (actor.session.factor !== 'provider') {
+    throw new KnownPersonRefusal(
+      'passkey_needed',
+      'you came in by yourself: confirm with what you came in with, and by no provider',
+      actor.id,
+    )
+  }
   await spendChallenge(tx, ceremony, now)
   await requireNoPasskeyRole(tx, actor.person)
   const identity = await db.findIdentity(tx, provider.name, claims.subject)

@@ -18,9 +18,13 @@ import { passkeyRoles } from './sign-in-policy.ts'
 
 const providersMax = 20
 
-/** The page to which providers send people back. */
+/**
+ * The page to which providers send people back: one address for each, so that what one of them
+ * sends is not taken for what another one does (RFC 9700, 4.4).
+ */
 const returnPath = '/sign-in-return'
-export const redirectUriOf = (origin: string) => `${origin}${returnPath}`
+export const redirectUriOf = (origin: string, provider: string) =>
+  `${origin}${returnPath}/${provider}`
 
 /** What is sealed is bound to its row, so that swapping two rows opens nothing. */
 function sealSecret({ masterKey }: Pick<App, 'masterKey'>, name: string, secret: string) {
@@ -69,6 +73,12 @@ interface WantedProvider {
     | undefined
 }
 
+interface JudgedProvider {
+  readonly row: IdentityProviderRow
+  /** The provider as it was known when it was asked. */
+  readonly known: IdentityProviderRow | undefined
+}
+
 /**
  * The provider as it would be, which has answered just now. What is left out stays as it was.
  * Throws `provider_issuer_fixed`, `provider_unreachable`, `provider_unusable`,
@@ -79,7 +89,7 @@ export async function judgeProvider(
   actor: Actor,
   name: string,
   wanted: WantedProvider,
-): Promise<IdentityProviderRow> {
+): Promise<JudgedProvider> {
   const before = await db.getIdentityProvider(app.db.reader, name)
   requireIssuer(before, wanted.issuer)
   const { clientSecret, caPem, groupsClaim, grants } = wanted
@@ -101,7 +111,7 @@ export async function judgeProvider(
     changedBy: actor.id,
   }
   await app.identityProviders.check(row, openSecret(app, row))
-  return row
+  return { row, known: before }
 }
 
 function readGrant(grant: NonNullable<WantedProvider['grants']>[number]): GroupGrant {
@@ -134,12 +144,12 @@ function requireCertificates(caPem: string | null): void {
 
 /**
  * Throws `grant_exceeds_own`, `owner_scoped`, `provider_scope_wrong`, `providers_too_many`,
- * `provider_issuer_fixed`.
+ * `provider_issuer_fixed`, `provider_changed`.
  */
 export async function setProvider(
   tx: RightsTx,
   actor: Current,
-  judged: IdentityProviderRow,
+  { row: judged, known }: JudgedProvider,
 ): Promise<IdentityProviderRow> {
   for (const grant of judged.grants) checkPersonGrant(actor, grant)
   const needPasskeys = await passkeyRoles(tx)
@@ -159,6 +169,13 @@ export async function setProvider(
   }
   const before = await db.getIdentityProvider(tx, judged.name)
   requireIssuer(before, judged.issuer)
+  // What is left out of a change stays as it was read before the provider was asked.
+  if (before?.changedAt.getTime() !== known?.changedAt.getTime()) {
+    throw new Refusal<PersonRefusal>(
+      'provider_changed',
+      'somebody changed this identity provider meanwhile: look at it again, then repeat the change',
+    )
+  }
   const row = { ...judged, changedAt: await tx.now() }
   await db.writeIdentityProvider(tx, row)
   return row
@@ -194,7 +211,7 @@ export function viewProvider(row: IdentityProviderRow, origin: string): Identity
       products: products === null ? null : [...products],
       fleets: fleets === null ? null : [...fleets],
     })),
-    redirectUri: redirectUriOf(origin),
+    redirectUri: redirectUriOf(origin, row.name),
     createdAt: formatInstant(row.createdAt),
     changedAt: formatInstant(row.changedAt),
     changedBy: row.changedBy,

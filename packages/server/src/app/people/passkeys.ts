@@ -9,6 +9,7 @@ import type { PasskeyRow } from '../../db/passkeys.ts'
 import type { RightsTx } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
+import { requireOwnFactor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
@@ -21,12 +22,13 @@ type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
 
 const doorOf = ({ session }: PersonActor) => ({ purpose: 'passkey', about: session.id }) as const
 
-export function askPasskey(
+export async function askPasskey(
   app: Deps,
   actor: PersonActor,
   site: Site,
   now: Date,
 ): Promise<Asked<CreationOptions>> {
+  requireOwnFactor(actor, 'no passkey is added')
   return askNewPasskey(app, doorOf(actor), actor.person, site, now)
 }
 
@@ -38,13 +40,15 @@ export function judgePasskey(
   return judgeNewPasskey(app, doorOf(actor), answer)
 }
 
-/** Throws `challenge_used`, `passkey_known`. */
+/** Throws `challenge_used`, `passkey_known`, `passkey_needed`. */
 export async function addPasskey(
   tx: WriteTx,
   app: Pick<App, 'random'>,
+  actor: Current<PersonActor>,
   judged: JudgedPasskey,
   name: string,
 ): Promise<PasskeyRow> {
+  requireOwnFactor(actor, 'no passkey is added')
   return storePasskey(tx, app, judged, name, await tx.now())
 }
 
@@ -73,6 +77,7 @@ export async function removePasskey(
   actor: Current<PersonActor>,
   id: string,
 ): Promise<void> {
+  requireOwnFactor(actor, 'no passkey is removed')
   const rows = await db.listPasskeys(tx, actor.id)
   find(rows, id)
   if (rows.length === 1) {

@@ -12,7 +12,13 @@ import type { RightsTx } from '../../db/people.ts'
 import { getPerson, useRecoveryCode } from '../../db/people.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
-import { isSameSecret, KnownPersonRefusal, openToken, signToken } from '../access/index.ts'
+import {
+  isSameSecret,
+  KnownPersonRefusal,
+  openToken,
+  requireOwnFactor,
+  signToken,
+} from '../access/index.ts'
 import type { App, Taken, WriteTx } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
@@ -61,6 +67,7 @@ export async function askPassword(
   actor: PersonActor,
   now: Date,
 ): Promise<Asked<NewAuthenticator>> {
+  requireOwnFactor(actor, 'no password is set')
   await requireNoPasskeyRole(app.db.reader, actor.person)
   const secret = app.random.bytes(totpSecretBytes)
   const sealed = base64UrlEncode(sealTotp(app, actor.id, secret))
@@ -149,6 +156,7 @@ export async function setPassword(
   { row, ceremony }: JudgedNewPassword,
 ): Promise<void> {
   const now = await tx.now()
+  requireOwnFactor(actor, 'no password is set')
   await spendChallenge(tx, ceremony, now)
   await requireNoPasskeyRole(tx, actor.person)
   if (!(await db.setPassword(tx, { ...row, createdAt: now }))) {
@@ -162,6 +170,7 @@ export async function setPassword(
 
 /** Throws `password_missing`. */
 export async function removePassword(tx: RightsTx, actor: Current<PersonActor>): Promise<void> {
+  requireOwnFactor(actor, 'no password is removed')
   if (!(await db.deletePassword(tx, actor.id))) throw noPassword()
   const of = { personId: actor.id, except: actor.session.id }
   await endSessionsBegunBy(tx, ['password'], of, await tx.now())

@@ -118,7 +118,6 @@ export async function setPerson(
   const grantedByProvider = isGrant ? null : before.grantedByProvider
   const after: ListedPerson = { ...before, ...given, grantedByProvider }
   checkPersonGrant(actor, after)
-  if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
   const endedWithGrant = await changeGrant(tx, before, after, { at: now, by: actor.id })
   const waysIn = (await isOpenToLess(tx, before, after))
     ? await endWaysIn(tx, id, now)
@@ -127,7 +126,10 @@ export async function setPerson(
   return { person, ended: { ...waysIn, ...endedWithGrant } }
 }
 
-/** Writes what the person may do from now on and who says so, and ends what exceeds it. */
+/**
+ * Writes what the person may do from now on and who says so, and ends what exceeds it. Throws
+ * `owner_last`.
+ */
 export async function changeGrant(
   tx: RightsTx,
   before: PersonRow,
@@ -135,6 +137,7 @@ export async function changeGrant(
   given: { readonly at: Date; readonly by: string },
 ): Promise<EndedWithMaker> {
   const now = given.at
+  if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
   await db.updatePerson(tx, after)
   // For some roles, a session that was opened without a passkey is not enough.
   if ((await passkeyRoles(tx)).includes(after.role)) {
@@ -191,7 +194,7 @@ export async function enablePerson(
  * Throws `owner_last` when the person is the only owner who can sign in, or one of two who must
  * approve each other's changes of the rules for approvals.
  */
-async function requireOtherOwner(tx: ReadTx, person: ListedPerson): Promise<void> {
+async function requireOtherOwner(tx: ReadTx, person: PersonRow): Promise<void> {
   if (person.role !== 'owner' || person.disabledAt !== null) return
   const owners = await db.countOwners(tx)
   const hasRules = (await readApprovalPolicy(tx)) !== undefined

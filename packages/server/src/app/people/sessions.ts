@@ -282,6 +282,7 @@ function viewSession(row: ListedSession, actor: Actor): SessionView {
     expiresAt: formatInstant(row.expiresAt),
     address: row.address,
     userAgent: row.userAgent,
+    factor: row.factor,
     isCurrent: actor.kind === 'person' && actor.session.id === row.id,
   }
 }
