@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Statement } from '../devices/statements.ts'
-import { judgeSigned, judgeUnsigned, wordOf } from '../devices/statements.ts'
+import { judgeSigned, judgeUnsigned, asSignedSequence } from '../devices/statements.ts'
 import { rankRollouts } from './decision.ts'
 import { createMemberCounter } from './members.ts'
 import {
@@ -182,7 +182,7 @@ test('D3 D8 attack: whatever one device signs about itself, it takes no more off
           const said = factsOf({
             ...{ sequence, floor, committedCounter: counter },
             running: running === null ? null : runs(running),
-            activity: readActivity(updates[update]!, wordOf(sequence)),
+            activity: readActivity(updates[update]!, asSignedSequence(sequence)),
           })
           take(said, second)
           assert.ok(offered.length <= attempts.max, `${offered.length} offers to one device`)

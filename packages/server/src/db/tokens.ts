@@ -100,8 +100,8 @@ export async function revokeAllTokens({ sql }: RightsTx, now: Date): Promise<num
 /**
  * The maker, and the tokens that go back to it at however many removes: a token that was refreshed,
  * or made by another token, is its maker's too. A token stands for its whole line, however long
- * that is: the walk takes one step for each token that was made, none for one that was refreshed. At
- * most one for each refresh that the allowances of these tokens have let through.
+ * that is: the walk takes one step for each token that was made, none for one that was refreshed.
+ * At most one for each refresh that the allowances of these tokens have let through.
  */
 export async function listMakers({ sql }: ReadTx, maker: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`

@@ -90,7 +90,7 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
   return [
     {
       prefix: '/',
-      matches: (path) => pages.has(path) || pages.has(pageOf(path)),
+      matches: (path) => pages.has(pageOf(path)),
       methods,
       answer: async (req, res) => sendFile(req, res, index, pageHeaders),
     },
@@ -108,9 +108,9 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
   ]
 }
 
-/** The page of an address that names one thing below it, such as `/sign-in-return/NAME`. */
+/** The page of an address, of which one takes a name: that of an identity provider. */
 function pageOf(path: string): string {
-  return /^(\/[a-z-]+)\/[a-z][a-z0-9-]{0,62}$/.exec(path)?.[1] ?? path
+  return /^(\/sign-in-return)\/[a-z][a-z0-9-]{0,62}$/.exec(path)?.[1] ?? path
 }
 
 function sendFile(
