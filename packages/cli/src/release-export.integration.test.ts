@@ -12,8 +12,10 @@ import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { ContentTarget } from '@seaworthy/oci/content'
 import { storeContent } from '@seaworthy/oci/content'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { digestHex, digestOf } from '@seaworthy/oci/digests'
@@ -351,6 +353,56 @@ describe(
         )
       })
       assert.match(said, /NOT GENUINE: targets is no targets/)
+    })
+
+    it('T8 attack: a layer holds what the signed list of its files does not say, and the sums beside it are made for it', async () => {
+      const app = { path: 'bin/app', isExecutable: true }
+      const manifest = { path: 'seaworthy.json', content: '{"start":["./bin/app"]}' }
+      const listed = craftLayer([{ ...app, content: 'good' }, manifest]).files
+      const lies = {
+        'another content': [{ ...app, content: 'evil' }, manifest],
+        'another mode': [{ ...app, content: 'good', isExecutable: false }, manifest],
+        'one file more': [
+          { ...app, content: 'good' },
+          { path: 'bin/extra', content: '' },
+          manifest,
+        ],
+      }
+      for (const [what, entries] of Object.entries(lies)) {
+        const { layer, files } = craftLayer(entries)
+        const blobs: Uint8Array[] = []
+        const target: ContentTarget = {
+          hasBlob: async () => false,
+          putBlob: async (_expected, open) => void blobs.push(await buffer(open())),
+          putManifest: async ({ bytes }) => void blobs.push(bytes),
+        }
+        const bundles = [{ platform: 'linux/amd64', layer, listed }]
+        const { bytes } = await craftRelease(target, { product: 'web', version: '1.0', bundles })
+        const said = await forge(async (of) => {
+          for (const blob of [...blobs, bytes]) {
+            await writeFile(join(of, 'oci/blobs/sha256', hash('sha256', blob, 'hex')), blob)
+          }
+          const sums = files.entries.flatMap((entry) =>
+            entry.type === 'file' ? [`${entry.sha256}  ${entry.path}\n`] : [],
+          )
+          await writeFile(join(of, 'files/linux-amd64.sha256sums'), sums.join(''))
+          const next = await nextVersion(of)
+          const path = 'web/stable/1.0'
+          const file = next.targets[path]!
+          const hashes = { ...file.hashes, sha256: hash('sha256', bytes, 'hex') }
+          const signed = { ...next, targets: { ...next.targets, [path]: { ...file, hashes } } }
+          const signatures = []
+          for (const signer of signersOf('web.stable')) {
+            signatures.push(await signedBy(signed, signer))
+          }
+          await replace(of, 'web.stable', signed, signatures)
+        })
+        assert.match(
+          said,
+          /NOT GENUINE: (?:the layer|a file of the layer) for linux\/amd64/,
+          `${what}: ${said}`,
+        )
+      }
     })
 
     /** The configuration of a machine that has verified what the repository serves now. */

@@ -220,7 +220,7 @@ async function formatInstructions({ release, view }: ExportInput): Promise<strin
     '',
     'A role counts when at least its threshold of **different** keys have signed it that the role above names **for it**.',
     'The commands take keys and thresholds from the signed bytes of the role above alone, and print for each role its version and expiry.',
-    'They cannot tell whether the newest root in this folder is the newest there is: ask its holders for its number.',
+    'They cannot tell whether root, targets, product and channel in this folder are the newest there are: ask their holders for the numbers.',
     '',
     '```bash',
     commands.trimEnd(),

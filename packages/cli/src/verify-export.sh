@@ -101,7 +101,9 @@ index=$(document "$product.$channel" '.targets[$path].hashes.sha256' --arg path 
 (cd oci/blobs/sha256 && for f in *; do echo "$f  $f"; done | sha256sum -c --quiet) ||
   fail 'a blob is not what it is called'
 
-# 4. The files of every bundle: the list is the one below the index, and the layer unpacks to it.
+# 4. The files of every bundle: the list is the one below the index, and the layer unpacks to it,
+# name by name, with kind, mode, target of a link and content, and to nothing else.
+umask 022
 blobs=$PWD/oci/blobs/sha256
 jq -r '.manifests[] | select(.platform != null) |
   [(.platform | [.os, .architecture, .variant // empty] | join("/")), .digest[7:]] | @tsv' "$blobs/$index" |
@@ -114,6 +116,16 @@ jq -r '.manifests[] | select(.platform != null) |
     cmp "files/$name.json" "$blobs/$(jq -er '.layers[0].digest[7:]' "$blobs/$list")"
     mkdir "unpacked-$name"
     zstd -q -d <"$blobs/$(jq -er '.layers[0].digest[7:]' "$blobs/$manifest")" | tar -x -C "unpacked-$name"
+    cmp -s <(jq -j '.entries[] | (if .type == "file" then "f \(.mode)"
+        elif .type == "symlink" then "l \(.target)" else "d" end) + " \(.path)\u0000"' "files/$name.json" |
+        LC_ALL=C sort -z) \
+      <(cd "unpacked-$name" && find . -mindepth 1 \( -type f -printf 'f 0%m %P\0' \
+        -o -type l -printf 'l %l %P\0' -o -printf '%y %P\0' \) | LC_ALL=C sort -z) ||
+      fail "the layer for $platform does not hold exactly what its list says"
+    cmp -s <(jq -j '.entries[] | select(.type == "file") | "\(.sha256)  ./\(.path)\u0000"' "files/$name.json" |
+        LC_ALL=C sort -z) \
+      <(cd "unpacked-$name" && find . -type f -exec sha256sum -z {} + | LC_ALL=C sort -z) ||
+      fail "a file of the layer for $platform is not what its list says"
     (cd "unpacked-$name" && sha256sum -c --quiet "../files/$name.sha256sums")
   done
-echo "Genuine as of root $newest: $path. Whether that root is the newest, only its holders know."
+echo "Genuine as of root $newest: $path. Whether the versions above are the newest, only the holders know."
