@@ -203,34 +203,41 @@ const shownMax = 50
 
 function warnOfOthers(
   context: Context,
-  {
-    judgement,
-    unaccepted,
-    notEnrolled,
-  }: Pick<JudgedFleet, 'notEnrolled'> & {
-    judgement: JudgedFleet
-    unaccepted: readonly JudgedDevice[]
-  },
+  others: Parameters<typeof describeOthers>[0] & { readonly judgement: JudgedFleet },
 ): void {
+  for (const line of describeOthers(others)) context.warn(line)
+}
+
+/**
+ * What is said of devices that get nothing, or nothing yet. Whom a person is about to accept is
+ * shown whole, and first.
+ */
+export function describeOthers({
+  judgement,
+  unaccepted,
+  notEnrolled,
+}: Pick<JudgedFleet, 'notEnrolled'> & {
+  readonly judgement: Pick<JudgedFleet, 'fleet' | 'gone'>
+  readonly unaccepted: readonly JudgedDevice[]
+}): string[] {
+  const { fleet, gone } = judgement
   const lines = [
     ...notEnrolled.map(
       ({ deviceId, refusal }) =>
         `${deviceId} is not enrolled and does not get it: ${refusal?.why ?? 'nothing proves it'}.`,
     ),
-    ...judgement.gone.map(
-      (one) =>
-        `${nameReader(one)} is not in ${judgement.fleet} any more: it is no longer a reader.`,
+    ...gone.map(
+      (one) => `${nameReader(one)} is not in ${fleet} any more: it is no longer a reader.`,
     ),
+  ]
+  const left = lines.length - shownMax
+  return [
     ...unaccepted.map(
       (one) => `${nameDevice(one.device)} is no reader yet: ${describeStanding(one)}.`,
     ),
+    ...lines.slice(0, shownMax),
+    ...(left > 0 ? [`There are ${left} more: \`seaworthy reader list --fleet ${fleet}\`.`] : []),
   ]
-  for (const line of lines.slice(0, shownMax)) context.warn(line)
-  if (lines.length > shownMax) {
-    context.warn(
-      `There are ${lines.length - shownMax} more: \`seaworthy reader list --fleet ${judgement.fleet}\`.`,
-    )
-  }
 }
 
 /** A device is never named without its key, because its id and its name are the server's. */

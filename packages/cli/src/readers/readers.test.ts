@@ -15,6 +15,7 @@ import {
   withReaders,
 } from './record.ts'
 import { followSecret } from './arrivals.ts'
+import { describeOthers } from './choose.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
 
 const root = '0'.repeat(64)
@@ -163,6 +164,23 @@ test('V8 attack: a device that was removed or moved away comes back unasked', ()
     'same_name',
   ])
   assert.equal(endReaders(record, () => false, tuesday).record, record)
+})
+
+test('V8 attack: a server hides whom a person is asked to accept behind devices of its own making', () => {
+  const made = Array.from({ length: 80 }, (_, i) =>
+    withoutEnrolment({ id: `made-${i}`, signing: 'c', receiving: '3' }),
+  )
+  const { enrolled: unaccepted } = judgeReaders(nothing, {
+    ...web,
+    devices: [enrolled(one), enrolled(two)],
+  })
+  const lines = describeOthers({
+    judgement: { fleet: web.fleet, gone: [] },
+    ...{ unaccepted, notEnrolled: made },
+  })
+  assert.match(lines[0]!, /buoy, key .* is no reader yet/)
+  assert.match(lines[1]!, /is no reader yet/)
+  assert.equal(lines.at(-1), 'There are 30 more: `seaworthy reader list --fleet production`.')
 })
 
 test('V8 attack: an older record brings back nobody who was ended, and one of another root is none', () => {
