@@ -12,7 +12,6 @@ import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { isRedirect, readBody } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
-import Provider from 'oidc-provider'
 import { createCertificates } from '../app/trust/certificates.ts'
 
 type Json = Record<string, unknown>
@@ -47,6 +46,8 @@ export interface TestIdentityProvider {
 }
 
 export async function startIdentityProvider(redirectUri: string): Promise<TestIdentityProvider> {
+  // It prints warnings when it is loaded, which other tests must not find.
+  const { default: Provider } = await import('oidc-provider')
   const now = systemClock.now()
   const { keyPem, certificatePem, caPem } = await createCertificates({
     ...{ names: ['localhost'], now, random: systemRandom },

@@ -131,8 +131,9 @@ test('A4 attack: a restored backup takes for good what ended after it: a start w
       values ('invitation_a', '\\x00', 'admin', now(), 'person_a', ${later})`
     await sql`
       insert into tokens (id, name, role, secret_sha256, created_at, created_by, expires_at,
-        last_used_at)
-      values ('token_a', 'ci', 'admin', '\\x00', now(), 'person_a', ${later}, now())`
+        last_used_at, line, holder)
+      values ('token_a', 'ci', 'admin', '\\x00', now(), 'person_a', ${later}, now(), 'token_a',
+        'person_a')`
     await sql`
       insert into fleets (name, product, channel, poll_seconds, updates_enabled, created_at)
       values ('shops', 'acme', 'stable', 60, true, now())`
