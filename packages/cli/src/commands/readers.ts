@@ -9,13 +9,12 @@ import { formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import {
   confirmReaders,
-  describeStanding,
   judgeFleet,
-  nameDevice,
   remember,
   requireProduct,
   takeCounted,
 } from '../readers/choose.ts'
+import { describeStanding, nameDevice } from '../readers/words.ts'
 import { changeRecord, readExported, readRecord, writeExported } from '../readers/file.ts'
 import type { Reader } from '../readers/record.ts'
 import {

@@ -13,9 +13,10 @@ import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
 import { changeRecord, readRecord } from './file.ts'
 import type { FleetTarget, Reader, ReaderFault } from './record.ts'
-import { endReaders, shortReaderId, withFleet, withReaders } from './record.ts'
-import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
+import { endReaders, withFleet, withReaders } from './record.ts'
+import type { EnrolledDevice, JudgedDevice, JudgedFleet } from './verdicts.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
+import { describeOthers } from './words.ts'
 
 /** Verifies the enrolments of a fleet, and compares its devices with what is remembered. */
 export async function judgeFleet(
@@ -199,69 +200,9 @@ export async function endAsReader(
   await changeRecord(context, session, (record) => endReaders(record, isMeant, now).record)
 }
 
-const shownMax = 50
-
 function warnOfOthers(
   context: Context,
   others: Parameters<typeof describeOthers>[0] & { readonly judgement: JudgedFleet },
 ): void {
   for (const line of describeOthers(others)) context.warn(line)
-}
-
-/**
- * What is said of devices that get nothing, or nothing yet. Whom a person is about to accept is
- * shown whole, and first.
- */
-export function describeOthers({
-  judgement,
-  unaccepted,
-  notEnrolled,
-}: Pick<JudgedFleet, 'notEnrolled'> & {
-  readonly judgement: Pick<JudgedFleet, 'fleet' | 'gone'>
-  readonly unaccepted: readonly JudgedDevice[]
-}): string[] {
-  const { fleet, gone } = judgement
-  const lines = [
-    ...notEnrolled.map(
-      ({ deviceId, refusal }) =>
-        `${deviceId} is not enrolled and does not get it: ${refusal?.why ?? 'nothing proves it'}.`,
-    ),
-    ...gone.map(
-      (one) => `${nameReader(one)} is not in ${fleet} any more: it is no longer a reader.`,
-    ),
-  ]
-  const left = lines.length - shownMax
-  return [
-    ...unaccepted.map(
-      (one) => `${nameDevice(one.device)} is no reader yet: ${describeStanding(one)}.`,
-    ),
-    ...lines.slice(0, shownMax),
-    ...(left > 0 ? [`There are ${left} more: \`seaworthy reader list --fleet ${fleet}\`.`] : []),
-  ]
-}
-
-/** A device is never named without its key, because its id and its name are the server's. */
-export function nameDevice(device: EnrolledDevice): string {
-  return nameReader({ ...device, readerId: device.enrolled.readerId })
-}
-
-function nameReader(one: Pick<Reader, 'deviceId' | 'name' | 'readerId'>): string {
-  const name = one.name === null ? '' : `${one.name}, `
-  return `${one.deviceId} (${name}key ${shortReaderId(one)})`
-}
-
-const standings: Readonly<Record<ReaderStanding, (instead: string) => string>> = {
-  accepted: () => 'accepted',
-  new: () => 'new here',
-  came_back: (since) => `came back, it was ended at ${since}`,
-  other_id: (id) => `its key was accepted as ${id}`,
-  same_name: (id) => `another key under the name of ${id}`,
-  moved: (fleet) => `known from the fleet ${fleet}`,
-}
-
-export function describeStanding({
-  standing,
-  instead = '',
-}: Pick<JudgedDevice, 'standing' | 'instead'>): string {
-  return standings[standing](instead)
 }

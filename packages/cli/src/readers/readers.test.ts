@@ -15,8 +15,8 @@ import {
   withReaders,
 } from './record.ts'
 import { followSecret } from './arrivals.ts'
-import { describeOthers } from './choose.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
+import { describeOthers } from './words.ts'
 
 const root = '0'.repeat(64)
 const nothing: ReaderRecord = { root, fleets: new Map() }
