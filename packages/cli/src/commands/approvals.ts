@@ -134,7 +134,9 @@ async function policy(context: Context): Promise<void> {
       ...context.fields([
         [
           'another release',
-          above === null ? 'no' : `for more than ${formatCount(above, 'device')}`,
+          above === null
+            ? 'no'
+            : `for more than ${formatCount(above, 'device')} by one person within 24 hours`,
         ],
         ['removal of a device', deviceRemoval ? 'yes' : 'no'],
         ['these rules', view.since === null ? 'no' : 'yes'],

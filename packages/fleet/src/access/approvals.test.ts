@@ -22,17 +22,32 @@ const anyRules: fc.Arbitrary<ApprovalRules> = fc.record({
 
 test('A2 a rule holds for every number of devices above it, and where the number is unknown', () => {
   fc.assert(
-    fc.property(anyRules, fc.nat(12), (rules, devicesMax) => {
+    fc.property(anyRules, fc.nat(12), fc.nat(12), (rules, devicesMax, before) => {
       const asks = (kind: 'release' | 'device-removal' | 'approval-rules', count: number | null) =>
-        needsApproval(rules, { kind, devicesMax: count })
+        needsApproval(rules, { kind, devicesMax: count }, before)
       const { releaseDevicesAbove: above } = rules
-      assert.equal(asks('release', devicesMax), above !== null && devicesMax > above)
+      const together = devicesMax === 0 ? 0 : devicesMax + before
+      assert.equal(asks('release', devicesMax), above !== null && together > above)
       assert.equal(asks('release', null), above !== null)
       assert.equal(asks('device-removal', devicesMax), rules.deviceRemoval)
       assert.equal(asks('approval-rules', null), hasApprovalRules(rules))
     }),
   )
   assert.ok(!hasApprovalRules(noApprovalRules))
+})
+
+test('A2 attack: many devices are brought another release few at a time (property)', () => {
+  fc.assert(
+    fc.property(fc.nat(10), fc.array(fc.nat(4)), (releaseDevicesAbove, steps) => {
+      const rules = { releaseDevicesAbove, deviceRemoval: false }
+      let passed = 0
+      for (const devicesMax of steps) {
+        const isFree = !needsApproval(rules, { kind: 'release', devicesMax }, passed)
+        if (isFree) passed += devicesMax
+      }
+      assert.ok(passed <= releaseDevicesAbove)
+    }),
+  )
 })
 
 const names = fc.option(fc.subarray(['a', 'b']), { nil: null })
@@ -44,7 +59,11 @@ const anyGrant: fc.Arbitrary<Grant> = fc.record({
 const anyNeed: fc.Arbitrary<NeededRight> = fc.record({
   permission: fc.constantFrom('rollout:write', 'device:write', 'owner:write'),
   fleet: fc.option(
-    fc.record({ name: fc.constantFrom('a', 'b'), product: fc.constantFrom('a', 'b') }),
+    fc.record({
+      name: fc.constantFrom('a', 'b'),
+      product: fc.constantFrom('a', 'b'),
+      from: fc.constantFrom('a', 'b', undefined),
+    }),
     { nil: null },
   ),
 })
@@ -69,6 +88,15 @@ test('A2 attack: whoever approves is somebody else with the right themselves, wh
       else assert.throws(rejects)
     }),
   )
+})
+
+test('A2 attack: whoever reaches the one fleet alone agrees to a move out of, or into, the other', () => {
+  const grant = (...fleets: string[]): Grant => ({ role: 'operator', products: null, fleets })
+  const fleet = { name: 'a', product: 'p', from: 'b' }
+  const needs: NeededRight = { permission: 'device:write', fleet }
+  assert.ok(!hasRight(grant('a'), needs))
+  assert.ok(!hasRight(grant('b'), needs))
+  assert.ok(hasRight(grant('a', 'b'), needs))
 })
 
 test('A2 what is done is what was shown, and to no more devices', () => {

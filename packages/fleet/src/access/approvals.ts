@@ -27,11 +27,20 @@ export function hasApprovalRules({ releaseDevicesAbove, deviceRemoval }: Approva
   return releaseDevicesAbove !== null || deviceRemoval
 }
 
-export function needsApproval(rules: ApprovalRules, { kind, devicesMax }: Guarded): boolean {
+/**
+ * `releasedBefore` is the number of devices that the same person has brought another release
+ * without an approval lately: few at a time are not few.
+ */
+export function needsApproval(
+  rules: ApprovalRules,
+  { kind, devicesMax }: Guarded,
+  releasedBefore: number,
+): boolean {
   switch (kind) {
     case 'release': {
       const { releaseDevicesAbove: above } = rules
-      return above !== null && (devicesMax === null || devicesMax > above)
+      if (above === null || devicesMax === 0) return false
+      return devicesMax === null || devicesMax + releasedBefore > above
     }
     case 'device-removal':
       return rules.deviceRemoval
@@ -44,12 +53,21 @@ export function needsApproval(rules: ApprovalRules, { kind, devicesMax }: Guarde
 export interface NeededRight {
   readonly permission: Permission
   /** `null` for what concerns the whole installation. */
-  readonly fleet: { readonly name: string; readonly product: string } | null
+  readonly fleet: NeededFleet | null
+}
+
+interface NeededFleet {
+  readonly name: string
+  readonly product: string
+  /** The fleet of the same product that a device would leave, which must be reached, too. */
+  readonly from?: string | undefined
 }
 
 export function hasRight(grant: Grant, { permission, fleet }: NeededRight): boolean {
   if (!permissionsOf(grant.role).includes(permission)) return false
-  return fleet === null ? reachesEverything(grant) : reachesFleet(grant, fleet)
+  if (fleet === null) return reachesEverything(grant)
+  const names = fleet.from === undefined ? [fleet.name] : [fleet.name, fleet.from]
+  return names.every((name) => reachesFleet(grant, { name, product: fleet.product }))
 }
 
 export type ApprovalState =

@@ -61,29 +61,32 @@ export interface ListedApproval extends ApprovalRow {
 interface StoredApproval extends Omit<ListedApproval, 'needs'> {
   readonly permission: Permission
   readonly fleet: string | null
+  readonly fromFleet: string | null
   readonly product: string | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, state, action, subject, call_sha256 as "callSha256", effect, effect_sha256 as "effectSha256",
-  devices_max as "devicesMax", permission, fleet, product, principal,
+  devices_max as "devicesMax", permission, fleet, from_fleet as "fromFleet", product, principal,
   requested_by as "requestedBy", requested_at as "requestedAt", expires_at as "expiresAt",
   decided_by as "decidedBy", decided_at as "decidedAt", reason,
   (select name from people where people.id = approvals.principal) as "principalName",
   (select name from people where people.id = approvals.decided_by) as "decidedByName"`
 
-function rowOf({ permission, fleet, product, ...row }: StoredApproval): ListedApproval {
-  const of = fleet === null || product === null ? null : { name: fleet, product }
+function rowOf({ permission, fleet, fromFleet, product, ...row }: StoredApproval): ListedApproval {
+  const from = fromFleet ?? undefined
+  const of = fleet === null || product === null ? null : { name: fleet, product, from }
   return { ...row, needs: { permission, fleet: of } }
 }
 
 export async function insertApproval({ sql }: WriteTx, row: ApprovalRow): Promise<void> {
   await sql`
     insert into approvals (id, state, action, subject, call_sha256, effect, effect_sha256, devices_max,
-      permission, fleet, product, principal, requested_by, requested_at, expires_at)
+      permission, fleet, from_fleet, product, principal, requested_by, requested_at, expires_at)
     values (${row.id}, ${row.state}, ${row.action}, ${row.subject}, ${Buffer.from(row.callSha256)},
       ${sql.json(storable(row.effect))}, ${Buffer.from(row.effectSha256)}, ${row.devicesMax},
-      ${row.needs.permission}, ${row.needs.fleet?.name ?? null}, ${row.needs.fleet?.product ?? null},
+      ${row.needs.permission}, ${row.needs.fleet?.name ?? null},
+      ${row.needs.fleet?.from ?? null}, ${row.needs.fleet?.product ?? null},
       ${row.principal}, ${row.requestedBy}, ${row.requestedAt}, ${row.expiresAt})`
 }
 
@@ -104,9 +107,45 @@ export async function lockApproval(
   return row && rowOf(row)
 }
 
-/** Locks what the person asks for, so that two calls at once neither ask nor act twice. */
-export async function lockRequestsOf({ sql }: WriteTx, principal: string): Promise<void> {
-  await sql`select from people where id = ${principal} for update`
+/**
+ * Locks what the person asks for, or what all do who go back to no person, until the transaction
+ * ends. It comes before the locks of fleets and devices.
+ */
+export async function lockRequestsOf(
+  { sql }: WriteTx,
+  principal: string | undefined,
+): Promise<void> {
+  if (principal === undefined) await sql`select from approval_policy for update`
+  else await sql`select from people where id = ${principal} for update`
+}
+
+/** How many devices were brought another release since then without an approval. */
+export async function countUnapproved(
+  { sql }: ReadTx,
+  principal: string | undefined,
+  since: Date,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select coalesce(sum(devices), 0)::float8 as count from unapproved_releases
+    where principal is not distinct from ${principal ?? null} and at > ${since}`
+  return row.count
+}
+
+export async function insertUnapproved(
+  { sql }: WriteTx,
+  row: {
+    readonly principal: string | undefined
+    readonly devices: number
+    readonly at: Date
+  },
+): Promise<void> {
+  await sql`
+    insert into unapproved_releases (principal, devices, at)
+    values (${row.principal ?? null}, ${row.devices}, ${row.at})`
+}
+
+export async function forgetUnapproved({ sql }: WriteTx, before: Date): Promise<void> {
+  await sql`delete from unapproved_releases where at <= ${before}`
 }
 
 /** The request that the same call of the same person has made, and that is not closed. */
@@ -142,6 +181,18 @@ export async function countOpenApprovals(
   const [row] = await sql<[{ count: number }]>`
     select count(*)::int as count from approvals
     where principal = ${principal} and state in ('pending', 'approved') and expires_at > ${now}`
+  return row.count
+}
+
+/** How many requests the person has made since then; what was forgotten does not count. */
+export async function countRequestsSince(
+  { sql }: ReadTx,
+  principal: string,
+  since: Date,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from approvals
+    where principal = ${principal} and requested_at > ${since}`
   return row.count
 }
 
@@ -193,7 +244,8 @@ export async function listApprovals(
 function isNamed({ sql }: ReadTx, { products, fleets }: Scope) {
   return sql`
     (${products === null} or product = any(${[...(products ?? [])]}::text[]))
-    and (${fleets === null} or fleet = any(${[...(fleets ?? [])]}::text[]))`
+    and (${fleets === null} or (fleet = any(${[...(fleets ?? [])]}::text[])
+      and (from_fleet is null or from_fleet = any(${[...(fleets ?? [])]}::text[]))))`
 }
 
 /**

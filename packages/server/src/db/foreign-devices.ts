@@ -191,6 +191,13 @@ export async function replaceAttributes(
   await changeForeignDevice({ sql }, device, change, sql`true`)
 }
 
+/** How many devices the gateway speaks for. */
+export async function countDevicesBehind({ sql }: ReadTx, gateway: string): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from foreign_devices where gateway = ${gateway}`
+  return row.count
+}
+
 export async function insertGatewayToken({ sql }: WriteTx, row: GatewayTokenRow): Promise<void> {
   await sql`
     insert into gateway_tokens (id, fleet, platform, hardware, secret_sha256, uses_left, created_at, created_by)

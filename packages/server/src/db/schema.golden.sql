@@ -21,6 +21,7 @@ approvals.expires_at timestamp with time zone not null
 approvals.decided_by text
 approvals.decided_at timestamp with time zone
 approvals.reason text
+approvals.from_fleet text
 assertion_ids.device text not null
 assertion_ids.jti text not null
 assertion_ids.expires_at timestamp with time zone not null
@@ -383,6 +384,9 @@ tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null
 tuf_metadata.published_at timestamp with time zone not null
+unapproved_releases.principal text
+unapproved_releases.devices integer not null
+unapproved_releases.at timestamp with time zone not null
 update_events.id bigint not null
 update_events.rollout text not null
 update_events.device text not null
@@ -636,6 +640,7 @@ CREATE INDEX tokens_maker ON public.tokens USING btree (created_by)
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id)
 CREATE UNIQUE INDEX tokens_refreshed_from ON public.tokens USING btree (refreshed_from)
 CREATE UNIQUE INDEX tuf_metadata_pkey ON public.tuf_metadata USING btree (role, version)
+CREATE INDEX unapproved_releases_principal ON public.unapproved_releases USING btree (principal, at)
 CREATE INDEX update_events_device ON public.update_events USING btree (device, id DESC)
 CREATE UNIQUE INDEX update_events_pkey ON public.update_events USING btree (id)
 CREATE INDEX updates_deadline ON public.updates USING btree (deadline_at) WHERE (ended_at IS NULL)

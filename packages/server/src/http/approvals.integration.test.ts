@@ -14,6 +14,12 @@ import {
 import type { ApiClient } from '@seaworthy/api/client'
 import { listDevices, removeDevice, setDevice } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import {
+  createForeignDevice,
+  createGatewayToken,
+  revokeGatewayToken,
+  rotateForeignDevice,
+} from '@seaworthy/api/foreign-devices'
 import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import { disablePerson, enablePerson, setPerson } from '@seaworthy/api/people'
 import type { BodyInputOf } from '@seaworthy/api/route'
@@ -84,8 +90,13 @@ async function setRules(by: Joined, body: BodyInputOf<typeof setApprovalPolicy>)
   return (await confirmed(by)).call(setApprovalPolicy, { body })
 }
 
-async function join(role: 'owner' | 'admin' | 'operator' | 'viewer', by = olive): Promise<Joined> {
-  const { link } = await (await confirmed(by)).call(createInvitation, { body: { role } })
+async function join(
+  role: 'owner' | 'admin' | 'operator' | 'viewer',
+  by = olive,
+  fleets?: string[],
+): Promise<Joined> {
+  const body = { role, ...(fleets && { fleets }) }
+  const { link } = await (await confirmed(by)).call(createInvitation, { body })
   const browser = createTestBrowser(server, client)
   return { browser, id: (await acceptLink(browser, link, `A new ${role}`)).person.id }
 }
@@ -118,6 +129,11 @@ const rollout = (version = '1.0.0') => ({
 })
 const begin = (by: ApiClient, version?: string) => by.call(createRollout, rollout(version))
 
+const makeFleet = (name: string) =>
+  client.api.call(createFleet, {
+    body: { name, product: 'acme', channel: 'stable', follow: 'rollouts' },
+  })
+
 async function newDevice(): Promise<string> {
   const fleet = 'spare'
   return (await addDevice(client, server.url, await makeProvisioningKey(client, 1, fleet))).id
@@ -134,9 +150,7 @@ test('A2 a rollout to more devices than the rules allow is begun once another pe
   const free = await begin(api)
   await api.call(abortRollout, { params: { rolloutId: free.id }, body: {} })
   assert.deepEqual((await setRules(olive, rules)).rules, rules)
-  await client.api.call(createFleet, {
-    body: { name: 'spare', product: 'acme', channel: 'stable', follow: 'rollouts' },
-  })
+  await makeFleet('spare')
 
   const id = await requestOf(begin(api))
   assert.equal(await requestOf(begin(api)), id, 'the same call asks once')
@@ -320,6 +334,78 @@ test('A2 attack: devices are brought to a release past the rules for rollouts: b
   await setRules(olive, rules)
 })
 
+test('A2 attack: many devices are brought another release few at a time: moved one by one, by small fleets, by a second token', async () => {
+  const mover = await join('admin')
+  const { api } = mover.browser
+  const ids = [await newDevice(), await newDevice(), await newDevice()]
+  const move = (by: ApiClient, deviceId: string) =>
+    by.call(setDevice, { params: { deviceId }, body: { fleet: 'shops' } })
+  await move(api, ids[0]!)
+  const asked = await requestOf(move(api, ids[1]!))
+  await requestOf(move(await tokenOf(mover), ids[2]!))
+  await makeFleet('kiosk')
+  await addDevice(client, server.url, await makeProvisioningKey(client, 1, 'kiosk'))
+  await requestOf(api.call(createRollout, { body: { ...rollout().body, fleet: 'kiosk' } }))
+  const params = { fleet: 'kiosk' }
+  await requestOf(api.call(setFleet, { params, body: { follow: 'newest' } }))
+  // What another person has approved is no part of it, nor is what another person does.
+  await approve(oscar, asked)
+  await move(api, ids[1]!)
+  await move((await join('admin', oscar)).browser.api, ids[2]!)
+  const before = { params: { deviceId: ids[0]! }, body: { fleet: 'spare' } }
+  await requestOf(api.call(setDevice, before))
+  await db.write(({ sql }) => sql`update unapproved_releases set at = at - interval '1 day'`)
+  await api.call(setDevice, before)
+  // Two at once do not both take the last that is free; nor do tokens that go back to nobody.
+  const two = [await newDevice(), await newDevice()]
+  const done = await Promise.allSettled(two.map((id) => move(client.api, id)))
+  const [won, lost] = done.toSorted((a, b) => a.status.localeCompare(b.status))
+  assert.equal(won!.status, 'fulfilled')
+  assert.ok(lost!.status === 'rejected' && refused('approval_needs_person')(lost!.reason))
+})
+
+test('A2 attack: a move is asked for into a fleet that whoever asks does not reach, or approved by whoever does not reach both', async () => {
+  await makeFleet('far')
+  const deviceId = await newDevice()
+  const scoped = (await join('admin', olive, ['spare'])).browser.api
+  const move = (fleet: string) => ({ params: { deviceId }, body: { fleet } })
+  await approve(oscar, await requestOf(setRules(olive, { ...rules, releaseDevicesAbove: 0 })))
+  await setRules(olive, { ...rules, releaseDevicesAbove: 0 })
+  await assert.rejects(scoped.call(setDevice, move('far')), refused('out_of_scope'))
+  await assert.rejects(scoped.call(setDevice, move('nowhere')), refused('fleet_not_found'))
+  const id = await requestOf(otto.browser.api.call(setDevice, move('far')))
+  for (const fleet of ['far', 'spare']) {
+    const one = await join('admin', olive, [fleet])
+    await assert.rejects(approve(one, id), refused('out_of_scope'))
+    const { items } = await one.browser.api.call(listApprovals, { query: { limit: 1000 } })
+    assert.ok(!items.some((item) => item.id === id))
+  }
+  const both = await join('admin', olive, ['far', 'spare'])
+  await approve(both, id)
+  await otto.browser.api.call(setDevice, move('far'))
+  await approve(oscar, await requestOf(setRules(olive, rules)))
+  await setRules(olive, rules)
+})
+
+test('A2 attack: a device is ended in another way than by its removal: another token, the end of its gateway', async () => {
+  const api = await tokenOf(await join('admin'))
+  const params = { fleet: 'spare' }
+  const body = { protocol: 'ddi', externalId: 'pump-1', platform: 'linux/amd64' } as const
+  const { device } = await client.api.call(createForeignDevice, { params, body })
+  const rotate = { params: { deviceId: device.id }, body: {} }
+  const id = await requestOf(api.call(rotateForeignDevice, rotate))
+  assert.match((await show(oscar.browser.api, id)).effect[0]!, /the token of the device pump-1/)
+  const gateway = await client.api.call(createGatewayToken, {
+    ...{ params, body: { uses: 2, platform: 'linux/amd64' } },
+  })
+  const revoke = { params: { gatewayTokenId: gateway.view.id } }
+  const end = await requestOf(api.call(revokeGatewayToken, revoke))
+  assert.match((await show(oscar.browser.api, end)).effect[0]!, /every device behind that gateway/)
+  for (const one of [id, end]) await approve(oscar, one)
+  await api.call(rotateForeignDevice, rotate)
+  await api.call(revokeGatewayToken, revoke)
+})
+
 test('A2 attack: an approval outlives who asked: disabled meanwhile, or asked too long ago', async () => {
   const asking = await join('operator')
   const device = await newDevice()
@@ -387,4 +473,25 @@ test('A2 A9 attack: one person leaves requests without end: they are few, and li
   }
   const left = await api.call(listApprovals, { query })
   assert.ok(left.items.every(({ isOwn }) => !isOwn))
+})
+
+test('A2 A9 attack: one person asks and withdraws without end: a day has an allowance', async () => {
+  const { api } = (await join('operator')).browser
+  await db.write(({ sql }) => sql`update approvals set requested_at = now() - interval '1 day'`)
+  const device = await newDevice()
+  const asks = async () =>
+    remove(api, device).catch((error: unknown) => (error as ProblemError).problem)
+  let asked = 0
+  for (;;) {
+    const problem = await asks()
+    if (problem?.code !== 'approval_required' || asked >= 150) {
+      assert.equal(problem?.code, 'approvals_too_many')
+      break
+    }
+    asked += 1
+    await api.call(withdrawRequest, { params: { approvalId: problem.approval! } })
+  }
+  assert.equal(asked, 100)
+  await db.write(({ sql }) => sql`update approvals set requested_at = now() - interval '1 day'`)
+  assert.equal((await asks())?.code, 'approval_required')
 })

@@ -12,6 +12,7 @@ import type { GuardedEffect } from '../app/approvals/index.ts'
 import { passGate } from '../app/approvals/index.ts'
 import type { Asked, OpenedSession, Site } from '../app/people/index.ts'
 import type { Browser, Cookie } from './browsers.ts'
+import type { GuardedRoute, KindOf, UnguardedRoute } from './effects.ts'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import {
   changeAudited,
@@ -59,7 +60,7 @@ export interface Endpoint {
   readonly [sealed]: true
 }
 
-interface Options<R extends Route, Ahead> {
+interface CommonOptions<R extends Route, Ahead> {
   /** The permission is checked before the body is read. */
   readonly permission: Permission
   /** What the audit entry is about. */
@@ -78,17 +79,28 @@ interface Options<R extends Route, Ahead> {
     call: AuditedCall<R>,
     leaving: AbortSignal | undefined,
   ) => Promise<Ahead>
-  /**
-   * What the call would do, for whoever must approve it where the rules say so; `null` when it does
-   * nothing of that kind. It is asked for only where there are rules, before the work and in its
-   * transaction, and may take the work's locks.
-   */
-  readonly effect?: (
-    app: App,
-    tx: WriteTx,
-    call: Whole<AuditedCall<R>>,
-  ) => Promise<GuardedEffect | null>
 }
+
+/** A route that stands in the table of effects. */
+type Changing = Route & { readonly name: GuardedRoute | UnguardedRoute }
+
+/**
+ * What the call would do, for whoever must approve it where the rules say so; `null` when it does
+ * nothing of that kind. It is asked for only where there are rules, before the work and in its
+ * transaction, and may take the work's locks.
+ */
+type DescribeEffect<R extends Route, Effect extends GuardedEffect = GuardedEffect> = (
+  app: App,
+  tx: WriteTx,
+  call: Whole<AuditedCall<R>>,
+) => Promise<Effect | null>
+
+type Options<R extends Changing, Ahead> = CommonOptions<R, Ahead> &
+  (R['name'] extends GuardedRoute
+    ? {
+        readonly effect: DescribeEffect<R, GuardedEffect<KindOf<R['name']>>>
+      }
+    : { readonly effect?: never })
 
 export interface Done<R extends Route> extends Change {
   readonly reply: ReplyInputOf<R>
@@ -108,7 +120,7 @@ export function read<R extends Route & { readonly method: 'GET' }>(
  * The work, audit entry and reply of a changing route share one transaction; a refusal is recorded
  * in a transaction of its own.
  */
-export function audited<R extends Route, Ahead = undefined>(
+export function audited<R extends Changing, Ahead = undefined>(
   route: R,
   options: Options<R, Ahead>,
   work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
@@ -119,7 +131,7 @@ export function audited<R extends Route, Ahead = undefined>(
 /**
  * Like `audited`, for routes that end rights: while one of them runs, nobody else changes anything.
  */
-export function endsRights<R extends Route, Ahead = undefined>(
+export function endsRights<R extends Changing, Ahead = undefined>(
   route: R,
   options: Options<R, Ahead>,
   work: (app: App, tx: RightsTx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
@@ -140,7 +152,13 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
     },
   ) => Promise<Done<R>>,
   route: R,
-  { permission, subject, before, early, effect }: Options<R, Ahead>,
+  {
+    permission,
+    subject,
+    before,
+    early,
+    effect,
+  }: CommonOptions<R, Ahead> & { readonly effect?: DescribeEffect<R> | undefined },
   work: (app: App, tx: Tx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
   const run = async (app: App, call: Call<R>, leaving?: Leaving) => {

@@ -35,7 +35,11 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   ),
   audited(
     rotateForeignDevice,
-    { permission: 'device:write', subject: (call) => call.params.deviceId },
+    {
+      permission: 'device:write',
+      subject: (call) => call.params.deviceId,
+      effect: (_app, tx, { actor, params }) => foreign.rotationEffect(tx, actor, params.deviceId),
+    },
     async (app, tx, { actor, params }) => {
       const made = await foreign.rotateForeignDevice(app, tx, actor, params.deviceId)
       return {
@@ -86,7 +90,12 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   ),
   audited(
     revokeGatewayToken,
-    { permission: 'provisioning-key:write', subject: (call) => call.params.gatewayTokenId },
+    {
+      permission: 'provisioning-key:write',
+      subject: (call) => call.params.gatewayTokenId,
+      effect: (_app, tx, { actor, params }) =>
+        foreign.gatewayEndEffect(tx, actor, params.gatewayTokenId),
+    },
     async (app, tx, { actor, params }) => {
       const now = await tx.now()
       await foreign.endGatewayToken(tx, actor, params.gatewayTokenId, now)

@@ -52,8 +52,10 @@ function describe({ releaseDevicesAbove: above, deviceRemoval }: Rules): string[
   return [
     ...(above === null
       ? []
-      : [`Another release for more than ${above.toLocaleString()} devices at once`]),
-    ...(deviceRemoval ? ['The removal of a device'] : []),
+      : [
+          `Another release for more than ${above.toLocaleString()} devices, by one person within 24 hours`,
+        ]),
+    ...(deviceRemoval ? ['The removal of a device, or what else cuts it off'] : []),
     'A change of these rules, by another owner',
   ]
 }
@@ -85,7 +87,7 @@ function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => v
         counts as a person of their own from then on.
       </Text>
       <Checkbox
-        label="Another release for many devices at once"
+        label="Another release for many devices"
         checked={above !== null}
         onChange={(event) =>
           setRules({ ...rules, releaseDevicesAbove: event.currentTarget.checked ? 10 : null })
@@ -104,7 +106,7 @@ function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => v
         />
       )}
       <Checkbox
-        label="The removal of a device"
+        label="The removal of a device, or what else cuts it off"
         checked={rules.deviceRemoval}
         onChange={(event) => setRules({ ...rules, deviceRemoval: event.currentTarget.checked })}
       />

@@ -20,9 +20,14 @@ import type { Ports } from '../app.ts'
 export const approvalMs = 24 * hourMs
 const openMax = 20
 const closedKept = 200
+/** Requests of one person within the time of one, however soon they withdraw them. */
+const askedMax = 100
+/** What one person brings another release in this time, without an approval, counts together. */
+const togetherMs = 24 * hourMs
 
 /** What a call would do, as it is read in the transaction that would do it. */
-export interface GuardedEffect extends Guarded {
+export interface GuardedEffect<Kind extends Guarded['kind'] = Guarded['kind']> extends Guarded {
+  readonly kind: Kind
   /** What whoever decides is shown, without the number of devices: one statement per line. */
   readonly words: readonly string[]
   /** Everything that the outcome depends on, beyond the words and the call itself. */
@@ -51,12 +56,22 @@ export async function passGate(
 ): Promise<Passage> {
   const rules = await db.readApprovalPolicy(tx)
   if (rules === undefined) return { isOpen: true }
-  const effect = await effectOf()
-  if (effect === null || !needsApproval(rules, effect)) return { isOpen: true }
   const principal = await db.findPrincipal(tx, actor.id)
-  if (principal === undefined) throw needsPerson()
+  // Two calls at once do not both take the last that is free, or ask twice.
   await db.lockRequestsOf(tx, principal)
+  const effect = await effectOf()
+  if (effect === null) return { isOpen: true }
   const now = await tx.now()
+  const since = new Date(now.getTime() - togetherMs)
+  const releasedBefore = await db.countUnapproved(tx, principal, since)
+  if (!needsApproval(rules, effect, releasedBefore)) {
+    if (effect.kind === 'release' && effect.devicesMax !== null) {
+      await db.forgetUnapproved(tx, since)
+      await db.insertUnapproved(tx, { principal, devices: effect.devicesMax, at: now })
+    }
+    return { isOpen: true }
+  }
+  if (principal === undefined) throw needsPerson()
   const asked = describeRequest(call, effect, { id: principal, by: actor.id }, now, random)
   const open = await db.findOpenApproval(tx, principal, asked.callSha256)
   if (open === undefined) return ask(tx, asked, now)
@@ -161,6 +176,13 @@ const outcomeOf = ({ effectSha256, devicesMax }: ApprovalRow) => ({
 })
 
 async function ask(tx: WriteTx, row: ApprovalRow, now: Date): Promise<Passage> {
+  const since = new Date(now.getTime() - approvalMs)
+  if ((await db.countRequestsSince(tx, row.principal, since)) >= askedMax) {
+    throw new Refusal<ApprovalRefusal>(
+      'approvals_too_many',
+      `you have asked ${askedMax} times within ${approvalMs / hourMs} hours: wait, or repeat a call that is open already`,
+    )
+  }
   if ((await db.countOpenApprovals(tx, row.principal, now)) >= openMax) {
     throw new Refusal<ApprovalRefusal>(
       'approvals_too_many',

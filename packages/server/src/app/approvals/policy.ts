@@ -53,7 +53,10 @@ export async function setPolicy(
 }
 
 /** What a change of the rules would do. */
-export async function policyEffect(tx: ReadTx, rules: ApprovalRules): Promise<GuardedEffect> {
+export async function policyEffect(
+  tx: ReadTx,
+  rules: ApprovalRules,
+): Promise<GuardedEffect<'approval-rules'>> {
   const before = (await db.readApprovalPolicy(tx)) ?? noApprovalRules
   const joining = await db.listCountedAs(tx)
   return {
@@ -76,8 +79,10 @@ function describeRules({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): s
   const lines = [
     ...(releaseDevicesAbove === null
       ? []
-      : [`another release for more than ${releaseDevicesAbove} devices`]),
-    ...(deviceRemoval ? ['the removal of a device'] : []),
+      : [
+          `another release for more than ${releaseDevicesAbove} devices by one person within 24 hours`,
+        ]),
+    ...(deviceRemoval ? ['the removal of a device, or what else cuts it off'] : []),
     'a change of these rules',
   ]
   return lines.length === 1 ? ['nothing needs an approval.'] : lines.map((line) => `${line}.`)

@@ -12,6 +12,7 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
 import type { DeviceWithState } from '../../db/devices.ts'
 import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
+import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { rememberRemoved } from '../../db/foreign-devices.ts'
 import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-traces.ts'
@@ -64,12 +65,7 @@ export async function changeDevice(
     (change.identityShared === undefined || device.sharedSince === null)
   if (isUnchanged) return { device, isUnchanged }
   if (change.fleet !== undefined && change.fleet !== device.fleet) {
-    const fleet = await getFleet(tx, change.fleet)
-    const before = await getFleet(tx, device.fleet)
-    if (fleet === undefined || fleet.product !== before?.product) {
-      throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
-    }
-    requireFleet(actor, fleet)
+    const fleet = await findTarget(tx, actor, device.fleet, change.fleet)
     const left = await leaveFleet(tx, { id: deviceId, toFleet: fleet.name }, 'device_moved')
     // Somebody else moved the device at the same moment, perhaps from a fleet that this actor does
     // not reach.
@@ -83,19 +79,30 @@ export async function changeDevice(
   return { device: await findDevice(tx, actor, deviceId), isUnchanged }
 }
 
+/** Finds the fleet to move into. Throws `fleet_not_found`, `out_of_scope`. */
+async function findTarget(tx: ReadTx, actor: Actor, from: string, to: string): Promise<FleetRow> {
+  const fleet = await getFleet(tx, to)
+  const before = await getFleet(tx, from)
+  if (fleet === undefined || fleet.product !== before?.product) {
+    throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
+  }
+  requireFleet(actor, fleet)
+  return fleet
+}
+
 /**
  * What a move into another fleet would do, which brings the device what that fleet runs; `null` for
- * any other change. Throws `device_not_found`, `out_of_scope`.
+ * any other change. Throws `device_not_found`, `fleet_not_found`, `out_of_scope`.
  */
 export async function moveEffect(
   tx: ReadTx,
   actor: Current,
   deviceId: string,
   change: DeviceChange,
-): Promise<GuardedEffect | null> {
+): Promise<GuardedEffect<'release'> | null> {
   const device = await findDevice(tx, actor, deviceId)
-  const fleet = change.fleet === undefined ? undefined : await getFleet(tx, change.fleet)
-  if (fleet === undefined || fleet.name === device.fleet) return null
+  if (change.fleet === undefined || change.fleet === device.fleet) return null
+  const fleet = await findTarget(tx, actor, device.fleet, change.fleet)
   const { name, product, follow, pinnedVersion, updatesEnabled, baseline } = fleet
   return {
     kind: 'release',
@@ -107,8 +114,13 @@ export async function moveEffect(
       ...{ fleet: device.fleet, follow, pinnedVersion, updatesEnabled },
       baseline: baseline?.sha256 ?? null,
     },
-    needs: { permission: 'device:write', fleet: { name, product } },
+    needs: { permission: 'device:write', fleet: { name, product, from: device.fleet } },
   }
+}
+
+/** The device as people know it, and its id. */
+export function describeDevice({ id, name }: Pick<DeviceWithState, 'id' | 'name'>): string {
+  return name === null ? id : `${name} (${id})`
 }
 
 /** What the removal of a device would do. Throws `device_not_found`, `out_of_scope`. */
@@ -116,15 +128,15 @@ export async function removalEffect(
   tx: ReadTx,
   actor: Current,
   deviceId: string,
-): Promise<GuardedEffect> {
-  const { id, name, fleet, keyId } = await findDevice(tx, actor, deviceId)
+): Promise<GuardedEffect<'device-removal'>> {
+  const device = await findDevice(tx, actor, deviceId)
+  const { fleet, keyId } = device
   const { product } = (await getFleet(tx, fleet))!
-  const called = name === null ? id : `${name} (${id})`
   return {
     kind: 'device-removal',
     devicesMax: 1,
     words: [
-      `Would remove the device ${called} from the fleet ${fleet}; its credential ends at once, and it gets no update until it registers anew.`,
+      `Would remove the device ${describeDevice(device)} from the fleet ${fleet}; its credential ends at once, and it gets no update until it registers anew.`,
     ],
     inputs: { fleet, keyId },
     needs: { permission: 'device:write', fleet: { name: fleet, product } },

@@ -16,6 +16,7 @@ export {
 } from './device-self.ts'
 export {
   changeDevice,
+  describeDevice,
   endDevice,
   findDevice,
   listDevices,

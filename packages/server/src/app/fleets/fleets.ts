@@ -121,7 +121,7 @@ export async function fleetEffect(
   actor: Current,
   name: string,
   change: FleetChange,
-): Promise<GuardedEffect | null> {
+): Promise<GuardedEffect<'release'> | null> {
   const before = checkFleet(await lockFleet(tx, name), actor, name)
   const { product, channel } = before
   const follow = change.follow ?? before.follow

@@ -10,6 +10,8 @@ import { appendAudit } from '../../db/audit.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import type { DeviceWithState } from '../../db/devices.ts'
 import { getDevice, insertDevice } from '../../db/devices.ts'
+import type { FleetRow } from '../../db/fleets.ts'
+import { getFleet } from '../../db/fleets.ts'
 import * as db from '../../db/foreign-devices.ts'
 import type {
   ForeignDeviceRow,
@@ -19,7 +21,8 @@ import type {
 import type { Actor, Current } from '../access/index.ts'
 import type { App, Ports, ForeignIdentity } from '../app.ts'
 import { createCredential } from '../access/index.ts'
-import { findDevice } from '../devices/index.ts'
+import type { GuardedEffect } from '../approvals/index.ts'
+import { describeDevice, findDevice } from '../devices/index.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -131,6 +134,28 @@ export async function rotateForeignDevice(
   return { device, token: credential.text }
 }
 
+/**
+ * What another token would do to the device: it is cut off until it has it. Throws
+ * `device_not_found`, `out_of_scope`, `device_has_no_token`.
+ */
+export async function rotationEffect(
+  tx: ReadTx,
+  actor: Current,
+  deviceId: string,
+): Promise<GuardedEffect<'device-removal'>> {
+  const { device } = await findForeignDevice(tx, actor, deviceId)
+  const { product } = (await getFleet(tx, device.fleet))!
+  return {
+    kind: 'device-removal',
+    devicesMax: 1,
+    words: [
+      `Would replace the token of the device ${describeDevice(device)} of the fleet ${device.fleet}; the old one ends at once, and the device gets no update until it is given the new one.`,
+    ],
+    inputs: { fleet: device.fleet },
+    needs: { permission: 'device:write', fleet: { name: device.fleet, product } },
+  }
+}
+
 /** Throws `device_not_found`, `out_of_scope`, `device_has_no_token` for a device of ours. */
 export async function findForeignDevice(
   tx: ReadTx,
@@ -223,12 +248,40 @@ export async function endGatewayToken(
   id: string,
   now: Date,
 ): Promise<void> {
+  await findGatewayToken(tx, actor, id)
+  if (!(await db.revokeGatewayToken(tx, id, now))) throw noGatewayToken()
+}
+
+/** What the end of the token would do. Throws `gateway_token_not_found`, `out_of_scope`. */
+export async function gatewayEndEffect(
+  tx: ReadTx,
+  actor: Current,
+  id: string,
+): Promise<GuardedEffect<'device-removal'>> {
+  const { name, product } = await findGatewayToken(tx, actor, id)
+  return {
+    kind: 'device-removal',
+    devicesMax: await db.countDevicesBehind(tx, id),
+    words: [
+      `Would end the gateway token ${id} of the fleet ${name}; every device behind that gateway is cut off at once, and gets no update.`,
+    ],
+    inputs: { fleet: name },
+    needs: { permission: 'provisioning-key:write', fleet: { name, product } },
+  }
+}
+
+/** Answers the fleet of the token. Throws `gateway_token_not_found`, `out_of_scope`. */
+async function findGatewayToken(tx: ReadTx, actor: Actor, id: string): Promise<FleetRow> {
   const row = await db.getGatewayToken(tx, id)
-  const refusal = () =>
-    new Refusal<ServerRefusal>('gateway_token_not_found', 'no such token, or it was revoked before')
-  if (row === undefined) throw refusal()
-  await findFleet(tx, actor, row.fleet)
-  if (!(await db.revokeGatewayToken(tx, id, now))) throw refusal()
+  if (row === undefined) throw noGatewayToken()
+  return findFleet(tx, actor, row.fleet)
+}
+
+function noGatewayToken(): Refusal<ServerRefusal> {
+  return new Refusal<ServerRefusal>(
+    'gateway_token_not_found',
+    'no such token, or it was revoked before',
+  )
 }
 
 /**

@@ -23,8 +23,10 @@ export {
   createGatewayToken,
   endGatewayToken,
   findForeignDevice,
+  gatewayEndEffect,
   listGatewayTokens,
   registerBehind,
+  rotationEffect,
   rotateForeignDevice,
   viewGatewayToken,
 } from './foreign-devices.ts'

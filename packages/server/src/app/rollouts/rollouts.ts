@@ -121,7 +121,7 @@ export async function rolloutEffect(
   tx: WriteTx,
   actor: Current,
   wanted: WantedRollout,
-): Promise<GuardedEffect> {
+): Promise<GuardedEffect<'release'>> {
   const { fleet, release, back } = await requireGrounds(app, tx, actor, wanted)
   const { name, product, channel, updatesEnabled, pollSeconds, baseline } = fleet
   const from = wanted.startAt === null ? '' : `, from ${formatInstant(wanted.startAt)} on`

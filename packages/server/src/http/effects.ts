@@ -1,0 +1,104 @@
+/**
+ * What each changing route can do that rules for approvals name, or why it does nothing of the
+ * kind. A route that is not here, or that does not describe the effect that it has, does not
+ * compile.
+ */
+import type { Guarded } from '@seaworthy/fleet/access'
+
+type Kind = Guarded['kind']
+
+/** Routes that describe what they would do, for whoever must approve it. */
+export const guarded = {
+  'rollout.create': 'release',
+  'fleet.set': 'release',
+  'devices.set': 'release',
+  'devices.remove': 'device-removal',
+  'foreign-device.rotate': 'device-removal',
+  'gateway-token.revoke': 'device-removal',
+  'approval-policy.set': 'approval-rules',
+} as const satisfies Readonly<Record<string, Kind>>
+
+/** Routes that neither bring a release to devices nor end one, by the reason. */
+export const unguarded = {
+  'It changes who may do what, and devices keep what they have.': [
+    'first-owner.create',
+    'identity-provider.remove',
+    'identity-provider.set',
+    'identity.link',
+    'identity.unlink',
+    'invitation.accept',
+    'invitation.create',
+    'invitation.revoke',
+    'pairing.approve',
+    'pairing.fetch',
+    'pairing.refuse',
+    'passkey.create',
+    'passkey.remove',
+    'passkey.set',
+    'password.remove',
+    'password.set',
+    'password.sign-in',
+    'person.disable',
+    'person.enable',
+    'person.reinvite',
+    'person.set',
+    'recovery-codes.create',
+    'recovery.create',
+    'session.by-provider',
+    'session.create',
+    'session.end',
+    'session.revoke',
+    'session.step-up',
+    'session.step-up-by-code',
+    'session.step-up-by-provider',
+    'sign-in-policy.set',
+    'token.create',
+    'token.refresh',
+    'token.revoke',
+  ],
+  'It is the approval itself, or ends the request.': [
+    'approval.approve',
+    'approval.reject',
+    'approval.withdraw',
+  ],
+  'Holders of offline keys agree to it by their signatures.': [
+    'proposal.apply',
+    'proposal.create',
+    'proposal.reject',
+    'proposal.sign',
+    'trust.create-online-key',
+  ],
+  'It stores what no device runs before holders have signed it.': ['release.create'],
+  'The device says it of itself, by its own key.': ['device.register', 'device.set-metadata'],
+  'The fleet has no device yet; each move into it counts.': ['fleet.create'],
+  'Only devices that are new come in by it.': [
+    'foreign-device.create',
+    'gateway-token.create',
+    'provisioning-key.create',
+  ],
+  'Devices that came in by it stay.': ['provisioning-key.revoke'],
+  'It brings an update to an end, and no other one.': ['foreign-device.cancel'],
+  'It changes when machines restart, not what they run.': [
+    'fleetlock-key.create',
+    'fleetlock-key.revoke',
+    'reboot-lock.release',
+  ],
+  'It changes nothing.': ['rollout.check'],
+  'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
+  'It goes on with what was begun, which was approved as a whole where the rules said so.': [
+    'rollout.approve',
+    'rollout.resume',
+  ],
+  'It names a product to clients; devices stay in their fleets.': ['omaha-app.set'],
+  'It changes values that an application reads, not what is installed.': [
+    'secret.remove',
+    'secret.seal',
+    'secret.set',
+    'variable.remove',
+    'variable.set',
+  ],
+} as const
+
+export type GuardedRoute = keyof typeof guarded
+export type UnguardedRoute = (typeof unguarded)[keyof typeof unguarded][number]
+export type KindOf<Name extends GuardedRoute> = (typeof guarded)[Name]
