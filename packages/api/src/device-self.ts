@@ -14,6 +14,7 @@ import {
   productKind,
   productName,
   publicKeyField,
+  refusalCode,
   settingName,
   sha256Hex,
   tagMap,
@@ -75,7 +76,7 @@ export const createDeviceToken = defineRoute({
  * Why a device said no; the union of codes is closed in `trust`, the wire carries the code as text.
  */
 export const refusalField = z.strictObject({
-  code: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
+  code: refusalCode,
   at: instant,
   /** The release or role concerned. */
   subject: text(256).optional(),

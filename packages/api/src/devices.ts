@@ -10,9 +10,12 @@ import {
   pageOf,
   pageQuery,
   platformField,
+  productName,
   publicKeyField,
+  refusalCode,
   settingName,
   tagMap,
+  tagText,
   text,
 } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
@@ -20,7 +23,7 @@ import { defineRoute, nothing } from './route.ts'
 const deviceParams = z.strictObject({ deviceId: idField('device') })
 
 /** The protocol that the device speaks: ours, or another system's. */
-const deviceProtocol = z.enum(['agent', 'ddi', 'omaha'])
+export const deviceProtocol = z.enum(['agent', 'ddi', 'omaha'])
 
 export const deviceView = z.object({
   id: idField('device'),
@@ -28,6 +31,8 @@ export const deviceView = z.object({
   fleet: nameField,
   protocol: deviceProtocol,
   platform: platformField,
+  hardware: text(128).nullable(),
+  agentVersion: text(64),
   tags: tagMap,
   registeredAt: instant,
   lastSeenAt: instant.nullable(),
@@ -57,20 +62,57 @@ export const deviceView = z.object({
 })
 export type DeviceView = z.output<typeof deviceView>
 
+/** Which devices are meant: those for which everything holds that is given. */
+export const deviceFilter = z.strictObject({
+  fleet: nameField.optional(),
+  product: productName.optional(),
+  /** The whole name, exactly. */
+  name: text(128, 1).optional(),
+  namePrefix: text(128, 1).optional(),
+  tag: tagText.optional(),
+  /** The version that the device runs, signed or not. */
+  version: text(128, 1).optional(),
+  /** What the device does, as it said last. */
+  state: updateState.optional(),
+  protocol: deviceProtocol.optional(),
+  platform: platformField.optional(),
+  agentVersion: text(64, 1).optional(),
+  /** The code of the last refusal. */
+  refusal: refusalCode.optional(),
+  /** Last seen before this instant; registered before it, if never seen since. */
+  seenBefore: instant.optional(),
+  /** Seen at this instant or later. */
+  seenSince: instant.optional(),
+  /** Those whose clock is off by more than a minute. */
+  clock: z.enum(['off']).optional(),
+  /** Those whose identity two machines seem to use. */
+  identity: z.enum(['shared']).optional(),
+  /**
+   * Part of the id, the name, the fleet, the platform, the hardware or a tag, in letters of either
+   * case.
+   */
+  q: text(128, 1).optional(),
+})
+export type DeviceFilter = z.output<typeof deviceFilter>
+
 export const listDevices = defineRoute({
   name: 'devices.list',
   method: 'GET',
   path: '/v1/devices',
   auth: 'actor',
-  summary: 'List devices.',
-  query: pageQuery.extend({
-    fleet: nameField.optional(),
-    /** Only devices whose clock is off by more than a minute. */
-    clock: z.enum(['off']).optional(),
-    /** Only devices whose identity two machines seem to use. */
-    identity: z.enum(['shared']).optional(),
-  }),
+  summary: 'List devices, all of them or those that a filter leaves.',
+  query: pageQuery.extend(deviceFilter.shape),
   reply: pageOf(deviceView),
+})
+
+export const countDevices = defineRoute({
+  name: 'devices.count',
+  method: 'GET',
+  path: '/v1/devices/count',
+  auth: 'actor',
+  summary: 'Count devices, all of them or those that a filter leaves.',
+  query: deviceFilter,
+  reply: z.object({ count: z.number().int() }),
 })
 
 export const showDevice = defineRoute({

@@ -91,7 +91,13 @@ export const base64Field = (bytesMax: number) =>
     .string()
     .max(Math.ceil(bytesMax / 3) * 4)
     .regex(base64Form, 'Base64 with padding')
+/** The code of a refusal: closed unions in the code, text on the wire. */
+export const refusalCode = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/)
 const tagsMax = 64
+/** One tag as text. */
+export const tagText = z
+  .string()
+  .regex(/^[a-z][a-z0-9_.-]{0,62}=[^\n]{0,255}$/u, 'a tag of the form name=value')
 export const tagMap = z
   .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), text(255))
   .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)

@@ -71,7 +71,21 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   const actions = await ann.ok('device', 'actions', made.device.id)
   assert.match(actions, /gate-1/)
   assert.match(actions, /1\s+2\.0\s+running/)
-  assert.match(await ann.ok('device', 'show', made.device.id), /protocol:\s+ddi/)
+  assert.match(await ann.ok('device', 'show', 'gate-1'), /protocol:\s+ddi/)
+
+  // A device is found by its name, until a second one has the same.
+  const other = await ann.json<{ device: DeviceView }>(...device, '--name', 'gate-2')
+  const found = async (...filter: string[]) =>
+    (await ann.json<DeviceView[]>('device', 'list', ...filter)).map(({ name }) => name)
+  assert.deepEqual(await found('--name', 'gate-', '--protocol', 'ddi', '--seen-within', '1h'), [
+    'gate-1',
+  ])
+  assert.equal((await found('--text', 'GATE', '--platform', 'linux/arm64')).length, 2)
+  assert.match(await ann.ok('device', 'list', '--product', 'gate', '--count'), /^2 devices$/m)
+  await ann.ok('device', 'set', 'gate-2', '--name', 'gate-1')
+  const ambiguous = await ann.fails(2, 'device', 'show', 'gate-1')
+  assert.ok(ambiguous.includes(made.device.id) && ambiguous.includes(other.device.id), ambiguous)
+  assert.match(await ann.fails(5, 'device', 'why', 'gate-2'), /no device with the id or name/)
 
   const { token } = await ann.json<{ token: string }>('device', 'rotate', made.device.id)
   assert.equal((await ask(own, '')).status, 401)

@@ -1,14 +1,23 @@
 /** `seaworthy device …` */
 import type { Command } from 'commander'
 import type { DeviceView } from '@seaworthy/api/devices'
-import { listDevices, removeDevice, setDevice, showDevice } from '@seaworthy/api/devices'
+import {
+  countDevices,
+  listDevices,
+  removeDevice,
+  setDevice,
+  showDevice,
+} from '@seaworthy/api/devices'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import { showFleet } from '@seaworthy/api/fleets'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import type { DeviceFilterOptions } from '../device-filter.ts'
+import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
+import { findDeviceId } from '../find-device.ts'
 import { formatCount, formatPast, formatSpan, harmless } from '../output/format.ts'
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -25,12 +34,10 @@ import { describeWhy } from './rollouts/index.ts'
 export function addDeviceCommands(program: Command, ports: CliPorts): void {
   const device = program.command('device').description('the machines')
   addForeignDeviceCommands(device, ports)
-  device
-    .command('list')
-    .description('list devices with what they run')
-    .option('--fleet <name>', 'of this fleet alone')
-    .option('--clock-off', 'only those whose clock is off by more than a minute')
-    .option('--shared-identity', 'those alone whose identity two machines seem to use')
+  addFilterOptions(
+    device.command('list').description('list devices with what they run; options narrow the list'),
+  )
+    .option('--count', 'say only how many they are')
     .action(async (options: ListOptions, command: Command) =>
       list(createContext(ports, command), options),
     )
@@ -82,10 +89,8 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     )
 }
 
-interface ListOptions {
-  fleet?: string
-  clockOff?: boolean
-  sharedIdentity?: boolean
+interface ListOptions extends DeviceFilterOptions {
+  count?: boolean
 }
 
 interface SetOptions {
@@ -95,24 +100,22 @@ interface SetOptions {
   fleet?: string
 }
 
-async function list(
-  context: Context,
-  { fleet, clockOff, sharedIdentity }: ListOptions,
-): Promise<void> {
-  const wanted = {
-    ...(fleet === undefined ? {} : { fleet }),
-    ...(clockOff === true ? ({ clock: 'off' } as const) : {}),
-    ...(sharedIdentity === true ? { identity: 'shared' as const } : {}),
-  }
+async function list(context: Context, { count, ...options }: ListOptions): Promise<void> {
+  const now = context.ports.clock.now()
+  const filter = filterOf(options, now)
   await withSession(context, async ({ client }) => {
+    if (count === true) {
+      const counted = await client.call(countDevices, { query: filter })
+      context.show(counted, () => [formatCount(counted.count, 'device')])
+      return
+    }
     const devices = await collectPages((query) =>
-      client.call(listDevices, { query: { ...query, ...wanted } }),
+      client.call(listDevices, { query: { ...query, ...filter } }),
     )
     // An empty list for a fleet that does not exist would be misleading.
-    if (devices.length === 0 && fleet !== undefined) {
-      await client.call(showFleet, { params: { fleet } })
+    if (devices.length === 0 && filter.fleet !== undefined) {
+      await client.call(showFleet, { params: { fleet: filter.fleet } })
     }
-    const now = context.ports.clock.now()
     context.show(devices, () =>
       context.table<DeviceView>(
         [
@@ -130,7 +133,7 @@ async function list(
           { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now), isDroppable: true },
         ],
         devices,
-        clockOff === true || sharedIdentity === true
+        Object.keys(filter).some((part) => part !== 'fleet')
           ? 'No device matches.'
           : 'No devices yet: see `seaworthy provisioning-key create --help`.',
       ),
@@ -138,8 +141,9 @@ async function list(
   })
 }
 
-async function show(context: Context, deviceId: string): Promise<void> {
+async function show(context: Context, given: string): Promise<void> {
   await withSession(context, async (session) => {
+    const deviceId = await findDeviceId(session, given)
     const view = await session.client.call(showDevice, { params: { deviceId } })
     const reading = await describeReader(context, session, view)
     const now = context.ports.clock.now()
@@ -235,10 +239,11 @@ async function showEnrolments(context: Context, fleet: string): Promise<void> {
 
 async function explain(
   context: Context,
-  deviceId: string,
+  given: string,
   { timeZone = context.ports.timeZone }: { timeZone?: string },
 ): Promise<void> {
   await withSession(context, async ({ client }) => {
+    const deviceId = await findDeviceId({ client }, given)
     const why = await client.call(explainDevice, { params: { deviceId }, query: { timeZone } })
     context.show(why, () => describeWhy(context, why, timeZone))
   })
@@ -246,8 +251,9 @@ async function explain(
 
 type DeviceUpdate = ReplyOf<typeof listDeviceUpdates>['items'][number]
 
-async function showUpdates(context: Context, deviceId: string, limit: number): Promise<void> {
+async function showUpdates(context: Context, given: string, limit: number): Promise<void> {
   await withSession(context, async ({ client }) => {
+    const deviceId = await findDeviceId({ client }, given)
     const found = await collectPages(
       (query) => client.call(listDeviceUpdates, { params: { deviceId }, query }),
       limit + 1,
@@ -276,7 +282,7 @@ function codeOf({ code }: { code: string | null }): string {
 
 async function set(
   context: Context,
-  deviceId: string,
+  given: string,
   { name, tag, fleet, identitySettled }: SetOptions,
 ): Promise<void> {
   const body = {
@@ -291,18 +297,21 @@ async function set(
     })
   }
   await withSession(context, async (session) => {
+    const deviceId = await findDeviceId(session, given)
     const view = await session.client.call(setDevice, { params: { deviceId }, body })
     if (fleet !== undefined) await endAsReader(context, session, deviceId, fleet)
     context.show(view, () => describe(context, view, context.ports.clock.now()))
   })
 }
 
-async function remove(context: Context, ids: readonly string[]): Promise<void> {
-  await context.confirm(
-    `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
-  )
+async function remove(context: Context, given: readonly string[]): Promise<void> {
   await withSession(context, async (session) => {
     const { client } = session
+    // All are found before the first is removed.
+    const ids = await Promise.all(given.map(async (one) => findDeviceId(session, one)))
+    await context.confirm(
+      `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
+    )
     for (const deviceId of ids) {
       await client.call(removeDevice, { params: { deviceId } })
       await endAsReader(context, session, deviceId)
@@ -319,6 +328,8 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     ['fleet', view.fleet],
     ['protocol', view.protocol === 'agent' ? undefined : view.protocol],
     ['platform', view.platform],
+    ['hardware', view.hardware ?? undefined],
+    ['agent', view.protocol === 'agent' ? view.agentVersion : undefined],
     [
       'tags',
       Object.entries(view.tags)

@@ -10,6 +10,7 @@ import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
+import { findDeviceId } from '../find-device.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import { collectPairs, oneOf, platformOption } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -85,24 +86,26 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
   })
 }
 
-async function rotate(context: Context, deviceId: string): Promise<void> {
-  await context.confirm(`Replace the token of ${deviceId}? The device needs the new one.`)
+async function rotate(context: Context, given: string): Promise<void> {
   await withSession(context, async ({ client }) => {
+    const deviceId = await findDeviceId({ client }, given)
+    await context.confirm(`Replace the token of ${deviceId}? The device needs the new one.`)
     showToken(context, await client.call(rotateForeignDevice, { params: { deviceId }, body: {} }))
   })
 }
 
 async function cancel(
   context: Context,
-  deviceId: string,
+  given: string,
   { force = false }: { force?: boolean },
 ): Promise<void> {
   if (!force) {
     throw new CliError('usage', 'its client is asked already, and answers when it polls', {
-      wayOut: `Without its answer: seaworthy device cancel ${deviceId} --force.`,
+      wayOut: `Without its answer: seaworthy device cancel ${given} --force.`,
     })
   }
   await withSession(context, async ({ client }) => {
+    const deviceId = await findDeviceId({ client }, given)
     const ended = await client.call(cancelForeignDevice, { params: { deviceId }, body: {} })
     const { id, version } = ended.action
     context.show(ended, () => [
@@ -128,8 +131,9 @@ function showToken(context: Context, made: ReplyOf<typeof createForeignDevice>):
 
 type Action = ReplyOf<typeof showForeignDevice>['actions'][number]
 
-async function showActions(context: Context, deviceId: string): Promise<void> {
+async function showActions(context: Context, given: string): Promise<void> {
   await withSession(context, async ({ client }) => {
+    const deviceId = await findDeviceId({ client }, given)
     const view = await client.call(showForeignDevice, { params: { deviceId } })
     const now = context.ports.clock.now()
     context.show(view, () => [

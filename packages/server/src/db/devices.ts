@@ -1,6 +1,7 @@
 /** Devices, their newest state, their signed reports, and what remains of removed ones. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { EnrolmentView } from '@seaworthy/api/devices'
+import type { PendingQuery, Row } from 'postgres'
+import type { DeviceFilter, EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -152,32 +153,74 @@ export async function getDeviceByKey(
   return row
 }
 
-export async function listDevices(
-  { sql }: ReadTx,
-  page: {
-    after: string
-    limit: number
-    fleet: string | null
-    /** Only devices whose clock is off by more than a minute. */
-    isClockOff: boolean
-    fleets: readonly string[] | null
-    products: readonly string[] | null
-    isShared: boolean
-  },
-): Promise<DeviceWithState[]> {
-  return sql<DeviceWithState[]>`
-    select ${columns(sql)}, ${state(sql)}
+/** Which devices are meant: those of the scope for which everything holds that is given. */
+export interface DeviceSelection extends Omit<DeviceFilter, 'seenBefore' | 'seenSince' | 'tag'> {
+  readonly tag?: { readonly name: string; readonly value: string } | undefined
+  readonly seenBefore?: Date | undefined
+  readonly seenSince?: Date | undefined
+  /** The scope of whoever asks; `null` for all. */
+  readonly fleets: readonly string[] | null
+  readonly products: readonly string[] | null
+}
+
+/** The joins that `listDevices` and `countDevices` share, with the condition of a selection. */
+function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
+  const { fleets, products } = copyScope(wanted)
+  // Only what is asked for is in the statement, so that PostgreSQL plans by it.
+  const where = (isGiven: unknown, condition: () => PendingQuery<Row[]>) =>
+    isGiven === undefined || isGiven === null ? sql`` : sql` and ${condition()}`
+  const { name, namePrefix: prefix, q } = wanted
+  return sql`
     from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
       left join last_reports r on r.device = d.id left join identity_traces t on t.device = d.id
-    where d.id > ${page.after}
-      ${page.isClockOff ? sql`and ${clockIsOff(sql)}` : sql``}
-      and (not ${page.isShared}::boolean or t.shared_since is not null)
-      and (${page.fleet}::text is null or d.fleet = ${page.fleet})
-      and (${copyScope(page).fleets}::text[] is null
-        or d.fleet = any(${copyScope(page).fleets}::text[]))
-      and (${copyScope(page).products}::text[] is null
-        or f.product = any(${copyScope(page).products}::text[]))
+    where true
+    ${where(fleets, () => sql`d.fleet = any(${fleets}::text[])`)}
+    ${where(products, () => sql`f.product = any(${products}::text[])`)}
+    ${where(wanted.fleet, () => sql`d.fleet = ${wanted.fleet!}`)}
+    ${where(wanted.product, () => sql`f.product = ${wanted.product!}`)}
+    ${where(name, () => sql`d.name collate "C" = ${name!}`)}
+    ${where(prefix, () => sql`d.name collate "C" between ${prefix!} and ${prefix!} || chr(1114111)`)}
+    ${where(wanted.tag, () => sql`d.tags @> ${sql.json({ [wanted.tag!.name]: wanted.tag!.value })}`)}
+    ${where(wanted.protocol, () => sql`d.protocol = ${wanted.protocol!}`)}
+    ${where(wanted.platform, () => sql`d.platform = ${wanted.platform!}`)}
+    ${where(wanted.agentVersion, () => sql`d.agent_version = ${wanted.agentVersion!}`)}
+    ${where(
+      wanted.version,
+      () =>
+        sql`coalesce(r.report -> 'running' ->> 'version', r.report ->> 'unsignedVersion') = ${wanted.version!}`,
+    )}
+    ${where(wanted.state, () => sql`r.report -> 'update' ->> 'state' = ${wanted.state!}`)}
+    ${where(wanted.refusal, () => sql`r.report -> 'refusals' -> -1 ->> 'code' = ${wanted.refusal!}`)}
+    ${where(
+      wanted.seenBefore,
+      () => sql`coalesce(s.seen_at, d.registered_at) < ${wanted.seenBefore!}`,
+    )}
+    ${where(wanted.seenSince, () => sql`s.seen_at >= ${wanted.seenSince!}`)}
+    ${where(wanted.clock, () => clockIsOff(sql))}
+    ${where(wanted.identity, () => sql`t.shared_since is not null`)}
+    ${where(
+      q,
+      () => sql`strpos(
+        lower(concat_ws(' ', d.id, d.name, d.fleet, d.platform, d.hardware,
+          (select string_agg(tag.key || '=' || tag.value, ' ') from jsonb_each_text(d.tags) tag))),
+        lower(${q!})) > 0`,
+    )}`
+}
+
+export async function listDevices(
+  tx: ReadTx,
+  page: DeviceSelection & { after: string; limit: number },
+): Promise<DeviceWithState[]> {
+  const { sql } = tx
+  return sql<DeviceWithState[]>`
+    select ${columns(sql)}, ${state(sql)} ${selectedDevices(tx, page)} and d.id > ${page.after}
     order by d.id limit ${page.limit}`
+}
+
+export async function countDevices(tx: ReadTx, wanted: DeviceSelection): Promise<number> {
+  const [row] = await tx.sql<[{ count: number }]>`
+    select count(*)::int as count ${selectedDevices(tx, wanted)}`
+  return row.count
 }
 
 /**

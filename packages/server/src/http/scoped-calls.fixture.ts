@@ -269,6 +269,7 @@ export async function makeScopedCalls(
     ],
     ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
     ['devices.list', [() => ({})]],
+    ['devices.count', [() => ({})]],
     ['variable.list', [() => ({ params: fleet })]],
     [
       'variable.set',

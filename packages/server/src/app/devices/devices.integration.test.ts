@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import fc from 'fast-check'
 import { ProblemError } from '@seaworthy/api/problems'
 import {
   checkIn,
@@ -12,7 +13,9 @@ import {
   readOwnConfiguration,
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
+import type { DeviceFilter, DeviceView } from '@seaworthy/api/devices'
 import {
+  countDevices,
   listDevices,
   listEnrolments,
   removeDevice,
@@ -716,4 +719,84 @@ test('D1 lists come in pages; a device moves only within its product', async () 
     client.api.call(setDevice, { params: { deviceId }, body: { fleet: 'absent' } }),
     refused('fleet_not_found'),
   )
+})
+
+test('D1 D5 any filter over devices leaves exactly those for which each of its parts holds', async () => {
+  const key = await makeProvisioningKey(client, 6)
+  const names = ['gate-1', 'gate-10', 'Gate-1', 'gate-1', 'g\u{10ffff}', 'gate_1%']
+  for (const [i, name] of names.entries()) {
+    const device = await addDevice(client, server.url, key)
+    const tags = { site: ['berlin', 'bern', 'ber=n'][i % 3]!, line: String(i) }
+    await client.api.call(setDevice, { params: { deviceId: device.id }, body: { name, tags } })
+    const state = i % 2 === 0 ? 'downloading' : 'failed'
+    const refusals = [{ code: i < 3 ? 'freeze' : 'wrong_hash', at: '2026-01-01T00:00:00Z' }]
+    if (i < 4) await report(client, device, { sequence: 1, update: { state }, refusals }, true)
+  }
+  const { items: all } = await client.api.call(listDevices, { query: { limit: 1000 } })
+  const first = all.map(({ lastSeenAt }) => lastSeenAt ?? '').toSorted()
+  const absent = 'absent'
+  const times = [...new Set([...first.filter((at) => at !== ''), '2020-01-01T00:00:00Z'])]
+  const one = <T>(...values: T[]) => fc.constantFrom(...values)
+  const filters = fc.record(
+    {
+      fleet: one('shops', 'labs', absent),
+      product: one('acme', absent),
+      name: one(...names, 'gate', absent),
+      namePrefix: one('g', 'gate-1', 'gate_', 'G', 'g\u{10ffff}', absent),
+      tag: one('site=berlin', 'site=ber', 'site=ber=n', 'line=3', 'absent=1'),
+      version: one('1.0.0', absent),
+      state: one('idle' as const, 'downloading' as const, 'failed' as const),
+      protocol: one('agent' as const, 'ddi' as const),
+      platform: one('linux/amd64', 'linux/arm64'),
+      agentVersion: one('0.1.0', '0.1'),
+      refusal: one('freeze', 'wrong_hash', absent),
+      seenBefore: one(...times),
+      seenSince: one(...times),
+      q: one('BERLIN', 'gate-1', '%', '{', 'site=BER', 'linux/', absent, all[0]!.id.slice(-9)),
+    },
+    { requiredKeys: [] },
+  )
+  const tagsOf = ({ tags }: DeviceView) => Object.entries(tags).map((pair) => pair.join('='))
+  const holds: Record<string, (d: DeviceView, value: string) => boolean> = {
+    fleet: (d, value) => d.fleet === value,
+    product: (_d, value) => value === 'acme',
+    name: (d, value) => d.name === value,
+    namePrefix: (d, value) => d.name?.startsWith(value) ?? false,
+    tag: (d, value) => tagsOf(d).includes(value),
+    version: (d, value) => (d.running?.version ?? d.unsignedVersion) === value,
+    state: (d, value) => d.update?.state === value,
+    protocol: (d, value) => d.protocol === value,
+    platform: (d, value) => d.platform === value,
+    agentVersion: (d, value) => d.agentVersion === value,
+    refusal: (d, value) => d.lastRefusal?.code === value,
+    seenBefore: (d, value) => (d.lastSeenAt ?? d.registeredAt) < value,
+    seenSince: (d, value) => d.lastSeenAt !== null && d.lastSeenAt >= value,
+    q: (d, value) =>
+      [d.id, d.name, d.fleet, d.platform, d.hardware, ...tagsOf(d)].some((part) =>
+        part?.toLowerCase().includes(value.toLowerCase()),
+      ),
+  }
+  await fc.assert(
+    fc.asyncProperty(filters, async (filter: DeviceFilter) => {
+      const expected = all.filter((d) =>
+        Object.entries(filter).every(([part, value]) => holds[part]!(d, value as string)),
+      )
+      const { items } = await client.api.call(listDevices, { query: { ...filter, limit: 1000 } })
+      assert.deepEqual(
+        items.map(({ id }) => id),
+        expected.map(({ id }) => id),
+      )
+      assert.deepEqual(await other.api.call(countDevices, { query: filter }), {
+        count: expected.length,
+      })
+    }),
+    { numRuns: 150, interruptAfterTimeLimit: 60_000 },
+  )
+  assert.equal(all.filter(({ name }) => name === 'gate-1').length, 2)
+  for (const filter of [{ q: 'a\0' }, { namePrefix: 'a\0' }, { tag: 'site=a\0' }]) {
+    await assert.rejects(
+      client.api.call(countDevices, { query: filter }),
+      refused('invalid_request'),
+    )
+  }
 })

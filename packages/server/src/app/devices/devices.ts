@@ -1,7 +1,7 @@
 /** What people see of devices and change about them. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { reportField } from '@seaworthy/api/device-self'
-import type { DeviceView, EnrolmentView } from '@seaworthy/api/devices'
+import type { DeviceFilter, DeviceView, EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
@@ -10,7 +10,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
-import type { DeviceWithState } from '../../db/devices.ts'
+import type { DeviceSelection, DeviceWithState } from '../../db/devices.ts'
 import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
@@ -166,6 +166,8 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     fleet: device.fleet,
     protocol: device.protocol,
     platform: device.platform,
+    hardware: device.hardware,
+    agentVersion: device.agentVersion,
     tags: { ...device.tags },
     registeredAt: formatInstant(device.registeredAt),
     lastSeenAt: instantOrNull(device.seenAt),
@@ -192,25 +194,43 @@ function ageSeconds(at: string, since: string): number {
   )
 }
 
-/** Lists the devices within the actor's scope, by id. */
+/** Lists the devices within the actor's scope that the filter leaves, by id. */
 export async function listDevices(
   tx: ReadTx,
   actor: Actor,
-  query: PageQuery & {
-    readonly fleet?: string | undefined
-    readonly clock?: 'off' | undefined
-    readonly identity?: 'shared' | undefined
-  },
+  { after, limit, ...filter }: PageQuery & DeviceFilter,
 ): Promise<Page<DeviceView>> {
+  const selection = selectionOf(actor, filter)
+  return listById(
+    { after, limit },
+    (part) => db.listDevices(tx, { ...selection, ...part }),
+    viewDevice,
+  )
+}
+
+/** Counts what `listDevices` lists. */
+export async function countDevices(
+  tx: ReadTx,
+  actor: Actor,
+  filter: DeviceFilter,
+): Promise<{ count: number }> {
+  return { count: await db.countDevices(tx, selectionOf(actor, filter)) }
+}
+
+function selectionOf(
+  actor: Actor,
+  { tag, seenBefore, seenSince, ...rest }: DeviceFilter,
+): DeviceSelection {
   const { fleets, products } = grantOf(actor)
-  const scope = {
-    fleet: query.fleet ?? null,
-    isClockOff: query.clock === 'off',
-    isShared: query.identity === 'shared',
+  const at = tag?.indexOf('=') ?? 0
+  return {
+    ...rest,
+    tag: tag === undefined ? undefined : { name: tag.slice(0, at), value: tag.slice(at + 1) },
+    seenBefore: seenBefore === undefined ? undefined : parseInstant(seenBefore),
+    seenSince: seenSince === undefined ? undefined : parseInstant(seenSince),
     fleets,
     products,
   }
-  return listById(query, (part) => db.listDevices(tx, { ...part, ...scope }), viewDevice)
 }
 
 /** Lists what the devices of a fleet showed of their enrolment. Throws `fleet_not_found`. */

@@ -17,6 +17,7 @@ export {
 export {
   changeDevice,
   describeDevice,
+  countDevices,
   endDevice,
   findDevice,
   listDevices,

@@ -1,0 +1,83 @@
+/** Which devices a command is about: options that become the filter of `/v1/devices`. */
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import type { DeviceFilter } from '@seaworthy/api/devices'
+import { deviceProtocol } from '@seaworthy/api/devices'
+import { updateState } from '@seaworthy/api/device-self'
+import { formatInstant } from '@seaworthy/std/time'
+import { durationOption } from './options.ts'
+
+export interface DeviceFilterOptions {
+  fleet?: string
+  product?: string
+  name?: string
+  tag?: string
+  running?: string
+  state?: DeviceFilter['state']
+  protocol?: DeviceFilter['protocol']
+  platform?: string
+  agentVersion?: string
+  refused?: string
+  /** Milliseconds. */
+  silentFor?: number
+  /** Milliseconds. */
+  seenWithin?: number
+  clockOff?: boolean
+  sharedIdentity?: boolean
+  text?: string
+}
+
+export function addFilterOptions(command: Command): Command {
+  return command
+    .option('--fleet <name>', 'of this fleet')
+    .option('--product <name>', 'of the fleets of this product')
+    .option('--name <beginning>', 'whose name begins so')
+    .option('--tag <name=value>', 'with this tag', tagOption)
+    .option('--running <version>', 'that run this version')
+    .addOption(
+      new Option('--state <state>', 'that said this of their update last').choices(
+        updateState.options,
+      ),
+    )
+    .addOption(
+      new Option('--protocol <protocol>', 'that speak this').choices(deviceProtocol.options),
+    )
+    .option('--platform <platform>', 'of this platform, such as linux/arm64')
+    .option('--agent-version <version>', 'whose agent has this version')
+    .option('--refused <code>', 'whose last refusal has this code')
+    .option('--silent-for <duration>', 'not heard of for so long, such as 2d', durationOption)
+    .option('--seen-within <duration>', 'heard of within so long, such as 10m', durationOption)
+    .option('--clock-off', 'whose clock is off by more than a minute')
+    .option('--shared-identity', 'whose identity two machines seem to use')
+    .option('--text <text>', 'with this in id, name, fleet, platform, hardware or a tag')
+}
+
+function tagOption(text: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError('One tag is enough.')
+  if (text.indexOf('=') < 1) throw new InvalidArgumentError('Not of the form name=value.')
+  return text
+}
+
+/** The filter that the options say; empty for all devices. */
+export function filterOf(options: DeviceFilterOptions, now: Date): DeviceFilter {
+  const before = (ms: number | undefined) =>
+    ms === undefined ? undefined : formatInstant(new Date(now.getTime() - ms))
+  const filter: DeviceFilter = {
+    fleet: options.fleet,
+    product: options.product,
+    namePrefix: options.name,
+    tag: options.tag,
+    version: options.running,
+    state: options.state,
+    protocol: options.protocol,
+    platform: options.platform,
+    agentVersion: options.agentVersion,
+    refusal: options.refused,
+    seenBefore: before(options.silentFor),
+    seenSince: before(options.seenWithin),
+    clock: options.clockOff === true ? 'off' : undefined,
+    identity: options.sharedIdentity === true ? 'shared' : undefined,
+    q: options.text,
+  }
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,38 @@
+/** A device as people name it: by its id, or by a name that only one device has. */
+import { listDevices } from '@seaworthy/api/devices'
+import { idField } from '@seaworthy/api/fields'
+import { CliError } from './failure.ts'
+import type { Session } from './session.ts'
+
+const deviceId = idField('device')
+
+/** How many devices of one name an error lists. */
+const candidatesMax = 10
+
+/**
+ * The id of the device that is meant. A device says its name itself, so where a name decides about
+ * secrets or keys, the command takes ids alone. Throws `CliError` where no device or more than one
+ * has the name.
+ */
+export async function findDeviceId(
+  { client }: Pick<Session, 'client'>,
+  given: string,
+): Promise<string> {
+  if (deviceId.safeParse(given).success) return given
+  const query = { name: given, limit: candidatesMax + 1 }
+  const { items } = await client.call(listDevices, { query })
+  const [found, ...others] = items.filter(({ name }) => name === given)
+  if (found === undefined) {
+    throw new CliError('notFound', `there is no device with the id or name ${given}`, {
+      wayOut: 'See `seaworthy device list --text` for what is called something like it.',
+    })
+  }
+  if (others.length === 0) return found.id
+  const shown = [found, ...others].slice(0, candidatesMax)
+  const more = others.length >= candidatesMax ? ', and more' : ''
+  throw new CliError(
+    'usage',
+    `more than one device has the name ${given}: ${shown.map(({ id, fleet }) => `${id} in ${fleet}`).join(', ')}${more}`,
+    { wayOut: 'Give the id of the one that you mean.' },
+  )
+}
