@@ -1,6 +1,6 @@
 /**
- * The order and the concurrency in which integration tests run. A tidy test checks that each file
- * named here exists.
+ * The order in which integration tests run, and which of them need the machine to themselves.
+ * `test.ts` says how many run at once. A tidy test checks that each file named here exists.
  */
 
 /**
