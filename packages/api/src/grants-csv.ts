@@ -23,6 +23,12 @@ const columns: readonly (readonly [title: string, of: (entry: GrantEntry) => str
   ],
   ['expires', ({ expiresAt }) => expiresAt],
   ['permissions', ({ permissions }) => permissions.join(' ')],
+  ['denied by', ({ deniedBy }) => deniedBy.join(' ')],
+  [
+    'denied',
+    ({ denied }) =>
+      denied.map(({ permission, by }) => `${permission} (${by.join(', ')})`).join(' '),
+  ],
 ]
 
 export function formatGrantsCsv(entries: readonly GrantEntry[]): string {

@@ -22,8 +22,12 @@ export const grantEntry = z.object({
   name: z.string().nullable(),
   /** Null for keys, which do one thing in one fleet. */
   role: grantView.role.nullable(),
+  /** Further roles, of which nothing counts but what they deny. */
+  deniedBy: grantView.deniedBy,
   /** The single rights. */
   permissions: z.array(z.string()),
+  /** The rights that its role would allow, and the roles that deny each. */
+  denied: z.array(z.object({ permission: z.string(), by: z.array(z.string()) })),
   /** The only products that are reached; null for all. */
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),

@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { lineField } from './ceremonies.ts'
 import { instant, nameField, productName, text } from './fields.ts'
-import { personRole } from './people.ts'
+import { roleName } from './roles.ts'
 import { defineRoute, nothing } from './route.ts'
 import { selfView } from './sessions.ts'
 
@@ -21,13 +21,13 @@ const issuerField = z
 /** What the members of a group at the provider may do here. */
 const groupGrant = z.strictObject({
   group: lineField(200),
-  role: personRole,
+  role: roleName,
   products: z.array(productName).max(100).optional(),
   fleets: z.array(nameField).max(100).optional(),
 })
 const groupGrantView = z.object({
   group: z.string(),
-  role: personRole,
+  role: roleName,
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),
 })
@@ -44,7 +44,10 @@ export const identityProviderView = z.object({
   caPem: z.string().nullable(),
   /** The claim that lists groups; null when groups give nothing. */
   groupsClaim: z.string().nullable(),
-  /** The first whose group an account has counts; they are never added up. */
+  /**
+   * The first whose group an account has counts; they are never added up. What the roles of others
+   * deny is denied.
+   */
   grants: z.array(groupGrantView),
   /** The address that the provider must be told to send people back to. */
   redirectUri: z.string(),

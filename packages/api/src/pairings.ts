@@ -6,8 +6,9 @@
 import { z } from 'zod'
 import { credentialField } from './credentials.ts'
 import { idField, instant, nameField, productName } from './fields.ts'
+import { roleName } from './roles.ts'
 import { defineRoute, nothing } from './route.ts'
-import { roleName, tokenView } from './tokens.ts'
+import { tokenView } from './tokens.ts'
 
 /** Letters that neither make words nor are mistaken for digits (RFC 8628, 6.1). */
 export const userCodeLetters = 'BCDFGHJKLMNPQRSTVWXZ'

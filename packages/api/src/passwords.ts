@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { text } from './fields.ts'
-import { personRole } from './people.ts'
+import { builtInRole } from './roles.ts'
 import { defineRoute, nothing } from './route.ts'
 import { selfView } from './sessions.ts'
 
@@ -79,7 +79,7 @@ export const stepUpByCode = defineRoute({
 })
 
 /** Which roles need a passkey for sign-in and confirmation. */
-export const signInPolicy = z.object({ passkeyRoles: z.array(personRole) })
+export const signInPolicy = z.object({ passkeyRoles: z.array(builtInRole) })
 
 export const showSignInPolicy = defineRoute({
   name: 'sign-in-policy.show',
@@ -97,6 +97,6 @@ export const setSignInPolicy = defineRoute({
   auth: 'session',
   stepUp: true,
   summary: 'Set which roles need a passkey; sessions that no longer suffice end.',
-  body: z.strictObject({ passkeyRoles: z.array(personRole).max(personRole.options.length) }),
+  body: z.strictObject({ passkeyRoles: z.array(builtInRole).max(builtInRole.options.length) }),
   reply: signInPolicy,
 })

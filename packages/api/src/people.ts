@@ -3,10 +3,7 @@ import { z } from 'zod'
 import { lineField } from './ceremonies.ts'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
 import { defineRoute } from './route.ts'
-import { roleName } from './tokens.ts'
-
-/** Roles of people: those of tokens, and the owners, who alone make owners. */
-export const personRole = z.enum(['owner', ...roleName.options])
+import { deniedByField, roleName } from './roles.ts'
 
 /** A person’s name as others see it. */
 export const personName = lineField(100)
@@ -17,13 +14,16 @@ export const emailField = z
 
 /** The rights of a person or an invitation; a scope that is left out reaches everything. */
 export const grantFields = {
-  role: personRole,
+  role: roleName,
+  deniedBy: deniedByField.optional(),
   products: z.array(productName).max(100).optional(),
   fleets: z.array(nameField).max(100).optional(),
 }
 
 export const grantView = {
-  role: personRole,
+  role: roleName,
+  /** Further roles, of which nothing counts but what they deny. */
+  deniedBy: z.array(roleName),
   /** The only products that are reached; null for all. */
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),
@@ -86,7 +86,8 @@ export const setPerson = defineRoute({
   body: z.strictObject({
     name: personName.optional(),
     email: emailField.nullable().optional(),
-    role: personRole.optional(),
+    role: roleName.optional(),
+    deniedBy: deniedByField.optional(),
     products: z.array(productName).max(100).nullable().optional(),
     fleets: z.array(nameField).max(100).nullable().optional(),
   }),

@@ -17,6 +17,7 @@ import * as proposals from './proposals.ts'
 import * as rebootLocks from './reboot-locks.ts'
 import * as releases from './releases.ts'
 import * as rollouts from './rollouts.ts'
+import * as roles from './roles.ts'
 import type { Route } from './route.ts'
 import * as secrets from './secrets.ts'
 import * as server from './server.ts'
@@ -31,6 +32,7 @@ export const routes: readonly Route[] = [
   tokens,
   sessions,
   people,
+  roles,
   invitations,
   passkeys,
   pairings,

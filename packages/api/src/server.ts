@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { instant } from './fields.ts'
 import { defineRoute } from './route.ts'
-import { personRole } from './people.ts'
+import { roleName } from './roles.ts'
 
 export const showServer = defineRoute({
   name: 'server.show',
@@ -25,5 +25,11 @@ export const showSelf = defineRoute({
   path: '/v1/whoami',
   auth: 'actor',
   summary: 'The actor behind the credential of this request.',
-  reply: z.object({ actor: z.string(), role: personRole, expiresAt: instant }),
+  reply: z.object({
+    actor: z.string(),
+    role: roleName,
+    /** The single rights, after what its roles deny. */
+    permissions: z.array(z.string()),
+    expiresAt: instant,
+  }),
 })

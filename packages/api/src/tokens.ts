@@ -4,17 +4,8 @@
 import { z } from 'zod'
 import { credentialField } from './credentials.ts'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
+import { deniedByField, roleName } from './roles.ts'
 import { defineRoute, nothing } from './route.ts'
-
-export const roleName = z.enum([
-  'admin',
-  'releaser',
-  'builder',
-  'operator',
-  'auditor',
-  'viewer',
-  'monitor',
-])
 
 /** A network as CIDR, `192.0.2.0/24` or `2001:db8::/32`, or one address. */
 const networkField = z
@@ -26,6 +17,8 @@ export const tokenView = z.object({
   id: idField('token'),
   name: nameField,
   role: roleName,
+  /** Further roles, of which nothing counts but what they deny. */
+  deniedBy: z.array(roleName),
   /** The only products that the token works on; null for all. */
   products: z.array(productName).nullable(),
   fleets: z.array(nameField).nullable(),
@@ -48,6 +41,7 @@ export const createToken = defineRoute({
   body: z.strictObject({
     name: nameField,
     role: roleName,
+    deniedBy: deniedByField.optional(),
     products: z.array(productName).max(100).optional(),
     fleets: z.array(nameField).max(100).optional(),
     networks: z.array(networkField).min(1).max(20).optional(),

@@ -24,6 +24,7 @@ import { addSecretCommands } from './commands/secrets.ts'
 import { addVariableCommands } from './commands/variables.ts'
 import { addRebootLockCommands } from './commands/reboot-locks.ts'
 import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
+import { addRoleCommands } from './commands/roles.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
 import { addSessionCommands } from './commands/sessions.ts'
 import { addTokenCommands } from './commands/tokens.ts'
@@ -57,6 +58,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addDeviceCommands,
   addRebootLockCommands,
   addPersonCommands,
+  addRoleCommands,
   addSessionCommands,
   addTokenCommands,
   addApprovalCommands,

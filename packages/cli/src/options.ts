@@ -1,5 +1,6 @@
 /** Parsers of option values. Whatever is not understood is a usage error that names the option. */
 import { InvalidArgumentError, Option } from 'commander'
+import { roleName } from '@seaworthy/api/roles'
 import { parseDuration } from '@seaworthy/std/time'
 import { isPlatform } from '@seaworthy/trust/tuf'
 
@@ -70,6 +71,17 @@ export function oneOf<T extends string>(...choices: readonly T[]): (text: string
     if (choice === undefined) throw new InvalidArgumentError(`One of ${choices.join(', ')}.`)
     return choice
   }
+}
+
+/** The name of a role; whether there is one, the server knows. */
+export function roleOption(text: string): string {
+  if (roleName.safeParse(text).success) return text
+  throw new InvalidArgumentError('Not the name of a role: a-z, 0-9 and -.')
+}
+
+/** The same, repeatable. */
+export function collectRoles(text: string, before: readonly string[] | undefined): string[] {
+  return collect(roleOption(text), before)
 }
 
 /** Architectures that Linux runs on, by the names that OCI takes over from Go. */

@@ -1,12 +1,10 @@
 /** Roles and scopes in words. */
-import { personRole } from '@seaworthy/api/people'
+import { builtInRole } from '@seaworthy/api/roles'
+import type { BuiltInRoleName } from '@seaworthy/api/roles'
 
-export type PersonRole = (typeof personRole.options)[number]
+export const builtInRoles = builtInRole.options
 
-export const roleNames = personRole.options
-
-/** What a role is for, as the list for choosing one says it. */
-export const roleTexts: Readonly<Record<PersonRole, string>> = {
+const roleTexts: Readonly<Record<BuiltInRoleName, string>> = {
   owner: 'everything, and the only role that makes owners',
   admin: 'everything but owners',
   releaser: 'releases, proposals and rollouts',
@@ -17,18 +15,31 @@ export const roleTexts: Readonly<Record<PersonRole, string>> = {
   monitor: 'reads health and metrics',
 }
 
+/** What a role is for, as the list for choosing one says it. */
+export function describeRole(role: string): string {
+  const builtIn = builtInRoles.find((name) => name === role)
+  return builtIn === undefined ? 'made by your own people' : roleTexts[builtIn]
+}
+
 interface Grant {
-  readonly role: PersonRole
+  readonly role: string
+  readonly deniedBy: readonly string[]
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
 }
 
-/** `operator of the fleets shops and vans`, `admin of everything`. */
-export function describeGrant({ role, products, fleets }: Grant): string {
-  return `${role} of ${describeScope({ products, fleets })}`
+/** `operator of the fleets shops and vans`, `admin of everything, denied by no-secrets`. */
+export function describeGrant({ role, deniedBy, products, fleets }: Grant): string {
+  const denied = deniedBy.length === 0 ? '' : `, denied by ${listOf(deniedBy)}`
+  return `${role} of ${describeScope({ products, fleets })}${denied}`
 }
 
-export function describeScope({ products, fleets }: Omit<Grant, 'role'>): string {
+/** `operator`, or `operator, denied by no-secrets`. */
+export function describeRoles({ role, deniedBy }: Pick<Grant, 'role' | 'deniedBy'>): string {
+  return deniedBy.length === 0 ? role : `${role}, denied by ${listOf(deniedBy)}`
+}
+
+export function describeScope({ products, fleets }: Pick<Grant, 'products' | 'fleets'>): string {
   const parts = [
     ...(products === null ? [] : [describeNames('product', products)]),
     ...(fleets === null ? [] : [describeNames('fleet', fleets)]),
@@ -38,6 +49,7 @@ export function describeScope({ products, fleets }: Omit<Grant, 'role'>): string
 
 function describeNames(noun: string, names: readonly string[]): string {
   if (names.length === 0) return `no ${noun}`
-  const list = new Intl.ListFormat('en').format(names)
-  return `the ${noun}${names.length === 1 ? '' : 's'} ${list}`
+  return `the ${noun}${names.length === 1 ? '' : 's'} ${listOf(names)}`
 }
+
+const listOf = (names: readonly string[]) => new Intl.ListFormat('en').format(names)

@@ -7,7 +7,7 @@ import { takeLinkCode } from './link-code.ts'
 import { pagePaths } from './page-paths.ts'
 import { takeAnswer } from './provider-answers.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
-import { describeGrant, roleNames, roleTexts } from './role-words.ts'
+import { builtInRoles, describeGrant, describeRole } from './role-words.ts'
 import { formatDistance, formatExact, formatSpan } from './times.ts'
 import { normalizeUserCode } from './user-codes.ts'
 
@@ -115,14 +115,14 @@ test('a distance in time is one number of one unit', () => {
 })
 
 test('a grant is said in words', () => {
-  const all = { products: null, fleets: null }
+  const all = { deniedBy: [], products: null, fleets: null }
   assert.equal(describeGrant({ role: 'owner', ...all }), 'owner of everything')
-  const some = { products: ['till'], fleets: ['shops', 'vans'] }
+  const some = { deniedBy: [], products: ['till'], fleets: ['shops', 'vans'] }
   assert.equal(
     describeGrant({ role: 'operator', ...some }),
     'operator of the product till, the fleets shops and vans',
   )
-  for (const role of roleNames) assert.ok(roleTexts[role].length > 10, role)
+  for (const role of builtInRoles) assert.ok(describeRole(role).length > 10, role)
 })
 
 test('a browser is named by what it says, and by its own words where that says nothing', () => {

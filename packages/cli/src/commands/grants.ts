@@ -6,6 +6,7 @@ import { formatGrantsCsv } from '@seaworthy/api/grants-csv'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
+import { describeRoles } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 
@@ -37,7 +38,8 @@ async function report(context: Context, { csv = false }: ReportOptions): Promise
         [
           { title: 'kind', text: (g) => g.kind },
           { title: 'who', text: nameOf, isShrinkable: true },
-          { title: 'role', text: (g) => (g.isEnabled ? (g.role ?? '-') : 'disabled') },
+          { title: 'role', text: describeRole },
+          { title: 'denied', text: describeDenied, isShrinkable: true, isDroppable: true },
           { title: 'limited to', text: describeLimits, isShrinkable: true },
           { title: 'since', text: (g) => formatAgo(g.since, now) },
           {
@@ -57,6 +59,17 @@ async function report(context: Context, { csv = false }: ReportOptions): Promise
 function nameOf({ kind, id, name, holder }: GrantEntry): string {
   if (kind === 'person') return name ?? id
   return `${name ?? id} of ${holder.name ?? holder.id}`
+}
+
+function describeRole({ role, deniedBy, isEnabled }: GrantEntry): string {
+  if (!isEnabled) return 'disabled'
+  return role === null ? '-' : describeRoles({ role, deniedBy })
+}
+
+/** What its role would allow, with the role that denies it. */
+function describeDenied({ denied }: GrantEntry): string {
+  const each = denied.map(({ permission, by }) => `${permission} by ${by.join(' and ')}`)
+  return each.length === 0 ? '-' : each.join(', ')
 }
 
 function describeLimits({ products, fleets, networks }: GrantEntry): string {

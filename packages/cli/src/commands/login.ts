@@ -2,17 +2,15 @@
 import type { Command } from 'commander'
 import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
-import { permissionsOf } from '@seaworthy/fleet/access'
 import { isPin } from '@seaworthy/oci/transport'
 import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
-import { roleName } from '@seaworthy/api/tokens'
-import type { TokenView } from '@seaworthy/api/tokens'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { takeOptions } from '../option-use.ts'
-import { collect, durationWithDefault, oneOf } from '../options.ts'
+import { collect, durationWithDefault, roleOption } from '../options.ts'
+import { rolesOfTokens } from '../output/roles.ts'
 import type { WantedToken } from '../pairing.ts'
 import { pair } from '../pairing.ts'
 import type { CliPorts } from '../ports.ts'
@@ -39,11 +37,7 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
     .option('--pin <sha256:…>', 'SHA-256 of the public key of the server certificate')
     .option('--token [token]', 'the API token; without a value a hidden prompt asks')
     .option('--pair', 'ask for a token in the browser; the default where there is no --token')
-    .option(
-      '--role <role>',
-      `role to ask for: ${roleName.options.join(', ')}`,
-      oneOf<Role>(...roleName.options),
-    )
+    .option('--role <role>', `role to ask for: ${rolesOfTokens}`, roleOption)
     .option('--product <name>', 'limit the token to this product, repeatable', collect)
     .option('--fleet <name>', 'limit the token to this fleet, repeatable', collect)
     .addOption(
@@ -67,8 +61,6 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
     .description('show the server, the actor behind the token, and what is trusted')
     .action(async (_options: object, command: Command) => showActor(createContext(ports, command)))
 }
-
-type Role = TokenView['role']
 
 interface LoginOptions extends WantedToken {
   pin?: string
@@ -210,7 +202,7 @@ async function showActor(context: Context): Promise<void> {
           ['server', `${name} (${server.url})`],
           ['actor', self.actor],
           ['role', self.role],
-          ['may', permissionsOf(self.role).join(' ')],
+          ['may', self.permissions.join(' ')],
           ['token until', self.expiresAt],
           [
             'trust root',

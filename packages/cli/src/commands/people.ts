@@ -2,25 +2,17 @@
 import type { Command } from 'commander'
 import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import type { InvitationView } from '@seaworthy/api/invitations'
-import {
-  disablePerson,
-  enablePerson,
-  listPeople,
-  personRole,
-  setPerson,
-} from '@seaworthy/api/people'
+import { disablePerson, enablePerson, listPeople, setPerson } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
-import { collect, oneOf } from '../options.ts'
+import { CliError } from '../failure.ts'
+import { collect, collectRoles, roleOption } from '../options.ts'
 import { formatAgo, harmless } from '../output/format.ts'
+import { describeRoles, rolesOfPeople } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
-
-type Role = PersonView['role']
-
-const roles = personRole.options
 
 export function addPersonCommands(program: Command, ports: CliPorts): void {
   const person = program.command('person').description('people who sign in with a browser')
@@ -31,7 +23,8 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
   person
     .command('invite')
     .description('make a link by which one person comes in; it is shown once, for seven days')
-    .requiredOption('--role <role>', roles.join(', '), oneOf<Role>(...roles))
+    .requiredOption('--role <role>', rolesOfPeople, roleOption)
+    .option('--denied-by <role>', 'deny them what this role denies, repeatable', collectRoles)
     .option('--product <name>', 'limit the person to this product, repeatable', collect)
     .option('--fleet <name>', 'limit the person to this fleet, repeatable', collect)
     .option('--name <name>', 'whom you expect')
@@ -47,9 +40,11 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
     )
   person
     .command('role <id> <role>')
-    .description(`change what a person may do: ${roles.join(', ')}`)
-    .action(async (id: string, role: string, _options: object, command: Command) =>
-      changeRole(createContext(ports, command), id, oneOf<Role>(...roles)(role)),
+    .description(`change what a person may do: ${rolesOfPeople}`)
+    .option('--denied-by <role>', 'deny them what this role denies, repeatable', collectRoles)
+    .option('--denied-nothing', 'end what further roles deny them')
+    .action(async (id: string, role: string, options: ChangeOptions, command: Command) =>
+      changeRole(createContext(ports, command), id, { ...options, role: roleOption(role) }),
     )
   person
     .command('disable <id>')
@@ -74,7 +69,7 @@ async function list(context: Context): Promise<void> {
         [
           { title: 'id', text: (p) => p.id },
           { title: 'name', text: (p) => p.name, isShrinkable: true },
-          { title: 'role', text: (p) => p.role },
+          { title: 'role', text: describeRoles },
           { title: 'limited to', text: describeLimits, isShrinkable: true },
           { title: 'signed in', text: (p) => formatAgo(p.lastSignInAt, now), isDroppable: true },
           { title: 'state', text: (p) => (p.disabledAt === null ? 'may sign in' : 'disabled') },
@@ -92,7 +87,8 @@ function describeLimits({ products, fleets }: Pick<PersonView, 'products' | 'fle
 }
 
 interface InviteOptions {
-  role: Role
+  role: string
+  deniedBy?: string[]
   product?: string[]
   fleet?: string[]
   name?: string
@@ -100,11 +96,12 @@ interface InviteOptions {
 }
 
 async function invite(context: Context, options: InviteOptions): Promise<void> {
-  const { role, product, fleet, name, email } = options
+  const { role, deniedBy, product, fleet, name, email } = options
   await withSession(context, async ({ client }) => {
     const made = await client.call(createInvitation, {
       body: {
         role,
+        ...(deniedBy === undefined ? {} : { deniedBy }),
         ...(product === undefined ? {} : { products: product }),
         ...(fleet === undefined ? {} : { fleets: fleet }),
         ...(name === undefined ? {} : { name }),
@@ -126,7 +123,7 @@ function showLink(context: Context, made: { view: InvitationView; link: string }
   context.show(made, () => [
     ...context.fields([
       ['invitation', view.id],
-      ['role', view.role],
+      ['role', describeRoles(view)],
       ['limited to', describeLimits(view)],
       ['expires', view.expiresAt],
     ]),
@@ -135,10 +132,24 @@ function showLink(context: Context, made: { view: InvitationView; link: string }
   ])
 }
 
-async function changeRole(context: Context, personId: string, role: Role): Promise<void> {
+interface ChangeOptions {
+  deniedBy?: string[]
+  deniedNothing?: boolean
+}
+
+async function changeRole(
+  context: Context,
+  personId: string,
+  { role, deniedBy, deniedNothing = false }: ChangeOptions & { role: string },
+): Promise<void> {
+  if (deniedNothing && deniedBy !== undefined) {
+    throw new CliError('usage', '--denied-by and --denied-nothing contradict each other')
+  }
+  const denied = deniedNothing ? [] : deniedBy
   await withSession(context, async ({ client }) => {
-    const person = await client.call(setPerson, { params: { personId }, body: { role } })
-    context.show(person, () => [`${harmless(person.name)} has the role ${person.role}.`])
+    const body = { role, ...(denied === undefined ? {} : { deniedBy: denied }) }
+    const person = await client.call(setPerson, { params: { personId }, body })
+    context.show(person, () => [`${harmless(person.name)} has the role ${describeRoles(person)}.`])
   })
 }
 

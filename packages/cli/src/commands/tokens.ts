@@ -3,32 +3,25 @@ import type { Command } from 'commander'
 import type { CredentialKind, CredentialText } from '@seaworthy/api/credentials'
 import { readCredential } from '@seaworthy/api/credentials'
 import type { TokenView } from '@seaworthy/api/tokens'
-import {
-  createToken,
-  getToken,
-  listTokens,
-  refreshToken,
-  revokeToken,
-  roleName,
-} from '@seaworthy/api/tokens'
+import { createToken, getToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
-import { collect, durationWithDefault, oneOf } from '../options.ts'
+import { collect, collectRoles, durationWithDefault, roleOption } from '../options.ts'
+import { describeRoles, rolesOfTokens } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, tokenPath, withSession } from '../session.ts'
 import { readFileOrInput, writeDurably } from '../state/files.ts'
-
-type Role = TokenView['role']
 
 export function addTokenCommands(program: Command, ports: CliPorts): void {
   const token = program.command('token').description('API tokens of people and service accounts')
   token
     .command('create <name>')
     .description('make a token; it is shown once, and nobody can give more than they have')
-    .requiredOption('--role <role>', roleName.options.join(', '), oneOf<Role>(...roleName.options))
+    .requiredOption('--role <role>', rolesOfTokens, roleOption)
+    .option('--denied-by <role>', 'deny it what this role denies, repeatable', collectRoles)
     .option('--product <name>', 'limit it to this product, repeatable', collect)
     .option('--fleet <name>', 'limit it to this fleet, repeatable', collect)
     .option('--network <cidr>', 'let it work from this network alone, repeatable', collect)
@@ -66,7 +59,8 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
 }
 
 interface CreateOptions {
-  role: Role
+  role: string
+  deniedBy?: string[]
   product?: string[]
   fleet?: string[]
   network?: string[]
@@ -80,6 +74,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
         name,
         role: options.role,
         lifetimeSeconds: Math.round(options.expires / 1000),
+        ...(options.deniedBy === undefined ? {} : { deniedBy: options.deniedBy }),
         ...(options.product === undefined ? {} : { products: options.product }),
         ...(options.fleet === undefined ? {} : { fleets: options.fleet }),
         ...(options.network === undefined ? {} : { networks: options.network }),
@@ -91,7 +86,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
     context.show(made, () => [
       ...context.fields([
         ['token', made.view.id],
-        ['role', made.view.role],
+        ['role', describeRoles(made.view)],
         ['limited to', describeLimits(made.view)],
         ['expires', made.view.expiresAt],
       ]),
@@ -110,7 +105,7 @@ async function list(context: Context): Promise<void> {
         [
           { title: 'id', text: (t) => t.id },
           { title: 'name', text: (t) => t.name, isShrinkable: true },
-          { title: 'role', text: (t) => t.role },
+          { title: 'role', text: describeRoles },
           { title: 'limited to', text: describeLimits, isShrinkable: true },
           { title: 'expires', text: (t) => formatAgo(t.expiresAt, now) },
           { title: 'used', text: (t) => formatAgo(t.lastUsedAt, now), isDroppable: true },

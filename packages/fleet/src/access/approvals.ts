@@ -1,7 +1,7 @@
 /** What needs another person's approval, and who may give it. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Permission } from './permissions.ts'
-import { permissionsOf } from './permissions.ts'
+import { permissionsOf } from './roles.ts'
 import type { AccessRefusal, Grant } from './scopes.ts'
 import { reachesEverything, reachesFleet } from './scopes.ts'
 
@@ -64,7 +64,7 @@ interface NeededFleet {
 }
 
 export function hasRight(grant: Grant, { permission, fleet }: NeededRight): boolean {
-  if (!permissionsOf(grant.role).includes(permission)) return false
+  if (!permissionsOf(grant).includes(permission)) return false
   if (fleet === null) return reachesEverything(grant)
   const names = fleet.from === undefined ? [fleet.name] : [fleet.name, fleet.from]
   return names.every((name) => reachesFleet(grant, { name, product: fleet.product }))

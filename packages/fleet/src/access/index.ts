@@ -22,20 +22,33 @@ export type {
   ShownOutcome,
 } from './approvals.ts'
 export {
+  builtInRoles,
+  allowedByBuiltIn,
   devicePermissions,
+  isBuiltIn,
   permissions,
-  permissionsOf,
+  permissionsToAllow,
+  permissionsToDeny,
   provisioningKeyPermissions,
   roles,
   weightyRoles,
 } from './permissions.ts'
-export type { Permission, Role, TokenRole } from './permissions.ts'
+export type { BuiltInRole, Permission } from './permissions.ts'
+export {
+  deniedPermissions,
+  denyingRoles,
+  heldBuiltIn,
+  needsPasskey,
+  permissionsOf,
+} from './roles.ts'
+export type { HeldRoles, RoleNames, RoleRules } from './roles.ts'
 export { coversNetworks, isNetwork, isWithinNetworks } from './networks.ts'
 export {
   checkGrant,
   copyScope,
   coversGrant,
   coversScope,
+  isSameGrant,
   reachesEverything,
   reachesFleet,
   reachesProduct,

@@ -11,6 +11,8 @@ export const permissions = [
   'token:read',
   'token:write',
   'token:self',
+  'role:read',
+  'role:write',
   'trust:read',
   'trust:write',
   'proposal:read',
@@ -49,7 +51,7 @@ export const permissions = [
 ] as const
 export type Permission = (typeof permissions)[number]
 
-/** Roles of tokens. */
+/** The built-in roles of tokens. */
 export const roles = [
   'admin',
   'releaser',
@@ -59,22 +61,17 @@ export const roles = [
   'viewer',
   'monitor',
 ] as const
-export type TokenRole = (typeof roles)[number]
 
 /**
- * Roles of people. An owner may do what admins may, and makes and unmakes owners; that is never in
- * the hands of a token, which can be copied.
+ * The built-in roles of people. An owner may do what admins may, and makes and unmakes owners; that
+ * is never in the hands of a token, which can be copied.
  */
-export type Role = 'owner' | TokenRole
+export const builtInRoles = ['owner', ...roles] as const
+export type BuiltInRole = (typeof builtInRoles)[number]
 
-const looks = [
-  'server:read',
-  'account:self',
-  'token:self',
-  'trust:read',
-  'product:read',
-  'release:read',
-] as const
+/** What every role may do: without it nobody could sign in, or see what they are refused by. */
+export const leastPermissions = ['server:read', 'account:self', 'token:self'] as const
+const looks = [...leastPermissions, 'trust:read', 'product:read', 'release:read'] as const
 const watches = [
   ...looks,
   'proposal:read',
@@ -89,7 +86,7 @@ const watches = [
 
 const ofPeople = permissions.filter((p) => !p.startsWith('device-self:'))
 
-const table: Record<Role, readonly Permission[]> = {
+const table: Record<BuiltInRole, readonly Permission[]> = {
   owner: ofPeople,
   admin: ofPeople.filter((p) => p !== 'owner:write'),
   releaser: [
@@ -126,6 +123,7 @@ const table: Record<Role, readonly Permission[]> = {
     ...watches,
     'person:read',
     'token:read',
+    'role:read',
     'provisioning-key:read',
     'variable:read',
     'secret:read',
@@ -134,21 +132,39 @@ const table: Record<Role, readonly Permission[]> = {
   ],
   viewer: watches,
   // Its token lies in the configuration of a monitoring system: it reads numbers and nothing else.
-  monitor: ['server:read', 'account:self', 'token:self', 'metrics:read'],
+  monitor: [...leastPermissions, 'metrics:read'],
 }
 
-/** Everything a role may do, within the scope of the token or person that has it. */
-export function permissionsOf(role: Role): readonly Permission[] {
+/**
+ * What a role that people make may allow. Whoever makes owners is an owner, and nobody else is: so
+ * there is always somebody whom no other role limits.
+ */
+export const permissionsToAllow: readonly Permission[] = table.admin
+/** What a role may deny: not what every role may do. */
+export const permissionsToDeny: readonly Permission[] = permissionsToAllow.filter(
+  (p) => !leastPermissions.some((one) => one === p),
+)
+
+export function isBuiltIn(role: string): role is BuiltInRole {
+  return Object.hasOwn(table, role)
+}
+
+/** Everything that a built-in role allows. It denies nothing. */
+export function allowedByBuiltIn(role: BuiltInRole): readonly Permission[] {
   return table[role]
 }
 
 /** Whoever has one of these publishes, or gives rights to others. */
-const weighty: readonly Permission[] = ['proposal:apply', 'person:write', 'token:write']
+const weighty: readonly Permission[] = [
+  'proposal:apply',
+  'person:write',
+  'token:write',
+  'role:write',
+]
 
-/** The roles that publish or grant. */
-export function weightyRoles(): Role[] {
-  const all: readonly Role[] = ['owner', ...roles]
-  return all.filter((role) => table[role].some((one) => weighty.includes(one)))
+/** The built-in roles that publish or grant. */
+export function weightyRoles(): BuiltInRole[] {
+  return builtInRoles.filter((role) => table[role].some((one) => weighty.includes(one)))
 }
 
 /**

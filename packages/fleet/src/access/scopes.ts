@@ -1,7 +1,7 @@
 /** What a token reaches, and who may hand out what. */
 import { Refusal } from '@seaworthy/std/refusal'
-import type { Role } from './permissions.ts'
-import { permissionsOf } from './permissions.ts'
+import type { HeldRoles } from './roles.ts'
+import { permissionsOf } from './roles.ts'
 
 /** `null` reaches everything; a list reaches its members only. */
 export interface Scope {
@@ -17,9 +17,7 @@ export function copyScope({ products, fleets }: Scope): {
   return { products: products && [...products], fleets: fleets && [...fleets] }
 }
 
-export interface Grant extends Scope {
-  readonly role: Role
-}
+export interface Grant extends Scope, HeldRoles {}
 
 export type AccessRefusal = 'permission_denied' | 'out_of_scope' | 'grant_exceeds_own'
 
@@ -57,11 +55,17 @@ export function coversScope(own: Scope, other: Scope): boolean {
 
 /** Whether the holder of `own` may give `other`, and so may revoke it too. */
 export function coversGrant(own: Grant, other: Grant): boolean {
-  const ownPermissions = new Set(permissionsOf(own.role))
+  const ownPermissions = new Set(permissionsOf(own))
   return (
-    permissionsOf(other.role).every((permission) => ownPermissions.has(permission)) &&
+    permissionsOf(other).every((permission) => ownPermissions.has(permission)) &&
     coversScope(own, other)
   )
+}
+
+/** Whether both may do the same in the same scope, by roles of the same names. */
+export function isSameGrant(a: Grant, b: Grant): boolean {
+  const names = ({ role, deniedBy }: Grant) => [role, ...deniedBy.toSorted()].join(' ')
+  return names(a) === names(b) && coversGrant(a, b) && coversGrant(b, a)
 }
 
 /** Throws `grant_exceeds_own` unless everything in `wanted` is within `own`. */

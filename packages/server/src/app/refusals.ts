@@ -31,6 +31,19 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
+/** Why roles are refused that people make or give. */
+export type RoleRefusal =
+  | 'role_unknown'
+  | 'role_not_found'
+  | 'role_not_for_tokens'
+  | 'role_name_taken'
+  | 'role_built_in'
+  | 'role_contradicts'
+  | 'permission_unknown'
+  | 'role_changed'
+  | 'role_in_use'
+  | 'roles_too_many'
+
 /** Why people are refused who sign in, or who decide who may. */
 export type PersonRefusal =
   | 'step_up_required'

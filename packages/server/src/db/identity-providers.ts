@@ -1,10 +1,11 @@
 /** Identity providers, and the accounts at them by which people sign in. */
-import type { Grant } from '@seaworthy/fleet/access'
+import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 
-export interface GroupGrant extends Grant {
+export interface GroupGrant extends Scope {
   readonly group: string
+  readonly role: string
 }
 
 export interface IdentityProviderRow {

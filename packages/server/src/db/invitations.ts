@@ -4,6 +4,7 @@ import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 import { isWithin } from './people.ts'
+import { roleColumns } from './held-roles.ts'
 
 export interface InvitationRow extends Grant {
   readonly id: string
@@ -20,16 +21,16 @@ export interface InvitationRow extends Grant {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  id, code_sha256 as "codeSha256", name, email, person_id as "personId", role, products, fleets,
+  id, code_sha256 as "codeSha256", name, email, person_id as "personId", ${roleColumns({ sql }, 'invitations')}, products, fleets,
   created_at as "createdAt", created_by as "createdBy", expires_at as "expiresAt",
   used_at as "usedAt", revoked_at as "revokedAt"`
 
 export async function insertInvitation({ sql }: WriteTx, row: InvitationRow): Promise<void> {
   await sql`
-    insert into invitations (id, code_sha256, name, email, person_id, role, products, fleets,
+    insert into invitations (id, code_sha256, name, email, person_id, role, denied_by, products, fleets,
       created_at, created_by, expires_at)
     values (${row.id}, ${Buffer.from(row.codeSha256)}, ${row.name}, ${row.email}, ${row.personId},
-      ${row.role}, ${copyScope(row).products},
+      ${row.role}, ${[...row.deniedBy]}, ${copyScope(row).products},
       ${copyScope(row).fleets}, ${row.createdAt}, ${row.createdBy},
       ${row.expiresAt})`
 }

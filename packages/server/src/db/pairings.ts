@@ -1,5 +1,4 @@
 /** Command lines that wait for a person to give them a token. */
-import type { TokenRole } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { lockKeys } from './lock-keys.ts'
@@ -12,7 +11,7 @@ export interface PairingRow {
   readonly address: string
   readonly network: string
   /** What is asked for; once it is approved, what was given. */
-  readonly role: TokenRole | null
+  readonly role: string | null
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
   readonly lifetimeSeconds: number

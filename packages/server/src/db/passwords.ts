@@ -1,5 +1,5 @@
 /** Passwords with their authenticators, and which roles may use them. */
-import type { Role } from '@seaworthy/fleet/access'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 
@@ -78,13 +78,16 @@ export async function useTotpStep(
  * The roles that need a passkey, or `undefined` where nobody has set them. At most one for each
  * role.
  */
-export async function readPasskeyRoles({ sql }: ReadTx): Promise<Role[] | undefined> {
-  const [row] = await sql<{ roles: Role[] }[]>`
+export async function readPasskeyRoles({ sql }: ReadTx): Promise<BuiltInRole[] | undefined> {
+  const [row] = await sql<{ roles: BuiltInRole[] }[]>`
     select passkey_roles as roles from sign_in_policy`
   return row?.roles
 }
 
-export async function writePasskeyRoles({ sql }: RightsTx, roles: readonly Role[]): Promise<void> {
+export async function writePasskeyRoles(
+  { sql }: RightsTx,
+  roles: readonly BuiltInRole[],
+): Promise<void> {
   await sql`
     insert into sign_in_policy (passkey_roles) values (${[...roles]})
     on conflict (only_row) do update set passkey_roles = excluded.passkey_roles`

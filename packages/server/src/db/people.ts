@@ -3,6 +3,7 @@ import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { lockKeys } from './lock-keys.ts'
+import { roleColumns } from './held-roles.ts'
 
 export interface PersonRow extends Grant {
   readonly id: string
@@ -23,7 +24,7 @@ export interface ListedPerson extends PersonRow {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  p.id, p.name, p.email, p.role, p.products, p.fleets, p.created_at as "createdAt",
+  p.id, p.name, p.email, ${roleColumns({ sql }, 'p')}, p.products, p.fleets, p.created_at as "createdAt",
   p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
   p.let_in_by as "letInBy", p.granted_by_provider as "grantedByProvider"`
 
@@ -86,9 +87,9 @@ export function isWithin({ sql }: ReadTx, scope: Scope) {
 
 export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise<void> {
   await sql`
-    insert into people (id, name, email, role, products, fleets, created_at, created_by, let_in_by,
+    insert into people (id, name, email, role, denied_by, products, fleets, created_at, created_by, let_in_by,
       granted_by_provider)
-    values (${person.id}, ${person.name}, ${person.email}, ${person.role},
+    values (${person.id}, ${person.name}, ${person.email}, ${person.role}, ${[...person.deniedBy]},
       ${copyScope(person).products},
       ${copyScope(person).fleets},
       ${person.createdAt}, ${person.createdBy}, ${person.letInBy}, ${person.grantedByProvider})`
@@ -97,7 +98,7 @@ export async function insertPerson({ sql }: WriteTx, person: PersonRow): Promise
 export async function updatePerson({ sql }: RightsTx, person: PersonRow): Promise<void> {
   await sql`
     update people set name = ${person.name}, email = ${person.email}, role = ${person.role},
-      products = ${copyScope(person).products},
+      denied_by = ${[...person.deniedBy]}, products = ${copyScope(person).products},
       fleets = ${copyScope(person).fleets},
       disabled_at = ${person.disabledAt}, granted_by_provider = ${person.grantedByProvider}
     where id = ${person.id}`

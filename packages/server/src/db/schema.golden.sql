@@ -155,6 +155,7 @@ invitations.created_by text not null
 invitations.expires_at timestamp with time zone not null
 invitations.used_at timestamp with time zone
 invitations.revoked_at timestamp with time zone
+invitations.denied_by text[] not null default '{}'::text[]
 last_reports.device text not null
 last_reports.report jsonb not null
 lifetime_alarms.role text not null
@@ -223,6 +224,7 @@ people.granted_by_provider text
 people.counts_as text
 people.granted_at timestamp with time zone
 people.granted_by text
+people.denied_by text[] not null default '{}'::text[]
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -280,6 +282,15 @@ removed_devices.removed_at timestamp with time zone not null
 removed_foreign_devices.gateway text not null
 removed_foreign_devices.external_id text not null
 removed_foreign_devices.removed_at timestamp with time zone not null
+roles.name text not null
+roles.purpose text not null
+roles.allows text[] not null
+roles.denies text[] not null
+roles.version integer not null
+roles.created_at timestamp with time zone not null
+roles.created_by text not null
+roles.changed_at timestamp with time zone not null
+roles.changed_by text not null
 rollout_samples.rollout text not null
 rollout_samples.at timestamp with time zone not null
 rollout_samples.waves jsonb not null
@@ -380,6 +391,7 @@ tokens.line text not null
 tokens.holder text not null
 tokens.trades_used_until timestamp with time zone
 tokens.networks text[]
+tokens.denied_by text[] not null default '{}'::text[]
 tuf_metadata.role text not null
 tuf_metadata.version integer not null
 tuf_metadata.bytes bytea not null
@@ -481,6 +493,7 @@ passwords: FOREIGN KEY (person_id) REFERENCES people(id)
 passwords: PRIMARY KEY (person_id)
 people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
 people: FOREIGN KEY (granted_by_provider) REFERENCES identity_providers(name)
+people: CHECK (((role <> 'owner'::text) OR (denied_by = '{}'::text[])))
 people: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
 proposals: CHECK ((cardinality(roles) > 0))
@@ -503,6 +516,7 @@ removed_devices: UNIQUE (key_id)
 removed_devices: PRIMARY KEY (device)
 removed_foreign_devices: FOREIGN KEY (gateway) REFERENCES gateway_tokens(id)
 removed_foreign_devices: PRIMARY KEY (gateway, external_id)
+roles: PRIMARY KEY (name)
 rollout_samples: PRIMARY KEY (rollout, at)
 rollout_samples: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 rollout_waves: CHECK (((failures_accepted_count >= 0) AND (failures_accepted_count <= failed_count)))
@@ -619,6 +633,7 @@ CREATE UNIQUE INDEX releases_pkey ON public.releases USING btree (product, versi
 CREATE UNIQUE INDEX removed_devices_key_id_key ON public.removed_devices USING btree (key_id)
 CREATE UNIQUE INDEX removed_devices_pkey ON public.removed_devices USING btree (device)
 CREATE UNIQUE INDEX removed_foreign_devices_pkey ON public.removed_foreign_devices USING btree (gateway, external_id)
+CREATE UNIQUE INDEX roles_pkey ON public.roles USING btree (name)
 CREATE UNIQUE INDEX rollout_samples_pkey ON public.rollout_samples USING btree (rollout, at)
 CREATE UNIQUE INDEX rollout_waves_pkey ON public.rollout_waves USING btree (rollout, wave)
 CREATE INDEX rollouts_fleet ON public.rollouts USING btree (fleet, id)

@@ -1,8 +1,9 @@
 /** Sessions of people. Of the secret in the cookie only the SHA-256 is stored. */
-import type { Role, Scope } from '@seaworthy/fleet/access'
+import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { isWithin } from './people.ts'
 import type { PersonRow, RightsTx } from './people.ts'
+import { roleColumns } from './held-roles.ts'
 
 export interface SessionRow {
   readonly id: string
@@ -28,7 +29,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   s.id, s.person_id as "personId", s.secret_sha256 as "secretSha256", s.created_at as "createdAt",
   s.last_used_at as "lastUsedAt", s.expires_at as "expiresAt", s.stepped_up_at as "steppedUpAt",
   s.ended_at as "endedAt", s.factor, s.address, s.user_agent as "userAgent",
-  p.id as "p_id", p.name, p.email, p.role, p.products, p.fleets, p.created_at as "p_createdAt",
+  p.id as "p_id", p.name, p.email, ${roleColumns({ sql }, 'p')}, p.products, p.fleets, p.created_at as "p_createdAt",
   p.created_by as "createdBy", p.disabled_at as "disabledAt", p.last_sign_in_at as "lastSignInAt",
   p.let_in_by as "letInBy", p.granted_by_provider as "grantedByProvider"`
 
@@ -36,10 +37,12 @@ type Joined = SessionRow &
   Omit<PersonRow, 'id' | 'createdAt'> & { readonly p_id: string; readonly p_createdAt: Date }
 
 function listed(row: Joined): ListedSession {
-  const { p_id: id, p_createdAt: createdAt, name, email, role, products, fleets, ...rest } = row
+  const { p_id: id, p_createdAt: createdAt, name, email, products, fleets, ...others } = row
+  const { role, deniedBy, customRoles, ...rest } = others
   const { createdBy, disabledAt, lastSignInAt, letInBy, grantedByProvider, ...session } = rest
   const ofPerson = { createdBy, disabledAt, lastSignInAt, letInBy, grantedByProvider }
-  return { ...session, person: { id, createdAt, name, email, role, products, fleets, ...ofPerson } }
+  const grant = { role, deniedBy, customRoles, products, fleets }
+  return { ...session, person: { id, createdAt, name, email, ...grant, ...ofPerson } }
 }
 
 /** The session with its person, in one look-up: every request of a browser begins with it. */
@@ -104,23 +107,29 @@ export async function stepUpSession(
   return rows.count === 1
 }
 
-/** Ends sessions that began with one of the factors: of a person, but not `except`, or of roles. */
+/** The people who have open sessions that began with one of the factors. At most one for each. */
+export async function listPeopleWhoCameBy(
+  { sql }: ReadTx,
+  factors: readonly SessionRow['factor'][],
+): Promise<PersonRow[]> {
+  const rows = await sql<Joined[]>`
+    select distinct on (s.person_id) ${columns(sql)}
+    from sessions s join people p on p.id = s.person_id
+    where s.factor = any(${[...factors]}) and s.ended_at is null order by s.person_id`
+  return rows.map((row) => listed(row).person)
+}
+
+/** Ends the person's sessions that began with one of the factors, but not `except`. */
 export async function endSessionsBegunBy(
   { sql }: RightsTx,
   factors: readonly SessionRow['factor'][],
-  of: { personId: string; except?: string } | { roles: readonly Role[] },
+  of: { personId: string; except?: string },
   now: Date,
 ): Promise<number> {
-  const rows =
-    'roles' in of
-      ? await sql`
-          update sessions s set ended_at = ${now} from people p
-          where p.id = s.person_id and p.role = any(${[...of.roles]})
-            and s.factor = any(${[...factors]}) and s.ended_at is null`
-      : await sql`
-          update sessions set ended_at = ${now}
-          where person_id = ${of.personId} and id <> ${of.except ?? ''}
-            and factor = any(${[...factors]}) and ended_at is null`
+  const rows = await sql`
+    update sessions set ended_at = ${now}
+    where person_id = ${of.personId} and id <> ${of.except ?? ''}
+      and factor = any(${[...factors]}) and ended_at is null`
   return rows.count
 }
 

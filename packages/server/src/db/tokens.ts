@@ -1,14 +1,14 @@
 /** API tokens. Of the secret half only the SHA-256 is stored. */
-import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
+import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 import { isWithin } from './people.ts'
+import { roleColumns } from './held-roles.ts'
 
 export interface TokenRow extends Grant {
   readonly id: string
   readonly name: string
-  readonly role: TokenRole
   /** The only networks that it works from; `null` for all. */
   readonly networks: readonly string[] | null
   readonly secretSha256: Uint8Array
@@ -27,8 +27,8 @@ export interface TokenRow extends Grant {
   readonly refreshesUsedUntil: Date | null
 }
 
-const columns = (sql: ReadTx['sql']) => sql`
-  id, name, role, products, fleets, networks, secret_sha256 as "secretSha256", created_at as "createdAt",
+const columns = (sql: ReadTx['sql'], table = 'tokens') => sql`
+  id, name, ${roleColumns({ sql }, table)}, products, fleets, networks, secret_sha256 as "secretSha256", created_at as "createdAt",
   created_by as "createdBy", expires_at as "expiresAt", last_used_at as "lastUsedAt",
   revoked_at as "revokedAt", refreshed_from as "refreshedFrom", line, holder,
   trades_used_until as "refreshesUsedUntil"`
@@ -51,9 +51,9 @@ export async function getTokenHolder(
 
 export async function insertToken({ sql }: WriteTx, token: TokenRow): Promise<void> {
   await sql`
-    insert into tokens (id, name, role, products, fleets, networks, secret_sha256, created_at,
+    insert into tokens (id, name, role, denied_by, products, fleets, networks, secret_sha256, created_at,
       created_by, expires_at, refreshed_from, line, holder, trades_used_until)
-    values (${token.id}, ${token.name}, ${token.role},
+    values (${token.id}, ${token.name}, ${token.role}, ${[...token.deniedBy]},
       ${copyScope(token).products},
       ${copyScope(token).fleets}, ${token.networks === null ? null : [...token.networks]},
       ${Buffer.from(token.secretSha256)}, ${token.createdAt}, ${token.createdBy}, ${token.expiresAt},
@@ -131,7 +131,7 @@ export async function listWorkingTokens(
 /** The token, or the newest one that has replaced it. */
 export async function findHeir({ sql }: ReadTx, id: string): Promise<TokenRow | undefined> {
   const [row] = await sql<TokenRow[]>`
-    select ${columns(sql)} from tokens heir
+    select ${columns(sql, 'heir')} from tokens heir
     where line = (select line from tokens where id = ${id})
       and not exists (select from tokens next where next.refreshed_from = heir.id)`
   return row

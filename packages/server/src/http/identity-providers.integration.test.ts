@@ -15,6 +15,7 @@ import {
   stepUpByProvider,
   unlinkIdentity,
 } from '@seaworthy/api/identity-providers'
+import { createRole, removeRole } from '@seaworthy/api/roles'
 import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import { askPassword, removePassword } from '@seaworthy/api/passwords'
 import { askPasskey, createRecoveryCodes } from '@seaworthy/api/passkeys'
@@ -222,6 +223,30 @@ test('A4 what groups give follows the groups, ends what exceeds it, and yields t
   harbour.accounts.set('eve', ['crew'])
   const { role, fleets } = (await enter(browse(), 'eve')).person
   assert.deepEqual({ role, fleets }, { role: 'viewer', fleets: ['vans'] })
+})
+
+test('A4 attack: a second group at the provider adds rights, or one that denies is passed over', async () => {
+  const rules = { purpose: 'a test', allows: ['device:write'], denies: ['rollout:read'] }
+  await owner.stepUp()
+  await owner.api.call(createRole, { body: { name: 'interns', ...rules } })
+  const grants = [
+    { group: 'guests', role: 'viewer' },
+    { group: 'interns', role: 'interns' },
+  ]
+  await set({ grants })
+  harbour.accounts.set('ida', ['interns', 'guests'])
+  const ida = await enter(browse(), 'ida')
+  assert.deepEqual([ida.person.role, ida.person.deniedBy], ['viewer', ['interns']])
+  assert.ok(!ida.permissions.includes('device:write') && !ida.permissions.includes('rollout:read'))
+  assert.ok(ida.permissions.includes('device:read'))
+  harbour.accounts.set('ida', ['guests'])
+  const later = await enter(browse(), 'ida')
+  assert.deepEqual(later.person.deniedBy, [])
+  assert.ok(later.permissions.includes('rollout:read'))
+  const remove = { params: { role: 'interns' } }
+  await assert.rejects(owner.api.call(removeRole, remove), refused('role_in_use', /harbour/))
+  await set({})
+  await owner.api.call(removeRole, remove)
 })
 
 test('A2 a person confirms by the provider, who must have asked them anew', async () => {

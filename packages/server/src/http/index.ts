@@ -37,6 +37,7 @@ import { rebootLockEndpoints } from './reboot-locks.ts'
 import { createRegistryPorts } from './registry-ports.ts'
 import { createRegistryHandler } from './registry/index.ts'
 import { releaseEndpoints } from './releases.ts'
+import { roleEndpoints } from './roles.ts'
 import { rolloutEndpoints } from './rollouts.ts'
 import { createServerFiles } from './server-files.ts'
 import { secretEndpoints } from './secrets.ts'
@@ -60,6 +61,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...tokenEndpoints,
     ...sessionEndpoints,
     ...personEndpoints,
+    ...roleEndpoints,
     ...invitationEndpoints,
     ...passkeyEndpoints,
     ...pairingEndpoints,

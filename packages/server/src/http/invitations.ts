@@ -43,6 +43,7 @@ export const invitationEndpoints: readonly Endpoint[] = [
         name: body.name ?? null,
         email: body.email ?? null,
         role: body.role,
+        deniedBy: body.deniedBy ?? [],
         products: body.products ?? null,
         fleets: body.fleets ?? null,
       }

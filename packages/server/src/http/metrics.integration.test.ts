@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TokenRole } from '@seaworthy/fleet/access'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { createToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -41,7 +41,7 @@ async function inWorld(
 
 async function makeToken(
   client: TestClient,
-  role: TokenRole,
+  role: BuiltInRole,
   products?: string[],
 ): Promise<string> {
   const body = {

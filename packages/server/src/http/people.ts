@@ -50,6 +50,6 @@ export const personEndpoints: readonly Endpoint[] = [
   ),
 ]
 
-function grantOf({ role, products, fleets }: PersonView) {
-  return { role, products, fleets }
+function grantOf({ role, deniedBy, products, fleets }: PersonView) {
+  return { role, deniedBy, products, fleets }
 }

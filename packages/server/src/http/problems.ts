@@ -19,6 +19,7 @@ import type {
   ConfigurationRefusal,
   PersonRefusal,
   RebootLockRefusal,
+  RoleRefusal,
   ServerRefusal,
 } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
@@ -64,6 +65,19 @@ const accessTable = {
   out_of_scope: no(403, 'Outside of the scope of this credential'),
   grant_exceeds_own: no(403, 'More than the credential has itself'),
 } satisfies Record<AccessRefusal, Mapped>
+
+const roleTable = {
+  role_unknown: no(422, 'No such role'),
+  role_not_found: no(404, 'No such role'),
+  role_not_for_tokens: no(422, 'Not a role of tokens'),
+  role_name_taken: no(409, 'There is a role of this name'),
+  role_built_in: no(409, 'A built-in role stays as it is'),
+  role_contradicts: no(422, 'The role both allows and denies the same'),
+  permission_unknown: no(422, 'No such permission'),
+  role_changed: no(409, 'The role was changed meanwhile'),
+  role_in_use: no(409, 'Somebody holds the role'),
+  roles_too_many: no(409, 'Too many roles'),
+} satisfies Record<RoleRefusal, Mapped>
 
 const approvalTable = {
   approval_required: no(403, 'Another person must approve this'),
@@ -330,6 +344,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...httpTable,
   ...accessTable,
   ...approvalTable,
+  ...roleTable,
   ...fleetTable,
   ...deviceTable,
   ...releaseTable,

@@ -22,11 +22,14 @@ import {
 import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api/people'
 import type { GrantEntry } from '@seaworthy/api/grants'
 import { listGrants } from '@seaworthy/api/grants'
+import { askPassword } from '@seaworthy/api/passwords'
+import { changeRole, createRole, removeRole, showRole } from '@seaworthy/api/roles'
 import type { ReplyOf } from '@seaworthy/api/route'
-import { permissionsOf } from '@seaworthy/fleet/access'
+import { heldBuiltIn, permissionsOf } from '@seaworthy/fleet/access'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { showSelf } from '@seaworthy/api/server'
 import { showSession, signOut } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -71,11 +74,9 @@ const refused = (code: string) => (error: unknown) => {
   return true
 }
 
-type JoinedRole = 'owner' | 'admin' | 'operator' | 'viewer'
-
 /** A person who has accepted an invitation of the owner, in a browser of their own. */
-async function join(role: JoinedRole, products?: string[]) {
-  const body = { role, ...(products === undefined ? {} : { products }) }
+async function join(role: string, products?: string[], deniedBy: readonly string[] = []) {
+  const body = { role, deniedBy, ...(products === undefined ? {} : { products }) }
   const { link } = await owner.api.call(createInvitation, { body })
   const browser = browse()
   const self = await acceptLink(browser, link, `A new ${role}`)
@@ -520,7 +521,7 @@ test('A4 T9 the report of access has whatever opens something: who may do what, 
     [of(otto.id).kind, of(otto.id).role, of(otto.id).grantedBy.id, of(otto.id).isEnabled],
     ['person', 'operator', ownerId, true],
   )
-  assert.deepEqual(of(otto.id).permissions, permissionsOf('operator'))
+  assert.deepEqual(of(otto.id).permissions, permissionsOf(heldBuiltIn('operator')))
   assert.notEqual(of(otto.id).lastUsedAt, null)
   assert.deepEqual(of(scoped.view.id).grantedBy, { id: made.view.id, name: 'admin' })
   assert.deepEqual(of(scoped.view.id).holder, { id: ownerId, name: of(ownerId).name })
@@ -559,4 +560,186 @@ test('A4 T9 the report of access has whatever opens something: who may do what, 
   })
   await assert.rejects(client.as(branch.token).call(listGrants, {}), refused('out_of_scope'))
   await assert.rejects(second.browser.api.call(listGrants, { query: { limit: 0 } }))
+})
+
+interface Rules {
+  readonly allows?: readonly string[]
+  readonly denies?: readonly string[]
+}
+
+/** A custom role, and how it is changed. */
+async function makeRole(name: string, { allows = [], denies = [] }: Rules, by = owner.api) {
+  const purpose = 'a test'
+  await by.call(createRole, { body: { name, purpose, allows, denies } })
+  return {
+    async change(rules: Rules, changer = owner.api) {
+      const { version } = await owner.api.call(showRole, { params: { role: name } })
+      const body = { purpose, allows: [], denies: [], ...rules, version }
+      return changer.call(changeRole, { params: { role: name }, body })
+    },
+    remove: (remover = owner.api) => remover.call(removeRole, { params: { role: name } }),
+  }
+}
+
+const issue = (by: TestBrowser['api'], grant: { role: string; deniedBy?: readonly string[] }) =>
+  by.call(createToken, { body: { name: 'held', ...grant, lifetimeSeconds: 86_400 } })
+
+test('A4 attack: a role that denies is taken away, changed or removed by somebody whom it denies something', async () => {
+  const limit = await makeRole('no-secrets', { denies: ['secret:write'] })
+  const admin = await join('admin', undefined, ['no-secrets'])
+  const { person, permissions } = await admin.browser.api.call(showSession, {})
+  assert.deepEqual([person.role, person.deniedBy], ['admin', ['no-secrets']])
+  assert.ok(!permissions.includes('secret:write') && permissions.includes('secret:read'))
+  const own = { params: { personId: admin.id } }
+  const { api } = admin.browser
+  await assert.rejects(
+    api.call(setPerson, { ...own, body: { deniedBy: [] } }),
+    refused('grant_exceeds_own'),
+  )
+  await assert.rejects(limit.change({}, api), refused('grant_exceeds_own'))
+  await assert.rejects(limit.remove(api), refused('grant_exceeds_own'))
+  await assert.rejects(
+    api.call(createInvitation, { body: { role: 'admin' } }),
+    refused('grant_exceeds_own'),
+  )
+  await assert.rejects(
+    makeRole('mine', { allows: ['secret:write'] }, api),
+    refused('grant_exceeds_own'),
+  )
+  const free = await join('admin')
+  await assert.rejects(
+    api.call(disablePerson, { params: { personId: free.id } }),
+    refused('out_of_scope'),
+  )
+  // What denies its maker something denies it to each token, however often it is passed on.
+  const { token, view } = await issue(api, { role: 'admin' })
+  assert.deepEqual(view.deniedBy, ['no-secrets'])
+  const passedOn = await issue(client.as(token), { role: 'operator', deniedBy: [] })
+  assert.deepEqual(passedOn.view.deniedBy, ['no-secrets'])
+  const path = '/v1/fleets/absent/secrets/TOKEN'
+  const answer = await client.send('PUT', path, { token: passedOn.token, body: '{}' })
+  assert.equal(answer.status, 403)
+  assert.match((answer.json() as { detail: string }).detail, /which the role no-secrets denies/)
+
+  // Whoever may do it frees the person, and all of them with the role.
+  await limit.change({ denies: ['log:read'] }, free.browser.api)
+  assert.ok((await api.call(showSession, {})).permissions.includes('secret:write'))
+  await owner.api.call(setPerson, { ...own, body: { deniedBy: [] } })
+  await assert.rejects(limit.remove(), refused('role_in_use'))
+  await owner.api.call(revokeToken, { params: { tokenId: view.id } })
+  await limit.remove()
+  await assert.rejects(
+    owner.api.call(setPerson, { ...own, body: { deniedBy: ['no-secrets'] } }),
+    refused('role_unknown'),
+  )
+})
+
+test('A3 attack: a role is widened, and whoever made a token or link for it kept a copy: they get nothing that they could not give', async () => {
+  const clerk = await makeRole('clerk', { allows: ['device:read'] })
+  await makeRole('hirer', {
+    allows: ['device:read', 'person:read', 'person:write', 'token:read', 'token:write'],
+  })
+  const hirer = await join('hirer')
+  const kept = await issue(hirer.browser.api, { role: 'clerk' })
+  const given = await issue(owner.api, { role: 'clerk' })
+  const { link } = await hirer.browser.api.call(createInvitation, { body: { role: 'clerk' } })
+  const letIn = browse()
+  const { person } = await acceptLink(letIn, link, 'Let in by the hirer')
+  const open = await hirer.browser.api.call(createInvitation, { body: { role: 'clerk' } })
+  const mine = await join('clerk')
+
+  const changed = await clerk.change({ allows: ['device:read', 'rollout:write'] })
+  assert.equal(changed.holdersCount, 5)
+  const works = async (token: string) => {
+    try {
+      await client.as(token).call(showSelf, {})
+      return true
+    } catch (error) {
+      return !refused('unauthenticated')(error)
+    }
+  }
+  assert.deepEqual([await works(kept.token), await works(given.token)], [false, true])
+  await assert.rejects(letIn.api.call(showSession, {}), refused('unauthenticated'))
+  const shown = await owner.api.call(showPerson, { params: { personId: person.id } })
+  assert.equal(shown.passkeysCount, 0, 'they come in anew, by a link of somebody who could give it')
+  const code = open.link.split('#')[1]!
+  await assert.rejects(
+    owner.api.call(readInvitation, { body: { code } }),
+    refused('invitation_void'),
+  )
+  assert.ok((await mine.browser.api.call(showSession, {})).permissions.includes('rollout:write'))
+})
+
+test('A4 attack: what holders of a role have handed out outlives the change that takes the right from them', async () => {
+  const granter = await makeRole('granter', {
+    allows: ['token:read', 'token:write', 'device:read', 'device:write'],
+  })
+  await makeRole('worker', { allows: ['device:read', 'device:write'] })
+  const person = await join('granter')
+  const token = await issue(owner.api, { role: 'granter' })
+  const ofPerson = await issue(person.browser.api, { role: 'worker' })
+  const ofToken = await issue(client.as(token.token), { role: 'worker' })
+  const stays = await issue(person.browser.api, { role: 'monitor' }).catch(() => undefined)
+  assert.equal(stays, undefined, 'metrics are more than a granter has')
+  const half = await lastByteOf(async () => {
+    const { session } = await person.browser.api.call(showSession, {})
+    await granter.change({ allows: ['token:read', 'token:write', 'device:read', 'device:write'] })
+    const wish = { ...makesToken, body: { ...later, role: 'worker' } }
+    const sent = await beginBySession(wish, person.browser, session.id)
+    await granter.change({ allows: ['token:read', 'token:write', 'device:read'] })
+    return sent
+  })
+  assert.deepEqual(half, { status: 409, code: 'rights_changed' })
+  const { items } = await owner.api.call(listTokens, { query: { limit: 1000 } })
+  const ids = items.map(({ id }) => id)
+  assert.ok(ids.includes(token.view.id))
+  assert.ok(![ofPerson, ofToken].some(({ view }) => ids.includes(view.id)))
+})
+
+test('A2 attack: a custom role that may publish is used with a password', async () => {
+  const shipper = await makeRole('shipper', { allows: ['proposal:read'] })
+  const person = await join('shipper')
+  await person.browser.api.call(askPassword, {})
+  await db.write(
+    ({ sql }) => sql`update sessions set factor = 'password' where id = ${person.session}`,
+  )
+  await person.browser.api.call(showSession, {})
+  await shipper.change({ allows: ['proposal:read', 'proposal:apply'] })
+  await assert.rejects(person.browser.api.call(showSession, {}), refused('unauthenticated'))
+  const again = await join('shipper')
+  await assert.rejects(again.browser.api.call(askPassword, {}), refused('passkey_needed'))
+})
+
+test('A4 roles that people make have names of their own, what there is to allow, and one change at a time', async () => {
+  await assert.rejects(makeRole('admin', {}), refused('role_name_taken'))
+  await assert.rejects(makeRole('odd', { allows: ['owner:write'] }), refused('permission_unknown'))
+  await assert.rejects(makeRole('odd', { denies: ['account:self'] }), refused('permission_unknown'))
+  const both = ['device:read']
+  await assert.rejects(makeRole('odd', { allows: both, denies: both }), refused('role_contradicts'))
+  const odd = await makeRole('odd', { allows: both })
+  await odd.change({ denies: both })
+  const stale = { purpose: 'a test', allows: [], denies: [], version: 1 }
+  await assert.rejects(
+    owner.api.call(changeRole, { params: { role: 'odd' }, body: stale }),
+    refused('role_changed'),
+  )
+  await assert.rejects(
+    owner.api.call(changeRole, { params: { role: 'viewer' }, body: stale }),
+    refused('role_built_in'),
+  )
+  const given = { role: 'owner', deniedBy: ['odd'] }
+  await assert.rejects(owner.api.call(createInvitation, { body: given }), refused('owner_scoped'))
+  await assert.rejects(issue(owner.api, { role: 'owner' }), refused('role_not_for_tokens'))
+  await assert.rejects(issue(owner.api, { role: 'absent' }), refused('role_unknown'))
+  const builtIn = { role: 'viewer', deniedBy: ['monitor'] }
+  await assert.rejects(issue(owner.api, builtIn), refused('role_unknown'))
+  const branch = await owner.api.call(createToken, {
+    body: { name: 'branch', role: 'admin', products: ['acme'], lifetimeSeconds: 3600 },
+  })
+  await assert.rejects(makeRole('branch', {}, client.as(branch.token)), refused('out_of_scope'))
+  const held = await issue(owner.api, { role: 'viewer', deniedBy: ['odd'] })
+  const entries = (await owner.api.call(listGrants, { query: { limit: 1000 } })).items
+  const entry = entries.find(({ id }) => id === held.view.id)!
+  assert.deepEqual(entry.denied, [{ permission: 'device:read', by: ['odd'] }])
+  assert.ok(!entry.permissions.includes('device:read'))
 })

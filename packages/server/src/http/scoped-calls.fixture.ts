@@ -7,6 +7,7 @@ import { createFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
 import { createInvitation } from '@seaworthy/api/invitations'
+import { createRole } from '@seaworthy/api/roles'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
@@ -133,6 +134,12 @@ export async function makeScopedCalls(
       params: { tokenId: await makeToken({ products: ['acme'], fleets: ['shops'] }) },
     }),
   ]
+  const rules = { purpose: 'a test', allows: ['device:read'], denies: ['device:write'] }
+  const makeRole = async () => {
+    const name = `role-${newName()}`
+    await client.api.call(createRole, { body: { name, ...rules } })
+    return { role: name }
+  }
   const newToken = { name: 'clerk', role: 'viewer', lifetimeSeconds: 3600 }
   const ofRelease = { product: 'acme', version: '1.0.0' }
   const registered = {
@@ -182,6 +189,11 @@ export async function makeScopedCalls(
       'invitation.revoke',
       ofScopes(async (scope) => ({ params: { invitationId: (await invite(scope)).view.id } })),
     ],
+    ['role.list', [() => ({})]],
+    ['role.show', [async () => ({ params: await makeRole() })]],
+    ['role.create', [() => ({ body: { name: `role-${newName()}`, ...rules } })]],
+    ['role.change', [async () => ({ params: await makeRole(), body: { ...rules, version: 1 } })]],
+    ['role.remove', [async () => ({ params: await makeRole() })]],
     ['grant.list', [() => ({})]],
     ['approval.list', [() => ({})]],
     ['approval-policy.show', [() => ({})]],

@@ -1,4 +1,5 @@
 import { showSelf, showServer } from '@seaworthy/api/server'
+import { permissionsOf } from '@seaworthy/fleet/access'
 import { formatInstant } from '@seaworthy/std/time'
 import { formatNoteKey } from '@seaworthy/trust/tlog'
 import { grantOf } from '../app/access/index.ts'
@@ -17,6 +18,10 @@ export const serverEndpoints: readonly Endpoint[] = [
     const isHeld = actor.kind === 'token' || actor.kind === 'person'
     invariant(isHeld, 'only tokens and people have the permission')
     const { expiresAt } = actor.kind === 'token' ? actor.token : actor.session
-    return { actor: actor.id, role: grantOf(actor).role, expiresAt: formatInstant(expiresAt) }
+    const grant = grantOf(actor)
+    return {
+      ...{ actor: actor.id, role: grant.role, permissions: [...permissionsOf(grant)] },
+      expiresAt: formatInstant(expiresAt),
+    }
   }),
 ]

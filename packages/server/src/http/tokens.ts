@@ -13,6 +13,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
       const wanted = {
         name: body.name,
         role: body.role,
+        deniedBy: body.deniedBy ?? [],
         products: body.products ?? null,
         fleets: body.fleets ?? null,
         networks: body.networks ?? null,
@@ -26,6 +27,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
         detail: {
           name: row.name,
           role: row.role,
+          deniedBy: view.deniedBy,
           products: view.products,
           fleets: view.fleets,
           networks: view.networks,

@@ -2,12 +2,14 @@
 import { Checkbox, NativeSelect, Radio, Stack, Text } from '@mantine/core'
 import { listFleets } from '@seaworthy/api/fleets'
 import { listProducts } from '@seaworthy/api/products'
-import { roleNames, roleTexts } from '../role-words.ts'
-import type { PersonRole } from '../role-words.ts'
+import { listRoles } from '@seaworthy/api/roles'
+import { builtInRoles, describeRole } from '../role-words.ts'
 import { useRead } from '../session.ts'
 
 export interface GrantDraft {
-  readonly role: PersonRole
+  readonly role: string
+  /** Further roles, of which nothing counts but what they deny. */
+  readonly deniedBy: readonly string[]
   /** `null` is all of them. */
   readonly products: readonly string[] | null
   readonly fleets: readonly string[] | null
@@ -21,23 +23,34 @@ export function isWholeGrant({ products, fleets }: GrantDraft): boolean {
 export function GrantFields(props: {
   readonly value: GrantDraft
   readonly onChange: (value: GrantDraft) => void
+  /** Whether further roles may deny something: groups of providers bring theirs themselves. */
+  readonly hasDenials?: boolean
 }) {
-  const { value, onChange } = props
+  const { value, onChange, hasDenials = true } = props
+  const roles = useRead(listRoles, {})
+  const ownRoles = roles.data?.items.filter(({ isBuiltIn }) => !isBuiltIn) ?? []
+  const names = [...new Set([...builtInRoles, ...ownRoles.map(({ name }) => name), value.role])]
+  const purpose = ownRoles.find(({ name }) => name === value.role)?.purpose
+  const denying = ownRoles.filter(({ denies }) => denies.length > 0).map(({ name }) => name)
   const products = useRead(listProducts, { query: { limit: 100 } })
   const fleets = useRead(listFleets, { query: { limit: 100 } })
   return (
     <Stack>
       <NativeSelect
         label="Role"
-        description={`This role: ${roleTexts[value.role]}.`}
+        description={`This role: ${purpose ?? describeRole(value.role)}.`}
         name="role"
         value={value.role}
-        data={[...roleNames]}
-        onChange={(event) => {
-          const role = roleNames.find((name) => name === event.currentTarget.value)
-          if (role !== undefined) onChange({ ...value, role })
-        }}
+        data={names}
+        onChange={(event) => onChange({ ...value, role: event.currentTarget.value })}
       />
+      {hasDenials && (denying.length > 0 || value.deniedBy.length > 0) && (
+        <DenialFields
+          names={denying}
+          chosen={value.deniedBy}
+          onChange={(deniedBy) => onChange({ ...value, deniedBy })}
+        />
+      )}
       <ScopeFields
         noun="product"
         names={products.data?.items.map(({ name }) => name) ?? []}
@@ -50,6 +63,39 @@ export function GrantFields(props: {
         chosen={value.fleets}
         onChange={(chosen) => onChange({ ...value, fleets: chosen })}
       />
+    </Stack>
+  )
+}
+
+/** Roles whose denials count as well. */
+function DenialFields(props: {
+  readonly names: readonly string[]
+  readonly chosen: readonly string[]
+  readonly onChange: (chosen: readonly string[]) => void
+}) {
+  const { names, chosen, onChange } = props
+  return (
+    <Stack gap="xs" role="group" aria-label="Denied by">
+      <Text size="sm" fw={500}>
+        Denied by
+      </Text>
+      <Text size="xs" c="dimmed">
+        What these roles deny stays denied, whatever the role above allows.
+      </Text>
+      {[...new Set([...names, ...chosen])].map((name) => (
+        <Checkbox
+          key={name}
+          label={name}
+          checked={chosen.includes(name)}
+          onChange={(event) =>
+            onChange(
+              event.currentTarget.checked
+                ? [...chosen, name]
+                : chosen.filter((other) => other !== name),
+            )
+          }
+        />
+      ))}
     </Stack>
   )
 }

@@ -26,7 +26,10 @@ interface GroupDraft extends GrantDraft {
   readonly group: string
 }
 
-const emptyGrant: GroupDraft = { group: '', role: 'viewer', products: null, fleets: null }
+const emptyGrant: GroupDraft = {
+  ...{ group: '', role: 'viewer', deniedBy: [] },
+  ...{ products: null, fleets: null },
+}
 
 export function ProviderDialog(props: {
   readonly before?: IdentityProviderView
@@ -42,7 +45,9 @@ export function ProviderDialog(props: {
   const [clientSecret, setClientSecret] = useState('')
   const [caPem, setCaPem] = useState(before?.caPem ?? '')
   const [groupsClaim, setGroupsClaim] = useState(before?.groupsClaim ?? '')
-  const [grants, setGrants] = useState<readonly GroupDraft[]>(before?.grants ?? [])
+  const [grants, setGrants] = useState<readonly GroupDraft[]>(
+    before?.grants.map((grant) => ({ ...grant, deniedBy: [] })) ?? [],
+  )
   const isWhole = [name, title, issuer, clientId].every((text) => text.trim() !== '')
   return (
     <ActionDialog
@@ -190,6 +195,7 @@ function GroupFields(props: {
               onChange={(event) => change(index, { ...grant, group: event.currentTarget.value })}
             />
             <GrantFields
+              hasDenials={false}
               value={grant}
               onChange={(value) => change(index, { ...grant, ...value })}
             />

@@ -17,7 +17,10 @@ export function InviteDialog(props: {
   const refresh = useRefresh()
   const [name, setName] = useState('')
   const [email, setEmail] = useState('')
-  const [grant, setGrant] = useState<GrantDraft>({ role: 'viewer', products: null, fleets: null })
+  const [grant, setGrant] = useState<GrantDraft>({
+    ...{ role: 'viewer', deniedBy: [] },
+    ...{ products: null, fleets: null },
+  })
   return (
     <ActionDialog
       title="Invite a person"
@@ -25,10 +28,11 @@ export function InviteDialog(props: {
       isReady={isWholeGrant(grant)}
       onClose={onClose}
       act={async () => {
-        const { role, products, fleets } = grant
+        const { role, deniedBy, products, fleets } = grant
         const { link } = await call(createInvitation, {
           body: {
             role,
+            deniedBy: [...deniedBy],
             ...(products === null ? {} : { products: [...products] }),
             ...(fleets === null ? {} : { fleets: [...fleets] }),
             ...(name.trim() === '' ? {} : { name: name.trim() }),

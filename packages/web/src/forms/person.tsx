@@ -26,11 +26,12 @@ export function ChangeRoleDialog({ person, onClose }: OnePerson) {
       isReady={isWholeGrant(grant)}
       onClose={onClose}
       act={async () => {
-        const { role, products, fleets } = grant
+        const { role, deniedBy, products, fleets } = grant
         await call(setPerson, {
           params: { personId: person.id },
           body: {
             role,
+            deniedBy: [...deniedBy],
             products: products === null ? null : [...products],
             fleets: fleets === null ? null : [...fleets],
           },

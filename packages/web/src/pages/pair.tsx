@@ -8,7 +8,7 @@ import type { PairingView } from '@seaworthy/api/pairings'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
-import { describeScope, roleTexts } from '../role-words.ts'
+import { describeRole, describeScope } from '../role-words.ts'
 import { formatSpan } from '../times.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
 import { Instant } from '../ui/instant.tsx'
@@ -135,8 +135,8 @@ function Decision({
           label="Role"
           description={
             view.role === null
-              ? `Choose the least that will do. This role: ${roleTexts[role]}.`
-              : `It asks to be ${view.role}: ${roleTexts[view.role]}.`
+              ? `Choose the least that will do. This role: ${describeRole(role)}.`
+              : `It asks to be ${view.role}: ${describeRole(view.role)}.`
           }
           name="role"
           value={role}

@@ -1,9 +1,9 @@
 /** Which roles need a passkey; owners decide. */
 import { Button, Checkbox, Group, Paper, Stack, Text } from '@mantine/core'
 import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/passwords'
+import type { BuiltInRoleName } from '@seaworthy/api/roles'
 import { useState } from 'react'
-import { roleNames } from '../role-words.ts'
-import type { PersonRole } from '../role-words.ts'
+import { builtInRoles } from '../role-words.ts'
 import { useRead, useRefresh, useRefreshSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { Section } from '../ui/page.tsx'
@@ -16,7 +16,7 @@ export function PolicySection() {
   return (
     <Section
       title="Passkeys by role"
-      about="Other roles may use a password with an authenticator, or an identity provider, as well."
+      about="Other roles may use a password with an authenticator, or an identity provider, as well. A custom role needs a passkey when it may do anything that built-in roles do with one only."
       action={
         <Button variant="default" onClick={() => setIsChanging(true)}>
           Change which roles
@@ -44,7 +44,7 @@ export function PolicySection() {
 }
 
 function ChangeDialog(props: {
-  readonly before: readonly PersonRole[]
+  readonly before: readonly BuiltInRoleName[]
   readonly onClose: () => void
 }) {
   const { before, onClose } = props
@@ -68,7 +68,7 @@ function ChangeDialog(props: {
       </Text>
       <Group role="group" aria-label="Roles">
         <Stack gap="xs">
-          {roleNames.map((role) => (
+          {builtInRoles.map((role) => (
             <Checkbox
               key={role}
               label={role}

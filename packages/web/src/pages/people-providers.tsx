@@ -73,7 +73,7 @@ function Grants({ provider }: { readonly provider: IdentityProviderView }) {
     <Stack gap={0}>
       {grants.map((grant) => (
         <Text key={grant.group} size="sm">
-          {grant.group}: {describeGrant(grant)}
+          {grant.group}: {describeGrant({ ...grant, deniedBy: [] })}
         </Text>
       ))}
     </Stack>

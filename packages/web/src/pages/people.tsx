@@ -5,7 +5,7 @@ import type { PersonView } from '@seaworthy/api/people'
 import { useState } from 'react'
 import { InviteDialog } from '../forms/invite.tsx'
 import { ChangeRoleDialog, DisableDialog, EnableDialog, NewLinkDialog } from '../forms/person.tsx'
-import { describeScope } from '../role-words.ts'
+import { describeRoles, describeScope } from '../role-words.ts'
 import { useMay, useRead, useSession } from '../session.ts'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
@@ -89,7 +89,7 @@ function PeopleSection(props: {
               keyOf={({ id }) => id}
               columns={[
                 { title: 'Name', show: (person) => <Name person={person} selfId={selfId} /> },
-                { title: 'Role', show: ({ role }) => role },
+                { title: 'Role', show: describeRoles },
                 { title: 'Reaches', show: (person) => describeScope(person) },
                 {
                   title: 'Last sign-in',

@@ -1,6 +1,7 @@
 /** Who sends a request, and what they may do. */
 import type { Grant, Permission } from '@seaworthy/fleet/access'
 import {
+  denyingRoles,
   devicePermissions,
   permissionsOf,
   provisioningKeyPermissions,
@@ -36,16 +37,26 @@ export const anonymous: Actor = { kind: 'anonymous', id: 'anonymous' }
 /** Throws `permission_denied` unless the actor's role (or kind) has the permission. */
 export function requirePermission(actor: Actor, permission: Permission): void {
   if (!permissionsOfActor(actor).includes(permission)) {
-    throw new Refusal<AccessRefusal>('permission_denied', `this needs the permission ${permission}`)
+    throw new Refusal<AccessRefusal>(
+      'permission_denied',
+      `this needs the permission ${permission}${describeDenial(actor, permission)}`,
+    )
   }
+}
+
+/** The roles that deny it, as the end of a sentence. */
+function describeDenial(actor: Actor, permission: Permission): string {
+  if (actor.kind !== 'token' && actor.kind !== 'person') return ''
+  const names = denyingRoles(grantOf(actor), permission)
+  return names.length === 0 ? '' : `, which the role ${names.join(' and the role ')} denies`
 }
 
 function permissionsOfActor(actor: Actor): readonly Permission[] {
   switch (actor.kind) {
     case 'token':
-      return permissionsOf(actor.token.role)
+      return permissionsOf(actor.token)
     case 'person':
-      return permissionsOf(actor.person.role)
+      return permissionsOf(actor.person)
     case 'device':
       return devicePermissions
     case 'provisioning-key':

@@ -1,7 +1,12 @@
 /** The report of access: all that gives a right, for whoever reviews it. */
 import type { GrantEntry } from '@seaworthy/api/grants'
 import type { Permission } from '@seaworthy/fleet/access'
-import { copyScope, permissionsOf, provisioningKeyPermissions } from '@seaworthy/fleet/access'
+import {
+  copyScope,
+  deniedPermissions,
+  permissionsOf,
+  provisioningKeyPermissions,
+} from '@seaworthy/fleet/access'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
 import * as db from '../../db/grants.ts'
@@ -28,7 +33,9 @@ function viewGrant(row: GrantRow): GrantEntry {
     id: row.id,
     name: row.name,
     role: row.role,
+    deniedBy: [...row.deniedBy],
     permissions: [...permissionsOfRow(row)],
+    denied: deniedOfRow(row),
     ...copyScope(row),
     networks: row.networks && [...row.networks],
     since: formatInstant(row.since),
@@ -41,7 +48,12 @@ function viewGrant(row: GrantRow): GrantEntry {
 }
 
 /** Keys of gateways and of FleetLock clients speak protocols of others and have no permission. */
-function permissionsOfRow({ kind, role }: GrantRow): readonly Permission[] {
-  if (role !== null) return permissionsOf(role)
+function permissionsOfRow({ kind, role, ...names }: GrantRow): readonly Permission[] {
+  if (role !== null) return permissionsOf({ ...names, role })
   return kind === 'provisioning-key' ? provisioningKeyPermissions : []
+}
+
+function deniedOfRow({ role, ...names }: GrantRow): { permission: string; by: string[] }[] {
+  const denied = role === null ? [] : deniedPermissions({ ...names, role })
+  return denied.map(({ permission, by }) => ({ permission, by: [...by] }))
 }

@@ -6,7 +6,7 @@
  * by one.
  */
 import type { Grant } from '@seaworthy/fleet/access'
-import { coversGrant, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
+import { coversGrant, heldBuiltIn, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
 import type { ReadTx } from '../../db/connection.ts'
 import { listGatewayTokensOf } from '../../db/foreign-devices.ts'
 import { listInvitationsOf, revokeInvitation } from '../../db/invitations.ts'
@@ -36,7 +36,7 @@ export async function endHandedOut(
   const invitations = (await listInvitationsOf(tx, makers)).filter(exceeds)
   for (const { id } of invitations) await revokeInvitation(tx, id, now)
   const makesKeys =
-    left !== null && permissionsOf(left.role).includes('provisioning-key:write') ? left : null
+    left !== null && permissionsOf(left).includes('provisioning-key:write') ? left : null
   const keys = (await listProvisioningKeysOf(tx, makers, now)).filter(
     (fleet) => makesKeys === null || !reachesFleet(makesKeys, fleet),
   )
@@ -73,7 +73,7 @@ interface Maker {
 /** The person or token. A token that was replaced is its successor. */
 export async function findMaker(tx: ReadTx, id: string): Promise<Maker | undefined> {
   if (id === 'server') {
-    return { grant: { role: 'owner', products: null, fleets: null }, hasEnded: false }
+    return { grant: { ...heldBuiltIn('owner'), products: null, fleets: null }, hasEnded: false }
   }
   const person = await getPerson(tx, id)
   if (person !== undefined) return { grant: person, hasEnded: person.disabledAt !== null }

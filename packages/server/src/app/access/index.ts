@@ -56,6 +56,7 @@ export {
   recordRegistryChange,
   tradeCredential,
 } from './registry.ts'
+export { readGrant, requireRoleOfTokens } from './roles.ts'
 export { sessionLimits } from './session-limits.ts'
 export { requireOwnFactor } from './own-factor.ts'
 export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'

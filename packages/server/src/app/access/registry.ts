@@ -155,7 +155,7 @@ async function mayUse(
   switch (actor.kind) {
     case 'token':
       return (
-        permissionsOf(actor.token.role).includes(`registry:${action}`) &&
+        permissionsOf(actor.token).includes(`registry:${action}`) &&
         (action === 'pull' ? reachesProduct : reachesWholeProduct)(actor.token, repository)
       )
     case 'device': {

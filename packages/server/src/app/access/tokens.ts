@@ -1,5 +1,5 @@
 /** API tokens: made, refreshed, revoked. */
-import type { AccessRefusal, TokenRole } from '@seaworthy/fleet/access'
+import type { AccessRefusal, Grant, RoleNames, Scope } from '@seaworthy/fleet/access'
 import {
   checkGrant,
   copyScope,
@@ -27,19 +27,18 @@ import { endHandedOut } from './handed-out.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
+import { readGrant, requireRoleOfTokens } from './roles.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { instantOrNull, listById } from '../views.ts'
 
-export interface NewToken {
+interface TokenFrame {
   readonly name: string
-  readonly role: TokenRole
-  readonly products: readonly string[] | null
-  readonly fleets: readonly string[] | null
   readonly networks: readonly string[] | null
   readonly lifetimeMs: number
 }
+export interface NewToken extends TokenFrame, RoleNames, Scope {}
 
 /** The token that a new one replaces. */
 interface Replaced {
@@ -54,7 +53,10 @@ export interface IssuedToken {
   readonly token: string
 }
 
-/** Throws `grant_exceeds_own`, `network_malformed`. */
+/**
+ * What denies its maker something denies it to the token, too. Throws `role_unknown`,
+ * `role_not_for_tokens`, `grant_exceeds_own`, `network_malformed`.
+ */
 export async function createToken(
   tx: WriteTx,
   ports: Pick<Ports, 'random'>,
@@ -62,10 +64,16 @@ export async function createToken(
   wanted: NewToken,
   now: Date,
 ): Promise<IssuedToken> {
-  checkGrant(grantOf(actor), wanted)
+  requireRoleOfTokens(wanted.role)
+  const own = grantOf(actor)
+  const grant = await readGrant(tx, {
+    ...wanted,
+    deniedBy: [...wanted.deniedBy, ...own.deniedBy],
+  })
+  checkGrant(own, grant)
   checkNetworks(actor, wanted.networks)
   const holder = actor.kind === 'token' ? actor.token.holder : actor.id
-  return issueToken(tx, ports, { ...wanted, createdBy: actor.id, holder }, now)
+  return issueToken(tx, ports, { ...wanted, ...grant, createdBy: actor.id, holder }, now)
 }
 
 /**
@@ -95,7 +103,7 @@ function checkNetworks(actor: Actor, wanted: readonly string[] | null): void {
 export async function issueToken(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
-  wanted: NewToken & { createdBy: string; holder: string; replaces?: Replaced },
+  wanted: TokenFrame & Grant & { createdBy: string; holder: string; replaces?: Replaced },
   now: Date,
 ): Promise<IssuedToken> {
   const id = newId('token', now, random)
@@ -104,6 +112,8 @@ export async function issueToken(
     id,
     name: wanted.name,
     role: wanted.role,
+    deniedBy: wanted.deniedBy,
+    customRoles: wanted.customRoles,
     products: wanted.products,
     fleets: wanted.fleets,
     networks: wanted.networks,
@@ -221,6 +231,7 @@ export function viewToken(row: TokenRow): TokenView {
     id: row.id,
     name: row.name,
     role: row.role,
+    deniedBy: [...row.deniedBy],
     ...copyScope(row),
     networks: row.networks === null ? null : [...row.networks],
     createdAt: formatInstant(row.createdAt),

@@ -29,8 +29,8 @@ export async function listApprovals(
   now: Date,
 ): Promise<Page<ApprovalView>> {
   const reader = await readerOf(tx, actor)
-  const { role, products, fleets } = reader.grant
-  const permissions = permissionsOf(role)
+  const { products, fleets } = reader.grant
+  const permissions = permissionsOf(reader.grant)
   const asked = {
     ...{ products, fleets, permissions, now },
     isAuditor: permissions.includes('log:read'),

@@ -1,5 +1,6 @@
 /** The first owner: whoever opens the link that `up` printed, until there is an owner. */
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
+import { heldBuiltIn } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { ReadTx } from '../../db/connection.ts'
@@ -55,7 +56,7 @@ export async function becomeFirstOwner(
     ...{
       id: personId,
       name,
-      role: 'owner',
+      ...heldBuiltIn('owner'),
       createdAt: now,
       createdBy: 'server',
       letInBy: 'server',

@@ -4,19 +4,20 @@
  * become somebody else here.
  */
 import type { IdentityView } from '@seaworthy/api/identity-providers'
-import { coversGrant } from '@seaworthy/fleet/access'
+import type { Grant } from '@seaworthy/fleet/access'
+import { isBuiltIn, isSameGrant } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, minuteMs } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/identity-providers.ts'
-import type { GroupGrant, IdentityProviderRow, IdentityRow } from '../../db/identity-providers.ts'
+import type { IdentityProviderRow, IdentityRow } from '../../db/identity-providers.ts'
 import type { PersonRow, RightsTx } from '../../db/people.ts'
 import { getPerson, insertPerson } from '../../db/people.ts'
 import { setCountsAs } from '../../db/approvals.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
-import { KnownPersonRefusal, sessionLimits, stepUpMs } from '../access/index.ts'
+import { KnownPersonRefusal, readGrant, sessionLimits, stepUpMs } from '../access/index.ts'
 import type { App, ProviderClaims, Taken } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
@@ -184,7 +185,7 @@ async function letIn(
   { subject, account, groups }: ProviderClaims,
   now: Date,
 ): Promise<PersonRow> {
-  const grant = grantFor(provider, groups)
+  const grant = await grantFor(tx, provider, groups)
   if (grant === undefined) {
     throw new Refusal<PersonRefusal>(
       'identity_unknown',
@@ -197,7 +198,7 @@ async function letIn(
     ...{ id, name: account.slice(0, 100), email: null, createdAt: now },
     ...{ createdBy: by, letInBy: by, grantedByProvider: provider.name },
     ...{ disabledAt: null, lastSignInAt: null },
-    ...{ role: grant.role, products: grant.products, fleets: grant.fleets },
+    ...grant,
   }
   await insertPerson(tx, person)
   // Whoever runs the provider can make as many accounts as they like.
@@ -207,12 +208,21 @@ async function letIn(
   return person
 }
 
-/** The first that is listed whose group the account has. */
-function grantFor(
+/**
+ * The first that is listed whose group the account has; what the roles of its other groups allow
+ * counts for nothing, and what they deny is denied.
+ */
+async function grantFor(
+  tx: ReadTx,
   { grants }: Pick<IdentityProviderRow, 'grants'>,
   groups: readonly string[],
-): GroupGrant | undefined {
-  return grants.find(({ group }) => groups.includes(group))
+): Promise<Grant | undefined> {
+  const [first, ...others] = grants.filter(({ group }) => groups.includes(group))
+  if (first === undefined) return undefined
+  const { role, products, fleets } = first
+  const names = new Set(others.map((other) => other.role).filter((name) => name !== role))
+  const deniedBy = [...names].filter((name) => !isBuiltIn(name))
+  return readGrant(tx, { role, deniedBy, products, fleets })
 }
 
 /** Throws `person_disabled`, `group_missing`. */
@@ -232,7 +242,7 @@ async function readAgain(
     )
   }
   if (person.grantedByProvider !== provider.name) return person
-  const grant = grantFor(provider, groups)
+  const grant = await grantFor(tx, provider, groups)
   if (grant === undefined) {
     throw new KnownPersonRefusal(
       'group_missing',
@@ -240,9 +250,8 @@ async function readAgain(
       personId,
     )
   }
-  const { role, products, fleets } = grant
-  const after = { ...person, role, products, fleets }
-  if (coversGrant(person, after) && coversGrant(after, person)) return person
+  const after = { ...person, ...grant }
+  if (isSameGrant(person, after)) return person
   await changeGrant(tx, person, after, { at: now, by: `provider:${provider.name}` })
   return after
 }

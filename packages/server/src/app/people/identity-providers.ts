@@ -1,6 +1,6 @@
 /** Which identity providers people may sign in by, and what their groups give. Owners decide. */
 import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
-import type { Grant } from '@seaworthy/fleet/access'
+import { needsPasskey } from '@seaworthy/fleet/access'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
@@ -13,7 +13,7 @@ import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { checkPersonGrant } from './people.ts'
+import { readPersonGrant } from './people.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 
 const providersMax = 20
@@ -66,7 +66,7 @@ interface WantedProvider {
   readonly grants?:
     | readonly {
         readonly group: string
-        readonly role: Grant['role']
+        readonly role: string
         readonly products?: readonly string[] | undefined
         readonly fleets?: readonly string[] | undefined
       }[]
@@ -105,7 +105,7 @@ export async function judgeProvider(
           : sealSecret(app, name, clientSecret),
     caPem: caPem === undefined ? (before?.caPem ?? null) : caPem,
     groupsClaim: groupsClaim === undefined ? (before?.groupsClaim ?? null) : groupsClaim,
-    grants: grants === undefined ? (before?.grants ?? []) : grants.map(readGrant),
+    grants: grants === undefined ? (before?.grants ?? []) : grants.map(readGroupGrant),
     createdAt: before?.createdAt ?? now,
     changedAt: now,
     changedBy: actor.id,
@@ -114,7 +114,7 @@ export async function judgeProvider(
   return { row, known: before }
 }
 
-function readGrant(grant: NonNullable<WantedProvider['grants']>[number]): GroupGrant {
+function readGroupGrant(grant: NonNullable<WantedProvider['grants']>[number]): GroupGrant {
   const { group, role, products = null, fleets = null } = grant
   return { group, role, products, fleets }
 }
@@ -143,17 +143,20 @@ function requireCertificates(caPem: string | null): void {
 }
 
 /**
- * Throws `grant_exceeds_own`, `owner_scoped`, `provider_scope_wrong`, `providers_too_many`,
- * `provider_issuer_fixed`, `provider_changed`.
+ * Throws `role_unknown`, `grant_exceeds_own`, `owner_scoped`, `provider_scope_wrong`,
+ * `providers_too_many`, `provider_issuer_fixed`, `provider_changed`.
  */
 export async function setProvider(
   tx: RightsTx,
   actor: Current,
   { row: judged, known }: JudgedProvider,
 ): Promise<IdentityProviderRow> {
-  for (const grant of judged.grants) checkPersonGrant(actor, grant)
   const needPasskeys = await passkeyRoles(tx)
-  const heavy = judged.grants.find(({ role }) => needPasskeys.includes(role))
+  let heavy: GroupGrant | undefined
+  for (const group of judged.grants) {
+    const grant = await readPersonGrant(tx, actor, { ...group, deniedBy: [] })
+    if (needsPasskey(needPasskeys, grant)) heavy ??= group
+  }
   if (heavy !== undefined) {
     throw new Refusal<PersonRefusal>(
       'provider_scope_wrong',

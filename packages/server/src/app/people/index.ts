@@ -61,6 +61,8 @@ export {
   signInByPassword,
   stepUpByCode,
 } from './passwords.ts'
+export type { WantedRole } from './roles.ts'
+export { changeRole, createRole, listRoles, removeRole, showRole, viewRole } from './roles.ts'
 export { passkeyRoles, setSignInPolicy } from './sign-in-policy.ts'
 export {
   addPasskey,

@@ -1,7 +1,7 @@
 /** Invitations: made by whoever could give the role, accepted with a passkey. */
 import type { CreationOptions, NewPasskey } from '@seaworthy/api/ceremonies'
 import type { InvitationView } from '@seaworthy/api/invitations'
-import type { Grant } from '@seaworthy/fleet/access'
+import type { Grant, RoleNames, Scope } from '@seaworthy/fleet/access'
 import { copyScope, coversGrant } from '@seaworthy/fleet/access'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
@@ -22,7 +22,7 @@ import { instantOrNull, listById } from '../views.ts'
 import type { JudgedPasskey } from './arrivals.ts'
 import { askNewPasskey, judgeNewPasskey, storePasskey } from './arrivals.ts'
 import type { Site } from './ceremonies.ts'
-import { checkPersonGrant, findPerson, requireCovers } from './people.ts'
+import { findPerson, readPersonGrant, requireCovers } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
 import { endWaysIn } from './ways-in.ts'
@@ -37,12 +37,12 @@ export interface Invited {
   readonly code: string
 }
 
-export interface NewInvitation extends Grant {
+export interface NewInvitation extends RoleNames, Scope {
   readonly name: string | null
   readonly email: string | null
 }
 
-/** Throws `grant_exceeds_own`, `owner_scoped`. */
+/** Throws `role_unknown`, `grant_exceeds_own`, `owner_scoped`. */
 export async function invite(
   tx: WriteTx,
   app: Pick<Ports, 'random'>,
@@ -50,8 +50,8 @@ export async function invite(
   wanted: NewInvitation,
   now: Date,
 ): Promise<Invited> {
-  checkPersonGrant(actor, wanted)
-  return issueInvitation(tx, app, actor, { ...wanted, personId: null }, now)
+  const grant = await readPersonGrant(tx, actor, wanted)
+  return issueInvitation(tx, app, actor, { ...wanted, ...grant, personId: null }, now)
 }
 
 /**
@@ -80,13 +80,13 @@ async function issueInvitation(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
   actor: Actor,
-  wanted: NewInvitation & { personId: string | null },
+  wanted: Grant & Pick<InvitationRow, 'name' | 'email' | 'personId'>,
   now: Date,
 ): Promise<Invited> {
   const code = hexEncode(random.bytes(32))
-  const { name, email, personId, role, products, fleets } = wanted
+  const { name, email, personId, role, deniedBy, customRoles, products, fleets } = wanted
   const row: InvitationRow = {
-    ...{ name, email, personId, role, products, fleets },
+    ...{ name, email, personId, role, deniedBy, customRoles, products, fleets },
     id: newId('invitation', now, random),
     codeSha256: hashCode(code),
     createdAt: now,
@@ -141,6 +141,7 @@ export function viewInvitation(row: InvitationRow): InvitationView {
     email: row.email,
     personId: row.personId,
     role: row.role,
+    deniedBy: [...row.deniedBy],
     ...copyScope(row),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
@@ -235,10 +236,11 @@ export async function acceptInvitation(
   if (!(await db.useInvitation(tx, invitation.id, now))) throw notFound()
   const { personId } = judged.ceremony
   if (invitation.personId === null) {
-    const { email, role, products, fleets, createdBy } = invitation
+    const { email, role, deniedBy, customRoles, products, fleets, createdBy } = invitation
+    const grant = { role, deniedBy, customRoles, products, fleets }
     const none = { disabledAt: null, lastSignInAt: null, grantedByProvider: null }
     await insertPerson(tx, {
-      ...{ ...none, id: personId, name, email, role, products, fleets, createdAt: now, createdBy },
+      ...{ ...none, ...grant, id: personId, name, email, createdAt: now, createdBy },
       letInBy: createdBy,
     })
   } else {

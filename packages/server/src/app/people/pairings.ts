@@ -4,8 +4,8 @@
  * person has when it is handed out, and ends with them.
  */
 import type { PairingView } from '@seaworthy/api/pairings'
-import type { Grant, Scope, TokenRole } from '@seaworthy/fleet/access'
-import { checkGrant, copyScope, coversGrant, permissionsOf, roles } from '@seaworthy/fleet/access'
+import type { Grant, Scope } from '@seaworthy/fleet/access'
+import { checkGrant, copyScope, coversGrant, roles } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
@@ -14,6 +14,7 @@ import { readClock } from '../../db/connection.ts'
 import * as db from '../../db/pairings.ts'
 import type { PairingRow } from '../../db/pairings.ts'
 import { getPerson } from '../../db/people.ts'
+import { listRoles } from '../../db/roles.ts'
 import type { Current, PersonActor } from '../access/index.ts'
 import {
   createCredential,
@@ -21,6 +22,8 @@ import {
   issueToken,
   KnownPersonRefusal,
   parseCredential,
+  readGrant,
+  requireRoleOfTokens,
 } from '../access/index.ts'
 import type { IssuedToken } from '../access/index.ts'
 import type { App, Ports } from '../app.ts'
@@ -36,7 +39,7 @@ const waitingOfNetworkMax = 10
 
 export interface NewPairing extends Scope {
   readonly machine: string
-  readonly role: TokenRole | null
+  readonly role: string | null
   readonly lifetimeSeconds: number
   readonly address: string
   readonly network: string
@@ -172,14 +175,14 @@ async function issuePaired(
   now: Date,
 ): Promise<IssuedToken> {
   const person = await getPerson(tx, row.decidedBy!)
-  const grant = { role: row.role!, products: row.products, fleets: row.fleets }
-  if (person === undefined || person.disabledAt !== null || !coversGrant(person, grant)) {
-    throw new KnownPersonRefusal(
-      'pairing_void',
-      'the person who approved this may not do so any more: begin again',
-      row.decidedBy!,
-    )
-  }
+  const voided = new KnownPersonRefusal(
+    'pairing_void',
+    'the person who approved this may not do so any more: begin again',
+    row.decidedBy!,
+  )
+  if (person === undefined || person.disabledAt !== null) throw voided
+  const grant = await grantIn(tx, person, row.role!, row)
+  if (grant === undefined || !coversGrant(person, grant)) throw voided
   const name = `cli-${row.machine.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`.slice(0, 63)
   const lifetimeMs = row.lifetimeSeconds * secondMs
   const { id } = person
@@ -213,9 +216,33 @@ function offerOf(person: Scope, asked: Scope): Scope {
   }
 }
 
-function rolesToGive(person: Grant): TokenRole[] {
-  const own = permissionsOf(person.role)
-  return roles.filter((role) => permissionsOf(role).every((one) => own.includes(one)))
+/**
+ * What the token would get: what denies its person something denies it to the token, too.
+ * `undefined` when there is no such role.
+ */
+async function grantIn(
+  tx: ReadTx,
+  person: Grant,
+  role: string,
+  scope: Scope,
+): Promise<Grant | undefined> {
+  const { products, fleets } = scope
+  try {
+    return await readGrant(tx, { role, deniedBy: person.deniedBy, products, fleets })
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'role_unknown') return undefined
+    throw error
+  }
+}
+
+/** The roles that the person may give, at most one for each role there is. */
+async function rolesToGive(tx: ReadTx, person: Grant): Promise<string[]> {
+  const { products, fleets, deniedBy } = person
+  const rules = await listRoles(tx)
+  const names = [...roles, ...rules.map(({ name }) => name)]
+  return names.filter((role) =>
+    coversGrant(person, { role, deniedBy, customRoles: rules, products, fleets }),
+  )
 }
 
 /** The pairing with this code. Throws `pairing_not_found`, `pairing_expired`, `pairing_decided`. */
@@ -228,7 +255,7 @@ export async function readPairing(
   const row = await db.findPairing(tx, userCode)
   if (row === undefined) throw notFound()
   requireUndecided(row, now)
-  return viewPairing({ ...row, ...offerOf(person, row) }, person)
+  return viewPairing({ ...row, ...offerOf(person, row) }, await rolesToGive(tx, person))
 }
 
 function requireUndecided(row: PairingRow, now: Date): void {
@@ -247,20 +274,23 @@ interface Decision {
 
 /**
  * Lets the command line have its token. Throws `pairing_not_found`, `pairing_expired`,
- * `pairing_decided`, `grant_exceeds_own`.
+ * `pairing_decided`, `role_unknown`, `role_not_for_tokens`, `grant_exceeds_own`.
  */
 export async function approvePairing(
   tx: WriteTx,
   actor: Current<PersonActor>,
-  decision: Decision & { readonly role: TokenRole },
+  decision: Decision & { readonly role: string },
 ): Promise<PairingView> {
   const row = await lockDecided(tx, decision)
   const { person } = actor
-  const given = { role: decision.role, ...offerOf(person, row) }
-  checkGrant(person, given)
+  requireRoleOfTokens(decision.role)
+  const { deniedBy } = person
+  const grant = await readGrant(tx, { role: decision.role, deniedBy, ...offerOf(person, row) })
+  checkGrant(person, grant)
+  const given = { role: grant.role, products: grant.products, fleets: grant.fleets }
   const approved = { ...row, ...given, state: 'approved', decidedBy: actor.id } as const
   await db.updatePairing(tx, approved)
-  return viewPairing(approved, person)
+  return viewPairing(approved, await rolesToGive(tx, person))
 }
 
 /** Throws `pairing_not_found`, `pairing_expired`, `pairing_decided`. */
@@ -282,7 +312,7 @@ async function lockDecided(tx: WriteTx, { pairingId, userCode }: Decision): Prom
   return row
 }
 
-function viewPairing(row: PairingRow, person: Grant): PairingView {
+function viewPairing(row: PairingRow, roles: string[]): PairingView {
   return {
     id: row.id,
     machine: row.machine,
@@ -292,6 +322,6 @@ function viewPairing(row: PairingRow, person: Grant): PairingView {
     role: row.role,
     ...copyScope(row),
     lifetimeSeconds: row.lifetimeSeconds,
-    roles: rolesToGive(person),
+    roles,
   }
 }

@@ -1,7 +1,14 @@
 /** What is decided about people: their roles, and whether they may come in at all. */
 import type { PersonView } from '@seaworthy/api/people'
-import type { AccessRefusal, Grant } from '@seaworthy/fleet/access'
-import { checkGrant, copyScope, coversGrant, coversScope } from '@seaworthy/fleet/access'
+import type { AccessRefusal, Grant, RoleNames, Scope } from '@seaworthy/fleet/access'
+import {
+  checkGrant,
+  copyScope,
+  coversGrant,
+  coversScope,
+  isSameGrant,
+  needsPasskey,
+} from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { readApprovalPolicy } from '../../db/approvals.ts'
@@ -11,7 +18,7 @@ import * as db from '../../db/people.ts'
 import type { ListedPerson, PersonRow, RightsTx } from '../../db/people.ts'
 import { endSessionsBegunBy, endSessionsOf } from '../../db/sessions.ts'
 import type { Actor, Current, EndedWithMaker } from '../access/index.ts'
-import { endHandedOut, findMaker, grantOf, listStaying } from '../access/index.ts'
+import { endHandedOut, findMaker, grantOf, listStaying, readGrant } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../views.ts'
 import { otherFactors, passkeyRoles } from './sign-in-policy.ts'
@@ -24,6 +31,7 @@ export function viewPerson(row: ListedPerson): PersonView {
     name: row.name,
     email: row.email,
     role: row.role,
+    deniedBy: [...row.deniedBy],
     ...copyScope(row),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
@@ -57,17 +65,27 @@ export async function findPerson(tx: ReadTx, id: string): Promise<ListedPerson> 
   throw new Refusal<PersonRefusal>('person_not_found', 'no such person')
 }
 
-/** Guards what is given to people. Throws `owner_scoped`, `grant_exceeds_own`. */
-export function checkPersonGrant(actor: Actor, wanted: Grant): void {
+/**
+ * Guards what is given to people, and says what the roles are. Throws `role_unknown`,
+ * `owner_scoped`, `grant_exceeds_own`.
+ */
+export async function readPersonGrant(
+  tx: ReadTx,
+  actor: Actor,
+  wanted: RoleNames & Scope,
+): Promise<Grant> {
   checkOwnerScope(wanted)
-  checkGrant(grantOf(actor), wanted)
+  const grant = await readGrant(tx, wanted)
+  checkGrant(grantOf(actor), grant)
+  return grant
 }
 
-function checkOwnerScope({ role, products, fleets }: Grant): void {
-  if (role !== 'owner' || (products === null && fleets === null)) return
+function checkOwnerScope({ role, deniedBy, products, fleets }: RoleNames & Scope): void {
+  const isWhole = products === null && fleets === null && deniedBy.length === 0
+  if (role !== 'owner' || isWhole) return
   throw new Refusal<PersonRefusal>(
     'owner_scoped',
-    'an owner reaches everything: leave out products and fleets, or give another role such as admin',
+    'an owner reaches everything and is denied nothing: leave out products, fleets and roles that deny, or give another role such as admin',
   )
 }
 
@@ -86,7 +104,8 @@ export function requireCovers(actor: Actor, person: Grant): void {
 export interface PersonChange {
   readonly name?: string | undefined
   readonly email?: string | null | undefined
-  readonly role?: Grant['role'] | undefined
+  readonly role?: string | undefined
+  readonly deniedBy?: readonly string[] | undefined
   readonly products?: readonly string[] | null | undefined
   readonly fleets?: readonly string[] | null | undefined
 }
@@ -99,7 +118,8 @@ interface EndedWithPerson extends EndedWithMaker {
 
 /**
  * A person who gets more than the maker of their invitation could give must come in anew. Throws
- * `person_not_found`, `out_of_scope`, `grant_exceeds_own`, `owner_scoped`, `owner_last`.
+ * `person_not_found`, `out_of_scope`, `role_unknown`, `grant_exceeds_own`, `owner_scoped`,
+ * `owner_last`.
  */
 export async function setPerson(
   tx: RightsTx,
@@ -113,15 +133,13 @@ export async function setPerson(
   const given = Object.fromEntries(
     Object.entries(change).filter(([, value]) => value !== undefined),
   ) as Partial<ListedPerson>
-  const { role, products, fleets } = given
-  const isGrant = role !== undefined || products !== undefined || fleets !== undefined
+  const { role, deniedBy, products, fleets } = given
+  const isGrant = [role, deniedBy, products, fleets].some((part) => part !== undefined)
   const grantedByProvider = isGrant ? null : before.grantedByProvider
-  const after: ListedPerson = { ...before, ...given, grantedByProvider }
-  checkPersonGrant(actor, after)
+  const wanted: ListedPerson = { ...before, ...given, grantedByProvider }
+  const after = { ...wanted, ...(await readPersonGrant(tx, actor, wanted)) }
   const endedWithGrant = await changeGrant(tx, before, after, { at: now, by: actor.id })
-  const waysIn = (await isOpenToLess(tx, before, after))
-    ? await endWaysIn(tx, id, now)
-    : { endedPasskeys: 0, endedSessions: 0 }
+  const waysIn = await endWaysOpenToLess(tx, before, after, now)
   const person = { ...after, passkeysCount: after.passkeysCount - waysIn.endedPasskeys }
   return { person, ended: { ...waysIn, ...endedWithGrant } }
 }
@@ -140,15 +158,12 @@ export async function changeGrant(
   if (before.role === 'owner' && after.role !== 'owner') await requireOtherOwner(tx, before)
   await db.updatePerson(tx, after)
   // For some roles, a session that was opened without a passkey is not enough.
-  if ((await passkeyRoles(tx)).includes(after.role)) {
+  if (needsPasskey(await passkeyRoles(tx), after)) {
     await endSessionsBegunBy(tx, otherFactors, { personId: after.id }, now)
   }
-  const isSame =
-    before.role === after.role && coversScope(before, after) && coversScope(after, before)
+  const isSame = isSameGrant(before, after)
   if (!isSame) await db.noteGrant(tx, after.id, given)
-  if (!coversGrant(before, after) || !coversGrant(after, before)) {
-    await endInvitationsTo(tx, after.id, now)
-  }
+  if (!isSame) await endInvitationsTo(tx, after.id, now)
   return endHandedOut(tx, after.id, after, now)
 }
 
@@ -217,11 +232,19 @@ async function endInvitationsTo(tx: RightsTx, personId: string, now: Date): Prom
 }
 
 /**
- * Whether somebody who could not give these rights may have the account: whoever makes an
- * invitation can open its link. `before` says what they could have had until now.
+ * Ends all by which the person comes in where somebody who could not give these rights may have the
+ * account: whoever makes an invitation can open its link. `before` says what they could have had
+ * until now.
  */
-async function isOpenToLess(tx: ReadTx, before: ListedPerson, after: Grant): Promise<boolean> {
-  if (coversGrant(before, after)) return false
+export async function endWaysOpenToLess(
+  tx: RightsTx,
+  before: PersonRow,
+  after: Grant,
+  now: Date,
+): Promise<{ endedPasskeys: number; endedSessions: number }> {
+  const none = { endedPasskeys: 0, endedSessions: 0 }
+  if (coversGrant(before, after)) return none
   const maker = await findMaker(tx, before.letInBy)
-  return maker === undefined || !coversGrant(maker.grant, after)
+  const isSafe = maker !== undefined && coversGrant(maker.grant, after)
+  return isSafe ? none : endWaysIn(tx, before.id, now)
 }

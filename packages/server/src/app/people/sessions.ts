@@ -3,7 +3,7 @@ import type { RequestOptions } from '@seaworthy/api/ceremonies'
 import type { PasskeyProof } from '@seaworthy/api/ceremonies'
 import type { SelfView, SessionView } from '@seaworthy/api/sessions'
 import type { AccessRefusal } from '@seaworthy/fleet/access'
-import { permissionsOf } from '@seaworthy/fleet/access'
+import { needsPasskey, permissionsOf } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
@@ -235,7 +235,7 @@ export async function revokeSession(
   const { personId, person } = session
   if (personId !== actor.id) {
     const own = grantOf(actor)
-    const permissions = permissionsOf(own.role)
+    const permissions = permissionsOf(own)
     if (!permissions.includes('person:read')) throw noSession()
     if (!permissions.includes('person:write')) {
       throw new Refusal<AccessRefusal>(
@@ -260,8 +260,9 @@ export async function listSessions(
   query: PageQuery & { person?: string | undefined },
   now: Date,
 ): Promise<Page<SessionView>> {
-  const { role, products, fleets } = grantOf(actor)
-  const seesAll = permissionsOf(role).includes('person:read')
+  const grant = grantOf(actor)
+  const { products, fleets } = grant
+  const seesAll = permissionsOf(grant).includes('person:read')
   const personId = seesAll ? (query.person ?? null) : actor.id
   const idleSince = new Date(now.getTime() - sessionLimits.idleMs)
   const whose = { now, idleSince, personId, self: actor.id, products, fleets }
@@ -295,7 +296,7 @@ export async function viewSelf(tx: ReadTx, actor: PersonActor, now: Date): Promi
   return {
     person: viewPerson(person ?? { ...actor.person, passkeysCount: 0 }),
     session: viewSession({ ...actor.session, person: actor.person }, actor),
-    permissions: [...permissionsOf(actor.person.role)],
+    permissions: [...permissionsOf(actor.person)],
     steppedUpUntil: until === undefined ? null : formatInstant(until),
     recoveryCodesLeft: await countRecoveryCodes(tx, actor.id),
     password:
@@ -306,6 +307,6 @@ export async function viewSelf(tx: ReadTx, actor: PersonActor, now: Date): Promi
             createdAt: formatInstant(password.createdAt),
             lastUsedAt: instantOrNull(password.lastUsedAt),
           },
-    mayUsePassword: !(await passkeyRoles(tx)).includes(actor.person.role),
+    mayUsePassword: !needsPasskey(await passkeyRoles(tx), actor.person),
   }
 }

@@ -2,6 +2,7 @@
  * The first start on a database: keys, certificate, log, and one token for whoever reads the
  * output.
  */
+import { heldBuiltIn } from '@seaworthy/fleet/access'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
@@ -176,7 +177,7 @@ async function issueBootstrapToken(tx: WriteTx, ports: Ports, now: Date): Promis
     ports,
     {
       name: 'bootstrap',
-      role: 'admin',
+      ...heldBuiltIn('admin'),
       products: null,
       fleets: null,
       networks: null,
