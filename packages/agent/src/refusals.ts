@@ -25,7 +25,10 @@ export type ConfigurationFault =
   /** More names of secrets than a device ever remembers. */
   | 'secret_names_full'
 
-/** Why a trial of a release ended, beside what its content was refused for. */
+/**
+ * Why a trial of a release, or of variables and secrets, ended, beside what its content was refused
+ * for.
+ */
 export type TrialFailure =
   | 'start_failed'
   | 'crash_loop'
@@ -47,7 +50,8 @@ export type ContentFailure =
   | 'content_unusable'
 
 /** What this machine lacks: reported, and tried again at the next poll. */
-export type LocalFailure = 'no_space' | 'disk_failed'
+export const localFailures = ['no_space', 'disk_failed'] as const
+export type LocalFailure = (typeof localFailures)[number]
 
 /** The other process broke the protocol, so that message boundaries are lost: it is ended. */
 export type HandoverRefusal = 'message_too_long' | 'message_malformed'

@@ -101,6 +101,14 @@ export const runningField = z.strictObject({
   counter: z.number().int().min(1),
 })
 
+/** Which variables and secrets the application of a device has, by the version of its fleet's. */
+export const reportedConfiguration = z.strictObject({
+  /** Those that it got well with; null before the first. */
+  version: configVersionField.nullable(),
+  /** Those that it did not get well with last, and was given back the others for. */
+  failed: z.strictObject({ version: configVersionField, code: text(64) }).optional(),
+})
+
 /** A statement of the device about itself, canonical JSON, signed when it changes something. */
 export const reportField = z.strictObject({
   /** Grows by one with each signed report of this device. */
@@ -121,6 +129,8 @@ export const reportField = z.strictObject({
   /** When the device last verified a timestamp; the freeze alarm counts from here. */
   timestampVerifiedAt: instant.nullable(),
   refusals: z.array(refusalField).max(32),
+  /** Absent where the device never had variables or secrets. */
+  configuration: reportedConfiguration.optional(),
   agentVersion: text(64),
   platform: platformField,
   bootId: text(64).optional(),

@@ -1,6 +1,6 @@
 /** Devices as people see them. */
 import { z } from 'zod'
-import { reportField, runningField, updateState } from './device-self.ts'
+import { reportedConfiguration, reportField, runningField, updateState } from './device-self.ts'
 import {
   configVersionField,
   enrolmentField,
@@ -58,6 +58,8 @@ export const deviceView = z.object({
    * Start of the time in which two machines seem to use its identity; null without a sign of that.
    */
   identitySharedSince: instant.nullable(),
+  /** Which variables and secrets its application has, as it signed it; null where it has none. */
+  configuration: reportedConfiguration.nullable(),
   lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
 })
 export type DeviceView = z.output<typeof deviceView>

@@ -45,6 +45,8 @@ export const listSecrets = defineRoute({
   params: z.strictObject({ fleet: nameField }),
   query: ofDevice,
   reply: z.object({
+    /** The version of all that is set for the fleet and its devices. */
+    version: configVersionField,
     /** The version of whatever is set next. */
     nextVersion: configVersionField,
     items: z.array(secretView),

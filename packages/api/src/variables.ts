@@ -26,7 +26,11 @@ export const listVariables = defineRoute({
   summary: 'List the variables of a fleet, and those of one of its devices where it is named.',
   params: z.strictObject({ fleet: nameField }),
   query: ofDevice,
-  reply: z.object({ items: z.array(variableView) }),
+  reply: z.object({
+    /** The version of all that is set for the fleet and its devices. */
+    version: configVersionField,
+    items: z.array(variableView),
+  }),
 })
 
 export const setVariable = defineRoute({

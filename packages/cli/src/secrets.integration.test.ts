@@ -252,6 +252,18 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   assert.match(await ann.ok('secret', 'seal', ...inFleet), /Nothing is missing/)
   assert.deepEqual(await readSettings(second), { COLOUR: 'red', TOKEN: 'of the fleet' })
 
+  // Both say, signed, how their applications are.
+  const { version } = await first.device.readConfiguration()
+  first.device.configuration = { version }
+  second.device.configuration = { version: null, failed: { version, code: 'health_failed' } }
+  await Promise.all([first.device.ask(), second.device.ask()])
+  assert.deepEqual(await shown(), { [firstId]: 'confirmed', [secondId]: 'failed' })
+  const ofVariable = await ann.ok('variable', 'show', 'COLOUR', ...inFleet)
+  assert.match(ofVariable, / 1 +its application is well with it/)
+  assert.match(ofVariable, new RegExp(`${secondId}: health_failed`))
+  assert.match(await ann.ok('device', 'why', secondId), /did not get well with version/)
+  assert.match(await ann.ok('device', 'show', secondId), /was put back: health_failed/)
+
   await ann.ok('secret', 'set', 'TOKEN', ...onDevice, ...(await write('of the device')))
   assert.equal((await readSettings(first))['TOKEN'], 'of the device')
   await ann.ok('secret', 'set', 'TOKEN', ...inFleet, ...(await write('rotated')))

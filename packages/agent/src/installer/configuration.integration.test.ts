@@ -11,9 +11,9 @@ import { dayMs, systemClock } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import type { ConfigurationEntry } from '../handover/messages.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
-import type { InlineAgent } from '../testing/inline-agent.ts'
+import type { InlineAgent, InlineOptions } from '../testing/inline-agent.ts'
 import { startInlineAgent } from '../testing/inline-agent.ts'
-import { createTestAgent, makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
+import { createTestAgent, killHard, makeTestFolder, writeTestApp } from '../testing/test-agent.ts'
 import type { TestOrigin } from '../testing/test-origin.ts'
 import { startTestOrigin } from '../testing/test-origin.ts'
 
@@ -24,8 +24,17 @@ let agent: InlineAgent
 let count = 0
 let sha256: string
 
-const start = async () => {
-  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin)
+/** The application is unwell while any of its values has the word `bad`. */
+const isWell = () => !Object.values(readFiles()).some((value) => value.includes('bad'))
+
+/** Digests of releases that never get well. */
+const unwell = new Set<string>()
+
+const start = async (options: InlineOptions = {}) => {
+  agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, {
+    isHealthy: (release) => isWell() && !unwell.has(release),
+    ...options,
+  })
 }
 
 beforeEach(async () => {
@@ -90,7 +99,11 @@ test('V8 variables and secrets are files of the application alone, and a change 
     assert.equal(statSync(`${agent.layout.appConfig}/${name}`).mode & 0o777, 0o400)
   }
   // What is on the disk is sealed.
-  const kept = readFileSync(`${agent.layout.trust}/configuration.json`, 'utf8')
+  const kept = readdirSync(agent.layout.trust)
+    .filter((name) => name.startsWith('configuration'))
+    .map((name) => readFileSync(`${agent.layout.trust}/${name}`, 'utf8'))
+    .join()
+  assert.ok(kept.includes('TOKEN'))
   assert.ok(
     !kept.includes('open sesame') && !kept.includes(base64Encode(utf8Encode('open sesame'))),
   )
@@ -196,6 +209,130 @@ test('V8 attack: a configuration out of form ends neither the agent nor what it 
   await become({ TOKEN: 'open sesame' })
 })
 
+interface ToldConfiguration {
+  version: number | null
+  trial: { version: number; phase: string; starts: number } | null
+  failed: { version: number; code: string } | null
+}
+const told = () => agent.status()['configuration'] as ToldConfiguration
+const confirmed = (version: number) =>
+  waitUntil(`version ${version} is confirmed`, () => told().version === version)
+const putBack = (version: number) =>
+  waitUntil(`version ${version} is put back`, () => told().failed?.version === version)
+/** What was there before the call has been followed. */
+const polledTwice = async () => {
+  for (let i = 0; i < 2; i++) {
+    const before = origin.reports.length
+    agent.installer.pollNow()
+    await waitUntil('it polled', () => origin.reports.length > before)
+  }
+}
+const lastSigned = () => origin.reports.findLast(({ isSigned }) => isSigned)!.report
+
+test('V8 values with which the application does not get well are put back, reported, and tried again only when they or the release change', async () => {
+  const first = await secret('TOKEN', 'the good one', 5)
+  give(5, first, variable('COLOUR', 'red', 4))
+  await confirmed(5)
+  give(7, await secret('TOKEN', 'a bad one', 7), variable('COLOUR', 'blue', 6))
+  await putBack(7)
+  assert.deepEqual(readFiles(), { COLOUR: 'red', TOKEN: 'the good one' })
+  assert.deepEqual(
+    { version: told().version, code: told().failed?.code },
+    { version: 5, code: 'health_failed' },
+  )
+  await waitUntil('it is reported, signed', () => lastSigned().configuration?.failed !== undefined)
+  assert.deepEqual(lastSigned().configuration, {
+    version: 5,
+    failed: { version: 7, code: 'health_failed' },
+  })
+
+  // A change for another device gives the whole fleet another version.
+  for (const version of [8, 9]) {
+    give(version, variable('COLOUR', 'blue', 6), await secret('TOKEN', 'a bad one', 7))
+    await polledTwice()
+    assert.deepEqual([told().trial, told().failed?.version], [null, 7])
+  }
+  // An agent that starts anew knows what failed.
+  await agent.stop()
+  await start()
+  await polledTwice()
+  assert.deepEqual([told().trial, told().failed?.version], [null, 7])
+  assert.deepEqual(readFiles(), { COLOUR: 'red', TOKEN: 'the good one' })
+  assert.deepEqual(refusals(), [])
+
+  // Another release may get well with them.
+  const app = writeTestApp(`${folder.path}/${count}/next`, '2.0.0', 'healthy', {
+    windowSeconds: 0.2,
+  })
+  await origin.release('2.0.0', app, { counter: 2 })
+  agent.installer.pollNow()
+  await waitUntil('the next release committed', () => agent.status().committedCounter === 2)
+  await waitUntil('they are tried once more', () => {
+    agent.installer.pollNow()
+    return told().failed?.version === 9
+  })
+  assert.deepEqual(readFiles(), { COLOUR: 'red', TOKEN: 'the good one' })
+
+  give(12, await secret('TOKEN', 'the next one', 12), variable('COLOUR', 'blue', 6))
+  await confirmed(12)
+  assert.equal(told().failed, null)
+  await waitUntil('it is reported', () => lastSigned().configuration?.version === 12)
+  assert.equal(lastSigned().configuration?.failed, undefined)
+  // What was on trial and failed was never here; what was confirmed rules out all before it.
+  give(13, first)
+  await waitUntil('the replay is refused', () => refusals().includes('secret_rollback'))
+})
+
+test('V8 a trial that is interrupted is begun again, and given up after the third time', async () => {
+  give(3, variable('COLOUR', 'red', 3))
+  await confirmed(3)
+  give(3, variable('COLOUR', 'red', 3))
+  for (const starts of [1, 2, 3]) {
+    await agent.stop()
+    // The window of a trial never ends.
+    await start({ clock: { ...systemClock, monotonicMs: () => 0 } })
+    if (starts === 1) give(4, variable('COLOUR', 'blue', 4))
+    await waitUntil('it is on trial', () => told().trial?.starts === starts)
+    await become({ COLOUR: 'blue' })
+  }
+  await agent.stop()
+  await start()
+  await putBack(4)
+  assert.equal(told().failed?.code, 'interrupted')
+  assert.deepEqual(readFiles(), { COLOUR: 'red' })
+})
+
+test('V8 D3 values on trial are no update: a release waits for them, and no report of theirs ends an attempt', async () => {
+  const app = writeTestApp(`${folder.path}/${count}/next`, '2.0.0', 'healthy', {
+    windowSeconds: 0.2,
+  })
+  // A release has failed here: that is what the device has to say of updates.
+  unwell.add((await origin.release('2.0.0', app, { counter: 2 })).sha256)
+  agent.installer.pollNow()
+  await waitUntil('it is rolled back', () => lastSigned().update.state === 'rolled_back')
+  const { sequence } = lastSigned()
+  give(4, variable('COLOUR', 'bad', 4))
+  await putBack(4)
+  await waitUntil('it is reported', () => lastSigned().configuration?.failed !== undefined)
+  const signed = origin.reports.filter(({ isSigned }) => isSigned).map(({ report }) => report)
+  assert.deepEqual(
+    signed.filter((report) => report.sequence > sequence).map(({ update }) => update.state),
+    ['idle'],
+  )
+  await polledTwice()
+  assert.equal(origin.reports.at(-1)!.report.update.state, 'rolled_back')
+
+  // Both are there with one poll.
+  const third = writeTestApp(`${folder.path}/${count}/third`, '3.0.0', 'healthy', {
+    windowSeconds: 0.2,
+  })
+  await origin.release('3.0.0', third, { counter: 3 })
+  give(5, variable('COLOUR', 'bad again', 5))
+  await waitUntil('the release committed', () => agent.status().committedCounter === 3)
+  assert.equal(told().failed?.version, 5)
+  assert.deepEqual(readFiles(), {})
+})
+
 test('V8 a release may ask for a signal in place of a restart', async () => {
   const app = writeTestApp(`${folder.path}/${count}/next`, '2.0.0', 'healthy', {
     windowSeconds: 0.2,
@@ -214,7 +351,7 @@ test('V8 a variable reaches an application that runs, through the processes of a
   const second = await startTestOrigin(`${folder.path}/${count}/second`)
   t.after(() => second.close())
   second.pollSeconds = 1
-  const app = writeTestApp(`${folder.path}/${count}/second-app`, '1.0.0')
+  const app = writeTestApp(`${folder.path}/${count}/second-app`, '1.0.0', 'needs-colour')
   await second.release('1.0.0', app, { counter: 1 })
   const real = await createTestAgent(`${folder.path}/${count}/real`, second, {
     pollSeconds: 1,
@@ -244,5 +381,22 @@ test('V8 a variable reaches an application that runs, through the processes of a
   await waitUntil(
     'the application answers again',
     async () => (await real.readVersion()) !== undefined,
+  )
+
+  // The installer is killed in the middle of a trial: the next one knows of it.
+  const state = async () => (await real.status())['configuration'] as ToldConfiguration
+  await waitUntil('blue is confirmed', async () => (await state()).version === 2)
+  second.configuration = { version: 3, fleet: 'test', entries: [variable('COLOUR', 'bad', 3)] }
+  await waitUntil('it is on trial', async () => read() === 'bad')
+  for (const pid of real.processes().installer) killHard(pid)
+  await waitUntil(
+    'it is put back',
+    async () => (await state().catch(() => undefined))?.failed?.version === 3,
+  )
+  assert.equal(read(), 'blue')
+  await waitUntil('it is reported', () =>
+    second.reports.some(
+      ({ report, isSigned }) => isSigned && report.configuration?.failed?.version === 3,
+    ),
   )
 })

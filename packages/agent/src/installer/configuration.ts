@@ -1,30 +1,43 @@
 /**
  * Variables and secrets of the application: fetched when the server names another version, opened
- * and judged here, and written where the application reads them. What is refused changes nothing.
+ * and judged here, and written where the application reads them, on trial until it gets well with
+ * them (`configuration-plan.ts`). What is refused changes nothing.
  */
+import { digestOf } from '@seaworthy/oci/digests'
 import { base64Decode } from '@seaworthy/std/bytes'
 import { TrustError, trustErrorsOf } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
+import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
-import { LocalFault } from '../refusals.ts'
-import { findConfiguration, keepConfiguration } from '../state/configuration-file.ts'
+import { LocalFault, localFailures } from '../refusals.ts'
+import { findConfiguration, keepConfiguration, otherFile } from '../state/configuration-file.ts'
+import type { ConfigurationFile, ConfigurationTrial } from '../state/device-state.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
+import type { ConfigurationFacts } from './configuration-plan.ts'
 import type { InstallerContext } from './context.ts'
+import { changeAndTell } from './context.ts'
 
 type Received = FetcherReplies['configuration']
 
 export interface Configuration {
-  /** Writes what was accepted before once more, for an application that is about to start. */
+  /** Writes what was confirmed before once more, for an application that is about to start. */
   restore(): Promise<void>
   /**
-   * Takes over what the server names by this version. Throws `FetchError`, and `TrustError` where
-   * it is refused.
+   * Fetches what the server names by this version, and puts it on trial. Throws `FetchError`, and
+   * `TrustError` where it is refused.
    */
   follow(version: number): Promise<void>
-  /** Whether something has changed for an application that runs; answers true once. */
-  takeChange(): boolean
+  /** Which of them the application was given last, as far as this process knows. */
+  readonly given: ConfigurationFacts['given']
+  /** Counts the trial, and writes what is on trial. Throws `TrustError`, `LocalFault`. */
+  giveTrial(): Promise<void>
+  /** Writes what was confirmed. Throws `LocalFault`. */
+  giveConfirmed(): Promise<void>
+  confirm(): Promise<void>
+  beginUndo(code: string): Promise<void>
+  finishUndo(code: string): Promise<void>
 }
 
 /**
@@ -43,10 +56,10 @@ export function createConfiguration(context: InstallerContext): Configuration {
   const { ports, settings, store } = context
   const { disk, log } = ports
   const { layout } = settings
-  /** The version that this identity has accepted, or has refused for good. */
+  /** The version that this identity has taken, or has refused for good. */
   let taken: { deviceId: string; version: number } | undefined
-  let files: ReadonlyMap<string, Uint8Array> | undefined
-  let hasChanged = false
+  let files: ReadonlyMap<string, Uint8Array> = new Map()
+  let given: ConfigurationFacts['given']
 
   const versionMax = () => {
     const { timeFloor } = context.trust.client.status()
@@ -100,70 +113,179 @@ export function createConfiguration(context: InstallerContext): Configuration {
     return opened
   }
 
-  const remember = async (received: Received) => {
-    const secrets = received.entries.filter(({ kind }) => kind === 'secret')
-    const versions = Object.fromEntries(
-      secrets.map((entry) => [placeOf(received, entry), entry.version]),
-    )
-    const { secretVersions } = store.state
-    if (Object.entries(versions).every(([name, v]) => secretVersions[name] === v)) return
-    await store.change((state) => ({
-      ...state,
-      secretVersions: { ...state.secretVersions, ...versions },
-    }))
-  }
+  const isSame = (opened: ReadonlyMap<string, Uint8Array>) =>
+    opened.size === files.size &&
+    [...opened].every(([name, bytes]) => isEqual(bytes, files.get(name)))
 
   const write = async (opened: ReadonlyMap<string, Uint8Array>) => {
     await ports.appFiles.replace(opened)
-    const isSame =
-      opened.size === (files?.size ?? 0) &&
-      [...opened].every(([name, bytes]) => isEqual(bytes, files?.get(name)))
     files = opened
-    return !isSame
+  }
+
+  /** What is in a file and belongs to this identity, opened; `undefined` where there is none. */
+  const openFile = async (file: ConfigurationFile) => {
+    const kept = await findConfiguration(disk, layout, file)
+    return kept === undefined || kept.deviceId !== store.state.deviceId
+      ? undefined
+      : { ...kept, opened: await open(kept.received) }
+  }
+
+  /** In one write, nothing older than this comes back. */
+  const confirmIn = async (file: ConfigurationFile, received: Received) => {
+    await changeAndTell(context, (state) => ({
+      ...state,
+      configuration: { file, version: received.version, trial: null, failed: null },
+      secretVersions: { ...state.secretVersions, ...versionsOf(received) },
+    }))
+    log.info('configuration-taken', {
+      version: received.version,
+      count: received.entries.length,
+    })
+  }
+
+  const dropTrial = async () => {
+    taken = undefined
+    await store.change((state) => ({
+      ...state,
+      configuration: { ...state.configuration, trial: null },
+    }))
+  }
+
+  const giveConfirmed = async () => {
+    const { file } = store.state.configuration
+    try {
+      const confirmed = await openFile(file)
+      await write(confirmed?.opened ?? new Map())
+    } catch (error) {
+      if (!(error instanceof TrustError)) throw error
+      log.error('configuration-unreadable', { code: error.code })
+    }
+    given = 'confirmed'
   }
 
   return {
+    get given() {
+      return given
+    },
     async restore() {
-      const kept = await findConfiguration(disk, layout)
+      const { file, trial } = store.state.configuration
       try {
-        if (kept === undefined || kept.deviceId !== store.state.deviceId) {
-          await ports.appFiles.replace(new Map())
-          return
+        const confirmed = await openFile(file)
+        await write(confirmed?.opened ?? new Map())
+        if (confirmed !== undefined && trial === null) {
+          const { deviceId, received } = confirmed
+          taken = { deviceId, version: received.version }
         }
-        const opened = await open(kept.received)
-        // The power may have failed after it was stored and before its versions were remembered.
-        await remember(kept.received)
-        await write(opened)
-        taken = { deviceId: kept.deviceId, version: kept.received.version }
       } catch (error) {
         if (!(error instanceof TrustError) && !(error instanceof LocalFault)) throw error
         log.error('configuration-unreadable', { code: error.code })
       }
+      // An application that was left running may have read what is on trial.
+      given = trial === null ? 'confirmed' : undefined
     },
     async follow(version) {
-      const { deviceId } = store.state
-      if (deviceId === null) return
-      const isKnown = taken?.deviceId === deviceId && taken.version === version
+      const { deviceId, update, committed, configuration } = store.state
+      const { failed, trial } = configuration
+      // One thing is on trial at a time; what came meanwhile is fetched with the next poll.
+      if (deviceId === null || update !== null || trial !== null) return
+      const release = committed?.sha256 ?? null
+      const mayGetWell = failed !== null && failed.release !== release
+      const isKnown = taken?.deviceId === deviceId && taken.version === version && !mayGetWell
       // A fleet that never had variables or secrets has none to fetch.
       if (isKnown || (taken === undefined && version === 0)) return
       const received = await ports.gateway.ask({ kind: 'configuration' })
       await requireOfPast(received)
       const opened = await open(received)
-      await keepConfiguration(disk, layout, { deviceId, received })
-      await remember(received)
-      if (await write(opened)) {
-        hasChanged = true
-        context.wakeReconciler()
+      const digest = digestOfEntries(received)
+      const isGivenUp =
+        failed?.digest === digest && failed.release === release && !isLocal(failed.code)
+      if (!isGivenUp) {
+        const file = otherFile(configuration.file)
+        await keepConfiguration(disk, layout, file, { deviceId, received })
+        if (isSame(opened)) await confirmIn(file, received)
+        else {
+          await store.change((state) => ({
+            ...state,
+            configuration: {
+              ...state.configuration,
+              trial: { phase: 'trial', version: received.version, digest, starts: 0 },
+            },
+          }))
+          context.wakeReconciler()
+        }
       }
       taken = { deviceId, version: received.version }
-      log.info('configuration-taken', { version: received.version, count: opened.size })
     },
-    takeChange() {
-      const was = hasChanged
-      hasChanged = false
-      return was
+    async giveTrial() {
+      await changeTrial(context, (trial) => ({ ...trial, starts: trial.starts + 1 }))
+      const tried = await openFile(otherFile(store.state.configuration.file))
+      // The identity has changed, or the file is damaged: it is fetched again.
+      if (tried === undefined) return await dropTrial()
+      given = undefined
+      await write(tried.opened)
+      given = 'trial'
+      log.info('configuration-on-trial', { version: tried.received.version })
+    },
+    giveConfirmed,
+    async confirm() {
+      const file = otherFile(store.state.configuration.file)
+      const tried = await findConfiguration(disk, layout, file)
+      if (tried === undefined) return await dropTrial()
+      await confirmIn(file, tried.received)
+      given = 'confirmed'
+    },
+    async beginUndo(code) {
+      await changeTrial(context, (trial) => ({ ...trial, phase: 'undo', code }))
+    },
+    async finishUndo(code) {
+      const { version, digest } = store.state.configuration.trial!
+      const release = store.state.committed?.sha256 ?? null
+      await changeAndTell(context, (state) => ({
+        ...state,
+        configuration: {
+          ...state.configuration,
+          trial: null,
+          failed: { version, digest, release, code },
+        },
+      }))
+      // What this machine prevented is fetched again.
+      if (isLocal(code)) taken = undefined
+      log.warn('configuration-put-back', { version, code })
     },
   }
+}
+
+async function changeTrial(
+  { store }: Pick<InstallerContext, 'store'>,
+  edit: (trial: ConfigurationTrial) => ConfigurationTrial,
+): Promise<void> {
+  await store.change((state) =>
+    state.configuration.trial === null
+      ? state
+      : {
+          ...state,
+          configuration: { ...state.configuration, trial: edit(state.configuration.trial) },
+        },
+  )
+}
+
+/** What this machine lacks says nothing about variables and secrets. */
+function isLocal(code: string): boolean {
+  return localFailures.some((one) => one === code)
+}
+
+function versionsOf(received: Received): Record<string, number> {
+  const secrets = received.entries.filter(({ kind }) => kind === 'secret')
+  return Object.fromEntries(secrets.map((entry) => [placeOf(received, entry), entry.version]))
+}
+
+/** Sealed once more, a secret of the same version is the same. */
+function digestOfEntries({ fleet, entries }: Received): string {
+  const told = entries.map(({ content, ...entry }) =>
+    entry.kind === 'secret' ? entry : { ...entry, content },
+  )
+  const inOrder = told.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  return digestOf(canonicalJson({ fleet, entries: inOrder })).slice('sha256:'.length)
 }
 
 function placeOf(

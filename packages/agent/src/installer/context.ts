@@ -15,7 +15,7 @@ import type { DeviceState, RefusalRecord, DeviceStateStore } from '../state/devi
 import { refusalsMax } from '../state/device-state.ts'
 import type { Layout } from '../state/layout.ts'
 import type { AgentFacts, UpdateActivity } from '../state/reports.ts'
-import { withSignedReport } from '../state/reports.ts'
+import { isEnd, withSignedReport } from '../state/reports.ts'
 import type { DeviceTrust } from './trust.ts'
 
 export interface InstallerSettings {
@@ -47,6 +47,8 @@ interface ContextParts {
   readonly wakeReconciler: () => void
   /** Wakes the poller for a check-in soon: there is something to report. */
   readonly wakePoller: () => void
+  /** Begins the next poll now: what had to wait is decided anew. */
+  readonly pollNow: () => void
 }
 
 export interface InstallerContext extends ContextParts {
@@ -116,6 +118,23 @@ export async function changeAndReport(
 }
 
 /**
+ * As `changeAndReport`, for what is not about an update. An end that is signed once more would
+ * count as the end of the attempt at hand: it is left out of this one report.
+ */
+export async function changeAndTell(
+  context: InstallerContext,
+  edit: (state: DeviceState) => DeviceState,
+): Promise<void> {
+  const { activity } = context
+  const told = isEnd(activity) ? ({ state: 'idle' } as const) : activity
+  const now = context.ports.clock.now()
+  await context.store.change((state) =>
+    withSignedReport(edit(state), reportFacts(context, told), context.signer, now),
+  )
+  publishStatus(context)
+}
+
+/**
  * Notes why something was refused; a refusal that was there in the last cycle already is not
  * reported again. The end of a refusal is signed too: the server drops none without the device's
  * signature.
@@ -136,7 +155,7 @@ export async function recordRefusals(
   const isOtherMetadata =
     metadata !== undefined && !equalBytes(canonicalJson(metadata), canonicalJson(state.metadata))
   if (!isNew && !isOtherMetadata && refusals.length === known.size) return
-  await changeAndReport(context, context.activity, (current) => ({
+  await changeAndTell(context, (current) => ({
     ...current,
     refusals,
     metadata: metadata ?? current.metadata,
@@ -183,6 +202,7 @@ export function describeStatus(context: InstallerContext): Readonly<Record<strin
     floor: state.floor,
     update: context.activity,
     outcome: state.outcome,
+    configuration: state.configuration,
     application: kept === undefined ? null : kept,
     refusals: state.refusals,
     failed: state.failed,

@@ -107,6 +107,7 @@ export async function openInstaller(
       signal: end.signal,
       wakeReconciler: reconcilerWakeUp.wake,
       wakePoller: reportWakeUp.wake,
+      pollNow: pollerWakeUp.wake,
     },
     { signer, activity: firstActivity(store.state) },
   )

@@ -3,13 +3,15 @@
  * planner is told.
  */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
-import { unreachable } from '@seaworthy/std/refusal'
+import { TrustError, unreachable } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
 import { LocalFault } from '../refusals.ts'
 import type { StoredRelease } from '../state/device-state.ts'
 import { rememberFailure } from '../state/device-state.ts'
 import { createApplication } from './application.ts'
 import type { Configuration } from './configuration.ts'
+import type { ConfigurationStep } from './configuration-plan.ts'
+import { isUrgent, planConfiguration } from './configuration-plan.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
@@ -19,6 +21,7 @@ import { watchTrial } from './trial.ts'
 import { isContentRefusal } from './verified.ts'
 
 const idle = { state: 'idle' } as const
+const pending = { state: 'pending' } as const
 
 export interface Reconciler {
   /** Carries out steps until nothing is left to do, or the agent stops. */
@@ -29,12 +32,16 @@ export interface Reconciler {
 
 export function createReconciler(
   context: InstallerContext,
-  configuration: Pick<Configuration, 'takeChange'>,
+  configuration: Omit<Configuration, 'restore' | 'follow'>,
 ): Reconciler {
-  const { ports, settings, store, signal } = context
+  const { ports, settings, store, runner, signal } = context
   const { layout } = settings
   const application = createApplication(context)
   let verdict: { sha256: string; verdict: Verdict } | undefined
+  /** The verdict on variables and secrets. */
+  let configurationVerdict: Verdict = pending
+  /** Whether the application may have read what is on trial. */
+  let isTold = true
 
   const lookAround = async (): Promise<Facts> => {
     const slots = await readSlots(ports.disk, layout)
@@ -44,8 +51,7 @@ export function createReconciler(
     return {
       ...slots,
       running: [...(kept === undefined ? [] : [kept]), ...others.map(({ sha256 }) => sha256)],
-      verdict:
-        verdict !== undefined && verdict.sha256 === wanted ? verdict.verdict : { state: 'pending' },
+      verdict: verdict !== undefined && verdict.sha256 === wanted ? verdict.verdict : pending,
     }
   }
 
@@ -61,8 +67,6 @@ export function createReconciler(
           : { ...state, update: { ...state.update, starts: state.update.starts + 1 } },
       )
     }
-    // It starts with what is there now.
-    configuration.takeChange()
     try {
       await application.start(release.sha256)
     } catch (error) {
@@ -70,6 +74,7 @@ export function createReconciler(
       if (code === undefined) throw error
       ports.log.error('application-not-started', { sha256: release.sha256, error })
       if (isTrial) fail(release, code)
+      else if (configuration.given === 'trial') configurationVerdict = { state: 'failed', code }
       else {
         context.setLastError(code)
         await ports.sleep(5000, signal)
@@ -144,6 +149,75 @@ export function createReconciler(
     }
   }
 
+  const planForConfiguration = () =>
+    planConfiguration(store.state.configuration.trial, {
+      given: configuration.given,
+      isWatchable: runner.kept !== undefined,
+      verdict: configurationVerdict,
+    })
+
+  const watchConfiguration = async (): Promise<Verdict> => {
+    const sha256 = runner.kept?.sha256
+    if (sha256 === undefined) return { state: 'failed', code: 'start_failed' }
+    try {
+      const manifest = await application.manifestOf(sha256)
+      if (manifest === undefined) return { state: 'healthy' }
+      return await watchTrial(context, application.specOf(sha256, manifest), manifest)
+    } catch (error) {
+      return failureOf(error)
+    }
+  }
+
+  const tryConfiguration = async () => {
+    isTold = false
+    try {
+      await configuration.giveTrial()
+    } catch (error) {
+      configurationVerdict = failureOf(error)
+      return
+    }
+    isTold = true
+    await application.tellOfChange()
+  }
+
+  const putConfigurationBack = async () => {
+    try {
+      await configuration.giveConfirmed()
+    } catch (error) {
+      if (!(error instanceof LocalFault)) throw error
+      context.setLastError(error.code)
+      return await ports.sleep(5000, signal)
+    }
+    if (isTold) await application.tellOfChange()
+    isTold = true
+  }
+
+  const executeForConfiguration = async (
+    step: Exclude<ConfigurationStep, { do: 'rest' }>,
+  ): Promise<void> => {
+    switch (step.do) {
+      case 'try':
+        return tryConfiguration()
+      case 'watch':
+        configurationVerdict = await watchConfiguration()
+        return
+      case 'confirm':
+        await configuration.confirm()
+        break
+      case 'begin-undo':
+        return configuration.beginUndo(step.code)
+      case 'put-back':
+        return putConfigurationBack()
+      case 'finish-undo':
+        await configuration.finishUndo(step.code)
+        break
+      default:
+        return unreachable(step)
+    }
+    configurationVerdict = pending
+    context.pollNow()
+  }
+
   const finishUndo = async ({ targetPath, sha256, counter }: StoredRelease, code: string) => {
     const outcome = { state: 'rolled_back', targetPath, sha256, code } as const
     await changeAndReport(context, outcome, (state) => ({
@@ -175,20 +249,31 @@ export function createReconciler(
       await application.adopt()
       while (!signal.aborted) {
         const step = planStep(store.state, await lookAround())
-        if (step.do === 'rest') {
-          // A release on trial is judged first, and is not disturbed.
-          if (store.state.update !== null || !configuration.takeChange()) break
-          await application.tellOfChange()
-          continue
+        // A release on trial is not disturbed.
+        const isFree = store.state.update === null
+        const own: ConfigurationStep = isFree ? planForConfiguration() : { do: 'rest' }
+        const isOwn = own.do !== 'rest' && (step.do === 'rest' || isUrgent(own))
+        if (isOwn) {
+          ports.log.debug('configuration-step', { ...own })
+          await executeForConfiguration(own)
+        } else if (step.do === 'rest') break
+        else {
+          ports.log.debug('step', { ...step })
+          await execute(step)
         }
-        ports.log.debug('step', { ...step })
-        await execute(step)
       }
       if (store.state.update === null && context.activity.state === 'watching')
         context.setActivity(idle)
       publishStatus(context)
     },
   }
+}
+
+/** Throws a bug again. */
+function failureOf(error: unknown): Verdict {
+  const code = error instanceof TrustError ? error.code : startFailure(error)
+  if (code === undefined) throw error
+  return { state: 'failed', code }
 }
 
 /** The code of the failure; `undefined` for a bug. */

@@ -54,6 +54,9 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
     }
     const { state } = store
     if (state.update !== null || hasFailed(state, release, attempt)) return 'taken'
+    // One thing is on trial at a time: otherwise nobody could say what the application is unwell
+    // with. A poll follows when variables and secrets have been judged.
+    if (state.configuration.trial !== null) return 'taken'
     if (release.sha256 === state.committed?.sha256) {
       if (release.counter === state.committedCounter && release.floor <= state.floor) {
         return 'taken'

@@ -1,12 +1,14 @@
 /**
- * The configuration that the device has taken over, as the server sent it: secrets stay sealed on
- * the disk, and are opened anew at every start.
+ * Variables and secrets of the application as the server sent them, in two files: one for those
+ * that are confirmed, one for those on trial. Secrets stay sealed on the disk, and are opened anew
+ * at every start.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { messageBytesMax, parseReply } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
+import type { ConfigurationFile } from './device-state.ts'
 import type { Layout } from './layout.ts'
 import { replaceFile } from './replace-file.ts'
 
@@ -18,23 +20,28 @@ export interface KeptConfiguration {
   readonly received: Received
 }
 
-const pathOf = (layout: Pick<Layout, 'trust'>) => `${layout.trust}/configuration.json`
+/** The file that is not this one. */
+export function otherFile(file: ConfigurationFile): ConfigurationFile {
+  return file === 'configuration.json' ? 'configuration-2.json' : 'configuration.json'
+}
 
 export async function keepConfiguration(
   disk: Disk,
   layout: Pick<Layout, 'trust'>,
+  file: ConfigurationFile,
   kept: KeptConfiguration,
 ): Promise<void> {
-  await replaceFile(disk, pathOf(layout), utf8Encode(JSON.stringify(kept)), 0o600)
+  await replaceFile(disk, `${layout.trust}/${file}`, utf8Encode(JSON.stringify(kept)), 0o600)
 }
 
 /** `undefined` where there is none, or none that can be read: it is then fetched again. */
 export async function findConfiguration(
   disk: Disk,
   layout: Pick<Layout, 'trust'>,
+  file: ConfigurationFile,
 ): Promise<KeptConfiguration | undefined> {
   try {
-    const bytes = await disk.read(pathOf(layout), 2 * messageBytesMax)
+    const bytes = await disk.read(`${layout.trust}/${file}`, 2 * messageBytesMax)
     if (bytes === undefined) return undefined
     const { deviceId, received } = parseAnyJson(bytes) as { deviceId: string; received: unknown }
     return { deviceId: String(deviceId), received: parseReply('configuration', received) }

@@ -44,6 +44,41 @@ export interface FailedRelease {
   times?: number
 }
 
+/** The files that hold variables and secrets in turn: what is confirmed, and what is tried. */
+export type ConfigurationFile = 'configuration.json' | 'configuration-2.json'
+
+/**
+ * Variables and secrets that were fetched and are not confirmed yet. `trial`: the application has
+ * them, or is about to, and is watched. `undo`: it did not get well with them, for `code`; those
+ * that were confirmed are being put back.
+ */
+export interface ConfigurationTrial {
+  phase: 'trial' | 'undo'
+  version: number
+  /** What tells them from others, whatever their version. */
+  digest: string
+  /** How often the application was given them for this trial. */
+  starts: number
+  code?: string
+}
+
+export interface FailedConfiguration {
+  version: number
+  digest: string
+  /** Digest of the release that did not get well with them; `null` where none was installed. */
+  release: string | null
+  code: string
+}
+
+interface StoredConfiguration {
+  /** Where what is confirmed lies; the other file holds what is on trial. */
+  file: ConfigurationFile
+  /** Version of what is confirmed; `null` where nothing is. */
+  version: number | null
+  trial: ConfigurationTrial | null
+  failed: FailedConfiguration | null
+}
+
 export interface RefusalRecord {
   code: string
   at: string
@@ -99,7 +134,9 @@ export interface DeviceState {
   refusals: RefusalRecord[]
   metadata: Readonly<Record<string, number>>
   timestampVerifiedAt: string | null
-  /** Versions of secrets that were here, by `<fleet>/<name>`; the device's own by `<name>`. */
+  /** How far the variables and secrets of the application have come. */
+  configuration: StoredConfiguration
+  /** Versions of secrets that were confirmed, by `<fleet>/<name>`; the device's own by `<name>`. */
   secretVersions: Readonly<Record<string, number>>
   /** Sequence of the last signed report. */
   sequence: number
@@ -125,6 +162,7 @@ export const emptyState: DeviceState = {
   refusals: [],
   metadata: {},
   timestampVerifiedAt: null,
+  configuration: { file: 'configuration.json', version: null, trial: null, failed: null },
   secretVersions: {},
   sequence: 0,
   outbox: [],

@@ -20,6 +20,11 @@ export type UpdateActivity =
       code?: string
     }
 
+/** Whether it tells how an update ended. */
+export function isEnd({ state }: UpdateActivity): boolean {
+  return state === 'committed' || state === 'rolled_back' || state === 'failed'
+}
+
 /** The activity of a device that is ready, and waits for permission to restart (V12). */
 export function waitingActivity({ targetPath, sha256 }: StoredRelease): UpdateActivity {
   return { state: 'installing', targetPath, sha256, code: 'waiting_for_restart' }
@@ -63,9 +68,23 @@ export function buildReport(
     metadata: state.metadata,
     timestampVerifiedAt: state.timestampVerifiedAt,
     refusals: state.refusals,
+    ...describeConfiguration(state),
     agentVersion: facts.agentVersion,
     platform: facts.platform,
     bootId: facts.bootId,
+  }
+}
+
+/** Nothing for a device that never had variables or secrets. */
+function describeConfiguration({
+  configuration: { version, failed },
+}: DeviceState): Pick<DeviceReport, 'configuration'> {
+  if (version === null && failed === null) return {}
+  return {
+    configuration: {
+      version,
+      ...(failed === null ? {} : { failed: { version: failed.version, code: failed.code } }),
+    },
   }
 }
 

@@ -28,6 +28,12 @@ test('a state as the agent writes it has no fault', () => {
     refusals: [{ code: 'rollback', at: '2026-03-01T12:00:00Z' }],
     metadata: { root: 1 },
     timestampVerifiedAt: '2026-03-01T12:00:00Z',
+    configuration: {
+      file: 'configuration-2.json',
+      version: 4,
+      trial: { phase: 'undo', version: 5, digest: 'a'.repeat(64), starts: 1, code: 'crash_loop' },
+      failed: { version: 3, digest: 'b'.repeat(64), release: null, code: 'crash_loop' },
+    },
     sequence: 7,
     outbox: [{ sequence: 7, report: {} as never, signature: 'AAAA' }],
   }
@@ -47,6 +53,7 @@ test('T7 a member of another form is named, never run on', () => {
     failed: {},
     refusals: [null],
     metadata: { root: null },
+    configuration: { ...emptyState.configuration, file: '../device.key' },
     sequence: null,
     outbox: [{ sequence: 1, signature: 'AAAA' }],
   }

@@ -35,6 +35,31 @@ const isUpdate: Form = (value) =>
   isRelease(value['release']) &&
   isCounter(value['starts'])
 
+const isConfigurationFile: Form = (value) =>
+  value === 'configuration.json' || value === 'configuration-2.json'
+
+const isConfigurationTrial: Form = (value) =>
+  isObject(value) &&
+  (value['phase'] === 'trial' || value['phase'] === 'undo') &&
+  isCounter(value['version']) &&
+  isDigest(value['digest']) &&
+  isCounter(value['starts']) &&
+  (value['code'] === undefined || isText(value['code']))
+
+const isFailedConfiguration: Form = (value) =>
+  isObject(value) &&
+  isCounter(value['version']) &&
+  isDigest(value['digest']) &&
+  isNullOr(isDigest)(value['release']) &&
+  isText(value['code'])
+
+const isConfiguration: Form = (value) =>
+  isObject(value) &&
+  isConfigurationFile(value['file']) &&
+  isNullOr(isCounter)(value['version']) &&
+  isNullOr(isConfigurationTrial)(value['trial']) &&
+  isNullOr(isFailedConfiguration)(value['failed'])
+
 const forms = {
   deviceId: isNullOr(isText),
   keyFile: isKeyFile,
@@ -62,6 +87,7 @@ const forms = {
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
   metadata: isCounters,
   timestampVerifiedAt: isNullOr(isText),
+  configuration: isConfiguration,
   secretVersions: isCounters,
   sequence: isCounter,
   outbox: isListOf(

@@ -29,7 +29,8 @@ export function makeTestFolder(): { path: string; remove: () => void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export type AppBehaviour = 'healthy' | 'unhealthy' | 'crashing' | 'turns-bad'
+/** `needs-colour`: it is unwell while its variable `COLOUR` is `bad`. */
+export type AppBehaviour = 'healthy' | 'unhealthy' | 'crashing' | 'turns-bad' | 'needs-colour'
 
 /** A bundle whose application answers its version at `/health`, or misbehaves. */
 export function writeTestApp(
@@ -48,13 +49,22 @@ export function writeTestApp(
     unhealthy: '500',
     crashing: '500',
     'turns-bad': '++seen > 3 ? 500 : 200',
+    'needs-colour': "readColour() === 'bad' ? 500 : 200",
   }[behaviour]
   writeFileSync(
     `${folder}/app.mjs`,
     behaviour === 'crashing'
       ? 'process.exit(3)\n'
-      : `import { createServer } from 'node:http'
+      : `import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 let seen = 0
+function readColour() {
+  try {
+    return readFileSync(process.env.SEAWORTHY_CONFIG_DIR + '/COLOUR', 'utf8')
+  } catch {
+    return ''
+  }
+}
 createServer((request, response) => {
   response.statusCode = request.url === '/health' ? (${status}) : 200
   response.end(${JSON.stringify(version)} + ' ' + (process.env.NODE_OPTIONS ?? '') + (process.permission ? ' confined' : ''))

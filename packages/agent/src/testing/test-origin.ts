@@ -8,7 +8,7 @@ import { createReadStream, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
-import type { checkIn, registerDevice } from '@seaworthy/api/device-self'
+import type { checkIn, DeviceReport, registerDevice } from '@seaworthy/api/device-self'
 import type { BodyOf } from '@seaworthy/api/route'
 import { systemRandom } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
@@ -42,6 +42,7 @@ export interface ReceivedReport {
     running: { version: string } | null
     update: { state: string; targetPath?: string; sha256?: string; code?: string }
     refusals: { code: string; subject?: string }[]
+    configuration?: DeviceReport['configuration']
   }
   isSigned: boolean
 }

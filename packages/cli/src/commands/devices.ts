@@ -128,7 +128,9 @@ async function list(context: Context, { count, ...options }: ListOptions): Promi
             title: 'refused',
             isDroppable: true,
             text: (d) =>
-              d.identitySharedSince === null ? (d.lastRefusal?.code ?? '-') : 'identity_shared',
+              d.identitySharedSince === null
+                ? (d.lastRefusal?.code ?? (d.configuration?.failed ? 'values_put_back' : '-'))
+                : 'identity_shared',
           },
           { title: 'seen', text: (d) => formatPast(d.lastSeenAt, now), isDroppable: true },
         ],
@@ -245,8 +247,31 @@ async function explain(
   await withSession(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const why = await client.call(explainDevice, { params: { deviceId }, query: { timeZone } })
-    context.show(why, () => describeWhy(context, why, timeZone))
+    const { configuration } = await client.call(showDevice, { params: { deviceId } })
+    context.show({ ...why, configuration }, () => [
+      ...describeWhy(context, why, timeZone),
+      ...explainValues(configuration),
+    ])
   })
+}
+
+/** Says why the application has older variables and secrets than are set, where it has. */
+function explainValues(configuration: DeviceView['configuration']): string[] {
+  const { version = null, failed } = configuration ?? {}
+  if (failed === undefined) return []
+  const has = version === null ? 'none' : `those of version ${version}`
+  return [
+    `Its application did not get well with version ${failed.version} of its variables and secrets (${harmless(failed.code)}): it has ${has}, until others are set or another release runs.`,
+  ]
+}
+
+function describeValues({ configuration }: DeviceView): string | undefined {
+  if (configuration === null) return undefined
+  const { version, failed } = configuration
+  const has = version === null ? 'none yet' : `version ${version}`
+  return failed === undefined
+    ? has
+    : `${has}; version ${failed.version} was put back: ${harmless(failed.code)}`
 }
 
 type DeviceUpdate = ReplyOf<typeof listDeviceUpdates>['items'][number]
@@ -344,6 +369,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     ],
     ['digest', view.running === null ? undefined : `sha256:${view.running.sha256}`],
     ['update', describeUpdate(view)],
+    ['variables and secrets', describeValues(view)],
     [
       'last refusal',
       view.lastRefusal === null

@@ -13,6 +13,7 @@ import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
 import { followSecret, isSealedTo } from '../readers/arrivals.ts'
+import { describeArrivals } from '../readers/arrival-table.ts'
 import type { ReaderChoice } from '../readers/choose.ts'
 import { chooseReaders, judgeFleet } from '../readers/choose.ts'
 import { nameDevice } from '../readers/words.ts'
@@ -228,6 +229,8 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
 
 /** Texts for people, in the order in which they are shown. */
 const arrivals: Readonly<Record<SecretArrival, string>> = {
+  confirmed: 'its application is well with all that is set',
+  failed: 'its application did not get well with it: it has what was before',
   asked_since: 'sealed to it, and it asked its server since',
   not_seen_since: 'sealed to it, but it has not asked since: it does not have this version',
   not_sealed: 'not sealed to it yet: `seaworthy secret seal`',
@@ -240,7 +243,10 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
   await withSession(context, async (session) => {
     const { fleet, deviceId, ofDevice } = await findScope(session, options)
     const { client } = session
-    const { items } = await client.call(listSecrets, { params: { fleet }, query: ofDevice })
+    const { items, version } = await client.call(listSecrets, {
+      params: { fleet },
+      query: ofDevice,
+    })
     const secret = items.find((one) => one.name === name && one.deviceId === (deviceId ?? null))
     if (secret === undefined) {
       throw new CliError('notFound', `there is no secret ${name} of ${deviceId ?? fleet}`, {
@@ -251,13 +257,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
     const seen = await collectPages((query) =>
       client.call(listDevices, { query: { ...query, fleet } }),
     )
-    const devices = followSecret(secret, judged, seen)
-    const counts = Object.entries(arrivals)
-      .map(([arrival, text]) => ({
-        text,
-        count: devices.filter((one) => one.arrival === arrival).length,
-      }))
-      .filter(({ count }) => count > 0)
+    const devices = followSecret(secret, version, judged, seen)
     const { holderKey: _key, holderCopy: _copy, ...view } = secret
     context.show({ ...view, fleet, product: judged.product, devices }, () => [
       ...context.fields([
@@ -266,15 +266,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
         ['version', String(secret.version)],
         ['set', `${formatAgo(secret.setAt, context.ports.clock.now())} by ${secret.setBy}`],
       ]),
-      ...context.table<(typeof counts)[number]>(
-        [
-          { title: 'devices', text: (one) => String(one.count), align: 'right' },
-          { title: 'state', text: (one) => one.text },
-        ],
-        counts,
-        'No devices yet.',
-      ),
-      'Devices do not report which version their application has.',
+      ...describeArrivals(context, devices, arrivals),
     ])
   })
 }

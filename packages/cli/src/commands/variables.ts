@@ -1,12 +1,17 @@
 /** `seaworthy variable …`: settings of applications that need not be secret. */
 import type { Command } from 'commander'
+import { listDevices } from '@seaworthy/api/devices'
 import type { VariableView } from '@seaworthy/api/variables'
 import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { describeArrivals } from '../readers/arrival-table.ts'
+import type { SettingArrival } from '../readers/arrivals.ts'
+import { followVariable } from '../readers/arrivals.ts'
+import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
 
@@ -25,6 +30,11 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
     .option('--effective', 'only what the device gets: its own come before those of the fleet')
     .action(async (options: SettingOptions & { effective?: boolean }, command: Command) =>
       list(createContext(ports, command), options),
+    )
+  addScopeOptions(variable.command('show <name>'))
+    .description('show with how many devices a variable has arrived, and which did not get well')
+    .action(async (name: string, options: SettingOptions, command: Command) =>
+      show(createContext(ports, command), name, options),
     )
   addScopeOptions(variable.command('remove <name>'))
     .description('remove a variable')
@@ -74,6 +84,43 @@ async function list(
         'No variables yet: see `seaworthy variable set --help`.',
       ),
     )
+  })
+}
+
+/** Texts for people, in the order in which they are shown. */
+const arrivals: Readonly<Record<SettingArrival, string>> = {
+  confirmed: 'its application is well with it',
+  failed: 'its application did not get well with it: it has what was before',
+  asked_since: 'it asked its server since',
+  not_seen_since: 'it has not asked since: it does not have it',
+  without_key: 'it speaks another protocol: no variable reaches it',
+}
+
+async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
+  await withSession(context, async (session) => {
+    const { fleet, deviceId, ofDevice } = await findScope(session, options)
+    const { client } = session
+    const { items } = await client.call(listVariables, { params: { fleet }, query: ofDevice })
+    const variable = items.find((one) => one.name === name && one.deviceId === (deviceId ?? null))
+    if (variable === undefined) {
+      throw new CliError('notFound', `there is no variable ${name} of ${deviceId ?? fleet}`, {
+        wayOut: `See \`seaworthy variable list --fleet ${fleet}\`.`,
+      })
+    }
+    const seen = await collectPages((query) =>
+      client.call(listDevices, { query: { ...query, fleet } }),
+    )
+    const devices = followVariable(variable, seen)
+    context.show({ ...variable, fleet, devices }, () => [
+      ...context.fields([
+        ['variable', name],
+        ['of', deviceId ?? `the fleet ${fleet}`],
+        ['value', variable.value],
+        ['version', String(variable.version)],
+        ['set', `${formatAgo(variable.setAt, context.ports.clock.now())} by ${variable.setBy}`],
+      ]),
+      ...describeArrivals(context, devices, arrivals),
+    ])
   })
 }
 

@@ -1,43 +1,57 @@
-/** How far a secret has come to each device, as far as anybody can know. */
+/** How far variables and secrets have come to each device, as far as anybody can know. */
+import type { DeviceView } from '@seaworthy/api/devices'
 import type { SecretView } from '@seaworthy/api/secrets'
+import type { VariableView } from '@seaworthy/api/variables'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import type { JudgedFleet } from './verdicts.ts'
 
-/** No device reports which version its application has: the first says the most there is. */
 export type SecretArrival =
-  /** This version is sealed to it, and it asked its server after it was set. */
-  | 'asked_since'
-  /** This version is sealed to it, and it has not asked since: it cannot have it. */
-  | 'not_seen_since'
+  | SettingArrival
   /** A reader, to which this version is not sealed yet. */
   | 'not_sealed'
   /** Enrolled, and nobody here has accepted it as a reader. */
   | 'not_accepted'
   | 'not_enrolled'
+
+/** How far a variable has come, or a secret that is sealed to the device. */
+export type SettingArrival =
+  /** It signed that its application got well with all that is set for it now. */
+  | 'confirmed'
+  /** It signed that its application did not get well with it, and has what was before. */
+  | 'failed'
+  /** It asked its server after it was set, and has not said yet how its application is. */
+  | 'asked_since'
+  /** It has not asked since it was set, and cannot have it. */
+  | 'not_seen_since'
   /** It speaks another protocol, and has no key to which anything could be sealed. */
   | 'without_key'
 
-export interface DeviceSecretArrival {
+export interface DeviceArrival<Arrival> {
   readonly deviceId: string
   readonly name: string | null
-  readonly arrival: SecretArrival
+  readonly arrival: Arrival
+  /** Why its application did not get well. */
+  readonly code?: string
 }
 
 type Told = Pick<SecretView, 'name' | 'deviceId' | 'version' | 'setAt'>
 
 /** What the server shows of its devices. */
-export interface SeenDevice {
-  readonly id: string
-  readonly name: string | null
-  readonly lastSeenAt: string | null
-}
+export type SeenDevice = Pick<
+  DeviceView,
+  'id' | 'name' | 'lastSeenAt' | 'configuration' | 'protocol'
+>
 
-/** The devices that the secret is for, each with how far it has come. */
+/**
+ * The devices that the secret is for, each with how far it has come. `newest` is the version of all
+ * that is set for the fleet: a secret may be sealed long after its own version was given.
+ */
 export function followSecret(
   secret: Told,
+  newest: number,
   { enrolled, notEnrolled }: Pick<JudgedFleet, 'enrolled' | 'notEnrolled'>,
   seen: readonly SeenDevice[],
-): DeviceSecretArrival[] {
+): DeviceArrival<SecretArrival>[] {
   const judged = new Map<string, SecretArrival | CheckedDevice>([
     ...notEnrolled.map(({ deviceId }) => [deviceId, 'not_enrolled'] as const),
     ...enrolled.map(
@@ -45,19 +59,49 @@ export function followSecret(
         [device.deviceId, standing === 'accepted' ? device : 'not_accepted'] as const,
     ),
   ])
-  return seen
-    .filter(({ id }) => secret.deviceId === null || secret.deviceId === id)
-    .map(({ id: deviceId, name, lastSeenAt }) => {
-      const known = judged.get(deviceId) ?? 'without_key'
-      if (typeof known === 'string') return { deviceId, name, arrival: known }
-      return { deviceId, name, arrival: arrivalAt(known, secret, lastSeenAt) }
-    })
+  return whomItIsFor(secret, seen).map((device) => {
+    const known = judged.get(device.id) ?? 'without_key'
+    const sealed = typeof known !== 'string' && isSealedTo(known, secret)
+    if (sealed) return settingArrival(secret, newest, device)
+    const arrival = typeof known === 'string' ? known : 'not_sealed'
+    return { deviceId: device.id, name: device.name, arrival }
+  })
 }
 
-function arrivalAt(device: CheckedDevice, secret: Told, lastSeenAt: string | null): SecretArrival {
-  if (!isSealedTo(device, secret)) return 'not_sealed'
+/** The devices that the variable is for, each with how far it has come. */
+export function followVariable(
+  variable: Pick<VariableView, 'deviceId' | 'version' | 'setAt'>,
+  seen: readonly SeenDevice[],
+): DeviceArrival<SettingArrival>[] {
+  return whomItIsFor(variable, seen).map((device) =>
+    device.protocol === 'agent'
+      ? settingArrival(variable, variable.version, device)
+      : { deviceId: device.id, name: device.name, arrival: 'without_key' },
+  )
+}
+
+function whomItIsFor(
+  { deviceId }: Pick<Told, 'deviceId'>,
+  seen: readonly SeenDevice[],
+): readonly SeenDevice[] {
+  return seen.filter(({ id }) => deviceId === null || deviceId === id)
+}
+
+/** `needed` is the version with which a device has it for certain. */
+function settingArrival(
+  { version, setAt }: Pick<Told, 'version' | 'setAt'>,
+  needed: number,
+  { id: deviceId, name, lastSeenAt, configuration }: SeenDevice,
+): DeviceArrival<SettingArrival> {
+  const { version: has = null, failed } = configuration ?? {}
+  const hadBefore = has === null || has < version
+  if (has !== null && has >= needed) return { deviceId, name, arrival: 'confirmed' }
+  if (failed !== undefined && failed.version >= version && hadBefore) {
+    return { deviceId, name, arrival: 'failed', code: failed.code }
+  }
   // Instants have one form, so that their order is that of their texts.
-  return lastSeenAt !== null && lastSeenAt > secret.setAt ? 'asked_since' : 'not_seen_since'
+  const hasAsked = lastSeenAt !== null && lastSeenAt > setAt
+  return { deviceId, name, arrival: hasAsked ? 'asked_since' : 'not_seen_since' }
 }
 
 /** Whether the server says that this very version is sealed to the device. */

@@ -14,6 +14,7 @@ import {
   withFleet,
   withReaders,
 } from './record.ts'
+import type { SeenDevice } from './arrivals.ts'
 import { followSecret } from './arrivals.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
 import { describeOthers } from './words.ts'
@@ -201,15 +202,17 @@ test('V8 attack: an older record brings back nobody who was ended, and one of an
 
 test('V8 how far a secret has come is told for each device, and what nobody can know is not told', () => {
   const secret = { name: 'TOKEN', deviceId: null, version: 7, setAt: monday }
+  const protocol = 'agent' as const
   const seal = (version: number, isOfFleet = true) => ({ name: 'TOKEN', isOfFleet, version })
   const arrivalOf = (
     seals: ReturnType<typeof seal>[],
     lastSeenAt: string | null,
     record = accept([one]),
+    configuration: SeenDevice['configuration'] = null,
   ) => {
     const devices = [{ ...enrolled(one), seals }]
-    const seen = [{ id: 'device_1', name: null, lastSeenAt }]
-    return followSecret(secret, judgeReaders(record, { ...web, devices }), seen)[0]?.arrival
+    const seen = [{ id: 'device_1', name: null, protocol, lastSeenAt, configuration }]
+    return followSecret(secret, 9, judgeReaders(record, { ...web, devices }), seen)[0]?.arrival
   }
   assert.equal(arrivalOf([seal(7)], tuesday), 'asked_since')
   // What asked in the same second may have asked before.
@@ -220,17 +223,29 @@ test('V8 how far a secret has come is told for each device, and what nobody can 
     assert.equal(arrivalOf(seals, tuesday), 'not_sealed')
   }
   assert.equal(arrivalOf([seal(7)], tuesday, nothing), 'not_accepted')
+  const failed = { version: 8, code: 'crash_loop' }
+  for (const [configuration, arrival] of [
+    [{ version: 9 }, 'confirmed'],
+    // It may have been sealed to the device after that.
+    [{ version: 8 }, 'asked_since'],
+    [{ version: 6, failed }, 'failed'],
+    [{ version: null, failed }, 'failed'],
+    [{ version: 5, failed: { ...failed, version: 6 } }, 'asked_since'],
+    [{ version: 7, failed }, 'asked_since'],
+  ] as const) {
+    assert.equal(arrivalOf([seal(7)], tuesday, accept([one]), configuration), arrival)
+  }
   const machines = [
-    { id: 'device_1', name: null, lastSeenAt: tuesday },
-    { id: 'device_2', name: 'omaha', lastSeenAt: tuesday },
+    { id: 'device_1', name: null, protocol, lastSeenAt: tuesday, configuration: null },
+    { id: 'device_2', name: 'omaha', protocol, lastSeenAt: tuesday, configuration: null },
   ]
   const judged = judgeReaders(nothing, { ...web, devices: [withoutEnrolment(one)] })
   assert.deepEqual(
-    followSecret(secret, judged, machines).map(({ arrival }) => arrival),
+    followSecret(secret, 9, judged, machines).map(({ arrival }) => arrival),
     ['not_enrolled', 'without_key'],
   )
   const own = { ...secret, deviceId: 'device_2' }
-  assert.equal(followSecret(own, judged, machines).length, 1)
+  assert.equal(followSecret(own, 9, judged, machines).length, 1)
 })
 
 const instants = fc.integer({ min: 0, max: 5 }).map((second) => `2026-06-01T08:00:0${second}Z`)

@@ -31,6 +31,8 @@ export interface RegisteredDevice {
   readConfiguration(): Promise<ReplyOf<typeof readOwnConfiguration>>
   /** The version that the device says it runs. */
   running: Running | null
+  /** Which variables and secrets the device says that its application has. */
+  configuration?: NonNullable<DeviceReport['configuration']>
   /** Asks once; an answer that names a release is remembered. */
   ask(): Promise<Assignment>
   /** Says that it is at work on what it was assigned last. */
@@ -129,6 +131,7 @@ function createDevice(
       metadata: {},
       timestampVerifiedAt: null,
       refusals: [],
+      ...(device.configuration === undefined ? {} : { configuration: device.configuration }),
       agentVersion: '0.1.0',
       platform: 'linux/amd64',
     }

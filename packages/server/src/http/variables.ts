@@ -4,9 +4,9 @@ import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const variableEndpoints: readonly Endpoint[] = [
-  read(listVariables, 'variable:read', async (app, { actor, params, query }) => ({
-    items: await configuration.listVariables(app.db.reader, actor, { ...params, ...query }),
-  })),
+  read(listVariables, 'variable:read', (app, { actor, params, query }) =>
+    configuration.listVariables(app.db.reader, actor, { ...params, ...query }),
+  ),
   audited(
     setVariable,
     { permission: 'variable:write', subject: (call) => call.params.fleet },

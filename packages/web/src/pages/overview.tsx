@@ -130,7 +130,7 @@ function DeviceTable(props: { readonly devices: readonly DeviceView[]; readonly 
 }
 
 function Running({ device }: { readonly device: DeviceView }) {
-  const { running, unsignedVersion, lastRefusal } = device
+  const { running, unsignedVersion, lastRefusal, configuration } = device
   return (
     <Group gap="xs">
       {running?.version ?? (unsignedVersion === null ? 'nothing yet' : unsignedVersion)}
@@ -138,6 +138,14 @@ function Running({ device }: { readonly device: DeviceView }) {
       {lastRefusal !== null && (
         <Badge color="red" title={lastRefusal.at}>
           refused: {lastRefusal.code}
+        </Badge>
+      )}
+      {configuration?.failed !== undefined && (
+        <Badge
+          color="red"
+          title={`Its application did not get well with version ${configuration.failed.version} of its variables and secrets, and has those of before.`}
+        >
+          values put back: {configuration.failed.code}
         </Badge>
       )}
     </Group>

@@ -199,9 +199,12 @@ export async function listVariables(
   tx: ReadTx,
   actor: Actor,
   asked: Asked,
-): Promise<VariableView[]> {
-  const rows = await db.listSettings(tx, await scopeOf(tx, actor, asked))
-  return rows.flatMap((row) => (row.value === null ? [] : [viewVariable(row)]))
+): Promise<{ version: number; items: VariableView[] }> {
+  const scope = await scopeOf(tx, actor, asked)
+  // The version is read before the settings: a device that has it has at least what is listed.
+  const { configVersion: version } = await findFleet(tx, actor, scope.fleet)
+  const rows = await db.listSettings(tx, scope)
+  return { version, items: rows.flatMap((row) => (row.value === null ? [] : [viewVariable(row)])) }
 }
 
 export async function listSecrets(
@@ -209,11 +212,12 @@ export async function listSecrets(
   actor: Actor,
   asked: Asked,
   now: Date,
-): Promise<{ nextVersion: number; items: SecretView[] }> {
+): Promise<{ version: number; nextVersion: number; items: SecretView[] }> {
   const scope = await scopeOf(tx, actor, asked)
   const fleet = await findFleet(tx, actor, scope.fleet)
   const rows = await db.listSettings(tx, scope)
   return {
+    version: fleet.configVersion,
     nextVersion: nextConfigVersion(fleet.configVersion, now),
     items: rows.flatMap((row) => (row.value === null ? [viewSecret(row)] : [])),
   }

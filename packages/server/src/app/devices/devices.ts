@@ -180,6 +180,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
         : ageSeconds(report.at, report.timestampVerifiedAt),
     clockOffsetSeconds: device.clockOffsetSeconds,
     identitySharedSince: instantOrNull(device.sharedSince),
+    configuration: report?.configuration ?? null,
     lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
   }
 }

@@ -73,19 +73,24 @@ export async function judgeReports(
 }
 
 /**
- * What the device refused and which metadata it has verified stays as it was signed, also where its
- * fetcher leaves something out.
+ * What the device refused, which metadata it has verified, and which variables and secrets it has
+ * stays as it was signed, also where its fetcher leaves something out.
  */
 function accept(
   { saidSequence }: Extract<Judgement, { kind: 'accepted' }>,
-  report: DeviceReport,
+  { configuration: _configuration, ...report }: DeviceReport,
   signed: DeviceReport | null,
 ): JudgedReport {
-  const { refusals = [], metadata = {} } = signed ?? {}
+  const { refusals = [], metadata = {}, configuration } = signed ?? {}
   return {
     kind: 'accepted',
     saidSequence,
-    report: { ...report, refusals, metadata },
+    report: {
+      ...report,
+      refusals,
+      metadata,
+      ...(configuration === undefined ? {} : { configuration }),
+    },
     // A report that is taken by its digest counts with its own number as the statement that
     // reported the failure.
     isRepeatable: !isToldFailure(report.update) || report.sequence === saidSequence,

@@ -445,15 +445,17 @@ test('D4 D8 attack: a fetcher that forges, repeats and replays failures without 
   await send({ report: say(1, 'failed') })
   await send(failed)
   await isSecondUnharmed()
-  await send(await sign(say(2, 'downloading', [refusal])))
+  const configuration = { version: 3 }
+  await send(await sign({ ...say(2, 'downloading', [refusal]), configuration }))
   await send({ report: say(2, 'failed', [refusal]) })
   await isSecondUnharmed()
   await assert.rejects(send(failed), refused('report_sequence_reused'))
   await isSecondUnharmed()
   // It leaves out what the device refused, and makes something up.
-  await send({ report: say(2, 'downloading') })
+  await send({ report: { ...say(2, 'downloading'), configuration: { version: 9 } } })
   const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
   assert.deepEqual(view.lastRefusal, refusal)
+  assert.deepEqual(view.configuration, configuration)
   assert.equal(view.update?.state, 'downloading')
   const forged = { ...refusal, code: 'rollback' }
   await assert.rejects(send({ report: say(2, 'downloading', [refusal, forged]) }), missing)
