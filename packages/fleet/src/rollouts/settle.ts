@@ -7,7 +7,7 @@
 import { alreadyThere } from './already-there.ts'
 import type { Answer } from './decision.ts'
 import { chooseNext } from './decision.ts'
-import { recordGrant } from './grants.ts'
+import { recordOffer } from './offers.ts'
 import { judgeFailures } from './failures.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { updateIn } from './rollout-time.ts'
@@ -80,7 +80,7 @@ export function settleRollouts(situation: Situation, batch: readonly CheckInFact
         const after = supersedeUpdate(overtakes, overtaken, 'overtaken', now)
         if (after !== null) facts = move(facts, overtaken, after)
       }
-      const granted = recordGrant(from, facts, wave, now)
+      const granted = recordOffer(from, facts, wave, now)
       replace(granted.rollout)
       facts = record(facts, from, granted.update)
       const { attempt, rolloutId } = granted.update

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { alreadyThere } from './already-there.ts'
-import { recordGrant } from './grants.ts'
+import { recordOffer } from './offers.ts'
 import {
   factsOf,
   gate,
@@ -159,7 +159,7 @@ test('D4 a next attempt takes an accepted failure back, and its new failure is a
   )
   const failed = updateOf({ state: 'failed', endedAt: startAt })
   const facts = factsOf({ updates: [failed] })
-  const { rollout: retried, update } = recordGrant(accepted, facts, 0, now)
+  const { rollout: retried, update } = recordOffer(accepted, facts, 0, now)
   assert.deepEqual([update.attempt, update.state], [2, 'offered'])
   const [wave] = retried.waves
   assert.deepEqual([wave!.offeredCount, wave!.inFlightCount], [1, 1])

@@ -5,7 +5,7 @@ import { rolloutTime, updateIn } from './rollout-time.ts'
 import { moveCounters } from './updates.ts'
 
 /** The next attempt, and the rollout with its counters, period and rate as they are then. */
-export function recordGrant(
+export function recordOffer(
   rollout: Rollout,
   facts: CheckInFacts,
   wave: number,
