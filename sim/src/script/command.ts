@@ -2,7 +2,7 @@
 import { minuteMs } from '@seaworthy/std/time'
 import type { Attacker } from '../world/attacker.ts'
 import type { SimDevice } from '../world/device.ts'
-import type { CutMode } from '../world/disk-tree.ts'
+import type { CutMode } from '../world/power-cut.ts'
 import type { Witness } from '../world/invariants.ts'
 import type { World } from '../world/world.ts'
 import type { Arguments } from './parse-script.ts'

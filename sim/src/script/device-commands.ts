@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import type { SimDevice } from '../world/device.ts'
 import { stateDir } from '../world/device.ts'
-import type { CutMode } from '../world/disk-tree.ts'
+import type { CutMode } from '../world/power-cut.ts'
 import type { Fault } from '../world/network.ts'
 import { originOfMirror, serverOrigin } from '../world/world.ts'
 import type { World } from '../world/world.ts'

@@ -7,16 +7,10 @@
  */
 import type { Disk, DiskEntry, DiskReader, DiskWriter, TreeWriter } from '@seaworthy/agent/testing'
 import { DiskError } from '@seaworthy/agent/testing'
-import type { CutMode, FileNode, FolderNode, NameChange, Node } from './disk-tree.ts'
-import {
-  applyChange,
-  contentOf,
-  imageAfterCut,
-  joinPath,
-  makeFileDurable,
-  newFile,
-  walk,
-} from './disk-tree.ts'
+import type { FileNode, FolderNode, NameChange, Node } from './disk-tree.ts'
+import { applyChange, contentOf, joinPath, makeFileDurable, newFile, walk } from './disk-tree.ts'
+import type { CutMode } from './power-cut.ts'
+import { imageAfterCut } from './power-cut.ts'
 
 /** A file as it lies there, for comparing and for damaging. */
 export interface FileView {
