@@ -20,7 +20,7 @@ import {
   provisioningKeyId,
   withoutProvisioningKey,
 } from '../config.ts'
-import { askForToken } from './session.ts'
+import { askForToken } from './check-in-session.ts'
 import { FetchError } from '../refusals.ts'
 import { openDeviceKey, signRegistration } from '../state/device-key.ts'
 import type { DeviceState } from '../state/device-state.ts'

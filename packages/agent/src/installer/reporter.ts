@@ -5,7 +5,7 @@ import { buildReport, sequenceBeyond } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, currentVerifiedAt, reportFacts } from './context.ts'
 import { createMembership } from './membership.ts'
-import { callCheckIn } from './session.ts'
+import { callCheckIn } from './check-in-session.ts'
 
 export interface Reporter {
   /**
