@@ -28,7 +28,7 @@ export type ExitName =
 type Ending = readonly [exit: ExitName, wayOut?: string]
 type WithWayOut = readonly [exit: ExitName, wayOut: string]
 
-const signInAgain =
+export const signInAgain =
   'Run `seaworthy login URL --pin …` and sign in with a browser, or ask an administrator for a token: `--token …`.'
 const whoMay = 'See `seaworthy whoami` for the role of this token.'
 const otherContent =

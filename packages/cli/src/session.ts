@@ -2,8 +2,6 @@
  * One command's contact with one server: paired transport, typed client, and the audit log compared
  * before anything is believed.
  */
-import { join } from 'node:path'
-import { utf8Decode } from '@seaworthy/std/bytes'
 import { LogError } from '@seaworthy/trust/tlog'
 import type { Transport } from '@seaworthy/std/http'
 import type { ApiClient } from '@seaworthy/api/client'
@@ -15,7 +13,7 @@ import type { PairedServer } from './state/config.ts'
 import { chooseServer, configFolder, readConfig, serverFolder } from './state/config.ts'
 import type { LogCheck, LogSettings } from './state/audit-log.ts'
 import { checkLog } from './state/audit-log.ts'
-import { readIfThere } from './state/files.ts'
+import { readToken } from './state/token.ts'
 
 export interface Session {
   name: string
@@ -47,8 +45,6 @@ export interface SessionOptions {
    */
   mayLackLog?: boolean
 }
-
-const tokenBytesMax = 4096
 
 /**
  * Opens the server chosen by `--server`, compares its audit log with the checkpoint remembered, and
@@ -147,22 +143,6 @@ export function logSettings(
   }
 }
 
-/** The path of the token of a server. */
-export function tokenPath(folder: string): string {
-  return join(folder, 'token')
-}
-
-async function readToken(folder: string, name: string): Promise<string> {
-  const bytes = await readIfThere(tokenPath(folder), tokenBytesMax)
-  const token = bytes === undefined ? '' : utf8Decode(bytes).trim()
-  if (!/^[\x21-\x7e]{1,4096}$/.test(token)) {
-    throw new CliError('notAllowed', `no token for ${name}`, {
-      wayOut: 'Ask an administrator for one and run `seaworthy login URL --pin … --token …`.',
-    })
-  }
-  return token
-}
-
 interface Page<T> {
   items: T[]
   next: string | null
@@ -170,10 +150,16 @@ interface Page<T> {
 
 const pageSize = 500
 
-/** All items of a paged list, at most `itemsMax`. */
+/** The most items that a command holds at once. */
+const heldItemsMax = 1_000_000
+
+/**
+ * All items of a paged list, or at least the first `wanted`. Throws `CliError` where a list has more
+ * than a command holds, so that none is taken for whole that was cut.
+ */
 export async function collectPages<T>(
   fetchPage: (query: { limit: number; after?: string }) => Promise<Page<T>>,
-  itemsMax = 1_000_000,
+  wanted = Number.POSITIVE_INFINITY,
 ): Promise<T[]> {
   const items: T[] = []
   let after: string | undefined
@@ -183,6 +169,11 @@ export async function collectPages<T>(
     if (page.next !== null && page.next === after)
       throw new CliError('failed', 'the list does not end', { wayOut: doNotTrust })
     after = page.next ?? undefined
-  } while (after !== undefined && items.length < itemsMax)
+    if (after !== undefined && items.length > heldItemsMax) {
+      throw new CliError('failed', `the list has more than ${heldItemsMax} entries`, {
+        wayOut: 'Narrow it with the options of the command, or read the HTTP API page by page.',
+      })
+    }
+  } while (after !== undefined && items.length < wanted)
   return items
 }

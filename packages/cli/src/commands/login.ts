@@ -14,7 +14,8 @@ import { rolesOfTokens } from '../output/roles.ts'
 import type { WantedToken } from '../pairing.ts'
 import { pair } from '../pairing.ts'
 import type { CliPorts } from '../ports.ts'
-import { logSettings, tokenPath, warnOfLog, withSession } from '../session.ts'
+import { logSettings, warnOfLog, withSession } from '../session.ts'
+import { storeToken } from '../state/token.ts'
 import { checkLog } from '../state/audit-log.ts'
 import type { PairedServer } from '../state/config.ts'
 import {
@@ -25,7 +26,7 @@ import {
   serverFolder,
   writeConfig,
 } from '../state/config.ts'
-import { makePrivateFolder, writeDurably } from '../state/files.ts'
+import { makePrivateFolder } from '../state/files.ts'
 import { anchorRoot, parseRootOption } from '../trust/anchor.ts'
 
 export function addLoginCommands(program: Command, ports: CliPorts): void {
@@ -120,7 +121,7 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     }
     const anchored = await anchorRoot({ context, server, folder, transport, expected: rootDigest })
     const paired = anchored === undefined ? server : { ...server, rootDigest: anchored }
-    await writeDurably(tokenPath(folder), `${token}\n`, { random: ports.random })
+    await storeToken(folder, token, ports)
     await writeConfig(
       base,
       { current: name, servers: { ...config.servers, [name]: paired } },

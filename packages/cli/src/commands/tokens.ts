@@ -12,8 +12,9 @@ import { formatAgo } from '../output/format.ts'
 import { collect, collectRoles, durationWithDefault, roleOption } from '../options.ts'
 import { describeRoles, rolesOfTokens } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, tokenPath, withSession } from '../session.ts'
-import { readFileOrInput, writeDurably } from '../state/files.ts'
+import { collectPages, withSession } from '../session.ts'
+import { storeToken } from '../state/token.ts'
+import { readFileOrInput } from '../state/files.ts'
 
 export function addTokenCommands(program: Command, ports: CliPorts): void {
   const token = program.command('token').description('API tokens of people and service accounts')
@@ -129,7 +130,7 @@ function describeLimits({ products, fleets, networks }: TokenView): string {
 async function refresh(context: Context): Promise<void> {
   await withSession(context, async ({ client, folder }) => {
     const made = await client.call(refreshToken, {})
-    await writeDurably(tokenPath(folder), `${made.token}\n`, { random: context.ports.random })
+    await storeToken(folder, made.token, context.ports)
     context.show(made.view, () => [
       `The token is new and valid until ${made.view.expiresAt}; the old one has ended.`,
     ])
