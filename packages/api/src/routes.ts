@@ -3,6 +3,7 @@ import * as approvals from './approvals.ts'
 import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
+import * as provisioningKeys from './provisioning-keys.ts'
 import * as grants from './grants.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as identityProviders from './identity-providers.ts'
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
   products,
   releases,
   fleets,
+  provisioningKeys,
   rebootLocks,
   omaha,
   devices,

@@ -154,8 +154,8 @@ const pageSize = 500
 const heldItemsMax = 1_000_000
 
 /**
- * All items of a paged list, or at least the first `wanted`. Throws `CliError` where a list has more
- * than a command holds, so that none is taken for whole that was cut.
+ * All items of a paged list, or at least the first `wanted`. Throws `CliError` where a list has
+ * more than a command holds, so that none is taken for whole that was cut.
  */
 export async function collectPages<T>(
   fetchPage: (query: { limit: number; after?: string }) => Promise<Page<T>>,

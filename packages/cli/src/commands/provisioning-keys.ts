@@ -1,13 +1,14 @@
 /** `seaworthy provisioning-key …`: keys with which devices join a fleet. */
 import { lstat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
+import type { FleetView } from '@seaworthy/api/fleets'
+import type { ProvisioningKeyView } from '@seaworthy/api/provisioning-keys'
+import { showFleet } from '@seaworthy/api/fleets'
 import {
   createProvisioningKey,
   listProvisioningKeys,
   revokeProvisioningKey,
-  showFleet,
-} from '@seaworthy/api/fleets'
+} from '@seaworthy/api/provisioning-keys'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { signProvisioningKey } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'

@@ -19,6 +19,7 @@ import { createDispatcher } from './dispatch.ts'
 import type { Endpoint, RawHandler } from './endpoint.ts'
 import { createFleetLockHandler } from './fleetlock.ts'
 import { fleetEndpoints } from './fleets.ts'
+import { provisioningKeyEndpoints } from './provisioning-keys.ts'
 import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { identityProviderEndpoints } from './identity-providers.ts'
 import { grantEndpoints } from './grants.ts'
@@ -74,6 +75,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...productEndpoints,
     ...releaseEndpoints,
     ...fleetEndpoints,
+    ...provisioningKeyEndpoints,
     ...rebootLockEndpoints,
     ...omahaAppEndpoints,
     ...deviceEndpoints,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { createProvisioningKey } from '@seaworthy/api/fleets'
+import { createProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import {
   createInvitation,
   listInvitations,

@@ -22,12 +22,8 @@ import {
   setDevice,
   showDevice,
 } from '@seaworthy/api/devices'
-import {
-  createFleet,
-  listProvisioningKeys,
-  revokeProvisioningKey,
-  setFleet,
-} from '@seaworthy/api/fleets'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import { listSecrets, sealSecret, setSecret } from '@seaworthy/api/secrets'
 import { setVariable } from '@seaworthy/api/variables'
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'

@@ -1,10 +1,9 @@
-/** Fleets and their provisioning keys. */
+/** Fleets and their policies. */
 import { isDeepStrictEqual } from 'node:util'
-import type { FleetView, ProvisioningKeyView } from '@seaworthy/api/fleets'
+import type { FleetView } from '@seaworthy/api/fleets'
 import type { FleetPolicy, FleetRefusal, RebootPolicy } from '@seaworthy/fleet/fleets'
 import { pollSecondsDefault } from '@seaworthy/fleet/fleets'
 import { checkRebootPolicy } from '@seaworthy/fleet/rollouts'
-import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { channelRole } from '@seaworthy/trust/tuf'
@@ -13,21 +12,14 @@ import * as db from '../../db/fleets.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../../db/fleets.ts'
 import { notifyStoppedDevices } from '../../db/identity-traces.ts'
-import * as keys from '../../db/provisioning-keys.ts'
-import type { ProvisioningKeyRow } from '../../db/provisioning-keys.ts'
-import {
-  getProvisioningKey,
-  insertProvisioningKey,
-  revokeProvisioningKey,
-} from '../../db/provisioning-keys.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, requireFleet, createCredential } from '../access/index.ts'
-import type { App, Ports, TrustState } from '../app.ts'
+import { grantOf, requireFleet } from '../access/index.ts'
+import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { requireTrust } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
-import { listById, readPage, viewPage } from '../views.ts'
+import { readPage, viewPage } from '../views.ts'
 
 export interface FleetChange {
   readonly pollSeconds?: number | undefined
@@ -167,45 +159,6 @@ function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): Flee
   return row
 }
 
-export async function createProvisioningKey(
-  tx: WriteTx,
-  { random }: Pick<Ports, 'random'>,
-  actor: Current,
-  wanted: { fleet: string; uses: number; lifetimeMs: number },
-  now: Date,
-): Promise<{ row: ProvisioningKeyRow; key: string }> {
-  const fleet = await findFleet(tx, actor, wanted.fleet)
-  const id = newId('provisioning', now, random)
-  const credential = createCredential('provisioning', id, random)
-  const row: ProvisioningKeyRow = {
-    id,
-    fleet: fleet.name,
-    secretSha256: credential.secretSha256,
-    usesLeft: wanted.uses,
-    expiresAt: new Date(now.getTime() + wanted.lifetimeMs),
-    createdAt: now,
-    createdBy: actor.id,
-    revokedAt: null,
-  }
-  await insertProvisioningKey(tx, row)
-  return { row, key: credential.text }
-}
-
-/** Throws `provisioning_key_not_found`, `out_of_scope`. */
-export async function endProvisioningKey(
-  tx: WriteTx,
-  actor: Current,
-  id: string,
-  now: Date,
-): Promise<void> {
-  const row = await getProvisioningKey(tx, id)
-  const refusal = () =>
-    new Refusal<FleetRefusal>('provisioning_key_not_found', 'no such key, or it was revoked before')
-  if (row === undefined) throw refusal()
-  await findFleet(tx, actor, row.fleet)
-  if (!(await revokeProvisioningKey(tx, id, now))) throw refusal()
-}
-
 export function viewFleet(row: FleetRow, devicesCount: number): FleetView {
   return {
     name: row.name,
@@ -220,17 +173,6 @@ export function viewFleet(row: FleetRow, devicesCount: number): FleetView {
     reboot: structuredClone(row.reboot) as FleetView['reboot'],
     devicesCount,
     createdAt: formatInstant(row.createdAt),
-  }
-}
-
-export function viewProvisioningKey(row: ProvisioningKeyRow): ProvisioningKeyView {
-  return {
-    id: row.id,
-    fleet: row.fleet,
-    usesLeft: row.usesLeft,
-    expiresAt: formatInstant(row.expiresAt),
-    createdAt: formatInstant(row.createdAt),
-    createdBy: row.createdBy,
   }
 }
 
@@ -251,22 +193,4 @@ export async function listFleets(
     (row) => row.name,
   )
   return viewPage(page, (row) => viewFleet(row, row.devicesCount))
-}
-
-/**
- * Lists the keys of a fleet that can still register devices. Throws `fleet_not_found`,
- * `out_of_scope`.
- */
-export async function listProvisioningKeys(
-  tx: ReadTx,
-  actor: Actor,
-  query: PageQuery & { readonly fleet: string },
-  now: Date,
-): Promise<Page<ProvisioningKeyView>> {
-  const { name } = await findFleet(tx, actor, query.fleet)
-  return listById(
-    query,
-    (part) => keys.listProvisioningKeys(tx, { ...part, fleet: name, now }),
-    viewProvisioningKey,
-  )
 }

@@ -7,15 +7,17 @@ export { nextConfigVersion } from './config-versions.ts'
 export { createFleetTable, policyOf } from './fleet-table.ts'
 export {
   createFleet,
-  createProvisioningKey,
-  endProvisioningKey,
   findFleet,
   fleetEffect,
   listFleets,
-  listProvisioningKeys,
   setFleet,
   showFleet,
   viewFleet,
-  viewProvisioningKey,
 } from './fleets.ts'
+export {
+  createProvisioningKey,
+  endProvisioningKey,
+  listProvisioningKeys,
+  viewProvisioningKey,
+} from './provisioning-keys.ts'
 export { tellMovedDevice } from './moved-devices.ts'

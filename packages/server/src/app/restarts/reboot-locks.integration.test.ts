@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { createForeignDevice, rotateForeignDevice } from '@seaworthy/api/foreign-devices'
-import { createFleet, createProvisioningKey, setFleet } from '@seaworthy/api/fleets'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { createProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import { listDevices, removeDevice, setDevice } from '@seaworthy/api/devices'
 import { ProblemError } from '@seaworthy/api/problems'
 import {
