@@ -57,6 +57,7 @@ export type PersonRefusal =
   | 'passkey_known'
   | 'passkey_not_found'
   | 'passkey_last'
+  | 'passkeys_too_many'
   | 'first_owner_code_wrong'
   | 'owner_exists'
   | 'owner_last'

@@ -32,13 +32,19 @@ export async function findPasskey(
   return row
 }
 
-/**
- * Lists those of a person: at most one for each change of their account that its allowance lets
- * through (`account-changes.ts`).
- */
+/** Lists those of a person: at most as many as one may have (`app/people/passkeys.ts`). */
 export async function listPasskeys({ sql }: ReadTx, personId: string): Promise<PasskeyRow[]> {
   return sql<PasskeyRow[]>`
     select ${columns(sql)} from passkeys where person_id = ${personId} order by id`
+}
+
+/**
+ * Lists those of a person, at most as many as one may have; nobody else adds one before the
+ * transaction ends.
+ */
+export async function lockPasskeys({ sql }: WriteTx, personId: string): Promise<PasskeyRow[]> {
+  await sql`select from people where id = ${personId} for update`
+  return listPasskeys({ sql }, personId)
 }
 
 /** Answers false when there is a passkey of that credential id. */

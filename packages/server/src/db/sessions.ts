@@ -91,6 +91,23 @@ export async function insertSession(
       ${session.factor}, ${session.address}, ${session.userAgent})`
 }
 
+/**
+ * Lets sessions of the person expire now, those first that were used longest ago, until as many are
+ * left as may be. A session that is in use at this very moment is passed over, as is the new one.
+ */
+export async function expireSessionsBeyond(
+  { sql }: WriteTx,
+  { id, personId }: Pick<SessionRow, 'id' | 'personId'>,
+  kept: number,
+  now: Date,
+): Promise<void> {
+  await sql`
+    update sessions set expires_at = ${now} where id in (
+      select id from sessions
+      where person_id = ${personId} and id <> ${id} and ended_at is null and expires_at > ${now}
+      order by last_used_at desc, id desc offset ${kept - 1} for update skip locked)`
+}
+
 export async function touchSession({ sql }: WriteTx, id: string, now: Date): Promise<void> {
   await sql`update sessions set last_used_at = ${now} where id = ${id}`
 }

@@ -199,6 +199,44 @@ test('A1 a passkey of either algorithm, added and named by its person, opens the
   )
 })
 
+test('A1 A9 attack: somebody fills a person’s account with passkeys and sessions: there are only so many', async () => {
+  const { browser, id } = await join('viewer')
+  const other = browse({ authenticator: browser.authenticator })
+  await other.signIn()
+  const create = (options: Parameters<typeof browser.authenticator.create>[0]) =>
+    createAuthenticator(browser.origin, 'es256').create(options)
+  const add = async (name: string) => {
+    const passkey = create(await browser.api.call(askPasskey, {}))
+    return browser.api.call(addPasskey, { body: { name, passkey } })
+  }
+  for (let count = 1; count < 19; count += 1) await add(`Key ${count}`)
+  const passkey = create(await other.api.call(askPasskey, {}))
+  const last = await add('The last one')
+  await assert.rejects(add('One more'), refused('passkeys_too_many'))
+  const body = { name: 'One more', passkey }
+  await assert.rejects(other.api.call(addPasskey, { body }), refused('passkeys_too_many'))
+  await browser.api.call(removePasskey, { params: { passkeyId: last.id } })
+  await add('Instead')
+
+  const sessionOf = (n: number) => `session_${String(n).padStart(26, '0')}`
+  const db = server.openDatabase()
+  await db.write(
+    ({ sql }) => sql`
+      insert into sessions (id, person_id, secret_sha256, created_at, last_used_at, expires_at,
+        factor, address, user_agent)
+      select 'session_' || lpad(n::text, 26, '0'), ${id}, '', now(),
+        now() - interval '1 h' - n * interval '1 s', now() + interval '1 day', 'passkey', '', ''
+      from generate_series(1, 70) n`,
+  )
+  await db.close()
+  await browse({ authenticator: browser.authenticator }).signIn()
+  const { items } = await browser.api.call(listSessions, { query: { limit: 1000 } })
+  const own = items.filter(({ personId }) => personId === id)
+  assert.equal(own.length, 50)
+  assert.ok(own.some((one) => one.id === sessionOf(1)))
+  assert.ok(!own.some((one) => one.id === sessionOf(70)), 'the ones unused for longest have ended')
+})
+
 test('A1 attack: an answer to a challenge is used a second time', async () => {
   const browser = browse({ authenticator: owner.authenticator })
   const asked = await browser.api.call(askSignIn, {})

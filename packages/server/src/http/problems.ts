@@ -228,6 +228,7 @@ const personTable = {
   passkey_known: no(409, 'The passkey is registered already'),
   passkey_not_found: no(404, 'No such passkey'),
   passkey_last: no(409, 'The last way to sign in stays'),
+  passkeys_too_many: no(409, 'No more passkeys'),
   first_owner_code_wrong: no(403, 'The link is not the newest one'),
   owner_exists: no(409, 'There is an owner'),
   owner_last: no(409, 'The last owner stays'),

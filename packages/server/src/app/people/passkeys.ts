@@ -20,6 +20,9 @@ import type { Asked } from './sessions.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
 
+/** More than anybody has devices; each is tried and shown at every sign-in and confirmation. */
+const passkeysMax = 20
+
 const doorOf = ({ session }: PersonActor) => ({ purpose: 'passkey', about: session.id }) as const
 
 export async function askPasskey(
@@ -29,6 +32,7 @@ export async function askPasskey(
   now: Date,
 ): Promise<Asked<CreationOptions>> {
   requireOwnFactor(actor, 'no passkey is added')
+  requireRoomForPasskey(await db.listPasskeys(app.db.reader, actor.id))
   return askNewPasskey(app, doorOf(actor), actor.person, site, now)
 }
 
@@ -40,7 +44,7 @@ export function judgePasskey(
   return judgeNewPasskey(app, doorOf(actor), answer)
 }
 
-/** Throws `challenge_used`, `passkey_known`, `passkey_needed`. */
+/** Throws `challenge_used`, `passkey_known`, `passkey_needed`, `passkeys_too_many`. */
 export async function addPasskey(
   tx: WriteTx,
   app: Pick<App, 'random'>,
@@ -49,7 +53,17 @@ export async function addPasskey(
   name: string,
 ): Promise<PasskeyRow> {
   requireOwnFactor(actor, 'no passkey is added')
+  requireRoomForPasskey(await db.lockPasskeys(tx, actor.id))
   return storePasskey(tx, app, judged, name, await tx.now())
+}
+
+/** Throws `passkeys_too_many`. */
+function requireRoomForPasskey(rows: readonly PasskeyRow[]): void {
+  if (rows.length < passkeysMax) return
+  throw new Refusal<PersonRefusal>(
+    'passkeys_too_many',
+    `you have ${rows.length} passkeys: remove one that you do not use first`,
+  )
 }
 
 export async function listPasskeys(tx: ReadTx, actor: PersonActor): Promise<PasskeyView[]> {

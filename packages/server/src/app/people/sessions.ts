@@ -38,6 +38,9 @@ import { requireCovers, viewPerson } from './people.ts'
 import { verifyProof } from './proofs.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 
+/** A person's open sessions; the one that was used longest ago ends before there are more. */
+const sessionsMax = 50
+
 /** Where a session was begun, for the person who looks through their sessions. */
 export interface Visit {
   readonly address: string
@@ -151,6 +154,7 @@ export async function openSession(
     ...{ factor, address, userAgent },
   }
   await db.insertSession(tx, session, new Date(now.getTime() - sessionLimits.lifetimeMs))
+  await db.expireSessionsBeyond(tx, session, sessionsMax, now)
   await noteSignIn(tx, personId, now)
   const person = (await getPerson(tx, personId))!
   return { actor: { kind: 'person', id: personId, person, session }, secret: credential.text }
