@@ -24,12 +24,22 @@ export async function getMetadata(
 
 /**
  * The newest version of every role, and every version of the root, oldest first. At most one for
- * each role, and one for each root that holders have signed.
+ * each role, and one for each root that holders have signed. It goes from role to role in the
+ * index, so that it reads no older version, however many there are.
  */
 export async function listCurrentMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
   return sql<MetadataRow[]>`
-    select role, version, bytes, published_at as "publishedAt" from tuf_metadata m
-    where role = 'root' or version = (select max(version) from tuf_metadata n where n.role = m.role)
+    with recursive names as (
+      select min(role) as role from tuf_metadata
+      union all
+      select (select min(t.role) from tuf_metadata t where t.role > n.role)
+      from names n where n.role is not null
+    )
+    select newest.* from names cross join lateral (
+      select role, version, bytes, published_at as "publishedAt" from tuf_metadata m
+      where m.role = names.role order by version desc
+      limit case when names.role = 'root' then null else 1 end
+    ) newest
     order by role, version`
 }
 

@@ -3,20 +3,27 @@
  * keep anybody from it.
  */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { applyProposal, createProposal, listProposals } from '@seaworthy/api/proposals'
 import { createToken } from '@seaworthy/api/tokens'
 import { createOnlineKey, showOnlineKeys, showTrustStatus } from '@seaworthy/api/trust'
 import { readBody } from '@seaworthy/std/http'
+import { systemRandom } from '@seaworthy/std/random'
+import { TrustError } from '@seaworthy/std/refusal'
 import { ManualClock, systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { keyId } from '@seaworthy/trust/keys'
 import type { TufClient } from '@seaworthy/trust/tuf'
 import { createTrustState, openTufClient } from '@seaworthy/trust/tuf'
 import { memoryStateStore } from '@seaworthy/trust/testing'
+import { loadMasterKey } from '../../config/secrets.ts'
+import { listCurrentMetadata } from '../../db/metadata.ts'
 import { getProposal } from '../../db/proposals.ts'
 import { listSecretVersions } from '../../db/secrets.ts'
+import type { TrustState } from '../app.ts'
+import { loadTrustState } from './trust-plane.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
   carryOut,
@@ -86,6 +93,79 @@ for (const role of ['snapshot', 'timestamp'] as const) {
     await device.refresh()
   })
 }
+
+test('T10 A9 attack: many roots and old versions make each publication slower', async (t) => {
+  const db = server.openDatabase()
+  const verify = t.mock.method(crypto.subtle, 'verify')
+  const countOf = async (work: () => Promise<unknown>) => {
+    const before = verify.mock.callCount()
+    await work()
+    return verify.mock.callCount() - before
+  }
+  try {
+    const masterKey = await loadMasterKey(join(server.dataDir, 'master.key'), systemRandom, false)
+    const load = (known?: TrustState) =>
+      db.readSnapshot((tx) => loadTrustState(tx, masterKey, known))
+    const known = (await load())!
+    assert.ok(known.roots.length > 1)
+    const first = await countOf(() => load())
+    const again = await countOf(() => load(known))
+    assert.ok(again < first, `${again} of ${first} signatures are verified again`)
+    for (let more = 1; more <= 2; more += 1) {
+      const online = await client.api.call(createOnlineKey, { params: { role: 'timestamp' } })
+      const authority = { keys: online.timestamp, threshold: 1 }
+      await carryOut(client, { kind: 'rotate', role: 'timestamp', authority }, signers)
+    }
+    const grown = (await load(known))!
+    assert.equal(grown.roots.length, known.roots.length + 2)
+    assert.equal(await countOf(() => load(grown)), again)
+    assert.ok((await countOf(() => load())) > first)
+    // Known roots that are not those of the database vouch for nothing.
+    await assert.rejects(
+      db.write(async (tx) => {
+        await tx.sql`update tuf_metadata set bytes = bytes || ' ' where role = 'root' and version = 2`
+        await loadTrustState(tx, masterKey, grown)
+      }),
+      TrustError,
+    )
+    await assert.rejects(
+      db.write(async (tx) => {
+        await tx.sql`delete from tuf_metadata where role = 'root' and version > 1`
+        await loadTrustState(tx, masterKey, grown)
+      }),
+      TrustError,
+    )
+    // What was read of the table by the look-up, with 3,000 old versions and without them.
+    const readOf = async (older: number) => {
+      let read = -1
+      const undo = new Error('undone')
+      await assert.rejects(
+        db.write(async (tx) => {
+          await tx.sql`
+            insert into tuf_metadata (role, version, bytes, published_at)
+            select 'timestamp', 1000000 + n, '', now() from generate_series(1, ${older}::int) n`
+          await tx.sql`analyze tuf_metadata`
+          const counted = async () => {
+            const [row] = await tx.sql<[{ count: number }]>`
+              select (seq_tup_read + coalesce(idx_tup_fetch, 0))::int as count
+              from pg_stat_xact_user_tables where relname = 'tuf_metadata'`
+            return row.count
+          }
+          const before = await counted()
+          await listCurrentMetadata(tx)
+          read = (await counted()) - before
+          throw undo
+        }),
+        undo,
+      )
+      return read
+    }
+    const [few, many] = [await readOf(1), await readOf(3000)]
+    assert.ok(many < few + 100, `${many} rows are read where ${few} were before`)
+  } finally {
+    await db.close()
+  }
+})
 
 test('T6 a root that names an online key which the server does not have is refused', async () => {
   const strangers = { keys: [signers[0]!.key], threshold: 1 }

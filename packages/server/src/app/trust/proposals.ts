@@ -78,7 +78,7 @@ export async function submitProposal(
     throw new Refusal<ProposalRefusal>('proposal_malformed', 'the id is not of the form proposal_…')
   }
   requireReachToChange(actor, proposal)
-  const current = currentOf(await loadTrustState(tx, app.masterKey))
+  const current = currentOf(await loadTrustState(tx, app.masterKey, app.trust.state()))
   if (!isSameMetadata(current, ahead.current)) await refuseProblems(proposal, current, now)
   await checkOnlineKeys(app, tx, proposal)
   await checkContent(app, proposal, current, { known: ahead.content })
@@ -170,7 +170,7 @@ export function exportProposal(
  * throws.
  */
 export async function addSignatures(
-  app: Pick<App, 'masterKey'>,
+  app: Pick<App, 'masterKey' | 'trust'>,
   tx: WriteTx,
   actor: Current,
   id: string,
@@ -178,7 +178,7 @@ export async function addSignatures(
 ): Promise<StoredProposal & { signedBy: string[] }> {
   const stored = await lockOpen(tx, actor, id)
   const parsed = parseSignatureFile(utf8Encode(JSON.stringify(file)))
-  const current = currentOf(await loadTrustState(tx, app.masterKey))
+  const current = currentOf(await loadTrustState(tx, app.masterKey, app.trust.state()))
   const proposal = await mergeSignatures(stored.proposal, parsed, current)
   const document = formatProposal(proposal)
   await setProposalDocument(tx, id, document)
@@ -204,7 +204,7 @@ export async function applyProposal(
   await lockPublication(tx)
   const stored = await lockOpen(tx, actor, id)
   const now = await tx.now()
-  const state = await loadTrustState(tx, app.masterKey)
+  const state = await loadTrustState(tx, app.masterKey, app.trust.state())
   const current = currentOf(state)
   const isAsPrepared =
     isSameMetadata(current, ahead.current) && equalBytes(stored.row.document, ahead.document)
@@ -239,7 +239,7 @@ export async function rejectProposal(
  * it.
  */
 async function sealAnchor(
-  app: Pick<App, 'masterKey'>,
+  app: Pick<App, 'masterKey' | 'trust'>,
   tx: WriteTx,
   files: readonly PreparedFile[],
   now: Date,
@@ -255,7 +255,7 @@ async function sealAnchor(
  * ours could follow it.
  */
 async function checkOnlineKeys(
-  app: Pick<App, 'masterKey'>,
+  app: Pick<App, 'masterKey' | 'trust'>,
   tx: ReadTx,
   proposal: Proposal,
 ): Promise<void> {

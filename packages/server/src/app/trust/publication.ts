@@ -16,7 +16,7 @@ import type { MasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../../db/metadata.ts'
-import type { App, TrustState } from '../app.ts'
+import type { App, TrustPlane, TrustState } from '../app.ts'
 import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
 import { renewalDue } from './renewals.ts'
 import type { OnlineTimes } from './renewals.ts'
@@ -24,6 +24,7 @@ import { loadTrustState, sha256Hex } from './trust-plane.ts'
 
 export interface PublicationDeps {
   readonly masterKey: MasterKey
+  readonly trust: Pick<TrustPlane, 'state'>
 }
 
 /** Metadata with the signatures of its offline keys. */
@@ -63,7 +64,7 @@ export async function publish(
   const timestamp = await makeTimestamp(signing, before?.timestamp, snapshot)
   await store(tx, snapshot, 'server', now)
   await store(tx, timestamp, 'server', now)
-  await loadTrustState(tx, deps.masterKey)
+  await loadTrustState(tx, deps.masterKey, deps.trust.state())
   if (newRoot !== undefined) await destroyReplacedKeys(tx, deps.masterKey, root)
   await notifyMetadata(tx)
 }
@@ -88,7 +89,7 @@ export async function renewMetadata(
   if (known === undefined || !renewalDue(onlineTimes(known), now).isAnything) return
   const renewed = await app.db.write(async (tx) => {
     await lockPublication(tx)
-    const state = await loadTrustState(tx, app.masterKey)
+    const state = await loadTrustState(tx, app.masterKey, app.trust.state())
     return state === undefined ? [] : renewDueRoles(tx, app, state, await tx.now())
   })
   if (renewed.length === 0) return
@@ -130,7 +131,7 @@ async function renewDueRoles(
   }
   renewed.push(await makeTimestamp(signing, before.timestamp, snapshot))
   for (const document of renewed) await store(tx, document, 'server', now)
-  await loadTrustState(tx, deps.masterKey)
+  await loadTrustState(tx, deps.masterKey, deps.trust.state())
   await notifyMetadata(tx)
   return renewed.map(({ role }) => role)
 }

@@ -33,10 +33,15 @@ import { createOlderVersions } from './older-versions.ts'
  */
 const ignoreExpiry = new Date(0)
 
-/** Throws `TrustError` when the rows are not one whole chain from the sealed anchor. */
+/**
+ * Throws `TrustError` when the rows are not one whole chain from the sealed anchor. `known` is a
+ * state that was verified before: roots that are byte for byte its own are not verified again, so
+ * that a publication takes no longer the more roots there were.
+ */
 export async function loadTrustState(
   tx: ReadTx,
   masterKey: MasterKey,
+  known: TrustState | undefined,
 ): Promise<TrustState | undefined> {
   const rows = await listCurrentMetadata(tx)
   const anchor = await readSecret(tx, 'trust-anchor')
@@ -50,12 +55,13 @@ export async function loadTrustState(
   if (!equalBytes(sha256(first.bytes), sealed)) {
     throw new TrustError<TrustCode>('root_chain_broken', 'the first root is not the anchored one')
   }
-  return verifyRows(rows, rootRows)
+  return verifyRows(rows, rootRows, known?.roots ?? [])
 }
 
 async function verifyRows(
   rows: readonly MetadataRow[],
   rootRows: readonly MetadataRow[],
+  knownRoots: TrustState['roots'],
 ): Promise<TrustState> {
   const current = new Map(rows.map((row) => [row.role, row]))
   const bytesOf = (role: string): Uint8Array => {
@@ -63,13 +69,18 @@ async function verifyRows(
     if (row !== undefined) return row.bytes
     throw new TrustError<TrustCode>('metadata_missing', `the database lacks ${role}`)
   }
-  const set = await TrustedSet.fromRoot(rootRows[0]!.bytes, {
+  const isKnown = knownRoots.every(({ bytes }, at) => {
+    const row = rootRows[at]
+    return row !== undefined && equalBytes(row.bytes, bytes)
+  })
+  const before = isKnown ? knownRoots.slice(0, -1) : []
+  const set = await TrustedSet.fromRoot(rootRows[before.length]!.bytes, {
     profile: 'strict',
     startAt: () => ignoreExpiry,
     limits: defaultTufLimits,
   })
-  const roots = [set.root]
-  for (const row of rootRows.slice(1)) {
+  const roots = [...before, set.root]
+  for (const row of rootRows.slice(roots.length)) {
     await set.updateRoot(row.bytes)
     roots.push(set.root)
   }
@@ -118,7 +129,7 @@ export function createTrustPlane(deps: {
 
   const loadOnce = async () => {
     try {
-      const loaded = await db.readSnapshot((tx) => loadTrustState(tx, masterKey))
+      const loaded = await db.readSnapshot((tx) => loadTrustState(tx, masterKey, state))
       const isOlder =
         state !== undefined &&
         (loaded?.timestamp.signed.version ?? 0) < state.timestamp.signed.version
