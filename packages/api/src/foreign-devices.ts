@@ -90,6 +90,8 @@ export const showForeignDevice = defineRoute({
     device: deviceView,
     externalId: z.string().nullable(),
     gatewayTokenId: idField('gateway').nullable(),
+    /** Whoever made its token; null behind a gateway, and where the log alone knows. */
+    tokenMadeBy: z.string().nullable(),
     attributes: z.record(z.string(), z.string()),
     attributesAt: instant.nullable(),
     actions: z.array(actionView),

@@ -45,12 +45,13 @@ export type PersonView = z.output<typeof personView>
 
 /**
  * What a person has handed out that stays when they are disabled, because devices in the field use
- * it: at most the first 100 of each. The tokens of foreign devices stay too; who made them stands
- * in the audit log.
+ * it: at most the first 100 of each. Of tokens of foreign devices from before their makers were
+ * stored, the audit log alone tells who made them.
  */
 const stayingFields = {
   fleetLockKeys: z.array(z.object({ id: idField('fleetlock'), fleet: nameField })).max(100),
   gatewayTokens: z.array(z.object({ id: idField('gateway'), fleet: nameField })).max(100),
+  foreignDevices: z.array(z.object({ id: idField('device'), fleet: nameField })).max(100),
 }
 
 const personParams = z.strictObject({ personId: idField('person') })

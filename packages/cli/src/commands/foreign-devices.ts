@@ -141,6 +141,7 @@ async function showActions(context: Context, given: string): Promise<void> {
         ['device', view.device.id],
         ['name', view.externalId ?? 'not used yet'],
         ['gateway', view.gatewayTokenId ?? undefined],
+        ['token made by', view.tokenMadeBy ?? undefined],
         ...Object.entries(view.attributes).map(([key, value]) => [harmless(key), value] as const),
       ]),
       ...context.table<Action>(

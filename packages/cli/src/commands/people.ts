@@ -167,14 +167,21 @@ async function disable(context: Context, personId: string): Promise<void> {
 type Disabled = ReplyOf<typeof disablePerson>
 
 /** What they may have kept a copy of, and how each is ended. */
-function describeStaying({ fleetLockKeys, gatewayTokens }: Disabled['stays']): string[] {
+function describeStaying({
+  fleetLockKeys,
+  gatewayTokens,
+  foreignDevices,
+}: Disabled['stays']): string[] {
   const ways = [
     ...fleetLockKeys.map(({ id, fleet }) => [id, fleet, 'reboot-lock key revoke'] as const),
     ...gatewayTokens.map(({ id, fleet }) => [id, fleet, 'gateway-token revoke'] as const),
+    ...foreignDevices.map(({ id, fleet }) => [id, fleet, 'device rotate'] as const),
   ]
   return [
-    'What devices in the field use goes on working: devices, and the tokens of foreign devices (`seaworthy log verify --entries` says who made them).',
-    ...(ways.length === 0 ? [] : ['These they made themselves, or their tokens did. To end one:']),
+    'What devices in the field use goes on working: devices, and tokens of foreign devices from before their makers were stored (`seaworthy log verify --entries` says who made those).',
+    ...(ways.length === 0
+      ? []
+      : ['These they made themselves, or their tokens did. To end or replace one:']),
     ...ways.map(([id, fleet, way]) => `  seaworthy ${way} ${id}   (fleet ${fleet})`),
   ]
 }

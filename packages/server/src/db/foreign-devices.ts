@@ -18,6 +18,8 @@ export interface ForeignDeviceRow {
   /** `null` for a device behind a gateway. */
   readonly secretSha256: Uint8Array | null
   readonly gateway: string | null
+  /** Whoever made the token that it has now; `null` where nobody knows, or a gateway speaks. */
+  readonly tokenMadeBy: string | null
   readonly attributes: Readonly<Record<string, string>>
   readonly attributesAt: Date | null
 }
@@ -36,7 +38,7 @@ export interface GatewayTokenRow {
 
 const columns = (sql: ReadTx['sql']) => sql`
   device, protocol, external_id as "externalId", home_fleet as "homeFleet", secret_sha256 as "secretSha256", gateway,
-  attributes, attributes_at as "attributesAt"`
+  token_made_by as "tokenMadeBy", attributes, attributes_at as "attributesAt"`
 
 const gatewayColumns = (sql: ReadTx['sql']) => sql`
   id, fleet, platform, hardware, secret_sha256 as "secretSha256", uses_left as "usesLeft", created_at as "createdAt",
@@ -51,9 +53,10 @@ export async function insertForeignDevice(
   row: Omit<ForeignDeviceRow, 'attributes' | 'attributesAt'>,
 ): Promise<boolean> {
   const inserted = await sql`
-    insert into foreign_devices (device, protocol, external_id, home_fleet, secret_sha256, gateway)
+    insert into foreign_devices (device, protocol, external_id, home_fleet, secret_sha256, gateway,
+      token_made_by)
     values (${row.device}, ${row.protocol}, ${row.externalId}, ${row.homeFleet},
-      ${row.secretSha256 && Buffer.from(row.secretSha256)}, ${row.gateway})
+      ${row.secretSha256 && Buffer.from(row.secretSha256)}, ${row.gateway}, ${row.tokenMadeBy})
     on conflict (home_fleet, protocol, external_id) do nothing`
   return inserted.count === 1
 }
@@ -105,13 +108,14 @@ export async function replaceSecret(
   { sql }: WriteTx,
   device: string,
   secretSha256: Uint8Array,
+  madeBy: string,
 ): Promise<boolean> {
   // A poll that has read the old secret ends before it is replaced.
   await sql`select 1 from devices where id = ${device} for no key update`
   const isChanged = await changeForeignDevice(
     { sql },
     device,
-    sql`secret_sha256 = ${Buffer.from(secretSha256)}`,
+    sql`secret_sha256 = ${Buffer.from(secretSha256)}, token_made_by = ${madeBy}`,
     sql`secret_sha256 is not null`,
   )
   if (!isChanged) return false
@@ -235,6 +239,17 @@ export async function revokeGatewayToken(
   if (rows.count !== 1) return false
   await sql`select pg_notify('foreign_devices', ${id})`
   return true
+}
+
+/** The first devices that have a token which these have made. */
+export async function listForeignDevicesOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+  limit: number,
+): Promise<{ readonly id: string; readonly fleet: string }[]> {
+  return sql<{ id: string; fleet: string }[]>`
+    select d.id, d.fleet from foreign_devices f join devices d on d.id = f.device
+    where f.token_made_by = any(${[...makers]}) order by d.id limit ${limit}`
 }
 
 /** The first tokens that these have made, and that still work. */

@@ -109,6 +109,7 @@ foreign_devices.secret_sha256 bytea
 foreign_devices.gateway text
 foreign_devices.attributes jsonb not null default '{}'::jsonb
 foreign_devices.attributes_at timestamp with time zone
+foreign_devices.token_made_by text
 gateway_tokens.id text not null
 gateway_tokens.fleet text not null
 gateway_tokens.platform text not null
@@ -588,6 +589,7 @@ CREATE UNIQUE INDEX fleetlock_keys_pkey ON public.fleetlock_keys USING btree (id
 CREATE UNIQUE INDEX fleets_pkey ON public.fleets USING btree (name)
 CREATE UNIQUE INDEX foreign_devices_external ON public.foreign_devices USING btree (home_fleet, protocol, external_id)
 CREATE INDEX foreign_devices_gateway ON public.foreign_devices USING btree (gateway, external_id) WHERE (gateway IS NOT NULL)
+CREATE INDEX foreign_devices_maker ON public.foreign_devices USING btree (token_made_by) WHERE (token_made_by IS NOT NULL)
 CREATE UNIQUE INDEX foreign_devices_pkey ON public.foreign_devices USING btree (device)
 CREATE INDEX gateway_tokens_fleet ON public.gateway_tokens USING btree (fleet, id)
 CREATE UNIQUE INDEX gateway_tokens_pkey ON public.gateway_tokens USING btree (id)

@@ -66,6 +66,7 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
       device: viewDevice(found.device),
       externalId: found.foreign.externalId,
       gatewayTokenId: found.foreign.gateway,
+      tokenMadeBy: found.foreign.tokenMadeBy,
       attributes: { ...found.foreign.attributes },
       attributesAt: instantOrNull(found.foreign.attributesAt),
       actions: await listActions(app.db.reader, params.deviceId),

@@ -27,7 +27,12 @@ import { changeRole, createRole, removeRole, showRole } from '@seaworthy/api/rol
 import type { ReplyOf } from '@seaworthy/api/route'
 import { heldBuiltIn, permissionsOf } from '@seaworthy/fleet/access'
 import type { ProblemError } from '@seaworthy/api/problems'
-import { createGatewayToken } from '@seaworthy/api/foreign-devices'
+import {
+  createForeignDevice,
+  createGatewayToken,
+  rotateForeignDevice,
+  showForeignDevice,
+} from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey, revokeFleetLockKey } from '@seaworthy/api/reboot-locks'
 import { showSelf } from '@seaworthy/api/server'
 import { showSession, signOut } from '@seaworthy/api/sessions'
@@ -334,10 +339,24 @@ test('A4 attack: a disabled person goes on by what their tokens and keys have ha
     ...inFleet,
     body: { uses: 5, platform: 'linux/amd64' },
   })
+  const addPump = (api: TestBrowser['api'], externalId: string) => {
+    const body = { protocol: 'ddi', externalId, platform: 'linux/amd64' } as const
+    return api.call(createForeignDevice, { ...inFleet, body })
+  }
+  const replace = (api: TestBrowser['api'], deviceId: string) =>
+    api.call(rotateForeignDevice, { params: { deviceId }, body: {} })
+  const made = (await addPump(client.as(token), 'pump-1')).device.id
+  const taken = (await addPump(owner.api, 'pump-2')).device.id
+  await replace(mallory.browser.api, taken)
+  const given = (await addPump(mallory.browser.api, 'pump-3')).device.id
+  await replace(owner.api, given)
+  const shown = await owner.api.call(showForeignDevice, { params: { deviceId: taken } })
+  assert.equal(shown.tokenMadeBy, mallory.id)
   const { stays } = await owner.api.call(disablePerson, { params: { personId: mallory.id } })
   assert.deepEqual(stays, {
     fleetLockKeys: [{ id: lock.view.id, fleet: 'shops' }],
     gatewayTokens: [{ id: gateway.view.id, fleet: 'shops' }],
+    foreignDevices: [made, taken].map((id) => ({ id, fleet: 'shops' })),
   })
   await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
   for (const { key } of keys) await assert.rejects(addDevice(client, server.url, key))

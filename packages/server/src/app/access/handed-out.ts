@@ -8,7 +8,7 @@
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant, heldBuiltIn, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
 import type { ReadTx } from '../../db/connection.ts'
-import { listGatewayTokensOf } from '../../db/foreign-devices.ts'
+import { listForeignDevicesOf, listGatewayTokensOf } from '../../db/foreign-devices.ts'
 import { listInvitationsOf, revokeInvitation } from '../../db/invitations.ts'
 import type { RightsTx } from '../../db/people.ts'
 import { getPerson } from '../../db/people.ts'
@@ -51,6 +51,8 @@ export async function endHandedOut(
 interface StaysOfMaker {
   readonly fleetLockKeys: { id: string; fleet: string }[]
   readonly gatewayTokens: { id: string; fleet: string }[]
+  /** Devices of other protocols, whose tokens they made. */
+  readonly foreignDevices: { id: string; fleet: string }[]
 }
 
 const stayingMax = 100
@@ -61,6 +63,7 @@ export async function listStaying(tx: ReadTx, maker: string): Promise<StaysOfMak
   return {
     fleetLockKeys: await listFleetLockKeysOf(tx, makers, stayingMax),
     gatewayTokens: await listGatewayTokensOf(tx, makers, stayingMax),
+    foreignDevices: (await listForeignDevicesOf(tx, makers, stayingMax)).map((one) => ({ ...one })),
   }
 }
 

@@ -63,6 +63,7 @@ export async function createForeignDevice(
     tags: wanted.tags ?? {},
     secretSha256: credential.secretSha256,
     gateway: null,
+    tokenMadeBy: actor.id,
     now,
   })
   return { device, token: credential.text }
@@ -78,6 +79,7 @@ interface NewForeignDevice {
   readonly tags: Readonly<Record<string, string>>
   readonly secretSha256: Uint8Array | null
   readonly gateway: string | null
+  readonly tokenMadeBy: string | null
   readonly now: Date
 }
 
@@ -104,6 +106,7 @@ async function insertBoth(tx: WriteTx, wanted: NewForeignDevice): Promise<Device
     homeFleet: fleet,
     secretSha256: wanted.secretSha256,
     gateway: wanted.gateway,
+    tokenMadeBy: wanted.tokenMadeBy,
   })
   if (!isNew) {
     throw new Refusal<ServerRefusal>(
@@ -125,7 +128,7 @@ export async function rotateForeignDevice(
 ): Promise<{ device: DeviceWithState; token: string }> {
   const device = await findDevice(tx, actor, deviceId)
   const credential = createCredential('device', deviceId, app.random)
-  if (!(await db.replaceSecret(tx, deviceId, credential.secretSha256))) {
+  if (!(await db.replaceSecret(tx, deviceId, credential.secretSha256, actor.id))) {
     throw new Refusal<ServerRefusal>(
       'device_has_no_token',
       'the device has a key, or a gateway speaks for it',
@@ -196,6 +199,7 @@ export async function registerBehind(
         tags: {},
         secretSha256: null,
         gateway: gatewayId,
+        tokenMadeBy: null,
         now,
       })
       await appendAudit(tx, {

@@ -323,7 +323,7 @@ test('V4 D8 a poll is answered by what the rows say now, whatever was changed be
   const changes: Readonly<Record<string, (n: number) => Promise<unknown>>> = {
     secret: (n) =>
       db.write((tx) =>
-        replaceSecret(tx, device, identityOf(device, `secret ${n % 2}`).secretSha256),
+        replaceSecret(tx, device, identityOf(device, `secret ${n % 2}`).secretSha256, 'server'),
       ),
     attributes: (n) => locked((tx) => replaceAttributes(tx, device, { n: `${n}` }, new Date())),
     tags: (n) => db.write((tx) => updateDevice(tx, device, { tags: { n: `${n}` } })),
@@ -379,12 +379,12 @@ test('V4 attack: a poll with a token that is just being replaced does not make i
   const worker = createDeafWorker(db)
   const [old, renewed] = [identityOf(device, 'old'), identityOf(device, 'renewed')]
   try {
-    await db.write((tx) => replaceSecret(tx, device, old.secretSha256))
+    await db.write((tx) => replaceSecret(tx, device, old.secretSha256, 'server'))
     assert.ok((await worker.poll(old, new Date())) !== undefined)
     const isReplaced = Promise.withResolvers<void>()
     const mayCommit = Promise.withResolvers<void>()
     const replacing = db.write(async (tx) => {
-      await replaceSecret(tx, device, renewed.secretSha256)
+      await replaceSecret(tx, device, renewed.secretSha256, 'server')
       isReplaced.resolve()
       await mayCommit.promise
     })
