@@ -1,5 +1,6 @@
 /** Every route there is, in the order of openapi.json. */
 import * as approvals from './approvals.ts'
+import * as certificates from './certificates.ts'
 import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
@@ -30,6 +31,7 @@ import * as variables from './variables.ts'
 
 export const routes: readonly Route[] = [
   server,
+  certificates,
   tokens,
   sessions,
   people,

@@ -50,6 +50,22 @@ export const upOptions = [
     text: 'when a --name is not in the certificate, make a new one under the same key',
   },
   {
+    name: 'tls-certificate',
+    value: 'file',
+    variable: 'SEAWORTHY_TLS_CERTIFICATE',
+    text: 'a certificate of your own instead of the one that the server makes: PEM, followed by those of its authorities; taken again when the file changes',
+  },
+  {
+    name: 'tls-key',
+    value: 'file',
+    variable: 'SEAWORTHY_TLS_KEY',
+    text: 'the private key of --tls-certificate (default: the server’s own key, see `seaworthy server certificate request`)',
+  },
+  {
+    name: 'replace-pin',
+    text: 'serve a key that is not the one pinned so far: command lines and devices that pinned that must be paired again',
+  },
+  {
     name: 'end-credentials',
     text: 'after a backup was restored: end all sessions, invitations, tokens and provisioning keys before the start',
   },

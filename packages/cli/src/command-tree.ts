@@ -5,6 +5,7 @@
 import { Command } from 'commander'
 import type { CommanderError } from 'commander'
 import { addApprovalCommands } from './commands/approvals.ts'
+import { addServerCommands } from './commands/certificates.ts'
 import { addChannelCommands } from './commands/channels.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addDemoCommand } from './commands/demo/demo.ts'
@@ -41,6 +42,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addUpCommand,
   addDemoCommand,
   addLoginCommands,
+  addServerCommands,
   addKeyCommands,
   addTrustCommands,
   addProductCommands,

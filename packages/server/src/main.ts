@@ -11,6 +11,7 @@ import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import manifest from '../package.json' with { type: 'json' }
 import type { Ports } from './app/app.ts'
+import type { OwnTls } from './app/trust/index.ts'
 import { CertificateError } from './app/trust/index.ts'
 import { createHealth } from './app/worker/index.ts'
 import {
@@ -97,6 +98,7 @@ async function runPrimary({
       machine: { arch: process.arch, uid: process.getuid?.() ?? -1, pid: process.pid },
       print: (line) => process.stdout.write(`${line}\n`),
     })
+    if (config.tls !== null) process.on('SIGHUP', () => primary.lookAtCertificate())
     await stop
     await primary.stop()
     process.exit(0)
@@ -124,15 +126,22 @@ async function runPrimary({
 async function runWorker(): Promise<void> {
   const tell = (message: FromWorker) => process.send?.(message)
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => undefined)
+  }
   const health = createHealth((problems) => tell({ kind: 'health', problems }))
   const metrics = createMetrics(createMeter())
   const exchange = createExchangeEnd((id) => tell({ kind: 'gather', id }))
+  let newest: OwnTls | undefined
+  let showCertificate: ((own: OwnTls) => void) | undefined
   const start = await new Promise<StartMessage>((resolve) => {
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'start') resolve(message)
       else if (message.kind === 'stop') stop()
-      else if (message.kind === 'gathered') exchange.receive(message.id, message.snapshot)
+      else if (message.kind === 'certificate') {
+        newest = message.own
+        showCertificate?.(newest)
+      } else if (message.kind === 'gathered') exchange.receive(message.id, message.snapshot)
       else if (message.kind === 'count') {
         tell({ kind: 'counted', id: message.id, snapshot: metrics.meter.snapshot() })
       } else health.setOthers(message.problems)
@@ -153,6 +162,8 @@ async function runWorker(): Promise<void> {
       sendSpans,
       ports,
     })
+    showCertificate = (own) => server.app.certificate.take(own)
+    if (newest !== undefined) showCertificate(newest)
     tell({ kind: 'listening', port: server.port })
     await stopped
     await server.stop()

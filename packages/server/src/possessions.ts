@@ -5,8 +5,8 @@
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import type { Signer } from '@seaworthy/trust/keys'
-import type { OnlineRole, OnlineSecrets } from './app/trust/index.ts'
-import { loadOnlineSecrets, openOnlineKeys } from './app/trust/index.ts'
+import type { OnlineRole, OnlineSecrets, ServerTls } from './app/trust/index.ts'
+import { loadOnlineSecrets, loadServerTls, openOnlineKeys } from './app/trust/index.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import { openDb } from './db/connection.ts'
 import type { MetadataRow } from './db/metadata.ts'
@@ -15,6 +15,7 @@ import { socketFileOf } from './postgres/index.ts'
 
 export interface Possessions {
   readonly secrets: OnlineSecrets
+  readonly tls: ServerTls
   readonly onlineKeys: Readonly<Record<OnlineRole, readonly Signer[]>>
   /** The metadata of every version of every role. */
   readonly metadata: readonly MetadataRow[]
@@ -28,11 +29,12 @@ export async function readPossessions(dataDir: string): Promise<Possessions> {
   const openKeys = async (role: OnlineRole) =>
     (await openOnlineKeys(db.reader, masterKey, role)).map(({ signer }) => signer)
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
+  const tls = await loadServerTls(db.reader, masterKey)
   const metadata = await listAllMetadata(db.reader)
   const onlineKeys = {
     snapshot: await openKeys('snapshot'),
     timestamp: await openKeys('timestamp'),
   }
   await db.close()
-  return { secrets, onlineKeys, metadata }
+  return { secrets, tls, onlineKeys, metadata }
 }

@@ -12,7 +12,9 @@ import { makeFolders } from '@seaworthy/oci/folders'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { Ports } from './app/app.ts'
 import { openBlobStore } from './app/content/index.ts'
+import type { OwnCertificate } from './app/trust/index.ts'
 import { prepareServer } from './app/trust/index.ts'
+import { readCertificateFiles, watchCertificateFiles } from './certificate-files.ts'
 import type { Config } from './config/config.ts'
 import { parseDatabaseUrl } from './config/database-url.ts'
 import type { DatabaseAddress } from './db/address.ts'
@@ -43,6 +45,8 @@ export interface PrimaryOptions {
 
 export interface Primary {
   readonly url: string
+  /** Looks whether the files of the own certificate have changed. */
+  lookAtCertificate(): void
   stop(): Promise<void>
 }
 
@@ -53,6 +57,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   let cluster: PostgresCluster | undefined
   try {
     await checkPort(config.listen)
+    const own = config.tls === null ? null : await readCertificateFiles(config.tls)
     await openDataDir(config.dataDir, machine.uid)
     // A fault of the store or of the pages is reported here once, and not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
@@ -67,13 +72,17 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
       await createDatabase({ ...database, database: 'postgres' }, ports.log)
     }
     options.print('Preparing the database')
-    const started = await prepareDatabase(options, database)
+    const started = await prepareDatabase(options, database, own)
+    const { tls, bootstrapToken: token, firstOwnerCode: code } = started
     const count = config.workersCount
     options.print(
       `Starting ${count} ${count === 1 ? 'process that answers' : 'processes that answer'}`,
     )
     const workers = startWorkers(
-      { kind: 'start', config, database, version: options.version },
+      {
+        ...{ kind: 'start', config, database, version: options.version },
+        own: own === null ? null : { tls, fault: null },
+      },
       ports,
     )
     const port = await workers.port.catch(async (error: unknown) => {
@@ -81,15 +90,23 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
       throw error
     })
     const url = `https://${hostOf(config)}:${port}`
-    const { secrets, bootstrapToken: token, firstOwnerCode: code } = started
     const ownerLink =
       code === null ? null : `https://${browserHostOf(config)}:${port}/first-owner#${code}`
-    await announce(options, { url, pin: secrets.pin, token, ownerLink })
+    await announce(options, { url, pin: tls.pin, token, ownerLink })
+    const watch =
+      config.tls === null
+        ? undefined
+        : watchCertificateFiles(
+            { files: config.tls, names: config.names, first: tls, ports },
+            (changed) => workers.showCertificate(changed),
+          )
     return {
       url,
+      lookAtCertificate: () => watch?.look(),
       async stop() {
         ports.log.info('server.stopping')
         if (config.readyFile !== null) await rm(config.readyFile, { force: true })
+        await watch?.stop()
         await workers.stop()
         await cluster?.stop()
         unlock()
@@ -138,11 +155,15 @@ async function addressOf(
   return { kind: 'socket', socketFile: cluster.socketFile, database: 'seaworthy' }
 }
 
-async function prepareDatabase({ config, ports }: PrimaryOptions, database: DatabaseAddress) {
+async function prepareDatabase(
+  { config, ports }: PrimaryOptions,
+  database: DatabaseAddress,
+  own: OwnCertificate | null,
+) {
   const db = openDb(database, ports.log)
   try {
     await migrate(db, ports.clock.now(), ports.log)
-    return await prepareServer(db, config, ports)
+    return await prepareServer(db, config, ports, own)
   } finally {
     await db.close()
   }

@@ -50,7 +50,8 @@ import {
 } from './app/metrics/index.ts'
 import type { SpanExporter, SpanSender } from './app/traces/index.ts'
 import { startSpanExporter, createTracer } from './app/traces/index.ts'
-import { loadOnlineSecrets, createTrustPlane } from './app/trust/index.ts'
+import type { OwnTls, ServerTls } from './app/trust/index.ts'
+import { createServedCertificate, createTrustPlane, loadOnlineSecrets } from './app/trust/index.ts'
 import { createRebootLockTable } from './app/restarts/index.ts'
 import {
   createHearingNotes,
@@ -85,6 +86,8 @@ import { createMemberCounts, createRolloutReconciler } from './tasks/rollout-rec
 export interface ServerOptions {
   readonly config: Config
   readonly database: DatabaseAddress
+  /** The operator's own certificate, if there is one. */
+  readonly own: OwnTls | null
   /** Credentials of object storage, if content is kept there. */
   readonly blobCredentials: S3Credentials | null
   readonly version: string
@@ -144,10 +147,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const handlers = createHandlers(app, { hasFastPath: config.hasFastPath, web })
   const server = createHttpsServer(
     {
-      key: app.secrets.tlsKeyPem,
-      cert: app.secrets.certificatePem,
-      minVersion: 'TLSv1.3',
-      ticketKeys: deriveTicketKeys(app.secrets.tlsKeyPem),
+      ...createTlsOptions(app.certificate.current),
       handshakeTimeout: connectionLimits.handshakeMs,
       maxHeaderSize: connectionLimits.headersBytesMax,
       headersTimeout: connectionLimits.headersMs,
@@ -158,6 +158,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
     handlers.requests,
   )
+  app.certificate.onChange((tls) => server.setSecureContext(createTlsOptions(tls)))
   if (handlers.fastPath !== undefined) openFastPath(server, handlers.fastPath)
   server.maxHeadersCount = connectionLimits.headersCountMax
   server.timeout = connectionLimits.silenceMs
@@ -176,6 +177,15 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       blobs.close()
       await exporter?.stop()
     },
+  }
+}
+
+function createTlsOptions({ keyPem, certificatePem }: ServerTls) {
+  return {
+    key: keyPem,
+    cert: certificatePem,
+    minVersion: 'TLSv1.3' as const,
+    ticketKeys: deriveTicketKeys(keyPem),
   }
 }
 
@@ -235,6 +245,10 @@ async function createApp(
     store: blobs.store,
     masterKey,
     secrets,
+    certificate: await createServedCertificate(
+      { db, masterKey },
+      { own: options.own, names: config.names },
+    ),
     readDeviceToken: createTokenReader(secrets.deviceTokenKey, deviceAudience),
     trust,
     releases,
@@ -293,6 +307,7 @@ async function subscribe(
     )
   }
   const caches = [
+    ['certificate', app.certificate.reload],
     ['metadata', app.trust.reload],
     ['fleets', app.fleets.reload],
     ['removed_device', app.removedDevices.reload],

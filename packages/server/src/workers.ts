@@ -9,21 +9,27 @@ import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'
 import { createCollector, createMeter, measureProcess } from './app/metrics/index.ts'
 import type { Snapshot } from './app/metrics/index.ts'
+import type { OwnTls } from './app/trust/index.ts'
 import type { DatabaseAddress } from './db/address.ts'
 
 /**
- * What a worker is told before anything else. The only secret in it is the access to the database.
+ * What a worker is told before anything else. The secrets in it are the access to the database and
+ * the key of an own certificate.
  */
 export interface StartMessage {
   readonly kind: 'start'
   readonly config: Config
   readonly database: DatabaseAddress
+  /** The operator's own certificate, if there is one. */
+  readonly own: OwnTls | null
   readonly version: string
   /** Name of the worker's place, which its successor takes over: `worker-1`, … */
   readonly name: string
 }
 export type ToWorker =
   | StartMessage
+  /** The files of the own certificate have changed. */
+  | { readonly kind: 'certificate'; readonly own: OwnTls }
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
   /** The primary process asks what the worker has counted. */
   | { readonly kind: 'count'; readonly id: number }
@@ -41,6 +47,8 @@ export type FromWorker =
 export interface Workers {
   /** The port of the first worker that listens. Rejects when the workers cannot start. */
   readonly port: Promise<number>
+  /** Shows another own certificate from now on. */
+  showCertificate(own: OwnTls): void
   stop(): Promise<void>
 }
 
@@ -49,6 +57,7 @@ const stopMs = 20_000
 
 export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): Workers {
   const { log, sleep, random, clock } = ports
+  let { own } = start
   const live = new Map<Worker, readonly HealthProblem[]>()
   const { promise: port, resolve: setPort, reject: failPort } = Promise.withResolvers<number>()
   let isStopping = false
@@ -121,7 +130,7 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
           message = received.message
         }
       })
-      send(worker, { ...start, name, config: { ...start.config, listen } })
+      send(worker, { ...start, own, name, config: { ...start.config, listen } })
       const how = await ended
       live.delete(worker)
       collector.remove(worker)
@@ -143,6 +152,10 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
 
   return {
     port,
+    showCertificate(next) {
+      own = next
+      for (const worker of live.keys()) send(worker, { kind: 'certificate', own })
+    },
     async stop() {
       isStopping = true
       for (const worker of live.keys()) send(worker, { kind: 'stop' })

@@ -24,7 +24,7 @@ if (dataDir === undefined || product === undefined || channel === undefined) {
 const now = () => systemClock.now()
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const { secrets, ...taken } = await readPossessions(dataDir)
+const { tls, ...taken } = await readPossessions(dataDir)
 const forger = createForger({ ...taken, product, channel }, now)
 say('stolen')
 
@@ -34,7 +34,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (word === 'serve') {
     const url = new URL(`https://${where}`)
     const port = Number(url.port)
-    await serveStolen(secrets, { host: url.hostname, port }, now, () => ({
+    await serveStolen(tls, { host: url.hostname, port }, now, () => ({
       files: forger.files,
       assignment,
     }))

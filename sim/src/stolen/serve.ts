@@ -11,13 +11,13 @@ import type { StolenRepository } from './forge.ts'
 
 /** `current` is called for every request, so that one attack can follow another. */
 export async function serveStolen(
-  secrets: Possessions['secrets'],
+  tls: Possessions['tls'],
   address: { host: string; port: number },
   now: () => Date,
   current: () => StolenRepository,
 ): Promise<Server> {
   const server = createServer(
-    { key: secrets.tlsKeyPem, cert: secrets.certificatePem, minVersion: 'TLSv1.3' },
+    { key: tls.keyPem, cert: tls.certificatePem, minVersion: 'TLSv1.3' },
     (request, response) => answer(request, response, now, current()),
   )
   server.listen(address.port, address.host)

@@ -2,6 +2,7 @@
 
 export const permissions = [
   'server:read',
+  'server:write',
   'account:self',
   'person:read',
   'person:write',

@@ -35,6 +35,7 @@ import type { Metrics } from './metrics/server-metrics.ts'
 import type { Actor } from './access/actors.ts'
 import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
+import type { OwnTls, ServerTls } from './trust/server-tls.ts'
 import type { Tracer } from './traces/spans.ts'
 
 /** The transaction that a use case works in; only `app` knows what it does there. */
@@ -54,6 +55,7 @@ export interface App extends Ports {
   readonly store: RegistryStore
   readonly masterKey: MasterKey
   readonly secrets: OnlineSecrets
+  readonly certificate: ServedCertificate
   readonly readDeviceToken: TokenReader
   readonly trust: TrustPlane
   readonly fleets: FleetTable
@@ -87,6 +89,21 @@ export interface App extends Ports {
   readonly exchange: SnapshotExchange
   /** `undefined` while nobody collects traces; then they cost nothing. */
   readonly tracer: Tracer | undefined
+}
+
+/** The certificate that this worker shows. */
+export interface ServedCertificate {
+  readonly current: ServerTls
+  /** Whether it comes from files of the operator's, and not from the database. */
+  readonly isOwn: boolean
+  /** Why the files of an own certificate are not served as they are now. */
+  readonly fault: string | null
+  /** The names that this server was started with. */
+  readonly namesGiven: readonly string[]
+  readonly reload: () => Promise<void>
+  /** Shows another own certificate. */
+  take(own: OwnTls): void
+  onChange(listener: (tls: ServerTls) => void): void
 }
 
 /** Every fleet's policy in memory, refreshed by notification. */

@@ -44,6 +44,14 @@ export type RoleRefusal =
   | 'role_in_use'
   | 'roles_too_many'
 
+/** Why the server's certificate stays as it is. */
+export type CertificateRefusal =
+  | 'server_name_malformed'
+  | 'server_name_not_found'
+  | 'server_name_needed'
+  | 'server_names_too_many'
+  | 'certificate_from_files'
+
 /** Why people are refused who sign in, or who decide who may. */
 export type PersonRefusal =
   | 'step_up_required'

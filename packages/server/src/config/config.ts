@@ -2,7 +2,6 @@
  * The checked configuration of one server. It is plain data, so that it can be sent to the workers
  * as it is.
  */
-import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { S3Location } from '@seaworthy/oci/store/s3'
 import { parseS3Location } from '@seaworthy/oci/store/s3'
@@ -10,6 +9,7 @@ import type { LogLevel } from '@seaworthy/std/log'
 import { parseDatabaseUrl } from './database-url.ts'
 import type { Env } from './env.ts'
 import { UsageError } from './env.ts'
+import { findNameFault } from './server-names.ts'
 
 export interface Config {
   readonly dataDir: string
@@ -24,6 +24,10 @@ export interface Config {
    * names.
    */
   readonly renewsCertificate: boolean
+  /** The files of the operator's own certificate; without a key file it is for our own key. */
+  readonly tls: { readonly certificateFile: string; readonly keyFile: string | null } | null
+  /** Whether a key may be served that paired command lines and devices have not pinned. */
+  readonly replacesPin: boolean
   /** Whether all credentials end with which somebody could come in without proving who they are. */
   readonly endsCredentials: boolean
   readonly workersCount: number
@@ -61,7 +65,10 @@ export function checkConfig(env: Env, machine: Machine): Config {
   const logLevel = logLevels.find((level) => level === (env.logLevel ?? standard))
   if (logLevel === undefined) throw new UsageError(`--log-level takes ${logLevels.join(', ')}`)
   if (env.databaseUrl !== undefined) checkDatabaseUrl(env.databaseUrl)
-  for (const name of env.names) checkName(name)
+  for (const name of env.names) {
+    const fault = findNameFault(name)
+    if (fault !== undefined) throw new UsageError(`--name: ${fault}`)
+  }
   return {
     dataDir,
     listen: parseListen(env.listen ?? '127.0.0.1:8443'),
@@ -69,6 +76,8 @@ export function checkConfig(env: Env, machine: Machine): Config {
     blobs: parseBlobs(env, { ...machine, dataDir }),
     names: env.names.map((name) => name.toLowerCase()),
     renewsCertificate: env.renewsCertificate,
+    tls: parseTls(env, machine.cwd),
+    replacesPin: env.replacesPin,
     endsCredentials: env.endsCredentials,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
@@ -81,6 +90,20 @@ export function checkConfig(env: Env, machine: Machine): Config {
     webFolder: env.webFolder === undefined ? null : resolve(machine.cwd, env.webFolder),
     traces: parseTraces(env),
   }
+}
+
+function parseTls({ tlsCertificate, tlsKey, renewsCertificate }: Env, cwd: string): Config['tls'] {
+  if (tlsCertificate === undefined) {
+    if (tlsKey === undefined) return null
+    throw new UsageError('--tls-key goes with --tls-certificate: give both files')
+  }
+  if (renewsCertificate) {
+    throw new UsageError(
+      '--renew-certificate is for the certificate that the server makes itself: leave it out, or leave out --tls-certificate',
+    )
+  }
+  const keyFile = tlsKey === undefined ? null : resolve(cwd, tlsKey)
+  return { certificateFile: resolve(cwd, tlsCertificate), keyFile }
 }
 
 function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobLocation {
@@ -137,28 +160,4 @@ function parseCount(option: string, text: string | undefined, byDefault: number)
   if (text === undefined) return byDefault
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new UsageError(`${option} takes a number from 1 to 999`)
   return Number(text)
-}
-
-/** Accepts a name that clients can put into a URL, and that then means this server. */
-function checkName(name: string): void {
-  const isHost =
-    /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/.test(
-      name,
-    )
-  if (!isHost && isIP(name) === 0) {
-    throw new UsageError(
-      `--name: ${name} is no host name or address that a certificate can have; give it without scheme, port, * and _`,
-    )
-  }
-  const url = URL.parse(`https://${isIP(name) === 6 ? `[${name}]` : name}`)
-  if (url === null) throw new UsageError(`--name: no client can ask for https://${name}`)
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  if (isIP(name) === 0 && host !== name.toLowerCase()) {
-    throw new UsageError(`--name: clients take ${name} for the address ${host}: give that`)
-  }
-  if (host === '0.0.0.0' || host === '::') {
-    throw new UsageError(
-      `--name: ${name} means every address of this machine, to which no client can connect: give the address or name that clients use`,
-    )
-  }
 }

@@ -15,6 +15,9 @@ export interface Env {
   readonly s3Region: string | undefined
   readonly names: readonly string[]
   readonly renewsCertificate: boolean
+  readonly tlsCertificate: string | undefined
+  readonly tlsKey: string | undefined
+  readonly replacesPin: boolean
   readonly endsCredentials: boolean
   readonly workers: string | undefined
   readonly logLevel: string | undefined
@@ -80,6 +83,9 @@ export function readEnv(
     s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
     names: given.length > 0 ? given : listed,
     renewsCertificate: values['renew-certificate'] === true,
+    tlsCertificate: read('tls-certificate'),
+    tlsKey: read('tls-key'),
+    replacesPin: values['replace-pin'] === true,
     endsCredentials: values['end-credentials'] === true,
     workers: read('workers'),
     logLevel: read('log-level'),

@@ -54,6 +54,18 @@ export async function updateFact({ sql }: WriteTx, name: string, value: string):
   await sql`update server_facts set value = ${value} where name = ${name}`
 }
 
+/** Inserts the fact, or replaces the one before. */
+export async function setFact({ sql }: WriteTx, name: string, value: string): Promise<void> {
+  await sql`
+    insert into server_facts (name, value) values (${name}, ${value})
+    on conflict (name) do update set value = excluded.value`
+}
+
+/** Every worker of every server shows the new certificate. */
+export async function notifyCertificate({ sql }: WriteTx): Promise<void> {
+  await sql`select pg_notify('certificate', '')`
+}
+
 /** Only one process at a time does the first start. */
 export async function lockFirstStart(tx: WriteTx): Promise<void> {
   await allowPauses(tx)

@@ -54,6 +54,7 @@ const params: Readonly<Record<string, string>> = {
   provider: 'absent',
   invitationId: `invitation_${'0'.repeat(26)}`,
   approvalId: `approval_${'0'.repeat(26)}`,
+  name: 'no_name_of_a_server',
 }
 
 /**

@@ -116,7 +116,10 @@ function noWay(): never {
 
 const userAgentLengthMax = 200
 
-export function browserOf({ secrets }: Pick<App, 'secrets'>, req: IncomingMessage): Browser {
+export function browserOf(
+  { certificate }: Pick<App, 'certificate'>,
+  req: IncomingMessage,
+): Browser {
   const cookies: Cookie[] = []
   return {
     address: req.socket.remoteAddress ?? '',
@@ -127,8 +130,8 @@ export function browserOf({ secrets }: Pick<App, 'secrets'>, req: IncomingMessag
     get knownAs() {
       return cookieOf(req, 'known')
     },
-    linkOrigin: () => linkOriginOf(secrets.certificatePem, req),
-    site: () => siteOf(secrets.certificatePem, req.headers.host ?? ''),
+    linkOrigin: () => linkOriginOf(certificate.current.certificatePem, req),
+    site: () => siteOf(certificate.current.certificatePem, req.headers.host ?? ''),
     setCookie: (cookie) => cookies.push(cookie),
     cookies: () => cookies,
   }
@@ -163,6 +166,6 @@ function siteOf(certificatePem: string, host: string): Site {
   throw new Refusal<PersonRefusal>(
     'host_unnamed',
     `browsers have passkeys for names only, and this server is not called ${name || 'nothing'}: ` +
-      `open it as ${usable.join(' or ')}, or start it with --name NAME --renew-certificate`,
+      `open it as ${usable.join(' or ')}, or give it a name with \`seaworthy server name add NAME\``,
   )
 }

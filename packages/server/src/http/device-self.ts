@@ -8,6 +8,7 @@ import {
 } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/access/index.ts'
+import type { ServedCertificate } from '../app/app.ts'
 import { readDeviceConfiguration } from '../app/configuration/index.ts'
 import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.ts'
 import * as devices from '../app/devices/index.ts'
@@ -18,10 +19,13 @@ import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export function createOwnEndpoints(
-  certificatePem: string,
+  certificate: ServedCertificate,
   hasFastPath: boolean,
 ): readonly Endpoint[] {
-  const isOwnOrigin = createOriginCheck(certificatePem)
+  let isOwnOrigin = createOriginCheck(certificate.current.certificatePem)
+  certificate.onChange((tls) => {
+    isOwnOrigin = createOriginCheck(tls.certificatePem)
+  })
   return [
     audited(
       registerDevice,

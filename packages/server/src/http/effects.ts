@@ -93,6 +93,10 @@ export const unguarded = {
     'rollout.resume',
   ],
   'It names a product to clients; devices stay in their fleets.': ['omaha-app.set'],
+  'It changes by which names clients find the server, not what devices install.': [
+    'certificate.add-name',
+    'certificate.remove-name',
+  ],
   'It changes values that an application reads, not what is installed.': [
     'secret.remove',
     'secret.seal',

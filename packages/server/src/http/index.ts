@@ -13,6 +13,7 @@ import { dropUnwantedBodies } from './bodies.ts'
 import { createFastPath } from './fast-path/index.ts'
 import type { FastPath } from './fast-path/index.ts'
 import { createOwnEndpoints } from './device-self.ts'
+import { certificateEndpoints } from './certificates.ts'
 import { createDdiHandler } from './ddi/index.ts'
 import { deviceEndpoints } from './devices.ts'
 import { createDispatcher } from './dispatch.ts'
@@ -59,6 +60,7 @@ import { createWebHandlers } from './web.ts'
 function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
   const endpoints = [
     ...serverEndpoints,
+    ...certificateEndpoints,
     ...tokenEndpoints,
     ...sessionEndpoints,
     ...personEndpoints,
@@ -84,7 +86,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...rolloutEndpoints,
     ...updateEndpoints,
     ...foreignDeviceEndpoints,
-    ...createOwnEndpoints(app.secrets.certificatePem, hasFastPath),
+    ...createOwnEndpoints(app.certificate, hasFastPath),
   ]
   const mounted = new Set(endpoints.map(({ route }) => route.name))
   for (const { name } of routes) invariant(mounted.has(name), `the route ${name} is mounted`)

@@ -16,6 +16,7 @@ import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ApprovalNeededRefusal, ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal } from '../app/content/index.ts'
 import type {
+  CertificateRefusal,
   ConfigurationRefusal,
   PersonRefusal,
   RebootLockRefusal,
@@ -216,6 +217,14 @@ const serverTable = {
   confirmation_not_needed: no(409, 'Nothing waits for confirmation'),
 } satisfies Record<ServerRefusal, Mapped>
 
+const certificateTable = {
+  server_name_malformed: no(422, 'Not a name that a certificate can have'),
+  server_name_not_found: no(404, 'The certificate has no such name'),
+  server_name_needed: no(409, 'The name is needed'),
+  server_names_too_many: no(409, 'Too many names'),
+  certificate_from_files: no(409, 'The certificate comes from files'),
+} satisfies Record<CertificateRefusal, Mapped>
+
 const personTable = {
   step_up_required: no(403, 'Confirm with your passkey first'),
   host_unnamed: no(409, 'Passkeys need a name of the server'),
@@ -353,6 +362,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...contentCheckTable,
   ...rolloutTable,
   ...serverTable,
+  ...certificateTable,
   ...personTable,
   ...configurationTable,
   ...rebootLockTable,

@@ -148,6 +148,10 @@ export async function makeScopedCalls(
   }
   return new Map<string, readonly MakeCall[]>([
     ['server.whoami', [() => ({})]],
+    ['certificate.show', [() => ({})]],
+    ['certificate.request', [() => ({})]],
+    ['certificate.add-name', [() => ({ params: { name: `${newName()}.example` } })]],
+    ['certificate.remove-name', [() => ({ params: { name: 'absent.example' } })]],
     [
       'token.create',
       [

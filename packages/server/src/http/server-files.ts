@@ -11,16 +11,17 @@ const get = ['GET', 'HEAD'] as const
 
 export function createServerFiles(app: App): readonly RawHandler[] {
   const openapi = utf8Encode(JSON.stringify(describeRoutes(routes, app.version), null, 2))
-  const file = (prefix: string, contentType: string, bytes: Uint8Array): RawHandler => ({
+  const file = (prefix: string, contentType: string, read: () => Uint8Array): RawHandler => ({
     prefix,
     methods: get,
     answer: async (_req, res) =>
-      sendBytes(res, 200, { 'content-type': contentType, 'cache-control': 'no-cache' }, bytes),
+      sendBytes(res, 200, { 'content-type': contentType, 'cache-control': 'no-cache' }, read()),
   })
+  const ok = utf8Encode('ok\n')
   return [
-    file('/openapi.json', 'application/json', openapi),
-    file('/ca.crt', 'application/x-x509-ca-cert', utf8Encode(app.secrets.caPem)),
-    file('/healthz', 'text/plain; charset=utf-8', utf8Encode('ok\n')),
+    file('/openapi.json', 'application/json', () => openapi),
+    file('/ca.crt', 'application/x-x509-ca-cert', () => utf8Encode(app.certificate.current.caPem)),
+    file('/healthz', 'text/plain; charset=utf-8', () => ok),
     {
       prefix: '/readyz',
       methods: get,

@@ -12,9 +12,10 @@ import { utf8Decode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { hourMs, systemClock, systemSleep } from '@seaworthy/std/time'
-import { CertificateError, prepareServer } from './first-start.ts'
-import type { OnlineSecrets } from './online-secrets.ts'
-import { isNamedBy } from './online-secrets.ts'
+import { prepareServer } from './first-start.ts'
+import { CertificateError } from './own-certificate.ts'
+import type { ServerTls } from './server-tls.ts'
+import { isNamedBy } from './server-tls.ts'
 import type { Db, TestDatabase } from '../../testing/index.ts'
 import { startTestDatabase } from '../../testing/index.ts'
 
@@ -45,17 +46,18 @@ const start = async (
     names,
     renewsCertificate,
     endsCredentials,
+    replacesPin: false,
     listen: { host, port: 0 },
   }
-  return (await prepareServer(db, config, ports)).secrets
+  return (await prepareServer(db, config, ports, null)).tls
 }
 
 /**
  * Whether a client that trusts only this CA certificate accepts the server as the holder of the
  * name.
  */
-async function isTaken(secrets: OnlineSecrets, ca: string, name: string): Promise<boolean> {
-  const server = createServer({ key: secrets.tlsKeyPem, cert: secrets.certificatePem })
+async function isTaken(tls: ServerTls, ca: string, name: string): Promise<boolean> {
+  const server = createServer({ key: tls.keyPem, cert: tls.certificatePem })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -87,7 +89,7 @@ test('O1 a name that is given after the first start is refused in words, or come
 
   const renewed = await start(names, true)
   assert.equal(renewed.pin, first.pin)
-  assert.equal(renewed.tlsKeyPem, first.tlsKeyPem)
+  assert.equal(renewed.keyPem, first.keyPem)
   assert.notEqual(renewed.caPem, first.caPem)
   for (const name of ['fleet.example', 'ship.example', 'localhost']) {
     assert.ok(await isTaken(renewed, renewed.caPem, name), name)

@@ -51,6 +51,34 @@ export async function recertify(
   return certify(publicKey, options)
 }
 
+/** A request for a certificate (PKCS #10), in PEM, for the key of `certificatePem`. */
+export async function requestFor(
+  keyPem: string,
+  certificatePem: string,
+  names: readonly string[],
+): Promise<string> {
+  const [der] = x509.PemConverter.decode(keyPem)
+  const privateKey = await crypto.subtle.importKey('pkcs8', der!, algorithm, false, ['sign'])
+  const { rawData } = new x509.X509Certificate(certificatePem).publicKey
+  const publicKey = await crypto.subtle.importKey('spki', rawData, algorithm, true, ['verify'])
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    {
+      name: 'CN=Seaworthy server',
+      keys: { privateKey, publicKey },
+      signingAlgorithm: algorithm,
+      extensions: [alternativeNames(names)],
+    },
+    crypto,
+  )
+  return request.toString('pem')
+}
+
+function alternativeNames(names: readonly string[]): x509.SubjectAlternativeNameExtension {
+  return new x509.SubjectAlternativeNameExtension(
+    names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+  )
+}
+
 /**
  * Signs a certificate by a new CA. The CA's private key is unextractable and gone when this
  * returns: it can never sign anything again.
@@ -77,7 +105,8 @@ async function certify(publicKey: CryptoKey, options: CertificateOptions): Promi
     },
     crypto,
   )
-  const names = [...new Set([...options.names, 'localhost', '127.0.0.1', '::1'])]
+  const given = options.names.map((name) => (name === '0:0:0:0:0:0:0:1' ? '::1' : name))
+  const names = [...new Set([...given, 'localhost', '127.0.0.1', '::1'])]
   const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: serial(),
@@ -92,9 +121,7 @@ async function certify(publicKey: CryptoKey, options: CertificateOptions): Promi
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension(
-          names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
-        ),
+        alternativeNames(names),
         await x509.AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
         await x509.SubjectKeyIdentifierExtension.create(publicKey),
       ],

@@ -2,11 +2,13 @@
  * The first start on a database: keys, certificate, log, and one token for whoever reads the
  * output.
  */
+import { rootCertificates } from 'node:tls'
 import { heldBuiltIn } from '@seaworthy/fleet/access'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
 import type { Config } from '../../config/config.ts'
+import type { MasterKey } from '../../config/secrets.ts'
 import { loadMasterKey } from '../../config/secrets.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
@@ -14,24 +16,32 @@ import { revokeAllInvitations } from '../../db/invitations.ts'
 import { hasOwner, lockRights, setFirstOwnerCode } from '../../db/people.ts'
 import { revokeAllProvisioningKeys } from '../../db/provisioning-keys.ts'
 import { endAllSessions } from '../../db/sessions.ts'
-import { hasSecrets, lockFirstStart, readFact } from '../../db/secrets.ts'
+import { hasSecrets, lockFirstStart, readFact, setFact } from '../../db/secrets.ts'
 import { revokeAllTokens, wasAnyTokenUsed } from '../../db/tokens.ts'
 import type { Ports } from '../app.ts'
 import { createLog, hashCode, issueToken } from '../access/index.ts'
 import { onlineRoles, openOnlineKeys } from './online-keys.ts'
 import type { OnlineSecrets } from './online-secrets.ts'
+import { createOnlineSecrets, loadOnlineSecrets } from './online-secrets.ts'
+import type { OwnCertificate } from './own-certificate.ts'
+import { CertificateError, judgeCertificate } from './own-certificate.ts'
+import type { ServerTls } from './server-tls.ts'
 import {
-  createOnlineSecrets,
+  createServerTls,
   isNamedBy,
-  loadOnlineSecrets,
+  loadServerTls,
   namesOf,
   renewCertificate,
-} from './online-secrets.ts'
+} from './server-tls.ts'
+
+const publicRoots = rootCertificates
 
 const bootstrapLifetimeMs = 90 * dayMs
 
 export interface Started {
   readonly secrets: OnlineSecrets
+  /** What this server shows: its own certificate, or the operator's. */
+  readonly tls: ServerTls
   /**
    * The first token. Until somebody has signed in for the first time, every start makes a new one
    * and ends the one before: a crash before it was read locks nobody out.
@@ -45,24 +55,17 @@ export interface Started {
 }
 
 /**
- * The server was told to answer under a name that its certificate does not have; the message says
- * what to do.
- */
-export class CertificateError extends Error {
-  override readonly name = 'CertificateError'
-}
-
-/**
  * Idempotent; several hosts may start on one database at once. Throws `SealError` on a wrong master
- * key, `CertificateError` on a name that the certificate lacks.
+ * key, `CertificateError` on a certificate that clients would refuse.
  */
 export async function prepareServer(
   db: Db,
   config: Pick<
     Config,
-    'masterKeyFile' | 'names' | 'listen' | 'renewsCertificate' | 'endsCredentials'
+    'masterKeyFile' | 'names' | 'listen' | 'renewsCertificate' | 'replacesPin' | 'endsCredentials'
   >,
   ports: Ports,
+  own: OwnCertificate | null,
 ): Promise<Started> {
   const { random, log } = ports
   return db.write(async (tx) => {
@@ -73,7 +76,8 @@ export async function prepareServer(
     // copy of it.
     const masterKey = await loadMasterKey(config.masterKeyFile, random, isFirst)
     if (isFirst) {
-      await createOnlineSecrets(tx, masterKey, { names: namesWanted(config), now, random })
+      await createOnlineSecrets(tx, masterKey, { now, random })
+      await createServerTls(tx, masterKey, { names: namesWanted(config), now, random })
       await appendAudit(tx, {
         actor: 'server',
         action: 'server.first-start',
@@ -81,17 +85,19 @@ export async function prepareServer(
         outcome: 'done',
       })
     }
-    await ensureNamed(tx, config, ports)
+    if (own === null) await ensureNamed(tx, config, ports)
+    const tls = await chooseTls(tx, masterKey, config, own)
     if (config.endsCredentials) await endCredentials(tx, ports)
     const secrets = await loadOnlineSecrets(tx, masterKey)
     // A key that cannot be opened is reported now, not when the first timestamp expires.
     for (const role of onlineRoles) await openOnlineKeys(tx, masterKey, role)
     if (isFirst) {
       await createLog(tx, { signer: secrets.logSigner, origin: secrets.logOrigin }, now)
-      log.info('server.first-start', { pin: secrets.pin })
+      log.info('server.first-start', { pin: tls.pin })
     }
     return {
       secrets,
+      tls,
       bootstrapToken: await issueBootstrapToken(tx, ports, now),
       firstOwnerCode: await issueFirstOwnerCode(tx, ports),
     }
@@ -132,7 +138,7 @@ async function ensureNamed(
     )
   }
   const renewed = await renewCertificate(tx, before, {
-    names: wanted,
+    names: [...new Set([...wanted, ...namesOf(before)])],
     now: await tx.now(),
     random,
   })
@@ -144,6 +150,48 @@ async function ensureNamed(
     detail: { names: [...renewed.names] },
   })
   log.info('server.certificate-renewed', { names: renewed.names })
+}
+
+/**
+ * The certificate to serve, under the key that clients have pinned. Another key would be refused by
+ * each of them, so that only an explicit option brings it.
+ */
+async function chooseTls(
+  tx: WriteTx,
+  masterKey: MasterKey,
+  config: Pick<Config, 'names' | 'replacesPin'>,
+  own: OwnCertificate | null,
+): Promise<ServerTls> {
+  const made = await loadServerTls(tx, masterKey)
+  const { names } = config
+  const rules = { names, now: await tx.now(), madeKeyPem: made.keyPem, publicRoots }
+  const tls = own === null ? made : judgeCertificate(own, rules)
+  const pinned = (await readFact(tx, 'served-pin')) ?? (await findFirstPin(tx, made))
+  if (pinned === tls.pin) return tls
+  if (pinned !== undefined && !config.replacesPin) {
+    throw new CertificateError(
+      `this server would show the key ${tls.pin}, but command lines and devices were paired with ${pinned} and would refuse it. ` +
+        'Have the certificate made for the present key (`seaworthy server certificate request`), or start once with --replace-pin and ' +
+        'pair each command line again and change `pin` in each agent.json.',
+    )
+  }
+  await setFact(tx, 'served-pin', tls.pin)
+  if (pinned !== undefined) {
+    await appendAudit(tx, {
+      actor: 'server',
+      action: 'server.replace-pin',
+      subject: 'server',
+      outcome: 'done',
+      detail: { before: pinned, pin: tls.pin },
+    })
+  }
+  return tls
+}
+
+/** A server on which nobody has signed in, and no device has registered, is pinned by nobody. */
+async function findFirstPin(tx: WriteTx, made: ServerTls): Promise<string | undefined> {
+  const isPaired = (await wasAnyTokenUsed(tx)) || (await hasOwner(tx))
+  return isPaired ? made.pin : undefined
 }
 
 /**

@@ -5,12 +5,23 @@
  * and timestamp, and are sealed under the master key. Not handled here: the rules of TUF
  * (`trust/tuf`), content (`app/content`).
  */
-export { CertificateError, prepareServer } from './first-start.ts'
+export { prepareServer } from './first-start.ts'
+export type { OwnCertificate } from './own-certificate.ts'
+export { CertificateError, judgeCertificate } from './own-certificate.ts'
+export { createServedCertificate } from './served-certificate.ts'
+export type { OwnTls, ServerTls } from './server-tls.ts'
+export {
+  addServerName,
+  makeCertificateRequest,
+  removeServerName,
+  viewCertificate,
+} from './server-names.ts'
+export { isNamedBy, loadServerTls, namesOf } from './server-tls.ts'
 export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
 export type { OnlineRole } from './online-keys.ts'
 export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts'
 export type { OnlineSecrets } from './online-secrets.ts'
-export { isNamedBy, loadOnlineSecrets, namesOf } from './online-secrets.ts'
+export { loadOnlineSecrets } from './online-secrets.ts'
 export { findProduct, findProductKind, listProducts } from './products.ts'
 export { describeProposalFacts, listProposals, viewProposal } from './proposal-views.ts'
 export {

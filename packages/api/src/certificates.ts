@@ -1,0 +1,65 @@
+/** The certificate by which clients know the server, and the names in it. */
+import { z } from 'zod'
+import { instant, text } from './fields.ts'
+import { defineRoute } from './route.ts'
+
+const serverName = text(253, 1)
+
+const certificateView = z.object({
+  /** Made by the server itself, or from the files of `--tls-certificate`. */
+  source: z.enum(['made-here', 'files']),
+  /** Names and addresses by which clients find the server in it. */
+  names: z.array(z.string()),
+  /** Those with which the server that answers was started. */
+  namesGiven: z.array(z.string()),
+  issuer: z.string(),
+  notBefore: instant,
+  notAfter: instant,
+  /** What command lines and devices pin, `sha256:<base64url of SHA-256 of the SPKI DER>`. */
+  pin: z.string(),
+  /** Why what the files hold now is not served. */
+  problem: z.string().nullable(),
+})
+
+export type CertificateView = z.output<typeof certificateView>
+
+export const showCertificate = defineRoute({
+  name: 'certificate.show',
+  method: 'GET',
+  path: '/v1/server/certificate',
+  auth: 'actor',
+  summary: 'Show the certificate of the server: names, issuer, dates, and the key that is pinned.',
+  reply: certificateView,
+})
+
+export const requestCertificate = defineRoute({
+  name: 'certificate.request',
+  method: 'GET',
+  path: '/v1/server/certificate/request',
+  auth: 'actor',
+  summary:
+    'A request (PKCS #10) for a certificate from an authority, for the key and the names of the server.',
+  reply: z.object({ requestPem: z.string(), names: z.array(z.string()), pin: z.string() }),
+})
+
+export const addServerName = defineRoute({
+  name: 'certificate.add-name',
+  method: 'PUT',
+  path: '/v1/server/names/:name',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Make a new certificate under the same key that has this name or address too.',
+  params: z.strictObject({ name: serverName }),
+  reply: certificateView,
+})
+
+export const removeServerName = defineRoute({
+  name: 'certificate.remove-name',
+  method: 'DELETE',
+  path: '/v1/server/names/:name',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Make a new certificate under the same key without this name or address.',
+  params: z.strictObject({ name: serverName }),
+  reply: certificateView,
+})

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
+import { before, test } from 'node:test'
+import fc from 'fast-check'
+import { systemClock } from '@seaworthy/std/time'
+import type { TestAuthority } from '../../testing/authority.ts'
+import { createTestAuthority } from '../../testing/authority.ts'
+import type { OwnCertificate } from './own-certificate.ts'
+import { CertificateError, judgeCertificate } from './own-certificate.ts'
+
+let authority: TestAuthority
+let keyPem: string
+let leafPem: string
+let otherKeyPem: string
+let requestPem: string
+before(async () => {
+  authority = await createTestAuthority()
+  ;({ keyPem, requestPem } = await authority.request(['ship.example', 'fleet.example']))
+  leafPem = await authority.issue(requestPem)
+  otherKeyPem = (await authority.request(['ship.example'])).keyPem
+})
+
+const whole = () => leafPem + authority.intermediatePem + authority.rootPem
+
+interface Given {
+  chain?: string
+  key?: string | null
+  names?: readonly string[]
+  publicRoots?: readonly string[]
+}
+
+function judge({ chain = whole(), key = keyPem, names = [], publicRoots = [] }: Given = {}) {
+  const own: OwnCertificate = {
+    certificateFile: '/etc/ship.pem',
+    chainPem: chain,
+    key: key === null ? null : { file: '/etc/ship.key', pem: key },
+  }
+  const madeKeyPem = otherKeyPem
+  return judgeCertificate(own, { names, now: systemClock.now(), madeKeyPem, publicRoots })
+}
+
+function refused(given: Given, why: RegExp): void {
+  assert.throws(
+    () => judge(given),
+    (error) => {
+      assert.ok(error instanceof CertificateError, String(error))
+      assert.match(error.message, why)
+      assert.doesNotMatch(error.message, /PRIVATE KEY/)
+      return true
+    },
+  )
+}
+
+test('A6 an own certificate is taken with its chain, and its root is what clients without a pin trust', () => {
+  const taken = judge({ names: ['ship.example'] })
+  assert.equal(taken.caPem.trim(), authority.rootPem.trim())
+  assert.match(taken.pin, /^sha256:[\w-]{43}$/)
+  // A public root is not in the file.
+  const chain = leafPem + authority.intermediatePem
+  const { caPem } = judge({ chain, publicRoots: [authority.rootPem] })
+  assert.equal(caPem.trim(), authority.rootPem.trim())
+})
+
+test('A6 an own certificate that clients would refuse is refused by name, with the way out', async () => {
+  refused({ key: otherKeyPem }, /ship\.pem and --tls-key \/etc\/ship\.key do not belong together/)
+  refused({ key: null }, /not for the key of this server.*certificate request/)
+  refused({ key: 'nonsense' }, /ship\.key is no private key in PEM form/)
+  const locked = createPrivateKey(keyPem).export({
+    ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' },
+  })
+  refused({ key: String(locked) }, /ship\.key is locked by a passphrase/)
+  refused({ names: ['ship.example', 'other.example'] }, /does not name other\.example.*it names/)
+  refused({ chain: leafPem }, /incomplete.*CN=Harbour Servers is missing.*Append it/)
+  refused({ chain: leafPem + authority.intermediatePem }, /CN=Harbour Root is missing/)
+  refused(
+    { chain: leafPem + authority.rootPem + authority.intermediatePem },
+    /certificate 1 \(CN=ship\) is followed by CN=Harbour Root, which has not issued it/,
+  )
+  refused({ chain: 'nonsense' }, /is no certificate chain/)
+  refused({ chain: whole().repeat(4) }, /at most 10/)
+  const other = await createTestAuthority()
+  // The same names, but other keys: only signatures count.
+  refused({ chain: leafPem + other.intermediatePem + other.rootPem }, /has not issued it/)
+  const above = authority.intermediatePem + authority.rootPem
+  const old = await authority.issue(requestPem, { from: -40, until: -1 })
+  refused({ chain: old + above }, /expired at .*put a renewed one/)
+  const early = await authority.issue(requestPem, { from: 2, until: 90 })
+  refused({ chain: early + above }, /valid only from .*check the clock/)
+})
+
+test('A6 a certificate file with any byte changed or cut off is served as it was or refused, never half', () => {
+  const good = judge()
+  fc.assert(
+    fc.property(fc.nat(whole().length - 1), fc.nat(127), fc.boolean(), (at, byte, isCut) => {
+      const text = whole()
+      const chain =
+        text.slice(0, at) + (isCut ? '' : String.fromCharCode(byte) + text.slice(at + 1))
+      let taken
+      try {
+        taken = judge({ chain })
+      } catch (error) {
+        assert.ok(error instanceof CertificateError, String(error))
+        return
+      }
+      assert.equal(taken.pin, good.pin)
+      assert.equal(taken.caPem, good.caPem)
+    }),
+    { interruptAfterTimeLimit: 20_000 },
+  )
+})

@@ -1,0 +1,155 @@
+/**
+ * A certificate that operators bring themselves, judged before any client sees it: what a client
+ * would refuse is refused here, in a sentence that says what to do.
+ */
+import type { KeyObject } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import { isNamedBy, namesOf, pinOf } from './server-tls.ts'
+import type { ServerTls } from './server-tls.ts'
+
+/** The certificate cannot be used, or clients would refuse it; the message says what to do. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+}
+
+/** What the files hold, not judged yet. */
+export interface OwnCertificate {
+  readonly certificateFile: string
+  readonly chainPem: string
+  /** `null` where the certificate is for the key that the server has made. */
+  readonly key: { readonly file: string; readonly pem: string } | null
+}
+
+export interface CertificateRules {
+  /** What clients call the server; every one must be in the certificate. */
+  readonly names: readonly string[]
+  readonly now: Date
+  /** The key that the server has made. */
+  readonly madeKeyPem: string
+  /** Roots (PEM) that clients know without being told. */
+  readonly publicRoots: readonly string[]
+}
+
+const pemForm = /-----BEGIN CERTIFICATE-----[^-]{1,100000}-----END CERTIFICATE-----/g
+const chainMax = 10
+
+/** Throws `CertificateError`. */
+export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): ServerTls {
+  const where = `--tls-certificate ${own.certificateFile}`
+  const chain = readChain(own)
+  const [leaf] = chain
+  const certificatePem = chain.map((one) => one.toString()).join('')
+  const { key, pem: keyPem } = readKey(own, rules)
+  if (!leaf.checkPrivateKey(key)) {
+    throw new CertificateError(
+      own.key === null
+        ? `${where} is not for the key of this server: let it be made for what \`seaworthy server certificate request\` prints, or name its key with --tls-key`
+        : `${where} and --tls-key ${own.key.file} do not belong together: give the key for which the certificate was made`,
+    )
+  }
+  requireValidNow(leaf, where, rules.now)
+  const names = namesOf(certificatePem)
+  const unnamed = rules.names.filter((name) => !isNamedBy(certificatePem, name))
+  if (names.length === 0 || unnamed.length > 0) {
+    const lacking = unnamed.length === 0 ? 'any name' : unnamed.join(', ')
+    throw new CertificateError(
+      `${where} does not name ${lacking} (it names ${names.join(', ') || 'nothing'}), so clients would refuse it there: ` +
+        'let a certificate be made for all names of the server, or leave out the --name',
+    )
+  }
+  const caPem = findRoot(chain, where, rules.publicRoots)
+  try {
+    createSecureContext({ key: keyPem, cert: certificatePem, minVersion: 'TLSv1.3' })
+  } catch (cause) {
+    throw new CertificateError(`${where} cannot be used for TLS 1.3: ${reasonOf(cause)}`, { cause })
+  }
+  return { keyPem, certificatePem, caPem, pin: pinOf(certificatePem) }
+}
+
+function readChain(own: OwnCertificate): [X509Certificate, ...X509Certificate[]] {
+  const blocks = own.chainPem.match(pemForm) ?? []
+  try {
+    const [leaf, ...others] = blocks.slice(0, chainMax).map((pem) => new X509Certificate(pem))
+    if (leaf !== undefined && blocks.length <= chainMax) return [leaf, ...others]
+  } catch {
+    // The sentence below says it for every kind of damage.
+  }
+  throw new CertificateError(
+    `--tls-certificate ${own.certificateFile} is no certificate chain: give a PEM file with the certificate of the server first, then those of its authorities, at most ${chainMax} in all`,
+  )
+}
+
+function readKey(own: OwnCertificate, rules: CertificateRules): { key: KeyObject; pem: string } {
+  if (own.key === null) {
+    return { key: createPrivateKey(rules.madeKeyPem), pem: rules.madeKeyPem }
+  }
+  const { file, pem } = own.key
+  try {
+    return { key: createPrivateKey(pem), pem }
+  } catch (cause) {
+    const isLocked = /passphrase|password|interrupted|cancelled/i.test(reasonOf(cause))
+    throw new CertificateError(
+      isLocked
+        ? `--tls-key ${file} is locked by a passphrase, which nobody can type when the server starts: give the key without one, in a file that only the server's account can read`
+        : `--tls-key ${file} is no private key in PEM form`,
+      { cause },
+    )
+  }
+}
+
+function requireValidNow(leaf: X509Certificate, where: string, now: Date): void {
+  if (leaf.validToDate <= now) {
+    throw new CertificateError(
+      `${where} expired at ${leaf.validToDate.toISOString()}: put a renewed one in its place`,
+    )
+  }
+  if (leaf.validFromDate > now) {
+    throw new CertificateError(
+      `${where} is valid only from ${leaf.validFromDate.toISOString()}: check the clock of this machine, or wait`,
+    )
+  }
+}
+
+/**
+ * The root of the chain. Clients find the way to it by what the server sends, so that each
+ * certificate must be followed by its issuer's.
+ */
+function findRoot(
+  chain: readonly X509Certificate[],
+  where: string,
+  publicRoots: readonly string[],
+): string {
+  for (const [i, certificate] of chain.entries()) {
+    const issuer = chain[i + 1]
+    if (issuer !== undefined && !isIssuedBy(certificate, issuer)) {
+      throw new CertificateError(
+        `${where}: certificate ${i + 1} (${nameOf(certificate.subject)}) is followed by ${nameOf(issuer.subject)}, which has not issued it: put each certificate before that of its issuer`,
+      )
+    }
+  }
+  const last = chain.at(-1)!
+  if (isIssuedBy(last, last)) return last.toString()
+  for (const pem of publicRoots) {
+    if (!pem.includes('BEGIN CERTIFICATE')) continue
+    const root = new X509Certificate(pem)
+    if (root.subject === last.issuer && isIssuedBy(last, root)) return root.toString()
+  }
+  throw new CertificateError(
+    `${where} is incomplete: nothing in it leads from ${nameOf(last.subject)} to a root, because the certificate of its issuer ${nameOf(last.issuer)} is missing. ` +
+      'Append it, and those above it; of an authority of your own the root too',
+  )
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}
+
+/** A distinguished name on one line. */
+export function nameOf(distinguished: string): string {
+  return distinguished.split('\n').join(', ') || 'one without a name'
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
