@@ -10,6 +10,7 @@ export const pagePaths = [
   '/recovery',
   '/sign-in',
   '/sign-in-return',
+  '/tokens',
 ] as const
 
 export type PagePath = (typeof pagePaths)[number]

@@ -19,8 +19,10 @@ import {
   invite,
   makeNewLink,
   makeRecoveryCodes,
+  makeToken,
   recover,
   requirePasskeys,
+  revokeToken,
   setPassword,
   setRules,
   signIn,
@@ -134,6 +136,16 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     const text = await readFile(await (await report).path(), 'utf8')
     assert.match(text, /^"kind","id",/)
     assert.match(text, /"Ben Okafor","auditor","no"/)
+
+    // A token is made, works, is listed and revoked.
+    await server.endConfirmations()
+    const token = await makeToken(owner.page, 'ci-gateway')
+    assert.match(await server.beginLogin(token).ended(), /role viewer/)
+    await owner.page.getByRole('row', { name: /ci-gateway.*viewer.*everything/ }).waitFor()
+    await assertGood(owner, 'tokens')
+    await revokeToken(owner.page, 'ci-gateway')
+    await owner.page.getByRole('row', { name: /ci-gateway/ }).waitFor({ state: 'detached' })
+    assert.match(await server.beginLogin(token).ended(), /\(unauthenticated\)/)
 
     // Two owners, and a rule: the second one approves that the first one ends it.
     await server.endConfirmations()

@@ -11,6 +11,7 @@ import { PeoplePage } from './pages/people.tsx'
 import { RecoveryPage } from './pages/recovery.tsx'
 import { ReturnPage } from './pages/sign-in-return.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
+import { TokensPage } from './pages/tokens.tsx'
 import type { PagePath } from './page-paths.ts'
 import { Shell } from './ui/shell.tsx'
 import { FaultPage } from './ui/fault-page.tsx'
@@ -33,6 +34,7 @@ const tree = root.addChildren([
   shell.addChildren([
     inside('/', OverviewPage),
     inside('/people', PeoplePage),
+    inside('/tokens', TokensPage),
     inside('/approvals', ApprovalsPage),
     inside('/pair', PairPage),
     inside('/account', AccountPage),

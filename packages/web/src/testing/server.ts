@@ -22,8 +22,8 @@ export interface WebServer {
   readonly ownerLink: string
   /** Everything that `up` has printed so far. */
   readonly output: () => string
-  /** Begins `seaworthy login` for this server on a machine of its own, without a token. */
-  readonly beginLogin: () => PairedMachine
+  /** Begins `seaworthy login` for this server on a machine of its own, with a token or without. */
+  readonly beginLogin: (token?: string) => PairedMachine
   /** Lets everybody’s confirmation end, as five minutes would. */
   readonly endConfirmations: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -91,10 +91,11 @@ export async function startWebServer(): Promise<WebServer> {
     token: (await readFile(tokenFile, 'utf8')).trim(),
     ownerLink: (await readFile(ownerLinkFile, 'utf8')).trim(),
     output: () => output,
-    beginLogin: () => {
+    beginLogin: (token) => {
       const config = join(folder, `config-${randomUUID()}`)
       const url = `https://localhost:${port}`
-      const asked = ['login', url, '--pin', pin, '--pair', '--role', 'viewer']
+      const how = token === undefined ? ['--pair', '--role', 'viewer'] : ['--token', token]
+      const asked = ['login', url, '--pin', pin, ...how]
       const login = spawn(launcher, ['--config-dir', config, ...asked], {
         stdio: ['ignore', 'pipe', 'pipe'],
       })

@@ -155,6 +155,24 @@ async function readSecret(page: Page, title: string): Promise<string> {
 
 const readLink = (page: Page) => readSecret(page, 'The link of the invitation')
 
+/** Makes a token on the page of tokens; answers it. */
+export async function makeToken(page: Page, name: string): Promise<string> {
+  await page.goto('/tokens')
+  await button(page, 'Make a token').click()
+  const dialog = page.getByRole('dialog', { name: 'Make a token' })
+  await dialog.getByLabel('Name').fill(name)
+  await dialog.getByRole('button', { name: 'Make it' }).click()
+  return readSecret(page, 'The token')
+}
+
+export async function revokeToken(page: Page, name: string): Promise<void> {
+  await page.goto('/tokens')
+  await button(page, `Revoke the token ${name}`).click()
+  const dialog = page.getByRole('dialog', { name: `Revoke the token ${name}` })
+  await dialog.getByRole('button', { name: 'Revoke' }).click()
+  await finish(page, dialog)
+}
+
 /** Opens the link of an invitation and comes in with a new passkey. */
 export async function accept(page: Page, link: string): Promise<void> {
   await page.goto(link)

@@ -12,6 +12,7 @@ const paths = {
   overview: 'M4 4h7v7H4Zm9 0h7v4h-7Zm0 7h7v9h-7Zm-9 3h7v6H4Z',
   people:
     'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 9a6.5 6.5 0 0 1 13 0M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14a6.5 6.5 0 0 1 3.5 6',
+  tokens: 'M8 20a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-7 9-9m-4 4 3 3',
 } as const
 
 export type IconName = keyof typeof paths

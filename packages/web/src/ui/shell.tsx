@@ -21,6 +21,7 @@ import classes from './shell.module.css'
 const places = [
   { to: '/', label: 'Overview', icon: 'overview' },
   { to: '/people', label: 'People', icon: 'people' },
+  { to: '/tokens', label: 'Tokens', icon: 'tokens' },
   { to: '/approvals', label: 'Approvals', icon: 'approvals' },
   { to: '/account', label: 'Your account', icon: 'account' },
 ] as const satisfies readonly { to: string; label: string; icon: IconName }[]
