@@ -9,10 +9,11 @@ import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { EnrolmentView } from '@seaworthy/api/devices'
-import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
+import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { EnrolmentKey } from '@seaworthy/trust/enrolment'
 import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
+import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
@@ -286,6 +287,75 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   const big = await write('x'.repeat(16_384))
   const full = await ann.fails(3, 'secret', 'set', 'BIG_3', ...inFleet, ...big)
   assert.match(full, /\(configuration_too_large\)/)
+})
+
+test('V8 attack: a server shows an earlier, a removed or a made-up copy of a secret, and it is sealed to nobody', async (t) => {
+  await ann.ok('fleet', 'create', 'pools', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('pools', 'pools', ...signWithAll())
+  const first = await addReceiver(server, config)
+  t.after(() => first.close())
+  const inFleet = ['--fleet', 'pools']
+  const set = async (text: string, ...more: string[]) => {
+    await writeFile(ann.file('word'), text)
+    await ann.ok('secret', 'set', 'TOKEN', ...inFleet, '--file', ann.file('word'), ...more)
+  }
+  type Copy = { name: string; version: number; holderKey: string; holderCopy: string }
+  let shown: { items: Copy[] } = { items: [] }
+  const isList = (url: string) => url.includes('/fleets/pools/secrets')
+  const look = async () => {
+    lie = ({ url }, text) => {
+      if (isList(url)) shown = JSON.parse(text) as typeof shown
+      return undefined
+    }
+    await ann.ok('secret', 'list', ...inFleet)
+    lie = undefined
+    return shown.items[0]!
+  }
+  await set('the old one', '--accept-new', '1')
+  const old = await look()
+  await set('the new one')
+  const current = await look()
+  const second = await addReceiver(server, config)
+  t.after(() => second.close())
+
+  const envelope = await createSecretEnvelope()
+  const recipient = base64Decode(current.holderKey)
+  const { name, version } = current
+  const binding = { place: { fleet: 'pools' }, name, version, deviceKeyId: undefined }
+  const made = base64Encode(await envelope.seal(recipient, binding, utf8Encode('of a thief')))
+  const seal = ['secret', 'seal', ...inFleet]
+  const accept = () => ann.ok('reader', 'accept', ...inFleet, '--accept-new', '1')
+  await accept()
+  const refused = /is not the last one that this machine made: nothing was sealed/
+  const show = (copy: Copy): Lie => {
+    return ({ url }, text) => {
+      if (!isList(url)) return undefined
+      return JSON.stringify({ ...(JSON.parse(text) as object), items: [copy] })
+    }
+  }
+  try {
+    for (const copy of [old, { ...current, holderCopy: made }]) {
+      lie = show(copy)
+      assert.match(await ann.fails(3, ...seal), refused)
+      assert.match(await ann.fails(3, ...seal, '--dry-run'), refused)
+    }
+  } finally {
+    lie = undefined
+  }
+  assert.deepEqual(await readSettings(second), {})
+  assert.match(await ann.ok(...seal), /Sealed TOKEN to 1 device/)
+  assert.deepEqual(await readSettings(second), { TOKEN: 'the new one' })
+
+  await ann.ok('secret', 'remove', 'TOKEN', ...inFleet)
+  const third = await addReceiver(server, config)
+  t.after(() => third.close())
+  await accept()
+  try {
+    lie = show(current)
+    assert.match(await ann.fails(3, ...seal), refused)
+  } finally {
+    lie = undefined
+  }
 })
 
 /** Runs what must be refused by this code, while the server lies. */

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { ensureHolderKey } from '../keys/holder-key.ts'
+import { forgetCopy, rememberCopy, requireOwnCopies } from '../keys/own-copies.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
@@ -135,6 +136,9 @@ async function set(context: Context, name: string, options: SetOptions): Promise
         holderCopy: base64Encode(copy),
       },
     })
+    if (scope.deviceId === undefined) {
+      await rememberCopy(context, session, scope.fleet, { name, holderCopy: base64Encode(copy) })
+    }
     await sealToDevices(session, envelope, scope, { name, version, value }, choice.readers)
     value.fill(0)
     showSealed(context, { name, version }, choice)
@@ -283,11 +287,17 @@ async function seal(
     const envelope = await createSecretEnvelope()
     const holder = await ensureHolderKey(context, session)
     const own = base64Encode(holder.publicKey)
+    const missing = items
+      .map((secret) => ({
+        secret,
+        waiting: choice.readers.filter((device) => !isSealedTo(device, secret)),
+      }))
+      .filter(({ waiting }) => waiting.length > 0)
+    const ofOwn = missing.map(({ secret }) => secret).filter((one) => one.holderKey === own)
+    await requireOwnCopies(session, fleet, ofOwn)
     const done: { name: string; sealedFor: number; devices: ReturnType<typeof keysOf>[] }[] = []
     const foreign: string[] = []
-    for (const secret of items) {
-      const waiting = choice.readers.filter((device) => !isSealedTo(device, secret))
-      if (waiting.length === 0) continue
+    for (const { secret, waiting } of missing) {
       if (secret.holderKey !== own) {
         foreign.push(secret.name)
         continue
@@ -321,6 +331,8 @@ async function remove(context: Context, name: string, options: SettingOptions): 
   await context.confirm(`Remove the secret ${name}?`)
   await withSession(context, async (session) => {
     const { fleet, ofDevice } = await findScope(session, options)
+    // It is forgotten first: whatever becomes of the call, this copy is sealed to nobody any more.
+    if (options.device === undefined) await forgetCopy(context, session, fleet, name)
     await session.client.call(removeSecret, { params: { fleet, secret: name }, query: ofDevice })
     context.show({ removed: name }, () => [`Removed ${name}.`])
   })

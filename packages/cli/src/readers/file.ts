@@ -5,6 +5,7 @@ import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
+import { withFileLock } from '../state/file-lock.ts'
 import { makePrivateFolder, readBounded, readIfThere, writeDurably } from '../state/files.ts'
 import type { ReaderFault, ReaderRecord } from './record.ts'
 import { formatRecord, parseRecord, recordBytesMax } from './record.ts'
@@ -36,17 +37,19 @@ function requireRoot({ server }: Pick<Place, 'server'>): string {
   })
 }
 
-/** Reads again what is remembered, and writes it changed. */
+/** Reads again what is remembered, and writes it changed, one command after the other. */
 export async function changeRecord(
   { ports }: Context,
   place: Place,
   change: (record: ReaderRecord) => ReaderRecord,
 ): Promise<void> {
-  const before = await readRecord(place)
-  const after = change(before)
-  if (after === before) return
   await makePrivateFolder(place.folder)
-  await writeDurably(pathOf(place), formatRecord(after), { random: ports.random })
+  await withFileLock(ports, pathOf(place), async () => {
+    const before = await readRecord(place)
+    const after = change(before)
+    if (after === before) return
+    await writeDurably(pathOf(place), formatRecord(after), { random: ports.random })
+  })
 }
 
 /** A record that somebody exported, with the digest that they can tell of it. */

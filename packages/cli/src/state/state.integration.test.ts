@@ -8,6 +8,7 @@ import { systemRandom } from '@seaworthy/std/random'
 import { testPorts } from '../testing/ports.ts'
 import { CliError } from '../failure.ts'
 import { chooseServer, configFolder, nameServer, readConfig, writeConfig } from './config.ts'
+import { withFileLock } from './file-lock.ts'
 import { readBounded, readIfThere, writeDurably } from './files.ts'
 
 async function makeFolder(t: TestContext): Promise<string> {
@@ -28,6 +29,24 @@ test('files are replaced whole, for the owner alone, and nothing is left behind'
     code: 'EEXIST',
   })
   assert.equal(await readFile(path, 'utf8'), 'two')
+})
+
+test('V8 fault: of two commands that change a record at once neither undoes the other, and a dead one holds nobody up', async (t) => {
+  const path = join(await makeFolder(t), 'record')
+  const ports = { ...testPorts(), random: systemRandom }
+  await writeDurably(path, '', ports)
+  const add = (letter: string) =>
+    withFileLock(ports, path, async () => {
+      const before = await readFile(path, 'utf8')
+      // Others get their turn between reading and writing.
+      await ports.sleep(1)
+      await writeDurably(path, before + letter, ports)
+    })
+  await Promise.all('abcdefgh'.split('').map(add))
+  assert.equal((await readFile(path, 'utf8')).split('').toSorted().join(''), 'abcdefgh')
+  await assert.rejects(withFileLock(ports, path, () => Promise.reject(new Error('dead'))))
+  await add('i')
+  assert.equal((await readFile(path, 'utf8')).length, 9)
 })
 
 test('reads are bounded, also of files without a size', async (t) => {
