@@ -58,7 +58,7 @@ export async function awaitDecision(
     if (view.state !== 'pending') {
       const why = view.reason === null ? '' : `: ${harmless(view.reason)}`
       throw new CliError('refused', `${approvalId} is ${view.state}${why}`, {
-        wayOut: 'Nothing was done. Run the command again to ask anew.',
+        wayOut: 'Nothing was done. Run the command again to make a new request.',
       })
     }
     await ports.sleep(pollMs, ports.signal)

@@ -28,8 +28,9 @@ export type ExitName =
 type Ending = readonly [exit: ExitName, wayOut?: string]
 type WithWayOut = readonly [exit: ExitName, wayOut: string]
 
+/** The way out for a command line without a valid token. */
 export const signInAgain =
-  'Run `seaworthy login URL --pin …` and sign in with a browser, or ask an administrator for a token: `--token …`.'
+  'Run `seaworthy login URL --pin …` and type the code that it shows into the server’s page, or ask an administrator for a token and add `--token …`.'
 const whoMay = 'See `seaworthy whoami` for the role of this token.'
 const otherContent =
   'Whoever made the release has to make it again: `seaworthy release create`. Do not sign it.'
@@ -40,7 +41,7 @@ const deviceSays =
 
 /** The way out where what a server serves is not what the owners signed. */
 export const untrusted =
-  'Nothing of it was believed. Try again once; if it stays so, the server is faulty, was replaced, or lies: ask who runs it.'
+  'None of it was accepted. Try again once; if it happens again, the server is faulty, was replaced, or lies: ask whoever runs it.'
 
 const access = {
   permission_denied: ['notAllowed', whoMay],
@@ -53,7 +54,7 @@ const approvals = {
     'refused',
     'Nothing was done. Once another person has approved it, run the same command again; with --await-approval it waits for that.',
   ],
-  approval_void: ['refused', 'Run the same command again to ask anew.'],
+  approval_void: ['refused', 'Run the same command again to make a new request.'],
   approval_not_found: ['notFound', 'See `seaworthy approval list --all`.'],
   approval_own: ['notAllowed', 'Ask another person who may do it: `seaworthy approval list`.'],
   approval_not_own: ['notAllowed', 'Reject it: `seaworthy approval reject ID --reason TEXT`.'],
@@ -61,7 +62,7 @@ const approvals = {
   approval_needs_person: ['notAllowed', signInAgain],
   approvals_too_many: [
     'refused',
-    'See `seaworthy approval list`, and withdraw what is not needed.',
+    'See `seaworthy approval list`, and withdraw requests that are not needed.',
   ],
   approvers_too_few: ['refused', 'Invite one: `seaworthy person invite --role owner`.'],
 } satisfies Record<ApprovalRefusal, WithWayOut>
@@ -85,7 +86,10 @@ const fleets = {
 type AskedByDevices = Exclude<DeviceRefusal, 'device_not_found' | 'device_removed'>
 const devices = {
   device_not_found: ['notFound', 'See `seaworthy device list` for the devices there are.'],
-  device_removed: ['notAllowed', 'It registers anew with a fresh provisioning key.'],
+  device_removed: [
+    'notAllowed',
+    'Put a fresh provisioning key into its `agent.json`, and it registers again: `seaworthy provisioning-key create`.',
+  ],
 } satisfies Record<Exclude<DeviceRefusal, AskedByDevices>, WithWayOut>
 
 const releases = {
@@ -141,7 +145,7 @@ const rollouts = {
   ],
   fleet_follows_newest: [
     'refused',
-    'Until then its devices take the newest release of the channel by themselves.',
+    'Let it follow rollouts: `seaworthy fleet set FLEET --follow rollouts`. Until then its devices take the newest release of the channel by themselves.',
   ],
   release_not_published: [
     'refused',
@@ -167,11 +171,11 @@ const proposals = {
   proposal_malformed: ['refused', makeAgain],
   proposal_outdated: [
     'refused',
-    'Something else was published in between: make it anew with `seaworthy proposal rebase ID`.',
+    'Something else was published in between: make it again with `seaworthy proposal rebase ID`.',
   ],
   proposal_refused: [
     'refused',
-    'Nothing was signed or published: correct what it says, and propose it again.',
+    'Nothing was signed or published: correct what the message names, and propose it again.',
   ],
   proposal_incomplete: ['refused', 'See `seaworthy proposal show ID` for who has yet to sign.'],
   key_not_authorised: [
@@ -199,7 +203,10 @@ const keys = {
 /** Codes of the server's own, which this package does not import. */
 const server: Readonly<Record<string, WithWayOut>> = {
   unauthenticated: ['notAllowed', signInAgain],
-  too_many_requests: ['refused', 'Wait a minute, and try again with the right token.'],
+  too_many_requests: [
+    'refused',
+    'Wait a minute, and try again. If it was a wrong token, give the right one: `seaworthy login`.',
+  ],
   not_initialized: ['refused', 'Run `seaworthy trust init` first.'],
   trust_unavailable: ['unreachable', 'Whoever runs the server finds the reason in its log.'],
   content_checks_waiting: [
@@ -227,7 +234,7 @@ const server: Readonly<Record<string, WithWayOut>> = {
   pairing_decided: ['refused', 'See `seaworthy token list`, and `seaworthy token revoke ID`.'],
   pairing_void: ['notAllowed', 'Run `seaworthy login` again, with somebody who may approve it.'],
   pairings_too_many: ['refused', 'Wait ten minutes, or ask for a token: `seaworthy token create`.'],
-  owner_last: ['refused', 'An owner makes another person owner first, in the browser.'],
+  owner_last: ['refused', 'Make another person an owner first, in the browser.'],
   owner_scoped: ['refused', 'Leave out --product and --fleet, or give another role.'],
   proposal_too_large: [
     'refused',
@@ -235,13 +242,13 @@ const server: Readonly<Record<string, WithWayOut>> = {
   ],
   proposals_too_many: [
     'refused',
-    'Apply those that are signed, and end others: `seaworthy proposal list --state open`, `seaworthy proposal reject ID --reason TEXT`.',
+    'Apply those that are signed, and reject those that are not needed: `seaworthy proposal list --state open`, `seaworthy proposal reject ID --reason TEXT`.',
   ],
   token_not_found: ['notFound', 'See `seaworthy token list` for the tokens there are.'],
   gateway_token_not_found: ['notFound', 'See `seaworthy gateway-token list --fleet NAME`.'],
   reboot_lock_not_found: [
     'notFound',
-    'See `seaworthy reboot-lock list --fleet NAME` for those taken.',
+    'See `seaworthy reboot-lock list --fleet NAME` for the slots that are taken.',
   ],
   time_zone_unknown: ['usage', 'Name it as the system does, for example Europe/Berlin or UTC.'],
   external_id_taken: ['refused', 'Choose another --name.'],
@@ -273,7 +280,7 @@ const readers = {
   reader_twice: ['refused', untrusted],
   readers_of_other_root: [
     'refused',
-    'Readers are of one installation and its root: use the record of this one, or pair under another name (--server NAME).',
+    'A record of readers belongs to one installation and its root: use the record of this one, or pair under another name (--server NAME).',
   ],
 } satisfies Record<ReaderFault, WithWayOut>
 
@@ -296,15 +303,15 @@ const others: Readonly<Record<string, Ending>> = {
   aborted: ['failed'],
   content_coded: [
     'refused',
-    'Whatever answers compresses files that are signed as they are: switch that off in the server or proxy.',
+    'The server or a proxy in front of it compresses signed files: switch that off.',
   ],
   log_truncated: [
     'refused',
-    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: `seaworthy log verify --entries` shows what is left, and what changes nothing but the root still works. Then say so: `seaworthy log accept --reason …`.',
+    'The server forgot entries of its audit log: an old backup was restored, history was removed, or a stolen log key showed more before. Find out which before going on: `seaworthy log verify --entries` shows what is left, and commands that change only the root still work. Then accept it: `seaworthy log accept --reason …`.',
   ],
   log_forked: [
     'refused',
-    'The audit log was rewritten. Do not trust this server until you know why: `seaworthy log verify --entries` shows what is there, and what changes nothing but the root still works (`seaworthy trust rotate timestamp --new-online-key`). Once you know, say so: `seaworthy log accept --reason …`.',
+    'The audit log was rewritten. Do not trust this server until you know why: `seaworthy log verify --entries` shows what is there, and commands that change only the root still work (`seaworthy trust rotate timestamp --new-online-key`). Once you know, accept it: `seaworthy log accept --reason …`.',
   ],
   log_key_changed: [
     'refused',
@@ -312,11 +319,11 @@ const others: Readonly<Record<string, Ending>> = {
   ],
   freeze: [
     'refused',
-    'Look at the clock of this machine first. If it is right, the server is down, cut off, or holds back news; where its online keys were stolen or said a wrong time, the next root ends it: `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+    'Look at the clock of this machine first. If it is right, the server is down, cut off, or holds back news; if its online keys were stolen or signed a wrong time, a root with new ones ends this: `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
   ],
   lifetime_exceeded: [
     'refused',
-    'The clock of the server was wrong, or its online keys were stolen: the next root ends them, `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
+    'The clock of the server was wrong, or its online keys were stolen: replace them, `seaworthy trust rotate timestamp --new-online-key --sign-with FILE`, and the same for snapshot.',
   ],
 }
 

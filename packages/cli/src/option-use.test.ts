@@ -10,31 +10,37 @@ const id = `proposal_${'0'.repeat(26)}`
 
 /** Options that a branch of a command does not use. Each was passed over once, or would be. */
 const unused: readonly (readonly [args: string[], said: RegExp])[] = [
-  [['proposal', 'show', id, '--content', 'd'], /not with the id of a proposal: --content\n/],
+  [
+    ['proposal', 'show', id, '--content', 'd'],
+    /--content cannot be used with the id of a proposal\n/,
+  ],
   [
     ['proposal', 'sign', id, '--key', 'k', '--content', 'd', '-o', 'f', '--root', root],
-    /not with the id of a proposal: --content, --output\n/,
+    /--content, --output cannot be used with the id of a proposal\n/,
   ],
-  [['proposal', 'sign', 'f', '--key', 'k', '--no-apply'], /not with a file: --no-apply\n/],
+  [
+    ['proposal', 'sign', 'f', '--key', 'k', '--no-apply'],
+    /--no-apply cannot be used with a file\n/,
+  ],
   [
     ['login', 'https://x', '--token', 't', '--role', 'viewer', '--fleet', 'f', '--expires', '1d'],
-    /not with a token that is there already: --role, --fleet, --expires\n/,
+    /--role, --fleet, --expires cannot be used with a token that is there already\n/,
   ],
   [
     ['trust', 'rotate', 'snapshot', '--new-online-key', '--add', 'k', '--threshold', '2'],
-    /not with --new-online-key.*: --add, --threshold\n/,
+    /--add, --threshold cannot be used with --new-online-key.*\n/,
   ],
   [
     ['trust', 'rotate', 'snapshot', '--new-online-key', '--restart-counter', '3'],
-    /not with --new-online-key.*: --restart-counter\n/,
+    /--restart-counter cannot be used with --new-online-key.*\n/,
   ],
   [
     ['provisioning-key', 'create', '--fleet', 'f', '--force'],
-    /--force without --agent-config changes nothing\n/,
+    /--force has no effect without --agent-config\n/,
   ],
   [
     ['provisioning-key', 'create', '--fleet', 'f', '--passphrase-file', 'p'],
-    /--passphrase-file without --sign-with changes nothing\n/,
+    /--passphrase-file has no effect without --sign-with\n/,
   ],
 ]
 

@@ -29,8 +29,8 @@ export function takeOptions<Options extends object>(
 ): void {
   const others = typedOptions(command).filter((name) => !names.some((one) => one === name))
   if (others.length === 0) return
-  throw new CliError('usage', `not with ${target}: ${describeOptions(command, others)}`, {
-    wayOut: 'Leave that out: it would change nothing here.',
+  throw new CliError('usage', `${describeOptions(command, others)} cannot be used with ${target}`, {
+    wayOut: 'Leave it out: it has no effect here.',
   })
 }
 
@@ -44,7 +44,7 @@ export function requireTogether<Options extends object>(
   if (!typed.includes(name) || typed.includes(needed)) return
   throw new CliError(
     'usage',
-    `${describeOptions(command, [name])} without ${describeOptions(command, [needed])} changes nothing`,
+    `${describeOptions(command, [name])} has no effect without ${describeOptions(command, [needed])}`,
     { wayOut: 'Give both, or neither.' },
   )
 }

@@ -71,8 +71,19 @@ export function rebootPolicyOf(
     ...(spans.length === 0 ? {} : { windows: windowsOf(spans, zones) }),
   })
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new CliError('usage', `--reboot: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`)
+  const path = parsed.error.issues[0]?.path ?? []
+  const fault = faults[String(path.at(-1))] ?? 'its spans of time cannot be used'
+  throw new CliError('usage', `--reboot: ${fault}`, {
+    wayOut: 'See `seaworthy fleet set --help` for its forms.',
+  })
+}
+
+/** What is wrong, by the member of the policy that the schema refuses. */
+const faults: Readonly<Record<string, string>> = {
+  slots: 'slots must be between 1 and 1000000',
+  ttlSeconds: 'ttl must be between 1m and 30d, or none',
+  timeZone: 'not a time zone, such as Europe/Berlin or UTC',
+  fallbackTimeZone: 'not a fallback time zone, such as Europe/Berlin or UTC',
 }
 
 export function describeReboot(policy: RebootPolicy): string {

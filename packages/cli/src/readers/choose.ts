@@ -136,13 +136,13 @@ export function takeCounted(
   const fresh = unaccepted.filter(({ standing }) => standing === 'new')
   if (fresh.length === count) return fresh
   const changed = unaccepted.length - fresh.length
-  const beside = changed === 0 ? '' : `, beside ${changed} that changed`
+  const more = changed === 0 ? '' : `, and ${changed} more changed`
   throw new CliError(
     'refused',
-    `--accept-new ${count}, and ${formatCount(fresh.length, 'device is', 'devices are')} new${beside}`,
+    `--accept-new says ${count}, but ${formatCount(fresh.length, 'device is', 'devices are')} new${more}`,
     {
       wayOut:
-        'Compare them (`seaworthy reader list`). Those that changed are accepted by key: `seaworthy reader accept --key KEY`.',
+        'Compare them (`seaworthy reader list`), then repeat the command with their number. Devices that changed are accepted by key only: `seaworthy reader accept --key KEY`.',
     },
   )
 }

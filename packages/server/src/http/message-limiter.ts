@@ -25,9 +25,11 @@ export function createMessageLimiter(clock: Clock): MessageLimiter {
       const count = (counts.get(client) ?? 0) + 1
       counts.set(client, count)
       if (count <= max) return
-      throw new HttpError('too_many_requests', 'too many messages of this client in a minute', {
-        headers: { 'retry-after': '60' },
-      })
+      throw new HttpError(
+        'too_many_requests',
+        `this client has sent more than ${max} messages within a minute: wait a minute, then send fewer`,
+        { headers: { 'retry-after': '60' } },
+      )
     },
   }
 }

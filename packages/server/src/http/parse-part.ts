@@ -22,12 +22,13 @@ export function parsePart(
   if (fault !== undefined) throw new HttpError('invalid_request', `the ${place}: ${fault}`)
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new HttpError('invalid_request', `the ${place} is not of the agreed form`, {
-    issues: parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
-      path: [place, ...path.map(String)].join('.').slice(0, 200),
-      message: message.slice(0, 300),
-    })),
-  })
+  const issues = parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
+    path: [place, ...path.map(String)].join('.').slice(0, 200),
+    message: message.slice(0, 300),
+  }))
+  const members = [...new Set(issues.map(({ path }) => path))].filter((path) => path !== place)
+  const which = members.length === 0 ? `the ${place}` : members.slice(0, 3).join(', ')
+  throw new HttpError('invalid_request', `not of the agreed form: ${which}`, { issues })
 }
 
 /** The parameters after `?`, each given once. */

@@ -127,7 +127,8 @@ function RemoveDialog({ onClose }: { readonly onClose: () => void }) {
       }}
     >
       <Text>
-        Password and authenticator open nothing any more; other sessions that began with them end.
+        You can no longer sign in with this password and authenticator. Other sessions that were
+        opened with them end.
       </Text>
     </ActionDialog>
   )

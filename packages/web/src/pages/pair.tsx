@@ -30,8 +30,8 @@ export function PairPage() {
       about="For the code that “seaworthy login” shows on a machine in front of you."
     >
       <Alert color="red" variant="light" role="note" title="Only for what you began yourself">
-        Nobody of Seaworthy ever sends you a code. If somebody sent or read out this code to you,
-        they want to work under your name: do not type it.
+        Nobody who runs this server will ever send you a code. If somebody sent this code or read it
+        out to you, they want to work under your name: do not type it.
       </Alert>
       {outcome !== undefined ? (
         <Stack>
@@ -86,14 +86,16 @@ function CodeForm({ onFound }: { readonly onFound: (found: Found) => void }) {
           required
           value={text}
           error={
-            userCode === undefined && text.length >= 9 ? 'This is not the form of a code.' : null
+            userCode === undefined && text.length >= 9
+              ? 'A code has eight letters and no vowels, such as BCDF-GHJK.'
+              : null
           }
           onChange={(event) => setText(event.currentTarget.value)}
         />
         <ErrorAlert error={read.error} />
         <Group>
           <Button type="submit" loading={read.isPending} disabled={userCode === undefined}>
-            Look who asks
+            See who asks
           </Button>
         </Group>
       </Stack>

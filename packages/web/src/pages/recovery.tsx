@@ -51,7 +51,11 @@ export function RecoveryPage() {
             maxLength={60}
             required
             value={text}
-            error={isWrong && text.length >= 24 ? 'This is not the form of a recovery code.' : null}
+            error={
+              isWrong && text.length >= 24
+                ? 'A recovery code has seven groups of four letters and digits, without the letter u.'
+                : null
+            }
             onChange={(event) => setText(event.currentTarget.value)}
           />
           <ErrorAlert error={enter.error} />

@@ -35,12 +35,14 @@ export function ReturnPage() {
   const refusal = providerAnswer?.purpose === undefined ? providerAnswer?.refusal : undefined
   return (
     <EntryPage title="Back from the identity provider">
-      {answer !== undefined && error === null && <Loader aria-label="The answer is judged" />}
+      {answer !== undefined && error === null && (
+        <Loader aria-label="Checking the provider’s answer" />
+      )}
       {answer === undefined && (
         <Text>
           {refusal === undefined
-            ? 'There is no answer of a provider in the address.'
-            : `The identity provider did not let you in (${refusal}).`}
+            ? 'The address holds no answer of an identity provider. Start again from the sign-in page.'
+            : `The identity provider refused (${refusal}). Try again, or ask whoever runs it.`}
         </Text>
       )}
       <ErrorAlert error={error} />

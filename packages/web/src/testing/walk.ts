@@ -192,7 +192,7 @@ export async function makeRecoveryCodes(page: Page): Promise<string[]> {
 export async function findPairing(page: Page, code: string): Promise<Locator> {
   await page.goto('/pair')
   await page.getByLabel('Code').fill(code.toLowerCase().replace('-', ' '))
-  await button(page, 'Look who asks').click()
+  await button(page, 'See who asks').click()
   const found = page.getByRole('region', { name: 'Who asks' })
   await found.waitFor()
   return found

@@ -89,7 +89,7 @@ export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Diges
   const { ports, repository, response } = call
   const { store } = ports
   if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
-    throw new RegistryError(403, 'DENIED', 'a signed release needs this blob')
+    throw new RegistryError(403, 'DENIED', 'this blob cannot be deleted: a signed release needs it')
   }
   const actor = await call.stillMay()
   requireChange(ports, actor)
@@ -183,14 +183,21 @@ async function receive<Actor>(
   if (!hasBody(request)) return size
   const range = parseChunkRange(request)
   const elsewhere = (at: number) =>
-    new RegistryError(416, 'BLOB_UPLOAD_INVALID', 'the upload is at another offset', {
-      headers: progressHeaders(repository, uploadId, at),
-    })
+    new RegistryError(
+      416,
+      'BLOB_UPLOAD_INVALID',
+      `the upload has ${at} bytes, and this request goes on at byte ${range?.start ?? size}: go on at byte ${at}`,
+      { headers: progressHeaders(repository, uploadId, at) },
+    )
   if (range && range.start !== size) throw elsewhere(size)
   try {
     const received = await append(call, uploadId, size, digest)
     if (range && received !== size + range.length) {
-      throw new RegistryError(400, 'SIZE_INVALID', 'not as many bytes as Content-Range says')
+      throw new RegistryError(
+        400,
+        'SIZE_INVALID',
+        `Content-Range promises ${range.length} bytes, and ${received - size} came`,
+      )
     }
     return received
   } catch (error) {

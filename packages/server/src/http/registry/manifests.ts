@@ -152,7 +152,11 @@ export async function deleteManifest<Actor>(
   } else {
     const { digest } = parsed
     if (await isNeededByRelease(store, repository, digest, await ports.roots())) {
-      throw new RegistryError(403, 'DENIED', 'a signed release needs this manifest')
+      throw new RegistryError(
+        403,
+        'DENIED',
+        'this manifest cannot be deleted: a signed release needs it',
+      )
     }
     const actor = await call.stillMay()
     requireChange(ports, actor)
