@@ -39,6 +39,7 @@ import {
   publishAll,
   setUpTrust,
   startTestServer,
+  waitForRollout,
 } from '../testing/index.ts'
 
 interface Joined {
@@ -332,6 +333,37 @@ test('A2 attack: devices are brought to a release past the rules for rollouts: b
   await api.call(setDevice, { params: { deviceId }, body: { name: 'till' } })
   await approve(oscar, await requestOf(setRules(olive, rules)))
   await setRules(olive, rules)
+})
+
+test('A2 attack: a release that an empty fleet has passed is brought to all that came since: by the baseline, by updates switched on', async () => {
+  const { api } = (await join('operator')).browser
+  await makeFleet('dock')
+  const params = { fleet: 'dock' }
+  const set = (body: BodyInputOf<typeof setFleet>) => api.call(setFleet, { params, body })
+  const empty = { ...rollout('2.0.0').body, fleet: 'dock' }
+  const { id } = await api.call(createRollout, { body: empty })
+  await waitForRollout(client, id, ({ state }) => state === 'finished')
+  await set({ follow: 'newest', pinnedVersion: '1.0.0' })
+  await set({ updatesEnabled: false })
+  const key = await makeProvisioningKey(client, 3, 'dock')
+  for (let count = 0; count < 3; count += 1) await addDevice(client, server.url, key)
+
+  const asked = await show(api, await requestOf(set({ follow: 'rollouts', updatesEnabled: true })))
+  assert.equal(asked.devicesMax, 3)
+  assert.match(asked.effect[0]!, /take its baseline acme@2\.0\.0 at once, without a rollout/)
+  // Nothing comes to a fleet whose updates are off.
+  await set({ follow: 'rollouts', pinnedVersion: null })
+  await requestOf(set({ updatesEnabled: true }))
+
+  // A rollout that began while the fleet was small and got no updates is no baseline yet.
+  await makeFleet('quay')
+  const quay = { params: { fleet: 'quay' } }
+  const policy = policyOf({ waves: [{ ...policyOf().waves[0]!, needsApproval: true }] })
+  await api.call(createRollout, { body: { ...empty, fleet: 'quay', policy } })
+  await api.call(setFleet, { ...quay, body: { updatesEnabled: false } })
+  const other = await makeProvisioningKey(client, 2, 'quay')
+  for (let count = 0; count < 2; count += 1) await addDevice(client, server.url, other)
+  await requestOf(api.call(setFleet, { ...quay, body: { updatesEnabled: true } }))
 })
 
 test('A2 attack: many devices are brought another release few at a time: moved one by one, by small fleets, by a second token', async () => {

@@ -121,31 +121,78 @@ export async function fleetEffect(
   const isOn = change.updatesEnabled ?? before.updatesEnabled
   const isAsBefore =
     follow === before.follow && pin === before.pinnedVersion && isOn === before.updatesEnabled
-  if (isAsBefore || !isOn || follow !== 'newest') return null
-  const newest = releases.of(before)[0]
+  if (isAsBefore || !isOn) return null
+  const brought =
+    follow === 'newest' ? newestBrought(before, pin, releases) : await baselineBrought(tx, before)
+  if (brought === null) return null
   return {
     kind: 'release',
     devicesMax: await db.countFleetDevices(tx, name),
+    words: brought.words,
+    inputs: {
+      ...{ product, channel, follow: before.follow, pinnedVersion: before.pinnedVersion },
+      ...{ updatesEnabled: before.updatesEnabled, ...brought.inputs },
+    },
+    needs: { permission: 'fleet:write', fleet: { name, product } },
+  }
+}
+
+type Brought = Pick<GuardedEffect, 'words' | 'inputs'>
+
+/** What the newest release of the channel, or the pin, brings to a fleet that follows it. */
+function newestBrought(
+  { name, product, channel }: FleetRow,
+  pin: string | null,
+  releases: App['releases'],
+): Brought {
+  const newest = releases.of({ product, channel })[0]
+  return {
     words: [
       pin === null
         ? `Would let every device of the fleet ${name} take the newest release of ${channelRole(product, channel)} at once, without a rollout, and each later one.`
         : `Would let every device of the fleet ${name} take ${product}@${pin} at once, without a rollout.`,
     ],
     inputs: {
-      ...{ product, channel, follow: before.follow, pinnedVersion: before.pinnedVersion },
-      updatesEnabled: before.updatesEnabled,
       newest: newest === undefined ? null : { sha256: newest.sha256, counter: newest.counter },
     },
-    needs: { permission: 'fleet:write', fleet: { name, product } },
   }
+}
+
+/**
+ * What a fleet that follows rollouts takes without a new one: its baseline, and what its rollouts
+ * still offer; `null` for nothing. The fleet must be locked.
+ */
+async function baselineBrought(
+  tx: WriteTx,
+  { name, product, baseline }: FleetRow,
+): Promise<Brought | null> {
+  const rollouts = await listOpenRollouts(tx, name)
+  if (baseline === null && rollouts.length === 0) return null
+  return {
+    words: [
+      ...(baseline === null
+        ? []
+        : [
+            `Would let every device of the fleet ${name} take its baseline ${product}@${baseline.version} at once, without a rollout.`,
+          ]),
+      ...rollouts.map(
+        ({ id, version }) =>
+          `Would let every device of the fleet ${name} take part in the rollout ${id} of ${product}@${version}.`,
+      ),
+    ],
+    inputs: { baseline: baseline?.sha256 ?? null, rollouts: rollouts.map(({ id }) => id) },
+  }
+}
+
+/** The rollouts of the fleet that have not ended, locked. */
+async function listOpenRollouts(tx: WriteTx, fleet: string) {
+  const rollouts = await lockFleetRollouts(tx, fleet)
+  return rollouts.filter(({ state }) => state === 'active' || state === 'paused')
 }
 
 /** Throws `fleet_has_rollouts`. The fleet must be locked, so that no rollout is being created. */
 async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
-  const rollouts = await lockFleetRollouts(tx, fleet)
-  const ids = rollouts.flatMap(({ id, state }) =>
-    state === 'active' || state === 'paused' ? [id] : [],
-  )
+  const ids = (await listOpenRollouts(tx, fleet)).map(({ id }) => id)
   if (ids.length === 0) return
   throw new Refusal<FleetRefusal>(
     'fleet_has_rollouts',
