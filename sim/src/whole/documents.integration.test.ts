@@ -33,6 +33,7 @@ import { runProgram } from './testing/program.ts'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const documents = [
   'README.md',
+  'docs/ODATA.md',
   'docs/OPERATIONS.md',
   'docs/ROLLOUTS.md',
   'docs/VERIFY-BY-HAND.md',
@@ -298,6 +299,10 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await runBlock('docs/OPERATIONS.md', 'seaworthy approval policy')
     await runBlock('docs/OPERATIONS.md', 'seaworthy token create')
     assert.match(readFileSync(file('prometheus', 'seaworthy-ca.crt'), 'utf8'), /BEGIN CERTIFICATE/)
+  })
+
+  it('ODATA: each question', async () => {
+    await runBlock('docs/ODATA.md', 'seaworthy --json token create')
   })
 
   it('VERIFY-BY-HAND: an export, and a stock TUF client', async () => {

@@ -48,6 +48,11 @@ export interface Subscription {
 export interface Db {
   /** Each statement sees the newest committed state. */
   readonly reader: ReadTx
+  /**
+   * Serves questions that people put together as they like: two at a time, each for five seconds
+   * at most. Whatever they cost, nothing else waits for them.
+   */
+  readonly questions: ReadTx
   /** All statements see one state. */
   readSnapshot<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>
   /** Commits when `work` resolves; returns only when the commit is durable. */
@@ -176,6 +181,11 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
       plan_cache_mode: 'force_generic_plan',
     },
   })
+  const asker = connect(address, log, {
+    max: 2,
+    readOnly: true,
+    parameters: { statement_timeout: '5000', work_mem: '16MB' },
+  })
   let leader: Sql | undefined
   const endLead = async () => {
     const session = leader
@@ -184,6 +194,7 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
   }
   return {
     reader: { sql: reader },
+    questions: { sql: asker },
     async readSnapshot(work) {
       return (await reader.begin('isolation level repeatable read read only', (sql) =>
         work({ sql }),
@@ -222,7 +233,7 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
     },
     endLead,
     async close() {
-      await Promise.all([writer, reader, rowWriter].map((sql) => sql.end({ timeout: 5 })))
+      await Promise.all([writer, reader, rowWriter, asker].map((sql) => sql.end({ timeout: 5 })))
       await endLead()
     },
   }
@@ -249,6 +260,11 @@ export function isUnreachable(error: unknown): boolean {
     typeof code === 'string' &&
     /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT$|EPIPE|ETIMEDOUT|57P0|25P03|08|53300)/.test(code)
   )
+}
+
+/** Whether PostgreSQL ended a statement because it took longer than its session allows. */
+export function isTakingTooLong(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === '57014'
 }
 
 /**

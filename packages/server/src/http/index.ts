@@ -34,6 +34,7 @@ import { personEndpoints } from './people.ts'
 import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
 import { omahaAppEndpoints } from './omaha-apps.ts'
+import { createODataHandlers } from './odata/index.ts'
 import { createOmahaHandler } from './omaha/index.ts'
 import { rebootLockEndpoints } from './reboot-locks.ts'
 import { createRegistryPorts } from './registry-ports.ts'
@@ -123,6 +124,7 @@ export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): 
     createLogHandler(app, limiter),
     createFleetLockHandler(app, limiter),
     createOmahaHandler(app, limiter),
+    ...createODataHandlers(app, limiter),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app),
     ...(web === undefined ? [] : createWebHandlers(web)),

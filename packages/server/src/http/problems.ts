@@ -3,6 +3,7 @@
  * here does not compile. Clients get the `message` of a Refusal or TrustError, which may be shown
  * to anyone; causes stay in the log.
  */
+import type { ODataRefusal } from '@seaworthy/api/odata'
 import type { Problem } from '@seaworthy/api/problems'
 import type { AccessRefusal, ApprovalRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
@@ -283,6 +284,17 @@ const personTable = {
   confirmation_stale: no(403, 'The confirmation is not fresh'),
 } satisfies Record<PersonRefusal, Mapped>
 
+const odataTable = {
+  odata_malformed: no(400, 'Not a question of OData'),
+  odata_name_unknown: no(400, 'There is no such name'),
+  odata_not_supported: no(400, 'Not supported'),
+  odata_too_large: no(400, 'The question asks for too much'),
+  odata_not_indexed: no(400, 'No index serves the question'),
+  odata_too_slow: no(422, 'The question takes too long'),
+  odata_waiting: no(429, 'Too many questions are being answered'),
+  odata_not_found: no(404, 'No such entity'),
+} satisfies Record<ODataRefusal, Mapped>
+
 const rebootLockTable = {
   reboot_lock_not_found: no(404, 'No such restart slot'),
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
@@ -366,6 +378,7 @@ const table: Readonly<Record<string, Mapped>> = {
   ...personTable,
   ...configurationTable,
   ...rebootLockTable,
+  ...odataTable,
   ...proposalTable,
 }
 

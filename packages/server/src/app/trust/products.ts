@@ -3,6 +3,7 @@ import type { ProductView } from '@seaworthy/api/products'
 import { reachesProduct } from '@seaworthy/fleet/access'
 import { newestRelease } from '@seaworthy/fleet/releases'
 import { Refusal } from '@seaworthy/std/refusal'
+import type { Published } from '../../db/odata/index.ts'
 import { newestReleaseKind } from '../../db/releases.ts'
 import type { Actor } from '../access/index.ts'
 import { grantOf, requireProduct } from '../access/index.ts'
@@ -69,6 +70,23 @@ export function requireKnownProduct(
 
 function listProductNames(state: TrustState | undefined): string[] {
   return state === undefined ? [] : delegatedNames(state.roles.get('targets')).toSorted()
+}
+
+/** All products and channels of the signed metadata, as OData answers questions about them. */
+export function listPublished(state: TrustState | undefined): Published {
+  const names = listProductNames(state)
+  if (state === undefined) return { products: [], channels: [] }
+  const views = names.map((name) => viewProduct(state, name, undefined))
+  return {
+    products: views.map(({ name, role: { version, expiresAt } }) => ({ name, version, expiresAt })),
+    channels: views.flatMap(({ name: product, channels }) =>
+      channels.map(({ name, role: { version, expiresAt }, newest }) => ({
+        ...{ product, name, version, expiresAt },
+        newestVersion: newest?.version ?? null,
+        newestCounter: newest?.counter ?? null,
+      })),
+    ),
+  }
 }
 
 async function describe(
