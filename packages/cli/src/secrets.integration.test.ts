@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -287,6 +287,40 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   const big = await write('x'.repeat(16_384))
   const full = await ann.fails(3, 'secret', 'set', 'BIG_3', ...inFleet, ...big)
   assert.match(full, /\(configuration_too_large\)/)
+})
+
+test('V8 what a device gets is its own, else of its fleet, else the default of the release that it runs', async (t) => {
+  await ann.ok('fleet', 'create', 'bays', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('bays', 'bays', ...signWithAll())
+  const receiver = await addReceiver(server, config)
+  t.after(() => receiver.close())
+  const { device } = receiver
+  const folder = ann.file('with-defaults')
+  await mkdir(folder)
+  const defaults = { COLOUR: 'red', SIZE: 'small', SHAPE: 'round' }
+  await writeFile(
+    `${folder}/seaworthy.json`,
+    JSON.stringify({ start: ['/bin/true'], variables: { defaults } }),
+  )
+  const create = ['release', 'create', 'web', '1.0.0', '--from', folder]
+  const { digest } = await ann.json<{ digest: string }>(...create, '--platform', 'linux/amd64')
+  await ann.ok('variable', 'set', 'SIZE', 'large', '--fleet', 'bays')
+  await ann.ok('variable', 'set', 'SHAPE', 'oval', '--fleet', 'bays')
+  await ann.ok('variable', 'set', 'SHAPE', 'square', '--device', device.id)
+  const list = ['variable', 'list', '--device', device.id, '--effective']
+  type Row = { name: string; value: string; of: string }
+  const shown = async () =>
+    (await ann.json<Row[]>(...list)).map(({ name, value, of }) => `${name}=${value} of ${of}`)
+  const set = ['SHAPE=square of device', 'SIZE=large of fleet']
+  assert.deepEqual(await shown(), set)
+  device.running = { product: 'web', version: '1.0.0', sha256: digest.slice(7), counter: 1 }
+  await device.ask()
+  assert.deepEqual(await shown(), ['COLOUR=red of release', ...set])
+  device.running = { ...device.running, sha256: 'f'.repeat(64) }
+  await device.ask()
+  const outcome = await ann.run(...list)
+  assert.deepEqual([outcome.exitCode, outcome.out.includes('red')], [0, false])
+  assert.match(outcome.err, /The defaults of release 1.0.0 are not shown/)
 })
 
 test('V8 attack: a server shows an earlier, a removed or a made-up copy of a secret, and it is sealed to nobody', async (t) => {

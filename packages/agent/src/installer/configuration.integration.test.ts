@@ -333,6 +333,38 @@ test('V8 D3 values on trial are no update: a release waits for them, and no repo
   assert.deepEqual(readFiles(), {})
 })
 
+test('V8 a release brings defaults, which values of the fleet come before, and they go with it', async () => {
+  const release = async (counter: number, defaults: Record<string, string>) => {
+    const version = `${counter}.0.0`
+    const options = { windowSeconds: 0.2, defaults }
+    const app = writeTestApp(`${folder.path}/${count}/${version}`, version, 'healthy', options)
+    return (await origin.release(version, app, { counter })).sha256
+  }
+  give(2, variable('SIZE', 'large', 2))
+  await confirmed(2)
+  await release(2, { COLOUR: 'red', SIZE: 'small' })
+  agent.installer.pollNow()
+  await waitUntil('it committed', () => agent.status().committedCounter === 2)
+  assert.deepEqual(readFiles(), { COLOUR: 'red', SIZE: 'large' })
+
+  give(3, variable('COLOUR', 'blue', 3))
+  await become({ COLOUR: 'blue', SIZE: 'small' })
+  await confirmed(3)
+  give(4)
+  await become({ COLOUR: 'red', SIZE: 'small' })
+  await confirmed(4)
+
+  // The release before comes back with its own.
+  unwell.add(await release(3, { COLOUR: 'green', SHAPE: 'round' }))
+  agent.installer.pollNow()
+  await waitUntil('it is rolled back', () => lastSigned().update.state === 'rolled_back')
+  await become({ COLOUR: 'red', SIZE: 'small' })
+  await agent.stop()
+  await start()
+  await waitUntil('it runs again', () => agent.told.includes('start'))
+  assert.deepEqual(readFiles(), { COLOUR: 'red', SIZE: 'small' })
+})
+
 test('V8 a release may ask for a signal in place of a restart', async () => {
   const app = writeTestApp(`${folder.path}/${count}/next`, '2.0.0', 'healthy', {
     windowSeconds: 0.2,

@@ -4,14 +4,14 @@
  * them (`configuration-plan.ts`). What is refused changes nothing.
  */
 import { digestOf } from '@seaworthy/oci/digests'
-import { base64Decode } from '@seaworthy/std/bytes'
+import { base64Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError, trustErrorsOf } from '@seaworthy/std/refusal'
 import { dayMs } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
-import { LocalFault, localFailures } from '../refusals.ts'
+import { localFailures } from '../refusals.ts'
 import { findConfiguration, keepConfiguration, otherFile } from '../state/configuration-file.ts'
 import type { ConfigurationFile, ConfigurationTrial } from '../state/device-state.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
@@ -22,8 +22,13 @@ import { changeAndTell } from './context.ts'
 type Received = FetcherReplies['configuration']
 
 export interface Configuration {
-  /** Writes what was confirmed before once more, for an application that is about to start. */
+  /** Opens what was confirmed before; it is written with the defaults of the release. */
   restore(): Promise<void>
+  /**
+   * Writes what is given with the defaults of the release that runs or is about to start, unless
+   * that is there already. Throws `LocalFault`.
+   */
+  useDefaults(defaults: ReadonlyMap<string, string>): Promise<void>
   /**
    * Fetches what the server names by this version, and puts it on trial. Throws `FetchError`, and
    * `TrustError` where it is refused.
@@ -58,7 +63,10 @@ export function createConfiguration(context: InstallerContext): Configuration {
   const { layout } = settings
   /** The version that this identity has taken, or has refused for good. */
   let taken: { deviceId: string; version: number } | undefined
+  /** What was set, and the defaults of the release for what was not. */
   let files: ReadonlyMap<string, Uint8Array> = new Map()
+  let defaults: ReadonlyMap<string, string> = new Map()
+  let isWritten = false
   let given: ConfigurationFacts['given']
 
   const versionMax = () => {
@@ -118,8 +126,11 @@ export function createConfiguration(context: InstallerContext): Configuration {
     [...opened].every(([name, bytes]) => isEqual(bytes, files.get(name)))
 
   const write = async (opened: ReadonlyMap<string, Uint8Array>) => {
-    await ports.appFiles.replace(opened)
+    isWritten = false
+    const ofRelease = [...defaults].map(([name, text]) => [name, utf8Encode(text)] as const)
+    await ports.appFiles.replace(new Map([...ofRelease, ...opened]))
     files = opened
+    isWritten = true
   }
 
   /** What is in a file and belongs to this identity, opened; `undefined` where there is none. */
@@ -171,17 +182,23 @@ export function createConfiguration(context: InstallerContext): Configuration {
       const { file, trial } = store.state.configuration
       try {
         const confirmed = await openFile(file)
-        await write(confirmed?.opened ?? new Map())
+        files = confirmed?.opened ?? new Map()
         if (confirmed !== undefined && trial === null) {
           const { deviceId, received } = confirmed
           taken = { deviceId, version: received.version }
         }
       } catch (error) {
-        if (!(error instanceof TrustError) && !(error instanceof LocalFault)) throw error
+        if (!(error instanceof TrustError)) throw error
         log.error('configuration-unreadable', { code: error.code })
       }
       // An application that was left running may have read what is on trial.
       given = trial === null ? 'confirmed' : undefined
+    },
+    async useDefaults(wanted) {
+      const isSameText = ([name, text]: [string, string]) => defaults.get(name) === text
+      if (isWritten && wanted.size === defaults.size && [...wanted].every(isSameText)) return
+      defaults = wanted
+      await write(files)
     },
     async follow(version) {
       const { deviceId, update, committed, configuration } = store.state

@@ -144,7 +144,35 @@ test('manifest: defaults are two minutes and twenty seconds', () => {
     windowSeconds: 120,
     stopSeconds: 20,
     onChange: 'restart',
+    defaults: new Map(),
   })
+})
+
+test('V8 manifest: defaults of variables are texts by names that a fleet could set', () => {
+  const withDefaults = (defaults: unknown) => parse({ start: ['./app'], variables: { defaults } })
+  const { defaults, onChange } = withDefaults({ COLOUR: 'red', EMPTY: '' })
+  assert.deepEqual(
+    [...defaults],
+    [
+      ['COLOUR', 'red'],
+      ['EMPTY', ''],
+    ],
+  )
+  assert.equal(onChange, 'restart')
+  const many = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`N${i}`, '']))
+  for (const wrong of [
+    [],
+    'COLOUR',
+    null,
+    many,
+    { colour: 'red' },
+    { '../COLOUR': 'red' },
+    { LD_PRELOAD: 1 },
+    { COLOUR: 'x'.repeat(4097) },
+    { COLOUR: '\ud800' },
+  ]) {
+    assert.throws(() => withDefaults(wrong), { code: 'bundle_manifest_malformed' })
+  }
 })
 
 test('manifest: names are replaced from the configuration, in start and health', () => {

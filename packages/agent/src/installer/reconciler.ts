@@ -40,6 +40,7 @@ export function createReconciler(
   let verdict: { sha256: string; verdict: Verdict } | undefined
   /** The verdict on variables and secrets. */
   let configurationVerdict: Verdict = pending
+  let isRestored = false
   /** Whether the application may have read what is on trial. */
   let isTold = true
 
@@ -59,6 +60,22 @@ export function createReconciler(
     verdict = { sha256: release.sha256, verdict: { state: 'failed', code } }
   }
 
+  const useDefaultsOf = async (sha256: string | undefined) => {
+    const manifest = sha256 === undefined ? undefined : await application.manifestOf(sha256)
+    await configuration.useDefaults(manifest?.defaults ?? new Map())
+  }
+
+  /** An application that was taken over has the defaults of its release already. */
+  const restoreDefaults = async () => {
+    try {
+      await useDefaultsOf(runner.kept?.sha256)
+    } catch (error) {
+      const code = startFailure(error)
+      if (code === undefined) throw error
+      ports.log.error('configuration-not-written', { code })
+    }
+  }
+
   const start = async (release: StoredRelease, isTrial: boolean) => {
     if (isTrial) {
       await store.change((state) =>
@@ -68,6 +85,7 @@ export function createReconciler(
       )
     }
     try {
+      await useDefaultsOf(release.sha256)
       await application.start(release.sha256)
     } catch (error) {
       const code = startFailure(error)
@@ -247,6 +265,8 @@ export function createReconciler(
     stopMs: application.stopMs,
     async settle() {
       await application.adopt()
+      if (!isRestored) await restoreDefaults()
+      isRestored = true
       while (!signal.aborted) {
         const step = planStep(store.state, await lookAround())
         // A release on trial is not disturbed.

@@ -41,6 +41,7 @@ export function writeTestApp(
     windowSeconds?: number
     extra?: Readonly<Record<string, string>>
     onChange?: 'restart' | 'signal'
+    defaults?: Readonly<Record<string, string>>
   } = {},
 ): string {
   mkdirSync(folder, { recursive: true })
@@ -81,7 +82,7 @@ process.on('SIGTERM', () => process.exit(0))
         windowSeconds: options.windowSeconds ?? 1.5,
       },
       stopSeconds: 3,
-      ...(options.onChange === undefined ? {} : { variables: { onChange: options.onChange } }),
+      variables: { onChange: options.onChange, defaults: options.defaults },
     }),
   )
   for (const [name, content] of Object.entries(options.extra ?? {}))

@@ -1,19 +1,22 @@
 /** `seaworthy variable …`: settings of applications that need not be secret. */
 import type { Command } from 'commander'
-import { listDevices } from '@seaworthy/api/devices'
+import { listDevices, showDevice } from '@seaworthy/api/devices'
 import type { VariableView } from '@seaworthy/api/variables'
 import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatAgo } from '../output/format.ts'
+import { formatAgo, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { describeArrivals } from '../readers/arrival-table.ts'
 import type { SettingArrival } from '../readers/arrivals.ts'
 import { followVariable } from '../readers/arrivals.ts'
+import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
+import type { ReleaseDefaults } from '../trust/release-defaults.ts'
+import { readReleaseDefaults } from '../trust/release-defaults.ts'
 
 export function addVariableCommands(program: Command, ports: CliPorts): void {
   const variable = program
@@ -27,7 +30,10 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
     )
   addScopeOptions(variable.command('list'))
     .description('list the variables of a fleet, and those of a device where it is named')
-    .option('--effective', 'only what the device gets: its own come before those of the fleet')
+    .option(
+      '--effective',
+      'what the device gets: its own, else of its fleet, else the default of its release',
+    )
     .action(async (options: SettingOptions & { effective?: boolean }, command: Command) =>
       list(createContext(ports, command), options),
     )
@@ -63,28 +69,61 @@ async function list(
   options: SettingOptions & { effective?: boolean },
 ): Promise<void> {
   await withSession(context, async (session) => {
-    const { fleet, ofDevice } = await findScope(session, options)
+    const { fleet, deviceId, ofDevice } = await findScope(session, options)
     const { items } = await session.client.call(listVariables, {
       params: { fleet },
       query: ofDevice,
     })
-    const shown = options.effective === true ? effective(items) : items
+    const isEffective = options.effective === true
+    const found =
+      isEffective && deviceId !== undefined ? await readDefaults(session, deviceId) : undefined
+    const shown = isEffective ? effective(items, found) : items.map(rowOf)
     const now = context.ports.clock.now()
     context.show(shown, () =>
-      context.table<VariableView>(
+      context.table<Row>(
         [
           { title: 'name', text: (v) => v.name },
           { title: 'value', text: (v) => v.value, isShrinkable: true },
-          { title: 'of', text: (v) => (v.deviceId === null ? 'the fleet' : 'the device') },
-          { title: 'version', text: (v) => String(v.version), align: 'right' },
-          { title: 'set', text: (v) => formatAgo(v.setAt, now), isDroppable: true },
-          { title: 'by', text: (v) => v.setBy, isDroppable: true, isShrinkable: true },
+          { title: 'of', text: describeOrigin },
+          { title: 'version', text: (v) => String(v.version ?? '-'), align: 'right' },
+          {
+            title: 'set',
+            text: (v) => (v.setAt === null ? '-' : formatAgo(v.setAt, now)),
+            isDroppable: true,
+          },
+          { title: 'by', text: (v) => v.setBy ?? '-', isDroppable: true, isShrinkable: true },
         ],
         shown,
         'No variables yet: see `seaworthy variable set --help`.',
       ),
     )
+    if (found !== undefined && 'unread' in found) {
+      context.warn(
+        `The defaults of release ${harmless(found.version)} are not shown, because they could not be read: ${found.unread}`,
+      )
+    }
   })
+}
+
+/** A variable that somebody has set, or the default of the release that a device runs. */
+type Row = Pick<VariableView, 'name' | 'deviceId' | 'value'> & {
+  readonly of: 'device' | 'fleet' | 'release'
+  readonly version: number | string | null
+  readonly setAt: string | null
+  readonly setBy: string | null
+}
+
+function rowOf(view: VariableView): Row {
+  return { ...view, of: view.deviceId === null ? 'fleet' : 'device' }
+}
+
+function describeOrigin(row: Row): string {
+  return row.of === 'release' ? 'its release' : `the ${row.of}`
+}
+
+async function readDefaults(session: Session, deviceId: string): Promise<ReleaseDefaults> {
+  const view = await session.client.call(showDevice, { params: { deviceId } })
+  return await readReleaseDefaults(session, view)
 }
 
 /** Texts for people, in the order in which they are shown. */
@@ -124,12 +163,23 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
   })
 }
 
-function effective(items: readonly VariableView[]): VariableView[] {
-  return items.filter(
-    (item) =>
-      item.deviceId !== null ||
-      !items.some((own) => own.deviceId !== null && own.name === item.name),
-  )
+/** What is set for the device comes first, then what is set for its fleet, then the release. */
+function effective(items: readonly VariableView[], found: ReleaseDefaults | undefined): Row[] {
+  const ofRelease =
+    found === undefined || 'unread' in found
+      ? []
+      : [...found.defaults].map(([name, value]): Row => ({
+          ...{ name, value, deviceId: null, of: 'release' },
+          ...{ version: found.version, setAt: null, setBy: null },
+        }))
+  const rows = [...items.map(rowOf), ...ofRelease]
+  const order = ['device', 'fleet', 'release']
+  return rows
+    .filter(
+      (row) =>
+        !rows.some((one) => one.name === row.name && order.indexOf(one.of) < order.indexOf(row.of)),
+    )
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 async function remove(context: Context, name: string, options: SettingOptions): Promise<void> {

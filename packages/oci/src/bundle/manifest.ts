@@ -23,6 +23,8 @@ export interface BundleManifest {
   stopSeconds: number
   /** What is done to a running application whose variables or secrets have changed. */
   onChange: 'restart' | 'signal'
+  /** Variables that the application has where nobody set another value. */
+  defaults: ReadonlyMap<string, string>
 }
 
 export const bundleManifestName = 'seaworthy.json'
@@ -169,15 +171,43 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
     health: check,
     windowSeconds,
     stopSeconds: seconds(root['stopSeconds'], 'stopSeconds', stopSecondsDefault),
-    onChange: parseOnChange(root['variables']),
+    ...parseVariables(root['variables']),
   }
 }
 
-function parseOnChange(value: unknown): BundleManifest['onChange'] {
-  if (value === undefined) return 'restart'
-  const { onChange = 'restart' } = members(value, 'variables', ['onChange'])
-  if (onChange === 'restart' || onChange === 'signal') return onChange
-  return refuse('variables.onChange: expected "restart" or "signal"')
+function parseVariables(value: unknown): Pick<BundleManifest, 'onChange' | 'defaults'> {
+  if (value === undefined) return { onChange: 'restart', defaults: new Map() }
+  const { onChange = 'restart', defaults = {} } = members(value, 'variables', [
+    'onChange',
+    'defaults',
+  ])
+  if (onChange !== 'restart' && onChange !== 'signal') {
+    return refuse('variables.onChange: expected "restart" or "signal"')
+  }
+  return { onChange, defaults: parseDefaults(defaults) }
+}
+
+const variableName = /^[A-Z][A-Z0-9_]{0,63}$/
+/** What a fleet may set of variables, too. */
+const defaultsMax = 50
+const defaultLengthMax = 4096
+
+function parseDefaults(value: unknown): BundleManifest['defaults'] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('variables.defaults is not an object')
+  }
+  const entries = Object.entries(value)
+  if (entries.length > defaultsMax) refuse(`variables.defaults: at most ${defaultsMax}`)
+  for (const [name, text] of entries) {
+    if (!variableName.test(name)) {
+      refuse(`variables.defaults: ${JSON.stringify(name.slice(0, 64))} is no name (A-Z, 0-9, _)`)
+    }
+    const isFit = typeof text === 'string' && text.length <= defaultLengthMax && text.isWellFormed()
+    if (!isFit) {
+      refuse(`variables.defaults: ${name} is no text of at most ${defaultLengthMax} characters`)
+    }
+  }
+  return new Map(entries as [string, string][])
 }
 
 /** Programs that read the file that they are given. */
