@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { lineField } from './ceremonies.ts'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
+import { dryRunQuery, rightsOutcome } from './handed-out.ts'
 import { defineRoute } from './route.ts'
 import { deniedByField, roleName } from './roles.ts'
 
@@ -43,17 +44,6 @@ export const personView = z.object({
 })
 export type PersonView = z.output<typeof personView>
 
-/**
- * What a person has handed out that stays when they are disabled, because devices in the field use
- * it: at most the first 100 of each. Of tokens of foreign devices from before their makers were
- * stored, the audit log alone tells who made them.
- */
-const stayingFields = {
-  fleetLockKeys: z.array(z.object({ id: idField('fleetlock'), fleet: nameField })).max(100),
-  gatewayTokens: z.array(z.object({ id: idField('gateway'), fleet: nameField })).max(100),
-  foreignDevices: z.array(z.object({ id: idField('device'), fleet: nameField })).max(100),
-}
-
 const personParams = z.strictObject({ personId: idField('person') })
 
 export const listPeople = defineRoute({
@@ -84,6 +74,7 @@ export const setPerson = defineRoute({
   stepUp: true,
   summary: 'Change a person’s name, e-mail address, role or scope; null in a scope is everything.',
   params: personParams,
+  query: dryRunQuery,
   body: z.strictObject({
     name: personName.optional(),
     email: emailField.nullable().optional(),
@@ -92,7 +83,7 @@ export const setPerson = defineRoute({
     products: z.array(productName).max(100).nullable().optional(),
     fleets: z.array(nameField).max(100).nullable().optional(),
   }),
-  reply: personView,
+  reply: personView.extend(rightsOutcome),
 })
 
 export const disablePerson = defineRoute({
@@ -104,7 +95,8 @@ export const disablePerson = defineRoute({
   summary:
     'Disable a person: their sessions and the tokens that they made end at once. Credentials that devices in the field use stay: those that are known are named.',
   params: personParams,
-  reply: personView.extend({ stays: z.object(stayingFields) }),
+  query: dryRunQuery,
+  reply: personView.extend(rightsOutcome),
 })
 
 export const enablePerson = defineRoute({

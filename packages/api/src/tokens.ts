@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { credentialField } from './credentials.ts'
 import { idField, instant, nameField, pageOf, pageQuery, productName } from './fields.ts'
 import { deniedByField, roleName } from './roles.ts'
-import { defineRoute, nothing } from './route.ts'
+import { dryRunQuery, rightsOutcome } from './handed-out.ts'
+import { defineRoute } from './route.ts'
 
 /** A network as CIDR, `192.0.2.0/24` or `2001:db8::/32`, or one address. */
 const networkField = z
@@ -100,8 +101,8 @@ export const revokeToken = defineRoute({
   path: '/v1/tokens/:tokenId',
   auth: 'actor',
   stepUp: true,
-  summary: 'Revoke a token at once.',
+  summary: 'Revoke a token at once, with what it has handed out.',
   params: z.strictObject({ tokenId: idField('token') }),
-  reply: nothing,
-  status: 204,
+  query: dryRunQuery,
+  reply: z.object(rightsOutcome),
 })

@@ -4,13 +4,13 @@ import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import type { InvitationView } from '@seaworthy/api/invitations'
 import { disablePerson, enablePerson, listPeople, setPerson } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
-import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect, collectRoles, roleOption } from '../options.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import { describeRoles, rolesOfPeople } from '../output/roles.ts'
+import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 
@@ -43,14 +43,16 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
     .description(`change what a person may do: ${rolesOfPeople}`)
     .option('--denied-by <role>', 'deny them what this role denies, repeatable', collectRoles)
     .option('--denied-nothing', 'end what further roles deny them')
+    .option('--dry-run', 'say what would end and what stays, and change nothing')
     .action(async (id: string, role: string, options: ChangeOptions, command: Command) =>
       changeRole(createContext(ports, command), id, { ...options, role: roleOption(role) }),
     )
   person
     .command('disable <id>')
     .description('disable a person: their sessions and the tokens that they made end')
-    .action(async (id: string, _options: object, command: Command) =>
-      disable(createContext(ports, command), id),
+    .option('--dry-run', 'say what would end and what stays, and change nothing')
+    .action(async (id: string, options: DryRun, command: Command) =>
+      disable(createContext(ports, command), id, options),
     )
   person
     .command('enable <id>')
@@ -132,7 +134,11 @@ function showLink(context: Context, made: { view: InvitationView; link: string }
   ])
 }
 
-interface ChangeOptions {
+interface DryRun {
+  dryRun?: boolean
+}
+
+interface ChangeOptions extends DryRun {
   deniedBy?: string[]
   deniedNothing?: boolean
 }
@@ -140,7 +146,7 @@ interface ChangeOptions {
 async function changeRole(
   context: Context,
   personId: string,
-  { role, deniedBy, deniedNothing = false }: ChangeOptions & { role: string },
+  { role, deniedBy, deniedNothing = false, dryRun }: ChangeOptions & { role: string },
 ): Promise<void> {
   if (deniedNothing && deniedBy !== undefined) {
     throw new CliError('usage', '--denied-by and --denied-nothing contradict each other')
@@ -148,42 +154,30 @@ async function changeRole(
   const denied = deniedNothing ? [] : deniedBy
   await withSession(context, async ({ client }) => {
     const body = { role, ...(denied === undefined ? {} : { deniedBy: denied }) }
-    const person = await client.call(setPerson, { params: { personId }, body })
-    context.show(person, () => [`${harmless(person.name)} has the role ${describeRoles(person)}.`])
-  })
-}
-
-async function disable(context: Context, personId: string): Promise<void> {
-  await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
-  await withSession(context, async ({ client }) => {
-    const person = await client.call(disablePerson, { params: { personId } })
+    const query = dryRunQuery(dryRun)
+    const person = await client.call(setPerson, { params: { personId }, query, body })
+    const verb = dryRun === true ? 'would have' : 'has'
     context.show(person, () => [
-      `${harmless(person.name)} can no longer sign in.`,
-      ...describeStaying(person.stays),
+      `${harmless(person.name)} ${verb} the role ${describeRoles(person)}.`,
+      ...describeOutcome(person),
     ])
   })
 }
 
-type Disabled = ReplyOf<typeof disablePerson>
-
-/** What they may have kept a copy of, and how each is ended. */
-function describeStaying({
-  fleetLockKeys,
-  gatewayTokens,
-  foreignDevices,
-}: Disabled['stays']): string[] {
-  const ways = [
-    ...fleetLockKeys.map(({ id, fleet }) => [id, fleet, 'reboot-lock key revoke'] as const),
-    ...gatewayTokens.map(({ id, fleet }) => [id, fleet, 'gateway-token revoke'] as const),
-    ...foreignDevices.map(({ id, fleet }) => [id, fleet, 'device rotate'] as const),
-  ]
-  return [
-    'What devices in the field use goes on working: devices, and tokens of foreign devices from before their makers were stored (`seaworthy log verify --entries` says who made those).',
-    ...(ways.length === 0
-      ? []
-      : ['These they made themselves, or their tokens did. To end or replace one:']),
-    ...ways.map(([id, fleet, way]) => `  seaworthy ${way} ${id}   (fleet ${fleet})`),
-  ]
+async function disable(context: Context, personId: string, { dryRun }: DryRun): Promise<void> {
+  if (dryRun !== true) {
+    await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
+  }
+  await withSession(context, async ({ client }) => {
+    const query = dryRunQuery(dryRun)
+    const person = await client.call(disablePerson, { params: { personId }, query })
+    const name = harmless(person.name)
+    context.show(person, () => [
+      dryRun === true ? `${name} could no longer sign in.` : `${name} can no longer sign in.`,
+      ...describeOutcome(person),
+      'What devices in the field use goes on working: devices, and tokens of foreign devices from before their makers were stored (`seaworthy log verify --entries` says who made those).',
+    ])
+  })
 }
 
 async function enable(context: Context, personId: string): Promise<void> {

@@ -11,6 +11,7 @@ import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import { collect, collectRoles, durationWithDefault, roleOption } from '../options.ts'
 import { describeRoles, rolesOfTokens } from '../output/roles.ts'
+import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 import { storeToken } from '../state/token.ts'
@@ -53,9 +54,10 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     )
   token
     .command('revoke <id>')
-    .description('end a token at once')
-    .action(async (id: string, _options: object, command: Command) =>
-      revoke(createContext(ports, command), id),
+    .description('end a token at once, with what it has handed out')
+    .option('--dry-run', 'say what would end and what stays, and change nothing')
+    .action(async (id: string, options: { dryRun?: boolean }, command: Command) =>
+      revoke(createContext(ports, command), id, options.dryRun),
     )
 }
 
@@ -210,10 +212,14 @@ function findCredential(text: string): CredentialText {
       })
 }
 
-async function revoke(context: Context, tokenId: string): Promise<void> {
-  await context.confirm(`Revoke ${tokenId}?`)
+async function revoke(context: Context, tokenId: string, isDryRun = false): Promise<void> {
+  if (!isDryRun) await context.confirm(`Revoke ${tokenId}?`)
   await withSession(context, async ({ client }) => {
-    await client.call(revokeToken, { params: { tokenId } })
-    context.show({ revoked: tokenId }, () => [`Revoked ${tokenId}.`])
+    const query = dryRunQuery(isDryRun)
+    const outcome = await client.call(revokeToken, { params: { tokenId }, query })
+    context.show({ revoked: isDryRun ? null : tokenId, ...outcome }, () => [
+      isDryRun ? `Would revoke ${tokenId}.` : `Revoked ${tokenId}.`,
+      ...describeOutcome(outcome),
+    ])
   })
 }

@@ -184,6 +184,21 @@ export async function countOpenApprovals(
   return row.count
 }
 
+/** The first requests that these have made, and that are open as of now. */
+export async function listOpenApprovalsOf(
+  { sql }: ReadTx,
+  makers: readonly string[],
+  limit: number,
+  now: Date,
+): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from approvals
+    where (principal = any(${[...makers]}) or requested_by = any(${[...makers]}))
+      and state in ('pending', 'approved') and expires_at > ${now}
+    order by id limit ${limit}`
+  return rows.map(({ id }) => id)
+}
+
 /** How many requests the person has made since then; what was forgotten does not count. */
 export async function countRequestsSince(
   { sql }: ReadTx,

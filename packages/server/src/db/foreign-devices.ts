@@ -246,7 +246,7 @@ export async function listForeignDevicesOf(
   { sql }: ReadTx,
   makers: readonly string[],
   limit: number,
-): Promise<{ readonly id: string; readonly fleet: string }[]> {
+): Promise<{ id: string; fleet: string }[]> {
   return sql<{ id: string; fleet: string }[]>`
     select d.id, d.fleet from foreign_devices f join devices d on d.id = f.device
     where f.token_made_by = any(${[...makers]}) order by d.id limit ${limit}`

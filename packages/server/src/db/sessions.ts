@@ -76,6 +76,19 @@ export async function listSessions(
   return rows.map(listed)
 }
 
+/** How many sessions of the person are open; those unused since `idleSince` are not. */
+export async function countSessionsOf(
+  { sql }: ReadTx,
+  personId: string,
+  { now, idleSince }: Pick<OpenSessions, 'now' | 'idleSince'>,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from sessions
+    where person_id = ${personId} and ended_at is null and expires_at > ${now}
+      and last_used_at > ${idleSince}`
+  return row.count
+}
+
 /** Forgets sessions that expired a while ago. */
 export async function insertSession(
   { sql }: WriteTx,

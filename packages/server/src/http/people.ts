@@ -6,7 +6,7 @@ import {
   showPerson,
 } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
-import { detailOf } from '../app/access/index.ts'
+import { detailOf, viewEnded } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
 import { endsRights, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -21,22 +21,31 @@ export const personEndpoints: readonly Endpoint[] = [
   endsRights(
     setPerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
-    async (_app, tx, { actor, params, body }) => {
-      const { person, ended } = await people.setPerson(tx, actor, params.personId, body)
+    async (_app, tx, { actor, params, query, body }) => {
+      const { personId } = params
+      const { person, ended, stays } = await people.setPerson(tx, actor, personId, body)
       const view = people.viewPerson(person)
       const { endedPasskeys, endedSessions, ...handedOut } = ended
       const ways = { endedPasskeys, endedSessions }
-      return { reply: view, detail: { ...grantOf(view), ...ways, ...detailOf(handedOut) } }
+      const isDryRun = query.dryRun === 'yes'
+      return {
+        reply: { ...view, isDryRun, ends: viewEnded(handedOut, ways), stays },
+        isTrial: isDryRun,
+        detail: { ...grantOf(view), ...ways, ...detailOf(handedOut) },
+      }
     },
   ),
   endsRights(
     disablePerson,
     { permission: 'person:write', subject: ({ params }) => params.personId },
-    async (_app, tx, { actor, params }) => {
+    async (_app, tx, { actor, params, query }) => {
       const { person, ended, stays } = await people.disablePerson(tx, actor, params.personId)
       const { endedSessions, ...handedOut } = ended
+      const isDryRun = query.dryRun === 'yes'
+      const ends = viewEnded(handedOut, { endedSessions, endedPasskeys: 0 })
       return {
-        reply: { ...people.viewPerson(person), stays },
+        reply: { ...people.viewPerson(person), isDryRun, ends, stays },
+        isTrial: isDryRun,
         detail: { endedSessions, ...detailOf(handedOut) },
       }
     },

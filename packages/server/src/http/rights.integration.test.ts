@@ -88,9 +88,17 @@ async function join(role: string, products?: string[], deniedBy: readonly string
   return { browser, id: self.person.id, session: self.session.id }
 }
 
-function makeToken(role: 'admin' | 'builder' | 'monitor', by = owner.api) {
+function makeToken(role: 'admin' | 'builder' | 'monitor' | 'viewer', by = owner.api) {
   const scope = role === 'builder' ? { products: ['acme'] } : {}
   return by.call(createToken, { body: { name: role, role, ...scope, lifetimeSeconds: 86_400 } })
+}
+
+/** How many changes of that kind the log has. */
+async function countEntries(action: string): Promise<number> {
+  const [row] = await db.reader.sql<[{ count: number }]>`
+    select count(*)::int as count from audit_entries
+    where convert_from(entry, 'UTF8') like ${`%"action":"${action}"%`}`
+  return row.count
 }
 
 interface Wish {
@@ -323,7 +331,7 @@ test('A3 A4 attack: what a token has handed out outlives it: tokens, invitations
 
 test('A4 attack: a disabled person goes on by what their tokens and keys have handed out', async () => {
   const mallory = await join('admin')
-  const { token } = await makeToken('admin', mallory.browser.api)
+  const { token, view } = await makeToken('admin', mallory.browser.api)
   const { link } = await client.as(token).call(createInvitation, { body: { role: 'admin' } })
   const makesKey = (api: TestBrowser['api']) =>
     api.call(createProvisioningKey, {
@@ -352,15 +360,65 @@ test('A4 attack: a disabled person goes on by what their tokens and keys have ha
   await replace(owner.api, given)
   const shown = await owner.api.call(showForeignDevice, { params: { deviceId: taken } })
   assert.equal(shown.tokenMadeBy, mallory.id)
-  const { stays } = await owner.api.call(disablePerson, { params: { personId: mallory.id } })
-  assert.deepEqual(stays, {
+  const params = { personId: mallory.id }
+  const expected = {
+    ...{ tokens: [], invitations: [], provisioningKeys: [], sessionsCount: 0, approvals: [] },
     fleetLockKeys: [{ id: lock.view.id, fleet: 'shops' }],
     gatewayTokens: [{ id: gateway.view.id, fleet: 'shops' }],
     foreignDevices: [made, taken].map((id) => ({ id, fleet: 'shops' })),
-  })
+  }
+  // A trial says the same, and leaves everything and the log as they were.
+  const before = await countEntries('person.disable')
+  const tried = await owner.api.call(disablePerson, { params, query: { dryRun: 'yes' } })
+  assert.equal(await countEntries('person.disable'), before)
+  await client.as(token).call(listPeople, {})
+  const done = await owner.api.call(disablePerson, { params })
+  assert.deepEqual([tried.isDryRun, done.isDryRun], [true, false])
+  for (const { ends, stays } of [tried, done]) {
+    assert.deepEqual(stays, expected)
+    assert.deepEqual(ends.tokens, [view.id])
+    assert.deepEqual([ends.invitations.length, ends.provisioningKeys.length], [1, 2])
+    assert.equal(ends.sessionsCount, 1)
+  }
   await assert.rejects(acceptLink(browse(), link, 'Mallory'), refused('invitation_void'))
   for (const { key } of keys) await assert.rejects(addDevice(client, server.url, key))
   await addDevice(client, server.url, good.key)
+})
+
+test('A4 attack: nobody is told what stays when somebody may do less, or a token ends: tokens, sessions, keys', async () => {
+  const moriarty = await join('admin')
+  const { api } = moriarty.browser
+  const strong = await makeToken('admin', api)
+  const weak = await makeToken('viewer', api)
+  const inFleet = { params: { fleet: 'shops' } }
+  const lock = await client.as(strong.token).call(createFleetLockKey, inFleet)
+  const change = { params: { personId: moriarty.id }, body: { role: 'viewer' } } as const
+  const before = await countEntries('person.set')
+  const tried = await owner.api.call(setPerson, { ...change, query: { dryRun: 'yes' } })
+  assert.equal(await countEntries('person.set'), before)
+  await client.as(strong.token).call(listPeople, {})
+  const done = await owner.api.call(setPerson, change)
+  for (const { role, ends, stays } of [tried, done]) {
+    assert.equal(role, 'viewer')
+    assert.deepEqual([ends.tokens, stays.tokens], [[strong.view.id], [weak.view.id]])
+    assert.deepEqual(stays.fleetLockKeys, [{ id: lock.view.id, fleet: 'shops' }])
+    assert.equal(stays.sessionsCount, 1)
+  }
+
+  const { token, view } = await makeToken('admin')
+  const child = await makeToken('viewer', client.as(token))
+  const own = await client.as(token).call(createFleetLockKey, inFleet)
+  const tokenId = view.id
+  const asked = await owner.api.call(revokeToken, {
+    params: { tokenId },
+    query: { dryRun: 'yes' },
+  })
+  await client.as(child.token).call(showSelf, {})
+  const ended = await owner.api.call(revokeToken, { params: { tokenId } })
+  for (const { ends, stays } of [asked, ended]) {
+    assert.deepEqual([ends.tokens, stays.tokens], [[child.view.id], []])
+    assert.deepEqual(stays.fleetLockKeys, [{ id: own.view.id, fleet: 'shops' }])
+  }
 })
 
 test('A1 attack: a stolen passkey is used after a second invitation, a recovery or its removal, or a session that it opened', async () => {

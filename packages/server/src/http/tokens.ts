@@ -59,10 +59,13 @@ export const tokenEndpoints: readonly Endpoint[] = [
   endsRights(
     revokeToken,
     { permission: 'token:write', subject: (call) => call.params.tokenId },
-    async (_app, tx, { actor, params }) => {
+    async (_app, tx, { actor, params, query }) => {
       const now = await tx.now()
-      const ended = await access.endToken(tx, actor, params.tokenId, now)
-      return { reply: undefined, detail: access.detailOf(ended) }
+      const { ended, stays } = await access.endToken(tx, actor, params.tokenId, now)
+      const isDryRun = query.dryRun === 'yes'
+      const ends = access.viewEnded(ended, { endedSessions: 0, endedPasskeys: 0 })
+      const detail = access.detailOf(ended)
+      return { reply: { isDryRun, ends, stays }, isTrial: isDryRun, detail }
     },
   ),
 ]

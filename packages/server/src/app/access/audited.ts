@@ -48,6 +48,8 @@ export interface Change {
   readonly detail?: Readonly<Record<string, JsonValue>>
   /** Whether everything is as it was before; then nothing is recorded. */
   readonly isUnchanged?: boolean
+  /** Whether it is undone: the work was done to learn what it does, and nothing is recorded. */
+  readonly isTrial?: boolean
   /** Runs after the commit, before the reply. */
   readonly afterCommit?: () => void | Promise<void>
 }
@@ -64,6 +66,16 @@ interface ChangeOptions<Ahead> {
   readonly before?: (() => Promise<Ahead>) | undefined
   /** Asks, in the transaction and before the work, whether the work may go on. */
   readonly gate?: ((tx: WriteTx, actor: Current) => Promise<Passage>) | undefined
+}
+
+/** Takes back the transaction of a trial, and carries what the work has answered. */
+class Trial extends Error {
+  readonly result: Change
+
+  constructor(result: Change) {
+    super('this was a trial')
+    this.result = result
+  }
 }
 
 type Deps = Pick<
@@ -119,6 +131,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
         return refusal
       }
       const result = await work(tx, current, ahead)
+      if (result.isTrial === true) throw new Trial(result)
       if (result.isUnchanged === true) return result
       if (isOfAccount) app.accountChanges.spend(result.by ?? actor.id, action)
       await appendAudit(tx, {
@@ -131,6 +144,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
       return result
     })
   } catch (error) {
+    if (error instanceof Trial) return error.result as C
     await recordRefusal(app, error, attempt)
     throw error
   }

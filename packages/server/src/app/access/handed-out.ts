@@ -7,6 +7,8 @@
  */
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant, heldBuiltIn, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
+import type { RightsOutcome } from '@seaworthy/api/handed-out'
+import { listOpenApprovalsOf } from '../../db/approvals.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import { listForeignDevicesOf, listGatewayTokensOf } from '../../db/foreign-devices.ts'
 import { listInvitationsOf, revokeInvitation } from '../../db/invitations.ts'
@@ -14,6 +16,8 @@ import type { RightsTx } from '../../db/people.ts'
 import { getPerson } from '../../db/people.ts'
 import { listProvisioningKeysOf, revokeProvisioningKey } from '../../db/provisioning-keys.ts'
 import { listFleetLockKeysOf } from '../../db/reboot-locks.ts'
+import { countSessionsOf } from '../../db/sessions.ts'
+import { sessionLimits } from './session-limits.ts'
 import { findHeir, listMakers, listWorkingTokens, revokeToken } from '../../db/tokens.ts'
 
 export interface EndedWithMaker {
@@ -48,22 +52,39 @@ export async function endHandedOut(
   }
 }
 
-interface StaysOfMaker {
-  readonly fleetLockKeys: { id: string; fleet: string }[]
-  readonly gatewayTokens: { id: string; fleet: string }[]
-  /** Devices of other protocols, whose tokens they made. */
-  readonly foreignDevices: { id: string; fleet: string }[]
+type Stays = RightsOutcome['stays']
+
+const listMax = 100
+
+/** What whoever changes the rights is told; lists are cut off. */
+export function viewEnded(
+  { endedTokens, endedInvitations, endedProvisioningKeys }: EndedWithMaker,
+  ways: { readonly endedSessions: number; readonly endedPasskeys: number },
+): RightsOutcome['ends'] {
+  return {
+    tokens: endedTokens.slice(0, listMax),
+    invitations: endedInvitations.slice(0, listMax),
+    provisioningKeys: endedProvisioningKeys.slice(0, listMax),
+    sessionsCount: ways.endedSessions,
+    passkeysCount: ways.endedPasskeys,
+  }
 }
 
-const stayingMax = 100
-
-/** What the maker has handed out, at however many removes, that a person must end one by one. */
-export async function listStaying(tx: ReadTx, maker: string): Promise<StaysOfMaker> {
+/** What still works of what the maker has and has handed out, at however many removes. */
+export async function listStaying(tx: ReadTx, maker: string, now: Date): Promise<Stays> {
   const makers = await listMakers(tx, maker)
+  const idleSince = new Date(now.getTime() - sessionLimits.idleMs)
+  const idsOf = (rows: readonly { readonly id: string }[]) =>
+    rows.slice(0, listMax).map(({ id }) => id)
   return {
-    fleetLockKeys: await listFleetLockKeysOf(tx, makers, stayingMax),
-    gatewayTokens: await listGatewayTokensOf(tx, makers, stayingMax),
-    foreignDevices: (await listForeignDevicesOf(tx, makers, stayingMax)).map((one) => ({ ...one })),
+    tokens: idsOf(await listWorkingTokens(tx, makers, now)),
+    invitations: idsOf(await listInvitationsOf(tx, makers)),
+    provisioningKeys: idsOf(await listProvisioningKeysOf(tx, makers, now)),
+    sessionsCount: await countSessionsOf(tx, maker, { now, idleSince }),
+    approvals: await listOpenApprovalsOf(tx, makers, listMax, now),
+    fleetLockKeys: await listFleetLockKeysOf(tx, makers, listMax),
+    gatewayTokens: await listGatewayTokensOf(tx, makers, listMax),
+    foreignDevices: await listForeignDevicesOf(tx, makers, listMax),
   }
 }
 

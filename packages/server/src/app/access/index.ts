@@ -40,7 +40,7 @@ export type { Current } from './current-actors.ts'
 export { readCurrent } from './current-actors.ts'
 export { listGrants } from './grants.ts'
 export type { EndedWithMaker } from './handed-out.ts'
-export { detailOf, endHandedOut, findMaker, listStaying } from './handed-out.ts'
+export { detailOf, endHandedOut, findMaker, listStaying, viewEnded } from './handed-out.ts'
 export { createCredential, hashCode, isSameSecret, parseCredential } from './credentials.ts'
 export {
   accessTokenLifetimeMs,

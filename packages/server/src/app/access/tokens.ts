@@ -23,7 +23,7 @@ import { getToken, getTokenHolder, insertToken, revokeToken } from '../../db/tok
 import type { Actor } from './actors.ts'
 import type { Current } from './current-actors.ts'
 import type { EndedWithMaker } from './handed-out.ts'
-import { endHandedOut } from './handed-out.ts'
+import { endHandedOut, listStaying } from './handed-out.ts'
 import { grantOf } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
@@ -209,7 +209,7 @@ export async function endToken(
   actor: Current,
   tokenId: string,
   now: Date,
-): Promise<EndedWithMaker> {
+): Promise<{ ended: EndedWithMaker; stays: Awaited<ReturnType<typeof listStaying>> }> {
   const token = await getToken(tx, tokenId)
   if (token === undefined) throw notFound()
   if (!coversGrant(grantOf(actor), token)) {
@@ -219,7 +219,8 @@ export async function endToken(
     )
   }
   if (!(await revokeToken(tx, tokenId, now))) throw notFound()
-  return endHandedOut(tx, tokenId, null, now)
+  const ended = await endHandedOut(tx, tokenId, null, now)
+  return { ended, stays: await listStaying(tx, tokenId, now) }
 }
 
 function notFound(): Refusal<ServerRefusal> {

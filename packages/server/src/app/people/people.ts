@@ -110,6 +110,8 @@ export interface PersonChange {
   readonly fleets?: readonly string[] | null | undefined
 }
 
+type Stays = Awaited<ReturnType<typeof listStaying>>
+
 /** What ended with a change of a person. */
 interface EndedWithPerson extends EndedWithMaker {
   readonly endedPasskeys: number
@@ -126,7 +128,7 @@ export async function setPerson(
   actor: Current,
   id: string,
   change: PersonChange,
-): Promise<{ person: ListedPerson; ended: EndedWithPerson }> {
+): Promise<{ person: ListedPerson; ended: EndedWithPerson; stays: Stays }> {
   const now = await tx.now()
   const before = await findPerson(tx, id)
   requireCovers(actor, before)
@@ -141,7 +143,8 @@ export async function setPerson(
   const endedWithGrant = await changeGrant(tx, before, after, { at: now, by: actor.id })
   const waysIn = await endWaysOpenToLess(tx, before, after, now)
   const person = { ...after, passkeysCount: after.passkeysCount - waysIn.endedPasskeys }
-  return { person, ended: { ...waysIn, ...endedWithGrant } }
+  const stays = await listStaying(tx, id, now)
+  return { person, ended: { ...waysIn, ...endedWithGrant }, stays }
 }
 
 /**
@@ -178,7 +181,7 @@ export async function disablePerson(
 ): Promise<{
   person: ListedPerson
   ended: Omit<EndedWithPerson, 'endedPasskeys'>
-  stays: Awaited<ReturnType<typeof listStaying>>
+  stays: Stays
 }> {
   const now = await tx.now()
   const before = await findPerson(tx, id)
@@ -189,7 +192,7 @@ export async function disablePerson(
   const endedSessions = await endSessionsOf(tx, id, now)
   await endInvitationsTo(tx, id, now)
   const ended = { endedSessions, ...(await endHandedOut(tx, id, null, now)) }
-  return { person: after, ended, stays: await listStaying(tx, id) }
+  return { person: after, ended, stays: await listStaying(tx, id, now) }
 }
 
 /** Throws `person_not_found`, `out_of_scope`. */
