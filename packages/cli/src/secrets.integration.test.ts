@@ -260,9 +260,9 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   await Promise.all([first.device.ask(), second.device.ask()])
   assert.deepEqual(await shown(), { [firstId]: 'confirmed', [secondId]: 'failed' })
   const ofVariable = await ann.ok('variable', 'show', 'COLOUR', ...inFleet)
-  assert.match(ofVariable, / 1 +its application is well with it/)
+  assert.match(ofVariable, / 1 +its application is healthy with it/)
   assert.match(ofVariable, new RegExp(`${secondId}: health_failed`))
-  assert.match(await ann.ok('device', 'why', secondId), /did not get well with version/)
+  assert.match(await ann.ok('device', 'why', secondId), /did not become healthy with version/)
   assert.match(await ann.ok('device', 'show', secondId), /was put back: health_failed/)
 
   await ann.ok('secret', 'set', 'TOKEN', ...onDevice, ...(await write('of the device')))
@@ -413,7 +413,7 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   const unseen = await ann.fails(3, ...(await write('one')))
   assert.match(unseen, /nobody has accepted a device of harbour as a reader/)
   const miscounted = await ann.fails(3, ...(await write('one')), '--accept-new', '1')
-  assert.match(miscounted, /--accept-new 1, and 2 devices are new/)
+  assert.match(miscounted, /--accept-new says 1, but 2 devices are new/)
   await ann.ok(...(await write('one')), '--accept-new', '2')
 
   // The server enrols a device of its own with a stolen agent.json. The word yes is not enough.

@@ -27,7 +27,7 @@ export async function findScope(
   { fleet, device }: SettingOptions,
 ): Promise<SettingTarget> {
   if ((fleet === undefined) === (device === undefined)) {
-    throw new CliError('usage', 'give --fleet or --device, one of them', {
+    throw new CliError('usage', 'give either --fleet or --device', {
       wayOut: 'See `seaworthy fleet list` and `seaworthy device list`.',
     })
   }

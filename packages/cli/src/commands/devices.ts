@@ -261,7 +261,7 @@ function explainValues(configuration: DeviceView['configuration']): string[] {
   if (failed === undefined) return []
   const has = version === null ? 'none' : `those of version ${version}`
   return [
-    `Its application did not get well with version ${failed.version} of its variables and secrets (${harmless(failed.code)}): it has ${has}, until others are set or another release runs.`,
+    `Its application did not become healthy with version ${failed.version} of its variables and secrets (${harmless(failed.code)}): it has ${has}, until others are set or another release runs.`,
   ]
 }
 

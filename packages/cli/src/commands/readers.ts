@@ -37,7 +37,7 @@ export function addReaderCommands(program: Command, ports: CliPorts): void {
     .description('devices to which this machine seals secrets, as people accepted them')
   const inFleet = (command: Command) => command.requiredOption('--fleet <name>', 'the fleet')
   inFleet(reader.command('list'))
-    .description('list the devices of a fleet, with their keys and who of them is accepted')
+    .description('list the devices of a fleet, with their keys and which of them are accepted')
     .action(async ({ fleet }: FleetOption, command: Command) =>
       list(createContext(ports, command), fleet),
     )
@@ -77,7 +77,7 @@ export function addAcceptNewOption(command: Command): Command {
   return command
     .option(
       '--accept-new <count>',
-      'accept so many new devices as readers, no more and no fewer; 0 lets them wait',
+      'accept exactly this many new devices as readers; 0 lets them wait',
       wholeNumber(0, 1_000_000),
     )
     .option('--product <name>', 'the product that the fleet must run, whatever the server says')
@@ -115,7 +115,7 @@ async function list(context: Context, fleet: string): Promise<void> {
         key: readerId,
         provisioningKey: null,
         standing: 'gone',
-        text: 'accepted, and not in the fleet any more',
+        text: 'accepted, but no longer in the fleet',
       })),
     ]
     const shown = lines.map(({ text: _text, ...line }) => line)
@@ -215,7 +215,7 @@ async function remove(context: Context, keys: readonly string[], fleet: string):
     await changeRecord(context, session, (record) => endReaders(record, isMeant, at).record)
     context.show({ ended: ended.map(({ readerId }) => readerId) }, () => [
       ...ended.map((one) => `${one.deviceId} (key ${shortReaderId(one)}) is no longer a reader.`),
-      'It keeps what it has: set anew what it must not know.',
+      'It keeps the secrets that it has: set those again that it must not know.',
     ])
   })
 }

@@ -85,7 +85,7 @@ async function readSecret(
   { file, stdin }: SetOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if ((file === undefined) === (stdin !== true)) {
-    throw new CliError('usage', 'give --file or --stdin, one of them', {
+    throw new CliError('usage', 'give either --file or --stdin', {
       wayOut: 'A secret is never an argument, which others on this machine could read.',
     })
   }
@@ -111,7 +111,8 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     })
     if (scope.deviceId !== undefined && choice.readers.length + choice.waiting.length === 0) {
       throw new CliError('refused', `${scope.deviceId} is not enrolled: nothing was sealed`, {
-        wayOut: 'Register it anew with a key of `seaworthy provisioning-key create --sign-with …`.',
+        wayOut:
+          'Register it again with a key made by `seaworthy provisioning-key create --sign-with …`.',
       })
     }
     if (options.dryRun === true) {
@@ -233,9 +234,9 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
 
 /** Texts for people, in the order in which they are shown. */
 const arrivals: Readonly<Record<SecretArrival, string>> = {
-  confirmed: 'its application is well with all that is set',
-  failed: 'its application did not get well with it: it has what was before',
-  asked_since: 'sealed to it, and it asked its server since',
+  confirmed: 'its application is healthy with all values',
+  failed: 'its application did not become healthy with it: it has the previous values',
+  asked_since: 'sealed to it, and it has asked the server since',
   not_seen_since: 'sealed to it, but it has not asked since: it does not have this version',
   not_sealed: 'not sealed to it yet: `seaworthy secret seal`',
   not_accepted: 'nobody accepted it here: `seaworthy reader list`',

@@ -13,7 +13,7 @@ export function addSessionCommands(program: Command, ports: CliPorts): void {
   session
     .command('list')
     .description('list the sessions that are open')
-    .option('--person <id>', 'of this person alone')
+    .option('--person <id>', 'only those of this person')
     .action(async (options: { person?: string }, command: Command) =>
       list(createContext(ports, command), options.person),
     )

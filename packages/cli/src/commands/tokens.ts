@@ -26,7 +26,7 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
     .option('--denied-by <role>', 'deny it what this role denies, repeatable', collectRoles)
     .option('--product <name>', 'limit it to this product, repeatable', collect)
     .option('--fleet <name>', 'limit it to this fleet, repeatable', collect)
-    .option('--network <cidr>', 'let it work from this network alone, repeatable', collect)
+    .option('--network <cidr>', 'let it work only from this network, repeatable', collect)
     .addOption(
       durationWithDefault('--expires <duration>', 'lifetime, for example 30d', {
         least: '1m',
@@ -146,7 +146,7 @@ const others: Readonly<Record<Exclude<CredentialKind, 'token'>, readonly [string
   gateway: ['the token of a gateway', 'seaworthy gateway-token revoke ID'],
   fleetlock: ['a key of a fleet’s FleetLock clients', 'seaworthy reboot-lock key revoke ID'],
   session: ['the cookie of a session', 'seaworthy session revoke ID'],
-  pairing: ['what a command line waits with for its token', 'seaworthy token list'],
+  pairing: ['the secret of a command line that waits for its token', 'seaworthy token list'],
 }
 
 /** Longer than any text in which somebody found a credential and pasted it. */
@@ -180,7 +180,7 @@ async function identify(context: Context, file: string | undefined): Promise<voi
       ]),
       state === 'valid'
         ? `If it leaked, end it now: seaworthy token revoke ${id}`
-        : 'It opens nothing any more.',
+        : 'It is no longer valid.',
     ])
   })
 }

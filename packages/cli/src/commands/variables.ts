@@ -38,7 +38,7 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
       list(createContext(ports, command), options),
     )
   addScopeOptions(variable.command('show <name>'))
-    .description('show with how many devices a variable has arrived, and which did not get well')
+    .description('show on how many devices a variable has arrived, and which failed with it')
     .action(async (name: string, options: SettingOptions, command: Command) =>
       show(createContext(ports, command), name, options),
     )
@@ -128,9 +128,9 @@ async function readDefaults(session: Session, deviceId: string): Promise<Release
 
 /** Texts for people, in the order in which they are shown. */
 const arrivals: Readonly<Record<SettingArrival, string>> = {
-  confirmed: 'its application is well with it',
-  failed: 'its application did not get well with it: it has what was before',
-  asked_since: 'it asked its server since',
+  confirmed: 'its application is healthy with it',
+  failed: 'its application did not become healthy with it: it has the previous values',
+  asked_since: 'it has asked the server since',
   not_seen_since: 'it has not asked since: it does not have it',
   without_key: 'it speaks another protocol: no variable reaches it',
 }

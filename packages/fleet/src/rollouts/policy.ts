@@ -197,7 +197,7 @@ function checkPerMinute(field: string, perMinute: number): void {
 
 function checkZone(field: string, zone: string, zones: Zones): void {
   if (zones.isZone(zone)) return
-  throw invalid(field, `${zone} is no time zone known here: use a name such as Europe/Berlin`)
+  throw invalid(field, `${zone} is not a known time zone: use a name such as Europe/Berlin`)
 }
 
 function invalid(field: string, wayOut: string): Refusal<RolloutRefusal> {

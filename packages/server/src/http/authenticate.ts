@@ -127,9 +127,11 @@ export function createAttemptLimiter(clock: Clock): AttemptLimiter {
       const ofAccount = account === undefined ? 0 : count(account)
       if (Math.max(ofAddress, ofAccount) <= tryLimits.wrongPerMinute) return
       const whose = ofAddress > tryLimits.wrongPerMinute ? 'from this address' : 'for this account'
-      throw new HttpError('too_many_requests', `too many wrong credentials ${whose}`, {
-        headers: { 'retry-after': String(retryAfterSeconds) },
-      })
+      throw new HttpError(
+        'too_many_requests',
+        `more than ${tryLimits.wrongPerMinute} wrong credentials ${whose} within a minute: wait a minute, then send the right one`,
+        { headers: { 'retry-after': String(retryAfterSeconds) } },
+      )
     },
   }
 }

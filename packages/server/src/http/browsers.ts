@@ -165,7 +165,7 @@ function siteOf(certificatePem: string, host: string): Site {
   const usable = passkeyHosts(certificatePem)
   throw new Refusal<PersonRefusal>(
     'host_unnamed',
-    `browsers have passkeys for names only, and this server is not called ${name || 'nothing'}: ` +
+    `browsers allow passkeys only at a name of the server, and ${name || 'this address'} is not one: ` +
       `open it as ${usable.join(' or ')}, or give it a name with \`seaworthy server name add NAME\``,
   )
 }

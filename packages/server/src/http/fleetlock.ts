@@ -93,7 +93,7 @@ async function answerRequest(
     throw new FleetLockError(
       403,
       'group_not_allowed',
-      `the credential is not of the group ${group}`,
+      `the credential is not for the group ${group}: the group is the name of the credential’s fleet`,
     )
   }
   if (client.kind === 'client') messages.admit(`${client.key}/${id}`)
@@ -101,7 +101,8 @@ async function answerRequest(
     const answer = await lockBeforeReboot(app, client, id, app.clock.now())
     if (answer.kind === 'refused') throw refusalOf(answer.reason)
   } else if ((await unlockWhenSteady(app, client, id)) === 'not-healthy') {
-    const message = 'not yet: an update of this device has not been found healthy'
+    const message =
+      'not yet: an update of this device has not ended; ask again once it is healthy or has failed'
     throw new FleetLockError(409, 'update_not_healthy', message)
   }
 }

@@ -11,6 +11,6 @@ export function readTimeZone({ zones }: Pick<App, 'zones'>, timeZone: string | u
   if (zones.isZone(timeZone)) return timeZone
   throw new Refusal<ServerRefusal>(
     'time_zone_unknown',
-    `${timeZone} is no time zone known here: use a name such as Europe/Berlin`,
+    `${timeZone} is not a known time zone: use a name such as Europe/Berlin`,
   )
 }

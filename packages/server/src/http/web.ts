@@ -51,7 +51,7 @@ export async function loadWebFiles(folder: string): Promise<WebFiles> {
     return { pages: new Set(manifest.pages), files }
   } catch (cause) {
     throw new WebFilesError(
-      `the pages in ${folder} cannot be served: ${cause instanceof Error ? cause.message : 'they cannot be read'}. Build them anew with “node packages/web/build/main.ts”, or start without --web-folder.`,
+      `the pages in ${folder} cannot be served: ${cause instanceof Error ? cause.message : 'they cannot be read'}. Build them again with “node packages/web/build/main.ts”, or start without --web-folder.`,
       { cause },
     )
   }

@@ -86,7 +86,7 @@ export function ProviderDialog(props: {
           description={
             before === undefined
               ? 'Small letters, digits and -, for the log.'
-              : 'It stays as it is.'
+              : 'It cannot be changed.'
           }
           name="provider-name"
           autoComplete="off"
@@ -111,7 +111,7 @@ export function ProviderDialog(props: {
           description={
             before === undefined
               ? 'The address below which it publishes /.well-known/openid-configuration.'
-              : 'It stays: accounts are names that this issuer gave.'
+              : 'It cannot be changed: accounts are identifiers that this issuer gave.'
           }
           name="provider-issuer"
           autoComplete="off"
@@ -134,7 +134,7 @@ export function ProviderDialog(props: {
           label="Client secret"
           description={
             before?.hasClientSecret === true
-              ? 'Leave it empty to keep the one before.'
+              ? 'Leave it empty to keep the present one.'
               : 'Leave it empty for a public client.'
           }
           name="provider-secret"

@@ -35,7 +35,7 @@ export function JoiningForm(props: {
         {!props.isNameFixed && (
           <TextInput
             label="Your name"
-            description="As others are to read it in lists and in the audit log."
+            description="As it should appear in lists and in the audit log."
             name="name"
             autoComplete="name"
             maxLength={100}

@@ -59,11 +59,11 @@ export function DisableDialog({ person, onClose }: OnePerson) {
       }}
     >
       <Text>
-        {person.name} can sign in no more. Their sessions, and the tokens that they made, end at
-        once. What devices in the field use goes on working, also where this person made it and may
-        have kept a copy: FleetLock keys, gateway tokens, and tokens of foreign devices. Review
-        these, and end what you do not know. What they signed with keys of their own stays signed: a
-        key holder is removed by a proposal.
+        {person.name} can no longer sign in. Their sessions, and the tokens that they made, end at
+        once. Credentials that devices in the field use go on working, even if this person made them
+        and may have kept a copy: FleetLock keys, gateway tokens, and tokens of foreign devices.
+        Review these, and end those that you do not know. What they signed with their own keys stays
+        signed: a proposal removes a key holder.
       </Text>
     </ActionDialog>
   )

@@ -26,8 +26,8 @@ export function IdentitySection() {
       title="Identity providers"
       about={
         mayUse
-          ? 'Link an account that you have elsewhere, and sign in by it.'
-          : 'Your role needs a passkey or security key: an identity provider opens nothing for it.'
+          ? 'Link an account that you have elsewhere, and sign in with it.'
+          : 'Your role needs a passkey or security key: you cannot sign in with an identity provider.'
       }
     >
       <Loaded query={identities} what="your accounts">

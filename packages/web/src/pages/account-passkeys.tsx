@@ -181,8 +181,8 @@ function RemoveDialog({ passkey, onClose }: OnePasskey) {
       }}
     >
       <Text>
-        “{passkey.name}” signs you in no more, at once. Your device may still list it: delete it
-        there too.
+        From now on you can no longer sign in with “{passkey.name}”. Your device may still list it:
+        delete it there too.
       </Text>
     </ActionDialog>
   )

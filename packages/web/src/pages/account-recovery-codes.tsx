@@ -26,7 +26,7 @@ export function RecoveryCodeSection({ codesLeft }: { readonly codesLeft: number 
       <Paper withBorder p="md">
         <Text>
           {codesLeft === 0
-            ? 'You have no recovery code. Make ten, print them, and keep them where nobody else gets at them.'
+            ? 'You have no recovery code. Make ten, print them, and keep them where nobody else can get them.'
             : `${codesLeft} of your recovery codes ${codesLeft === 1 ? 'is' : 'are'} unused.`}
         </Text>
       </Paper>
@@ -44,7 +44,7 @@ export function RecoveryCodeSection({ codesLeft }: { readonly codesLeft: number 
           <Text>
             {codesLeft === 0
               ? 'You get ten codes, shown once.'
-              : 'You get ten codes, shown once. Those that you have end at once.'}
+              : 'You get ten codes, shown once. The codes that you have stop working at once.'}
           </Text>
         </ActionDialog>
       )}

@@ -38,9 +38,9 @@ export function AccountPage() {
         </Group>
       </Paper>
       {isByProvider ? (
-        <Alert color="gray" title="You came in by an identity provider">
-          Passkeys, passwords and recovery codes are changed from a session of your own. Who has
-          none of them, and needs more than a provider opens, asks an owner for a new link.
+        <Alert color="gray" title="You signed in with an identity provider">
+          To change passkeys, passwords and recovery codes, sign in with one of them. If you have
+          none, and need more than an identity provider allows, ask an owner for a new link.
         </Alert>
       ) : (
         <>

@@ -55,7 +55,7 @@ function describe({ releaseDevicesAbove: above, deviceRemoval }: Rules): string[
       : [
           `Another release for more than ${above.toLocaleString()} devices, by one person within 24 hours`,
         ]),
-    ...(deviceRemoval ? ['The removal of a device, or what else cuts it off'] : []),
+    ...(deviceRemoval ? ['The removal of a device, or cutting it off in another way'] : []),
     'A change of these rules, by another owner',
   ]
 }
@@ -106,7 +106,7 @@ function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => v
         />
       )}
       <Checkbox
-        label="The removal of a device, or what else cuts it off"
+        label="The removal of a device, or cutting it off in another way"
         checked={rules.deviceRemoval}
         onChange={(event) => setRules({ ...rules, deviceRemoval: event.currentTarget.checked })}
       />

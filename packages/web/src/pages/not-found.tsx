@@ -6,7 +6,7 @@ import { EntryPage } from '../ui/page.tsx'
 export function NotFoundPage() {
   return (
     <EntryPage title="No such page">
-      <Text>There is nothing at this address. The link may be of another version.</Text>
+      <Text>There is nothing at this address. The link may come from another version.</Text>
       <Button renderRoot={(props: object) => <Link to="/" {...props} />}>To the overview</Button>
     </EntryPage>
   )

@@ -143,7 +143,7 @@ function Running({ device }: { readonly device: DeviceView }) {
       {configuration?.failed !== undefined && (
         <Badge
           color="red"
-          title={`Its application did not get well with version ${configuration.failed.version} of its variables and secrets, and has those of before.`}
+          title={`Its application did not become healthy with version ${configuration.failed.version} of its variables and secrets, and has the previous ones.`}
         >
           values put back: {configuration.failed.code}
         </Badge>

@@ -86,7 +86,7 @@ function RevokeDialog(props: {
         await refresh(listInvitations)
       }}
     >
-      <Text>The link of {nameOf(invitation)} opens nothing any more.</Text>
+      <Text>The link of {nameOf(invitation)} stops working.</Text>
     </ActionDialog>
   )
 }

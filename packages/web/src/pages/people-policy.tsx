@@ -30,7 +30,7 @@ export function PolicySection() {
               <Text>
                 {passkeyRoles.length === 0
                   ? 'No role needs a passkey.'
-                  : `Passkeys or security keys alone: ${new Intl.ListFormat('en').format(passkeyRoles)}.`}
+                  : `Only passkeys or security keys: ${new Intl.ListFormat('en').format(passkeyRoles)}.`}
               </Text>
             </Paper>
             {isChanging && (

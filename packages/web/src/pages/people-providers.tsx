@@ -27,7 +27,7 @@ export function ProviderSection() {
   return (
     <Section
       title="Identity providers"
-      about="Roles that need no passkey may sign in by one of these (OpenID Connect)."
+      about="People whose roles need no passkey may sign in with one of these (OpenID Connect)."
       action={
         <Button variant="default" onClick={() => setOpen({ kind: 'add' })}>
           Add a provider
@@ -127,8 +127,8 @@ function RemoveDialog(props: {
       }}
     >
       <Text>
-        Nobody signs in by <Code>{provider.issuer}</Code> any more. Sessions that began there end,
-        and all links to accounts there; the people stay.
+        Nobody can sign in with <Code>{provider.issuer}</Code> any longer. Sessions that began there
+        end, and so do all links to accounts there; the people stay.
       </Text>
     </ActionDialog>
   )

@@ -62,7 +62,7 @@ export function PeoplePage() {
       {link !== undefined && open === undefined && (
         <SecretOnce
           title="The link of the invitation"
-          about="Send it to the person by a way that only they read: whoever opens it first comes in. It is not shown again, and works once."
+          about="Send it to the person through a channel that only they read: whoever opens it first gets in. It is not shown again, and works once."
           secret={link}
           onClose={() => setLink(undefined)}
         />

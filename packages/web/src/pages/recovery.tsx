@@ -32,8 +32,8 @@ export function RecoveryPage() {
   return (
     <EntryPage title="Use a recovery code">
       <Text>
-        A recovery code lets you register a new passkey, once. Your passkeys and sessions from
-        before end. Strike the code off your list.
+        A recovery code lets you register a new passkey, once. Your earlier passkeys and sessions
+        end. Cross the code off your list.
       </Text>
       <form
         onSubmit={(event) => {

@@ -90,7 +90,8 @@ export function Loaded<T>(props: {
       {query.error !== null && (
         <Paper withBorder p="sm" role="status">
           <Text size="sm">
-            This is from before: {what} could not be loaded again. {explain(query.error).sentence}
+            This may be out of date: {what} could not be loaded again.{' '}
+            {explain(query.error).sentence}
           </Text>
         </Paper>
       )}

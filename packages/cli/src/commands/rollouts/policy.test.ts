@@ -120,7 +120,7 @@ test('what cannot be meant is a usage error that says so', async () => {
     [/30\/min/, '--rate', '30'],
     [/10\/min,x2,every:100,max:1000\/min/, '--rate', '10/min,x2'],
     [/rate\.perMinuteMax/, '--rate', '10/min,x2,every:100,max:5/min'],
-    [/no time zone known/, '--window', '08:00-09:00', '--time-zone', 'Mars/Base'],
+    [/not a known time zone/, '--window', '08:00-09:00', '--time-zone', 'Mars/Base'],
     [/time zone without a window/, '--time-zone', 'UTC'],
     [/without a second attempt/, '--retry-after', '1h'],
     [/timeoutSeconds/, '--timeout', '5s'],

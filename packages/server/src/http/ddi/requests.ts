@@ -124,13 +124,13 @@ export function parseAttributes(body: Readonly<Record<string, unknown>>): {
 } {
   const modes = ['merge', 'replace', 'remove'] as const
   const mode = modes.find((one) => one === (body['mode'] ?? 'merge'))
-  if (mode === undefined) throw invalid('mode is merge, replace or remove')
+  if (mode === undefined) throw invalid('mode must be merge, replace or remove')
   const data: Record<string, string> = {}
   for (const [key, value] of Object.entries(asObject(body['data'] ?? {}, 'data'))) {
     const isGood =
       key.length > 0 && key.length <= textLengthMax && (typeof value === 'string' || value === null)
     if (!isGood || (value ?? '').length > textLengthMax) {
-      throw invalid(`keys and values are texts of at most ${textLengthMax} characters`)
+      throw invalid(`keys and values must be texts of at most ${textLengthMax} characters`)
     }
     data[key] = value ?? ''
   }
@@ -143,7 +143,7 @@ export function parseInstalled(body: Readonly<Record<string, unknown>>): {
 } {
   const { name, version } = body
   if (typeof name === 'string' && typeof version === 'string') return { name, version }
-  throw invalid('name and version are texts')
+  throw invalid('name and version must be texts')
 }
 
 /** A positive integer of 32 bits in decimal, or `undefined`. */

@@ -108,7 +108,7 @@ function parseBody(app: App, { deviceId }: ForeignIdentity, bytes: Uint8Array): 
     if (!(error instanceof XmlError)) throw error
     const head = Buffer.from(bytes.subarray(0, 200)).toString('latin1')
     app.callerLog.warn(deviceId, 'omaha.malformed', { device: deviceId, error, head })
-    throw new HttpError('invalid_request', `the body is no Omaha request: ${error.message}`, {
+    throw new HttpError('invalid_request', `the body is not an Omaha request: ${error.message}`, {
       cause: error,
     })
   }

@@ -98,7 +98,7 @@ export function parseXml(text: string): XmlElement {
     if (text.startsWith('!--', at)) {
       skipPast('-->', 'a comment')
     } else if (text[at] === '!' || text[at] === '?') {
-      throw new XmlError('document types and instructions are not taken')
+      throw new XmlError('document types and instructions are not accepted')
     } else if (text[at] === '/') {
       at++
       const name = readName()
@@ -130,7 +130,7 @@ export function parseXml(text: string): XmlElement {
       if (!text.startsWith('<!--', at)) break
       skipPast('-->', 'a comment')
     }
-    if (at < text.length) throw new XmlError('something stands behind the root')
+    if (at < text.length) throw new XmlError('something follows the root element')
     return root
   }
 }

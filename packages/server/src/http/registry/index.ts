@@ -130,7 +130,7 @@ const methods: Readonly<
 function actionOf(resource: Exclude<Resource, { kind: 'token' }>, method: string): RegistryAction {
   const allowed = methods[resource.kind]
   if (Object.hasOwn(allowed, method)) return allowed[method]!
-  throw new RegistryError(405, 'UNSUPPORTED', 'the endpoint does not take this method', {
+  throw new RegistryError(405, 'UNSUPPORTED', 'this endpoint does not support the method', {
     headers: { allow: Object.keys(allowed).join(', ') },
   })
 }

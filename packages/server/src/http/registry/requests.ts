@@ -95,7 +95,7 @@ export function parseChunkRange(
   const start = Number(match?.[1])
   const last = Number(match?.[2])
   if (!match || last < start) {
-    throw new RegistryError(416, 'BLOB_UPLOAD_INVALID', 'Content-Range is not <first>-<last>')
+    throw new RegistryError(416, 'BLOB_UPLOAD_INVALID', 'Content-Range must be <first>-<last>')
   }
   const length = last - start + 1
   const announced = request.headers['content-length']

@@ -121,7 +121,7 @@ function readForm(form: URLSearchParams, request: IncomingMessage): TokenRequest
   const grant = form.get('grant_type')
   const secret = form.get(grant === 'refresh_token' ? 'refresh_token' : 'password')
   if ((grant !== 'password' && grant !== 'refresh_token') || secret === null) {
-    throw new RegistryError(400, 'UNSUPPORTED', 'grant_type is password or refresh_token')
+    throw new RegistryError(400, 'UNSUPPORTED', 'grant_type must be password or refresh_token')
   }
   return {
     username: form.get('username') ?? form.get('client_id') ?? '',
