@@ -78,5 +78,12 @@ export const passkeyProof = z.strictObject({
 })
 export type PasskeyProof = z.output<typeof passkeyProof>
 
-/** A name that people give to people and things: a line of text without surrounding spaces. */
-export const lineField = (max: number) => text(max, 1)
+/**
+ * A name that people give to people and things: a line of text without controls, separators of
+ * lines, and surrounding spaces.
+ */
+export const lineField = (max: number) =>
+  text(max, 1).regex(
+    /^[^\p{Cc}\p{Cs}\p{Z}](?:[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*[^\p{Cc}\p{Cs}\p{Z}])?$/u,
+    'a line of text without spaces around it',
+  )

@@ -6,7 +6,8 @@ import type { Command } from 'commander'
 import { CliError } from './failure.ts'
 import { formatFields, formatTable } from './output/table.ts'
 import type { Column } from './output/table.ts'
-import { harmlessJson, harmlessLine } from './output/harmless.ts'
+import { printableJson } from '@seaworthy/std/printable'
+import { harmlessLine } from './output/harmless.ts'
 import { createPaint } from './output/paint.ts'
 import type { Paint } from './output/paint.ts'
 import { createProgress } from './output/progress.ts'
@@ -76,7 +77,7 @@ export function createContext(ports: CliPorts, command: Command): Context {
     },
     warn: (line) => err.write(`${harmlessLine(line)}\n`),
     show(value, text) {
-      if (settings.json) out.write(`${harmlessJson(JSON.stringify(value, undefined, 2))}\n`)
+      if (settings.json) out.write(`${printableJson(JSON.stringify(value, undefined, 2))}\n`)
       else for (const line of text()) out.write(`${harmlessLine(line)}\n`)
     },
     table: (columns, rows, whenEmpty) =>
@@ -88,7 +89,7 @@ export function createContext(ports: CliPorts, command: Command): Context {
       createProgress({ title, screen: err, clock: ports.clock, isQuiet: settings.json }),
     async ask(question) {
       if (settings.yes || !ports.prompt.isInteractive) return true
-      return await ports.prompt.askYesNo(question)
+      return await ports.prompt.askYesNo(harmlessLine(question))
     },
     async confirm(question) {
       if (settings.yes) return
@@ -97,7 +98,7 @@ export function createContext(ports: CliPorts, command: Command): Context {
           wayOut: 'Look at what would be done, then repeat the command with --yes.',
         })
       }
-      if (!(await ports.prompt.askYesNo(question)))
+      if (!(await ports.prompt.askYesNo(harmlessLine(question))))
         throw new CliError('failed', 'not confirmed; nothing was done', {
           wayOut: 'Answer y, or give --yes.',
         })

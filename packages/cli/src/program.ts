@@ -6,7 +6,8 @@ import { commandPath, createProgram, ParseEnd } from './command-tree.ts'
 import type { ExitCode, Failure } from './failure.ts'
 import { describeFailure, ExitCodeError, exitCodes } from './failure.ts'
 import { harmless } from './output/format.ts'
-import { harmlessJson, harmlessLine } from './output/harmless.ts'
+import { printableJson } from '@seaworthy/std/printable'
+import { harmlessLine } from './output/harmless.ts'
 import { createPaint } from './output/paint.ts'
 import type { CliPorts } from './ports.ts'
 
@@ -86,7 +87,7 @@ function writeJson(
     message: why,
     wayOut,
   }
-  ports.err.write(`${harmlessJson(JSON.stringify(error))}\n`)
+  ports.err.write(`${printableJson(JSON.stringify(error))}\n`)
 }
 
 function reportFailure(

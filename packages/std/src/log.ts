@@ -2,6 +2,7 @@
  * Structured logs: one JSON object a line. Secrets must not be passed in; errors are logged with
  * their causes.
  */
+import { printableJson } from './printable.ts'
 import type { Clock } from './time.ts'
 import { formatInstant } from './time.ts'
 
@@ -19,7 +20,10 @@ export interface Log {
 
 const order: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** `write` gets one line without its line end. Lines below `level` are dropped. */
+/**
+ * `write` gets one line without its line end, in which nothing steers a terminal. Lines below
+ * `level` are dropped.
+ */
 export function jsonLog(options: {
   write: (line: string) => void
   clock: Clock
@@ -29,13 +33,15 @@ export function jsonLog(options: {
   const emit = (level: LogLevel, event: string, fields?: LogFields) => {
     if (order[level] < order[options.level]) return
     options.write(
-      JSON.stringify(
-        { at: formatInstant(options.clock.now()), level, event, ...options.fields, ...fields },
-        (_key, value: unknown) => {
-          if (value instanceof Error) return describeError(value)
-          if (typeof value === 'bigint') return String(value)
-          return typeof value === 'string' ? shorten(value) : value
-        },
+      printableJson(
+        JSON.stringify(
+          { at: formatInstant(options.clock.now()), level, event, ...options.fields, ...fields },
+          (_key, value: unknown) => {
+            if (value instanceof Error) return describeError(value)
+            if (typeof value === 'bigint') return String(value)
+            return typeof value === 'string' ? shorten(value) : value
+          },
+        ),
       ),
     )
   }

@@ -20,3 +20,34 @@ export function printable(text: string): string {
 export function writeOut(text: string, how: (character: string) => string): string {
   return text.replace(unseen, how)
 }
+
+/**
+ * JSON of the same value, whose texts hold no character that `printable` would write out: it can
+ * only lie within them, where JSON has a spelling for it. Line ends between values stay.
+ */
+export function printableJson(json: string): string {
+  return writeOut(json, (character) => (character === '\n' ? character : escapeUnits(character)))
+}
+
+const escapeUnits = (character: string) =>
+  Array.from({ length: character.length }, (_, i) => {
+    const unit = character.charCodeAt(i).toString(16).padStart(4, '0')
+    return `\\u${unit}`
+  }).join('')
+
+/** The most characters of a name that `quoted` shows. */
+const quotedMax = 128
+
+/**
+ * A name from elsewhere within a sentence: in quotation marks that it cannot close, cut off where
+ * it is long, and with runs of blanks written out, so that nothing in it passes for what stands
+ * around it. Facts that decide stand before it.
+ */
+export function quoted(name: string): string {
+  const characters = Array.from(name)
+  const shown = characters.slice(0, quotedMax).join('')
+  const inner = printable(shown)
+    .replaceAll('"', String.raw`\u{22}`)
+    .replaceAll(/ {2,}/g, (run) => String.raw` \u{20}*${run.length - 1}`)
+  return `"${inner}${characters.length > quotedMax ? '…' : ''}"`
+}

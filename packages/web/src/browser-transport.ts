@@ -1,6 +1,7 @@
 /** Requests of a page to its own server. The cookie of the session goes with them. */
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
+import { writeOut } from '@seaworthy/std/printable'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -22,13 +23,36 @@ export function createBrowserTransport(fetch: Fetch): Transport {
       return {
         status: response.status,
         headers: Object.fromEntries(response.headers),
-        body: readPieces(response.body),
+        body: isJson(response.headers)
+          ? showPieces(readPieces(response.body))
+          : readPieces(response.body),
       }
     } catch (cause) {
       if (signal?.aborted === true) throw new TransportError('aborted', 'the page gave up waiting')
       throw new TransportError('unreachable', 'the server cannot be reached', { cause })
     }
   }
+}
+
+const isJson = (headers: Headers) =>
+  /^application\/(?:[a-z]+\+)?json/.test(headers.get('content-type') ?? '')
+
+/**
+ * Writes out, in the texts of an answer, what a page would not show or what would turn the text
+ * around it: names and reasons are other people's, and devices'. Nothing of that can lie between
+ * the values of JSON.
+ */
+async function* showPieces(pieces: HttpResponse['body']): HttpResponse['body'] {
+  const decoder = new TextDecoder()
+  const encoder = new TextEncoder()
+  const show = (text: string) =>
+    encoder.encode(
+      writeOut(text, (character) =>
+        character === '\n' ? character : `\\\\u{${character.codePointAt(0)!.toString(16)}}`,
+      ),
+    )
+  for await (const piece of pieces) yield show(decoder.decode(piece, { stream: true }))
+  yield show(decoder.decode())
 }
 
 /** Not every browser iterates over streams. */

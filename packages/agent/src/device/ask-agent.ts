@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseAnyJsonText } from '@seaworthy/std/json'
+import { printableJson, writeOut } from '@seaworthy/std/printable'
 import { layoutOf } from '../state/layout.ts'
 import type { AgentOptions } from './commands.ts'
 import { readConfig } from './read-config.ts'
@@ -22,22 +23,10 @@ export async function askAgent(
   }
   const status = answer ?? readLast(layoutOf(config.stateDir, config.product).statusFile)
   const shown = Object.assign({ isRunning }, status, { isRunning })
-  process.stdout.write(options.isJson ? `${harmlessJson(shown)}\n` : formatAnswer(shown))
-  return isRunning ? 0 : 6
-}
-
-/**
- * Characters that a terminal would act upon or hide. A fetcher that was taken over writes what it
- * likes: none of it may steer the terminal of the person who asks.
- */
-const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu
-
-/** The JSON of the same value: what a terminal must not see can only lie within its texts. */
-function harmlessJson(value: unknown): string {
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return JSON.stringify(value).replaceAll(unseen, (character) =>
-    Array.from({ length: character.length }, (_, i) => escape(character[i]!)).join(''),
+  process.stdout.write(
+    options.isJson ? `${printableJson(JSON.stringify(shown))}\n` : formatAnswer(shown),
   )
+  return isRunning ? 0 : 6
 }
 
 /** An answer of another form comes from a fetcher that was taken over: no fault of this command. */
@@ -115,7 +104,7 @@ function formatStatus(status: Record<string, unknown>): string {
     ]),
   ]
   if (typeof status['lastError'] === 'string') rows.push(['last error', status['lastError']])
-  const harmless = (value: string) => value.replaceAll(unseen, '\uFFFD')
+  const harmless = (value: string) => writeOut(value, () => '\uFFFD')
   return rows.map(([name, value]) => `${name.padEnd(12)} ${harmless(value)}\n`).join('')
 }
 

@@ -8,6 +8,7 @@ import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
 import { describeRoles } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
+import { harmlessCsv } from '../output/harmless.ts'
 import { collectPages, withSession } from '../session.ts'
 
 interface ReportOptions {
@@ -29,7 +30,7 @@ async function report(context: Context, { csv = false }: ReportOptions): Promise
   await withSession(context, async ({ client }) => {
     const grants = await collectPages((query) => client.call(listGrants, { query }))
     if (csv && !context.options.json) {
-      context.ports.out.write(formatGrantsCsv(grants))
+      context.ports.out.write(harmlessCsv(formatGrantsCsv(grants)))
       return
     }
     const now = context.ports.clock.now()

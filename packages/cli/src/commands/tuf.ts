@@ -104,7 +104,9 @@ async function asPlainClient({ ports, options }: Context, act: () => Promise<voi
   } catch (error) {
     const { why, code } = describeFailure(error)
     ports.err.write(`seaworthy: tuf: ${harmless(why)}${code === undefined ? '' : ` (${code})`}\n`)
-    if (options.verbose && error instanceof Error) ports.err.write(`${error.stack}\n`)
+    if (options.verbose && error instanceof Error) {
+      ports.err.write(`${harmless(error.stack ?? '').replaceAll(String.raw`\u{a}`, '\n')}\n`)
+    }
     throw new ExitCodeError(exitCodes.failed)
   }
 }

@@ -2,7 +2,7 @@
  * The last gate before a terminal. Code that makes a line cleans what came from elsewhere; anything
  * it forgot is stopped here. Only our own colours pass.
  */
-import { printable, writeOut } from '@seaworthy/std/printable'
+import { printable } from '@seaworthy/std/printable'
 import { paintCodes } from './paint.ts'
 
 const ownColours = new RegExp(`(\\u001b\\[(?:${paintCodes.join('|')})m)`)
@@ -15,13 +15,10 @@ export function harmlessLine(line: string): string {
     .join('')
 }
 
-/** JSON of the same value, in which nothing could steer a terminal. */
-export function harmlessJson(text: string): string {
-  return writeOut(text, (character) => (character === '\n' ? character : escape(character)))
+/** A table for spreadsheets, in which nothing could steer a terminal; its line ends stay. */
+export function harmlessCsv(text: string): string {
+  return text
+    .split('\r\n')
+    .map((line) => printable(line))
+    .join('\r\n')
 }
-
-const escape = (character: string) =>
-  Array.from({ length: character.length }, (_, i) => {
-    const unit = character.charCodeAt(i).toString(16).padStart(4, '0')
-    return `\\u${unit}`
-  }).join('')

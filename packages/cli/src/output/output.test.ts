@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { ManualClock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
 import { formatAgo, formatBytes, formatSpan, harmless, shortDigest } from './format.ts'
-import { harmlessJson, harmlessLine } from './harmless.ts'
+import { printableJson } from '@seaworthy/std/printable'
+import { harmlessLine } from './harmless.ts'
 import { createPaint } from './paint.ts'
 import { createProgress } from './progress.ts'
 import { formatFields, formatTable } from './table.ts'
@@ -186,7 +187,7 @@ test('T9 attack: what was forgotten to be cleaned steers no terminal, in lines, 
   assert.ok(harmlessLine(painted).startsWith('\u001b[31mfailed:\u001b[39m '))
   assert.doesNotMatch(harmlessLine(painted).slice(19), steers)
   const value = { name: evil, '\u202e': ['\u{1f600} ü', evil] }
-  const json = harmlessJson(JSON.stringify(value, undefined, 2))
+  const json = printableJson(JSON.stringify(value, undefined, 2))
   assert.deepEqual(JSON.parse(json), value)
   assert.doesNotMatch(json.replaceAll('\n', ''), steers)
 })

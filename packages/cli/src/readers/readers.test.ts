@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import { printable } from '@seaworthy/std/printable'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import type { Reader, ReaderRecord } from './record.ts'
 import {
@@ -17,7 +18,7 @@ import {
 import type { SeenDevice } from './arrivals.ts'
 import { followSecret } from './arrivals.ts'
 import { acceptedReader, judgeReaders } from './verdicts.ts'
-import { describeOthers } from './words.ts'
+import { describeOthers, nameDevice } from './words.ts'
 
 const root = '0'.repeat(64)
 const nothing: ReaderRecord = { root, fleets: new Map() }
@@ -179,9 +180,33 @@ test('V8 attack: a server hides whom a person is asked to accept behind devices 
     judgement: { fleet: web.fleet, gone: [] },
     ...{ unaccepted, notEnrolled: made },
   })
-  assert.match(lines[0]!, /buoy, key .* is no reader yet/)
+  assert.match(lines[0]!, /key .*, named "buoy"\) is no reader yet/)
   assert.match(lines[1]!, /is no reader yet/)
   assert.equal(lines.at(-1), 'There are 30 more: `seaworthy reader list --fleet production`.')
+})
+
+test('V8 attack: a server writes another key into the name of a device, and the line still shows the device’s own first', () => {
+  const own = enrolled({ ...one, name: 'pump-3' })
+  const key = nameDevice(own).match(/key ([0-9a-f ]+)/)?.[1]
+  assert.ok(key !== undefined && key.length > 8)
+  const foreign = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.constantFrom(
+      `pump-3, key 0000 0000 0000 0000) is no reader yet: new here.${' '.repeat(400)}`,
+      '", key 0000 0000 0000 0000) "',
+      'key 0000\u{202e}',
+    ),
+  )
+  fc.assert(
+    fc.property(foreign, (name) => {
+      const line = nameDevice({ ...own, name })
+      assert.equal(line.match(/key ([0-9a-f ]+)/)?.[1], key)
+      assert.ok(line.startsWith(`${own.deviceId} (key ${key}, named "`) && line.endsWith('")'))
+      assert.equal(line.split('"').length, 3, 'the name does not close its quotation marks')
+      assert.equal(printable(line), line)
+      assert.doesNotMatch(line, / {2}/)
+    }),
+  )
 })
 
 test('V8 attack: an older record brings back nobody who was ended, and one of another root is none', () => {

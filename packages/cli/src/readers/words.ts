@@ -1,4 +1,5 @@
 /** Devices and their standing in words, with their keys. */
+import { quoted } from '@seaworthy/std/printable'
 import type { Reader } from './record.ts'
 import { shortReaderId } from './record.ts'
 import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
@@ -37,14 +38,17 @@ export function describeOthers({
   ]
 }
 
-/** A device is never named without its key, because its id and its name are the server's. */
+/**
+ * A device is never named without its key, because its id and its name are the server's; the name
+ * comes last, so that it cannot show a key of its own making first.
+ */
 export function nameDevice(device: EnrolledDevice): string {
   return nameReader({ ...device, readerId: device.enrolled.readerId })
 }
 
 function nameReader(one: Pick<Reader, 'deviceId' | 'name' | 'readerId'>): string {
-  const name = one.name === null ? '' : `${one.name}, `
-  return `${one.deviceId} (${name}key ${shortReaderId(one)})`
+  const name = one.name === null ? '' : `, named ${quoted(one.name)}`
+  return `${one.deviceId} (key ${shortReaderId(one)}${name})`
 }
 
 const standings: Readonly<Record<ReaderStanding, (instead: string) => string>> = {

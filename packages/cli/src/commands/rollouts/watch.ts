@@ -4,7 +4,8 @@ import type { Context } from '../../context.ts'
 import { exitCodes, ExitCodeError } from '../../failure.ts'
 import { logSettings, withSession } from '../../session.ts'
 import { checkLog } from '../../state/audit-log.ts'
-import { harmlessJson, harmlessLine } from '../../output/harmless.ts'
+import { printableJson } from '@seaworthy/std/printable'
+import { harmlessLine } from '../../output/harmless.ts'
 import type { Display } from './follow.ts'
 import { followRollout } from './follow.ts'
 import type { Failures, Watched } from './watch-screen.ts'
@@ -38,7 +39,7 @@ function createJsonDisplay({ ports, warn }: Context): Display {
     state({ view, failures }, isChanged) {
       if (!isChanged) return
       const at = formatInstant(ports.clock.now())
-      ports.out.write(`${harmlessJson(JSON.stringify({ at, rollout: view, failures }))}\n`)
+      ports.out.write(`${printableJson(JSON.stringify({ at, rollout: view, failures }))}\n`)
     },
     redraw() {},
     trouble: (why) => warn(`${why}; trying again`),

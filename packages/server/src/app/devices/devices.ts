@@ -6,6 +6,7 @@ import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
+import { quoted } from '@seaworthy/std/printable'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
@@ -118,9 +119,9 @@ export async function moveEffect(
   }
 }
 
-/** The device as people know it, and its id. */
+/** The device by its id, and the name that it or somebody gave it. */
 export function describeDevice({ id, name }: Pick<DeviceWithState, 'id' | 'name'>): string {
-  return name === null ? id : `${name} (${id})`
+  return name === null ? id : `${id}, named ${quoted(name)}`
 }
 
 /** What the removal of a device would do. Throws `device_not_found`, `out_of_scope`. */
@@ -136,7 +137,7 @@ export async function removalEffect(
     kind: 'device-removal',
     devicesMax: 1,
     words: [
-      `Would remove the device ${describeDevice(device)} from the fleet ${fleet}; its credential ends at once, and it gets no update until it registers anew.`,
+      `Would remove from the fleet ${fleet} the device ${describeDevice(device)}; its credential ends at once, and it gets no update until it registers anew.`,
     ],
     inputs: { fleet, keyId },
     needs: { permission: 'device:write', fleet: { name: fleet, product } },

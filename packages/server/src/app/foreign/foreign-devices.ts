@@ -152,7 +152,7 @@ export async function rotationEffect(
     kind: 'device-removal',
     devicesMax: 1,
     words: [
-      `Would replace the token of the device ${describeDevice(device)} of the fleet ${device.fleet}; the old one ends at once, and the device gets no update until it is given the new one.`,
+      `Would replace the token of a device of the fleet ${device.fleet}, ${describeDevice(device)}; the old one ends at once, and the device gets no update until it is given the new one.`,
     ],
     inputs: { fleet: device.fleet },
     needs: { permission: 'device:write', fleet: { name: device.fleet, product } },

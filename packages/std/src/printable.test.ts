@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { jsonLog } from './log.ts'
+import { printable, printableJson, quoted } from './printable.ts'
+import { ManualClock } from './time.ts'
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.constantFrom('\u{9b}31m', 'a\u{202e}b', '\u{2063}', '\u{e0041}', '\u{2800}', 'a\r\nb', '  '),
+)
+
+test('printable JSON says the same, and holds nothing that steers or hides (property)', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyText, anyText)), (value) => {
+      const json = printableJson(JSON.stringify(value, undefined, 2))
+      assert.deepEqual(JSON.parse(json), value)
+      for (const line of json.split('\n')) assert.equal(printable(line), line)
+    }),
+  )
+})
+
+test('T9 attack: what somebody else wrote reaches a log line, and steers no terminal that shows it', () => {
+  const lines: string[] = []
+  const log = jsonLog({
+    write: (line) => lines.push(line),
+    clock: new ManualClock(new Date(0)),
+    level: 'info',
+  })
+  const said = 'a\u{9b}31m\u{202e}b\u{1b}[2J'
+  log.info('said', { said })
+  assert.equal(printable(lines[0]!), lines[0])
+  assert.equal((JSON.parse(lines[0]!) as { said: string }).said, said)
+})
+
+test('a quoted name does not close its quotation marks, is bounded, and has no run of blanks (property)', () => {
+  fc.assert(
+    fc.property(anyText, (name) => {
+      const text = quoted(name)
+      assert.match(text, /^"[^"]*"$/)
+      assert.equal(printable(text), text)
+      assert.doesNotMatch(text, / {2}/)
+    }),
+  )
+  assert.equal(quoted('pump-3'), '"pump-3"')
+  assert.equal(quoted('a"    b'), String.raw`"a\u{22} \u{20}*3b"`)
+  assert.equal(quoted('x'.repeat(300)), `"${'x'.repeat(128)}…"`)
+})
