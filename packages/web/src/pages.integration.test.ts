@@ -18,6 +18,7 @@ import {
   findPairing,
   invite,
   makeNewLink,
+  makeRole,
   makeRecoveryCodes,
   makeToken,
   recover,
@@ -111,8 +112,11 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     await accept(invited.page, newLink)
 
     await server.endConfirmations()
-    await changeRole(owner.page, 'Ben Okafor', 'auditor')
-    await owner.page.getByRole('row', { name: /Ben Okafor.*auditor/ }).waitFor()
+    await makeRole(owner.page, 'no-logs', 'log:read')
+    await owner.page.getByRole('row', { name: /no-logs.*log:read/ }).waitFor()
+    await assertGood(owner, 'people with a custom role')
+    await changeRole(owner.page, 'Ben Okafor', { role: 'auditor', deniedBy: 'no-logs' })
+    await owner.page.getByRole('row', { name: /Ben Okafor.*auditor, denied by no-logs/ }).waitFor()
     await disable(owner.page, 'Ben Okafor')
     await owner.page.getByRole('row', { name: /Ben Okafor.*disabled/ }).waitFor()
     await invited.page.goto('/account')

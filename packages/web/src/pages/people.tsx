@@ -16,6 +16,7 @@ import { InvitationSection } from './people-invitations.tsx'
 import { ProviderSection } from './people-providers.tsx'
 import { PolicySection } from './people-policy.tsx'
 import { ReportSection } from './people-report.tsx'
+import { RoleSection } from './people-roles.tsx'
 
 const shownMax = 200
 
@@ -49,6 +50,7 @@ export function PeoplePage() {
     >
       <PeopleSection selfId={session.data?.person.id} mayChange={mayChange} onOpen={setOpen} />
       <InvitationSection mayChange={mayChange} />
+      {may('role:read') && <RoleSection mayChange={may('role:write')} />}
       {may('token:read') && <ReportSection />}
       {may('owner:write') && <PolicySection />}
       {may('owner:write') && <ProviderSection />}

@@ -60,11 +60,28 @@ async function finish(page: Page, dialog: Locator): Promise<void> {
   await dialog.waitFor({ state: 'detached' })
 }
 
-export async function changeRole(page: Page, name: string, role: string): Promise<void> {
+/** Makes a role that allows nothing and denies one thing. */
+export async function makeRole(page: Page, name: string, denies: string): Promise<void> {
+  await page.goto('/people')
+  await button(page, 'Make a role').click()
+  const dialog = page.getByRole('dialog', { name: 'Make a role' })
+  await dialog.getByLabel('Name').fill(name)
+  await dialog.getByLabel('Purpose').fill('Keeps something from somebody')
+  await dialog.getByLabel(denies).selectOption('denies')
+  await dialog.getByRole('button', { name: 'Make it' }).click()
+  await finish(page, dialog)
+}
+
+export async function changeRole(
+  page: Page,
+  name: string,
+  { role, deniedBy }: { readonly role: string; readonly deniedBy: string },
+): Promise<void> {
   await page.goto('/people')
   await button(page, `Change the role of ${name}`).click()
   const dialog = page.getByRole('dialog', { name: `Role of ${name}` })
   await dialog.getByLabel('Role').selectOption(role)
+  await dialog.getByLabel(deniedBy).check()
   await dialog.getByRole('button', { name: 'Change' }).click()
   await finish(page, dialog)
 }
