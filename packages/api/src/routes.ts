@@ -1,4 +1,5 @@
 /** Every route there is, in the order of openapi.json. */
+import * as accessReviews from './access-reviews.ts'
 import * as approvals from './approvals.ts'
 import * as certificates from './certificates.ts'
 import * as deviceSelf from './device-self.ts'
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   identityProviders,
   approvals,
   grants,
+  accessReviews,
   trust,
   proposals,
   products,

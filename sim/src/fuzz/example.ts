@@ -17,7 +17,7 @@ const texts = [
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
-    ...['pairing', 'approval'],
+    ...['pairing', 'approval', 'review'],
   ].map((kind) => `${kind}_${'0'.repeat(26)}`),
   `sw_${'0'.repeat(26)}_${'a'.repeat(64)}`,
   `https://ship.example:8443/invitation#${'a'.repeat(64)}`,

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect } from '../options.ts'
-import { harmless } from '../output/format.ts'
+import { formatCount, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
 
@@ -198,13 +198,9 @@ function describeEffect(before: RoleFacts, after: Rules): string[] {
     ...differences
       .filter(([, names]) => names.length > 0)
       .map(([what, names]) => `The role ${before.name} ${what} ${names.join(', ')}.`),
-    `It touches ${count(people.length, 'person', 'people')}, ${count(tokens.length, 'token')}, ${count(invitations.length, 'invitation')} and the groups of ${count(identityProviders.length, 'identity provider')}.`,
+    `It touches ${formatCount(people.length, 'person', 'people')}, ${formatCount(tokens.length, 'token')}, ${formatCount(invitations.length, 'invitation')} and the groups of ${formatCount(identityProviders.length, 'identity provider')}.`,
     'What holders handed out beyond the change ends; so do tokens, passkeys and sessions of holders whom somebody let in who could not give the role now.',
   ]
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
 }
 
 async function remove(context: Context, name: string): Promise<void> {

@@ -42,6 +42,8 @@ export {
   permissionsOf,
 } from './roles.ts'
 export type { HeldRoles, RoleNames, RoleRules } from './roles.ts'
+export { changesBetween, rightsOf } from './reviews.ts'
+export type { GrantChange, ReviewedGrant } from './reviews.ts'
 export { coversNetworks, isNetwork, isWithinNetworks } from './networks.ts'
 export {
   checkGrant,

@@ -31,7 +31,7 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
-/** Why roles are refused that people make or give. */
+/** Why roles are refused that people make or give, and reviews of who has them. */
 export type RoleRefusal =
   | 'role_unknown'
   | 'role_not_found'
@@ -43,6 +43,8 @@ export type RoleRefusal =
   | 'role_changed'
   | 'role_in_use'
   | 'roles_too_many'
+  | 'review_needs_person'
+  | 'review_stale'
 
 /** Why the server's certificate stays as it is. */
 export type CertificateRefusal =

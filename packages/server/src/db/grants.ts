@@ -12,6 +12,8 @@ export interface GrantRow {
     | 'gateway-token'
     | 'fleetlock-key'
   readonly id: string
+  /** What stays when a token is refreshed: the first token of its line. */
+  readonly key: string
   readonly name: string | null
   /** `null` for keys. */
   readonly role: string | null
@@ -39,34 +41,34 @@ export async function listGrants(
 ): Promise<GrantRow[]> {
   return sql<GrantRow[]>`
     with grants as (
-      select 'person' as kind, p.id, p.name, p.role, p.denied_by, p.products, p.fleets, null::text[] as networks, coalesce(p.granted_at, p.created_at) as since,
+      select 'person' as kind, p.id, p.id as key, p.name, p.role, p.denied_by, p.products, p.fleets, null::text[] as networks, coalesce(p.granted_at, p.created_at) as since,
         coalesce(p.granted_by, p.created_by) as by, p.id as owner,
         greatest(p.last_sign_in_at, (select max(s.last_used_at) from sessions s where s.person_id = p.id))
           as used, null::timestamptz as expires, p.disabled_at is null as enabled
       from people p
       union all
-      select 'token', id, name, role, denied_by, products, fleets, networks, created_at, created_by, holder, last_used_at,
+      select 'token', id, line, name, role, denied_by, products, fleets, networks, created_at, created_by, holder, last_used_at,
         expires_at, true
       from tokens where revoked_at is null and expires_at > ${page.now}
       union all
-      select 'invitation', id, coalesce(name, email), role, denied_by, products, fleets, null, created_at, created_by,
+      select 'invitation', id, id, coalesce(name, email), role, denied_by, products, fleets, null, created_at, created_by,
         created_by, null, expires_at, true
       from invitations where used_at is null and revoked_at is null and expires_at > ${page.now}
       union all
-      select 'provisioning-key', k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
+      select 'provisioning-key', k.id, k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
         k.created_by, null, k.expires_at, true
       from provisioning_keys k join fleets f on f.name = k.fleet
       where k.revoked_at is null and k.expires_at > ${page.now} and k.uses_left > 0
       union all
-      select 'gateway-token', k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
+      select 'gateway-token', k.id, k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
         k.created_by, null, null, true
       from gateway_tokens k join fleets f on f.name = k.fleet where k.revoked_at is null
       union all
-      select 'fleetlock-key', k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
+      select 'fleetlock-key', k.id, k.id, null, null, '{}', array[f.product], array[f.name], null, k.created_at, k.created_by,
         k.created_by, null, null, true
       from fleetlock_keys k join fleets f on f.name = k.fleet where k.revoked_at is null
     )
-    select g.kind, g.id, g.name, ${roleColumns({ sql }, 'g')}, g.products, g.fleets, g.networks, g.since, g.by as "grantedBy",
+    select g.kind, g.id, g.key, g.name, ${roleColumns({ sql }, 'g')}, g.products, g.fleets, g.networks, g.since, g.by as "grantedBy",
       coalesce(gp.name, gt.name) as "grantedByName", coalesce(ht.holder, g.owner) as holder,
       hp.name as "holderName", g.used as "lastUsedAt", g.expires as "expiresAt", g.enabled as "isEnabled"
     from grants g

@@ -1,3 +1,9 @@
+access_reviews.id text not null
+access_reviews.at timestamp with time zone not null
+access_reviews.by text not null
+access_reviews.reviewer text not null
+access_reviews.grants_count integer not null
+access_reviews.grants_sha256 bytea not null
 approval_policy.only_row boolean not null default true
 approval_policy.release_devices_above integer
 approval_policy.device_removal boolean not null
@@ -283,6 +289,9 @@ removed_devices.removed_at timestamp with time zone not null
 removed_foreign_devices.gateway text not null
 removed_foreign_devices.external_id text not null
 removed_foreign_devices.removed_at timestamp with time zone not null
+reviewed_grants.review text not null
+reviewed_grants.key text not null
+reviewed_grants.seen jsonb not null
 roles.name text not null
 roles.purpose text not null
 roles.allows text[] not null
@@ -422,6 +431,7 @@ updates.ended_at timestamp with time zone
 updates.changes_count integer not null default 0
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
+access_reviews: PRIMARY KEY (id)
 approval_policy: CHECK (only_row)
 approval_policy: PRIMARY KEY (only_row)
 approvals: PRIMARY KEY (id)
@@ -517,6 +527,8 @@ removed_devices: UNIQUE (key_id)
 removed_devices: PRIMARY KEY (device)
 removed_foreign_devices: FOREIGN KEY (gateway) REFERENCES gateway_tokens(id)
 removed_foreign_devices: PRIMARY KEY (gateway, external_id)
+reviewed_grants: PRIMARY KEY (review, key)
+reviewed_grants: FOREIGN KEY (review) REFERENCES access_reviews(id)
 roles: PRIMARY KEY (name)
 rollout_samples: PRIMARY KEY (rollout, at)
 rollout_samples: FOREIGN KEY (rollout) REFERENCES rollouts(id)
@@ -562,6 +574,7 @@ updates: CHECK ((attempt > 0))
 updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 used_challenges: PRIMARY KEY (challenge)
+CREATE UNIQUE INDEX access_reviews_pkey ON public.access_reviews USING btree (id)
 CREATE UNIQUE INDEX approval_policy_pkey ON public.approval_policy USING btree (only_row)
 CREATE UNIQUE INDEX approvals_open ON public.approvals USING btree (principal, call_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]))
 CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (id)
@@ -637,6 +650,7 @@ CREATE UNIQUE INDEX releases_pkey ON public.releases USING btree (product, versi
 CREATE UNIQUE INDEX removed_devices_key_id_key ON public.removed_devices USING btree (key_id)
 CREATE UNIQUE INDEX removed_devices_pkey ON public.removed_devices USING btree (device)
 CREATE UNIQUE INDEX removed_foreign_devices_pkey ON public.removed_foreign_devices USING btree (gateway, external_id)
+CREATE UNIQUE INDEX reviewed_grants_pkey ON public.reviewed_grants USING btree (review, key)
 CREATE UNIQUE INDEX roles_pkey ON public.roles USING btree (name)
 CREATE UNIQUE INDEX rollout_samples_pkey ON public.rollout_samples USING btree (rollout, at)
 CREATE UNIQUE INDEX rollout_waves_pkey ON public.rollout_waves USING btree (rollout, wave)

@@ -86,6 +86,7 @@ export const unguarded = {
     'fleetlock-key.revoke',
     'reboot-lock.release',
   ],
+  'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
   'It goes on with what was begun, which was approved as a whole where the rules said so.': [

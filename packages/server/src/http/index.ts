@@ -7,6 +7,7 @@ import { checkIn } from '@seaworthy/api/device-self'
 import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
+import { accessReviewEndpoints } from './access-reviews.ts'
 import { approvalEndpoints } from './approvals.ts'
 import { createAttemptLimiter } from './authenticate.ts'
 import { dropUnwantedBodies } from './bodies.ts'
@@ -73,6 +74,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...identityProviderEndpoints,
     ...approvalEndpoints,
     ...grantEndpoints,
+    ...accessReviewEndpoints,
     ...trustEndpoints,
     ...proposalEndpoints,
     ...productEndpoints,

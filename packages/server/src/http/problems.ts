@@ -79,6 +79,8 @@ const roleTable = {
   role_changed: no(409, 'The role was changed meanwhile'),
   role_in_use: no(409, 'Somebody holds the role'),
   roles_too_many: no(409, 'Too many roles'),
+  review_needs_person: no(403, 'A person must review'),
+  review_stale: no(409, 'There is another state meanwhile'),
 } satisfies Record<RoleRefusal, Mapped>
 
 const approvalTable = {

@@ -23,6 +23,7 @@ import { disablePerson, listPeople, setPerson, showPerson } from '@seaworthy/api
 import type { GrantEntry } from '@seaworthy/api/grants'
 import { listGrants } from '@seaworthy/api/grants'
 import { askPassword } from '@seaworthy/api/passwords'
+import { createAccessReview, showAccessChanges } from '@seaworthy/api/access-reviews'
 import { changeRole, createRole, removeRole, showRole } from '@seaworthy/api/roles'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { heldBuiltIn, permissionsOf } from '@seaworthy/fleet/access'
@@ -637,6 +638,46 @@ test('A4 T9 the report of access has whatever opens something: who may do what, 
   })
   await assert.rejects(client.as(branch.token).call(listGrants, {}), refused('out_of_scope'))
   await assert.rejects(second.browser.api.call(listGrants, { query: { limit: 0 } }))
+})
+
+test('A4 T9 a review is marked by a person, of what they saw, and later reports say what is different since', async () => {
+  const changes = () => owner.api.call(showAccessChanges, {})
+  const mark = (by: TestBrowser['api'], grantsSha256: string) =>
+    by.call(createAccessReview, { body: { grantsSha256 } })
+  const first = await changes()
+  assert.equal(first.review, null)
+  assert.equal(first.changesCount, first.grantsCount)
+  const role = await makeRole('reviewed', { allows: ['device:read'] })
+  const person = await join('reviewed')
+  const gone = await makeToken('monitor')
+  const kept = await makeToken('builder')
+  await assert.rejects(mark(owner.api, first.grantsSha256), refused('review_stale'))
+  const seen = await changes()
+  await assert.rejects(mark(client.api, seen.grantsSha256), refused('review_needs_person'))
+  const auditor = await join('auditor')
+  const shown = await auditor.browser.api.call(showAccessChanges, {})
+  const review = await mark(auditor.browser.api, shown.grantsSha256)
+  assert.deepEqual(review.reviewer, { id: auditor.id, name: 'A new auditor' })
+  assert.deepEqual((await changes()).changes, [])
+
+  // A token that is refreshed is the same, and a name is no right.
+  await client.as(kept.token).call(refreshToken, {})
+  const params = { personId: person.id }
+  await owner.api.call(setPerson, { params, body: { name: 'Another Name' } })
+  assert.deepEqual((await changes()).changes, [])
+  await role.change({ allows: ['device:read', 'device:write'] })
+  await owner.api.call(revokeToken, { params: { tokenId: gone.view.id } })
+  const added = await join('viewer')
+  const since = await changes()
+  assert.equal(since.review?.id, review.id)
+  const told = since.changes.map(({ kind, before, now }) => [kind, (now ?? before)!.id])
+  assert.deepEqual(
+    new Set(told.map(String)),
+    new Set([`added,${added.id}`, `changed,${person.id}`, `ended,${gone.view.id}`]),
+  )
+  const changed = since.changes.find(({ kind }) => kind === 'changed')!
+  assert.ok(!changed.before!.permissions.includes('device:write'))
+  assert.ok(changed.now!.permissions.includes('device:write'))
 })
 
 interface Rules {

@@ -199,6 +199,9 @@ export async function makeScopedCalls(
     ['role.change', [async () => ({ params: await makeRole(), body: { ...rules, version: 1 } })]],
     ['role.remove', [async () => ({ params: await makeRole() })]],
     ['grant.list', [() => ({})]],
+    ['access-review.changes', [() => ({})]],
+    // What is reviewed is compared with what was shown only within the scope.
+    ['access-review.create', [() => ({ body: { grantsSha256: '0'.repeat(64) } })]],
     ['approval.list', [() => ({})]],
     ['approval-policy.show', [() => ({})]],
     ['approval.show', [async () => ({ params: { approvalId: await askForApproval(server) } })]],

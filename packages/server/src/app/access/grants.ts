@@ -48,7 +48,7 @@ function viewGrant(row: GrantRow): GrantEntry {
 }
 
 /** Keys of gateways and of FleetLock clients speak protocols of others and have no permission. */
-function permissionsOfRow({ kind, role, ...names }: GrantRow): readonly Permission[] {
+export function permissionsOfRow({ kind, role, ...names }: GrantRow): readonly Permission[] {
   if (role !== null) return permissionsOf({ ...names, role })
   return kind === 'provisioning-key' ? provisioningKeyPermissions : []
 }
