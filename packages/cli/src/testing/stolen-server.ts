@@ -27,6 +27,17 @@ export async function grepServer(
   return found
 }
 
+/** Processes of this machine whose arguments hold one of the texts. */
+export async function grepArguments(texts: readonly string[]): Promise<string[]> {
+  const found: string[] = []
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    // A process may have ended by now.
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (texts.some((text) => line.includes(text))) found.push(line.replaceAll('\0', ' '))
+  }
+  return found
+}
+
 /** A secret in clear, or nearly so. */
 export const formsOf = (text: string) => [
   text,
