@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -21,6 +21,8 @@ import { parseDatabaseUrl } from './database-url.ts'
 import { readDatabaseAddress } from '../db/address.ts'
 import { openDb } from '../db/connection.ts'
 import { findAccount } from '../postgres/index.ts'
+import type { TestAuthority } from '../testing/authority.ts'
+import { createTestAuthority } from '../testing/authority.ts'
 import { createTestClient, setUpTrust, startTestServer } from '../testing/index.ts'
 
 const programs = '/usr/lib/postgresql/15/bin'
@@ -31,8 +33,25 @@ interface OldPostgres {
   /** PEM files: the authority that issued the server's certificate, and another one. */
   readonly caFile: string
   readonly otherCaFile: string
+  /** Keys and certificates of clients: of the authority that the server asks for, and another. */
+  readonly client: ClientFiles
+  readonly stranger: ClientFiles
   createDatabase(name: string): Promise<void>
   stop(): Promise<void>
+}
+
+interface ClientFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+async function makeClient(folder: string, name: string, authority: TestAuthority) {
+  const { keyPem, requestPem } = await authority.request(['client.example'])
+  const certFile = join(folder, `${name}.crt`)
+  const keyFile = join(folder, `${name}.key`)
+  await writeFile(certFile, (await authority.issue(requestPem)) + authority.intermediatePem)
+  await writeFile(keyFile, keyPem, { mode: 0o600 })
+  return { certFile, keyFile }
 }
 
 async function startOldPostgres(): Promise<OldPostgres> {
@@ -65,6 +84,16 @@ async function startOldPostgres(): Promise<OldPostgres> {
     { ...options, encoding: 'utf8' },
   )
   assert.equal(made.status, 0, made.stderr)
+  const authority = await createTestAuthority()
+  const client = await makeClient(root, 'client', authority)
+  const stranger = await makeClient(root, 'stranger', await createTestAuthority())
+  const clientCaFile = join(root, 'client-ca.crt')
+  await writeFile(clientCaFile, authority.rootPem)
+  // Only a certificate opens this database; the name in it is that of an account by a map.
+  const rules = await readFile(join(dataDir, 'pg_hba.conf'), 'utf8')
+  const certified = 'hostssl certified all all cert map=ship\n'
+  await writeFile(join(dataDir, 'pg_hba.conf'), `${certified}${rules}`)
+  await writeFile(join(dataDir, 'pg_ident.conf'), 'ship ship sea\n')
   const port = await claimPort()
   const settings = {
     // The certificate does not name the second address.
@@ -74,6 +103,7 @@ async function startOldPostgres(): Promise<OldPostgres> {
     ssl: 'on',
     ssl_cert_file: certFile,
     ssl_key_file: keyFile,
+    ssl_ca_file: clientCaFile,
     max_connections: '200',
   }
   const child: ChildProcess = spawn(
@@ -99,6 +129,8 @@ async function startOldPostgres(): Promise<OldPostgres> {
     password,
     caFile,
     otherCaFile,
+    client,
+    stranger,
     async createDatabase(name) {
       const created = psql(`create database ${name}`)
       assert.equal(created.status, 0, created.stderr)
@@ -168,6 +200,30 @@ describe('--database-url', { skip: lacks('postgres 15') }, () => {
       `postgres://sea:hunter2@127.0.0.1:1/sea`,
       /ECONNREFUSED|could not be reached|connect/,
     )
+  })
+
+  it('A6 attack: no password but a certificate of the right authority opens a database that asks for one', async () => {
+    const { caFile, client, stranger } = postgres
+    await postgres.createDatabase('certified')
+    const certified = (query: string) =>
+      urlOf(`?sslmode=verify-full&sslrootcert=${caFile}${query}`, { database: 'certified' })
+    const by = ({ certFile, keyFile }: ClientFiles) => `&sslcert=${certFile}&sslkey=${keyFile}`
+    const url = parseDatabaseUrl(certified(by(client)))
+    const db = openDb(await readDatabaseAddress(url), silentLog)
+    const [row] = await db.reader.sql`
+      select client_dn from pg_stat_ssl where pid = pg_backend_pid()`
+    await db.close()
+    assert.deepEqual(row, { client_dn: '/CN=ship' })
+
+    await refused(certified(''), /certificate/)
+    await refused(
+      certified(by(stranger)),
+      /does not take the certificate in sslcert .*stranger\.crt/,
+    )
+    const swapped = { certFile: client.certFile, keyFile: stranger.keyFile }
+    await refused(certified(by(swapped)), /sslcert .*client\.crt and sslkey .* do not belong/)
+    await chmod(client.keyFile, 0o644)
+    await refused(certified(by(client)), /client\.key is open to other accounts.*chmod/)
   })
 
   it('verify-ca takes another name, verify-full does not, require takes anything that encrypts', async () => {

@@ -3,10 +3,12 @@
  * verified as the address says, and never stuck for good.
  */
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { createConnection, isIP } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { connect as connectTls } from 'node:tls'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { DatabaseUrl } from '../config/database-url.ts'
@@ -18,6 +20,8 @@ export interface DatabaseTls {
   /** The certificate of this client, if the server asks for one. */
   readonly cert: string | null
   readonly key: string | null
+  /** The file that the certificate comes from. */
+  readonly certFile: string | null
 }
 
 export type DatabaseAddress =
@@ -58,10 +62,35 @@ export async function readDatabaseAddress(url: DatabaseUrl): Promise<DatabaseAdd
   const ca = await readPem(url.sslRootCert)
   const cert = await readPem(url.sslCert)
   const key = await readPem(url.sslKey)
+  if (url.sslKey !== null) await requireClosed(url.sslKey)
+  if (cert !== null && key !== null) requirePair(url, cert, key)
   // In libpq, `require` with named authorities means `verify-ca`; here too.
   const mode = sslMode === 'require' && ca !== null ? 'verify-ca' : sslMode
-  const tls = mode === 'disable' ? null : { mode, ca, cert, key }
+  const tls = mode === 'disable' ? null : { mode, ca, cert, key, certFile: url.sslCert }
   return { kind: 'server', host, port, user, password, database, tls }
+}
+
+/** A key that other accounts can read proves nothing. Throws `DatabaseError`. */
+async function requireClosed(file: string): Promise<void> {
+  const { mode } = await stat(file)
+  if ((mode & 0o027) === 0) return
+  throw new DatabaseError(
+    `--database-url: sslkey ${file} is open to other accounts (mode ${(mode & 0o777).toString(8)}): close it with \`chmod 640 ${file}\``,
+  )
+}
+
+function requirePair({ sslCert, sslKey }: DatabaseUrl, cert: string, key: string): void {
+  try {
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return
+  } catch (cause) {
+    throw new DatabaseError(
+      `--database-url: sslcert ${sslCert} or sslkey ${sslKey} is not in PEM form, or the key has a passphrase`,
+      { cause },
+    )
+  }
+  throw new DatabaseError(
+    `--database-url: sslcert ${sslCert} and sslkey ${sslKey} do not belong together`,
+  )
 }
 
 /**
@@ -138,7 +167,31 @@ async function secure(plain: Socket, host: string, tls: DatabaseTls): Promise<So
     )
   }
   plain.setTimeout(0)
+  explainRefusal(socket, host, tls)
   return socket
+}
+
+/**
+ * Says why a database ends the connection. TLS 1.3 lets it judge our certificate after the
+ * handshake has ended for us; its alert is lost where what we write meets a closed connection.
+ */
+function explainRefusal(socket: TLSSocket, host: string, { certFile }: DatabaseTls): void {
+  if (certFile === null) return
+  let hasAnswered = false
+  socket.once('data', () => {
+    hasAnswered = true
+  })
+  const explain = (error: unknown) =>
+    hasAnswered || error instanceof DatabaseError
+      ? error
+      : new DatabaseError(
+          `the PostgreSQL at ${host} does not take the certificate in sslcert ${certFile} (${codeOf(error)}): give one of an authority that it knows, with those above it, within its dates`,
+          { cause: error },
+        )
+  // Node reports an alert without destroying the socket first, so that only here all ways meet.
+  const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean
+  socket.emit = (event: string | symbol, ...args: unknown[]) =>
+    event === 'error' ? emit(event, explain(args[0])) : emit(event, ...args)
 }
 
 function codeOf(error: unknown): string {

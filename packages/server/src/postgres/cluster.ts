@@ -1,12 +1,23 @@
 /**
  * One PostgreSQL cluster on a data folder: made once, started, restarted when it dies, stopped in
  * order. It listens only on a Unix socket, in a folder that only its own account (and root) can
- * enter.
+ * enter, and asks the kernel which account has connected (`access.ts`).
  */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { once } from 'node:events'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +27,7 @@ import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { Clock, Sleep } from '@seaworthy/std/time'
+import { formatAccess } from './access.ts'
 import type { ProcessAccount, Binaries } from './binaries.ts'
 import { findObstacle, PostgresError, prepareBinaries } from './binaries.ts'
 
@@ -76,10 +88,11 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
   )
   const binaries = await prepareBinaries(stateDir, account, { arch: options.arch })
   const socketDir = await prepareSocketDir(stateDir, account)
+  const access = await writeAccess(stateDir, account)
   await createCluster(binaries, clusterDir, account, ports.log)
   await endOrphan(clusterDir, ports)
 
-  const start = () => startPostmaster({ binaries, clusterDir, socketDir, account, ports })
+  const start = () => startPostmaster({ binaries, clusterDir, socketDir, access, account, ports })
   let child: ChildProcess = await start()
   let isStopping = false
   const supervise = async () => {
@@ -151,6 +164,31 @@ async function prepareSocketDir(stateDir: string, account: ProcessAccount | null
   return directory
 }
 
+interface AccessFiles {
+  readonly rules: string
+  readonly accounts: string
+}
+
+/**
+ * Writes them anew for each start, beside the folder of PostgreSQL's own account, which must not
+ * choose the place where root writes.
+ */
+async function writeAccess(stateDir: string, account: ProcessAccount | null): Promise<AccessFiles> {
+  const own = process.getuid?.() ?? -1
+  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '')
+  const { rules, accounts } = formatAccess(passwd, own, account?.uid ?? own)
+  const files = { rules: join(stateDir, 'access.conf'), accounts: join(stateDir, 'accounts.conf') }
+  await replaceFile(files.rules, rules)
+  await replaceFile(files.accounts, accounts)
+  return files
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await rm(`${path}.new`, { force: true })
+  await writeFile(`${path}.new`, text, { flag: 'wx', mode: 0o644 })
+  await rename(`${path}.new`, path)
+}
+
 /**
  * Makes the cluster in a separate folder first: a crash half-way leaves nothing that looks like a
  * cluster.
@@ -198,16 +236,19 @@ interface PostmasterOptions {
   binaries: Binaries
   clusterDir: string
   socketDir: string
+  access: AccessFiles
   account: ProcessAccount | null
   ports: PostgresPorts
 }
 
 async function startPostmaster(options: PostmasterOptions): Promise<ChildProcess> {
-  const { binaries, clusterDir, socketDir, account, ports } = options
+  const { binaries, clusterDir, socketDir, access, account, ports } = options
   const settings = {
     listen_addresses: '',
     unix_socket_directories: `"${socketDir.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
+    hba_file: access.rules,
+    ident_file: access.accounts,
     max_connections: '300',
     synchronous_commit: 'on',
     fsync: 'on',
