@@ -53,6 +53,11 @@ export type ContentFailure =
 export const localFailures = ['no_space', 'disk_failed'] as const
 export type LocalFailure = (typeof localFailures)[number]
 
+/** Whether this machine is to blame, whatever it was about. */
+export function isLocalFailure(code: string): code is LocalFailure {
+  return localFailures.some((one) => one === code)
+}
+
 /** The other process broke the protocol, so that message boundaries are lost: it is ended. */
 export type HandoverRefusal = 'message_too_long' | 'message_malformed'
 

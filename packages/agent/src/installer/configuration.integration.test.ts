@@ -4,12 +4,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { after, afterEach, beforeEach, test } from 'node:test'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { silentLog } from '@seaworthy/std/log'
 import { waitUntil } from '@seaworthy/std/testing'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import type { SecretBinding } from '@seaworthy/trust/secrets'
 import { dayMs, systemClock } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import type { ConfigurationEntry } from '../handover/messages.ts'
+import { LocalFault } from '../refusals.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { InlineAgent, InlineOptions } from '../testing/inline-agent.ts'
 import { startInlineAgent } from '../testing/inline-agent.ts'
@@ -281,6 +283,38 @@ test('V8 values with which the application does not get well are put back, repor
   // What was on trial and failed was never here; what was confirmed rules out all before it.
   give(13, first)
   await waitUntil('the replay is refused', () => refusals().includes('secret_rollback'))
+})
+
+test('V8 attack: variables for which this machine has no room are tried again at the next poll, and make none', async () => {
+  await agent.stop()
+  let trials = 0
+  let isFull = true
+  await start({
+    log: {
+      ...silentLog,
+      warn(event) {
+        if (event === 'configuration-put-back') trials++
+      },
+    },
+    appFiles: (real) => ({
+      ...real,
+      async replace(files) {
+        if (isFull && files.has('COLOUR')) throw new LocalFault('no_space', 'no room')
+        await real.replace(files)
+      },
+    }),
+  })
+  let polls = 1
+  for (let round = 1; round <= 5; round++) {
+    give(4, variable('COLOUR', 'red', 4))
+    polls++
+    await waitUntil('it is put back', () => trials >= round)
+  }
+  assert.ok(trials <= polls, `${trials} trials by ${polls} polls`)
+  assert.equal(told().failed?.code, 'no_space')
+  isFull = false
+  agent.installer.pollNow()
+  await confirmed(4)
 })
 
 test('V8 a trial that is interrupted is begun again, and given up after the third time', async () => {

@@ -11,7 +11,7 @@ import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { FetcherReplies } from '../handover/messages.ts'
 import type { ConfigurationFault } from '../refusals.ts'
-import { localFailures } from '../refusals.ts'
+import { isLocalFailure } from '../refusals.ts'
 import { findConfiguration, keepConfiguration, otherFile } from '../state/configuration-file.ts'
 import type { ConfigurationFile, ConfigurationTrial } from '../state/device-state.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
@@ -215,7 +215,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
       const opened = await open(received)
       const digest = digestOfEntries(received)
       const isGivenUp =
-        failed?.digest === digest && failed.release === release && !isLocal(failed.code)
+        failed?.digest === digest && failed.release === release && !isLocalFailure(failed.code)
       if (!isGivenUp) {
         const file = otherFile(configuration.file)
         await keepConfiguration(disk, layout, file, { deviceId, received })
@@ -265,8 +265,8 @@ export function createConfiguration(context: InstallerContext): Configuration {
           failed: { version, digest, release, code },
         },
       }))
-      // What this machine prevented is fetched again.
-      if (isLocal(code)) taken = undefined
+      // What this machine lacks says nothing about variables and secrets: they are fetched again.
+      if (isLocalFailure(code)) taken = undefined
       log.warn('configuration-put-back', { version, code })
     },
   }
@@ -284,11 +284,6 @@ async function changeTrial(
           configuration: { ...state.configuration, trial: edit(state.configuration.trial) },
         },
   )
-}
-
-/** What this machine lacks says nothing about variables and secrets. */
-function isLocal(code: string): boolean {
-  return localFailures.some((one) => one === code)
 }
 
 function versionsOf(received: Received): Record<string, number> {

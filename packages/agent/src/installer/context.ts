@@ -47,8 +47,8 @@ interface ContextParts {
   readonly wakeReconciler: () => void
   /** Wakes the poller for a check-in soon: there is something to report. */
   readonly wakePoller: () => void
-  /** Begins the next poll now: what had to wait is decided anew. */
-  readonly pollNow: () => void
+  /** Begins the next poll: what had to wait is decided anew. It is paced (`wake-up.ts`). */
+  readonly pollSoon: () => void
 }
 
 export interface InstallerContext extends ContextParts {

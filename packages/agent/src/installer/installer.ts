@@ -22,6 +22,7 @@ import { createContext, describeStatus, publishStatus } from './context.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconciler.ts'
 import { openTrust } from './trust.ts'
+import { createPacedWake, createWakeUp } from './wake-up.ts'
 
 export interface Installer {
   /** Runs until `stop`; rejects only for a bug or a disk that fails. */
@@ -107,7 +108,7 @@ export async function openInstaller(
       signal: end.signal,
       wakeReconciler: reconcilerWakeUp.wake,
       wakePoller: reportWakeUp.wake,
-      pollNow: pollerWakeUp.wake,
+      pollSoon: createPacedWake(ports, pollerWakeUp.wake, end.signal),
     },
     { signer, activity: firstActivity(store.state) },
   )
@@ -227,26 +228,4 @@ type ExpectedFault = FetchError | Refusal | TrustError
 /** Whether an error is neither a bug nor a broken disk: the next poll may go better. */
 function isExpectedFault(error: unknown): error is ExpectedFault {
   return error instanceof FetchError || error instanceof Refusal || error instanceof TrustError
-}
-
-/** A wake-up that remembers one call while nobody waits for it. */
-function createWakeUp(): { wake: () => void; awaited: (signal: AbortSignal) => Promise<void> } {
-  let isCalled = false
-  let resume: (() => void) | undefined
-  return {
-    wake() {
-      isCalled = true
-      resume?.()
-    },
-    async awaited(signal) {
-      signal.throwIfAborted()
-      if (!isCalled) {
-        await new Promise<void>((resolve, reject) => {
-          resume = resolve
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-        })
-      }
-      isCalled = false
-    },
-  }
 }

@@ -5,7 +5,7 @@
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { TrustError, unreachable } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
-import { LocalFault } from '../refusals.ts'
+import { isLocalFailure, LocalFault } from '../refusals.ts'
 import type { StoredRelease } from '../state/device-state.ts'
 import { rememberFailure } from '../state/device-state.ts'
 import { createApplication } from './application.ts'
@@ -221,19 +221,22 @@ export function createReconciler(
         return
       case 'confirm':
         await configuration.confirm()
-        break
+        configurationVerdict = pending
+        context.pollSoon()
+        return
       case 'begin-undo':
         return configuration.beginUndo(step.code)
       case 'put-back':
         return putConfigurationBack()
       case 'finish-undo':
         await configuration.finishUndo(step.code)
-        break
+        configurationVerdict = pending
+        // What this machine lacks, it lacks still: the next poll is early enough.
+        if (!isLocalFailure(step.code)) context.pollSoon()
+        return
       default:
         return unreachable(step)
     }
-    configurationVerdict = pending
-    context.pollNow()
   }
 
   const finishUndo = async ({ targetPath, sha256, counter }: StoredRelease, code: string) => {

@@ -19,7 +19,7 @@ import { createFetcher } from '../fetcher/fetcher.ts'
 import type { RateLimits } from '../fetcher/rate.ts'
 import { rateLimits } from '../fetcher/rate.ts'
 import { sourcesOf } from '../installer/sources.ts'
-import type { AppProcess, Disk, Processes } from '../ports.ts'
+import type { AppFiles, AppProcess, Disk, Processes } from '../ports.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
 import { createAppFiles } from '../device/app-files.ts'
@@ -56,6 +56,8 @@ export interface InlineOptions {
   /** Wraps the fetcher: what a hijacked one would answer. */
   hijack?: (fetcher: FetcherPort, layout: Layout) => FetcherPort
   isHealthy?: (sha256: string) => boolean
+  /** Wraps what writes the files that the application reads. */
+  appFiles?: (real: AppFiles) => AppFiles
 }
 
 export async function startInlineAgent(
@@ -126,7 +128,9 @@ export async function startInlineAgent(
       ...ports,
       gateway,
       bootId: 'test',
-      appFiles: createAppFiles(layout.appConfig, undefined, silentLog),
+      appFiles: (options.appFiles ?? ((real) => real))(
+        createAppFiles(layout.appConfig, undefined, silentLog),
+      ),
       processes: namedProcesses(running, told, options.isHealthy ?? (() => true)),
     },
     {
